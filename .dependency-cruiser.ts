@@ -1,0 +1,219 @@
+/**
+ * The one-way import rules between the rooms (CONTRIBUTING.md, "Rooms").
+ *
+ * TypeScript 7 has no compiler API, so the parser is swc; it also tells imports of types from others.
+ * dependency-cruiser may pass having read too little, so test/architecture/check-imports.ts, which runs
+ * these rules, fails when a source file was not read.
+ */
+
+import type { DependencyType, IConfiguration } from 'dependency-cruiser';
+
+const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
+const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
+const runtime = '^lambdas/functions/[^/]+/runtime\\.ts$';
+
+/** Modules of Node and of npm, as opposed to files of this repository. */
+const external: DependencyType[] = [
+  'core',
+  'npm',
+  'npm-dev',
+  'npm-optional',
+  'npm-peer',
+  'npm-no-pkg',
+  'npm-unknown',
+  'unknown',
+];
+
+export default {
+  forbidden: [
+    {
+      name: 'no-cycle',
+      comment: 'Two modules that need each other are one module, or lack a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphan',
+      comment: 'Nothing imports it and it imports nothing: delete it or use it.',
+      severity: 'error',
+      // oxlint loads its plugin by path.
+      from: { orphan: true, pathNot: ['\\.d\\.ts$', '^test/architecture/lint-purity\\.ts$'] },
+      to: {},
+    },
+    {
+      name: 'resolvable',
+      comment: 'An import that does not resolve escapes every other rule.',
+      severity: 'error',
+      from: {},
+      // `aws-lambda` is a package of types only.
+      to: { couldNotResolve: true, pathNot: '^aws-lambda$' },
+    },
+    {
+      name: 'nothing-imports-test',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { path: '^test/' },
+    },
+    {
+      name: 'nothing-imports-bin',
+      comment: 'bin/ holds argv and process only.',
+      severity: 'error',
+      from: { pathNot: '^bin/' },
+      to: { path: '^bin/' },
+    },
+    {
+      name: 'bin-to-lib',
+      comment: 'bin imports lib, nothing else of this repository.',
+      severity: 'error',
+      from: { path: '^bin/' },
+      to: { path: '^(lambdas|integrations)/' },
+    },
+    {
+      name: 'lib-to-contracts',
+      comment:
+        'lib shares contracts with the functions; the command line, the simulators and the compiler of definitions use the engine too.',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: engineReaders },
+      to: { path: '^(lambdas|integrations)/', pathNot: lambdas('contracts') },
+    },
+    {
+      name: 'lib-to-engine',
+      severity: 'error',
+      from: { path: engineReaders },
+      to: { path: '^(lambdas|integrations)/', pathNot: lambdas('contracts|engine') },
+    },
+    {
+      name: 'runner-apart',
+      comment: 'The runner starts the bundles of the cloud assembly, as Lambda does; it imports none of their code.',
+      severity: 'error',
+      from: { path: '^lib/local/' },
+      to: { path: lambdas('functions|flows|adapters|ports') },
+    },
+    {
+      name: 'lambdas-apart',
+      comment: 'What is deployed imports nothing of the infrastructure.',
+      severity: 'error',
+      from: { path: '^lambdas/' },
+      to: { path: '^(lib|bin|integrations)/' },
+    },
+    {
+      name: 'cdk-in-lib',
+      comment: 'Only lib and bin declare infrastructure (tests may look at it).',
+      severity: 'error',
+      from: { pathNot: '^(lib|bin|test)/' },
+      to: { path: '(^|/)node_modules/(aws-cdk-lib|constructs|cdk-nag|aws-cdk)/' },
+    },
+    {
+      name: 'deployed-from-dependencies',
+      comment: 'What is deployed is bundled from dependencies, not from devDependencies.',
+      severity: 'error',
+      from: { path: '^lambdas/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'functions',
+      comment:
+        "functions import flows, ports, contracts and the engine's types; runtime.ts, which composes them, adapters and the engine.",
+      severity: 'error',
+      from: { path: '^lambdas/functions/', pathNot: runtime },
+      to: { path: lambdas('engine'), dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'only-runtime-to-adapters',
+      severity: 'error',
+      from: { path: '^lambdas/', pathNot: [runtime, lambdas('adapters')] },
+      to: { path: lambdas('adapters') },
+    },
+    {
+      name: 'functions-apart',
+      comment: 'A function shares with another through flows, ports and contracts only.',
+      severity: 'error',
+      from: { path: '^lambdas/functions/([^/]+)/' },
+      to: { path: '^lambdas/functions/[^/]+/', pathNot: '^lambdas/functions/$1/' },
+    },
+    {
+      name: 'nothing-imports-functions',
+      severity: 'error',
+      from: { path: '^lambdas/', pathNot: '^lambdas/functions/' },
+      to: { path: lambdas('functions') },
+    },
+    {
+      name: 'flows',
+      comment: 'A flow imports the engine, ports and contracts.',
+      severity: 'error',
+      from: { path: lambdas('flows') },
+      to: { path: '^lambdas/', pathNot: lambdas('flows|engine|ports|contracts') },
+    },
+    {
+      name: 'flows-io',
+      comment: 'A flow does IO through ports only.',
+      severity: 'error',
+      from: { path: lambdas('flows') },
+      to: { dependencyTypes: external, pathNot: '^(node:)?(crypto|buffer)$', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'adapters',
+      comment: "An adapter imports ports, contracts and the engine's types.",
+      severity: 'error',
+      from: { path: lambdas('adapters') },
+      to: { path: '^lambdas/', pathNot: lambdas('adapters|ports|contracts|engine') },
+    },
+    {
+      name: 'adapters-engine-types',
+      severity: 'error',
+      from: { path: lambdas('adapters') },
+      to: { path: lambdas('engine'), dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'ports',
+      comment: 'A port imports contracts.',
+      severity: 'error',
+      from: { path: lambdas('ports') },
+      to: { path: '^lambdas/', pathNot: lambdas('ports|contracts') },
+    },
+    {
+      name: 'ports-external',
+      comment: 'A port names no technology.',
+      severity: 'error',
+      from: { path: lambdas('ports') },
+      to: { dependencyTypes: external },
+    },
+    {
+      name: 'engine',
+      comment: 'The engine imports itself and contracts.',
+      severity: 'error',
+      from: { path: lambdas('engine') },
+      to: { path: '^lambdas/', pathNot: lambdas('engine|contracts') },
+    },
+    {
+      name: 'engine-external',
+      comment: "The engine's libraries are pure: jsonata, zod, yaml, node:crypto, node:buffer.",
+      severity: 'error',
+      from: { path: lambdas('engine') },
+      to: {
+        dependencyTypes: external,
+        pathNot: ['(^|/)node_modules/(jsonata|zod|yaml)/', '^(node:)?(crypto|buffer)$'],
+      },
+    },
+    {
+      name: 'contracts',
+      comment: 'contracts imports nothing but its own files.',
+      severity: 'error',
+      from: { path: lambdas('contracts') },
+      to: { pathNot: lambdas('contracts') },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    doNotFollow: { path: '(^|/)node_modules/' },
+    exclude: { path: '(^|/)(cdk\\.out|\\.cache|__snapshots__)/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.js', '.json', '.d.ts'],
+    },
+  },
+} satisfies IConfiguration;

@@ -1,0 +1,8 @@
+/**
+ * How every AWS client waits and tries again. A call that hangs must end well before its function
+ * does, so that the function can still say what failed.
+ */
+export const clientSettings = {
+  maxAttempts: 4,
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
+};

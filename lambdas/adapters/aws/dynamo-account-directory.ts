@@ -1,0 +1,45 @@
+import { GetItemCommand, PutItemCommand, QueryCommand, ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Account, AccountDirectory } from '../../ports/account-store.ts';
+import { putIfAbsent } from './dynamo-conditions.ts';
+import { fromItem, toItem } from './dynamo-rows.ts';
+
+const tenantIndex = 'tenant-index';
+
+/** The administration's side of the accounts table. */
+export function createDynamoAccountDirectory(client: DynamoDBClient, table: string): AccountDirectory {
+  return {
+    async find(id) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
+      );
+      return Item === undefined ? undefined : (fromItem(Item) as unknown as Account);
+    },
+    async create(account) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toItem({ ...account }),
+        ConditionExpression: 'attribute_not_exists(id)',
+      });
+      return (await putIfAbsent(client, put)) ? 'created' : 'exists';
+    },
+    async list(tenant, limit, after) {
+      const page = { TableName: table, Limit: limit };
+      const answer =
+        tenant === undefined
+          ? await client.send(
+              new ScanCommand({ ...page, ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ id: after }) }) }),
+            )
+          : await client.send(
+              new QueryCommand({
+                ...page,
+                IndexName: tenantIndex,
+                KeyConditionExpression: 'tenant = :tenant',
+                ExpressionAttributeValues: toItem({ ':tenant': tenant }),
+                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ tenant, id: after }) }),
+              }),
+            );
+      const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
+      return { items: (answer.Items ?? []).map((item) => fromItem(item) as unknown as Account), next };
+    },
+  };
+}

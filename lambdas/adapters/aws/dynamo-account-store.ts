@@ -1,0 +1,28 @@
+import { GetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Account, AccountStore } from '../../ports/account-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { fromItem, toItem } from './dynamo-rows.ts';
+
+/** Bound of the memory of one function instance. */
+const maxRemembered = 5_000;
+
+/** Reads accounts, remembering them for as long as each caller allows. */
+export function createDynamoAccountStore(client: DynamoDBClient, table: string, clock: Clock): AccountStore {
+  const remembered = new Map<string, { readonly account: Account; readonly readAtMs: number }>();
+  return {
+    async get(id, maxAgeMs) {
+      const known = remembered.get(id);
+      if (known !== undefined && clock.nowMs() - known.readAtMs < maxAgeMs) return known.account;
+      remembered.delete(id);
+      const readAtMs = clock.nowMs();
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
+      );
+      if (Item === undefined) return undefined;
+      const account = fromItem(Item) as unknown as Account;
+      if (remembered.size >= maxRemembered) remembered.clear();
+      remembered.set(id, { account, readAtMs });
+      return account;
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import {
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
+import { putIfAbsent } from './dynamo-conditions.ts';
+import { fromItem, isLive, readRows, toItem, ttlAttribute, writeRows, type Row } from './dynamo-rows.ts';
+
+/** The row of a tenant that counts its sequence stands where no event can: before number 1. */
+const counterSequence = 0;
+
+const secondsPerDay = 86_400;
+
+export interface EventTables {
+  readonly events: string;
+  readonly idempotency: string;
+}
+
+/** Writes the events table (a tenant's feed, by number) and the idempotency table (who publishes which id). */
+export function createDynamoEventWriter(
+  client: DynamoDBClient,
+  tables: EventTables,
+  options: { readonly clock: Clock; readonly retentionDays: number },
+): EventWriter {
+  const { clock } = options;
+  const expiry = () => Math.ceil(clock.nowMs() / 1000) + options.retentionDays * secondsPerDay;
+
+  /**
+   * The claim that stands. A claim that vanishes between the write and the read has expired in
+   * that moment, and the input comes again.
+   */
+  async function standingClaim(id: string): Promise<EventClaim> {
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName: tables.idempotency, Key: toItem({ id }), ConsistentRead: true }),
+    );
+    if (Item === undefined) throw new EngineError('contended', `the claim of ${id} changed hands`, { retryable: true });
+    const { [ttlAttribute]: _, ...claim } = fromItem(Item);
+    return claim as unknown as EventClaim;
+  }
+
+  return {
+    async takeSequences(tenant, count) {
+      const { Attributes } = await client.send(
+        new UpdateItemCommand({
+          TableName: tables.events,
+          Key: toItem({ tenant, sequence: counterSequence }),
+          UpdateExpression: 'ADD #taken :count',
+          ExpressionAttributeNames: { '#taken': 'taken' },
+          ExpressionAttributeValues: toItem({ ':count': count }),
+          ReturnValues: 'UPDATED_NEW',
+        }),
+      );
+      const taken = Attributes === undefined ? undefined : fromItem(Attributes)['taken'];
+      if (typeof taken !== 'number')
+        throw new EngineError('corrupt-state', `the sequence of tenant ${tenant} is no number`, { retryable: false });
+      return taken - count + 1;
+    },
+
+    async claim(claim) {
+      const put = new PutItemCommand({
+        TableName: tables.idempotency,
+        Item: toItem({ ...claim, [ttlAttribute]: expiry() }),
+        ConditionExpression: 'attribute_not_exists(id) OR #expiry < :now',
+        ExpressionAttributeNames: { '#expiry': ttlAttribute },
+        ExpressionAttributeValues: toItem({ ':now': Math.floor(clock.nowMs() / 1000) }),
+      });
+      return (await putIfAbsent(client, put)) ? claim : standingClaim(claim.id);
+    },
+
+    async moveClaim(from, to) {
+      const put = new PutItemCommand({
+        TableName: tables.idempotency,
+        Item: toItem({ ...to, [ttlAttribute]: expiry() }),
+        ConditionExpression: '#owner = :owner AND #sequence = :sequence',
+        ExpressionAttributeNames: { '#owner': 'owner', '#sequence': 'sequence' },
+        ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),
+      });
+      return putIfAbsent(client, put);
+    },
+
+    async writeRows(rows) {
+      const expiresAt = expiry();
+      await writeRows(
+        client,
+        tables.events,
+        rows.map((row) => ({ ...row, [ttlAttribute]: expiresAt })),
+      );
+    },
+  };
+}
+
+/** Reads the events table. */
+export function createDynamoEventReader(client: DynamoDBClient, table: string, clock: Clock): EventReader {
+  return {
+    async getMany(keys) {
+      const rows = await readRows(
+        client,
+        table,
+        keys.map(({ tenant, sequence }) => ({ tenant, sequence })),
+      );
+      return rows.flatMap((row) => {
+        if (!isLive(row, clock.nowMs()) || row['sealed'] === true) return [];
+        const { writtenAtMs: _, ...event } = toFeedRow(row);
+        return [event as EventRow];
+      });
+    },
+
+    async listAfter(tenant, sequence, limit) {
+      const rows: FeedRow[] = [];
+      let after = Math.max(sequence, counterSequence);
+      // A page of DynamoDB ends at 1 MB, and expired rows are left out: go on until the limit or the end.
+      for (;;) {
+        const answer = await client.send(
+          new QueryCommand({
+            TableName: table,
+            ConsistentRead: true,
+            Limit: limit - rows.length,
+            KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
+            ExpressionAttributeNames: { '#sequence': 'sequence' },
+            ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': after }),
+          }),
+        );
+        for (const item of answer.Items ?? []) {
+          const row = fromItem(item);
+          if (isLive(row, clock.nowMs())) rows.push(toFeedRow(row));
+        }
+        if (answer.LastEvaluatedKey === undefined || rows.length >= limit) return rows;
+        after = Number(fromItem(answer.LastEvaluatedKey)['sequence']);
+      }
+    },
+  };
+}
+
+/** Finds an event's place by its id, in the idempotency table. */
+export function createDynamoEventLocator(client: DynamoDBClient, table: string, clock: Clock): EventLocator {
+  return {
+    async locate(id) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
+      );
+      if (Item === undefined) return undefined;
+      const row = fromItem(Item);
+      return isLive(row, clock.nowMs()) ? { tenant: String(row['tenant']), sequence: Number(row['sequence']) } : undefined;
+    },
+  };
+}
+
+function toFeedRow(row: Row): FeedRow {
+  const { [ttlAttribute]: _, ...rest } = row;
+  return { inlineData: undefined, claimKey: undefined, ...rest } as unknown as FeedRow;
+}

@@ -1,0 +1,84 @@
+import {
+  BatchGetItemCommand,
+  BatchWriteItemCommand,
+  type AttributeValue,
+  type DynamoDBClient,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { EngineError } from '../../contracts/engine-error.ts';
+
+/** A row as plain values. */
+export type Row = Record<string, unknown>;
+export type Item = Record<string, AttributeValue>;
+
+/** Attribute after which DynamoDB may delete a row, in epoch seconds. It may do so late: readers check it. */
+export const ttlAttribute = 'expiresAtEpochSeconds';
+
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
+const maxBatchGet = 100;
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html */
+const maxBatchWrite = 25;
+/** Rounds in which a batch asks again for what was left over, each twice as late as the one before. */
+const batchRounds = 6;
+const firstPauseMs = 50;
+
+export function toItem(row: Row): Item {
+  return marshall(row, { removeUndefinedValues: true });
+}
+
+export function fromItem(item: Item): Row {
+  return unmarshall(item);
+}
+
+/** Whether a row still counts, although DynamoDB may not have deleted it yet. */
+export function isLive(row: Row, nowMs: number): boolean {
+  const expiresAt = row[ttlAttribute];
+  return typeof expiresAt !== 'number' || expiresAt * 1000 > nowMs;
+}
+
+/** Read many rows by key, consistently; missing ones are left out. Repeated keys are asked for once. */
+export async function readRows(client: DynamoDBClient, table: string, keys: readonly Row[]): Promise<Row[]> {
+  const distinct = new Map(keys.map((key) => [JSON.stringify(key), toItem(key)]));
+  const items: Item[] = [];
+  await Promise.all(
+    chunks([...distinct.values()], maxBatchGet).map((chunk) =>
+      inRounds(table, chunk, async (rest) => {
+        const answer = await client.send(
+          new BatchGetItemCommand({ RequestItems: { [table]: { Keys: rest, ConsistentRead: true } } }),
+        );
+        items.push(...(answer.Responses?.[table] ?? []));
+        return answer.UnprocessedKeys?.[table]?.Keys ?? [];
+      }),
+    ),
+  );
+  return items.map(fromItem);
+}
+
+/** Put many rows, without conditions. */
+export async function writeRows(client: DynamoDBClient, table: string, rows: readonly Row[]): Promise<void> {
+  const requests = rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } }));
+  await Promise.all(
+    chunks(requests, maxBatchWrite).map((chunk) =>
+      inRounds(table, chunk, async (rest) => {
+        const answer = await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: rest } }));
+        return answer.UnprocessedItems?.[table] ?? [];
+      }),
+    ),
+  );
+}
+
+/** DynamoDB answers a batch with what it did not take; ask again, later and later, until nothing is left. */
+async function inRounds<T>(table: string, all: readonly T[], ask: (rest: T[]) => Promise<T[]>): Promise<void> {
+  let rest = [...all];
+  for (let round = 0; rest.length > 0; round += 1) {
+    if (round === batchRounds)
+      throw new EngineError('storage-unavailable', `${rest.length} rows of ${table} were not taken`, { retryable: true });
+    if (round > 0) await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** (round - 1)));
+    rest = await ask(rest);
+  }
+}
+
+export function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size));
+}

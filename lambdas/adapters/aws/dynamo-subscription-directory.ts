@@ -1,0 +1,70 @@
+import { GetItemCommand, PutItemCommand, QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { scopeOf, type SubscriptionDirectory } from '../../ports/subscription-store.ts';
+import { putIfAbsent } from './dynamo-conditions.ts';
+import { fromItem, readRows, toItem } from './dynamo-rows.ts';
+import { idScope, toSubscription } from './dynamo-subscription-store.ts';
+
+/** The administration's side of the subscriptions table. */
+export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table: string): SubscriptionDirectory {
+  async function get(tenant: string, id: string) {
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName: table, Key: toItem({ tenant, id }), ConsistentRead: true }),
+    );
+    return Item === undefined ? undefined : fromItem(Item);
+  }
+  return {
+    async find(id) {
+      const place = await get(idScope, id);
+      const row = place === undefined ? undefined : await get(String(place['scope']), id);
+      return row === undefined ? undefined : toSubscription(row);
+    },
+    async create(subscription) {
+      const { id } = subscription;
+      const scope = scopeOf(subscription);
+      // A crash after this row leaves the id to the same tenant, whose next try completes it.
+      const holdsId = await putIfAbsent(
+        client,
+        new PutItemCommand({
+          TableName: table,
+          Item: toItem({ tenant: idScope, id, scope }),
+          ConditionExpression: 'attribute_not_exists(id) OR #scope = :scope',
+          ExpressionAttributeNames: { '#scope': 'scope' },
+          ExpressionAttributeValues: toItem({ ':scope': scope }),
+        }),
+      );
+      if (!holdsId) return 'exists';
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toItem({ ...subscription, tenant: scope }),
+        ConditionExpression: 'attribute_not_exists(id)',
+      });
+      return (await putIfAbsent(client, put)) ? 'created' : 'exists';
+    },
+    async list(tenant, limit, after) {
+      // Every subscription has its row under `#id`, so a list over all tenants is a list of that scope.
+      const scope = tenant ?? idScope;
+      const answer = await client.send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Limit: limit,
+          KeyConditionExpression: 'tenant = :scope',
+          ExpressionAttributeValues: toItem({ ':scope': scope }),
+          ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ tenant: scope, id: after }) }),
+        }),
+      );
+      const found = (answer.Items ?? []).map(fromItem);
+      const rows =
+        tenant === undefined
+          ? await readRows(
+              client,
+              table,
+              found.map((row) => ({ tenant: row['scope'], id: row['id'] })),
+            )
+          : found;
+      const items = rows.map(toSubscription).sort((a, b) => (a.id < b.id ? -1 : 1));
+      const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
+      return { items, next };
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { SendMessageBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { EngineError } from '../../contracts/engine-error.ts';
+import { limits } from '../../contracts/limits.ts';
+import { deadLetterReasonAttribute } from '../../contracts/messages.ts';
+import type { DeadLetterQueue, DeliveryQueue, RawQueue } from '../../ports/queues.ts';
+import { chunks } from './dynamo-rows.ts';
+
+/** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
+const maxBatch = 10;
+/** Tries at the entries that a batch did not take. */
+const batchTries = 4;
+/** SQS takes at most 256 KB for an attribute; a reason is a sentence. */
+const maxReasonCharacters = 1_000;
+
+export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue {
+  return {
+    async send(message) {
+      await client.send(
+        new SendMessageCommand({
+          QueueUrl: queueUrl,
+          MessageBody: JSON.stringify(message),
+          MessageGroupId: message.account,
+        }),
+      );
+    },
+  };
+}
+
+export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): DeliveryQueue {
+  return {
+    async sendAll(jobs) {
+      await Promise.all(
+        chunks(jobs, maxBatch).map(async (chunk) => {
+          let entries = chunk.map(({ job, group, delayMs }, index) => ({
+            Id: String(index),
+            MessageBody: JSON.stringify(job),
+            MessageGroupId: group,
+            DelaySeconds: Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000),
+          }));
+          for (let tries = 0; entries.length > 0; tries += 1) {
+            if (tries === batchTries)
+              throw new EngineError('storage-unavailable', `${entries.length} jobs were not taken by the queue`, {
+                retryable: true,
+              });
+            const { Failed } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+            const failed = new Set((Failed ?? []).map(({ Id }) => Id));
+            entries = entries.filter(({ Id }) => failed.has(Id));
+          }
+        }),
+      );
+    },
+  };
+}
+
+export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): DeadLetterQueue {
+  return {
+    async send(body, reason) {
+      await client.send(
+        new SendMessageCommand({
+          QueueUrl: queueUrl,
+          MessageBody: body,
+          MessageAttributes: {
+            [deadLetterReasonAttribute]: { DataType: 'String', StringValue: reason.slice(0, maxReasonCharacters) },
+          },
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * Environment keys that the stack sets and the functions read.
+ *
+ * One list for both sides, so that a construct cannot name a key that no function knows.
+ */
+export const environmentKeys = {
+  /** Deployment stage: `local`, `dev`, `staging` or `prod`. */
+  stage: 'TRIBUTARY_STAGE',
+  /** Public origin under which providers and callers reach the HTTP API, without a trailing slash. */
+  publicUrl: 'TRIBUTARY_PUBLIC_URL',
+
+  accountsTable: 'TRIBUTARY_ACCOUNTS_TABLE',
+  apiKeysTable: 'TRIBUTARY_API_KEYS_TABLE',
+  deliveriesTable: 'TRIBUTARY_DELIVERIES_TABLE',
+  eventsTable: 'TRIBUTARY_EVENTS_TABLE',
+  idempotencyTable: 'TRIBUTARY_IDEMPOTENCY_TABLE',
+  subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
+
+  payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
+  rawBucket: 'TRIBUTARY_RAW_BUCKET',
+
+  rawQueueUrl: 'TRIBUTARY_RAW_QUEUE_URL',
+  rawDeadLetterQueueUrl: 'TRIBUTARY_RAW_DEAD_LETTER_QUEUE_URL',
+  deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
+  deliveryDeadLetterQueueUrl: 'TRIBUTARY_DELIVERY_DEAD_LETTER_QUEUE_URL',
+
+  /** Payloads above this many bytes go to S3 (claim check); 0 sends all to S3. */
+  claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
+  /** Days after which an event, its payload and its deliveries may be deleted. */
+  retentionDays: 'TRIBUTARY_RETENTION_DAYS',
+  /** Address ranges (CIDR, comma separated) that outbound calls may reach although they are not public. */
+  egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
+} as const;
+
+export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
+
+/** The keys each function reads: what the stack must give it, and nothing more. */
+export const functionEnvironments = {
+  ingress: [
+    environmentKeys.stage,
+    environmentKeys.publicUrl,
+    environmentKeys.accountsTable,
+    environmentKeys.rawBucket,
+    environmentKeys.rawQueueUrl,
+    environmentKeys.claimThresholdBytes,
+  ],
+  normalize: [
+    environmentKeys.stage,
+    environmentKeys.accountsTable,
+    environmentKeys.subscriptionsTable,
+    environmentKeys.eventsTable,
+    environmentKeys.idempotencyTable,
+    environmentKeys.payloadsBucket,
+    environmentKeys.rawBucket,
+    environmentKeys.deliveryQueueUrl,
+    environmentKeys.rawDeadLetterQueueUrl,
+    environmentKeys.claimThresholdBytes,
+    environmentKeys.retentionDays,
+  ],
+  deliver: [
+    environmentKeys.stage,
+    environmentKeys.subscriptionsTable,
+    environmentKeys.eventsTable,
+    environmentKeys.deliveriesTable,
+    environmentKeys.payloadsBucket,
+    environmentKeys.deliveryQueueUrl,
+    environmentKeys.deliveryDeadLetterQueueUrl,
+    environmentKeys.retentionDays,
+    environmentKeys.egressAllowedRanges,
+  ],
+  api: [
+    environmentKeys.stage,
+    environmentKeys.publicUrl,
+    environmentKeys.accountsTable,
+    environmentKeys.apiKeysTable,
+    environmentKeys.subscriptionsTable,
+    environmentKeys.eventsTable,
+    environmentKeys.idempotencyTable,
+    environmentKeys.deliveriesTable,
+    environmentKeys.payloadsBucket,
+    environmentKeys.egressAllowedRanges,
+  ],
+} as const satisfies Record<string, readonly EnvironmentKey[]>;
+
+export type FunctionName = keyof typeof functionEnvironments;

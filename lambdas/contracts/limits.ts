@@ -1,0 +1,46 @@
+/**
+ * Limits that more than one room must agree on. Units are in the names.
+ */
+export const limits = {
+  /**
+   * Largest body that ingress accepts. Lambda's request payload ends at 6 MB, and a body may
+   * grow by a third on its way there (base64).
+   *
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+   */
+  maxBodyBytes: 4 * 1024 * 1024,
+  /** Largest body that an HTTP API accepts at all. @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+  gatewayMaxBodyBytes: 10 * 1024 * 1024,
+  /**
+   * Above this a DynamoDB write costs more than an S3 PUT: 8 write units at 0.625 USD per
+   * million are the price of one PUT at 5 USD per million.
+   */
+  claimThresholdBytes: 8 * 1024,
+  /** Days that events, payloads and deliveries are kept. */
+  retentionDays: 30,
+  /** Longest delay that SQS gives a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+  queueMaxDelayMs: 900_000,
+
+  /** Function timeouts; a queue's visibility timeout is at least six times its consumer's. */
+  ingressTimeoutSeconds: 10,
+  normalizeTimeoutSeconds: 30,
+  deliverTimeoutSeconds: 60,
+  apiTimeoutSeconds: 29,
+
+  /** Messages that one invocation takes from a queue. */
+  queueBatchSize: 10,
+  /** Receives after which SQS moves a message to its dead-letter queue. */
+  maxReceiveCount: 8,
+
+  /** One callback: time to connect, and time for the whole exchange. */
+  callbackConnectTimeoutMs: 5_000,
+  callbackTimeoutMs: 15_000,
+  /** Bytes of a subscriber's answer that are kept. */
+  callbackResponseKeptBytes: 16 * 1024,
+
+  /**
+   * How long after a sequence number was taken its event may still be written: the longest life of
+   * a publishing function, with a margin for requests in flight and for clocks that differ.
+   */
+  sequenceHoleLifetimeMs: 60_000,
+} as const;

@@ -1,0 +1,45 @@
+/**
+ * Shapes that travel between functions. Queues carry ids and metadata; a body travels inline only
+ * up to the claim threshold.
+ */
+
+/** A body: inline when small, otherwise the key of an S3 object (claim check). */
+export type BodyReference =
+  | { readonly kind: 'inline'; readonly encoding: 'utf8' | 'base64'; readonly content: string }
+  | { readonly kind: 'claim'; readonly key: string; readonly sizeBytes: number };
+
+/** Raw queue: one verified provider request that was acknowledged. */
+export interface RawMessage {
+  /** Id of this acceptance. Two sends of one request by the provider have two ids. */
+  readonly rawId: string;
+  readonly integration: string;
+  readonly account: string;
+  /** ISO 8601, the instant of acceptance. */
+  readonly receivedAt: string;
+  readonly request: {
+    readonly method: string;
+    readonly path: string;
+    /** Raw query string, without the question mark. */
+    readonly query: string;
+    /** Lower-case names; credentials are left out. */
+    readonly headers: Readonly<Record<string, string>>;
+  };
+  readonly body: BodyReference;
+}
+
+/** Delivery queue: one attempt at one event for one subscription. */
+export interface DeliveryJob {
+  readonly subscription: string;
+  /** The subscription's scope: a tenant, or `*` where it serves all tenants. With the id it is its key. */
+  readonly scope: string;
+  readonly event: string;
+  readonly tenant: string;
+  readonly sequence: number;
+  /** The event's timestamp, ISO 8601; part of the delivery's key. */
+  readonly timestamp: string;
+  /** Counts from 1. */
+  readonly attempt: number;
+}
+
+/** Message attribute that says why a message was put on a dead-letter queue by the engine itself. */
+export const deadLetterReasonAttribute = 'reason';

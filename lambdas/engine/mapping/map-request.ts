@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import jsonata from 'jsonata';
+import { z } from 'zod';
+import { eventId, type EventType, type UnsequencedEvent } from './canonical-event.ts';
+
+/** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
+const mappingTimeoutMs = 1000;
+const mappingStackDepth = 200;
+/** Version of the canonical schemas that mappings are written against. */
+const schemaVersion = '1.0.0';
+
+const verbs: Readonly<Record<string, EventType>> = {
+  created: 'record:created',
+  updated: 'record:updated',
+  deleted: 'record:deleted',
+};
+
+const timestamp = z.union([z.iso.datetime({ offset: true }), z.iso.datetime({ local: true }), z.number()]);
+
+/** What a mapping gives for one event. */
+const mappedEvent = z.strictObject({
+  event_type: z.string().regex(/^(record:)?(created|updated|deleted)$/, 'expected created, updated or deleted'),
+  resource: z.string().regex(/^[a-z][a-z_]*\/[a-z][a-z_]*$/, 'expected <model>/<plural>, for example hris/employees'),
+  record_id: z.union([z.string().min(1), z.number()]).transform(String),
+  raw_event_type: z.string().min(1),
+  occurred_at: timestamp.optional(),
+  id: z.string().min(1).optional(),
+  method: z.string().min(1).optional(),
+  method_config: z.record(z.string(), z.unknown()).optional(),
+  data: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** A compiled mapping, reusable over requests. */
+export interface PreparedMapping {
+  readonly expression: jsonata.Expression;
+}
+
+/** What a mapping sees: `body`, `headers` (lower-case names), `query`, `method`, `path`. */
+export interface MappingInput {
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Where the request came from and how it is named. */
+export interface MappingContext {
+  readonly tenant: string;
+  readonly account: string;
+  readonly integration: string;
+  /** ISO 8601. */
+  readonly receivedAt: string;
+  /** The provider's id of the delivery; undefined where it has none. */
+  readonly deliveryId: string | undefined;
+  readonly rawBody: Buffer;
+}
+
+export type MappingResult =
+  /** No event: the mapping gave nothing, so the request is ignored. */
+  | { readonly kind: 'mapped'; readonly events: readonly UnsequencedEvent[] }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Compile a mapping once per definition. */
+export function prepareMapping(text: string): PreparedMapping {
+  return { expression: jsonata(text, { timeout: mappingTimeoutMs, stack: mappingStackDepth }) };
+}
+
+/** Run a mapping over one request: no event, one, or many. A failure says where its author has to look. */
+export async function mapRequest(
+  mapping: PreparedMapping,
+  input: MappingInput,
+  context: MappingContext,
+): Promise<MappingResult> {
+  let result: unknown;
+  try {
+    result = await mapping.expression.evaluate(input);
+  } catch (error) {
+    return { kind: 'failed', reason: `mapping failed: ${(error as Error).message}` };
+  }
+  const items: readonly unknown[] = result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
+  const delivery = context.deliveryId ?? createHash('sha256').update(context.rawBody).digest('hex');
+  const events: UnsequencedEvent[] = [];
+  for (const [index, item] of items.entries()) {
+    const parsed = mappedEvent.safeParse(item);
+    if (!parsed.success) {
+      const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`);
+      return { kind: 'failed', reason: `mapping gave a bad event (${index}): ${faults.join('; ')}` };
+    }
+    const { event_type: verb, occurred_at: occurredAt, ...mapped } = parsed.data;
+    const type = verbs[verb.replace('record:', '')] as EventType;
+    events.push({
+      id: eventId({
+        account: context.account,
+        resource: mapped.resource,
+        recordId: mapped.record_id,
+        type,
+        // Several events of one delivery are told apart by their place in it, unless the provider names each.
+        change: mapped.id ?? `${delivery}#${index}`,
+      }),
+      type,
+      timestamp: context.receivedAt,
+      tenant: context.tenant,
+      account: context.account,
+      integration: context.integration,
+      resource: mapped.resource,
+      record_id: mapped.record_id,
+      origin: 'webhook',
+      raw_event_type: mapped.raw_event_type,
+      schema_version: schemaVersion,
+      ...(occurredAt === undefined ? {} : { occurred_at: toIso(occurredAt) }),
+      ...(mapped.method_config === undefined ? {} : { thin: true as const }),
+      data: mapped.data,
+    });
+  }
+  return { kind: 'mapped', events };
+}
+
+/** Providers give offsets, local times (which are taken as UTC) or epoch milliseconds. */
+function toIso(value: string | number): string {
+  if (typeof value === 'number') return new Date(value).toISOString();
+  return new Date(/(Z|[+-]\d{2}:?\d{2})$/.test(value) ? value : `${value}Z`).toISOString();
+}

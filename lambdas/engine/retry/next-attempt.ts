@@ -1,0 +1,58 @@
+/** How a failed delivery is tried again. */
+export interface RetryPolicy {
+  /** Wait after attempt 1, 2, …; one attempt more than there are waits. */
+  readonly scheduleMs: readonly number[];
+  /** Share of a wait that is added at random, so that receivers that fell together are not woken together. */
+  readonly jitterRatio: number;
+  /** No wait is longer than this, whatever the receiver asks for. */
+  readonly maxDelayMs: number;
+}
+
+export interface Attempt {
+  /** Counts from 1. */
+  readonly number: number;
+  /** HTTP status; undefined where no answer came. */
+  readonly status: number | undefined;
+  readonly retryAfterMs?: number;
+}
+
+export type Decision =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'retry-later'; readonly delayMs: number }
+  | { readonly kind: 'exhausted'; readonly reason: 'gone' | 'attempts-exhausted' };
+
+/** The longest wait with its jitter (12 min and 20 %) stays within the longest delay of SQS (15 min). */
+export const defaultRetryPolicy: RetryPolicy = {
+  scheduleMs: [5_000, 30_000, 120_000, 300_000, 720_000],
+  jitterRatio: 0.2,
+  maxDelayMs: 900_000,
+};
+
+/**
+ * Decide what follows one delivery attempt.
+ *
+ * @param random - In [0, 1); the caller draws it, so the result is repeatable.
+ * @returns A delay in milliseconds, never shorter than the receiver's Retry-After within `maxDelayMs`.
+ */
+export function nextAttempt(policy: RetryPolicy, attempt: Attempt, random: number): Decision {
+  const { status, retryAfterMs = 0 } = attempt;
+  if (status !== undefined && status >= 200 && status < 300) return { kind: 'delivered' };
+  if (status === 410) return { kind: 'exhausted', reason: 'gone' };
+  const waitMs = policy.scheduleMs[attempt.number - 1];
+  if (waitMs === undefined) return { kind: 'exhausted', reason: 'attempts-exhausted' };
+  const delayMs = Math.max(waitMs * (1 + policy.jitterRatio * random), retryAfterMs);
+  return { kind: 'retry-later', delayMs: Math.min(delayMs, policy.maxDelayMs) };
+}
+
+/**
+ * Read a Retry-After header: seconds, or an HTTP date.
+ *
+ * @returns Milliseconds from `nowMs`, at least 0; undefined where the header is absent or unreadable.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
+export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d+(\.\d+)?$/.test(header.trim())) return Number(header) * 1000;
+  const dateMs = /^[A-Za-z]{3},/.test(header.trim()) ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+}

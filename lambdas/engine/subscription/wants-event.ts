@@ -1,0 +1,35 @@
+import type { UnsequencedEvent } from '../mapping/canonical-event.ts';
+
+/** What a subscription asks for; an empty list asks for all. */
+export interface SubscriptionFilter {
+  /** A tenant, or null for all tenants. */
+  readonly tenant: string | null;
+  /** Patterns such as `record:*`. */
+  readonly types: readonly string[];
+  /** Patterns such as `hris/*`. */
+  readonly resources: readonly string[];
+  readonly integrations: readonly string[];
+  readonly accounts: readonly string[];
+}
+
+/** Whether an event belongs to a subscription. The tenant is compared first and is never a pattern. */
+export function wantsEvent(
+  filter: SubscriptionFilter,
+  event: Pick<UnsequencedEvent, 'tenant' | 'type' | 'resource' | 'integration' | 'account'>,
+): boolean {
+  return (
+    (filter.tenant === null || filter.tenant === event.tenant) &&
+    matchesAny(filter.types, event.type) &&
+    matchesAny(filter.resources, event.resource) &&
+    (filter.integrations.length === 0 || filter.integrations.includes(event.integration)) &&
+    (filter.accounts.length === 0 || filter.accounts.includes(event.account))
+  );
+}
+
+/** A pattern is a name, or a beginning followed by `*`. */
+function matchesAny(patterns: readonly string[], name: string): boolean {
+  if (patterns.length === 0) return true;
+  return patterns.some((pattern) =>
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
+  );
+}

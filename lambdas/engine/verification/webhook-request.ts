@@ -1,0 +1,29 @@
+/** A provider's request as it was received. */
+export interface WebhookRequest {
+  readonly method: string;
+  readonly path: string;
+  /** Lower-case names; repeated headers are joined by a comma, as API Gateway does. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Raw query string, without the question mark. */
+  readonly query: string;
+  readonly body: Buffer;
+}
+
+/** Values by secret name; a list while a secret rotates. */
+export type SecretValues = Readonly<Record<string, string | readonly string[]>>;
+
+/** Why a request was turned away: told to the caller, never with the expected value. */
+export type RejectionReason =
+  | 'secret-not-configured'
+  | 'header-missing'
+  | 'value-missing'
+  | 'signature-prefix-missing'
+  | 'signature-malformed'
+  | 'signature-mismatch'
+  | 'timestamp-malformed'
+  | 'timestamp-too-old'
+  | 'timestamp-in-the-future';
+
+export type Verdict =
+  | { readonly kind: 'verified' }
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly detail?: string };

@@ -1,0 +1,204 @@
+import type { DeliveryJob } from '../contracts/messages.ts';
+import { EngineError } from '../contracts/engine-error.ts';
+import { limits } from '../contracts/limits.ts';
+import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
+import { wantsEvent } from '../engine/subscription/wants-event.ts';
+import type { ClaimStore } from '../ports/claim-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../ports/event-store.ts';
+import type { DeliveryQueue } from '../ports/queues.ts';
+import { scopeOf, type Subscription, type SubscriptionStore } from '../ports/subscription-store.ts';
+
+export interface PublishPorts {
+  readonly events: EventWriter & Pick<EventReader, 'getMany'>;
+  readonly payloads: ClaimStore;
+  readonly subscriptions: SubscriptionStore;
+  readonly deliveryQueue: DeliveryQueue;
+  readonly clock: Clock;
+  readonly claimThresholdBytes: number;
+}
+
+/** An event to publish, and the input that brings it. */
+export interface Candidate {
+  readonly event: UnsequencedEvent;
+  /** Names the input: its retries, and only they, go on with what it began. */
+  readonly owner: string;
+}
+
+/** How one candidate ended; in the order of the candidates. */
+export type Publication =
+  | { readonly kind: 'published'; readonly deliveries: number }
+  | { readonly kind: 'duplicate' }
+  /** Not published, and nothing lost: the input must be given again. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/**
+ * Publish events: give each its place in its tenant's sequence, store it, and queue its deliveries.
+ *
+ * Any step may be the last before a crash, and the input then comes again. What makes that safe:
+ *
+ *   1. take a block of the sequence      crash: a hole; readers wait while it could be filled
+ *   2. claim each id for its owner       crash: the owner's retry finds its own claim and goes on
+ *   3. store payload, then row           crash: the retry finds no row and takes a new number
+ *   4. queue the deliveries              crash: the retry finds the row and queues again, with the same ids
+ *
+ * An id claimed by another owner is a duplicate: that owner's input is durable until it is
+ * published, so to drop this one loses nothing. Numbers that a block leaves over are sealed at
+ * once, in the same write, so that no reader has to wait for them.
+ *
+ * Nobody writes at a number later than `sequenceHoleLifetimeMs` after it was taken: the run that
+ * took it is dead by then, and a retry takes a new one. That is what lets readers pass a hole.
+ */
+export async function publishEvents(
+  ports: PublishPorts,
+  candidates: readonly Candidate[],
+): Promise<readonly Publication[]> {
+  const publications = new Array<Publication>(candidates.length);
+  const byTenant = Map.groupBy(candidates.keys(), (index) => (candidates[index] as Candidate).event.tenant);
+  await Promise.all(
+    byTenant.entries().map(async ([tenant, indices]) => {
+      const results = await publishForTenant(
+        ports,
+        tenant,
+        indices.map((index) => candidates[index] as Candidate),
+      );
+      for (const [place, index] of indices.entries()) publications[index] = results[place] as Publication;
+    }),
+  );
+  return publications;
+}
+
+/** A candidate that is going to be stored, at the place that its claim gives it. */
+interface Placed {
+  readonly candidate: Candidate;
+  readonly row: EventRow;
+  /** Whether an earlier run of the same owner has stored the row already. */
+  readonly stored: boolean;
+}
+
+async function publishForTenant(
+  ports: PublishPorts,
+  tenant: string,
+  candidates: readonly Candidate[],
+): Promise<readonly Publication[]> {
+  const publications = new Map<Candidate, Publication>();
+  const firstById = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    if (firstById.has(candidate.event.id)) publications.set(candidate, { kind: 'duplicate' });
+    else firstById.set(candidate.event.id, candidate);
+  }
+  const distinct = [...firstById.values()];
+  const all = () => candidates.map((candidate) => publications.get(candidate) as Publication);
+  const failAll = (failed: readonly Candidate[], error: unknown) => {
+    for (const candidate of failed) publications.set(candidate, { kind: 'failed', error });
+  };
+
+  let firstSequence: number;
+  let subscriptions: readonly Subscription[];
+  try {
+    [firstSequence, subscriptions] = await Promise.all([
+      ports.events.takeSequences(tenant, distinct.length),
+      ports.subscriptions.listFor(tenant),
+    ]);
+  } catch (error) {
+    failAll(distinct, error);
+    return all();
+  }
+
+  const writtenAtMs = ports.clock.nowMs();
+  const placed: Placed[] = [];
+  const unused: SealedSequence[] = [];
+  await Promise.all(
+    distinct.map(async (candidate, index) => {
+      const sequence = firstSequence + index;
+      const place = await placeCandidate(ports, candidate, sequence).catch((error: unknown) => {
+        publications.set(candidate, { kind: 'failed', error });
+        return undefined;
+      });
+      if (place?.kind === 'placed') placed.push(place.placed);
+      if (place?.kind === 'duplicate') publications.set(candidate, { kind: 'duplicate' });
+      // A claim whose fate is unknown may stand at this number: only a known outcome lets it be sealed.
+      if (place !== undefined && !(place.kind === 'placed' && place.placed.row.sequence === sequence))
+        unused.push({ tenant, sequence, sealed: true });
+    }),
+  );
+
+  try {
+    const rows = [...placed.filter(({ stored }) => !stored).map(({ row }) => row), ...unused];
+    await ports.events.writeRows(rows.map((row) => ({ ...row, writtenAtMs })));
+  } catch (error) {
+    failAll(
+      placed.map(({ candidate }) => candidate),
+      error,
+    );
+    return all();
+  }
+
+  const deliveries = placed.flatMap(({ candidate, row }) =>
+    subscriptions
+      .filter((subscription) => wantsEvent(subscription, candidate.event))
+      .map((subscription) => ({ job: toJob(subscription, row), group: row.account, delayMs: 0 })),
+  );
+  try {
+    await ports.deliveryQueue.sendAll(deliveries);
+  } catch (error) {
+    failAll(
+      placed.map(({ candidate }) => candidate),
+      error,
+    );
+    return all();
+  }
+  const deliveriesByEvent = Map.groupBy(deliveries, ({ job }) => job.event);
+  for (const { candidate, row } of placed)
+    publications.set(candidate, { kind: 'published', deliveries: deliveriesByEvent.get(row.id)?.length ?? 0 });
+  return all();
+}
+
+/**
+ * Claim an event's id and store its payload; find out where its row belongs.
+ *
+ * A claim of the same owner is that of an earlier run. Where its row stands, only the deliveries are
+ * left to do. Where it does not, the earlier run may still be alive for a while: this one fails then,
+ * and comes again. After that the event goes to the new number.
+ */
+async function placeCandidate(
+  ports: PublishPorts,
+  candidate: Candidate,
+  sequence: number,
+): Promise<{ readonly kind: 'placed'; readonly placed: Placed } | { readonly kind: 'duplicate' }> {
+  const { event, owner } = candidate;
+  const { id, tenant } = event;
+  const wanted: EventClaim = { id, owner, tenant, sequence, claimedAtMs: ports.clock.nowMs() };
+  const standing = await ports.events.claim(wanted);
+  if (standing.owner !== owner) return { kind: 'duplicate' };
+  if (standing.sequence !== sequence) {
+    const [stored] = await ports.events.getMany([standing]);
+    if (stored?.id === id) return { kind: 'placed', placed: { candidate, row: stored, stored: true } };
+    const mayStillBeWritten = wanted.claimedAtMs - standing.claimedAtMs <= limits.sequenceHoleLifetimeMs;
+    if (mayStillBeWritten || !(await ports.events.moveClaim(standing, wanted)))
+      throw new EngineError('contended', `another run is publishing ${id}`, { retryable: true });
+  }
+  return { kind: 'placed', placed: { candidate, row: await toRow(ports, event, sequence), stored: false } };
+}
+
+async function toRow(ports: PublishPorts, event: UnsequencedEvent, sequence: number): Promise<EventRow> {
+  const { data, ...metadata } = event;
+  const text = JSON.stringify(data);
+  if (Buffer.byteLength(text) <= ports.claimThresholdBytes)
+    return { ...metadata, sequence, inlineData: text, claimKey: undefined };
+  const claimKey = `${event.tenant}/${event.id}`;
+  await ports.payloads.put(claimKey, Buffer.from(text), 'application/json');
+  return { ...metadata, sequence, inlineData: undefined, claimKey };
+}
+
+function toJob(subscription: Subscription, row: EventRow): DeliveryJob {
+  return {
+    subscription: subscription.id,
+    scope: scopeOf(subscription),
+    event: row.id,
+    tenant: row.tenant,
+    sequence: row.sequence,
+    timestamp: row.timestamp,
+    attempt: 1,
+  };
+}

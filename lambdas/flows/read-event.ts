@@ -1,0 +1,46 @@
+import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+import type { ClaimStore } from '../ports/claim-store.ts';
+import type { EventLocator, EventReader, EventRow } from '../ports/event-store.ts';
+
+export interface EventPayloads {
+  readonly payloads: Pick<ClaimStore, 'get'>;
+}
+
+/**
+ * The event as the world sees it, its data read from its row or by its claim.
+ *
+ * The members always come in the order of the contract, whatever order the store gives them in, so
+ * that every attempt at a callback sends the same bytes.
+ */
+export async function toEvent(ports: EventPayloads, row: EventRow): Promise<CanonicalEvent> {
+  const text = row.inlineData ?? (row.claimKey === undefined ? '{}' : (await ports.payloads.get(row.claimKey)).toString('utf8'));
+  return {
+    id: row.id,
+    type: row.type,
+    timestamp: row.timestamp,
+    tenant: row.tenant,
+    account: row.account,
+    integration: row.integration,
+    resource: row.resource,
+    record_id: row.record_id,
+    sequence: row.sequence,
+    origin: row.origin,
+    raw_event_type: row.raw_event_type,
+    schema_version: row.schema_version,
+    ...(row.occurred_at === undefined ? {} : { occurred_at: row.occurred_at }),
+    ...(row.thin === undefined ? {} : { thin: row.thin }),
+    data: JSON.parse(text),
+  };
+}
+
+/** One event by its id, whoever's it is: the caller compares the tenant. */
+export async function findEvent(
+  ports: EventPayloads & { readonly events: Pick<EventReader, 'getMany'>; readonly locator: EventLocator },
+  id: string,
+): Promise<CanonicalEvent | undefined> {
+  const place = await ports.locator.locate(id);
+  if (place === undefined) return undefined;
+  const [row] = await ports.events.getMany([place]);
+  // A claim may stand before its row does, and its number may be another's by then.
+  return row?.id === id ? toEvent(ports, row) : undefined;
+}

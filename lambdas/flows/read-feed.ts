@@ -1,0 +1,50 @@
+import { limits } from '../contracts/limits.ts';
+import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+import type { ClaimStore } from '../ports/claim-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { EventReader, EventRow } from '../ports/event-store.ts';
+import { toEvent } from './read-event.ts';
+
+export interface FeedPorts {
+  readonly events: Pick<EventReader, 'listAfter'>;
+  readonly payloads: Pick<ClaimStore, 'get'>;
+  readonly clock: Clock;
+}
+
+export interface FeedPage {
+  readonly events: readonly CanonicalEvent[];
+  /** Sequence number up to which the tenant's events are read. */
+  readonly position: number;
+  /** Whether nothing that is stored lies beyond. */
+  readonly caughtUp: boolean;
+}
+
+/**
+ * Read a tenant's events after a position, in sequence order, none left out.
+ *
+ * Numbers are taken before events are written, so an event may appear behind one that is already
+ * there. The reader stops before such a hole while it may still be filled:
+ *
+ *   taken   5 6 7          the writer of 6 is slow, or dead
+ *   stored  5 _ 7          7 was written at 12:00:00
+ *   12:00:30               6 may still come: the page ends with 5
+ *   12:01:01               whoever took 6 took it before 7 and is dead: the page goes on to 7
+ */
+export async function readFeed(ports: FeedPorts, tenant: string, position: number, limit: number): Promise<FeedPage> {
+  const rows = await ports.events.listAfter(tenant, position, limit);
+  const read: EventRow[] = [];
+  let reached = position;
+  let stopped = false;
+  for (const { writtenAtMs, ...row } of rows) {
+    const behindHole = row.sequence > reached + 1;
+    stopped = behindHole && ports.clock.nowMs() - writtenAtMs <= limits.sequenceHoleLifetimeMs;
+    if (stopped) break;
+    if (!('sealed' in row)) read.push(row);
+    reached = row.sequence;
+  }
+  return {
+    events: await Promise.all(read.map((row) => toEvent(ports, row))),
+    position: reached,
+    caughtUp: !stopped && rows.length < limit,
+  };
+}

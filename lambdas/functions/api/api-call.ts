@@ -1,0 +1,82 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { z } from 'zod';
+import { ProblemError } from '../http/answer-problems.ts';
+import type { Principal } from './principal.ts';
+
+/** One authenticated request of the API. */
+export interface ApiCall {
+  readonly principal: Principal;
+  /** Path parameters by name. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly event: APIGatewayProxyEventV2;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface ApiRoute {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly handle: (call: ApiCall) => Promise<ApiAnswer>;
+}
+
+/** What ids of accounts and subscriptions look like. */
+export const identifier = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/, 'expected letters, digits, "_" and "-", at most 128, beginning with a letter or digit');
+
+export const tenantName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit');
+
+/** Query parameters of every list. */
+export const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: z.string().max(1024).optional(),
+});
+
+/**
+ * Read and check a JSON body.
+ *
+ * @throws {ProblemError} 400 when it is no JSON, 422 with all faults when it is not what the route takes.
+ */
+export function readBody<T>(call: ApiCall, schema: z.ZodType<T>): T {
+  const { body, isBase64Encoded } = call.event;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString('utf8'));
+  } catch {
+    throw new ProblemError({ status: 400, detail: 'The body must be JSON.' });
+  }
+  return check(schema, value, 422, 'The body is not what this route takes.');
+}
+
+/** @throws {ProblemError} 400 with all faults. */
+export function readQuery<T>(call: ApiCall, schema: z.ZodType<T>): T {
+  return check(schema, call.query, 400, 'The query parameters are not what this route takes.');
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, status: number, detail: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+  throw new ProblemError({ status, detail, extensions: { errors } });
+}
+
+/** Write a position as an opaque cursor. */
+export function encodeCursor(position: Readonly<Record<string, string | number>>): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+/** @throws {ProblemError} 400 when the cursor was not made by {@link encodeCursor} for this list. */
+export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodType<T>): T | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+  } catch {
+    throw new ProblemError({ status: 400, detail: 'The cursor is not one that this list gave.' });
+  }
+}

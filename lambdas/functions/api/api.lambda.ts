@@ -1,0 +1,11 @@
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import { answerProblems } from '../http/answer-problems.ts';
+import { createApiHandler } from './handler.ts';
+import { createApiRuntime } from './runtime.ts';
+
+const runtime = createApiRuntime(process.env, new URL(import.meta.url));
+
+export const handler = middy(createApiHandler(runtime))
+  .use(injectLambdaContext(runtime.log))
+  .use(answerProblems(runtime.log));

@@ -1,0 +1,81 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import httpRouter, { type Route } from '@middy/http-router';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { AccountDirectory } from '../../ports/account-store.ts';
+import type { ApiKeyStore } from '../../ports/api-key-store.ts';
+import type { EgressPolicy } from '../../ports/callback-client.ts';
+import type { ClaimStore } from '../../ports/claim-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { DeliveryLog } from '../../ports/delivery-store.ts';
+import type { EventLocator, EventReader } from '../../ports/event-store.ts';
+import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
+import type { Randomness } from '../../ports/randomness.ts';
+import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
+import { ProblemError } from '../http/answer-problems.ts';
+import type { ApiRoute } from './api-call.ts';
+import { authenticate, notFound } from './principal.ts';
+import { accountRoutes } from './routes/accounts.ts';
+import { eventRoutes } from './routes/events.ts';
+import { subscriptionRoutes } from './routes/subscriptions.ts';
+
+export interface ApiPorts {
+  readonly keys: ApiKeyStore;
+  readonly accounts: AccountDirectory;
+  readonly subscriptions: SubscriptionDirectory;
+  readonly events: EventReader;
+  readonly locator: EventLocator;
+  readonly payloads: Pick<ClaimStore, 'get'>;
+  readonly deliveries: DeliveryLog;
+  readonly integrations: IntegrationCatalog;
+  readonly egress: EgressPolicy;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  /** Origin of the HTTP API, without a trailing slash. */
+  readonly publicUrl: string;
+}
+
+export interface ApiRuntime {
+  readonly ports: ApiPorts;
+  readonly log: Logger;
+}
+
+/** The admin API and the pull feed. Every route but `/healthz` asks for a key first. */
+export function createApiHandler({ ports, log }: ApiRuntime) {
+  const routes = [...accountRoutes(ports), ...subscriptionRoutes(ports), ...eventRoutes(ports)];
+  const paths = new Set(routes.map(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)));
+  const answer = async (route: ApiRoute, event: APIGatewayProxyEventV2) => {
+    const principal = await authenticate(ports.keys, event.headers['authorization']);
+    const params = (event.pathParameters ?? {}) as Record<string, string>;
+    // What no id can look like is not asked for: a store has its own limits for keys.
+    if (Object.values(params).some((id) => !/^[\w-]{1,128}$/.test(id))) throw notFound('resource');
+    const query = (event.queryStringParameters ?? {}) as Record<string, string>;
+    const { status, body } = await route.handle({ principal, params, query, event });
+    log.info('api answered', { route: `${route.method} ${route.path}`, key: principal.keyId, status });
+    return json(status, body);
+  };
+  return httpRouter<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>({
+    routes: [
+      { method: 'GET', path: '/healthz', handler: async () => json(200, { status: 'ok' }) },
+      ...routes.map(
+        (route): Route<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> => ({
+          method: route.method,
+          path: route.path as `/${string}`,
+          handler: async (event: APIGatewayProxyEventV2) => answer(route, event),
+        }),
+      ),
+    ],
+    notFoundResponse: ({ path }) => {
+      throw [...paths].some((known) => known.test(path))
+        ? new ProblemError({ status: 405, detail: 'This route does not take this method.' })
+        : new ProblemError({ status: 404, detail: 'There is no such route.' });
+    },
+  });
+}
+
+function json(statusCode: number, body: unknown): APIGatewayProxyStructuredResultV2 {
+  return {
+    statusCode,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify(body),
+  };
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { createAccount } from '../../../flows/create-account.ts';
+import type { Account } from '../../../ports/account-store.ts';
+import { ProblemError } from '../../http/answer-problems.ts';
+import { decodeCursor, encodeCursor, identifier, listQuery, readBody, readQuery, tenantName, type ApiRoute } from '../api-call.ts';
+import type { ApiPorts } from '../handler.ts';
+import { mayAccess, notFound } from '../principal.ts';
+
+const secretValue = z.string().min(1).max(4096);
+
+const accountBody = z.strictObject({
+  id: identifier.optional(),
+  tenant: tenantName,
+  integration: z.string().min(1).max(64),
+  secrets: z.record(z.string(), z.union([secretValue, z.array(secretValue).min(1).max(10)])).default({}),
+  credentials: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .refine((credentials) => Object.keys(credentials).length === 0, 'this integration takes no credentials'),
+  context: z.record(z.string(), z.unknown()).default({}),
+});
+
+const accountCursor = z.object({ account: identifier });
+
+/** Accounts: created, listed and read. Secrets go in and never come out. */
+export function accountRoutes(ports: ApiPorts): readonly ApiRoute[] {
+  const view = (account: Account) => ({
+    id: account.id,
+    tenant: account.tenant,
+    integration: account.integration,
+    context: account.context,
+    webhook_url: `${ports.publicUrl}/in/${account.integration}/${account.id}`,
+    created_at: account.createdAt,
+  });
+  return [
+    {
+      method: 'POST',
+      path: '/v1/accounts',
+      async handle(call) {
+        const body = readBody(call, accountBody);
+        if (!mayAccess(call.principal, body.tenant))
+          throw new ProblemError({ status: 403, detail: 'The key may not act for this tenant.' });
+        const creation = await createAccount(ports, body);
+        switch (creation.kind) {
+          case 'created':
+            return { status: 201, body: view(creation.account) };
+          case 'exists':
+            throw new ProblemError({ status: 409, detail: 'An account with this id exists.' });
+          case 'unknown-integration':
+            throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
+          case 'undeclared-secrets':
+            throw new ProblemError({
+              status: 422,
+              detail: `The integration declares no secret ${creation.got.join(', ')}; it declares ${creation.declared.join(', ')}.`,
+            });
+        }
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/accounts',
+      async handle(call) {
+        const { limit, cursor } = readQuery(call, listQuery);
+        const after = decodeCursor(cursor, accountCursor)?.account;
+        const page = await ports.accounts.list(call.principal.tenant ?? undefined, limit, after);
+        const next = page.next === undefined ? null : encodeCursor({ account: page.next });
+        return { status: 200, body: { data: page.items.map(view), next_cursor: next } };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/accounts/{id}',
+      async handle({ params, principal }) {
+        const account = await ports.accounts.find(params['id'] ?? '');
+        if (account === undefined || !mayAccess(principal, account.tenant)) throw notFound('account');
+        return { status: 200, body: view(account) };
+      },
+    },
+  ];
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { wantsEvent } from '../../../engine/subscription/wants-event.ts';
+import { findEvent } from '../../../flows/read-event.ts';
+import { readFeed } from '../../../flows/read-feed.ts';
+import { ProblemError } from '../../http/answer-problems.ts';
+import { decodeCursor, encodeCursor, listQuery, readQuery, tenantName, type ApiRoute } from '../api-call.ts';
+import type { ApiPorts } from '../handler.ts';
+import { mayAccess, notFound } from '../principal.ts';
+
+const commaList = z
+  .string()
+  .max(2048)
+  .transform((text) => text.split(',').filter((part) => part !== ''));
+
+const feedQuery = listQuery.extend({
+  tenant: tenantName.optional(),
+  types: commaList.default([]),
+  resources: commaList.default([]),
+  account: z.string().max(128).optional(),
+});
+
+const feedCursor = z.object({ tenant: tenantName, sequence: z.int().nonnegative() });
+
+/** The pull feed of a tenant, and single events. */
+export function eventRoutes(ports: ApiPorts): readonly ApiRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/events',
+      async handle(call) {
+        const query = readQuery(call, feedQuery);
+        const tenant = query.tenant ?? call.principal.tenant;
+        if (tenant === null)
+          throw new ProblemError({ status: 400, detail: 'A key for all tenants must name one: ?tenant=…' });
+        if (!mayAccess(call.principal, tenant)) throw notFound('tenant');
+        const cursor = decodeCursor(query.cursor, feedCursor);
+        if (cursor !== undefined && cursor.tenant !== tenant)
+          throw new ProblemError({ status: 400, detail: 'The cursor is that of another tenant.' });
+
+        const feed = await readFeed(ports, tenant, cursor?.sequence ?? 0, query.limit);
+        const filter = {
+          tenant,
+          types: query.types,
+          resources: query.resources,
+          integrations: [],
+          accounts: query.account === undefined ? [] : [query.account],
+        };
+        return {
+          status: 200,
+          body: {
+            data: feed.events.filter((event) => wantsEvent(filter, event)),
+            next_cursor: encodeCursor({ tenant, sequence: feed.position }),
+            caught_up: feed.caughtUp,
+          },
+        };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/v1/events/{id}',
+      async handle({ params, principal }) {
+        const event = await findEvent(ports, params['id'] ?? '');
+        if (event === undefined || !mayAccess(principal, event.tenant)) throw notFound('event');
+        return { status: 200, body: event };
+      },
+    },
+  ];
+}

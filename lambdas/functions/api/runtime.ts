@@ -1,0 +1,39 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { clientSettings } from '../../adapters/aws/client-settings.ts';
+import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
+import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
+import { createDynamoDeliveryLog } from '../../adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
+import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
+import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
+import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
+import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
+import { systemRandomness } from '../../adapters/node/system-randomness.ts';
+import { environmentKeys } from '../../contracts/environment.ts';
+import { egressOptions, readEnvironment } from '../environment.ts';
+import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import type { ApiRuntime } from './handler.ts';
+
+/** Environment to ports: the only place of this function that knows AWS. */
+export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): ApiRuntime & Telemetry {
+  const env = readEnvironment('api', variables);
+  const dynamo = new DynamoDBClient(clientSettings);
+  return {
+    ...createTelemetry('api'),
+    ports: {
+      keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
+      accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
+      subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable]),
+      events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
+      locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
+      payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
+      deliveries: createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
+      integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
+      egress: createEgressPolicy(egressOptions(env)),
+      clock: systemClock,
+      randomness: systemRandomness,
+      publicUrl: env[environmentKeys.publicUrl],
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import { EngineError } from '../contracts/engine-error.ts';
+
+/** Read a queue message; one that is no JSON fails alone, until it reaches the dead-letter queue. */
+export function parseRecord<T>(record: SQSRecord): T | undefined {
+  try {
+    return JSON.parse(record.body) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Collects the records of a batch that must come again. */
+export function createBatchResponse(log: Logger) {
+  const batchItemFailures: { itemIdentifier: string }[] = [];
+  return {
+    fail(messageId: string, error: unknown): void {
+      batchItemFailures.push({ itemIdentifier: messageId });
+      log.error('record failed', {
+        messageId,
+        code: error instanceof EngineError ? error.code : undefined,
+        error: error as Error,
+      });
+    },
+    response: (): SQSBatchResponse => ({ batchItemFailures }),
+  };
+}

@@ -1,0 +1,13 @@
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
+import middy from '@middy/core';
+import { answerProblems } from '../http/answer-problems.ts';
+import { createIngressHandler } from './handler.ts';
+import { createIngressRuntime } from './runtime.ts';
+
+const runtime = createIngressRuntime(process.env, new URL(import.meta.url));
+
+export const handler = middy(createIngressHandler(runtime))
+  .use(injectLambdaContext(runtime.log))
+  .use(logMetrics(runtime.metrics))
+  .use(answerProblems(runtime.log));

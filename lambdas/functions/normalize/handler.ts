@@ -1,0 +1,56 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { RawMessage } from '../../contracts/messages.ts';
+import { normalizeWebhooks, type Normalization, type NormalizePorts, type RawDelivery } from '../../flows/normalize-webhooks.ts';
+import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../batch-response.ts';
+
+export interface NormalizeRuntime {
+  readonly ports: NormalizePorts;
+  readonly log: Logger;
+  readonly outcomes: OutcomeCounter;
+}
+
+/** Accepted requests become published events; a failed record goes back alone. */
+export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntime) {
+  return async (event: SQSEvent): Promise<SQSBatchResponse> => {
+    const batch = createBatchResponse(log);
+    const deliveries: RawDelivery[] = [];
+    for (const record of event.Records) {
+      const message = parseRecord<RawMessage>(record);
+      if (message === undefined)
+        batch.fail(record.messageId, new EngineError('corrupt-state', 'a raw message is no JSON', { retryable: false }));
+      else deliveries.push({ messageId: record.messageId, body: record.body, message });
+    }
+    const normalizations = await normalizeWebhooks(ports, deliveries);
+    for (const [index, normalization] of normalizations.entries()) {
+      const { messageId, message } = deliveries[index] as RawDelivery;
+      if (normalization.kind === 'failed') {
+        batch.fail(messageId, normalization.error);
+        continue;
+      }
+      countOutcome(outcomes, normalization);
+      log.info('request normalized', {
+        rawId: message.rawId,
+        integration: message.integration,
+        account: message.account,
+        outcome: normalization.kind,
+        ...(normalization.kind === 'dead-lettered' ? { reason: normalization.reason } : {}),
+      });
+    }
+    return batch.response();
+  };
+}
+
+function countOutcome(outcomes: OutcomeCounter, normalization: Exclude<Normalization, { kind: 'failed' }>): void {
+  outcomes.count(normalization.kind);
+  if (normalization.kind !== 'mapped') return;
+  for (const publication of normalization.publications) {
+    if (publication.kind === 'failed') continue;
+    outcomes.count(publication.kind);
+    if (publication.kind !== 'published') continue;
+    if (publication.deliveries === 0) outcomes.count('filtered');
+    else outcomes.count('enqueued', publication.deliveries);
+  }
+}

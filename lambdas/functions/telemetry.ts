@@ -1,0 +1,22 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { metricsNamespace } from '../contracts/outcomes.ts';
+import type { FunctionName } from '../contracts/environment.ts';
+import type { OutcomeCounter } from '../ports/outcome-counter.ts';
+
+/** What a handler reports through. */
+export interface Telemetry {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly outcomes: OutcomeCounter;
+}
+
+/** Structured logs and outcome counts of one function. Outcomes become CloudWatch metrics through its log (EMF). */
+export function createTelemetry(name: FunctionName): Telemetry {
+  const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name, defaultDimensions: { function: name } });
+  return {
+    log: new Logger({ serviceName: name }),
+    metrics,
+    outcomes: { count: (outcome, amount = 1) => void metrics.addMetric(outcome, MetricUnit.Count, amount) },
+  };
+}

@@ -1,0 +1,5 @@
+/** The time of day, so that tests drive it. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  nowMs(): number;
+}

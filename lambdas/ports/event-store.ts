@@ -1,0 +1,59 @@
+import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+
+/** An event's place in its tenant's sequence: the key of its row. */
+export interface EventKey {
+  readonly tenant: string;
+  readonly sequence: number;
+}
+
+/** An event as it is stored: its data inline, or kept in the claim store. */
+export interface EventRow extends Omit<CanonicalEvent, 'data'> {
+  /** The data as JSON text; undefined where it is claimed. */
+  readonly inlineData: string | undefined;
+  /** Key in the claim store; undefined where the data is inline. */
+  readonly claimKey: string | undefined;
+}
+
+/** A number of the sequence that no event will ever have. */
+export interface SealedSequence extends EventKey {
+  readonly sealed: true;
+}
+
+/** A place in the feed, with the instant of its writing: nobody took a smaller number later than this. */
+export type FeedRow = (EventRow | SealedSequence) & { readonly writtenAtMs: number };
+
+/** Who may publish an event id, and at which place. */
+export interface EventClaim extends EventKey {
+  readonly id: string;
+  /** The accepted request (or other input) that brings the event: only its retries may go on with the claim. */
+  readonly owner: string;
+  /** Epoch milliseconds: when the number was claimed. */
+  readonly claimedAtMs: number;
+}
+
+export interface EventWriter {
+  /** Reserve consecutive numbers of a tenant's sequence. @returns The first. */
+  takeSequences(tenant: string, count: number): Promise<number>;
+  /**
+   * Claim an event's id for its owner, once. Decides what is a duplicate.
+   *
+   * @returns The claim that stands: the one asked for, or the one that was there.
+   */
+  claim(claim: EventClaim): Promise<EventClaim>;
+  /** Replace a claim, if it still stands as it is thought to. @returns Whether it did. */
+  moveClaim(from: EventClaim, to: EventClaim): Promise<boolean>;
+  /** Write rows whose places belong to the caller alone. Writing the same row again changes nothing. */
+  writeRows(rows: readonly FeedRow[]): Promise<void>;
+}
+
+export interface EventReader {
+  /** The events at these places; places without one are left out. Reads what is stored now. */
+  getMany(keys: readonly EventKey[]): Promise<readonly EventRow[]>;
+  /** Rows of a tenant after a sequence number, in order, sealed ones included. Reads what is stored now. */
+  listAfter(tenant: string, sequence: number, limit: number): Promise<readonly FeedRow[]>;
+}
+
+export interface EventLocator {
+  /** Where an event stands, by its id. */
+  locate(id: string): Promise<EventKey | undefined>;
+}

@@ -1,0 +1,7 @@
+/** Chance, so that tests can decide it. */
+export interface Randomness {
+  /** In [0, 1). */
+  fraction(): number;
+  /** Cryptographically strong bytes. */
+  bytes(count: number): Buffer;
+}

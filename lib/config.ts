@@ -1,0 +1,232 @@
+import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
+import { limits } from '../lambdas/contracts/limits.ts';
+
+export const stages = ['local', 'dev', 'staging', 'prod'] as const;
+export type Stage = (typeof stages)[number];
+
+/** Every fault of a deployer's configuration, one a line. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length} fault${faults.length === 1 ? '' : 's'}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}
+
+/**
+ * Retention periods that CloudWatch Logs accepts.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+ */
+const logRetentionChoices = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/**
+ * What a deployer may set. Each setting's description is what a fault says was expected.
+ *
+ * @example `npx cdk deploy -c stage=prod -c retentionDays=90`
+ * @example cdk.json: `"context": { "tributary": { "retentionDays": 60, "stages": { "prod": { "alarmEmail": "ops@example.com" } } } }`
+ */
+const settingsSchema = z.strictObject({
+  /**
+   * Days that events, their payloads and their deliveries are kept.
+   * @default 30
+   */
+  retentionDays: wholeNumber(1, 3650, 'days'),
+  /**
+   * Days that the raw archive keeps what providers sent; `reprocess` reaches this far back.
+   * @default 90 in prod, 30 elsewhere
+   */
+  rawRetentionDays: wholeNumber(1, 3650, 'days'),
+  /**
+   * Days that logs are kept.
+   * @default 90 in prod, 14 elsewhere
+   */
+  logRetentionDays: numeric(z.number().refine((days) => logRetentionChoices.includes(days))).describe(
+    `a number of days that CloudWatch Logs accepts (${logRetentionChoices.join(', ')})`,
+  ),
+  /**
+   * Bytes above which a payload goes to S3; 0 sends all there. Kept well below what an SQS message
+   * (1 MiB) and a DynamoDB item (400 KB) hold, as a body may grow six times in JSON.
+   * @default 8192
+   */
+  claimThresholdBytes: wholeNumber(0, 64 * 1024, 'bytes'),
+  /**
+   * Requests per second that the HTTP API takes before it answers 429.
+   * @default 2000
+   */
+  throttleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second'),
+  /**
+   * Requests that the HTTP API takes at once above the rate.
+   * @default 4000
+   */
+  throttleBurst: wholeNumber(1, 1_000_000, 'requests'),
+  /**
+   * Concurrent invocations of normalize.
+   * @default 50; 4 in local
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
+   */
+  normalizeMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
+  /**
+   * Concurrent invocations of deliver.
+   * @default 100; 4 in local
+   */
+  deliverMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
+  /**
+   * Public origin of a custom domain in front of the HTTP API.
+   * @default the HTTP API's own endpoint
+   */
+  publicUrl: z
+    .string()
+    .refine(isPublicOrigin)
+    .optional()
+    .describe('an origin without a path or a trailing slash, such as "https://hooks.example.com"'),
+  /**
+   * Ranges that callbacks may reach although they are not public; as text, separated by commas.
+   * @default 127.0.0.0/8 and ::1/128 in local, none elsewhere
+   */
+  egressAllowedRanges: z
+    .preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(z.string().refine(isRange)))
+    .describe('a list of address ranges in CIDR form, such as "10.20.0.0/16,fd00::/8"'),
+  /**
+   * Address that alarms are mailed to.
+   * @default nobody; subscribe to the alarm topic yourself
+   */
+  alarmEmail: z.email().optional().describe('an email address'),
+});
+
+type Settings = z.output<typeof settingsSchema>;
+
+export interface TributaryConfig extends Settings {
+  readonly stage: Stage;
+  /** Whether tables, buckets, keys and logs outlive the stack: true in prod. */
+  readonly retainData: boolean;
+}
+
+const settingNames = Object.keys(settingsSchema.shape) as (keyof Settings)[];
+
+function defaultsOf(stage: Stage): Settings {
+  const local = stage === 'local';
+  return {
+    retentionDays: limits.retentionDays,
+    rawRetentionDays: stage === 'prod' ? 90 : 30,
+    logRetentionDays: stage === 'prod' ? 90 : 14,
+    claimThresholdBytes: limits.claimThresholdBytes,
+    throttleRatePerSecond: 2000,
+    throttleBurst: 4000,
+    normalizeMaxConcurrency: local ? 4 : 50,
+    deliverMaxConcurrency: local ? 4 : 100,
+    egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
+  };
+}
+
+/**
+ * Read what the deployer set, over the defaults of the stage.
+ *
+ * A setting comes, the first that has it, from `-c <setting>=<value>` (or a context key of that
+ * name), from `tributary.stages.<stage>`, from `tributary`, from the defaults.
+ *
+ * @param context - Looks up a CDK context key, `undefined` where it is not set.
+ * @throws {ConfigurationError} with all faults at once.
+ */
+export function loadConfig(context: (key: string) => unknown): TributaryConfig {
+  const faults: string[] = [];
+  const chosenStage = context('stage') ?? 'dev';
+  const stage = stages.find((known) => known === chosenStage);
+  if (stage === undefined) faults.push(fault('stage', chosenStage, `one of ${stages.join(', ')}`));
+
+  const chosen = new Map<keyof Settings, { readonly source: string; readonly value: unknown }>();
+  for (const [prefix, layer] of layersOf(context, stage, faults)) {
+    for (const [name, value] of Object.entries(layer)) {
+      const setting = settingNames.find((known) => known === name);
+      if (setting === undefined) {
+        faults.push(`${prefix}${name}: not a setting, expected one of ${settingNames.join(', ')}`);
+      } else {
+        chosen.set(setting, { source: `${prefix}${name}`, value });
+      }
+    }
+  }
+
+  const values = Object.fromEntries([...chosen].map(([name, { value }]) => [name, value]));
+  const parsed = settingsSchema.safeParse({ ...defaultsOf(stage ?? 'dev'), ...values });
+  const rejected = new Set(parsed.error?.issues.map((issue) => issue.path[0] as keyof Settings));
+  for (const name of rejected) {
+    const origin = chosen.get(name);
+    faults.push(
+      fault(origin?.source ?? name, origin?.value, settingsSchema.shape[name].description ?? 'something else'),
+    );
+  }
+  if (stage === undefined || parsed.data === undefined || faults.length > 0) throw new ConfigurationError(faults);
+  return { ...parsed.data, stage, retainData: stage === 'prod' };
+}
+
+/** The layers of settings, weakest first, each with the prefix that a fault names it by. */
+function layersOf(context: (key: string) => unknown, stage: Stage | undefined, faults: string[]): [string, object][] {
+  const layers: [string, object][] = [];
+  const { stages: byStage, ...everyStage } = objectAt('tributary', context('tributary'), faults);
+  layers.push(['tributary.', everyStage]);
+  for (const [name, layer] of Object.entries(objectAt('tributary.stages', byStage, faults))) {
+    if (!stages.some((known) => known === name)) {
+      faults.push(`tributary.stages.${name}: not a stage, expected one of ${stages.join(', ')}`);
+    } else if (name === stage) {
+      const path = `tributary.stages.${name}`;
+      layers.push([`${path}.`, objectAt(path, layer, faults)]);
+    }
+  }
+  const single = settingNames.map((name) => [name, context(name)] as const).filter(([, value]) => value !== undefined);
+  layers.push(['', Object.fromEntries(single)]);
+  return layers;
+}
+
+function objectAt(path: string, value: unknown, faults: string[]): Record<string, unknown> {
+  if (value === undefined) return {};
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  faults.push(fault(path, value, 'an object of settings'));
+  return {};
+}
+
+function fault(path: string, got: unknown, expected: string): string {
+  return `${path}: got ${JSON.stringify(got)}, expected ${expected}`;
+}
+
+/** A number that `-c` may give as text. */
+function numeric<Schema extends z.ZodType<number>>(schema: Schema) {
+  return z.preprocess(
+    (value) => (typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value),
+    schema,
+  );
+}
+
+function wholeNumber(least: number, most: number, unit: string) {
+  return numeric(z.number().int().min(least).max(most)).describe(`a whole number of ${unit} from ${least} to ${most}`);
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function isPublicOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && ['https:', 'http:'].includes(url.protocol) && url.origin === text;
+}
+
+function isRange(text: string): boolean {
+  const [address = '', prefix = '', ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix)) return false;
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 6 ? 'ipv6' : 'ipv4');
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,92 @@
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
+import type { FunctionBundle } from './function-bundle.ts';
+import type { OperatorAlarms } from './operator-alarms.ts';
+
+/** Exactly the keys that the function reads. */
+export type FunctionEnvironment<Name extends FunctionName> = Readonly<
+  Record<(typeof functionEnvironments)[Name][number], string>
+>;
+
+export interface EngineFunctionProps<Name extends FunctionName> {
+  /** Name that the environment contract and the runbook know it by. */
+  readonly name: Name;
+  readonly bundle: FunctionBundle;
+  readonly environment: FunctionEnvironment<Name>;
+  readonly timeout: Duration;
+  /** Mebibytes; CPU comes in proportion, one whole core at 1769. */
+  readonly memorySizeMb: number;
+  readonly logRetention: RetentionDays;
+  readonly alarms: OperatorAlarms;
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/** One function of the engine, with a role and a log group of its own, and alarms on how it fails. */
+export class EngineFunction<Name extends FunctionName = FunctionName> extends Construct implements IGrantable {
+  readonly lambda: LambdaFunction;
+  readonly grantPrincipal: IPrincipal;
+
+  constructor(scope: Construct, id: string, props: EngineFunctionProps<Name>) {
+    super(scope, id);
+    const { name, removalPolicy } = props;
+    assertEnvironment(name, props.environment);
+
+    const logGroup = new LogGroup(this, 'Logs', { retention: props.logRetention, removalPolicy });
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: `Tributary: what ${name} may do`,
+    });
+    this.grantPrincipal = role;
+    logGroup.grantWrite(role);
+
+    this.lambda = new LambdaFunction(this, 'Function', {
+      description: `Tributary: ${name}`,
+      code: Code.fromAsset(props.bundle.directory),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      timeout: props.timeout,
+      memorySize: props.memorySizeMb,
+      role,
+      logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
+    });
+
+    const period = Duration.minutes(5);
+    props.alarms.add(this, 'ErrorsAlarm', {
+      meaning: `${name} failed five times in five minutes: invocations that threw or ran out of time.`,
+      runbookEntry: `${name}-errors`,
+      metric: this.lambda.metricErrors({ period }),
+      threshold: 5,
+    });
+    props.alarms.add(this, 'ThrottlesAlarm', {
+      meaning: `${name} was throttled: the account has no concurrency left for it.`,
+      runbookEntry: `${name}-throttles`,
+      metric: this.lambda.metricThrottles({ period }),
+      threshold: 1,
+      periods: 2,
+    });
+  }
+}
+
+/** A value that arrives untyped (a spread, a cast) is still caught, before it is deployed. */
+function assertEnvironment(name: FunctionName, environment: Readonly<Record<string, string>>): void {
+  const expected: readonly string[] = functionEnvironments[name];
+  const got = Object.keys(environment);
+  const missing = expected.filter((key) => !got.includes(key));
+  const extra = got.filter((key) => !expected.includes(key));
+  if (missing.length === 0 && extra.length === 0) return;
+  const faults = [
+    ...(missing.length > 0 ? [`missing ${missing.join(', ')}`] : []),
+    ...(extra.length > 0 ? [`not expected ${extra.join(', ')}`] : []),
+  ];
+  throw new Error(
+    `Environment of ${name}: ${faults.join('; ')}; got ${got.join(', ')}; expected ${expected.join(', ')}; ` +
+      'set what functionEnvironments in lambdas/contracts/environment.ts lists, or change that list',
+  );
+}

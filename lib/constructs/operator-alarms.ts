@@ -1,0 +1,62 @@
+import { type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import { DataKey } from './data-key.ts';
+
+export interface OperatorAlarmsProps {
+  /** @default - nobody is subscribed */
+  readonly email?: string | undefined;
+  readonly removalPolicy: RemovalPolicy;
+}
+
+export interface OperatorAlarm {
+  /** What the operator reads first: one sentence, without the link. */
+  readonly meaning: string;
+  /** Heading of its entry in RUNBOOK.md, which is its anchor too. */
+  readonly runbookEntry: string;
+  /** Its `period` is how often it is judged. */
+  readonly metric: IMetric;
+  /** Alarm at this value or above. */
+  readonly threshold: number;
+  /**
+   * Periods in a row at the threshold before it alarms.
+   * @default 1
+   */
+  readonly periods?: number;
+}
+
+/** Everything that asks for a person, told through one encrypted topic. */
+export class OperatorAlarms extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, { email, removalPolicy }: OperatorAlarmsProps) {
+    super(scope, id);
+    const encryption = new DataKey(this, 'Key', { description: 'Tributary: alarm notifications', removalPolicy });
+    this.topic = new Topic(this, 'Topic', { masterKey: encryption.key, enforceSSL: true });
+
+    const cloudWatch = new ServicePrincipal('cloudwatch.amazonaws.com', {
+      conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+    });
+    encryption.key.grant(cloudWatch, 'kms:Decrypt', 'kms:GenerateDataKey');
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({ principals: [cloudWatch], actions: ['sns:Publish'], resources: [this.topic.topicArn] }),
+    );
+    if (email !== undefined) this.topic.addSubscription(new EmailSubscription(email));
+  }
+
+  /** Declare an alarm under the construct that it watches. */
+  add(scope: Construct, id: string, alarm: OperatorAlarm): void {
+    new Alarm(scope, id, {
+      alarmDescription: `${alarm.meaning} See RUNBOOK.md#${alarm.runbookEntry}`,
+      metric: alarm.metric,
+      threshold: alarm.threshold,
+      evaluationPeriods: alarm.periods ?? 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    }).addAlarmAction(new SnsAction(this.topic));
+  }
+}

@@ -1,0 +1,78 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { type Attribute, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import type { DataKey } from './data-key.ts';
+
+/** Attribute of every table that says when a row counts as absent. */
+const timeToLiveAttribute = 'expiresAtEpochSeconds';
+
+type ReadAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'Scan';
+type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PutItem' | 'UpdateItem';
+export type TableAction = ReadAction | WriteAction;
+
+const writeActions: ReadonlySet<TableAction> = new Set<WriteAction>([
+  'BatchWriteItem',
+  'DeleteItem',
+  'PutItem',
+  'UpdateItem',
+]);
+
+export interface RecordTableProps {
+  readonly partitionKey: Attribute;
+  /** @default - rows are known by their partition key alone */
+  readonly sortKey?: Attribute;
+  /**
+   * Global secondary indexes by name, all attributes projected.
+   * @default - none
+   */
+  readonly indexes?: Readonly<Record<string, { readonly partitionKey: Attribute; readonly sortKey?: Attribute }>>;
+  readonly encryptionKey: DataKey;
+  /** RETAIN also protects the table from deletion. */
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/** One kind of thing: on demand, encrypted, recoverable to any second of 35 days, rows that expire. */
+export class RecordTable extends Construct {
+  readonly table: Table;
+  private readonly encryptionKey: DataKey;
+  private readonly indexArns: string[];
+
+  constructor(scope: Construct, id: string, props: RecordTableProps) {
+    super(scope, id);
+    this.encryptionKey = props.encryptionKey;
+    this.table = new Table(this, 'Table', {
+      partitionKey: props.partitionKey,
+      ...(props.sortKey === undefined ? {} : { sortKey: props.sortKey }),
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: props.encryptionKey.key,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      timeToLiveAttribute,
+      removalPolicy: props.removalPolicy,
+      deletionProtection: props.removalPolicy === RemovalPolicy.RETAIN,
+    });
+    this.indexArns = Object.entries(props.indexes ?? {}).map(([indexName, keys]) => {
+      this.table.addGlobalSecondaryIndex({ indexName, ...keys });
+      return `${this.table.tableArn}/index/${indexName}`;
+    });
+  }
+
+  get tableName(): string {
+    return this.table.tableName;
+  }
+
+  /** Allow these actions on the table, a query on its indexes too, and what the encryption key takes for them. */
+  grant(grantee: IGrantable, ...actions: TableAction[]): void {
+    Grant.addToPrincipal({
+      grantee,
+      actions: actions.map((action) => `dynamodb:${action}`),
+      resourceArns: [this.table.tableArn],
+    });
+    if (actions.includes('Query') && this.indexArns.length > 0) {
+      Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns: this.indexArns });
+    }
+    if (actions.some((action) => writeActions.has(action))) this.encryptionKey.grantEncryptDecrypt(grantee);
+    else this.encryptionKey.grantDecrypt(grantee);
+  }
+}

@@ -1,0 +1,97 @@
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import type { EngineFunction } from './engine-function.ts';
+import type { OperatorAlarms } from './operator-alarms.ts';
+
+/** The longest that SQS keeps a message: a weekend with a holiday, and a week to find the cause. */
+const retention = Duration.days(14);
+
+/**
+ * A message stays hidden for as many times its consumer's timeout, so that Lambda's own retries of
+ * a throttled batch end before another consumer sees it.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
+const visibilityTimeouts = 6;
+
+export interface WorkQueueProps {
+  /** Short name in kebab-case that its runbook entries begin with: `raw-queue`. */
+  readonly name: string;
+  /** Timeout of the function that consumes it; the visibility timeout is six times this. */
+  readonly consumerTimeout: Duration;
+  /** Age of the oldest message at which work counts as stuck; above every delay that a sender sets. */
+  readonly stuckAfter: Duration;
+  readonly alarms: OperatorAlarms;
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/**
+ * A standard queue with all that keeps work from vanishing: dead-letter queue, redrive, alarms.
+ *
+ * Fair between accounts where its senders set `MessageGroupId`; a standard queue needs no setting.
+ *
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+ */
+export class WorkQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  private readonly consumerTimeout: Duration;
+
+  constructor(scope: Construct, id: string, props: WorkQueueProps) {
+    super(scope, id);
+    this.consumerTimeout = props.consumerTimeout;
+    const { removalPolicy } = props;
+    // SQS's own key: a KMS key would be asked for again and again, at a cost for every event.
+    const protection = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, removalPolicy };
+
+    this.deadLetterQueue = new Queue(this, 'DeadLetters', { ...protection, retentionPeriod: retention });
+    this.queue = new Queue(this, 'Queue', {
+      ...protection,
+      retentionPeriod: retention,
+      visibilityTimeout: Duration.seconds(visibilityTimeouts * props.consumerTimeout.toSeconds()),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: limits.maxReceiveCount },
+    });
+
+    props.alarms.add(this, 'DeadLettersAlarm', {
+      meaning: `The dead-letter queue of ${props.name} is not empty.`,
+      runbookEntry: `${props.name}-dead-letters`,
+      metric: this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+        period: Duration.minutes(1),
+        statistic: 'Maximum',
+      }),
+      threshold: 1,
+    });
+    props.alarms.add(this, 'StuckAlarm', {
+      meaning: `The oldest message of ${props.name} is older than ${props.stuckAfter.toMinutes()} minutes.`,
+      runbookEntry: `${props.name}-stuck`,
+      metric: this.queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: 'Maximum' }),
+      threshold: props.stuckAfter.toSeconds(),
+      periods: 3,
+    });
+  }
+
+  /**
+   * Connect the one function that takes this queue's messages.
+   *
+   * @param maxConcurrency - Concurrent invocations, 2 to 1000.
+   * @throws Error when the function's timeout is not the one that the visibility timeout was made for.
+   */
+  consumedBy({ lambda }: EngineFunction, maxConcurrency: number): void {
+    const timeoutSeconds = lambda.timeout?.toSeconds();
+    if (timeoutSeconds !== this.consumerTimeout.toSeconds()) {
+      throw new Error(
+        `${this.node.path}: got a consumer with a timeout of ${timeoutSeconds} s, expected ${this.consumerTimeout.toSeconds()} s; give both the same limit`,
+      );
+    }
+    lambda.addEventSource(
+      new SqsEventSource(this.queue, {
+        batchSize: limits.queueBatchSize,
+        maxConcurrency,
+        reportBatchItemFailures: true,
+      }),
+    );
+  }
+}

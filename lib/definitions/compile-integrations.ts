@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { formatFault, parseDefinition, type DefinitionFault } from '../../lambdas/engine/definition/parse-definition.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+
+/** The file in each integration's folder. */
+const definitionFile = 'integration.yaml';
+
+/**
+ * Read, check and compile every integration of a folder.
+ *
+ * @param root - The `integrations/` folder.
+ * @returns The definitions by name, in the order of their names, each complete in itself.
+ * @throws {Error} naming every fault of every definition with its file, line and column.
+ */
+export function compileIntegrations(root: URL | string): ReadonlyMap<string, Definition> {
+  const folder = typeof root === 'string' ? root : fileURLToPath(root);
+  const definitions = new Map<string, Definition>();
+  const faults: DefinitionFault[] = [];
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+  for (const name of names) {
+    const parsed = parseIntegration(folder, name);
+    if (parsed.kind === 'definition') definitions.set(name, parsed.definition);
+    else faults.push(...parsed.faults);
+  }
+  if (faults.length > 0) throw new Error(`invalid integrations:\n${faults.map(formatFault).join('\n')}`);
+  return definitions;
+}
+
+function parseIntegration(folder: string, name: string) {
+  const path = join(folder, name, definitionFile);
+  const file = `integrations/${name}/${definitionFile}`;
+  if (!existsSync(path))
+    return {
+      kind: 'faults' as const,
+      faults: [{ file, line: 1, column: 1, path: '', message: 'the folder has no such file' }],
+    };
+  return parseDefinition(readFileSync(path, 'utf8'), {
+    file,
+    folder: name,
+    read: (other) => {
+      const beside = join(folder, name, other);
+      return existsSync(beside) ? readFileSync(beside, 'utf8') : undefined;
+    },
+  });
+}

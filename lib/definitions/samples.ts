@@ -1,0 +1,61 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+
+/**
+ * One file of an integration's `samples/`: a request as the provider would send it, but for the
+ * signature and the timestamp that it would sign with.
+ *
+ * @example { "headers": { "X-GitHub-Event": "issues" }, "body": { "action": "opened" } }
+ */
+const sampleSchema = z.strictObject({
+  method: z.enum(['POST', 'GET']).default('POST'),
+  headers: z.record(z.string(), z.string()).default({}),
+  query: z.string().default(''),
+  /** Text is sent as it is; anything else as JSON. */
+  body: z.unknown().optional(),
+});
+
+export interface Sample {
+  readonly integration: string;
+  /** File name without its ending. */
+  readonly name: string;
+  readonly request: WebhookRequest;
+}
+
+/**
+ * Read an integration's samples, in the order of their names.
+ *
+ * @throws {Error} when a file is no sample.
+ */
+export function readSamples(root: URL | string, integration: string): readonly Sample[] {
+  const folder = join(typeof root === 'string' ? root : fileURLToPath(root), integration, 'samples');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => ({
+      integration,
+      name: basename(file, '.json'),
+      request: toRequest(readFileSync(join(folder, file), 'utf8'), `integrations/${integration}/samples/${file}`),
+    }));
+}
+
+function toRequest(text: string, file: string): WebhookRequest {
+  const parsed = sampleSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) throw new Error(`${file}: ${z.prettifyError(parsed.error)}`);
+  const { method, headers, query, body } = parsed.data;
+  const isText = typeof body === 'string';
+  return {
+    method,
+    path: '/',
+    query,
+    headers: {
+      ...(isText ? {} : { 'content-type': 'application/json' }),
+      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    },
+    body: Buffer.from(body === undefined ? '' : isText ? body : JSON.stringify(body)),
+  };
+}

@@ -1,0 +1,34 @@
+import { shiftDate } from '../clock-shift.ts';
+import type { EmulatorMessage, SetClock } from './protocol.ts';
+
+/**
+ * Be an emulator process: one server on a free port of 127.0.0.1, on the engine's clock, that
+ * ends when its parent goes away, however the parent ends.
+ *
+ * @param listen - Starts the server; resolves to its port. Called after the clock is in place, so
+ *   it imports the emulator itself.
+ */
+export async function runEmulator(listen: () => Promise<number>): Promise<void> {
+  const offsetMs = new Float64Array(1);
+  shiftDate(offsetMs);
+
+  process.on('disconnect', () => process.exit(0));
+  // Ctrl-C reaches the whole process group; the parent still needs its emulators while it stops.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+    // A killed sandbox cuts its connections, and dynalite throws what its requests then emit.
+    if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return;
+    process.stderr.write(`${error.stack ?? error.message}\n`, () => process.exit(1));
+  });
+  process.on('message', (message: SetClock) => {
+    offsetMs[0] = message.offsetMs;
+    send({ kind: 'clock-set', request: message.request });
+  });
+
+  send({ kind: 'listening', port: await listen() });
+}
+
+function send(message: EmulatorMessage): void {
+  // The parent may have gone between two messages; 'disconnect' then ends this process.
+  if (process.connected) process.send?.(message, undefined, {}, () => {});
+}

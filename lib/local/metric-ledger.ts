@@ -1,0 +1,98 @@
+/** One metric as CloudWatch would hold it: the sum over all samples of one name and dimension set. */
+export interface MetricSum {
+  readonly namespace: string;
+  readonly name: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+  readonly sum: number;
+  readonly samples: number;
+}
+
+/**
+ * Sums the metrics that functions log in CloudWatch's embedded metric format.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export interface MetricLedger {
+  /** @returns true when the line is a metric line and was counted. */
+  record(line: string): boolean;
+  /**
+   * Sum of a metric. Without dimensions every logged sample counts once, however many dimension
+   * sets it was published under; with dimensions only those published under exactly this set.
+   */
+  sum(name: string, dimensions?: Readonly<Record<string, string>>): number;
+  list(): readonly MetricSum[];
+}
+
+interface Directive {
+  readonly Namespace?: unknown;
+  readonly Dimensions?: unknown;
+  readonly Metrics?: unknown;
+}
+
+export function createMetricLedger(): MetricLedger {
+  const byDimensions = new Map<string, { -readonly [K in keyof MetricSum]: MetricSum[K] }>();
+  const byName = new Map<string, number>();
+
+  const add = (namespace: string, name: string, dimensions: Record<string, string>, samples: readonly number[]) => {
+    const key = keyOf(namespace, name, dimensions);
+    const entry = byDimensions.get(key) ?? { namespace, name, dimensions, sum: 0, samples: 0 };
+    for (const sample of samples) entry.sum += sample;
+    entry.samples += samples.length;
+    byDimensions.set(key, entry);
+  };
+
+  return {
+    record(line) {
+      const root = parseMetricLine(line);
+      if (root === undefined) return false;
+      const directives = (root['_aws'] as { CloudWatchMetrics: Directive[] }).CloudWatchMetrics;
+      for (const directive of directives) {
+        const namespace = textOf(directive.Namespace);
+        const dimensionSets = Array.isArray(directive.Dimensions) ? directive.Dimensions : [[]];
+        for (const metric of Array.isArray(directive.Metrics) ? directive.Metrics : []) {
+          const name = textOf((metric as { Name?: unknown }).Name);
+          const samples = [root[name]].flat().filter((value) => typeof value === 'number');
+          byName.set(
+            name,
+            samples.reduce((sum, sample) => sum + sample, byName.get(name) ?? 0),
+          );
+          for (const set of dimensionSets as string[][]) {
+            add(namespace, name, Object.fromEntries(set.map((key) => [key, textOf(root[key])])), samples);
+          }
+        }
+      }
+      return true;
+    },
+    sum(name, dimensions) {
+      if (dimensions === undefined) return byName.get(name) ?? 0;
+      let sum = 0;
+      for (const entry of byDimensions.values()) {
+        if (entry.name === name && keyOf('', '', entry.dimensions) === keyOf('', '', dimensions)) sum += entry.sum;
+      }
+      return sum;
+    },
+    list: () => [...byDimensions.values()],
+  };
+}
+
+/** The parsed line when it is one of metrics; the cheap test first, since every log line comes by. */
+function parseMetricLine(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith('{') || !line.includes('"CloudWatchMetrics"')) return undefined;
+  try {
+    const root = JSON.parse(line) as Record<string, unknown>;
+    const metadata = root['_aws'] as { CloudWatchMetrics?: unknown } | undefined;
+    return Array.isArray(metadata?.CloudWatchMetrics) ? root : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** EMF names and dimension values are strings; a number is taken as CloudWatch takes it. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '');
+}
+
+function keyOf(namespace: string, name: string, dimensions: Readonly<Record<string, string>>): string {
+  const sorted = Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([namespace, name, sorted]);
+}

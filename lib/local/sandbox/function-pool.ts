@@ -1,0 +1,144 @@
+import type { FunctionModel } from '../template/stack-model.ts';
+import type { FunctionError } from './protocol.ts';
+import { type InvocationOutcome, type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
+
+/** How the invocations of one function ended so far. */
+export interface InvocationCounts {
+  readonly succeeded: number;
+  readonly error: number;
+  readonly timeout: number;
+  readonly crash: number;
+}
+
+/** The sandboxes of one function: warm ones are used again, new ones come with demand. */
+export interface FunctionPool {
+  readonly model: FunctionModel;
+  /** Invocations that can run at once. */
+  readonly maxSandboxes: number;
+  /** Start one sandbox ahead of demand. @returns why the bundle cannot be loaded, if it cannot. */
+  prewarm(): Promise<FunctionError | undefined>;
+  /** Run one event, when a sandbox is free. Never rejects. */
+  invoke(event: unknown): Promise<InvocationOutcome>;
+  /** Invocations that wait for a sandbox. */
+  waiting(): number;
+  counts(): InvocationCounts;
+  /** End a sandbox in the middle of an invocation. @returns false when none runs. */
+  killBusy(): boolean;
+  /** End all; waiting and running invocations fail. */
+  stop(): Promise<void>;
+}
+
+export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {
+  const { model } = options;
+  const maxSandboxes = Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit);
+  const sandboxes = new Set<Sandbox>();
+  const idle: Sandbox[] = [];
+  const jobs = createJobQueue();
+  const counts = { succeeded: 0, error: 0, timeout: 0, crash: 0 };
+  /** Sandboxes that still load their bundle; each will take a waiting job. */
+  let starting = 0;
+  let stopped = false;
+
+  const end = (job: Job, outcome: InvocationOutcome) => {
+    if (outcome.kind === 'succeeded') counts.succeeded++;
+    else if (outcome.reason !== 'stopped') counts[outcome.reason]++;
+    job.end(outcome);
+  };
+
+  const launch = async (): Promise<FunctionError | undefined> => {
+    starting++;
+    const sandbox = startSandbox(options);
+    sandboxes.add(sandbox);
+    void sandbox.ended.then(() => {
+      sandboxes.delete(sandbox);
+      const index = idle.indexOf(sandbox);
+      if (index !== -1) idle.splice(index, 1);
+      pump();
+    });
+    const error = await sandbox.initialized;
+    starting--;
+    if (error === undefined) idle.push(sandbox);
+    pump();
+    return error;
+  };
+
+  /** A sandbox started for a waiting job; where its bundle cannot be loaded, that job fails, as in Lambda. */
+  const launchForJob = async () => {
+    const error = await launch();
+    const job = error === undefined ? undefined : jobs.take();
+    if (error !== undefined && job !== undefined) end(job, { kind: 'failed', reason: 'error', error });
+  };
+
+  const dispatch = async (sandbox: Sandbox, job: Job) => {
+    const outcome = await sandbox.invoke(job.event);
+    if (outcome.kind === 'succeeded' || outcome.reason === 'error') idle.push(sandbox);
+    end(job, outcome);
+    pump();
+  };
+
+  const pump = () => {
+    if (stopped) return;
+    while (idle.length > 0) {
+      const job = jobs.take();
+      if (job === undefined) return;
+      void dispatch(idle.pop() as Sandbox, job);
+    }
+    while (jobs.size() > starting && sandboxes.size < maxSandboxes) void launchForJob();
+  };
+
+  return {
+    model,
+    maxSandboxes,
+    prewarm: launch,
+    invoke: (event) =>
+      new Promise((resolve) => {
+        if (stopped) return resolve(stoppedOutcome);
+        jobs.add({ event, end: resolve });
+        pump();
+      }),
+    waiting: jobs.size,
+    counts: () => ({ ...counts }),
+    killBusy() {
+      const busy = [...sandboxes].find((sandbox) => sandbox.isBusy());
+      if (busy === undefined) return false;
+      void busy.kill('crash', 'Runtime exited with error: signal: killed');
+      return true;
+    },
+    async stop() {
+      stopped = true;
+      for (let job = jobs.take(); job !== undefined; job = jobs.take()) end(job, stoppedOutcome);
+      await Promise.all([...sandboxes].map((sandbox) => sandbox.kill('stopped', 'The local engine stopped')));
+    },
+  };
+}
+
+interface Job {
+  readonly event: unknown;
+  readonly end: (outcome: InvocationOutcome) => void;
+}
+
+/** First in, first out; thousands may wait, so taking one does not move the others. */
+function createJobQueue() {
+  let jobs: (Job | undefined)[] = [];
+  let head = 0;
+  return {
+    add: (job: Job) => void jobs.push(job),
+    take(): Job | undefined {
+      const job = jobs[head];
+      if (job === undefined) return undefined;
+      jobs[head++] = undefined;
+      if (head === jobs.length) {
+        jobs = [];
+        head = 0;
+      }
+      return job;
+    },
+    size: () => jobs.length - head,
+  };
+}
+
+const stoppedOutcome: InvocationOutcome = {
+  kind: 'failed',
+  reason: 'stopped',
+  error: { errorType: 'Runtime.ExitError', errorMessage: 'The local engine stopped' },
+};

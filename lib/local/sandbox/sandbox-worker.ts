@@ -1,0 +1,85 @@
+/** The thread that stands for one Lambda execution environment: loads a bundle, then takes one event after another. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+import { shiftDate } from '../clock-shift.ts';
+import type { FunctionError, InvokeMessage, SandboxData, SandboxMessage } from './protocol.ts';
+
+type Handler = (event: unknown, context: object) => unknown;
+
+if (parentPort === null) throw new Error('This file runs as a worker thread of lib/local/sandbox only.');
+const port = parentPort;
+const data = workerData as SandboxData;
+const post = (message: SandboxMessage) => port.postMessage(message);
+
+shiftDate(data.clockOffsetMs);
+// Output goes the way of the results, so that a line logged before an answer arrives before it.
+captureOutput('stdout');
+captureOutput('stderr');
+
+try {
+  const handler = await loadHandler();
+  port.on('message', (message: InvokeMessage) => void invoke(handler, message));
+  post({ kind: 'ready' });
+} catch (error) {
+  post({ kind: 'init-failed', error: describeError(error) });
+}
+
+async function loadHandler(): Promise<Handler> {
+  const [file = '', name = ''] = data.handler.split('.');
+  const path = ['.mjs', '.js', '.cjs']
+    .map((ending) => join(data.codeFolder, file + ending))
+    .find((one) => existsSync(one));
+  if (path === undefined) throw new Error(`Cannot find module '${file}' in ${data.codeFolder}`);
+  const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  const handler = module[name] ?? (module['default'] as Record<string, unknown> | undefined)?.[name];
+  if (typeof handler !== 'function') throw new Error(`${data.handler} is undefined or not exported`);
+  return handler as Handler;
+}
+
+async function invoke(handler: Handler, { requestId, event, timeoutMs }: InvokeMessage): Promise<void> {
+  try {
+    const result = await handler(event, createContext(requestId, timeoutMs));
+    post({ kind: 'succeeded', requestId, payload: JSON.stringify(result) ?? 'null' });
+  } catch (error) {
+    post({ kind: 'failed', requestId, error: describeError(error) });
+  }
+}
+
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
+function createContext(awsRequestId: string, timeoutMs: number): object {
+  // Not Date: moving the engine's clock does not take an invocation's time away.
+  const endsAtMs = performance.now() + timeoutMs;
+  const { functionName, functionArn, memorySizeMb, logGroupName, logStreamName } = data.context;
+  return {
+    awsRequestId,
+    callbackWaitsForEmptyEventLoop: true,
+    functionName,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: functionArn,
+    memoryLimitInMB: String(memorySizeMb),
+    logGroupName,
+    logStreamName,
+    getRemainingTimeInMillis: () => Math.max(0, Math.floor(endsAtMs - performance.now())),
+  };
+}
+
+function captureOutput(stream: 'stdout' | 'stderr'): void {
+  process[stream].write = (
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    callback?: (error?: Error | null) => void,
+  ): boolean => {
+    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
+    post({ kind: 'output', stream, text });
+    const done = typeof encoding === 'function' ? encoding : callback;
+    if (done !== undefined) queueMicrotask(() => done());
+    return true;
+  };
+}
+
+function describeError(error: unknown): FunctionError {
+  if (!(error instanceof Error)) return { errorType: typeof error, errorMessage: String(error) };
+  return { errorType: error.name, errorMessage: error.message, trace: (error.stack ?? '').split('\n') };
+}

@@ -1,0 +1,210 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { limits } from '../../../lambdas/contracts/limits.ts';
+import type { EngineClock } from '../clock.ts';
+import { LocalEngineError } from '../errors.ts';
+import type { FunctionPool } from '../sandbox/function-pool.ts';
+import { splitTarget, toProxyEvent } from './http-payload.ts';
+import { type GatewayResponse, toGatewayResponse, toProblem } from './http-response.ts';
+import type { Router } from './http-routes.ts';
+
+/** The HTTP API's address, open before there are functions behind it, since their environment names it. */
+export interface HttpSource {
+  readonly port: number;
+  /** Send requests to functions from now on; before, they are answered with 503. */
+  serve(api: ServedApi): void;
+  /** Resolves when every connection is gone. */
+  stop(): Promise<void>;
+}
+
+export interface ServedApi {
+  readonly apiId: string;
+  readonly router: Router<{ readonly pool: FunctionPool; readonly timeoutMs: number }>;
+  readonly clock: EngineClock;
+}
+
+/** Requests of one function that wait for a sandbox; more are turned away, as a throttled API does. */
+const maxWaiting = 1_000;
+/** Lambda's largest event. */
+const maxEventBytes = 6 * 1024 * 1024;
+/** What is still read of a body that was refused, so that its sender can read the answer. */
+const maxDiscardedBytes = 64 * 1024 * 1024;
+/** Free ports of IPv4 are usually free in IPv6 too; not always. */
+const portAttempts = 5;
+
+/**
+ * Listen on the loopback addresses of this machine.
+ *
+ * @param port - 0 takes a free one.
+ * @throws {LocalEngineError} port-in-use
+ */
+export async function listenHttp(port: number): Promise<HttpSource> {
+  let api: ServedApi | undefined;
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, api)
+      .then((reply) => reply && send(response, reply))
+      .catch(() => response.destroy());
+  };
+  for (let attempt = 1; ; attempt++) {
+    const ipv4 = createGateway(onRequest);
+    const ipv6 = createGateway(onRequest);
+    const servers = [ipv4];
+    try {
+      await listen(ipv4, port, '127.0.0.1');
+      const taken = (ipv4.address() as AddressInfo).port;
+      if (await listensOnIpv6(ipv6, taken)) servers.push(ipv6);
+      return {
+        port: taken,
+        serve: (served) => {
+          api = served;
+        },
+        stop: async () => void (await Promise.all(servers.map(close))),
+      };
+    } catch (error) {
+      await Promise.all(servers.map(close));
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      if (port === 0 && attempt < portAttempts) continue;
+      const message = `Port ${port} is in use by another process; end it, or set PORT to another one.`;
+      throw new LocalEngineError('port-in-use', message, { cause: error });
+    }
+  }
+}
+
+function createGateway(onRequest: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 60_000 }, onRequest);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+    const problem = tooLarge ? toProblem(431, 'Request Header Fields Too Large') : toProblem(400, 'Bad Request');
+    const head = `HTTP/1.1 ${problem.statusCode} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}`;
+    socket.end(
+      `${head}\r\ncontent-type: application/problem+json\r\ncontent-length: ${problem.body.length}\r\nconnection: close\r\n\r\n${problem.body.toString()}`,
+    );
+  });
+  return server;
+}
+
+/** @returns undefined when there is nobody left to answer. */
+async function answer(request: IncomingMessage, api: ServedApi | undefined): Promise<GatewayResponse | undefined> {
+  const read = await readBody(request);
+  if (read.kind === 'cut-off') return undefined;
+  if (read.kind === 'too-large') return toProblem(413, 'Content Too Large');
+  if (api === undefined) return toProblem(503, 'Service Unavailable');
+
+  const method = request.method ?? 'GET';
+  const target = request.url ?? '/';
+  const route = api.router.match(method, splitTarget(target).path);
+  if (route === undefined) return toProblem(404, 'Not Found');
+  const { pool, timeoutMs } = route.target;
+  if (pool.waiting() >= maxWaiting) return toProblem(503, 'Service Unavailable');
+
+  const event = toProxyEvent(
+    {
+      method,
+      target,
+      httpVersion: request.httpVersion,
+      rawHeaders: request.rawHeaders,
+      sourceIp: sourceIp(request.socket),
+      body: read.body,
+    },
+    {
+      routeKey: route.routeKey,
+      pathParameters: route.pathParameters,
+      apiId: api.apiId,
+      port: request.socket.localPort ?? 0,
+      nowMs: api.clock.now(),
+    },
+  );
+  // Small bodies cannot reach Lambda's limit, however much JSON escapes them.
+  if (read.body.length > maxEventBytes / 8 && Buffer.byteLength(JSON.stringify(event)) > maxEventBytes) {
+    return toProblem(413, 'Content Too Large');
+  }
+  return invoke(pool, event, timeoutMs);
+}
+
+async function invoke(pool: FunctionPool, event: unknown, timeoutMs: number): Promise<GatewayResponse> {
+  const { promise: expired, resolve: expire } = Promise.withResolvers<'expired'>();
+  const timer = setTimeout(() => expire('expired'), timeoutMs);
+  const outcome = await Promise.race([pool.invoke(event), expired]);
+  clearTimeout(timer);
+  if (outcome === 'expired') return toProblem(503, 'Service Unavailable');
+  if (outcome.kind === 'failed') {
+    return outcome.reason === 'stopped' ? toProblem(503, 'Service Unavailable') : internalError;
+  }
+  return toGatewayResponse(outcome.payload) ?? internalError;
+}
+
+const internalError = toProblem(500, 'Internal Server Error');
+
+type BodyRead = { kind: 'whole'; body: Buffer } | { kind: 'too-large' } | { kind: 'cut-off' };
+
+function readBody(request: IncomingMessage): Promise<BodyRead> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let sizeBytes = 0;
+    const declaredTooLarge = Number(request.headers['content-length'] ?? 0) > limits.gatewayMaxBodyBytes;
+    if (declaredTooLarge) resolve({ kind: 'too-large' });
+    request.on('data', (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+      if (declaredTooLarge || sizeBytes > limits.gatewayMaxBodyBytes) {
+        chunks.length = 0;
+        resolve({ kind: 'too-large' });
+        if (sizeBytes > maxDiscardedBytes) request.destroy();
+      } else chunks.push(chunk);
+    });
+    request.on('end', () => resolve({ kind: 'whole', body: Buffer.concat(chunks) }));
+    request.on('error', () => resolve({ kind: 'cut-off' }));
+    request.on('close', () => resolve({ kind: 'cut-off' }));
+  });
+}
+
+function send(response: ServerResponse, reply: GatewayResponse): void {
+  let { statusCode, headers, body } = reply;
+  try {
+    for (const [name, value] of headers) response.setHeader(name, value);
+  } catch {
+    // A header that HTTP cannot carry: the function's fault, so not its answer.
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    ({ statusCode, headers, body } = internalError);
+    for (const [name, value] of headers) response.setHeader(name, value);
+  }
+  response.statusCode = statusCode;
+  if (statusCode === 413) response.setHeader('connection', 'close');
+  if (statusCode !== 204 && statusCode !== 304) response.setHeader('content-length', body.length);
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+function sourceIp({ remoteAddress = '127.0.0.1' }: Socket): string {
+  return remoteAddress.replace(/^::ffff:/, '');
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host, exclusive: true, backlog: 1_024 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** @returns false where the machine has no IPv6. */
+async function listensOnIpv6(server: Server, port: number): Promise<boolean> {
+  try {
+    await listen(server, port, '::1');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw error;
+    return false;
+  }
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

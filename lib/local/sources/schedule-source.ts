@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { EngineClock } from '../clock.ts';
+import type { FunctionPool } from '../sandbox/function-pool.ts';
+import { localAccountId, localRegion } from '../template/resource-type.ts';
+import type { ScheduleModel } from '../template/stack-model.ts';
+import { parseSchedule } from './schedule-expression.ts';
+
+export interface ScheduleSource {
+  stop(): void;
+}
+
+/** Lambda waits so long before it repeats an asynchronous invocation that failed. */
+const retryDelaysMs = [60_000, 120_000];
+/** The longest delay of a timer; a later instant is looked at again then. */
+const maxTimerMs = 60 * 60_000;
+
+/**
+ * Invoke a function when its schedule is due by the engine's clock, and again when it failed.
+ *
+ * A clock that jumps over several due instants makes one invocation, for the last of them.
+ */
+export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool, clock: EngineClock): ScheduleSource {
+  const times = parseSchedule(schedule.expression, clock.now());
+  const retries: { dueMs: number; event: unknown; attempt: number }[] = [];
+  let nextMs = times.nextAfter(clock.now());
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  const invoke = async (event: unknown, attempt: number) => {
+    const outcome = await pool.invoke(event);
+    const delayMs = retryDelaysMs[attempt];
+    if (stopped || outcome.kind === 'succeeded' || attempt >= pool.model.asyncRetries || delayMs === undefined) return;
+    retries.push({ dueMs: clock.now() + delayMs, event, attempt: attempt + 1 });
+    check();
+  };
+
+  const check = () => {
+    if (stopped) return;
+    clearTimeout(timer);
+    const nowMs = clock.now();
+    if (nextMs !== undefined && nextMs <= nowMs) {
+      let dueMs = nextMs;
+      for (let later = times.nextAfter(dueMs); later !== undefined && later <= nowMs; later = times.nextAfter(later)) {
+        dueMs = later;
+      }
+      nextMs = times.nextAfter(nowMs);
+      void invoke(scheduledEvent(schedule, dueMs), 0);
+    }
+    for (const retry of retries.splice(0)) {
+      if (retry.dueMs <= nowMs) void invoke(retry.event, retry.attempt);
+      else retries.push(retry);
+    }
+    const waitsMs = [nextMs, ...retries.map(({ dueMs }) => dueMs)].flatMap((due) =>
+      due === undefined ? [] : due - nowMs,
+    );
+    if (waitsMs.length > 0) timer = setTimeout(check, Math.max(1, Math.min(maxTimerMs, ...waitsMs)));
+  };
+
+  const endAdvance = clock.onAdvance(check);
+  check();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      endAdvance();
+    },
+  };
+}
+
+/** @see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html */
+function scheduledEvent({ input, arn }: ScheduleModel, dueMs: number): unknown {
+  if (input !== undefined) return JSON.parse(input);
+  return {
+    version: '0',
+    id: randomUUID(),
+    'detail-type': 'Scheduled Event',
+    source: 'aws.events',
+    account: localAccountId,
+    time: new Date(dueMs).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    region: localRegion,
+    resources: [arn],
+    detail: {},
+  };
+}

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LocalEngineError } from './errors.ts';
+import { listStacks } from './template/assembly.ts';
+
+const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
+
+/**
+ * Synthesize the stage `local` into a cloud assembly, with the context of cdk.json, as the CDK's
+ * command line does; without it, since that would need the network.
+ *
+ * @param outDir - Folder of the assembly; inside the project, so that bundles find what they leave out.
+ * @throws {LocalEngineError} synthesis-failed with what the app wrote to stderr.
+ */
+export async function synthesizeLocalAssembly(
+  outDir: string,
+): Promise<{ readonly assemblyDir: string; readonly stackName: string }> {
+  const assemblyDir = resolve(outDir);
+  const settings = JSON.parse(await readFile(join(projectRoot, 'cdk.json'), 'utf8')) as { context?: object };
+  const context = {
+    ...settings.context,
+    // The construct's path in each resource's metadata: names for people come from it.
+    'aws:cdk:enable-path-metadata': true,
+    'aws:cdk:disable-version-reporting': true,
+    stage: 'local',
+  };
+  const environment = { ...process.env, CDK_OUTDIR: assemblyDir, CDK_CONTEXT_JSON: JSON.stringify(context) };
+  await runApp(environment);
+
+  const stacks = await listStacks(assemblyDir);
+  const stackName = stacks[0];
+  if (stackName === undefined || stacks.length > 1) {
+    const got = stacks.join(', ') || 'none';
+    throw new LocalEngineError('synthesis-failed', `The local stage must be one stack; got: ${got}.`);
+  }
+  return { assemblyDir, stackName };
+}
+
+async function runApp(env: NodeJS.ProcessEnv): Promise<void> {
+  const child = spawn(process.execPath, [join(projectRoot, 'bin/app.ts')], {
+    cwd: projectRoot,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const status = await new Promise<number | NodeJS.Signals | null>((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code, signal) => done(code ?? signal));
+  });
+  if (status === 0) return;
+  throw new LocalEngineError('synthesis-failed', `bin/app.ts ended with ${status}.\n${stderr.trim()}`);
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+/** Account and region of the local stack; fauxqs knows no other account. */
+export const localAccountId = '000000000000';
+export const localRegion = 'us-east-1';
+export const localUrlSuffix = 'amazonaws.com';
+
+/** A resource with its name, before its properties are resolved. */
+export interface NamedResource {
+  readonly logicalId: string;
+  /** The name that the template gives, or a generated one. */
+  readonly name: string;
+  /** Addresses that are known once the emulators and the HTTP server listen. */
+  readonly endpoints: LocalEndpoints;
+}
+
+export interface LocalEndpoints {
+  readonly sqs: string;
+  readonly s3: string;
+  readonly dynamodb: string;
+  /** Origin of the HTTP API, without a trailing slash. */
+  readonly http: string;
+}
+
+/** What the runner knows of one CloudFormation resource type. */
+export interface ResourceType<P extends z.ZodType = z.ZodType> {
+  /** Strict: a property that is not in it is reported, not skipped. */
+  readonly properties: P;
+  /** The property that may give the resource's name. */
+  readonly nameProperty?: string;
+  /** Names that the service accepts. @default 255 characters, as they are. */
+  readonly nameLimit?: { readonly length: number; readonly lowerCase?: boolean };
+  /** Value of `Ref`. @default the name */
+  readonly ref?: (resource: NamedResource) => string;
+  /** Values of `Fn::GetAtt`. */
+  readonly attributes?: Readonly<Record<string, (resource: NamedResource) => string>>;
+}
+
+/**
+ * Schema of a property that only AWS enforces (access, encryption, retention, tags): accepted,
+ * never resolved, without effect on this machine.
+ */
+export const noLocalEffect = z.unknown().optional();
+
+/** CloudFormation writes numbers and booleans also as strings. */
+export const number = z.coerce.number();
+export const boolean = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')]);
+
+export function arn(
+  service: string,
+  resource: string,
+  { region = localRegion, account = localAccountId } = {},
+): string {
+  return `arn:aws:${service}:${region}:${account}:${resource}`;
+}
+
+/** `<stack>-<logical id>`, as CloudFormation does, but the same at every start. */
+export function generateName(stackName: string, logicalId: string, limit: ResourceType['nameLimit']): string {
+  const whole = `${stackName}-${logicalId}`;
+  const name = limit?.lowerCase === true ? whole.toLowerCase() : whole;
+  const length = limit?.length ?? 255;
+  if (name.length <= length) return name;
+  const digest = createHash('sha256').update(whole).digest('hex').slice(0, 8);
+  return `${name.slice(0, length - 9)}-${digest}`;
+}

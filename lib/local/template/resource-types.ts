@@ -1,0 +1,32 @@
+import type { ResourceType } from './resource-type.ts';
+import { apiType, integrationType, routeType, stageType } from './resources/api-gateway.ts';
+import { globalTableType, tableType } from './resources/dynamodb.ts';
+import { ruleType, scheduleType } from './resources/events.ts';
+import { eventInvokeConfigType, eventSourceMappingType, functionType, permissionType } from './resources/lambda.ts';
+import { typesWithoutEffect } from './resources/no-effect.ts';
+import { bucketType } from './resources/s3.ts';
+import { queueType } from './resources/sqs.ts';
+
+/** Every resource type that the runner understands. What is not here is an error. */
+export const resourceTypes = {
+  'AWS::ApiGatewayV2::Api': apiType,
+  'AWS::ApiGatewayV2::Integration': integrationType,
+  'AWS::ApiGatewayV2::Route': routeType,
+  'AWS::ApiGatewayV2::Stage': stageType,
+  'AWS::DynamoDB::GlobalTable': globalTableType,
+  'AWS::DynamoDB::Table': tableType,
+  'AWS::Events::Rule': ruleType,
+  'AWS::Lambda::EventInvokeConfig': eventInvokeConfigType,
+  'AWS::Lambda::EventSourceMapping': eventSourceMappingType,
+  'AWS::Lambda::Function': functionType,
+  'AWS::Lambda::Permission': permissionType,
+  'AWS::S3::Bucket': bucketType,
+  'AWS::SQS::Queue': queueType,
+  'AWS::Scheduler::Schedule': scheduleType,
+} as const;
+
+export type EffectiveType = keyof typeof resourceTypes;
+
+export function findResourceType(type: string): ResourceType | undefined {
+  return (resourceTypes as Readonly<Record<string, ResourceType>>)[type] ?? typesWithoutEffect[type];
+}

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { arn, noLocalEffect, type ResourceType } from '../resource-type.ts';
+
+const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
+
+const projection = z.strictObject({
+  ProjectionType: z.enum(['ALL', 'KEYS_ONLY', 'INCLUDE']),
+  NonKeyAttributes: z.array(z.string()).optional(),
+});
+
+const index = { IndexName: z.string(), KeySchema: keySchema, Projection: projection };
+
+const shared = {
+  TableName: z.string().optional(),
+  AttributeDefinitions: z.array(z.strictObject({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) })),
+  KeySchema: keySchema,
+  // The emulator has no capacity; every table is on demand.
+  BillingMode: noLocalEffect,
+  SSESpecification: noLocalEffect,
+  // dynalite deletes nothing; expired rows count as absent everywhere (DESIGN.md).
+  TimeToLiveSpecification: noLocalEffect,
+  WarmThroughput: noLocalEffect,
+};
+
+export const tableProperties = z.strictObject({
+  ...shared,
+  GlobalSecondaryIndexes: z
+    .array(
+      z.strictObject({
+        ...index,
+        ProvisionedThroughput: noLocalEffect,
+        OnDemandThroughput: noLocalEffect,
+        WarmThroughput: noLocalEffect,
+        ContributorInsightsSpecification: noLocalEffect,
+      }),
+    )
+    .optional(),
+  LocalSecondaryIndexes: z.array(z.strictObject(index)).optional(),
+  ProvisionedThroughput: noLocalEffect,
+  OnDemandThroughput: noLocalEffect,
+  PointInTimeRecoverySpecification: noLocalEffect,
+  ContributorInsightsSpecification: noLocalEffect,
+  DeletionProtectionEnabled: noLocalEffect,
+  ResourcePolicy: noLocalEffect,
+  TableClass: noLocalEffect,
+  Tags: noLocalEffect,
+});
+
+export const globalTableProperties = z.strictObject({
+  ...shared,
+  GlobalSecondaryIndexes: z
+    .array(
+      z.strictObject({
+        ...index,
+        WriteProvisionedThroughputSettings: noLocalEffect,
+        WriteOnDemandThroughputSettings: noLocalEffect,
+        ReadProvisionedThroughputSettings: noLocalEffect,
+        ReadOnDemandThroughputSettings: noLocalEffect,
+        WarmThroughput: noLocalEffect,
+      }),
+    )
+    .optional(),
+  LocalSecondaryIndexes: z.array(z.strictObject(index)).optional(),
+  Replicas: noLocalEffect,
+  WriteProvisionedThroughputSettings: noLocalEffect,
+  WriteOnDemandThroughputSettings: noLocalEffect,
+  ReadOnDemandThroughputSettings: noLocalEffect,
+});
+
+export type TableProperties = z.infer<typeof tableProperties> | z.infer<typeof globalTableProperties>;
+
+const naming = {
+  nameProperty: 'TableName',
+  attributes: { Arn: ({ name }: { name: string }) => arn('dynamodb', `table/${name}`) },
+};
+
+export const tableType: ResourceType<typeof tableProperties> = { properties: tableProperties, ...naming };
+export const globalTableType: ResourceType<typeof globalTableProperties> = {
+  properties: globalTableProperties,
+  ...naming,
+};

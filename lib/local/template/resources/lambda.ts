@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { arn, boolean, noLocalEffect, number, type ResourceType } from '../resource-type.ts';
+
+export const functionProperties = z.strictObject({
+  FunctionName: z.string().optional(),
+  Code: z.strictObject({ S3Bucket: z.string(), S3Key: z.string() }),
+  Handler: z.string().regex(/^[^.]+\.[^.]+$/, 'expected <file>.<export>, such as index.handler'),
+  Runtime: z.string().regex(/^nodejs/, 'only Node runtimes run on this machine'),
+  PackageType: z.literal('Zip').optional(),
+  Timeout: number.default(3),
+  MemorySize: number.default(128),
+  Environment: z
+    .strictObject({ Variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)) })
+    .optional(),
+  ReservedConcurrentExecutions: number.pipe(z.int().min(1)).optional(),
+  Architectures: noLocalEffect,
+  Description: noLocalEffect,
+  EphemeralStorage: noLocalEffect,
+  KmsKeyArn: noLocalEffect,
+  LoggingConfig: noLocalEffect,
+  Role: noLocalEffect,
+  RuntimeManagementConfig: noLocalEffect,
+  RecursiveLoop: noLocalEffect,
+  Tags: noLocalEffect,
+  TracingConfig: noLocalEffect,
+});
+
+export const functionType: ResourceType<typeof functionProperties> = {
+  properties: functionProperties,
+  nameProperty: 'FunctionName',
+  nameLimit: { length: 64 },
+  attributes: { Arn: ({ name }) => arn('lambda', `function:${name}`) },
+};
+
+export const eventSourceMappingProperties = z.strictObject({
+  EventSourceArn: z.string(),
+  FunctionName: z.string(),
+  BatchSize: number.pipe(z.int().min(1).max(10_000)).default(10),
+  MaximumBatchingWindowInSeconds: number.pipe(z.int().min(0).max(300)).default(0),
+  FunctionResponseTypes: z.array(z.literal('ReportBatchItemFailures')).default([]),
+  ScalingConfig: z.strictObject({ MaximumConcurrency: number.pipe(z.int().min(2).max(1_000)).optional() }).optional(),
+  Enabled: boolean.default(true),
+  KmsKeyArn: noLocalEffect,
+  MetricsConfig: noLocalEffect,
+  Tags: noLocalEffect,
+});
+
+export const eventSourceMappingType: ResourceType<typeof eventSourceMappingProperties> = {
+  properties: eventSourceMappingProperties,
+};
+
+export const eventInvokeConfigProperties = z.strictObject({
+  FunctionName: z.string(),
+  Qualifier: z.literal('$LATEST'),
+  MaximumRetryAttempts: number.pipe(z.int().min(0).max(2)).default(2),
+  MaximumEventAgeInSeconds: noLocalEffect,
+});
+
+export const eventInvokeConfigType: ResourceType<typeof eventInvokeConfigProperties> = {
+  properties: eventInvokeConfigProperties,
+};
+
+/** Who may invoke a function; a source without its permission is reported as AWS would refuse it. */
+export const permissionProperties = z.strictObject({
+  Action: z.string(),
+  FunctionName: z.string(),
+  Principal: z.string(),
+  SourceArn: noLocalEffect,
+  SourceAccount: noLocalEffect,
+});
+
+export const permissionType: ResourceType<typeof permissionProperties> = { properties: permissionProperties };

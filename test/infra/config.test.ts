@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { ConfigurationError, loadConfig } from '../../lib/config.ts';
+
+const load = (context: Readonly<Record<string, unknown>> = {}) => loadConfig((key) => context[key]);
+
+function faultsOf(context: Readonly<Record<string, unknown>>): readonly string[] {
+  try {
+    load(context);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('defaults', () => {
+  test('without any context the stage is dev, and its data may go', () => {
+    expect(load()).toMatchObject({ stage: 'dev', retainData: false, retentionDays: limits.retentionDays });
+  });
+
+  test('prod retains data, and keeps the raw archive and logs for longer', () => {
+    expect(load({ stage: 'prod' })).toMatchObject({ retainData: true, rawRetentionDays: 90, logRetentionDays: 90 });
+  });
+
+  test('only local lets callbacks reach this machine', () => {
+    expect(load({ stage: 'local' }).egressAllowedRanges).toEqual(['127.0.0.0/8', '::1/128']);
+    for (const stage of ['dev', 'staging', 'prod']) expect(load({ stage }).egressAllowedRanges).toEqual([]);
+  });
+});
+
+describe('overrides', () => {
+  test('text from the command line becomes the type of its setting', () => {
+    expect(
+      load({ retentionDays: '7', claimThresholdBytes: '0', egressAllowedRanges: '10.0.0.0/8, fd00::/8' }),
+    ).toMatchObject({
+      retentionDays: 7,
+      claimThresholdBytes: 0,
+      egressAllowedRanges: ['10.0.0.0/8', 'fd00::/8'],
+    });
+  });
+
+  test('the command line goes before the stage, the stage before all stages, these before the defaults', () => {
+    const tributary = {
+      retentionDays: 10,
+      rawRetentionDays: 10,
+      logRetentionDays: 30,
+      stages: { prod: { retentionDays: 20, rawRetentionDays: 20 }, dev: { logRetentionDays: 1 } },
+    };
+    expect(load({ stage: 'prod', retentionDays: '40', tributary })).toMatchObject({
+      retentionDays: 40,
+      rawRetentionDays: 20,
+      logRetentionDays: 30,
+      throttleRatePerSecond: 2000,
+    });
+  });
+});
+
+describe('rejections', () => {
+  test('fails when anything is wrong, with all faults at once, each saying where, what was got, what was expected', () => {
+    const faults = faultsOf({
+      stage: 'production',
+      retentionDays: 'a month',
+      tributary: { retentionDay: 5, alarmEmail: 'nobody', stages: { qa: {} } },
+    });
+    expect(faults).toEqual([
+      'stage: got "production", expected one of local, dev, staging, prod',
+      'tributary.stages.qa: not a stage, expected one of local, dev, staging, prod',
+      expect.stringMatching(/^tributary\.retentionDay: not a setting, expected one of retentionDays, /),
+      'retentionDays: got "a month", expected a whole number of days from 1 to 3650',
+      'tributary.alarmEmail: got "nobody", expected an email address',
+    ]);
+    expect(new ConfigurationError(faults).message).toMatch(/^The configuration has 5 faults:\n {2}- stage: /);
+  });
+
+  test.each([
+    ['retentionDays', 0],
+    ['retentionDays', 1.5],
+    ['retentionDays', ''],
+    ['retentionDays', null],
+    ['retentionDays', true],
+    ['logRetentionDays', 2],
+    ['claimThresholdBytes', -1],
+    ['claimThresholdBytes', 1_000_000],
+    ['throttleBurst', 0],
+    ['normalizeMaxConcurrency', 1],
+    ['deliverMaxConcurrency', 1001],
+    ['publicUrl', 'hooks.example.com'],
+    ['publicUrl', 'https://hooks.example.com/'],
+    ['publicUrl', 'https://hooks.example.com/path'],
+    ['publicUrl', 'ftp://hooks.example.com'],
+    ['egressAllowedRanges', '10.0.0.0'],
+    ['egressAllowedRanges', '10.0.0.0/33'],
+    ['egressAllowedRanges', ['everything']],
+    ['alarmEmail', 'ops'],
+  ])('fails when %s is %j', (setting, value) => {
+    expect(faultsOf({ [setting]: value })).toEqual([
+      expect.stringContaining(`${setting}: got ${JSON.stringify(value)}, expected `),
+    ]);
+  });
+
+  test('fails when the settings are not an object', () => {
+    expect(faultsOf({ tributary: 'prod' })).toEqual(['tributary: got "prod", expected an object of settings']);
+  });
+});

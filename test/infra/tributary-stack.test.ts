@@ -1,0 +1,406 @@
+import { readFileSync } from 'node:fs';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { describe, expect, test } from 'vitest';
+import { environmentKeys, type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { stages } from '../../lib/config.ts';
+import { type Resource, type SynthesizedStage, synthesize } from './synthesized-stage.ts';
+
+// Each stage is synthesized once; every test below reads.
+const synthesized = Object.fromEntries(stages.map((stage) => [stage, synthesize(stage)])) as Record<
+  (typeof stages)[number],
+  SynthesizedStage
+>;
+const dev = synthesized.dev;
+const customized = synthesize('dev', {
+  retentionDays: '7',
+  publicUrl: 'https://hooks.example.com',
+  alarmEmail: 'ops@example.com',
+});
+
+function ofType(stage: SynthesizedStage, type: string): [string, Resource][] {
+  return Object.entries(stage.resources).filter(([, resource]) => resource.Type === type);
+}
+
+/** The logical id that `Ref` or `Fn::GetAtt` names. */
+function target(value: unknown): string | undefined {
+  const intrinsic = value as { Ref?: string; 'Fn::GetAtt'?: [string, string] };
+  return intrinsic.Ref ?? intrinsic['Fn::GetAtt']?.[0];
+}
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Principal?: unknown;
+  readonly Condition?: unknown;
+}
+
+function statementsOf(stage: SynthesizedStage, type: string, property = 'PolicyDocument'): [string, Statement][] {
+  return ofType(stage, type).flatMap(([id, { Properties }]) =>
+    (Properties[property].Statement as Statement[]).map((statement): [string, Statement] => [id, statement]),
+  );
+}
+
+const list = <Item>(value: Item | Item[]): Item[] => (Array.isArray(value) ? value : [value]);
+
+const functionIds: Record<FunctionName, RegExp> = {
+  ingress: /^IngressFunction/,
+  normalize: /^NormalizeFunction/,
+  deliver: /^DeliverFunction/,
+  api: /^ApiFunction/,
+};
+
+function functionNamed(stage: SynthesizedStage, name: FunctionName): Resource {
+  const found = ofType(stage, 'AWS::Lambda::Function').find(([id]) => functionIds[name].test(id));
+  if (found === undefined) throw new Error(`no function ${name} in the template`);
+  return found[1];
+}
+
+describe.each(stages)('stage %s', (stage) => {
+  test('synthesizes without a warning, clean by cdk-nag and by the validation of CDK', () => {
+    expect(synthesized[stage].messages).toEqual([]);
+    expect(synthesized[stage].findings).toEqual([]);
+  });
+
+  test('gives every function exactly the environment that it reads', () => {
+    for (const name of Object.keys(functionEnvironments) as FunctionName[]) {
+      const { Variables } = functionNamed(synthesized[stage], name).Properties.Environment;
+      expect(Object.keys(Variables).sort()).toEqual([...functionEnvironments[name], 'NODE_OPTIONS'].sort());
+      expect(Variables.NODE_OPTIONS).toBe('--enable-source-maps');
+    }
+  });
+});
+
+test('fails when a construct breaks a rule of cdk-nag', () => {
+  expect(() => synthesize('dev', {}, (stack) => new Topic(stack, 'Open'))).toThrow('AwsSolutions-SNS3');
+});
+
+describe('queues', () => {
+  const queues = ofType(dev, 'AWS::SQS::Queue');
+  const deadLetterIds = queues.map(([, { Properties }]) => target(Properties.RedrivePolicy?.deadLetterTargetArn ?? {}));
+
+  test('every queue is a dead-letter queue or has one', () => {
+    expect(queues.length).toBeGreaterThan(0);
+    for (const [id, { Properties }] of queues) {
+      if (deadLetterIds.includes(id)) continue;
+      expect(Properties.RedrivePolicy?.maxReceiveCount, id).toBe(limits.maxReceiveCount);
+      expect(dev.resources[target(Properties.RedrivePolicy.deadLetterTargetArn) ?? '']?.Type, id).toBe(
+        'AWS::SQS::Queue',
+      );
+    }
+  });
+
+  test('every queue has an alarm: dead letters on their number, work on its age', () => {
+    const watched = ofType(dev, 'AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) =>
+      Properties.Dimensions.map(({ Value }: { Value: { 'Fn::GetAtt'?: [string, string] } }) => [
+        target(Value),
+        Properties.MetricName,
+      ]),
+    );
+    for (const [id] of queues) {
+      const metric = deadLetterIds.includes(id)
+        ? 'ApproximateNumberOfMessagesVisible'
+        : 'ApproximateAgeOfOldestMessage';
+      expect(watched).toContainEqual([id, metric]);
+    }
+  });
+
+  test('every queue is encrypted, keeps messages for 14 days and denies what is not TLS', () => {
+    const denied = statementsOf(dev, 'AWS::SQS::QueuePolicy')
+      .filter(([, { Effect, Condition }]) => Effect === 'Deny' && isNotTls(Condition))
+      .map(([, { Resource }]) => target(Resource));
+    for (const [id, { Properties }] of queues) {
+      expect(Properties.SqsManagedSseEnabled, id).toBe(true);
+      expect(Properties.MessageRetentionPeriod, id).toBe(14 * 24 * 60 * 60);
+      expect(denied).toContain(id);
+    }
+  });
+
+  test('every consumer reports partial failures, and its queue hides a message for six of its timeouts', () => {
+    const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
+    expect(mappings).toHaveLength(2);
+    for (const [id, { Properties }] of mappings) {
+      expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
+      expect(Properties.BatchSize, id).toBe(limits.queueBatchSize);
+      expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
+      const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
+      const consumer = dev.resources[target(Properties.FunctionName) ?? ''];
+      expect(queue?.Properties.VisibilityTimeout, id).toBeGreaterThanOrEqual(6 * consumer?.Properties.Timeout);
+    }
+  });
+});
+
+describe('functions', () => {
+  const functions = ofType(dev, 'AWS::Lambda::Function');
+
+  test('every function runs Node 24 on arm64', () => {
+    expect(functions).toHaveLength(Object.keys(functionEnvironments).length);
+    for (const [id, { Properties }] of functions) {
+      expect(Properties.Runtime, id).toBe('nodejs24.x');
+      expect(Properties.Architectures, id).toEqual(['arm64']);
+    }
+  });
+
+  test('every function has a role of its own, without a managed policy', () => {
+    const roles = functions.map(([, { Properties }]) => target(Properties.Role));
+    expect(new Set(roles).size).toBe(functions.length);
+    for (const role of roles) expect(dev.resources[role ?? '']?.Properties.ManagedPolicyArns).toBeUndefined();
+    for (const [id, { Properties }] of ofType(dev, 'AWS::IAM::Policy')) expect(Properties.Roles, id).toHaveLength(1);
+  });
+
+  test('every function writes to a log group of its own that expires', () => {
+    const groups = functions.map(([, { Properties }]) => target(Properties.LoggingConfig.LogGroup));
+    expect(new Set(groups).size).toBe(functions.length);
+    for (const [id, { Properties }] of ofType(dev, 'AWS::Logs::LogGroup')) {
+      expect(Properties.RetentionInDays, id).toBe(14);
+    }
+  });
+
+  test('every function has alarms on errors and throttles', () => {
+    const watched = ofType(dev, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => [
+      target(Properties.Dimensions[0].Value),
+      Properties.MetricName,
+    ]);
+    for (const [id] of functions) {
+      expect(watched).toContainEqual([id, 'Errors']);
+      expect(watched).toContainEqual([id, 'Throttles']);
+    }
+  });
+});
+
+describe('permissions', () => {
+  test('no role may do all actions of a service', () => {
+    const actions = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([, { Action }]) => list(Action));
+    expect(actions.length).toBeGreaterThan(0);
+    expect(actions.filter((action) => action.includes('*'))).toEqual([]);
+  });
+
+  test('no role reaches a resource that it could have named: the one wildcard is over the objects of a named bucket', () => {
+    for (const [id, { Action, Resource }] of statementsOf(dev, 'AWS::IAM::Policy')) {
+      for (const resource of list(Resource)) {
+        const wildcard = JSON.stringify(resource).includes('*');
+        if (!wildcard) continue;
+        const [bucketArn, objects] = (resource as { 'Fn::Join': [string, [unknown, string]] })['Fn::Join'][1];
+        expect(dev.resources[target(bucketArn) ?? '']?.Type, id).toBe('AWS::S3::Bucket');
+        expect(objects, id).toBe('/*');
+        expect(['s3:GetObject', 's3:PutObject'], id).toContain(Action);
+      }
+    }
+  });
+
+  test.each([
+    ['ingress', { put: /^Raw/, send: [/^RawQueue[0-9A-F]{8}$/], tables: /^Accounts/ }],
+    [
+      'deliver',
+      {
+        get: /^Payloads/,
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DeliveryQueueDeadLetters/],
+        tables: /^(Subscriptions|Events|Deliveries)/,
+      },
+    ],
+    [
+      'normalize',
+      {
+        get: /^Raw/,
+        put: /^Payloads/,
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
+        tables: /^(Accounts|Subscriptions|Events|Idempotency)/,
+      },
+    ],
+    ['api', { get: /^Payloads/, send: [], tables: /^(Accounts|ApiKeys|Subscriptions|Events|Idempotency|Deliveries)/ }],
+  ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
+    const role = target(functionNamed(dev, name).Properties.Role);
+    const statements = statementsOf(dev, 'AWS::IAM::Policy').filter(
+      ([id]) => target(dev.resources[id]?.Properties.Roles[0]) === role,
+    );
+    const reached = (action: string) =>
+      statements
+        .filter(([, { Action }]) => list(Action).some((given) => given.startsWith(action)))
+        .flatMap(([, { Resource }]) => list(Resource))
+        .map((resource) => /"([A-Z][A-Za-z]+[0-9A-F]{8})"/.exec(JSON.stringify(resource))?.[1] ?? '');
+    for (const bucket of reached('s3:GetObject')) expect(bucket).toMatch(allowed.get ?? /^none$/);
+    for (const bucket of reached('s3:PutObject')) expect(bucket).toMatch(allowed.put ?? /^none$/);
+    for (const table of reached('dynamodb:')) expect(table).toMatch(allowed.tables);
+    expect(reached('sqs:SendMessage')).toHaveLength(allowed.send.length);
+    for (const queue of allowed.send) expect(reached('sqs:SendMessage')).toContainEqual(expect.stringMatching(queue));
+    expect(reached('s3:DeleteObject')).toEqual([]);
+  });
+
+  test('only the admin API may scan, and only accounts', () => {
+    const scans = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Action }]) =>
+      list(Action).includes('dynamodb:Scan'),
+    );
+    expect(scans).toHaveLength(1);
+    expect(scans[0]?.[0]).toMatch(/^ApiRole/);
+    expect(list(scans[0]?.[1].Resource).map(target)).toEqual([expect.stringMatching(/^AccountsTable/)]);
+  });
+
+  test('resource policies allow nobody but the services that deliver logs and alarms, for this account', () => {
+    const allowed = ['AWS::SQS::QueuePolicy', 'AWS::SNS::TopicPolicy', 'AWS::S3::BucketPolicy']
+      .flatMap((type) => statementsOf(dev, type))
+      .filter(([, { Effect }]) => Effect === 'Allow');
+    for (const [id, { Principal, Condition, Action }] of allowed) {
+      expect((Principal as { Service?: string }).Service, id).toMatch(/^(logging\.s3|cloudwatch)\.amazonaws\.com$/);
+      expect(JSON.stringify(Condition), id).toContain('aws:SourceAccount');
+      expect(list(Action).join(), id).not.toContain('*');
+    }
+  });
+});
+
+interface Allowed {
+  readonly get?: RegExp;
+  readonly put?: RegExp;
+  readonly send: readonly RegExp[];
+  readonly tables: RegExp;
+}
+
+describe('data at rest', () => {
+  test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
+    const tables = ofType(dev, 'AWS::DynamoDB::Table');
+    expect(tables).toHaveLength(6);
+    for (const [id, { Properties }] of tables) {
+      expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
+      expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
+      expect(Properties.TimeToLiveSpecification, id).toEqual({ AttributeName: 'expiresAtEpochSeconds', Enabled: true });
+      expect(Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });
+      expect(dev.resources[target(Properties.SSESpecification.KMSMasterKeyId) ?? '']?.Type, id).toBe('AWS::KMS::Key');
+    }
+  });
+
+  test('every key is rotated', () => {
+    for (const [id, { Properties }] of ofType(dev, 'AWS::KMS::Key'))
+      expect(Properties.EnableKeyRotation, id).toBe(true);
+  });
+
+  test('every bucket is private, encrypted, refuses what is not TLS, and expires what it holds', () => {
+    const denied = statementsOf(dev, 'AWS::S3::BucketPolicy')
+      .filter(([, { Effect, Condition }]) => Effect === 'Deny' && isNotTls(Condition))
+      .map(([id]) => target(dev.resources[id]?.Properties.Bucket));
+    const buckets = ofType(dev, 'AWS::S3::Bucket');
+    expect(buckets).toHaveLength(3);
+    for (const [id, { Properties }] of buckets) {
+      expect(Object.values(Properties.PublicAccessBlockConfiguration), id).toEqual([true, true, true, true]);
+      expect(Properties.BucketEncryption.ServerSideEncryptionConfiguration, id).toHaveLength(1);
+      expect(Properties.LifecycleConfiguration.Rules[0].ExpirationInDays, id).toBeGreaterThan(0);
+      expect(Properties.LifecycleConfiguration.Rules[0].AbortIncompleteMultipartUpload, id).toBeDefined();
+      expect(denied).toContain(id);
+    }
+  });
+
+  test('payloads outlive the events that refer to them by a day', () => {
+    const payloads = Object.entries(customized.resources).find(([id]) => /^PayloadsBucket[0-9A-F]{8}$/.test(id))?.[1];
+    expect(payloads?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(8);
+  });
+
+  test('the raw archive keeps what was written first, and in prod nobody deletes it before its time', () => {
+    const rawOf = (stage: SynthesizedStage) =>
+      Object.entries(stage.resources).find(([id]) => /^RawBucket[0-9A-F]{8}$/.test(id))?.[1].Properties;
+    expect(rawOf(dev)?.VersioningConfiguration).toEqual({ Status: 'Enabled' });
+    expect(rawOf(synthesized.prod)?.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({
+      Mode: 'GOVERNANCE',
+      Days: 90,
+    });
+  });
+
+  const dataTypes = [
+    'AWS::DynamoDB::Table',
+    'AWS::S3::Bucket',
+    'AWS::KMS::Key',
+    'AWS::SQS::Queue',
+    'AWS::Logs::LogGroup',
+  ];
+
+  test.each(dataTypes)('prod retains every %s, dev deletes it', (type) => {
+    for (const [stage, policy] of [
+      ['prod', 'Retain'],
+      ['dev', 'Delete'],
+    ] as const) {
+      const resources = ofType(synthesized[stage], type);
+      expect(resources.length).toBeGreaterThan(0);
+      for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of resources) {
+        expect([DeletionPolicy, UpdateReplacePolicy], id).toEqual([policy, policy]);
+      }
+    }
+  });
+
+  test('prod protects its tables and itself from deletion', () => {
+    for (const [id, { Properties }] of ofType(synthesized.prod, 'AWS::DynamoDB::Table')) {
+      expect(Properties.DeletionProtectionEnabled, id).toBe(true);
+    }
+    expect(synthesized.prod.terminationProtection).toBe(true);
+    expect(dev.terminationProtection).toBe(false);
+  });
+});
+
+describe('HTTP API', () => {
+  test('routes webhooks to ingress and all else to api', () => {
+    const routes = ofType(dev, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
+      const integration = dev.resources[target(Properties.Target['Fn::Join'][1][1]) ?? ''];
+      return [Properties.RouteKey, target(integration?.Properties.IntegrationUri)];
+    });
+    expect(Object.fromEntries(routes)).toEqual({
+      'ANY /in/{integration}/{account}': expect.stringMatching(functionIds.ingress),
+      'ANY /v1/{proxy+}': expect.stringMatching(functionIds.api),
+      'GET /healthz': expect.stringMatching(functionIds.api),
+      $default: expect.stringMatching(functionIds.api),
+    });
+  });
+
+  test('hands requests over in payload format 2.0', () => {
+    for (const [id, { Properties }] of ofType(dev, 'AWS::ApiGatewayV2::Integration')) {
+      expect(Properties.PayloadFormatVersion, id).toBe('2.0');
+    }
+  });
+
+  test('is throttled and logs neither query strings nor headers that carry secrets', () => {
+    const [[, stage] = expect.fail('no stage')] = ofType(dev, 'AWS::ApiGatewayV2::Stage');
+    expect(stage.Properties.DefaultRouteSettings).toEqual({ ThrottlingBurstLimit: 4000, ThrottlingRateLimit: 2000 });
+    const format = JSON.parse(stage.Properties.AccessLogSettings.Format);
+    expect(JSON.stringify(format)).not.toMatch(/query|authoriz|header|rawPath/i);
+    expect(format.requestId).toBe('$context.requestId');
+  });
+
+  test('tells functions its own endpoint, or the domain that the deployer put before it', () => {
+    const urlIn = (stage: SynthesizedStage) =>
+      functionNamed(stage, 'ingress').Properties.Environment.Variables[environmentKeys.publicUrl];
+    expect(urlIn(dev)).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] });
+    expect(urlIn(customized)).toBe('https://hooks.example.com');
+    expect(customized.outputs.ApiUrl?.Value).toBe('https://hooks.example.com');
+  });
+});
+
+describe('alarms', () => {
+  const alarms = ofType(dev, 'AWS::CloudWatch::Alarm');
+  const linked = alarms.map(
+    ([id, { Properties }]) => /RUNBOOK\.md#(\S+)$/.exec(Properties.AlarmDescription)?.[1] ?? `${id} links nothing`,
+  );
+  const entries = readFileSync(new URL('../../RUNBOOK.md', import.meta.url), 'utf8').match(/(?<=^## )\S+$/gm) ?? [];
+
+  test('every alarm links an entry of the runbook, and every entry has its alarm', () => {
+    expect(alarms.length).toBeGreaterThan(0);
+    expect([...linked].sort()).toEqual([...entries].sort());
+  });
+
+  test('every alarm publishes to the one encrypted topic', () => {
+    const [[topicId, topic] = expect.fail('no topic'), ...others] = ofType(dev, 'AWS::SNS::Topic');
+    expect(others).toEqual([]);
+    expect(topic.Properties.KmsMasterKeyId).toBeDefined();
+    for (const [id, { Properties }] of alarms) expect(Properties.AlarmActions.map(target), id).toEqual([topicId]);
+  });
+
+  test('an address of the deployer is subscribed', () => {
+    expect(ofType(customized, 'AWS::SNS::Subscription').map(([, { Properties }]) => Properties.Endpoint)).toEqual([
+      'ops@example.com',
+    ]);
+  });
+});
+
+test('the template of dev is the one that was reviewed', () => {
+  const masked = JSON.stringify(dev.resources, null, 2).replaceAll(/[0-9a-f]{64}/g, '<asset>');
+  expect(JSON.parse(masked)).toMatchSnapshot();
+});
+
+function isNotTls(condition: unknown): boolean {
+  return JSON.stringify(condition) === JSON.stringify({ Bool: { 'aws:SecureTransport': 'false' } });
+}

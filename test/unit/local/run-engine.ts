@@ -1,0 +1,8 @@
+/** Starts the engine on an assembly and prints where its servers are; stops when told so. Run as a process. */
+import { startLocalEngine } from '../../../lib/local/engine.ts';
+
+const [assemblyDir = '', stackName = '', then = ''] = process.argv.slice(2);
+const engine = await startLocalEngine({ assemblyDir, stackName, port: 0 });
+const servers = [engine.url, engine.clientConfig('sqs').endpoint, engine.clientConfig('dynamodb').endpoint];
+process.stdout.write(`${JSON.stringify(servers)}\n`);
+if (then === 'stop') await engine.stop();
