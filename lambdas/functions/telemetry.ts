@@ -13,7 +13,7 @@ export interface Telemetry {
 
 /** Structured logs and outcome counts of one function. Outcomes become CloudWatch metrics through its log (EMF). */
 export function createTelemetry(name: FunctionName): Telemetry {
-  const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name, defaultDimensions: { function: name } });
+  const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name });
   return {
     log: new Logger({ serviceName: name }),
     metrics,

@@ -31,9 +31,10 @@ export interface LocalEngineOptions {
   /** Called when an emulator ends by itself: the engine is broken and should be stopped. */
   readonly onFailure?: (error: LocalEngineError) => void;
   /**
-   * Sandboxes of one function that may run at once.
+   * Sandboxes of one function that may run at once. As many as there are cores come with demand;
+   * more only while all of them wait, for a slow receiver, say.
    *
-   * @default 4
+   * @default 16
    */
   readonly maxSandboxesPerFunction?: number;
 }
@@ -70,7 +71,7 @@ export interface LocalEngine {
   stop(): Promise<void>;
 }
 
-const defaultSandboxLimit = 4;
+const defaultSandboxLimit = 16;
 
 /**
  * Run a synthesized stack on this machine: its queues, tables and buckets on emulators, its

@@ -13,12 +13,12 @@ const deniedIpv4 = [
   '192.0.2.0/24', '192.31.196.0/24', '192.52.193.0/24', '192.88.99.0/24', '192.168.0.0/16', '192.175.48.0/24',
   '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4',
 ];
+/** Outside of 2000::/3 nothing is global unicast; inside it, these are not. */
 const deniedIpv6 = [
-  '::/128', '::1/128', '100::/64', '2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20',
-  '5f00::/16', 'fc00::/7', 'fe80::/10', 'fec0::/10', 'ff00::/8',
+  '::/3', '4000::/2', '8000::/1', '2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20',
 ];
-/** IPv6 ranges whose last 32 bits are an IPv4 address that is then dialled: mapped, compatible, NAT64. */
-const ipv4InIpv6 = ['::ffff:0:0/96', '::/96', '64:ff9b::/96', '64:ff9b:1::/96'];
+/** IPv6 ranges whose last 32 bits are an IPv4 address that is then dialled: mapped, NAT64. */
+const ipv4InIpv6 = ['::ffff:0:0/96', '64:ff9b::/96'];
 
 type LookupAll = (hostname: string, callback: (error: Error | null, addresses: LookupAddress[]) => void) => void;
 
@@ -50,21 +50,20 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
   /** Why an address literal or the URL itself is refused, without resolving a name. */
   refusalOfUrl(url: string): string | undefined;
 } {
-  const denied = blockList([...deniedIpv4, ...deniedIpv6]);
+  // One list by family: a list judges an IPv4 address by its IPv6 ranges too, and ::/3 would take them all.
+  const denied = { ipv4: blockList(deniedIpv4), ipv6: blockList(deniedIpv6) };
   const embedding = blockList(ipv4InIpv6);
   const allowed = blockList(options.allowedRanges);
   const resolve: LookupAll =
     options.resolve ?? ((hostname, callback) => systemLookup(hostname, { all: true, verbatim: true }, callback));
 
   function mayDial(address: string): boolean {
+    // A zone (`fe80::1%eth0`) makes a list say no to every range; no public address has one.
+    if (isIP(address) === 0 || address.includes('%')) return false;
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     if (allowed.check(address, family)) return true;
-    if (family === 'ipv6' && embedding.check(address, 'ipv6')) {
-      const embedded = embeddedIpv4(address);
-      // A BlockList judges a mapped address by its IPv4 rules already; the other forms are taken apart here.
-      return embedded !== undefined && address !== '::' && address !== '::1' && mayDial(embedded);
-    }
-    return !denied.check(address, family);
+    if (family === 'ipv6' && embedding.check(address, 'ipv6')) return mayDial(embeddedIpv4(address));
+    return !denied[family].check(address, family);
   }
 
   function refusalOfUrl(text: string): string | undefined {
@@ -123,12 +122,11 @@ function blockList(ranges: readonly string[]): BlockList {
 }
 
 /** The last 32 bits of an IPv6 address, as IPv4. */
-function embeddedIpv4(address: string): string | undefined {
-  const dotted = /:(\d+\.\d+\.\d+\.\d+)$/.exec(address);
-  if (dotted !== null) return dotted[1];
-  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
+function embeddedIpv4(address: string): string {
+  // The URL parser writes every address in one way: lower-case groups of hexadecimal digits, zeros left out.
+  const [head = '', tail] = bareHost(new URL(`http://[${address}]`)).split('::');
   const groups = (tail ?? head).split(':').filter((group) => group !== '');
-  const [high = '0', low = '0'] = groups.length === 1 ? ['0', groups[0]] : groups.slice(-2);
+  const [high = '0', low = '0'] = groups.length < 2 ? ['0', groups[0]] : groups.slice(-2);
   const bits = (Number.parseInt(high, 16) << 16) | Number.parseInt(low, 16);
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.');
 }

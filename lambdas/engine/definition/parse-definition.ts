@@ -1,5 +1,6 @@
 import jsonata from 'jsonata';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import type { z } from 'zod';
 import { definitionSchema, type Definition, type VerifySpec } from './schema.ts';
 
 /** One thing that is wrong in a definition, where its author can find it. */
@@ -33,52 +34,72 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
   const lines = new LineCounter();
   const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false });
   const faults: DefinitionFault[] = [];
-  const report = (path: readonly PropertyKey[], message: string, file = files.file) => {
-    const { line, col } = lines.linePos(offsetOf(document, path));
-    faults.push({ file, line, column: col, path: path.map(String).join('.'), message });
+  const reportAt = (offset: number, path: readonly PropertyKey[], message: string) => {
+    const { line, col } = lines.linePos(offset);
+    faults.push({ file: files.file, line, column: col, path: path.map(String).join('.'), message });
   };
+  const report = (path: readonly PropertyKey[], message: string) => reportAt(offsetOf(document, path), path, message);
 
-  for (const error of document.errors) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    faults.push({ file: files.file, line, column: col, path: '', message: error.message });
-  }
+  for (const error of document.errors) reportAt(error.pos[0], [], error.message);
   if (faults.length > 0) return { kind: 'faults', faults };
 
-  const parsed = definitionSchema.safeParse(document.toJS());
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) report(issue.path, issue.message);
+  let raw: unknown;
+  try {
+    raw = document.toJS();
+  } catch (error) {
+    // An alias without its anchor, or so many aliases that they would fill the memory.
+    report([], (error as Error).message);
     return { kind: 'faults', faults };
   }
 
-  const written = parsed.data;
-  if (written.name !== files.folder) report(['name'], `got "${written.name}", expected the folder's name "${files.folder}"`);
-  for (const { path, key } of secretsUsed(written.webhook.verify, ['webhook', 'verify']))
-    if (!Object.hasOwn(written.secrets, key))
-      report(path, `got "${key}", expected one of the declared secrets: ${Object.keys(written.secrets).join(', ') || 'none'}`);
-
-  let mapping = written.mapping;
-  let mappingFile = files.file;
-  if (/^[\w.-]+\.jsonata$/.test(mapping)) {
-    mappingFile = files.file.replace(/[^/]*$/, mapping);
-    const text = files.read(mapping);
-    if (text === undefined) report(['mapping'], `got "${mapping}", but there is no such file beside the definition`);
-    mapping = text ?? '';
-  }
-  const fault = mapping === '' ? undefined : compileFault(mapping);
-  if (fault !== undefined && mappingFile === files.file) report(['mapping'], fault.message);
-  else if (fault !== undefined) {
-    const before = mapping.slice(0, fault.position).split('\n');
-    faults.push({
-      file: mappingFile,
-      line: before.length,
-      column: (before.at(-1) ?? '').length + 1,
-      path: 'mapping',
-      message: fault.message,
-    });
+  const parsed = definitionSchema.safeParse(raw);
+  if (parsed.success) {
+    const { name, secrets, webhook } = parsed.data;
+    if (name !== files.folder) report(['name'], `got "${name}", expected the folder's name "${files.folder}"`);
+    for (const { path, key } of secretsUsed(webhook.verify, ['webhook', 'verify']))
+      if (!Object.hasOwn(secrets, key))
+        report(path, `got "${key}", expected one of the declared secrets: ${Object.keys(secrets).join(', ') || 'none'}`);
+  } else {
+    for (const { path, message, atKey } of parsed.error.issues.flatMap(mostSpecific))
+      reportAt(offsetOf(document, path, atKey), path, message);
   }
 
-  if (faults.length > 0) return { kind: 'faults', faults };
-  return { kind: 'definition', definition: { ...written, mapping } };
+  const written = document.get('mapping');
+  const mapping = typeof written === 'string' ? readMapping(written, files) : undefined;
+  if (mapping?.kind === 'fault') {
+    if (mapping.at === undefined) report(['mapping'], mapping.message);
+    else faults.push({ ...mapping.at, path: 'mapping', message: mapping.message });
+  }
+
+  if (!parsed.success || mapping?.kind !== 'mapping' || faults.length > 0) return { kind: 'faults', faults };
+  return { kind: 'definition', definition: { ...parsed.data, mapping: mapping.text } };
+}
+
+type ReadMapping =
+  | { readonly kind: 'mapping'; readonly text: string }
+  | {
+      readonly kind: 'fault';
+      readonly message: string;
+      /** Where in the mapping's own file; undefined where the fault is in the definition's. */
+      readonly at?: { readonly file: string; readonly line: number; readonly column: number };
+    };
+
+/** The text of a mapping, which stands in the definition or in a file beside it. */
+function readMapping(written: string, files: DefinitionFiles): ReadMapping {
+  const isFile = /^[\w.-]+\.jsonata$/.test(written);
+  const text = isFile ? files.read(written) : written;
+  if (text === undefined) return { kind: 'fault', message: `got "${written}", but there is no such file beside the definition` };
+  if (text.trim() === '') return { kind: 'fault', message: 'got an empty mapping, expected JSONata' };
+  const fault = compileFault(text);
+  if (fault === undefined) return { kind: 'mapping', text };
+  if (!isFile) return { kind: 'fault', message: fault.message };
+  const before = text.slice(0, fault.position).split('\n');
+  const at = {
+    file: files.file.replace(/[^/]*$/, written),
+    line: before.length,
+    column: (before.at(-1) ?? '').length + 1,
+  };
+  return { kind: 'fault', message: fault.message, at };
 }
 
 /** `file:line:column path: message`, one line a fault. */
@@ -86,14 +107,51 @@ export function formatFault(fault: DefinitionFault): string {
   return `${fault.file}:${fault.line}:${fault.column} ${fault.path === '' ? '' : `${fault.path}: `}${fault.message}`;
 }
 
-/** Offset of the node at a path, or of the nearest one above it that exists. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+/** Offset of the node at a path, or of its key; where there is none, of the nearest node above it. */
+function offsetOf(document: Document, path: readonly PropertyKey[], atKey = false): number {
   for (let length = path.length; length > 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true);
-    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
-      return Number(node.range[0]);
+    if (!isNode(node) || !node.range) continue;
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const key = isMap(parent) ? parent.items.find((pair) => pair.value === node)?.key : undefined;
+    return atKey && isNode(key) && key.range ? key.range[0] : node.range[0];
   }
   return 0;
+}
+
+interface SchemaFault {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** Whether the key is wrong, not its value. */
+  readonly atKey?: boolean;
+}
+
+/** What an issue comes down to: each unknown key on its own, and of alternatives the one that was meant. */
+function mostSpecific(issue: z.core.$ZodIssue): readonly SchemaFault[] {
+  const within = (inner: readonly z.core.$ZodIssue[]) =>
+    inner.flatMap(mostSpecific).map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] }));
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => ({
+        path: [...issue.path, key],
+        message: `"${key}" is not a key that may stand here`,
+        atKey: true,
+      }));
+    case 'invalid_key':
+      return within(issue.issues).map((fault) => ({ ...fault, atKey: true }));
+    case 'invalid_union':
+      return issue.errors.map(within).reduce((best, next) => (cameFurther(next, best) ? next : best), [issue]);
+    default:
+      return [issue];
+  }
+}
+
+/** Whether an alternative fits better: no key that it does not know, then faults that lie deeper. */
+function cameFurther(a: readonly SchemaFault[], b: readonly SchemaFault[]): boolean {
+  const unknownKeys = (faults: readonly SchemaFault[]) => faults.filter(({ atKey }) => atKey === true).length;
+  const depth = (faults: readonly SchemaFault[]) => Math.max(0, ...faults.map(({ path }) => path.length));
+  if (b[0]?.message === 'Invalid input' && a.length > 0) return true;
+  return unknownKeys(a) === unknownKeys(b) ? depth(a) > depth(b) : unknownKeys(a) < unknownKeys(b);
 }
 
 function* secretsUsed(node: VerifySpec, path: PropertyKey[]): Generator<{ path: PropertyKey[]; key: string }> {

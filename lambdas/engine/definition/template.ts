@@ -101,8 +101,9 @@ export function renderTemplate(template: Template, input: TemplateInput): Render
       continue;
     }
     const value = readSource(part.source, input);
-    if (value === undefined) return { kind: 'missing', source: part.text };
-    chunks.push(Buffer.isBuffer(value) ? value : textOf(value));
+    const chunk = Buffer.isBuffer(value) ? value : textOf(value);
+    if (chunk === undefined) return { kind: 'missing', source: part.text };
+    chunks.push(chunk);
   }
   return { kind: 'value', chunks };
 }
@@ -142,6 +143,7 @@ function readPath(value: unknown, path: readonly string[]): unknown {
   return current;
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+/** The text of a scalar. Null, lists and objects have none: written again, they would not be what was received. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }

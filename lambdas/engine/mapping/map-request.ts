@@ -15,7 +15,16 @@ const verbs: Readonly<Record<string, EventType>> = {
   deleted: 'record:deleted',
 };
 
-const timestamp = z.union([z.iso.datetime({ offset: true }), z.iso.datetime({ local: true }), z.number()]);
+/** The last instant that a Date can hold, in epoch milliseconds. */
+const maxEpochMs = 8.64e15;
+const timestamp = z.union([
+  z.iso.datetime({ offset: true }),
+  z.iso.datetime({ local: true }),
+  z.number().min(-maxEpochMs).max(maxEpochMs),
+]);
+
+/** Levels of `data`: serializers recurse, so what is deeper could be mapped but never be stored. */
+const maxDataDepth = 100;
 
 /** What a mapping gives for one event. */
 const mappedEvent = z.strictObject({
@@ -27,7 +36,10 @@ const mappedEvent = z.strictObject({
   id: z.string().min(1).optional(),
   method: z.string().min(1).optional(),
   method_config: z.record(z.string(), z.unknown()).optional(),
-  data: z.record(z.string(), z.unknown()).default({}),
+  data: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .refine((data) => isJson(data, maxDataDepth), `expected JSON values only, at most ${maxDataDepth} levels deep`),
 });
 
 /** A compiled mapping, reusable over requests. */
@@ -114,6 +126,13 @@ export async function mapRequest(
     });
   }
   return { kind: 'mapped', events };
+}
+
+/** Whether a value is JSON: a mapping can also give functions and regular expressions. */
+function isJson(value: unknown, levelsLeft: number): boolean {
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
+  if (typeof value !== 'object' || value === null) return true;
+  return levelsLeft > 0 && Object.values(value).every((item) => isJson(item, levelsLeft - 1));
 }
 
 /** Providers give offsets, local times (which are taken as UTC) or epoch milliseconds. */

@@ -23,7 +23,8 @@ export function verifyFreshness(check: FreshnessCheck, input: TemplateInput, now
 
 function parseTimestamp(text: string, unit: FreshnessSpec['unit']): number | undefined {
   if (unit === 'iso8601') {
-    const timestampMs = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
+    // Without an offset, Date.parse would take the time as that of the machine's own zone.
+    const timestampMs = /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
     return Number.isNaN(timestampMs) ? undefined : timestampMs;
   }
   if (!/^\d{1,15}$/.test(text)) return undefined;

@@ -45,7 +45,8 @@ export function createApiHandler({ ports, log }: ApiRuntime) {
   const paths = new Set(routes.map(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)));
   const answer = async (route: ApiRoute, event: APIGatewayProxyEventV2) => {
     const principal = await authenticate(ports.keys, event.headers['authorization']);
-    const params = (event.pathParameters ?? {}) as Record<string, string>;
+    // `proxy` is the gateway's own name for the path below /v1.
+    const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
     // What no id can look like is not asked for: a store has its own limits for keys.
     if (Object.values(params).some((id) => !/^[\w-]{1,128}$/.test(id))) throw notFound('resource');
     const query = (event.queryStringParameters ?? {}) as Record<string, string>;

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { FunctionModel } from '../template/stack-model.ts';
 import type { FunctionError } from './protocol.ts';
 import { type InvocationOutcome, type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
@@ -19,6 +20,8 @@ export interface FunctionPool {
   prewarm(): Promise<FunctionError | undefined>;
   /** Run one event, when a sandbox is free. Never rejects. */
   invoke(event: unknown): Promise<InvocationOutcome>;
+  /** Resolves when an invocation would begin at once, so that a poller receives no message that must wait. */
+  whenFree(): Promise<void>;
   /** Invocations that wait for a sandbox. */
   waiting(): number;
   counts(): InvocationCounts;
@@ -28,20 +31,32 @@ export interface FunctionPool {
   stop(): Promise<void>;
 }
 
+/**
+ * Threads beyond the cores only share them, and each warms up anew. So a pool grows past the cores
+ * only while all of its sandboxes wait for something: none ended an invocation for this long.
+ */
+const stallMs = 200;
+
+/** @param sandboxLimit - The most that run at once, however long they wait. */
 export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {
   const { model } = options;
   const maxSandboxes = Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit);
+  const busyLimit = Math.min(maxSandboxes, availableParallelism());
   const sandboxes = new Set<Sandbox>();
   const idle: Sandbox[] = [];
   const jobs = createJobQueue();
   const counts = { succeeded: 0, error: 0, timeout: 0, crash: 0 };
   /** Sandboxes that still load their bundle; each will take a waiting job. */
   let starting = 0;
+  const freeWaiters: (() => void)[] = [];
+  let lastEndMs = 0;
+  let stallTimer: NodeJS.Timeout | undefined;
   let stopped = false;
 
   const end = (job: Job, outcome: InvocationOutcome) => {
     if (outcome.kind === 'succeeded') counts.succeeded++;
     else if (outcome.reason !== 'stopped') counts[outcome.reason]++;
+    lastEndMs = performance.now();
     job.end(outcome);
   };
 
@@ -78,12 +93,18 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
 
   const pump = () => {
     if (stopped) return;
-    while (idle.length > 0) {
-      const job = jobs.take();
-      if (job === undefined) return;
-      void dispatch(idle.pop() as Sandbox, job);
-    }
-    while (jobs.size() > starting && sandboxes.size < maxSandboxes) void launchForJob();
+    while (idle.length > 0 && jobs.size() > 0) void dispatch(idle.pop() as Sandbox, jobs.take() as Job);
+    for (const resolve of freeWaiters.splice(0, idle.length)) resolve();
+    while (demand() > starting && sandboxes.size < busyLimit) void launchForJob();
+    if (demand() > starting && sandboxes.size < maxSandboxes) stallTimer ??= setTimeout(growWhenStalled, stallMs);
+  };
+
+  const demand = () => jobs.size() + freeWaiters.length;
+
+  const growWhenStalled = () => {
+    stallTimer = undefined;
+    if (demand() > starting && starting === 0 && performance.now() - lastEndMs >= stallMs) void launchForJob();
+    pump();
   };
 
   return {
@@ -96,6 +117,12 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
         jobs.add({ event, end: resolve });
         pump();
       }),
+    whenFree: () =>
+      new Promise((resolve) => {
+        if (stopped) return resolve();
+        freeWaiters.push(resolve);
+        pump();
+      }),
     waiting: jobs.size,
     counts: () => ({ ...counts }),
     killBusy() {
@@ -106,6 +133,8 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     },
     async stop() {
       stopped = true;
+      clearTimeout(stallTimer);
+      for (const resolve of freeWaiters.splice(0)) resolve();
       for (let job = jobs.take(); job !== undefined; job = jobs.take()) end(job, stoppedOutcome);
       await Promise.all([...sandboxes].map((sandbox) => sandbox.kill('stopped', 'The local engine stopped')));
     },

@@ -28,7 +28,7 @@ const retryAfterProblemMs = 500;
  * succeeded; what failed stays invisible until its visibility timeout ends.
  *
  * One receive is open at a time, and only while an invocation could start at once: a message that
- * is received waits for nobody.
+ * is received waits for nobody, and what waits in the queue meanwhile makes fuller batches.
  */
 export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOptions): QueueSource {
   const { queue, batchSize, batchingWindowMs } = source;
@@ -94,6 +94,8 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
         await Promise.race(running);
         continue;
       }
+      await pool.whenFree();
+      if (stopping.signal.aborted) return;
       try {
         const messages = await receiveBatch();
         if (messages.length === 0) continue;

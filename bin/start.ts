@@ -1,0 +1,69 @@
+import { rm } from 'node:fs/promises';
+import { localAdminKey, seedAdminKey } from '../lib/local/admin-key.ts';
+import { startLocalEngine, type LocalEngine } from '../lib/local/engine.ts';
+import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
+import { demoSecret, runDemo, type Demo } from '../lib/local/simulators/demo.ts';
+import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
+import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
+
+const defaultPort = 8787;
+const port = Number(process.env['PORT'] ?? defaultPort);
+const assemblyFolder = `.cache/start-${process.pid}`;
+const verbose = process.argv.includes('--verbose');
+
+let engine: LocalEngine | undefined;
+let demo: Demo | undefined;
+let stopping = false;
+
+async function stop(status: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await demo?.subscriber.stop();
+  await engine?.stop();
+  await rm(assemblyFolder, { recursive: true, force: true });
+  process.exit(status);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(0));
+
+try {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`PORT must be a port number, got "${process.env['PORT']}"`);
+  const assembly = await synthesizeLocalAssembly(assemblyFolder);
+  engine = await startLocalEngine({
+    ...assembly,
+    port,
+    onLog: printLog,
+    onFailure: (error) => {
+      console.error(error.message);
+      void stop(1);
+    },
+  });
+  await seedAdminKey(engine);
+  demo = await runDemo(engine.url);
+  demo.subscriber.onCallback(printCallback);
+  printDemo(demo);
+  console.log(`ready ${engine.url}`);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  await stop(1);
+}
+
+/** What went wrong is always shown; everything else on demand. */
+function printLog({ function: name, stream, text }: FunctionLogLine): void {
+  if (verbose || stream !== 'stdout' || /"level":"(WARN|ERROR|CRITICAL)"/.test(text)) console.log(`[${name}] ${text}`);
+}
+
+function printCallback({ id, verified, body }: ReceivedCallback): void {
+  const { type, resource, record_id: recordId } = JSON.parse(body) as Record<string, unknown>;
+  console.log(`callback ${id} ${String(type)} ${String(resource)} ${String(recordId)} ${verified ? 'signature ok' : 'BAD SIGNATURE'}`);
+}
+
+function printDemo({ accounts, subscriber, first }: Demo): void {
+  console.log('demo tenant "demo": every account below takes webhooks signed with the secret', `"${demoSecret}"`);
+  for (const { webhookUrl } of accounts) console.log(`  ${webhookUrl}`);
+  console.log(`demo subscriber ${subscriber.url} (verifies every callback)`);
+  console.log(`admin key ${localAdminKey}`);
+  console.log(`one event went the whole way in ${Math.round(first.elapsedMs)} ms:`);
+  printCallback(first.callback);
+}

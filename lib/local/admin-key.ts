@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { environmentKeys } from '../../lambdas/contracts/environment.ts';
+import type { LocalEngine } from './engine.ts';
+
+/** The key that every local engine takes: id `local`, secret `admin`, all tenants. */
+export const localAdminKey = 'tk_local_admin';
+
+/** Give a local engine its admin key, as a deployer does with the first key of a deployed one. */
+export async function seedAdminKey(engine: Pick<LocalEngine, 'clientConfig' | 'environment'>): Promise<void> {
+  const [, id = '', secret = ''] = localAdminKey.split('_');
+  const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
+  await client.send(
+    new PutItemCommand({
+      TableName: engine.environment('api')[environmentKeys.apiKeysTable],
+      Item: {
+        id: { S: id },
+        secretSha256: { S: createHash('sha256').update(secret).digest('hex') },
+        tenant: { NULL: true },
+      },
+    }),
+  );
+  client.destroy();
+}

@@ -1,0 +1,64 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+
+/** One callback as the subscriber received it. */
+export interface ReceivedCallback {
+  readonly id: string;
+  /** Whether a Standard Webhooks library accepts its signature with the secret that the subscriber holds. */
+  readonly verified: boolean;
+  readonly body: string;
+}
+
+/** A subscriber as a team would write it: verify with a library, answer 204. */
+export interface DemoSubscriber {
+  readonly url: string;
+  /** Take the secret that the creation of the subscription answered with. */
+  trust(secret: string): void;
+  onCallback(listener: (callback: ReceivedCallback) => void): void;
+  stop(): Promise<void>;
+}
+
+/** Listens on a free port of this machine. */
+export async function startDemoSubscriber(): Promise<DemoSubscriber> {
+  let webhook: Webhook | undefined;
+  const listeners: ((callback: ReceivedCallback) => void)[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await readText(request);
+    const verified = verifies(webhook, body, request);
+    response.writeHead(verified ? 204 : 401).end();
+    for (const listener of listeners) listener({ id: String(request.headers['webhook-id'] ?? ''), verified, body });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/callbacks`,
+    trust: (secret) => {
+      webhook = new Webhook(secret);
+    },
+    onCallback: (listener) => void listeners.push(listener),
+    stop: () => closeServer(server),
+  };
+}
+
+function verifies(webhook: Webhook | undefined, body: string, request: IncomingMessage): boolean {
+  try {
+    webhook?.verify(body, request.headers as Record<string, string>);
+    return webhook !== undefined;
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return false;
+    throw error;
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

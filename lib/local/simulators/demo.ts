@@ -1,0 +1,89 @@
+import { setTimeout as waitFor } from 'node:timers/promises';
+import { compileIntegrations } from '../../definitions/compile-integrations.ts';
+import { readSamples } from '../../definitions/samples.ts';
+import { signRequest } from '../../definitions/sign-request.ts';
+import { localAdminKey } from '../admin-key.ts';
+import { type DemoSubscriber, type ReceivedCallback, startDemoSubscriber } from './demo-subscriber.ts';
+
+const integrationsFolder = new URL('../../../integrations/', import.meta.url);
+const demoTenant = 'demo';
+/** What a demo account's provider signs with. It guards nothing: the engine runs on this machine alone. */
+export const demoSecret = 'demo-signing-secret';
+/** How long the first event may take before the demo says that something is wrong. */
+const firstEventTimeoutMs = 15_000;
+
+/** An account of the demo tenant. */
+export interface DemoAccount {
+  readonly integration: string;
+  readonly webhookUrl: string;
+}
+
+export interface Demo {
+  readonly accounts: readonly DemoAccount[];
+  readonly subscriber: DemoSubscriber;
+  /** The first event, as the subscriber received it, and how long it took from the provider's request. */
+  readonly first: { readonly callback: ReceivedCallback; readonly elapsedMs: number };
+}
+
+/**
+ * Set up the demo through the public API alone, as a newcomer would: an account of each integration
+ * for one tenant, a subscriber, and one sample sent the whole way.
+ *
+ * @throws {Error} when the event does not arrive.
+ */
+export async function runDemo(engineUrl: string): Promise<Demo> {
+  const definitions = compileIntegrations(integrationsFolder);
+  const accounts: DemoAccount[] = [];
+  for (const { name, secrets } of definitions.values()) {
+    const account = await call<{ webhook_url: string }>(engineUrl, '/v1/accounts', {
+      id: `acc_demo_${name}`,
+      tenant: demoTenant,
+      integration: name,
+      secrets: Object.fromEntries(Object.keys(secrets).map((secret) => [secret, demoSecret])),
+    });
+    accounts.push({ integration: name, webhookUrl: account.webhook_url });
+  }
+
+  const subscriber = await startDemoSubscriber();
+  const { secret } = await call<{ secret: string }>(engineUrl, '/v1/subscriptions', {
+    id: 'sub_demo',
+    tenant: demoTenant,
+    url: subscriber.url,
+  });
+  subscriber.trust(secret);
+
+  const arrived = new Promise<ReceivedCallback>((resolve) => subscriber.onCallback(resolve));
+  const startedMs = performance.now();
+  await sendFirstSample(definitions, accounts);
+  const callback = await Promise.race([arrived, waitFor(firstEventTimeoutMs, undefined, { ref: false })]);
+  if (callback === undefined) throw new Error(`the demo's event did not arrive within ${firstEventTimeoutMs / 1000} s`);
+  return { accounts, subscriber, first: { callback, elapsedMs: performance.now() - startedMs } };
+}
+
+/** Send a sample of the first integration that has one, signed as its provider signs. */
+async function sendFirstSample(
+  definitions: ReturnType<typeof compileIntegrations>,
+  accounts: readonly DemoAccount[],
+): Promise<void> {
+  for (const { integration, webhookUrl } of accounts) {
+    const definition = definitions.get(integration);
+    const sample = readSamples(integrationsFolder, integration).at(-1);
+    if (definition === undefined || sample === undefined) continue;
+    const secrets = Object.fromEntries(Object.keys(definition.secrets).map((name) => [name, demoSecret]));
+    const { headers, body } = signRequest(definition, sample.request, secrets, Date.now());
+    const response = await fetch(webhookUrl, { method: 'POST', headers, body: new Uint8Array(body) });
+    if (!response.ok) throw new Error(`${webhookUrl} answered ${response.status}: ${await response.text()}`);
+    return;
+  }
+  throw new Error('no integration has a sample');
+}
+
+async function call<T>(engineUrl: string, path: string, body: unknown): Promise<T> {
+  const response = await fetch(`${engineUrl}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${localAdminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}

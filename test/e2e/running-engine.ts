@@ -1,0 +1,164 @@
+import { createHmac } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, beforeAll, inject, vi } from 'vitest';
+import { localAdminKey, seedAdminKey } from '../../lib/local/admin-key.ts';
+import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
+
+/** Longer than any queue's visibility timeout and than any writer's life: what was lost comes back. */
+const longerThanAnyVisibilityMs = 400_000;
+
+export interface Callback {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  readonly event: Record<string, unknown> & { readonly id: string };
+}
+
+/** A subscriber under test: keeps what it gets, answers as it is told. */
+export interface Receiver {
+  readonly url: string;
+  readonly callbacks: readonly Callback[];
+  /** How to answer the next callbacks; 204 unless told otherwise. */
+  answer(with_: (callback: Callback, response: ServerResponse) => void): void;
+  /** Ids of all callbacks, each once. */
+  ids(): ReadonlySet<string>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers without a schema
+  readonly body: any;
+}
+
+/** An engine for the tests of one file, and what they do with it. */
+export interface RunningEngine {
+  readonly engine: LocalEngine;
+  /** Call the API. */
+  call(method: string, path: string, body?: unknown, key?: string): Promise<Answer>;
+  /** Create an account; its id and its webhook URL. */
+  account(integration: string, options?: { tenant?: string; secret?: string; id?: string }): Promise<{ id: string; url: string }>;
+  /** Start a receiver and subscribe it. */
+  subscriber(options?: Record<string, unknown>): Promise<Receiver & { id: string; webhook: Webhook }>;
+  /** Post to a webhook URL. */
+  post(url: string, body: string | Buffer, headers?: Record<string, string>): Promise<Answer>;
+  /** A GitHub `issues` webhook, signed. */
+  github(url: string, options?: { secret?: string; delivery?: string; issue?: number; padding?: number }): Promise<Answer>;
+  /** Wait until something holds, letting visibility timeouts and retries pass where it does not by itself. */
+  eventually(holds: () => boolean | Promise<boolean>): Promise<void>;
+}
+
+let deliveries = 0;
+
+export function useRunningEngine(): () => RunningEngine {
+  let running: RunningEngine;
+  const undo: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    const engine = await startLocalEngine({ ...inject('assembly'), port: 0 });
+    undo.push(() => engine.stop());
+    await seedAdminKey(engine);
+    running = createRunningEngine(engine, undo);
+  });
+  afterAll(async () => {
+    for (const step of undo.reverse()) await step();
+  });
+  return () => running;
+}
+
+function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[]): RunningEngine {
+  const send = async (method: string, url: string, headers: Record<string, string>, body?: string | Uint8Array<ArrayBuffer>): Promise<Answer> => {
+    const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  };
+  const running: RunningEngine = {
+    engine,
+    call: (method, path, body, key = localAdminKey) =>
+      send(
+        method,
+        `${engine.url}${path}`,
+        { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        body === undefined ? undefined : JSON.stringify(body),
+      ),
+    async account(integration, { tenant = 'acme', secret = 's3cret', id } = {}) {
+      const answer = await running.call('POST', '/v1/accounts', {
+        ...(id === undefined ? {} : { id }),
+        tenant,
+        integration,
+        secrets: { signing_secret: secret },
+      });
+      if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+      return { id: answer.body.id, url: answer.body.webhook_url };
+    },
+    async subscriber(options = {}) {
+      const receiver = await startReceiver(undo);
+      const answer = await running.call('POST', '/v1/subscriptions', { tenant: 'acme', url: receiver.url, ...options });
+      if (answer.status !== 201) throw new Error(JSON.stringify(answer.body));
+      return Object.assign(receiver, { id: answer.body.id as string, webhook: new Webhook(answer.body.secret) });
+    },
+    post: (url, body, headers = {}) =>
+      send('POST', url, { 'content-type': 'application/json', ...headers }, typeof body === 'string' ? body : new Uint8Array(body)),
+    github(url, { secret = 's3cret', delivery = `delivery-${++deliveries}`, issue = deliveries, padding = 0 } = {}) {
+      const body = githubIssue(issue, padding);
+      return running.post(url, body, {
+        'x-github-event': 'issues',
+        'x-github-delivery': delivery,
+        'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+      });
+    },
+    async eventually(holds) {
+      for (let round = 0; round < 6; round += 1) {
+        const held = await vi
+          .waitFor(async () => {
+            if (!(await holds())) throw new Error('not yet');
+            return true;
+          }, 2_500)
+          .catch(() => false);
+        if (held) return;
+        await engine.advanceClock(longerThanAnyVisibilityMs);
+      }
+      throw new Error('it never came to hold');
+    },
+  };
+  return running;
+}
+
+/** Body of a GitHub `issues` webhook. */
+export function githubIssue(issue: number, padding = 0): string {
+  return JSON.stringify({
+    action: 'opened',
+    issue: { id: issue, number: issue, title: `Issue ${issue}`, body: 'x'.repeat(padding), state: 'open' },
+    repository: { id: 1, full_name: 'northwind/orders' },
+  });
+}
+
+async function startReceiver(undo: (() => Promise<void>)[]): Promise<Receiver> {
+  const callbacks: Callback[] = [];
+  let answer = (_: Callback, response: ServerResponse): void => void response.writeHead(204).end();
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks).toString('utf8');
+    const callback = { headers: request.headers, body, event: JSON.parse(body) };
+    callbacks.push(callback);
+    answer(callback, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  undo.push(
+    () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  );
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`,
+    callbacks,
+    answer: (next) => {
+      answer = next;
+    },
+    ids: () => new Set(callbacks.map(({ event }) => event.id)),
+  };
+}

@@ -1,0 +1,209 @@
+import { createHmac } from 'node:crypto';
+import { sign } from '@octokit/webhooks-methods';
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { type Answer, githubIssue, useRunningEngine } from './running-engine.ts';
+
+const running = useRunningEngine();
+
+/** Every refusal is a problem that its reader understands, and shows nothing of the inside. */
+function expectProblem(answer: Answer, status: number): void {
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(answer.body).toMatchObject({ type: 'about:blank', status, title: expect.any(String), detail: expect.any(String) });
+  expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.mjs|\.ts:|\\n *at |dynamo|Tributary-|arn:/i);
+}
+
+describe('a webhook goes the whole way', () => {
+  test('GitHub, signed by its own library, reaches a subscriber that verifies with standardwebhooks, and the feed', async () => {
+    const { account, subscriber, post, call, eventually } = running();
+    const { url, id } = await account('github', { tenant: 'octo', secret: 'octo secret' });
+    const receiver = await subscriber({ tenant: 'octo' });
+    const body = githubIssue(4711);
+
+    const answer = await post(url, body, {
+      'x-github-event': 'issues',
+      'x-github-delivery': '72d3162e-cc78-11e3-81ab-4c9367dc0958',
+      'x-hub-signature-256': await sign('octo secret', body),
+    });
+    expect(answer.status).toBe(200);
+    await eventually(() => receiver.callbacks.length > 0);
+
+    const [callback] = receiver.callbacks;
+    const event = receiver.webhook.verify(callback?.body ?? '', callback?.headers as Record<string, string>);
+    expect(event).toMatchObject({
+      id: expect.stringMatching(/^evt_/),
+      type: 'record:created',
+      tenant: 'octo',
+      account: id,
+      integration: 'github',
+      resource: 'ticketing/tickets',
+      record_id: '4711',
+      sequence: 1,
+      origin: 'webhook',
+      raw_event_type: 'issues.opened',
+      data: { title: 'Issue 4711' },
+    });
+    expect(callback?.headers['webhook-id']).toBe((event as { id: string }).id);
+
+    const feed = await call('GET', '/v1/events?tenant=octo');
+    expect(feed.body).toMatchObject({ data: [event], caught_up: true });
+    expect((await call('GET', `/v1/events/${(event as { id: string }).id}`)).body).toEqual(event);
+    await eventually(async () => (await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data.length > 0);
+    expect((await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data).toMatchObject([
+      { event_id: (event as { id: string }).id, state: 'delivered', attempts: [{ number: 1, status: 204 }] },
+    ]);
+  });
+
+  test("Slack's url_verification is answered with its challenge as inert text", async () => {
+    const { account, post } = running();
+    const { url } = await account('slack');
+    const answer = await post(url, JSON.stringify({ type: 'url_verification', token: 't', challenge: '3eZbrw1aBm2r' }));
+    expect(answer).toMatchObject({ status: 200, body: '3eZbrw1aBm2r' });
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  test("HiBob's SHA-512 base64 signature is verified, and its ping answered", async () => {
+    const { account, subscriber, post, eventually } = running();
+    const { url } = await account('hibob', { tenant: 'bob', secret: 'bob secret' });
+    const receiver = await subscriber({ tenant: 'bob', resources: ['hris/*'] });
+    expect((await post(url, '"Ping test"')).status).toBe(200);
+    const body = JSON.stringify({
+      companyId: 636192,
+      type: 'employee.updated',
+      triggeredAt: '2026-11-20T12:56:18.955603',
+      version: 'v2',
+      data: { employeeId: '3498867108266115473', fieldUpdatesIds: [{ id: 'root.surname' }] },
+    });
+    const answer = await post(url, body, {
+      'bob-signature': createHmac('sha512', 'bob secret').update(body).digest('base64'),
+    });
+    expect(answer.status).toBe(200);
+    await eventually(() => receiver.callbacks.length > 0);
+    expect(receiver.callbacks[0]?.event).toMatchObject({
+      type: 'record:updated',
+      resource: 'hris/employees',
+      record_id: '3498867108266115473',
+      thin: true,
+    });
+  });
+});
+
+describe('what ingress takes', () => {
+  test('a payload of 1 MB arrives whole (claim check)', async () => {
+    const { account, subscriber, github, eventually, call } = running();
+    const { url } = await account('github', { tenant: 'large' });
+    const receiver = await subscriber({ tenant: 'large' });
+    expect((await github(url, { issue: 1, padding: 1024 * 1024 })).status).toBe(200);
+    await eventually(() => receiver.callbacks.length > 0);
+    const { event, body, headers } = receiver.callbacks[0] ?? { event: { id: '' }, body: '', headers: {} };
+    receiver.webhook.verify(body, headers as Record<string, string>);
+    expect((event['data'] as { description: string }).description).toBe('x'.repeat(1024 * 1024));
+    expect((await call('GET', `/v1/events/${event.id}`)).body).toEqual(event);
+  });
+
+  test('500 webhooks sent at once are all delivered, each with an id of its own (invariants 1 and 2)', async () => {
+    const { account, subscriber, github, eventually, call } = running();
+    const { url } = await account('github', { tenant: 'burst' });
+    const receiver = await subscriber({ tenant: 'burst' });
+    const answers = await Promise.all(Array.from({ length: 500 }, (_, issue) => github(url, { issue: 10_000 + issue })));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(500);
+    await eventually(() => receiver.ids().size === 500);
+
+    const sequences: number[] = [];
+    let cursor = '';
+    for (let caughtUp = false; !caughtUp; ) {
+      const page = await call('GET', `/v1/events?tenant=burst&limit=200${cursor && `&cursor=${cursor}`}`);
+      sequences.push(...page.body.data.map((event: { sequence: number }) => event.sequence));
+      ({ next_cursor: cursor, caught_up: caughtUp } = page.body);
+    }
+    expect(sequences).toHaveLength(500);
+    expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
+  });
+
+  test('the same delivery id sent 5 times is one event and one callback (invariant 2)', async () => {
+    const { account, subscriber, github, eventually, engine, call } = running();
+    const { url } = await account('github', { tenant: 'twice' });
+    const receiver = await subscriber({ tenant: 'twice' });
+    const before = engine.metrics.sum('duplicate', { service: 'normalize' });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => github(url, { delivery: 'same', issue: 5 })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    await eventually(() => engine.metrics.sum('duplicate', { service: 'normalize' }) - before === 4);
+    await eventually(() => receiver.callbacks.length > 0);
+    expect(receiver.callbacks).toHaveLength(1);
+    expect((await call('GET', '/v1/events?tenant=twice')).body.data).toHaveLength(1);
+  });
+});
+
+describe('what ingress refuses', () => {
+  test('fails when the signature is wrong (401), and says why without the expected value (invariant 10)', async () => {
+    const { account, github, post } = running();
+    const { url } = await account('github', { secret: 'right' });
+    const wrong = await github(url, { secret: 'wrong' });
+    expectProblem(wrong, 401);
+    expect(wrong.body.reason).toBe('signature-mismatch');
+    const expected = createHmac('sha256', 'right').update(githubIssue(1)).digest('hex');
+    expect(JSON.stringify(wrong.body)).not.toContain(expected);
+    const unsigned = await post(url, githubIssue(1), { 'x-github-event': 'issues' });
+    expectProblem(unsigned, 401);
+    expect(unsigned.body.reason).toBe('header-missing');
+  });
+
+  test('fails when the integration or the account is unknown (404), in the same words', async () => {
+    const { account, github, engine } = running();
+    const { id } = await account('github');
+    const answers = await Promise.all(
+      [`/in/nosuch/${id}`, '/in/github/nosuch', `/in/slack/${id}`, `/in/github/${'x'.repeat(3000)}`, '/in/..%2f/x'].map((path) =>
+        github(`${engine.url}${path}`),
+      ),
+    );
+    for (const answer of answers) expectProblem(answer, 404);
+    expect(new Set(answers.map(({ body }) => body.detail)).size).toBe(1);
+  });
+
+  test.each([
+    ['empty', ''],
+    ['cut off', '{"action":'],
+    ['no JSON', 'Hello, World!'],
+  ])('fails when the body is %s where the definition needs JSON (400)', async (_, body) => {
+    const { account, post } = running();
+    const { url } = await account('github');
+    const signature = `sha256=${createHmac('sha256', 's3cret').update(body).digest('hex')}`;
+    for (const headers of [{ 'x-hub-signature-256': signature }, {}]) {
+      const answer = await post(url, body, headers);
+      expectProblem(answer, 400);
+      expect(answer.body.reason).toBe('body-malformed');
+    }
+  });
+
+  test('fails when the body is over the limit (413), at the function and at the gateway', async () => {
+    const { account, post } = running();
+    const { url } = await account('github');
+    for (const sizeBytes of [limits.maxBodyBytes + 1, limits.gatewayMaxBodyBytes + 1])
+      expectProblem(await post(url, Buffer.alloc(sizeBytes, 'x')), 413);
+  });
+
+  test('fails when the method is not POST and no handshake asks for it (405)', async () => {
+    const { account } = running();
+    const { url } = await account('github');
+    const response = await fetch(url, { method: 'PUT' });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('POST');
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+  });
+});
+
+test('inputs equal the sum of outcomes (invariant 9)', async () => {
+  const { engine, eventually } = running();
+  const of = (service: string) => (name: string) => engine.metrics.sum(name, { service });
+  const [ingress, normalize, deliver] = [of('ingress'), of('normalize'), of('deliver')];
+  await eventually(
+    () =>
+      ingress('accepted') ===
+        normalize('mapped') + normalize('ignored') + normalize('unrouted') + normalize('dead-lettered') &&
+      normalize('enqueued') === deliver('delivered') + deliver('dead-lettered') + deliver('filtered') + deliver('duplicate'),
+  );
+  expect(ingress('accepted')).toBeGreaterThan(500);
+  expect(ingress('rejected')).toBeGreaterThan(5);
+});

@@ -1,0 +1,11 @@
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { IntegrationCatalog } from '../../lambdas/ports/integration-catalog.ts';
+
+export function createInMemoryCatalog(definitions: readonly Definition[]): IntegrationCatalog {
+  const byName = new Map(definitions.map((definition) => [definition.name, definition]));
+  return {
+    async get(name) {
+      return byName.get(name);
+    },
+  };
+}

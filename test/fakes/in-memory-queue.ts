@@ -1,0 +1,70 @@
+import { limits } from '../../lambdas/contracts/limits.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { DeadLetterQueue, DeliveryQueue, RawQueue } from '../../lambdas/ports/queues.ts';
+
+export interface QueuedMessage {
+  readonly id: string;
+  readonly body: string;
+  readonly group: string | undefined;
+  /** Of a message that the engine itself put on a dead-letter queue. */
+  readonly reason: string | undefined;
+  readonly visibleAtMs: number;
+}
+
+/** A standard queue: what is received stays, invisible for a while, until it is removed. */
+export interface InMemoryQueue {
+  send(body: string, options?: { group?: string; reason?: string; delayMs?: number }): void;
+  /** Visible messages, at most ten. */
+  receive(): readonly QueuedMessage[];
+  remove(id: string): void;
+  /** All that is in the queue, visible or not. */
+  messages(): readonly QueuedMessage[];
+}
+
+export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000): InMemoryQueue {
+  const messages = new Map<string, QueuedMessage>();
+  let sent = 0;
+  return {
+    send(body, { group, reason, delayMs = 0 } = {}) {
+      sent += 1;
+      const id = `message-${sent}`;
+      // A queue delays by whole seconds, and no longer than it can.
+      const delaySeconds = Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000);
+      messages.set(id, { id, body, group, reason, visibleAtMs: clock.nowMs() + delaySeconds * 1000 });
+    },
+    receive() {
+      const visible = [...messages.values()].filter(({ visibleAtMs }) => visibleAtMs <= clock.nowMs()).slice(0, 10);
+      for (const message of visible)
+        messages.set(message.id, { ...message, visibleAtMs: clock.nowMs() + visibilityTimeoutMs });
+      return visible;
+    },
+    remove(id) {
+      messages.delete(id);
+    },
+    messages: () => [...messages.values()],
+  };
+}
+
+export function rawQueueOn(queue: InMemoryQueue): RawQueue {
+  return {
+    async send(message) {
+      queue.send(JSON.stringify(message), { group: message.account });
+    },
+  };
+}
+
+export function deliveryQueueOn(queue: InMemoryQueue): DeliveryQueue {
+  return {
+    async sendAll(jobs) {
+      for (const { job, group, delayMs } of jobs) queue.send(JSON.stringify(job), { group, delayMs });
+    },
+  };
+}
+
+export function deadLetterQueueOn(queue: InMemoryQueue): DeadLetterQueue {
+  return {
+    async send(body, reason) {
+      queue.send(body, { reason });
+    },
+  };
+}

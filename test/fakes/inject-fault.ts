@@ -1,0 +1,69 @@
+/** What goes wrong at one port call. */
+export interface Fault {
+  /** The call, counted from 1 over all ports. */
+  readonly at: number;
+  /** Whether the call has its effect before it fails: its answer is lost then. */
+  readonly moment: 'before its effect' | 'after its effect';
+  /** `error`: this call alone fails. `crash`: no later call has an effect either. */
+  readonly kind: 'error' | 'crash';
+}
+
+/** Every way in which a call can fail. */
+export function faultsAt(at: number): readonly Fault[] {
+  return (['error', 'crash'] as const).flatMap((kind) =>
+    (['before its effect', 'after its effect'] as const).map((moment) => ({ at, moment, kind })),
+  );
+}
+
+export interface FaultyPorts<Ports> {
+  readonly ports: Ports;
+  /** Names of the calls so far, for example `events.claim`. */
+  readonly calls: readonly string[];
+  /** Whether the run that uses these ports is dead: what it returns reaches nobody. */
+  crashed(): boolean;
+}
+
+/** Members that are no calls to the outside, or whose calls cannot fail. */
+const unfailing = new Set(['clock', 'randomness', 'retryPolicy']);
+
+type AsyncCall = (...args: unknown[]) => Promise<unknown>;
+
+/** The same ports, of which one call fails. Without a fault they only record the calls. */
+export function injectFault<Ports extends object>(ports: Ports, fault?: Fault): FaultyPorts<Ports> {
+  const calls: string[] = [];
+  let dead = false;
+
+  const wrap =
+    (name: string, call: AsyncCall): AsyncCall =>
+    async (...args) => {
+      if (dead) throw new Error(`${name}: the process has ended`);
+      calls.push(name);
+      const struck = fault?.at === calls.length ? fault : undefined;
+      const strike = (): never => {
+        if (struck?.kind === 'crash') dead = true;
+        throw new Error(`${name} failed ${struck?.moment}`);
+      };
+      if (struck?.moment === 'before its effect') strike();
+      const answer = await call(...args);
+      if (struck !== undefined) strike();
+      if (dead) throw new Error(`${name}: the process has ended`);
+      return answer;
+    };
+
+  const wrapPort = (name: string, port: unknown): unknown => {
+    if (unfailing.has(name)) return port;
+    if (typeof port === 'function') return wrap(name, port as AsyncCall);
+    if (typeof port !== 'object' || port === null) return port;
+    return Object.fromEntries(
+      Object.entries(port).map(([member, value]) => [
+        member,
+        typeof value === 'function' ? wrap(`${name}.${member}`, value as AsyncCall) : value,
+      ]),
+    );
+  };
+  return {
+    ports: Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, wrapPort(name, port)])) as Ports,
+    calls,
+    crashed: () => dead,
+  };
+}

@@ -1,0 +1,14 @@
+import type { OutcomeCounter } from '../../lambdas/ports/outcome-counter.ts';
+
+export interface OutcomeTally extends OutcomeCounter {
+  /** The sum of what was counted under these names. */
+  sum(...outcomes: readonly string[]): number;
+}
+
+export function createOutcomeTally(): OutcomeTally {
+  const counts = new Map<string, number>();
+  return {
+    count: (outcome, amount = 1) => void counts.set(outcome, (counts.get(outcome) ?? 0) + amount),
+    sum: (...outcomes) => outcomes.reduce((total, outcome) => total + (counts.get(outcome) ?? 0), 0),
+  };
+}

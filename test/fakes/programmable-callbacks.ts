@@ -1,0 +1,29 @@
+import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../../lambdas/ports/callback-client.ts';
+
+export interface ProgrammableCallbacks extends CallbackClient {
+  /** All that was posted, in order. */
+  readonly requests: readonly CallbackRequest[];
+  /** Answer from now on as `answer` says. @param answer - Called with the request and how many the URL got before. */
+  answerWith(answer: (request: CallbackRequest, earlier: number) => CallbackOutcome): void;
+}
+
+/** Subscribers whose answers the test decides; until then they accept everything. */
+export function createProgrammableCallbacks(): ProgrammableCallbacks {
+  const requests: CallbackRequest[] = [];
+  let answer: (request: CallbackRequest, earlier: number) => CallbackOutcome = () => answered(204);
+  return {
+    requests,
+    answerWith(next) {
+      answer = next;
+    },
+    async post(request) {
+      const earlier = requests.filter(({ url }) => url === request.url).length;
+      requests.push(request);
+      return answer(request, earlier);
+    },
+  };
+}
+
+export function answered(status: number, retryAfter?: string): CallbackOutcome {
+  return { kind: 'answered', status, retryAfter, response: `answer ${status}`, durationMs: 7 };
+}

@@ -1,0 +1,91 @@
+import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { Account } from '../../lambdas/ports/account-store.ts';
+import type { EventRow } from '../../lambdas/ports/event-store.ts';
+import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
+
+export function anEvent(change: Partial<UnsequencedEvent> = {}): UnsequencedEvent {
+  return {
+    id: 'evt_1',
+    type: 'record:updated',
+    timestamp: '2026-11-21T12:00:00.000Z',
+    tenant: 'acme',
+    account: 'acc_acme',
+    integration: 'staff',
+    resource: 'hris/employees',
+    record_id: '123',
+    origin: 'webhook',
+    raw_event_type: 'employee.updated',
+    schema_version: '1.0.0',
+    data: { id: '123', name: 'Ada' },
+    ...change,
+  };
+}
+
+export function anEventRow(sequence: number, change: Partial<EventRow> = {}): EventRow {
+  const { data, ...metadata } = anEvent({ id: `evt_${sequence}` });
+  return { ...metadata, sequence, inlineData: JSON.stringify(data), claimKey: undefined, ...change };
+}
+
+export function aSubscription(change: Partial<Subscription> = {}): Subscription {
+  return {
+    id: 'sub_1',
+    tenant: 'acme',
+    url: `https://${change.id ?? 'sub_1'}.example.com/hooks`,
+    secrets: [`whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`],
+    types: [],
+    resources: [],
+    integrations: [],
+    accounts: [],
+    createdAt: '2026-11-01T00:00:00.000Z',
+    ...change,
+  };
+}
+
+export function anAccount(change: Partial<Account> = {}): Account {
+  return {
+    id: 'acc_acme',
+    tenant: 'acme',
+    integration: 'staff',
+    secrets: { signing_secret: 'a secret of acme' },
+    context: { company_id: '636192' },
+    createdAt: '2026-11-01T00:00:00.000Z',
+    ...change,
+  };
+}
+
+/** A provider that signs with HMAC-SHA256 and sends any number of changes in one request. */
+export const staff: Definition = {
+  name: 'staff',
+  title: 'Staff',
+  docs: 'https://staff.example.com/webhooks',
+  secrets: { signing_secret: 'The secret of the webhook.' },
+  webhook: {
+    decode: 'json',
+    verify: {
+      hmac: {
+        algorithm: 'sha256',
+        encoding: 'hex',
+        key: 'signing_secret',
+        message: '{body}',
+        signature: '{header.X-Staff-Signature}',
+      },
+    },
+    handshakes: [
+      {
+        name: 'challenge',
+        when: { 'query.challenge': 'yes' },
+        verify: 'same',
+        respond: { status: 200, content_type: 'text/plain', body: '{query.challenge}' },
+      },
+    ],
+    delivery_id: '{header.X-Staff-Delivery}',
+  },
+  mapping: `[body.changes.{
+    "event_type": verb,
+    "raw_event_type": "employee." & verb,
+    "resource": "hris/employees",
+    "record_id": id,
+    "data": { "id": id, "name": name }
+  }]`,
+};
