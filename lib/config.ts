@@ -40,10 +40,11 @@ const settingsSchema = z.strictObject({
    */
   retentionDays: wholeNumber(1, 3650, 'days'),
   /**
-   * Days that the raw archive keeps what providers sent; `reprocess` reaches this far back.
+   * Days that the raw archive keeps what providers sent; more than the 14 that a message may wait
+   * in its queues, so that no message outlives the body it refers to.
    * @default 90 in prod, 30 elsewhere
    */
-  rawRetentionDays: wholeNumber(1, 3650, 'days'),
+  rawRetentionDays: wholeNumber(15, 3650, 'days'),
   /**
    * Days that logs are kept.
    * @default 90 in prod, 14 elsewhere

@@ -92,10 +92,10 @@ export class TributaryStack extends Stack {
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
-    tables.accounts.grant(normalize, 'GetItem', 'Query');
-    tables.subscriptions.grant(normalize, 'GetItem', 'Query');
-    tables.events.grant(normalize, 'BatchGetItem', 'GetItem', 'Query', 'BatchWriteItem', 'PutItem', 'UpdateItem');
-    tables.idempotency.grant(normalize, 'BatchGetItem', 'GetItem', 'DeleteItem', 'PutItem', 'UpdateItem');
+    tables.accounts.grant(normalize, 'GetItem');
+    tables.subscriptions.grant(normalize, 'Query');
+    tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
+    tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
@@ -113,9 +113,9 @@ export class TributaryStack extends Stack {
       [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
     });
-    tables.subscriptions.grant(deliver, 'BatchGetItem', 'GetItem', 'Query');
-    tables.events.grant(deliver, 'BatchGetItem', 'GetItem', 'Query');
-    tables.deliveries.grant(deliver, 'BatchGetItem', 'GetItem', 'Query', 'BatchWriteItem', 'PutItem', 'UpdateItem');
+    tables.subscriptions.grant(deliver, 'BatchGetItem');
+    tables.events.grant(deliver, 'BatchGetItem');
+    tables.deliveries.grant(deliver, 'BatchGetItem', 'BatchWriteItem');
     buckets.payloads.grantGet(deliver);
     deliveryQueue.queue.grantSendMessages(deliver);
     deliveryQueue.deadLetterQueue.grantSendMessages(deliver);
@@ -134,12 +134,12 @@ export class TributaryStack extends Stack {
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
     });
     // An admin key lists the accounts of all tenants: that is the one scan.
-    tables.accounts.grant(api, 'GetItem', 'Query', 'Scan', 'DeleteItem', 'PutItem', 'UpdateItem');
+    tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'GetItem');
-    tables.subscriptions.grant(api, 'GetItem', 'Query', 'DeleteItem', 'PutItem', 'UpdateItem');
-    tables.events.grant(api, 'BatchGetItem', 'GetItem', 'Query', 'PutItem', 'UpdateItem');
+    tables.subscriptions.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Query');
+    tables.events.grant(api, 'BatchGetItem', 'Query');
     tables.idempotency.grant(api, 'GetItem');
-    tables.deliveries.grant(api, 'GetItem', 'Query');
+    tables.deliveries.grant(api, 'Query');
     buckets.payloads.grantGet(api);
 
     httpApi.route(ingress, HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY));

@@ -124,34 +124,39 @@ interface SchemaFault {
   readonly message: string;
   /** Whether the key is wrong, not its value. */
   readonly atKey?: boolean;
+  /** How many levels of the document fitted before this one did not. */
+  readonly depth: number;
 }
 
-/** What an issue comes down to: each unknown key on its own, and of alternatives the one that was meant. */
+/** What an issue comes down to: each unknown key on its own, and of alternatives the one that came furthest. */
 function mostSpecific(issue: z.core.$ZodIssue): readonly SchemaFault[] {
-  const within = (inner: readonly z.core.$ZodIssue[]) =>
-    inner.flatMap(mostSpecific).map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] }));
+  const { path, message } = issue;
+  const depth = path.length;
+  const within = (inner: readonly z.core.$ZodIssue[]): readonly SchemaFault[] =>
+    inner
+      .flatMap(mostSpecific)
+      .map((fault) => ({ ...fault, path: [...path, ...fault.path], depth: depth + fault.depth }));
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({
-        path: [...issue.path, key],
+        path: [...path, key],
         message: `"${key}" is not a key that may stand here`,
         atKey: true,
+        depth,
       }));
     case 'invalid_key':
       return within(issue.issues).map((fault) => ({ ...fault, atKey: true }));
-    case 'invalid_union':
-      return issue.errors.map(within).reduce((best, next) => (cameFurther(next, best) ? next : best), [issue]);
+    case 'invalid_union': {
+      const deepest = (faults: readonly SchemaFault[]) => Math.max(...faults.map((fault) => fault.depth));
+      const [best] = issue.errors
+        .map(within)
+        .filter((faults) => faults.length > 0)
+        .sort((a, b) => deepest(b) - deepest(a) || a.length - b.length);
+      return best ?? [{ path, message, depth }];
+    }
     default:
-      return [issue];
+      return [{ path, message, depth }];
   }
-}
-
-/** Whether an alternative fits better: no key that it does not know, then faults that lie deeper. */
-function cameFurther(a: readonly SchemaFault[], b: readonly SchemaFault[]): boolean {
-  const unknownKeys = (faults: readonly SchemaFault[]) => faults.filter(({ atKey }) => atKey === true).length;
-  const depth = (faults: readonly SchemaFault[]) => Math.max(0, ...faults.map(({ path }) => path.length));
-  if (b[0]?.message === 'Invalid input' && a.length > 0) return true;
-  return unknownKeys(a) === unknownKeys(b) ? depth(a) > depth(b) : unknownKeys(a) < unknownKeys(b);
 }
 
 function* secretsUsed(node: VerifySpec, path: PropertyKey[]): Generator<{ path: PropertyKey[]; key: string }> {

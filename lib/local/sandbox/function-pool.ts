@@ -35,7 +35,7 @@ export interface FunctionPool {
  * Threads beyond the cores only share them, and each warms up anew. So a pool grows past the cores
  * only while all of its sandboxes wait for something: none ended an invocation for this long.
  */
-const stallMs = 200;
+const stallMs = 500;
 
 /** @param sandboxLimit - The most that run at once, however long they wait. */
 export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {

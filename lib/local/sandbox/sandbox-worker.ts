@@ -6,6 +6,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { shiftDate } from '../clock-shift.ts';
 import type { FunctionError, InvokeMessage, SandboxData, SandboxMessage } from './protocol.ts';
 
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+const maxPayloadBytes = 6 * 1024 * 1024;
+
 type Handler = (event: unknown, context: object) => unknown;
 
 if (parentPort === null) throw new Error('This file runs as a worker thread of lib/local/sandbox only.');
@@ -41,7 +44,13 @@ async function loadHandler(): Promise<Handler> {
 async function invoke(handler: Handler, { requestId, event, timeoutMs }: InvokeMessage): Promise<void> {
   try {
     const result = await handler(event, createContext(requestId, timeoutMs));
-    post({ kind: 'succeeded', requestId, payload: JSON.stringify(result) ?? 'null' });
+    const payload = JSON.stringify(result) ?? 'null';
+    const sizeBytes = Buffer.byteLength(payload);
+    if (sizeBytes > maxPayloadBytes) {
+      const errorMessage = `Response payload size exceeded maximum allowed payload size (${maxPayloadBytes} bytes).`;
+      return post({ kind: 'failed', requestId, error: { errorType: 'Function.ResponseSizeTooLarge', errorMessage } });
+    }
+    post({ kind: 'succeeded', requestId, payload });
   } catch (error) {
     post({ kind: 'failed', requestId, error: describeError(error) });
   }

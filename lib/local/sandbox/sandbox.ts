@@ -90,7 +90,7 @@ export function startSandbox({ model, endpoints, clockOffsetMs, onLine }: Sandbo
     clearTimeout(running.timer);
     output.stdout.flush();
     output.stderr.flush();
-    if (outcome.kind === 'failed') log('runtime', JSON.stringify(outcome.error));
+    if (outcome.kind === 'failed' && outcome.reason !== 'stopped') log('runtime', JSON.stringify(outcome.error));
     const { end } = running;
     running = undefined;
     end(outcome);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,6 +18,7 @@ export const handler = async (event, context) => {
     case '/exit': process.exit(3);
     case '/hang': await new Promise(() => {});
     case '/spin': for (;;);
+    case '/huge': return 'x'.repeat(7 * 1024 * 1024);
     case '/header': return { statusCode: 200, headers: { 'x-bad': 'a\\nb' } };
     case '/env': return process.env;
     case '/time': return { now: Date.now(), date: new Date().getTime(), remaining: context.getRemainingTimeInMillis() };
@@ -33,7 +35,7 @@ export const handler = async ({ Records }) => {
   const failed = [];
   for (const { messageId, body, attributes } of Records) {
     console.log(body + ' ' + attributes.ApproximateReceiveCount);
-    if (body === 'hang-once' && attributes.ApproximateReceiveCount === '1') await new Promise(() => {});
+    if (body.startsWith('hang') && attributes.ApproximateReceiveCount === '1') await new Promise(() => {});
     if (body.startsWith('fail')) failed.push({ itemIdentifier: messageId });
   }
   return { batchItemFailures: failed };
@@ -115,7 +117,8 @@ test('answers a handler that throws with a problem, and logs why', async () => {
   expect(lines.some(({ stream, text }) => stream === 'runtime' && text.includes('"TypeError"'))).toBe(true);
 });
 
-test('answers a handler that exits, and one that sends an impossible header, with a problem', async () => {
+test('answers a handler that exits, and one whose answer cannot be sent, with a problem', async () => {
+  expect(await get('/huge')).toEqual(problem(500, 'Internal Server Error'));
   expect(await get('/exit')).toEqual(problem(500, 'Internal Server Error'));
   expect(await get('/header')).toEqual(problem(500, 'Internal Server Error'));
 });
@@ -182,6 +185,16 @@ test('brings back a message whose worker was killed, when its visibility timeout
   await engine.advanceClock(30_000);
   await until(() => logged('hang-once 2'));
   expect(engine.killWorker('worker')).toBe(false);
+});
+
+test('takes more sandboxes than there are cores only when all of them wait', async () => {
+  const event = { Records: [{ body: 'hang-many', attributes: { ApproximateReceiveCount: '1' } }] };
+  const before = engine.invocations('worker').crash;
+  const invocations = Array.from({ length: availableParallelism() + 2 }, () => engine.invoke('worker', event));
+  await until(() => lines.filter(({ text }) => text === 'hang-many 1').length === invocations.length);
+  while (engine.killWorker('worker'));
+  for (const outcome of await Promise.all(invocations)) expect(outcome).toMatchObject({ reason: 'crash' });
+  expect(engine.invocations('worker').crash).toBe(before + invocations.length);
 });
 
 test('moves a message that keeps failing to the dead-letter queue, and nothing else', async () => {
