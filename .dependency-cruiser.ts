@@ -167,10 +167,16 @@ export default {
     },
     {
       name: 'ports',
-      comment: 'A port imports contracts.',
+      comment: "A port imports contracts, and the engine's types.",
       severity: 'error',
       from: { path: lambdas('ports') },
-      to: { path: '^lambdas/', pathNot: lambdas('ports|contracts') },
+      to: { path: '^lambdas/', pathNot: lambdas('ports|contracts|engine') },
+    },
+    {
+      name: 'ports-engine-types',
+      severity: 'error',
+      from: { path: lambdas('ports') },
+      to: { path: lambdas('engine'), dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'ports-external',

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { localAdminKey, seedAdminKey } from '../lib/local/admin-key.ts';
-import { startLocalEngine, type LocalEngine } from '../lib/local/engine.ts';
+import { type LocalEngine, startLocalEngine } from '../lib/local/engine.ts';
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
-import { demoSecret, runDemo, type Demo } from '../lib/local/simulators/demo.ts';
+import { type Demo, demoSecret, runDemo } from '../lib/local/simulators/demo.ts';
 import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
 import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
 
@@ -56,7 +56,9 @@ function printLog({ function: name, stream, text }: FunctionLogLine): void {
 
 function printCallback({ id, verified, body }: ReceivedCallback): void {
   const { type, resource, record_id: recordId } = JSON.parse(body) as Record<string, unknown>;
-  console.log(`callback ${id} ${String(type)} ${String(resource)} ${String(recordId)} ${verified ? 'signature ok' : 'BAD SIGNATURE'}`);
+  console.log(
+    `callback ${id} ${String(type)} ${String(resource)} ${String(recordId)} ${verified ? 'signature ok' : 'BAD SIGNATURE'}`,
+  );
 }
 
 function printDemo({ accounts, subscriber, first }: Demo): void {

@@ -1,16 +1,30 @@
 /** CloudWatch namespace of every metric of the engine. */
 export const metricsNamespace = 'Tributary';
 
-/**
- * How an input ends. Every input ends as exactly one of these, so that inputs equal the sum of
- * outcomes; each is a metric of the same name, counted in the function that decides it.
+/*
+ * How an input ends. Every input ends as exactly one outcome of the function that decides it, so
+ * that inputs equal the sum of outcomes; each is a metric of that name, with the function's name as
+ * its dimension `service`.
  *
- * Requests (ingress, normalize): `rejected`, `handshake`, `accepted`, then for each accepted one
- * `mapped`, `ignored`, `unrouted` or `dead-lettered`. Events (normalize): `published`, `duplicate`. Deliveries
- * (normalize, deliver): `enqueued`, `filtered`, `delivered`, `retried`, `dead-lettered`.
+ *   requests    = rejected + handshake + accepted                        (ingress)
+ *   accepted    = mapped + ignored + unrouted + dead-lettered            (normalize)
+ *   events      = published + duplicate                                  (normalize)
+ *   published   = filtered (nobody wants it) + those with deliveries     (normalize)
+ *   enqueued    = delivered + filtered + dead-lettered                   (deliver)
+ *
+ * `retried` (a later attempt follows) and `duplicate` (an earlier run had done it) are what a delivery
+ * goes through on its way, not how it ends.
  */
-export const outcomes = {
-  ingress: ['accepted', 'handshake', 'rejected'],
-  normalize: ['mapped', 'ignored', 'unrouted', 'dead-lettered', 'published', 'duplicate', 'enqueued', 'filtered'],
-  deliver: ['delivered', 'retried', 'duplicate', 'dead-lettered', 'filtered'],
-} as const;
+export type IngressOutcome = 'accepted' | 'handshake' | 'rejected';
+
+export type NormalizeOutcome =
+  | 'mapped'
+  | 'ignored'
+  | 'unrouted'
+  | 'dead-lettered'
+  | 'published'
+  | 'duplicate'
+  | 'enqueued'
+  | 'filtered';
+
+export type DeliverOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried' | 'duplicate';

@@ -8,7 +8,7 @@ import type { Delivery, DeliveryAttempt, DeliveryStore } from '../ports/delivery
 import type { EventReader, EventRow } from '../ports/event-store.ts';
 import type { DeadLetterQueue, DeliveryQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { scopeOf, type Subscription, type SubscriptionStore } from '../ports/subscription-store.ts';
+import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
 import { toEvent } from './read-event.ts';
 
 export interface DeliverPorts {
@@ -62,7 +62,9 @@ export async function deliverEvents(
     ports.deliveries.getMany(jobs.map(({ job }) => job)),
   ]);
   const context: BatchContext = {
-    subscriptions: new Map(subscriptions.map((subscription) => [subscriptionKey(subscription.id, scopeOf(subscription)), subscription])),
+    subscriptions: new Map(
+      subscriptions.map((subscription) => [subscriptionKey(subscription.id, scopeOf(subscription)), subscription]),
+    ),
     rows: new Map(rows.map((row) => [row.id, row])),
     deliveries: new Map(deliveries.map((delivery) => [deliveryKey(delivery), delivery])),
   };
@@ -112,9 +114,15 @@ async function attemptJob(ports: DeliverPorts, context: BatchContext, job: Deliv
 }
 
 /** The attempt was made and recorded, but its message came again: do only what comes after it. */
-function resumeJob(ports: DeliverPorts, job: DeliveryJob, row: EventRow, earlier: Delivery, last: DeliveryAttempt): Plan {
+function resumeJob(
+  ports: DeliverPorts,
+  job: DeliveryJob,
+  row: EventRow,
+  earlier: Delivery,
+  last: DeliveryAttempt,
+): Plan {
   if (earlier.state === 'exhausted' && last.number === job.attempt)
-    return { outcome: { kind: 'dead-lettered', reason: 'attempts-exhausted' } };
+    return { outcome: { kind: 'dead-lettered', reason: earlier.exhaustedBy ?? 'attempts-exhausted' } };
   if (earlier.state !== 'retrying' || earlier.nextAttemptAt === undefined || last.number !== job.attempt)
     return { outcome: { kind: 'duplicate' } };
   const delayMs = Math.max(0, Date.parse(earlier.nextAttemptAt) - ports.clock.nowMs());
@@ -169,6 +177,7 @@ function recordAttempt(
     timestamp: job.timestamp,
     state: decision.kind === 'retry-later' ? 'retrying' : decision.kind,
     attempts: [...(earlier?.attempts ?? []), attempt],
+    exhaustedBy: decision.kind === 'exhausted' ? decision.reason : undefined,
     nextAttemptAt: decision.kind === 'retry-later' ? new Date(nowMs + decision.delayMs).toISOString() : undefined,
   };
   switch (decision.kind) {
@@ -191,22 +200,27 @@ async function carryOut(
   jobs: readonly JobDelivery[],
   plans: readonly Plan[],
 ): Promise<readonly DeliveryOutcome[]> {
-  const failed = (plan: Plan, error: unknown): DeliveryOutcome =>
-    plan.record === undefined && plan.successor === undefined ? plan.outcome : { kind: 'failed', error };
-  try {
-    await ports.deliveries.putMany(plans.flatMap(({ record }) => record ?? []));
-    await ports.deliveryQueue.sendAll(plans.flatMap(({ successor }) => successor ?? []));
-  } catch (error) {
-    return plans.map((plan) => failed(plan, error));
-  }
+  const recorded = await attempt(ports.deliveries.putMany(plans.flatMap(({ record }) => record ?? [])));
+  const followed = recorded.done
+    ? await attempt(ports.deliveryQueue.sendAll(plans.flatMap(({ successor }) => successor ?? [])))
+    : recorded;
   return Promise.all(
-    plans.map(async ({ outcome }, index) => {
+    plans.map(async ({ outcome, record, successor }, index): Promise<DeliveryOutcome> => {
+      if (!recorded.done && record !== undefined) return { kind: 'failed', error: recorded.error };
+      if (!followed.done && successor !== undefined) return { kind: 'failed', error: followed.error };
       if (outcome.kind !== 'dead-lettered') return outcome;
       return ports.deadLetters
         .send((jobs[index] as JobDelivery).body, outcome.reason)
         .then(() => outcome)
         .catch((error: unknown) => ({ kind: 'failed' as const, error }));
     }),
+  );
+}
+
+async function attempt(writing: Promise<void>): Promise<{ done: true } | { done: false; error: unknown }> {
+  return writing.then(
+    () => ({ done: true }),
+    (error: unknown) => ({ done: false, error }),
   );
 }
 

@@ -8,7 +8,7 @@ import type { WebhookRequest } from '../engine/verification/webhook-request.ts';
 import type { AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { DeadLetterQueue } from '../ports/queues.ts';
-import { publishEvents, type Publication, type PublishPorts } from './publish-events.ts';
+import { type Publication, type PublishPorts, publishEvents } from './publish-events.ts';
 
 /** An integration, ready to normalize with. */
 export interface NormalizingIntegration {
@@ -50,7 +50,9 @@ export async function normalizeWebhooks(
   deliveries: readonly RawDelivery[],
 ): Promise<readonly Normalization[]> {
   const mappings = await Promise.all(
-    deliveries.map((delivery) => mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed' as const, error }))),
+    deliveries.map((delivery) =>
+      mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed' as const, error })),
+    ),
   );
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
@@ -66,7 +68,9 @@ export async function normalizeWebhooks(
   });
 }
 
-type Mapping = { readonly kind: 'events'; readonly events: readonly UnsequencedEvent[] } | Exclude<Normalization, { kind: 'mapped' }>;
+type Mapping =
+  | { readonly kind: 'events'; readonly events: readonly UnsequencedEvent[] }
+  | Exclude<Normalization, { kind: 'mapped' }>;
 
 async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promise<Mapping> {
   const { message } = delivery;
@@ -74,7 +78,8 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
     ports.integration(message.integration),
     ports.accounts.get(message.account, accountMaxAgeMs),
   ]);
-  if (integration === undefined) return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
+  if (integration === undefined)
+    return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
   if (account === undefined || account.integration !== message.integration) {
     await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
     return { kind: 'unrouted' };

@@ -1,13 +1,13 @@
-import type { DeliveryJob } from '../contracts/messages.ts';
 import { EngineError } from '../contracts/engine-error.ts';
 import { limits } from '../contracts/limits.ts';
+import type { DeliveryJob } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
 import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../ports/event-store.ts';
 import type { DeliveryQueue } from '../ports/queues.ts';
-import { scopeOf, type Subscription, type SubscriptionStore } from '../ports/subscription-store.ts';
+import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
 
 export interface PublishPorts {
   readonly events: EventWriter & Pick<EventReader, 'getMany'>;
@@ -53,7 +53,7 @@ export async function publishEvents(
   ports: PublishPorts,
   candidates: readonly Candidate[],
 ): Promise<readonly Publication[]> {
-  const publications = new Array<Publication>(candidates.length);
+  const publications = Array.from<Publication>({ length: candidates.length });
   const byTenant = Map.groupBy(candidates.keys(), (index) => (candidates[index] as Candidate).event.tenant);
   await Promise.all(
     byTenant.entries().map(async ([tenant, indices]) => {
@@ -96,10 +96,9 @@ async function publishForTenant(
   let firstSequence: number;
   let subscriptions: readonly Subscription[];
   try {
-    [firstSequence, subscriptions] = await Promise.all([
-      ports.events.takeSequences(tenant, distinct.length),
-      ports.subscriptions.listFor(tenant),
-    ]);
+    subscriptions = await ports.subscriptions.listFor(tenant);
+    // Numbers are taken last: what fails before leaves no hole.
+    firstSequence = await ports.events.takeSequences(tenant, distinct.length);
   } catch (error) {
     failAll(distinct, error);
     return all();
@@ -111,15 +110,14 @@ async function publishForTenant(
   await Promise.all(
     distinct.map(async (candidate, index) => {
       const sequence = firstSequence + index;
-      const place = await placeCandidate(ports, candidate, sequence).catch((error: unknown) => {
-        publications.set(candidate, { kind: 'failed', error });
-        return undefined;
-      });
-      if (place?.kind === 'placed') placed.push(place.placed);
-      if (place?.kind === 'duplicate') publications.set(candidate, { kind: 'duplicate' });
+      const place = await placeCandidate(ports, candidate, sequence).catch(
+        (error: unknown): Place => ({ kind: 'unknown', error }),
+      );
+      if (place.kind === 'placed') placed.push(place.placed);
+      else publications.set(candidate, place.kind === 'duplicate' ? place : { kind: 'failed', error: place.error });
+      const taken = place.kind === 'placed' && place.placed.row.sequence === sequence;
       // A claim whose fate is unknown may stand at this number: only a known outcome lets it be sealed.
-      if (place !== undefined && !(place.kind === 'placed' && place.placed.row.sequence === sequence))
-        unused.push({ tenant, sequence, sealed: true });
+      if (!taken && place.kind !== 'unknown') unused.push({ tenant, sequence, sealed: true });
     }),
   );
 
@@ -154,6 +152,13 @@ async function publishForTenant(
   return all();
 }
 
+type Place =
+  | { readonly kind: 'placed'; readonly placed: Placed }
+  | { readonly kind: 'duplicate' }
+  /** An earlier run of the same owner may still be at it. */
+  | { readonly kind: 'contended'; readonly error: EngineError }
+  | { readonly kind: 'unknown'; readonly error: unknown };
+
 /**
  * Claim an event's id and store its payload; find out where its row belongs.
  *
@@ -161,11 +166,7 @@ async function publishForTenant(
  * left to do. Where it does not, the earlier run may still be alive for a while: this one fails then,
  * and comes again. After that the event goes to the new number.
  */
-async function placeCandidate(
-  ports: PublishPorts,
-  candidate: Candidate,
-  sequence: number,
-): Promise<{ readonly kind: 'placed'; readonly placed: Placed } | { readonly kind: 'duplicate' }> {
+async function placeCandidate(ports: PublishPorts, candidate: Candidate, sequence: number): Promise<Place> {
   const { event, owner } = candidate;
   const { id, tenant } = event;
   const wanted: EventClaim = { id, owner, tenant, sequence, claimedAtMs: ports.clock.nowMs() };
@@ -176,7 +177,10 @@ async function placeCandidate(
     if (stored?.id === id) return { kind: 'placed', placed: { candidate, row: stored, stored: true } };
     const mayStillBeWritten = wanted.claimedAtMs - standing.claimedAtMs <= limits.sequenceHoleLifetimeMs;
     if (mayStillBeWritten || !(await ports.events.moveClaim(standing, wanted)))
-      throw new EngineError('contended', `another run is publishing ${id}`, { retryable: true });
+      return {
+        kind: 'contended',
+        error: new EngineError('contended', `another run is publishing ${id}`, { retryable: true }),
+      };
   }
   return { kind: 'placed', placed: { candidate, row: await toRow(ports, event, sequence), stored: false } };
 }

@@ -13,7 +13,8 @@ export interface EventPayloads {
  * that every attempt at a callback sends the same bytes.
  */
 export async function toEvent(ports: EventPayloads, row: EventRow): Promise<CanonicalEvent> {
-  const text = row.inlineData ?? (row.claimKey === undefined ? '{}' : (await ports.payloads.get(row.claimKey)).toString('utf8'));
+  const text =
+    row.inlineData ?? (row.claimKey === undefined ? '{}' : (await ports.payloads.get(row.claimKey)).toString('utf8'));
   return {
     id: row.id,
     type: row.type,

@@ -1,5 +1,6 @@
 import { limits } from '../contracts/limits.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+import { type SubscriptionFilter, wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
@@ -9,6 +10,15 @@ export interface FeedPorts {
   readonly events: Pick<EventReader, 'listAfter'>;
   readonly payloads: Pick<ClaimStore, 'get'>;
   readonly clock: Clock;
+}
+
+/** Which of a tenant's events to read; an empty list asks for all. */
+export interface FeedQuery extends Pick<SubscriptionFilter, 'types' | 'resources' | 'accounts'> {
+  readonly tenant: string;
+  /** Sequence number that the reader has reached; 0 reads from the beginning. */
+  readonly position: number;
+  /** Rows to read. A page may hold fewer events: those that the filter leaves out are passed, not asked for again. */
+  readonly limit: number;
 }
 
 export interface FeedPage {
@@ -30,7 +40,9 @@ export interface FeedPage {
  *   12:00:30               6 may still come: the page ends with 5
  *   12:01:01               whoever took 6 took it before 7 and is dead: the page goes on to 7
  */
-export async function readFeed(ports: FeedPorts, tenant: string, position: number, limit: number): Promise<FeedPage> {
+export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<FeedPage> {
+  const { tenant, position, limit } = query;
+  const filter: SubscriptionFilter = { ...query, integrations: [] };
   const rows = await ports.events.listAfter(tenant, position, limit);
   const read: EventRow[] = [];
   let reached = position;
@@ -39,7 +51,7 @@ export async function readFeed(ports: FeedPorts, tenant: string, position: numbe
     const behindHole = row.sequence > reached + 1;
     stopped = behindHole && ports.clock.nowMs() - writtenAtMs <= limits.sequenceHoleLifetimeMs;
     if (stopped) break;
-    if (!('sealed' in row)) read.push(row);
+    if (!('sealed' in row) && wantsEvent(filter, row)) read.push(row);
     reached = row.sequence;
   }
   return {

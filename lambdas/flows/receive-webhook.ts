@@ -1,7 +1,7 @@
 import { limits } from '../contracts/limits.ts';
 import type { BodyReference, RawMessage } from '../contracts/messages.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
-import { receiveWebhook, type HandshakeResponse, type Reception } from '../engine/verification/receive-webhook.ts';
+import { type HandshakeResponse, type Reception, receiveWebhook } from '../engine/verification/receive-webhook.ts';
 import type { Verdict, WebhookRequest } from '../engine/verification/webhook-request.ts';
 import type { Account, AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
@@ -110,7 +110,9 @@ async function referTo(ports: ReceivePorts, account: string, rawId: string, body
   }
   const content = body.toString('utf8');
   // A queue message is text: bytes that are no UTF-8, or characters that SQS refuses, go as base64.
-  const isText = Buffer.from(content, 'utf8').equals(body) && !/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u.test(content);
+  const isText =
+    Buffer.from(content, 'utf8').equals(body) &&
+    !/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u.test(content);
   return isText
     ? { kind: 'inline', encoding: 'utf8', content }
     : { kind: 'inline', encoding: 'base64', content: body.toString('base64') };

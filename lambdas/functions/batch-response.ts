@@ -3,9 +3,9 @@ import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { EngineError } from '../contracts/engine-error.ts';
 
 /** Read a queue message; one that is no JSON fails alone, until it reaches the dead-letter queue. */
-export function parseRecord<T>(record: SQSRecord): T | undefined {
+export function parseRecord(record: SQSRecord): unknown {
   try {
-    return JSON.parse(record.body) as T;
+    return JSON.parse(record.body) as unknown;
   } catch {
     return undefined;
   }

@@ -1,7 +1,9 @@
 import { EngineError } from '../contracts/engine-error.ts';
-import { environmentKeys, functionEnvironments, type FunctionName } from '../contracts/environment.ts';
+import { environmentKeys, type FunctionName, functionEnvironments } from '../contracts/environment.ts';
 
-export type Environment<Name extends FunctionName> = Readonly<Record<(typeof functionEnvironments)[Name][number], string>>;
+export type Environment<Name extends FunctionName> = Readonly<
+  Record<(typeof functionEnvironments)[Name][number], string>
+>;
 
 /**
  * Read what the stack gave a function.
@@ -28,7 +30,9 @@ export function readEnvironment<Name extends FunctionName>(
  */
 export function readNumber(value: string, key: string): number {
   if (!/^\d+$/.test(value))
-    throw new EngineError('configuration-invalid', `${key} must be a whole number, got "${value}"`, { retryable: false });
+    throw new EngineError('configuration-invalid', `${key} must be a whole number, got "${value}"`, {
+      retryable: false,
+    });
   return Number(value);
 }
 

@@ -1,14 +1,14 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import { metricsNamespace } from '../contracts/outcomes.ts';
 import type { FunctionName } from '../contracts/environment.ts';
+import { metricsNamespace } from '../contracts/outcomes.ts';
 import type { OutcomeCounter } from '../ports/outcome-counter.ts';
 
 /** What a handler reports through. */
 export interface Telemetry {
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly outcomes: OutcomeCounter;
+  readonly outcomes: OutcomeCounter<string>;
 }
 
 /** Structured logs and outcome counts of one function. Outcomes become CloudWatch metrics through its log (EMF). */

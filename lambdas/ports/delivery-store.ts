@@ -25,6 +25,8 @@ export interface Delivery {
   readonly timestamp: string;
   readonly state: 'delivered' | 'retrying' | 'exhausted';
   readonly attempts: readonly DeliveryAttempt[];
+  /** Why there is no further attempt; only when exhausted. */
+  readonly exhaustedBy: 'gone' | 'attempts-exhausted' | undefined;
   /** ISO 8601; only while retrying. */
   readonly nextAttemptAt: string | undefined;
 }

@@ -1,4 +1,4 @@
 /** Counts how inputs end. Each input ends as exactly one outcome. */
-export interface OutcomeCounter {
-  count(outcome: string, amount?: number): void;
+export interface OutcomeCounter<Outcome extends string> {
+  count(outcome: Outcome, amount?: number): void;
 }

@@ -7,7 +7,9 @@ export interface RawQueue {
 
 export interface DeliveryQueue {
   /** @param group - Fair-queue group of each job: its account. */
-  sendAll(jobs: readonly { readonly job: DeliveryJob; readonly group: string; readonly delayMs: number }[]): Promise<void>;
+  sendAll(
+    jobs: readonly { readonly job: DeliveryJob; readonly group: string; readonly delayMs: number }[],
+  ): Promise<void>;
 }
 
 /** A dead-letter queue that the engine itself puts a message on, when trying again cannot help. */

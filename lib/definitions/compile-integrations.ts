@@ -1,7 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formatFault, parseDefinition, type DefinitionFault } from '../../lambdas/engine/definition/parse-definition.ts';
+import {
+  type DefinitionFault,
+  formatFault,
+  parseDefinition,
+} from '../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 
 /** The file in each integration's folder. */

@@ -23,6 +23,11 @@ export interface Sample {
   /** File name without its ending. */
   readonly name: string;
   readonly request: WebhookRequest;
+  /**
+   * The events that the mapping makes of it, as far as they depend on neither account nor clock;
+   * undefined where nobody has written them down.
+   */
+  readonly expected: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
 
 /**
@@ -31,7 +36,8 @@ export interface Sample {
  * @throws {Error} when a file is no sample.
  */
 export function readSamples(root: URL | string, integration: string): readonly Sample[] {
-  const folder = join(typeof root === 'string' ? root : fileURLToPath(root), integration, 'samples');
+  const home = join(typeof root === 'string' ? root : fileURLToPath(root), integration);
+  const folder = join(home, 'samples');
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
@@ -40,7 +46,12 @@ export function readSamples(root: URL | string, integration: string): readonly S
       integration,
       name: basename(file, '.json'),
       request: toRequest(readFileSync(join(folder, file), 'utf8'), `integrations/${integration}/samples/${file}`),
+      expected: readExpected(join(home, 'expected', file)),
     }));
+}
+
+function readExpected(file: string): Sample['expected'] {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
 function toRequest(text: string, file: string): WebhookRequest {

@@ -22,7 +22,8 @@ export function signRequest(
   return steps.reduce((signed, step) => {
     if ('freshness' in step) {
       const { timestamp, unit } = step.freshness;
-      const value = unit === 'iso8601' ? new Date(nowMs).toISOString() : String(unit === 's' ? Math.floor(nowMs / 1000) : nowMs);
+      const value =
+        unit === 'iso8601' ? new Date(nowMs).toISOString() : String(unit === 's' ? Math.floor(nowMs / 1000) : nowMs);
       return withHeader(signed, headerOf(timestamp), value);
     }
     if (!('hmac' in step)) return signed;

@@ -20,15 +20,15 @@ export interface Receiver {
   readonly url: string;
   readonly callbacks: readonly Callback[];
   /** How to answer the next callbacks; 204 unless told otherwise. */
-  answer(with_: (callback: Callback, response: ServerResponse) => void): void;
+  readonly answer: (with_: (callback: Callback, response: ServerResponse) => void) => void;
   /** Ids of all callbacks, each once. */
-  ids(): ReadonlySet<string>;
+  readonly ids: () => ReadonlySet<string>;
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers without a schema
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers without a schema
   readonly body: any;
 }
 
@@ -36,17 +36,23 @@ export interface Answer {
 export interface RunningEngine {
   readonly engine: LocalEngine;
   /** Call the API. */
-  call(method: string, path: string, body?: unknown, key?: string): Promise<Answer>;
+  readonly call: (method: string, path: string, body?: unknown, key?: string) => Promise<Answer>;
   /** Create an account; its id and its webhook URL. */
-  account(integration: string, options?: { tenant?: string; secret?: string; id?: string }): Promise<{ id: string; url: string }>;
+  readonly account: (
+    integration: string,
+    options?: { tenant?: string; secret?: string; id?: string },
+  ) => Promise<{ id: string; url: string }>;
   /** Start a receiver and subscribe it. */
-  subscriber(options?: Record<string, unknown>): Promise<Receiver & { id: string; webhook: Webhook }>;
+  readonly subscriber: (options?: Record<string, unknown>) => Promise<Receiver & { id: string; webhook: Webhook }>;
   /** Post to a webhook URL. */
-  post(url: string, body: string | Buffer, headers?: Record<string, string>): Promise<Answer>;
+  readonly post: (url: string, body: string | Buffer, headers?: Record<string, string>) => Promise<Answer>;
   /** A GitHub `issues` webhook, signed. */
-  github(url: string, options?: { secret?: string; delivery?: string; issue?: number; padding?: number }): Promise<Answer>;
+  readonly github: (
+    url: string,
+    options?: { secret?: string; delivery?: string; issue?: number; padding?: number },
+  ) => Promise<Answer>;
   /** Wait until something holds, letting visibility timeouts and retries pass where it does not by itself. */
-  eventually(holds: () => boolean | Promise<boolean>): Promise<void>;
+  readonly eventually: (holds: () => boolean | Promise<boolean>) => Promise<void>;
 }
 
 let deliveries = 0;
@@ -67,7 +73,12 @@ export function useRunningEngine(): () => RunningEngine {
 }
 
 function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[]): RunningEngine {
-  const send = async (method: string, url: string, headers: Record<string, string>, body?: string | Uint8Array<ArrayBuffer>): Promise<Answer> => {
+  const send = async (
+    method: string,
+    url: string,
+    headers: Record<string, string>,
+    body?: string | Uint8Array<ArrayBuffer>,
+  ): Promise<Answer> => {
     const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
@@ -99,7 +110,12 @@ function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[])
       return Object.assign(receiver, { id: answer.body.id as string, webhook: new Webhook(answer.body.secret) });
     },
     post: (url, body, headers = {}) =>
-      send('POST', url, { 'content-type': 'application/json', ...headers }, typeof body === 'string' ? body : new Uint8Array(body)),
+      send(
+        'POST',
+        url,
+        { 'content-type': 'application/json', ...headers },
+        typeof body === 'string' ? body : new Uint8Array(body),
+      ),
     github(url, { secret = 's3cret', delivery = `delivery-${++deliveries}`, issue = deliveries, padding = 0 } = {}) {
       const body = githubIssue(issue, padding);
       return running.post(url, body, {
@@ -137,13 +153,15 @@ export function githubIssue(issue: number, padding = 0): string {
 async function startReceiver(undo: (() => Promise<void>)[]): Promise<Receiver> {
   const callbacks: Callback[] = [];
   let answer = (_: Callback, response: ServerResponse): void => void response.writeHead(204).end();
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks).toString('utf8');
-    const callback = { headers: request.headers, body, event: JSON.parse(body) };
-    callbacks.push(callback);
-    answer(callback, response);
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks).toString('utf8');
+      const callback = { headers: request.headers, body, event: JSON.parse(body) };
+      callbacks.push(callback);
+      answer(callback, response);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   undo.push(

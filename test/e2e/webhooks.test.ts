@@ -10,7 +10,12 @@ const running = useRunningEngine();
 function expectProblem(answer: Answer, status: number): void {
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
-  expect(answer.body).toMatchObject({ type: 'about:blank', status, title: expect.any(String), detail: expect.any(String) });
+  expect(answer.body).toMatchObject({
+    type: 'about:blank',
+    status,
+    title: expect.any(String),
+    detail: expect.any(String),
+  });
   expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.mjs|\.ts:|\\n *at |dynamo|Tributary-|arn:/i);
 }
 
@@ -49,7 +54,9 @@ describe('a webhook goes the whole way', () => {
     const feed = await call('GET', '/v1/events?tenant=octo');
     expect(feed.body).toMatchObject({ data: [event], caught_up: true });
     expect((await call('GET', `/v1/events/${(event as { id: string }).id}`)).body).toEqual(event);
-    await eventually(async () => (await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data.length > 0);
+    await eventually(
+      async () => (await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data.length > 0,
+    );
     expect((await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data).toMatchObject([
       { event_id: (event as { id: string }).id, state: 'delivered', attempts: [{ number: 1, status: 204 }] },
     ]);
@@ -107,7 +114,9 @@ describe('what ingress takes', () => {
     const { account, subscriber, github, eventually, call } = running();
     const { url } = await account('github', { tenant: 'burst' });
     const receiver = await subscriber({ tenant: 'burst' });
-    const answers = await Promise.all(Array.from({ length: 500 }, (_, issue) => github(url, { issue: 10_000 + issue })));
+    const answers = await Promise.all(
+      Array.from({ length: 500 }, (_, issue) => github(url, { issue: 10_000 + issue })),
+    );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(500);
     await eventually(() => receiver.ids().size === 500);
 
@@ -154,8 +163,8 @@ describe('what ingress refuses', () => {
     const { account, github, engine } = running();
     const { id } = await account('github');
     const answers = await Promise.all(
-      [`/in/nosuch/${id}`, '/in/github/nosuch', `/in/slack/${id}`, `/in/github/${'x'.repeat(3000)}`, '/in/..%2f/x'].map((path) =>
-        github(`${engine.url}${path}`),
+      [`/in/nosuch/${id}`, '/in/github/nosuch', `/in/slack/${id}`, `/in/github/${'x'.repeat(3000)}`, '/in/..%2f/x'].map(
+        (path) => github(`${engine.url}${path}`),
       ),
     );
     for (const answer of answers) expectProblem(answer, 404);
@@ -202,7 +211,8 @@ test('inputs equal the sum of outcomes (invariant 9)', async () => {
     () =>
       ingress('accepted') ===
         normalize('mapped') + normalize('ignored') + normalize('unrouted') + normalize('dead-lettered') &&
-      normalize('enqueued') === deliver('delivered') + deliver('dead-lettered') + deliver('filtered') + deliver('duplicate'),
+      normalize('enqueued') ===
+        deliver('delivered') + deliver('dead-lettered') + deliver('filtered') + deliver('duplicate'),
   );
   expect(ingress('accepted')).toBeGreaterThan(500);
   expect(ingress('rejected')).toBeGreaterThan(5);

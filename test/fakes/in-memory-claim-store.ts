@@ -13,7 +13,8 @@ export function createInMemoryClaimStore(): InMemoryClaimStore {
     },
     async get(key) {
       const content = objects.get(key);
-      if (content === undefined) throw new EngineError('corrupt-state', 'a claimed payload is gone', { retryable: false });
+      if (content === undefined)
+        throw new EngineError('corrupt-state', 'a claimed payload is gone', { retryable: false });
       return Buffer.from(content);
     },
     keys: () => [...objects.keys()],

@@ -64,7 +64,8 @@ export function deliveryQueueOn(queue: InMemoryQueue): DeliveryQueue {
 export function deadLetterQueueOn(queue: InMemoryQueue): DeadLetterQueue {
   return {
     async send(body, reason) {
-      queue.send(body, { reason });
+      // What a queue refuses in a message is not in its reason either.
+      queue.send(body, { reason: reason.toWellFormed().replace(/\p{Control}/gu, '\uFFFD') });
     },
   };
 }

@@ -1,8 +1,8 @@
 import {
-  scopeOf,
   type Subscription,
   type SubscriptionDirectory,
   type SubscriptionStore,
+  scopeOf,
 } from '../../lambdas/ports/subscription-store.ts';
 import { pageOf } from './page-of.ts';
 

@@ -20,7 +20,7 @@ export interface FaultyPorts<Ports> {
   /** Names of the calls so far, for example `events.claim`. */
   readonly calls: readonly string[];
   /** Whether the run that uses these ports is dead: what it returns reaches nobody. */
-  crashed(): boolean;
+  readonly crashed: () => boolean;
 }
 
 /** Members that are no calls to the outside, or whose calls cannot fail. */

@@ -1,6 +1,6 @@
 import type { OutcomeCounter } from '../../lambdas/ports/outcome-counter.ts';
 
-export interface OutcomeTally extends OutcomeCounter {
+export interface OutcomeTally extends OutcomeCounter<string> {
   /** The sum of what was counted under these names. */
   sum(...outcomes: readonly string[]): number;
 }

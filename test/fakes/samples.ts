@@ -1,5 +1,5 @@
-import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import type { Account } from '../../lambdas/ports/account-store.ts';
 import type { EventRow } from '../../lambdas/ports/event-store.ts';
 import type { Subscription } from '../../lambdas/ports/subscription-store.ts';

@@ -1,5 +1,12 @@
-import { GetItemCommand, PutItemCommand, QueryCommand, ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Account, AccountDirectory } from '../../ports/account-store.ts';
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
+import type { AccountDirectory } from '../../ports/account-store.ts';
+import { toAccount } from './dynamo-account-store.ts';
 import { putIfAbsent } from './dynamo-conditions.ts';
 import { fromItem, toItem } from './dynamo-rows.ts';
 
@@ -12,12 +19,12 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
       const { Item } = await client.send(
         new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
       );
-      return Item === undefined ? undefined : (fromItem(Item) as unknown as Account);
+      return Item === undefined ? undefined : toAccount(fromItem(Item));
     },
     async create(account) {
       const put = new PutItemCommand({
         TableName: table,
-        Item: toItem({ ...account }),
+        Item: toItem({ ...account, context: JSON.stringify(account.context) }),
         ConditionExpression: 'attribute_not_exists(id)',
       });
       return (await putIfAbsent(client, put)) ? 'created' : 'exists';
@@ -27,7 +34,10 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
       const answer =
         tenant === undefined
           ? await client.send(
-              new ScanCommand({ ...page, ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ id: after }) }) }),
+              new ScanCommand({
+                ...page,
+                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ id: after }) }),
+              }),
             )
           : await client.send(
               new QueryCommand({
@@ -39,7 +49,7 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
               }),
             );
       const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
-      return { items: (answer.Items ?? []).map((item) => fromItem(item) as unknown as Account), next };
+      return { items: (answer.Items ?? []).map((item) => toAccount(fromItem(item))), next };
     },
   };
 }

@@ -1,10 +1,15 @@
-import { GetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Account, AccountStore } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { fromItem, toItem } from './dynamo-rows.ts';
+import { fromItem, type Row, toItem } from './dynamo-rows.ts';
 
 /** Bound of the memory of one function instance. */
 const maxRemembered = 5_000;
+
+/** A row of the accounts table. The context is its owner's, of any shape and any numbers: it is kept as JSON text. */
+export function toAccount(row: Row): Account {
+  return { ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
+}
 
 /** Reads accounts, remembering them for as long as each caller allows. */
 export function createDynamoAccountStore(client: DynamoDBClient, table: string, clock: Clock): AccountStore {
@@ -19,7 +24,7 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
         new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
       );
       if (Item === undefined) return undefined;
-      const account = fromItem(Item) as unknown as Account;
+      const account = toAccount(fromItem(Item));
       if (remembered.size >= maxRemembered) remembered.clear();
       remembered.set(id, { account, readAtMs });
       return account;

@@ -1,4 +1,4 @@
-import { GetItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import type { ApiKey, ApiKeyStore } from '../../ports/api-key-store.ts';
 import { fromItem, toItem } from './dynamo-rows.ts';
 

@@ -1,7 +1,7 @@
-import { QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../ports/clock.ts';
 import type { Delivery, DeliveryKey, DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
-import { fromItem, isLive, readRows, toItem, ttlAttribute, writeRows, type Row } from './dynamo-rows.ts';
+import { fromItem, isLive, type Row, readRows, toItem, ttlAttribute, writeRows } from './dynamo-rows.ts';
 
 const secondsPerDay = 86_400;
 
@@ -61,5 +61,5 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
 
 function toDelivery(row: Row): Delivery {
   const { delivery: _, [ttlAttribute]: __, ...delivery } = row;
-  return { nextAttemptAt: undefined, ...delivery } as unknown as Delivery;
+  return { exhaustedBy: undefined, nextAttemptAt: undefined, ...delivery } as unknown as Delivery;
 }

@@ -1,15 +1,15 @@
 import {
+  type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
   UpdateItemCommand,
-  type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
 import { putIfAbsent } from './dynamo-conditions.ts';
-import { fromItem, isLive, readRows, toItem, ttlAttribute, writeRows, type Row } from './dynamo-rows.ts';
+import { fromItem, isLive, type Row, readRows, toItem, ttlAttribute, writeRows } from './dynamo-rows.ts';
 
 /** The row of a tenant that counts its sequence stands where no event can: before number 1. */
 const counterSequence = 0;
@@ -145,7 +145,9 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
       );
       if (Item === undefined) return undefined;
       const row = fromItem(Item);
-      return isLive(row, clock.nowMs()) ? { tenant: String(row['tenant']), sequence: Number(row['sequence']) } : undefined;
+      return isLive(row, clock.nowMs())
+        ? { tenant: String(row['tenant']), sequence: Number(row['sequence']) }
+        : undefined;
     },
   };
 }

@@ -1,7 +1,7 @@
 import {
+  type AttributeValue,
   BatchGetItemCommand,
   BatchWriteItemCommand,
-  type AttributeValue,
   type DynamoDBClient,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
@@ -73,12 +73,16 @@ async function inRounds<T>(table: string, all: readonly T[], ask: (rest: T[]) =>
   let rest = [...all];
   for (let round = 0; rest.length > 0; round += 1) {
     if (round === batchRounds)
-      throw new EngineError('storage-unavailable', `${rest.length} rows of ${table} were not taken`, { retryable: true });
+      throw new EngineError('storage-unavailable', `${rest.length} rows of ${table} were not taken`, {
+        retryable: true,
+      });
     if (round > 0) await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** (round - 1)));
     rest = await ask(rest);
   }
 }
 
 export function chunks<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size));
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
 }

@@ -1,5 +1,5 @@
-import { GetItemCommand, PutItemCommand, QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { scopeOf, type SubscriptionDirectory } from '../../ports/subscription-store.ts';
+import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { type SubscriptionDirectory, scopeOf } from '../../ports/subscription-store.ts';
 import { putIfAbsent } from './dynamo-conditions.ts';
 import { fromItem, readRows, toItem } from './dynamo-rows.ts';
 import { idScope, toSubscription } from './dynamo-subscription-store.ts';

@@ -1,6 +1,6 @@
-import { QueryCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { Subscription, SubscriptionStore } from '../../ports/subscription-store.ts';
-import { fromItem, readRows, toItem, type Item, type Row } from './dynamo-rows.ts';
+import { fromItem, type Item, type Row, readRows, toItem } from './dynamo-rows.ts';
 
 /**
  * How subscriptions stand in their table. A row's key is its scope (a tenant, or `*`) and its id, so

@@ -1,11 +1,11 @@
-import type { S3Client } from '@aws-sdk/client-s3';
+import type * as S3 from '@aws-sdk/client-s3';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
 import { clientSettings } from './client-settings.ts';
 
 /** Claims in one bucket. The client is loaded with the first claim: most events never need it. */
 export function createS3ClaimStore(bucket: string): ClaimStore {
-  let loading: Promise<{ readonly sdk: typeof import('@aws-sdk/client-s3'); readonly client: S3Client }> | undefined;
+  let loading: Promise<{ readonly sdk: typeof S3; readonly client: S3.S3Client }> | undefined;
   const load = () => {
     loading ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,
@@ -17,7 +17,9 @@ export function createS3ClaimStore(bucket: string): ClaimStore {
   return {
     async put(key, content, contentType) {
       const { sdk, client } = await load();
-      await client.send(new sdk.PutObjectCommand({ Bucket: bucket, Key: key, Body: content, ContentType: contentType }));
+      await client.send(
+        new sdk.PutObjectCommand({ Bucket: bucket, Key: key, Body: content, ContentType: contentType }),
+      );
     },
     async get(key) {
       const { sdk, client } = await load();

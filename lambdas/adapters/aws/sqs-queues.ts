@@ -11,6 +11,19 @@ const maxBatch = 10;
 const batchTries = 4;
 /** SQS takes at most 256 KB for an attribute; a reason is a sentence. */
 const maxReasonCharacters = 1_000;
+/** Not allowed in a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+const refusedCharacters = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
+
+/**
+ * JSON that every queue takes. JSON escapes control characters itself; halves of surrogate pairs are
+ * refused alone by SQS and in pairs by fauxqs, and U+FFFE and U+FFFF by both.
+ */
+function toMessageBody(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\uD800-\uDFFF\uFFFE\uFFFF]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
 
 export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue {
   return {
@@ -18,7 +31,7 @@ export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue
       await client.send(
         new SendMessageCommand({
           QueueUrl: queueUrl,
-          MessageBody: JSON.stringify(message),
+          MessageBody: toMessageBody(message),
           MessageGroupId: message.account,
         }),
       );
@@ -33,7 +46,7 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
         chunks(jobs, maxBatch).map(async (chunk) => {
           let entries = chunk.map(({ job, group, delayMs }, index) => ({
             Id: String(index),
-            MessageBody: JSON.stringify(job),
+            MessageBody: toMessageBody(job),
             MessageGroupId: group,
             DelaySeconds: Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000),
           }));
@@ -60,7 +73,10 @@ export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): D
           QueueUrl: queueUrl,
           MessageBody: body,
           MessageAttributes: {
-            [deadLetterReasonAttribute]: { DataType: 'String', StringValue: reason.slice(0, maxReasonCharacters) },
+            [deadLetterReasonAttribute]: {
+              DataType: 'String',
+              StringValue: reason.slice(0, maxReasonCharacters).replace(refusedCharacters, '\uFFFD'),
+            },
           },
         }),
       );

@@ -1,4 +1,4 @@
-import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import type { EgressPolicy } from '../../ports/callback-client.ts';
 
@@ -9,13 +9,35 @@ import type { EgressPolicy } from '../../ports/callback-client.ts';
  * @see https://www.iana.org/assignments/iana-ipv6-special-registry
  */
 const deniedIpv4 = [
-  '0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24',
-  '192.0.2.0/24', '192.31.196.0/24', '192.52.193.0/24', '192.88.99.0/24', '192.168.0.0/16', '192.175.48.0/24',
-  '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4',
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.31.196.0/24',
+  '192.52.193.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '192.175.48.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
 ];
 /** Outside of 2000::/3 nothing is global unicast; inside it, these are not. */
 const deniedIpv6 = [
-  '::/3', '4000::/2', '8000::/1', '2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20',
+  '::/3',
+  '4000::/2',
+  '8000::/1',
+  '2001::/23',
+  '2001:db8::/32',
+  '2002::/16',
+  '2620:4f:8000::/48',
+  '3fff::/20',
 ];
 /** IPv6 ranges whose last 32 bits are an IPv4 address that is then dialled: mapped, NAT64. */
 const ipv4InIpv6 = ['::ffff:0:0/96', '64:ff9b::/96'];
@@ -83,7 +105,10 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       const refused = addresses.find(({ address }) => !mayDial(address));
       const first = addresses[0];
       if (refused !== undefined || first === undefined)
-        return callback(new Error(`${hostname} resolves to ${refused?.address ?? 'nothing'}, which is not a public address`), '');
+        return callback(
+          new Error(`${hostname} resolves to ${refused?.address ?? 'nothing'}, which is not a public address`),
+          '',
+        );
       return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };

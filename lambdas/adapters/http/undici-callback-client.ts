@@ -5,7 +5,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 
 /** Posts callbacks to where the egress policy lets them. */
-export function createUndiciCallbackClient(policy: ReturnType<typeof createEgressPolicy>, clock: Clock): CallbackClient {
+export function createUndiciCallbackClient(
+  policy: ReturnType<typeof createEgressPolicy>,
+  clock: Clock,
+): CallbackClient {
   const dispatcher = new Agent({
     connect: { timeout: limits.callbackConnectTimeoutMs, lookup: policy.lookup as never },
     // Redirects are not followed unless an interceptor is added: a 3xx is the receiver's answer.
@@ -14,7 +17,11 @@ export function createUndiciCallbackClient(policy: ReturnType<typeof createEgres
   return {
     async post({ url, headers, body }) {
       const startedMs = clock.nowMs();
-      const failed = (error: string): CallbackOutcome => ({ kind: 'failed', error, durationMs: clock.nowMs() - startedMs });
+      const failed = (error: string): CallbackOutcome => ({
+        kind: 'failed',
+        error,
+        durationMs: clock.nowMs() - startedMs,
+      });
       const refusal = policy.refusalOfUrl(url);
       if (refusal !== undefined) return failed(`refused: ${refusal}`);
       const signal = AbortSignal.timeout(limits.callbackTimeoutMs);
@@ -39,7 +46,10 @@ export function createUndiciCallbackClient(policy: ReturnType<typeof createEgres
 }
 
 /** Read up to a bound and let the rest go, so that no answer is too large or too slow to matter. */
-async function readBeginning(body: AsyncIterable<Uint8Array> & { destroy(): unknown }, maxBytes: number): Promise<string> {
+async function readBeginning(
+  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  maxBytes: number,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of body) {

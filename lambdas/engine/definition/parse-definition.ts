@@ -1,7 +1,7 @@
 import jsonata from 'jsonata';
-import { isMap, isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { definitionSchema, type Definition, type VerifySpec } from './schema.ts';
+import { type Definition, definitionSchema, type VerifySpec } from './schema.ts';
 
 /** One thing that is wrong in a definition, where its author can find it. */
 export interface DefinitionFault {
@@ -58,7 +58,10 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
     if (name !== files.folder) report(['name'], `got "${name}", expected the folder's name "${files.folder}"`);
     for (const { path, key } of secretsUsed(webhook.verify, ['webhook', 'verify']))
       if (!Object.hasOwn(secrets, key))
-        report(path, `got "${key}", expected one of the declared secrets: ${Object.keys(secrets).join(', ') || 'none'}`);
+        report(
+          path,
+          `got "${key}", expected one of the declared secrets: ${Object.keys(secrets).join(', ') || 'none'}`,
+        );
   } else {
     for (const { path, message, atKey } of parsed.error.issues.flatMap(mostSpecific))
       reportAt(offsetOf(document, path, atKey), path, message);
@@ -88,7 +91,8 @@ type ReadMapping =
 function readMapping(written: string, files: DefinitionFiles): ReadMapping {
   const isFile = /^[\w.-]+\.jsonata$/.test(written);
   const text = isFile ? files.read(written) : written;
-  if (text === undefined) return { kind: 'fault', message: `got "${written}", but there is no such file beside the definition` };
+  if (text === undefined)
+    return { kind: 'fault', message: `got "${written}", but there is no such file beside the definition` };
   if (text.trim() === '') return { kind: 'fault', message: 'got an empty mapping, expected JSONata' };
   const fault = compileFault(text);
   if (fault === undefined) return { kind: 'mapping', text };

@@ -47,22 +47,23 @@ export type VerifySpec =
   | { readonly all: readonly VerifySpec[] }
   | { readonly any: readonly VerifySpec[] };
 
-const verifyNodes: z.ZodType<VerifySpec> = z.lazy(() =>
-  z
-    .strictObject({
-      hmac: hmac.optional(),
-      freshness: freshness.optional(),
-      all: z.array(verifyNodes).min(1).optional(),
-      any: z.array(verifyNodes).min(1).optional(),
-    })
-    .superRefine((node, context) => {
-      const keys = Object.keys(node);
-      if (keys.length !== 1)
-        context.addIssue({
-          code: 'custom',
-          message: `got ${keys.length === 0 ? 'no key' : keys.join(' and ')}, expected exactly one of hmac, freshness, all, any`,
-        });
-    }) as unknown as z.ZodType<VerifySpec>,
+const verifyNodes: z.ZodType<VerifySpec> = z.lazy(
+  () =>
+    z
+      .strictObject({
+        hmac: hmac.optional(),
+        freshness: freshness.optional(),
+        all: z.array(verifyNodes).min(1).optional(),
+        any: z.array(verifyNodes).min(1).optional(),
+      })
+      .superRefine((node, context) => {
+        const keys = Object.keys(node);
+        if (keys.length !== 1)
+          context.addIssue({
+            code: 'custom',
+            message: `got ${keys.length === 0 ? 'no key' : keys.join(' and ')}, expected exactly one of hmac, freshness, all, any`,
+          });
+      }) as unknown as z.ZodType<VerifySpec>,
 );
 
 const condition = z
@@ -108,7 +109,9 @@ export const definitionSchema = z.strictObject({
     handshakes: z.array(handshake).default([]),
     delivery_id: template
       .optional()
-      .describe('What names one delivery and stays the same when the provider repeats it; default: a digest of the body.'),
+      .describe(
+        'What names one delivery and stays the same when the provider repeats it; default: a digest of the body.',
+      ),
   }),
   mapping: z.string().min(1).describe('JSONata from request to events: inline, or the name of a .jsonata file.'),
 });

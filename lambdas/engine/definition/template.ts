@@ -145,5 +145,7 @@ function readPath(value: unknown, path: readonly string[]): unknown {
 
 /** The text of a scalar. Null, lists and objects have none: written again, they would not be what was received. */
 function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined;
 }

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
 import { z } from 'zod';
-import { eventId, type EventType, type UnsequencedEvent } from './canonical-event.ts';
+import { type EventType, eventId, type UnsequencedEvent } from './canonical-event.ts';
 
 /** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
 const mappingTimeoutMs = 1000;
 const mappingStackDepth = 200;
 /** Version of the canonical schemas that mappings are written against. */
 const schemaVersion = '1.0.0';
+
+/** JSONata's codes for what ran into these bounds. */
+const bounds: Readonly<Record<string, string>> = { D1011: 'stack overflow', D1012: 'timeout' };
+const raisedByAuthor = 'D3137';
 
 const verbs: Readonly<Record<string, EventType>> = {
   created: 'record:created',
@@ -88,9 +92,10 @@ export async function mapRequest(
   try {
     result = await mapping.expression.evaluate(input);
   } catch (error) {
-    return { kind: 'failed', reason: `mapping failed: ${(error as Error).message}` };
+    return { kind: 'failed', reason: `mapping failed: ${describeFailure(error)}` };
   }
-  const items: readonly unknown[] = result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
+  const items: readonly unknown[] =
+    result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
   const delivery = context.deliveryId ?? createHash('sha256').update(context.rawBody).digest('hex');
   const events: UnsequencedEvent[] = [];
   for (const [index, item] of items.entries()) {
@@ -126,6 +131,16 @@ export async function mapRequest(
     });
   }
   return { kind: 'mapped', events };
+}
+
+/** Where and how an expression failed. JSONata's own messages quote the values at fault, which belong to the tenant. */
+function describeFailure(error: unknown): string {
+  const { code, position, token, message } = error as Partial<jsonata.JsonataError>;
+  if (typeof code !== 'string') return 'the expression threw';
+  // The author's own words, given to $error.
+  if (code === raisedByAuthor) return message ?? code;
+  const meaning = bounds[code] === undefined ? '' : ` (${bounds[code]})`;
+  return `JSONata ${code}${meaning}${token === undefined ? '' : ` in "${token}"`} at character ${position ?? 0}`;
 }
 
 /** Whether a value is JSON: a mapping can also give functions and regular expressions. */

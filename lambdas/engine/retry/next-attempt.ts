@@ -53,6 +53,7 @@ export function nextAttempt(policy: RetryPolicy, attempt: Attempt, random: numbe
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d+(\.\d+)?$/.test(header.trim())) return Number(header) * 1000;
-  const dateMs = /^[A-Za-z]{3},/.test(header.trim()) ? Date.parse(header) : Number.NaN;
+  // Without GMT, Date.parse would take the date as that of the machine's own zone.
+  const dateMs = /^[A-Za-z]{3},.* GMT$/.test(header.trim()) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }

@@ -29,7 +29,5 @@ export function wantsEvent(
 /** A pattern is a name, or a beginning followed by `*`. */
 function matchesAny(patterns: readonly string[], name: string): boolean {
   if (patterns.length === 0) return true;
-  return patterns.some((pattern) =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name,
-  );
+  return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name));
 }

@@ -1,4 +1,4 @@
-import type { Definition, DecodeSpec } from '../definition/schema.ts';
+import type { DecodeSpec, Definition } from '../definition/schema.ts';
 import type { WebhookRequest } from './webhook-request.ts';
 
 export type Decoded =

@@ -94,7 +94,9 @@ function prepareHandshake(spec: HandshakeSpec): PreparedHandshake {
 
 function readScalar(from: Source, input: TemplateInput): string | undefined {
   const value = readSource(from, input);
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined;
 }
 
 /** Definitions are validated where they are compiled: a fault here is a definition that was not. */

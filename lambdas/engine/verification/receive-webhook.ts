@@ -61,7 +61,11 @@ function shakeHands(handshake: PreparedHandshake, input: TemplateInput): Recepti
   const body = handshake.body === undefined ? '' : renderText(handshake.body, input);
   if (body === undefined) return { kind: 'rejected', reason: 'value-missing', detail: respond.body ?? name };
   if (body.length > maxReflectedCharacters)
-    return { kind: 'malformed', expected: `a challenge of at most ${maxReflectedCharacters} characters`, verdict: { kind: 'verified' } };
+    return {
+      kind: 'malformed',
+      expected: `a challenge of at most ${maxReflectedCharacters} characters`,
+      verdict: { kind: 'verified' },
+    };
   const headers: Record<string, string> = { 'x-content-type-options': 'nosniff' };
   if (body !== '') headers['content-type'] = respond.content_type ?? 'text/plain';
   return { kind: 'handshake', name, response: { status: respond.status, headers, body } };

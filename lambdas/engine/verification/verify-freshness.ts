@@ -1,5 +1,5 @@
-import { renderText, type Template, type TemplateInput } from '../definition/template.ts';
 import type { FreshnessSpec } from '../definition/schema.ts';
+import { renderText, type Template, type TemplateInput } from '../definition/template.ts';
 import type { Verdict } from './webhook-request.ts';
 
 export interface FreshnessCheck {
@@ -17,7 +17,11 @@ export function verifyFreshness(check: FreshnessCheck, input: TemplateInput, now
   if (nowMs - timestampMs > spec.max_age_seconds * 1000)
     return { kind: 'rejected', reason: 'timestamp-too-old', detail: `older than ${spec.max_age_seconds} s` };
   if (timestampMs - nowMs > spec.max_ahead_seconds * 1000)
-    return { kind: 'rejected', reason: 'timestamp-in-the-future', detail: `ahead by more than ${spec.max_ahead_seconds} s` };
+    return {
+      kind: 'rejected',
+      reason: 'timestamp-in-the-future',
+      detail: `ahead by more than ${spec.max_ahead_seconds} s`,
+    };
   return { kind: 'verified' };
 }
 

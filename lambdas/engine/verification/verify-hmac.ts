@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { renderTemplate, renderText, type Template, type TemplateInput } from '../definition/template.ts';
 import type { HmacSpec } from '../definition/schema.ts';
+import { renderTemplate, renderText, type Template, type TemplateInput } from '../definition/template.ts';
 import type { SecretValues, Verdict } from './webhook-request.ts';
 
 export interface HmacCheck {

@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { z } from 'zod';
-import { ProblemError } from '../http/answer-problems.ts';
+import { ProblemError } from '../answer-problems.ts';
 import type { Principal } from './principal.ts';
 
 /** One authenticated request of the API. */
@@ -26,11 +26,17 @@ export interface ApiRoute {
 /** What ids of accounts and subscriptions look like. */
 export const identifier = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/, 'expected letters, digits, "_" and "-", at most 128, beginning with a letter or digit');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/,
+    'expected letters, digits, "_" and "-", at most 128, beginning with a letter or digit',
+  );
 
 export const tenantName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
+    'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit',
+  );
 
 /** Query parameters of every list. */
 export const listQuery = z.strictObject({

@@ -1,6 +1,6 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { answerProblems } from '../http/answer-problems.ts';
+import { answerProblems } from '../answer-problems.ts';
 import { createApiHandler } from './handler.ts';
 import { createApiRuntime } from './runtime.ts';
 

@@ -1,38 +1,13 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import httpRouter, { type Route } from '@middy/http-router';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { AccountDirectory } from '../../ports/account-store.ts';
-import type { ApiKeyStore } from '../../ports/api-key-store.ts';
-import type { EgressPolicy } from '../../ports/callback-client.ts';
-import type { ClaimStore } from '../../ports/claim-store.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { DeliveryLog } from '../../ports/delivery-store.ts';
-import type { EventLocator, EventReader } from '../../ports/event-store.ts';
-import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
-import type { Randomness } from '../../ports/randomness.ts';
-import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
-import { ProblemError } from '../http/answer-problems.ts';
+import { ProblemError } from '../answer-problems.ts';
 import type { ApiRoute } from './api-call.ts';
+import type { ApiPorts } from './api-ports.ts';
 import { authenticate, notFound } from './principal.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { eventRoutes } from './routes/events.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
-
-export interface ApiPorts {
-  readonly keys: ApiKeyStore;
-  readonly accounts: AccountDirectory;
-  readonly subscriptions: SubscriptionDirectory;
-  readonly events: EventReader;
-  readonly locator: EventLocator;
-  readonly payloads: Pick<ClaimStore, 'get'>;
-  readonly deliveries: DeliveryLog;
-  readonly integrations: IntegrationCatalog;
-  readonly egress: EgressPolicy;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  /** Origin of the HTTP API, without a trailing slash. */
-  readonly publicUrl: string;
-}
 
 export interface ApiRuntime {
   readonly ports: ApiPorts;

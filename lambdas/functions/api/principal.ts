@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKeyStore } from '../../ports/api-key-store.ts';
-import { ProblemError } from '../http/answer-problems.ts';
+import { ProblemError } from '../answer-problems.ts';
 
 /** Who calls. */
 export interface Principal {

@@ -2,14 +2,15 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { DeliveryJob } from '../../contracts/messages.ts';
-import { deliverEvents, type DeliverPorts, type JobDelivery } from '../../flows/deliver-events.ts';
+import type { DeliverOutcome } from '../../contracts/outcomes.ts';
+import { type DeliverPorts, deliverEvents, type JobDelivery } from '../../flows/deliver-events.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
 
 export interface DeliverRuntime {
   readonly ports: DeliverPorts;
   readonly log: Logger;
-  readonly outcomes: OutcomeCounter;
+  readonly outcomes: OutcomeCounter<DeliverOutcome>;
 }
 
 /** One delivery attempt per record; a failed record goes back alone. */
@@ -18,9 +19,12 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
     const batch = createBatchResponse(log);
     const jobs: JobDelivery[] = [];
     for (const record of event.Records) {
-      const job = parseRecord<DeliveryJob>(record);
-      if (job === undefined)
-        batch.fail(record.messageId, new EngineError('corrupt-state', 'a delivery job is no JSON', { retryable: false }));
+      const job = parseRecord(record);
+      if (!isJob(job))
+        batch.fail(
+          record.messageId,
+          new EngineError('corrupt-state', 'a message is no delivery job', { retryable: false }),
+        );
       else jobs.push({ messageId: record.messageId, body: record.body, job });
     }
     for (const [index, outcome] of (await deliverEvents(ports, jobs)).entries()) {
@@ -41,4 +45,14 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
     }
     return batch.response();
   };
+}
+
+/** Jobs are read for the whole batch at once: one that is none must not reach the stores with the others. */
+function isJob(job: unknown): job is DeliveryJob {
+  if (typeof job !== 'object' || job === null) return false;
+  const { subscription, scope, event, tenant, timestamp, sequence, attempt } = job as Partial<DeliveryJob>;
+  return (
+    [subscription, scope, event, tenant, timestamp].every((text) => typeof text === 'string' && text !== '') &&
+    [sequence, attempt].every((number) => Number.isSafeInteger(number))
+  );
 }

@@ -1,15 +1,16 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { limits } from '../../contracts/limits.ts';
+import type { IngressOutcome } from '../../contracts/outcomes.ts';
 import type { WebhookRequest } from '../../engine/verification/webhook-request.ts';
-import { receiveProviderRequest, type Receipt, type ReceivePorts } from '../../flows/receive-webhook.ts';
+import { type Receipt, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import { problemResponse } from '../http/problem-details.ts';
+import { problemResponse } from '../problem-details.ts';
 
 export interface IngressRuntime {
   readonly ports: ReceivePorts;
   readonly log: Logger;
-  readonly outcomes: OutcomeCounter;
+  readonly outcomes: OutcomeCounter<IngressOutcome>;
 }
 
 /** One request of a provider; 2xx only after it is durable. */
@@ -55,7 +56,11 @@ function toResponse(receipt: Receipt): APIGatewayProxyStructuredResultV2 {
     case 'accepted':
       return { statusCode: 200, headers: { 'tributary-request-id': receipt.rawId }, body: '' };
     case 'handshake':
-      return { statusCode: receipt.response.status, headers: { ...receipt.response.headers }, body: receipt.response.body };
+      return {
+        statusCode: receipt.response.status,
+        headers: { ...receipt.response.headers },
+        body: receipt.response.body,
+      };
     case 'unknown':
       return problemResponse({ status: 404, detail: 'There is no such integration, or no such account of it.' });
     case 'method-not-allowed':

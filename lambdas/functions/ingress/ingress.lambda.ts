@@ -1,7 +1,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
-import { answerProblems } from '../http/answer-problems.ts';
+import { answerProblems } from '../answer-problems.ts';
 import { createIngressHandler } from './handler.ts';
 import { createIngressRuntime } from './runtime.ts';
 

@@ -8,7 +8,7 @@ import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-int
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import { prepareWebhook, type PreparedWebhook } from '../../engine/verification/prepare-webhook.ts';
+import { type PreparedWebhook, prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
 import { readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { IngressRuntime } from './handler.ts';

@@ -2,14 +2,20 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
-import { normalizeWebhooks, type Normalization, type NormalizePorts, type RawDelivery } from '../../flows/normalize-webhooks.ts';
+import type { NormalizeOutcome } from '../../contracts/outcomes.ts';
+import {
+  type Normalization,
+  type NormalizePorts,
+  normalizeWebhooks,
+  type RawDelivery,
+} from '../../flows/normalize-webhooks.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
 
 export interface NormalizeRuntime {
   readonly ports: NormalizePorts;
   readonly log: Logger;
-  readonly outcomes: OutcomeCounter;
+  readonly outcomes: OutcomeCounter<NormalizeOutcome>;
 }
 
 /** Accepted requests become published events; a failed record goes back alone. */
@@ -18,9 +24,12 @@ export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntim
     const batch = createBatchResponse(log);
     const deliveries: RawDelivery[] = [];
     for (const record of event.Records) {
-      const message = parseRecord<RawMessage>(record);
+      const message = parseRecord(record) as RawMessage | undefined;
       if (message === undefined)
-        batch.fail(record.messageId, new EngineError('corrupt-state', 'a raw message is no JSON', { retryable: false }));
+        batch.fail(
+          record.messageId,
+          new EngineError('corrupt-state', 'a raw message is no JSON', { retryable: false }),
+        );
       else deliveries.push({ messageId: record.messageId, body: record.body, message });
     }
     const normalizations = await normalizeWebhooks(ports, deliveries);
@@ -43,7 +52,10 @@ export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntim
   };
 }
 
-function countOutcome(outcomes: OutcomeCounter, normalization: Exclude<Normalization, { kind: 'failed' }>): void {
+function countOutcome(
+  outcomes: OutcomeCounter<NormalizeOutcome>,
+  normalization: Exclude<Normalization, { kind: 'failed' }>,
+): void {
   outcomes.count(normalization.kind);
   if (normalization.kind !== 'mapped') return;
   for (const publication of normalization.publications) {

@@ -1,9 +1,18 @@
 import { z } from 'zod';
 import { createAccount } from '../../../flows/create-account.ts';
 import type { Account } from '../../../ports/account-store.ts';
-import { ProblemError } from '../../http/answer-problems.ts';
-import { decodeCursor, encodeCursor, identifier, listQuery, readBody, readQuery, tenantName, type ApiRoute } from '../api-call.ts';
-import type { ApiPorts } from '../handler.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import {
+  type ApiRoute,
+  decodeCursor,
+  encodeCursor,
+  identifier,
+  listQuery,
+  readBody,
+  readQuery,
+  tenantName,
+} from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
 import { mayAccess, notFound } from '../principal.ts';
 
 const secretValue = z.string().min(1).max(4096);

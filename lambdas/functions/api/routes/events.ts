@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import { wantsEvent } from '../../../engine/subscription/wants-event.ts';
 import { findEvent } from '../../../flows/read-event.ts';
 import { readFeed } from '../../../flows/read-feed.ts';
-import { ProblemError } from '../../http/answer-problems.ts';
-import { decodeCursor, encodeCursor, listQuery, readQuery, tenantName, type ApiRoute } from '../api-call.ts';
-import type { ApiPorts } from '../handler.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import { type ApiRoute, decodeCursor, encodeCursor, listQuery, readQuery, tenantName } from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
 import { mayAccess, notFound } from '../principal.ts';
 
 const commaList = z
@@ -37,18 +36,18 @@ export function eventRoutes(ports: ApiPorts): readonly ApiRoute[] {
         if (cursor !== undefined && cursor.tenant !== tenant)
           throw new ProblemError({ status: 400, detail: 'The cursor is that of another tenant.' });
 
-        const feed = await readFeed(ports, tenant, cursor?.sequence ?? 0, query.limit);
-        const filter = {
+        const feed = await readFeed(ports, {
           tenant,
+          position: cursor?.sequence ?? 0,
+          limit: query.limit,
           types: query.types,
           resources: query.resources,
-          integrations: [],
           accounts: query.account === undefined ? [] : [query.account],
-        };
+        });
         return {
           status: 200,
           body: {
-            data: feed.events.filter((event) => wantsEvent(filter, event)),
+            data: feed.events,
             next_cursor: encodeCursor({ tenant, sequence: feed.position }),
             caught_up: feed.caughtUp,
           },

@@ -2,9 +2,19 @@ import { z } from 'zod';
 import { createSubscription } from '../../../flows/create-subscription.ts';
 import type { Delivery } from '../../../ports/delivery-store.ts';
 import type { Subscription } from '../../../ports/subscription-store.ts';
-import { ProblemError } from '../../http/answer-problems.ts';
-import { decodeCursor, encodeCursor, identifier, listQuery, readBody, readQuery, tenantName, type ApiCall, type ApiRoute } from '../api-call.ts';
-import type { ApiPorts } from '../handler.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import {
+  type ApiCall,
+  type ApiRoute,
+  decodeCursor,
+  encodeCursor,
+  identifier,
+  listQuery,
+  readBody,
+  readQuery,
+  tenantName,
+} from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
 import { mayAccess, notFound } from '../principal.ts';
 
 /** A name, or a beginning followed by `*`. */
@@ -92,6 +102,7 @@ function deliveryView(delivery: Delivery) {
     subscription_id: delivery.subscription,
     tenant: delivery.tenant,
     state: delivery.state,
+    exhausted_by: delivery.exhaustedBy ?? null,
     attempts: delivery.attempts.map(({ number, at, durationMs, status, error, response }) => ({
       number,
       at,

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CreateTableCommand,
+  type CreateTableCommandInput,
+  DescribeTableCommand,
+  DynamoDBClient,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll } from 'vitest';
+import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
+
+export const awsConfig = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+
+/** An emulator that runs while a file's tests do. */
+export interface FileEmulator {
+  endpoint(): string;
+  /** Move what `Date.now()` is in the emulator. */
+  setClockOffset(offsetMs: number): Promise<void>;
+}
+
+/** Start an emulator before the tests of the file that calls this, and stop it after them. */
+export function useEmulator(kind: EmulatorKind): FileEmulator {
+  let emulator: Awaited<ReturnType<typeof startEmulator>>;
+  beforeAll(async () => {
+    emulator = await startEmulator(kind, (error) => {
+      throw error;
+    });
+  });
+  afterAll(() => emulator.stop());
+  return {
+    endpoint: () => emulator.endpoint,
+    setClockOffset: (offsetMs) => emulator.setClockOffset(offsetMs),
+  };
+}
+
+type Shape = Pick<CreateTableCommandInput, 'AttributeDefinitions' | 'KeySchema' | 'GlobalSecondaryIndexes'>;
+
+const attribute = (AttributeName: string, AttributeType: 'S' | 'N' = 'S') => ({ AttributeName, AttributeType });
+const keys = (partition: string, sort?: string) => [
+  { AttributeName: partition, KeyType: 'HASH' as const },
+  ...(sort === undefined ? [] : [{ AttributeName: sort, KeyType: 'RANGE' as const }]),
+];
+
+/** The tables as `lib/tributary-stack.ts` declares them. */
+const tableShapes = {
+  accounts: {
+    AttributeDefinitions: [attribute('id'), attribute('tenant')],
+    KeySchema: keys('id'),
+    GlobalSecondaryIndexes: [
+      { IndexName: 'tenant-index', KeySchema: keys('tenant', 'id'), Projection: { ProjectionType: 'ALL' } },
+    ],
+  },
+  apiKeys: { AttributeDefinitions: [attribute('id')], KeySchema: keys('id') },
+  subscriptions: { AttributeDefinitions: [attribute('tenant'), attribute('id')], KeySchema: keys('tenant', 'id') },
+  events: {
+    AttributeDefinitions: [attribute('tenant'), attribute('sequence', 'N')],
+    KeySchema: keys('tenant', 'sequence'),
+  },
+  idempotency: { AttributeDefinitions: [attribute('id')], KeySchema: keys('id') },
+  deliveries: {
+    AttributeDefinitions: [attribute('subscription'), attribute('delivery')],
+    KeySchema: keys('subscription', 'delivery'),
+  },
+} satisfies Record<string, Shape>;
+
+export interface Tables {
+  client(): DynamoDBClient;
+  /** Create a table that no other test knows. @returns Its name. */
+  create(kind: keyof typeof tableShapes): Promise<string>;
+  put(table: string, row: object): Promise<void>;
+}
+
+/** DynamoDB for the tests of one file. */
+export function useTables(): Tables {
+  const emulator = useEmulator('dynalite');
+  let client: DynamoDBClient;
+  beforeAll(() => {
+    client = new DynamoDBClient({ ...awsConfig, endpoint: emulator.endpoint() });
+  });
+  afterAll(() => client.destroy());
+  return {
+    client: () => client,
+    async create(kind) {
+      const TableName = `${kind}-${randomUUID()}`;
+      await client.send(new CreateTableCommand({ TableName, BillingMode: 'PAY_PER_REQUEST', ...tableShapes[kind] }));
+      // dynalite makes a table active in the turn after the one that created it.
+      for (;;) {
+        const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+        if (Table?.TableStatus === 'ACTIVE') return TableName;
+      }
+    },
+    async put(table, row) {
+      await client.send(new PutItemCommand({ TableName: table, Item: toItem({ ...row }) }));
+    },
+  };
+}

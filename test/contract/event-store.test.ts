@@ -1,0 +1,235 @@
+import { describe, expect, test } from 'vitest';
+import {
+  createDynamoEventLocator,
+  createDynamoEventReader,
+  createDynamoEventWriter,
+} from '../../lambdas/adapters/aws/dynamo-event-store.ts';
+import type { EventClaim, EventLocator, EventReader, EventWriter, FeedRow } from '../../lambdas/ports/event-store.ts';
+import { createInMemoryEvents } from '../fakes/in-memory-events.ts';
+import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
+import { anEventRow } from '../fakes/samples.ts';
+import { useTables } from './emulated-aws.ts';
+
+interface Store {
+  readonly events: EventWriter & EventReader & EventLocator;
+  readonly clock: ManualClock;
+}
+
+const retentionDays = 30;
+const msPerDay = 86_400_000;
+
+const tables = useTables();
+const implementations: readonly (readonly [string, () => Promise<Store>])[] = [
+  [
+    'the fake',
+    async () => {
+      const clock = createManualClock();
+      return { clock, events: createInMemoryEvents(clock, { retentionDays }) };
+    },
+  ],
+  [
+    'DynamoDB',
+    async () => {
+      const clock = createManualClock();
+      const [events, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
+      const client = tables.client();
+      return {
+        clock,
+        events: {
+          ...createDynamoEventWriter(client, { events, idempotency }, { clock, retentionDays }),
+          ...createDynamoEventReader(client, events, clock),
+          ...createDynamoEventLocator(client, idempotency, clock),
+        },
+      };
+    },
+  ],
+];
+
+const aClaim = (change: Partial<EventClaim> = {}): EventClaim => ({
+  id: 'evt_1',
+  owner: 'raw_1',
+  tenant: 'acme',
+  sequence: 1,
+  claimedAtMs: 1_000,
+  ...change,
+});
+const written = (row: Parameters<typeof anEventRow>[1], sequence: number): FeedRow => ({
+  ...anEventRow(sequence, row),
+  writtenAtMs: 5_000 + sequence,
+});
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe.each(implementations)('event writer on %s', (_, open) => {
+  test('gives the first number as 1', async () => {
+    const { events } = await open();
+    expect(await events.takeSequences('acme', 3)).toBe(1);
+    expect(await events.takeSequences('acme', 1)).toBe(4);
+  });
+
+  test('gives concurrent takers blocks that are disjoint and dense', async () => {
+    const { events } = await open();
+    const counts = numbers(1, 24).map((taker) => (taker % 5) + 1);
+    const firsts = await Promise.all(counts.map((count) => events.takeSequences('acme', count)));
+    const taken = firsts.flatMap((first, taker) => numbers(first, first + (counts[taker] ?? 0) - 1));
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    expect(taken.sort((a, b) => a - b)).toEqual(numbers(1, total));
+  });
+
+  test('counts the sequence of each tenant for itself (invariant 3)', async () => {
+    const { events } = await open();
+    await events.takeSequences('acme', 5);
+    expect(await events.takeSequences('globex', 1)).toBe(1);
+  });
+
+  test('lets the first claim of an id stand and tells its owner to all who come later', async () => {
+    const { events } = await open();
+    const first = aClaim();
+    expect(await events.claim(first)).toEqual(first);
+    expect(await events.claim(aClaim({ owner: 'raw_2', sequence: 2, claimedAtMs: 2_000 }))).toEqual(first);
+    expect(await events.claim(aClaim({ sequence: 3 }))).toEqual(first);
+  });
+
+  test('lets one of many concurrent claims of an id stand', async () => {
+    const { events } = await open();
+    const claims = numbers(1, 12).map((sequence) => aClaim({ owner: `raw_${sequence}`, sequence }));
+    const standing = await Promise.all(claims.map((claim) => events.claim(claim)));
+    expect(new Set(standing.map(({ owner }) => owner)).size).toBe(1);
+    expect(claims).toContainEqual(standing[0]);
+  });
+
+  test('counts an expired claim as absent', async () => {
+    const { events, clock } = await open();
+    await events.claim(aClaim());
+    clock.advance((retentionDays + 1) * msPerDay);
+    expect(await events.locate('evt_1')).toBeUndefined();
+    const later = aClaim({ owner: 'raw_2', sequence: 9 });
+    expect(await events.claim(later)).toEqual(later);
+    expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 9 });
+  });
+
+  test('moves a claim that stands as it is thought to', async () => {
+    const { events } = await open();
+    const from = await events.claim(aClaim());
+    const to = aClaim({ sequence: 7, claimedAtMs: 9_000 });
+    expect(await events.moveClaim(from, to)).toBe(true);
+    expect(await events.claim(aClaim({ owner: 'raw_3' }))).toEqual(to);
+  });
+
+  test('fails when a claim is moved that has moved before, or is of another owner', async () => {
+    const { events } = await open();
+    const from = await events.claim(aClaim());
+    await events.moveClaim(from, aClaim({ sequence: 7 }));
+    expect(await events.moveClaim(from, aClaim({ sequence: 8 }))).toBe(false);
+    expect(await events.moveClaim(aClaim({ owner: 'raw_2', sequence: 7 }), aClaim({ sequence: 8 }))).toBe(false);
+    expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 7 });
+  });
+
+  test('lets one of many concurrent moves of a claim succeed', async () => {
+    const { events } = await open();
+    const from = await events.claim(aClaim());
+    const moves = numbers(2, 9).map((sequence) => events.moveClaim(from, aClaim({ sequence })));
+    expect((await Promise.all(moves)).filter(Boolean)).toHaveLength(1);
+  });
+
+  test('fails when a claim is moved that was never made', async () => {
+    const { events } = await open();
+    expect(await events.moveClaim(aClaim(), aClaim({ sequence: 2 }))).toBe(false);
+  });
+
+  test('writes 60 rows at once', async () => {
+    const { events } = await open();
+    const rows = numbers(1, 60).map((sequence) => written({}, sequence));
+    await events.writeRows(rows);
+    expect(await events.listAfter('acme', 0, 100)).toEqual(rows);
+  });
+
+  test('writes the same row again without a change, and no rows without a complaint', async () => {
+    const { events } = await open();
+    const row = written({ occurred_at: '2026-11-20T00:00:00.000Z', thin: true }, 1);
+    await events.writeRows([row]);
+    await events.writeRows([row]);
+    await events.writeRows([]);
+    expect(await events.listAfter('acme', 0, 10)).toEqual([row]);
+  });
+
+  test('keeps the counter of a tenant out of its feed', async () => {
+    const { events } = await open();
+    await events.takeSequences('acme', 2);
+    expect(await events.listAfter('acme', 0, 10)).toEqual([]);
+    expect(await events.listAfter('acme', -1, 10)).toEqual([]);
+  });
+});
+
+describe.each(implementations)('event reader on %s', (_, open) => {
+  test('lists the rows of a tenant after a number in order, sealed ones included', async () => {
+    const { events } = await open();
+    const sealed: FeedRow = { tenant: 'acme', sequence: 10, sealed: true, writtenAtMs: 5_010 };
+    const rows = [
+      written({}, 2),
+      written({ inlineData: undefined, claimKey: 'acme/evt_9' }, 9),
+      sealed,
+      written({}, 11),
+    ];
+    await events.writeRows([...rows].reverse());
+    expect(await events.listAfter('acme', 0, 10)).toEqual(rows);
+    expect(await events.listAfter('acme', 2, 2)).toEqual(rows.slice(1, 3));
+    expect(await events.listAfter('acme', 11, 10)).toEqual([]);
+  });
+
+  test('lists nothing of another tenant (invariant 3)', async () => {
+    const { events } = await open();
+    await events.writeRows([written({}, 1), written({ tenant: 'globex' }, 2), written({ tenant: 'acme2' }, 3)]);
+    expect((await events.listAfter('acme', 0, 10)).map(({ sequence }) => sequence)).toEqual([1]);
+    expect(await events.getMany([{ tenant: 'acme', sequence: 2 }])).toEqual([]);
+  });
+
+  test('lists up to the limit although the data is larger than a page of the store', async () => {
+    const { events } = await open();
+    const inlineData = JSON.stringify({ text: 'x'.repeat(300_000) });
+    await events.writeRows(numbers(1, 9).map((sequence) => written({ inlineData }, sequence)));
+    const list = async (after: number, limit: number) =>
+      (await events.listAfter('acme', after, limit)).map(({ sequence }) => sequence);
+    expect(await list(0, 100)).toEqual(numbers(1, 9));
+    expect(await list(0, 8)).toEqual(numbers(1, 8));
+    expect(await list(5, 8)).toEqual(numbers(6, 9));
+  });
+
+  test('counts expired rows as absent and lists up to the limit behind them', async () => {
+    const { events, clock } = await open();
+    await events.writeRows(numbers(1, 12).map((sequence) => written({}, sequence)));
+    clock.advance(20 * msPerDay);
+    await events.writeRows(numbers(13, 20).map((sequence) => written({}, sequence)));
+    clock.advance(11 * msPerDay);
+    expect((await events.listAfter('acme', 0, 3)).map(({ sequence }) => sequence)).toEqual([13, 14, 15]);
+    expect(await events.getMany([{ tenant: 'acme', sequence: 12 }])).toEqual([]);
+  });
+
+  test('gets events by their places and leaves out sealed and missing ones', async () => {
+    const { events } = await open();
+    await events.writeRows([
+      written({}, 1),
+      { tenant: 'acme', sequence: 2, sealed: true, writtenAtMs: 1 },
+      written({}, 3),
+    ]);
+    const keys = [3, 1, 2, 4, 3].map((sequence) => ({ tenant: 'acme', sequence }));
+    const found = [...(await events.getMany(keys))].sort((a, b) => a.sequence - b.sequence);
+    expect(found).toEqual([anEventRow(1), anEventRow(3)]);
+    expect(await events.getMany([])).toEqual([]);
+  });
+
+  test('gets more events than the store gives at once', async () => {
+    const { events } = await open();
+    await events.writeRows(numbers(1, 130).map((sequence) => written({}, sequence)));
+    const found = await events.getMany(numbers(1, 140).map((sequence) => ({ tenant: 'acme', sequence })));
+    expect(found.map(({ sequence }) => sequence).sort((a, b) => a - b)).toEqual(numbers(1, 130));
+  });
+});
+
+describe.each(implementations)('event locator on %s', (_, open) => {
+  test('finds the place of an event by its id', async () => {
+    const { events } = await open();
+    await events.claim(aClaim({ tenant: 'globex', sequence: 12 }));
+    expect(await events.locate('evt_1')).toEqual({ tenant: 'globex', sequence: 12 });
+    expect(await events.locate('evt_2')).toBeUndefined();
+  });
+});

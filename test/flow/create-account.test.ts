@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { createAccount } from '../../lambdas/flows/create-account.ts';
+import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
+import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
+import { createManualClock } from '../fakes/manual-clock.ts';
+import { staff } from '../fakes/samples.ts';
+import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
+
+const createPorts = () => ({
+  accounts: createInMemoryAccounts(),
+  integrations: createInMemoryCatalog([staff]),
+  clock: createManualClock(),
+  randomness: createSeededRandomness(),
+});
+const request = {
+  tenant: 'acme',
+  integration: 'staff',
+  secrets: { signing_secret: ['old', 'new'] },
+  context: { company_id: '636192' },
+};
+
+test('an account is stored with the id that was asked for', async () => {
+  const ports = createPorts();
+  const account = { id: 'acc_acme', ...request, createdAt: '2026-11-21T12:00:00.000Z' };
+  expect(await createAccount(ports, { id: 'acc_acme', ...request })).toEqual({ kind: 'created', account });
+  expect(await ports.accounts.find('acc_acme')).toEqual(account);
+});
+
+test('an account without an id gets one that nobody can guess', async () => {
+  const ports = createPorts();
+  const creations = [await createAccount(ports, request), await createAccount(ports, request)];
+  const ids = creations.map((creation) => (creation.kind === 'created' ? creation.account.id : undefined));
+  for (const id of ids) expect(id).toMatch(/^acc_[0-9a-f]{24}$/);
+  expect(new Set(ids).size).toBe(2);
+});
+
+test('fails when the id is taken, and leaves the account as it is (invariant 3)', async () => {
+  const ports = createPorts();
+  await createAccount(ports, { id: 'acc_acme', ...request });
+  expect(await createAccount(ports, { id: 'acc_acme', ...request, tenant: 'globex' })).toEqual({ kind: 'exists' });
+  expect((await ports.accounts.find('acc_acme'))?.tenant).toBe('acme');
+});
+
+test('fails when there is no such integration', async () => {
+  const ports = createPorts();
+  expect(await createAccount(ports, { ...request, integration: 'nothing' })).toEqual({ kind: 'unknown-integration' });
+  expect((await ports.accounts.list(undefined, 10, undefined)).items).toEqual([]);
+});
+
+test('fails when a secret has a name that the integration does not declare', async () => {
+  const ports = createPorts();
+  const secrets = { signing_secret: 'hush', api_key: 'hush' };
+  expect(await createAccount(ports, { ...request, secrets })).toEqual({
+    kind: 'undeclared-secrets',
+    got: ['api_key'],
+    declared: ['signing_secret'],
+  });
+  expect((await ports.accounts.list(undefined, 10, undefined)).items).toEqual([]);
+});

@@ -1,0 +1,27 @@
+import type { CanonicalEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
+import { type FeedPorts, readFeed } from '../../lambdas/flows/read-feed.ts';
+
+/** A reader of a tenant's feed that goes on where it stopped. */
+export interface FeedFollower {
+  /** All that it has read so far. */
+  readonly seen: readonly CanonicalEvent[];
+  /** Read until the feed says that it is caught up, or that it has to wait. */
+  read(): Promise<void>;
+}
+
+export function followFeed(ports: FeedPorts, tenant: string, limit = 3): FeedFollower {
+  const seen: CanonicalEvent[] = [];
+  let position = 0;
+  return {
+    seen,
+    async read() {
+      for (;;) {
+        const page = await readFeed(ports, { tenant, position, limit, types: [], resources: [], accounts: [] });
+        seen.push(...page.events);
+        const moved = page.position > position;
+        position = page.position;
+        if (page.caughtUp || !moved) return;
+      }
+    },
+  };
+}

@@ -1,0 +1,191 @@
+import { describe, expect, test } from 'vitest';
+import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import { type NormalizePorts, normalizeWebhooks, type RawDelivery } from '../../lambdas/flows/normalize-webhooks.ts';
+import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
+import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
+import { anAccount, aSubscription } from '../fakes/samples.ts';
+import { followFeed } from './follow-feed.ts';
+import { rawMessage } from './provider-request.ts';
+
+async function prepare(): Promise<FakeEngine> {
+  const engine = createFakeEngine();
+  await engine.accounts.create(anAccount());
+  await engine.accounts.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
+  await engine.subscriptions.create(aSubscription());
+  return engine;
+}
+
+const received = (message: RawMessage): RawDelivery => ({
+  messageId: `of ${message.rawId}`,
+  body: JSON.stringify(message),
+  message,
+});
+const inline = (content: string): RawMessage['body'] => ({ kind: 'inline', encoding: 'utf8', content });
+
+async function feedOf(engine: FakeEngine, tenant = 'acme') {
+  const reader = followFeed(engine.feedPorts, tenant);
+  await reader.read();
+  return reader.seen;
+}
+
+test('the events of several requests are published in one batch, in their order', async () => {
+  const engine = await prepare();
+  const { ports, calls } = injectFault<NormalizePorts>(engine.normalizePorts);
+  const normalizations = await normalizeWebhooks(ports, [
+    received(
+      rawMessage('raw_1', [
+        { verb: 'created', id: '1', name: 'Ada' },
+        { verb: 'deleted', id: '2' },
+      ]),
+    ),
+    received(rawMessage('raw_2', [{ verb: 'updated', id: '3' }])),
+  ]);
+  const published = { kind: 'published', deliveries: 1 };
+  expect(normalizations).toEqual([
+    { kind: 'mapped', publications: [published, published] },
+    { kind: 'mapped', publications: [published] },
+  ]);
+  expect(await feedOf(engine)).toMatchObject([
+    { sequence: 1, type: 'record:created', record_id: '1', raw_event_type: 'employee.created', data: { name: 'Ada' } },
+    { sequence: 2, type: 'record:deleted', record_id: '2' },
+    { sequence: 3, type: 'record:updated', record_id: '3', tenant: 'acme', account: 'acc_acme' },
+  ]);
+  const once = ['events.takeSequences', 'subscriptions.listFor', 'events.writeRows', 'deliveryQueue.sendAll'];
+  for (const call of once)
+    expect(
+      calls.filter((name) => name === call),
+      call,
+    ).toHaveLength(1);
+});
+
+test('an event is published for the tenant of its account, whatever else is in the batch (invariant 3)', async () => {
+  const engine = await prepare();
+  await normalizeWebhooks(engine.normalizePorts, [
+    received(rawMessage('raw_1', [{ verb: 'created', id: '1' }])),
+    received(rawMessage('raw_2', [{ verb: 'created', id: '1' }], { account: 'acc_globex', deliveryId: 'raw_1' })),
+  ]);
+  expect((await feedOf(engine)).map(({ account }) => account)).toEqual(['acc_acme']);
+  expect((await feedOf(engine, 'globex')).map(({ account }) => account)).toEqual(['acc_globex']);
+});
+
+test('a request that the provider sends again makes no second event (invariant 2)', async () => {
+  const engine = await prepare();
+  const changes = [{ verb: 'created', id: '1' }];
+  await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', changes, { deliveryId: 'd' }))]);
+  const [second] = await normalizeWebhooks(engine.normalizePorts, [
+    received(rawMessage('raw_2', changes, { deliveryId: 'd' })),
+  ]);
+  expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate' }] });
+  expect(await feedOf(engine)).toHaveLength(1);
+});
+
+test('a request of which the mapping makes nothing is ignored', async () => {
+  const engine = await prepare();
+  expect(await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', []))])).toEqual([
+    { kind: 'ignored' },
+  ]);
+  expect(engine.rawDeadLetters.messages()).toEqual([]);
+});
+
+describe('what cannot be mapped', () => {
+  test.each([
+    [
+      'the mapping gives a bad event',
+      { body: inline('{"changes":[{"verb":"exploded","id":"1"}]}') },
+      /bad event \(0\): event_type/,
+    ],
+    ['the mapping cannot be evaluated', { body: inline('{"changes":[{"verb":"created","id":{}}]}') }, /record_id/],
+    ['the body cannot be read', { body: inline('{"changes":') }, /body: expected a JSON body/],
+    ['its integration is not deployed', { integration: 'gone' }, /no integration "gone"/],
+  ] as const)('is kept with the reason and as it came when %s (invariant 9)', async (_, change, reason) => {
+    const engine = await prepare();
+    const bad = received(rawMessage('raw_1', [], change));
+    const good = received(rawMessage('raw_2', [{ verb: 'created', id: '1' }]));
+    const normalizations = await normalizeWebhooks(engine.normalizePorts, [bad, good]);
+    expect(normalizations).toMatchObject([
+      { kind: 'dead-lettered', reason: expect.stringMatching(reason) },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+    expect(engine.rawDeadLetters.messages()).toMatchObject([{ body: bad.body, reason: expect.stringMatching(reason) }]);
+  });
+
+  test.each([
+    ['is gone', 'acc_gone'],
+    ['is one of another integration', 'acc_github'],
+  ])('is kept as unrouted when its account %s (invariant 9)', async (_, account) => {
+    const engine = await prepare();
+    await engine.accounts.create(anAccount({ id: 'acc_github', integration: 'github' }));
+    const delivery = received(rawMessage('raw_1', [{ verb: 'created', id: '1' }], { account }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toEqual([{ kind: 'unrouted' }]);
+    expect(engine.rawDeadLetters.messages()).toMatchObject([
+      { body: delivery.body, reason: `account "${account}" does not exist` },
+    ]);
+    expect(await feedOf(engine)).toEqual([]);
+  });
+});
+
+describe('one failing request goes back alone (invariant 12)', () => {
+  const good = received(rawMessage('raw_good', [{ verb: 'created', id: '1' }]));
+
+  test('when its body is not to be had', async () => {
+    const engine = await prepare();
+    const bad = received(rawMessage('raw_1', [], { body: { kind: 'claim', key: 'none', sizeBytes: 9_000 } }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [bad, good])).toMatchObject([
+      { kind: 'failed', error: { code: 'corrupt-state' } },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+  });
+
+  test('when its account cannot be read', async () => {
+    const engine = await prepare();
+    const { ports } = injectFault<NormalizePorts>(engine.normalizePorts, {
+      // 1 and 2 are the first request's integration and account.
+      at: 2,
+      kind: 'error',
+      moment: 'before its effect',
+    });
+    expect(await normalizeWebhooks(ports, [received(rawMessage('raw_1', [])), good])).toMatchObject([
+      { kind: 'failed' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+  });
+
+  test('when the dead-letter queue does not take it', async () => {
+    const engine = await prepare();
+    const refusing: NormalizePorts = {
+      ...engine.normalizePorts,
+      rawDeadLetters: { send: () => Promise.reject(new Error('unavailable')) },
+    };
+    const bad = received(rawMessage('raw_1', [], { account: 'acc_gone' }));
+    expect(await normalizeWebhooks(refusing, [bad, good])).toMatchObject([
+      { kind: 'failed' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+  });
+
+  test('when the claim of one of its events fails', async () => {
+    const engine = await prepare();
+    const { calls, ports } = injectFault<NormalizePorts>(engine.normalizePorts);
+    const bad = received(rawMessage('raw_1', [{ verb: 'created', id: '2' }]));
+    await normalizeWebhooks(ports, [bad, good]);
+    const at = calls.indexOf('events.claim') + 1;
+    for (const fault of faultsAt(at).filter(({ kind }) => kind === 'error')) {
+      const again = await prepare();
+      const struck = injectFault<NormalizePorts>(again.normalizePorts, fault);
+      expect(await normalizeWebhooks(struck.ports, [bad, good])).toMatchObject([
+        { kind: 'failed' },
+        { kind: 'mapped', publications: [{ kind: 'published' }] },
+      ]);
+    }
+  });
+
+  test('when its message is none that the engine writes', async () => {
+    const engine = await prepare();
+    for (const message of [null, 7, {}, { ...good.message, body: undefined }]) {
+      const bad = { messageId: 'bad', body: JSON.stringify(message), message: message as unknown as RawMessage };
+      const [first, second] = await normalizeWebhooks(engine.normalizePorts, [bad, good]);
+      expect(first?.kind).not.toBe('mapped');
+      expect(second?.kind).toBe('mapped');
+    }
+  });
+});

@@ -1,0 +1,42 @@
+import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { signRequest } from '../../lib/definitions/sign-request.ts';
+import { staff } from '../fakes/samples.ts';
+
+const acmeSecret = 'a secret of acme';
+
+/** A request as the provider `staff` sends it. */
+export function staffRequest(body: unknown, change: Partial<WebhookRequest> = {}, secret = acmeSecret): WebhookRequest {
+  const request: WebhookRequest = {
+    method: 'POST',
+    path: '/in/staff/acc_acme',
+    query: '',
+    headers: { 'content-type': 'application/json', 'x-staff-delivery': 'delivery-1' },
+    body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+    ...change,
+  };
+  return signRequest(staff, request, { signing_secret: secret }, 0);
+}
+
+export interface Change {
+  readonly verb: string;
+  readonly id: string;
+  readonly name?: string;
+}
+
+/** An accepted request, as ingress queues it. */
+export function rawMessage(
+  rawId: string,
+  changes: readonly Change[],
+  { deliveryId = rawId, ...change }: Partial<RawMessage> & { readonly deliveryId?: string } = {},
+): RawMessage {
+  return {
+    rawId,
+    integration: 'staff',
+    account: 'acc_acme',
+    receivedAt: '2026-11-21T12:00:00.000Z',
+    request: { method: 'POST', path: '/', query: '', headers: { 'x-staff-delivery': deliveryId } },
+    body: { kind: 'inline', encoding: 'utf8', content: JSON.stringify({ changes }) },
+    ...change,
+  };
+}

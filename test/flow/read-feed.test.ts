@@ -1,0 +1,139 @@
+import { expect, test } from 'vitest';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { type FeedQuery, readFeed } from '../../lambdas/flows/read-feed.ts';
+import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
+import { anEventRow } from '../fakes/samples.ts';
+
+/** Write events at these numbers, now. */
+async function write(engine: FakeEngine, ...sequences: readonly number[]): Promise<void> {
+  const writtenAtMs = engine.clock.nowMs();
+  await engine.events.writeRows(sequences.map((sequence) => ({ ...anEventRow(sequence), writtenAtMs })));
+}
+
+async function seal(engine: FakeEngine, sequence: number): Promise<void> {
+  await engine.events.writeRows([{ tenant: 'acme', sequence, sealed: true, writtenAtMs: engine.clock.nowMs() }]);
+}
+
+const everything: FeedQuery = { tenant: 'acme', position: 0, limit: 10, types: [], resources: [], accounts: [] };
+
+async function read(engine: FakeEngine, position = 0, limit = 10, filter: Partial<FeedQuery> = {}) {
+  const { events, ...page } = await readFeed(engine.feedPorts, { ...everything, position, limit, ...filter });
+  return { sequences: events.map(({ sequence }) => sequence), ...page };
+}
+
+test('an empty feed is caught up at its beginning', async () => {
+  expect(await read(createFakeEngine())).toEqual({ sequences: [], position: 0, caughtUp: true });
+});
+
+test('the reader stops before a hole while it may be filled, and reads on when it is (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 3);
+  engine.clock.advance(limits.sequenceHoleLifetimeMs);
+  expect(await read(engine)).toEqual({ sequences: [1], position: 1, caughtUp: false });
+  await write(engine, 2);
+  expect(await read(engine, 1)).toEqual({ sequences: [2, 3], position: 3, caughtUp: true });
+});
+
+test('the reader passes a hole once nobody can fill it any more (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 3, 4);
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  expect(await read(engine)).toEqual({ sequences: [1, 3, 4], position: 4, caughtUp: true });
+});
+
+test('the reader stops before a hole at the very beginning (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 2);
+  expect(await read(engine)).toEqual({ sequences: [], position: 0, caughtUp: false });
+});
+
+test('the reader passes an old hole and stops before a young one (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 3);
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  await write(engine, 5);
+  expect(await read(engine)).toEqual({ sequences: [1, 3], position: 3, caughtUp: false });
+});
+
+test('the reader passes nothing that it does not give, when a late event stands before an early one (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 4);
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  await write(engine, 3);
+  expect(await read(engine)).toEqual({ sequences: [1], position: 1, caughtUp: false });
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  expect(await read(engine, 1)).toEqual({ sequences: [3, 4], position: 4, caughtUp: true });
+});
+
+test('pages end at the limit and are caught up only where nothing is left', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 2, 3, 4, 5);
+  expect(await read(engine, 0, 2)).toEqual({ sequences: [1, 2], position: 2, caughtUp: false });
+  expect(await read(engine, 2, 2)).toEqual({ sequences: [3, 4], position: 4, caughtUp: false });
+  expect(await read(engine, 4, 2)).toEqual({ sequences: [5], position: 5, caughtUp: true });
+  expect(await read(engine, 5, 2)).toEqual({ sequences: [], position: 5, caughtUp: true });
+});
+
+test('sealed numbers are skipped, and are no holes (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 4);
+  await seal(engine, 2);
+  await seal(engine, 3);
+  await seal(engine, 5);
+  expect(await read(engine)).toEqual({ sequences: [1, 4], position: 5, caughtUp: true });
+  expect(await read(engine, 1, 2)).toEqual({ sequences: [], position: 3, caughtUp: false });
+});
+
+test('events that the filter leaves out are passed, not asked for again', async () => {
+  const engine = createFakeEngine();
+  const rows = [
+    anEventRow(1, { type: 'record:deleted' }),
+    anEventRow(2, { resource: 'crm/contacts' }),
+    anEventRow(3, { account: 'acc_other' }),
+    anEventRow(4),
+  ];
+  await engine.events.writeRows(rows.map((row) => ({ ...row, writtenAtMs: 0 })));
+  expect((await read(engine, 0, 10, { types: ['record:updated'] })).sequences).toEqual([2, 3, 4]);
+  expect((await read(engine, 0, 10, { resources: ['hris/*'] })).sequences).toEqual([1, 3, 4]);
+  expect((await read(engine, 0, 10, { accounts: ['acc_other'] })).sequences).toEqual([3]);
+  expect(await read(engine, 0, 2, { accounts: ['acc_other'] })).toEqual({
+    sequences: [],
+    position: 2,
+    caughtUp: false,
+  });
+});
+
+test('the reader goes on behind events that have expired', async () => {
+  const engine = createFakeEngine();
+  await write(engine, 1, 2);
+  engine.clock.advance(limits.retentionDays * 86_400_000);
+  await write(engine, 3);
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  expect(await read(engine)).toEqual({ sequences: [3], position: 3, caughtUp: true });
+});
+
+test('an event comes as the contract writes it, with data by its claim', async () => {
+  const engine = createFakeEngine();
+  await engine.payloads.put('acme/evt_1', Buffer.from('{"name":"Ada"}'), 'application/json');
+  const row = anEventRow(1, { inlineData: undefined, claimKey: 'acme/evt_1', occurred_at: '2026-11-20T00:00:00.000Z' });
+  await engine.events.writeRows([{ ...row, writtenAtMs: 0 }]);
+  const { events } = await readFeed(engine.feedPorts, everything);
+  expect(JSON.stringify(events[0])).toBe(
+    JSON.stringify({
+      id: 'evt_1',
+      type: 'record:updated',
+      timestamp: '2026-11-21T12:00:00.000Z',
+      tenant: 'acme',
+      account: 'acc_acme',
+      integration: 'staff',
+      resource: 'hris/employees',
+      record_id: '123',
+      sequence: 1,
+      origin: 'webhook',
+      raw_event_type: 'employee.updated',
+      schema_version: '1.0.0',
+      occurred_at: '2026-11-20T00:00:00.000Z',
+      data: { name: 'Ada' },
+    }),
+  );
+});

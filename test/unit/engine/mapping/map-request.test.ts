@@ -1,0 +1,267 @@
+import { describe, expect, test } from 'vitest';
+import {
+  type MappingContext,
+  type MappingInput,
+  mapRequest,
+  prepareMapping,
+} from '../../../../lambdas/engine/mapping/map-request.ts';
+
+const context: MappingContext = {
+  tenant: 'acme',
+  account: 'acc_1',
+  integration: 'hibob',
+  receivedAt: '2026-11-22T12:00:00.000Z',
+  deliveryId: 'delivery-1',
+  rawBody: Buffer.from('{}'),
+};
+const input: MappingInput = { body: {}, headers: {}, query: {}, method: 'POST', path: '/in/hibob/acc_1' };
+
+const map = (mapping: string, body: unknown = {}, changed: Partial<MappingContext> = {}) =>
+  mapRequest(prepareMapping(mapping), { ...input, body }, { ...context, ...changed });
+
+async function eventsOf(...call: Parameters<typeof map>) {
+  const result = await map(...call);
+  if (result.kind === 'failed') throw new Error(result.reason);
+  return result.events;
+}
+
+async function reasonOf(...call: Parameters<typeof map>): Promise<string> {
+  const result = await map(...call);
+  return result.kind === 'failed' ? result.reason : `mapped to ${JSON.stringify(result.events)}`;
+}
+
+/** A mapping that gives one good event, with members added or written otherwise. */
+const eventWith = (members: string) =>
+  `$merge([{ "event_type": "updated", "resource": "hris/employees", "record_id": "7", "raw_event_type": "employee.updated" }, ${members}])`;
+
+test('gives the event its place in the world', async () => {
+  expect(
+    await eventsOf(eventWith('{ "occurred_at": body.at, "data": { "id": "7" } }'), { at: '2026-11-20T08:00:00Z' }),
+  ).toEqual([
+    {
+      id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
+      type: 'record:updated',
+      timestamp: '2026-11-22T12:00:00.000Z',
+      tenant: 'acme',
+      account: 'acc_1',
+      integration: 'hibob',
+      resource: 'hris/employees',
+      record_id: '7',
+      origin: 'webhook',
+      raw_event_type: 'employee.updated',
+      schema_version: '1.0.0',
+      occurred_at: '2026-11-20T08:00:00.000Z',
+      data: { id: '7' },
+    },
+  ]);
+});
+
+test('sees the whole request', async () => {
+  const mapping = prepareMapping(
+    eventWith('{ "data": { "h": headers."x-event", "q": query.a, "m": method, "p": path, "b": body.x } }'),
+  );
+  const result = await mapRequest(
+    mapping,
+    { body: { x: 1 }, headers: { 'x-event': 'e' }, query: { a: 'b' }, method: 'PUT', path: '/p' },
+    context,
+  );
+  expect(result).toMatchObject({ events: [{ data: { h: 'e', q: 'b', m: 'PUT', p: '/p', b: 1 } }] });
+});
+
+test.each(['null', '$nothing', '[]', 'body.items', 'body.none', 'body.items[id > 5]'])(
+  '%s gives no event',
+  async (mapping) => {
+    expect(await eventsOf(mapping, { items: [] })).toEqual([]);
+  },
+);
+
+test('gives as many events as the mapping, in its order, each with an id of its own', async () => {
+  const records = [...Array(25).keys()].map((id) => ({ id: id % 5 }));
+  const mapping =
+    'body.records.{ "event_type": "created", "resource": "crm/contacts", "record_id": id, "raw_event_type": "c" }';
+  const events = await eventsOf(mapping, { records });
+  expect(events.map(({ record_id }) => record_id)).toEqual(records.map(({ id }) => String(id)));
+  expect(new Set(events.map(({ id }) => id)).size).toBe(25);
+});
+
+test.each([
+  ['created', 'record:created'],
+  ['updated', 'record:updated'],
+  ['deleted', 'record:deleted'],
+  ['record:deleted', 'record:deleted'],
+])('%s is %s', async (verb, type) => {
+  expect(await eventsOf(eventWith(`{ "event_type": "${verb}" }`))).toMatchObject([{ type }]);
+});
+
+test.each([
+  ['an instant in UTC', '"2026-11-20T08:00:00Z"', '2026-11-20T08:00:00.000Z'],
+  ['an offset', '"2026-11-20T08:00:00.5+05:30"', '2026-11-20T02:30:00.500Z'],
+  ['a local time as UTC, whatever zone the machine is in', '"2026-11-20T08:00:00.123456"', '2026-11-20T08:00:00.123Z'],
+  ['epoch milliseconds', '1795161600000', '2026-11-20T08:00:00.000Z'],
+])('reads %s', async (_name, written, occurredAt) => {
+  expect(await eventsOf(eventWith(`{ "occurred_at": ${written} }`))).toMatchObject([{ occurred_at: occurredAt }]);
+});
+
+describe('ids', () => {
+  const idsOf = async (...call: Parameters<typeof map>) => (await eventsOf(...call)).map(({ id }) => id);
+  const mapping = eventWith('{}');
+
+  test('are the same for the same delivery, whenever it is mapped', async () => {
+    expect(await idsOf(mapping, {}, { receivedAt: '2027-01-01T00:00:00.000Z' })).toEqual(await idsOf(mapping));
+  });
+
+  test('differ by account, delivery, and, where no delivery is named, by body', async () => {
+    const unnamed = { deliveryId: undefined };
+    const ids = await Promise.all([
+      idsOf(mapping),
+      idsOf(mapping, {}, { account: 'acc_2' }),
+      idsOf(mapping, {}, { deliveryId: 'delivery-2' }),
+      idsOf(mapping, {}, { ...unnamed, rawBody: Buffer.from('a') }),
+      idsOf(mapping, {}, { ...unnamed, rawBody: Buffer.from('b') }),
+    ]);
+    expect(new Set(ids.flat()).size).toBe(5);
+    expect(await idsOf(mapping, {}, { ...unnamed, rawBody: Buffer.from('a') })).toEqual(ids[3]);
+  });
+
+  test("are by the provider's own id of the change where the mapping gives it, in whatever delivery it comes", async () => {
+    const named = eventWith('{ "id": "change-9" }');
+    expect(await idsOf(named, {}, { deliveryId: 'delivery-2' })).toEqual(await idsOf(named));
+    expect(await idsOf(named)).not.toEqual(await idsOf(mapping));
+  });
+});
+
+test('marks an event thin whose record has to be fetched', async () => {
+  expect(await eventsOf(eventWith('{ "method": "get", "method_config": { "id": "7" } }'))).toMatchObject([
+    { thin: true, data: {} },
+  ]);
+  expect((await eventsOf(eventWith('{ "method": "get" }')))[0]).not.toHaveProperty('thin');
+});
+
+describe('a bad event', () => {
+  const good = eventWith('{}');
+  test.each([
+    ['it is no object', '5', /\(0\): event: .*expected object/],
+    ['it is text', '"created"', /\(0\): event: .*expected object/],
+    ['it is null in a list', `[${good}, null]`, /\(1\): event: .*expected object/],
+    [
+      'the verb is unknown',
+      eventWith('{ "event_type": "renamed" }'),
+      /event_type: expected created, updated or deleted/,
+    ],
+    ['the verb is missing', '{ "resource": "a/b" }', /event_type: .*record_id: .*raw_event_type: /],
+    ['the resource has no model', eventWith('{ "resource": "employees" }'), /resource: expected <model>\/<plural>/],
+    ['the record id is empty', eventWith('{ "record_id": "" }'), /record_id: /],
+    ['the record id is null', eventWith('{ "record_id": null }'), /record_id: /],
+    ['the record id is a list', eventWith('{ "record_id": [1] }'), /record_id: /],
+    ['the time is no time', eventWith('{ "occurred_at": "yesterday" }'), /occurred_at: /],
+    ['the date does not exist', eventWith('{ "occurred_at": "2026-02-30T00:00:00Z" }'), /occurred_at: /],
+    ['the time is beyond all dates', eventWith('{ "occurred_at": 1e300 }'), /occurred_at: /],
+    ['a member is misspelt', eventWith('{ "occured_at": 5 }'), /\(0\): event: .*"occured_at"/],
+    ['the data is a list', eventWith('{ "data": [1] }'), /data: /],
+    [
+      'the data holds a function',
+      eventWith('{ "data": { "a": [function($x) { $x }] } }'),
+      /data: expected JSON values only/,
+    ],
+    [
+      'the data holds a function of the language',
+      eventWith('{ "data": { "a": $sum } }'),
+      /data: expected JSON values only/,
+    ],
+    ['the data holds a regular expression', eventWith('{ "data": { "a": /x/ } }'), /data: expected JSON values only/],
+    [
+      'the second of several is bad',
+      `[${good}, ${eventWith('{ "record_id": "" }')}, ${good}]`,
+      /bad event \(1\): record_id: /,
+    ],
+  ])('fails when %s', async (_name, mapping, reason) => {
+    expect(await reasonOf(mapping)).toMatch(reason);
+  });
+
+  test('fails when the data is nested beyond what can be stored', async () => {
+    const nested: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    expect(await reasonOf(eventWith('{ "data": { "a": body.deep } }'), { deep: nested })).toMatch(
+      /data: expected JSON values only, at most 100 levels deep/,
+    );
+  });
+
+  test('tells nothing of the body', async () => {
+    const secretive = { event_type: 'marker-of-the-body', record_id: { a: 'marker-of-the-body' } };
+    expect(await reasonOf('body', secretive)).not.toContain('marker-of-the-body');
+  });
+});
+
+describe('a mapping that goes wrong', () => {
+  test('fails when it raises an error', async () => {
+    expect(await reasonOf('$error("no such thing")')).toMatch(/^mapping failed: .*no such thing/);
+    expect(await reasonOf('$toMillis("x")')).toMatch(/^mapping failed: /);
+  });
+
+  test.concurrent.each([
+    ['recurses without end', '($f := function($x) { $f($x) + 1 }; $f(0))', /stack overflow/i],
+    ['recurses at its tail without end', '($f := function($x) { $f($x + 1) }; $f(0))', /timeout/i],
+    ['recurses without end inside of $eval', '$eval("($f := function($x) { $f($x + 1) }; $f(0))")', /D3121/],
+    ['loops for long', '$map([1..100000], function($x) { $map([1..100000], function($y) { $x * $y }) })', /timeout/i],
+    ['filters for long', '[1..100000].([1..100000][$ > 5])', /timeout/i],
+    ['asks for a list that is too long', '[1..100000000]', /^mapping failed: /],
+    ['asks for a text that is too long', '$pad("", 1000000000)', /^mapping failed: /],
+  ])('fails within a bound when it %s', async (_name, mapping, reason) => {
+    const startedMs = performance.now();
+    expect(await reasonOf(mapping)).toMatch(reason);
+    // One second is given; the rest is for what a busy machine does beside it.
+    expect(performance.now() - startedMs).toBeLessThan(5000);
+  });
+
+  test('does not spoil the next run of the same mapping', async () => {
+    const mapping = prepareMapping(`(body.bad ? ($f := function($x) { $f($x) + 1 }; $f(0)); ${eventWith('{}')})`);
+    const results = await Promise.all(
+      [true, false, true, false].map((bad) => mapRequest(mapping, { ...input, body: { bad } }, context)),
+    );
+    expect(results.map(({ kind }) => kind)).toEqual(['failed', 'mapped', 'failed', 'mapped']);
+  });
+});
+
+describe('a mapping that looks outside', () => {
+  test.each([
+    'process',
+    '$process',
+    'globalThis',
+    'require',
+    'body.constructor',
+    'body.__proto__',
+    'body.toString',
+    'body.list.constructor',
+    'body.text.constructor',
+    'body.text.length',
+    '$lookup(body, "constructor")',
+    '$lookup(body, "__proto__")',
+    '$string.constructor',
+    '$sum.implementation',
+    '(function($x) { $x }).environment',
+    '$eval("body.constructor")',
+    'body.*.constructor',
+    'body.**.__proto__',
+  ])('%s gives nothing', async (mapping) => {
+    expect(await map(mapping, { text: 'a', list: [1], object: {} })).toEqual({ kind: 'mapped', events: [] });
+  });
+
+  test.each([
+    'body.constructor("return process")()',
+    'body.constructor.constructor("return process")()',
+    '$string.constructor("return process")()',
+    '$merge([{}, { "__proto__": { "polluted": true } }])',
+    'body ~> | $ | { "__proto__": { "polluted": true } } |',
+    '$spread({ "__proto__": { "polluted": true } })',
+  ])('%s leaves every prototype as it is', async (mapping) => {
+    await map(mapping, { object: {} });
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  test('leaves the request as it is', async () => {
+    const body = { a: { b: 1 }, list: [3, 1, 2] };
+    const before = structuredClone(body);
+    await map('(body ~> | a | { "b": 2 } |; $sort(body.list); $append(body.list, 9); $nothing)', body);
+    expect(body).toEqual(before);
+  });
+});
