@@ -125,6 +125,13 @@ async function start(
   const s3 = new S3Client(clientConfig('s3'));
   const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));
   undo.push(() => [sqs, s3, dynamodb].forEach((client) => client.destroy()));
+  // Before any function runs, since a bundle may call while it loads.
+  const rules = {
+    ownAccessKeyId: localCredentials.accessKeyId,
+    callers: model.functions.map(({ caller }) => caller),
+    keyByResource: model.keyByResource,
+  };
+  await Promise.all([dynalite, fauxqs].map((emulator) => emulator.enforce(rules)));
   const provisioned = provision(model, { sqs, s3, dynamodb });
 
   const clock = createEngineClock();

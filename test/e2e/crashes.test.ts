@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { useRunningEngine } from './running-engine.ts';
@@ -10,9 +11,15 @@ test('killing ingress, normalize and deliver in the middle of their work loses n
   const receiver = await subscriber();
   const kills = { ingress: 0, normalize: 0, deliver: 0 };
   const names = Object.keys(kills) as (keyof typeof kills)[];
+  // The subscriber keeps its callbacks waiting until deliver has been killed at some of them.
+  const waiting: ServerResponse[] = [];
+  receiver.answer((_, response) => {
+    waiting.push(response);
+    if (kills.deliver >= 3) for (const one of waiting.splice(0)) one.writeHead(204).end();
+  });
   const sending = new AbortController();
   const killing = (async () => {
-    while (!sending.signal.aborted) {
+    while (!sending.signal.aborted || kills.deliver < 3) {
       for (const name of names) if (kills[name] < 10 && engine.killWorker(name)) kills[name] += 1;
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -31,6 +38,7 @@ test('killing ingress, normalize and deliver in the middle of their work loses n
   }
   sending.abort();
   await killing;
+  for (const one of waiting.splice(0)) one.writeHead(204).end();
 
   const arrived = () => new Set(receiver.callbacks.map(({ event }) => String(event['record_id'])));
   await eventually(() => acknowledged.every((issue) => arrived().has(issue)));

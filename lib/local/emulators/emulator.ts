@@ -2,7 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { LocalEngineError } from '../errors.ts';
-import type { EmulatorMessage, SetClock } from './protocol.ts';
+import type { AccessRules } from '../iam/access-guard.ts';
+import type { EmulatorMessage, EmulatorOrder } from './protocol.ts';
 
 export type EmulatorKind = 'dynalite' | 'fauxqs';
 
@@ -12,6 +13,8 @@ export interface Emulator {
   readonly endpoint: string;
   /** Resolves when the emulator's `Date` is shifted. */
   setClockOffset(offsetMs: number): Promise<void>;
+  /** Resolves when callers are held to these rules; before, everyone may do everything. */
+  enforce(rules: AccessRules): Promise<void>;
   /** Resolves when the process is gone. */
   stop(): Promise<void>;
 }
@@ -52,18 +55,20 @@ export async function startEmulator(kind: EmulatorKind, onCrash: (error: LocalEn
   void exited.then((error) => {
     if (!stopping) onCrash(error);
   });
-  let requests = 0;
+  let orders = 0;
+  const carryOut = async (toMessage: (order: number) => EmulatorOrder): Promise<void> => {
+    const order = ++orders;
+    const done = nextMessage(child, (message) =>
+      message.kind === 'done' && message.order === order ? true : undefined,
+    );
+    child.send(toMessage(order));
+    await Promise.race([done, exited.then((error) => Promise.reject(error))]);
+  };
   return {
     kind,
     endpoint: `http://127.0.0.1:${port}`,
-    async setClockOffset(offsetMs) {
-      const request = ++requests;
-      const done = nextMessage(child, (message) =>
-        message.kind === 'clock-set' && message.request === request ? true : undefined,
-      );
-      child.send({ kind: 'set-clock', request, offsetMs } satisfies SetClock);
-      await Promise.race([done, exited.then((error) => Promise.reject(error))]);
-    },
+    setClockOffset: (offsetMs) => carryOut((order) => ({ kind: 'set-clock', order, offsetMs })),
+    enforce: (rules) => carryOut((order) => ({ kind: 'enforce', order, rules })),
     async stop() {
       stopping = true;
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -1,12 +1,14 @@
 /** SQS and S3: fauxqs in memory. */
 import type { AddressInfo } from 'node:net';
+import { guardFauxqs } from './guard-fauxqs.ts';
 import { runEmulator } from './run-emulator.ts';
 
-await runEmulator(async () => {
+await runEmulator(async (guard) => {
   // Not `startFauxqs`: that listens on every interface of the machine.
   const { buildApp } = await import('fauxqs');
   const app = buildApp({ logger: false });
   app.server.keepAliveTimeout = 120_000;
+  guardFauxqs(app, guard);
   await app.listen({ host: '127.0.0.1', port: 0 });
   return (app.server.address() as AddressInfo).port;
 });

@@ -1,11 +1,13 @@
+import type { AccessRules } from '../iam/access-guard.ts';
+
 /** What an emulator process says to the engine. */
 export type EmulatorMessage =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'clock-set'; readonly request: number };
+  /** An order is carried out. */
+  | { readonly kind: 'done'; readonly order: number };
 
 /** What the engine says to an emulator process. */
-export interface SetClock {
-  readonly kind: 'set-clock';
-  readonly request: number;
-  readonly offsetMs: number;
-}
+export type EmulatorOrder = { readonly order: number } & (
+  | { readonly kind: 'set-clock'; readonly offsetMs: number }
+  | { readonly kind: 'enforce'; readonly rules: AccessRules }
+);

@@ -1,14 +1,15 @@
 import { shiftDate } from '../clock-shift.ts';
-import type { EmulatorMessage, SetClock } from './protocol.ts';
+import { type AccessGuard, createAccessGuard } from '../iam/access-guard.ts';
+import type { EmulatorMessage, EmulatorOrder } from './protocol.ts';
 
 /**
  * Be an emulator process: one server on a free port of 127.0.0.1, on the engine's clock, that
  * ends when its parent goes away, however the parent ends.
  *
- * @param listen - Starts the server; resolves to its port. Called after the clock is in place, so
- *   it imports the emulator itself.
+ * @param listen - Starts the server; resolves to its port, with the guard in front of it. Called
+ *   after the clock is in place, so it imports the emulator itself.
  */
-export async function runEmulator(listen: () => Promise<number>): Promise<void> {
+export async function runEmulator(listen: (guard: AccessGuard) => Promise<number>): Promise<void> {
   const offsetMs = new Float64Array(1);
   shiftDate(offsetMs);
 
@@ -20,12 +21,14 @@ export async function runEmulator(listen: () => Promise<number>): Promise<void> 
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return;
     process.stderr.write(`${error.stack ?? error.message}\n`, () => process.exit(1));
   });
-  process.on('message', (message: SetClock) => {
-    offsetMs[0] = message.offsetMs;
-    send({ kind: 'clock-set', request: message.request });
+  const guard = createAccessGuard();
+  process.on('message', (message: EmulatorOrder) => {
+    if (message.kind === 'set-clock') offsetMs[0] = message.offsetMs;
+    else guard.enforce(message.rules);
+    send({ kind: 'done', order: message.order });
   });
 
-  send({ kind: 'listening', port: await listen() });
+  send({ kind: 'listening', port: await listen(guard) });
 }
 
 function send(message: EmulatorMessage): void {

@@ -2,7 +2,7 @@ import type { LocalEndpoints } from '../template/resource-type.ts';
 import { localRegion } from '../template/resource-type.ts';
 import type { FunctionModel } from '../template/stack-model.ts';
 
-/** Credentials that the emulators accept; they check none. */
+/** Credentials of the runner itself, which the emulators let do everything. They check no signature. */
 export const localCredentials = { accessKeyId: 'local', secretAccessKey: 'local', sessionToken: 'local' } as const;
 
 /**
@@ -18,7 +18,7 @@ export function runtimeEnvironment(
 ): Record<string, string> {
   return {
     ...model.environment,
-    AWS_ACCESS_KEY_ID: localCredentials.accessKeyId,
+    AWS_ACCESS_KEY_ID: model.caller.accessKeyId,
     AWS_DEFAULT_REGION: localRegion,
     AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
     AWS_ENDPOINT_URL_S3: endpoints.s3,

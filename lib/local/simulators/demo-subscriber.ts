@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 
@@ -23,11 +23,14 @@ export interface DemoSubscriber {
 export async function startDemoSubscriber(): Promise<DemoSubscriber> {
   let webhook: Webhook | undefined;
   const listeners: ((callback: ReceivedCallback) => void)[] = [];
-  const server = createServer(async (request, response) => {
+  const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readText(request);
     const verified = verifies(webhook, body, request);
     response.writeHead(verified ? 204 : 401).end();
     for (const listener of listeners) listener({ id: String(request.headers['webhook-id'] ?? ''), verified, body });
+  };
+  const server = createServer((request, response) => {
+    receive(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -60,14 +60,14 @@ export async function runDemo(engineUrl: string): Promise<Demo> {
   return { accounts, subscriber, first: { callback, elapsedMs: performance.now() - startedMs } };
 }
 
-/** Send a sample of the first integration that has one, signed as its provider signs. */
+/** Send the first sample that makes one event, signed as its provider signs. */
 async function sendFirstSample(
   definitions: ReturnType<typeof compileIntegrations>,
   accounts: readonly DemoAccount[],
 ): Promise<void> {
   for (const { integration, webhookUrl } of accounts) {
     const definition = definitions.get(integration);
-    const sample = readSamples(integrationsFolder, integration).at(-1);
+    const sample = readSamples(integrationsFolder, integration).find(({ expected }) => expected?.length === 1);
     if (definition === undefined || sample === undefined) continue;
     const secrets = Object.fromEntries(Object.keys(definition.secrets).map((name) => [name, demoSecret]));
     const { headers, body } = signRequest(definition, sample.request, secrets, Date.now());
@@ -75,7 +75,7 @@ async function sendFirstSample(
     if (!response.ok) throw new Error(`${webhookUrl} answered ${response.status}: ${await response.text()}`);
     return;
   }
-  throw new Error('no integration has a sample');
+  throw new Error('no integration has a sample that makes one event');
 }
 
 async function call<T>(engineUrl: string, path: string, body: unknown): Promise<T> {

@@ -39,11 +39,13 @@ export function toGatewayResponse(payload: string): GatewayResponse | undefined 
 /**
  * An answer of the gateway itself, as RFC 9457 problem. API Gateway says `{"message": …}`; here
  * every answer of the system has one shape.
+ *
+ * @param detail - What is wrong with this request, and what would be right.
  */
-export function toProblem(statusCode: number, title: string): GatewayResponse {
+export function toProblem(statusCode: number, title: string, detail: string): GatewayResponse {
   return {
     statusCode,
     headers: [['content-type', 'application/problem+json']],
-    body: Buffer.from(JSON.stringify({ type: 'about:blank', title, status: statusCode })),
+    body: Buffer.from(JSON.stringify({ type: 'about:blank', title, status: statusCode, detail })),
   };
 }

@@ -78,7 +78,13 @@ function createGateway(onRequest: (request: IncomingMessage, response: ServerRes
       return;
     }
     const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-    const problem = tooLarge ? toProblem(431, 'Request Header Fields Too Large') : toProblem(400, 'Bad Request');
+    const problem = tooLarge
+      ? toProblem(
+          431,
+          'Request Header Fields Too Large',
+          'The headers are larger than 16 KiB together; send fewer or shorter ones.',
+        )
+      : toProblem(400, 'Bad Request', 'This is no HTTP request.');
     const head = `HTTP/1.1 ${problem.statusCode} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}`;
     socket.end(
       `${head}\r\ncontent-type: application/problem+json\r\ncontent-length: ${problem.body.length}\r\nconnection: close\r\n\r\n${problem.body.toString()}`,
@@ -91,15 +97,15 @@ function createGateway(onRequest: (request: IncomingMessage, response: ServerRes
 async function answer(request: IncomingMessage, api: ServedApi | undefined): Promise<GatewayResponse | undefined> {
   const read = await readBody(request);
   if (read.kind === 'cut-off') return undefined;
-  if (read.kind === 'too-large') return toProblem(413, 'Content Too Large');
-  if (api === undefined) return toProblem(503, 'Service Unavailable');
+  if (read.kind === 'too-large') return bodyTooLarge;
+  if (api === undefined) return unavailable('The engine is still starting; try again in a moment.');
 
   const method = request.method ?? 'GET';
   const target = request.url ?? '/';
   const route = api.router.match(method, splitTarget(target).path);
-  if (route === undefined) return toProblem(404, 'Not Found');
+  if (route === undefined) return toProblem(404, 'Not Found', `No route is ${method} ${splitTarget(target).path}.`);
   const { pool, timeoutMs } = route.target;
-  if (pool.waiting() >= maxWaiting) return toProblem(503, 'Service Unavailable');
+  if (pool.waiting() >= maxWaiting) return unavailable('Too many requests wait already; try again later.');
 
   const event = toProxyEvent(
     {
@@ -120,7 +126,7 @@ async function answer(request: IncomingMessage, api: ServedApi | undefined): Pro
   );
   // Small bodies cannot reach Lambda's limit, however much JSON escapes them.
   if (read.body.length > maxEventBytes / 8 && Buffer.byteLength(JSON.stringify(event)) > maxEventBytes) {
-    return toProblem(413, 'Content Too Large');
+    return eventTooLarge;
   }
   return invoke(pool, event, timeoutMs);
 }
@@ -130,14 +136,25 @@ async function invoke(pool: FunctionPool, event: unknown, timeoutMs: number): Pr
   const timer = setTimeout(() => expire('expired'), timeoutMs);
   const outcome = await Promise.race([pool.invoke(event), expired]);
   clearTimeout(timer);
-  if (outcome === 'expired') return toProblem(503, 'Service Unavailable');
+  if (outcome === 'expired') return unavailable('The function did not answer in time; try again later.');
   if (outcome.kind === 'failed') {
-    return outcome.reason === 'stopped' ? toProblem(503, 'Service Unavailable') : internalError;
+    return outcome.reason === 'stopped' ? unavailable('The engine is stopping.') : internalError;
   }
   return toGatewayResponse(outcome.payload) ?? internalError;
 }
 
-const internalError = toProblem(500, 'Internal Server Error');
+const internalError = toProblem(500, 'Internal Server Error', 'The request could not be processed. Try again later.');
+const bodyTooLarge = toProblem(
+  413,
+  'Content Too Large',
+  `The body is larger than ${limits.gatewayMaxBodyBytes} bytes, the most that API Gateway takes.`,
+);
+const eventTooLarge = toProblem(
+  413,
+  'Content Too Large',
+  `The request is larger than ${maxEventBytes} bytes as a Lambda event, the most that a function takes.`,
+);
+const unavailable = (detail: string) => toProblem(503, 'Service Unavailable', detail);
 
 type BodyRead = { kind: 'whole'; body: Buffer } | { kind: 'too-large' } | { kind: 'cut-off' };
 

@@ -2,6 +2,7 @@ import type { ResourceType } from './resource-type.ts';
 import { apiType, integrationType, routeType, stageType } from './resources/api-gateway.ts';
 import { globalTableType, tableType } from './resources/dynamodb.ts';
 import { ruleType, scheduleType } from './resources/events.ts';
+import { keyType, managedPolicyType, policyType, roleType } from './resources/iam.ts';
 import { eventInvokeConfigType, eventSourceMappingType, functionType, permissionType } from './resources/lambda.ts';
 import { typesWithoutEffect } from './resources/no-effect.ts';
 import { bucketType } from './resources/s3.ts';
@@ -16,6 +17,10 @@ export const resourceTypes = {
   'AWS::DynamoDB::GlobalTable': globalTableType,
   'AWS::DynamoDB::Table': tableType,
   'AWS::Events::Rule': ruleType,
+  'AWS::IAM::ManagedPolicy': managedPolicyType,
+  'AWS::IAM::Policy': policyType,
+  'AWS::IAM::Role': roleType,
+  'AWS::KMS::Key': keyType,
   'AWS::Lambda::EventInvokeConfig': eventInvokeConfigType,
   'AWS::Lambda::EventSourceMapping': eventSourceMappingType,
   'AWS::Lambda::Function': functionType,

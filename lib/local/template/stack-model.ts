@@ -1,6 +1,10 @@
+import { type EncryptionKeys, readEncryptionKeys } from '../iam/encryption-keys.ts';
+import { type Call, type Caller, mayCall } from '../iam/may-call.ts';
+import { keyCalls } from '../iam/required-calls.ts';
+import { readRole } from '../iam/statements.ts';
 import type { StackAssembly } from './assembly.ts';
 import type { LocalEndpoints } from './resource-type.ts';
-import { localRegion, localUrlSuffix } from './resource-type.ts';
+import { localRegion, localUrlSuffix, arn as toArn } from './resource-type.ts';
 import type { TableProperties } from './resources/dynamodb.ts';
 import { readStackResources, type StackResource, type StackResources, throwFaults } from './stack-resources.ts';
 
@@ -19,6 +23,8 @@ export interface FunctionModel {
   /** What the template gives; Lambda's own variables come on top. */
   readonly environment: Readonly<Record<string, string>>;
   readonly reservedConcurrency: number | undefined;
+  /** As whom it calls AWS, and what it may do there. */
+  readonly caller: Caller;
   /** Retries of an asynchronous invocation that failed. */
   readonly asyncRetries: number;
 }
@@ -71,6 +77,8 @@ export interface StackModel {
   readonly schedules: readonly ScheduleModel[];
   readonly routes: readonly RouteModel[];
   readonly apiId: string;
+  /** ARN of the customer-managed key by ARN of the table, bucket or queue that it encrypts. */
+  readonly keyByResource: Readonly<Record<string, string>>;
 }
 
 /**
@@ -83,7 +91,8 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
   const resources = readStackResources(assembly.template, stackName, endpoints);
   const faults: string[] = [];
   const api = readApi(resources, faults);
-  const functions = readFunctions(resources, assembly, api?.ref, endpoints, faults);
+  const keys = readEncryptionKeys(resources, faults);
+  const functions = readFunctions({ resources, assembly, keys, apiId: api?.ref, endpoints, faults });
   const queues = readQueues(resources);
   const invocations = createInvocationCheck(resources, functions, faults);
 
@@ -97,7 +106,9 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
         `${logicalId}: BatchSize ${properties.BatchSize} needs a MaximumBatchingWindowInSeconds of at least 1`,
       );
     }
-    if (queue === undefined || target === undefined || !properties.Enabled) return [];
+    if (queue === undefined || target === undefined) return [];
+    faults.push(...pollingFaults(logicalId, target, queue.arn, keys));
+    if (!properties.Enabled) return [];
     return {
       logicalId,
       queue,
@@ -162,6 +173,7 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
     schedules,
     routes,
     apiId: api?.ref ?? 'local',
+    keyByResource: keys.byResource,
   };
 }
 
@@ -175,13 +187,32 @@ function readApi(resources: StackResources, faults: string[]): StackResource | u
   return api;
 }
 
-function readFunctions(
-  resources: StackResources,
-  { assetFolders }: StackAssembly,
-  apiId: string | undefined,
-  endpoints: LocalEndpoints,
-  faults: string[],
-): FunctionModel[] {
+/** What the poller needs of the function's role: AWS refuses a mapping without it. */
+function pollingFaults(mapping: string, { caller }: FunctionModel, queueArn: string, keys: EncryptionKeys): string[] {
+  const calls: Call[] = [
+    ...['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'].map((action) => ({
+      action: `sqs:${action}`,
+      resource: queueArn,
+    })),
+    ...keyCalls(keys.byResource[queueArn], 'Decrypt'),
+  ];
+  return calls.flatMap((call) => {
+    const verdict = mayCall(caller, call);
+    return verdict.kind === 'allowed' ? [] : [`${mapping}: AWS would refuse to poll the queue: ${verdict.message}`];
+  });
+}
+
+interface FunctionSources {
+  readonly resources: StackResources;
+  readonly assembly: StackAssembly;
+  readonly keys: EncryptionKeys;
+  readonly apiId: string | undefined;
+  readonly endpoints: LocalEndpoints;
+  readonly faults: string[];
+}
+
+function readFunctions({ resources, assembly, keys, apiId, endpoints, faults }: FunctionSources): FunctionModel[] {
+  const { assetFolders } = assembly;
   const declared = resources.ofType('AWS::Lambda::Function');
   const invokeConfigs = resources.ofType('AWS::Lambda::EventInvokeConfig');
   const label = labelOf(declared.map(({ path }) => path));
@@ -193,6 +224,9 @@ function readFunctions(
       faults.push(`${logicalId}: Code.S3Key ${properties.Code.S3Key} is no asset folder of the cloud assembly`);
       return [];
     }
+    const role = readRole(resources, properties.Role, faults);
+    if (role === undefined) faults.push(`${logicalId}: Role ${properties.Role} is no role of the stack`);
+    const roleName = role?.name ?? 'unknown';
     const variables = Object.entries(properties.Environment?.Variables ?? {});
     const invokeConfig = invokeConfigs.find((config) => config.properties.FunctionName === name);
     return {
@@ -209,6 +243,11 @@ function readFunctions(
         variables.map(([key, value]) => [key, value.replaceAll(publicOrigin, endpoints.http)]),
       ),
       reservedConcurrency: properties.ReservedConcurrentExecutions,
+      caller: {
+        accessKeyId: `ASIA${logicalId}`,
+        arn: toArn('sts', `assumed-role/${roleName}/${name}`, { region: '' }),
+        statements: [...(role?.statements ?? []), ...keys.allowedTo(properties.Role)],
+      },
       asyncRetries: invokeConfig?.properties.MaximumRetryAttempts ?? 2,
     };
   });

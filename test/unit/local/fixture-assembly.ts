@@ -13,6 +13,8 @@ export interface FixtureFunction {
   /** Source of index.mjs. */
   readonly code: string;
   readonly properties?: Readonly<Record<string, unknown>>;
+  /** What its role, `<logical id>Role`, allows. */
+  readonly statements?: readonly unknown[];
 }
 
 /** Writes an assembly with these functions (logical ids as keys) and these other resources. */
@@ -25,7 +27,7 @@ export async function writeFixtureAssembly(
   const stackName = 'Fixture';
   const files: Record<string, unknown> = {};
   const declared: Record<string, unknown> = {};
-  for (const [logicalId, { code, properties }] of Object.entries(functions)) {
+  for (const [logicalId, { code, properties, statements = [] }] of Object.entries(functions)) {
     const path = `asset.${logicalId}`;
     await mkdir(join(assemblyDir, path));
     await writeFile(join(assemblyDir, path, 'index.mjs'), code);
@@ -39,13 +41,14 @@ export async function writeFixtureAssembly(
         Code: { S3Bucket: { 'Fn::Sub': 'assets-${AWS::AccountId}-${AWS::Region}' }, S3Key: `${logicalId}.zip` },
         Handler: 'index.handler',
         Runtime: 'nodejs24.x',
-        Role: { 'Fn::GetAtt': ['NotResolved', 'Arn'] },
+        Role: { 'Fn::GetAtt': [`${logicalId}Role`, 'Arn'] },
         Timeout: 5,
         MemorySize: 128,
         ...properties,
       },
       Metadata: { 'aws:cdk:path': `Fixture/${logicalId}/Function/Resource` },
     };
+    declared[`${logicalId}Role`] = roleWith(...statements);
   }
   const manifest = {
     artifacts: {
@@ -58,6 +61,12 @@ export async function writeFixtureAssembly(
   await writeFile(join(assemblyDir, 'Fixture.assets.json'), JSON.stringify({ files }));
   await writeFile(join(assemblyDir, 'Fixture.template.json'), JSON.stringify(template));
   return { assemblyDir, stackName, remove: () => rm(assemblyDir, { recursive: true, force: true }) };
+}
+
+/** A role of a function. */
+export function roleWith(...statements: readonly unknown[]): { Type: string; Properties: Record<string, unknown> } {
+  const Policies = [{ PolicyName: 'Own', PolicyDocument: { Version: '2012-10-17', Statement: statements } }];
+  return { Type: 'AWS::IAM::Role', Properties: { AssumeRolePolicyDocument: { NotResolved: true }, Policies } };
 }
 
 /** An HTTP API that sends everything to one function. */
@@ -101,7 +110,7 @@ export function httpApiTo(functionId: string, routeKeys: readonly string[] = ['$
   };
 }
 
-/** A queue with its dead-letter queue, consumed by a function. */
+/** A queue with its dead-letter queue, consumed by a function, whose role may do so. */
 export function queueTo(
   functionId: string,
   mapping: Readonly<Record<string, unknown>> = {},
@@ -115,6 +124,23 @@ export function queueTo(
         VisibilityTimeout: 180,
         RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] }, maxReceiveCount: 2 },
         ...queue,
+      },
+    },
+    ConsumePolicy: {
+      Type: 'AWS::IAM::Policy',
+      Properties: {
+        PolicyName: 'Consume',
+        Roles: [{ Ref: `${functionId}Role` }],
+        PolicyDocument: {
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Allow',
+              Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+              Resource: { 'Fn::GetAtt': ['Queue', 'Arn'] },
+            },
+          ],
+        },
       },
     },
     Mapping: {

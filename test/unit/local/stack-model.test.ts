@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Template } from '../../../lib/local/template/assembly.ts';
 import { readStackModel } from '../../../lib/local/template/stack-model.ts';
-import { httpApiTo, queueTo } from './fixture-assembly.ts';
+import { httpApiTo, queueTo, roleWith } from './fixture-assembly.ts';
 
 const endpoints = {
   sqs: 'http://127.0.0.1:1',
@@ -16,7 +15,7 @@ const lambda = (properties: object = {}) => ({
     Code: { S3Bucket: 'b', S3Key: 'a.zip' },
     Handler: 'index.handler',
     Runtime: 'nodejs24.x',
-    Role: { 'Fn::GetAtt': ['Role', 'Arn'] },
+    Role: { 'Fn::GetAtt': ['FRole', 'Arn'] },
     ...properties,
   },
 });
@@ -25,7 +24,7 @@ const read = (Resources: object, sections: object = {}) =>
   readStackModel(
     {
       stackName: 'Stack',
-      template: { ...sections, Resources } as Template,
+      template: { ...sections, Resources: { FRole: roleWith(), ...Resources } },
       assetFolders: new Map([['a.zip', '/asset']]),
     },
     endpoints,

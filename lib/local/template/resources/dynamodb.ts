@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { arn, noLocalEffect, type ResourceType } from '../resource-type.ts';
+import { arn, boolean, noLocalEffect, type ResourceType } from '../resource-type.ts';
 
 const keySchema = z.array(z.strictObject({ AttributeName: z.string(), KeyType: z.enum(['HASH', 'RANGE']) }));
 
@@ -16,7 +16,6 @@ const shared = {
   KeySchema: keySchema,
   // The emulator has no capacity; every table is on demand.
   BillingMode: noLocalEffect,
-  SSESpecification: noLocalEffect,
   // dynalite deletes nothing; expired rows count as absent everywhere (DESIGN.md).
   TimeToLiveSpecification: noLocalEffect,
   WarmThroughput: noLocalEffect,
@@ -24,6 +23,10 @@ const shared = {
 
 export const tableProperties = z.strictObject({
   ...shared,
+  // Nothing is encrypted here; who may use the key is enforced all the same (lib/local/iam).
+  SSESpecification: z
+    .strictObject({ SSEEnabled: boolean, SSEType: noLocalEffect, KMSMasterKeyId: z.string().optional() })
+    .optional(),
   GlobalSecondaryIndexes: z
     .array(
       z.strictObject({
@@ -41,6 +44,7 @@ export const tableProperties = z.strictObject({
   PointInTimeRecoverySpecification: noLocalEffect,
   ContributorInsightsSpecification: noLocalEffect,
   DeletionProtectionEnabled: noLocalEffect,
+  // Not evaluated: what functions may do is for their roles to say.
   ResourcePolicy: noLocalEffect,
   TableClass: noLocalEffect,
   Tags: noLocalEffect,
@@ -61,7 +65,9 @@ export const globalTableProperties = z.strictObject({
     )
     .optional(),
   LocalSecondaryIndexes: z.array(z.strictObject(index)).optional(),
+  // Replicas name the keys of a global table; its callers are not held to them.
   Replicas: noLocalEffect,
+  SSESpecification: noLocalEffect,
   WriteProvisionedThroughputSettings: noLocalEffect,
   WriteOnDemandThroughputSettings: noLocalEffect,
   ReadOnDemandThroughputSettings: noLocalEffect,

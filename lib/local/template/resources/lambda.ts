@@ -5,6 +5,8 @@ export const functionProperties = z.strictObject({
   FunctionName: z.string().optional(),
   Code: z.strictObject({ S3Bucket: z.string(), S3Key: z.string() }),
   Handler: z.string().regex(/^[^.]+\.[^.]+$/, 'expected <file>.<export>, such as index.handler'),
+  /** What its policies allow is all that the function may do (lib/local/iam). */
+  Role: z.string(),
   Runtime: z.string().regex(/^nodejs/, 'only Node runtimes run on this machine'),
   PackageType: z.literal('Zip').optional(),
   Timeout: number.default(3),
@@ -18,7 +20,6 @@ export const functionProperties = z.strictObject({
   EphemeralStorage: noLocalEffect,
   KmsKeyArn: noLocalEffect,
   LoggingConfig: noLocalEffect,
-  Role: noLocalEffect,
   RuntimeManagementConfig: noLocalEffect,
   RecursiveLoop: noLocalEffect,
   Tags: noLocalEffect,

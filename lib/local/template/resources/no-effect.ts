@@ -24,14 +24,7 @@ export const typesWithoutEffect: Readonly<Record<string, ResourceType>> = {
   'AWS::CloudWatch::Alarm': withoutEffect('cloudwatch'),
   'AWS::CloudWatch::CompositeAlarm': withoutEffect('cloudwatch'),
   'AWS::CloudWatch::Dashboard': withoutEffect('cloudwatch'),
-  'AWS::IAM::ManagedPolicy': withoutEffect('iam'),
-  'AWS::IAM::Policy': withoutEffect('iam'),
-  'AWS::IAM::Role': withoutEffect('iam'),
   'AWS::KMS::Alias': withoutEffect('kms'),
-  'AWS::KMS::Key': {
-    properties: z.looseObject({}),
-    attributes: { Arn: ({ name }) => arn('kms', `key/${name}`), KeyId: ({ name }) => name },
-  },
   'AWS::Logs::LogGroup': {
     properties: z.looseObject({}),
     nameProperty: 'LogGroupName',
@@ -40,6 +33,8 @@ export const typesWithoutEffect: Readonly<Record<string, ResourceType>> = {
   'AWS::Logs::MetricFilter': withoutEffect('logs'),
   'AWS::Logs::QueryDefinition': withoutEffect('logs'),
   'AWS::Logs::ResourcePolicy': withoutEffect('logs'),
+  // Resource policies are not evaluated: they deny plain HTTP, which is all that there is here, and let
+  // AWS services in. What functions may do is for their roles to say (lib/local/iam).
   'AWS::S3::BucketPolicy': withoutEffect('s3'),
   'AWS::SNS::Subscription': { properties: subscriptionProperties },
   'AWS::SNS::Topic': {

@@ -3,7 +3,20 @@ import { localUrlSuffix, noLocalEffect, type ResourceType } from '../resource-ty
 
 export const bucketProperties = z.strictObject({
   BucketName: z.string().optional(),
-  BucketEncryption: noLocalEffect,
+  // Nothing is encrypted here; who may use the key is enforced all the same (lib/local/iam).
+  BucketEncryption: z
+    .strictObject({
+      ServerSideEncryptionConfiguration: z.array(
+        z.strictObject({
+          BucketKeyEnabled: noLocalEffect,
+          BlockedEncryptionTypes: noLocalEffect,
+          ServerSideEncryptionByDefault: z
+            .strictObject({ SSEAlgorithm: z.string(), KMSMasterKeyID: z.string().optional() })
+            .optional(),
+        }),
+      ),
+    })
+    .optional(),
   PublicAccessBlockConfiguration: noLocalEffect,
   OwnershipControls: noLocalEffect,
   AccessControl: noLocalEffect,

@@ -11,7 +11,8 @@ export const queueProperties = z.strictObject({
   RedrivePolicy: z.strictObject({ deadLetterTargetArn: z.string(), maxReceiveCount: number }).optional(),
   RedriveAllowPolicy: noLocalEffect,
   SqsManagedSseEnabled: noLocalEffect,
-  KmsMasterKeyId: noLocalEffect,
+  // Nothing is encrypted here; who may use the key is enforced all the same (lib/local/iam).
+  KmsMasterKeyId: z.string().optional(),
   KmsDataKeyReusePeriodSeconds: noLocalEffect,
   Tags: noLocalEffect,
 });

@@ -1,0 +1,53 @@
+import { arn } from '../template/resource-type.ts';
+import { type KeyOf, keyCalls, type RequiredCalls } from './required-calls.ts';
+
+/** Operations on the one table that `TableName` names. */
+const tableOperations = new Set([
+  'CreateTable',
+  'DeleteItem',
+  'DeleteTable',
+  'DescribeTable',
+  'DescribeTimeToLive',
+  'GetItem',
+  'PutItem',
+  'Query',
+  'Scan',
+  'UpdateItem',
+  'UpdateTable',
+]);
+const batchOperations = new Set(['BatchGetItem', 'BatchWriteItem']);
+const dataOperation = /Item$|^Query$|^Scan$/;
+
+/**
+ * What a DynamoDB request needs: the operation on each table or index that it names, and to decrypt
+ * with the table's key.
+ *
+ * @param target - Header `X-Amz-Target`: `DynamoDB_20120810.PutItem`.
+ * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+ */
+export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): RequiredCalls {
+  const operation = target.split('.')[1];
+  if (operation === undefined || body === null || typeof body !== 'object') return { kind: 'malformed' };
+  const { TableName, IndexName, RequestItems } = body as Readonly<Record<string, unknown>>;
+  const action = `dynamodb:${operation}`;
+  let tables: readonly string[];
+  if (operation === 'ListTables') return { kind: 'calls', calls: [{ action, resource: tableArn('*') }] };
+  if (tableOperations.has(operation)) tables = typeof TableName === 'string' ? [TableName] : [];
+  else if (batchOperations.has(operation)) tables = Object.keys(RequestItems ?? {});
+  else return { kind: 'unknown', operation: action };
+  if (tables.length === 0) return { kind: 'malformed' };
+
+  const calls = tables.flatMap((table) => {
+    const resource = tableArn(table);
+    return [
+      { action, resource: typeof IndexName === 'string' ? `${resource}/index/${IndexName}` : resource },
+      ...(dataOperation.test(operation) ? keyCalls(keyOf(resource), 'Decrypt') : []),
+    ];
+  });
+  return { kind: 'calls', calls };
+}
+
+/** A request may name a table also by its ARN. */
+function tableArn(name: string): string {
+  return name.startsWith('arn:') ? name : arn('dynamodb', `table/${name}`);
+}

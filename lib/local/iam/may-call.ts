@@ -1,0 +1,71 @@
+/** One statement of a role's policies, reduced to what is evaluated here. Wildcards `*` and `?` as IAM has them. */
+export interface Statement {
+  readonly effect: 'Allow' | 'Deny';
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+}
+
+/** A function as AWS sees it when it calls: by a session of its role. */
+export interface Caller {
+  /** Names the caller in every request that it signs. */
+  readonly accessKeyId: string;
+  /** `arn:aws:sts::<account>:assumed-role/<role>/<function>` */
+  readonly arn: string;
+  readonly statements: readonly Statement[];
+}
+
+/** One action on one resource that a request needs to be allowed. */
+export interface Call {
+  /** `dynamodb:PutItem` */
+  readonly action: string;
+  readonly resource: string;
+}
+
+export type Verdict =
+  | { readonly kind: 'allowed' }
+  /** `message` is what AWS says. */
+  | { readonly kind: 'denied'; readonly message: string };
+
+/**
+ * Decide whether a caller's identity-based policies allow an action on a resource: an explicit Deny
+ * wins, and what nothing allows is denied.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ */
+export function mayCall(caller: Caller, { action, resource }: Call): Verdict {
+  const effects = new Set(
+    caller.statements
+      .filter(
+        ({ actions, resources }) =>
+          actions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase())) &&
+          resources.some((pattern) => matches(pattern, resource)),
+      )
+      .map(({ effect }) => effect),
+  );
+  if (effects.has('Allow') && !effects.has('Deny')) return { kind: 'allowed' };
+  const reason = effects.has('Deny')
+    ? 'with an explicit deny in an identity-based policy'
+    : `because no identity-based policy allows the ${action} action`;
+  return {
+    kind: 'denied',
+    message: `User: ${caller.arn} is not authorized to perform: ${action} on resource: ${resource} ${reason}`,
+  };
+}
+
+/** There are as many patterns as the template has; each is compiled once. */
+const compiled = new Map<string, RegExp>();
+
+function matches(pattern: string, value: string): boolean {
+  if (pattern === '*' || pattern === value) return true;
+  if (!/[*?]/.test(pattern)) return false;
+  let expression = compiled.get(pattern);
+  if (expression === undefined) {
+    const source = pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
+    expression = new RegExp(`^${source}$`, 's');
+    compiled.set(pattern, expression);
+  }
+  return expression.test(value);
+}
