@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { localAdminKey, seedAdminKey } from '../lib/local/admin-key.ts';
+import { localAdminKey, seedApiKey } from '../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../lib/local/engine.ts';
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
 import { type Demo, demoSecret, runDemo } from '../lib/local/simulators/demo.ts';
@@ -39,7 +39,7 @@ try {
       void stop(1);
     },
   });
-  await seedAdminKey(engine);
+  await seedApiKey(engine, localAdminKey, null);
   demo = await runDemo(engine.url);
   demo.subscriber.onCallback(printCallback);
   printDemo(demo);

@@ -6,9 +6,18 @@ import type { LocalEngine } from './engine.ts';
 /** The key that every local engine takes: id `local`, secret `admin`, all tenants. */
 export const localAdminKey = 'tk_local_admin';
 
-/** Give a local engine its admin key, as a deployer does with the first key of a deployed one. */
-export async function seedAdminKey(engine: Pick<LocalEngine, 'clientConfig' | 'environment'>): Promise<void> {
-  const [, id = '', secret = ''] = localAdminKey.split('_');
+/**
+ * Give a local engine an API key, as a deployer does with the first key of a deployed one.
+ *
+ * @param key - `tk_<id>_<secret>`.
+ * @param tenant - Null for a key that may act for every tenant.
+ */
+export async function seedApiKey(
+  engine: Pick<LocalEngine, 'clientConfig' | 'environment'>,
+  key: string,
+  tenant: string | null,
+): Promise<void> {
+  const [, id = '', secret = ''] = key.split('_');
   const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
   await client.send(
     new PutItemCommand({
@@ -16,7 +25,7 @@ export async function seedAdminKey(engine: Pick<LocalEngine, 'clientConfig' | 'e
       Item: {
         id: { S: id },
         secretSha256: { S: createHash('sha256').update(secret).digest('hex') },
-        tenant: { NULL: true },
+        tenant: tenant === null ? { NULL: true } : { S: tenant },
       },
     }),
   );

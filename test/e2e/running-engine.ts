@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, inject, vi } from 'vitest';
-import { localAdminKey, seedAdminKey } from '../../lib/local/admin-key.ts';
+import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
 
 /** Longer than any queue's visibility timeout and than any writer's life: what was lost comes back. */
@@ -63,7 +63,7 @@ export function useRunningEngine(): () => RunningEngine {
   beforeAll(async () => {
     const engine = await startLocalEngine({ ...inject('assembly'), port: 0 });
     undo.push(() => engine.stop());
-    await seedAdminKey(engine);
+    await seedApiKey(engine, localAdminKey, null);
     running = createRunningEngine(engine, undo);
   });
   afterAll(async () => {

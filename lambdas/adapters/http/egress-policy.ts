@@ -122,15 +122,14 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       const host = bareHost(new URL(text));
       if (isIP(host) !== 0) return undefined;
       return new Promise((settle) => {
-        lookup(host, { all: true }, (error) => settle(error === null ? undefined : describe(host, error)));
+        lookup(host, { all: true }, (error) => {
+          // A name that does not resolve now may later; every call resolves and checks it anew.
+          const isUnresolved = error !== null && 'code' in error;
+          settle(error === null || isUnresolved ? undefined : error.message);
+        });
       });
     },
   };
-}
-
-function describe(host: string, error: Error): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === undefined ? error.message : `${host} cannot be resolved (${code})`;
 }
 
 function bareHost(url: URL): string {

@@ -3,7 +3,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { localAdminKey, seedAdminKey } from '../../../lib/local/admin-key.ts';
+import { localAdminKey, seedApiKey } from '../../../lib/local/admin-key.ts';
 import { startLocalEngine } from '../../../lib/local/engine.ts';
 import { synthesizeLocalAssembly } from '../../../lib/local/synthesize.ts';
 import { until } from './until.ts';
@@ -58,7 +58,7 @@ async function handleWebhook(assemblyDir: string, isOver: (handled: Handled) => 
   const logs: string[] = [];
   const engine = await startLocalEngine({ assemblyDir, stackName, port: 0, onLog: ({ text }) => logs.push(text) });
   onTestFinished(() => engine.stop());
-  await seedAdminKey(engine);
+  await seedApiKey(engine, localAdminKey, null);
   const headers = { authorization: `Bearer ${localAdminKey}`, 'content-type': 'application/json' };
   const account = await fetch(`${engine.url}/v1/accounts`, {
     method: 'POST',
