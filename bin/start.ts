@@ -7,17 +7,20 @@ import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.t
 import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
 
 const defaultPort = 8787;
-const port = Number(process.env['PORT'] ?? defaultPort);
+const portText = process.env['PORT']?.trim() ?? '';
+const port = portText === '' ? defaultPort : Number(portText);
 const assemblyFolder = `.cache/start-${process.pid}`;
 const verbose = process.argv.includes('--verbose');
 
 let engine: LocalEngine | undefined;
 let demo: Demo | undefined;
+const synthesizing = new AbortController();
 let stopping = false;
 
 async function stop(status: number): Promise<void> {
   if (stopping) return;
   stopping = true;
+  synthesizing.abort();
   await demo?.subscriber.stop();
   await engine?.stop();
   await rm(assemblyFolder, { recursive: true, force: true });
@@ -29,7 +32,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => vo
 try {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`PORT must be a port number, got "${process.env['PORT']}"`);
-  const assembly = await synthesizeLocalAssembly(assemblyFolder);
+  const assembly = await synthesizeLocalAssembly(assemblyFolder, synthesizing.signal);
   engine = await startLocalEngine({
     ...assembly,
     port,
@@ -45,7 +48,7 @@ try {
   printDemo(demo);
   console.log(`ready ${engine.url}`);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  if (!stopping) console.error(error instanceof Error ? error.message : error);
   await stop(1);
 }
 

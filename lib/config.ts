@@ -40,11 +40,11 @@ const settingsSchema = z.strictObject({
    */
   retentionDays: wholeNumber(1, 3650, 'days'),
   /**
-   * Days that the raw archive keeps what providers sent; more than the 14 that a message may wait
-   * in its queues, so that no message outlives the body it refers to.
+   * Days that the raw archive keeps what providers sent; more than the 28 that a message may wait
+   * in its queue and then in the dead-letter queue, so that none outlives the body it refers to.
    * @default 90 in prod, 30 elsewhere
    */
-  rawRetentionDays: wholeNumber(15, 3650, 'days'),
+  rawRetentionDays: wholeNumber(29, 3650, 'days'),
   /**
    * Days that logs are kept.
    * @default 90 in prod, 14 elsewhere
@@ -108,6 +108,8 @@ export interface TributaryConfig extends Settings {
   readonly stage: Stage;
   /** Whether tables, buckets, keys and logs outlive the stack: true in prod. */
   readonly retainData: boolean;
+  /** Whether outbound calls may use plain http: in local alone. */
+  readonly egressAllowHttp: boolean;
 }
 
 const settingNames = Object.keys(settingsSchema.shape) as (keyof Settings)[];
@@ -164,7 +166,7 @@ export function loadConfig(context: (key: string) => unknown): TributaryConfig {
     );
   }
   if (stage === undefined || parsed.data === undefined || faults.length > 0) throw new ConfigurationError(faults);
-  return { ...parsed.data, stage, retainData: stage === 'prod' };
+  return { ...parsed.data, stage, retainData: stage === 'prod', egressAllowHttp: stage === 'local' };
 }
 
 /** The layers of settings, weakest first, each with the prefix that a fault names it by. */

@@ -6,6 +6,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
+import { accountsByTenantIndex } from '../lambdas/contracts/tables.ts';
 import type { TributaryConfig } from './config.ts';
 import { AccessLogBucket } from './constructs/access-log-bucket.ts';
 import { DataKey } from './constructs/data-key.ts';
@@ -68,8 +69,6 @@ export class TributaryStack extends Stack {
     const publicUrl = config.publicUrl ?? httpApi.url;
 
     const ingress = this.engineFunction('Ingress', 'ingress', limits.ingressTimeoutSeconds, 512, {
-      [environmentKeys.stage]: config.stage,
-      [environmentKeys.publicUrl]: publicUrl,
       [environmentKeys.accountsTable]: tables.accounts.tableName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
@@ -80,7 +79,6 @@ export class TributaryStack extends Stack {
     rawQueue.queue.grantSendMessages(ingress);
 
     const normalize = this.engineFunction('Normalize', 'normalize', limits.normalizeTimeoutSeconds, 1024, {
-      [environmentKeys.stage]: config.stage,
       [environmentKeys.accountsTable]: tables.accounts.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
@@ -103,7 +101,6 @@ export class TributaryStack extends Stack {
     rawQueue.consumedBy(normalize, config.normalizeMaxConcurrency);
 
     const deliver = this.engineFunction('Deliver', 'deliver', limits.deliverTimeoutSeconds, 512, {
-      [environmentKeys.stage]: config.stage,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
@@ -112,6 +109,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.deliveryDeadLetterQueueUrl]: deliveryQueue.deadLetterQueue.queueUrl,
       [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
+      [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
     tables.subscriptions.grant(deliver, 'BatchGetItem');
     tables.events.grant(deliver, 'BatchGetItem');
@@ -122,7 +120,6 @@ export class TributaryStack extends Stack {
     deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
 
     const api = this.engineFunction('Api', 'api', limits.apiTimeoutSeconds, 512, {
-      [environmentKeys.stage]: config.stage,
       [environmentKeys.publicUrl]: publicUrl,
       [environmentKeys.accountsTable]: tables.accounts.tableName,
       [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
@@ -132,6 +129,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
+      [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
     // An admin key lists the accounts of all tenants: that is the one scan.
     tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
@@ -165,7 +163,7 @@ export class TributaryStack extends Stack {
       accounts: new RecordTable(this, 'Accounts', {
         ...protection,
         partitionKey: text('id'),
-        indexes: { 'tenant-index': { partitionKey: text('tenant'), sortKey: text('id') } },
+        indexes: { [accountsByTenantIndex]: { partitionKey: text('tenant'), sortKey: text('id') } },
       }),
       apiKeys: new RecordTable(this, 'ApiKeys', { ...protection, partitionKey: text('id') }),
       subscriptions: new RecordTable(this, 'Subscriptions', {

@@ -6,6 +6,8 @@ export type EngineErrorCode =
   | 'storage-unavailable'
   /** Another invocation holds what this one needs; later it will not. */
   | 'contended'
+  /** A mapping took longer than it may. */
+  | 'mapping-timeout'
   /** A stored row or a queue message is not of the shape that the engine writes. */
   | 'corrupt-state';
 

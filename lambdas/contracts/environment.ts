@@ -4,8 +4,6 @@
  * One list for both sides, so that a construct cannot name a key that no function knows.
  */
 export const environmentKeys = {
-  /** Deployment stage: `local`, `dev`, `staging` or `prod`. */
-  stage: 'TRIBUTARY_STAGE',
   /** Public origin under which providers and callers reach the HTTP API, without a trailing slash. */
   publicUrl: 'TRIBUTARY_PUBLIC_URL',
 
@@ -30,6 +28,8 @@ export const environmentKeys = {
   retentionDays: 'TRIBUTARY_RETENTION_DAYS',
   /** Address ranges (CIDR, comma separated) that outbound calls may reach although they are not public. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
+  /** `true` where outbound calls may use plain http. */
+  egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
 } as const;
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
@@ -37,15 +37,12 @@ export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKe
 /** The keys each function reads: what the stack must give it, and nothing more. */
 export const functionEnvironments = {
   ingress: [
-    environmentKeys.stage,
-    environmentKeys.publicUrl,
     environmentKeys.accountsTable,
     environmentKeys.rawBucket,
     environmentKeys.rawQueueUrl,
     environmentKeys.claimThresholdBytes,
   ],
   normalize: [
-    environmentKeys.stage,
     environmentKeys.accountsTable,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
@@ -58,7 +55,6 @@ export const functionEnvironments = {
     environmentKeys.retentionDays,
   ],
   deliver: [
-    environmentKeys.stage,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.deliveriesTable,
@@ -67,9 +63,9 @@ export const functionEnvironments = {
     environmentKeys.deliveryDeadLetterQueueUrl,
     environmentKeys.retentionDays,
     environmentKeys.egressAllowedRanges,
+    environmentKeys.egressAllowHttp,
   ],
   api: [
-    environmentKeys.stage,
     environmentKeys.publicUrl,
     environmentKeys.accountsTable,
     environmentKeys.apiKeysTable,
@@ -79,6 +75,7 @@ export const functionEnvironments = {
     environmentKeys.deliveriesTable,
     environmentKeys.payloadsBucket,
     environmentKeys.egressAllowedRanges,
+    environmentKeys.egressAllowHttp,
   ],
 } as const satisfies Record<string, readonly EnvironmentKey[]>;
 

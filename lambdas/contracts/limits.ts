@@ -16,6 +16,11 @@ export const limits = {
    * million are the price of one PUT at 5 USD per million.
    */
   claimThresholdBytes: 8 * 1024,
+  /**
+   * Largest data of an event, in bytes as a function's answer carries it: JSON text within JSON. An
+   * answer ends at 6 MB, so what is larger could be numbered, but never be read from the feed.
+   */
+  maxEventBytes: 5_500_000,
   /** Days that events, payloads and deliveries are kept. */
   retentionDays: 30,
   /** Longest delay that SQS gives a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */

@@ -30,9 +30,13 @@ export async function createSubscription(
 ): Promise<SubscriptionCreation> {
   const refusal = await ports.egress.refusalOf(request.url);
   if (refusal !== undefined) return { kind: 'url-refused', reason: refusal };
+  const url = new URL(request.url);
+  if (url.port === '0') return { kind: 'url-refused', reason: 'its port must not be 0' };
   const secret = encodeSecret(ports.randomness.bytes(secretBytes));
   const subscription: Subscription = {
     ...request,
+    // As it will be called, whatever spelling it came in.
+    url: url.href,
     id: request.id ?? `sub_${ports.randomness.bytes(12).toString('hex')}`,
     secrets: [secret],
     createdAt: new Date(ports.clock.nowMs()).toISOString(),

@@ -210,11 +210,19 @@ async function carryOut(
       if (!followed.done && successor !== undefined) return { kind: 'failed', error: followed.error };
       if (outcome.kind !== 'dead-lettered') return outcome;
       return ports.deadLetters
-        .send((jobs[index] as JobDelivery).body, outcome.reason)
+        .send(redriveOf((jobs[index] as JobDelivery).job), outcome.reason)
         .then(() => outcome)
         .catch((error: unknown) => ({ kind: 'failed' as const, error }));
     }),
   );
+}
+
+/**
+ * What the dead-letter queue holds of a job: its next attempt. A job that comes again unchanged is
+ * taken for a repetition; this one, redriven, is tried once more.
+ */
+function redriveOf(job: DeliveryJob): string {
+  return JSON.stringify({ ...job, attempt: job.attempt + 1 } satisfies DeliveryJob);
 }
 
 async function attempt(writing: Promise<void>): Promise<{ done: true } | { done: false; error: unknown }> {

@@ -1,3 +1,4 @@
+import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
 import { mapRequest, type PreparedMapping } from '../engine/mapping/map-request.ts';
@@ -49,11 +50,10 @@ export async function normalizeWebhooks(
   ports: NormalizePorts,
   deliveries: readonly RawDelivery[],
 ): Promise<readonly Normalization[]> {
-  const mappings = await Promise.all(
-    deliveries.map((delivery) =>
-      mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed' as const, error })),
-    ),
-  );
+  // One after the other: mappings share one thread, and the time that one may take would run for all.
+  const mappings: Mapping[] = [];
+  for (const delivery of deliveries)
+    mappings.push(await mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed', error })));
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
       ? mapping.events.map((event) => ({ event, owner: (deliveries[index] as RawDelivery).message.rawId, index }))
@@ -106,6 +106,8 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
       rawBody: request.body,
     },
   );
+  if (mapped.kind === 'failed' && mapped.retryable)
+    throw new EngineError('mapping-timeout', mapped.reason, { retryable: true });
   if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
   return mapped.events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events: mapped.events };
 }

@@ -188,11 +188,12 @@ async function placeCandidate(ports: PublishPorts, candidate: Candidate, sequenc
 async function toRow(ports: PublishPorts, event: UnsequencedEvent, sequence: number): Promise<EventRow> {
   const { data, ...metadata } = event;
   const text = JSON.stringify(data);
-  if (Buffer.byteLength(text) <= ports.claimThresholdBytes)
-    return { ...metadata, sequence, inlineData: text, claimKey: undefined };
+  const dataBytes = Buffer.byteLength(text);
+  if (dataBytes <= ports.claimThresholdBytes)
+    return { ...metadata, sequence, inlineData: text, claimKey: undefined, dataBytes };
   const claimKey = `${event.tenant}/${event.id}`;
   await ports.payloads.put(claimKey, Buffer.from(text), 'application/json');
-  return { ...metadata, sequence, inlineData: undefined, claimKey };
+  return { ...metadata, sequence, inlineData: undefined, claimKey, dataBytes };
 }
 
 function toJob(subscription: Subscription, row: EventRow): DeliveryJob {

@@ -12,12 +12,18 @@ export interface FeedPorts {
   readonly clock: Clock;
 }
 
+/** Upper bound of what an event has besides its data. */
+const metadataBytes = 4096;
+
 /** Which of a tenant's events to read; an empty list asks for all. */
 export interface FeedQuery extends Pick<SubscriptionFilter, 'types' | 'resources' | 'accounts'> {
   readonly tenant: string;
   /** Sequence number that the reader has reached; 0 reads from the beginning. */
   readonly position: number;
-  /** Rows to read. A page may hold fewer events: those that the filter leaves out are passed, not asked for again. */
+  /**
+   * Rows to read. A page may hold fewer events: those that the filter leaves out are passed, and a page
+   * ends before it is too large for one answer.
+   */
   readonly limit: number;
 }
 
@@ -47,11 +53,16 @@ export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<Feed
   const read: EventRow[] = [];
   let reached = position;
   let stopped = false;
+  let sizeBytes = 0;
   for (const { writtenAtMs, ...row } of rows) {
     const behindHole = row.sequence > reached + 1;
-    stopped = behindHole && ports.clock.nowMs() - writtenAtMs <= limits.sequenceHoleLifetimeMs;
+    const isWanted = !('sealed' in row) && wantsEvent(filter, row);
+    // Escaped once more for the function's answer, text grows to twice its length at most.
+    sizeBytes += isWanted ? 2 * (row.dataBytes + metadataBytes) : 0;
+    const isFull = read.length > 0 && sizeBytes > limits.maxEventBytes;
+    stopped = isFull || (behindHole && ports.clock.nowMs() - writtenAtMs <= limits.sequenceHoleLifetimeMs);
     if (stopped) break;
-    if (!('sealed' in row) && wantsEvent(filter, row)) read.push(row);
+    if (isWanted) read.push(row);
     reached = row.sequence;
   }
   return {

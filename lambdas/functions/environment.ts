@@ -38,10 +38,10 @@ export function readNumber(value: string, key: string): number {
 
 /** What outbound calls may reach: plain http, and ranges that are not public, only where a stage allows them. */
 export function egressOptions(
-  env: Readonly<Record<typeof environmentKeys.stage | typeof environmentKeys.egressAllowedRanges, string>>,
+  env: Readonly<Record<typeof environmentKeys.egressAllowHttp | typeof environmentKeys.egressAllowedRanges, string>>,
 ): { readonly allowedRanges: readonly string[]; readonly allowHttp: boolean } {
   return {
     allowedRanges: env[environmentKeys.egressAllowedRanges].split(',').filter((range) => range !== ''),
-    allowHttp: env[environmentKeys.stage] === 'local',
+    allowHttp: env[environmentKeys.egressAllowHttp] === 'true',
   };
 }

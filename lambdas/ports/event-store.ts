@@ -12,6 +12,8 @@ export interface EventRow extends Omit<CanonicalEvent, 'data'> {
   readonly inlineData: string | undefined;
   /** Key in the claim store; undefined where the data is inline. */
   readonly claimKey: string | undefined;
+  /** Length of the data as JSON text, wherever it lies. */
+  readonly dataBytes: number;
 }
 
 /** A number of the sequence that no event will ever have. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
@@ -54,6 +54,8 @@ interface CompiledEntry {
   readonly metafile: Metafile;
 }
 
+const staleAfterMs = 24 * 3_600_000;
+
 /** Synthesizing several stages in one process compiles an entry once. */
 const compiledEntries = new Map<string, CompiledEntry>();
 
@@ -84,6 +86,7 @@ export function bundleFunction({ entry, integrations = new Map() }: FunctionBund
       }
     });
     place(metafilePath, (partial) => writeFileSync(partial, JSON.stringify(metafile)));
+    removeStale(nameOf(entry), directory);
   }
   return { directory, metafilePath };
 }
@@ -130,5 +133,16 @@ function place(target: string, write: (partial: string) => void): void {
     if (!existsSync(target)) throw error;
   } finally {
     rmSync(workspace, { recursive: true, force: true });
+  }
+}
+
+/** Bundles of sources that have changed since are kept for a day, for processes that still run them. */
+function removeStale(name: string, current: string): void {
+  const before = Date.now() - staleAfterMs;
+  for (const entry of readdirSync(bundlesDirectory)) {
+    const path = join(bundlesDirectory, entry);
+    if (!entry.startsWith(`${name}-`) || path.startsWith(current)) continue;
+    const modified = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before;
+    if (modified < before) rmSync(path, { recursive: true, force: true });
   }
 }

@@ -2,10 +2,8 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import { type Attribute, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { ttlAttribute } from '../../lambdas/contracts/tables.ts';
 import type { DataKey } from './data-key.ts';
-
-/** Attribute of every table that says when a row counts as absent. */
-const timeToLiveAttribute = 'expiresAtEpochSeconds';
 
 type ReadAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'Scan';
 type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PutItem' | 'UpdateItem';
@@ -48,7 +46,7 @@ export class RecordTable extends Construct {
       encryption: TableEncryption.CUSTOMER_MANAGED,
       encryptionKey: props.encryptionKey.key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      timeToLiveAttribute,
+      timeToLiveAttribute: ttlAttribute,
       removalPolicy: props.removalPolicy,
       deletionProtection: props.removalPolicy === RemovalPolicy.RETAIN,
     });

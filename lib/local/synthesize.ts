@@ -11,11 +11,13 @@ const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
  * Synthesize the stage `local` into a cloud assembly, with the context of cdk.json, as the CDK's
  * command line does; without it, since that would need the network.
  *
+ * @param signal - Ends the synthesis with whoever asked for it.
  * @param outDir - Folder of the assembly; inside the project, so that bundles find what they leave out.
  * @throws {LocalEngineError} synthesis-failed with what the app wrote to stderr.
  */
 export async function synthesizeLocalAssembly(
   outDir: string,
+  signal?: AbortSignal,
 ): Promise<{ readonly assemblyDir: string; readonly stackName: string }> {
   const assemblyDir = resolve(outDir);
   const settings = JSON.parse(await readFile(join(projectRoot, 'cdk.json'), 'utf8')) as { context?: object };
@@ -27,7 +29,7 @@ export async function synthesizeLocalAssembly(
     stage: 'local',
   };
   const environment = { ...process.env, CDK_OUTDIR: assemblyDir, CDK_CONTEXT_JSON: JSON.stringify(context) };
-  await runApp(environment);
+  await runApp(environment, signal);
 
   const stacks = await listStacks(assemblyDir);
   const stackName = stacks[0];
@@ -38,11 +40,12 @@ export async function synthesizeLocalAssembly(
   return { assemblyDir, stackName };
 }
 
-async function runApp(env: NodeJS.ProcessEnv): Promise<void> {
+async function runApp(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<void> {
   const child = spawn(process.execPath, [join(projectRoot, 'bin/app.ts')], {
     cwd: projectRoot,
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
   });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {

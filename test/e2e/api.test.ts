@@ -75,6 +75,8 @@ describe('accounts', () => {
     ['a tenant that is no name', { tenant: '*', integration: 'github' }, 422],
     ['an unknown member', { tenant: 'acme', integration: 'github', secret: 'x' }, 422],
     ['a list', [], 422],
+    ['a context that is too large', { tenant: 'acme', integration: 'github', context: { a: 'x'.repeat(20_000) } }, 422],
+    ['no tenant by a key for all', { integration: 'github' }, 422],
   ])('fails when given %s', async (_, body, status) => {
     const answer = await running().call('POST', '/v1/accounts', body);
     expectProblem(answer, status);
@@ -186,13 +188,20 @@ describe('the feed', () => {
     expect(await count('account=acc_other')).toBe(0);
   });
 
-  test.each(['limit=0', 'limit=501', 'limit=x', 'cursor=nonsense', 'colour=blue', 'tenant=*'])(
-    'fails when asked with %s (400)',
-    async (query) => {
-      const { call } = running();
-      expectProblem(await call('GET', `/v1/events?tenant=feed&${query}`), 400);
-    },
-  );
+  test.each([
+    'limit=0',
+    'limit=501',
+    'limit=x',
+    'cursor=nonsense',
+    'colour=blue',
+    'tenant=*',
+    '__proto__=1',
+    'types=nonsense',
+    'account=',
+  ])('fails when asked with %s (400)', async (query) => {
+    const { call } = running();
+    expectProblem(await call('GET', `/v1/events?tenant=feed&${query}`), 400);
+  });
 
   test('fails when a key for all tenants names none (400)', async () => {
     expectProblem(await running().call('GET', '/v1/events'), 400);
@@ -203,5 +212,7 @@ test('fails when there is no such route (404) or it does not take the method (40
   const { call } = running();
   expectProblem(await call('GET', '/v1/nosuch'), 404);
   expectProblem(await call('GET', '/nosuch'), 404);
-  expectProblem(await call('DELETE', '/v1/accounts/acc_one'), 405);
+  const answer = await call('DELETE', '/v1/accounts/acc_one');
+  expectProblem(answer, 405);
+  expect(answer.headers.get('allow')).toBe('GET');
 });

@@ -110,6 +110,26 @@ describe('what ingress takes', () => {
     expect((await call('GET', `/v1/events/${event.id}`)).body).toEqual(event);
   });
 
+  test('events near the limits are all read from the feed, however large a page would be (invariant 8)', async () => {
+    const { account, github, eventually, call } = running();
+    const { url } = await account('github', { tenant: 'huge' });
+    for (let issue = 1; issue <= 4; issue += 1)
+      expect((await github(url, { issue, padding: limits.maxBodyBytes - 1_000 })).status).toBe(200);
+    const read = async () => {
+      const ids: string[] = [];
+      let cursor = '';
+      for (let pages = 0; pages < 10; pages += 1) {
+        const page = await call('GET', `/v1/events?tenant=huge${cursor && `&cursor=${cursor}`}`);
+        expect(page.status).toBe(200);
+        ids.push(...page.body.data.map((event: { record_id: string }) => event.record_id));
+        if (page.body.caught_up) break;
+        cursor = page.body.next_cursor;
+      }
+      return ids;
+    };
+    await eventually(async () => (await read()).length === 4);
+  });
+
   test('500 webhooks sent at once are all delivered, each with an id of its own (invariants 1 and 2)', async () => {
     const { account, subscriber, github, eventually, call } = running();
     const { url } = await account('github', { tenant: 'burst' });

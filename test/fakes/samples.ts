@@ -24,7 +24,14 @@ export function anEvent(change: Partial<UnsequencedEvent> = {}): UnsequencedEven
 
 export function anEventRow(sequence: number, change: Partial<EventRow> = {}): EventRow {
   const { data, ...metadata } = anEvent({ id: `evt_${sequence}` });
-  return { ...metadata, sequence, inlineData: JSON.stringify(data), claimKey: undefined, ...change };
+  return {
+    ...metadata,
+    sequence,
+    inlineData: JSON.stringify(data),
+    claimKey: undefined,
+    dataBytes: JSON.stringify(data).length,
+    ...change,
+  };
 }
 
 export function aSubscription(change: Partial<Subscription> = {}): Subscription {

@@ -188,7 +188,16 @@ describe('a delivery that fails', () => {
     const [dead, ...others] = engine.deliveryDeadLetters.messages();
     expect(others).toEqual([]);
     expect(dead?.reason).toBe('attempts-exhausted');
-    expect(JSON.parse(dead?.body ?? '')).toMatchObject({ event: 'evt_1', subscription: 'sub_1', attempt: attempts });
+    expect(JSON.parse(dead?.body ?? '')).toMatchObject({
+      event: 'evt_1',
+      subscription: 'sub_1',
+      attempt: attempts + 1,
+    });
+    // Redriven, it is tried once more, and delivered now that the endpoint works.
+    engine.callbacks.answerWith(() => answered(204));
+    engine.deliveryQueue.send(dead?.body ?? '');
+    expect(kindsOf(await deliverVisible(engine))).toEqual(['delivered']);
+    expect(engine.callbacks.requests).toHaveLength(attempts + 1);
   });
 
   test('is kept on the dead-letter queue at once when the endpoint is gone', async () => {

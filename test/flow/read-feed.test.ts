@@ -137,3 +137,17 @@ test('an event comes as the contract writes it, with data by its claim', async (
     }),
   );
 });
+
+test('a page ends before it is too large for one answer, and the next goes on there (invariant 8)', async () => {
+  const engine = createFakeEngine();
+  const writtenAtMs = engine.clock.nowMs();
+  const sizes = [1_000, 2_000_000, 1_000_000, 2_748_000, 1_000];
+  await engine.events.writeRows(
+    sizes.map((dataBytes, index) => ({ ...anEventRow(index + 1), dataBytes, writtenAtMs })),
+  );
+  expect(await read(engine)).toEqual({ sequences: [1, 2], position: 2, caughtUp: false });
+  expect(await read(engine, 2)).toEqual({ sequences: [3], position: 3, caughtUp: false });
+  // An event of any size is read alone.
+  expect(await read(engine, 3)).toEqual({ sequences: [4], position: 4, caughtUp: false });
+  expect(await read(engine, 4)).toEqual({ sequences: [5], position: 5, caughtUp: true });
+});

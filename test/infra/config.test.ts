@@ -43,13 +43,13 @@ describe('overrides', () => {
   test('the command line goes before the stage, the stage before all stages, these before the defaults', () => {
     const tributary = {
       retentionDays: 10,
-      rawRetentionDays: 10,
+      rawRetentionDays: 30,
       logRetentionDays: 30,
-      stages: { prod: { retentionDays: 20, rawRetentionDays: 20 }, dev: { logRetentionDays: 1 } },
+      stages: { prod: { retentionDays: 20, rawRetentionDays: 40 }, dev: { logRetentionDays: 1 } },
     };
     expect(load({ stage: 'prod', retentionDays: '40', tributary })).toMatchObject({
       retentionDays: 40,
-      rawRetentionDays: 20,
+      rawRetentionDays: 40,
       logRetentionDays: 30,
       throttleRatePerSecond: 2000,
     });

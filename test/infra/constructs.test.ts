@@ -73,7 +73,7 @@ describe('bundleFunction', () => {
 
 function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly environment?: object } = {}) {
   const environment = {
-    TRIBUTARY_STAGE: 'dev',
+    TRIBUTARY_EGRESS_ALLOW_HTTP: 'false',
     TRIBUTARY_SUBSCRIPTIONS_TABLE: 's',
     TRIBUTARY_EVENTS_TABLE: 'e',
     TRIBUTARY_DELIVERIES_TABLE: 'd',
@@ -100,7 +100,7 @@ function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly
 describe('EngineFunction', () => {
   test('fails when its environment has a key that the function does not read', () => {
     expect(() => deliverIn(new Stack(new App()), { environment: { TRIBUTARY_PUBLIC_URL: 'x' } })).toThrow(
-      /^Environment of deliver: not expected TRIBUTARY_PUBLIC_URL; got .*; expected TRIBUTARY_STAGE, /,
+      /^Environment of deliver: not expected TRIBUTARY_PUBLIC_URL; got .*; expected TRIBUTARY_SUBSCRIPTIONS_TABLE, /,
     );
   });
 });

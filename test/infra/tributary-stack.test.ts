@@ -363,7 +363,7 @@ describe('HTTP API', () => {
 
   test('tells functions its own endpoint, or the domain that the deployer put before it', () => {
     const urlIn = (stage: SynthesizedStage) =>
-      functionNamed(stage, 'ingress').Properties.Environment.Variables[environmentKeys.publicUrl];
+      functionNamed(stage, 'api').Properties.Environment.Variables[environmentKeys.publicUrl];
     expect(urlIn(dev)).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] });
     expect(urlIn(customized)).toBe('https://hooks.example.com');
     expect(customized.outputs.ApiUrl?.Value).toBe('https://hooks.example.com');

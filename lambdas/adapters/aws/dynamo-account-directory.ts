@@ -5,12 +5,11 @@ import {
   QueryCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
+import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import { toAccount } from './dynamo-account-store.ts';
-import { putIfAbsent } from './dynamo-conditions.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, toItem } from './dynamo-rows.ts';
-
-const tenantIndex = 'tenant-index';
 
 /** The administration's side of the accounts table. */
 export function createDynamoAccountDirectory(client: DynamoDBClient, table: string): AccountDirectory {
@@ -27,7 +26,7 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
         Item: toItem({ ...account, context: JSON.stringify(account.context) }),
         ConditionExpression: 'attribute_not_exists(id)',
       });
-      return (await putIfAbsent(client, put)) ? 'created' : 'exists';
+      return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
     async list(tenant, limit, after) {
       const page = { TableName: table, Limit: limit };
@@ -42,7 +41,7 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
           : await client.send(
               new QueryCommand({
                 ...page,
-                IndexName: tenantIndex,
+                IndexName: accountsByTenantIndex,
                 KeyConditionExpression: 'tenant = :tenant',
                 ExpressionAttributeValues: toItem({ ':tenant': tenant }),
                 ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ tenant, id: after }) }),

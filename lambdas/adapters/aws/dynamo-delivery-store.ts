@@ -1,7 +1,8 @@
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Delivery, DeliveryKey, DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
-import { fromItem, isLive, type Row, readRows, toItem, ttlAttribute, writeRows } from './dynamo-rows.ts';
+import { fromItem, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
 
 const secondsPerDay = 86_400;
 

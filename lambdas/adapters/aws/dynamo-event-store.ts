@@ -6,10 +6,11 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { EngineError } from '../../contracts/engine-error.ts';
+import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
-import { putIfAbsent } from './dynamo-conditions.ts';
-import { fromItem, isLive, type Row, readRows, toItem, ttlAttribute, writeRows } from './dynamo-rows.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
+import { fromItem, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
 
 /** The row of a tenant that counts its sequence stands where no event can: before number 1. */
 const counterSequence = 0;
@@ -69,7 +70,7 @@ export function createDynamoEventWriter(
         ExpressionAttributeNames: { '#expiry': ttlAttribute },
         ExpressionAttributeValues: toItem({ ':now': Math.floor(clock.nowMs() / 1000) }),
       });
-      return (await putIfAbsent(client, put)) ? claim : standingClaim(claim.id);
+      return (await putOnCondition(client, put)) ? claim : standingClaim(claim.id);
     },
 
     async moveClaim(from, to) {
@@ -80,7 +81,7 @@ export function createDynamoEventWriter(
         ExpressionAttributeNames: { '#owner': 'owner', '#sequence': 'sequence' },
         ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),
       });
-      return putIfAbsent(client, put);
+      return putOnCondition(client, put);
     },
 
     async writeRows(rows) {

@@ -7,13 +7,12 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { EngineError } from '../../contracts/engine-error.ts';
+import { ttlAttribute } from '../../contracts/tables.ts';
+import { chunks } from './chunks.ts';
 
 /** A row as plain values. */
 export type Row = Record<string, unknown>;
 export type Item = Record<string, AttributeValue>;
-
-/** Attribute after which DynamoDB may delete a row, in epoch seconds. It may do so late: readers check it. */
-export const ttlAttribute = 'expiresAtEpochSeconds';
 
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const maxBatchGet = 100;
@@ -58,7 +57,8 @@ export async function readRows(client: DynamoDBClient, table: string, keys: read
 /** Put many rows, without conditions. */
 export async function writeRows(client: DynamoDBClient, table: string, rows: readonly Row[]): Promise<void> {
   const requests = rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } }));
-  await Promise.all(
+  // All are waited for, also when one fails: a write must not go on after its function has answered.
+  const results = await Promise.allSettled(
     chunks(requests, maxBatchWrite).map((chunk) =>
       inRounds(table, chunk, async (rest) => {
         const answer = await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: rest } }));
@@ -66,6 +66,8 @@ export async function writeRows(client: DynamoDBClient, table: string, rows: rea
       }),
     ),
   );
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
 }
 
 /** DynamoDB answers a batch with what it did not take; ask again, later and later, until nothing is left. */
@@ -79,10 +81,4 @@ async function inRounds<T>(table: string, all: readonly T[], ask: (rest: T[]) =>
     if (round > 0) await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** (round - 1)));
     rest = await ask(rest);
   }
-}
-
-export function chunks<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
-    all.slice(index * size, (index + 1) * size),
-  );
 }

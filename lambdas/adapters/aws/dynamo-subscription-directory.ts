@@ -1,6 +1,6 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { type SubscriptionDirectory, scopeOf } from '../../ports/subscription-store.ts';
-import { putIfAbsent } from './dynamo-conditions.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, readRows, toItem } from './dynamo-rows.ts';
 import { idScope, toSubscription } from './dynamo-subscription-store.ts';
 
@@ -22,7 +22,7 @@ export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table:
       const { id } = subscription;
       const scope = scopeOf(subscription);
       // A crash after this row leaves the id to the same tenant, whose next try completes it.
-      const holdsId = await putIfAbsent(
+      const holdsId = await putOnCondition(
         client,
         new PutItemCommand({
           TableName: table,
@@ -38,7 +38,7 @@ export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table:
         Item: toItem({ ...subscription, tenant: scope }),
         ConditionExpression: 'attribute_not_exists(id)',
       });
-      return (await putIfAbsent(client, put)) ? 'created' : 'exists';
+      return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
     async list(tenant, limit, after) {
       // Every subscription has its row under `#id`, so a list over all tenants is a list of that scope.

@@ -3,7 +3,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import { deadLetterReasonAttribute } from '../../contracts/messages.ts';
 import type { DeadLetterQueue, DeliveryQueue, RawQueue } from '../../ports/queues.ts';
-import { chunks } from './dynamo-rows.ts';
+import { chunks } from './chunks.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const maxBatch = 10;

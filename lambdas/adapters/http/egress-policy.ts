@@ -105,10 +105,7 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       const refused = addresses.find(({ address }) => !mayDial(address));
       const first = addresses[0];
       if (refused !== undefined || first === undefined)
-        return callback(
-          new Error(`${hostname} resolves to ${refused?.address ?? 'nothing'}, which is not a public address`),
-          '',
-        );
+        return callback(new Error(`${hostname} does not resolve to public addresses only`), '');
       return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };

@@ -1,18 +1,19 @@
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import { limits } from '../../contracts/limits.ts';
 import type { CallbackClient, CallbackOutcome } from '../../ports/callback-client.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 
-/** Posts callbacks to where the egress policy lets them. */
+/** How long the body of an answer is read, once its status is known. */
+const maxReadingMs = 2_000;
+
+/** Posts callbacks to where the egress policy lets them. A redirect is the receiver's answer and is not followed. */
 export function createUndiciCallbackClient(
   policy: ReturnType<typeof createEgressPolicy>,
   clock: Clock,
 ): CallbackClient {
   const dispatcher = new Agent({
     connect: { timeout: limits.callbackConnectTimeoutMs, lookup: policy.lookup as never },
-    // Redirects are not followed unless an interceptor is added: a 3xx is the receiver's answer.
-    pipelining: 1,
   });
   return {
     async post({ url, headers, body }) {
@@ -39,23 +40,32 @@ export function createUndiciCallbackClient(
       } catch (error) {
         if (signal.aborted) return failed(`no answer within ${limits.callbackTimeoutMs / 1000} s`);
         const { code, message } = error as NodeJS.ErrnoException;
-        return failed(code === undefined ? message : `${code}: ${message}`);
+        // A code says enough; messages name addresses that are not the subscriber's to know.
+        return failed(code ?? message);
       }
     },
   };
 }
 
-/** Read up to a bound and let the rest go, so that no answer is too large or too slow to matter. */
-async function readBeginning(
-  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
-  maxBytes: number,
-): Promise<string> {
+/**
+ * Read the beginning of an answer. Its status has decided already: a body that is too large, too slow or
+ * cut off is let go.
+ */
+async function readBeginning(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes >= maxBytes) break;
+  const tooSlow = setTimeout(() => body.destroy(), maxReadingMs);
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes >= maxBytes) break;
+    }
+  } catch {
+    // What arrived is kept.
+  } finally {
+    clearTimeout(tooSlow);
+    body.destroy();
   }
   return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
 }

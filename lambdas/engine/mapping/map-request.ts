@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
 import { z } from 'zod';
+import { limits } from '../../contracts/limits.ts';
 import { type EventType, eventId, type UnsequencedEvent } from './canonical-event.ts';
 
 /** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
-const mappingTimeoutMs = 1000;
+const mappingTimeoutMs = 2000;
 const mappingStackDepth = 200;
 /** Version of the canonical schemas that mappings are written against. */
 const schemaVersion = '1.0.0';
 
 /** JSONata's codes for what ran into these bounds. */
-const bounds: Readonly<Record<string, string>> = { D1011: 'stack overflow', D1012: 'timeout' };
+const timeoutCode = 'D1012';
+const bounds: Readonly<Record<string, string>> = { D1011: 'stack overflow', [timeoutCode]: 'timeout' };
 const raisedByAuthor = 'D3137';
 
 const verbs: Readonly<Record<string, EventType>> = {
@@ -27,17 +29,23 @@ const timestamp = z.union([
   z.number().min(-maxEpochMs).max(maxEpochMs),
 ]);
 
+/** Ids and names go into a row beside the data; no provider's are longer. */
+const maxNameCharacters = 512;
+
 /** Levels of `data`: serializers recurse, so what is deeper could be mapped but never be stored. */
 const maxDataDepth = 100;
 
 /** What a mapping gives for one event. */
 const mappedEvent = z.strictObject({
   event_type: z.string().regex(/^(record:)?(created|updated|deleted)$/, 'expected created, updated or deleted'),
-  resource: z.string().regex(/^[a-z][a-z_]*\/[a-z][a-z_]*$/, 'expected <model>/<plural>, for example hris/employees'),
-  record_id: z.union([z.string().min(1), z.number()]).transform(String),
-  raw_event_type: z.string().min(1),
+  resource: z
+    .string()
+    .max(128)
+    .regex(/^[a-z][a-z_]*\/[a-z][a-z_]*$/, 'expected <model>/<plural>, for example hris/employees'),
+  record_id: z.union([z.string().min(1).max(maxNameCharacters), z.number()]).transform(String),
+  raw_event_type: z.string().min(1).max(maxNameCharacters),
   occurred_at: timestamp.optional(),
-  id: z.string().min(1).optional(),
+  id: z.string().min(1).max(maxNameCharacters).optional(),
   method: z.string().min(1).optional(),
   method_config: z.record(z.string(), z.unknown()).optional(),
   data: z
@@ -75,7 +83,8 @@ export interface MappingContext {
 export type MappingResult =
   /** No event: the mapping gave nothing, so the request is ignored. */
   | { readonly kind: 'mapped'; readonly events: readonly UnsequencedEvent[] }
-  | { readonly kind: 'failed'; readonly reason: string };
+  /** `retryable` where it took too long, which at another time it may not. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryable: boolean };
 
 /** Compile a mapping once per definition. */
 export function prepareMapping(text: string): PreparedMapping {
@@ -92,7 +101,8 @@ export async function mapRequest(
   try {
     result = await mapping.expression.evaluate(input);
   } catch (error) {
-    return { kind: 'failed', reason: `mapping failed: ${describeFailure(error)}` };
+    const retryable = (error as Partial<jsonata.JsonataError>).code === timeoutCode;
+    return { kind: 'failed', reason: `mapping failed: ${describeFailure(error)}`, retryable };
   }
   const items: readonly unknown[] =
     result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
@@ -102,8 +112,11 @@ export async function mapRequest(
     const parsed = mappedEvent.safeParse(item);
     if (!parsed.success) {
       const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`);
-      return { kind: 'failed', reason: `mapping gave a bad event (${index}): ${faults.join('; ')}` };
+      return badEvent(index, faults.join('; '));
     }
+    const answerBytes = sizeInAnswer(parsed.data.data);
+    if (answerBytes > limits.maxEventBytes)
+      return badEvent(index, `data: ${answerBytes} bytes, expected at most ${limits.maxEventBytes}`);
     const { event_type: verb, occurred_at: occurredAt, ...mapped } = parsed.data;
     const type = verbs[verb.replace('record:', '')] as EventType;
     events.push({
@@ -131,6 +144,17 @@ export async function mapRequest(
     });
   }
   return { kind: 'mapped', events };
+}
+
+function badEvent(index: number, fault: string): MappingResult {
+  return { kind: 'failed', reason: `mapping gave a bad event (${index}): ${fault}`, retryable: false };
+}
+
+/** Bytes of the data as a function's answer carries it: JSON text, escaped once more. */
+function sizeInAnswer(data: object): number {
+  const text = JSON.stringify(data);
+  const bytes = Buffer.byteLength(text);
+  return 2 * bytes <= limits.maxEventBytes ? bytes : Buffer.byteLength(JSON.stringify(text));
 }
 
 /** Where and how an expression failed. JSONata's own messages quote the values at fault, which belong to the tenant. */

@@ -30,8 +30,27 @@ function specFor(spec: Definition['webhook']['decode'], contentType: string): De
 
 function parseJson(text: string, expected: string): Decoded {
   try {
-    return { kind: 'decoded', value: JSON.parse(text) };
+    return { kind: 'decoded', value: parseExactly(text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text) };
   } catch {
     return { kind: 'malformed', expected };
   }
+}
+
+const byteOrderMark = 0xfeff;
+
+/**
+ * Parse JSON without losing digits: an integer that no double can hold stays text. Ids of 64 bits are
+ * sent as numbers, and two of them must not become one.
+ */
+function parseExactly(text: string): unknown {
+  // Only a text with a number that long pays for the reviver.
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) =>
+    typeof value === 'number' &&
+    Number.isInteger(value) &&
+    !Number.isSafeInteger(value) &&
+    /^-?\d+$/.test(context?.source ?? '')
+      ? context?.source
+      : value,
+  );
 }

@@ -38,6 +38,32 @@ export const tenantName = z
     'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit',
   );
 
+/** What may be asked of an event's type; a pattern that no type can match would be a silent mistake. */
+export const typePattern = z
+  .string()
+  .regex(
+    /^(\*|record:(\*|created|updated|deleted))$/,
+    'expected record:created, record:updated, record:deleted or record:*',
+  );
+
+/** `<model>/<plural>`, or a beginning followed by `*`. */
+export const resourcePattern = z
+  .string()
+  .max(128)
+  .regex(
+    /^(\*|[a-z][a-z_]*\*|[a-z][a-z_]*\/([a-z][a-z_]*)?\*|[a-z][a-z_]*\/[a-z][a-z_]*)$/,
+    'expected a resource such as hris/employees, or hris/*',
+  );
+
+/** Bytes of a value as JSON; infinite where it is nested too deep to be written. */
+export function jsonBytes(value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
 /** Query parameters of every list. */
 export const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100),

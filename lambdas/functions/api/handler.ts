@@ -17,14 +17,17 @@ export interface ApiRuntime {
 /** The admin API and the pull feed. Every route but `/healthz` asks for a key first. */
 export function createApiHandler({ ports, log }: ApiRuntime) {
   const routes = [...accountRoutes(ports), ...subscriptionRoutes(ports), ...eventRoutes(ports)];
-  const paths = new Set(routes.map(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`)));
+  const methodsOf = (path: string) =>
+    [{ method: 'GET', path: '/healthz' }, ...routes]
+      .filter((route) => new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path))
+      .map(({ method }) => method);
   const answer = async (route: ApiRoute, event: APIGatewayProxyEventV2) => {
     const principal = await authenticate(ports.keys, event.headers['authorization']);
     // `proxy` is the gateway's own name for the path below /v1.
     const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
     // What no id can look like is not asked for: a store has its own limits for keys.
     if (Object.values(params).some((id) => !/^[\w-]{1,128}$/.test(id))) throw notFound('resource');
-    const query = (event.queryStringParameters ?? {}) as Record<string, string>;
+    const query = Object.fromEntries(new URLSearchParams(event.rawQueryString));
     const { status, body } = await route.handle({ principal, params, query, event });
     log.info('api answered', { route: `${route.method} ${route.path}`, key: principal.keyId, status });
     return json(status, body);
@@ -41,9 +44,14 @@ export function createApiHandler({ ports, log }: ApiRuntime) {
       ),
     ],
     notFoundResponse: ({ path }) => {
-      throw [...paths].some((known) => known.test(path))
-        ? new ProblemError({ status: 405, detail: 'This route does not take this method.' })
-        : new ProblemError({ status: 404, detail: 'There is no such route.' });
+      const allowed = methodsOf(path);
+      throw allowed.length === 0
+        ? new ProblemError({ status: 404, detail: 'There is no such route.' })
+        : new ProblemError({
+            status: 405,
+            detail: 'This route does not take this method.',
+            headers: { allow: allowed.join(', ') },
+          });
     },
   });
 }

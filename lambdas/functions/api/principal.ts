@@ -36,6 +36,19 @@ export function mayAccess(principal: Principal, tenant: string | null): boolean 
   return principal.tenant === null || principal.tenant === tenant;
 }
 
+/**
+ * The tenant that a principal acts for: the one it names, or its own.
+ *
+ * @returns Null where a principal for all tenants names none.
+ * @throws {ProblemError} 403 when the tenant is not the principal's.
+ */
+export function tenantOf(principal: Principal, named: string | null | undefined): string | null {
+  const tenant = named === undefined ? principal.tenant : named;
+  if (!mayAccess(principal, tenant))
+    throw new ProblemError({ status: 403, detail: 'The key may not act for this tenant.' });
+  return tenant;
+}
+
 /** The answer for what does not exist, and for what belongs to somebody else: one cannot be told from the other. */
 export function notFound(what: string): ProblemError {
   return new ProblemError({ status: 404, detail: `There is no such ${what}.` });

@@ -182,17 +182,17 @@ describe('a name', () => {
   });
 
   test.each([
-    ['https://private.example/', /resolves to 10\.0\.0\.5, which is not a public address/],
-    ['https://mixed.example/', /resolves to 127\.0\.0\.1,/],
-    ['https://mixed6.example/', /resolves to ::ffff:169\.254\.169\.254,/],
-    ['https://mapped.example/', /resolves to ::ffff:7f00:1,/],
-    ['https://zone.example/', /resolves to fe80::1%eth0,/],
-    ['https://public-zone.example/', /resolves to 2606:4700::1111%eth0,/],
-    ['https://metadata.example/', /resolves to fd00:ec2::254,/],
-    ['https://nat64.example/', /resolves to 64:ff9b::7f00:1,/],
-    ['https://garbage.example/', /resolves to not an address,/],
-    ['https://empty.example/', /resolves to nothing,/],
-    ['https://LOCALHOST/', /localhost resolves to 127\.0\.0\.1,/],
+    ['https://private.example/', /does not resolve to public addresses only/],
+    ['https://mixed.example/', /does not resolve to public addresses only/],
+    ['https://mixed6.example/', /does not resolve to public addresses only/],
+    ['https://mapped.example/', /does not resolve to public addresses only/],
+    ['https://zone.example/', /does not resolve to public addresses only/],
+    ['https://public-zone.example/', /does not resolve to public addresses only/],
+    ['https://metadata.example/', /does not resolve to public addresses only/],
+    ['https://nat64.example/', /does not resolve to public addresses only/],
+    ['https://garbage.example/', /does not resolve to public addresses only/],
+    ['https://empty.example/', /does not resolve to public addresses only/],
+    ['https://LOCALHOST/', /does not resolve to public addresses only/],
   ])('fails when it resolves otherwise: %s', async (url, refusal) => {
     expect(await policy.refusalOf(url)).toMatch(refusal);
   });

@@ -7,26 +7,33 @@ import {
   decodeCursor,
   encodeCursor,
   identifier,
+  jsonBytes,
   listQuery,
   readBody,
   readQuery,
   tenantName,
 } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { mayAccess, notFound } from '../principal.ts';
+import { mayAccess, notFound, tenantOf } from '../principal.ts';
+
+/** A context is for names and ids that a provider knows the tenant by. */
+const maxContextBytes = 16 * 1024;
 
 const secretValue = z.string().min(1).max(4096);
 
 const accountBody = z.strictObject({
   id: identifier.optional(),
-  tenant: tenantName,
+  tenant: tenantName.optional(),
   integration: z.string().min(1).max(64),
   secrets: z.record(z.string(), z.union([secretValue, z.array(secretValue).min(1).max(10)])).default({}),
   credentials: z
     .record(z.string(), z.unknown())
     .default({})
     .refine((credentials) => Object.keys(credentials).length === 0, 'this integration takes no credentials'),
-  context: z.record(z.string(), z.unknown()).default({}),
+  context: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .refine((context) => jsonBytes(context) <= maxContextBytes, `expected at most ${maxContextBytes} bytes of JSON`),
 });
 
 const accountCursor = z.object({ account: identifier });
@@ -47,9 +54,10 @@ export function accountRoutes(ports: ApiPorts): readonly ApiRoute[] {
       path: '/v1/accounts',
       async handle(call) {
         const body = readBody(call, accountBody);
-        if (!mayAccess(call.principal, body.tenant))
-          throw new ProblemError({ status: 403, detail: 'The key may not act for this tenant.' });
-        const creation = await createAccount(ports, body);
+        const tenant = tenantOf(call.principal, body.tenant);
+        if (tenant === null)
+          throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
+        const creation = await createAccount(ports, { ...body, tenant });
         switch (creation.kind) {
           case 'created':
             return { status: 201, body: view(creation.account) };

@@ -2,20 +2,33 @@ import { z } from 'zod';
 import { findEvent } from '../../../flows/read-event.ts';
 import { readFeed } from '../../../flows/read-feed.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type ApiRoute, decodeCursor, encodeCursor, listQuery, readQuery, tenantName } from '../api-call.ts';
+import {
+  type ApiRoute,
+  decodeCursor,
+  encodeCursor,
+  identifier,
+  listQuery,
+  readQuery,
+  resourcePattern,
+  tenantName,
+  typePattern,
+} from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { mayAccess, notFound } from '../principal.ts';
 
-const commaList = z
-  .string()
-  .max(2048)
-  .transform((text) => text.split(',').filter((part) => part !== ''));
+/** Patterns separated by commas, as a query carries them. */
+const commaList = (pattern: z.ZodString) =>
+  z
+    .string()
+    .max(2048)
+    .transform((text) => text.split(','))
+    .pipe(z.array(pattern));
 
 const feedQuery = listQuery.extend({
   tenant: tenantName.optional(),
-  types: commaList.default([]),
-  resources: commaList.default([]),
-  account: z.string().max(128).optional(),
+  types: commaList(typePattern).default([]),
+  resources: commaList(resourcePattern).default([]),
+  account: identifier.optional(),
 });
 
 const feedCursor = z.object({ tenant: tenantName, sequence: z.int().nonnegative() });

@@ -12,27 +12,27 @@ import {
   listQuery,
   readBody,
   readQuery,
+  resourcePattern,
   tenantName,
+  typePattern,
 } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { mayAccess, notFound } from '../principal.ts';
+import { mayAccess, notFound, tenantOf } from '../principal.ts';
 
-/** A name, or a beginning followed by `*`. */
-const pattern = z.string().regex(/^[a-z][a-z_:/]*\*?$|^\*$/, 'expected a name, or a beginning followed by "*"');
 const names = z.array(z.string().min(1).max(128)).max(100).default([]);
 
 const subscriptionBody = z.strictObject({
   id: identifier.optional(),
   url: z.string().min(1).max(2048),
   tenant: tenantName.nullable().optional(),
-  types: z.array(pattern).max(100).default([]),
-  resources: z.array(pattern).max(100).default([]),
+  types: z.array(typePattern).max(100).default([]),
+  resources: z.array(resourcePattern).max(100).default([]),
   integrations: names,
   accounts: names,
 });
 
 const subscriptionCursor = z.object({ subscription: identifier });
-const deliveryCursor = z.object({ delivery: z.string().max(256) });
+const deliveryCursor = z.object({ delivery: z.string().min(1).max(256) });
 
 /** Subscriptions and their deliveries. The secret is in the answer to the creation, and in no other. */
 export function subscriptionRoutes(ports: ApiPorts): readonly ApiRoute[] {
@@ -47,9 +47,7 @@ export function subscriptionRoutes(ports: ApiPorts): readonly ApiRoute[] {
       path: '/v1/subscriptions',
       async handle(call) {
         const body = readBody(call, subscriptionBody);
-        const tenant = body.tenant === undefined ? call.principal.tenant : body.tenant;
-        if (!mayAccess(call.principal, tenant))
-          throw new ProblemError({ status: 403, detail: 'The key may not act for this tenant.' });
+        const tenant = tenantOf(call.principal, body.tenant);
         const creation = await createSubscription(ports, { ...body, tenant });
         switch (creation.kind) {
           case 'created':

@@ -265,3 +265,22 @@ describe('a mapping that looks outside', () => {
     expect(body).toEqual(before);
   });
 });
+
+describe('what could be numbered but never be read', () => {
+  test.each(['record_id', 'raw_event_type', 'id'])('fails when %s is longer than a row should hold', async (member) => {
+    expect(await reasonOf(eventWith(`{ "${member}": body.long }`), { long: 'x'.repeat(513) })).toMatch(
+      new RegExp(`^mapping gave a bad event \\(0\\): ${member}: `),
+    );
+  });
+
+  test('fails when the data is larger than an answer can carry, escaped twice', async () => {
+    const data = eventWith('{ "data": { "text": body.long } }');
+    expect(await reasonOf(data, { long: 'x'.repeat(4_000_000) })).toMatch(/^mapped to/);
+    expect(await reasonOf(data, { long: '"'.repeat(2_000_000) })).toMatch(/data: \d+ bytes, expected at most/);
+  });
+});
+
+test('a mapping that took too long may be tried again; one that is wrong may not', async () => {
+  expect(await map('($f := function($x) { $f($x + 1) }; $f(0))')).toMatchObject({ kind: 'failed', retryable: true });
+  expect(await map('$error("no")')).toMatchObject({ kind: 'failed', retryable: false });
+});

@@ -71,3 +71,21 @@ test('takes a member named __proto__ as a member', () => {
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
   }
 });
+
+test('an integer that no double can hold stays text, so that two ids never become one', () => {
+  const body =
+    '{"id":12345678901234567891,"other":-12345678901234567890,"exact":9007199254740991,"half":0.12345678901234567}';
+  expect(decode('json', body)).toEqual({
+    kind: 'decoded',
+    value: {
+      id: '12345678901234567891',
+      other: '-12345678901234567890',
+      exact: 9_007_199_254_740_991,
+      half: Number('0.12345678901234567'),
+    },
+  });
+});
+
+test('a byte order mark before JSON is passed over', () => {
+  expect(decode('json', '\uFEFF{"a":1}')).toEqual({ kind: 'decoded', value: { a: 1 } });
+});

@@ -1,0 +1,7 @@
+/** Names within tables that the stack declares and the adapters use. */
+
+/** Attribute after which DynamoDB may delete a row, in epoch seconds. It may do so late: readers check it. */
+export const ttlAttribute = 'expiresAtEpochSeconds';
+
+/** Index of the accounts table: a tenant's accounts by id. */
+export const accountsByTenantIndex = 'tenant-index';
