@@ -65,8 +65,13 @@ function printCallback({ id, verified, body }: ReceivedCallback): void {
 }
 
 function printDemo({ accounts, subscriber, first }: Demo): void {
-  console.log('demo tenant "demo": every account below takes webhooks signed with the secret', `"${demoSecret}"`);
-  for (const { webhookUrl } of accounts) console.log(`  ${webhookUrl}`);
+  console.log(
+    `demo tenant "demo": an account of each of ${accounts.length} integrations, signed with "${demoSecret}":`,
+  );
+  console.log(`  ${accounts.map(({ integration }) => integration).join(' ')}`);
+  console.log(
+    `  webhook URL, for example: ${accounts.find(({ integration }) => integration === 'github')?.webhookUrl ?? ''}`,
+  );
   console.log(`demo subscriber ${subscriber.url} (verifies every callback)`);
   console.log(`admin key ${localAdminKey}`);
   console.log(`one event went the whole way in ${Math.round(first.elapsedMs)} ms:`);

@@ -69,17 +69,22 @@ export class TributaryStack extends Stack {
     const publicUrl = config.publicUrl ?? httpApi.url;
 
     const ingress = this.engineFunction('Ingress', 'ingress', limits.ingressTimeoutSeconds, 512, {
+      [environmentKeys.publicUrl]: publicUrl,
       [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
     });
     tables.accounts.grant(ingress, 'GetItem');
+    tables.integrationSettings.grant(ingress, 'GetItem');
     buckets.raw.grantPut(ingress);
     rawQueue.queue.grantSendMessages(ingress);
 
     const normalize = this.engineFunction('Normalize', 'normalize', limits.normalizeTimeoutSeconds, 1024, {
       [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
+      [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -91,6 +96,8 @@ export class TributaryStack extends Stack {
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
     tables.accounts.grant(normalize, 'GetItem');
+    tables.accountContexts.grant(normalize, 'Query');
+    tables.parkedRequests.grant(normalize, 'BatchWriteItem');
     tables.subscriptions.grant(normalize, 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
@@ -122,6 +129,10 @@ export class TributaryStack extends Stack {
     const api = this.engineFunction('Api', 'api', limits.apiTimeoutSeconds, 512, {
       [environmentKeys.publicUrl]: publicUrl,
       [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
+      [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
+      [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
+      [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
@@ -134,13 +145,22 @@ export class TributaryStack extends Stack {
     // An admin key lists the accounts of all tenants: that is the one scan.
     tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'GetItem');
+    tables.accountContexts.grant(api, 'BatchWriteItem');
+    tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
+    tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
+    // A parked request is sent again when its account is made.
+    rawQueue.queue.grantSendMessages(api);
     tables.subscriptions.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Query');
     tables.events.grant(api, 'BatchGetItem', 'Query');
     tables.idempotency.grant(api, 'GetItem');
     tables.deliveries.grant(api, 'Query');
     buckets.payloads.grantGet(api);
 
-    httpApi.route(ingress, HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY));
+    httpApi.route(
+      ingress,
+      HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
+      HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
+    );
     httpApi.route(
       api,
       HttpRouteKey.with('/v1/{proxy+}', HttpMethod.ANY),
@@ -164,6 +184,20 @@ export class TributaryStack extends Stack {
         ...protection,
         partitionKey: text('id'),
         indexes: { [accountsByTenantIndex]: { partitionKey: text('tenant'), sortKey: text('id') } },
+      }),
+      accountContexts: new RecordTable(this, 'AccountContexts', {
+        ...protection,
+        partitionKey: text('context'),
+        sortKey: text('account'),
+      }),
+      integrationSettings: new RecordTable(this, 'IntegrationSettings', {
+        ...protection,
+        partitionKey: text('integration'),
+      }),
+      parkedRequests: new RecordTable(this, 'ParkedRequests', {
+        ...protection,
+        partitionKey: text('context'),
+        sortKey: text('rawId'),
       }),
       apiKeys: new RecordTable(this, 'ApiKeys', { ...protection, partitionKey: text('id') }),
       subscriptions: new RecordTable(this, 'Subscriptions', {

@@ -7,11 +7,14 @@ export const environmentKeys = {
   /** Public origin under which providers and callers reach the HTTP API, without a trailing slash. */
   publicUrl: 'TRIBUTARY_PUBLIC_URL',
 
+  accountContextsTable: 'TRIBUTARY_ACCOUNT_CONTEXTS_TABLE',
   accountsTable: 'TRIBUTARY_ACCOUNTS_TABLE',
   apiKeysTable: 'TRIBUTARY_API_KEYS_TABLE',
   deliveriesTable: 'TRIBUTARY_DELIVERIES_TABLE',
   eventsTable: 'TRIBUTARY_EVENTS_TABLE',
   idempotencyTable: 'TRIBUTARY_IDEMPOTENCY_TABLE',
+  integrationSettingsTable: 'TRIBUTARY_INTEGRATION_SETTINGS_TABLE',
+  parkedRequestsTable: 'TRIBUTARY_PARKED_REQUESTS_TABLE',
   subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
 
   payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
@@ -37,13 +40,17 @@ export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKe
 /** The keys each function reads: what the stack must give it, and nothing more. */
 export const functionEnvironments = {
   ingress: [
+    environmentKeys.publicUrl,
     environmentKeys.accountsTable,
+    environmentKeys.integrationSettingsTable,
     environmentKeys.rawBucket,
     environmentKeys.rawQueueUrl,
     environmentKeys.claimThresholdBytes,
   ],
   normalize: [
     environmentKeys.accountsTable,
+    environmentKeys.accountContextsTable,
+    environmentKeys.parkedRequestsTable,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
@@ -68,6 +75,10 @@ export const functionEnvironments = {
   api: [
     environmentKeys.publicUrl,
     environmentKeys.accountsTable,
+    environmentKeys.accountContextsTable,
+    environmentKeys.integrationSettingsTable,
+    environmentKeys.parkedRequestsTable,
+    environmentKeys.rawQueueUrl,
     environmentKeys.apiKeysTable,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,

@@ -13,11 +13,14 @@ export interface RawMessage {
   /** Id of this acceptance. Two sends of one request by the provider have two ids. */
   readonly rawId: string;
   readonly integration: string;
-  readonly account: string;
+  /** Absent where it came by the URL for all accounts: normalize finds out whose it is. */
+  readonly account?: string;
   /** ISO 8601, the instant of acceptance. */
   readonly receivedAt: string;
   readonly request: {
     readonly method: string;
+    /** The public URL as the provider called it. */
+    readonly url: string;
     readonly path: string;
     /** Raw query string, without the question mark. */
     readonly query: string;

@@ -1,13 +1,21 @@
 import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
-import { mapRequest, type PreparedMapping } from '../engine/mapping/map-request.ts';
+import { contextValues, lookupContexts, type PreparedRouting } from '../engine/mapping/lookup-context.ts';
+import {
+  type MappingInput,
+  type MappingResult,
+  mapRequest,
+  type PreparedMapping,
+} from '../engine/mapping/map-request.ts';
 import { decodeBody } from '../engine/verification/decode-body.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
 import { deliveryIdOf } from '../engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../engine/verification/webhook-request.ts';
-import type { AccountStore } from '../ports/account-store.ts';
+import type { AccountContexts } from '../ports/account-contexts.ts';
+import type { Account, AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
+import type { RequestParking } from '../ports/parked-requests.ts';
 import type { DeadLetterQueue } from '../ports/queues.ts';
 import { type Publication, type PublishPorts, publishEvents } from './publish-events.ts';
 
@@ -15,10 +23,14 @@ import { type Publication, type PublishPorts, publishEvents } from './publish-ev
 export interface NormalizingIntegration {
   readonly webhook: PreparedWebhook;
   readonly mapping: PreparedMapping;
+  /** Undefined where requests come by an account's own URL alone. */
+  readonly routing: PreparedRouting | undefined;
 }
 
 export interface NormalizePorts extends PublishPorts {
   readonly accounts: AccountStore;
+  readonly contexts: AccountContexts;
+  readonly parking: RequestParking;
   readonly integration: (name: string) => Promise<NormalizingIntegration | undefined>;
   readonly rawBodies: ClaimStore;
   readonly rawDeadLetters: DeadLetterQueue;
@@ -36,7 +48,7 @@ export type Normalization =
   | { readonly kind: 'mapped'; readonly publications: readonly Publication[] }
   /** The mapping makes no event of it. */
   | { readonly kind: 'ignored' }
-  /** Its account is gone; kept on the dead-letter queue. */
+  /** Nobody's: parked until its account exists, or, where its account is gone, kept on the dead-letter queue. */
   | { readonly kind: 'unrouted' }
   /** It cannot be mapped, however often it is tried; kept on the dead-letter queue with the reason. */
   | { readonly kind: 'dead-lettered'; readonly reason: string }
@@ -72,44 +84,149 @@ type Mapping =
   | { readonly kind: 'events'; readonly events: readonly UnsequencedEvent[] }
   | Exclude<Normalization, { kind: 'mapped' }>;
 
+/** What a request is for its mapping: read once, mapped for each account that it is for. */
+interface ReadRequest {
+  readonly request: WebhookRequest;
+  readonly decoded: unknown;
+  readonly input: MappingInput;
+}
+
 async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promise<Mapping> {
   const { message } = delivery;
-  const [integration, account] = await Promise.all([
-    ports.integration(message.integration),
-    ports.accounts.get(message.account, accountMaxAgeMs),
-  ]);
+  const integration = await ports.integration(message.integration);
   if (integration === undefined)
     return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
-  if (account === undefined || account.integration !== message.integration) {
-    await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
-    return { kind: 'unrouted' };
-  }
 
   const request: WebhookRequest = { ...message.request, body: await bodyOf(ports, message) };
   const decoded = decodeBody(integration.webhook.decode, request);
   if (decoded.kind === 'malformed') return deadLetter(ports, delivery, `body: expected ${decoded.expected}`);
-  const mapped = await mapRequest(
-    integration.mapping,
-    {
+  const read: ReadRequest = {
+    request,
+    decoded: decoded.value,
+    input: {
       body: decoded.value,
       headers: request.headers,
       query: Object.fromEntries(new URLSearchParams(request.query)),
       method: request.method,
       path: request.path,
     },
-    {
-      tenant: account.tenant,
-      account: account.id,
-      integration: message.integration,
-      receivedAt: message.receivedAt,
-      deliveryId: deliveryIdOf(integration.webhook, request, decoded.value),
-      rawBody: request.body,
-    },
-  );
+  };
+  if (message.account === undefined) return mapForItsAccounts(ports, delivery, integration, read);
+
+  const account = await ports.accounts.get(message.account, accountMaxAgeMs);
+  if (account === undefined || account.integration !== message.integration) {
+    await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
+    return { kind: 'unrouted' };
+  }
+  const mapped = await mapForAccount(integration, message, read, account);
+  if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
+  return toMapping(mapped.events);
+}
+
+/**
+ * Map a request of the URL for all accounts: find whose it is by its contexts, and map it for each.
+ *
+ * A context that nobody registered is parked, so that the request can be replayed once its account
+ * exists; its other contexts are served now. Served again, their events have the ids that they have.
+ */
+async function mapForItsAccounts(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  integration: NormalizingIntegration,
+  read: ReadRequest,
+): Promise<Mapping> {
+  const { message } = delivery;
+  const { routing } = integration;
+  const contexts = routing === undefined ? undefined : await lookupContexts(routing, read.input);
+  if (routing === undefined || contexts === undefined)
+    return deadLetter(ports, delivery, 'context_lookup_field failed');
+
+  const owners = await ownersOf(ports, message.integration, routing, contexts);
+  const unknown = contexts.filter((context) => !owners.some((owner) => owner.contexts.includes(context)));
+  if (unknown.length > 0) {
+    await ports.parking.park(message.integration, unknown, message);
+    // An account may have been made, and its parked requests replayed, since it was looked for.
+    const since = await ownersOf(ports, message.integration, routing, unknown);
+    if (since.length > 0)
+      throw new EngineError('contended', 'an account was made for a parked request', { retryable: true });
+  }
+
+  const events: UnsequencedEvent[] = [];
+  for (const { account, contexts: own } of owners) {
+    const mapped = await mapForAccount(integration, message, read, account);
+    if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
+    if (contexts.length > 1 && mapped.contexts.includes(undefined))
+      return deadLetter(ports, delivery, 'a request of several contexts has an event that names none of them');
+    events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
+  }
+  if (owners.length > 0) return toMapping(events);
+  return unknown.length > 0 ? { kind: 'unrouted' } : withoutContext(ports, delivery, integration, read);
+}
+
+/** A request that names nobody is a ping or a heartbeat where it makes no event, and a fault where it does. */
+async function withoutContext(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  integration: NormalizingIntegration,
+  read: ReadRequest,
+): Promise<Mapping> {
+  const nobody = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '' };
+  const mapped = await mapForAccount(integration, delivery.message, read, nobody);
+  return mapped.kind === 'mapped' && mapped.events.length === 0
+    ? { kind: 'ignored' }
+    : deadLetter(ports, delivery, 'context_lookup_field gave no value');
+}
+
+interface Owner {
+  readonly account: Account;
+  /** Those of the request's contexts that are the account's. */
+  readonly contexts: readonly string[];
+}
+
+/** The accounts that hold a request's contexts, by what the accounts themselves say. */
+async function ownersOf(
+  ports: NormalizePorts,
+  integration: string,
+  routing: PreparedRouting,
+  contexts: readonly string[],
+): Promise<readonly Owner[]> {
+  const found = await Promise.all(contexts.map((context) => ports.contexts.find(integration, context)));
+  const accounts = await Promise.all([...new Set(found.flat())].map((id) => ports.accounts.get(id, 0)));
+  return accounts.flatMap((account) => {
+    if (account === undefined || account.integration !== integration) return [];
+    const own = contextValues(account.context[routing.accountContext]);
+    const shared = contexts.filter((context) => own.includes(context));
+    return shared.length === 0 ? [] : [{ account, contexts: shared }];
+  });
+}
+
+/** An event that names its context is for the accounts that hold it; one that names none, for the request's only one. */
+function isFor(context: string | undefined, own: readonly string[]): boolean {
+  return context === undefined || own.includes(context);
+}
+
+function toMapping(events: readonly UnsequencedEvent[]): Mapping {
+  return events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events };
+}
+
+/** @throws {mapping-timeout} where the mapping took too long, which at another time it may not. */
+async function mapForAccount(
+  integration: NormalizingIntegration,
+  message: RawMessage,
+  { request, decoded, input }: ReadRequest,
+  account: Account,
+): Promise<MappingResult> {
+  const mapped = await mapRequest(integration.mapping, input, {
+    tenant: account.tenant,
+    account: account.id,
+    integration: message.integration,
+    receivedAt: message.receivedAt,
+    deliveryId: deliveryIdOf(integration.webhook, request, decoded, message.rawId),
+    rawBody: request.body,
+  });
   if (mapped.kind === 'failed' && mapped.retryable)
     throw new EngineError('mapping-timeout', mapped.reason, { retryable: true });
-  if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
-  return mapped.events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events: mapped.events };
+  return mapped;
 }
 
 async function deadLetter(ports: NormalizePorts, delivery: RawDelivery, reason: string): Promise<Mapping> {

@@ -1,16 +1,25 @@
 import { limits } from '../contracts/limits.ts';
 import type { BodyReference, RawMessage } from '../contracts/messages.ts';
+import type { ReplySpec } from '../engine/definition/schema.ts';
+import {
+  type IngressAnswer,
+  type IngressSettlement,
+  ingressAnswer,
+  settleReception,
+} from '../engine/verification/ingress-answer.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
-import { type HandshakeResponse, type Reception, receiveWebhook } from '../engine/verification/receive-webhook.ts';
-import type { Verdict, WebhookRequest } from '../engine/verification/webhook-request.ts';
-import type { Account, AccountStore } from '../ports/account-store.ts';
+import { receiveWebhook } from '../engine/verification/receive-webhook.ts';
+import type { SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
+import type { AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
 import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 
 export interface ReceivePorts {
   readonly accounts: AccountStore;
+  readonly settings: IntegrationSettingsStore;
   readonly webhook: (integration: string) => Promise<PreparedWebhook | undefined>;
   readonly rawBodies: ClaimStore;
   readonly rawQueue: RawQueue;
@@ -19,20 +28,20 @@ export interface ReceivePorts {
   readonly claimThresholdBytes: number;
 }
 
+/** How a request was settled, and what its answer needs. */
 export type Receipt =
-  | { readonly kind: 'accepted'; readonly rawId: string }
-  | { readonly kind: 'handshake'; readonly name: string; readonly response: HandshakeResponse }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'method-not-allowed' }
-  | { readonly kind: 'too-large' }
-  | { readonly kind: 'malformed'; readonly expected: string }
-  | Extract<Verdict, { kind: 'rejected' }>;
+  | { readonly kind: 'accepted'; readonly rawId: string; readonly reply: ReplySpec }
+  | (Extract<IngressSettlement, { kind: 'rejected' }> & { readonly reply: ReplySpec })
+  | Exclude<IngressSettlement, { kind: 'accepted' | 'rejected' }>;
 
-/** How long a function may go on with an account that it has read. */
-const accountMaxAgeMs = 10_000;
+/** How long a function may go on with secrets that it has read. */
+const secretsMaxAgeMs = 10_000;
 
-/** Headers that authenticate the sender: they are used here and go no further. */
-const credentialHeaders = new Set(['authorization', 'proxy-authorization', 'cookie']);
+/** Whose URL a request came to: an account's, or the one for all accounts of an integration. */
+export interface ReceiveTarget {
+  readonly integration: string;
+  readonly account?: string;
+}
 
 /**
  * Take in one request of a provider.
@@ -42,69 +51,87 @@ const credentialHeaders = new Set(['authorization', 'proxy-authorization', 'cook
  */
 export async function receiveProviderRequest(
   ports: ReceivePorts,
-  target: { readonly integration: string; readonly account: string },
+  target: ReceiveTarget,
   request: WebhookRequest,
 ): Promise<Receipt> {
   const webhook = await ports.webhook(target.integration);
-  if (webhook === undefined) return { kind: 'unknown' };
-  const account = await accountOf(ports, target, accountMaxAgeMs);
-  if (account === undefined) return { kind: 'unknown' };
+  if (webhook === undefined || (target.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
+  const secrets = await secretsFor(ports, target, secretsMaxAgeMs);
+  if (secrets === undefined) return { kind: 'unknown' };
   if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large' };
 
-  let reception = receiveWebhook(webhook, request, account.secrets, ports.clock.nowMs());
+  let reception = receiveWebhook(webhook, request, secrets, ports.clock.nowMs());
   if (reception.kind === 'rejected') {
-    // The secret may have been changed since the account was read.
-    const current = await accountOf(ports, target, 0);
+    // The secret may have been changed since it was read.
+    const current = await secretsFor(ports, target, 0);
     if (current === undefined) return { kind: 'unknown' };
-    reception = receiveWebhook(webhook, request, current.secrets, ports.clock.nowMs());
+    reception = receiveWebhook(webhook, request, current, ports.clock.nowMs());
   }
-  if (reception.kind !== 'verified') return answerOf(reception, request);
-  if (request.method !== 'POST') return { kind: 'method-not-allowed' };
+  const settlement = settleReception(reception, request.method);
+  if (settlement.kind === 'rejected') return { ...settlement, reply: webhook.reply };
+  if (settlement.kind === 'malformed') return { kind: 'malformed', expected: settlement.expected };
+  if (settlement.kind !== 'accepted') return settlement;
 
-  const message = await toRawMessage(ports, target, request);
+  const message = await toRawMessage(ports, target, request, webhook);
   await ports.rawQueue.send(message);
-  return { kind: 'accepted', rawId: message.rawId };
+  return { kind: 'accepted', rawId: message.rawId, reply: webhook.reply };
 }
 
-async function accountOf(
+/** The secrets that a URL's requests are verified with; undefined where there is no such URL. */
+async function secretsFor(
   ports: ReceivePorts,
-  target: { readonly integration: string; readonly account: string },
+  { integration, account: id }: ReceiveTarget,
   maxAgeMs: number,
-): Promise<Account | undefined> {
-  const account = await ports.accounts.get(target.account, maxAgeMs);
-  return account?.integration === target.integration ? account : undefined;
+): Promise<SecretValues | undefined> {
+  if (id === undefined) return (await ports.settings.get(integration, maxAgeMs))?.secrets;
+  const account = await ports.accounts.get(id, maxAgeMs);
+  return account?.integration === integration ? account.secrets : undefined;
 }
 
-function answerOf(reception: Exclude<Reception, { kind: 'verified' }>, request: WebhookRequest): Receipt {
-  // Only a handshake gives a provider reason to send anything but a POST.
-  if (reception.kind !== 'handshake' && request.method !== 'POST') return { kind: 'method-not-allowed' };
-  return reception.kind === 'malformed' ? { kind: 'malformed', expected: reception.expected } : reception;
+/** What the provider is told of its request. */
+export function answerOf(receipt: Receipt): IngressAnswer {
+  if (receipt.kind !== 'accepted')
+    return ingressAnswer(receipt, receipt.kind === 'rejected' ? receipt.reply : undefined);
+  const { status, headers, body } = ingressAnswer(receipt, receipt.reply);
+  return { status, headers: { ...headers, 'tributary-request-id': receipt.rawId }, body };
 }
 
 async function toRawMessage(
   ports: ReceivePorts,
-  target: { readonly integration: string; readonly account: string },
+  target: ReceiveTarget,
   request: WebhookRequest,
+  { credentials }: PreparedWebhook,
 ): Promise<RawMessage> {
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
+  const query = withoutCredentials(request.query, credentials.query);
   return {
     rawId,
     ...target,
     receivedAt: new Date(nowMs).toISOString(),
     request: {
       method: request.method,
+      url: request.url.replace(/\?.*$/s, query === '' ? '' : `?${query}`),
       path: request.path,
-      query: request.query,
-      headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !credentialHeaders.has(name))),
+      query,
+      headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !credentials.headers.has(name))),
     },
-    body: await referTo(ports, target.account, rawId, request.body),
+    body: await referTo(ports, target.account ?? target.integration, rawId, request.body),
   };
 }
 
-async function referTo(ports: ReceivePorts, account: string, rawId: string, body: Buffer): Promise<BodyReference> {
+/** The query as it was written, without the parameters that authenticate the sender. */
+function withoutCredentials(query: string, names: ReadonlySet<string>): string {
+  if (names.size === 0) return query;
+  return query
+    .split('&')
+    .filter((pair) => [...new URLSearchParams(pair).keys()].every((name) => !names.has(name)))
+    .join('&');
+}
+
+async function referTo(ports: ReceivePorts, owner: string, rawId: string, body: Buffer): Promise<BodyReference> {
   if (body.length > ports.claimThresholdBytes) {
-    const key = `${account}/${rawId}`;
+    const key = `${owner}/${rawId}`;
     await ports.rawBodies.put(key, body, 'application/octet-stream');
     return { kind: 'claim', key, sizeBytes: body.length };
   }

@@ -45,7 +45,11 @@ export function readSamples(root: URL | string, integration: string): readonly S
     .map((file) => ({
       integration,
       name: basename(file, '.json'),
-      request: toRequest(readFileSync(join(folder, file), 'utf8'), `integrations/${integration}/samples/${file}`),
+      request: toRequest(
+        readFileSync(join(folder, file), 'utf8'),
+        integration,
+        `integrations/${integration}/samples/${file}`,
+      ),
       expected: readExpected(join(home, 'expected', file)),
     }));
 }
@@ -54,13 +58,14 @@ function readExpected(file: string): Sample['expected'] {
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
 }
 
-function toRequest(text: string, file: string): WebhookRequest {
+function toRequest(text: string, integration: string, file: string): WebhookRequest {
   const parsed = sampleSchema.safeParse(JSON.parse(text));
   if (!parsed.success) throw new Error(`${file}: ${z.prettifyError(parsed.error)}`);
   const { method, headers, query, body } = parsed.data;
   const isText = typeof body === 'string';
   return {
     method,
+    url: `https://hooks.example.com/in/${integration}${query === '' ? '' : `?${query}`}`,
     path: '/',
     query,
     headers: {

@@ -51,6 +51,15 @@ const tableShapes = {
       { IndexName: 'tenant-index', KeySchema: keys('tenant', 'id'), Projection: { ProjectionType: 'ALL' } },
     ],
   },
+  accountContexts: {
+    AttributeDefinitions: [attribute('context'), attribute('account')],
+    KeySchema: keys('context', 'account'),
+  },
+  integrationSettings: { AttributeDefinitions: [attribute('integration')], KeySchema: keys('integration') },
+  parkedRequests: {
+    AttributeDefinitions: [attribute('context'), attribute('rawId')],
+    KeySchema: keys('context', 'rawId'),
+  },
   apiKeys: { AttributeDefinitions: [attribute('id')], KeySchema: keys('id') },
   subscriptions: { AttributeDefinitions: [attribute('tenant'), attribute('id')], KeySchema: keys('tenant', 'id') },
   events: {

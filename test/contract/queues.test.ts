@@ -118,7 +118,13 @@ function aRawMessage(content: string): RawMessage {
     integration: 'staff',
     account: 'acc_acme',
     receivedAt: '2026-11-21T12:00:00.000Z',
-    request: { method: 'POST', path: '/in/staff/acc_acme', query: 'a=1&b=%22', headers: { 'x-note': '"quoted"' } },
+    request: {
+      method: 'POST',
+      url: 'https://hooks.example.com/in/staff/acc_acme?a=1&b=%22',
+      path: '/in/staff/acc_acme',
+      query: 'a=1&b=%22',
+      headers: { 'x-note': '"quoted"' },
+    },
     body: { kind: 'inline', encoding: 'utf8', content },
   };
 }

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Answer, useRunningEngine } from './running-engine.ts';
@@ -215,4 +216,42 @@ test('fails when there is no such route (404) or it does not take the method (40
   const answer = await call('DELETE', '/v1/accounts/acc_one');
   expectProblem(answer, 405);
   expect(answer.headers.get('allow')).toBe('GET');
+});
+
+describe('the URL for all accounts of an integration', () => {
+  test('verifies with its settings, parks what is nobody’s, and serves it once the account exists', async () => {
+    const { call, post, subscriber, eventually, engine } = running();
+    const settings = await call('PUT', '/v1/integrations/hibob/settings', { secrets: { signing_secret: 'app' } });
+    expect(settings.body).toEqual({
+      integration: 'hibob',
+      secret_names: ['signing_secret'],
+      webhook_url: `${engine.url}/in/hibob`,
+    });
+    const receiver = await subscriber({ tenant: 'bob' });
+    const body = JSON.stringify({
+      companyId: 636_192,
+      type: 'employee.deleted',
+      triggeredAt: '2026-11-20T12:56:18.955603',
+      data: { employeeId: '77' },
+    });
+    const signature = createHmac('sha512', 'app').update(body).digest('base64');
+    const before = engine.metrics.sum('unrouted', { service: 'normalize' });
+    expect((await post(settings.body.webhook_url, body, { 'bob-signature': signature })).status).toBe(200);
+    await eventually(() => engine.metrics.sum('unrouted', { service: 'normalize' }) > before);
+
+    const account = { id: 'acc_bob', tenant: 'bob', integration: 'hibob', context: { company_id: '636192' } };
+    expect((await call('POST', '/v1/accounts', account)).status).toBe(201);
+    await eventually(() => receiver.callbacks.length > 0);
+    expect(receiver.callbacks[0]?.event).toMatchObject({ tenant: 'bob', account: 'acc_bob', record_id: '77' });
+  });
+
+  test('fails for what has no settings or no routing, and for a key of one tenant', async () => {
+    const { call, post, engine } = running();
+    expectProblem(await post(`${engine.url}/in/slack`, '{}'), 404);
+    expectProblem(await post(`${engine.url}/in/nosuch`, '{}'), 404);
+    expectProblem(await call('PUT', '/v1/integrations/nosuch/settings', { secrets: {} }), 404);
+    expectProblem(await call('PUT', '/v1/integrations/hibob/settings', { secrets: { other: 'x' } }), 422);
+    expectProblem(await call('PUT', '/v1/integrations/hibob/settings', { secrets: {} }, acmeKey), 403);
+    expectProblem(await call('GET', '/v1/integrations/hibob/settings'), 405);
+  });
 });

@@ -1,4 +1,5 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
+import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { defaultRetryPolicy } from '../../lambdas/engine/retry/next-attempt.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
@@ -12,6 +13,7 @@ import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
 import { createInMemoryEvents } from './in-memory-events.ts';
 import { createInMemoryQueue, deadLetterQueueOn, deliveryQueueOn, rawQueueOn } from './in-memory-queue.ts';
+import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createManualClock } from './manual-clock.ts';
 import { createProgrammableCallbacks } from './programmable-callbacks.ts';
@@ -38,6 +40,10 @@ export function createFakeEngine() {
   const { claimThresholdBytes } = limits;
   const webhook = prepareWebhook(staff);
   const mapping = prepareMapping(staff.mapping);
+  const routing = staff.routing === undefined ? undefined : prepareRouting(staff.routing);
+  const contexts = createInMemoryContexts();
+  const parking = createInMemoryParking();
+  const settings = createInMemorySettings();
 
   const publishPorts: PublishPorts = {
     events,
@@ -60,10 +66,14 @@ export function createFakeEngine() {
     rawDeadLetters,
     deliveryQueue,
     deliveryDeadLetters,
+    contexts,
+    parking,
+    settings,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
     receivePorts: {
       accounts: accounts.reader(clock),
+      settings,
       webhook: async (name) => (name === staff.name ? webhook : undefined),
       rawBodies,
       rawQueue: rawQueueOn(rawQueue),
@@ -74,7 +84,9 @@ export function createFakeEngine() {
     normalizePorts: {
       ...publishPorts,
       accounts: accounts.reader(clock),
-      integration: async (name) => (name === staff.name ? { webhook, mapping } : undefined),
+      integration: async (name) => (name === staff.name ? { webhook, mapping, routing } : undefined),
+      contexts,
+      parking,
       rawBodies,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
     } satisfies NormalizePorts,

@@ -48,7 +48,7 @@ export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000)
 export function rawQueueOn(queue: InMemoryQueue): RawQueue {
   return {
     async send(message) {
-      queue.send(JSON.stringify(message), { group: message.account });
+      queue.send(JSON.stringify(message), { group: message.account ?? message.integration });
     },
   };
 }

@@ -69,6 +69,7 @@ export const staff: Definition = {
   secrets: { signing_secret: 'The secret of the webhook.' },
   webhook: {
     decode: 'json',
+    vars: {},
     verify: {
       hmac: {
         algorithm: 'sha256',
@@ -78,17 +79,23 @@ export const staff: Definition = {
         signature: '{header.X-Staff-Signature}',
       },
     },
+    reply: { accepted: { status: 200 }, rejected_status: 401, rejected_body: 'problem' },
     handshakes: [
       {
         name: 'challenge',
         when: { 'query.challenge': 'yes' },
         verify: 'same',
-        respond: { status: 200, content_type: 'text/plain', body: '{query.challenge}' },
+        respond: { status: 200, headers: {}, content_type: 'text/plain', body: '{query.challenge}' },
       },
     ],
     delivery_id: '{header.X-Staff-Delivery}',
   },
+  routing: {
+    context_lookup_field: 'body.company ? body.company : body.changes.company',
+    account_context: 'company_id',
+  },
   mapping: `[body.changes.{
+    "context": company,
     "event_type": verb,
     "raw_event_type": "employee." & verb,
     "resource": "hris/employees",

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createAccount } from '../../lambdas/flows/create-account.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
+import { createInMemoryContexts, createInMemoryParking } from '../fakes/in-memory-routing.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
@@ -9,6 +10,9 @@ import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 const createPorts = () => ({
   accounts: createInMemoryAccounts(),
   integrations: createInMemoryCatalog([staff]),
+  contexts: createInMemoryContexts(),
+  parked: createInMemoryParking(),
+  rawQueue: { send: () => Promise.reject(new Error('nothing is parked')) },
   clock: createManualClock(),
   randomness: createSeededRandomness(),
 });

@@ -9,13 +9,14 @@ const acmeSecret = 'a secret of acme';
 export function staffRequest(body: unknown, change: Partial<WebhookRequest> = {}, secret = acmeSecret): WebhookRequest {
   const request: WebhookRequest = {
     method: 'POST',
+    url: 'https://hooks.example.com/in/staff/acc_acme',
     path: '/in/staff/acc_acme',
     query: '',
     headers: { 'content-type': 'application/json', 'x-staff-delivery': 'delivery-1' },
     body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
     ...change,
   };
-  return signRequest(staff, request, { signing_secret: secret }, 0);
+  return signRequest(staff, request, { secrets: { signing_secret: secret } }, 0);
 }
 
 export interface Change {
@@ -35,7 +36,13 @@ export function rawMessage(
     integration: 'staff',
     account: 'acc_acme',
     receivedAt: '2026-11-21T12:00:00.000Z',
-    request: { method: 'POST', path: '/', query: '', headers: { 'x-staff-delivery': deliveryId } },
+    request: {
+      method: 'POST',
+      url: 'https://hooks.example.com/',
+      path: '/',
+      query: '',
+      headers: { 'x-staff-delivery': deliveryId },
+    },
     body: { kind: 'inline', encoding: 'utf8', content: JSON.stringify({ changes }) },
     ...change,
   };

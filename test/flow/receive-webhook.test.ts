@@ -33,7 +33,13 @@ describe('accepting', () => {
         integration: 'staff',
         account: 'acc_acme',
         receivedAt: '2026-11-21T12:00:00.000Z',
-        request: { method: 'POST', path: '/in/staff/acc_acme', query: 'a=1', headers: request.headers },
+        request: {
+          method: 'POST',
+          url: 'https://hooks.example.com/in/staff/acc_acme',
+          path: '/in/staff/acc_acme',
+          query: 'a=1',
+          headers: request.headers,
+        },
         body: { kind: 'inline', encoding: 'utf8', content: '{"changes":[]}' },
       },
     ]);

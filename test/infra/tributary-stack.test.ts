@@ -190,7 +190,7 @@ describe('permissions', () => {
   });
 
   test.each([
-    ['ingress', { put: /^Raw/, send: [/^RawQueue[0-9A-F]{8}$/], tables: /^Accounts/ }],
+    ['ingress', { put: /^Raw/, send: [/^RawQueue[0-9A-F]{8}$/], tables: /^(Accounts|IntegrationSettings)/ }],
     [
       'deliver',
       {
@@ -205,10 +205,18 @@ describe('permissions', () => {
         get: /^Raw/,
         put: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
-        tables: /^(Accounts|Subscriptions|Events|Idempotency)/,
+        tables: /^(Accounts|AccountContexts|ParkedRequests|Subscriptions|Events|Idempotency)/,
       },
     ],
-    ['api', { get: /^Payloads/, send: [], tables: /^(Accounts|ApiKeys|Subscriptions|Events|Idempotency|Deliveries)/ }],
+    [
+      'api',
+      {
+        get: /^Payloads/,
+        send: [/^RawQueue[0-9A-F]{8}$/],
+        tables:
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Subscriptions|Events|Idempotency|Deliveries)/,
+      },
+    ],
   ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
     const role = target(functionNamed(dev, name).Properties.Role);
     const statements = statementsOf(dev, 'AWS::IAM::Policy').filter(
@@ -258,7 +266,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(6);
+    expect(tables).toHaveLength(9);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
@@ -340,6 +348,7 @@ describe('HTTP API', () => {
       return [Properties.RouteKey, target(integration?.Properties.IntegrationUri)];
     });
     expect(Object.fromEntries(routes)).toEqual({
+      'ANY /in/{integration}': expect.stringMatching(functionIds.ingress),
       'ANY /in/{integration}/{account}': expect.stringMatching(functionIds.ingress),
       'ANY /v1/{proxy+}': expect.stringMatching(functionIds.api),
       'GET /healthz': expect.stringMatching(functionIds.api),

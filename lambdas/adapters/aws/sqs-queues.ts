@@ -32,7 +32,7 @@ export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue
         new SendMessageCommand({
           QueueUrl: queueUrl,
           MessageBody: toMessageBody(message),
-          MessageGroupId: message.account,
+          MessageGroupId: message.account ?? message.integration,
         }),
       );
     },

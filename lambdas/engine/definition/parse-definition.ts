@@ -1,7 +1,9 @@
-import jsonata from 'jsonata';
+import type jsonata from 'jsonata';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { compileMapping } from '../mapping/compile-mapping.ts';
 import { type Definition, definitionSchema, type VerifySpec } from './schema.ts';
+import { parseTemplate } from './template.ts';
 
 /** One thing that is wrong in a definition, where its author can find it. */
 export interface DefinitionFault {
@@ -54,14 +56,16 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
 
   const parsed = definitionSchema.safeParse(raw);
   if (parsed.success) {
-    const { name, secrets, webhook } = parsed.data;
+    const { name, secrets, webhook, routing } = parsed.data;
+    const lookupFault = routing === undefined ? undefined : compileFault(routing.context_lookup_field);
+    if (lookupFault !== undefined) report(['routing', 'context_lookup_field'], lookupFault.message);
     if (name !== files.folder) report(['name'], `got "${name}", expected the folder's name "${files.folder}"`);
-    for (const { path, key } of secretsUsed(webhook.verify, ['webhook', 'verify']))
-      if (!Object.hasOwn(secrets, key))
-        report(
-          path,
-          `got "${key}", expected one of the declared secrets: ${Object.keys(secrets).join(', ') || 'none'}`,
-        );
+    const names = { secret: Object.keys(secrets), var: Object.keys(webhook.vars) };
+    for (const { path, key, of } of [...secretsOf(webhook), ...namesInTemplates(webhook, ['webhook'])])
+      if (!names[of].includes(key))
+        report(path, `got "${key}", expected one of the declared ${of}s: ${names[of].join(', ') || 'none'}`);
+    if (!authenticates(webhook.verify))
+      report(['webhook', 'verify'], 'got checks that anybody can pass, expected one that needs a secret or a key');
   } else {
     for (const { path, message, atKey } of parsed.error.issues.flatMap(mostSpecific))
       reportAt(offsetOf(document, path, atKey), path, message);
@@ -163,16 +167,81 @@ function mostSpecific(issue: z.core.$ZodIssue): readonly SchemaFault[] {
   }
 }
 
-function* secretsUsed(node: VerifySpec, path: PropertyKey[]): Generator<{ path: PropertyKey[]; key: string }> {
-  if ('hmac' in node) yield { path: [...path, 'hmac', 'key'], key: node.hmac.key };
-  const branches = 'all' in node ? node.all : 'any' in node ? node.any : [];
-  for (const [index, branch] of branches.entries())
-    yield* secretsUsed(branch, [...path, 'all' in node ? 'all' : 'any', index]);
+/** A place that names a secret or a variable. */
+interface NameUsed {
+  readonly path: readonly PropertyKey[];
+  readonly key: string;
+  readonly of: 'secret' | 'var';
+}
+
+function secretsOf({ verify, handshakes }: Definition['webhook']): readonly NameUsed[] {
+  const tokens = handshakes.flatMap(({ token }, index) =>
+    token === undefined ? [] : [...secretsUsed({ token }, ['webhook', 'handshakes', index])],
+  );
+  return [...secretsUsed(verify, ['webhook', 'verify']), ...tokens];
+}
+
+/** Members that hold no template, whatever their text looks like. */
+const plainMembers = new Set(['reply', 'when', 'decode', 'content_type', 'split', 'prefix', 'name']);
+
+/** Every secret and variable that a template below names. */
+function* namesInTemplates(value: unknown, path: readonly PropertyKey[]): Generator<NameUsed> {
+  if (typeof value === 'object' && value !== null) {
+    for (const [member, inner] of Object.entries(value))
+      if (Array.isArray(value)) yield* namesInTemplates(inner, [...path, Number(member)]);
+      else if (!plainMembers.has(member)) yield* namesInTemplates(inner, [...path, member]);
+    return;
+  }
+  const parsed = typeof value === 'string' ? parseTemplate(value) : undefined;
+  if (parsed?.kind !== 'template') return;
+  for (const part of parsed.template.parts) {
+    if ('literal' in part) continue;
+    const { source, transforms } = part;
+    if (source.from === 'secret' || source.from === 'var') yield { path, key: source.name, of: source.from };
+    for (const { secret } of transforms) if (secret !== undefined) yield { path, key: secret, of: 'secret' };
+  }
+}
+
+function isSecret({ of }: NameUsed): boolean {
+  return of === 'secret';
+}
+
+/** Whether nobody without a secret or a key gets through, whichever way a request goes. */
+function authenticates(node: VerifySpec): boolean {
+  if (node.freshness !== undefined) return false;
+  if (node.digest !== undefined)
+    return [node.digest.message].flat().every((text) => [...namesInTemplates(text, [])].some(isSecret));
+  if (node.all !== undefined) return node.all.some(authenticates);
+  if (node.any !== undefined) return node.any.every(authenticates);
+  if (node.cases !== undefined) return node.cases.every(({ verify }) => authenticates(verify));
+  return node.each === undefined || authenticates(node.each.verify);
+}
+
+/** Every place of the verify tree that names a secret. */
+function* secretsUsed(node: VerifySpec, path: readonly PropertyKey[]): Generator<NameUsed> {
+  const used = (at: readonly string[], key: string): NameUsed => ({ path: [...path, ...at], key, of: 'secret' });
+  if (node.hmac !== undefined) {
+    const { key } = node.hmac;
+    if (typeof key === 'string') yield used(['hmac', 'key'], key);
+    else yield used(['hmac', 'key', 'secret'], key.secret);
+  }
+  if (node.public_key !== undefined) yield used(['public_key', 'key'], node.public_key.key);
+  if (node.jwt !== undefined) yield used(['jwt', 'key'], node.jwt.key);
+  if (node.token !== undefined) yield used(['token', 'expected'], node.token.expected);
+  if (node.basic !== undefined) {
+    yield used(['basic', 'username'], node.basic.username);
+    yield used(['basic', 'password'], node.basic.password);
+  }
+  for (const name of ['all', 'any'] as const)
+    for (const [index, branch] of (node[name] ?? []).entries()) yield* secretsUsed(branch, [...path, name, index]);
+  for (const [index, { verify }] of (node.cases ?? []).entries())
+    yield* secretsUsed(verify, [...path, 'cases', index, 'verify']);
+  if (node.each !== undefined) yield* secretsUsed(node.each.verify, [...path, 'each', 'verify']);
 }
 
 function compileFault(mapping: string): { message: string; position: number } | undefined {
   try {
-    jsonata(mapping);
+    compileMapping(mapping);
     return undefined;
   } catch (error) {
     const { message, position } = error as jsonata.JsonataError;

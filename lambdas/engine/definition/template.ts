@@ -1,6 +1,9 @@
+import { applyTransform, parseTransform, type Transform } from './transforms.ts';
+
 /**
  * Templates: strings in a definition that take parts of the request, for example
- * `v0:{header.X-Slack-Request-Timestamp}:{body}`. A brace is written `{{` or `}}`.
+ * `v0:{header.X-Slack-Request-Timestamp}:{body}`. A part may be optional (`{header.X-Id?}` is empty where
+ * it is missing) and may pass through transforms (`{body | sha256}`). A brace is written `{{` or `}}`.
  *
  * A template is parsed once per definition and rendered per request, to bytes: a signed message
  * must reach the MAC as it was received, never decoded and encoded again.
@@ -8,19 +11,32 @@
 
 /** Where a part of a template comes from. */
 export type Source =
-  | { readonly from: 'method' | 'path' | 'body' }
-  | { readonly from: 'header' | 'query'; readonly name: string }
-  | { readonly from: 'json'; readonly path: readonly string[] };
+  | { readonly from: 'method' | 'url' | 'path' | 'body' | 'form' }
+  | { readonly from: 'header' | 'query' | 'secret' | 'var'; readonly name: string }
+  /** All headers whose name begins so. */
+  | { readonly from: 'headers'; readonly prefix: string }
+  | { readonly from: 'json' | 'item'; readonly path: readonly string[] }
+  | { readonly from: 'form-field'; readonly name: string };
 
-export type TemplatePart = { readonly literal: string } | { readonly source: Source; readonly text: string };
+export interface Placeholder {
+  readonly source: Source;
+  readonly optional: boolean;
+  readonly transforms: readonly Transform[];
+  /** The source as it is written, for messages. */
+  readonly text: string;
+}
+
+export type TemplatePart = { readonly literal: string } | Placeholder;
 
 export interface Template {
   readonly parts: readonly TemplatePart[];
 }
 
-/** What a template reads: the request as received, and its decoded body. */
+/** What a template reads: the request as received, its decoded body, and what the definition names. */
 export interface TemplateInput {
   readonly method: string;
+  /** The public URL as the provider called it, query included. */
+  readonly url: string;
   readonly path: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
@@ -28,6 +44,11 @@ export interface TemplateInput {
   readonly body: Buffer;
   /** The decoded body; undefined where it could not be decoded. */
   readonly decoded: unknown;
+  /** One value by secret name: the one that is being tried. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly vars: Readonly<Record<string, string>>;
+  /** The item that is being checked, within `each`. */
+  readonly item?: unknown;
 }
 
 export type ParsedTemplate =
@@ -39,8 +60,9 @@ export type Rendered =
   /** A part that the request does not have, as written in the template: `header.X-Signature`. */
   | { readonly kind: 'missing'; readonly source: string };
 
-const bareSources = ['method', 'path', 'body'] as const;
-const forms = '{method}, {path}, {body}, {header.<Name>}, {query.<name>}, {json.<path>} or {json}';
+const bareSources = ['method', 'url', 'path', 'body', 'form'] as const;
+const forms =
+  '{method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>} or {var.<name>}';
 
 /** Parse a template; the fault's message says what was got and what is allowed. */
 export function parseTemplate(text: string): ParsedTemplate {
@@ -57,12 +79,11 @@ export function parseTemplate(text: string): ParsedTemplate {
       const end = text.indexOf('}', at);
       if (end < 0)
         return { kind: 'fault', message: `a "{" without "}" at character ${at + 1}; write "{{" for the brace itself` };
-      const name = text.slice(at + 1, end);
-      const source = parseSource(name);
-      if (source === undefined) return { kind: 'fault', message: `got {${name}}, expected ${forms}` };
+      const placeholder = parsePlaceholder(text.slice(at + 1, end));
+      if (typeof placeholder === 'string') return { kind: 'fault', message: placeholder };
       if (literal !== '') parts.push({ literal });
       literal = '';
-      parts.push({ source, text: name });
+      parts.push(placeholder);
       at = end;
     } else {
       literal += character;
@@ -72,21 +93,45 @@ export function parseTemplate(text: string): ParsedTemplate {
   return { kind: 'template', template: { parts } };
 }
 
-/** Parse what stands between the braces: `header.X-Name`; undefined when it is no source. */
+/** Parse what stands between the braces. @returns A fault's message where it is none. */
+function parsePlaceholder(inner: string): Placeholder | string {
+  const [head = '', ...pipeline] = inner.split('|').map((part) => part.trim());
+  const optional = head.endsWith('?');
+  const name = optional ? head.slice(0, -1) : head;
+  const source = parseSource(name);
+  if (source === undefined) return `got {${inner}}, expected ${forms}`;
+  const transforms: Transform[] = [];
+  for (const written of pipeline) {
+    const transform = parseTransform(written);
+    if (typeof transform === 'string') return transform;
+    transforms.push(transform);
+  }
+  return { source, optional, transforms, text: name };
+}
+
+/** Parse the name of a source: `header.X-Name`; undefined when it is none. */
 export function parseSource(name: string): Source | undefined {
   const bare = bareSources.find((source) => source === name);
   if (bare !== undefined) return { from: bare };
-  if (name === 'json') return { from: 'json', path: [] };
+  if (name === 'json' || name === 'item') return { from: name, path: [] };
   const dot = name.indexOf('.');
   const rest = name.slice(dot + 1);
   if (dot < 0 || rest === '') return undefined;
-  switch (name.slice(0, dot)) {
+  const kind = name.slice(0, dot);
+  switch (kind) {
     case 'header':
       return { from: 'header', name: rest.toLowerCase() };
+    case 'headers':
+      return rest.endsWith('*') ? { from: 'headers', prefix: rest.slice(0, -1).toLowerCase() } : undefined;
     case 'query':
-      return { from: 'query', name: rest };
+    case 'secret':
+    case 'var':
+      return { from: kind, name: rest };
+    case 'form':
+      return { from: 'form-field', name: rest };
     case 'json':
-      return { from: 'json', path: rest.split('.') };
+    case 'item':
+      return { from: kind, path: rest.split('.') };
     default:
       return undefined;
   }
@@ -100,8 +145,7 @@ export function renderTemplate(template: Template, input: TemplateInput): Render
       chunks.push(part.literal);
       continue;
     }
-    const value = readSource(part.source, input);
-    const chunk = Buffer.isBuffer(value) ? value : textOf(value);
+    const chunk = renderPlaceholder(part, input);
     if (chunk === undefined) return { kind: 'missing', source: part.text };
     chunks.push(chunk);
   }
@@ -115,32 +159,82 @@ export function renderText(template: Template, input: TemplateInput): string | u
   return rendered.chunks.map((chunk) => chunk.toString()).join('');
 }
 
+/**
+ * Every text that a template can stand for. A template that is one placeholder of a list (several
+ * headers, a JSON list) stands for each of its elements; any other for what it renders to.
+ */
+export function renderAll(template: Template, input: TemplateInput): readonly string[] {
+  const [only, ...others] = template.parts;
+  if (only !== undefined && 'source' in only && others.length === 0) {
+    const value = readSource(only.source, input);
+    if (Array.isArray(value))
+      return value.flatMap((element: unknown) => {
+        const text = transformed(only, element, input);
+        return text === undefined ? [] : [text.toString()];
+      });
+  }
+  const text = renderText(template, input);
+  return text === undefined ? [] : [text];
+}
+
+function renderPlaceholder(part: Placeholder, input: TemplateInput): string | Buffer | undefined {
+  return transformed(part, readSource(part.source, input), input) ?? (part.optional ? '' : undefined);
+}
+
+function transformed(part: Placeholder, value: unknown, input: TemplateInput): string | Buffer | undefined {
+  let current: string | Buffer | undefined = Buffer.isBuffer(value) ? value : textOf(value);
+  for (const transform of part.transforms) {
+    if (current === undefined) return undefined;
+    current = applyTransform(transform, current, input.secrets);
+  }
+  return current;
+}
+
 /** The value of one source, undefined where the request does not have it. */
 export function readSource(source: Source, input: TemplateInput): unknown {
   switch (source.from) {
     case 'method':
       return input.method;
+    case 'url':
+      return input.url;
     case 'path':
       return input.path;
     case 'body':
+    case 'form':
       return input.body;
     case 'header':
-      return Object.hasOwn(input.headers, source.name) ? input.headers[source.name] : undefined;
+      return own(input.headers, source.name);
+    case 'headers':
+      return Object.keys(input.headers)
+        .filter((name) => name.startsWith(source.prefix))
+        .map((name) => input.headers[name]);
     case 'query':
       return input.query.get(source.name) ?? undefined;
+    case 'form-field':
+      return new URLSearchParams(input.body.toString('utf8')).get(source.name) ?? undefined;
+    case 'secret':
+      return own(input.secrets, source.name);
+    case 'var':
+      return own(input.vars, source.name);
     case 'json':
       return readPath(input.decoded, source.path);
+    case 'item':
+      return readPath(input.item, source.path);
   }
 }
 
 /** Follow own properties only: a path never reaches a prototype. */
-function readPath(value: unknown, path: readonly string[]): unknown {
+export function readPath(value: unknown, path: readonly string[]): unknown {
   let current = value;
   for (const key of path) {
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, key)) return undefined;
-    current = (current as Record<string, unknown>)[key];
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = own(current as Record<string, unknown>, key);
   }
   return current;
+}
+
+function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 /** The text of a scalar. Null, lists and objects have none: written again, they would not be what was received. */

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
-import jsonata from 'jsonata';
+import type jsonata from 'jsonata';
 import { z } from 'zod';
 import { limits } from '../../contracts/limits.ts';
 import { type EventType, eventId, type UnsequencedEvent } from './canonical-event.ts';
+import { compileMapping } from './compile-mapping.ts';
 
-/** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
-const mappingTimeoutMs = 2000;
-const mappingStackDepth = 200;
 /** Version of the canonical schemas that mappings are written against. */
 const schemaVersion = '1.0.0';
 
@@ -35,6 +33,9 @@ const maxNameCharacters = 512;
 /** Levels of `data`: serializers recurse, so what is deeper could be mapped but never be stored. */
 const maxDataDepth = 100;
 
+/** Providers give text or numbers; the world sees text. */
+const recordId = z.union([z.string().min(1).max(maxNameCharacters), z.number()]).transform(String);
+
 /** What a mapping gives for one event. */
 const mappedEvent = z.strictObject({
   event_type: z.string().regex(/^(record:)?(created|updated|deleted)$/, 'expected created, updated or deleted'),
@@ -42,17 +43,28 @@ const mappedEvent = z.strictObject({
     .string()
     .max(128)
     .regex(/^[a-z][a-z_]*\/[a-z][a-z_]*$/, 'expected <model>/<plural>, for example hris/employees'),
-  record_id: z.union([z.string().min(1).max(maxNameCharacters), z.number()]).transform(String),
+  record_id: recordId.optional(),
   raw_event_type: z.string().min(1).max(maxNameCharacters),
   occurred_at: timestamp.optional(),
   id: z.string().min(1).max(maxNameCharacters).optional(),
   method: z.string().min(1).optional(),
   method_config: z.record(z.string(), z.unknown()).optional(),
+  context: z
+    .union([z.string().min(1), z.number()])
+    .transform(String)
+    .optional(),
+  version: z.union([z.string().min(1).max(maxNameCharacters), z.number()]).optional(),
+  raw_payload: z
+    .unknown()
+    .refine((payload) => isJson(payload, maxDataDepth), 'expected JSON values only')
+    .optional(),
   data: z
     .record(z.string(), z.unknown())
     .default({})
     .refine((data) => isJson(data, maxDataDepth), `expected JSON values only, at most ${maxDataDepth} levels deep`),
 });
+
+type MappedEvent = z.infer<typeof mappedEvent>;
 
 /** A compiled mapping, reusable over requests. */
 export interface PreparedMapping {
@@ -82,13 +94,18 @@ export interface MappingContext {
 
 export type MappingResult =
   /** No event: the mapping gave nothing, so the request is ignored. */
-  | { readonly kind: 'mapped'; readonly events: readonly UnsequencedEvent[] }
+  | {
+      readonly kind: 'mapped';
+      readonly events: readonly UnsequencedEvent[];
+      /** For each event, the context that it names; undefined where it names none. */
+      readonly contexts: readonly (string | undefined)[];
+    }
   /** `retryable` where it took too long, which at another time it may not. */
   | { readonly kind: 'failed'; readonly reason: string; readonly retryable: boolean };
 
 /** Compile a mapping once per definition. */
 export function prepareMapping(text: string): PreparedMapping {
-  return { expression: jsonata(text, { timeout: mappingTimeoutMs, stack: mappingStackDepth }) };
+  return { expression: compileMapping(text) };
 }
 
 /** Run a mapping over one request: no event, one, or many. A failure says where its author has to look. */
@@ -108,25 +125,29 @@ export async function mapRequest(
     result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
   const delivery = context.deliveryId ?? createHash('sha256').update(context.rawBody).digest('hex');
   const events: UnsequencedEvent[] = [];
+  const contexts: (string | undefined)[] = [];
   for (const [index, item] of items.entries()) {
     const parsed = mappedEvent.safeParse(item);
     if (!parsed.success) {
       const faults = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`);
       return badEvent(index, faults.join('; '));
     }
-    const answerBytes = sizeInAnswer(parsed.data.data);
+    const { event_type: verb, occurred_at: occurredAt, ...mapped } = parsed.data;
+    const named = recordIdOf(mapped);
+    if (named === undefined) return badEvent(index, 'record_id: expected text or a number');
+    const data = mapped.raw_payload === undefined ? mapped.data : { ...mapped.data, remote: mapped.raw_payload };
+    const answerBytes = sizeInAnswer(data);
     if (answerBytes > limits.maxEventBytes)
       return badEvent(index, `data: ${answerBytes} bytes, expected at most ${limits.maxEventBytes}`);
-    const { event_type: verb, occurred_at: occurredAt, ...mapped } = parsed.data;
     const type = verbs[verb.replace('record:', '')] as EventType;
+    contexts.push(mapped.context);
     events.push({
       id: eventId({
         account: context.account,
         resource: mapped.resource,
-        recordId: mapped.record_id,
+        recordId: named,
         type,
-        // Several events of one delivery are told apart by their place in it, unless the provider names each.
-        change: mapped.id ?? `${delivery}#${index}`,
+        change: changeOf(mapped, `${delivery}#${index}`),
       }),
       type,
       timestamp: context.receivedAt,
@@ -134,16 +155,31 @@ export async function mapRequest(
       account: context.account,
       integration: context.integration,
       resource: mapped.resource,
-      record_id: mapped.record_id,
+      record_id: named,
       origin: 'webhook',
       raw_event_type: mapped.raw_event_type,
       schema_version: schemaVersion,
       ...(occurredAt === undefined ? {} : { occurred_at: toIso(occurredAt) }),
       ...(mapped.method_config === undefined ? {} : { thin: true as const }),
-      data: mapped.data,
+      data,
     });
   }
-  return { kind: 'mapped', events };
+  return { kind: 'mapped', events, contexts };
+}
+
+/** A mapping may leave the record's id to where a fetch, or the record itself, has it. */
+function recordIdOf(mapped: Pick<MappedEvent, 'record_id' | 'method_config' | 'data'>): string | undefined {
+  if (mapped.record_id !== undefined) return mapped.record_id;
+  const found = recordId.safeParse(mapped.method_config?.['id'] ?? mapped.data['id']);
+  return found.success ? found.data : undefined;
+}
+
+/**
+ * What makes the change itself: the provider's id of it; the record's version, which is the same by
+ * whichever way it is learnt; or the place in the delivery that brought it.
+ */
+function changeOf({ id, version }: Pick<MappedEvent, 'id' | 'version'>, place: string): string {
+  return id ?? (version === undefined ? place : `version ${version}`);
 }
 
 function badEvent(index: number, fault: string): MappingResult {

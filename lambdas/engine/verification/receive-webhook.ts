@@ -1,6 +1,6 @@
 import { renderText, type TemplateInput } from '../definition/template.ts';
 import { decodeBody } from './decode-body.ts';
-import type { PreparedHandshake, PreparedWebhook } from './prepare-webhook.ts';
+import { firstValues, type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
 import type { SecretValues, Verdict, WebhookRequest } from './webhook-request.ts';
 
 /** A reflected challenge is answered as inert text of bounded length, so that it cannot become a page. */
@@ -35,38 +35,75 @@ export function receiveWebhook(
   nowMs: number,
 ): Reception {
   const decoded = decodeBody(webhook.decode, request);
-  const input: TemplateInput = {
-    ...request,
-    query: new URLSearchParams(request.query),
-    decoded: decoded.kind === 'decoded' ? decoded.value : undefined,
-  };
+  const plain = toTemplateInput(request, decoded.kind === 'decoded' ? decoded.value : undefined);
+  const input = { ...plain, vars: readVariables(webhook, plain) };
   const handshake = webhook.handshakes.find((candidate) => candidate.matches(input));
-  if (handshake?.spec.verify === 'none') return shakeHands(handshake, input);
+  if (handshake?.spec.verify === 'none') return shakeHands(handshake, input, secrets, nowMs);
 
   const verdict = webhook.verify(input, secrets, nowMs);
   if (decoded.kind === 'malformed') return { kind: 'malformed', expected: decoded.expected, verdict };
   if (verdict.kind === 'rejected') return verdict;
-  return handshake === undefined ? verdict : shakeHands(handshake, input);
+  return handshake === undefined ? verdict : shakeHands(handshake, input, secrets, nowMs);
 }
 
-/** The provider's own id of this delivery; undefined where the definition names none or the request has none. */
-export function deliveryIdOf(webhook: PreparedWebhook, request: WebhookRequest, decoded: unknown): string | undefined {
+/**
+ * The provider's own id of this delivery; undefined where the definition names none or the request has none.
+ *
+ * @param requestId - Id of this acceptance: the name of a delivery that has no other.
+ */
+export function deliveryIdOf(
+  webhook: PreparedWebhook,
+  request: WebhookRequest,
+  decoded: unknown,
+  requestId?: string,
+): string | undefined {
   if (webhook.deliveryId === undefined) return undefined;
-  const id = renderText(webhook.deliveryId, { ...request, query: new URLSearchParams(request.query), decoded });
+  if (webhook.deliveryId === 'none') return requestId;
+  const plain = toTemplateInput(request, decoded);
+  const id = renderText(webhook.deliveryId, { ...plain, vars: readVariables(webhook, plain) });
   return id === '' ? undefined : id;
 }
 
-function shakeHands(handshake: PreparedHandshake, input: TemplateInput): Reception {
+/** What templates read of a request, without variables and secrets. */
+function toTemplateInput(request: WebhookRequest, decoded: unknown): TemplateInput {
+  return { ...request, query: new URLSearchParams(request.query), decoded, secrets: {}, vars: {} };
+}
+
+function shakeHands(
+  handshake: PreparedHandshake,
+  input: TemplateInput,
+  secrets: SecretValues,
+  nowMs: number,
+): Reception {
+  const verdict = handshake.verifyToken(input, secrets, nowMs);
+  if (verdict.kind === 'rejected') return verdict;
   const { name, respond } = handshake.spec;
-  const body = handshake.body === undefined ? '' : renderText(handshake.body, input);
-  if (body === undefined) return { kind: 'rejected', reason: 'value-missing', detail: respond.body ?? name };
-  if (body.length > maxReflectedCharacters)
-    return {
-      kind: 'malformed',
-      expected: `a challenge of at most ${maxReflectedCharacters} characters`,
-      verdict: { kind: 'verified' },
-    };
+  const known = { ...input, secrets: firstValues(secrets) };
   const headers: Record<string, string> = { 'x-content-type-options': 'nosniff' };
-  if (body !== '') headers['content-type'] = respond.content_type ?? 'text/plain';
+  for (const [header, template] of Object.entries(handshake.headers)) {
+    const value = renderText(template, known);
+    if (value === undefined)
+      return { kind: 'rejected', reason: 'value-missing', detail: respond.headers[header] ?? name };
+    // A line break would be a header, or an answer, of the sender's own.
+    if (!/^[\t\x20-\x7e]*$/.test(value)) return unusable('a value that a header can hold');
+    headers[header.toLowerCase()] = value;
+  }
+  const body = renderBody(handshake, known);
+  if (body === undefined) return { kind: 'rejected', reason: 'value-missing', detail: respond.body ?? name };
+  if ([body, ...Object.values(headers)].some((text) => text.length > maxReflectedCharacters))
+    return unusable(`a challenge of at most ${maxReflectedCharacters} characters`);
+  if (body !== '')
+    headers['content-type'] =
+      respond.content_type ?? (handshake.json === undefined ? 'text/plain' : 'application/json');
   return { kind: 'handshake', name, response: { status: respond.status, headers, body } };
+}
+
+function renderBody({ body, json }: PreparedHandshake, input: TemplateInput): string | undefined {
+  if (json === undefined) return body === undefined ? '' : renderText(body, input);
+  const members = Object.entries(json).map(([name, template]) => [name, renderText(template, input)] as const);
+  return members.some(([, value]) => value === undefined) ? undefined : JSON.stringify(Object.fromEntries(members));
+}
+
+function unusable(expected: string): Reception {
+  return { kind: 'malformed', expected, verdict: { kind: 'verified' } };
 }

@@ -1,5 +1,6 @@
 import type { FreshnessSpec } from '../definition/schema.ts';
 import { renderText, type Template, type TemplateInput } from '../definition/template.ts';
+import { missingReason } from './signature-candidates.ts';
 import type { Verdict } from './webhook-request.ts';
 
 export interface FreshnessCheck {
@@ -11,7 +12,7 @@ export interface FreshnessCheck {
 export function verifyFreshness(check: FreshnessCheck, input: TemplateInput, nowMs: number): Verdict {
   const { spec } = check;
   const text = renderText(check.timestamp, input);
-  if (text === undefined) return { kind: 'rejected', reason: 'header-missing', detail: spec.timestamp };
+  if (text === undefined) return { kind: 'rejected', reason: missingReason(spec.timestamp), detail: spec.timestamp };
   const timestampMs = parseTimestamp(text, spec.unit);
   if (timestampMs === undefined) return { kind: 'rejected', reason: 'timestamp-malformed', detail: spec.timestamp };
   if (nowMs - timestampMs > spec.max_age_seconds * 1000)

@@ -1,6 +1,8 @@
 /** A provider's request as it was received. */
 export interface WebhookRequest {
   readonly method: string;
+  /** The public URL as the provider called it, query included: some schemes sign it. */
+  readonly url: string;
   readonly path: string;
   /** Lower-case names; repeated headers are joined by a comma, as API Gateway does. */
   readonly headers: Readonly<Record<string, string>>;
@@ -15,11 +17,16 @@ export type SecretValues = Readonly<Record<string, string | readonly string[]>>;
 /** Why a request was turned away: told to the caller, never with the expected value. */
 export type RejectionReason =
   | 'secret-not-configured'
+  | 'key-unusable'
   | 'header-missing'
   | 'value-missing'
-  | 'signature-prefix-missing'
+  | 'no-known-signature-version'
   | 'signature-malformed'
   | 'signature-mismatch'
+  | 'token-malformed'
+  | 'token-mismatch'
+  | 'claim-mismatch'
+  | 'items-missing'
   | 'timestamp-malformed'
   | 'timestamp-too-old'
   | 'timestamp-in-the-future';

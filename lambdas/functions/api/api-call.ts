@@ -18,7 +18,7 @@ export interface ApiAnswer {
 }
 
 export interface ApiRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly handle: (call: ApiCall) => Promise<ApiAnswer>;
 }
@@ -54,6 +54,13 @@ export const resourcePattern = z
     /^(\*|[a-z][a-z_]*\*|[a-z][a-z_]*\/([a-z][a-z_]*)?\*|[a-z][a-z_]*\/[a-z][a-z_]*)$/,
     'expected a resource such as hris/employees, or hris/*',
   );
+
+const secretValue = z.string().min(1).max(4096);
+
+/** Secrets by name; a list while one rotates. */
+export const secretValues = z
+  .record(z.string(), z.union([secretValue, z.array(secretValue).min(1).max(10)]))
+  .default({});
 
 /** Bytes of a value as JSON; infinite where it is nested too deep to be written. */
 export function jsonBytes(value: unknown): number {

@@ -1,3 +1,4 @@
+import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import type { ApiKeyStore } from '../../ports/api-key-store.ts';
 import type { EgressPolicy } from '../../ports/callback-client.ts';
@@ -6,6 +7,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { DeliveryLog } from '../../ports/delivery-store.ts';
 import type { EventLocator, EventReader } from '../../ports/event-store.ts';
 import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
+import type { IntegrationSettingsDirectory } from '../../ports/integration-settings-store.ts';
+import type { ParkedRequests } from '../../ports/parked-requests.ts';
+import type { RawQueue } from '../../ports/queues.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 
@@ -13,6 +17,10 @@ import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 export interface ApiPorts {
   readonly keys: ApiKeyStore;
   readonly accounts: AccountDirectory;
+  readonly contexts: AccountContextRegistry;
+  readonly parked: ParkedRequests;
+  readonly rawQueue: RawQueue;
+  readonly settings: IntegrationSettingsDirectory;
   readonly subscriptions: SubscriptionDirectory;
   readonly events: EventReader;
   readonly locator: EventLocator;

@@ -7,6 +7,7 @@ import type { ApiPorts } from './api-ports.ts';
 import { authenticate, notFound } from './principal.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { eventRoutes } from './routes/events.ts';
+import { integrationRoutes } from './routes/integrations.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 
 export interface ApiRuntime {
@@ -16,7 +17,12 @@ export interface ApiRuntime {
 
 /** The admin API and the pull feed. Every route but `/healthz` asks for a key first. */
 export function createApiHandler({ ports, log }: ApiRuntime) {
-  const routes = [...accountRoutes(ports), ...subscriptionRoutes(ports), ...eventRoutes(ports)];
+  const routes = [
+    ...accountRoutes(ports),
+    ...subscriptionRoutes(ports),
+    ...eventRoutes(ports),
+    ...integrationRoutes(ports),
+  ];
   const methodsOf = (path: string) =>
     [{ method: 'GET', path: '/healthz' }, ...routes]
       .filter((route) => new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path))

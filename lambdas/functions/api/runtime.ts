@@ -1,11 +1,16 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../../adapters/aws/client-settings.ts';
+import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
 import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
 import { createDynamoDeliveryLog } from '../../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
+import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
+import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
+import { createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
@@ -24,6 +29,10 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
     ports: {
       keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
       accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
+      contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
+      parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
+      rawQueue: createSqsRawQueue(new SQSClient(clientSettings), env[environmentKeys.rawQueueUrl]),
+      settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable]),
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),

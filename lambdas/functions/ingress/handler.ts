@@ -1,25 +1,27 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { limits } from '../../contracts/limits.ts';
 import type { IngressOutcome } from '../../contracts/outcomes.ts';
 import type { WebhookRequest } from '../../engine/verification/webhook-request.ts';
-import { type Receipt, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
+import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import { problemResponse } from '../problem-details.ts';
 
 export interface IngressRuntime {
   readonly ports: ReceivePorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<IngressOutcome>;
+  /** Origin under which providers call, without a trailing slash: some sign the URL. */
+  readonly publicUrl: string;
 }
 
 /** One request of a provider; 2xx only after it is durable. */
-export function createIngressHandler({ ports, log, outcomes }: IngressRuntime) {
+export function createIngressHandler({ ports, log, outcomes, publicUrl }: IngressRuntime) {
   return async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
-    const { integration = '', account = '' } = event.pathParameters ?? {};
-    const receipt = isIdentifier(account)
-      ? await receiveProviderRequest(ports, { integration, account }, toWebhookRequest(event))
-      : { kind: 'unknown' as const };
+    const { integration = '', account } = event.pathParameters ?? {};
+    const target = account === undefined ? { integration } : { integration, account };
+    const receipt =
+      account === undefined || isIdentifier(account)
+        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl))
+        : { kind: 'unknown' as const };
     const outcome = receipt.kind === 'accepted' || receipt.kind === 'handshake' ? receipt.kind : 'rejected';
     outcomes.count(outcome);
     log.info('request received', {
@@ -29,7 +31,7 @@ export function createIngressHandler({ ports, log, outcomes }: IngressRuntime) {
       ...(receipt.kind === 'rejected' ? { reason: receipt.reason } : {}),
       ...(receipt.kind === 'accepted' ? { rawId: receipt.rawId } : {}),
     });
-    return toResponse(receipt);
+    return toResponse(answerOf(receipt));
   };
 }
 
@@ -38,12 +40,13 @@ function isIdentifier(text: string): boolean {
   return /^[A-Za-z0-9][\w-]{0,127}$/.test(text);
 }
 
-function toWebhookRequest(event: APIGatewayProxyEventV2): WebhookRequest {
+function toWebhookRequest(event: APIGatewayProxyEventV2, publicUrl: string): WebhookRequest {
   const headers = Object.entries(event.headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name.toLowerCase(), value] as const],
   );
   return {
     method: event.requestContext.http.method,
+    url: `${publicUrl}${event.rawPath}${event.rawQueryString === '' ? '' : `?${event.rawQueryString}`}`,
     path: event.rawPath,
     query: event.rawQueryString,
     headers: Object.fromEntries(headers),
@@ -51,37 +54,6 @@ function toWebhookRequest(event: APIGatewayProxyEventV2): WebhookRequest {
   };
 }
 
-function toResponse(receipt: Receipt): APIGatewayProxyStructuredResultV2 {
-  switch (receipt.kind) {
-    case 'accepted':
-      return { statusCode: 200, headers: { 'tributary-request-id': receipt.rawId }, body: '' };
-    case 'handshake':
-      return {
-        statusCode: receipt.response.status,
-        headers: { ...receipt.response.headers },
-        body: receipt.response.body,
-      };
-    case 'unknown':
-      return problemResponse({ status: 404, detail: 'There is no such integration, or no such account of it.' });
-    case 'method-not-allowed':
-      return problemResponse({ status: 405, detail: 'Webhooks are sent with POST.', headers: { allow: 'POST' } });
-    case 'too-large':
-      return problemResponse({ status: 413, detail: `A body may have at most ${limits.maxBodyBytes} bytes.` });
-    case 'malformed':
-      return problemResponse({
-        status: 400,
-        detail: `The body cannot be read: expected ${receipt.expected}.`,
-        extensions: { reason: 'body-malformed' },
-      });
-    case 'rejected':
-      return problemResponse({
-        status: 401,
-        detail: rejectionDetail(receipt.reason, receipt.detail),
-        extensions: { reason: receipt.reason },
-      });
-  }
-}
-
-function rejectionDetail(reason: string, detail: string | undefined): string {
-  return `The request was not verified: ${reason}${detail === undefined ? '' : ` (${detail})`}.`;
+function toResponse({ status, headers, body }: ReturnType<typeof answerOf>): APIGatewayProxyStructuredResultV2 {
+  return { statusCode: status, headers: { ...headers }, body };
 }

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountStore } from '../../adapters/aws/dynamo-account-store.ts';
+import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
@@ -16,16 +17,15 @@ import type { IngressRuntime } from './handler.ts';
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL): IngressRuntime & Telemetry {
   const env = readEnvironment('ingress', variables);
+  const dynamo = new DynamoDBClient(clientSettings);
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
   const prepared = new Map<string, PreparedWebhook>();
   return {
     ...createTelemetry('ingress'),
+    publicUrl: env[environmentKeys.publicUrl],
     ports: {
-      accounts: createDynamoAccountStore(
-        new DynamoDBClient(clientSettings),
-        env[environmentKeys.accountsTable],
-        systemClock,
-      ),
+      accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
+      settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       async webhook(name) {
         const known = prepared.get(name);
         if (known !== undefined) return known;

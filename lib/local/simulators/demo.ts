@@ -70,7 +70,7 @@ async function sendFirstSample(
     const sample = readSamples(integrationsFolder, integration).find(({ expected }) => expected?.length === 1);
     if (definition === undefined || sample === undefined) continue;
     const secrets = Object.fromEntries(Object.keys(definition.secrets).map((name) => [name, demoSecret]));
-    const { headers, body } = signRequest(definition, sample.request, secrets, Date.now());
+    const { headers, body } = signRequest(definition, sample.request, { secrets }, Date.now());
     const response = await fetch(webhookUrl, { method: 'POST', headers, body: new Uint8Array(body) });
     if (!response.ok) throw new Error(`${webhookUrl} answered ${response.status}: ${await response.text()}`);
     return;

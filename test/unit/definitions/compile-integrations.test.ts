@@ -70,14 +70,35 @@ test('reads samples as the requests that a provider would send', () => {
       'a-json',
       {
         method: 'POST',
+        url: 'https://hooks.example.com/in/alpha',
         path: '/',
         query: '',
         headers: { 'content-type': 'application/cloudevents+json' },
         body: '{"a":[1]}',
       },
     ],
-    ['b-text', { method: 'GET', path: '/', query: 'a=b', headers: { 'x-event': 'e' }, body: 'a=1' }],
-    ['c-empty', { method: 'POST', path: '/', query: '', headers: { 'content-type': 'application/json' }, body: '' }],
+    [
+      'b-text',
+      {
+        method: 'GET',
+        url: 'https://hooks.example.com/in/alpha?a=b',
+        path: '/',
+        query: 'a=b',
+        headers: { 'x-event': 'e' },
+        body: 'a=1',
+      },
+    ],
+    [
+      'c-empty',
+      {
+        method: 'POST',
+        url: 'https://hooks.example.com/in/alpha',
+        path: '/',
+        query: '',
+        headers: { 'content-type': 'application/json' },
+        body: '',
+      },
+    ],
   ]);
   expect(readSamples(root, 'beta')).toEqual([]);
 });

@@ -11,6 +11,7 @@ import {
   listQuery,
   readBody,
   readQuery,
+  secretValues,
   tenantName,
 } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
@@ -19,13 +20,11 @@ import { mayAccess, notFound, tenantOf } from '../principal.ts';
 /** A context is for names and ids that a provider knows the tenant by. */
 const maxContextBytes = 16 * 1024;
 
-const secretValue = z.string().min(1).max(4096);
-
 const accountBody = z.strictObject({
   id: identifier.optional(),
   tenant: tenantName.optional(),
   integration: z.string().min(1).max(64),
-  secrets: z.record(z.string(), z.union([secretValue, z.array(secretValue).min(1).max(10)])).default({}),
+  secrets: secretValues,
   credentials: z
     .record(z.string(), z.unknown())
     .default({})

@@ -76,8 +76,8 @@ test.each<[string, Written, string]>([
   ],
   [
     'a value of alternatives is none of them',
-    { text: change('decode: json', 'decode:\n    application/json: xml') },
-    `${file}:8:23 webhook.decode.application/json: Invalid option: expected one of "json"|"form"|"text"`,
+    { text: change('decode: json', 'decode:\n    application/json: yaml') },
+    `${file}:8:23 webhook.decode.application/json: Invalid option: expected one of "json"|"form"|"xml"|"text"`,
   ],
   [
     'a member is missing',
@@ -87,7 +87,7 @@ test.each<[string, Written, string]>([
   [
     'a template is malformed',
     { text: change('"{body}"', '"{bdy}"') },
-    `${file}:13:16 webhook.verify.hmac.message: got {bdy}, expected {method}, {path}, {body}, {header.<Name>}, {query.<name>}, {json.<path>} or {json}`,
+    `${file}:13:16 webhook.verify.hmac.message: got {bdy}, expected {method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>} or {var.<name>}`,
   ],
   [
     'a condition speaks of no source',
@@ -102,12 +102,12 @@ test.each<[string, Written, string]>([
         'verify:\n    freshness: { timestamp: "{json.t}", unit: s, max_age_seconds: 9, max_ahead_seconds: 9 }\n',
       ),
     },
-    `${file}:9:5 webhook.verify: got hmac and freshness, expected exactly one of hmac, freshness, all, any`,
+    `${file}:9:5 webhook.verify: got hmac and freshness, expected exactly one of hmac, digest, public_key, jwt, token, basic, freshness, all, any, cases, each`,
   ],
   [
     'a check is none',
     { text: change(verify, 'verify: {}') },
-    `${file}:8:11 webhook.verify: got no key, expected exactly one of hmac, freshness, all, any`,
+    `${file}:8:11 webhook.verify: got no key, expected exactly one of hmac, digest, public_key, jwt, token, basic, freshness, all, any, cases, each`,
   ],
   [
     'the mapping is not there',
@@ -191,4 +191,70 @@ test('finds undeclared secrets anywhere in the tree of checks', () => {
     expect.stringContaining('webhook.verify.any.0.all.1.hmac.key: got "one"'),
     expect.stringContaining('webhook.verify.any.1.hmac.key: got "two"'),
   ]);
+});
+
+test.each([
+  [
+    'a message',
+    'message: "{secret.other}{body}"',
+    'webhook.verify.hmac.message: got "other", expected one of the declared secrets: signing_secret',
+  ],
+  [
+    'a message of a list',
+    'message: ["{body}", "{var.time}.{body}"]',
+    'webhook.verify.hmac.message.1: got "time", expected one of the declared vars: none',
+  ],
+  [
+    'a transform',
+    'message: "{body | hmac_sha256(other)}"',
+    'webhook.verify.hmac.message: got "other", expected one of the declared secrets: signing_secret',
+  ],
+])('finds what %s names and nobody declares', (_name, message, fault) => {
+  expect(faultsOf({ text: change('message: "{body}"', message) })).toEqual([expect.stringContaining(fault)]);
+});
+
+test('finds what a handshake names and nobody declares', () => {
+  const handshake = (rest: string) =>
+    change('mapping:', `  handshakes: [{ name: ping, when: { method: GET }, ${rest} }]\nmapping:`);
+  expect(faultsOf({ text: handshake('token: { value: "{query.t}", expected: other }, respond: {}') })).toEqual([
+    expect.stringContaining('webhook.handshakes.0.token.expected: got "other"'),
+  ]);
+  expect(faultsOf({ text: handshake('respond: { json: { a: "{query.b | hmac_sha256(other)}" } }') })).toEqual([
+    expect.stringContaining('webhook.handshakes.0.respond.json.a: got "other"'),
+  ]);
+});
+
+const freshness = 'freshness: { timestamp: "{json.t}", unit: s, max_age_seconds: 9, max_ahead_seconds: 9 }';
+const digest = (message: string) =>
+  `digest: { algorithm: sha256, encoding: hex, message: ${message}, signature: "{header.X}" }`;
+const token = 'token: { value: "{header.X}", expected: signing_secret }';
+
+test.each([
+  ['is nothing but freshness', freshness, true],
+  ['is a digest of what anybody knows', digest('"{body}"'), true],
+  ['is a digest, one of whose messages holds no secret', digest('["{secret.signing_secret}{body}", "{body}"]'), true],
+  ['is a digest that holds a secret', digest('"{secret.signing_secret}{body}"'), false],
+  ['is a digest of a MAC', digest('"{body | hmac_sha256(signing_secret)}"'), false],
+  ['has an alternative that anybody passes', `any: [{ ${token} }, { ${freshness} }]`, true],
+  [
+    'has a case that anybody passes',
+    `cases: [{ when: { json.a: 1 }, verify: { ${token} } }, { verify: { ${digest('"{body}"')} } }]`,
+    true,
+  ],
+  ['is passed by anybody for each item', `each: { items: json.items, verify: { ${digest('"{item.id}"')} } }`, true],
+  ['has all checks, one of which needs a secret', `all: [{ ${freshness} }, { any: [{ ${token} }] }]`, false],
+])('a tree of checks that %s', (_name, tree, isOpen) => {
+  const open = faultsOf({ text: change(verify, `verify: { ${tree} }`) }).map((fault) =>
+    fault.includes('webhook.verify: got checks that anybody can pass'),
+  );
+  expect(open).toEqual(isOpen ? [true] : []);
+});
+
+test('fails when a token may be signed with a public key and with a shared secret', () => {
+  const jwt = (names: string) =>
+    `verify: { jwt: { token: "{header.X}", algorithms: [${names}], key: signing_secret } }`;
+  expect(faultsOf({ text: change(verify, jwt('RS256, HS256')) })).toEqual([
+    expect.stringContaining('webhook.verify.jwt.algorithms: expected algorithms of one kind of key'),
+  ]);
+  expect(faultsOf({ text: change(verify, jwt('RS256, RS512')) })).toEqual([]);
 });

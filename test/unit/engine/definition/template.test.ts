@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   parseSource,
   parseTemplate,
+  renderAll,
   renderTemplate,
   renderText,
   type TemplateInput,
@@ -10,6 +11,7 @@ import {
 
 const input: TemplateInput = {
   method: 'POST',
+  url: 'https://hooks.example.com/in/acme?token=a%20b',
   path: '/in/acme',
   headers: { 'x-time': '17', 'x-empty': '' },
   query: new URLSearchParams('token=a%20b&token=c&empty='),
@@ -17,12 +19,20 @@ const input: TemplateInput = {
   decoded: JSON.parse(
     '{"a":{"b":["zero","one"]},"n":12.5,"t":true,"f":false,"null":null,"text":"hi","":{"x":"y"}}',
   ) as unknown,
+  secrets: {},
+  vars: {},
 };
 
 const template = (text: string) => {
   const parsed = parseTemplate(text);
   if (parsed.kind === 'fault') throw new Error(parsed.message);
   return parsed.template;
+};
+const filled: TemplateInput = {
+  ...input,
+  secrets: { signing_secret: 's3cret' },
+  vars: { version: 'v1' },
+  item: { id: 7 },
 };
 const render = (text: string, from: TemplateInput = input) => renderText(template(text), from);
 
@@ -41,11 +51,24 @@ test.each([
   ['{{body}}', '{body}'],
   ['{{{method}}}', '{POST}'],
   ['{method}}}{{', 'POST}{'],
+  ['{ method }|{ header.X-Time | sha1 | upper }', 'POST|0716D9708D321FFB6A00818614779E779925365C'],
+  ['[{header.X-Absent?}{json.absent? | upper}{json.a?}]', '[]'],
+  ['{url | without_query}', 'https://hooks.example.com/in/acme'],
+  ['{secret.signing_secret}:{var.version}:{item.id}', 's3cret:v1:7'],
+  ['{form.b}', 'two words'],
 ])('renders %s', (text, expected) => {
-  expect(render(text)).toBe(expected);
+  const from = text.includes('{form') ? { ...filled, body: Buffer.from('a=1&b=two+words') } : filled;
+  expect(render(text, from)).toBe(expected);
 });
 
 test.each([
+  '{secret.signing_secret}',
+  '{secret.constructor}',
+  '{var.toString}',
+  '{item}',
+  '{item.id}',
+  '{form.a}',
+  '{headers.X-Absent*}',
   '{header.X-Absent}',
   '{query.absent}',
   '{json.absent}',
@@ -88,6 +111,18 @@ test('reads a decoded body that is itself a scalar', () => {
   expect(render('{json}', { ...input, decoded: 'Ping' })).toBe('Ping');
 });
 
+test('stands for each element of a list of headers or of JSON, and for one text otherwise', () => {
+  const headers = { 'x-sig-2': 'b', 'x-sig-1': 'a', 'x-other': 'c' };
+  const decoded = { list: ['a', 1, null, { b: 1 }, ['c'], true] };
+  const all = (text: string) => renderAll(template(text), { ...input, headers, decoded });
+  expect([...all('{headers.X-Sig-*}')].sort()).toEqual(['a', 'b']);
+  expect(all('{json.list}')).toEqual(['a', '1', 'true']);
+  expect(all('{json.list | sha1}')).toHaveLength(3);
+  expect(all('x{json.list}')).toEqual([]);
+  expect(all('{header.X-Other}')).toEqual(['c']);
+  expect(all('{header.X-Absent}')).toEqual([]);
+});
+
 test('gives the bytes of the body as they were received, not what they decode to', () => {
   const body = Buffer.from([0xff, 0xfe, 0x00, 0xc3]);
   expect(renderTemplate(template('a{body}'), { ...input, body })).toEqual({ kind: 'value', chunks: ['a', body] });
@@ -115,11 +150,14 @@ describe('parseTemplate', () => {
   test.each([
     ['a brace is not closed', 'x{body', /^a "\{" without "\}" at character 2; write "\{\{" for the brace itself$/],
     ['a brace is not opened', 'x{body}}', /^a "\}" without "\{" at character 8; write "\}\}" for the brace itself$/],
-    ['a source is unknown', '{headers.X}', /^got \{headers\.X\}, expected \{method\}, \{path\}/],
+    ['a source is unknown', '{headers.X}', /^got \{headers\.X\}, expected \{method\}, \{url\}/],
     ['a source is empty', '{method} {}', /^got \{\}, expected/],
     ['a header has no name', '{header.}', /^got \{header\.\}, expected/],
     ['a header stands alone', '{header}', /^got \{header\}, expected/],
-    ['a source has spaces', '{ body }', /^got \{ body \}, expected/],
+    ['a source has a space in its name', '{bo dy}', /^got \{bo dy\}, expected/],
+    ['a family of headers has no end', '{headers.X-Signature}', /^got \{headers\.X-Signature\}, expected/],
+    ['a transform is unknown', '{body | md5}', /^got the transform "md5", expected one of lower/],
+    ['a transform is empty', '{body | }', /^got the transform "", expected one of/],
     ['a source is named like a member of Object', '{constructor}', /^got \{constructor\}, expected/],
   ])('fails when %s', (_name, text, message) => {
     expect(parseTemplate(text)).toEqual({ kind: 'fault', message: expect.stringMatching(message) });

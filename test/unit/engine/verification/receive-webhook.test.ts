@@ -22,8 +22,13 @@ function prepare(webhook: string) {
 
 const sign = (body: string, key = secrets.signing_secret) => createHmac('sha256', key).update(body).digest('hex');
 
-function request(body: string, headers: Readonly<Record<string, string>> = {}, more: Partial<WebhookRequest> = {}) {
-  return { method: 'POST', path: '/in/acme/acc_1', query: '', headers, body: Buffer.from(body), ...more };
+function request(
+  body: string,
+  headers: Readonly<Record<string, string>> = {},
+  more: Partial<WebhookRequest> = {},
+): WebhookRequest {
+  const url = 'https://hooks.example.com/in/acme/acc_1';
+  return { method: 'POST', url, path: '/in/acme/acc_1', query: '', headers, body: Buffer.from(body), ...more };
 }
 const signed = (body: string, more?: Partial<WebhookRequest>) => request(body, { 'x-signature': sign(body) }, more);
 const receive = (webhook: ReturnType<typeof prepare>, from: WebhookRequest, values: SecretValues = secrets) =>

@@ -14,7 +14,17 @@ function verify(timestamp: string | undefined, unit: FreshnessSpec['unit'], atMs
   const headers: Record<string, string> = timestamp === undefined ? {} : { 'x-time': timestamp };
   return verifyFreshness(
     { spec, timestamp: parsed.template },
-    { method: 'POST', path: '/', headers, query: new URLSearchParams(), body: Buffer.alloc(0), decoded: undefined },
+    {
+      method: 'POST',
+      url: 'https://hooks.example.com/',
+      path: '/',
+      headers,
+      query: new URLSearchParams(),
+      body: Buffer.alloc(0),
+      decoded: undefined,
+      secrets: {},
+      vars: {},
+    },
     atMs,
   );
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HmacSpec } from '../../../../lambdas/engine/definition/schema.ts';
 import { parseTemplate } from '../../../../lambdas/engine/definition/template.ts';
+import { secretsIn } from '../../../../lambdas/engine/verification/secret-values.ts';
 import { verifyHmac } from '../../../../lambdas/engine/verification/verify-hmac.ts';
 import type { SecretValues } from '../../../../lambdas/engine/verification/webhook-request.ts';
 
@@ -23,7 +24,10 @@ function verifier(options: Partial<HmacSpec> = {}) {
     signature: '{header.X-Signature}',
     ...options,
   };
-  const check = { spec, message: template(spec.message), signature: template(spec.signature) };
+  const { encoding, split, prefix, signature: written } = spec;
+  const messages = [spec.message].flat().map(template);
+  const place = { signature: template(written), written, split, prefix, encoding };
+  const check = { spec, messages, place, secrets: secretsIn(messages) };
   return (
     { signature, time = '17', body }: { signature?: string | undefined; time?: string | undefined; body: Buffer },
     secrets: SecretValues = { signing_secret: secret },
@@ -33,7 +37,17 @@ function verifier(options: Partial<HmacSpec> = {}) {
     if (time !== '') headers['x-time'] = time;
     return verifyHmac(
       check,
-      { method: 'POST', path: '/', headers, query: new URLSearchParams(), body, decoded: undefined },
+      {
+        method: 'POST',
+        url: 'https://hooks.example.com/',
+        path: '/',
+        headers,
+        query: new URLSearchParams(),
+        body,
+        decoded: undefined,
+        secrets: {},
+        vars: {},
+      },
       secrets,
     );
   };
@@ -171,12 +185,16 @@ describe('a prefix', () => {
     expect(verify({ body, signature: `sha256=${hex}` })).toEqual(verified);
   });
 
-  test.each(['', hex, `sha1=${hex}`, `SHA256=${hex}`, ` sha256=${hex}`])(
+  test('is found behind white space', () => {
+    expect(verify({ body, signature: ` sha256=${hex}` })).toEqual(verified);
+  });
+
+  test.each(['', hex, `sha1=${hex}`, `SHA256=${hex}`, `x sha256=${hex}`])(
     'fails when the signature is "%s"',
     (signature) => {
       expect(verify({ body, signature })).toEqual({
         kind: 'rejected',
-        reason: 'signature-prefix-missing',
+        reason: 'no-known-signature-version',
         detail: 'sha256=',
       });
     },
@@ -243,4 +261,73 @@ test('fails when a signed value of the body is missing, and names it', () => {
     reason: 'value-missing',
     detail: 'json.id',
   });
+});
+
+describe('a key that is written in another way', () => {
+  const bytes = Buffer.from('0123456789abcdef0123456789abcdef');
+  const signature = createHmac('sha256', bytes).update('v0:17:').update(body).digest('hex');
+  const keyless = macOf(body, '').toString('hex');
+  const verifierOf = (decode: 'utf8' | 'hex' | 'base64', prefix?: string) =>
+    verifier({ key: { secret: 'signing_secret', decode, prefix } });
+
+  test.each([
+    ['hex', undefined, bytes.toString('hex')],
+    ['hex', undefined, bytes.toString('hex').toUpperCase()],
+    ['base64', undefined, bytes.toString('base64')],
+    ['base64', undefined, bytes.toString('base64').replace('=', '')],
+    ['base64', 'whsec_', `whsec_${bytes.toString('base64')}`],
+    ['base64', 'whsec_', bytes.toString('base64')],
+    ['utf8', undefined, bytes.toString()],
+    ['utf8', 'key-', `key-${bytes.toString()}`],
+  ] as const)('as %s with the prefix %s is read: %s', (decode, prefix, secret) => {
+    expect(verifierOf(decode, prefix)({ body, signature }, { signing_secret: secret })).toEqual(verified);
+  });
+
+  test.each([
+    ['hex', undefined, 'not hexadecimal'],
+    ['hex', undefined, `${bytes.toString('hex')}g0`],
+    ['hex', undefined, 'a'],
+    ['base64', undefined, '!'],
+    ['base64', 'whsec_', 'whsec_'],
+    ['base64', 'whsec_', 'whsec_whsec_AAAA'],
+    ['utf8', 'key-', 'key-'],
+  ] as const)(
+    'fails when as %s with the prefix %s it is "%s", instead of being a part of itself or nothing',
+    (decode, prefix, secret) => {
+      const verify = verifierOf(decode, prefix);
+      for (const forged of [keyless, macOf(body, bytes.toString()).toString('hex')])
+        expect(verify({ body, signature: forged }, { signing_secret: secret })).toEqual({
+          kind: 'rejected',
+          reason: 'key-unusable',
+          detail: 'signing_secret',
+        });
+    },
+  );
+
+  test('does not stand in the way of another that is usable', () => {
+    const rotated = { signing_secret: ['no key at all', bytes.toString('hex')] };
+    expect(verifierOf('hex')({ body, signature }, rotated)).toEqual(verified);
+    expect(verifierOf('hex')({ body, signature: keyless }, rotated).kind).toBe('rejected');
+  });
+});
+
+test('a secret in the message is tried in each of its values, and fails when it has none', () => {
+  const verify = verifier({ message: '{secret.endpoint_id}.{body}' });
+  const signature = createHmac('sha256', secret).update('id-2.').update(body).digest('hex');
+  expect(verify({ body, signature }, { signing_secret: secret, endpoint_id: ['id-1', 'id-2'] })).toEqual(verified);
+  expect(verify({ body, signature }, { signing_secret: secret, endpoint_id: 'id-1' }).kind).toBe('rejected');
+  const without = createHmac('sha256', secret).update('.').update(body).digest('hex');
+  for (const endpoint_id of ['', []])
+    expect(verify({ body, signature: without }, { signing_secret: secret, endpoint_id })).toEqual({
+      kind: 'rejected',
+      reason: 'secret-not-configured',
+      detail: 'endpoint_id',
+    });
+});
+
+test('any of several messages may be what was signed', () => {
+  const verify = verifier({ message: ['{body}{header.X-Time}', '{header.X-Time}{body}'] });
+  for (const message of [`${body.toString()}17`, `17${body.toString()}`])
+    expect(verify({ body, signature: createHmac('sha256', secret).update(message).digest('hex') })).toEqual(verified);
+  expect(verify({ body, signature: createHmac('sha256', secret).update(body).digest('hex') }).kind).toBe('rejected');
 });

@@ -1,0 +1,34 @@
+import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../ports/clock.ts';
+import type {
+  IntegrationSettings,
+  IntegrationSettingsDirectory,
+  IntegrationSettingsStore,
+} from '../../ports/integration-settings-store.ts';
+import { fromItem, toItem } from './dynamo-rows.ts';
+
+export function createDynamoIntegrationSettings(
+  client: DynamoDBClient,
+  table: string,
+  clock: Clock,
+): IntegrationSettingsStore & IntegrationSettingsDirectory {
+  const remembered = new Map<string, { readonly settings: IntegrationSettings; readonly readAtMs: number }>();
+  return {
+    async get(integration, maxAgeMs) {
+      const known = remembered.get(integration);
+      if (known !== undefined && clock.nowMs() - known.readAtMs < maxAgeMs) return known.settings;
+      remembered.delete(integration);
+      const readAtMs = clock.nowMs();
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ integration }), ConsistentRead: true }),
+      );
+      if (Item === undefined) return undefined;
+      const settings = fromItem(Item) as unknown as IntegrationSettings;
+      remembered.set(integration, { settings, readAtMs });
+      return settings;
+    },
+    async put(settings) {
+      await client.send(new PutItemCommand({ TableName: table, Item: toItem({ ...settings }) }));
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import jsonata from 'jsonata';
+import { parseJsonExactly, parseXml } from '../verification/decode-body.ts';
+import { LinearRegex } from './linear-regex.ts';
+
+/** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
+const mappingTimeoutMs = 2000;
+const mappingStackDepth = 200;
+const mappingSequenceLength = 100_000;
+
+/**
+ * The functions that mappings have beside JSONata's own. None reaches the process, the network or a
+ * prototype; each gives the same for the same arguments.
+ */
+const functions: Readonly<
+  Record<string, { readonly signature: string; readonly apply: (...args: never[]) => unknown }>
+> = {
+  /** `$mapValues(value, map, lower?, default?)`: the map's value for a value (for each, of a list), else the default, else the value itself. */
+  mapValues: {
+    signature: '<xob?x?:x>',
+    apply: (value: unknown, map: Record<string, unknown>, lower?: boolean, fallback?: unknown) =>
+      Array.isArray(value)
+        ? value.map((one) => mapValue(one, map, lower, fallback))
+        : mapValue(value, map, lower, fallback),
+  },
+  /** Hexadecimal SHA-256 of a text. */
+  sha256: { signature: '<s:s>', apply: (text: string) => createHash('sha256').update(text).digest('hex') },
+  /** JSON within a text; nothing where it is none. */
+  parseJson: { signature: '<s:x>', apply: (text: string) => orNothing(() => parseJsonExactly(text)) },
+  /** A form's fields, of a text. */
+  parseForm: { signature: '<s:o>', apply: (text: string) => Object.fromEntries(new URLSearchParams(text)) },
+  /** XML within a text, as `decode: xml` reads it; nothing where it is none. */
+  parseXml: { signature: '<s:x>', apply: (text: string) => orNothing(() => parseXml(text)) },
+};
+
+/**
+ * Compile JSONata with the functions, the bounds and the regular expressions of mappings.
+ *
+ * @throws {jsonata.JsonataError} where the text is no JSONata, with its position; an error of code
+ *   `regex` where a pattern needs backtracking.
+ */
+export function compileMapping(text: string): jsonata.Expression {
+  const expression = jsonata(text, {
+    timeout: mappingTimeoutMs,
+    stack: mappingStackDepth,
+    sequence: mappingSequenceLength,
+    RegexEngine: LinearRegex as unknown as RegExpConstructor,
+  });
+  for (const pattern of patternsOf(expression.ast())) assertLinear(pattern);
+  for (const [name, { apply, signature }] of Object.entries(functions))
+    expression.registerFunction(name, apply as (...args: unknown[]) => unknown, signature);
+  return expression;
+}
+
+function mapValue(value: unknown, map: Record<string, unknown>, lower?: boolean, fallback?: unknown): unknown {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return fallback ?? value;
+  const name = lower === true ? String(value).toLowerCase() : String(value);
+  return Object.hasOwn(map, name) ? map[name] : (fallback ?? value);
+}
+
+function orNothing(parse: () => unknown): unknown {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}
+
+function assertLinear({ pattern, position }: { pattern: RegExp; position: number }): void {
+  try {
+    new LinearRegex(pattern);
+  } catch {
+    const message = `the pattern ${pattern} needs backtracking (look-around, back-reference), which mappings do not have`;
+    throw Object.assign(new Error(message), { code: 'regex', position, token: pattern.source });
+  }
+}
+
+/** Every regular expression of an expression's tree. */
+function* patternsOf(node: unknown): Generator<{ pattern: RegExp; position: number }> {
+  if (typeof node !== 'object' || node === null) return;
+  const { value, position } = node as { readonly value?: unknown; readonly position?: number };
+  if (value instanceof RegExp) {
+    yield { pattern: value, position: position ?? 0 };
+    return;
+  }
+  for (const child of Object.values(node)) yield* patternsOf(child);
+}

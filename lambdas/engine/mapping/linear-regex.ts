@@ -1,0 +1,33 @@
+import { RE2JS } from 're2js';
+
+/**
+ * A regular expression whose matching takes time in proportion to the text, whatever the pattern:
+ * JSONata runs patterns of definitions over text that strangers send, and a backtracking engine can be
+ * kept busy for hours by a few characters. Look-around and back-references, which need backtracking, are
+ * refused when the definition is compiled.
+ *
+ * It has just what JSONata asks of a `RegExp`: `exec` and `lastIndex`.
+ */
+export class LinearRegex {
+  lastIndex = 0;
+  private readonly compiled: RE2JS;
+
+  /** @throws {Error} where the pattern needs backtracking. */
+  constructor({ source, flags }: Pick<RegExp, 'source' | 'flags'>) {
+    this.compiled = RE2JS.compile(
+      source,
+      (flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0) | (flags.includes('m') ? RE2JS.MULTILINE : 0),
+    );
+  }
+
+  exec(text: string): (readonly (string | undefined)[] & { readonly index: number }) | null {
+    const matcher = this.compiled.matcher(text);
+    if (this.lastIndex > text.length || !matcher.find(this.lastIndex)) {
+      this.lastIndex = 0;
+      return null;
+    }
+    const groups = Array.from({ length: matcher.groupCount() + 1 }, (_, index) => matcher.group(index) ?? undefined);
+    this.lastIndex = matcher.end();
+    return Object.assign(groups, { index: matcher.start() });
+  }
+}

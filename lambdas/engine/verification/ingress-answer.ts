@@ -1,0 +1,76 @@
+import { limits } from '../../contracts/limits.ts';
+import type { ReplySpec } from '../definition/schema.ts';
+import type { HandshakeResponse, Reception } from './receive-webhook.ts';
+import type { Verdict } from './webhook-request.ts';
+
+/** An HTTP answer to a provider; header names in lower case. */
+export type IngressAnswer = HandshakeResponse;
+
+/** How ingress settles a request. */
+export type IngressSettlement =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'handshake'; readonly response: HandshakeResponse }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'method-not-allowed' }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'malformed'; readonly expected: string }
+  | Extract<Verdict, { kind: 'rejected' }>;
+
+/**
+ * Settle a request that was looked at. Only a handshake gives a provider reason to send anything but a
+ * POST, and a body that cannot be read is said to be so, whether it is signed or not.
+ */
+export function settleReception(reception: Reception, method: string): IngressSettlement {
+  if (reception.kind === 'handshake') return reception;
+  if (method !== 'POST') return { kind: 'method-not-allowed' };
+  return reception.kind === 'verified' ? { kind: 'accepted' } : reception;
+}
+
+/** What the provider is told; problems as RFC 9457 problem details, never with an expected value. */
+export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec): IngressAnswer {
+  switch (settlement.kind) {
+    case 'accepted': {
+      const { status = 200, content_type: contentType, body = '' } = reply?.accepted ?? {};
+      return { status, headers: contentType === undefined ? {} : { 'content-type': contentType }, body };
+    }
+    case 'handshake':
+      return settlement.response;
+    case 'unknown':
+      return problem(404, 'There is no such integration, or no such account of it.');
+    case 'method-not-allowed':
+      return problem(405, 'Webhooks are sent with POST.', { headers: { allow: 'POST' } });
+    case 'too-large':
+      return problem(413, `A body may have at most ${limits.maxBodyBytes} bytes.`);
+    case 'malformed':
+      return problem(400, `The body cannot be read: expected ${settlement.expected}.`, { reason: 'body-malformed' });
+    case 'rejected': {
+      const { reason, detail } = settlement;
+      if (reply?.rejected_body === 'none') return { status: reply.rejected_status, headers: {}, body: '' };
+      const why = detail === undefined ? reason : `${reason} (${detail})`;
+      return problem(reply?.rejected_status ?? 401, `The request was not verified: ${why}.`, { reason });
+    }
+  }
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+};
+
+function problem(
+  status: number,
+  detail: string,
+  more: { readonly reason?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+): IngressAnswer {
+  const { reason, headers } = more;
+  const reasons = reason === undefined ? {} : { reason };
+  return {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    body: JSON.stringify({ type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...reasons }),
+  };
+}

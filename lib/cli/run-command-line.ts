@@ -1,0 +1,110 @@
+import { parseArgs } from 'node:util';
+import {
+  type Command,
+  type CommandArguments,
+  type CommandPorts,
+  type CommandResult,
+  UnusableInput,
+} from './command.ts';
+import { suggestion } from './nearest-name.ts';
+import { newCommand } from './new-integration.ts';
+import { testCommand } from './test-integrations.ts';
+import { triggerCommand } from './trigger-sample.ts';
+import { validateCommand } from './validate-integrations.ts';
+import { verifyCommand } from './verify-request.ts';
+
+const commands: readonly Command[] = [validateCommand, testCommand, verifyCommand, newCommand, triggerCommand];
+
+/** Run one command line, without the process: what it prints and its exit status are returned. */
+export async function runCommandLine(argv: readonly string[], ports: CommandPorts): Promise<CommandResult> {
+  const [name = '', ...rest] = argv;
+  const isJson = argv.includes('--json');
+  const command = commands.find((candidate) => candidate.name === name);
+  try {
+    if (command === undefined) {
+      if (name === '--help' || name === '-h' || name === 'help') return { exitCode: 0, output: overview() };
+      const names = commands.map((known) => known.name);
+      throw new UsageError(
+        name === '' || name.startsWith('-')
+          ? 'Expected a command.'
+          : `There is no command "${name}".${suggestion(name, names)}`,
+        overview(),
+      );
+    }
+    if (rest.some((argument) => argument === '--help' || argument === '-h'))
+      return { exitCode: 0, output: usageOf(command) };
+    return await command.run(readArguments(command, rest), ports);
+  } catch (error) {
+    if (!(error instanceof UnusableInput)) throw error;
+    if (isJson) return { exitCode: 2, output: `${JSON.stringify({ error: error.message }, undefined, 2)}\n` };
+    const usage = error instanceof UsageError ? `\n${error.usage}` : '';
+    return { exitCode: 2, output: `${error.message}\n${usage}` };
+  }
+}
+
+/** The command line itself is wrong: its message is shown with the usage. */
+class UsageError extends UnusableInput {
+  readonly usage: string;
+
+  constructor(message: string, usage: string) {
+    super(message);
+    this.usage = usage;
+  }
+}
+
+function readArguments(command: Command, argv: readonly string[]): CommandArguments {
+  let parsed: CommandArguments;
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      options: { ...command.options, json: { type: 'boolean' } },
+      allowPositionals: true,
+      strict: true,
+    });
+  } catch (error) {
+    const { message } = error as Error;
+    const option = /^Unknown option '--?([^']+)'/.exec(message)?.[1] ?? '';
+    const options = ['json', ...Object.keys(command.options)];
+    throw new UsageError(
+      option === ''
+        ? message
+        : `"${command.name}" has no option --${option}.${suggestion(option, options).replace('"', '"--')}`,
+      usageOf(command),
+    );
+  }
+  const required = command.positionals.filter((positional) => positional.startsWith('<')).length;
+  const { length } = parsed.positionals;
+  if (length < required)
+    throw new UsageError(`Expected ${command.positionals.slice(length, required).join(' ')}.`, usageOf(command));
+  if (length > command.positionals.length)
+    throw new UsageError(`Got more than was expected: "${parsed.positionals.at(-1)}".`, usageOf(command));
+  return parsed;
+}
+
+function overview(): string {
+  const width = Math.max(...commands.map((command) => synopsis(command).length));
+  return [
+    'Usage: npm run tributary -- <command>',
+    '',
+    ...commands.map((command) => `  ${synopsis(command).padEnd(width)}  ${command.summary}`),
+    '',
+    'Every command takes --json and --help.',
+    '',
+  ].join('\n');
+}
+
+function usageOf(command: Command): string {
+  return [
+    `Usage: npm run tributary -- ${synopsis(command)} [options]`,
+    '',
+    `  ${command.summary}`,
+    '',
+    ...command.help.map((line) => `  ${line}`),
+    '  --json: the output as JSON',
+    '',
+  ].join('\n');
+}
+
+function synopsis({ name, positionals }: Command): string {
+  return [name, ...positionals].join(' ');
+}

@@ -1,0 +1,55 @@
+import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import type { AccountContextRegistry, AccountContexts } from '../../lambdas/ports/account-contexts.ts';
+import type {
+  IntegrationSettings,
+  IntegrationSettingsDirectory,
+  IntegrationSettingsStore,
+} from '../../lambdas/ports/integration-settings-store.ts';
+import type { ParkedRequests, RequestParking } from '../../lambdas/ports/parked-requests.ts';
+
+const keyOf = (integration: string, value: string) => JSON.stringify([integration, value]);
+
+export function createInMemoryContexts(): AccountContexts & AccountContextRegistry {
+  const accounts = new Map<string, Set<string>>();
+  return {
+    find: async (integration, value) => [...(accounts.get(keyOf(integration, value)) ?? [])].sort(),
+    async register(integration, values, account) {
+      for (const value of values) {
+        const key = keyOf(integration, value);
+        accounts.set(key, (accounts.get(key) ?? new Set()).add(account));
+      }
+    },
+  };
+}
+
+export function createInMemoryParking(): RequestParking & ParkedRequests {
+  const parked = new Map<string, Map<string, RawMessage>>();
+  const waiting = (integration: string, value: string) => {
+    const key = keyOf(integration, value);
+    const requests = parked.get(key) ?? new Map<string, RawMessage>();
+    parked.set(key, requests);
+    return requests;
+  };
+  return {
+    async park(integration, values, message) {
+      for (const value of values) waiting(integration, value).set(message.rawId, message);
+    },
+    async list(integration, value, limit) {
+      const requests = [...waiting(integration, value).values()];
+      return requests.sort((a, b) => (a.rawId < b.rawId ? -1 : 1)).slice(0, limit);
+    },
+    async remove(integration, value, rawId) {
+      waiting(integration, value).delete(rawId);
+    },
+  };
+}
+
+export function createInMemorySettings(): IntegrationSettingsStore & IntegrationSettingsDirectory {
+  const stored = new Map<string, IntegrationSettings>();
+  return {
+    get: async (integration) => stored.get(integration),
+    async put(settings) {
+      stored.set(settings.integration, settings);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { readSamples } from '../../lib/definitions/samples.ts';
+import { signRequest } from '../../lib/definitions/sign-request.ts';
+import { hostileRequests, isLetIn, leastCpuMs } from '../fakes/hostile-requests.ts';
+import { signingKeysOf } from './signing-keys.ts';
+
+const root = new URL('../../integrations/', import.meta.url);
+const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
+/** No request takes 50 ms on a quiet machine; this is for one that does other things too. */
+const maxCpuMs = 250;
+
+describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name, definition })))(
+  '$name',
+  ({ name, definition }) => {
+    const webhook = prepareWebhook(definition);
+    const { secrets } = signingKeysOf(definition, 'right');
+    const forgers = signingKeysOf(definition, 'wrong');
+
+    function expectTurnedAway(request: WebhookRequest) {
+      let reception: Reception | undefined;
+      const cpuMs = leastCpuMs(() => {
+        reception = receiveWebhook(webhook, request, secrets, nowMs);
+      }, maxCpuMs);
+      expect(cpuMs).toBeLessThan(maxCpuMs);
+      expect(isLetIn(definition, reception as Reception)).toBe(false);
+    }
+
+    test('no request, however malformed, gets in, throws or takes long', () => {
+      fc.assert(fc.property(hostileRequests(definition), expectTurnedAway), { numRuns: 100 });
+      expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+    });
+
+    test('no sample gets in whose signature is a forger’s and whose parts are another request’s', () => {
+      const samples = readSamples(root, name).map(({ request }) => signRequest(definition, request, forgers, nowMs));
+      fc.assert(
+        fc.property(fc.constantFrom(...samples), hostileRequests(definition), fc.nat(), (sample, hostile, parts) => {
+          expectTurnedAway({
+            ...sample,
+            ...(parts & 1 ? { body: hostile.body } : {}),
+            ...(parts & 2 ? { query: hostile.query, url: hostile.url } : {}),
+            ...(parts & 4 ? { method: hostile.method } : {}),
+            headers: { ...sample.headers, ...(parts & 8 ? hostile.headers : {}) },
+          });
+        }),
+        { numRuns: 60 },
+      );
+    });
+  },
+);

@@ -1,0 +1,92 @@
+import type { ConditionSpec, Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import { type Placeholder, parseTemplate, type TemplateInput } from '../../lambdas/engine/definition/template.ts';
+import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
+import { prepareWebhook, readVariables } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+
+/** The checks that a request is signed for: of alternatives the first, of cases the one that holds. */
+export function checksOf(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
+  const walk = (node: VerifySpec): readonly VerifySpec[] => {
+    if (node.all !== undefined) return node.all.flatMap(walk);
+    if (node.any !== undefined) return node.any.slice(0, 1).flatMap(walk);
+    if (node.each !== undefined) return walk(node.each.verify);
+    if (node.cases === undefined) return [node];
+    const chosen = node.cases.find(({ when }) => when === undefined || holds(definition, when, request));
+    return chosen === undefined ? [] : walk(chosen.verify);
+  };
+  return walk(definition.webhook.verify);
+}
+
+/** Whether every bit of the body is signed: the tree says so, by a message that holds the body or a claim of its hash. */
+export function coversBody(checks: readonly VerifySpec[]): boolean {
+  return checks.some(({ hmac, digest, public_key, jwt }) => {
+    const message = (hmac ?? digest ?? public_key)?.message;
+    const messages = message === undefined ? [] : [message].flat();
+    const isCovered = messages.some((text) =>
+      placeholders(text).some(({ source }) => source.from === 'body' || source.from === 'form'),
+    );
+    return isCovered || jwt?.body_sha256_claim !== undefined;
+  });
+}
+
+/** Headers that the checks read and the request has: the signed ones, and those that carry what proves it. */
+export function headersOf(
+  definition: Definition,
+  checks: readonly VerifySpec[],
+  request: WebhookRequest,
+): readonly string[] {
+  const sources = (text: string): readonly string[] =>
+    placeholders(text).flatMap(({ source }) => {
+      if (source.from === 'header') return [source.name];
+      if (source.from === 'headers')
+        return Object.keys(request.headers).filter((name) => name.startsWith(source.prefix));
+      return source.from === 'var' ? sources(definition.webhook.vars[source.name]?.from ?? '') : [];
+    });
+  const named = checks.flatMap(({ hmac, digest, public_key, jwt, token, basic, freshness }) => {
+    const signed = hmac ?? digest ?? public_key;
+    return [
+      ...(signed === undefined ? [] : [signed.message, signed.signature].flat()),
+      ...(jwt === undefined ? [] : [jwt.token]),
+      ...(token === undefined ? [] : [token.value]),
+      ...(basic === undefined ? [] : ['{header.Authorization}']),
+      ...(freshness === undefined ? [] : [freshness.timestamp]),
+    ].flatMap(sources);
+  });
+  return [...new Set(named)].filter((name) => request.headers[name] !== undefined);
+}
+
+/**
+ * Whether a header means the same in both texts, so that nothing is forged: hexadecimal digits and the
+ * names of schemes are read in any case, and one white space between two parts is as good as another.
+ */
+export function isSameProof(checks: readonly VerifySpec[], before: string, after: string): boolean {
+  const at = [...before.split('').keys()].find((index) => before[index] !== after[index]) ?? 0;
+  if (/\s/.test(before.charAt(at))) return /\s/.test(after.charAt(at));
+  if (before.toLowerCase() !== after.toLowerCase()) return false;
+  const digitsAt = before.search(/[0-9a-f]{40}/i);
+  return checks.some(({ hmac, digest, public_key, jwt, token, basic }) => {
+    if ((hmac ?? digest ?? public_key)?.encoding === 'hex') return digitsAt >= 0 && digitsAt <= at;
+    const scheme = basic === undefined ? (jwt ?? token)?.prefix : 'Basic ';
+    return scheme !== undefined && at < scheme.length;
+  });
+}
+
+export function placeholders(text: string): readonly Placeholder[] {
+  const parsed = parseTemplate(text);
+  if (parsed.kind === 'fault') throw new Error(parsed.message);
+  return parsed.template.parts.flatMap((part) => ('source' in part ? [part] : []));
+}
+
+function holds(definition: Definition, when: ConditionSpec, request: WebhookRequest): boolean {
+  const probe = { name: 'probe', when, verify: 'none' as const, respond: { status: 200, headers: {} } };
+  const webhook = prepareWebhook({ ...definition, webhook: { ...definition.webhook, handshakes: [probe] } });
+  const decoded = decodeBody(definition.webhook.decode, request);
+  const plain: TemplateInput = {
+    ...request,
+    query: new URLSearchParams(request.query),
+    decoded: decoded.kind === 'decoded' ? decoded.value : undefined,
+    secrets: {},
+    vars: {},
+  };
+  return webhook.handshakes[0]?.matches({ ...plain, vars: readVariables(webhook, plain) }) === true;
+}

@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach } from 'vitest';
+import type { CommandPorts, CommandResult } from '../../../lib/cli/command.ts';
+import { runCommandLine } from '../../../lib/cli/run-command-line.ts';
+
+/** 2026-11-22T12:00:00Z, the time of every command under test. */
+export const nowMs = Date.UTC(2026, 10, 22, 12);
+
+/** A folder of integrations for the tests of a file, empty before each; with the means to run commands on it. */
+export function useIntegrationsFolder() {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tributary-cli-'));
+    mkdirSync(join(folder, 'integrations'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  return {
+    path: (name: string) => join(folder, name),
+    write: (name: string, content: unknown): string => {
+      const path = join(folder, name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+      return path;
+    },
+    run: (argv: readonly string[], ports: Partial<CommandPorts> = {}): Promise<CommandResult> =>
+      runCommandLine(argv, {
+        integrations: join(folder, 'integrations'),
+        nowMs: () => nowMs,
+        fetch: () => Promise.reject(new Error('no network in this test')),
+        ...ports,
+      }),
+  };
+}
+
+const envelope = (name: string, secrets: string, webhook: string) => `name: ${name}
+title: A provider
+docs: https://provider.example
+secrets: ${secrets}
+webhook: ${webhook}
+mapping: mapping.jsonata
+`;
+
+const mapping = `body.verb ? { "event_type": body.verb, "raw_event_type": "staff." & body.verb,
+  "resource": "hris/employees", "record_id": body.id, "data": { "id": body.id } }`;
+
+/** The checks of `staff`: signed with its time, which must be fresh. */
+export const signedWithTime = `{ all: [
+  { hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{header.X-Time}.{body}", signature: "{header.X-Signature}", prefix: v1= } },
+  { freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } } ] }`;
+
+type Folder = ReturnType<typeof useIntegrationsFolder>;
+
+/** An integration with one sample, which its definition verifies and maps to one event. */
+export function writeIntegration(
+  folder: Folder,
+  {
+    name = 'staff',
+    secrets = '{ signing_secret: Somewhere. }',
+    verify = signedWithTime,
+    more = '',
+    sample = { body: { verb: 'created', id: '7' } },
+  }: { name?: string; secrets?: string; verify?: string; more?: string; sample?: object } = {},
+): void {
+  const home = `integrations/${name}`;
+  folder.write(`${home}/integration.yaml`, envelope(name, secrets, `{ decode: json, verify: ${verify} ${more} }`));
+  folder.write(`${home}/mapping.jsonata`, mapping);
+  folder.write(`${home}/samples/created.json`, sample);
+  folder.write(`${home}/expected/created.json`, [
+    {
+      type: 'record:created',
+      resource: 'hris/employees',
+      record_id: '7',
+      raw_event_type: 'staff.created',
+      data: { id: '7' },
+    },
+  ]);
+}

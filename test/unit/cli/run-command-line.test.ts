@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { useIntegrationsFolder } from './integrations-folder.ts';
+
+const folder = useIntegrationsFolder();
+
+test('tells all commands when it is asked for help', async () => {
+  const { exitCode, output } = await folder.run(['--help']);
+  expect(exitCode).toBe(0);
+  for (const name of ['validate', 'test', 'verify', 'new', 'trigger']) expect(output).toContain(`  ${name} `);
+});
+
+test.each(['validate', 'test', 'verify', 'new', 'trigger'])('tells how %s is used', async (name) => {
+  const { exitCode, output } = await folder.run([name, '--help']);
+  expect(exitCode).toBe(0);
+  expect(output).toContain(`npm run tributary -- ${name}`);
+  expect(output).toContain('--json');
+});
+
+test.each([
+  [[], 'Expected a command.'],
+  [['verfiy'], 'There is no command "verfiy". Did you mean "verify"?'],
+  [['verify', 'staff', 'r.json', '--sercets', 's.json'], '"verify" has no option --sercets. Did you mean "--secrets"?'],
+  [['verify', 'staff'], 'Expected <request.json>.'],
+  [['validate', 'one', 'two'], 'Got more than was expected: "two".'],
+])('fails when the command line is %j, with the usage and status 2', async (argv, message) => {
+  const { exitCode, output } = await folder.run(argv);
+  expect(exitCode).toBe(2);
+  expect(output).toMatch(new RegExp(`^${message.replaceAll(/[.?<>]/g, '\\$&')}\\n\\nUsage: `));
+  const forPrograms = await folder.run([...argv, '--json']);
+  expect(forPrograms.exitCode).toBe(2);
+  expect(JSON.parse(forPrograms.output)).toEqual({ error: message });
+});

@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { signedWithTime, useIntegrationsFolder, writeIntegration } from './integrations-folder.ts';
+
+const folder = useIntegrationsFolder();
+
+interface Report {
+  readonly passed: number;
+  readonly failed: number;
+  readonly integrations: readonly {
+    readonly samples: readonly {
+      readonly checks: readonly { readonly name: string; readonly faults: readonly string[] }[];
+    }[];
+  }[];
+}
+
+async function testStaff() {
+  const { exitCode, output } = await folder.run(['test', 'staff', '--json']);
+  const report = JSON.parse(output) as Report;
+  const checks = report.integrations[0]?.samples[0]?.checks ?? [];
+  return { exitCode, report, names: checks.map(({ name }) => name), faults: checks.flatMap(({ faults }) => faults) };
+}
+
+const hmac = (more: string) =>
+  `{ hmac: { algorithm: sha256, encoding: base64, message: "{body}", signature: "{header.X-Signature}", ${more} } }`;
+const publicKey = (algorithm: string) =>
+  `{ public_key: { algorithm: ${algorithm}, encoding: base64, key: signing_secret, message: "{body}", signature: "{header.X-Signature}" } }`;
+
+test('holds a sample to everything that its definition promises', async () => {
+  writeIntegration(folder);
+  const { exitCode, names, report } = await testStaff();
+  expect(exitCode).toBe(0);
+  expect(report).toMatchObject({ passed: 1, failed: 0 });
+  expect(names).toEqual([
+    'signed',
+    'tampered',
+    'stale',
+    'wrong secret',
+    'missing signature',
+    'rotated secret',
+    'events',
+  ]);
+  expect((await folder.run(['test'])).output).toBe(
+    'staff\n  ok   created\n1 integration, 1 sample: 1 passed, 0 failed\n',
+  );
+});
+
+describe('makes up keys and proofs for', () => {
+  test.each([
+    ['an HMAC with a key in hex', hmac('key: { secret: signing_secret, decode: hex }')],
+    ['an HMAC with a key in base64', hmac('key: { secret: signing_secret, decode: base64, prefix: whsec_ }')],
+    [
+      'a digest with a secret',
+      '{ digest: { algorithm: sha256, encoding: hex, message: "{secret.signing_secret}{body}", signature: "{header.X-Signature}" } }',
+    ],
+    ['an Ed25519 key', publicKey('ed25519')],
+    ['an ECDSA key', publicKey('ecdsa-p256-sha256')],
+    ['a token', '{ token: { value: "{header.Authorization}", prefix: "Bearer ", expected: signing_secret } }'],
+    ['Basic authentication', '{ basic: { username: user, password: signing_secret } }'],
+    [
+      'a JWT with a shared secret',
+      '{ jwt: { token: "{header.Authorization}", prefix: "Bearer ", algorithms: [HS256], key: signing_secret, body_sha256_claim: sum } }',
+    ],
+    [
+      'a JWT with a key pair',
+      '{ jwt: { token: "{header.X-Jwt}", algorithms: [ES256], key: signing_secret, claims: { aud: "{secret.user}" }, max_age_seconds: 60 } }',
+    ],
+    [
+      'a time in a variable',
+      `{ all: [ { hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{var.t}.{body}", signature: "{header.X-Sig}", split: ",", prefix: "v1=" } },
+      { freshness: { timestamp: "{var.t}", unit: ms, max_age_seconds: 300, max_ahead_seconds: 0 } } ] }`,
+    ],
+    [
+      'a case',
+      `{ cases: [ { when: { header.X-Version: "2" }, verify: { token: { value: "{header.X-Token}", expected: user } } }, { verify: ${signedWithTime} } ] }`,
+    ],
+  ])('%s', async (_, verify) => {
+    writeIntegration(folder, {
+      verify,
+      secrets: '{ signing_secret: Somewhere., user: Elsewhere. }',
+      more: ', vars: { t: { from: "{header.X-Sig}", split: ",", prefix: "t=" } }',
+      sample: {
+        headers: verify.includes('var.t') ? { 'X-Sig': 't={{timestamp}},v1={{signature}}' } : {},
+        body: { verb: 'created', id: '7' },
+      },
+    });
+    const { exitCode, faults } = await testStaff();
+    expect(faults).toEqual([]);
+    expect(exitCode).toBe(0);
+  });
+
+  test('signatures of items', async () => {
+    writeIntegration(folder, {
+      verify:
+        '{ each: { items: json.items, verify: { hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{item.id}", signature: "{item.mac}" } } } }',
+      sample: {
+        body: {
+          verb: 'created',
+          id: '7',
+          items: [
+            { id: '7', mac: '{{signature}}' },
+            { id: '8', mac: '{{signature}}' },
+          ],
+        },
+      },
+    });
+    expect((await testStaff()).faults).toEqual([]);
+  });
+});
+
+test('fails when a definition checks a time that is not signed: anybody could set it', async () => {
+  writeIntegration(folder, { verify: signedWithTime.replace('{header.X-Time}.{body}', '{body}') });
+  const { exitCode, faults } = await testStaff();
+  expect(exitCode).toBe(1);
+  expect(faults).toEqual(['header.X-Time changed: expected rejected, got verified']);
+});
+
+test('fails when the events are not the expected ones, and tells each difference', async () => {
+  writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
+  const { exitCode, output } = await folder.run(['test', 'staff']);
+  expect(exitCode).toBe(1);
+  expect(output.split('\n')).toEqual([
+    'staff',
+    '  FAIL created',
+    '         events: [0].type: expected "record:created", got "record:updated"',
+    '         events: [0].record_id: expected "7", got "8"',
+    '         events: [0].raw_event_type: expected "staff.created", got "staff.updated"',
+    '         events: [0].data.id: expected "7", got "8"',
+    '1 integration, 1 sample: 0 passed, 1 failed',
+    '',
+  ]);
+});
+
+test('writes the expected events anew when it is told to', async () => {
+  writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
+  expect((await folder.run(['test', 'staff', '--update'])).exitCode).toBe(0);
+  expect(JSON.parse(readFileSync(folder.path('integrations/staff/expected/created.json'), 'utf8'))).toMatchObject([
+    { record_id: '8' },
+  ]);
+});
+
+test('fails when a sample cannot be signed, or a definition is invalid', async () => {
+  writeIntegration(folder, { verify: '{ token: { value: "{query.token}", expected: signing_secret } }' });
+  expect((await testStaff()).exitCode).toBe(1);
+  folder.write('integrations/staff/integration.yaml', 'name: staff');
+  const { exitCode, output } = await folder.run(['test']);
+  expect(exitCode).toBe(1);
+  expect(output).toContain('integrations/staff/integration.yaml:1:1 title: ');
+});
+
+test('a handshake among the samples is answered and gives no events', async () => {
+  const hello = ', handshakes: [{ name: hello, when: { json.verb: hello }, verify: none, respond: {} }]';
+  writeIntegration(folder, { more: hello, sample: { body: { verb: 'hello' } } });
+  expect((await testStaff()).faults).toEqual(['is a handshake, which makes no events']);
+  folder.write('integrations/staff/expected/created.json', []);
+  expect(await testStaff()).toMatchObject({ exitCode: 0, names: ['signed', 'events'] });
+});
