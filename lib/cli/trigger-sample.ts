@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { type SigningKeys, signRequest } from '../definitions/sign-request.ts';
-import { demoSecret } from '../local/simulators/demo.ts';
+import { demoKeys } from '../local/simulators/demo.ts';
 import {
   type Command,
   type CommandArguments,
@@ -76,8 +76,9 @@ function addressed(request: WebhookRequest, target: string): WebhookRequest {
 /** What the demo's accounts sign with, unless other secrets are given. */
 function readKeys(definition: Definition, given: readonly string[]): Required<SigningKeys> {
   const names = Object.keys(definition.secrets);
-  const secrets: Record<string, string> = Object.fromEntries(names.map((name) => [name, demoSecret]));
-  const privateKeys: Record<string, string> = {};
+  const keys = demoKeys(definition);
+  const secrets: Record<string, string> = { ...keys.secrets };
+  const privateKeys: Record<string, string> = { ...keys.privateKeys };
   for (const text of given) {
     const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     if (!names.includes(name))

@@ -1,4 +1,11 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import {
+  createECDH,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
 import { parseTemplate } from '../../lambdas/engine/definition/template.ts';
 import type { SigningKeys } from './sign-request.ts';
@@ -15,9 +22,14 @@ type PairType = 'ec' | 'rsa' | 'ed25519';
  * Make a value for each secret of a definition, in the form that its checks read: text, encoded bytes,
  * or a public key beside the private key that signs. The secrets are what the account is given, too.
  *
- * @param label - The same label gives the same texts; another gives others.
+ * @param label - The same label gives the same keys (but for RSA); another gives others.
+ * @param textOf - A secret that is plain text.
  */
-export function makeKeys(definition: Definition, label: string): Required<SigningKeys> {
+export function makeKeys(
+  definition: Definition,
+  label: string,
+  textOf = (name: string, bytes: Buffer): string => `${label}-${name}-${bytes.toString('hex').slice(0, 16)}`,
+): Required<SigningKeys> {
   const kinds = new Map<string, KeyKind>();
   for (const check of checksWithin(definition.webhook.verify))
     for (const [name, kind] of keysOf(check)) if (kinds.get(name)?.kind !== 'pair') kinds.set(name, kind);
@@ -27,7 +39,7 @@ export function makeKeys(definition: Definition, label: string): Required<Signin
   for (const name of Object.keys(definition.secrets)) {
     const kind = kinds.get(name) ?? { kind: 'text' };
     const bytes = createHash('sha256').update(`${label}:${name}`).digest();
-    if (kind.kind === 'text') secrets[name] = `${label}-${name}-${bytes.toString('hex').slice(0, 16)}`;
+    if (kind.kind === 'text') secrets[name] = textOf(name, bytes);
     else if (kind.kind === 'bytes') secrets[name] = kind.prefix + bytes.toString(kind.encoding);
     else {
       const pair = pairOf(kind.type, label);
@@ -100,25 +112,37 @@ function secretsIn(messages: string | readonly string[]): readonly string[] {
   });
 }
 
-/** RSA pairs take long to make: one of a type and label is enough for all definitions. */
-const pairs = new Map<string, { readonly publicKey: string; readonly privateKey: string }>();
+type Pair = { readonly publicKey: string; readonly privateKey: string };
 
-function pairOf(type: PairType, label: string): { readonly publicKey: string; readonly privateKey: string } {
+/** RSA pairs take long to make: one of a type and label is enough for all definitions. */
+const pairs = new Map<string, Pair>();
+
+function pairOf(type: PairType, label: string): Pair {
   const id = `${type}:${label}`;
-  const pair = pairs.get(id) ?? generatePair(type);
+  const pair = pairs.get(id) ?? toPair(privateKeyOf(type, createHash('sha256').update(id).digest()));
   pairs.set(id, pair);
   return pair;
 }
 
-function generatePair(type: PairType): { readonly publicKey: string; readonly privateKey: string } {
-  const { publicKey, privateKey } =
-    type === 'ed25519'
-      ? generateKeyPairSync('ed25519')
-      : type === 'ec'
-        ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
-        : generateKeyPairSync('rsa', { modulusLength: 2048 });
+/** PKCS #8 of an Ed25519 key is this prefix and the key. @see https://www.rfc-editor.org/rfc/rfc8410 */
+const ed25519Pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** A private key of 32 bytes of seed, so that two processes make the same; RSA keys cannot be made so. */
+function privateKeyOf(type: PairType, seed: Buffer): KeyObject {
+  if (type === 'ed25519')
+    return createPrivateKey({ key: Buffer.concat([ed25519Pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
+  if (type === 'rsa') return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  const curve = createECDH('prime256v1');
+  curve.setPrivateKey(seed);
+  const point = curve.getPublicKey();
+  const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((part) => part.toString('base64url'));
+  const key = { kty: 'EC', crv: 'P-256', d: seed.toString('base64url'), x: x ?? '', y: y ?? '' };
+  return createPrivateKey({ key, format: 'jwk' });
+}
+
+function toPair(privateKey: KeyObject): Pair {
   return {
-    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    publicKey: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString(),
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }

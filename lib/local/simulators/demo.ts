@@ -1,7 +1,9 @@
 import { setTimeout as waitFor } from 'node:timers/promises';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { compileIntegrations } from '../../definitions/compile-integrations.ts';
+import { makeKeys } from '../../definitions/make-keys.ts';
 import { readSamples } from '../../definitions/samples.ts';
-import { signRequest } from '../../definitions/sign-request.ts';
+import { type SigningKeys, signRequest } from '../../definitions/sign-request.ts';
 import { localAdminKey } from '../admin-key.ts';
 import { type DemoSubscriber, type ReceivedCallback, startDemoSubscriber } from './demo-subscriber.ts';
 
@@ -9,6 +11,11 @@ const integrationsFolder = new URL('../../../integrations/', import.meta.url);
 const demoTenant = 'demo';
 /** What a demo account's provider signs with. It guards nothing: the engine runs on this machine alone. */
 export const demoSecret = 'demo-signing-secret';
+/** What a demo account's provider signs with: the demo secret, or a key where the scheme wants one of a form. */
+export function demoKeys(definition: Definition): Required<SigningKeys> {
+  return makeKeys(definition, 'demo', () => demoSecret);
+}
+
 /** How long the first event may take before the demo says that something is wrong. */
 const firstEventTimeoutMs = 15_000;
 
@@ -34,12 +41,13 @@ export interface Demo {
 export async function runDemo(engineUrl: string): Promise<Demo> {
   const definitions = compileIntegrations(integrationsFolder);
   const accounts: DemoAccount[] = [];
-  for (const { name, secrets } of definitions.values()) {
+  for (const definition of definitions.values()) {
+    const { name } = definition;
     const account = await call<{ webhook_url: string }>(engineUrl, '/v1/accounts', {
       id: `acc_demo_${name}`,
       tenant: demoTenant,
       integration: name,
-      secrets: Object.fromEntries(Object.keys(secrets).map((secret) => [secret, demoSecret])),
+      secrets: demoKeys(definition).secrets,
     });
     accounts.push({ integration: name, webhookUrl: account.webhook_url });
   }
@@ -69,8 +77,7 @@ async function sendFirstSample(
     const definition = definitions.get(integration);
     const sample = readSamples(integrationsFolder, integration).find(({ expected }) => expected?.length === 1);
     if (definition === undefined || sample === undefined) continue;
-    const secrets = Object.fromEntries(Object.keys(definition.secrets).map((name) => [name, demoSecret]));
-    const { headers, body } = signRequest(definition, sample.request, { secrets }, Date.now());
+    const { headers, body } = signRequest(definition, sample.request, demoKeys(definition), Date.now());
     const response = await fetch(webhookUrl, { method: 'POST', headers, body: new Uint8Array(body) });
     if (!response.ok) throw new Error(`${webhookUrl} answered ${response.status}: ${await response.text()}`);
     return;
