@@ -69,9 +69,7 @@ function printDemo({ accounts, subscriber, first }: Demo): void {
     `demo tenant "demo": an account of each of ${accounts.length} integrations, signed with "${demoSecret}":`,
   );
   console.log(`  ${accounts.map(({ integration }) => integration).join(' ')}`);
-  console.log(
-    `  webhook URL, for example: ${accounts.find(({ integration }) => integration === 'github')?.webhookUrl ?? ''}`,
-  );
+  console.log(`  webhook URL, for example: ${accounts[0]?.webhookUrl ?? ''}`);
   console.log(`demo subscriber ${subscriber.url} (verifies every callback)`);
   console.log(`admin key ${localAdminKey}`);
   console.log(`one event went the whole way in ${Math.round(first.elapsedMs)} ms:`);
