@@ -10,6 +10,7 @@ import {
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
 import { receiveWebhook } from '../engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
+import { withoutCredentials } from '../engine/verification/without-credentials.ts';
 import type { AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -104,29 +105,14 @@ async function toRawMessage(
 ): Promise<RawMessage> {
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
-  const query = withoutCredentials(request.query, credentials.query);
+  const { method, url, path, query, headers } = withoutCredentials(request, credentials);
   return {
     rawId,
     ...target,
     receivedAt: new Date(nowMs).toISOString(),
-    request: {
-      method: request.method,
-      url: request.url.replace(/\?.*$/s, query === '' ? '' : `?${query}`),
-      path: request.path,
-      query,
-      headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !credentials.headers.has(name))),
-    },
+    request: { method, url, path, query, headers },
     body: await referTo(ports, target.account ?? target.integration, rawId, request.body),
   };
-}
-
-/** The query as it was written, without the parameters that authenticate the sender. */
-function withoutCredentials(query: string, names: ReadonlySet<string>): string {
-  if (names.size === 0) return query;
-  return query
-    .split('&')
-    .filter((pair) => [...new URLSearchParams(pair).keys()].every((name) => !names.has(name)))
-    .join('&');
 }
 
 async function referTo(ports: ReceivePorts, owner: string, rawId: string, body: Buffer): Promise<BodyReference> {

@@ -1,7 +1,8 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { type Problem, problemResponse, unexpectedProblem } from './problem-details.ts';
+import type { Problem } from '../contracts/problem-details.ts';
+import { problemResponse, unexpectedProblem } from './problem-details.ts';
 
 /** Thrown where a request cannot go on; its answer is the problem. */
 export class ProblemError extends Error {

@@ -1,39 +1,10 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { type Problem, problemAnswer } from '../contracts/problem-details.ts';
 
-const titles: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  413: 'Content Too Large',
-  422: 'Unprocessable Content',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
-/** A refusal that its caller is meant to read. */
-export interface Problem {
-  readonly status: number;
-  /** What is wrong with this request, and what would be right. Safe to show. */
-  readonly detail: string;
-  /** More members, for programs: `reason`, `errors`. */
-  readonly extensions?: Readonly<Record<string, unknown>>;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/**
- * Answer with RFC 9457 problem details.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9457
- */
-export function problemResponse({ status, detail, extensions, headers }: Problem): APIGatewayProxyStructuredResultV2 {
-  return {
-    statusCode: status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
-    body: JSON.stringify({ type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...extensions }),
-  };
+/** Answer of a function with problem details. */
+export function problemResponse(problem: Problem): APIGatewayProxyStructuredResultV2 {
+  const { status, headers, body } = problemAnswer(problem);
+  return { statusCode: status, headers: { ...headers }, body };
 }
 
 /** The answer to whatever nobody expected: nothing of it is shown. */

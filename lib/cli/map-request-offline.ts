@@ -5,13 +5,11 @@ import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { deliveryIdOf } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { withoutCredentials } from '../../lambdas/engine/verification/without-credentials.ts';
 
 export type OfflineMapping =
   | { readonly kind: 'mapped'; readonly events: readonly UnsequencedEvent[] }
   | { readonly kind: 'failed'; readonly reason: string };
-
-/** Headers that ingress uses and that go no further, so that no mapping sees them. */
-const credentialHeaders = new Set(['authorization', 'proxy-authorization', 'cookie']);
 
 /** What normalize would make of a request, for the account of the local demo. */
 export async function mapRequestOffline(
@@ -21,10 +19,8 @@ export async function mapRequestOffline(
 ): Promise<OfflineMapping> {
   const decoded = decodeBody(definition.webhook.decode, request);
   if (decoded.kind === 'malformed') return { kind: 'failed', reason: `body: expected ${decoded.expected}` };
-  const kept: WebhookRequest = {
-    ...request,
-    headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => !credentialHeaders.has(name))),
-  };
+  const webhook = prepareWebhook(definition);
+  const kept = withoutCredentials(request, webhook.credentials);
   return mapRequest(
     prepareMapping(definition.mapping),
     {
@@ -39,7 +35,7 @@ export async function mapRequestOffline(
       account: `acc_demo_${definition.name}`,
       integration: definition.name,
       receivedAt: new Date(nowMs).toISOString(),
-      deliveryId: deliveryIdOf(prepareWebhook(definition), kept, decoded.value),
+      deliveryId: deliveryIdOf(webhook, kept, decoded.value),
       rawBody: kept.body,
     },
   );

@@ -1,6 +1,6 @@
-import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { AccountContextRegistry, AccountContexts } from '../../ports/account-contexts.ts';
-import { fromItem, type Item, toItem, writeRows } from './dynamo-rows.ts';
+import { readPartition, writeRows } from './dynamo-rows.ts';
 
 /** A row for each value of each account: partition by integration and value, sorted by account. */
 export function createDynamoAccountContexts(
@@ -9,23 +9,8 @@ export function createDynamoAccountContexts(
 ): AccountContexts & AccountContextRegistry {
   return {
     async find(integration, value) {
-      const accounts: string[] = [];
-      let start: Item | undefined;
-      do {
-        const answer = await client.send(
-          new QueryCommand({
-            TableName: table,
-            ConsistentRead: true,
-            KeyConditionExpression: '#context = :context',
-            ExpressionAttributeNames: { '#context': 'context' },
-            ExpressionAttributeValues: toItem({ ':context': contextKey(integration, value) }),
-            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-          }),
-        );
-        accounts.push(...(answer.Items ?? []).map((item) => String(fromItem(item)['account'])));
-        start = answer.LastEvaluatedKey;
-      } while (start !== undefined);
-      return accounts;
+      const rows = await readPartition(client, table, ['context', contextKey(integration, value)]);
+      return rows.map((row) => String(row['account']));
     },
     async register(integration, values, account) {
       await writeRows(

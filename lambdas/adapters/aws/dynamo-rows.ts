@@ -3,6 +3,7 @@ import {
   BatchGetItemCommand,
   BatchWriteItemCommand,
   type DynamoDBClient,
+  QueryCommand,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
@@ -51,6 +52,31 @@ export async function readRows(client: DynamoDBClient, table: string, keys: read
       }),
     ),
   );
+  return items.map(fromItem);
+}
+
+/** All rows of a partition, consistently, however many pages they are. */
+export async function readPartition(
+  client: DynamoDBClient,
+  table: string,
+  key: readonly [name: string, value: string],
+): Promise<Row[]> {
+  const items: Item[] = [];
+  let start: Item | undefined;
+  do {
+    const answer = await client.send(
+      new QueryCommand({
+        TableName: table,
+        ConsistentRead: true,
+        KeyConditionExpression: '#key = :key',
+        ExpressionAttributeNames: { '#key': key[0] },
+        ExpressionAttributeValues: toItem({ ':key': key[1] }),
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+    );
+    items.push(...(answer.Items ?? []));
+    start = answer.LastEvaluatedKey;
+  } while (start !== undefined);
   return items.map(fromItem);
 }
 

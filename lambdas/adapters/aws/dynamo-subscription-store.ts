@@ -1,6 +1,6 @@
-import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Subscription, SubscriptionStore } from '../../ports/subscription-store.ts';
-import { fromItem, type Item, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { type Row, readPartition, readRows } from './dynamo-rows.ts';
 
 /**
  * How subscriptions stand in their table. A row's key is its scope (a tenant, or `*`) and its id, so
@@ -18,8 +18,8 @@ export function toSubscription(row: Row): Subscription {
 export function createDynamoSubscriptionStore(client: DynamoDBClient, table: string): SubscriptionStore {
   return {
     async listFor(tenant) {
-      const scopes = await Promise.all([queryScope(client, table, tenant), queryScope(client, table, '*')]);
-      return scopes.flat().map((item) => toSubscription(fromItem(item)));
+      const scopes = await Promise.all([tenant, '*'].map((scope) => readPartition(client, table, ['tenant', scope])));
+      return scopes.flat().map(toSubscription);
     },
     async getMany(keys) {
       const rows = await readRows(
@@ -30,23 +30,4 @@ export function createDynamoSubscriptionStore(client: DynamoDBClient, table: str
       return rows.map(toSubscription);
     },
   };
-}
-
-async function queryScope(client: DynamoDBClient, table: string, scope: string): Promise<Item[]> {
-  const items: Item[] = [];
-  let start: Item | undefined;
-  do {
-    const answer = await client.send(
-      new QueryCommand({
-        TableName: table,
-        ConsistentRead: true,
-        KeyConditionExpression: 'tenant = :scope',
-        ExpressionAttributeValues: toItem({ ':scope': scope }),
-        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-      }),
-    );
-    items.push(...(answer.Items ?? []));
-    start = answer.LastEvaluatedKey;
-  } while (start !== undefined);
-  return items;
 }

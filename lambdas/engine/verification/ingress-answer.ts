@@ -1,4 +1,5 @@
 import { limits } from '../../contracts/limits.ts';
+import { problemAnswer } from '../../contracts/problem-details.ts';
 import type { ReplySpec } from '../definition/schema.ts';
 import type { HandshakeResponse, Reception } from './receive-webhook.ts';
 import type { Verdict } from './webhook-request.ts';
@@ -36,41 +37,26 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
     case 'handshake':
       return settlement.response;
     case 'unknown':
-      return problem(404, 'There is no such integration, or no such account of it.');
+      return problemAnswer({ status: 404, detail: 'There is no such integration, or no such account of it.' });
     case 'method-not-allowed':
-      return problem(405, 'Webhooks are sent with POST.', { headers: { allow: 'POST' } });
+      return problemAnswer({ status: 405, detail: 'Webhooks are sent with POST.', headers: { allow: 'POST' } });
     case 'too-large':
-      return problem(413, `A body may have at most ${limits.maxBodyBytes} bytes.`);
+      return problemAnswer({ status: 413, detail: `A body may have at most ${limits.maxBodyBytes} bytes.` });
     case 'malformed':
-      return problem(400, `The body cannot be read: expected ${settlement.expected}.`, { reason: 'body-malformed' });
+      return problemAnswer({
+        status: 400,
+        detail: `The body cannot be read: expected ${settlement.expected}.`,
+        extensions: { reason: 'body-malformed' },
+      });
     case 'rejected': {
       const { reason, detail } = settlement;
       if (reply?.rejected_body === 'none') return { status: reply.rejected_status, headers: {}, body: '' };
       const why = detail === undefined ? reason : `${reason} (${detail})`;
-      return problem(reply?.rejected_status ?? 401, `The request was not verified: ${why}.`, { reason });
+      return problemAnswer({
+        status: reply?.rejected_status ?? 401,
+        detail: `The request was not verified: ${why}.`,
+        extensions: { reason },
+      });
     }
   }
-}
-
-const titles: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  413: 'Content Too Large',
-};
-
-function problem(
-  status: number,
-  detail: string,
-  more: { readonly reason?: string; readonly headers?: Readonly<Record<string, string>> } = {},
-): IngressAnswer {
-  const { reason, headers } = more;
-  const reasons = reason === undefined ? {} : { reason };
-  return {
-    status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
-    body: JSON.stringify({ type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...reasons }),
-  };
 }

@@ -1,0 +1,39 @@
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  422: 'Unprocessable Content',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** A refusal that its caller is meant to read. */
+export interface Problem {
+  readonly status: number;
+  /** What is wrong with this request, and what would be right. Safe to show. */
+  readonly detail: string;
+  /** More members, for programs: `reason`, `errors`. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * RFC 9457 problem details as an HTTP answer; header names in lower case.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9457
+ */
+export function problemAnswer({ status, detail, extensions, headers }: Problem): {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+} {
+  return {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    body: JSON.stringify({ type: 'about:blank', title: titles[status] ?? 'Error', status, detail, ...extensions }),
+  };
+}
