@@ -1,0 +1,39 @@
+import type { DefinitionFault } from '../../lambdas/engine/definition/parse-definition.ts';
+import { resourcesFolder } from './integration-folders.ts';
+import type { JsonSource } from './json-source.ts';
+import type { SchemaFault } from './resource-schema.ts';
+
+/** A fault of a file of the canonical resources, with what stands there and what should. */
+export interface ResourceFault extends DefinitionFault {
+  readonly got?: string;
+  readonly expected?: string;
+}
+
+/** A fault of a file as a whole. */
+export function fileFault(name: string, got: string, expected: string): ResourceFault {
+  const place = { file: shownPath(name), line: 1, column: 1, path: '' };
+  return { ...place, message: `got ${got}, expected ${expected}`, got, expected };
+}
+
+/** Faults of what a file says; of one that says nothing readable, that. */
+export function locateFaults(
+  source: JsonSource,
+  name: string,
+  faults: readonly SchemaFault[],
+): readonly ResourceFault[] {
+  const file = shownPath(name);
+  if (source.kind === 'fault')
+    return [{ file, line: source.line, column: source.column, path: '', message: source.message }];
+  return faults.map(({ path, atKey, got, expected }) => ({
+    file,
+    ...source.placeOf(path, atKey),
+    path: path.map(String).join('.'),
+    message: `got ${got}, expected ${expected}`,
+    got,
+    expected,
+  }));
+}
+
+function shownPath(name: string): string {
+  return `integrations/${resourcesFolder}/${name}`;
+}
