@@ -18,12 +18,16 @@ import { PublicHttpApi } from './constructs/public-http-api.ts';
 import { RecordTable } from './constructs/record-table.ts';
 import { WorkQueue } from './constructs/work-queue.ts';
 import { compileIntegrations } from './definitions/compile-integrations.ts';
+import { compileResources } from './definitions/compile-resources.ts';
 
 const functionsRoot = new URL('../lambdas/functions/', import.meta.url);
 const integrationsRoot = new URL('../integrations/', import.meta.url);
 
 /** Functions whose bundle carries the compiled integrations. */
 const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>(['ingress', 'normalize', 'api']);
+
+/** Functions whose bundle carries the schemas of the canonical resources. */
+const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>(['normalize', 'api']);
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 const number = (name: string) => ({ name, type: AttributeType.NUMBER });
@@ -38,6 +42,7 @@ export class TributaryStack extends Stack {
   private readonly removalPolicy: RemovalPolicy;
   private readonly alarms: OperatorAlarms;
   private readonly integrations = compileIntegrations(integrationsRoot);
+  private readonly resources = compileResources(integrationsRoot);
 
   constructor(scope: Construct, id: string, { config }: TributaryStackProps) {
     super(scope, id, {
@@ -75,14 +80,22 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
+      [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
+      [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
-    tables.accounts.grant(ingress, 'GetItem');
-    tables.integrationSettings.grant(ingress, 'GetItem');
+    // A secret that a provider chooses in its handshake is stored where the others are.
+    tables.accounts.grant(ingress, 'GetItem', 'PutItem');
+    tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
+    tables.idempotency.grant(ingress, 'PutItem');
     buckets.raw.grantPut(ingress);
     rawQueue.queue.grantSendMessages(ingress);
 
     const normalize = this.engineFunction('Normalize', 'normalize', limits.normalizeTimeoutSeconds, 1024, {
       [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
+      [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
+      [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
       [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
       [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
@@ -96,6 +109,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
     tables.accounts.grant(normalize, 'GetItem');
+    tables.integrationSettings.grant(normalize, 'GetItem');
     tables.accountContexts.grant(normalize, 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
     tables.subscriptions.grant(normalize, 'Query');
@@ -133,6 +147,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
       [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
+      [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
       [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
@@ -150,6 +165,7 @@ export class TributaryStack extends Stack {
     tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
     // A parked request is sent again when its account is made.
     rawQueue.queue.grantSendMessages(api);
+    rawQueue.deadLetterQueue.grantConsumeMessages(api);
     tables.subscriptions.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Query');
     tables.events.grant(api, 'BatchGetItem', 'Query');
     tables.idempotency.grant(api, 'GetItem');
@@ -262,6 +278,7 @@ export class TributaryStack extends Stack {
       bundle: bundleFunction({
         entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),
         ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
+        ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
       }),
       environment,
       timeout: Duration.seconds(timeoutSeconds),

@@ -8,6 +8,8 @@ export type EngineErrorCode =
   | 'contended'
   /** A mapping took longer than it may. */
   | 'mapping-timeout'
+  /** A provider did not answer, or may not be called. */
+  | 'provider-unavailable'
   /** A stored row or a queue message is not of the shape that the engine writes. */
   | 'corrupt-state';
 

@@ -15,6 +15,8 @@ export interface RawMessage {
   readonly integration: string;
   /** Absent where it came by the URL for all accounts: normalize finds out whose it is. */
   readonly account?: string;
+  /** Name of the handshake that a call of the engine's own completes; absent for an event. */
+  readonly handshake?: string;
   /** ISO 8601, the instant of acceptance. */
   readonly receivedAt: string;
   readonly request: {

@@ -8,6 +8,7 @@ export const metricsNamespace = 'Tributary';
  *
  *   requests    = rejected + handshake + accepted                        (ingress)
  *   accepted    = mapped + ignored + unrouted + dead-lettered            (normalize)
+ *   handshakes that a call of the engine's own completes = confirmed + dead-lettered
  *   events      = published + duplicate                                  (normalize)
  *   published   = filtered (nobody wants it) + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered                   (deliver)
@@ -20,11 +21,15 @@ export type IngressOutcome = 'accepted' | 'handshake' | 'rejected';
 export type NormalizeOutcome =
   | 'mapped'
   | 'ignored'
+  | 'confirmed'
   | 'unrouted'
   | 'dead-lettered'
   | 'published'
   | 'duplicate'
   | 'enqueued'
   | 'filtered';
+
+/** What normalize counts beside outcomes: an event whose data does not fit its resource's schema. It is published all the same. */
+export type NormalizeNote = 'schema-drift';
 
 export type DeliverOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried' | 'duplicate';

@@ -1,24 +1,62 @@
+import { EngineError } from '../contracts/engine-error.ts';
+import { capturedSecrets } from '../engine/definition/checks-within.ts';
+import { urlTokenSecret } from '../engine/verification/secret-values.ts';
+import type { SecretValues } from '../engine/verification/webhook-request.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { IntegrationCatalog } from '../ports/integration-catalog.ts';
-import type { IntegrationSettings, IntegrationSettingsDirectory } from '../ports/integration-settings-store.ts';
+import type {
+  IntegrationSettings,
+  IntegrationSettingsDirectory,
+  IntegrationSettingsStore,
+} from '../ports/integration-settings-store.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+
+export interface SettingsRequest {
+  readonly integration: string;
+  readonly secrets: SecretValues;
+  readonly capture?: CaptureRequest | undefined;
+}
 
 export type Configuration =
-  | { readonly kind: 'configured' }
+  | { readonly kind: 'configured'; readonly settings: IntegrationSettings }
   | { readonly kind: 'unknown-integration' }
   /** The definition has no routing: its requests come by the URL of an account. */
   | { readonly kind: 'not-shared' }
-  | { readonly kind: 'undeclared-secrets'; readonly got: readonly string[]; readonly declared: readonly string[] };
+  | SecretsFault;
 
-/** Set what serves all accounts of an integration: the secrets of its one URL. */
+const maxAttempts = 4;
+
+/**
+ * Set what serves all accounts of an integration: the secrets of its one URL. They take the place of the
+ * former ones, but for those that the caller cannot know: what a handshake brought, and the URL's token.
+ */
 export async function configureIntegration(
-  ports: { readonly integrations: IntegrationCatalog; readonly settings: IntegrationSettingsDirectory },
-  settings: IntegrationSettings,
+  ports: {
+    readonly integrations: IntegrationCatalog;
+    readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
+    readonly clock: Clock;
+    readonly randomness: Randomness;
+  },
+  { integration, secrets, capture }: SettingsRequest,
 ): Promise<Configuration> {
-  const definition = await ports.integrations.get(settings.integration);
+  const definition = await ports.integrations.get(integration);
   if (definition === undefined) return { kind: 'unknown-integration' };
   if (definition.routing === undefined) return { kind: 'not-shared' };
-  const declared = Object.keys(definition.secrets);
-  const got = Object.keys(settings.secrets).filter((name) => !declared.includes(name));
-  if (got.length > 0) return { kind: 'undeclared-secrets', got, declared };
-  await ports.settings.put(settings);
-  return { kind: 'configured' };
+  const fault = findSecretsFault(definition, secrets, capture);
+  if (fault !== undefined) return fault;
+  const kept = [...capturedSecrets(definition), urlTokenSecret];
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const before = await ports.settings.get(integration, 0);
+    const former = Object.entries(before?.secrets ?? {}).filter(([name]) => kept.includes(name));
+    const settings: IntegrationSettings = {
+      integration,
+      secrets: withUrlToken(definition, { ...Object.fromEntries(former), ...secrets }, ports.randomness),
+      ...(capture === undefined && before?.capture !== undefined ? { capture: before.capture } : {}),
+      ...arm(capture, ports.clock),
+      revision: before?.revision ?? 0,
+    };
+    if (await ports.settings.replace(settings)) return { kind: 'configured', settings };
+  }
+  throw new EngineError('contended', 'the settings are being changed', { retryable: true });
 }

@@ -6,6 +6,7 @@ import type { IntegrationCatalog } from '../ports/integration-catalog.ts';
 import type { ParkedRequests } from '../ports/parked-requests.ts';
 import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
 
 export interface AccountRequest {
   readonly id?: string | undefined;
@@ -13,13 +14,14 @@ export interface AccountRequest {
   readonly integration: string;
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;
+  readonly capture?: CaptureRequest | undefined;
 }
 
 export type AccountCreation =
   | { readonly kind: 'created'; readonly account: Account }
   | { readonly kind: 'exists' }
   | { readonly kind: 'unknown-integration' }
-  | { readonly kind: 'undeclared-secrets'; readonly got: readonly string[]; readonly declared: readonly string[] };
+  | SecretsFault;
 
 /** Connect a tenant to an integration. Secrets go by the names that the integration declares. */
 export async function createAccount(
@@ -36,32 +38,33 @@ export async function createAccount(
 ): Promise<AccountCreation> {
   const integration = await ports.integrations.get(request.integration);
   if (integration === undefined) return { kind: 'unknown-integration' };
-  const declared = Object.keys(integration.secrets);
-  const got = Object.keys(request.secrets).filter((name) => !declared.includes(name));
-  if (got.length > 0) return { kind: 'undeclared-secrets', got, declared };
+  const fault = findSecretsFault(integration, request.secrets, request.capture);
+  if (fault !== undefined) return fault;
   const account: Account = {
     id: request.id ?? `acc_${ports.randomness.bytes(12).toString('hex')}`,
     tenant: request.tenant,
     integration: request.integration,
-    secrets: request.secrets,
+    secrets: withUrlToken(integration, request.secrets, ports.randomness),
     context: request.context,
+    ...arm(request.capture, ports.clock),
     createdAt: new Date(ports.clock.nowMs()).toISOString(),
+    revision: 1,
   };
   const { routing } = integration;
   const contexts = routing === undefined ? [] : contextValues(account.context[routing.account_context]);
   // Before the account itself: a value that points to an account which does not hold it is passed over.
   if (contexts.length > 0) await ports.contexts.register(account.integration, contexts, account.id);
   const result = await ports.accounts.create(account);
-  if (result === 'exists') return { kind: 'exists' };
+  // Where it exists, too: it may have been made by a call that was cut off before it came to this.
   for (const context of contexts) await replayParked(ports, account.integration, context);
-  return { kind: 'created', account };
+  return result === 'exists' ? { kind: 'exists' } : { kind: 'created', account };
 }
 
 /** Requests that are replayed in one go. */
 const replayPage = 25;
 
 /** Send again what waited for a context. What is sent twice is published once: it has the ids that it has. */
-async function replayParked(
+export async function replayParked(
   ports: { readonly parked: ParkedRequests; readonly rawQueue: RawQueue },
   integration: string,
   context: string,

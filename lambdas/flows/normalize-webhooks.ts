@@ -1,6 +1,8 @@
 import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
+import { type Drift, driftsOf, type PreparedResources } from '../engine/mapping/check-resource.ts';
+import { type Decryption, decryptItems } from '../engine/mapping/decrypt-items.ts';
 import { contextValues, lookupContexts, type PreparedRouting } from '../engine/mapping/lookup-context.ts';
 import {
   type MappingInput,
@@ -10,12 +12,14 @@ import {
 } from '../engine/mapping/map-request.ts';
 import { decodeBody } from '../engine/verification/decode-body.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
-import { deliveryIdOf } from '../engine/verification/receive-webhook.ts';
-import type { WebhookRequest } from '../engine/verification/webhook-request.ts';
+import { confirmationOf, deliveryIdOf } from '../engine/verification/receive-webhook.ts';
+import type { SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
 import type { AccountContexts } from '../ports/account-contexts.ts';
 import type { Account, AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
+import type { IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
 import type { RequestParking } from '../ports/parked-requests.ts';
+import type { ProviderClient } from '../ports/provider-client.ts';
 import type { DeadLetterQueue } from '../ports/queues.ts';
 import { type Publication, type PublishPorts, publishEvents } from './publish-events.ts';
 
@@ -29,6 +33,8 @@ export interface NormalizingIntegration {
 
 export interface NormalizePorts extends PublishPorts {
   readonly accounts: AccountStore;
+  readonly settings: IntegrationSettingsStore;
+  readonly provider: ProviderClient;
   readonly contexts: AccountContexts;
   readonly parking: RequestParking;
   readonly integration: (name: string) => Promise<NormalizingIntegration | undefined>;
@@ -45,9 +51,11 @@ export interface RawDelivery {
 
 /** How one accepted request ended. */
 export type Normalization =
-  | { readonly kind: 'mapped'; readonly publications: readonly Publication[] }
+  | { readonly kind: 'mapped'; readonly publications: readonly Publication[]; readonly drifts: readonly Drift[] }
   /** The mapping makes no event of it. */
   | { readonly kind: 'ignored' }
+  /** A handshake, completed by the call that its provider waits for. */
+  | { readonly kind: 'confirmed' }
   /** Nobody's: parked until its account exists, or, where its account is gone, kept on the dead-letter queue. */
   | { readonly kind: 'unrouted' }
   /** It cannot be mapped, however often it is tried; kept on the dead-letter queue with the reason. */
@@ -72,17 +80,30 @@ export async function normalizeWebhooks(
       : [],
   );
   const published = candidates.length === 0 ? [] : await publishEvents(ports, candidates);
-  return mappings.map((mapping, index): Normalization => {
+  // At last and all at once: a provider that does not answer must not hold up the events of others.
+  const settled = await Promise.all(mappings.map(settleConfirmation));
+  return settled.map((mapping, index): Normalization => {
     if (mapping.kind !== 'events') return mapping;
     const publications = published.filter((_, place) => candidates[place]?.index === index);
     const failure = publications.find((publication) => publication.kind === 'failed');
-    return failure ?? { kind: 'mapped', publications };
+    return failure ?? { kind: 'mapped', publications, drifts: mapping.drifts };
   });
 }
 
-type Mapping =
-  | { readonly kind: 'events'; readonly events: readonly UnsequencedEvent[] }
+type SettledMapping =
+  | { readonly kind: 'events'; readonly events: readonly UnsequencedEvent[]; readonly drifts: readonly Drift[] }
   | Exclude<Normalization, { kind: 'mapped' }>;
+
+type Mapping =
+  | SettledMapping
+  /** A handshake, and the call that completes it. */
+  | { readonly kind: 'confirmation'; readonly call: () => Promise<SettledMapping> };
+
+async function settleConfirmation(mapping: Mapping): Promise<SettledMapping> {
+  return mapping.kind === 'confirmation'
+    ? mapping.call().catch((error: unknown) => ({ kind: 'failed', error }))
+    : mapping;
+}
 
 /** What a request is for its mapping: read once, mapped for each account that it is for. */
 interface ReadRequest {
@@ -99,12 +120,19 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
 
   const request: WebhookRequest = { ...message.request, body: await bodyOf(ports, message) };
   const decoded = decodeBody(integration.webhook.decode, request);
+  if (message.handshake !== undefined) {
+    // Ingress answers an unsigned one whatever its body is.
+    const body = decoded.kind === 'decoded' ? decoded.value : undefined;
+    return confirm(ports, delivery, integration.webhook, request, body, message.handshake);
+  }
   if (decoded.kind === 'malformed') return deadLetter(ports, delivery, `body: expected ${decoded.expected}`);
+  const decrypted = await decrypt(ports, message, integration.webhook, decoded.value);
+  if (decrypted.kind === 'failed') return deadLetter(ports, delivery, `body: ${decrypted.reason}`);
   const read: ReadRequest = {
     request,
     decoded: decoded.value,
     input: {
-      body: decoded.value,
+      body: decrypted.body,
       headers: request.headers,
       query: Object.fromEntries(new URLSearchParams(request.query)),
       method: request.method,
@@ -120,7 +148,62 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   }
   const mapped = await mapForAccount(integration, message, read, account);
   if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
-  return toMapping(mapped.events);
+  return toMapping(mapped.events, integration.mapping.resources);
+}
+
+/** The secrets of the URL that a request came by. */
+async function secretsOf(
+  ports: NormalizePorts,
+  { integration, account }: RawMessage,
+  maxAgeMs: number,
+): Promise<SecretValues> {
+  const holder =
+    account === undefined
+      ? await ports.settings.get(integration, maxAgeMs)
+      : await ports.accounts.get(account, maxAgeMs);
+  return holder?.secrets ?? {};
+}
+
+/** Decrypt what the definition says is encrypted. A key that does not fit may have been changed since it was read. */
+async function decrypt(
+  ports: NormalizePorts,
+  message: RawMessage,
+  { decrypt: spec }: PreparedWebhook,
+  decoded: unknown,
+): Promise<Decryption> {
+  if (spec === undefined) return { kind: 'decrypted', body: decoded };
+  const remembered = decryptItems(spec, decoded, await secretsOf(ports, message, accountMaxAgeMs));
+  return remembered.kind === 'decrypted' ? remembered : decryptItems(spec, decoded, await secretsOf(ports, message, 0));
+}
+
+/** Prepare the call that completes a handshake. It is made again until the provider takes it. */
+async function confirm(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  webhook: PreparedWebhook,
+  request: WebhookRequest,
+  decoded: unknown,
+  handshake: string,
+): Promise<Mapping> {
+  const secrets = await secretsOf(ports, delivery.message, 0);
+  const confirmation = confirmationOf(webhook, handshake, request, decoded, secrets);
+  if (confirmation === undefined) return deadLetter(ports, delivery, `the definition has no handshake "${handshake}"`);
+  if (confirmation.kind === 'rejected')
+    return deadLetter(ports, delivery, `handshake "${handshake}": ${confirmation.reason} (${confirmation.detail})`);
+  return {
+    kind: 'confirmation',
+    async call() {
+      const { status } = await ports.provider.call(confirmation.call);
+      if (status >= 200 && status < 300) return { kind: 'confirmed' };
+      if (status === 429 || status >= 500)
+        throw new EngineError('provider-unavailable', `the provider answered ${status}`, { retryable: true });
+      return deadLetter(
+        ports,
+        delivery,
+        `handshake "${handshake}": the provider answered ${status} to its confirmation`,
+      );
+    },
+  };
 }
 
 /**
@@ -159,7 +242,7 @@ async function mapForItsAccounts(
       return deadLetter(ports, delivery, 'a request of several contexts has an event that names none of them');
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
   }
-  if (owners.length > 0) return toMapping(events);
+  if (owners.length > 0) return toMapping(events, integration.mapping.resources);
   return unknown.length > 0 ? { kind: 'unrouted' } : withoutContext(ports, delivery, integration, read);
 }
 
@@ -170,7 +253,7 @@ async function withoutContext(
   integration: NormalizingIntegration,
   read: ReadRequest,
 ): Promise<Mapping> {
-  const nobody = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '' };
+  const nobody = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
   const mapped = await mapForAccount(integration, delivery.message, read, nobody);
   return mapped.kind === 'mapped' && mapped.events.length === 0
     ? { kind: 'ignored' }
@@ -205,8 +288,9 @@ function isFor(context: string | undefined, own: readonly string[]): boolean {
   return context === undefined || own.includes(context);
 }
 
-function toMapping(events: readonly UnsequencedEvent[]): Mapping {
-  return events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events };
+/** What does not fit its schema is told, and published all the same: nothing is lost to a change of the provider's. */
+function toMapping(events: readonly UnsequencedEvent[], resources: PreparedResources): Mapping {
+  return events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events, drifts: driftsOf(resources, events) };
 }
 
 /** @throws {mapping-timeout} where the mapping took too long, which at another time it may not. */
@@ -229,7 +313,7 @@ async function mapForAccount(
   return mapped;
 }
 
-async function deadLetter(ports: NormalizePorts, delivery: RawDelivery, reason: string): Promise<Mapping> {
+async function deadLetter(ports: NormalizePorts, delivery: RawDelivery, reason: string): Promise<SettledMapping> {
   await ports.rawDeadLetters.send(delivery.body, reason);
   return { kind: 'dead-lettered', reason };
 }

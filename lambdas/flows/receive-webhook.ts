@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { limits } from '../contracts/limits.ts';
 import type { BodyReference, RawMessage } from '../contracts/messages.ts';
 import type { ReplySpec } from '../engine/definition/schema.ts';
@@ -8,19 +9,24 @@ import {
   settleReception,
 } from '../engine/verification/ingress-answer.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
-import { receiveWebhook } from '../engine/verification/receive-webhook.ts';
-import type { SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
+import { type DecidedReception, type Nonce, receiveWebhook } from '../engine/verification/receive-webhook.ts';
+import type { RejectionReason, SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
 import { withoutCredentials } from '../engine/verification/without-credentials.ts';
-import type { AccountStore } from '../ports/account-store.ts';
+import type { AccountStore, AccountWriter } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
+import type { IntegrationSettingsDirectory, IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
+import type { NonceStore } from '../ports/nonce-store.ts';
+import type { ProviderKeys } from '../ports/provider-keys.ts';
 import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import { captureSecret } from './capture-secret.ts';
 
 export interface ReceivePorts {
-  readonly accounts: AccountStore;
-  readonly settings: IntegrationSettingsStore;
+  readonly accounts: AccountStore & AccountWriter;
+  readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
+  readonly providerKeys: ProviderKeys;
+  readonly nonces: NonceStore;
   readonly webhook: (integration: string) => Promise<PreparedWebhook | undefined>;
   readonly rawBodies: ClaimStore;
   readonly rawQueue: RawQueue;
@@ -37,6 +43,10 @@ export type Receipt =
 
 /** How long a function may go on with secrets that it has read. */
 const secretsMaxAgeMs = 10_000;
+/** How long it may go on with a provider's keys. */
+const keysMaxAgeMs = 24 * 3_600_000;
+/** The same for a request that they do not fit: whoever forges many must not make a call with each. */
+const keysRefreshMs = 60_000;
 
 /** Whose URL a request came to: an account's, or the one for all accounts of an integration. */
 export interface ReceiveTarget {
@@ -61,21 +71,65 @@ export async function receiveProviderRequest(
   if (secrets === undefined) return { kind: 'unknown' };
   if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large' };
 
-  let reception = receiveWebhook(webhook, request, secrets, ports.clock.nowMs());
+  let reception = await decide(ports, webhook, request, { secrets, keysMaxAgeMs });
   if (reception.kind === 'rejected') {
-    // The secret may have been changed since it was read.
+    // The secret, or the provider's key, may have been changed since it was read.
     const current = await secretsFor(ports, target, 0);
     if (current === undefined) return { kind: 'unknown' };
-    reception = receiveWebhook(webhook, request, current, ports.clock.nowMs());
+    reception = await decide(ports, webhook, request, { secrets: current, keysMaxAgeMs: keysRefreshMs });
   }
   const settlement = settleReception(reception, request.method);
+  const rejected = (reason: RejectionReason): Receipt => ({ kind: 'rejected', reason, reply: webhook.reply });
   if (settlement.kind === 'rejected') return { ...settlement, reply: webhook.reply };
   if (settlement.kind === 'malformed') return { kind: 'malformed', expected: settlement.expected };
+  if (settlement.kind === 'handshake') {
+    const { capture, isConfirmed, name } = settlement;
+    if (capture !== undefined && (await captureSecret(ports, target, capture)) === 'not-armed')
+      return rejected('capture-not-armed');
+    // The call that completes it is made from the queue, which repeats it until it succeeds.
+    if (isConfirmed) await ports.rawQueue.send(await toRawMessage(ports, target, request, webhook, name));
+    return settlement;
+  }
   if (settlement.kind !== 'accepted') return settlement;
+  if (reception.kind === 'verified' && reception.nonce !== undefined)
+    if ((await claimNonce(ports, target, request, reception.nonce)) === 'taken') return rejected('nonce-replayed');
 
   const message = await toRawMessage(ports, target, request, webhook);
   await ports.rawQueue.send(message);
   return { kind: 'accepted', rawId: message.rawId, reply: webhook.reply };
+}
+
+/** Calls for published keys that one request may cause. */
+const maxKeyFetches = 4;
+
+/** Run the checks, fetching what keys they lack. */
+async function decide(
+  ports: ReceivePorts,
+  webhook: PreparedWebhook,
+  request: WebhookRequest,
+  { secrets, keysMaxAgeMs }: { readonly secrets: SecretValues; readonly keysMaxAgeMs: number },
+): Promise<DecidedReception> {
+  const keys = new Map<string, readonly string[]>();
+  for (;;) {
+    const reception = receiveWebhook(webhook, request, secrets, ports.clock.nowMs(), keys);
+    if (reception.kind !== 'key-needed') return reception;
+    if (keys.size === maxKeyFetches) return { kind: 'rejected', reason: 'key-unknown' };
+    keys.set(reception.request.locator, await ports.providerKeys.find(reception.request, keysMaxAgeMs));
+  }
+}
+
+async function claimNonce(
+  ports: ReceivePorts,
+  target: ReceiveTarget,
+  request: WebhookRequest,
+  { value, ttlSeconds }: Nonce,
+): Promise<'claimed' | 'taken'> {
+  return ports.nonces.claim({
+    owner: target.account ?? target.integration,
+    value,
+    bodySha256: createHash('sha256').update(request.body).digest('hex'),
+    expiresAtEpochSeconds: Math.floor(ports.clock.nowMs() / 1000) + ttlSeconds,
+  });
 }
 
 /** The secrets that a URL's requests are verified with; undefined where there is no such URL. */
@@ -102,6 +156,7 @@ async function toRawMessage(
   target: ReceiveTarget,
   request: WebhookRequest,
   { credentials }: PreparedWebhook,
+  handshake?: string,
 ): Promise<RawMessage> {
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
@@ -109,6 +164,7 @@ async function toRawMessage(
   return {
     rawId,
     ...target,
+    ...(handshake === undefined ? {} : { handshake }),
     receivedAt: new Date(nowMs).toISOString(),
     request: { method, url, path, query, headers },
     body: await referTo(ports, target.account ?? target.integration, rawId, request.body),

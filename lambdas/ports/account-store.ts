@@ -6,8 +6,18 @@ export interface Account {
   /** By secret name; a list while a secret rotates. Never leaves the engine. */
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;
+  /** What the account waits for; absent where it waits for nothing. */
+  readonly capture?: Capture;
   /** ISO 8601. */
   readonly createdAt: string;
+  /** Counts the writes of the row, from 1. */
+  readonly revision: number;
+}
+
+/** Secrets that a provider chooses in its handshake: each is taken once, and only while it is waited for. */
+export interface Capture {
+  readonly secrets: readonly string[];
+  readonly expiresAtEpochSeconds: number;
 }
 
 /** A page of a list; `next` is opaque and absent on the last page. */
@@ -24,7 +34,17 @@ export interface AccountStore {
   get(id: string, maxAgeMs: number): Promise<Account | undefined>;
 }
 
-export interface AccountDirectory {
+export interface AccountWriter {
+  /**
+   * Put what was read and changed in the place of what was read.
+   *
+   * @param account - With the revision that was read.
+   * @returns False when somebody else wrote in between; nothing is changed then.
+   */
+  replace(account: Account): Promise<boolean>;
+}
+
+export interface AccountDirectory extends AccountWriter {
   find(id: string): Promise<Account | undefined>;
   /** @returns `exists` when the id is taken; nothing is changed then. */
   create(account: Account): Promise<'created' | 'exists'>;

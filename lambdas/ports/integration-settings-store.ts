@@ -1,8 +1,14 @@
+import type { Capture } from './account-store.ts';
+
 /** What serves all accounts of an integration: the secrets of its one URL. */
 export interface IntegrationSettings {
   readonly integration: string;
   /** By secret name; a list while a secret rotates. Never leaves the engine. */
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
+  /** What is waited for; absent where that is nothing. */
+  readonly capture?: Capture;
+  /** Counts the writes, from 1. */
+  readonly revision: number;
 }
 
 export interface IntegrationSettingsStore {
@@ -11,5 +17,9 @@ export interface IntegrationSettingsStore {
 }
 
 export interface IntegrationSettingsDirectory {
-  put(settings: IntegrationSettings): Promise<void>;
+  /**
+   * @param settings - With the revision that was read; 0 where there was none.
+   * @returns False when somebody else wrote in between; nothing is changed then.
+   */
+  replace(settings: IntegrationSettings): Promise<boolean>;
 }

@@ -12,6 +12,25 @@ export interface DeliveryQueue {
   ): Promise<void>;
 }
 
+/** A message that was taken from a dead-letter queue, and is hidden there for a while. */
+export interface DeadLetter {
+  /** The message as it was put there. */
+  readonly body: string;
+  /** What removes it, or puts it back. */
+  readonly receipt: string;
+  /** Epoch milliseconds; when it was sent here or, where the queue moved it, to the work queue that it came from. */
+  readonly sentAtMs: number;
+}
+
+/** The other side of a dead-letter queue: what an operator takes up again. */
+export interface DeadLetterInbox {
+  /** @returns Up to 10; none where the queue shows none now. */
+  receive(): Promise<readonly DeadLetter[]>;
+  remove(letters: readonly DeadLetter[]): Promise<void>;
+  /** Show them again at once. */
+  putBack(letters: readonly DeadLetter[]): Promise<void>;
+}
+
 /** A dead-letter queue that the engine itself puts a message on, when trying again cannot help. */
 export interface DeadLetterQueue {
   /** @param body - The message as it was received. @param reason - Safe to show. */

@@ -40,6 +40,11 @@ export interface FunctionBundleProps {
    * @default - none
    */
   readonly integrations?: ReadonlyMap<string, object>;
+  /**
+   * Schemas of the canonical resources by name, written beside the code as `resources.json`.
+   * @default - none
+   */
+  readonly resources?: ReadonlyMap<string, object>;
 }
 
 /** A directory ready to be a Lambda asset, with `index.mjs` as its entry. */
@@ -67,7 +72,7 @@ const compiledEntries = new Map<string, CompiledEntry>();
  *
  * @throws Error with esbuild's messages when the entry does not compile.
  */
-export function bundleFunction({ entry, integrations = new Map() }: FunctionBundleProps): FunctionBundle {
+export function bundleFunction({ entry, integrations = new Map(), resources }: FunctionBundleProps): FunctionBundle {
   const { files: code, metafile } = compileEntry(resolve(entry));
   const definitions = [...integrations]
     .map(([name, definition]) => ({
@@ -75,7 +80,11 @@ export function bundleFunction({ entry, integrations = new Map() }: FunctionBund
       contents: Buffer.from(JSON.stringify(definition)),
     }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
-  const files = [...code, ...definitions];
+  const schemas =
+    resources === undefined
+      ? []
+      : [{ path: 'resources.json', contents: Buffer.from(JSON.stringify(Object.fromEntries(resources))) }];
+  const files = [...code, ...definitions, ...schemas];
   const directory = join(bundlesDirectory, `${nameOf(entry)}-${hashOf(files)}`);
   const metafilePath = `${directory}.meta.json`;
   if (!existsSync(metafilePath) || !existsSync(directory)) {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createDynamoAccountDirectory } from '../../lambdas/adapters/aws/dynamo-account-directory.ts';
-import { createDynamoAccountStore } from '../../lambdas/adapters/aws/dynamo-account-store.ts';
-import type { Account, AccountDirectory, AccountStore } from '../../lambdas/ports/account-store.ts';
+import {
+  createDynamoAccountStore,
+  createDynamoAccountWriter,
+} from '../../lambdas/adapters/aws/dynamo-account-store.ts';
+import type { Account, AccountDirectory, AccountStore, AccountWriter } from '../../lambdas/ports/account-store.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { anAccount } from '../fakes/samples.ts';
@@ -11,6 +14,8 @@ import { readAllPages } from './read-all-pages.ts';
 interface Accounts {
   readonly directory: AccountDirectory;
   readonly store: AccountStore;
+  /** What a function has that only changes accounts. */
+  readonly writer: AccountWriter;
   readonly clock: ManualClock;
   readonly overwrite: (account: Account) => Promise<void>;
 }
@@ -26,6 +31,7 @@ const implementations: readonly (readonly [string, () => Promise<Accounts>])[] =
         clock,
         directory: accounts,
         store: accounts.reader(clock),
+        writer: accounts,
         overwrite: async (account) => accounts.overwrite(account),
       };
     },
@@ -39,6 +45,7 @@ const implementations: readonly (readonly [string, () => Promise<Accounts>])[] =
         clock,
         directory: createDynamoAccountDirectory(tables.client(), table),
         store: createDynamoAccountStore(tables.client(), table, clock),
+        writer: createDynamoAccountWriter(tables.client(), table),
         overwrite: (account) => tables.put(table, { ...account, context: JSON.stringify(account.context) }),
       };
     },
@@ -87,6 +94,65 @@ describe.each(implementations)('account directory on %s', (_, open) => {
         .sort(),
     ).toEqual(ids.sort());
   });
+});
+
+describe.each(implementations)('account writer on %s', (_, open) => {
+  const changed = {
+    secrets: { signing_secret: ['new', 'old'], url_token: 't' },
+    context: { company_id: ['1', 2], big: 2 ** 60 },
+    capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1_795_348_800 },
+  };
+
+  test('puts what was changed in the place of what was read, and counts', async () => {
+    const { directory, writer } = await open();
+    await directory.create(anAccount());
+    expect(await writer.replace(anAccount(changed))).toBe(true);
+    expect(await directory.find('acc_acme')).toEqual(anAccount({ ...changed, revision: 2 }));
+    // What is left out is there no more.
+    expect(await directory.replace(anAccount({ revision: 2 }))).toBe(true);
+    expect(await directory.find('acc_acme')).toEqual(anAccount({ revision: 3 }));
+    expect((await directory.list('acme', 10, undefined)).items).toEqual([anAccount({ revision: 3 })]);
+  });
+
+  test('fails when somebody else wrote in between, or there is none, and changes nothing', async () => {
+    const { directory, writer } = await open();
+    await directory.create(anAccount());
+    for (const revision of [0, 2, 17]) expect(await writer.replace(anAccount({ ...changed, revision }))).toBe(false);
+    expect(await writer.replace(anAccount({ id: 'acc_none' }))).toBe(false);
+    expect(await writer.replace(anAccount({ id: 'acc_none', revision: 0 }))).toBe(false);
+    expect(await directory.find('acc_acme')).toEqual(anAccount());
+    expect(await directory.find('acc_none')).toBeUndefined();
+  });
+
+  test('lets one of many concurrent changes succeed', async () => {
+    const { directory, writer } = await open();
+    await directory.create(anAccount());
+    const changes = Array.from({ length: 8 }, (_, at) => writer.replace(anAccount({ context: { at } })));
+    const results = await Promise.all(changes);
+    expect(results.filter((isWritten) => isWritten)).toHaveLength(1);
+    expect(await directory.find('acc_acme')).toMatchObject({ context: { at: results.indexOf(true) }, revision: 2 });
+  });
+
+  test('is seen by a store that is asked for what is stored now', async () => {
+    const { directory, writer, store } = await open();
+    await directory.create(anAccount());
+    await store.get('acc_acme', 10_000);
+    await writer.replace(anAccount(changed));
+    expect(await store.get('acc_acme', 10_000)).toEqual(anAccount());
+    expect(await store.get('acc_acme', 0)).toEqual(anAccount({ ...changed, revision: 2 }));
+  });
+});
+
+test('an account that was stored before its writes were counted is changed like any other', async () => {
+  const table = await tables.create('accounts');
+  const { revision: _, ...uncounted } = anAccount();
+  await tables.put(table, { ...uncounted, context: JSON.stringify(uncounted.context) });
+  const directory = createDynamoAccountDirectory(tables.client(), table);
+  const account = await directory.find('acc_acme');
+  expect(account).toEqual(anAccount({ revision: 0 }));
+  const changes = await Promise.all([1, 2].map((at) => directory.replace(anAccount({ context: { at }, revision: 0 }))));
+  expect(changes.filter((isWritten) => isWritten)).toHaveLength(1);
+  expect(await directory.find('acc_acme')).toMatchObject({ revision: 1 });
 });
 
 describe.each(implementations)('account store on %s', (_, open) => {

@@ -9,13 +9,26 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
+  createSqsDeadLetterInbox,
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
   createSqsRawQueue,
 } from '../../lambdas/adapters/aws/sqs-queues.ts';
 import { type DeliveryJob, deadLetterReasonAttribute, type RawMessage } from '../../lambdas/contracts/messages.ts';
-import type { DeadLetterQueue, DeliveryQueue, RawQueue } from '../../lambdas/ports/queues.ts';
-import { createInMemoryQueue, deadLetterQueueOn, deliveryQueueOn, rawQueueOn } from '../fakes/in-memory-queue.ts';
+import type {
+  DeadLetter,
+  DeadLetterInbox,
+  DeadLetterQueue,
+  DeliveryQueue,
+  RawQueue,
+} from '../../lambdas/ports/queues.ts';
+import {
+  createInMemoryQueue,
+  deadLetterInboxOn,
+  deadLetterQueueOn,
+  deliveryQueueOn,
+  rawQueueOn,
+} from '../fakes/in-memory-queue.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { awsConfig, useEmulator } from './emulated-aws.ts';
 
@@ -28,6 +41,9 @@ interface OpenQueue {
   readonly raw: RawQueue;
   readonly deliveries: DeliveryQueue;
   readonly deadLetters: DeadLetterQueue;
+  readonly inbox: DeadLetterInbox;
+  /** Epoch milliseconds of the queue's clock. */
+  nowMs(): number;
   /** All that is visible, each once. */
   receiveAll(): Promise<readonly Received[]>;
   /** Groups of all that was sent. */
@@ -51,6 +67,8 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         raw: rawQueueOn(queue),
         deliveries: deliveryQueueOn(queue),
         deadLetters: deadLetterQueueOn(queue),
+        inbox: deadLetterInboxOn(queue),
+        nowMs: () => clock.nowMs(),
         async receiveAll() {
           return untilEmpty(async () => queue.receive());
         },
@@ -79,6 +97,8 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         raw: createSqsRawQueue(client, QueueUrl),
         deliveries: createSqsDeliveryQueue(client, QueueUrl),
         deadLetters: createSqsDeadLetterQueue(client, QueueUrl),
+        inbox: createSqsDeadLetterInbox(client, QueueUrl),
+        nowMs: () => Date.now() + emulatorOffsetMs,
         async receiveAll() {
           return untilEmpty(async () => {
             const { Messages = [] }: ReceiveMessageCommandOutput = await client.send(
@@ -215,5 +235,43 @@ describe.each(implementations)('dead-letter queue on %s', (_, open) => {
     // fauxqs does not look at attributes, SQS does.
     // oxlint-disable-next-line no-control-regex
     expect(received?.reason).not.toMatch(/[\u0000-\u0008]|\p{Surrogate}/u);
+  });
+});
+
+describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
+  test('gives each letter once, as it was put there, with the time of its send', async () => {
+    const queue = await open();
+    const bodies = Array.from({ length: 23 }, (_, at) => JSON.stringify({ ...aRawMessage('"ü"'), rawId: `raw_${at}` }));
+    const fromMs = queue.nowMs();
+    for (const body of bodies) await queue.deadLetters.send(body, 'because');
+    const seen: string[] = [];
+    for (let letters = await queue.inbox.receive(); letters.length > 0; letters = await queue.inbox.receive()) {
+      expect(letters.length).toBeLessThanOrEqual(10);
+      for (const { sentAtMs } of letters) {
+        expect(sentAtMs).toBeGreaterThanOrEqual(fromMs - 1);
+        expect(sentAtMs).toBeLessThanOrEqual(queue.nowMs() + 1);
+      }
+      seen.push(...letters.map(({ body }) => body));
+    }
+    expect(seen.sort()).toEqual(bodies.sort());
+  });
+
+  test('removes letters for good, and shows those again that are put back', async () => {
+    const queue = await open();
+    for (const body of ['"a"', '"b"', '"c"']) await queue.deadLetters.send(body, 'because');
+    const letters: DeadLetter[] = [];
+    while (letters.length < 3) letters.push(...(await queue.inbox.receive()));
+    expect(await queue.inbox.receive()).toEqual([]);
+    const [kept, ...done] = letters as [DeadLetter, ...DeadLetter[]];
+    await queue.inbox.remove(done);
+    await queue.inbox.putBack([kept]);
+    expect(await queue.receiveAll()).toEqual([{ body: kept.body, reason: 'because' }]);
+  });
+
+  test('removes and puts back nothing without a complaint', async () => {
+    const queue = await open();
+    await queue.inbox.remove([]);
+    await queue.inbox.putBack([]);
+    expect(await queue.inbox.receive()).toEqual([]);
   });
 });

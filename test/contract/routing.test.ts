@@ -68,9 +68,41 @@ describe.each(implementations)('routing on %s', (_, open) => {
   test('settings are replaced whole, and read as they are now when asked for age 0', async () => {
     const { settings } = await open();
     expect(await settings.get('staff', 60_000)).toBeUndefined();
-    await settings.put({ integration: 'staff', secrets: { signing_secret: 'old' } });
-    expect(await settings.get('staff', 60_000)).toEqual({ integration: 'staff', secrets: { signing_secret: 'old' } });
-    await settings.put({ integration: 'staff', secrets: { signing_secret: ['old', 'new'] } });
+    const first = { integration: 'staff', secrets: { signing_secret: 'old' }, revision: 0 };
+    expect(await settings.replace(first)).toBe(true);
+    expect(await settings.get('staff', 60_000)).toEqual({ ...first, revision: 1 });
+    expect(await settings.replace(first), 'fails when somebody else wrote in between').toBe(false);
+    const second = { integration: 'staff', secrets: { signing_secret: ['old', 'new'] }, revision: 1 };
+    expect(await settings.replace(second)).toBe(true);
+    expect(await settings.replace(second)).toBe(false);
     expect(await settings.get('staff', 0)).toMatchObject({ secrets: { signing_secret: ['old', 'new'] } });
   });
+
+  test('settings are made by one of many at once, and keep what they wait for until it is left out', async () => {
+    const { settings } = await open();
+    const capture = { secrets: ['signing_secret'], expiresAtEpochSeconds: 1_795_348_800 };
+    const made = Array.from({ length: 8 }, (_, at) =>
+      settings.replace({ integration: 'staff', secrets: { at: String(at) }, capture, revision: 0 }),
+    );
+    expect((await Promise.all(made)).filter((isWritten) => isWritten)).toHaveLength(1);
+    expect(await settings.get('staff', 0)).toMatchObject({ capture, revision: 1 });
+    expect(await settings.replace({ integration: 'staff', secrets: {}, revision: 1 })).toBe(true);
+    expect(await settings.get('staff', 0)).toEqual({ integration: 'staff', secrets: {}, revision: 2 });
+    expect(await settings.replace({ integration: 'crm', secrets: {}, revision: 3 }), 'there is none').toBe(false);
+    expect(await settings.get('crm', 0)).toBeUndefined();
+  });
+});
+
+test('settings that were stored before their writes were counted are replaced like any other', async () => {
+  const table = await tables.create('integrationSettings');
+  await tables.put(table, { integration: 'staff', secrets: { signing_secret: 'old' } });
+  const settings = createDynamoIntegrationSettings(tables.client(), table, clock);
+  expect(await settings.get('staff', 0)).toEqual({
+    integration: 'staff',
+    secrets: { signing_secret: 'old' },
+    revision: 0,
+  });
+  expect(await settings.replace({ integration: 'staff', secrets: {}, revision: 0 })).toBe(true);
+  expect(await settings.replace({ integration: 'staff', secrets: {}, revision: 0 })).toBe(false);
+  expect(await settings.get('staff', 0)).toEqual({ integration: 'staff', secrets: {}, revision: 1 });
 });

@@ -1,9 +1,15 @@
 import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { runCommandLine } from '../../lib/cli/run-command-line.ts';
+import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { makeKeys } from '../../lib/definitions/make-keys.ts';
+import { readSamples } from '../../lib/definitions/samples.ts';
+import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Answer, useRunningEngine } from './running-engine.ts';
 
 const running = useRunningEngine();
+const integrations = new URL('../../integrations/', import.meta.url);
 const acmeKey = 'tk_acme_secret-of-acme';
 const globexKey = 'tk_globex_secret-of-globex';
 
@@ -96,6 +102,50 @@ describe('accounts', () => {
   });
 });
 
+describe('schemas', () => {
+  test('are listed with their versions page by page, and read by resource', async () => {
+    const { call } = running();
+    const listed: { resource: string; version: string }[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: Answer = await call(
+        'GET',
+        `/v1/schemas?limit=20${cursor && `&cursor=${cursor}`}`,
+        undefined,
+        acmeKey,
+      );
+      expect(page.status).toBe(200);
+      listed.push(...page.body.data);
+      cursor = page.body.next_cursor;
+    }
+    const names = listed.map(({ resource }) => resource);
+    expect(names).toEqual([...new Set(names)].sort());
+    expect(listed).toContainEqual({ resource: 'hris/employees', version: '1.0.0', title: 'Employee' });
+
+    const { status, body } = await call('GET', '/v1/schemas/hris/employees', undefined, acmeKey);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      $id: 'urn:tributary:resource:hris/employees',
+      version: '1.0.0',
+      required: ['id'],
+    });
+  });
+
+  test.each([
+    '/v1/schemas/hris/nosuch',
+    '/v1/schemas/constructor/name',
+    '/v1/schemas/hris',
+    '/v1/schemas/hris/employees/x',
+  ])('fails when there is none: %s (404)', async (path) => {
+    expectProblem(await running().call('GET', path), 404);
+  });
+
+  test('fails without a key (401)', async () => {
+    for (const path of ['/v1/schemas', '/v1/schemas/hris/employees'])
+      expectProblem(await running().call('GET', path, undefined, ''), 401);
+  });
+});
+
 describe('subscriptions', () => {
   test('show their secret in the answer to their creation and in no other (invariant 10)', async () => {
     const { call } = running();
@@ -166,6 +216,209 @@ describe('tenants (invariant 3)', () => {
   });
 });
 
+describe('changing an account', () => {
+  test('merges its secrets, which rotate without a pause, and shows none (invariant 10)', async () => {
+    const { account, github, call, engine } = running();
+    const { url, id } = await account('github', { tenant: 'rotating', secret: 'hidden-1' });
+    const change = async (secrets: object) => {
+      const answer = await call('PATCH', `/v1/accounts/${id}`, { secrets });
+      expect(answer.status).toBe(200);
+      expect(answer.body).toEqual((await call('GET', `/v1/accounts/${id}`)).body);
+      expect(JSON.stringify(answer.body)).not.toContain('hidden');
+    };
+    const statusWith = async (secret: string) => (await github(url, { secret })).status;
+    expect(await statusWith('hidden-1')).toBe(200);
+    await change({ signing_secret: ['hidden-2', 'hidden-1'] });
+    expect([await statusWith('hidden-2'), await statusWith('hidden-1')]).toEqual([200, 200]);
+    await change({ signing_secret: 'hidden-2' });
+    // For as long as an instance of ingress may remember the account.
+    await engine.advanceClock(10_000);
+    expect([await statusWith('hidden-2'), await statusWith('hidden-1')]).toEqual([200, 401]);
+    await change({ signing_secret: null });
+    await engine.advanceClock(10_000);
+    expect(await statusWith('hidden-2')).toBe(401);
+  });
+
+  test('has it known by what it is given, and what waited for that is served', async () => {
+    const { call, post, subscriber, eventually, engine } = running();
+    await call('PUT', '/v1/integrations/hibob/settings', { secrets: { signing_secret: 'app' } });
+    const account = { id: 'acc_later', tenant: 'later', integration: 'hibob', context: { company_id: '1' } };
+    expect((await call('POST', '/v1/accounts', account)).status).toBe(201);
+    const receiver = await subscriber({ tenant: 'later' });
+    const body = JSON.stringify({ companyId: 4242, type: 'employee.deleted', data: { employeeId: '78' } });
+    const signature = createHmac('sha512', 'app').update(body).digest('base64');
+    const before = engine.metrics.sum('unrouted', { service: 'normalize' });
+    expect((await post(`${engine.url}/in/hibob`, body, { 'bob-signature': signature })).status).toBe(200);
+    await eventually(() => engine.metrics.sum('unrouted', { service: 'normalize' }) > before);
+    const change = { context: { company_id: ['1', 4242] } };
+    expect((await call('PATCH', '/v1/accounts/acc_later', change)).body).toMatchObject(change);
+    await eventually(() => receiver.callbacks.length > 0);
+    expect(receiver.callbacks[0]?.event).toMatchObject({ tenant: 'later', account: 'acc_later', record_id: '78' });
+  });
+
+  test.each<[string, string, unknown, string, number]>([
+    ['a secret is not declared', 'acc_patched', { secrets: { other: 'hidden' } }, acmeKey, 422],
+    ['a secret that is taken away is not declared', 'acc_patched', { secrets: { other: null } }, acmeKey, 422],
+    ['a secret is empty', 'acc_patched', { secrets: { signing_secret: '' } }, acmeKey, 422],
+    ['a secret is a number', 'acc_patched', { secrets: { signing_secret: 7 } }, acmeKey, 422],
+    ['a member is unknown', 'acc_patched', { tenant: 'globex' }, acmeKey, 422],
+    [
+      'a secret is waited for that no handshake brings',
+      'acc_patched',
+      { capture: { secrets: ['signing_secret'] } },
+      acmeKey,
+      422,
+    ],
+    ['a wait is too long', 'acc_patched', { capture: { secrets: ['a'], expires_in_seconds: 10 ** 7 } }, acmeKey, 422],
+    ['the context is too large', 'acc_patched', { context: { a: 'x'.repeat(20_000) } }, acmeKey, 422],
+    ['it is a list', 'acc_patched', [], acmeKey, 422],
+    ['the account is another tenant’s', 'acc_patched', { context: {} }, globexKey, 404],
+    ['there is none', 'acc_nosuch', { context: {} }, acmeKey, 404],
+    ['the key is wrong', 'acc_patched', { context: {} }, 'tk_acme_wrong', 401],
+  ])('fails when %s, and changes nothing', async (_, id, body, key, status) => {
+    const { call } = running();
+    await call('POST', '/v1/accounts', { id: 'acc_patched', tenant: 'acme', integration: 'github' });
+    const before = (await call('GET', '/v1/accounts/acc_patched')).body;
+    const answer = await call('PATCH', `/v1/accounts/${id}`, body, key);
+    expectProblem(answer, status);
+    expect(JSON.stringify(answer.body)).not.toContain('hidden');
+    expect((await call('GET', '/v1/accounts/acc_patched')).body).toEqual(before);
+  });
+});
+
+describe('a secret that the provider chooses', () => {
+  const first = 'the secret of the first webhook';
+  const second = 'the secret of a second webhook';
+
+  test('is taken once, while the account waits for it, and given back to the provider alone (invariant 10)', async () => {
+    const { call, post, engine } = running();
+    const created = await call('POST', '/v1/accounts', { id: 'acc_asana', tenant: 'acme', integration: 'asana' });
+    expect(created.body).not.toHaveProperty('capture');
+    const url = created.body.webhook_url;
+    const shake = (secret: string) => post(url, '{}', { 'x-hook-secret': secret });
+    const refused = await shake(first);
+    expectProblem(refused, 401);
+    expect(refused.body.reason).toBe('capture-not-armed');
+
+    const armed = await call('PATCH', '/v1/accounts/acc_asana', {
+      capture: { secrets: ['signing_secret'], expires_in_seconds: 600 },
+    });
+    expect(armed.body.capture).toEqual({
+      secrets: ['signing_secret'],
+      expires_at: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    const taken = await shake(first);
+    expect([taken.status, taken.headers.get('x-hook-secret'), taken.body]).toEqual([200, first, '']);
+    expectProblem(await shake(second), 401);
+    expect((await shake(first)).status, 'a repetition').toBe(200);
+
+    const read = await call('GET', '/v1/accounts/acc_asana');
+    expect(read.body).not.toHaveProperty('capture');
+    expect(JSON.stringify([armed.body, read.body, (await call('GET', '/v1/accounts?limit=500')).body])).not.toContain(
+      first,
+    );
+    const event = JSON.stringify({ events: [] });
+    const signed = (secret: string) =>
+      post(url, event, { 'x-hook-signature': createHmac('sha256', secret).update(event).digest('hex') });
+    expect((await signed(first)).status).toBe(200);
+    expectProblem(await signed(second), 401);
+
+    // Armed once more, for another webhook of the account; too late.
+    await call('PATCH', '/v1/accounts/acc_asana', { capture: { secrets: ['signing_secret'], expires_in_seconds: 60 } });
+    await engine.advanceClock(61_000);
+    expectProblem(await shake(second), 401);
+  });
+});
+
+describe('a URL that carries a token', () => {
+  test('is shown by the account, lets in what comes by it, and nothing else', async () => {
+    const { call, post, eventually, engine } = running();
+    const created = await call('POST', '/v1/accounts', { id: 'acc_sf', tenant: 'sf', integration: 'salesforce' });
+    const url = new URL(created.body.webhook_url);
+    expect(url.href).toMatch(new RegExp(`^${engine.url}/in/salesforce/acc_sf\\?token=[\\w-]{32}$`));
+    expect((await call('GET', '/v1/accounts/acc_sf')).body.webhook_url).toBe(url.href);
+    const [sample] = readSamples(integrations, 'salesforce');
+    const body = sample?.request.body ?? Buffer.alloc(0);
+    const send = (to: string) => post(to, body, { 'content-type': 'text/xml' });
+    expect((await send(url.href)).body).toContain('<Ack>true</Ack>');
+    for (const wrong of ['', '?token=', '?token=x', `${url.search}x`, '?Token=1'])
+      expectProblem(await send(`${url.origin}${url.pathname}${wrong}`), 401);
+    const count = async () => (await call('GET', '/v1/events?tenant=sf')).body.data.length;
+    await eventually(async () => (await count()) > 0);
+
+    // What leaked is replaced by taking it away.
+    const replaced = await call('PATCH', '/v1/accounts/acc_sf', { secrets: { url_token: null } });
+    expect(replaced.body.webhook_url).toMatch(/\?token=[\w-]{32}$/);
+    expect(replaced.body.webhook_url).not.toBe(url.href);
+    await engine.advanceClock(10_000);
+    expectProblem(await send(url.href), 401);
+    expect((await send(replaced.body.webhook_url)).status).toBe(200);
+  });
+});
+
+describe('reprocessing dead letters', () => {
+  test('takes up those of one integration once they can be mapped, and leaves the others', async () => {
+    const { call, post, account, subscriber, eventually, engine } = running();
+    const definition = compileIntegrations(integrations).get('msgraph');
+    const sample = readSamples(integrations, 'msgraph').find(({ name }) => name.startsWith('rich-'));
+    if (definition === undefined || sample === undefined) throw new Error('there is no such sample');
+    const keys = makeKeys(definition, 'e2e');
+    const { encryption_key: key, ...secrets } = keys.secrets;
+    await call('POST', '/v1/accounts', { id: 'acc_graph', tenant: 'graph', integration: 'msgraph', secrets });
+    const other = await account('github', { tenant: 'graph-other' });
+    const receiver = await subscriber({ tenant: 'graph' });
+    const deadLettered = () => engine.metrics.sum('dead-lettered', { service: 'normalize' });
+    const before = deadLettered();
+
+    // Encrypted, and the account has no key; and one that no mapping makes an event of.
+    const { body, headers } = signRequest(definition, sample.request, keys, engine.now());
+    expect((await post(`${engine.url}/in/msgraph/acc_graph`, body, { ...headers })).status).toBe(202);
+    const unmappable = JSON.stringify({ action: 'opened', issue: { title: 'no id' }, repository: {} });
+    const signature = `sha256=${createHmac('sha256', 's3cret').update(unmappable).digest('hex')}`;
+    expect(
+      (await post(other.url, unmappable, { 'x-github-event': 'issues', 'x-hub-signature-256': signature })).status,
+    ).toBe(200);
+    await eventually(() => deadLettered() === before + 2);
+    expect(receiver.callbacks).toEqual([]);
+
+    const reprocess = (integration: string, query = '') =>
+      call('POST', `/v1/integrations/${integration}/reprocess${query}`);
+    expect((await reprocess('slack')).body).toMatchObject({ reprocessed: 0, skipped: 2, more: false });
+    await call('PATCH', '/v1/accounts/acc_graph', { secrets: { encryption_key: key } });
+    expect((await reprocess('msgraph')).body).toEqual({
+      reprocessed: 1,
+      skipped: 1,
+      more: false,
+      before: expect.stringMatching(/Z$/),
+    });
+    await eventually(() => receiver.callbacks.length > 0);
+    const read = async () => (await call('GET', '/v1/events?tenant=graph')).body.data;
+    const events = await read();
+    expect(events.length).toBeGreaterThan(0);
+
+    // What fails again is a dead letter again, and not before it is asked for.
+    const { body: first } = await reprocess('github', '?before=2020-01-01T00:00:00Z');
+    expect(first).toMatchObject({ reprocessed: 0, skipped: 1 });
+    expect((await reprocess('github')).body).toMatchObject({ reprocessed: 1, more: false });
+    await eventually(() => deadLettered() === before + 3);
+    const ports = { integrations: '', nowMs: () => engine.now(), fetch };
+    const { exitCode, output } = await runCommandLine(['reprocess', 'msgraph', '--url', engine.url, '--json'], ports);
+    expect([exitCode, JSON.parse(output)]).toEqual([
+      0,
+      { integration: 'msgraph', reprocessed: 0, skipped: 1, more: false },
+    ]);
+    expect(await read()).toEqual(events);
+  });
+
+  test('fails for an integration that is none (404), a key of one tenant (403) and a time that is none (400)', async () => {
+    const { call } = running();
+    expectProblem(await call('POST', '/v1/integrations/nosuch/reprocess'), 404);
+    expectProblem(await call('POST', '/v1/integrations/github/reprocess', undefined, acmeKey), 403);
+    expectProblem(await call('POST', '/v1/integrations/github/reprocess?before=yesterday'), 400);
+    expectProblem(await call('GET', '/v1/integrations/github/reprocess'), 405);
+  });
+});
+
 describe('the feed', () => {
   test('is read page by page, from where the reader was, and filtered', async () => {
     const { account, github, call, eventually } = running();
@@ -215,7 +468,7 @@ test('fails when there is no such route (404) or it does not take the method (40
   expectProblem(await call('GET', '/nosuch'), 404);
   const answer = await call('DELETE', '/v1/accounts/acc_one');
   expectProblem(answer, 405);
-  expect(answer.headers.get('allow')).toBe('GET');
+  expect(answer.headers.get('allow')).toBe('GET, PATCH');
 });
 
 describe('the URL for all accounts of an integration', () => {

@@ -95,6 +95,27 @@ describe('a webhook goes the whole way', () => {
       thin: true,
     });
   });
+
+  test('an event names the version of its schema; one that does not fit it is counted, and arrives all the same', async () => {
+    const { account, subscriber, post, eventually, engine } = running();
+    const { url } = await account('generic-hmac', { tenant: 'drifting' });
+    const receiver = await subscriber({ tenant: 'drifting' });
+    const contact = { type: 'created', resource: 'crm/contacts', id: '1', data: { id: '1', name: 7 } };
+    const quote = { type: 'created', resource: 'crm/quotes', id: '2', data: { id: '2' } };
+    const body = JSON.stringify([contact, quote]);
+    const time = String(Math.floor(engine.now() / 1000));
+    const signature = createHmac('sha256', 's3cret').update(`${time}.${body}`).digest('hex');
+    const answer = await post(url, body, { 'x-timestamp': time, 'x-signature': signature });
+    expect(answer.status).toBe(200);
+    await eventually(() => receiver.ids().size === 2);
+    expect(
+      receiver.callbacks.map(({ event }) => event).sort((a, b) => Number(a['sequence']) - Number(b['sequence'])),
+    ).toMatchObject([
+      { resource: 'crm/contacts', schema_version: '1.0.0', data: contact.data },
+      { resource: 'crm/quotes', schema_version: '0.0.0' },
+    ]);
+    await eventually(() => engine.metrics.sum('schema-drift', { service: 'normalize' }) === 1);
+  });
 });
 
 describe('what ingress takes', () => {

@@ -1,4 +1,5 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { defaultRetryPolicy } from '../../lambdas/engine/retry/next-attempt.ts';
@@ -9,21 +10,34 @@ import type { PublishPorts } from '../../lambdas/flows/publish-events.ts';
 import type { FeedPorts } from '../../lambdas/flows/read-feed.ts';
 import type { ReceivePorts } from '../../lambdas/flows/receive-webhook.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
+import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
 import { createInMemoryEvents } from './in-memory-events.ts';
-import { createInMemoryQueue, deadLetterQueueOn, deliveryQueueOn, rawQueueOn } from './in-memory-queue.ts';
+import { createInMemoryNonces } from './in-memory-nonces.ts';
+import {
+  createInMemoryQueue,
+  deadLetterInboxOn,
+  deadLetterQueueOn,
+  deliveryQueueOn,
+  rawQueueOn,
+} from './in-memory-queue.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createManualClock } from './manual-clock.ts';
 import { createProgrammableCallbacks } from './programmable-callbacks.ts';
+import { createProgrammableKeys, createProgrammableProvider } from './programmable-provider.ts';
 import { staff } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 
 export type FakeEngine = ReturnType<typeof createFakeEngine>;
 
-/** All stores and queues of one engine, in memory, and the ports of each flow on them. */
-export function createFakeEngine() {
+/**
+ * All stores and queues of one engine, in memory, and the ports of each flow on them.
+ *
+ * @param definition - The one integration that it has.
+ */
+export function createFakeEngine(definition: Definition = staff) {
   const clock = createManualClock();
   const randomness = createSeededRandomness();
   const accounts = createInMemoryAccounts();
@@ -38,12 +52,15 @@ export function createFakeEngine() {
   const deliveryQueue = createInMemoryQueue(clock);
   const deliveryDeadLetters = createInMemoryQueue(clock);
   const { claimThresholdBytes } = limits;
-  const webhook = prepareWebhook(staff);
-  const mapping = prepareMapping(staff.mapping);
-  const routing = staff.routing === undefined ? undefined : prepareRouting(staff.routing);
+  const webhook = prepareWebhook(definition);
+  const mapping = prepareMapping(definition.mapping);
+  const routing = definition.routing === undefined ? undefined : prepareRouting(definition.routing);
   const contexts = createInMemoryContexts();
   const parking = createInMemoryParking();
   const settings = createInMemorySettings();
+  const provider = createProgrammableProvider();
+  const providerKeys = createProgrammableKeys();
+  const nonces = createInMemoryNonces(clock);
 
   const publishPorts: PublishPorts = {
     events,
@@ -69,12 +86,17 @@ export function createFakeEngine() {
     contexts,
     parking,
     settings,
+    provider,
+    providerKeys,
+    nonces,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
     receivePorts: {
-      accounts: accounts.reader(clock),
+      accounts: { ...accounts.reader(clock), replace: (account) => accounts.replace(account) },
       settings,
-      webhook: async (name) => (name === staff.name ? webhook : undefined),
+      providerKeys,
+      nonces,
+      webhook: async (name) => (name === definition.name ? webhook : undefined),
       rawBodies,
       rawQueue: rawQueueOn(rawQueue),
       clock,
@@ -84,12 +106,26 @@ export function createFakeEngine() {
     normalizePorts: {
       ...publishPorts,
       accounts: accounts.reader(clock),
-      integration: async (name) => (name === staff.name ? { webhook, mapping, routing } : undefined),
+      settings,
+      provider,
+      integration: async (name) => (name === definition.name ? { webhook, mapping, routing } : undefined),
       contexts,
       parking,
       rawBodies,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
     } satisfies NormalizePorts,
+    /** What accounts, settings and dead letters are administered with. */
+    adminPorts: {
+      accounts,
+      integrations: createInMemoryCatalog([definition]),
+      contexts,
+      parked: parking,
+      settings,
+      rawQueue: rawQueueOn(rawQueue),
+      rawLetters: deadLetterInboxOn(rawDeadLetters),
+      clock,
+      randomness,
+    },
     deliverPorts: {
       events,
       payloads,

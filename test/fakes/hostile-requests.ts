@@ -66,10 +66,9 @@ export function hostileRequests(definition: Definition): fc.Arbitrary<WebhookReq
     }));
 }
 
-/** Whether a request got in that nobody signed; an open handshake is for anybody. */
+/** Whether a request got in that nobody signed; an open handshake is for anybody, and one that lacks a key not in yet. */
 export function isLetIn(definition: Definition, reception: Reception): boolean {
-  if (reception.kind === 'rejected') return false;
-  if (reception.kind !== 'handshake') return reception.kind !== 'malformed';
+  if (reception.kind !== 'handshake') return reception.kind === 'verified';
   return definition.webhook.handshakes.find(({ name }) => name === reception.name)?.verify !== 'none';
 }
 

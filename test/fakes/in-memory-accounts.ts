@@ -26,6 +26,11 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       const all = [...rows.values()].filter((account) => tenant === undefined || account.tenant === tenant);
       return pageOf(all, ({ id }) => id, limit, after);
     },
+    async replace(account) {
+      if (rows.get(account.id)?.revision !== account.revision) return false;
+      rows.set(account.id, structuredClone({ ...account, revision: account.revision + 1 }));
+      return true;
+    },
     reader(clock) {
       const remembered = new Map<string, { readonly account: Account; readonly readAtMs: number }>();
       return {

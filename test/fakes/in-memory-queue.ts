@@ -1,6 +1,6 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { DeadLetterQueue, DeliveryQueue, RawQueue } from '../../lambdas/ports/queues.ts';
+import type { DeadLetterInbox, DeadLetterQueue, DeliveryQueue, RawQueue } from '../../lambdas/ports/queues.ts';
 
 export interface QueuedMessage {
   readonly id: string;
@@ -8,6 +8,7 @@ export interface QueuedMessage {
   readonly group: string | undefined;
   /** Of a message that the engine itself put on a dead-letter queue. */
   readonly reason: string | undefined;
+  readonly sentAtMs: number;
   readonly visibleAtMs: number;
 }
 
@@ -17,6 +18,8 @@ export interface InMemoryQueue {
   /** Visible messages, at most ten. */
   receive(): readonly QueuedMessage[];
   remove(id: string): void;
+  /** Make a received message visible at once. */
+  show(id: string): void;
   /** All that is in the queue, visible or not. */
   messages(): readonly QueuedMessage[];
 }
@@ -30,7 +33,8 @@ export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000)
       const id = `message-${sent}`;
       // A queue delays by whole seconds, and no longer than it can.
       const delaySeconds = Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000);
-      messages.set(id, { id, body, group, reason, visibleAtMs: clock.nowMs() + delaySeconds * 1000 });
+      const sentAtMs = clock.nowMs();
+      messages.set(id, { id, body, group, reason, sentAtMs, visibleAtMs: sentAtMs + delaySeconds * 1000 });
     },
     receive() {
       const visible = [...messages.values()].filter(({ visibleAtMs }) => visibleAtMs <= clock.nowMs()).slice(0, 10);
@@ -40,6 +44,10 @@ export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000)
     },
     remove(id) {
       messages.delete(id);
+    },
+    show(id) {
+      const message = messages.get(id);
+      if (message !== undefined) messages.set(id, { ...message, visibleAtMs: clock.nowMs() });
     },
     messages: () => [...messages.values()],
   };
@@ -66,6 +74,20 @@ export function deadLetterQueueOn(queue: InMemoryQueue): DeadLetterQueue {
     async send(body, reason) {
       // What a queue refuses in a message is not in its reason either.
       queue.send(body, { reason: reason.toWellFormed().replace(/\p{Control}/gu, '\uFFFD') });
+    },
+  };
+}
+
+export function deadLetterInboxOn(queue: InMemoryQueue): DeadLetterInbox {
+  return {
+    async receive() {
+      return queue.receive().map(({ id, body, sentAtMs }) => ({ body, receipt: id, sentAtMs }));
+    },
+    async remove(letters) {
+      for (const { receipt } of letters) queue.remove(receipt);
+    },
+    async putBack(letters) {
+      for (const { receipt } of letters) queue.show(receipt);
     },
   };
 }

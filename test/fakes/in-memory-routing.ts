@@ -47,9 +47,11 @@ export function createInMemoryParking(): RequestParking & ParkedRequests {
 export function createInMemorySettings(): IntegrationSettingsStore & IntegrationSettingsDirectory {
   const stored = new Map<string, IntegrationSettings>();
   return {
-    get: async (integration) => stored.get(integration),
-    async put(settings) {
-      stored.set(settings.integration, settings);
+    get: async (integration) => structuredClone(stored.get(integration)),
+    async replace(settings) {
+      if ((stored.get(settings.integration)?.revision ?? 0) !== settings.revision) return false;
+      stored.set(settings.integration, structuredClone({ ...settings, revision: settings.revision + 1 }));
+      return true;
     },
   };
 }

@@ -57,6 +57,7 @@ export function anAccount(change: Partial<Account> = {}): Account {
     secrets: { signing_secret: 'a secret of acme' },
     context: { company_id: '636192' },
     createdAt: '2026-11-01T00:00:00.000Z',
+    revision: 1,
     ...change,
   };
 }

@@ -25,7 +25,7 @@ const request = {
 
 test('an account is stored with the id that was asked for', async () => {
   const ports = createPorts();
-  const account = { id: 'acc_acme', ...request, createdAt: '2026-11-21T12:00:00.000Z' };
+  const account = { id: 'acc_acme', ...request, revision: 1, createdAt: '2026-11-21T12:00:00.000Z' };
   expect(await createAccount(ports, { id: 'acc_acme', ...request })).toEqual({ kind: 'created', account });
   expect(await ports.accounts.find('acc_acme')).toEqual(account);
 });

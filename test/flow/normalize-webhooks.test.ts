@@ -42,8 +42,8 @@ test('the events of several requests are published in one batch, in their order'
   ]);
   const published = { kind: 'published', deliveries: 1 };
   expect(normalizations).toEqual([
-    { kind: 'mapped', publications: [published, published] },
-    { kind: 'mapped', publications: [published] },
+    { kind: 'mapped', publications: [published, published], drifts: [] },
+    { kind: 'mapped', publications: [published], drifts: [] },
   ]);
   expect(await feedOf(engine)).toMatchObject([
     { sequence: 1, type: 'record:created', record_id: '1', raw_event_type: 'employee.created', data: { name: 'Ada' } },
@@ -75,7 +75,7 @@ test('a request that the provider sends again makes no second event (invariant 2
   const [second] = await normalizeWebhooks(engine.normalizePorts, [
     received(rawMessage('raw_2', changes, { deliveryId: 'd' })),
   ]);
-  expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate' }] });
+  expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate' }], drifts: [] });
   expect(await feedOf(engine)).toHaveLength(1);
 });
 

@@ -1,9 +1,21 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import { parseDefinition } from '../../lambdas/engine/definition/parse-definition.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { staff } from '../fakes/samples.ts';
 
 const acmeSecret = 'a secret of acme';
+
+/** The provider `staff`, whose webhooks have something else besides, as the author of a definition writes it. */
+export function staffWith(webhook: object, secrets: readonly string[] = []): Definition {
+  const declared = ['signing_secret', ...secrets].map((name) => [name, `The ${name}.`]);
+  const written = { ...staff, secrets: Object.fromEntries(declared), webhook: { ...staff.webhook, ...webhook } };
+  const files = { file: 'integration.yaml', folder: staff.name, read: () => undefined };
+  const parsed = parseDefinition(JSON.stringify(written), files);
+  if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults, undefined, 2));
+  return parsed.definition;
+}
 
 /** A request as the provider `staff` sends it. */
 export function staffRequest(body: unknown, change: Partial<WebhookRequest> = {}, secret = acmeSecret): WebhookRequest {

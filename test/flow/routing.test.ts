@@ -33,7 +33,7 @@ const connect = (engine: FakeEngine, tenant: string, companies: unknown) =>
 
 /** Send a request to the URL for all accounts, as the provider does. */
 async function send(engine: FakeEngine, body: unknown, secret = 'app secret') {
-  await engine.settings.put({ integration: 'staff', secrets: { signing_secret: 'app secret' } });
+  await engine.settings.replace({ integration: 'staff', secrets: { signing_secret: 'app secret' }, revision: 0 });
   return receiveProviderRequest(engine.receivePorts, { integration: 'staff' }, staffRequest(body, {}, secret));
 }
 

@@ -55,6 +55,13 @@ describe('bundleFunction', () => {
     });
   });
 
+  test('places the schemas of resources beside the code, in one file', () => {
+    const resources = new Map([['hris/employees', { version: '1.0.0' }]]);
+    const { directory } = bundleFunction({ entry: sources(echo), resources });
+    expect(JSON.parse(readFileSync(join(directory, 'resources.json'), 'utf8'))).toEqual(Object.fromEntries(resources));
+    expect(readdirSync(bundleFunction({ entry: sources(echo) }).directory)).not.toContain('resources.json');
+  });
+
   test('gives the same directory for the same sources, and another when a definition changes', () => {
     const entry = sources(echo);
     const before = bundleFunction({ entry, integrations: new Map([['a', { version: 1 }]]) });

@@ -190,12 +190,23 @@ describe('permissions', () => {
   });
 
   test.each([
-    ['ingress', { put: /^Raw/, send: [/^RawQueue[0-9A-F]{8}$/], tables: /^(Accounts|IntegrationSettings)/ }],
+    [
+      'ingress',
+      {
+        put: /^Raw/,
+        send: [/^RawQueue[0-9A-F]{8}$/],
+        receive: [],
+        tables: /^(Accounts|IntegrationSettings|Idempotency)Table/,
+        // Secrets that providers choose, and values that come once.
+        written: /^(Accounts|IntegrationSettings|Idempotency)Table/,
+      },
+    ],
     [
       'deliver',
       {
         get: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DeliveryQueueDeadLetters/],
+        receive: [/^DeliveryQueue[0-9A-F]{8}$/],
         tables: /^(Subscriptions|Events|Deliveries)/,
       },
     ],
@@ -205,7 +216,9 @@ describe('permissions', () => {
         get: /^Raw/,
         put: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
-        tables: /^(Accounts|AccountContexts|ParkedRequests|Subscriptions|Events|Idempotency)/,
+        receive: [/^RawQueue[0-9A-F]{8}$/],
+        tables: /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Subscriptions|Events|Idempotency)/,
+        written: /^(ParkedRequests|Events|Idempotency)Table/,
       },
     ],
     [
@@ -213,6 +226,8 @@ describe('permissions', () => {
       {
         get: /^Payloads/,
         send: [/^RawQueue[0-9A-F]{8}$/],
+        // To reprocess what is there.
+        receive: [/^RawQueueDeadLetters/],
         tables:
           /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Subscriptions|Events|Idempotency|Deliveries)/,
       },
@@ -230,6 +245,14 @@ describe('permissions', () => {
     for (const bucket of reached('s3:GetObject')) expect(bucket).toMatch(allowed.get ?? /^none$/);
     for (const bucket of reached('s3:PutObject')) expect(bucket).toMatch(allowed.put ?? /^none$/);
     for (const table of reached('dynamodb:')) expect(table).toMatch(allowed.tables);
+    for (const action of ['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'])
+      for (const table of reached(`dynamodb:${action}`)) expect(table).toMatch(allowed.written ?? allowed.tables);
+    for (const queue of reached('sqs:ReceiveMessage'))
+      expect(
+        (allowed.receive ?? []).some((name) => name.test(queue)),
+        queue,
+      ).toBe(true);
+    expect(reached('sqs:ReceiveMessage')).toHaveLength(allowed.receive?.length ?? 0);
     expect(reached('sqs:SendMessage')).toHaveLength(allowed.send.length);
     for (const queue of allowed.send) expect(reached('sqs:SendMessage')).toContainEqual(expect.stringMatching(queue));
     expect(reached('s3:DeleteObject')).toEqual([]);
@@ -260,7 +283,10 @@ interface Allowed {
   readonly get?: RegExp;
   readonly put?: RegExp;
   readonly send: readonly RegExp[];
+  readonly receive?: readonly RegExp[];
   readonly tables: RegExp;
+  /** Of these, where it may not write to all of them. */
+  readonly written?: RegExp;
 }
 
 describe('data at rest', () => {

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
-import { toAccount } from './dynamo-account-store.ts';
+import { createDynamoAccountWriter, toAccount, toAccountItem } from './dynamo-account-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, toItem } from './dynamo-rows.ts';
 
@@ -23,11 +23,12 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
     async create(account) {
       const put = new PutItemCommand({
         TableName: table,
-        Item: toItem({ ...account, context: JSON.stringify(account.context) }),
+        Item: toAccountItem(account),
         ConditionExpression: 'attribute_not_exists(id)',
       });
       return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
+    ...createDynamoAccountWriter(client, table),
     async list(tenant, limit, after) {
       const page = { TableName: table, Limit: limit };
       const answer =

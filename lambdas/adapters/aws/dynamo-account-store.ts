@@ -1,14 +1,35 @@
-import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import type { Account, AccountStore } from '../../ports/account-store.ts';
+import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { Account, AccountStore, AccountWriter } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { fromItem, type Row, toItem } from './dynamo-rows.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
+import { fromItem, type Item, type Row, toItem } from './dynamo-rows.ts';
 
 /** Bound of the memory of one function instance. */
 const maxRemembered = 5_000;
 
 /** A row of the accounts table. The context is its owner's, of any shape and any numbers: it is kept as JSON text. */
 export function toAccount(row: Row): Account {
-  return { ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
+  // Rows that were written before writes were counted have no revision.
+  return { revision: 0, ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
+}
+
+export function toAccountItem(account: Account): Item {
+  return toItem({ ...account, context: JSON.stringify(account.context) });
+}
+
+export function createDynamoAccountWriter(client: DynamoDBClient, table: string): AccountWriter {
+  return {
+    async replace(account) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toAccountItem({ ...account, revision: account.revision + 1 }),
+        ConditionExpression:
+          'revision = :read OR (attribute_exists(id) AND attribute_not_exists(revision) AND :read = :none)',
+        ExpressionAttributeValues: toItem({ ':read': account.revision, ':none': 0 }),
+      });
+      return putOnCondition(client, put);
+    },
+  };
 }
 
 /** Reads accounts, remembering them for as long as each caller allows. */

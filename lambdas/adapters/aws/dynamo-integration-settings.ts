@@ -5,6 +5,7 @@ import type {
   IntegrationSettingsDirectory,
   IntegrationSettingsStore,
 } from '../../ports/integration-settings-store.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, toItem } from './dynamo-rows.ts';
 
 export function createDynamoIntegrationSettings(
@@ -23,12 +24,19 @@ export function createDynamoIntegrationSettings(
         new GetItemCommand({ TableName: table, Key: toItem({ integration }), ConsistentRead: true }),
       );
       if (Item === undefined) return undefined;
-      const settings = fromItem(Item) as unknown as IntegrationSettings;
+      // Rows that were written before writes were counted have no revision.
+      const settings = { revision: 0, ...fromItem(Item) } as unknown as IntegrationSettings;
       remembered.set(integration, { settings, readAtMs });
       return settings;
     },
-    async put(settings) {
-      await client.send(new PutItemCommand({ TableName: table, Item: toItem({ ...settings }) }));
+    async replace(settings) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toItem({ ...settings, revision: settings.revision + 1 }),
+        ConditionExpression: 'revision = :read OR (attribute_not_exists(revision) AND :read = :none)',
+        ExpressionAttributeValues: toItem({ ':read': settings.revision, ':none': 0 }),
+      });
+      return putOnCondition(client, put);
     },
   };
 }

@@ -1,8 +1,15 @@
-import { SendMessageBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import { deadLetterReasonAttribute } from '../../contracts/messages.ts';
-import type { DeadLetterQueue, DeliveryQueue, RawQueue } from '../../ports/queues.ts';
+import type { DeadLetterInbox, DeadLetterQueue, DeliveryQueue, RawQueue } from '../../ports/queues.ts';
 import { chunks } from './chunks.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
@@ -79,6 +86,47 @@ export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): D
             },
           },
         }),
+      );
+    },
+  };
+}
+
+/** How long what was received is hidden: longer than the call of the API that works on it. */
+const inboxVisibilitySeconds = 60;
+
+export function createSqsDeadLetterInbox(client: SQSClient, queueUrl: string): DeadLetterInbox {
+  return {
+    async receive() {
+      const { Messages = [] } = await client.send(
+        new ReceiveMessageCommand({
+          QueueUrl: queueUrl,
+          MaxNumberOfMessages: maxBatch,
+          VisibilityTimeout: inboxVisibilitySeconds,
+          // Without a wait not all of the queue's servers are asked, and none of those that are may have a message.
+          WaitTimeSeconds: 1,
+          MessageSystemAttributeNames: ['SentTimestamp'],
+        }),
+      );
+      return Messages.map(({ Body = '', ReceiptHandle = '', Attributes }) => ({
+        body: Body,
+        receipt: ReceiptHandle,
+        sentAtMs: Number(Attributes?.SentTimestamp),
+      }));
+    },
+    async remove(letters) {
+      await Promise.all(
+        letters.map(({ receipt }) =>
+          client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receipt })),
+        ),
+      );
+    },
+    async putBack(letters) {
+      await Promise.all(
+        letters.map(({ receipt }) =>
+          client.send(
+            new ChangeMessageVisibilityCommand({ QueueUrl: queueUrl, ReceiptHandle: receipt, VisibilityTimeout: 0 }),
+          ),
+        ),
       );
     },
   };

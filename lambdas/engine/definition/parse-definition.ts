@@ -2,6 +2,7 @@ import type jsonata from 'jsonata';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { compileMapping } from '../mapping/compile-mapping.ts';
+import { urlTokenSecret } from '../verification/secret-values.ts';
 import { type Definition, definitionSchema, type VerifySpec } from './schema.ts';
 import { parseTemplate } from './template.ts';
 
@@ -38,12 +39,16 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
   const faults: DefinitionFault[] = [];
   const reportAt = (offset: number, path: readonly PropertyKey[], message: string) => {
     const { line, col } = lines.linePos(offset);
-    faults.push({ file: files.file, line, column: col, path: path.map(String).join('.'), message });
+    faults.push({ file: files.file, line, column: col, path: path.map(String).join('.'), message: inOneLine(message) });
   };
   const report = (path: readonly PropertyKey[], message: string) => reportAt(offsetOf(document, path), path, message);
 
-  for (const error of document.errors) reportAt(error.pos[0], [], error.message);
-  if (faults.length > 0) return { kind: 'faults', faults };
+  // What follows the first fault of the YAML is mostly of its making.
+  const [broken] = document.errors;
+  if (broken !== undefined) {
+    reportAt(broken.pos[0], [], yamlMessage(broken));
+    return { kind: 'faults', faults };
+  }
 
   let raw: unknown;
   try {
@@ -55,31 +60,68 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
   }
 
   const parsed = definitionSchema.safeParse(raw);
-  if (parsed.success) {
-    const { name, secrets, webhook, routing } = parsed.data;
-    const lookupFault = routing === undefined ? undefined : compileFault(routing.context_lookup_field);
-    if (lookupFault !== undefined) report(['routing', 'context_lookup_field'], lookupFault.message);
-    if (name !== files.folder) report(['name'], `got "${name}", expected the folder's name "${files.folder}"`);
-    const names = { secret: Object.keys(secrets), var: Object.keys(webhook.vars) };
-    for (const { path, key, of } of [...secretsOf(webhook), ...namesInTemplates(webhook, ['webhook'])])
-      if (!names[of].includes(key))
-        report(path, `got "${key}", expected one of the declared ${of}s: ${names[of].join(', ') || 'none'}`);
-    if (!authenticates(webhook.verify))
-      report(['webhook', 'verify'], 'got checks that anybody can pass, expected one that needs a secret or a key');
-  } else {
+  if (!parsed.success)
     for (const { path, message, atKey } of parsed.error.issues.flatMap(mostSpecific))
       reportAt(offsetOf(document, path, atKey), path, message);
+  // What can be said of names is said although the shape is wrong elsewhere: all faults come at once.
+  const { name, secrets, webhook, routing }: Readonly<Record<string, unknown>> = isRecord(raw) ? raw : {};
+  if (typeof name === 'string' && name !== files.folder)
+    report(['name'], `got "${name}", expected the folder's name "${files.folder}"`);
+  const lookup = isRecord(routing) ? routing['context_lookup_field'] : undefined;
+  const lookupFault = typeof lookup === 'string' ? compileFault(lookup) : undefined;
+  if (lookupFault !== undefined) report(['routing', 'context_lookup_field'], lookupFault.message);
+  const declared = { secret: namesOf(secrets), var: isRecord(webhook) ? namesOf(webhook['vars']) : [] };
+  for (const { path, key, of } of [...secretsNamed(webhook, ['webhook']), ...namesInTemplates(webhook, ['webhook'])])
+    if (!declared[of].includes(key) && !(of === 'secret' && key === urlTokenSecret))
+      report(path, `got "${key}", expected one of the declared ${of}s: ${declared[of].join(', ') || 'none'}`);
+  if (parsed.success) {
+    const { verify, handshakes } = parsed.data.webhook;
+    if (!authenticates(verify))
+      report(['webhook', 'verify'], 'got checks that anybody can pass, expected one that needs a secret or a key');
+    for (const [index, handshake] of handshakes.entries()) {
+      if (typeof handshake.verify === 'object' && !authenticates(handshake.verify))
+        report(
+          ['webhook', 'handshakes', index, 'verify'],
+          'got checks that anybody can pass, expected one that needs a secret or a key; or `none`, to say so',
+        );
+      const isOpen = handshake.verify === 'none' && handshake.token === undefined && handshake.capture === undefined;
+      if (isOpen && handshake.confirm !== undefined)
+        report(
+          ['webhook', 'handshakes', index, 'confirm'],
+          'got a call that anybody can cause, expected a handshake that is verified, carries a token or brings a secret',
+        );
+    }
   }
 
   const written = document.get('mapping');
   const mapping = typeof written === 'string' ? readMapping(written, files) : undefined;
   if (mapping?.kind === 'fault') {
     if (mapping.at === undefined) report(['mapping'], mapping.message);
-    else faults.push({ ...mapping.at, path: 'mapping', message: mapping.message });
+    else faults.push({ ...mapping.at, path: 'mapping', message: inOneLine(mapping.message) });
   }
 
   if (!parsed.success || mapping?.kind !== 'mapping' || faults.length > 0) return { kind: 'faults', faults };
   return { kind: 'definition', definition: { ...parsed.data, mapping: mapping.text } };
+}
+
+/** Faults of the parser that most often come of a line which is moved in or out by a space. */
+const ofIndentation: ReadonlySet<string> = new Set([
+  'BAD_INDENT',
+  'BLOCK_AS_IMPLICIT_KEY',
+  'BLOCK_IN_FLOW',
+  'MISSING_CHAR',
+  'MULTILINE_IMPLICIT_KEY',
+  'TAB_AS_INDENT',
+  'UNEXPECTED_TOKEN',
+]);
+
+function yamlMessage({ code, message }: { readonly code: string; readonly message: string }): string {
+  return ofIndentation.has(code) ? `${message}; check the indentation of this line and the one before` : message;
+}
+
+/** What a definition's author wrote may hold line breaks; a fault is one line. */
+function inOneLine(message: string): string {
+  return message.replace(/[\n\r\t]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 type ReadMapping =
@@ -94,7 +136,9 @@ type ReadMapping =
 /** The text of a mapping, which stands in the definition or in a file beside it. */
 function readMapping(written: string, files: DefinitionFiles): ReadMapping {
   const isFile = /^[\w.-]+\.jsonata$/.test(written);
-  const text = isFile ? files.read(written) : written;
+  // As JSONata, a name that is misspelt would be a path, and map every request to nothing.
+  const isMisspelt = !isFile && /^(?!body\.|headers\.|query\.)[\w-]+\.js\w*$/.test(written);
+  const text = isFile ? files.read(written) : isMisspelt ? undefined : written;
   if (text === undefined)
     return { kind: 'fault', message: `got "${written}", but there is no such file beside the definition` };
   if (text.trim() === '') return { kind: 'fault', message: 'got an empty mapping, expected JSONata' };
@@ -116,7 +160,7 @@ export function formatFault(fault: DefinitionFault): string {
 }
 
 /** Offset of the node at a path, or of its key; where there is none, of the nearest node above it. */
-function offsetOf(document: Document, path: readonly PropertyKey[], atKey = false): number {
+export function offsetOf(document: Document, path: readonly PropertyKey[], atKey = false): number {
   for (let length = path.length; length > 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true);
     if (!isNode(node) || !node.range) continue;
@@ -174,15 +218,8 @@ interface NameUsed {
   readonly of: 'secret' | 'var';
 }
 
-function secretsOf({ verify, handshakes }: Definition['webhook']): readonly NameUsed[] {
-  const tokens = handshakes.flatMap(({ token }, index) =>
-    token === undefined ? [] : [...secretsUsed({ token }, ['webhook', 'handshakes', index])],
-  );
-  return [...secretsUsed(verify, ['webhook', 'verify']), ...tokens];
-}
-
 /** Members that hold no template, whatever their text looks like. */
-const plainMembers = new Set(['reply', 'when', 'decode', 'content_type', 'split', 'prefix', 'name']);
+const plainMembers = new Set(['reply', 'when', 'decode', 'content_type', 'split', 'prefix', 'name', 'decrypt']);
 
 /** Every secret and variable that a template below names. */
 function* namesInTemplates(value: unknown, path: readonly PropertyKey[]): Generator<NameUsed> {
@@ -217,26 +254,27 @@ function authenticates(node: VerifySpec): boolean {
   return node.each === undefined || authenticates(node.each.verify);
 }
 
-/** Every place of the verify tree that names a secret. */
-function* secretsUsed(node: VerifySpec, path: readonly PropertyKey[]): Generator<NameUsed> {
-  const used = (at: readonly string[], key: string): NameUsed => ({ path: [...path, ...at], key, of: 'secret' });
-  if (node.hmac !== undefined) {
-    const { key } = node.hmac;
-    if (typeof key === 'string') yield used(['hmac', 'key'], key);
-    else yield used(['hmac', 'key', 'secret'], key.secret);
-  }
-  if (node.public_key !== undefined) yield used(['public_key', 'key'], node.public_key.key);
-  if (node.jwt !== undefined) yield used(['jwt', 'key'], node.jwt.key);
-  if (node.token !== undefined) yield used(['token', 'expected'], node.token.expected);
-  if (node.basic !== undefined) {
-    yield used(['basic', 'username'], node.basic.username);
-    yield used(['basic', 'password'], node.basic.password);
-  }
-  for (const name of ['all', 'any'] as const)
-    for (const [index, branch] of (node[name] ?? []).entries()) yield* secretsUsed(branch, [...path, name, index]);
-  for (const [index, { verify }] of (node.cases ?? []).entries())
-    yield* secretsUsed(verify, [...path, 'cases', index, 'verify']);
-  if (node.each !== undefined) yield* secretsUsed(node.each.verify, [...path, 'each', 'verify']);
+/** Members that name a secret where they are text. */
+const secretMembers = new Set(['key', 'expected', 'username', 'password', 'secret']);
+/** Members whose own members are the author's words. */
+const freeMembers = new Set(['claims', 'headers', 'json', 'respond', 'when', 'vars', 'reply', 'decode']);
+
+/** Every place below, outside of templates, that names a secret. */
+function* secretsNamed(value: unknown, path: readonly PropertyKey[]): Generator<NameUsed> {
+  if (Array.isArray(value)) for (const [index, item] of value.entries()) yield* secretsNamed(item, [...path, index]);
+  else if (isRecord(value))
+    for (const [member, inner] of Object.entries(value))
+      if (typeof inner === 'string' && secretMembers.has(member))
+        yield { path: [...path, member], key: inner, of: 'secret' };
+      else if (!freeMembers.has(member)) yield* secretsNamed(inner, [...path, member]);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function namesOf(value: unknown): readonly string[] {
+  return isRecord(value) ? Object.keys(value) : [];
 }
 
 function compileFault(mapping: string): { message: string; position: number } | undefined {

@@ -46,6 +46,103 @@ const key = z
   ])
   .describe('Name of a declared secret; its UTF-8 bytes are the key unless `decode` says otherwise.');
 
+/** A host, or a pattern of hosts: `*` stands for letters, digits and hyphens within one label. */
+const hostPattern = z
+  .string()
+  .regex(
+    /^(?=.{4,253}$)([a-z0-9*-]+\.)+[a-z]{2,}$/,
+    'expected a host such as api.example.com; `*` stands for one label, or a part of one',
+  )
+  .refine((host) => !/\*[^.]*\.[^.]+$/.test(host), 'expected a registered domain: its last two labels stay literal');
+
+const urlFields = {
+  url: template.describe(
+    'An https URL. Where it begins with a literal host, what is put into it is percent-encoded; where the request gives all of it, `hosts` says which hosts may be called.',
+  ),
+  hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the request gives the URL.'),
+};
+
+/** A URL that nobody confines is a way into the deployment's network. */
+function confine(
+  spec: { readonly url: string; readonly hosts?: readonly string[] | undefined },
+  context: z.RefinementCtx,
+) {
+  const isLiteral = /^https:\/\/[a-z0-9.-]+(:\d+)?(\/|$)/i.test(spec.url);
+  if (isLiteral === (spec.hosts !== undefined))
+    context.addIssue({
+      code: 'custom',
+      path: isLiteral ? ['hosts'] : ['url'],
+      message: isLiteral
+        ? 'got `hosts` beside a URL whose host is written out, expected one of the two'
+        : `got "${spec.url}", expected a URL with a literal host (https://api.example.com/…), or \`hosts\` beside it`,
+    });
+}
+
+const httpHeaders = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9-]*$/), template);
+
+/** A call that the engine makes: its parts are templates over the request. */
+const outboundCall = {
+  method: z.enum(['GET', 'POST', 'PUT']).default('GET'),
+  ...urlFields,
+  headers: httpHeaders.default({}),
+  json: z.record(z.string(), template).optional().describe('A JSON body: member to template.'),
+};
+
+const certificate = z
+  .strictObject({
+    ...urlFields,
+    names: z
+      .array(z.string().min(1))
+      .min(1)
+      .describe('Host names of which the certificate must carry one: whose certificate it has to be.'),
+  })
+  .superRefine(confine)
+  .describe('X.509 in PEM at a URL of the request; it must chain to a public root and be valid now.');
+
+const keyCall = z
+  .strictObject({
+    ...outboundCall,
+    select: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Path in the JSON answer where the key (JWK, or PEM) stands; without it the answer itself is the key.'),
+  })
+  .superRefine(confine)
+  .describe("One key by its id, from the provider's API.");
+
+const keySources = ['certificate', 'jwks', 'oidc', 'call'] as const;
+
+/** A public key that stands at the provider: fetched when it is first needed, and remembered. */
+const outsideKey = z
+  .strictObject({
+    certificate: certificate.optional(),
+    jwks: z
+      .url({ protocol: /^https$/ })
+      .optional()
+      .describe('URL of a JSON Web Key Set.'),
+    oidc: z
+      .url({ protocol: /^https$/ })
+      .optional()
+      .describe('OpenID Connect issuer, whose discovery names its keys.'),
+    call: keyCall.optional(),
+    pinned: identifier
+      .default('public_key')
+      .describe('Secret in which an account may keep the key itself (PEM, JWK, JWKS); then nothing is fetched.'),
+  })
+  .superRefine((spec, context) => {
+    const got = keySources.filter((name) => spec[name] !== undefined);
+    if (got.length !== 1)
+      context.addIssue({
+        code: 'custom',
+        message: `got ${got.length === 0 ? 'none' : got.join(' and ')}, expected exactly one of ${keySources.join(', ')}`,
+      });
+  });
+
+const publicKeySource = z
+  .union([identifier, outsideKey])
+  .describe('Name of the secret that holds the public key, or where the provider publishes it.');
+
 /** One message, or several of which any may be what was signed. */
 const message = z
   .union([template, z.array(template).min(1).max(8)])
@@ -60,7 +157,9 @@ const digest = z
 const publicKey = z.strictObject({
   algorithm: z.enum(['ecdsa-p256-sha256', 'rsa-sha256', 'rsa-sha1', 'ed25519']),
   encoding,
-  key: identifier.describe('Name of the secret that holds the public key: PEM, base64 SPKI, or raw Ed25519 in hex.'),
+  key: publicKeySource.describe(
+    'Name of the secret that holds the public key (PEM, JWK, base64 SPKI, or raw Ed25519 in hex), or where the provider publishes it.',
+  ),
   message,
   ...signaturePlace,
 });
@@ -84,21 +183,54 @@ const basic = z
   .strictObject({ username: identifier, password: identifier })
   .describe('HTTP Basic authentication; the names of the two secrets.');
 
-const jwt = z.strictObject({
-  token: template.describe('Where the token stands; a list gives several, all of which must pass.'),
-  prefix: z.string().min(1).optional().describe('Text before the token, for example `Bearer `.'),
-  algorithms: z
-    .array(z.enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS512', 'ES256', 'EdDSA']))
-    .min(1)
-    .refine(
-      (names) => new Set(names.map((name) => name.slice(0, 2))).size === 1,
-      'expected algorithms of one kind of key: a public key must never be taken for a shared secret',
+const urlToken = z
+  .strictObject({
+    parameter: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9_-]*$/)
+      .default('token')
+      .describe('Query parameter of the webhook URL that carries it.'),
+  })
+  .describe('For providers that do not sign: an unguessable token that the engine makes and `webhook_url` carries.');
+
+const jwt = z
+  .strictObject({
+    token: template.describe('Where the token stands; a list gives several, all of which must pass.'),
+    prefix: z.string().min(1).optional().describe('Text before the token, for example `Bearer `.'),
+    algorithms: z
+      .array(z.enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS512', 'ES256', 'EdDSA']))
+      .min(1)
+      .refine(
+        (names) => new Set(names.map((name) => name.slice(0, 2))).size === 1,
+        'expected algorithms of one kind of key: a public key must never be taken for a shared secret',
+      ),
+    key: publicKeySource.describe(
+      'Name of the secret that holds the shared secret or the public key (PEM, JWK), or where the provider publishes its keys.',
     ),
-  key: identifier.describe('Name of the secret that holds the shared secret or the public key (PEM).'),
-  claims: z.record(z.string(), template).default({}).describe('Claims that must equal these texts.'),
-  max_age_seconds: z.int().positive().optional().describe('How old `iat` may be.'),
-  body_sha256_claim: z.string().min(1).optional().describe('Claim that holds the hexadecimal SHA-256 of the body.'),
-});
+    claims: z
+      .record(z.string(), template)
+      .default({})
+      .describe("Claims that must equal these texts, which may read the token's own: `{jwt.claims.tid}`."),
+    max_age_seconds: z.int().positive().optional().describe('How old `iat` may be.'),
+    body_sha256_claim: z.string().min(1).optional().describe('Claim that holds the hexadecimal SHA-256 of the body.'),
+    query_hash_claim: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Claim that holds the SHA-256 of method, path and sorted query, as Atlassian Connect has it (`qsh`).'),
+    covers: z
+      .strictObject({
+        items: source.describe('The list, for example `json.value`.'),
+        value: template.describe('What of each `{item.…}` a token must name.'),
+        claim: z.string().min(1).describe('The claim that names it.'),
+      })
+      .optional()
+      .describe('Each item of a list must be named by a claim of one of the tokens.'),
+  })
+  .refine(({ algorithms, key: of }) => typeof of === 'string' || !algorithms.some((name) => name.startsWith('HS')), {
+    path: ['key'],
+    message: 'expected the name of a secret: a shared secret is never published',
+  });
 
 export type HmacSpec = z.infer<typeof hmac>;
 export type DigestSpec = z.infer<typeof digest>;
@@ -107,6 +239,8 @@ export type FreshnessSpec = z.infer<typeof freshness>;
 export type TokenSpec = z.infer<typeof token>;
 export type BasicSpec = z.infer<typeof basic>;
 export type JwtSpec = z.infer<typeof jwt>;
+export type UrlTokenSpec = z.infer<typeof urlToken>;
+export type OutsideKeySpec = z.infer<typeof outsideKey>;
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
 const condition = z
@@ -123,6 +257,7 @@ export interface VerifySpec {
   readonly jwt?: JwtSpec | undefined;
   readonly token?: TokenSpec | undefined;
   readonly basic?: BasicSpec | undefined;
+  readonly url_token?: UrlTokenSpec | undefined;
   readonly freshness?: FreshnessSpec | undefined;
   readonly all?: readonly VerifySpec[] | undefined;
   readonly any?: readonly VerifySpec[] | undefined;
@@ -132,7 +267,7 @@ export interface VerifySpec {
   readonly each?: { readonly items: string; readonly verify: VerifySpec } | undefined;
 }
 
-const checkNames = 'hmac, digest, public_key, jwt, token, basic, freshness, all, any, cases, each';
+const checkNames = 'hmac, digest, public_key, jwt, token, basic, url_token, freshness, all, any, cases, each';
 
 const verifyNodes: z.ZodType<VerifySpec> = z.lazy(() =>
   z
@@ -143,6 +278,7 @@ const verifyNodes: z.ZodType<VerifySpec> = z.lazy(() =>
       jwt: jwt.optional(),
       token: token.optional(),
       basic: basic.optional(),
+      url_token: urlToken.optional(),
       freshness: freshness.optional(),
       all: z.array(verifyNodes).min(1).optional(),
       any: z.array(verifyNodes).min(1).optional(),
@@ -162,17 +298,32 @@ const verifyNodes: z.ZodType<VerifySpec> = z.lazy(() =>
     }),
 );
 
+const confirmation = z
+  .strictObject(outboundCall)
+  .superRefine(confine)
+  .describe('A call that completes the handshake; made from the queue, so that it is repeated until it succeeds.');
+
 const handshake = z.strictObject({
   name: identifier,
   when: z.union([condition, z.array(condition).min(1)]).describe('A condition, or several of which any will do.'),
   verify: z
-    .enum(['same', 'none'])
+    .union([z.enum(['same', 'none']), verifyNodes])
     .default('same')
-    .describe('`same`: as every request; `none`: providers that shake hands before a secret exists.'),
+    .describe(
+      '`same`: as every request; `none`: providers that shake hands before a secret exists; or checks of its own.',
+    ),
   token: token.optional().describe('A token that the handshake itself carries and that must be right.'),
+  capture: z
+    .strictObject({
+      secret: identifier.describe('Name of the declared secret that the handshake brings.'),
+      from: template.describe('Where its value stands.'),
+    })
+    .optional()
+    .describe('A secret that the provider chooses: taken once, and only while the account waits for it.'),
+  confirm: confirmation.optional(),
   respond: z.strictObject({
     status: z.int().min(200).max(299).default(200),
-    headers: z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9-]*$/), template).default({}),
+    headers: httpHeaders.default({}),
     content_type: z.string().optional(),
     body: template.optional(),
     json: z.record(z.string(), template).optional().describe('A JSON body instead: member to template.'),
@@ -206,7 +357,57 @@ const decode = z.union([
 
 export type DecodeSpec = z.infer<typeof decode>;
 export type HandshakeSpec = z.infer<typeof handshake>;
+export type OutboundCallSpec = z.infer<typeof confirmation>;
 export type ReplySpec = z.infer<typeof reply>;
+
+const nonce = z
+  .strictObject({
+    value: template.describe('Where it stands; it must be part of what is signed.'),
+    ttl_seconds: z
+      .int()
+      .min(60)
+      .max(30 * 86_400)
+      .default(3 * 86_400)
+      .describe('How long it is remembered: longer than the provider goes on sending a request again.'),
+  })
+  .describe(
+    'A value that comes once. For signatures that do not cover the body: the same value with another body is a replay, with the same body a repetition.',
+  );
+
+const encrypted = z
+  .strictObject({
+    items: source
+      .refine((name) => name.startsWith('json.'), 'expected a list in the body, for example json.value')
+      .describe('The list whose items hold encrypted content, for example `json.value`.'),
+    from: z
+      .string()
+      .min(1)
+      .describe('Path in an item where the encrypted content stands; items without it stay as they are.'),
+    into: z
+      .string()
+      .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+      .describe('Member of the item that is set to the content.'),
+    key: z.strictObject({
+      secret: identifier.describe('Name of the secret that holds the RSA private key (PEM).'),
+      from: z
+        .string()
+        .min(1)
+        .describe('Path, in the encrypted content, of the encrypted symmetric key (base64; RSA-OAEP with SHA-1).'),
+    }),
+    content: z
+      .string()
+      .min(1)
+      .describe(
+        'Path of the ciphertext: base64; AES-256-CBC, its initialization vector the first 16 bytes of the key.',
+      ),
+    signature: z
+      .string()
+      .min(1)
+      .describe('Path of the HMAC-SHA256 of the ciphertext under the symmetric key (base64).'),
+  })
+  .describe('Encrypted items, read before they are mapped.');
+
+export type DecryptSpec = z.infer<typeof encrypted>;
 
 const variable = z.strictObject({
   from: template,
@@ -228,7 +429,9 @@ export const definitionSchema = z.strictObject({
     vars: z.record(identifier, variable).default({}).describe('Parts of the request under a name: `{var.name}`.'),
     verify: verifyNodes,
     reply,
+    nonce: nonce.optional(),
     handshakes: z.array(handshake).default([]),
+    decrypt: encrypted.optional(),
     delivery_id: z
       .union([z.literal('none'), template])
       .optional()

@@ -15,6 +15,10 @@ export type Source =
   | { readonly from: 'header' | 'query' | 'secret' | 'var'; readonly name: string }
   /** All headers whose name begins so. */
   | { readonly from: 'headers'; readonly prefix: string }
+  /** The headers that this header lists, as `name:value` joined by `;`. */
+  | { readonly from: 'listed-headers'; readonly name: string }
+  /** A part of the token that is being checked. */
+  | { readonly from: 'jwt'; readonly part: 'header' | 'claims'; readonly path: readonly string[] }
   | { readonly from: 'json' | 'item'; readonly path: readonly string[] }
   | { readonly from: 'form-field'; readonly name: string };
 
@@ -49,6 +53,8 @@ export interface TemplateInput {
   readonly vars: Readonly<Record<string, string>>;
   /** The item that is being checked, within `each`. */
   readonly item?: unknown;
+  /** The token that is being checked, within `jwt`. */
+  readonly jwt?: { readonly header: unknown; readonly claims: unknown };
 }
 
 export type ParsedTemplate =
@@ -62,7 +68,7 @@ export type Rendered =
 
 const bareSources = ['method', 'url', 'path', 'body', 'form'] as const;
 const forms =
-  '{method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>} or {var.<name>}';
+  '{method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {listed_headers.<Name>}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>}, {var.<name>} or {jwt.header.<name>} and {jwt.claims.<name>} within jwt';
 
 /** Parse a template; the fault's message says what was got and what is allowed. */
 export function parseTemplate(text: string): ParsedTemplate {
@@ -77,7 +83,8 @@ export function parseTemplate(text: string): ParsedTemplate {
       return { kind: 'fault', message: `a "}" without "{" at character ${at + 1}; write "}}" for the brace itself` };
     } else if (character === '{') {
       const end = text.indexOf('}', at);
-      if (end < 0)
+      // Within a placeholder a brace is none: the one before was left open.
+      if (end < 0 || text.slice(at + 1, end).includes('{'))
         return { kind: 'fault', message: `a "{" without "}" at character ${at + 1}; write "{{" for the brace itself` };
       const placeholder = parsePlaceholder(text.slice(at + 1, end));
       if (typeof placeholder === 'string') return { kind: 'fault', message: placeholder };
@@ -123,10 +130,16 @@ export function parseSource(name: string): Source | undefined {
       return { from: 'header', name: rest.toLowerCase() };
     case 'headers':
       return rest.endsWith('*') ? { from: 'headers', prefix: rest.slice(0, -1).toLowerCase() } : undefined;
+    case 'listed_headers':
+      return { from: 'listed-headers', name: rest.toLowerCase() };
     case 'query':
     case 'secret':
     case 'var':
       return { from: kind, name: rest };
+    case 'jwt': {
+      const [part, ...path] = rest.split('.');
+      return (part === 'header' || part === 'claims') && path.length > 0 ? { from: kind, part, path } : undefined;
+    }
     case 'form':
       return { from: 'form-field', name: rest };
     case 'json':
@@ -208,6 +221,10 @@ export function readSource(source: Source, input: TemplateInput): unknown {
       return Object.keys(input.headers)
         .filter((name) => name.startsWith(source.prefix))
         .map((name) => input.headers[name]);
+    case 'listed-headers':
+      return listedHeaders(own(input.headers, source.name), input.headers);
+    case 'jwt':
+      return readPath(input.jwt?.[source.part], source.path);
     case 'query':
       return input.query.get(source.name) ?? undefined;
     case 'form-field':
@@ -221,6 +238,14 @@ export function readSource(source: Source, input: TemplateInput): unknown {
     case 'item':
       return readPath(input.item, source.path);
   }
+}
+
+/** The headers that a list names, in its order; undefined where there is no list or one of them is missing. */
+function listedHeaders(list: string | undefined, headers: TemplateInput['headers']): string | undefined {
+  const names = list?.split(',').map((name) => name.trim().toLowerCase());
+  const pairs = names?.map((name) => [name, own(headers, name)] as const);
+  if (pairs === undefined || pairs.some(([, value]) => value === undefined)) return undefined;
+  return pairs.map(([name, value]) => `${name}:${value}`).join(';');
 }
 
 /** Follow own properties only: a path never reaches a prototype. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export const eventTypes = ['record:created', 'record:updated', 'record:deleted'] as const;
 export type EventType = (typeof eventTypes)[number];
@@ -49,8 +49,7 @@ export interface ChangeIdentity {
  * of parts run together to the same bytes.
  */
 export function eventId(identity: ChangeIdentity): string {
-  const hash = createHash('sha256');
-  for (const part of [identity.account, identity.resource, identity.recordId, identity.type, identity.change])
-    hash.update(`${Buffer.byteLength(part)}:`).update(part);
-  return `evt_${hash.digest('hex').slice(0, 32)}`;
+  const parts = [identity.account, identity.resource, identity.recordId, identity.type, identity.change];
+  const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
+  return `evt_${hash('sha256', text).slice(0, 32)}`;
 }

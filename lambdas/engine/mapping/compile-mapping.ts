@@ -3,10 +3,26 @@ import jsonata from 'jsonata';
 import { parseJsonExactly, parseXml } from '../verification/decode-body.ts';
 import { LinearRegex } from './linear-regex.ts';
 
-/** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
 const mappingTimeoutMs = 2000;
-const mappingStackDepth = 200;
-const mappingSequenceLength = 100_000;
+/** JSONata asks for its timeout at every node, and is told it at every few. */
+const timeoutReads = 8;
+
+/** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
+class MappingOptions implements jsonata.JsonataOptions {
+  readonly stack = 200;
+  readonly sequence = 100_000;
+  readonly RegexEngine = LinearRegex as unknown as RegExpConstructor;
+  private reads = 0;
+
+  /**
+   * Where there is a timeout, JSONata reads the clock, which takes as long as many a node does. NaN is none:
+   * no time is above it. A comparison reads the timeout twice, so it is told twice in a row.
+   */
+  get timeout(): number {
+    this.reads = (this.reads + 1) % timeoutReads;
+    return this.reads < 2 ? mappingTimeoutMs : Number.NaN;
+  }
+}
 
 /**
  * The functions that mappings have beside JSONata's own. None reaches the process, the network or a
@@ -40,12 +56,7 @@ const functions: Readonly<
  *   `regex` where a pattern needs backtracking.
  */
 export function compileMapping(text: string): jsonata.Expression {
-  const expression = jsonata(text, {
-    timeout: mappingTimeoutMs,
-    stack: mappingStackDepth,
-    sequence: mappingSequenceLength,
-    RegexEngine: LinearRegex as unknown as RegExpConstructor,
-  });
+  const expression = jsonata(text, new MappingOptions());
   for (const pattern of patternsOf(expression.ast())) assertLinear(pattern);
   for (const [name, { apply, signature }] of Object.entries(functions))
     expression.registerFunction(name, apply as (...args: unknown[]) => unknown, signature);

@@ -13,11 +13,8 @@ export class LinearRegex {
   private readonly compiled: RE2JS;
 
   /** @throws {Error} where the pattern needs backtracking. */
-  constructor({ source, flags }: Pick<RegExp, 'source' | 'flags'>) {
-    this.compiled = RE2JS.compile(
-      source,
-      (flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0) | (flags.includes('m') ? RE2JS.MULTILINE : 0),
-    );
+  constructor(pattern: RegExp) {
+    this.compiled = compiledOf(pattern);
   }
 
   exec(text: string): (readonly (string | undefined)[] & { readonly index: number }) | null {
@@ -30,4 +27,19 @@ export class LinearRegex {
     this.lastIndex = matcher.end();
     return Object.assign(groups, { index: matcher.start() });
   }
+}
+
+/** JSONata makes an engine at every evaluation of a pattern; the pattern is that of its expression, and lives as long. */
+const compiledPatterns = new WeakMap<RegExp, RE2JS>();
+
+function compiledOf(pattern: RegExp): RE2JS {
+  const known = compiledPatterns.get(pattern);
+  if (known !== undefined) return known;
+  const { source, flags } = pattern;
+  const compiled = RE2JS.compile(
+    source,
+    (flags.includes('i') ? RE2JS.CASE_INSENSITIVE : 0) | (flags.includes('m') ? RE2JS.MULTILINE : 0),
+  );
+  compiledPatterns.set(pattern, compiled);
+  return compiled;
 }

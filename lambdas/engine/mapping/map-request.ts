@@ -3,10 +3,8 @@ import type jsonata from 'jsonata';
 import { z } from 'zod';
 import { limits } from '../../contracts/limits.ts';
 import { type EventType, eventId, type UnsequencedEvent } from './canonical-event.ts';
+import { noResources, type PreparedResources, schemaVersionOf } from './check-resource.ts';
 import { compileMapping } from './compile-mapping.ts';
-
-/** Version of the canonical schemas that mappings are written against. */
-const schemaVersion = '1.0.0';
 
 /** JSONata's codes for what ran into these bounds. */
 const timeoutCode = 'D1012';
@@ -69,6 +67,8 @@ type MappedEvent = z.infer<typeof mappedEvent>;
 /** A compiled mapping, reusable over requests. */
 export interface PreparedMapping {
   readonly expression: jsonata.Expression;
+  /** What it maps to. */
+  readonly resources: PreparedResources;
 }
 
 /** What a mapping sees: `body`, `headers` (lower-case names), `query`, `method`, `path`. */
@@ -103,9 +103,9 @@ export type MappingResult =
   /** `retryable` where it took too long, which at another time it may not. */
   | { readonly kind: 'failed'; readonly reason: string; readonly retryable: boolean };
 
-/** Compile a mapping once per definition. */
-export function prepareMapping(text: string): PreparedMapping {
-  return { expression: compileMapping(text) };
+/** Compile a mapping once per definition. Its events name the versions of the resources' schemas. */
+export function prepareMapping(text: string, resources: PreparedResources = noResources): PreparedMapping {
+  return { expression: compileMapping(text), resources };
 }
 
 /** Run a mapping over one request: no event, one, or many. A failure says where its author has to look. */
@@ -158,7 +158,7 @@ export async function mapRequest(
       record_id: named,
       origin: 'webhook',
       raw_event_type: mapped.raw_event_type,
-      schema_version: schemaVersion,
+      schema_version: schemaVersionOf(mapping.resources, mapped.resource),
       ...(occurredAt === undefined ? {} : { occurred_at: toIso(occurredAt) }),
       ...(mapped.method_config === undefined ? {} : { thin: true as const }),
       data,
@@ -207,7 +207,9 @@ function describeFailure(error: unknown): string {
 function isJson(value: unknown, levelsLeft: number): boolean {
   if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
   if (typeof value !== 'object' || value === null) return true;
-  return levelsLeft > 0 && Object.values(value).every((item) => isJson(item, levelsLeft - 1));
+  // A list that JSONata made has members of JSONata's own beside its items; JSON has the items alone.
+  const items: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return levelsLeft > 0 && items.every((item) => isJson(item, levelsLeft - 1));
 }
 
 /** Providers give offsets, local times (which are taken as UTC) or epoch milliseconds. */

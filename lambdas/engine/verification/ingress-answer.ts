@@ -1,7 +1,7 @@
 import { limits } from '../../contracts/limits.ts';
 import { problemAnswer } from '../../contracts/problem-details.ts';
 import type { ReplySpec } from '../definition/schema.ts';
-import type { HandshakeResponse, Reception } from './receive-webhook.ts';
+import type { DecidedReception, HandshakeResponse, Reception } from './receive-webhook.ts';
 import type { Verdict } from './webhook-request.ts';
 
 /** An HTTP answer to a provider; header names in lower case. */
@@ -10,7 +10,7 @@ export type IngressAnswer = HandshakeResponse;
 /** How ingress settles a request. */
 export type IngressSettlement =
   | { readonly kind: 'accepted' }
-  | { readonly kind: 'handshake'; readonly response: HandshakeResponse }
+  | Extract<Reception, { kind: 'handshake' }>
   | { readonly kind: 'unknown' }
   | { readonly kind: 'method-not-allowed' }
   | { readonly kind: 'too-large' }
@@ -21,8 +21,12 @@ export type IngressSettlement =
  * Settle a request that was looked at. Only a handshake gives a provider reason to send anything but a
  * POST, and a body that cannot be read is said to be so, whether it is signed or not.
  */
-export function settleReception(reception: Reception, method: string): IngressSettlement {
+export function settleReception(reception: DecidedReception, method: string): IngressSettlement {
   if (reception.kind === 'handshake') return reception;
+  if (reception.kind === 'rejected' && reception.isHandshake) {
+    const { isHandshake: _, ...rejected } = reception;
+    return rejected;
+  }
   if (method !== 'POST') return { kind: 'method-not-allowed' };
   return reception.kind === 'verified' ? { kind: 'accepted' } : reception;
 }

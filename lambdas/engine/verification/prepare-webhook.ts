@@ -1,4 +1,13 @@
-import type { ConditionSpec, Definition, HandshakeSpec, ReplySpec, VerifySpec } from '../definition/schema.ts';
+import { checksOf } from '../definition/checks-within.ts';
+import type {
+  ConditionSpec,
+  DecryptSpec,
+  Definition,
+  HandshakeSpec,
+  ReplySpec,
+  TokenSpec,
+  VerifySpec,
+} from '../definition/schema.ts';
 import {
   parseSource,
   parseTemplate,
@@ -8,8 +17,11 @@ import {
   type Template,
   type TemplateInput,
 } from '../definition/template.ts';
-import { secretsIn, valuesOf } from './secret-values.ts';
+import { prepareCall, type ReadCall } from './outbound-call.ts';
+import { type KeyRing, prepareKeySource } from './outside-keys.ts';
+import { urlTokenSecret } from './secret-values.ts';
 import type { SignaturePlace } from './signature-candidates.ts';
+import { prepareMessages } from './signed-messages.ts';
 import { verifyDigest } from './verify-digest.ts';
 import { verifyFreshness } from './verify-freshness.ts';
 import { verifyHmac } from './verify-hmac.ts';
@@ -18,14 +30,25 @@ import { verifyPublicKey } from './verify-public-key.ts';
 import { verifyBasic, verifyToken } from './verify-token.ts';
 import type { SecretValues, Verdict } from './webhook-request.ts';
 
+/** What checks know beside the request. */
+export interface CheckContext {
+  readonly secrets: SecretValues;
+  /** Keys of providers that were fetched. */
+  readonly keys: KeyRing;
+  /** Epoch milliseconds. */
+  readonly nowMs: number;
+}
+
 /** A check of the verify tree, with everything that does not depend on the request done once. */
-export type Check = (input: TemplateInput, secrets: SecretValues, nowMs: number) => Verdict;
+export type Check = (input: TemplateInput, context: CheckContext) => Verdict;
 
 export interface PreparedHandshake {
   readonly spec: HandshakeSpec;
   readonly matches: (input: TemplateInput) => boolean;
-  /** The token that the handshake itself carries; verifies anything where it carries none. */
-  readonly verifyToken: Check;
+  /** What is checked of it: what every request is checked for, nothing, or checks of its own; and its token. */
+  readonly verify: Check;
+  readonly capture: { readonly secret: string; readonly from: Template } | undefined;
+  readonly confirm: ReadCall | undefined;
   readonly body: Template | undefined;
   readonly json: Readonly<Record<string, Template>> | undefined;
   readonly headers: Readonly<Record<string, Template>>;
@@ -49,6 +72,11 @@ export interface PreparedWebhook {
   readonly deliveryId: Template | 'none' | undefined;
   /** Whether one URL may serve all accounts: a request says itself whose it is. */
   readonly servesAllAccounts: boolean;
+  /** A value that comes once, where the signature does not cover the body. */
+  readonly nonce: { readonly value: Template; readonly ttlSeconds: number } | undefined;
+  readonly decrypt: DecryptSpec | undefined;
+  /** Whether the checks and handshakes read the body as more than bytes. */
+  readonly readsBody: boolean;
   /** Where the sender's own credentials stand: they are checked, and go no further. */
   readonly credentials: { readonly headers: ReadonlySet<string>; readonly query: ReadonlySet<string> };
 }
@@ -59,19 +87,26 @@ const maxItems = 1000;
 /** Do, once per definition, all work that needs no request. */
 export function prepareWebhook(definition: Pick<Definition, 'name' | 'webhook' | 'routing'>): PreparedWebhook {
   const { webhook } = definition;
+  const verify = prepareCheck(webhook.verify);
   return {
     name: definition.name,
     decode: webhook.decode,
     vars: mapValues(webhook.vars, ({ from, split, prefix }) => ({ from: template(from), split, prefix })),
-    verify: prepareCheck(webhook.verify),
+    verify,
     reply: webhook.reply,
-    handshakes: webhook.handshakes.map(prepareHandshake),
+    handshakes: webhook.handshakes.map((spec) => prepareHandshake(spec, verify)),
+    nonce:
+      webhook.nonce === undefined
+        ? undefined
+        : { value: template(webhook.nonce.value), ttlSeconds: webhook.nonce.ttl_seconds },
+    decrypt: webhook.decrypt,
+    readsBody: /\b(json|item)\b/.test(JSON.stringify([webhook.verify, webhook.handshakes, webhook.vars])),
     deliveryId:
       webhook.delivery_id === undefined || webhook.delivery_id === 'none'
         ? webhook.delivery_id
         : template(webhook.delivery_id),
     servesAllAccounts: definition.routing !== undefined,
-    credentials: credentialsOf(webhook.verify),
+    credentials: credentialsOf(definition),
   };
 }
 
@@ -86,10 +121,10 @@ export function readVariables(webhook: PreparedWebhook, input: TemplateInput): R
   return values;
 }
 
-function credentialsOf(verify: VerifySpec): PreparedWebhook['credentials'] {
+function credentialsOf(definition: Pick<Definition, 'webhook'>): PreparedWebhook['credentials'] {
   const headers = new Set(['authorization', 'proxy-authorization', 'cookie']);
   const query = new Set<string>();
-  for (const text of tokenTemplates(verify))
+  for (const text of credentialTemplates(definition))
     for (const part of template(text).parts)
       if ('source' in part) {
         if (part.source.from === 'header') headers.add(part.source.name);
@@ -99,47 +134,57 @@ function credentialsOf(verify: VerifySpec): PreparedWebhook['credentials'] {
 }
 
 /** The templates of everything that proves a sender by being known, rather than by what it signs. */
-function* tokenTemplates(node: VerifySpec): Generator<string> {
-  if (node.token !== undefined) yield node.token.value;
-  if (node.jwt !== undefined) yield node.jwt.token;
-  for (const branch of [...(node.all ?? []), ...(node.any ?? [])]) yield* tokenTemplates(branch);
-  for (const { verify } of node.cases ?? []) yield* tokenTemplates(verify);
-  if (node.each !== undefined) yield* tokenTemplates(node.each.verify);
+function* credentialTemplates(definition: Pick<Definition, 'webhook'>): Generator<string> {
+  for (const { token, url_token: urlToken, jwt } of checksOf(definition)) {
+    if (token !== undefined) yield token.value;
+    if (urlToken !== undefined) yield `{query.${urlToken.parameter}}`;
+    if (jwt !== undefined) yield jwt.token;
+  }
+  for (const { capture } of definition.webhook.handshakes) if (capture !== undefined) yield capture.from;
 }
 
 function prepareCheck(node: VerifySpec): Check {
   if (node.hmac !== undefined) {
-    const messages = templates(node.hmac.message);
-    const check = { spec: node.hmac, messages, place: placeOf(node.hmac), secrets: secretsIn(messages) };
-    return (input, secrets) => verifyHmac(check, input, secrets);
+    const messages = prepareMessages(templates(node.hmac.message));
+    const check = { spec: node.hmac, messages, place: placeOf(node.hmac) };
+    return (input, { secrets }) => verifyHmac(check, input, secrets);
   }
   if (node.digest !== undefined) {
-    const messages = templates(node.digest.message);
-    const check = { spec: node.digest, messages, place: placeOf(node.digest), secrets: secretsIn(messages) };
-    return (input, secrets) => verifyDigest(check, input, secrets);
+    const messages = prepareMessages(templates(node.digest.message));
+    const check = { spec: node.digest, messages, place: placeOf(node.digest) };
+    return (input, { secrets }) => verifyDigest(check, input, secrets);
   }
   if (node.public_key !== undefined) {
     const { public_key: spec } = node;
-    const messages = templates(spec.message);
-    const check = { spec, messages, place: placeOf(spec), secrets: secretsIn(messages) };
-    return (input, secrets) => verifyPublicKey(check, input, secrets);
+    const messages = prepareMessages(templates(spec.message));
+    const check = { spec, messages, place: placeOf(spec), source: prepareKeySource(spec.key) };
+    return (input, context) => verifyPublicKey(check, input, context);
   }
   if (node.jwt !== undefined) {
-    const check = { spec: node.jwt, token: template(node.jwt.token), claims: mapValues(node.jwt.claims, template) };
-    return (input, secrets, nowMs) =>
-      verifyJwt(check, { ...input, secrets: { ...firstValues(secrets), ...input.secrets } }, secrets, nowMs);
+    const { jwt: spec } = node;
+    const { covers } = spec;
+    const check = {
+      spec,
+      source: prepareKeySource(spec.key),
+      token: template(spec.token),
+      claims: mapValues(spec.claims, template),
+      covers:
+        covers === undefined
+          ? undefined
+          : { items: source(covers.items), value: template(covers.value), claim: covers.claim },
+    };
+    return (input, context) => verifyJwt(check, input, context);
   }
-  if (node.token !== undefined) {
-    const check = { spec: node.token, value: template(node.token.value) };
-    return (input, secrets) => verifyToken(check, input, secrets);
-  }
+  if (node.token !== undefined) return prepareToken(node.token);
+  if (node.url_token !== undefined)
+    return prepareToken({ value: `{query.${node.url_token.parameter}}`, expected: urlTokenSecret });
   if (node.basic !== undefined) {
     const spec = node.basic;
-    return (input, secrets) => verifyBasic(spec, input, secrets);
+    return (input, { secrets }) => verifyBasic(spec, input, secrets);
   }
   if (node.freshness !== undefined) {
     const check = { spec: node.freshness, timestamp: template(node.freshness.timestamp) };
-    return (input, _secrets, nowMs) => verifyFreshness(check, input, nowMs);
+    return (input, { nowMs }) => verifyFreshness(check, input, nowMs);
   }
   if (node.all !== undefined) return prepareAll(node.all);
   if (node.any !== undefined) return prepareAny(node.any);
@@ -148,27 +193,38 @@ function prepareCheck(node: VerifySpec): Check {
   throw new TypeError('a node of the verify tree has no check');
 }
 
+function prepareToken(spec: TokenSpec): Check {
+  const check = { spec, value: template(spec.value) };
+  return (input, { secrets }) => verifyToken(check, input, secrets);
+}
+
 function prepareAll(nodes: readonly VerifySpec[]): Check {
   const checks = nodes.map(prepareCheck);
-  return (input, secrets, nowMs) => {
+  return (input, context) => {
+    let undecided: Verdict | undefined;
     for (const check of checks) {
-      const verdict = check(input, secrets, nowMs);
+      const verdict = check(input, context);
       if (verdict.kind === 'rejected') return verdict;
+      // A key is fetched only for a request that passes all that can be decided without it.
+      if (verdict.kind === 'key-needed') undecided ??= verdict;
     }
-    return { kind: 'verified' };
+    return undecided ?? { kind: 'verified' };
   };
 }
 
 function prepareAny(nodes: readonly VerifySpec[]): Check {
   const checks = nodes.map(prepareCheck);
-  return (input, secrets, nowMs) => {
-    let first: Verdict | undefined;
+  return (input, context) => {
+    const verdicts: Verdict[] = [];
     for (const check of checks) {
-      const verdict = check(input, secrets, nowMs);
+      const verdict = check(input, context);
       if (verdict.kind === 'verified') return verdict;
-      first ??= verdict;
+      verdicts.push(verdict);
     }
-    return first ?? { kind: 'rejected', reason: 'signature-mismatch' };
+    return (
+      verdicts.find(({ kind }) => kind === 'key-needed') ??
+      verdicts[0] ?? { kind: 'rejected', reason: 'signature-mismatch' }
+    );
   };
 }
 
@@ -177,8 +233,8 @@ function prepareCases(cases: NonNullable<VerifySpec['cases']>): Check {
     matches: when === undefined ? () => true : prepareCondition(when),
     check: prepareCheck(verify),
   }));
-  return (input, secrets, nowMs) =>
-    prepared.find(({ matches }) => matches(input))?.check(input, secrets, nowMs) ?? {
+  return (input, context) =>
+    prepared.find(({ matches }) => matches(input))?.check(input, context) ?? {
       kind: 'rejected',
       reason: 'no-known-signature-version',
     };
@@ -187,33 +243,44 @@ function prepareCases(cases: NonNullable<VerifySpec['cases']>): Check {
 function prepareEach({ items, verify }: NonNullable<VerifySpec['each']>): Check {
   const from = source(items);
   const check = prepareCheck(verify);
-  return (input, secrets, nowMs) => {
+  return (input, context) => {
     const list = readSource(from, input);
     if (!Array.isArray(list) || list.length === 0 || list.length > maxItems)
       return { kind: 'rejected', reason: 'items-missing', detail: items };
+    let undecided: Verdict | undefined;
     for (const item of list as unknown[]) {
-      const verdict = check({ ...input, item }, secrets, nowMs);
+      const verdict = check({ ...input, item }, context);
       if (verdict.kind === 'rejected') return verdict;
+      if (verdict.kind === 'key-needed') undecided ??= verdict;
     }
-    return { kind: 'verified' };
+    return undecided ?? { kind: 'verified' };
   };
 }
 
-function prepareHandshake(spec: HandshakeSpec): PreparedHandshake {
+function prepareHandshake(spec: HandshakeSpec, same: Check): PreparedHandshake {
   const conditions = (Array.isArray(spec.when) ? spec.when : [spec.when]).map(prepareCondition);
   const { body, json, headers } = spec.respond;
+  const { verify, token, capture, confirm } = spec;
+  const own =
+    verify === 'same' ? same : verify === 'none' ? () => ({ kind: 'verified' }) as const : prepareCheck(verify);
+  const carried = token === undefined ? undefined : prepareToken(token);
   return {
     spec,
     body: body === undefined ? undefined : template(body),
     json: json === undefined ? undefined : mapValues(json, template),
     headers: mapValues(headers, template),
-    verifyToken: spec.token === undefined ? () => ({ kind: 'verified' }) : prepareCheck({ token: spec.token }),
+    verify(input, context) {
+      const verdict = own(input, context);
+      return verdict.kind === 'verified' && carried !== undefined ? carried(input, context) : verdict;
+    },
+    capture: capture === undefined ? undefined : { secret: capture.secret, from: template(capture.from) },
+    confirm: confirm === undefined ? undefined : prepareCall(confirm),
     matches: (input) => conditions.some((holds) => holds(input)),
   };
 }
 
 /** A condition over a request: every source has one of its values, or is there as it should be. */
-function prepareCondition(condition: ConditionSpec): (input: TemplateInput) => boolean {
+export function prepareCondition(condition: ConditionSpec): (input: TemplateInput) => boolean {
   const terms = Object.entries(condition).map(([name, expected]) => {
     const from = source(name);
     if (typeof expected === 'object' && 'present' in expected)
@@ -240,17 +307,6 @@ function placeOf(spec: {
 }): SignaturePlace {
   const { signature, split, prefix, encoding } = spec;
   return { signature: template(signature), written: signature, split, prefix, encoding };
-}
-
-/** Templates outside of a signature's message read a secret's first value: an id, which does not rotate. */
-export function firstValues(secrets: SecretValues): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.keys(secrets).flatMap((name) =>
-      valuesOf(secrets, name)
-        .slice(0, 1)
-        .map((value) => [name, value] as const),
-    ),
-  );
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {

@@ -1,6 +1,9 @@
 import { renderText, type TemplateInput } from '../definition/template.ts';
 import { decodeBody } from './decode-body.ts';
-import { firstValues, type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
+import type { OutboundCall } from './key-request.ts';
+import type { KeyRing } from './outside-keys.ts';
+import { type CheckContext, type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
+import { firstValues } from './secret-values.ts';
 import type { SecretValues, Verdict, WebhookRequest } from './webhook-request.ts';
 
 /** A reflected challenge is answered as inert text of bounded length, so that it cannot become a page. */
@@ -12,12 +15,42 @@ export interface HandshakeResponse {
   readonly body: string;
 }
 
+/** A value that comes once: with another body it is a replay. */
+export interface Nonce {
+  readonly value: string;
+  readonly ttlSeconds: number;
+}
+
 /** What ingress makes of a request. */
 export type Reception =
-  | { readonly kind: 'verified' }
-  | { readonly kind: 'handshake'; readonly name: string; readonly response: HandshakeResponse }
-  | { readonly kind: 'malformed'; readonly expected: string; readonly verdict: Verdict }
-  | Extract<Verdict, { kind: 'rejected' }>;
+  | { readonly kind: 'verified'; readonly nonce?: Nonce }
+  | {
+      readonly kind: 'handshake';
+      readonly name: string;
+      readonly response: HandshakeResponse;
+      /** A secret that the provider chose: to be stored, if the account waits for it, before it is answered. */
+      readonly capture?: { readonly secret: string; readonly value: string };
+      /** Whether a call of the engine's own completes it. */
+      readonly isConfirmed?: true;
+    }
+  | { readonly kind: 'malformed'; readonly expected: string; readonly verdict: Exclude<Verdict, KeyNeeded> }
+  | (Rejected & {
+      /** Whether it is a handshake that failed: providers make those with any method. */
+      readonly isHandshake?: true;
+    })
+  | KeyNeeded;
+
+type KeyNeeded = Extract<Verdict, { kind: 'key-needed' }>;
+type Rejected = Extract<Verdict, { kind: 'rejected' }>;
+
+/** A reception for which no key is lacking. */
+export type DecidedReception = Exclude<Reception, KeyNeeded>;
+
+const noKeys: KeyRing = new Map();
+/** A captured secret is no longer than any provider's, and no shorter than what can be guessed. */
+const capturedCharacters = { min: 16, max: 512 };
+/** A body above this is decoded only for a sender who has proved himself, where the checks do not read it. */
+const decodedUnverifiedBytes = 64 * 1024;
 
 /**
  * Decide what a provider's request is: a handshake, a verified event, a body that cannot be read, or
@@ -27,23 +60,60 @@ export type Reception =
  * carry their signature in it, and a body that cannot be read is said to be so in any case.
  *
  * @param nowMs - Epoch milliseconds, for freshness.
+ * @param keys - Published keys that were fetched; `key-needed` names one that is not among them.
  */
 export function receiveWebhook(
   webhook: PreparedWebhook,
   request: WebhookRequest,
   secrets: SecretValues,
   nowMs: number,
+  keys: KeyRing = noKeys,
 ): Reception {
+  const context: CheckContext = { secrets, keys, nowMs };
+  if (!webhook.readsBody && request.body.length > decodedUnverifiedBytes) {
+    const verdict = webhook.verify(toInput(webhook, request, undefined), context);
+    if (verdict.kind !== 'verified') return verdict;
+  }
   const decoded = decodeBody(webhook.decode, request);
-  const plain = toTemplateInput(request, decoded.kind === 'decoded' ? decoded.value : undefined);
-  const input = { ...plain, vars: readVariables(webhook, plain) };
+  const input = toInput(webhook, request, decoded.kind === 'decoded' ? decoded.value : undefined);
   const handshake = webhook.handshakes.find((candidate) => candidate.matches(input));
-  if (handshake?.spec.verify === 'none') return shakeHands(handshake, input, secrets, nowMs);
+  const verdict = (handshake ?? webhook).verify(input, context);
+  // Many a handshake has no body, and one that nobody signs is told by what it has.
+  const needsBody = handshake === undefined || (handshake.spec.verify !== 'none' && request.body.length > 0);
+  if (decoded.kind === 'malformed' && needsBody)
+    return {
+      kind: 'malformed',
+      expected: decoded.expected,
+      verdict: verdict.kind === 'key-needed' ? { kind: 'rejected', reason: 'key-unknown' } : verdict,
+    };
+  if (handshake === undefined) return verdict.kind === 'verified' ? withNonce(webhook, input) : verdict;
+  const shaken = verdict.kind === 'verified' ? shakeHands(handshake, input, secrets) : verdict;
+  return shaken.kind === 'rejected' ? { ...shaken, isHandshake: true } : shaken;
+}
 
-  const verdict = webhook.verify(input, secrets, nowMs);
-  if (decoded.kind === 'malformed') return { kind: 'malformed', expected: decoded.expected, verdict };
-  if (verdict.kind === 'rejected') return verdict;
-  return handshake === undefined ? verdict : shakeHands(handshake, input, secrets, nowMs);
+/** A verified request together with the value that it may bring only once. */
+function withNonce({ nonce }: PreparedWebhook, input: TemplateInput): Reception {
+  if (nonce === undefined) return { kind: 'verified' };
+  const value = renderText(nonce.value, input);
+  return value === undefined || value === ''
+    ? { kind: 'rejected', reason: 'value-missing', detail: 'nonce' }
+    : { kind: 'verified', nonce: { value, ttlSeconds: nonce.ttlSeconds } };
+}
+
+/**
+ * The call that completes a handshake.
+ *
+ * @returns Undefined where the request is no such handshake.
+ */
+export function confirmationOf(
+  webhook: PreparedWebhook,
+  handshakeName: string,
+  request: WebhookRequest,
+  decoded: unknown,
+  secrets: SecretValues,
+): { readonly kind: 'call'; readonly call: OutboundCall } | Rejected | undefined {
+  const handshake = webhook.handshakes.find(({ spec }) => spec.name === handshakeName);
+  return handshake?.confirm?.({ ...toInput(webhook, request, decoded), secrets: firstValues(secrets) });
 }
 
 /**
@@ -59,26 +129,24 @@ export function deliveryIdOf(
 ): string | undefined {
   if (webhook.deliveryId === undefined) return undefined;
   if (webhook.deliveryId === 'none') return requestId;
-  const plain = toTemplateInput(request, decoded);
-  const id = renderText(webhook.deliveryId, { ...plain, vars: readVariables(webhook, plain) });
+  const id = renderText(webhook.deliveryId, toInput(webhook, request, decoded));
   return id === '' ? undefined : id;
 }
 
-/** What templates read of a request, without variables and secrets. */
-function toTemplateInput(request: WebhookRequest, decoded: unknown): TemplateInput {
-  return { ...request, query: new URLSearchParams(request.query), decoded, secrets: {}, vars: {} };
+/** What templates read of a request, without secrets. */
+function toInput(webhook: PreparedWebhook, request: WebhookRequest, decoded: unknown): TemplateInput {
+  const plain = { ...request, query: new URLSearchParams(request.query), decoded, secrets: {}, vars: {} };
+  return { ...plain, vars: readVariables(webhook, plain) };
 }
 
-function shakeHands(
-  handshake: PreparedHandshake,
-  input: TemplateInput,
-  secrets: SecretValues,
-  nowMs: number,
-): Reception {
-  const verdict = handshake.verifyToken(input, secrets, nowMs);
-  if (verdict.kind === 'rejected') return verdict;
+function shakeHands(handshake: PreparedHandshake, input: TemplateInput, secrets: SecretValues): Reception {
   const { name, respond } = handshake.spec;
-  const known = { ...input, secrets: firstValues(secrets) };
+  const captured = handshake.capture === undefined ? undefined : readCapture(handshake.capture, input);
+  if (captured?.kind === 'rejected') return captured;
+  const known = {
+    ...input,
+    secrets: { ...firstValues(secrets), ...(captured === undefined ? {} : { [captured.secret]: captured.value }) },
+  };
   const headers: Record<string, string> = { 'x-content-type-options': 'nosniff' };
   for (const [header, template] of Object.entries(handshake.headers)) {
     const value = renderText(template, known);
@@ -95,7 +163,24 @@ function shakeHands(
   if (body !== '')
     headers['content-type'] =
       respond.content_type ?? (handshake.json === undefined ? 'text/plain' : 'application/json');
-  return { kind: 'handshake', name, response: { status: respond.status, headers, body } };
+  return {
+    kind: 'handshake',
+    name,
+    response: { status: respond.status, headers, body },
+    ...(captured === undefined ? {} : { capture: { secret: captured.secret, value: captured.value } }),
+    ...(handshake.confirm === undefined ? {} : { isConfirmed: true as const }),
+  };
+}
+
+function readCapture(
+  { secret, from }: NonNullable<PreparedHandshake['capture']>,
+  input: TemplateInput,
+): { readonly kind: 'captured'; readonly secret: string; readonly value: string } | Rejected {
+  const value = renderText(from, input);
+  if (value === undefined) return { kind: 'rejected', reason: 'value-missing', detail: secret };
+  return value.length < capturedCharacters.min || value.length > capturedCharacters.max
+    ? { kind: 'rejected', reason: 'token-malformed', detail: secret }
+    : { kind: 'captured', secret, value };
 }
 
 function renderBody({ body, json }: PreparedHandshake, input: TemplateInput): string | undefined {

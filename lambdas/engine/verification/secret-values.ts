@@ -1,6 +1,9 @@
 import type { Template } from '../definition/template.ts';
 import type { SecretValues } from './webhook-request.ts';
 
+/** Secret that the engine makes itself for URLs that carry a token. */
+export const urlTokenSecret = 'url_token';
+
 /** The current values of a secret, empty ones left out: an empty key would verify anybody's signature. */
 export function valuesOf(secrets: SecretValues, name: string): readonly string[] {
   const configured = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
@@ -27,5 +30,16 @@ export function secretChoices(
   return names.reduce<readonly Readonly<Record<string, string>>[]>(
     (chosen, name) => chosen.flatMap((one) => valuesOf(secrets, name).map((value) => ({ ...one, [name]: value }))),
     [{}],
+  );
+}
+
+/** Templates outside of a signature's message read a secret's first value: an id, which does not rotate. */
+export function firstValues(secrets: SecretValues): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.keys(secrets).flatMap((name) =>
+      valuesOf(secrets, name)
+        .slice(0, 1)
+        .map((value) => [name, value] as const),
+    ),
   );
 }

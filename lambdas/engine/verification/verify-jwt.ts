@@ -1,16 +1,33 @@
 import { createHash, createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
 import type { JwtSpec } from '../definition/schema.ts';
-import { renderAll, renderText, type Template, type TemplateInput } from '../definition/template.ts';
+import {
+  readSource,
+  renderAll,
+  renderText,
+  type Source,
+  type Template,
+  type TemplateInput,
+} from '../definition/template.ts';
 import { decodeExactly } from './decode-exactly.ts';
-import { valuesOf } from './secret-values.ts';
+import { findKeys, type KeyRing, type KeySource } from './outside-keys.ts';
+import { readPublicKeys } from './read-public-key.ts';
+import { firstValues, valuesOf } from './secret-values.ts';
 import { missingReason } from './signature-candidates.ts';
-import { readPublicKey } from './verify-public-key.ts';
 import type { SecretValues, Verdict } from './webhook-request.ts';
 
 export interface JwtCheck {
   readonly spec: JwtSpec;
+  readonly source: KeySource;
   readonly token: Template;
   readonly claims: Readonly<Record<string, Template>>;
+  readonly covers: { readonly items: Source; readonly value: Template; readonly claim: string } | undefined;
+}
+
+/** What a check knows beside the request. */
+interface JwtContext {
+  readonly secrets: SecretValues;
+  readonly keys: KeyRing;
+  readonly nowMs: number;
 }
 
 /** Seconds by which two clocks may differ. */
@@ -21,41 +38,56 @@ const maxTokens = 20;
 
 interface DecodedToken {
   readonly algorithm: string;
+  readonly header: Readonly<Record<string, unknown>>;
   readonly claims: Readonly<Record<string, unknown>>;
   readonly signed: string;
   readonly signature: Buffer;
 }
 
 /** Check JSON Web Tokens: signature, time, claims, and the body where a claim binds it. All must pass. */
-export function verifyJwt(check: JwtCheck, input: TemplateInput, secrets: SecretValues, nowMs: number): Verdict {
-  const { spec } = check;
-  const keys = valuesOf(secrets, spec.key);
-  if (keys.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: spec.key };
+export function verifyJwt(check: JwtCheck, request: TemplateInput, context: JwtContext): Verdict {
+  const { spec, source } = check;
+  if (source.outside === undefined && valuesOf(context.secrets, source.secret).length === 0)
+    return { kind: 'rejected', reason: 'secret-not-configured', detail: source.secret };
+  const input = { ...request, secrets: { ...firstValues(context.secrets), ...request.secrets } };
   const texts = renderAll(check.token, input);
   if (texts.length === 0) return { kind: 'rejected', reason: missingReason(spec.token), detail: spec.token };
   if (texts.length > maxTokens) return { kind: 'rejected', reason: 'token-malformed', detail: spec.token };
+  const tokens: DecodedToken[] = [];
+  let undecided: Verdict | undefined;
   for (const text of texts) {
     const token = decodeToken(text, spec.prefix);
     if (token === undefined) return { kind: 'rejected', reason: 'token-malformed', detail: spec.token };
-    const verdict = verifyOne(check, token, keys, input, nowMs);
+    const verdict = verifyOne(check, token, { ...input, jwt: token }, context);
     if (verdict.kind === 'rejected') return verdict;
+    if (verdict.kind === 'key-needed') undecided ??= verdict;
+    tokens.push(token);
   }
-  return { kind: 'verified' };
+  const covered = coverItems(check, tokens, input);
+  return covered.kind === 'rejected' ? covered : (undecided ?? covered);
 }
 
-function verifyOne(
-  { spec, claims }: JwtCheck,
-  token: DecodedToken,
-  keys: readonly string[],
-  input: TemplateInput,
-  nowMs: number,
-): Verdict {
+function verifyOne(check: JwtCheck, token: DecodedToken, input: TemplateInput, context: JwtContext): Verdict {
+  const { spec, source } = check;
   // The definition, not the token, says which algorithms count.
   if (!spec.algorithms.some((algorithm) => algorithm === token.algorithm))
     return { kind: 'rejected', reason: 'no-known-signature-version', detail: spec.algorithms.join(', ') };
-  if (!keys.some((key) => isSigned(token, key))) return { kind: 'rejected', reason: 'signature-mismatch' };
+  const found = findKeys(source, input, context);
+  if (found.kind === 'rejected') return found;
+  if (found.kind === 'keys' && !found.keys.some((key) => isSigned(token, key)))
+    return { kind: 'rejected', reason: 'signature-mismatch' };
+  const claimed = verifyClaims(check, token, input, context);
+  // A key is fetched only for a token that says what it must.
+  return found.kind === 'key-needed' && claimed.kind === 'verified' ? found : claimed;
+}
 
-  const nowSeconds = nowMs / 1000;
+function verifyClaims(
+  { spec, claims }: JwtCheck,
+  token: DecodedToken,
+  input: TemplateInput,
+  context: JwtContext,
+): Verdict {
+  const nowSeconds = context.nowMs / 1000;
   const { exp, nbf, iat } = token.claims;
   // A time that is no number would be a limit that never comes.
   const odd = Object.entries({ exp, nbf }).find(([, time]) => time !== undefined && typeof time !== 'number');
@@ -77,7 +109,48 @@ function verifyOne(
   const bound = spec.body_sha256_claim;
   if (bound !== undefined && own(token.claims, bound) !== createHash('sha256').update(input.body).digest('hex'))
     return { kind: 'rejected', reason: 'signature-mismatch', detail: bound };
+  const query = spec.query_hash_claim;
+  if (query !== undefined && !queryHashes(input).includes(String(own(token.claims, query))))
+    return { kind: 'rejected', reason: 'signature-mismatch', detail: query };
   return { kind: 'verified' };
+}
+
+/** Each item must be named by one of the tokens: a valid token says nothing about another's data. */
+function coverItems({ covers }: JwtCheck, tokens: readonly DecodedToken[], input: TemplateInput): Verdict {
+  if (covers === undefined) return { kind: 'verified' };
+  const items = readSource(covers.items, input);
+  if (!Array.isArray(items)) return { kind: 'rejected', reason: 'items-missing' };
+  const named = new Set(tokens.map(({ claims }) => own(claims, covers.claim)));
+  for (const item of items as unknown[]) {
+    const value = renderText(covers.value, { ...input, item });
+    if (value === undefined || !named.has(value))
+      return { kind: 'rejected', reason: 'claim-mismatch', detail: covers.claim };
+  }
+  return { kind: 'verified' };
+}
+
+/**
+ * The query string hashes that a request may carry. Its path is relative to the base URL of the app,
+ * which ends at one of the path's slashes.
+ *
+ * @see https://developer.atlassian.com/cloud/bitbucket/query-string-hash/
+ */
+export function queryHashes({ method, path, query }: TemplateInput): readonly string[] {
+  const encode = (text: string) =>
+    encodeURIComponent(text.toWellFormed()).replace(
+      /[!'()*]/g,
+      (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
+  const names = [...new Set(query.keys())].filter((name) => name !== 'jwt');
+  const pairs = names
+    .map((name) => [encode(name), query.getAll(name).map(encode).sort().join(',')] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, values]) => `${name}=${values}`)
+    .join('&');
+  const trimmed = path.replace(/\/+$/, '');
+  const segments = trimmed.split('/').slice(1, 10);
+  const paths = [...segments.map((_, index) => `/${segments.slice(index).join('/')}`), '/'];
+  return paths.map((one) => createHash('sha256').update(`${method}&${one}&${pairs}`).digest('hex'));
 }
 
 /** A claim may be a list, as `aud` often is: one of its members must be the expected text. */
@@ -97,6 +170,7 @@ function decodeToken(text: string, prefix: string | undefined): DecodedToken | u
   if ('crit' in header) return undefined;
   return {
     algorithm: header['alg'],
+    header,
     claims,
     signed: `${head}.${body}`,
     signature: bytes,
@@ -119,7 +193,7 @@ function readPart(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-function isSigned({ algorithm, signed, signature }: DecodedToken, key: string): boolean {
+function isSigned({ algorithm, header, signed, signature }: DecodedToken, key: string): boolean {
   if (algorithm.startsWith('HS')) {
     // A public key is known to anybody, so it is nobody's shared secret.
     if (key.includes('-----BEGIN')) return false;
@@ -129,18 +203,15 @@ function isSigned({ algorithm, signed, signature }: DecodedToken, key: string): 
     return expected.length === signature.length && timingSafeEqual(expected, signature);
   }
   const type = algorithm === 'EdDSA' ? 'ed25519' : algorithm.startsWith('ES') ? 'ec' : 'rsa';
-  const publicKey = readPublicKey(key, type);
-  if (publicKey === undefined) return false;
-  try {
-    return verify(
-      algorithm === 'EdDSA' ? null : `sha${algorithm.slice(2)}`,
-      Buffer.from(signed),
-      options(publicKey),
-      signature,
-    );
-  } catch {
-    return false;
-  }
+  const keyId = typeof header['kid'] === 'string' ? header['kid'] : undefined;
+  const hash = algorithm === 'EdDSA' ? null : `sha${algorithm.slice(2)}`;
+  return readPublicKeys(key, type, keyId).some((publicKey) => {
+    try {
+      return verify(hash, Buffer.from(signed), options(publicKey), signature);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** JOSE writes an ECDSA signature as its two numbers, not as DER. */

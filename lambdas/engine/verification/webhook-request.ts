@@ -1,3 +1,5 @@
+import type { KeyRequest } from './key-request.ts';
+
 /** A provider's request as it was received. */
 export interface WebhookRequest {
   readonly method: string;
@@ -18,6 +20,10 @@ export type SecretValues = Readonly<Record<string, string | readonly string[]>>;
 export type RejectionReason =
   | 'secret-not-configured'
   | 'key-unusable'
+  | 'key-unknown'
+  | 'url-not-allowed'
+  | 'capture-not-armed'
+  | 'nonce-replayed'
   | 'header-missing'
   | 'value-missing'
   | 'no-known-signature-version'
@@ -33,4 +39,11 @@ export type RejectionReason =
 
 export type Verdict =
   | { readonly kind: 'verified' }
-  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly detail?: string };
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly detail?: string }
+  /** Undecided: the provider's key has to be fetched first, and the checks run again. */
+  | {
+      readonly kind: 'key-needed';
+      readonly request: KeyRequest;
+      /** Secret in which an account may keep the key instead. */
+      readonly pinned: string;
+    };

@@ -18,7 +18,7 @@ export interface ApiAnswer {
 }
 
 export interface ApiRoute {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly handle: (call: ApiCall) => Promise<ApiAnswer>;
 }
@@ -55,12 +55,13 @@ export const resourcePattern = z
     'expected a resource such as hris/employees, or hris/*',
   );
 
-const secretValue = z.string().min(1).max(4096);
+const secretText = z.string().min(1).max(8192);
 
-/** Secrets by name; a list while one rotates. */
-export const secretValues = z
-  .record(z.string(), z.union([secretValue, z.array(secretValue).min(1).max(10)]))
-  .default({});
+/** A secret; a list while it rotates. */
+export const secretValue = z.union([secretText, z.array(secretText).min(1).max(10)]);
+
+/** Secrets by name. */
+export const secretValues = z.record(z.string(), secretValue).default({});
 
 /** Bytes of a value as JSON; infinite where it is nested too deep to be written. */
 export function jsonBytes(value: unknown): number {

@@ -8,6 +8,7 @@ import { authenticate, notFound } from './principal.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { eventRoutes } from './routes/events.ts';
 import { integrationRoutes } from './routes/integrations.ts';
+import { schemaRoutes } from './routes/schemas.ts';
 import { subscriptionRoutes } from './routes/subscriptions.ts';
 
 export interface ApiRuntime {
@@ -22,6 +23,7 @@ export function createApiHandler({ ports, log }: ApiRuntime) {
     ...subscriptionRoutes(ports),
     ...eventRoutes(ports),
     ...integrationRoutes(ports),
+    ...schemaRoutes(ports),
   ];
   const methodsOf = (path: string) =>
     [{ method: 'GET', path: '/healthz' }, ...routes]

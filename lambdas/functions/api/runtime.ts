@@ -10,9 +10,10 @@ import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integ
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
-import { createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createSqsDeadLetterInbox, createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
+import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
@@ -24,6 +25,7 @@ import type { ApiRuntime } from './handler.ts';
 export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): ApiRuntime & Telemetry {
   const env = readEnvironment('api', variables);
   const dynamo = new DynamoDBClient(clientSettings);
+  const sqs = new SQSClient(clientSettings);
   return {
     ...createTelemetry('api'),
     ports: {
@@ -31,7 +33,8 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
-      rawQueue: createSqsRawQueue(new SQSClient(clientSettings), env[environmentKeys.rawQueueUrl]),
+      rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
+      rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable]),
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
@@ -39,6 +42,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
       deliveries: createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
       integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
+      resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
       egress: createEgressPolicy(egressOptions(env)),
       clock: systemClock,
       randomness: systemRandomness,

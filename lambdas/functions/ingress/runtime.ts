@@ -1,18 +1,26 @@
+import { rootCertificates } from 'node:tls';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../../adapters/aws/client-settings.ts';
-import { createDynamoAccountStore } from '../../adapters/aws/dynamo-account-store.ts';
+import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
+import { createDynamoNonceStore } from '../../adapters/aws/dynamo-nonce-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
+import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
-import { readEnvironment, readNumber } from '../environment.ts';
+import { createPublishedKeys } from '../../flows/published-keys.ts';
+import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { IngressRuntime } from './handler.ts';
+
+/** A provider waits for its answer meanwhile: a key that takes longer is asked for again with its next request. */
+const keyCalls = { timeoutMs: 3_000, maxAnswerBytes: 256 * 1024 };
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL): IngressRuntime & Telemetry {
@@ -24,7 +32,19 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
     ...createTelemetry('ingress'),
     publicUrl: env[environmentKeys.publicUrl],
     ports: {
-      accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
+      accounts: {
+        ...createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
+        ...createDynamoAccountWriter(dynamo, env[environmentKeys.accountsTable]),
+      },
+      nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
+      providerKeys: createPublishedKeys(
+        {
+          provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), keyCalls),
+          issuers: createHttpsProviderClient(createEgressPolicy({ ...egressOptions(env), allowHttp: true }), keyCalls),
+          clock: systemClock,
+        },
+        rootCertificates,
+      ),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       async webhook(name) {
         const known = prepared.get(name);

@@ -2,7 +2,8 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
-import type { NormalizeOutcome } from '../../contracts/outcomes.ts';
+import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
+import type { Drift } from '../../engine/mapping/check-resource.ts';
 import {
   type Normalization,
   type NormalizePorts,
@@ -15,7 +16,7 @@ import { createBatchResponse, parseRecord } from '../batch-response.ts';
 export interface NormalizeRuntime {
   readonly ports: NormalizePorts;
   readonly log: Logger;
-  readonly outcomes: OutcomeCounter<NormalizeOutcome>;
+  readonly outcomes: OutcomeCounter<NormalizeOutcome | NormalizeNote>;
 }
 
 /** Accepted requests become published events; a failed record goes back alone. */
@@ -40,6 +41,7 @@ export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntim
         continue;
       }
       countOutcome(outcomes, normalization);
+      if (normalization.kind === 'mapped') reportDrifts({ log, outcomes }, message, normalization.drifts);
       log.info('request normalized', {
         rawId: message.rawId,
         integration: message.integration,
@@ -65,4 +67,22 @@ function countOutcome(
     if (publication.deliveries === 0) outcomes.count('filtered');
     else outcomes.count('enqueued', publication.deliveries);
   }
+}
+
+/** Kinds of drift that one request gets a log line for. */
+const maxLoggedDrifts = 20;
+
+/** Count each event that does not fit its schema; tell where, one line a place and without the values. */
+function reportDrifts(
+  { log, outcomes }: Pick<NormalizeRuntime, 'log' | 'outcomes'>,
+  { rawId, integration }: RawMessage,
+  drifts: readonly Drift[],
+): void {
+  if (drifts.length === 0) return;
+  outcomes.count('schema-drift', drifts.length);
+  // Items of a list drift alike.
+  const places = drifts.map(({ path, ...drift }) => ({ ...drift, path: path.replace(/\[\d+\]/g, '[]') }));
+  const distinct = new Map(places.map((place) => [JSON.stringify(place), place]));
+  for (const place of [...distinct.values()].slice(0, maxLoggedDrifts))
+    log.warn('data does not fit the schema of its resource', { rawId, integration, ...place });
 }

@@ -4,20 +4,28 @@ import { clientSettings } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountStore } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
+import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoSubscriptionStore } from '../../adapters/aws/dynamo-subscription-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createSqsDeadLetterQueue, createSqsDeliveryQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
+import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
+import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareRouting } from '../../engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../engine/mapping/map-request.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
 import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
-import { readEnvironment, readNumber } from '../environment.ts';
+import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
+
+/** Calls that complete handshakes; what fails is repeated by the queue. */
+const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL): NormalizeRuntime & Telemetry {
@@ -26,11 +34,15 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const sqs = new SQSClient(clientSettings);
   const tables = { events: env[environmentKeys.eventsTable], idempotency: env[environmentKeys.idempotencyTable] };
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const schemas = createBundledResourceCatalog(new URL('resources.json', bundle));
   const prepared = new Map<string, NormalizingIntegration>();
+  let resources: PreparedResources | undefined;
   return {
     ...createTelemetry('normalize'),
     ports: {
       accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
+      settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
+      provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), confirmationCalls),
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
       parking: createDynamoRequestParking(dynamo, env[environmentKeys.parkedRequestsTable], {
         clock: systemClock,
@@ -41,9 +53,10 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
         if (known !== undefined) return known;
         const definition = await catalog.get(name);
         if (definition === undefined) return undefined;
+        resources ??= prepareResources(await schemas.all());
         const integration = {
           webhook: prepareWebhook(definition),
-          mapping: prepareMapping(definition.mapping),
+          mapping: prepareMapping(definition.mapping, resources),
           routing: definition.routing === undefined ? undefined : prepareRouting(definition.routing),
         };
         prepared.set(name, integration);

@@ -87,7 +87,7 @@ test.each<[string, Written, string]>([
   [
     'a template is malformed',
     { text: change('"{body}"', '"{bdy}"') },
-    `${file}:13:16 webhook.verify.hmac.message: got {bdy}, expected {method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>} or {var.<name>}`,
+    `${file}:13:16 webhook.verify.hmac.message: got {bdy}, expected {method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {listed_headers.<Name>}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>}, {var.<name>} or {jwt.header.<name>} and {jwt.claims.<name>} within jwt`,
   ],
   [
     'a condition speaks of no source',
@@ -102,17 +102,22 @@ test.each<[string, Written, string]>([
         'verify:\n    freshness: { timestamp: "{json.t}", unit: s, max_age_seconds: 9, max_ahead_seconds: 9 }\n',
       ),
     },
-    `${file}:9:5 webhook.verify: got hmac and freshness, expected exactly one of hmac, digest, public_key, jwt, token, basic, freshness, all, any, cases, each`,
+    `${file}:9:5 webhook.verify: got hmac and freshness, expected exactly one of hmac, digest, public_key, jwt, token, basic, url_token, freshness, all, any, cases, each`,
   ],
   [
     'a check is none',
     { text: change(verify, 'verify: {}') },
-    `${file}:8:11 webhook.verify: got no key, expected exactly one of hmac, digest, public_key, jwt, token, basic, freshness, all, any, cases, each`,
+    `${file}:8:11 webhook.verify: got no key, expected exactly one of hmac, digest, public_key, jwt, token, basic, url_token, freshness, all, any, cases, each`,
   ],
   [
     'the mapping is not there',
     { text: change('mapping.jsonata', 'other.jsonata') },
     `${file}:15:10 mapping: got "other.jsonata", but there is no such file beside the definition`,
+  ],
+  [
+    'the name of the mapping is misspelt',
+    { text: change('mapping.jsonata', 'mapping.jsonta') },
+    `${file}:15:10 mapping: got "mapping.jsonta", but there is no such file beside the definition`,
   ],
   [
     'the mapping is empty',
@@ -179,8 +184,21 @@ test('tells all faults between its parts at once', () => {
   ]);
 });
 
-test('tells all faults of its YAML at once', () => {
-  expect(faultsOf({ text: 'name: [a\nb: {' }).length).toBeGreaterThan(1);
+test('tells the first fault of its YAML alone, and where to look', () => {
+  const check = 'check the indentation of this line and the one before';
+  expect(faultsOf({ text: 'name: [a\nb: {' })).toHaveLength(1);
+  expect(faultsOf({ text: change('      encoding', '     encoding') })).toEqual([
+    expect.stringMatching(new RegExp(`yaml:11:1 .*; ${check}$`)),
+  ]);
+  expect(faultsOf({ text: change('      encoding', '       encoding') })).toEqual([
+    expect.stringMatching(new RegExp(`yaml:10:18 .*; ${check}$`)),
+  ]);
+});
+
+test('tells what holds a line break in one line', () => {
+  expect(faultsOf({ text: change('"{body}"', String.raw`"{a\nb}"`) })).toEqual([
+    expect.stringContaining(String.raw`got {a\nb}, expected`),
+  ]);
 });
 
 test('finds undeclared secrets anywhere in the tree of checks', () => {

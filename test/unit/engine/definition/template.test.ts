@@ -149,6 +149,7 @@ test('says of any text that it cannot parse where it stopped', () => {
 describe('parseTemplate', () => {
   test.each([
     ['a brace is not closed', 'x{body', /^a "\{" without "\}" at character 2; write "\{\{" for the brace itself$/],
+    ['a brace is not closed before the next', '{header.X-A.{body}', /^a "\{" without "\}" at character 1;/],
     ['a brace is not opened', 'x{body}}', /^a "\}" without "\{" at character 8; write "\}\}" for the brace itself$/],
     ['a source is unknown', '{headers.X}', /^got \{headers\.X\}, expected \{method\}, \{url\}/],
     ['a source is empty', '{method} {}', /^got \{\}, expected/],

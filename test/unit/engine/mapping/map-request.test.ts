@@ -49,7 +49,7 @@ test('gives the event its place in the world', async () => {
       record_id: '7',
       origin: 'webhook',
       raw_event_type: 'employee.updated',
-      schema_version: '1.0.0',
+      schema_version: '0.0.0',
       occurred_at: '2026-11-20T08:00:00.000Z',
       data: { id: '7' },
     },
@@ -66,6 +66,17 @@ test('sees the whole request', async () => {
     context,
   );
   expect(result).toMatchObject({ events: [{ data: { h: 'e', q: 'b', m: 'PUT', p: '/p', b: 1 } }] });
+});
+
+test('takes the lists that expressions make, however they are written', async () => {
+  const data = '{ "data": { "id": "7", "a": body.items.name, "b": [1..2].{ "n": $ }, "c": [body.items.name] } }';
+  const events = await eventsOf(eventWith(data), { items: [{ name: 'x' }, { name: 'y' }] });
+  expect(JSON.parse(JSON.stringify(events[0]?.data))).toEqual({
+    id: '7',
+    a: ['x', 'y'],
+    b: [{ n: 1 }, { n: 2 }],
+    c: ['x', 'y'],
+  });
 });
 
 test.each(['null', '$nothing', '[]', 'body.items', 'body.none', 'body.items[id > 5]'])(

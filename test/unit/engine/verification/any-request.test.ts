@@ -1,8 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decryptItems } from '../../../../lambdas/engine/mapping/decrypt-items.ts';
+import { decodeBody } from '../../../../lambdas/engine/verification/decode-body.ts';
+import type { KeyRequest, OutboundCall } from '../../../../lambdas/engine/verification/key-request.ts';
 import { prepareWebhook } from '../../../../lambdas/engine/verification/prepare-webhook.ts';
-import type { Reception } from '../../../../lambdas/engine/verification/receive-webhook.ts';
+import { confirmationOf, type Reception } from '../../../../lambdas/engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../../../../lambdas/engine/verification/webhook-request.ts';
 import { signRequest } from '../../../../lib/definitions/sign-request.ts';
 import { hostileRequests, isLetIn, leastCpuMs } from '../../../fakes/hostile-requests.ts';
@@ -18,6 +21,7 @@ const keys = {
     username: 'ada',
     password: 'a password',
     client_id: 'client-1',
+    url_token: 'a token of a URL',
   },
   privateKeys: { public_key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string },
 };
@@ -105,6 +109,71 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
     },
     body: '{"kind":"a:b"}',
   },
+  'a token whose key the account keeps, for every item of a list': {
+    webhook: {
+      verify: {
+        jwt: {
+          token: '{header.X-Signature}',
+          algorithms: ['ES256'],
+          key: { oidc: 'https://acme.example' },
+          claims: { iss: 'https://acme.example/{jwt.claims.tid}/', time: '{header.X-Time}' },
+          covers: { items: 'json.items', value: '{item.tid}', claim: 'tid' },
+          body_sha256_claim: 'hash',
+          query_hash_claim: 'qsh',
+        },
+      },
+    },
+    body: '{"items":[{"tid":"t1"},{"tid":"t1"}]}',
+  },
+  'a certificate at a URL of the request, and the handshakes of such providers': {
+    webhook: {
+      verify: {
+        public_key: {
+          algorithm: 'ecdsa-p256-sha256',
+          encoding: 'base64',
+          key: { certificate: { url: '{json.cert}', hosts: ['sns.*.acme.example'], names: ['sns.acme.example'] } },
+          message: ['{header.X-Time}{body}', '{header.X-Other}{json.missing}{body}'],
+          signature: '{header.X-Signature}',
+        },
+      },
+      handshakes: [
+        {
+          name: 'confirmed',
+          when: { 'json.type': 'confirm' },
+          confirm: {
+            url: '{json.url}',
+            hosts: ['sns.*.acme.example'],
+            headers: { 'X-Trace': '{json.trace}' },
+            json: { id: '{json.id}', token: '{secret.token}' },
+          },
+          respond: {},
+        },
+        {
+          name: 'captured',
+          when: { 'header.X-Hook-Secret': { present: true } },
+          verify: 'none',
+          capture: { secret: 'signing_secret', from: '{header.X-Hook-Secret}' },
+          respond: { headers: { 'X-Hook-Secret': '{header.X-Hook-Secret}' }, json: { id: '{json.id?}' } },
+        },
+      ],
+    },
+    body: '{"cert":"https://sns.eu-1.acme.example/c.pem"}',
+  },
+  'a token in the URL, a value that comes once, and encrypted items': {
+    webhook: {
+      verify: { all: [{ url_token: {} }, hmac()] },
+      nonce: { value: '{json.nonce}' },
+      decrypt: {
+        items: 'json.items',
+        from: 'sealed.box',
+        into: 'content',
+        key: { secret: 'password', from: 'key' },
+        content: 'data',
+        signature: 'mac',
+      },
+    },
+    body: '{"nonce":"n1"}',
+  },
 };
 
 describe.each(Object.entries(definitions))(
@@ -129,7 +198,7 @@ describe.each(Object.entries(definitions))(
     }
 
     test('lets in what is signed', () => {
-      expect(receive(webhook, signed, keys.secrets)).toEqual(verified);
+      expect(receive(webhook, signed, keys.secrets)).toMatchObject(verified);
     });
 
     test('turns away what is signed with any bit flipped in body, signed header or signature', () => {
@@ -163,5 +232,31 @@ describe.each(Object.entries(definitions))(
       );
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     });
+
+    test('makes no call and reads no content that the definition does not have it make or read', () => {
+      const { public_key: _, ...secrets } = keys.secrets;
+      fc.assert(
+        fc.property(hostileRequests(definition), fc.boolean(), (hostile, isSigned) => {
+          const request = isSigned ? { ...hostile, headers: { ...signed.headers, ...hostile.headers } } : hostile;
+          const reception = receive(webhook, request, secrets);
+          if (reception.kind === 'key-needed') expectConfined(reception.request);
+          const decoded = decodeBody(webhook.decode, request);
+          const value = decoded.kind === 'decoded' ? decoded.value : undefined;
+          for (const { name } of definition.webhook.handshakes) {
+            const confirmation = confirmationOf(webhook, name, request, value, secrets);
+            if (confirmation?.kind === 'call') expectConfined({ kind: 'call', call: confirmation.call });
+          }
+          if (webhook.decrypt !== undefined) decryptItems(webhook.decrypt, value, secrets);
+        }),
+        { numRuns: 200 },
+      );
+    });
   },
 );
+
+/** Every call is to a host of the definition's, and no header breaks its line. */
+function expectConfined(request: Pick<KeyRequest, 'kind'> & { readonly url?: string; readonly call?: OutboundCall }) {
+  const { origin } = new URL(request.call?.url ?? request.url ?? '');
+  expect(origin).toMatch(/^https:\/\/(sns\.[a-z0-9-]+\.)?acme\.example$/);
+  for (const value of Object.values(request.call?.headers ?? {})) expect(value).toMatch(/^[\t\x20-\x7e]*$/);
+}

@@ -167,3 +167,41 @@ describe('a token that the handshake carries', () => {
     });
   });
 });
+
+describe('as a definition', () => {
+  const faults = (handshake: object) =>
+    faultsOf({ verify, handshakes: [{ name: 'hello', when: { method: 'GET' }, respond: {}, ...handshake }] });
+  const confirm = { url: 'https://acme.example/verify' };
+  const capture = { secret: 'signing_secret', from: '{header.X-Hook-Secret}' };
+  const token = { value: '{query.t}', expected: 'token' };
+
+  test.each([
+    ['it is verified', { confirm }],
+    ['it is verified by checks of its own', { verify: { token }, confirm }],
+    ['it carries a token', { verify: 'none', token, confirm }],
+    ['it brings a secret', { verify: 'none', capture, confirm }],
+  ])('has a call made where %s', (_name, handshake) => {
+    expect(faults(handshake)).toEqual([]);
+  });
+
+  test.each([
+    ['anybody can have a call made', { verify: 'none', confirm }, 'got a call that anybody can cause'],
+    [
+      'its own checks are none',
+      { verify: { freshness: { timestamp: '{header.T}', unit: 's', max_age_seconds: 1, max_ahead_seconds: 1 } } },
+      'got checks that anybody can pass',
+    ],
+    [
+      'it brings a secret that is not declared',
+      { capture: { ...capture, secret: 'other' } },
+      'got "other", expected one of the declared secrets',
+    ],
+    [
+      'it sends a secret that is not declared',
+      { confirm: { ...confirm, json: { a: '{secret.other}' } } },
+      'got "other", expected one of the declared secrets',
+    ],
+  ])('fails when %s', (_name, handshake, message) => {
+    expect(faults(handshake)).toEqual([expect.stringContaining(message)]);
+  });
+});

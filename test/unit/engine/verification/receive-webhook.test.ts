@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { parseDefinition } from '../../../../lambdas/engine/definition/parse-definition.ts';
+import { settleReception } from '../../../../lambdas/engine/verification/ingress-answer.ts';
 import { prepareWebhook } from '../../../../lambdas/engine/verification/prepare-webhook.ts';
 import { deliveryIdOf, receiveWebhook } from '../../../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../../../lambdas/engine/verification/webhook-request.ts';
@@ -14,7 +15,7 @@ const freshness =
 
 /** A definition of which only the webhook section matters. */
 function prepare(webhook: string) {
-  const text = `name: acme\ntitle: Acme\ndocs: https://acme.example\nsecrets: { signing_secret: One., other_secret: Two. }\nmapping: body\nwebhook: ${webhook}\n`;
+  const text = `name: acme\ntitle: Acme\ndocs: https://acme.example\nsecrets: { signing_secret: One., other_secret: Two., verify_token: Three. }\nmapping: body\nwebhook: ${webhook}\n`;
   const parsed = parseDefinition(text, { file: 'integration.yaml', folder: 'acme', read: () => undefined });
   if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults));
   return prepareWebhook(parsed.definition);
@@ -83,7 +84,7 @@ describe('a handshake that is verified as every request', () => {
 
   test('fails when it is not signed, and gives nothing back', () => {
     const reception = receive(webhook, request('{"type":"ping","echo":"marker"}', { 'x-signature': sign('{}') }));
-    expect(reception).toEqual({ kind: 'rejected', reason: 'signature-mismatch' });
+    expect(reception).toEqual({ kind: 'rejected', reason: 'signature-mismatch', isHandshake: true });
     expect(JSON.stringify(reception)).not.toContain('marker');
   });
 
@@ -93,7 +94,36 @@ describe('a handshake that is verified as every request', () => {
         kind: 'rejected',
         reason: 'value-missing',
         detail: '{json.echo}',
+        isHandshake: true,
       });
+  });
+});
+
+describe('a handshake with checks of its own', () => {
+  const webhook = prepare(`{
+    decode: json,
+    verify: ${hmac('signing_secret', 'X-Signature')},
+    handshakes: [{ name: challenge, when: { method: GET, query.challenge: { present: true } },
+      verify: { token: { value: "{query.token}", expected: verify_token } }, respond: { body: "{query.challenge}" } }] }`);
+  const challenge = (token: string): WebhookRequest => ({
+    ...request(''),
+    method: 'GET',
+    query: `challenge=c0ffee&token=${token}`,
+  });
+  const secretsOfIt = { ...secrets, verify_token: 'right' };
+
+  test('is answered, although it has no body', () => {
+    expect(receive(webhook, challenge('right'), secretsOfIt)).toMatchObject({
+      kind: 'handshake',
+      response: { status: 200, body: 'c0ffee' },
+    });
+  });
+
+  test('fails with the reply of a rejection when its checks do, whatever its method', () => {
+    const reception = receive(webhook, challenge('wrong'), secretsOfIt);
+    expect(reception).toMatchObject({ kind: 'rejected', reason: 'token-mismatch' });
+    if (reception.kind === 'key-needed') throw new Error('no key is needed');
+    expect(settleReception(reception, 'GET')).toMatchObject({ kind: 'rejected', reason: 'token-mismatch' });
   });
 });
 

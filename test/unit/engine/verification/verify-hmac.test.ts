@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HmacSpec } from '../../../../lambdas/engine/definition/schema.ts';
 import { parseTemplate } from '../../../../lambdas/engine/definition/template.ts';
-import { secretsIn } from '../../../../lambdas/engine/verification/secret-values.ts';
+import { prepareMessages } from '../../../../lambdas/engine/verification/signed-messages.ts';
 import { verifyHmac } from '../../../../lambdas/engine/verification/verify-hmac.ts';
 import type { SecretValues } from '../../../../lambdas/engine/verification/webhook-request.ts';
 
@@ -25,9 +25,9 @@ function verifier(options: Partial<HmacSpec> = {}) {
     ...options,
   };
   const { encoding, split, prefix, signature: written } = spec;
-  const messages = [spec.message].flat().map(template);
+  const messages = prepareMessages([spec.message].flat().map(template));
   const place = { signature: template(written), written, split, prefix, encoding };
-  const check = { spec, messages, place, secrets: secretsIn(messages) };
+  const check = { spec, messages, place };
   return (
     { signature, time = '17', body }: { signature?: string | undefined; time?: string | undefined; body: Buffer },
     secrets: SecretValues = { signing_secret: secret },

@@ -1,0 +1,25 @@
+/** A call that a definition has the engine make. */
+export interface OutboundCall {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text; undefined where nothing is sent. */
+  readonly body: string | undefined;
+}
+
+/**
+ * A public key that a check needs and that its provider publishes.
+ *
+ * The engine does no IO: a check that lacks a key answers with this request, the caller fetches it, and
+ * the checks run again with the key at hand.
+ */
+export type KeyRequest = {
+  /** Digest of all that names the key: what its answer is remembered under. */
+  readonly locator: string;
+} & (
+  | { readonly kind: 'certificate'; readonly url: string; readonly names: readonly string[] }
+  /** The keys of a set that have the id; all of them where there is no id. */
+  | { readonly kind: 'jwks' | 'oidc'; readonly url: string; readonly keyId: string | undefined }
+  /** `select` is the path to the key in the JSON answer; empty where the answer itself is the key. */
+  | { readonly kind: 'call'; readonly call: OutboundCall; readonly select: readonly string[] }
+);

@@ -1,0 +1,62 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+
+export type PublicKeyType = 'ec' | 'rsa' | 'ed25519';
+
+const ed25519KeyBytes = 32;
+/** SPKI of a raw Ed25519 key is this prefix and the key. @see https://www.rfc-editor.org/rfc/rfc8410 */
+const ed25519SpkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
+/** Keys of one text that are tried: a set of more is no provider's. */
+const maxKeys = 20;
+
+/**
+ * Read the keys of one type that a text holds: PEM (a certificate, too), a JWK or a set of them, base64
+ * SPKI (DER), or the 32 bytes of an Ed25519 key in hex or base64. Empty where it holds none.
+ *
+ * @param keyId - Of a set, the keys with this id; all where it is undefined.
+ */
+export function readPublicKeys(text: string, type: PublicKeyType, keyId?: string): readonly KeyObject[] {
+  const keys = text.trimStart().startsWith('{') ? readJwks(text, keyId) : readEncoded(text);
+  return keys.filter((key) => key.asymmetricKeyType === type);
+}
+
+function readJwks(text: string, keyId: string | undefined): readonly KeyObject[] {
+  const parsed = attempt(() => JSON.parse(text) as JsonWebKey & { readonly keys?: readonly JsonWebKey[] });
+  if (parsed === undefined) return [];
+  const listed = Array.isArray(parsed.keys)
+    ? (parsed.keys as readonly JsonWebKey[]).filter(
+        (key) => keyId === undefined || key?.['kid'] === undefined || key['kid'] === keyId,
+      )
+    : [parsed];
+  return listed
+    .slice(0, maxKeys)
+    .filter((key) => key?.kty !== 'oct')
+    .flatMap((key) => attempt(() => createPublicKey({ key, format: 'jwk' })) ?? []);
+}
+
+function readEncoded(text: string): readonly KeyObject[] {
+  const readers = [
+    () => createPublicKey(text),
+    () => createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' }),
+    () => rawEd25519(Buffer.from(text, 'hex')),
+    () => rawEd25519(Buffer.from(text, 'base64')),
+  ];
+  for (const read of readers) {
+    const key = attempt(read);
+    if (key !== undefined) return [key];
+  }
+  return [];
+}
+
+function rawEd25519(raw: Buffer): KeyObject {
+  if (raw.length !== ed25519KeyBytes) throw new TypeError('no raw Ed25519 key');
+  return createPublicKey({ key: Buffer.concat([ed25519SpkiPrefix, raw]), format: 'der', type: 'spki' });
+}
+
+/** What is not written this way makes the reader throw. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,211 @@
+import { X509Certificate } from 'node:crypto';
+import { EngineError } from '../contracts/engine-error.ts';
+import { checkChain, readCertificates } from '../engine/verification/certificate-chain.ts';
+import type { KeyRequest, OutboundCall } from '../engine/verification/key-request.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ProviderAnswer, ProviderClient } from '../ports/provider-client.ts';
+import type { ProviderKeys } from '../ports/provider-keys.ts';
+
+/** How long a key is used before it is asked for again. */
+const keyLifetimeMs = 24 * 3_600_000;
+/** How long it is believed that there is no such key: whoever makes ids up must not make calls with them. */
+const absenceLifetimeMs = 60_000;
+/** How often a set may be asked for again for a key that it lacked: providers rotate. */
+const setRefreshMs = 60_000;
+const maxRemembered = 1_000;
+/** Certificates that are fetched to complete one chain. */
+const maxIssuerFetches = 3;
+
+interface Found {
+  readonly keys: readonly string[];
+  /** Epoch milliseconds; until when a certificate is valid. */
+  readonly validUntilMs?: number;
+}
+
+interface Remembered extends Found {
+  readonly readAtMs: number;
+}
+
+interface KeySet {
+  readonly keys: readonly unknown[];
+  readonly readAtMs: number;
+}
+
+/** What keys are fetched with. */
+export interface PublishedKeyPorts {
+  readonly provider: ProviderClient;
+  /** Fetches certificates of issuers, which stand at http URLs: each proves itself by its own signature. */
+  readonly issuers: ProviderClient;
+  readonly clock: Clock;
+}
+
+/**
+ * Fetch the keys that providers publish, check certificates, and remember both for a function's life.
+ *
+ * @param rootCertificates - PEM of the roots that certificates must chain to.
+ */
+export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: readonly string[]): ProviderKeys {
+  const { provider, issuers, clock } = ports;
+  // Apart, so that ids which somebody makes up push no key out.
+  const [present, absent] = [new Map<string, Remembered>(), new Map<string, Remembered>()];
+  const sets = new Map<string, KeySet>();
+  const once = createSharing();
+  let roots: readonly X509Certificate[] | undefined;
+
+  async function fetchCertificate(request: Extract<KeyRequest, { kind: 'certificate' }>): Promise<Found> {
+    roots ??= rootCertificates.map((pem) => new X509Certificate(pem));
+    const answer = await succeed(provider, getting(request.url));
+    const certificates = answer === undefined ? [] : [...readCertificates(answer.body)];
+    for (let fetches = 0; ; fetches += 1) {
+      const check = checkChain(certificates, roots, request.names, clock.nowMs());
+      if (check.kind === 'trusted') return { keys: [check.pem], validUntilMs: check.validUntilMs };
+      if (check.kind === 'refused' || check.issuerUrl === undefined || fetches === maxIssuerFetches) return none;
+      const found = await fetchIssuers(check.issuerUrl);
+      if (found.length === 0) return none;
+      certificates.push(...found);
+    }
+  }
+
+  /** The certificates at a URL that a certificate names, if it may be called. */
+  async function fetchIssuers(url: string): Promise<readonly X509Certificate[]> {
+    try {
+      const answer = await succeed(issuers, getting(url));
+      return answer === undefined ? [] : readCertificates(answer.body);
+    } catch (error) {
+      if (error instanceof EngineError && !error.retryable) return [];
+      throw error;
+    }
+  }
+
+  async function fetchFromSet(
+    request: Extract<KeyRequest, { kind: 'jwks' | 'oidc' }>,
+    maxAgeMs: number,
+  ): Promise<Found> {
+    const { kind, url, keyId } = request;
+    const name = `${kind} ${url}`;
+    const pick = (set: KeySet | undefined) => keysOf(set?.keys ?? [], keyId);
+    let set = sets.get(name);
+    const ageMs = set === undefined ? Number.POSITIVE_INFINITY : clock.nowMs() - set.readAtMs;
+    if (ageMs >= maxAgeMs || (pick(set).length === 0 && ageMs >= setRefreshMs)) {
+      // Whichever of its keys are needed: at one time a set is read once.
+      set = await once(name, () => readSet(kind, url));
+      sets.set(name, set);
+    }
+    return { keys: pick(set) };
+  }
+
+  async function readSet(kind: 'jwks' | 'oidc', url: string): Promise<KeySet> {
+    const { keys } = await getJson<{ readonly keys?: unknown }>(kind === 'oidc' ? await discover(url) : url);
+    if (!Array.isArray(keys)) throw unavailable(url);
+    return { keys, readAtMs: clock.nowMs() };
+  }
+
+  /** @see https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig */
+  async function discover(issuer: string): Promise<string> {
+    const discovery = await getJson<{ readonly jwks_uri?: unknown }>(
+      `${issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`,
+    );
+    const uri = discovery.jwks_uri;
+    if (typeof uri !== 'string' || !URL.canParse(uri)) throw unavailable(issuer);
+    return uri;
+  }
+
+  async function fetchByCall({ call, select }: Extract<KeyRequest, { kind: 'call' }>): Promise<Found> {
+    const answer = await succeed(provider, call);
+    if (answer === undefined) return none;
+    if (select.length === 0) return { keys: [answer.body.toString('utf8')] };
+    let found: unknown = parse(answer.body);
+    for (const name of select) found = (found as Readonly<Record<string, unknown>> | null | undefined)?.[name];
+    if (found === undefined || found === null) return none;
+    return { keys: [typeof found === 'string' ? found : JSON.stringify(found)] };
+  }
+
+  async function getJson<T>(url: string): Promise<T> {
+    const answer = await succeed(provider, getting(url));
+    const value = answer === undefined ? undefined : parse(answer.body);
+    if (typeof value !== 'object' || value === null) throw unavailable(url);
+    return value as T;
+  }
+
+  async function fetchKeys(request: KeyRequest, maxAgeMs: number): Promise<Remembered> {
+    const found =
+      request.kind === 'certificate'
+        ? await fetchCertificate(request)
+        : request.kind === 'call'
+          ? await fetchByCall(request)
+          : await fetchFromSet(request, maxAgeMs);
+    const [memory, other] = found.keys.length === 0 ? [absent, present] : [present, absent];
+    if (memory.size >= maxRemembered) memory.clear();
+    const remembered = { ...found, readAtMs: clock.nowMs() };
+    memory.set(request.locator, remembered);
+    // A key that its provider has withdrawn is one no more.
+    other.delete(request.locator);
+    return remembered;
+  }
+
+  return {
+    async find(request, maxAgeMs) {
+      const nowMs = clock.nowMs();
+      const known = present.get(request.locator);
+      const isUsable =
+        known !== undefined && nowMs - known.readAtMs < keyLifetimeMs && nowMs <= (known.validUntilMs ?? nowMs);
+      if (isUsable && nowMs - known.readAtMs < maxAgeMs) return known.keys;
+      const missing = absent.get(request.locator);
+      if (missing !== undefined && nowMs - missing.readAtMs < absenceLifetimeMs) return [];
+      try {
+        // Requests that need the same key at the same time wait for one call.
+        const { keys } = await once(request.locator, () => fetchKeys(request, Math.min(maxAgeMs, keyLifetimeMs)));
+        return keys;
+      } catch (error) {
+        // What is known is as good as it was, although nobody can say now whether there is something newer.
+        if (isUsable) return known.keys;
+        throw error;
+      }
+    },
+  };
+}
+
+const none: Found = { keys: [] };
+
+/** Runs that have one name, and are asked for while one of them goes on, are that one. */
+function createSharing(): <T>(name: string, run: () => Promise<T>) => Promise<T> {
+  const running = new Map<string, Promise<unknown>>();
+  return async <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    const shared = running.get(name) ?? run().finally(() => running.delete(name));
+    running.set(name, shared);
+    return shared as Promise<T>;
+  };
+}
+
+/** The keys of a set that have an id, as JWK texts. */
+function keysOf(keys: readonly unknown[], keyId: string | undefined): readonly string[] {
+  return keys
+    .filter((key) => typeof key === 'object' && key !== null)
+    .filter((key) => keyId === undefined || (key as Readonly<Record<string, unknown>>)['kid'] === keyId)
+    .map((key) => JSON.stringify(key));
+}
+
+function getting(url: string): OutboundCall {
+  return { method: 'GET', url, headers: {}, body: undefined };
+}
+
+/** @returns Undefined where the provider says that there is none. */
+async function succeed(client: ProviderClient, call: OutboundCall): Promise<ProviderAnswer | undefined> {
+  const answer = await client.call(call);
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  if (answer.status === 400 || answer.status === 404 || answer.status === 410) return undefined;
+  throw unavailable(call.url, answer.status);
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function unavailable(url: string, status?: number): EngineError {
+  const said = status === undefined ? 'gave no keys' : `answered ${status}`;
+  return new EngineError('provider-unavailable', `${new URL(url).host} ${said}`, { retryable: true });
+}

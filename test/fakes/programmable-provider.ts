@@ -1,0 +1,59 @@
+import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/key-request.ts';
+import type { ProviderAnswer, ProviderClient } from '../../lambdas/ports/provider-client.ts';
+import type { ProviderKeys } from '../../lambdas/ports/provider-keys.ts';
+
+type Answer = Partial<ProviderAnswer> | Error;
+
+/** A provider whose answers a test writes; it remembers what it was called with. */
+export interface ProgrammableProvider extends ProviderClient {
+  readonly calls: OutboundCall[];
+  /** Answers the next calls; the last answer is repeated. */
+  answerWith(...answers: readonly (Answer | ((call: OutboundCall) => Answer))[]): void;
+}
+
+export function createProgrammableProvider(): ProgrammableProvider {
+  let answers: readonly (Answer | ((call: OutboundCall) => Answer))[] = [{}];
+  const calls: OutboundCall[] = [];
+  return {
+    calls,
+    answerWith(...next) {
+      answers = next;
+    },
+    async call(call) {
+      calls.push(call);
+      const [next = {}, ...rest] = answers;
+      if (rest.length > 0) answers = rest;
+      const answer = typeof next === 'function' ? next(call) : next;
+      if (answer instanceof Error) throw answer;
+      return { status: 200, headers: {}, body: Buffer.alloc(0), ...answer };
+    },
+  };
+}
+
+/** Published keys that a test writes, by the kind of their request. */
+export interface ProgrammableKeys extends ProviderKeys {
+  readonly requests: KeyRequest[];
+  /** What is found from now on. */
+  publish(...keys: readonly string[]): void;
+  /** Nothing is found from now on: the provider does not answer. */
+  fail(error: Error): void;
+}
+
+export function createProgrammableKeys(): ProgrammableKeys {
+  let published: readonly string[] | Error = [];
+  const requests: KeyRequest[] = [];
+  return {
+    requests,
+    publish(...keys) {
+      published = keys;
+    },
+    fail(error) {
+      published = error;
+    },
+    async find(request) {
+      requests.push(request);
+      if (published instanceof Error) throw published;
+      return published;
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createBundledResourceCatalog } from '../../../lambdas/adapters/node/bundled-resource-catalog.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'resources-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('gives the schemas by resource, read once', async () => {
+  const file = join(folder, 'resources.json');
+  writeFileSync(file, '{"crm/contacts":{"version":"1.0.0"},"hris/employees":{"version":"2.1.0"}}');
+  const catalog = createBundledResourceCatalog(pathToFileURL(file));
+  const first = await catalog.all();
+  expect([...first]).toEqual([
+    ['crm/contacts', { version: '1.0.0' }],
+    ['hris/employees', { version: '2.1.0' }],
+  ]);
+  writeFileSync(file, '{}');
+  expect(await catalog.all()).toBe(first);
+});
+
+test('fails when the file cannot be read, and reads it when it is asked again', async () => {
+  const file = join(folder, 'resources.json');
+  const catalog = createBundledResourceCatalog(pathToFileURL(file));
+  await expect(catalog.all()).rejects.toThrow('ENOENT');
+  writeFileSync(file, '{}');
+  expect((await catalog.all()).size).toBe(0);
+});
