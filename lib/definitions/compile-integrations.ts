@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -7,6 +7,7 @@ import {
   parseDefinition,
 } from '../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { integrationNames } from './integration-folders.ts';
 
 /** The file in each integration's folder. */
 const definitionFile = 'integration.yaml';
@@ -22,11 +23,7 @@ export function compileIntegrations(root: URL | string): ReadonlyMap<string, Def
   const folder = typeof root === 'string' ? root : fileURLToPath(root);
   const definitions = new Map<string, Definition>();
   const faults: DefinitionFault[] = [];
-  const names = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
-  for (const name of names) {
+  for (const name of integrationNames(folder)) {
     const parsed = parseIntegration(folder, name);
     if (parsed.kind === 'definition') definitions.set(name, parsed.definition);
     else faults.push(...parsed.faults);

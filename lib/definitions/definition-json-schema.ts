@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { definitionSchema } from '../../lambdas/engine/definition/schema.ts';
+import type { Source } from '../../lambdas/engine/definition/template.ts';
+import type { TransformName } from '../../lambdas/engine/definition/transforms.ts';
 
 export interface JsonSchema {
   readonly $ref?: string;
@@ -20,6 +22,84 @@ export function definitionJsonSchema(): JsonSchema {
   return { title: 'Tributary integration', ...z.toJSONSchema(definitionSchema, { io: 'input' }) } as JsonSchema;
 }
 
+interface Written {
+  readonly written: string;
+  readonly gives: string;
+}
+
+/** What stands between braces, by the source that it is parsed to: one that is added has to be described. */
+const sources: Readonly<Record<Source['from'], Written>> = {
+  body: { written: '{body}', gives: 'the body, byte for byte as it was received' },
+  form: { written: '{form}', gives: 'the same bytes: for transforms that read a form' },
+  'form-field': { written: '{form.<name>}', gives: 'a field of a form, decoded' },
+  json: {
+    written: '{json.<path>}',
+    gives:
+      'a member of the decoded body (of XML and forms, too): `{json.data.id}`, `{json.items.0.id}`; `{json}` is a body that is itself a text or a number',
+  },
+  item: { written: '{item.<path>}', gives: 'within `each` and `covers`: a member of the item that is being checked' },
+  header: { written: '{header.<Name>}', gives: 'a header; its name in any case' },
+  headers: {
+    written: '{headers.<Prefix>*}',
+    gives: 'all headers whose names begin so: several signatures, each in a header of its own',
+  },
+  'listed-headers': {
+    written: '{listed_headers.<Name>}',
+    gives: 'the headers that this header lists, separated by commas, as `name:value` joined by `;`',
+  },
+  query: { written: '{query.<name>}', gives: 'a parameter of the query, decoded' },
+  method: { written: '{method}', gives: 'the method, in capitals' },
+  url: { written: '{url}', gives: 'the public URL as the provider called it, query included' },
+  path: { written: '{path}', gives: 'the path of that URL' },
+  secret: { written: '{secret.<name>}', gives: 'a declared secret' },
+  var: { written: '{var.<name>}', gives: 'what `vars` takes out of another part' },
+  jwt: {
+    written: '{jwt.header.<name>}, {jwt.claims.<name>}',
+    gives: 'within `jwt`: a part of the token that is being checked',
+  },
+};
+
+const transforms: Readonly<Record<TransformName, Written>> = {
+  lower: { written: 'lower', gives: 'lower case' },
+  upper: { written: 'upper', gives: 'upper case' },
+  trim: { written: 'trim', gives: 'without white space at both ends' },
+  hex_decode: { written: 'hex_decode', gives: 'the bytes that hexadecimal digits stand for' },
+  base64_decode: { written: 'base64_decode', gives: 'the bytes that base64 or base64url stands for' },
+  base64_encode: { written: 'base64_encode', gives: 'base64 with padding' },
+  url_decode: { written: 'url_decode', gives: 'percent-escapes and `+` decoded' },
+  sha1: { written: 'sha1', gives: 'SHA-1 in hex' },
+  sha256: { written: 'sha256', gives: 'SHA-256 in hex' },
+  sha512: { written: 'sha512', gives: 'SHA-512 in hex' },
+  sha256_base64: { written: 'sha256_base64', gives: 'SHA-256 in base64' },
+  crc32: { written: 'crc32', gives: 'CRC-32 as a decimal number, as PayPal signs it' },
+  escape_unicode: { written: 'escape_unicode', gives: 'characters beyond ASCII as `\\uXXXX`' },
+  percent_decode: { written: 'percent_decode(3A 2F)', gives: 'these percent-escapes decoded, and no others' },
+  sorted_pairs: {
+    written: 'sorted_pairs',
+    gives: "a form's fields by name, each name and value run together, as Twilio signs them",
+  },
+  without_query: { written: 'without_query', gives: 'a URL up to its `?`' },
+  with_port: { written: 'with_port', gives: "a URL with its port written out, also where it is its scheme's own" },
+  without_port: { written: 'without_port', gives: 'a URL without its port' },
+  hmac_sha256: { written: 'hmac_sha256(<secret>)', gives: 'HMAC-SHA256 with this secret as its key, in hex' },
+  hmac_sha256_base64: { written: 'hmac_sha256_base64(<secret>)', gives: 'the same in base64' },
+};
+
+/** Every source and every transform of templates, as two tables in Markdown. */
+export function templateTables(): readonly string[] {
+  const rows = (table: Readonly<Record<string, Written>>) =>
+    Object.values(table).map(({ written, gives }) => `| \`${written.replaceAll(', ', '`, `')}\` | ${gives} |`);
+  return [
+    '| source | gives |',
+    '| --- | --- |',
+    ...rows(sources),
+    '',
+    '| transform | gives |',
+    '| --- | --- |',
+    ...rows(transforms),
+  ];
+}
+
 /**
  * The definition language as a table of every key: where it stands, what it takes, what it means.
  *
@@ -36,6 +116,10 @@ export function definitionReference(): string {
     '| key | takes | default | meaning |',
     '| --- | --- | --- | --- |',
     ...rows,
+    '',
+    '## What templates read',
+    '',
+    ...templateTables(),
     '',
   ].join('\n');
 }

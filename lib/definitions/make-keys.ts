@@ -6,15 +6,19 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
+import { checksOf, secretNames, secretOf } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
 import { parseTemplate } from '../../lambdas/engine/definition/template.ts';
+import { urlTokenSecret } from '../../lambdas/engine/verification/secret-values.ts';
 import type { SigningKeys } from './sign-request.ts';
 
 /** How a secret is written, as far as the definition tells. */
 type KeyKind =
   | { readonly kind: 'text' }
   | { readonly kind: 'bytes'; readonly encoding: 'hex' | 'base64'; readonly prefix: string }
-  | { readonly kind: 'pair'; readonly type: PairType };
+  | { readonly kind: 'pair'; readonly type: PairType }
+  /** A private key, with which the engine decrypts. */
+  | { readonly kind: 'private-key' };
 
 type PairType = 'ec' | 'rsa' | 'ed25519';
 
@@ -31,15 +35,19 @@ export function makeKeys(
   textOf = (name: string, bytes: Buffer): string => `${label}-${name}-${bytes.toString('hex').slice(0, 16)}`,
 ): Required<SigningKeys> {
   const kinds = new Map<string, KeyKind>();
-  for (const check of checksWithin(definition.webhook.verify))
+  for (const check of checksOf(definition))
     for (const [name, kind] of keysOf(check)) if (kinds.get(name)?.kind !== 'pair') kinds.set(name, kind);
+
+  const { decrypt } = definition.webhook;
+  if (decrypt !== undefined) kinds.set(decrypt.key.secret, { kind: 'private-key' });
 
   const secrets: Record<string, string> = {};
   const privateKeys: Record<string, string> = {};
-  for (const name of Object.keys(definition.secrets)) {
+  for (const name of secretNames(definition)) {
     const kind = kinds.get(name) ?? { kind: 'text' };
     const bytes = createHash('sha256').update(`${label}:${name}`).digest();
     if (kind.kind === 'text') secrets[name] = textOf(name, bytes);
+    else if (kind.kind === 'private-key') secrets[name] = pairOf('rsa', label).privateKey;
     else if (kind.kind === 'bytes') secrets[name] = kind.prefix + bytes.toString(kind.encoding);
     else {
       const pair = pairOf(kind.type, label);
@@ -53,19 +61,11 @@ export function makeKeys(
 /** The secrets of which several may be valid at a time. The others are ids and the like, which do not rotate. */
 export function rotatingSecrets(definition: Definition): ReadonlySet<string> {
   const names = new Set<string>();
-  for (const check of checksWithin(definition.webhook.verify)) {
+  for (const check of checksOf(definition)) {
     for (const [name] of keysOf(check)) names.add(name);
     if (check.digest !== undefined) for (const name of secretsIn(check.digest.message)) names.add(name);
   }
   return names;
-}
-
-/** Every check of a verify tree, whichever branch it is on. */
-function* checksWithin(node: VerifySpec): Generator<VerifySpec> {
-  for (const branch of [...(node.all ?? []), ...(node.any ?? [])]) yield* checksWithin(branch);
-  for (const { verify } of node.cases ?? []) yield* checksWithin(verify);
-  if (node.each !== undefined) yield* checksWithin(node.each.verify);
-  yield node;
 }
 
 /** The secrets that a check uses as keys, and how each is written. */
@@ -75,6 +75,7 @@ function keysOf({
   jwt,
   token,
   basic,
+  url_token: urlToken,
 }: VerifySpec): readonly (readonly [string, KeyKind])[] {
   const text = { kind: 'text' } as const;
   if (hmac !== undefined) {
@@ -85,15 +86,16 @@ function keysOf({
   if (publicKey !== undefined) {
     const { algorithm, key } = publicKey;
     const type = algorithm === 'ed25519' ? 'ed25519' : algorithm.startsWith('ecdsa') ? 'ec' : 'rsa';
-    return [[key, { kind: 'pair', type }]];
+    return [[secretOf(key), { kind: 'pair', type }]];
   }
   if (jwt !== undefined) {
     const [algorithm = 'HS256'] = jwt.algorithms;
-    if (algorithm.startsWith('HS')) return [[jwt.key, text]];
+    if (algorithm.startsWith('HS')) return [[secretOf(jwt.key), text]];
     const type = algorithm === 'EdDSA' ? 'ed25519' : algorithm.startsWith('ES') ? 'ec' : 'rsa';
-    return [[jwt.key, { kind: 'pair', type }]];
+    return [[secretOf(jwt.key), { kind: 'pair', type }]];
   }
   if (token !== undefined) return [[token.expected, text]];
+  if (urlToken !== undefined) return [[urlTokenSecret, text]];
   return basic === undefined
     ? []
     : [

@@ -1,15 +1,19 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HandshakeSpec, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import type { Definition, HandshakeSpec, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
 import { parseSource } from '../../lambdas/engine/definition/template.ts';
 import type { CanonicalEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
+import { checkResource, prepareResources } from '../../lambdas/engine/mapping/check-resource.ts';
+import { decryptItems } from '../../lambdas/engine/mapping/decrypt-items.ts';
 import { mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
-import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { prepareCondition, prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { templateInput } from '../../lib/definitions/checks-for-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileResources } from '../../lib/definitions/compile-resources.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { signingKeysOf } from './signing-keys.ts';
@@ -17,13 +21,14 @@ import { checksOf, coversBody, headersOf, isSameProof, placeholders } from './wh
 
 /** Every integration of the folder, judged by its definition alone: nothing here knows a provider. */
 const root = new URL('../../integrations/', import.meta.url);
+const resources = prepareResources(compileResources(root), { everyFault: true });
 const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 
 describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name, definition })))(
   '$name',
   ({ name, definition }) => {
     const webhook = prepareWebhook(definition);
-    const mapping = prepareMapping(definition.mapping);
+    const mapping = prepareMapping(definition.mapping, resources);
     const samples = readSamples(root, name);
     const keys = signingKeysOf(definition, 'right');
     const wrongKeys = signingKeysOf(definition, 'wrong');
@@ -46,10 +51,16 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
     async function map(request: WebhookRequest, account = 'acc_1', receivedAt = '2026-11-22T12:00:00.000Z') {
       const decoded = decodeBody(definition.webhook.decode, request);
       if (decoded.kind === 'malformed') throw new Error(`expected ${decoded.expected}`);
+      const { decrypt } = webhook;
+      const decrypted =
+        decrypt === undefined
+          ? { kind: 'decrypted' as const, body: decoded.value }
+          : decryptItems(decrypt, decoded.value, keys.secrets);
+      if (decrypted.kind === 'failed') throw new Error(decrypted.reason);
       const { headers, query, method, path, body: rawBody } = request;
       const result = await mapRequest(
         mapping,
-        { body: decoded.value, headers, query: Object.fromEntries(new URLSearchParams(query)), method, path },
+        { body: decrypted.body, headers, query: Object.fromEntries(new URLSearchParams(query)), method, path },
         {
           tenant: 'acme',
           account,
@@ -83,17 +94,20 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
       const isList = checks.some((check) => (check.hmac ?? check.digest ?? check.public_key)?.split !== undefined);
       const proofs = proofHeaders(signed, otherwise);
       const decides = (header: string) => !isFamily || proofs.includes(header);
+      const accepted = {
+        kind: definition.webhook.handshakes.some((spec) => isFor(definition, spec, request)) ? 'handshake' : 'verified',
+      };
 
       test('is verified when it is signed', () => {
-        expect(receive(signed)).toEqual({ kind: 'verified' });
+        expect(receive(signed)).toMatchObject(accepted);
       });
 
       test('is verified while a secret rotates, by the new one and by the old one', () => {
         const both = Object.fromEntries(
           Object.keys(keys.secrets).map((key) => [key, [rotatedKeys.secrets[key] ?? '', keys.secrets[key] ?? '']]),
         );
-        expect(receive(signed, both)).toEqual({ kind: 'verified' });
-        expect(receive(sign(request, nowMs, rotatedKeys), both)).toEqual({ kind: 'verified' });
+        expect(receive(signed, both)).toMatchObject(accepted);
+        expect(receive(sign(request, nowMs, rotatedKeys), both)).toMatchObject(accepted);
       });
 
       test('fails when any bit of a header that signs it, or is signed, is changed', () => {
@@ -132,8 +146,9 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
           }
       });
 
-      test('is proven by a header or within its body', () => {
-        expect(proofs.length + differingBytes(signed.body, otherwise.body).length).toBeGreaterThan(0);
+      test('is proven by a header, by its URL or within its body', () => {
+        const inUrl = signed.url === otherwise.url ? 0 : 1;
+        expect(proofs.length + inUrl + differingBytes(signed.body, otherwise.body).length).toBeGreaterThan(0);
       });
 
       test('fails when the secret is another, empty or missing', () => {
@@ -162,6 +177,14 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
         expect(events.map(comparable)).toEqual(readExpected(name, sample.name));
       });
 
+      test('gives data of the shape that its resource has, and names the version of its schema', async () => {
+        for (const { resource, data, schema_version: version } of await map(signed)) {
+          // A resource of the deployer's own may be without a schema.
+          expect(checkResource(resources, resource, data) ?? [], resource).toEqual([]);
+          expect(version).toBe(resources.schemas.get(resource)?.version ?? '0.0.0');
+        }
+      });
+
       test('gives the same ids whenever it comes again, and other ids for another account', async () => {
         const ids = async (...call: Parameters<typeof map>) => (await map(...call)).map(({ id }) => id);
         const first = await ids(signed);
@@ -173,8 +196,8 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
       test.skipIf(window === undefined)('fails when its timestamp is stale or in the future', () => {
         const { ageSeconds, aheadSeconds } = window ?? { ageSeconds: 0, aheadSeconds: 0 };
         const at = (offsetSeconds: number) => sign(request, nowMs + offsetSeconds * 1000);
-        expect(receive(at(-ageSeconds))).toEqual({ kind: 'verified' });
-        expect(receive(at(aheadSeconds))).toEqual({ kind: 'verified' });
+        expect(receive(at(-ageSeconds))).toMatchObject(accepted);
+        expect(receive(at(aheadSeconds))).toMatchObject(accepted);
         expect(expectRejection(at(-ageSeconds - 1), signed)).toMatchObject({ reason: 'timestamp-too-old' });
         expect(expectRejection(at(aheadSeconds + 1), signed)).toMatchObject({ reason: 'timestamp-in-the-future' });
       });
@@ -184,7 +207,10 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
       (Array.isArray(spec.when) ? spec.when : [spec.when]).map((condition, index) => ({
         title: `${spec.name} ${index + 1}`,
         spec,
-        request: handshakeRequest(spec, condition, keys.secrets),
+        // A sample, where the handshake has more than what its condition and its answer speak of.
+        request:
+          samples.map((sample) => sample.request).find((request) => isFor(definition, spec, request)) ??
+          handshakeRequest(spec, condition, keys.secrets),
       })),
     );
     describe.each(handshakes)('handshake $title', ({ spec, request }) => {
@@ -211,6 +237,12 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
     });
   },
 );
+
+/** Whether a request is this handshake's. */
+function isFor(definition: Definition, { when }: HandshakeSpec, request: WebhookRequest): boolean {
+  const input = templateInput(definition, request);
+  return [when].flat().some((condition) => prepareCondition(condition)(input));
+}
 
 const challenge = 'c0ffee-challenge-of-this-test';
 

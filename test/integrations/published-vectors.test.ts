@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { checksWithin } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { Verdict, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
-import { checksIn } from './signing-keys.ts';
 
 /** What the providers themselves, or the tests of their own libraries, give as a request and its signature. */
 interface Vector {
@@ -49,7 +49,7 @@ describe.each(known)('$id ($source)', (vector) => {
 
   test.runIf(vector.expected === 'valid')('is verified, and fails with another secret', () => {
     // GitHub and Atlassian sign a text to show how, which they never send: it is signed, and no JSON.
-    expect(verdictOf(receive(secrets))).toEqual({ kind: 'verified' });
+    expect(verdictOf(receive(secrets))).toMatchObject({ kind: 'verified' });
     const others = Object.fromEntries(Object.keys(secrets).map((name) => [name, 'dead'.repeat(16)]));
     expect(verdictOf(receive(others)).kind).toBe('rejected');
   });
@@ -98,7 +98,7 @@ function secretsOf({ secrets }: Definition, vector: Vector): Readonly<Record<str
 
 function requestOf(definition: Definition, vector: Vector, secrets: Readonly<Record<string, string>>): WebhookRequest {
   const url = new URL(vector.url ?? 'https://hooks.example.com/');
-  const basic = [...checksIn(definition.webhook.verify)].find((check) => check.basic !== undefined)?.basic;
+  const basic = [...checksWithin(definition.webhook.verify)].find((check) => check.basic !== undefined)?.basic;
   // A vector speaks of a signature alone; the credentials that some providers send beside it are made here.
   const pair = basic === undefined ? undefined : `${secrets[basic.username]}:${secrets[basic.password]}`;
   return {

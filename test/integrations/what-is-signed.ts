@@ -1,20 +1,13 @@
-import type { ConditionSpec, Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
-import { type Placeholder, parseTemplate, type TemplateInput } from '../../lambdas/engine/definition/template.ts';
-import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
-import { prepareWebhook, readVariables } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import { type Placeholder, parseTemplate } from '../../lambdas/engine/definition/template.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { checksForRequest, checksOfItem } from '../../lib/definitions/checks-for-request.ts';
 
-/** The checks that a request is signed for: of alternatives the first, of cases the one that holds. */
+/** The checks that a request is signed for, those of its items among them. */
 export function checksOf(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
-  const walk = (node: VerifySpec): readonly VerifySpec[] => {
-    if (node.all !== undefined) return node.all.flatMap(walk);
-    if (node.any !== undefined) return node.any.slice(0, 1).flatMap(walk);
-    if (node.each !== undefined) return walk(node.each.verify);
-    if (node.cases === undefined) return [node];
-    const chosen = node.cases.find(({ when }) => when === undefined || holds(definition, when, request));
-    return chosen === undefined ? [] : walk(chosen.verify);
-  };
-  return walk(definition.webhook.verify);
+  const within = (check: VerifySpec): readonly VerifySpec[] =>
+    check.each === undefined ? [check] : checksOfItem(definition, request, check.each.verify).flatMap(within);
+  return checksForRequest(definition, request).flatMap(within);
 }
 
 /** Whether every bit of the body is signed: the tree says so, by a message that holds the body or a claim of its hash. */
@@ -75,18 +68,4 @@ export function placeholders(text: string): readonly Placeholder[] {
   const parsed = parseTemplate(text);
   if (parsed.kind === 'fault') throw new Error(parsed.message);
   return parsed.template.parts.flatMap((part) => ('source' in part ? [part] : []));
-}
-
-function holds(definition: Definition, when: ConditionSpec, request: WebhookRequest): boolean {
-  const probe = { name: 'probe', when, verify: 'none' as const, respond: { status: 200, headers: {} } };
-  const webhook = prepareWebhook({ ...definition, webhook: { ...definition.webhook, handshakes: [probe] } });
-  const decoded = decodeBody(definition.webhook.decode, request);
-  const plain: TemplateInput = {
-    ...request,
-    query: new URLSearchParams(request.query),
-    decoded: decoded.kind === 'decoded' ? decoded.value : undefined,
-    secrets: {},
-    vars: {},
-  };
-  return webhook.handshakes[0]?.matches({ ...plain, vars: readVariables(webhook, plain) }) === true;
 }

@@ -1,0 +1,48 @@
+import type { ConditionSpec, Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import type { TemplateInput } from '../../lambdas/engine/definition/template.ts';
+import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
+import { prepareCondition, prepareWebhook, readVariables } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+
+/**
+ * The checks that a request has to pass, as whoever signs it must know them: those of its handshake where
+ * that has its own; of alternatives the first, of cases the one that holds.
+ */
+export function checksForRequest(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
+  const input = templateInput(definition, request);
+  const holds = (when: ConditionSpec) => prepareCondition(when)(input);
+  const { handshakes, verify } = definition.webhook;
+  const handshake = handshakes.find(({ when }) => [when].flat().some(holds));
+  return chosen(typeof handshake?.verify === 'object' ? handshake.verify : verify, holds);
+}
+
+/** The checks of a part of a tree: see {@link checksForRequest}. */
+export function checksOfItem(definition: Definition, request: WebhookRequest, node: VerifySpec): readonly VerifySpec[] {
+  const input = templateInput(definition, request);
+  return chosen(node, (when) => prepareCondition(when)(input));
+}
+
+function chosen(node: VerifySpec, holds: (when: ConditionSpec) => boolean): readonly VerifySpec[] {
+  if (node.all !== undefined) return node.all.flatMap((one) => chosen(one, holds));
+  if (node.any !== undefined) return node.any.slice(0, 1).flatMap((one) => chosen(one, holds));
+  if (node.cases === undefined) return [node];
+  const found = node.cases.find(({ when }) => when === undefined || holds(when));
+  return found === undefined ? [] : chosen(found.verify, holds);
+}
+
+/** What templates read of a request that nobody has received: a sample. */
+export function templateInput(
+  definition: Definition,
+  request: WebhookRequest,
+  secrets: Readonly<Record<string, string>> = {},
+): TemplateInput {
+  const decoded = decodeBody(definition.webhook.decode, request);
+  const plain: TemplateInput = {
+    ...request,
+    query: new URLSearchParams(request.query),
+    decoded: decoded.kind === 'decoded' ? decoded.value : undefined,
+    secrets,
+    vars: {},
+  };
+  return { ...plain, vars: readVariables(prepareWebhook(definition), plain) };
+}
