@@ -4,6 +4,7 @@ import { type LocalEngine, startLocalEngine } from '../lib/local/engine.ts';
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
 import { type Demo, demoSecret, runDemo } from '../lib/local/simulators/demo.ts';
 import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
+import { describeOutcome } from '../lib/local/simulators/describe-outcome.ts';
 import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
 
 const defaultPort = 8787;
@@ -52,8 +53,10 @@ try {
   await stop(1);
 }
 
-/** What went wrong is always shown; everything else on demand. */
+/** What went wrong is always shown, a request that came to nothing in one line; everything else on demand. */
 function printLog({ function: name, stream, text }: FunctionLogLine): void {
+  const outcome = describeOutcome(text);
+  if (outcome !== undefined) console.log(outcome);
   if (verbose || stream !== 'stdout' || /"level":"(WARN|ERROR|CRITICAL)"/.test(text)) console.log(`[${name}] ${text}`);
 }
 

@@ -1,19 +1,37 @@
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import { checkResource, type PreparedResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { checksForRequest } from '../definitions/checks-for-request.ts';
 import { makeKeys, rotatingSecrets } from '../definitions/make-keys.ts';
 import type { Sample } from '../definitions/samples.ts';
 import { type SigningKeys, signRequest } from '../definitions/sign-request.ts';
 import { comparableEvent, differences } from './compare-events.ts';
-import { mapRequestOffline } from './map-request-offline.ts';
-import { changePart, checksOf, protectedParts, removePart } from './request-parts.ts';
+import { describeDataFault } from './explain-mapping.ts';
+import { mapRequestOffline, type OfflineMapping } from './map-request-offline.ts';
+import { suggestion } from './nearest-name.ts';
+import { changePart, protectedParts, removePart } from './request-parts.ts';
+import { reviewChecks } from './review-checks.ts';
 
 /** One thing that a sample was held to. */
 export interface SampleCheck {
-  readonly name: 'signed' | 'tampered' | 'stale' | 'wrong secret' | 'missing signature' | 'rotated secret' | 'events';
+  readonly name:
+    | 'signed'
+    | 'tampered'
+    | 'stale'
+    | 'wrong secret'
+    | 'missing signature'
+    | 'rotated secret'
+    | 'events'
+    | 'routing'
+    | 'schema';
   /** What was got instead, one line each; none where it holds. */
   readonly faults: readonly string[];
+  /** What could not be checked, and how it can be. */
+  readonly notes?: readonly string[];
+  /** Of `routing`: whether the request says whose it is. */
+  readonly namesAccount?: boolean;
 }
 
 /** A token without `max_age_seconds` is stale when it has expired: the signer gives it 300 s, the check 60 s more. */
@@ -26,6 +44,7 @@ const tokenLifeSeconds = 360;
 export async function checkSample(
   definition: Definition,
   sample: Sample,
+  resources: PreparedResources,
   nowMs: number,
 ): Promise<readonly SampleCheck[]> {
   const webhook = prepareWebhook(definition);
@@ -42,15 +61,23 @@ export async function checkSample(
   }
   const reception = receive(signed);
   const handshake = reception.kind === 'handshake' ? reception.name : undefined;
-  const verified: SampleCheck = { name: 'signed', faults: expectVerified('signed', reception) };
-  const events: SampleCheck = {
-    name: 'events',
-    faults: handshake === undefined ? await eventFaults(definition, sample, signed, nowMs) : handshakeFaults(sample),
+  const verified: SampleCheck = {
+    name: 'signed',
+    faults: expectVerified('signed', reception),
+    notes: handshake === undefined ? reviewChecks(definition, checksForRequest(definition, sample.request)) : [],
   };
+  const mapped =
+    handshake === undefined ? await mapRequestOffline(definition, signed, keys.secrets, nowMs, resources) : undefined;
+  const outcome: readonly SampleCheck[] = [
+    { name: 'events', faults: mapped === undefined ? handshakeFaults(sample) : eventFaults(sample, mapped) },
+    ...(mapped?.kind === 'mapped' && mapped.events.length > 0
+      ? [...checkRouting(definition, mapped), checkSchemas(resources, mapped.events)]
+      : []),
+  ];
   const isOpen = definition.webhook.handshakes.some(({ name, verify }) => name === handshake && verify === 'none');
-  if (isOpen || verified.faults.length > 0) return [verified, events];
+  if (isOpen || verified.faults.length > 0) return [verified, ...outcome];
 
-  const checks = checksOf(definition, sample.request, definition.webhook.verify);
+  const checks = checksForRequest(definition, sample.request);
   const { signed: signedParts, proofs } = protectedParts(definition, checks);
   const tampered = [...signedParts, ...proofs].flatMap((part) => {
     const request = changePart(definition, signed, part);
@@ -77,7 +104,7 @@ export async function checkSample(
     { name: 'wrong secret', faults: wrong },
     { name: 'missing signature', faults: unsigned },
     { name: 'rotated secret', faults: rotationFaults(definition, keys, sign, receive) },
-    events,
+    ...outcome,
   ];
 }
 
@@ -103,16 +130,47 @@ function rotationFaults(
   ];
 }
 
-async function eventFaults(
-  definition: Definition,
-  { expected }: Sample,
-  signed: WebhookRequest,
-  nowMs: number,
-): Promise<readonly string[]> {
-  const mapped = await mapRequestOffline(definition, signed, nowMs);
+function eventFaults({ expected }: Sample, mapped: OfflineMapping): readonly string[] {
   if (mapped.kind === 'failed') return [mapped.reason];
   if (expected === undefined) return ['has no expected events'];
   return differences(expected, mapped.events.map(comparableEvent));
+}
+
+/** Whether a request of the one URL for all accounts would find its own: each event must name, or be of, one context. */
+function checkRouting(
+  { routing }: Definition,
+  { named, contexts }: Extract<OfflineMapping, { kind: 'mapped' }>,
+): readonly SampleCheck[] {
+  if (routing === undefined || named === undefined) return [];
+  const isShared = named.length > 1 && contexts.includes(undefined);
+  return [
+    {
+      name: 'routing',
+      faults: isShared
+        ? [`names ${named.length} contexts, but an event says not whose it is: expected its context`]
+        : [],
+      namesAccount: named.length > 0,
+    },
+  ];
+}
+
+/** Whether the data of each event is what its resource's schema says. A team may map to resources of its own. */
+function checkSchemas(
+  resources: PreparedResources,
+  events: Extract<OfflineMapping, { kind: 'mapped' }>['events'],
+): SampleCheck {
+  const checked = events.map(({ resource, data }) => ({ resource, faults: checkResource(resources, resource, data) }));
+  const without = checked.filter(({ faults }) => faults === undefined).map(({ resource }) => resource);
+  return {
+    name: 'schema',
+    faults: checked.flatMap(({ resource, faults = [] }, index) =>
+      faults.map((fault) => describeDataFault(resources, resource, index, fault)),
+    ),
+    notes: [...new Set(without)].map(
+      (resource) =>
+        `${resource}: no schema, not checked; add integrations/resources/${resource}.json${suggestion(resource, [...resources.schemas.keys()])}`,
+    ),
+  };
 }
 
 function handshakeFaults({ expected }: Sample): readonly string[] {

@@ -12,8 +12,16 @@ export interface ExplainedFault extends DefinitionFault {
   readonly nearest?: string;
 }
 
-/** Add to the faults of one definition what was got, what was expected and what was most likely meant. */
-export function explainFaults(yaml: string, faults: readonly DefinitionFault[]): readonly ExplainedFault[] {
+/**
+ * Add to the faults of one definition what was got, what was expected and what was most likely meant.
+ *
+ * @param files - Names of the files beside it.
+ */
+export function explainFaults(
+  yaml: string,
+  faults: readonly DefinitionFault[],
+  files: readonly string[] = [],
+): readonly ExplainedFault[] {
   const document = parseLeniently(yaml);
   const schema = definitionJsonSchema();
   return faults.map((fault) => {
@@ -37,6 +45,15 @@ export function explainFaults(yaml: string, faults: readonly DefinitionFault[]):
       const names = Object.keys(recordOf(home[kind ?? '']));
       return withMeaning(fault, JSON.stringify(name), `one of the declared ${kind}`, nearestName(name, names));
     }
+    const misspelt = nearestInTemplate(fault.message);
+    if (misspelt !== undefined) return withMeaning(fault, written(value), undefined, misspelt);
+    if (fault.message.includes('there is no such file'))
+      return withMeaning(
+        fault,
+        written(value),
+        'a .jsonata file beside the definition',
+        nearestName(String(value), files),
+      );
     const options = schemasAt(schema, schema, keys).flatMap((one) => (one.enum ?? []).map(String));
     const nearest = typeof value === 'string' ? nearestName(value, options) : undefined;
     return withMeaning(fault, written(value), /\bexpected (.*?)(?:, received .*)?$/s.exec(fault.message)?.[1], nearest);
@@ -52,6 +69,24 @@ export function formatExplained(fault: ExplainedFault): string {
     ...(expected === undefined || message.includes('expected') ? [] : [`expected ${expected}`]),
     ...(nearest === undefined ? [] : [`did you mean "${nearest}"?`]),
   ].join('; ');
+}
+
+const bareSources = ['method', 'url', 'path', 'body', 'form', 'json', 'item'];
+const namedSources = ['header', 'headers', 'listed_headers', 'query', 'form', 'json', 'item', 'secret', 'var', 'jwt'];
+
+/** The source or the transform that is nearest to one that a template has and that is none. */
+function nearestInTemplate(message: string): string | undefined {
+  const [, transform, known = ''] = /^got the transform "([^"(]*).*?", expected one of (.*)$/s.exec(message) ?? [];
+  if (transform !== undefined) return nearestName(transform, known.split(', '));
+  const [, inner] = /^got \{(.*?)\}, expected \{method\}/s.exec(message) ?? [];
+  const [, kind = '', rest = ''] = /^\s*([^.|?\s]*)\.?([^|?\s]*)/.exec(inner ?? '') ?? [];
+  if (kind === '') return undefined;
+  if (rest === '') {
+    const nearest = nearestName(kind, bareSources);
+    return nearest === undefined ? undefined : `{${nearest}}`;
+  }
+  const nearest = kind === 'headers' && !rest.endsWith('*') ? 'header' : nearestName(kind, namedSources);
+  return nearest === undefined ? undefined : `{${nearest}.${rest}}`;
 }
 
 function withMeaning(

@@ -1,11 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
 import {
   formatFault,
+  offsetOf,
   type ParsedDefinition,
   parseDefinition,
 } from '../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { integrationNames } from '../definitions/integration-folders.ts';
+import type { TextPlace } from '../definitions/json-source.ts';
 import { readSamples, type Sample } from '../definitions/samples.ts';
 import { UnusableInput } from './command.ts';
 import { suggestion } from './nearest-name.ts';
@@ -17,13 +21,6 @@ export interface ReadDefinition {
   readonly parsed: ParsedDefinition;
   /** Text of the YAML file; empty where there is none. */
   readonly yaml: string;
-}
-
-function integrationNames(root: string): readonly string[] {
-  return readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort();
 }
 
 /**
@@ -49,6 +46,14 @@ export function readDefinition(root: string, name: string): ReadDefinition {
   }
   const read = (other: string) => readIfThere(join(root, name, other));
   return { parsed: parseDefinition(yaml, { file, folder: name, read }), yaml };
+}
+
+/** Where a value of a definition stands, for faults that show only when it is run. */
+export function placeInDefinition(root: string, name: string, path: string): { file: string } & TextPlace {
+  const lines = new LineCounter();
+  const document = parseDocument(readDefinition(root, name).yaml, { lineCounter: lines, prettyErrors: false });
+  const { line, col } = lines.linePos(offsetOf(document, path.split('.')));
+  return { file: `integrations/${name}/${definitionFile}`, line, column: col };
 }
 
 /** @throws {UnusableInput} when there is no such integration or its definition is wrong. */

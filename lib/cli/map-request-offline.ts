@@ -1,42 +1,63 @@
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
+import { noResources, type PreparedResources } from '../../lambdas/engine/mapping/check-resource.ts';
+import { decryptItems } from '../../lambdas/engine/mapping/decrypt-items.ts';
+import { lookupContexts, prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { deliveryIdOf } from '../../lambdas/engine/verification/receive-webhook.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { withoutCredentials } from '../../lambdas/engine/verification/without-credentials.ts';
+import { explainMappingFailure } from './explain-mapping.ts';
 
 export type OfflineMapping =
-  | { readonly kind: 'mapped'; readonly events: readonly UnsequencedEvent[] }
+  | {
+      readonly kind: 'mapped';
+      readonly events: readonly UnsequencedEvent[];
+      /** For each event, the context that it names; undefined where it names none. */
+      readonly contexts: readonly (string | undefined)[];
+      /** The contexts that the request names; absent where the definition has no routing. */
+      readonly named?: readonly string[];
+    }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** What normalize would make of a request, for the account of the local demo. */
 export async function mapRequestOffline(
   definition: Definition,
   request: WebhookRequest,
+  secrets: SecretValues,
   nowMs: number,
+  resources: PreparedResources = noResources,
 ): Promise<OfflineMapping> {
   const decoded = decodeBody(definition.webhook.decode, request);
   if (decoded.kind === 'malformed') return { kind: 'failed', reason: `body: expected ${decoded.expected}` };
   const webhook = prepareWebhook(definition);
+  const decrypted =
+    webhook.decrypt === undefined
+      ? ({ kind: 'decrypted', body: decoded.value } as const)
+      : decryptItems(webhook.decrypt, decoded.value, secrets);
+  if (decrypted.kind === 'failed') return { kind: 'failed', reason: `body: ${decrypted.reason}` };
   const kept = withoutCredentials(request, webhook.credentials);
-  return mapRequest(
-    prepareMapping(definition.mapping),
-    {
-      body: decoded.value,
-      headers: kept.headers,
-      query: Object.fromEntries(new URLSearchParams(kept.query)),
-      method: kept.method,
-      path: kept.path,
-    },
-    {
-      tenant: 'demo',
-      account: `acc_demo_${definition.name}`,
-      integration: definition.name,
-      receivedAt: new Date(nowMs).toISOString(),
-      deliveryId: deliveryIdOf(webhook, kept, decoded.value),
-      rawBody: kept.body,
-    },
-  );
+  const input = {
+    body: decrypted.body,
+    headers: kept.headers,
+    query: Object.fromEntries(new URLSearchParams(kept.query)),
+    method: kept.method,
+    path: kept.path,
+  };
+  const { routing } = definition;
+  const named = routing === undefined ? [] : await lookupContexts(prepareRouting(routing), input);
+  if (named === undefined) return { kind: 'failed', reason: 'routing.context_lookup_field failed' };
+  const mapped = await mapRequest(prepareMapping(definition.mapping, resources), input, {
+    tenant: 'demo',
+    account: `acc_demo_${definition.name}`,
+    integration: definition.name,
+    receivedAt: new Date(nowMs).toISOString(),
+    deliveryId: deliveryIdOf(webhook, kept, decoded.value),
+    rawBody: kept.body,
+  });
+  if (mapped.kind === 'failed')
+    return { kind: 'failed', reason: await explainMappingFailure(definition.mapping, input, mapped.reason) };
+  return routing !== undefined ? { ...mapped, named } : mapped;
 }

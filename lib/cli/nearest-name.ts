@@ -13,6 +13,12 @@ export function suggestion(written: string, names: readonly string[]): string {
   return nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
 }
 
+/** `; did you mean "x"?`, or nothing. */
+export function meantInstead(written: string, names: readonly string[]): string {
+  const nearest = nearestName(written, names);
+  return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+}
+
 /** Insertions, deletions, replacements, and swaps of neighbours, between two texts. */
 function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];

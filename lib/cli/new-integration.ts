@@ -4,7 +4,8 @@ import { formatFault, parseDefinition } from '../../lambdas/engine/definition/pa
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { parseTemplate, type Source } from '../../lambdas/engine/definition/template.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
-import { timestampPlaceholder } from '../definitions/sign-request.ts';
+import { resourcesFolder } from '../definitions/integration-folders.ts';
+import { signaturePlaceholder, timestampPlaceholder } from '../definitions/sign-request.ts';
 import {
   type Command,
   type CommandArguments,
@@ -16,6 +17,7 @@ import {
 } from './command.ts';
 import { comparableEvent } from './compare-events.ts';
 import { mapRequestOffline } from './map-request-offline.ts';
+import { meantInstead } from './nearest-name.ts';
 
 /** What a new definition is written from: the flags, or the questions at a terminal. */
 const questions = {
@@ -24,7 +26,9 @@ const questions = {
   header: 'Header with the signature',
   algorithm: 'HMAC algorithm: sha1, sha256 or sha512',
   encoding: 'Encoding of the signature: hex, base64 or base64url',
-  prefix: 'Text before the signature, such as sha256= (empty for none)',
+  split: 'What separates the parts of that header, such as "," in t=…,v1=… (empty where it is the signature alone)',
+  prefix: 'Text before the signature, such as sha256= or v1= (empty for none)',
+  'timestamp-prefix': 'Text before the time in that header, such as t= (empty where it has none)',
   message: 'What is signed, such as {body} or {header.X-Timestamp}.{body}',
   timestamp: 'Where the signed time stands, such as {header.X-Timestamp} (empty for none)',
   'timestamp-unit': 'Unit of the time: s, ms or iso8601',
@@ -50,6 +54,8 @@ async function newIntegration(args: CommandArguments, ports: CommandPorts): Prom
   const [name = ''] = args.positionals;
   if (!/^[a-z][a-z0-9-]*$/.test(name))
     throw new UnusableInput(`Got the name "${name}", expected lower-case letters, digits and hyphens.`);
+  if (name === resourcesFolder)
+    throw new UnusableInput(`"${name}" is the folder of the canonical resources: no integration may have that name.`);
   const home = join(ports.integrations, name);
   if (existsSync(home)) throw new UnusableInput(`integrations/${name} exists already; nothing was written.`);
 
@@ -69,6 +75,43 @@ async function newIntegration(args: CommandArguments, ports: CommandPorts): Prom
   };
 }
 
+/** What is said of an answer that will not do; undefined where it does. */
+type Refusal = (answer: string) => string | undefined;
+
+const oneOf =
+  (...allowed: readonly string[]): Refusal =>
+  (answer) =>
+    allowed.includes(answer) ? undefined : `expected one of ${allowed.join(', ')}${meantInstead(answer, allowed)}`;
+const like =
+  (pattern: RegExp, expected: string): Refusal =>
+  (answer) =>
+    pattern.test(answer) ? undefined : `expected ${expected}`;
+const templateOrNothing: Refusal = (answer) => {
+  const parsed = parseTemplate(answer);
+  return parsed.kind === 'fault' ? parsed.message : undefined;
+};
+const anything: Refusal = () => undefined;
+
+const refusals: Readonly<Record<keyof typeof questions, Refusal>> = {
+  title: like(/\S/, 'a name'),
+  docs: (answer) => (/^https?:/.test(answer) && URL.canParse(answer) ? undefined : 'expected an https URL'),
+  header: like(/^[\w!#$%&'*+.^`|~-]+$/, 'the name of a header, such as X-Signature'),
+  algorithm: oneOf('sha1', 'sha256', 'sha512'),
+  encoding: oneOf('hex', 'base64', 'base64url'),
+  split: anything,
+  prefix: anything,
+  'timestamp-prefix': anything,
+  message: (answer) => (answer === '' ? 'expected what is signed, such as {body}' : templateOrNothing(answer)),
+  timestamp: templateOrNothing,
+  'timestamp-unit': oneOf('s', 'ms', 'iso8601'),
+  'max-age': like(/^[1-9]\d*$/, 'a number of seconds'),
+  'delivery-id': templateOrNothing,
+  resource: like(/^[a-z][a-z_]*\/[a-z][a-z_]*$/, '<model>/<plural>, for example hris/employees'),
+};
+
+/** Times that a question is asked again before it is given up. */
+const maxTries = 5;
+
 async function collectAnswers(args: CommandArguments, { ask }: CommandPorts, name: string): Promise<Answers> {
   const isAsked =
     ask !== undefined && args.values['json'] !== true && names.every((key) => args.values[key] === undefined);
@@ -78,7 +121,9 @@ async function collectAnswers(args: CommandArguments, { ask }: CommandPorts, nam
     header: 'X-Signature',
     algorithm: 'sha256',
     encoding: 'hex',
+    split: '',
     prefix: '',
+    'timestamp-prefix': '',
     message: '{body}',
     timestamp: '',
     'timestamp-unit': 's',
@@ -86,13 +131,51 @@ async function collectAnswers(args: CommandArguments, { ask }: CommandPorts, nam
     'delivery-id': '',
     resource: 'hris/employees',
   };
+  const refused: string[] = [];
   for (const key of names) {
-    const isMoot = (key === 'timestamp-unit' || key === 'max-age') && answers.timestamp === '';
-    if (!isAsked) answers[key] = textOption(args, key) ?? answers[key];
-    else if (!isMoot) answers[key] = (await ask(questions[key], answers[key])).trim() || answers[key];
+    if (answers['timestamp-prefix'] !== '') {
+      if (key === 'message') answers.message = `{var.${timeVariable}}.{body}`;
+      if (key === 'timestamp') answers.timestamp = `{var.${timeVariable}}`;
+    }
+    const isMoot =
+      ((key === 'timestamp-unit' || key === 'max-age') && answers.timestamp === '') ||
+      (key === 'timestamp-prefix' && answers.split === '');
+    if (isAsked) {
+      if (!isMoot) answers[key] = await askUntilRight(ask, key, answers[key]);
+      continue;
+    }
+    answers[key] = textOption(args, key) ?? answers[key];
+    const refusal = refusals[key](answers[key]);
+    if (refusal !== undefined) refused.push(`--${key}: got ${JSON.stringify(answers[key])}, ${refusal}`);
   }
+  if (answers['timestamp-prefix'] !== '' && answers.split === '')
+    refused.push(
+      `--timestamp-prefix: got ${JSON.stringify(answers['timestamp-prefix'])} without --split, expected what separates the parts of the header, too`,
+    );
+  if (refused.length > 0) throw new UnusableInput(refused.join('\n'));
   return answers;
 }
+
+/** An answer that will not do is told at once, and the question asked again. */
+async function askUntilRight(
+  ask: NonNullable<CommandPorts['ask']>,
+  key: keyof typeof questions,
+  fallback: string,
+): Promise<string> {
+  let said = '';
+  for (let tried = 0; tried < maxTries; tried += 1) {
+    const given = await ask(`${said}${questions[key]}`, fallback);
+    // White space may be what separates; around anything else it is none of the answer.
+    const answer = (key === 'split' && given.trim() === '' ? given : given.trim()) || fallback;
+    const refusal = refusals[key](answer);
+    if (refusal === undefined) return answer;
+    said = `got ${JSON.stringify(answer)}, ${refusal}\n`;
+  }
+  throw new UnusableInput(`${questions[key]}: ${said.trim()}. Nothing was written.`);
+}
+
+/** Name of the variable that holds a time within the signature's header. */
+const timeVariable = 'timestamp';
 
 /** Text by file name; nothing is on disk before all of it is right. */
 async function writeFiles(name: string, answers: Answers, nowMs: number): Promise<Readonly<Record<string, string>>> {
@@ -131,7 +214,7 @@ async function eventsOf(definition: Definition, sample: WrittenSample, nowMs: nu
     headers: Object.fromEntries(Object.entries(sample.headers).map(([name, value]) => [name.toLowerCase(), value])),
     body: Buffer.from(JSON.stringify(sample.body)),
   };
-  const mapped = await mapRequestOffline(definition, request, nowMs);
+  const mapped = await mapRequestOffline(definition, request, {}, nowMs);
   if (mapped.kind === 'failed') throw new UnusableInput(`These answers make no valid mapping: ${mapped.reason}`);
   return mapped.events.map(comparableEvent);
 }
@@ -144,6 +227,7 @@ function definitionText(name: string, answers: Answers): string {
     'key: signing_secret',
     `message: ${quoted(answers.message)}`,
     `signature: ${quoted(`{header.${answers.header}}`)}`,
+    ...(answers.split === '' ? [] : [`split: ${quoted(answers.split)}`]),
     ...(answers.prefix === '' ? [] : [`prefix: ${quoted(answers.prefix)}`]),
   ];
   const freshness = [
@@ -168,6 +252,12 @@ function definitionText(name: string, answers: Answers): string {
     '',
     'webhook:',
     '  decode: json',
+    ...(answers['timestamp-prefix'] === ''
+      ? []
+      : [
+          '  vars:',
+          `    ${timeVariable}: { from: ${quoted(`{header.${answers.header}}`)}, split: ${quoted(answers.split)}, prefix: ${quoted(answers['timestamp-prefix'])} }`,
+        ]),
     '  verify:',
     ...verify,
     ...(answers['delivery-id'] === ''
@@ -193,7 +283,8 @@ function mappingText(resource: string): string {
     "raw_event_type": body.type,
     "resource": ${JSON.stringify(resource)},
     "record_id": body.data.id,
-    "data": body.data
+    /* The record, in the shape of integrations/resources/${resource}.json; what has no place there goes under custom_fields. */
+    "data": { "id": $string(body.data.id) }
   }
 )
 `;
@@ -207,6 +298,9 @@ function singularOf(resource: string): string {
 /** A request that has all that the templates read; signature and time are added by who signs it. */
 function sampleOf(answers: Answers): WrittenSample {
   const headers: Record<string, string> = {};
+  if (answers['timestamp-prefix'] !== '')
+    headers[answers.header] =
+      `${answers['timestamp-prefix']}${timestampPlaceholder}${answers.split}${answers.prefix}${signaturePlaceholder}`;
   const query = new URLSearchParams();
   let body: Record<string, unknown> = {
     id: 'evt_0001',

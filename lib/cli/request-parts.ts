@@ -1,8 +1,6 @@
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
 import { parseSource, parseTemplate, readPath, type Source } from '../../lambdas/engine/definition/template.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
-import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 
 /**
@@ -31,26 +29,6 @@ export interface ProtectedParts {
   readonly proofs: readonly RequestPart[];
 }
 
-/** The checks that a request has to pass: of alternatives the first, of cases the one that holds. */
-export function checksOf(definition: Definition, request: WebhookRequest, node: VerifySpec): readonly VerifySpec[] {
-  if (node.all !== undefined) return node.all.flatMap((one) => checksOf(definition, request, one));
-  if (node.any !== undefined) return node.any.slice(0, 1).flatMap((one) => checksOf(definition, request, one));
-  if (node.cases === undefined) return [node];
-  const chosen = node.cases.find(({ when }) => when === undefined || holds(definition, request, when));
-  return chosen === undefined ? [] : checksOf(definition, request, chosen.verify);
-}
-
-/** A condition is what a handshake is found by, so a handshake is asked. */
-function holds(
-  { name, webhook }: Definition,
-  request: WebhookRequest,
-  when: NonNullable<NonNullable<VerifySpec['cases']>[number]['when']>,
-): boolean {
-  const probe = { name: 'probe', when, verify: 'none' as const, respond: { status: 200, headers: {} } };
-  const prepared = prepareWebhook({ name, webhook: { ...webhook, handshakes: [probe] } });
-  return receiveWebhook(prepared, request, {}, 0).kind === 'handshake';
-}
-
 /** What the checks protect, each part once. */
 export function protectedParts(definition: Definition, checks: readonly VerifySpec[]): ProtectedParts {
   const found = checks.map((check) => partsOf(definition, check));
@@ -70,11 +48,15 @@ function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
     return { signed: inner.signed.map(within), proofs: inner.proofs.map(within) };
   }
   if (check.token !== undefined) return { signed: [], proofs: parts(check.token.value) };
+  if (check.url_token !== undefined) return { signed: [], proofs: parts(`{query.${check.url_token.parameter}}`) };
   if (check.basic !== undefined) return { signed: [], proofs: parts('{header.Authorization}') };
   if (check.jwt !== undefined)
     return {
       signed: [
         ...Object.values(check.jwt.claims).flatMap(parts),
+        // Not the path alone: of what precedes the app's base URL, which may be all of it, the claim says nothing.
+        ...(check.jwt.query_hash_claim === undefined ? [] : [...parts('{method}'), ...parts('{url}')]),
+        ...coveredParts(definition, check.jwt),
         ...(check.jwt.body_sha256_claim === undefined ? [] : parts('{body}')),
       ],
       proofs: parts(check.jwt.token),
@@ -90,15 +72,24 @@ function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
   };
 }
 
+/** What of each item a token names: with another value the item would be nobody's. */
+function coveredParts(definition: Definition, { covers }: NonNullable<VerifySpec['jwt']>): readonly RequestPart[] {
+  const list = covers === undefined ? undefined : parseSource(covers.items);
+  if (covers === undefined || list?.from !== 'json') return [];
+  return partsIn(definition, covers.value).map((part) => ({ ...part, items: list.path }));
+}
+
+/** Of alternatives and of cases the first: the one that a sample's items are for. */
 function innerChecks(node: VerifySpec): readonly VerifySpec[] {
-  return node.all ?? node.any?.slice(0, 1) ?? [node];
+  const inner = node.all ?? (node.any ?? node.cases?.map(({ verify }) => verify))?.slice(0, 1);
+  return inner?.flatMap(innerChecks) ?? [node];
 }
 
 function partsIn(definition: Definition, template: string): readonly RequestPart[] {
   const parsed = parseTemplate(template);
   if (parsed.kind === 'fault') return [];
   return parsed.template.parts.flatMap((part): readonly RequestPart[] => {
-    if (!('source' in part) || part.source.from === 'secret') return [];
+    if (!('source' in part) || part.source.from === 'secret' || part.source.from === 'jwt') return [];
     if (part.source.from !== 'var') return [{ name: part.text, source: part.source }];
     const variable = definition.webhook.vars[part.source.name];
     const from = partsIn(definition, variable?.from ?? '');
@@ -157,6 +148,10 @@ function editPart(
       const names = Object.keys(request.headers).filter((header) => header.startsWith(source.prefix));
       return whole(request, names, (edited, name) => withHeader(edited, name, edit));
     }
+    case 'listed-headers': {
+      const names = (request.headers[source.name] ?? '').split(',').map((name) => name.trim().toLowerCase());
+      return whole(request, names, (edited, name) => withHeader(edited, name, edit));
+    }
     case 'form-field': {
       const form = new URLSearchParams(request.body.toString('utf8'));
       const value = form.get(source.name);
@@ -172,6 +167,7 @@ function editPart(
       const values = [readPath(root, source.path)].flat();
       return whole(request, values, (edited, value) => withTextInBody(edited, value, edit));
     }
+    case 'jwt':
     case 'var':
     case 'secret':
       return undefined;

@@ -8,12 +8,20 @@ import {
 } from './command.ts';
 import { suggestion } from './nearest-name.ts';
 import { newCommand } from './new-integration.ts';
+import { reprocessCommand } from './reprocess-requests.ts';
 import { testCommand } from './test-integrations.ts';
 import { triggerCommand } from './trigger-sample.ts';
 import { validateCommand } from './validate-integrations.ts';
 import { verifyCommand } from './verify-request.ts';
 
-const commands: readonly Command[] = [validateCommand, testCommand, verifyCommand, newCommand, triggerCommand];
+const commands: readonly Command[] = [
+  validateCommand,
+  testCommand,
+  verifyCommand,
+  newCommand,
+  triggerCommand,
+  reprocessCommand,
+];
 
 /** Run one command line, without the process: what it prints and its exit status are returned. */
 export async function runCommandLine(argv: readonly string[], ports: CommandPorts): Promise<CommandResult> {

@@ -1,6 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { type PreparedResources, prepareResources } from '../../lambdas/engine/mapping/check-resource.ts';
+import { readResources } from '../definitions/compile-resources.ts';
+import { resourcesFolder } from '../definitions/integration-folders.ts';
 import { makeKeys } from '../definitions/make-keys.ts';
 import { signRequest } from '../definitions/sign-request.ts';
 import { checkSample, type SampleCheck } from './check-sample.ts';
@@ -14,14 +17,18 @@ import {
 } from './command.ts';
 import { comparableEvent } from './compare-events.ts';
 import { type ExplainedFault, formatExplained } from './explain-fault.ts';
-import { loadDefinition, loadSamples, selectIntegrations } from './load-integration.ts';
+import { collapseRepeated } from './explain-mapping.ts';
+import { loadDefinition, loadSamples, placeInDefinition, selectIntegrations } from './load-integration.ts';
 import { mapRequestOffline } from './map-request-offline.ts';
 import { blockingFaults, strayFaults } from './validate-integrations.ts';
 
 interface IntegrationReport {
+  /** Its name; `resources` for the faults of schemas. */
   readonly integration: string;
   /** Of the definition or of its files; most leave no sample to run. */
   readonly faults: readonly ExplainedFault[];
+  /** What could not be checked, and how it can be. */
+  readonly notes: readonly string[];
   readonly samples: readonly {
     readonly sample: string;
     readonly passed: boolean;
@@ -42,10 +49,16 @@ export const testCommand: Command = {
 };
 
 async function testIntegrations(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
-  const reports: IntegrationReport[] = [];
-  for (const name of selectIntegrations(ports.integrations, args.positionals[0])) {
+  const resources = readResources(ports.integrations);
+  const prepared = prepareResources(resources.schemas, { everyFault: true });
+  const reports: IntegrationReport[] =
+    resources.faults.length === 0
+      ? []
+      : [{ integration: resourcesFolder, faults: resources.faults, notes: [], samples: [] }];
+  const names = selectIntegrations(ports.integrations, args.positionals[0]);
+  for (const name of names) {
     if (args.values['update'] === true) await writeExpected(loadDefinition(ports.integrations, name), ports);
-    reports.push(await testIntegration(name, ports));
+    reports.push(await testIntegration(name, prepared, ports));
   }
   const results = reports.flatMap(({ samples }) => samples);
   const passed = results.filter((result) => result.passed).length;
@@ -53,7 +66,7 @@ async function testIntegrations(args: CommandArguments, ports: CommandPorts): Pr
   const failed = results.length - passed;
   const ok = failed === 0 && faults === 0;
   const summary = [
-    `${count(reports.length, 'integration')}, ${count(results.length, 'sample')}: ${passed} passed, ${failed} failed`,
+    `${count(names.length, 'integration')}, ${count(results.length, 'sample')}: ${passed} passed, ${failed} failed`,
     ...(faults === 0 ? [] : [count(faults, 'fault')]),
   ].join(', ');
   return {
@@ -62,24 +75,60 @@ async function testIntegrations(args: CommandArguments, ports: CommandPorts): Pr
   };
 }
 
-async function testIntegration(name: string, ports: CommandPorts): Promise<IntegrationReport> {
+async function testIntegration(
+  name: string,
+  resources: PreparedResources,
+  ports: CommandPorts,
+): Promise<IntegrationReport> {
   const blocking = blockingFaults(ports.integrations, name);
-  if (blocking.length > 0) return { integration: name, faults: blocking, samples: [] };
+  if (blocking.length > 0) return { integration: name, faults: blocking, notes: [], samples: [] };
   const definition = loadDefinition(ports.integrations, name);
   const samples = [];
   for (const sample of loadSamples(ports.integrations, name)) {
-    const checks = await checkSample(definition, sample, ports.nowMs());
+    const checks = await checkSample(definition, sample, resources, ports.nowMs());
     samples.push({ sample: sample.name, passed: checks.every((check) => check.faults.length === 0), checks });
   }
-  return { integration: name, faults: strayFaults(ports.integrations, name), samples };
+  const routing = reviewRouting(ports.integrations, definition, samples);
+  const notes = new Set(samples.flatMap(({ checks }) => checks.flatMap((check) => check.notes ?? [])));
+  return {
+    integration: name,
+    faults: [...strayFaults(ports.integrations, name), ...routing.faults],
+    notes: [...notes, ...routing.notes],
+    samples,
+  };
+}
+
+/** A lookup that finds nothing in any sample is wrong; in some, it is for the owner to know. */
+function reviewRouting(
+  root: string,
+  { name, routing }: Definition,
+  samples: IntegrationReport['samples'],
+): Pick<IntegrationReport, 'faults' | 'notes'> {
+  const looked = samples.flatMap(({ sample, checks }) =>
+    checks.flatMap(({ namesAccount }) => (namesAccount === undefined ? [] : [{ sample, namesAccount }])),
+  );
+  const lost = looked.filter(({ namesAccount }) => !namesAccount).map(({ sample }) => sample);
+  if (routing === undefined || lost.length === 0) return { faults: [], notes: [] };
+  const { account_context: context } = routing;
+  if (lost.length < looked.length)
+    return {
+      faults: [],
+      notes: [
+        `routing: no "${context}" in ${lost.join(', ')}: served at an account's own URL only, dead-lettered at the one for all`,
+      ],
+    };
+  const path = 'routing.context_lookup_field';
+  const message = `got no "${context}" of any sample with events, expected at least one that says whose it is`;
+  return { faults: [{ ...placeInDefinition(root, name, path), path, message }], notes: [] };
 }
 
 async function writeExpected(definition: Definition, { integrations, nowMs }: CommandPorts): Promise<void> {
   const folder = join(integrations, definition.name, 'expected');
   mkdirSync(folder, { recursive: true });
   for (const { name, request } of loadSamples(integrations, definition.name)) {
-    const signed = signRequest(definition, request, makeKeys(definition, 'current'), nowMs());
-    const mapped = await mapRequestOffline(definition, signed, nowMs());
+    const keys = makeKeys(definition, 'current');
+    const signed = signRequest(definition, request, keys, nowMs());
+    const mapped = await mapRequestOffline(definition, signed, keys.secrets, nowMs());
     if (mapped.kind === 'failed') continue;
     writeFileSync(
       join(folder, `${name}.json`),
@@ -88,13 +137,16 @@ async function writeExpected(definition: Definition, { integrations, nowMs }: Co
   }
 }
 
-function describe({ integration, faults, samples }: IntegrationReport): readonly string[] {
+function describe({ integration, faults, notes, samples }: IntegrationReport): readonly string[] {
   return [
     integration,
     ...faults.map((fault) => `  ${formatExplained(fault)}`),
+    ...notes.map((note) => `  note ${note}`),
     ...samples.flatMap(({ sample, passed, checks }) => [
       `  ${passed ? 'ok  ' : 'FAIL'} ${sample}`,
-      ...checks.flatMap(({ name, faults: found }) => found.map((fault) => `         ${name}: ${fault}`)),
+      ...checks.flatMap(({ name, faults: found }) =>
+        collapseRepeated(found).map((fault) => `         ${name}: ${fault}`),
+      ),
     ]),
   ];
 }

@@ -14,9 +14,8 @@ import {
   UnusableInput,
 } from './command.ts';
 import { loadDefinition, loadSample } from './load-integration.ts';
+import { localEngine, unreachable } from './local-engine.ts';
 import { suggestion } from './nearest-name.ts';
-
-const localEngine = 'http://localhost:8787';
 
 export const triggerCommand: Command = {
   name: 'trigger',
@@ -49,9 +48,8 @@ async function triggerSample(args: CommandArguments, ports: CommandPorts): Promi
       ...(hasBody ? { body: new Uint8Array(request.body) } : {}),
     });
   } catch (error) {
-    const why = `${request.url} cannot be reached (${causeOf(error)}).`;
-    const hint = textOption(args, 'url') === undefined ? ' Is "npm start" running?' : '';
-    return { exitCode: 1, output: present(args, { error: why + hint }, [why + hint]) };
+    const why = unreachable(request.url, error, textOption(args, 'url') === undefined);
+    return { exitCode: 1, output: present(args, { error: why }, [why]) };
   }
   const { status } = response;
   const body = await response.text();
@@ -116,9 +114,4 @@ function sign(
         : `The sample cannot be signed: ${(error as Error).message}`,
     );
   }
-}
-
-function causeOf(error: unknown): string {
-  const { cause, message } = error as Error;
-  return (cause as NodeJS.ErrnoException | undefined)?.code ?? message;
 }

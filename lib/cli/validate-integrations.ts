@@ -1,5 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ReadResources, readResources, releaseResources, unreleasedOf } from '../definitions/compile-resources.ts';
+import { resourcesFolder } from '../definitions/integration-folders.ts';
+import { readJsonSource } from '../definitions/json-source.ts';
 import { readSamples } from '../definitions/samples.ts';
 import {
   type Command,
@@ -8,28 +11,65 @@ import {
   type CommandResult,
   count,
   present,
+  UnusableInput,
 } from './command.ts';
 import { type ExplainedFault, explainFaults, formatExplained } from './explain-fault.ts';
 import { readDefinition, selectIntegrations } from './load-integration.ts';
+import { meantInstead } from './nearest-name.ts';
 
 export const validateCommand: Command = {
   name: 'validate',
   positionals: ['[integration]'],
-  summary: 'tell all faults of definitions, samples and expected events at once',
-  help: ['Exit status: 0 no faults, 1 faults, 2 unusable input.'],
-  options: {},
+  summary: 'tell all faults of definitions, samples, expected events and canonical resources at once',
+  help: [
+    `One integration's faults, or with "${resourcesFolder}" those of the canonical resources alone.`,
+    '--release  record the current versions of the resources as released; refused while there are faults',
+    'Exit status: 0 no faults, 1 faults, 2 unusable input.',
+  ],
+  options: { release: { type: 'boolean' } },
   run: validateIntegrations,
 };
 
 function validateIntegrations(args: CommandArguments, { integrations }: CommandPorts): CommandResult {
-  const names = selectIntegrations(integrations, args.positionals[0]);
-  const faults = names.flatMap((name) => validateIntegration(integrations, name));
-  const summary = `${count(names.length, 'integration')}: ${faults.length === 0 ? 'no faults' : count(faults.length, 'fault')}`;
+  const wanted = args.positionals[0];
+  const isRelease = args.values['release'] === true;
+  const withResources = wanted === undefined || wanted === resourcesFolder;
+  if (isRelease && !withResources)
+    throw new UnusableInput(`--release is of all resources: leave out "${wanted}", or write "${resourcesFolder}".`);
+
+  const names = wanted === resourcesFolder ? [] : selectIntegrations(integrations, wanted);
+  const read = withResources ? readResources(integrations) : noneRead;
+  const faults = [...names.flatMap((name) => validateIntegration(integrations, name)), ...read.faults];
+  const unreleased = unreleasedOf(read);
+  const isReleased = isRelease && faults.length === 0;
+  if (isReleased) releaseResources(integrations, read);
+
+  const resources = [...read.schemas].map(([resource, { version }]) => ({
+    resource,
+    version,
+    released: isReleased || !unreleased.includes(resource),
+  }));
+  const news = resources
+    .filter(({ resource }) => unreleased.includes(resource))
+    .map(({ resource, version }) =>
+      isReleased ? `released ${resource} ${version}` : `${resource} ${version} is not released`,
+    );
+  const subjects = [
+    ...(wanted === resourcesFolder ? [] : [count(names.length, 'integration')]),
+    ...(resources.length === 0 ? [] : [count(resources.length, 'resource')]),
+  ];
+  const summary = `${subjects.join(', ')}: ${faults.length === 0 ? 'no faults' : count(faults.length, 'fault')}`;
   return {
     exitCode: faults.length === 0 ? 0 : 1,
-    output: present(args, { integrations: names, faults }, [...faults.map(formatExplained), summary]),
+    output: present(args, { integrations: names, resources, faults }, [
+      ...faults.map(formatExplained),
+      ...news,
+      summary,
+    ]),
   };
 }
+
+const noneRead: ReadResources = { schemas: new Map(), releases: {}, faults: [] };
 
 /** Every fault of one integration: its definition's, its samples' and its expected events'. */
 function validateIntegration(root: string, name: string): readonly ExplainedFault[] {
@@ -45,7 +85,7 @@ export function blockingFaults(root: string, name: string): readonly ExplainedFa
       .flatMap((file) => jsonFaults(join(root, name, folder, file), `integrations/${name}/${folder}/${file}`)),
   );
   return [
-    ...(parsed.kind === 'faults' ? explainFaults(yaml, parsed.faults) : []),
+    ...(parsed.kind === 'faults' ? explainFaults(yaml, parsed.faults, listFiles(join(root, name))) : []),
     ...(unreadable.length > 0 ? unreadable : shapeFaults(root, name)),
   ];
 }
@@ -77,6 +117,8 @@ function missingFaults(root: string, name: string): readonly ExplainedFault[] {
     );
 }
 
+const sampleKeys = ['method', 'headers', 'query', 'body'];
+
 function isJsonName(file: string): boolean {
   return file.endsWith('.json');
 }
@@ -91,48 +133,11 @@ function faultAt(file: string, message: string, line = 1, column = 1): Explained
 
 /** Whether a file is JSON, and where it stops to be. */
 function jsonFaults(path: string, file: string): readonly ExplainedFault[] {
-  const text = readFileSync(path, 'utf8');
-  try {
-    const value: unknown = JSON.parse(text);
-    return !file.includes('/expected/') || Array.isArray(value)
-      ? []
-      : [faultAt(file, 'got no list, expected a list of events')];
-  } catch (error) {
-    const { message } = error as Error;
-    const before = text.slice(0, faultOffset(text)).split('\n');
-    return [
-      faultAt(
-        file,
-        `expected JSON: ${message.replace(/, ".*" is not valid JSON$/s, '')}`,
-        before.length,
-        (before.at(-1) ?? '').length + 1,
-      ),
-    ];
-  }
-}
-
-/**
- * Where a text stops to be JSON. The parser tells it of some faults only, so the shortest beginning is
- * looked for that has another fault than to end too early.
- */
-function faultOffset(text: string): number {
-  let [sound, faulty] = [0, text.length];
-  while (sound < faulty) {
-    const middle = (sound + faulty) >> 1;
-    if (isBeginning(text.slice(0, middle + 1))) sound = middle + 1;
-    else faulty = middle;
-  }
-  return sound;
-}
-
-function isBeginning(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch (error) {
-    const { message } = error as Error;
-    return /Unexpected end|Unterminated/.test(message) || message.includes(`at position ${text.length}`);
-  }
+  const source = readJsonSource(readFileSync(path, 'utf8'));
+  if (source.kind === 'fault') return [faultAt(file, source.message, source.line, source.column)];
+  return !file.includes('/expected/') || Array.isArray(source.value)
+    ? []
+    : [faultAt(file, 'got no list, expected a list of events')];
 }
 
 /** The first sample that is JSON but no request, as the reader of samples tells it. */
@@ -143,6 +148,8 @@ function shapeFaults(root: string, name: string): readonly ExplainedFault[] {
   } catch (error) {
     const [, file = `integrations/${name}/samples`, message = ''] =
       /^(\S+?): (.*)$/s.exec((error as Error).message) ?? [];
-    return [faultAt(file, message.replace(/\s*\n\s*/g, ' '))];
+    const [, key = ''] = /Unrecognized key: "([^"]*)"/.exec(message) ?? [];
+    const meant = key === '' ? '' : meantInstead(key, sampleKeys);
+    return [faultAt(file, `${message.replace(/\s*\n\s*/g, ' ')}${meant}`)];
   }
 }

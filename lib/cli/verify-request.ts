@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { limits } from '../../lambdas/contracts/limits.ts';
+import { secretNames } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
+import {
+  checkResource,
+  type DataFault,
+  type PreparedResources,
+  prepareResources,
+} from '../../lambdas/engine/mapping/check-resource.ts';
 import {
   type IngressAnswer,
   type IngressSettlement,
@@ -10,8 +17,9 @@ import {
   settleReception,
 } from '../../lambdas/engine/verification/ingress-answer.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
+import { type DecidedReception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { readResources } from '../definitions/compile-resources.ts';
 import {
   type Command,
   type CommandArguments,
@@ -22,6 +30,13 @@ import {
   textOption,
   UnusableInput,
 } from './command.ts';
+import { collapseRepeated, describeDataFault } from './explain-mapping.ts';
+import {
+  type ExplainedSignature,
+  type ExplainedTime,
+  explainRejection,
+  formatExplanation,
+} from './explain-rejection.ts';
 import { loadDefinition } from './load-integration.ts';
 import { mapRequestOffline } from './map-request-offline.ts';
 import { nearestName, suggestion } from './nearest-name.ts';
@@ -31,9 +46,25 @@ interface Verification {
   readonly outcome: 'verified' | 'handshake' | 'rejected';
   /** Why it is rejected or, though verified, not accepted. */
   readonly reason: string | null;
+  /** What the reason is about: a part of the request, a bound, an encoding. */
+  readonly detail?: string;
+  /** Signatures that do not hold: what was signed by our reckoning, and what would make them hold. */
+  readonly signed?: readonly ExplainedSignature[];
+  /** Times that are not within their bounds. */
+  readonly times?: readonly ExplainedTime[];
   readonly response: IngressAnswer;
   readonly events: readonly UnsequencedEvent[];
+  /** Whose it is at the URL for all accounts; absent where the definition has no routing. */
+  readonly contexts?: { readonly account_context: string; readonly values: readonly string[] };
   readonly mapping_error?: string;
+  /** Where the data of events does not fit the schema of its resource; absent where it does. */
+  readonly drift?: readonly EventDrift[];
+}
+
+interface EventDrift extends DataFault {
+  /** Place in `events`, from 0. */
+  readonly event: number;
+  readonly resource: string;
 }
 
 export const verifyCommand: Command = {
@@ -44,6 +75,7 @@ export const verifyCommand: Command = {
     '--secrets <secrets.json>  {"<name>": "<value>" | ["<value>", …]}, names as the definition declares them',
     '--now <ISO time>          the time to verify at (default: now; UTC where it has no offset)',
     'request.json is {"method", "url", "headers", "body" or "body_base64"}.',
+    'Of a signature that does not match it tells what was signed, secrets masked, and which change would make it match.',
     'Exit status: 0 verified or handshake, 1 rejected, 2 unusable input.',
   ],
   options: { secrets: { type: 'string' }, now: { type: 'string' } },
@@ -57,15 +89,17 @@ async function verifyRequest(args: CommandArguments, ports: CommandPorts): Promi
   const secrets = secretsFile === undefined ? {} : readSecrets(secretsFile, definition);
   const request = readRequest(requestFile, integration);
   const now = textOption(args, 'now');
+  const resources = prepareResources(readResources(ports.integrations).schemas, { everyFault: true });
   const verification = await verifyOffline(
     definition,
     request,
     secrets,
+    resources,
     now === undefined ? ports.nowMs() : parseInstant(now),
   );
   return {
     exitCode: verification.outcome === 'rejected' ? 1 : 0,
-    output: present(args, verification, describe(verification)),
+    output: present(args, verification, describe(verification, resources)),
   };
 }
 
@@ -73,6 +107,7 @@ async function verifyOffline(
   definition: Definition,
   request: WebhookRequest,
   secrets: SecretValues,
+  resources: PreparedResources,
   nowMs: number,
 ): Promise<Verification> {
   const { reply } = definition.webhook;
@@ -80,41 +115,101 @@ async function verifyOffline(
     const response = ingressAnswer({ kind: 'too-large' }, reply);
     return { outcome: 'rejected', reason: 'too-large', response, events: [] };
   }
-  const reception = receiveWebhook(prepareWebhook(definition), request, secrets, nowMs);
+  const received = receiveWebhook(prepareWebhook(definition), request, secrets, nowMs);
+  // Offline nothing is fetched: the key is one of the secrets, or it is missing.
+  const reception =
+    received.kind === 'key-needed'
+      ? ({ kind: 'rejected', reason: 'secret-not-configured', detail: received.pinned } as const)
+      : received;
   const settlement = settleReception(reception, request.method);
   const settled = {
     outcome: outcomeOf(reception),
     reason: reasonOf(reception, settlement),
+    ...explanationOf(definition, request, secrets, nowMs, reception),
     response: ingressAnswer(settlement, reply),
   };
   if (settlement.kind !== 'accepted') return { ...settled, events: [] };
-  const mapped = await mapRequestOffline(definition, request, nowMs);
+  const mapped = await mapRequestOffline(definition, request, secrets, nowMs, resources);
   return mapped.kind === 'mapped'
-    ? { ...settled, events: mapped.events }
+    ? {
+        ...settled,
+        ...contextsOf(definition, mapped.named),
+        events: mapped.events,
+        ...driftOf(resources, mapped.events),
+      }
     : { ...settled, events: [], mapping_error: mapped.reason };
 }
 
-function outcomeOf(reception: Reception): Verification['outcome'] {
+function contextsOf(
+  { routing }: Definition,
+  values: readonly string[] | undefined,
+): Pick<Verification, 'contexts'> | undefined {
+  return routing === undefined || values === undefined
+    ? undefined
+    : { contexts: { account_context: routing.account_context, values } };
+}
+
+/** The detail that the engine has, and what a look at the checks adds to it; nothing of what holds. */
+function explanationOf(
+  definition: Definition,
+  request: WebhookRequest,
+  secrets: SecretValues,
+  nowMs: number,
+  reception: DecidedReception,
+): Pick<Verification, 'detail' | 'signed' | 'times'> {
+  const verdict = reception.kind === 'malformed' ? reception.verdict : reception;
+  if (verdict.kind !== 'rejected')
+    return reception.kind === 'malformed' ? { detail: `expected ${reception.expected}` } : {};
+  const { signed, times } = explainRejection(definition, request, secrets, nowMs);
+  return {
+    ...(verdict.detail === undefined ? {} : { detail: verdict.detail }),
+    ...(signed.length === 0 ? {} : { signed }),
+    ...(times.length === 0 ? {} : { times }),
+  };
+}
+
+function driftOf(
+  resources: PreparedResources,
+  events: readonly UnsequencedEvent[],
+): Pick<Verification, 'drift'> | undefined {
+  const drift = events.flatMap(({ resource, data }, event) =>
+    (checkResource(resources, resource, data) ?? []).map((fault) => ({ event, resource, ...fault })),
+  );
+  return drift.length === 0 ? undefined : { drift };
+}
+
+function outcomeOf(reception: DecidedReception): Verification['outcome'] {
   return reception.kind === 'malformed' ? reception.verdict.kind : reception.kind;
 }
 
-function reasonOf(reception: Reception, settlement: IngressSettlement): string | null {
+function reasonOf(reception: DecidedReception, settlement: IngressSettlement): string | null {
   const verdict = reception.kind === 'malformed' ? reception.verdict : reception;
   if (verdict.kind === 'rejected') return verdict.reason;
   if (settlement.kind === 'method-not-allowed') return settlement.kind;
   return settlement.kind === 'malformed' ? 'body-malformed' : null;
 }
 
-function describe({ outcome, reason, response, events, mapping_error: fault }: Verification): readonly string[] {
+function describe(verification: Verification, resources: PreparedResources): readonly string[] {
+  const { outcome, reason, detail, response, events, mapping_error: fault, drift = [] } = verification;
+  const { signed = [], times = [], contexts } = verification;
   const isProblem = response.headers['content-type'] === 'application/problem+json';
   const body = isProblem ? (JSON.parse(response.body) as { readonly detail: string }).detail : response.body;
   return [
-    reason === null ? outcome : `${outcome}: ${reason}`,
+    `${outcome}${reason === null ? '' : `: ${reason}`}${detail === undefined ? '' : ` (${detail})`}`,
+    ...formatExplanation({ signed, times }),
     `answer ${response.status}${body === '' ? '' : ` ${body}`}`,
+    ...(contexts === undefined
+      ? []
+      : [
+          `contexts: ${contexts.account_context} ${contexts.values.map((value) => JSON.stringify(value)).join(', ') || 'none'}`,
+        ]),
     ...(fault === undefined ? [] : [`mapping error: ${fault}`]),
     ...(outcome === 'verified' && fault === undefined && response.status < 300
       ? [count(events.length, 'event'), ...events.map((event) => JSON.stringify(event, undefined, 2))]
       : []),
+    ...collapseRepeated(
+      drift.map(({ event, resource, ...one }) => `drift: ${describeDataFault(resources, resource, event, one)}`),
+    ),
   ];
 }
 
@@ -176,7 +271,7 @@ function readSecrets(file: string, definition: Definition): SecretValues {
       `${file} holds no secrets: ${places.join(', ')} is not as expected: {"<name>": "<value>" or ["<value>", …]}.`,
     );
   }
-  const names = Object.keys(definition.secrets);
+  const names = secretNames(definition);
   for (const name of Object.keys(parsed.data))
     if (!names.includes(name))
       throw new UnusableInput(

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
@@ -24,6 +24,8 @@ export function useIntegrationsFolder() {
       writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
       return path;
     },
+    append: (name: string, text: string): void => appendFileSync(join(folder, name), text),
+    remove: (name: string): void => rmSync(join(folder, name), { recursive: true }),
     run: (argv: readonly string[], ports: Partial<CommandPorts> = {}): Promise<CommandResult> =>
       runCommandLine(argv, {
         integrations: join(folder, 'integrations'),
@@ -51,6 +53,35 @@ export const signedWithTime = `{ all: [
   { freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } } ] }`;
 
 type Folder = ReturnType<typeof useIntegrationsFolder>;
+
+/** A canonical resource with two properties of its own, beside those that each has. */
+export function aResource(resource = 'hris/employees', change: object = {}) {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `urn:tributary:resource:${resource}`,
+    title: 'Employee',
+    description: 'Somebody who works for a company.',
+    version: '1.0.0',
+    type: 'object',
+    properties: {
+      id: { type: 'string', description: 'Id of the record.' },
+      name: { type: ['string', 'null'], description: 'Full name.' },
+      labels: { type: ['array', 'null'], description: 'Labels.', items: { type: 'string' } },
+      custom_fields: { type: ['object', 'null'], description: 'Anything else.', additionalProperties: true },
+      remote: { description: 'The record of the provider.' },
+    },
+    required: ['id'],
+    additionalProperties: false,
+    ...change,
+  };
+}
+
+export function writeResource(folder: Folder, resource = 'hris/employees', change: object = {}): void {
+  folder.write(
+    `integrations/resources/${resource}.json`,
+    `${JSON.stringify(aResource(resource, change), undefined, 2)}\n`,
+  );
+}
 
 /** An integration with one sample, which its definition verifies and maps to one event. */
 export function writeIntegration(

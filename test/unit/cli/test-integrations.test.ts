@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { signedWithTime, useIntegrationsFolder, writeIntegration } from './integrations-folder.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { signedWithTime, useIntegrationsFolder, writeIntegration, writeResource } from './integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
 
@@ -28,6 +28,7 @@ const publicKey = (algorithm: string) =>
 
 test('holds a sample to everything that its definition promises', async () => {
   writeIntegration(folder);
+  writeResource(folder);
   const { exitCode, names, report } = await testStaff();
   expect(exitCode).toBe(0);
   expect(report).toMatchObject({ passed: 1, failed: 0 });
@@ -39,6 +40,7 @@ test('holds a sample to everything that its definition promises', async () => {
     'missing signature',
     'rotated secret',
     'events',
+    'schema',
   ]);
   expect((await folder.run(['test'])).output).toBe(
     'staff\n  ok   created\n1 integration, 1 sample: 1 passed, 0 failed\n',
@@ -116,6 +118,7 @@ test('fails when a definition checks a time that is not signed: anybody could se
 });
 
 test('fails when the events are not the expected ones, and tells each difference', async () => {
+  writeResource(folder);
   writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
   const { exitCode, output } = await folder.run(['test', 'staff']);
   expect(exitCode).toBe(1);
@@ -129,6 +132,47 @@ test('fails when the events are not the expected ones, and tells each difference
     '1 integration, 1 sample: 0 passed, 1 failed',
     '',
   ]);
+});
+
+test('fails when data does not fit the schema of its resource, and tells each place and what is expected', async () => {
+  writeIntegration(folder);
+  writeResource(folder);
+  folder.write(
+    'integrations/staff/mapping.jsonata',
+    `{ "event_type": "created", "raw_event_type": "c", "resource": "hris/employees", "record_id": body.id,
+       "data": { "id": body.id, "name": 7, "labels": ["a", null, 5], "salary": 100000, "custom_fields": { "any": [1] } } }`,
+  );
+  await folder.run(['test', 'staff', '--update']);
+  const { exitCode, faults } = await testStaff();
+  expect(exitCode).toBe(1);
+  expect(faults.sort()).toEqual([
+    'events[0].data.labels[1]: expected string (hris/employees)',
+    'events[0].data.labels[2]: expected string (hris/employees)',
+    'events[0].data.name: expected string or null (hris/employees)',
+    'events[0].data.salary: expected no such property (hris/employees)',
+  ]);
+});
+
+test('an event of a resource without schema is noted, not failed', async () => {
+  writeIntegration(folder);
+  expect(await folder.run(['test'])).toEqual({
+    exitCode: 0,
+    output: [
+      'staff',
+      '  note hris/employees: no schema, not checked; add integrations/resources/hris/employees.json',
+      '  ok   created',
+      '1 integration, 1 sample: 1 passed, 0 failed',
+      '',
+    ].join('\n'),
+  });
+});
+
+test('fails when a schema is wrong, which no sample can be held to', async () => {
+  writeIntegration(folder);
+  writeResource(folder, 'hris/employees', { required: [] });
+  const { exitCode, output } = await folder.run(['test']);
+  expect(exitCode).toBe(1);
+  expect(output).toMatch(/^resources\n {2}integrations\/resources\/hris\/employees\.json:\d+:\d+ required: got \[\]/);
 });
 
 test('writes the expected events anew when it is told to', async () => {
@@ -154,4 +198,89 @@ test('a handshake among the samples is answered and gives no events', async () =
   expect((await testStaff()).faults).toEqual(['is a handshake, which makes no events']);
   folder.write('integrations/staff/expected/created.json', []);
   expect(await testStaff()).toMatchObject({ exitCode: 0, names: ['signed', 'events'] });
+});
+
+describe('notes what is allowed and seldom meant:', () => {
+  const notesOf = async () => {
+    const { output } = await folder.run(['test', 'staff', '--json']);
+    const { exitCode } = await folder.run(['test', 'staff']);
+    const [report] = (JSON.parse(output) as { integrations: { notes: string[]; faults: unknown[] }[] }).integrations;
+    return { exitCode, notes: report?.notes ?? [], faults: report?.faults ?? [] };
+  };
+  const lookup = (expression: string) =>
+    folder.append(
+      'integrations/staff/integration.yaml',
+      `routing:\n  context_lookup_field: ${expression}\n  account_context: company\n`,
+    );
+  beforeEach(() => writeResource(folder));
+
+  test.each([
+    [
+      'a signature over less than the body',
+      `{ all: [ ${hmac('key: signing_secret').replace('{body}', '{header.X-Time}')}, { freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 9, max_ahead_seconds: 9 } } ] }`,
+      'the signature does not cover the body',
+    ],
+    [
+      'a signed time that nothing checks',
+      hmac('key: signing_secret').replace('{body}', '{header.X-Time}.{body}'),
+      'header.X-Time is signed, but no freshness checks it',
+    ],
+    [
+      'a line break that is none',
+      hmac('key: signing_secret').replace('"{body}"', String.raw`'a\n{body}'`),
+      'holds a backslash and a letter',
+    ],
+  ])('%s', async (_, verify, note) => {
+    writeIntegration(folder, {
+      verify,
+      sample: { headers: { 'X-Time': '{{timestamp}}' }, body: { verb: 'created', id: '7' } },
+    });
+    expect(await notesOf()).toMatchObject({ exitCode: 0, notes: [expect.stringContaining(note)] });
+  });
+
+  test('no body, but a value that comes once', async () => {
+    writeIntegration(folder, {
+      verify: hmac('key: signing_secret').replace('{body}', '{header.X-Token}'),
+      more: ', nonce: { value: "{header.X-Token}" }',
+      sample: { headers: { 'X-Token': 'once' }, body: { verb: 'created', id: '7' } },
+    });
+    expect(await notesOf()).toMatchObject({ exitCode: 0, notes: [] });
+  });
+
+  test('a resource that is written a little otherwise than one with a schema', async () => {
+    writeIntegration(folder);
+    folder.write(
+      'integrations/staff/mapping.jsonata',
+      '{ "event_type": "created", "raw_event_type": "c", "resource": "hris/employes", "record_id": "7" }',
+    );
+    const { output } = await folder.run(['test', 'staff', '--update']);
+    expect(output).toContain('hris/employes.json Did you mean "hris/employees"?\n');
+  });
+
+  test('a sample that does not say whose it is, where another does', async () => {
+    writeIntegration(folder);
+    lookup('body.company');
+    folder.write('integrations/staff/samples/other.json', { body: { verb: 'created', id: '7', company: 'c1' } });
+    await folder.run(['test', 'staff', '--update']);
+    expect(await notesOf()).toMatchObject({
+      exitCode: 0,
+      notes: [expect.stringMatching(/^routing: no "company" in created: /)],
+    });
+  });
+
+  test('fails when no sample with events says whose it is', async () => {
+    writeIntegration(folder);
+    lookup('body.compny');
+    expect(await notesOf()).toMatchObject({
+      exitCode: 1,
+      faults: [{ line: 10, column: 25, path: 'routing.context_lookup_field' }],
+    });
+  });
+
+  test('fails when a request of several accounts has an event that is nobody’s', async () => {
+    writeIntegration(folder);
+    lookup(`'["c1", "c2"]'`);
+    const { faults } = await testStaff();
+    expect(faults).toEqual(['names 2 contexts, but an event says not whose it is: expected its context']);
+  });
 });

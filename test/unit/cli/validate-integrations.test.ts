@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { useIntegrationsFolder, writeIntegration } from './integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
@@ -110,4 +111,40 @@ test('fails when a sample is no request, or there is none', async () => {
     { file: 'integrations/empty/integration.yaml', message: 'the folder has no such file' },
     { file: 'integrations/empty/samples', message: 'got no file, expected at least one sample' },
   ]);
+});
+
+describe('tells what was most likely meant by', () => {
+  const message = (text: string) =>
+    `{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "${text}", signature: "{header.X}" } }`;
+
+  test.each([
+    ['a source', '{bdy}', '{body}'],
+    ['a source with a name', '{hedaer.X-Time}.{body}', '{header.X-Time}'],
+    ['a header as one of several', '{headers.X-Time}.{body}', '{header.X-Time}'],
+    ['a transform', '{body | shaa256}', 'sha256'],
+  ])('%s', async (_, text, nearest) => {
+    writeIntegration(folder, { verify: message(text) });
+    expect(await faultsOf()).toMatchObject([{ path: 'webhook.verify.hmac.message', nearest }]);
+    expect((await folder.run(['validate'])).output).toContain(`; did you mean "${nearest}"?`);
+  });
+
+  test('a source that is like none: nothing', async () => {
+    writeIntegration(folder, { verify: message('{cookie.session}') });
+    expect((await faultsOf())[0]).not.toHaveProperty('nearest');
+  });
+
+  test('the name of a mapping', async () => {
+    writeIntegration(folder);
+    const home = 'integrations/staff/integration.yaml';
+    const yaml = readFileSync(folder.path(home), 'utf8');
+    for (const name of ['maping.jsonata', 'mapping.jsonta', 'mapping.json']) {
+      folder.write(home, yaml.replace('mapping.jsonata', name));
+      expect(await faultsOf()).toMatchObject([{ path: 'mapping', nearest: 'mapping.jsonata' }]);
+    }
+  });
+
+  test('a key of a sample', async () => {
+    writeIntegration(folder, { sample: { header: {} } });
+    expect((await faultsOf())[0]?.['message']).toMatch(/Unrecognized key: "header"; did you mean "headers"\?$/);
+  });
 });

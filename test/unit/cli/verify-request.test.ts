@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { nowMs, useIntegrationsFolder, writeIntegration } from './integrations-folder.ts';
+import { nowMs, useIntegrationsFolder, writeIntegration, writeResource } from './integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
 const time = String(nowMs / 1000);
@@ -58,7 +58,8 @@ describe('a verified request', () => {
       outcome: 'verified',
       response: { status: 202 },
       events: [],
-      mapping_error: 'mapping gave a bad event (0): event_type: expected created, updated or deleted',
+      mapping_error:
+        'mapping gave a bad event (0): event_type: got "eaten", expected "created", "updated" or "deleted"',
     });
   });
 
@@ -195,6 +196,53 @@ test('tells people outcome, answer and events in lines', async () => {
   expect(output).toMatch(/^verified\nanswer 202 thanks\n1 event\n\{/);
   const rejected = await folder.run(['verify', 'staff', file]);
   expect(rejected.output).toBe(
-    'rejected: secret-not-configured\nanswer 403 The request was not verified: secret-not-configured (signing_secret).\n',
+    'rejected: secret-not-configured (signing_secret)\nanswer 403 The request was not verified: secret-not-configured (signing_secret).\n',
   );
+});
+
+describe('data that does not fit the schema of its resource', () => {
+  const body = '{"verb":"created","id":7}';
+
+  test('is told as drift, without the value', async () => {
+    writeResource(folder);
+    expect(await verify({ headers: signed(body), body })).toMatchObject({
+      exitCode: 0,
+      outcome: 'verified',
+      events: [{ schema_version: '1.0.0' }],
+      drift: [{ event: 0, resource: 'hris/employees', path: 'id', expected: 'string' }],
+    });
+    const files = [folder.path('request.json'), '--secrets', folder.path('secrets.json')];
+    expect((await folder.run(['verify', 'staff', ...files])).output).toContain(
+      '\ndrift: events[0].data.id: expected string (hris/employees)\n',
+    );
+  });
+
+  test('is not told where there is none, or no schema', async () => {
+    expect(await verify({ headers: signed(body), body })).not.toHaveProperty('drift');
+    expect(await verify({ headers: signed(body), body })).toMatchObject({ events: [{ schema_version: '0.0.0' }] });
+    writeResource(folder);
+    expect(await verify({ headers: signed(event), body: event })).not.toHaveProperty('drift');
+  });
+});
+
+describe('whose a request is at the URL for all accounts', () => {
+  const routed = (lookup: string) => {
+    const home = 'integrations/staff/integration.yaml';
+    folder.append(home, `routing: { context_lookup_field: '${lookup}', account_context: company }\n`);
+  };
+
+  test('is told with the context that accounts have', async () => {
+    routed('body.id');
+    const request = { headers: signed(event), body: event };
+    expect(await verify(request)).toMatchObject({ contexts: { account_context: 'company', values: ['7'] } });
+    const files = [folder.path('request.json'), '--secrets', folder.path('secrets.json')];
+    expect((await folder.run(['verify', 'staff', ...files])).output).toContain('\ncontexts: company "7"\n');
+  });
+
+  test('fails when the lookup fails, and says so', async () => {
+    routed('$error("no")');
+    expect(await verify({ headers: signed(event), body: event })).toMatchObject({
+      mapping_error: 'routing.context_lookup_field failed',
+    });
+  });
 });

@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { templateTables } from '../../../lib/definitions/definition-json-schema.ts';
+import { integrationNames } from '../../../lib/definitions/integration-folders.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+
+test('the README names every integration that is shipped', () => {
+  const [, shipped = ''] = /^Shipped: (.*?)\. /m.exec(read('README.md')) ?? [];
+  const home = new URL('../../../integrations', import.meta.url).pathname;
+  expect(shipped.split(', ')).toEqual(integrationNames(home));
+});
+
+describe('the guide to integrations', () => {
+  const guide = read('integrations/README.md');
+
+  test('has every source and every transform, as the reference has them', () => {
+    expect(guide).toContain(templateTables().join('\n'));
+  });
+
+  test('leads to sections that are there', () => {
+    const anchors = new Set(
+      [...guide.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+        title
+          .toLowerCase()
+          .replace(/[^\w -]/g, '')
+          .replaceAll(' ', '-'),
+      ),
+    );
+    const wanted = [...guide.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor = '']) => anchor);
+    expect(wanted.filter((anchor) => !anchors.has(anchor))).toEqual([]);
+  });
+});
