@@ -1,0 +1,153 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { readSamples } from '../../lib/definitions/samples.ts';
+import type { Contender } from './measure-interleaved.ts';
+
+/** A signed request, and what its provider signed it with. */
+export interface SignedEvent {
+  readonly request: WebhookRequest;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** A request of a provider, unsigned, and the least that a receiver written for it alone would do. */
+export interface ProviderEvent {
+  readonly integration: string;
+  readonly title: string;
+  readonly request: WebhookRequest;
+  /** Compute the MAC, compare it and parse: nothing is checked for shape or age, nothing is mapped. */
+  readonly bare: (event: SignedEvent) => Contender;
+}
+
+/** The event that the budget is for, and others whose bodies and signatures are of other shapes. */
+export function providerEvents(integrations: URL): { budgeted: ProviderEvent; others: readonly ProviderEvent[] } {
+  const sample = (integration: string, name: string): WebhookRequest => {
+    const found = readSamples(integrations, integration).find((one) => one.name === name);
+    if (found === undefined) throw new Error(`integrations/${integration} has no sample "${name}"`);
+    return found.request;
+  };
+  return {
+    budgeted: {
+      integration: 'github',
+      title: 'GitHub, JSON',
+      request: asGitHubSends(sample('github', 'issues-opened')),
+      bare: bareGitHub,
+    },
+    others: [
+      {
+        integration: 'twilio',
+        title: 'Twilio, form',
+        request: sample('twilio', 'message-received'),
+        bare: bareTwilio,
+      },
+      {
+        integration: 'jira',
+        title: 'Jira, JWT',
+        request: sample('jira', 'issue-updated-oauth'),
+        bare: bareJira,
+      },
+      {
+        integration: 'adyen',
+        title: 'Adyen, two signed items',
+        request: sample('adyen', 'capture-and-refund'),
+        bare: bareAdyen,
+      },
+    ],
+  };
+}
+
+const issueText = [
+  'Since the release of Thursday, the total of an order is sometimes a cent away from the sum of its lines. The warehouse noticed it first: their scanner refuses a parcel whose paper and order differ, and a colleague has to type the order in by hand.',
+  '### What happens',
+  'An order of 3 items at 0.335 comes to 1.02. Each line is rounded when it is read from the basket, and the sum is rounded again when the invoice is drawn up, so that an error of half a cent grows with the number of lines. The largest that we have seen is 7 cents, in an order of 31 lines.',
+  '### What should happen',
+  '1.01, as on the page that the customer saw before paying. Only the total is to be rounded, half to even, as the accountants asked for in spring (see #9).',
+  '### How to see it',
+  '1. Put three of "Pencil, soft (2B)" into a basket.\r\n2. Pay by invoice.\r\n3. Compare the e-mail with the invoice.',
+  'Orders that were paid by card are right, perhaps since they take the total from the provider. I have put the numbers of the eleven orders that we know of into the sheet "Rounding"; two of them are still open, and one customer has asked for the cent back that she paid too much in August.',
+].join('\r\n\r\n');
+
+/** The sample's issue, reported at length, in a request with all the headers that one comes with. */
+function asGitHubSends({ headers, body, ...request }: WebhookRequest): WebhookRequest {
+  const event = JSON.parse(body.toString()) as { readonly issue: object };
+  return {
+    ...request,
+    headers: {
+      accept: '*/*',
+      'content-type': 'application/json',
+      'user-agent': 'GitHub-Hookshot/7e0c6a1',
+      'x-amzn-trace-id': 'Root=1-6920a3c0-5f0c6a109d3411f08f5a3a6b',
+      'x-forwarded-for': '192.0.2.17',
+      'x-forwarded-port': '443',
+      'x-forwarded-proto': 'https',
+      'x-github-hook-id': '500700310',
+      'x-github-hook-installation-target-id': '700310',
+      'x-github-hook-installation-target-type': 'repository',
+      'x-hub-signature': 'sha1=0f0c6a109d3411f08f5a3a6bd1f0c00180a0b1c2',
+      ...headers,
+    },
+    body: Buffer.from(
+      JSON.stringify({ ...event, issue: { ...event.issue, body: issueText }, installation: { id: 60700310 } }),
+    ),
+  };
+}
+
+function bareGitHub({ request, secrets }: SignedEvent): Contender {
+  const secret = secrets['signing_secret'] ?? '';
+  return () => {
+    const signature = Buffer.from(request.headers['x-hub-signature-256']?.slice('sha256='.length) ?? '', 'hex');
+    expectEqual(createHmac('sha256', secret).update(request.body).digest(), signature);
+    return JSON.parse(request.body.toString('utf8'));
+  };
+}
+
+function bareTwilio({ request, secrets }: SignedEvent): Contender {
+  const secret = secrets['signing_secret'] ?? '';
+  return () => {
+    const form = Object.fromEntries(new URLSearchParams(request.body.toString('utf8')));
+    const mac = createHmac('sha1', secret).update(request.url);
+    for (const name of Object.keys(form).sort()) mac.update(`${name}${form[name]}`);
+    expectEqual(mac.digest(), Buffer.from(request.headers['x-twilio-signature'] ?? '', 'base64'));
+    return form;
+  };
+}
+
+function bareJira({ request, secrets }: SignedEvent): Contender {
+  const secret = secrets['signing_secret'] ?? '';
+  return () => {
+    const token = request.headers['authorization']?.slice('Bearer '.length) ?? '';
+    const [head = '', claims = '', signature = ''] = token.split('.');
+    expectEqual(createHmac('sha256', secret).update(`${head}.${claims}`).digest(), Buffer.from(signature, 'base64url'));
+    return [JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')), JSON.parse(request.body.toString('utf8'))];
+  };
+}
+
+interface AdyenItem {
+  readonly [name: string]: string | undefined;
+}
+
+function bareAdyen({ request, secrets }: SignedEvent): Contender {
+  const key = Buffer.from(secrets['signing_secret'] ?? '', 'hex');
+  return () => {
+    const notification = JSON.parse(request.body.toString('utf8')) as {
+      readonly notificationItems: readonly {
+        readonly NotificationRequestItem: AdyenItem & {
+          readonly amount: { readonly value: number; readonly currency: string };
+          readonly additionalData: { readonly hmacSignature: string };
+        };
+      }[];
+    };
+    for (const { NotificationRequestItem: item } of notification.notificationItems) {
+      const { value, currency } = item.amount;
+      const signed = `${item['pspReference']}:${item['originalReference']}:${item['merchantAccountCode']}:${item['merchantReference']}:${value}:${currency}:${item['eventCode']}:${item['success']}`;
+      expectEqual(
+        createHmac('sha256', key).update(signed).digest(),
+        Buffer.from(item.additionalData.hmacSignature, 'base64'),
+      );
+    }
+    return notification;
+  };
+}
+
+function expectEqual(expected: Buffer, signature: Buffer): void {
+  if (!timingSafeEqual(expected, signature)) throw new Error('the signature is not that of the request');
+}

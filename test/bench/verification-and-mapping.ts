@@ -1,0 +1,113 @@
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { lookupContexts, type PreparedRouting, prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
+import { type MappingInput, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
+import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
+import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { withoutCredentials } from '../../lambdas/engine/verification/without-credentials.ts';
+import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { signRequest } from '../../lib/definitions/sign-request.ts';
+import { signingKeysOf } from '../integrations/signing-keys.ts';
+import { type Contender, measureInterleaved } from './measure-interleaved.ts';
+import { type ProviderEvent, providerEvents, type SignedEvent } from './provider-events.ts';
+import { type Figure, type Section, withinBudget } from './section.ts';
+
+/** How much longer an event may take in the engine than its MAC and its parsing alone. */
+const budgetUs = 150;
+const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
+const integrations = new URL('../../integrations/', import.meta.url);
+
+/**
+ * What verification and mapping of one event take, against the least that any receiver has to do with
+ * it: compute the MAC, compare it, and parse. Budgeted for GitHub's `issues.opened` of 2 KB.
+ */
+export const verificationAndMapping: Section = {
+  name: 'Verification and mapping, per event',
+  async run() {
+    const definitions = compileIntegrations(integrations);
+    const { budgeted, others } = providerEvents(integrations);
+    const figures: Figure[] = [];
+    for (const event of [budgeted, ...others]) {
+      const definition = definitions.get(event.integration);
+      if (definition === undefined) throw new Error(`there is no integration "${event.integration}"`);
+      figures.push(...(await measureEvent(definition, event, event === budgeted ? budgetUs : undefined)));
+    }
+    return figures;
+  },
+};
+
+async function measureEvent(
+  definition: Definition,
+  { title, request: unsigned, bare }: ProviderEvent,
+  budget: number | undefined,
+): Promise<readonly Figure[]> {
+  const keys = signingKeysOf(definition, 'right');
+  // More digits would not be the same in the next run.
+  const figure = (name: string, value: number, unit: string): Figure => ({
+    name: `${title}: ${name}`,
+    value: Math.round(value * 10) / 10,
+    unit,
+  });
+  const event = { request: signRequest(definition, unsigned, keys, nowMs), secrets: keys.secrets };
+  const { routing } = definition;
+  const [bareUs = Number.NaN, engineUs = Number.NaN, routedUs] = await measureInterleaved([
+    bare(event),
+    engineOf(definition, event),
+    ...(routing === undefined ? [] : [engineOf(definition, event, prepareRouting(routing))]),
+  ]);
+  const difference = figure('difference', engineUs - bareUs, 'µs');
+  return [
+    figure('body', event.request.body.length, 'bytes'),
+    figure('bare', bareUs, 'µs'),
+    figure('engine', engineUs, 'µs'),
+    budget === undefined ? difference : withinBudget(difference, budget),
+    figure('ratio', engineUs / bareUs, 'times'),
+    ...(routedUs === undefined ? [] : [figure('engine, at the URL for all accounts', routedUs, 'µs')]),
+  ];
+}
+
+/**
+ * All that the engine does for each event between a request and its unsequenced events: what ingress
+ * does, and what normalize does with what ingress sent on (see `mapDelivery` of normalize-webhooks.ts).
+ * The definition is prepared once, as the functions do.
+ *
+ * @param routing - Given where the request counts as one of the URL for all accounts, whose account is found
+ *   by its context.
+ */
+function engineOf(definition: Definition, { request, secrets }: SignedEvent, routing?: PreparedRouting): Contender {
+  const webhook = prepareWebhook(definition);
+  const mapping = prepareMapping(definition.mapping);
+  // As the queue carries it.
+  const content = request.body.toString('utf8');
+
+  return async () => {
+    const reception = receiveWebhook(webhook, request, secrets, nowMs);
+    if (reception.kind !== 'verified') throw new Error(`the request is ${reception.kind}`);
+    const { method, url, path, query, headers } = withoutCredentials(request, webhook.credentials);
+
+    const received: WebhookRequest = { method, url, path, query, headers, body: Buffer.from(content, 'utf8') };
+    const decoded = decodeBody(webhook.decode, received);
+    if (decoded.kind === 'malformed') throw new Error(`expected ${decoded.expected}`);
+    const input: MappingInput = {
+      body: decoded.value,
+      headers: received.headers,
+      query: Object.fromEntries(new URLSearchParams(received.query)),
+      method: received.method,
+      path: received.path,
+    };
+    if (routing !== undefined && (await lookupContexts(routing, input))?.length !== 1)
+      throw new Error('the request names no context');
+    const mapped = await mapRequest(mapping, input, {
+      tenant: 'acme',
+      account: 'acc_1',
+      integration: definition.name,
+      receivedAt: '2026-11-22T12:00:00.000Z',
+      deliveryId: deliveryIdOf(webhook, received, decoded.value, 'raw_1'),
+      rawBody: received.body,
+    });
+    if (mapped.kind === 'failed') throw new Error(mapped.reason);
+    if (mapped.events.length === 0) throw new Error('the request gives no event');
+    return mapped.events;
+  };
+}
