@@ -10,7 +10,8 @@ import type { DependencyType, IConfiguration } from 'dependency-cruiser';
 
 const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
-const runtime = '^lambdas/functions/[^/]+/runtime\\.ts$';
+/** A function's own, and what two functions have in common. */
+const runtime = '^lambdas/functions/([^/]+/|[a-z-]+\\.)runtime\\.ts$';
 
 /** Modules of Node and of npm, as opposed to files of this repository. */
 const external: DependencyType[] = [
@@ -114,10 +115,10 @@ export default {
     {
       name: 'functions',
       comment:
-        "functions import flows, ports, contracts and the engine's types; runtime.ts, which composes them, adapters and the engine.",
+        "functions import flows, ports, contracts, the engine's types and its schemas of what callers write; runtime.ts, which composes them, adapters and the engine.",
       severity: 'error',
       from: { path: '^lambdas/functions/', pathNot: runtime },
-      to: { path: lambdas('engine'), dependencyTypesNot: ['type-only'] },
+      to: { path: lambdas('engine'), pathNot: '-schema\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'only-runtime-to-adapters',
@@ -200,7 +201,7 @@ export default {
       from: { path: lambdas('engine') },
       to: {
         dependencyTypes: external,
-        pathNot: ['(^|/)node_modules/(jsonata|zod|yaml|ajv|re2js|fast-xml-parser)/', '^(node:)?(crypto|buffer)$'],
+        pathNot: ['(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/', '^(node:)?(crypto|buffer)$'],
       },
     },
     {

@@ -38,6 +38,8 @@ try {
     ...assembly,
     port,
     onLog: printLog,
+    // What the team that runs a deployed engine would be told.
+    onBusEvent: ({ detailType, detail }) => console.log(`notice ${detailType} ${JSON.stringify(detail)}`),
     onFailure: (error) => {
       console.error(error.message);
       void stop(1);

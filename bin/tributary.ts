@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: `npm run tributary -- <command>`. */
 import { createInterface } from 'node:readline/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../lib/cli/run-command-line.ts';
 
@@ -15,12 +16,25 @@ async function ask(question: string, fallback: string): Promise<string> {
   }
 }
 
+/** Only the first Ctrl-C is taken: who presses it again wants the process to end. */
+function interruption(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  // Whoever read the output has gone: `… | head`.
+  process.stdout.on('error', () => interrupted.abort());
+  return interrupted.signal;
+}
+
 const argv = process.argv.slice(2);
 try {
   const { exitCode, output } = await runCommandLine(argv, {
     integrations: fileURLToPath(new URL('../integrations/', import.meta.url)),
     nowMs: Date.now,
     fetch,
+    print: (text) => void process.stdout.write(text),
+    note: (text) => void process.stderr.write(text),
+    pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => undefined),
+    interruption,
     ...(isTerminal ? { ask } : {}),
   });
   process.exitCode = exitCode;

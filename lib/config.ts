@@ -76,9 +76,15 @@ const settingsSchema = z.strictObject({
   normalizeMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
   /**
    * Concurrent invocations of deliver.
-   * @default 100; 4 in local
+   * @default 100; 16 in local
    */
   deliverMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
+  /**
+   * Concurrent invocations of drain: endpoints that are sent their backlog at the same time. One that hangs
+   * takes up an invocation until its circuit opens, and again for every probe.
+   * @default 200; 16 in local
+   */
+  drainMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
   /**
    * Public origin of a custom domain in front of the HTTP API.
    * @default the HTTP API's own endpoint
@@ -124,7 +130,9 @@ function defaultsOf(stage: Stage): Settings {
     throttleRatePerSecond: 2000,
     throttleBurst: 4000,
     normalizeMaxConcurrency: local ? 4 : 50,
-    deliverMaxConcurrency: local ? 4 : 100,
+    // More than one endpoint may have posts under way, so that none takes up all of deliver.
+    deliverMaxConcurrency: local ? 16 : 100,
+    drainMaxConcurrency: local ? 16 : 200,
     egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
   };
 }

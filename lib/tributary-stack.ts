@@ -1,17 +1,21 @@
 import { fileURLToPath } from 'node:url';
 import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { HttpMethod, HttpRouteKey } from 'aws-cdk-lib/aws-apigatewayv2';
+import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
+import { EventBus } from 'aws-cdk-lib/aws-events';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
-import { accountsByTenantIndex } from '../lambdas/contracts/tables.ts';
+import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import { accountsByTenantIndex, endpointsByDueIndex } from '../lambdas/contracts/tables.ts';
 import type { TributaryConfig } from './config.ts';
 import { AccessLogBucket } from './constructs/access-log-bucket.ts';
 import { DataKey } from './constructs/data-key.ts';
 import { EngineFunction, type FunctionEnvironment } from './constructs/engine-function.ts';
 import { bundleFunction } from './constructs/function-bundle.ts';
+import { MinuteSchedule } from './constructs/minute-schedule.ts';
 import { OperatorAlarms } from './constructs/operator-alarms.ts';
 import { PrivateBucket } from './constructs/private-bucket.ts';
 import { PublicHttpApi } from './constructs/public-http-api.ts';
@@ -64,6 +68,13 @@ export class TributaryStack extends Stack {
       limits.deliverTimeoutSeconds,
       Duration.minutes(10).plus(Duration.millis(limits.queueMaxDelayMs)),
     );
+    // Drains wait here in the same way for an endpoint's next probe, or for the end of its pause.
+    const drainQueue = this.queue(
+      'DrainQueue',
+      'drain-queue',
+      limits.drainTimeoutSeconds,
+      Duration.minutes(10).plus(Duration.millis(limits.queueMaxDelayMs)),
+    );
     const httpApi = new PublicHttpApi(this, 'HttpApi', {
       throttleRatePerSecond: config.throttleRatePerSecond,
       throttleBurst: config.throttleBurst,
@@ -104,6 +115,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
+      [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.retentionDays]: String(config.retentionDays),
@@ -118,27 +130,67 @@ export class TributaryStack extends Stack {
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
+    // Ordered subscriptions take their events from the feed: they are told that there are some.
+    drainQueue.queue.grantSendMessages(normalize);
     rawQueue.deadLetterQueue.grantSendMessages(normalize);
     rawQueue.consumedBy(normalize, config.normalizeMaxConcurrency);
 
-    const deliver = this.engineFunction('Deliver', 'deliver', limits.deliverTimeoutSeconds, 512, {
+    const sendingEnvironment = {
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
+      [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
-      [environmentKeys.deliveryDeadLetterQueueUrl]: deliveryQueue.deadLetterQueue.queueUrl,
+      [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
+      [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
-    });
-    tables.subscriptions.grant(deliver, 'BatchGetItem');
-    tables.events.grant(deliver, 'BatchGetItem');
-    tables.deliveries.grant(deliver, 'BatchGetItem', 'BatchWriteItem');
-    buckets.payloads.grantGet(deliver);
-    deliveryQueue.queue.grantSendMessages(deliver);
-    deliveryQueue.deadLetterQueue.grantSendMessages(deliver);
+    };
+    const deliver = this.engineFunction('Deliver', 'deliver', limits.deliverTimeoutSeconds, 512, sendingEnvironment);
+    const drain = this.engineFunction('Drain', 'drain', limits.drainTimeoutSeconds, 512, sendingEnvironment);
+    const defaultBus = EventBus.fromEventBusName(this, 'DefaultBus', 'default');
+    for (const sender of [deliver, drain]) {
+      // Query: who wants to be told of a subscription. PutItem: an endpoint that fails is disabled.
+      tables.subscriptions.grant(sender, 'BatchGetItem', 'PutItem', 'Query');
+      // What is to be told is published like any event.
+      tables.events.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
+      tables.idempotency.grant(sender, 'GetItem', 'PutItem');
+      tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
+      tables.limits.grant(sender, 'BatchGetItem', 'UpdateItem');
+      buckets.payloads.grantGet(sender);
+      buckets.payloads.grantPut(sender);
+      deliveryQueue.queue.grantSendMessages(sender);
+      drainQueue.queue.grantSendMessages(sender);
+      defaultBus.grantPutEventsTo(sender);
+    }
+    // The feed, which ordered subscriptions and replays follow; the backlog; the replay itself.
+    tables.events.grant(drain, 'Query');
+    tables.deliveries.grant(drain, 'GetItem', 'Query');
     deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
+    drainQueue.consumedBy(drain, config.drainMaxConcurrency, limits.drainBatchSize);
+    this.endpointAlarms();
+
+    const dispatch = this.engineFunction('Dispatch', 'dispatch', limits.dispatchTimeoutSeconds, 512, {
+      [environmentKeys.eventsTable]: tables.events.tableName,
+      [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
+      [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
+      [environmentKeys.retentionDays]: String(config.retentionDays),
+    });
+    tables.events.grant(dispatch, 'BatchGetItem');
+    tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'Query');
+    tables.limits.grant(dispatch, 'Query');
+    deliveryQueue.queue.grantSendMessages(dispatch);
+    drainQueue.queue.grantSendMessages(dispatch);
+    new MinuteSchedule(this, 'DispatchSchedule', {
+      target: dispatch,
+      runbookEntry: 'dispatch-silent',
+      alarms: this.alarms,
+    });
 
     const api = this.engineFunction('Api', 'api', limits.apiTimeoutSeconds, 512, {
       [environmentKeys.publicUrl]: publicUrl,
@@ -153,7 +205,10 @@ export class TributaryStack extends Stack {
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
+      [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
@@ -166,10 +221,14 @@ export class TributaryStack extends Stack {
     // A parked request is sent again when its account is made.
     rawQueue.queue.grantSendMessages(api);
     rawQueue.deadLetterQueue.grantConsumeMessages(api);
-    tables.subscriptions.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Query');
+    tables.subscriptions.grant(api, 'BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     tables.events.grant(api, 'BatchGetItem', 'Query');
     tables.idempotency.grant(api, 'GetItem');
-    tables.deliveries.grant(api, 'Query');
+    // A delivery is tried again or cancelled, all that wait with their subscription; replays stand here too.
+    tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
+    // An endpoint's health, and its circuit, which whoever enables its subscription closes.
+    tables.limits.grant(api, 'BatchGetItem', 'UpdateItem');
+    drainQueue.queue.grantSendMessages(api);
     buckets.payloads.grantGet(api);
 
     httpApi.route(
@@ -232,7 +291,54 @@ export class TributaryStack extends Stack {
         partitionKey: text('subscription'),
         sortKey: text('delivery'),
       }),
+      limits: new RecordTable(this, 'Limits', {
+        ...protection,
+        partitionKey: text('id'),
+        indexes: {
+          // What is due is read here, and its state where it stands.
+          [endpointsByDueIndex]: {
+            partitionKey: text('dueShard'),
+            sortKey: number('dueAtMs'),
+            holds: ['endpoint', 'scope'],
+          },
+        },
+      }),
     };
+  }
+
+  /** How endpoints fare is counted by both functions that send. */
+  private endpointAlarms(): void {
+    const period = Duration.minutes(5);
+    const counted = (note: EndpointNote) =>
+      new MathExpression({
+        expression: 'SUM(FILL(METRICS(), 0))',
+        label: note,
+        period,
+        usingMetrics: Object.fromEntries(
+          (['deliver', 'drain'] satisfies FunctionName[]).map((service) => [
+            service,
+            new Metric({
+              namespace: metricsNamespace,
+              metricName: note,
+              dimensionsMap: { service },
+              statistic: 'Sum',
+              period,
+            }),
+          ]),
+        ),
+      });
+    this.alarms.add(this, 'SubscriptionDisablingAlarm', {
+      meaning: 'A subscription has had nothing but failures for so long that it is on its way to being disabled.',
+      runbookEntry: 'subscription-disabling',
+      metric: counted('subscription-disabling'),
+      threshold: 1,
+    });
+    this.alarms.add(this, 'SubscriptionDisabledAlarm', {
+      meaning: 'A subscription was disabled: its endpoint only failed, or said that it is gone.',
+      runbookEntry: 'subscription-disabled',
+      metric: counted('subscription-disabled'),
+      threshold: 1,
+    });
   }
 
   private buckets(encryptionKey: DataKey) {

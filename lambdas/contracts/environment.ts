@@ -14,6 +14,7 @@ export const environmentKeys = {
   eventsTable: 'TRIBUTARY_EVENTS_TABLE',
   idempotencyTable: 'TRIBUTARY_IDEMPOTENCY_TABLE',
   integrationSettingsTable: 'TRIBUTARY_INTEGRATION_SETTINGS_TABLE',
+  limitsTable: 'TRIBUTARY_LIMITS_TABLE',
   parkedRequestsTable: 'TRIBUTARY_PARKED_REQUESTS_TABLE',
   subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
 
@@ -23,7 +24,7 @@ export const environmentKeys = {
   rawQueueUrl: 'TRIBUTARY_RAW_QUEUE_URL',
   rawDeadLetterQueueUrl: 'TRIBUTARY_RAW_DEAD_LETTER_QUEUE_URL',
   deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
-  deliveryDeadLetterQueueUrl: 'TRIBUTARY_DELIVERY_DEAD_LETTER_QUEUE_URL',
+  drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
 
   /** Payloads above this many bytes go to S3 (claim check); 0 sends all to S3. */
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
@@ -36,6 +37,22 @@ export const environmentKeys = {
 } as const;
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
+
+/** What sending callbacks takes, and publishing what is to be said of them. */
+const sendingKeys = [
+  environmentKeys.subscriptionsTable,
+  environmentKeys.eventsTable,
+  environmentKeys.idempotencyTable,
+  environmentKeys.deliveriesTable,
+  environmentKeys.limitsTable,
+  environmentKeys.payloadsBucket,
+  environmentKeys.deliveryQueueUrl,
+  environmentKeys.drainQueueUrl,
+  environmentKeys.claimThresholdBytes,
+  environmentKeys.retentionDays,
+  environmentKeys.egressAllowedRanges,
+  environmentKeys.egressAllowHttp,
+] as const;
 
 /** The keys each function reads: what the stack must give it, and nothing more. */
 export const functionEnvironments = {
@@ -63,20 +80,20 @@ export const functionEnvironments = {
     environmentKeys.payloadsBucket,
     environmentKeys.rawBucket,
     environmentKeys.deliveryQueueUrl,
+    environmentKeys.drainQueueUrl,
     environmentKeys.rawDeadLetterQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.retentionDays,
   ],
-  deliver: [
-    environmentKeys.subscriptionsTable,
+  deliver: sendingKeys,
+  drain: sendingKeys,
+  dispatch: [
     environmentKeys.eventsTable,
     environmentKeys.deliveriesTable,
-    environmentKeys.payloadsBucket,
+    environmentKeys.limitsTable,
     environmentKeys.deliveryQueueUrl,
-    environmentKeys.deliveryDeadLetterQueueUrl,
+    environmentKeys.drainQueueUrl,
     environmentKeys.retentionDays,
-    environmentKeys.egressAllowedRanges,
-    environmentKeys.egressAllowHttp,
   ],
   api: [
     environmentKeys.publicUrl,
@@ -91,7 +108,10 @@ export const functionEnvironments = {
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
     environmentKeys.deliveriesTable,
+    environmentKeys.limitsTable,
+    environmentKeys.drainQueueUrl,
     environmentKeys.payloadsBucket,
+    environmentKeys.retentionDays,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
   ],

@@ -30,16 +30,29 @@ export const limits = {
   ingressTimeoutSeconds: 10,
   normalizeTimeoutSeconds: 30,
   deliverTimeoutSeconds: 60,
+  /** A run of a drain, the last post of it, and what follows. */
+  drainTimeoutSeconds: 120,
+  dispatchTimeoutSeconds: 60,
   apiTimeoutSeconds: 29,
 
   /** Messages that one invocation takes from a queue. */
   queueBatchSize: 10,
+  /** The same of the drain queue: each message may keep an invocation busy for as long as a run goes on. */
+  drainBatchSize: 1,
   /** Receives after which SQS moves a message to its dead-letter queue. */
   maxReceiveCount: 8,
 
   /** One callback: time to connect, and time for the whole exchange. */
   callbackConnectTimeoutMs: 5_000,
   callbackTimeoutMs: 15_000,
+  /** What a subscription may ask for instead. */
+  maxCallbackTimeoutMs: 30_000,
+  /** Posts to one endpoint at a time, where its subscription does not say otherwise. */
+  endpointConcurrency: 10,
+  /** What a subscription may ask for instead. */
+  maxEndpointConcurrency: 100,
+  /** Events that a replay sends in a second, where nobody says otherwise. */
+  replayRatePerSecond: 50,
   /** Bytes of a subscriber's answer that are kept. */
   callbackResponseKeptBytes: 16 * 1024,
 

@@ -46,5 +46,10 @@ export interface DeliveryJob {
   readonly attempt: number;
 }
 
+/** Drain queue: an endpoint's backlog may go on, or a replay. */
+export type DrainMessage =
+  | { readonly kind: 'drain'; readonly subscription: string; readonly scope: string }
+  | { readonly kind: 'replay'; readonly replay: string; readonly subscription: string; readonly scope: string };
+
 /** Message attribute that says why a message was put on a dead-letter queue by the engine itself. */
 export const deadLetterReasonAttribute = 'reason';

@@ -11,10 +11,11 @@ export const metricsNamespace = 'Tributary';
  *   handshakes that a call of the engine's own completes = confirmed + dead-lettered
  *   events      = published + duplicate                                  (normalize)
  *   published   = filtered (nobody wants it) + those with deliveries     (normalize)
- *   enqueued    = delivered + filtered + dead-lettered                   (deliver)
+ *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
  *
- * `retried` (a later attempt follows) and `duplicate` (an earlier run had done it) are what a delivery
- * goes through on its way, not how it ends.
+ * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and
+ * `duplicate` (an earlier run had done it) are what a delivery goes through on its way, not how it ends.
+ * A delivery that somebody asks for again, by a replay or a retry, ends once more.
  */
 export type IngressOutcome = 'accepted' | 'handshake' | 'rejected';
 
@@ -32,4 +33,15 @@ export type NormalizeOutcome =
 /** What normalize counts beside outcomes: an event whose data does not fit its resource's schema. It is published all the same. */
 export type NormalizeNote = 'schema-drift';
 
-export type DeliverOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried' | 'duplicate';
+export type DeliverOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'parked' | 'retried' | 'duplicate';
+
+export type DrainOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried';
+
+/** A delivery that waited, and that somebody has given up: it alone, or its subscription. */
+export type ApiOutcome = 'cancelled';
+
+/** What deliver and drain count beside outcomes: how endpoints fare. Alarms look at it. */
+export type EndpointNote = 'circuit-opened' | 'subscription-disabling' | 'subscription-disabled';
+
+/** What dispatch counts: attempts that it put on the delivery queue, and endpoints that it had drained. */
+export type DispatchNote = 'attempts-dispatched' | 'drains-requested';

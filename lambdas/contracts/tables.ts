@@ -5,3 +5,6 @@ export const ttlAttribute = 'expiresAtEpochSeconds';
 
 /** Index of the accounts table: a tenant's accounts by id. */
 export const accountsByTenantIndex = 'tenant-index';
+
+/** Index of the limits table: endpoints that have to be looked at, by shard and time. */
+export const endpointsByDueIndex = 'due-index';

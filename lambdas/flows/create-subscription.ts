@@ -1,46 +1,158 @@
+import { limits } from '../contracts/limits.ts';
+import {
+  doubledAuthorization,
+  doubledAuthorizationFault,
+  type EndpointSettings,
+} from '../engine/endpoint-auth/endpoint-auth-schema.ts';
+import type { ShapingOptions } from '../engine/shaping/shaping-schema.ts';
+import { generateSigningKey } from '../engine/signing/signing-keys.ts';
 import { encodeSecret } from '../engine/signing/standard-webhooks.ts';
 import type { SubscriptionFilter } from '../engine/subscription/wants-event.ts';
 import type { EgressPolicy } from '../ports/callback-client.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { EventReader } from '../ports/event-store.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import type { Subscription, SubscriptionDirectory } from '../ports/subscription-store.ts';
+import { type Subscription, type SubscriptionDirectory, scopeOf } from '../ports/subscription-store.ts';
+import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
+import { findSequenceAt } from './find-sequence.ts';
 
-export interface SubscriptionRequest extends SubscriptionFilter {
-  readonly id?: string | undefined;
+/** What a caller says of a subscription, beside its filter. */
+export interface SubscriptionOptions {
   readonly url: string;
+  readonly endpoint: EndpointSettings;
+  readonly shaping: ShapingOptions;
+  readonly ordering: Subscription['ordering'];
+  readonly concurrency?: number | undefined;
+  readonly ratePerSecond?: number | undefined;
+  readonly retry?: Subscription['retry'];
+  readonly disableAfterMs?: number | undefined;
+  /** Whether callbacks carry `v1a` signatures, too. */
+  readonly isAsymmetric?: boolean | undefined;
+}
+
+export interface SubscriptionRequest extends SubscriptionFilter, SubscriptionOptions {
+  readonly id?: string | undefined;
 }
 
 export type SubscriptionCreation =
   | { readonly kind: 'created'; readonly subscription: Subscription; readonly secret: string }
   | { readonly kind: 'exists' }
-  | { readonly kind: 'url-refused'; readonly reason: string };
+  | UrlRefused
+  | Conflict;
+
+export interface UrlRefused {
+  readonly kind: 'url-refused';
+  readonly reason: string;
+}
+
+/** Two things that are said of a subscription do not go together. */
+export interface Conflict {
+  readonly kind: 'conflict';
+  /** Where one of them is said, as callers write it. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface CreateSubscriptionPorts extends EndpointPorts {
+  readonly subscriptions: SubscriptionDirectory;
+  readonly events: Pick<EventReader, 'listAfter'>;
+  readonly egress: EgressPolicy;
+  readonly clock: Clock;
+}
 
 /** Bytes of a new signing key; Standard Webhooks asks for 24 to 64. */
 const secretBytes = 32;
+const signingSeedBytes = 32;
 
 /** Create a callback endpoint. Its secret is in the result, and in no later answer. */
 export async function createSubscription(
-  ports: {
-    readonly subscriptions: SubscriptionDirectory;
-    readonly egress: EgressPolicy;
-    readonly clock: Clock;
-    readonly randomness: Randomness;
-  },
+  ports: CreateSubscriptionPorts,
   request: SubscriptionRequest,
 ): Promise<SubscriptionCreation> {
-  const refusal = await ports.egress.refusalOf(request.url);
-  if (refusal !== undefined) return { kind: 'url-refused', reason: refusal };
-  const url = new URL(request.url);
-  if (url.port === '0') return { kind: 'url-refused', reason: 'its port must not be 0' };
-  const secret = encodeSecret(ports.randomness.bytes(secretBytes));
+  const { isAsymmetric, id, ...options } = request;
+  const conflict = conflictOf(request);
+  if (conflict !== undefined) return conflict;
+  const refused = await refuseUrls(ports.egress, request);
+  if (refused !== undefined) return refused;
+  const nowMs = ports.clock.nowMs();
+  const createdAt = new Date(nowMs).toISOString();
+  const secret = newSecret(ports.randomness);
   const subscription: Subscription = {
-    ...request,
+    ...options,
     // As it will be called, whatever spelling it came in.
-    url: url.href,
-    id: request.id ?? `sub_${ports.randomness.bytes(12).toString('hex')}`,
-    secrets: [secret],
-    createdAt: new Date(ports.clock.nowMs()).toISOString(),
+    url: new URL(request.url).href,
+    id: id ?? `sub_${ports.randomness.bytes(12).toString('hex')}`,
+    status: 'enabled',
+    concurrency: request.concurrency ?? limits.endpointConcurrency,
+    secrets: [{ value: secret, createdAt }],
+    ...(isAsymmetric ? { signingKeys: [newSigningKey(ports.randomness)] } : {}),
+    createdAt,
+    revision: 1,
   };
+  // What is known of an endpoint stands under its id, which may be another subscription's.
+  if (id !== undefined && (await ports.subscriptions.find(id)) !== undefined) return { kind: 'exists' };
+  // Before the subscription: an ordered one begins with what is published after it was made.
+  if (subscription.ordering !== 'none') await beginAtEnd(ports, subscription);
   const result = await ports.subscriptions.create(subscription);
   return result === 'created' ? { kind: 'created', subscription, secret } : { kind: 'exists' };
+}
+
+/** Have an ordered subscription begin at the end of its tenant's feed. */
+export async function beginAtEnd(
+  ports: EndpointPorts & Pick<CreateSubscriptionPorts, 'events' | 'clock'>,
+  subscription: Pick<Subscription, 'id' | 'tenant'>,
+): Promise<void> {
+  if (subscription.tenant === null) return;
+  const position = await findSequenceAt(ports, subscription.tenant, ports.clock.nowMs());
+  const [known] = await ports.endpoints.getMany([{ endpoint: subscription.id, scope: scopeOf(subscription) }]);
+  if (known === undefined) return;
+  // One that has a position has been made before, by a call whose answer was lost.
+  await changeEndpoint(ports, known, (state) =>
+    state.position === undefined ? { state: { ...state, position }, result: undefined } : { result: undefined },
+  );
+}
+
+/** What in a subscription does not go together; undefined where all does. */
+export function conflictOf({
+  tenant,
+  ordering,
+  shaping,
+  endpoint,
+}: Pick<Subscription, 'tenant' | 'ordering' | 'shaping' | 'endpoint'>): Conflict | undefined {
+  const conflict = (path: string, reason: string): Conflict => ({ kind: 'conflict', path, reason });
+  if (ordering !== 'none' && tenant === null)
+    return conflict(
+      'ordering',
+      'the events of one tenant have an order, those of all tenants have none: expected a tenant, or ordering none',
+    );
+  if (ordering !== 'none' && shaping.batch !== undefined)
+    return conflict(
+      'batch',
+      'an ordered subscription is sent its events one by one: expected no batch, or ordering none',
+    );
+  const authorization = doubledAuthorization(endpoint);
+  return authorization === undefined ? undefined : conflict(`headers.${authorization}`, doubledAuthorizationFault);
+}
+
+/** Why one of a subscription's URLs may not be called; undefined where all may. */
+export async function refuseUrls(
+  egress: EgressPolicy,
+  { url, endpoint }: Pick<SubscriptionOptions, 'url' | 'endpoint'>,
+): Promise<UrlRefused | undefined> {
+  const tokenUrl = endpoint.auth?.type === 'oauth2' ? endpoint.auth.token_url : undefined;
+  for (const one of [url, tokenUrl]) {
+    if (one === undefined) continue;
+    const refusal = await egress.refusalOf(one);
+    const reason = refusal ?? (new URL(one).port === '0' ? 'its port must not be 0' : undefined);
+    if (reason !== undefined) return { kind: 'url-refused', reason: one === url ? reason : `token_url: ${reason}` };
+  }
+  return undefined;
+}
+
+export function newSecret(randomness: Randomness): string {
+  return encodeSecret(randomness.bytes(secretBytes));
+}
+
+export function newSigningKey(randomness: Randomness) {
+  return generateSigningKey(randomness.bytes(signingSeedBytes));
 }

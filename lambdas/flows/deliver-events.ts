@@ -1,33 +1,52 @@
+import { limits } from '../contracts/limits.ts';
 import type { DeliveryJob } from '../contracts/messages.ts';
-import { nextAttempt, parseRetryAfter, type RetryPolicy } from '../engine/retry/next-attempt.ts';
-import { signCallback } from '../engine/signing/standard-webhooks.ts';
-import type { CallbackClient, CallbackOutcome } from '../ports/callback-client.ts';
+import {
+  type Admission,
+  admit,
+  callDrainer,
+  type EndpointState,
+  endsEarly,
+  isFast,
+  type PostResult,
+  settle,
+} from '../engine/endpoint/endpoint-state.ts';
+import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+import { wants } from '../engine/shaping/shape-event.ts';
+import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Delivery, DeliveryAttempt, DeliveryStore } from '../ports/delivery-store.ts';
+import type { Delivery, DeliveryStore } from '../ports/delivery-store.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
-import type { DeadLetterQueue, DeliveryQueue } from '../ports/queues.ts';
-import type { Randomness } from '../ports/randomness.ts';
+import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
 import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
+import {
+  type AttemptPorts,
+  isMine,
+  jobOf,
+  newDelivery,
+  type PreparedSubscription,
+  parked,
+  post,
+  postResult,
+  recordAttempt,
+} from './attempt-delivery.ts';
+import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
 import { toEvent } from './read-event.ts';
+import { type ReportPorts, reportDelivery, reportEndpoint } from './report-operations.ts';
 
-export interface DeliverPorts {
-  readonly events: Pick<EventReader, 'getMany'>;
-  readonly payloads: Pick<ClaimStore, 'get'>;
-  readonly subscriptions: Pick<SubscriptionStore, 'getMany'>;
+export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
+  readonly events: Pick<EventReader, 'getMany'> & ReportPorts['events'];
+  readonly payloads: ClaimStore;
+  readonly subscriptions: SubscriptionStore & ReportPorts['subscriptions'];
   readonly deliveries: DeliveryStore;
   readonly deliveryQueue: DeliveryQueue;
-  readonly deadLetters: DeadLetterQueue;
-  readonly callbacks: CallbackClient;
-  readonly clock: Clock;
-  readonly randomness: Randomness;
-  readonly retryPolicy: RetryPolicy;
+  readonly drainQueue: DrainQueue;
+  readonly prepare: (subscription: Subscription) => PreparedSubscription;
 }
 
-/** One message of the delivery queue: as it was received, and read. */
+/** One message of the delivery queue. */
 export interface JobDelivery {
   readonly messageId: string;
-  readonly body: string;
   readonly job: DeliveryJob;
 }
 
@@ -35,205 +54,316 @@ export interface JobDelivery {
 export type DeliveryOutcome =
   | { readonly kind: 'delivered'; readonly status: number }
   | { readonly kind: 'retried'; readonly delayMs: number; readonly status: number | undefined }
-  /** Tried as often as it may be; kept on the dead-letter queue. */
+  /** Put into its endpoint's backlog, to be sent when its turn comes. */
+  | { readonly kind: 'parked' }
+  /** Tried as often as it may be; kept with its attempts, and replayable. */
   | { readonly kind: 'dead-lettered'; readonly reason: string }
-  /** An earlier run of the same job had done it. */
+  /** Another job, or another run of the same, does it or has done it. */
   | { readonly kind: 'duplicate' }
-  /** Nobody wants it any more: the subscription, or the event itself, is gone. */
+  /** Nobody wants it: the subscription's filter says so, or it, or the event itself, is gone. */
   | { readonly kind: 'filtered'; readonly reason: string }
   /** Not done, and nothing lost: the message must come again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
+/** After this long no further post is begun: what is left goes to the backlog. */
+const beginPostsMs = 20_000;
+/** A lease ends when its posts must have ended, and what follows them. */
+const leaseMs = beginPostsMs + limits.maxCallbackTimeoutMs + 10_000;
+/** How often, and after which pause, an endpoint that is busy is asked again before its events are parked. */
+const busyRetries = 20;
+const busyPauseMs = 40;
+
 /**
- * Make one attempt for each job.
+ * Make one attempt for each job whose endpoint is known to answer soon, and park the others in their
+ * endpoints' backlogs, which are drained apart: nobody waits here for somebody else's slow endpoint.
  *
- * Whatever is read or written for the whole batch is read or written once. The order of the writes
- * is what makes a crash harmless: the attempt is recorded, then its successor queued (or the job
- * dead-lettered), then the message is acknowledged. A job that comes again after its attempt was
- * recorded is not posted again; it only queues its successor once more.
+ * Whatever is read or written for the whole batch is read or written once. The order of the writes is what
+ * makes a crash harmless: the attempt is recorded (or the delivery parked), then its successor queued (or
+ * its drain asked for), then the message is acknowledged. A job that comes again after its attempt was
+ * recorded is not posted again; it only does once more what comes after.
  */
 export async function deliverEvents(
   ports: DeliverPorts,
   jobs: readonly JobDelivery[],
 ): Promise<readonly DeliveryOutcome[]> {
-  const [subscriptions, rows, deliveries] = await Promise.all([
-    ports.subscriptions.getMany(jobs.map(({ job }) => ({ scope: job.scope, id: job.subscription }))),
+  const startedAtMs = ports.clock.nowMs();
+  const [subscriptions, rows, stored, endpoints] = await Promise.all([
+    ports.subscriptions.getMany(distinct(jobs, ({ scope, subscription: id }) => ({ scope, id }))),
     ports.events.getMany(jobs.map(({ job }) => job)),
     ports.deliveries.getMany(jobs.map(({ job }) => job)),
+    ports.endpoints.getMany(distinct(jobs, ({ scope, subscription: endpoint }) => ({ scope, endpoint }))),
   ]);
-  const context: BatchContext = {
-    subscriptions: new Map(
-      subscriptions.map((subscription) => [subscriptionKey(subscription.id, scopeOf(subscription)), subscription]),
-    ),
-    rows: new Map(rows.map((row) => [row.id, row])),
-    deliveries: new Map(deliveries.map((delivery) => [deliveryKey(delivery), delivery])),
-  };
+  const prepared = new Map(subscriptions.map((one) => [`${scopeOf(one)} ${one.id}`, ports.prepare(one)]));
+  const rowById = new Map(rows.map((row) => [row.id, row]));
+  const deliveryByKey = new Map(stored.map((delivery) => [deliveryKey(delivery), delivery]));
+  const endpointById = new Map(endpoints.map((endpoint) => [endpoint.endpoint, endpoint]));
 
+  const outcomes = Array.from<DeliveryOutcome>({ length: jobs.length });
   const seen = new Set<string>();
-  const plans = await Promise.all(
-    jobs.map(async ({ job }): Promise<Plan> => {
-      // The queue may hand over one job twice, even in one batch.
-      const key = `${deliveryKey(job)} ${job.attempt}`;
-      if (seen.has(key)) return { outcome: { kind: 'duplicate' } };
-      seen.add(key);
-      return attemptJob(ports, context, job).catch((error: unknown) => ({ outcome: { kind: 'failed', error } }));
+  const ready: ReadyJob[] = [];
+  for (const [index, { job }] of jobs.entries()) {
+    const key = deliveryKey(job);
+    // The queue may hand over one job twice, even in one batch.
+    if (seen.has(key)) {
+      outcomes[index] = { kind: 'duplicate' };
+      continue;
+    }
+    seen.add(key);
+    const subscription = prepared.get(`${job.scope} ${job.subscription}`);
+    const decided = decide(job, subscription, rowById.get(job.event), deliveryByKey.get(key));
+    if (decided.kind === 'ready') ready.push({ index, ...decided });
+    else outcomes[index] = decided;
+  }
+  await Promise.all(
+    Map.groupBy(ready, ({ prepared: { subscription } }) => subscription.id)
+      .values()
+      .map(async (group) => {
+        const endpoint = endpointById.get(group[0]?.prepared.subscription.id ?? '') as EndpointState;
+        const results = await deliverToEndpoint(ports, endpoint, group, startedAtMs).catch((error: unknown) =>
+          group.map(() => ({ kind: 'failed' as const, error })),
+        );
+        for (const [place, { index }] of group.entries()) outcomes[index] = results[place] as DeliveryOutcome;
+      }),
+  );
+  return outcomes;
+}
+
+interface Ready {
+  readonly kind: 'ready';
+  readonly prepared: PreparedSubscription;
+  readonly row: EventRow;
+  readonly delivery: Delivery;
+  /** What an earlier run of the job left to do. */
+  readonly left: 'all' | 'successor' | 'wake';
+}
+
+interface ReadyJob extends Ready {
+  readonly index: number;
+}
+
+function decide(
+  job: DeliveryJob,
+  prepared: PreparedSubscription | undefined,
+  row: EventRow | undefined,
+  stored: Delivery | undefined,
+): Ready | DeliveryOutcome {
+  if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
+  if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
+  // The row is what the queue's message points to; a subscription of another tenant may never see it.
+  if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
+  const delivery = stored ?? newDelivery(job);
+  const ready = { kind: 'ready', prepared, row, delivery } as const;
+  if (delivery.waitsIn === 'backlog') return { ...ready, left: 'wake' };
+  if (delivery.attemptCount < job.attempt) return isOver(delivery) ? { kind: 'duplicate' } : { ...ready, left: 'all' };
+  const isLastAttempt = delivery.attemptCount === job.attempt;
+  if (isLastAttempt && delivery.state === 'retrying' && delivery.waitsIn === 'queue')
+    return { ...ready, left: 'successor' };
+  if (isLastAttempt && delivery.state === 'exhausted')
+    return { kind: 'dead-lettered', reason: delivery.exhaustedBy ?? 'attempts-exhausted' };
+  return { kind: 'duplicate' };
+}
+
+function isOver({ state }: Delivery): boolean {
+  return state === 'delivered' || state === 'exhausted' || state === 'cancelled';
+}
+
+async function deliverToEndpoint(
+  ports: DeliverPorts,
+  known: EndpointState,
+  group: readonly ReadyJob[],
+  startedAtMs: number,
+): Promise<readonly DeliveryOutcome[]> {
+  const [{ prepared }] = group as readonly [ReadyJob];
+  const outcomes = new Map<ReadyJob, DeliveryOutcome>();
+  const { ordering, shaping, status } = prepared.subscription;
+  // What was queued before it was disabled waits until it is enabled again: what comes then is in the feed.
+  const isEnabled = status === 'enabled';
+  const isDrained = ordering !== 'none' || shaping.batch !== undefined || !isEnabled;
+  const mayPost = !isDrained && isFast(known, ports.endpointPolicy, startedAtMs);
+  const wanted: ReadyJob[] = [];
+  const posting: { readonly job: ReadyJob; readonly event: CanonicalEvent }[] = [];
+  await Promise.all(
+    group.map(async (job) => {
+      if (job.left !== 'all') return;
+      // What is parked unseen is read by whoever drains it.
+      if (mayPost || shaping.filter !== undefined) {
+        const event = await toEvent(ports, job.row);
+        if (!(await wants(prepared.shaping, event))) {
+          outcomes.set(job, { kind: 'filtered', reason: 'filter' });
+          return;
+        }
+        posting.push({ job, event });
+      }
+      wanted.push(job);
     }),
   );
-  return carryOut(ports, jobs, plans);
-}
+  // Half of what the endpoint may have: another run need not wait for this one.
+  const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
+  const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
+  const admission = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
+  const admitted = admission?.admitted;
+  const attempts = new Map<ReadyJob, CallbackOutcome>();
+  if (admitted !== undefined) {
+    const results: PostResult[] = [];
+    await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
+      if (ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
+      const outcome = await post(ports, prepared, job.row.id, [event], job.delivery.replay !== undefined);
+      attempts.set(job, outcome);
+      results.push(...[postResult(outcome, 0) ?? []].flat());
+    });
+  }
 
-interface BatchContext {
-  readonly subscriptions: ReadonlyMap<string, Subscription>;
-  readonly rows: ReadonlyMap<string, EventRow>;
-  readonly deliveries: ReadonlyMap<string, Delivery>;
-}
+  const parking = wanted.filter((job) => !attempts.has(job));
+  const recorded = await recordAll(ports, prepared, parking, attempts, admitted?.isProbe ?? false);
+  for (const [job, outcome] of recorded) outcomes.set(job, outcome);
 
-/** What follows one job: the outcome, and what must be durable before the job may be acknowledged. */
-interface Plan {
-  readonly outcome: DeliveryOutcome;
-  readonly record?: Delivery;
-  readonly successor?: { readonly job: DeliveryJob; readonly group: string; readonly delayMs: number };
-}
+  const repeated = group.filter(({ left }) => left === 'successor');
+  if (repeated.length > 0) {
+    await ports.deliveryQueue.sendAll(repeated.map(({ delivery, row }) => successorOf(ports, delivery, row)));
+    for (const job of repeated) outcomes.set(job, { kind: 'duplicate' });
+  }
+  const woken = group.filter(({ left }) => left === 'wake');
+  if (woken.length > 0) await ports.deliveries.remind(woken.map(({ delivery }) => delivery));
+  for (const job of woken) outcomes.set(job, { kind: 'parked' });
 
-async function attemptJob(ports: DeliverPorts, context: BatchContext, job: DeliveryJob): Promise<Plan> {
-  const subscription = context.subscriptions.get(subscriptionKey(job.subscription, job.scope));
-  if (subscription === undefined) return { outcome: { kind: 'filtered', reason: 'subscription-gone' } };
-  const row = context.rows.get(job.event);
-  if (row === undefined) return { outcome: { kind: 'filtered', reason: 'event-expired' } };
-  // The row is what the queue's message points to; a subscription of another tenant may never see it.
-  if (subscription.tenant !== null && subscription.tenant !== row.tenant)
-    return { outcome: { kind: 'filtered', reason: 'other-tenant' } };
-
-  const earlier = context.deliveries.get(deliveryKey(job));
-  const last = earlier?.attempts.at(-1);
-  if (earlier !== undefined && last !== undefined && last.number >= job.attempt)
-    return resumeJob(ports, job, row, earlier, last);
-
-  const outcome = await postEvent(ports, subscription, row);
-  return recordAttempt(ports, job, row, earlier, outcome);
-}
-
-/** The attempt was made and recorded, but its message came again: do only what comes after it. */
-function resumeJob(
-  ports: DeliverPorts,
-  job: DeliveryJob,
-  row: EventRow,
-  earlier: Delivery,
-  last: DeliveryAttempt,
-): Plan {
-  if (earlier.state === 'exhausted' && last.number === job.attempt)
-    return { outcome: { kind: 'dead-lettered', reason: earlier.exhaustedBy ?? 'attempts-exhausted' } };
-  if (earlier.state !== 'retrying' || earlier.nextAttemptAt === undefined || last.number !== job.attempt)
-    return { outcome: { kind: 'duplicate' } };
-  const delayMs = Math.max(0, Date.parse(earlier.nextAttemptAt) - ports.clock.nowMs());
-  return {
-    outcome: { kind: 'retried', delayMs, status: last.status },
-    successor: { job: { ...job, attempt: job.attempt + 1 }, group: row.account, delayMs },
-  };
-}
-
-async function postEvent(ports: DeliverPorts, subscription: Subscription, row: EventRow): Promise<CallbackOutcome> {
-  const body = JSON.stringify(await toEvent(ports, row));
-  const timestampSeconds = Math.floor(ports.clock.nowMs() / 1000);
-  return ports.callbacks.post({
-    url: subscription.url,
-    headers: {
-      'content-type': 'application/json',
-      'user-agent': 'Tributary/1',
-      ...signCallback(subscription.secrets, row.id, timestampSeconds, body),
-    },
-    body,
-  });
-}
-
-function recordAttempt(
-  ports: DeliverPorts,
-  job: DeliveryJob,
-  row: EventRow,
-  earlier: Delivery | undefined,
-  outcome: CallbackOutcome,
-): Plan {
-  const nowMs = ports.clock.nowMs();
-  const status = outcome.kind === 'answered' ? outcome.status : undefined;
-  const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
-  const decision = nextAttempt(
-    ports.retryPolicy,
-    { number: job.attempt, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-    ports.randomness.fraction(),
+  let state = admission?.state ?? known;
+  if (admitted !== undefined) {
+    const nowMs = ports.clock.nowMs();
+    const results = [...attempts.values()].flatMap((outcome) => postResult(outcome, nowMs) ?? []);
+    const settled = await changeEndpoint(ports, state, (current) => {
+      const { state: next, effects } = settle(
+        current,
+        { id: lease.id, isProbe: admitted.isProbe, postsNotMade: admitted.posts - attempts.size },
+        results,
+        prepared.limits,
+        policyOf(ports, prepared),
+        nowMs,
+      );
+      return { state: next, result: effects };
+    });
+    state = settled.state;
+    await reportEndpoint(ports, prepared.subscription, settled.result);
+  }
+  if (isEnabled && parking.length + woken.length > 0) await askForDrain(ports, prepared.subscription);
+  await reportDelivery(
+    ports,
+    prepared.subscription,
+    recorded.flatMap(([, outcome, delivery]) => (outcome.kind === 'dead-lettered' ? delivery : [])),
   );
-  const attempt: DeliveryAttempt = {
-    number: job.attempt,
-    at: new Date(nowMs).toISOString(),
-    durationMs: outcome.durationMs,
-    status,
-    error: outcome.kind === 'failed' ? outcome.error : undefined,
-    response: outcome.kind === 'answered' && decision.kind !== 'delivered' ? outcome.response : undefined,
-  };
-  const record: Delivery = {
-    subscription: job.subscription,
-    event: job.event,
-    tenant: job.tenant,
-    sequence: job.sequence,
-    timestamp: job.timestamp,
-    state: decision.kind === 'retry-later' ? 'retrying' : decision.kind,
-    attempts: [...(earlier?.attempts ?? []), attempt],
-    exhaustedBy: decision.kind === 'exhausted' ? decision.reason : undefined,
-    nextAttemptAt: decision.kind === 'retry-later' ? new Date(nowMs + decision.delayMs).toISOString() : undefined,
-  };
-  switch (decision.kind) {
-    case 'delivered':
-      return { outcome: { kind: 'delivered', status: status ?? 0 }, record };
-    case 'exhausted':
-      return { outcome: { kind: 'dead-lettered', reason: decision.reason }, record };
-    case 'retry-later':
-      return {
-        outcome: { kind: 'retried', delayMs: decision.delayMs, status },
-        record,
-        successor: { job: { ...job, attempt: job.attempt + 1 }, group: row.account, delayMs: decision.delayMs },
-      };
+  return group.map((job) => outcomes.get(job) as DeliveryOutcome);
+}
+
+type Admitted = Extract<Admission, { kind: 'admitted' }>;
+
+interface Lease {
+  readonly id: string;
+  readonly durationMs: number;
+  readonly maxSlots: number;
+}
+
+/** Ask to post here and now. An endpoint that is fast but busy is asked again, for a moment. */
+async function askForLease(
+  ports: DeliverPorts,
+  known: EndpointState,
+  prepared: PreparedSubscription,
+  wanted: number,
+  lease: Lease,
+): Promise<{ readonly state: EndpointState; readonly admitted: Admitted | undefined } | undefined> {
+  if (wanted === 0) return undefined;
+  let state = known;
+  for (let tries = 0; ; tries += 1) {
+    const { state: after, result } = await changeEndpoint<Admission | { kind: 'slow' }>(ports, state, (current) => {
+      const nowMs = ports.clock.nowMs();
+      if (!isFast(current, ports.endpointPolicy, nowMs)) return { result: { kind: 'slow' } };
+      const admission = admit(current, prepared.limits, wanted, lease, nowMs);
+      return admission.kind === 'admitted' ? { state: admission.state, result: admission } : { result: admission };
+    });
+    if (result.kind === 'admitted') return { state: after, admitted: result };
+    if (result.kind !== 'blocked' || result.by !== 'concurrency' || tries === busyRetries)
+      return { state: after, admitted: undefined };
+    await ports.pause(busyPauseMs);
+    const [stored] = await ports.endpoints.getMany([known]);
+    state = stored ?? known;
   }
 }
 
-/** Make durable what the plans ask for, in the order that a crash cannot hurt. */
-async function carryOut(
+/** Make attempts durable, and what follows them. */
+async function recordAll(
   ports: DeliverPorts,
-  jobs: readonly JobDelivery[],
-  plans: readonly Plan[],
-): Promise<readonly DeliveryOutcome[]> {
-  const recorded = await attempt(ports.deliveries.putMany(plans.flatMap(({ record }) => record ?? [])));
-  const followed = recorded.done
-    ? await attempt(ports.deliveryQueue.sendAll(plans.flatMap(({ successor }) => successor ?? [])))
-    : recorded;
-  return Promise.all(
-    plans.map(async ({ outcome, record, successor }, index): Promise<DeliveryOutcome> => {
-      if (!recorded.done && record !== undefined) return { kind: 'failed', error: recorded.error };
-      if (!followed.done && successor !== undefined) return { kind: 'failed', error: followed.error };
-      if (outcome.kind !== 'dead-lettered') return outcome;
-      return ports.deadLetters
-        .send(redriveOf((jobs[index] as JobDelivery).job), outcome.reason)
-        .then(() => outcome)
-        .catch((error: unknown) => ({ kind: 'failed' as const, error }));
+  prepared: PreparedSubscription,
+  parking: readonly ReadyJob[],
+  attempts: ReadonlyMap<ReadyJob, CallbackOutcome>,
+  isProbe: boolean,
+): Promise<readonly (readonly [ReadyJob, DeliveryOutcome, Delivery])[]> {
+  const attempted = [...attempts].map(([job, outcome]) => ({
+    job,
+    outcome,
+    ...recordAttempt(ports, prepared, job.delivery, outcome, isProbe),
+  }));
+  const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
+  await ports.deliveries.putMany([
+    ...delivered.map(({ delivery }) => delivery),
+    ...parking.map(({ delivery }) => parked(delivery)),
+  ]);
+  const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
+  const kept = await Promise.all(
+    failed.map(async (one) => ({ one, isKept: await ports.deliveries.replace(one.delivery) })),
+  );
+  const successors = kept.flatMap(({ one, isKept }) =>
+    isKept && one.delivery.waitsIn === 'queue' ? [successorOf(ports, one.delivery, one.job.row)] : [],
+  );
+  if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
+  const overtaken = new Set(kept.filter(({ isKept }) => !isKept).map(({ one }) => one));
+  return [
+    ...parking.map((job) => [job, { kind: 'parked' }, job.delivery] as const),
+    ...attempted.map((one) => {
+      const { job, outcome, decision, delivery } = one;
+      const status = outcome.kind === 'answered' ? outcome.status : undefined;
+      // Somebody cancelled it, or asked for an attempt of his own, in the meantime: his word stands.
+      if (overtaken.has(one)) return [job, { kind: 'duplicate' }, delivery] as const;
+      if (decision.kind === 'delivered') return [job, { kind: 'delivered', status: status ?? 0 }, delivery] as const;
+      if (decision.kind === 'exhausted')
+        return [job, { kind: 'dead-lettered', reason: decision.reason }, delivery] as const;
+      return [job, { kind: 'retried', delayMs: decision.delayMs, status }, delivery] as const;
     }),
-  );
+  ];
 }
 
-/**
- * What the dead-letter queue holds of a job: its next attempt. A job that comes again unchanged is
- * taken for a repetition; this one, redriven, is tried once more.
- */
-function redriveOf(job: DeliveryJob): string {
-  return JSON.stringify({ ...job, attempt: job.attempt + 1 } satisfies DeliveryJob);
+function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
+  const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - clock.nowMs());
+  return { job: jobOf(delivery), group: row.account, delayMs };
 }
 
-async function attempt(writing: Promise<void>): Promise<{ done: true } | { done: false; error: unknown }> {
-  return writing.then(
-    () => ({ done: true }),
-    (error: unknown) => ({ done: false, error }),
-  );
+/** Have an endpoint's backlog drained, unless somebody does, or will when it may be. */
+export async function askForDrain(
+  ports: EndpointPorts & Pick<DeliverPorts, 'drainQueue' | 'clock'>,
+  subscription: Pick<Subscription, 'id' | 'tenant'>,
+): Promise<void> {
+  const scope = scopeOf(subscription);
+  const woken = await ports.endpoints.wake({ endpoint: subscription.id, scope });
+  if (callDrainer(woken, ports.clock.nowMs()) === undefined) return;
+  const { result: beginsAtMs } = await changeEndpoint<number | undefined>(ports, woken, (current) => {
+    const called = callDrainer(current, ports.clock.nowMs());
+    return called === undefined ? { result: undefined } : { state: called.state, result: called.beginsAtMs };
+  });
+  const delayMs = (beginsAtMs ?? Number.POSITIVE_INFINITY) - ports.clock.nowMs();
+  // What is further away than SQS can delay is dispatch's: the state says when it is due.
+  if (delayMs <= limits.queueMaxDelayMs)
+    await ports.drainQueue.send({ kind: 'drain', subscription: subscription.id, scope }, Math.max(0, delayMs));
 }
 
-function subscriptionKey(id: string, scope: string): string {
-  return `${scope} ${id}`;
+/** The policy with what the subscription has of its own. */
+export function policyOf({ endpointPolicy }: EndpointPorts, { subscription }: PreparedSubscription) {
+  const { disableAfterMs } = subscription;
+  return disableAfterMs === undefined ? endpointPolicy : { ...endpointPolicy, disableAfterMs };
+}
+
+export function leaseId({ randomness }: Pick<DeliverPorts, 'randomness'>): string {
+  return randomness.bytes(9).toString('base64url');
+}
+
+function distinct<T>(jobs: readonly JobDelivery[], keyOf: (job: DeliveryJob) => T): readonly T[] {
+  return [...new Map(jobs.map(({ job }) => [`${job.scope} ${job.subscription}`, keyOf(job)])).values()];
 }
 
 function deliveryKey(delivery: { readonly subscription: string; readonly event: string }): string {

@@ -6,14 +6,16 @@ import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../ports/event-store.ts';
-import type { DeliveryQueue } from '../ports/queues.ts';
+import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
 import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
 
 export interface PublishPorts {
   readonly events: EventWriter & Pick<EventReader, 'getMany'>;
   readonly payloads: ClaimStore;
   readonly subscriptions: SubscriptionStore;
   readonly deliveryQueue: DeliveryQueue;
+  readonly drainQueue: DrainQueue;
   readonly clock: Clock;
   readonly claimThresholdBytes: number;
 }
@@ -68,6 +70,9 @@ export async function publishEvents(
   return publications;
 }
 
+/** An input may bring a thousand events: a call that waits for many others has no time left for itself. */
+const maxPlacedAtATime = 50;
+
 /** A candidate that is going to be stored, at the place that its claim gives it. */
 interface Placed {
   readonly candidate: Candidate;
@@ -107,19 +112,17 @@ async function publishForTenant(
   const writtenAtMs = ports.clock.nowMs();
   const placed: Placed[] = [];
   const unused: SealedSequence[] = [];
-  await Promise.all(
-    distinct.map(async (candidate, index) => {
-      const sequence = firstSequence + index;
-      const place = await placeCandidate(ports, candidate, sequence).catch(
-        (error: unknown): Place => ({ kind: 'unknown', error }),
-      );
-      if (place.kind === 'placed') placed.push(place.placed);
-      else publications.set(candidate, place.kind === 'duplicate' ? place : { kind: 'failed', error: place.error });
-      const taken = place.kind === 'placed' && place.placed.row.sequence === sequence;
-      // A claim whose fate is unknown may stand at this number: only a known outcome lets it be sealed.
-      if (!taken && place.kind !== 'unknown') unused.push({ tenant, sequence, sealed: true });
-    }),
-  );
+  await forEachAtMost(maxPlacedAtATime, [...distinct.entries()], async ([index, candidate]) => {
+    const sequence = firstSequence + index;
+    const place = await placeCandidate(ports, candidate, sequence).catch(
+      (error: unknown): Place => ({ kind: 'unknown', error }),
+    );
+    if (place.kind === 'placed') placed.push(place.placed);
+    else publications.set(candidate, place.kind === 'duplicate' ? place : { kind: 'failed', error: place.error });
+    const taken = place.kind === 'placed' && place.placed.row.sequence === sequence;
+    // A claim whose fate is unknown may stand at this number: only a known outcome lets it be sealed.
+    if (!taken && place.kind !== 'unknown') unused.push({ tenant, sequence, sealed: true });
+  });
 
   try {
     const rows = [...placed.filter(({ stored }) => !stored).map(({ row }) => row), ...unused];
@@ -132,13 +135,28 @@ async function publishForTenant(
     return all();
   }
 
-  const deliveries = placed.flatMap(({ candidate, row }) =>
+  const wanted = placed.flatMap(({ candidate, row }) =>
     subscriptions
+      .filter(({ status }) => status === 'enabled')
       .filter((subscription) => wantsEvent(subscription, candidate.event))
-      .map((subscription) => ({ job: toJob(subscription, row), group: row.account, delayMs: 0 })),
+      .map((subscription) => ({ subscription, row })),
+  );
+  const deliveries = wanted
+    .filter(({ subscription }) => subscription.ordering === 'none')
+    .map(({ subscription, row }) => ({ job: toJob(subscription, row), group: row.account, delayMs: 0 }));
+  // Ordered subscriptions take their events from the feed: it is enough to say that there are some.
+  const followers = new Map(
+    wanted
+      .filter(({ subscription }) => subscription.ordering !== 'none')
+      .map(({ subscription }) => [subscription.id, subscription]),
   );
   try {
-    await ports.deliveryQueue.sendAll(deliveries);
+    await Promise.all([
+      ports.deliveryQueue.sendAll(deliveries),
+      ...followers
+        .values()
+        .map((one) => ports.drainQueue.send({ kind: 'drain', subscription: one.id, scope: scopeOf(one) }, 0)),
+    ]);
   } catch (error) {
     failAll(
       placed.map(({ candidate }) => candidate),
@@ -146,7 +164,7 @@ async function publishForTenant(
     );
     return all();
   }
-  const deliveriesByEvent = Map.groupBy(deliveries, ({ job }) => job.event);
+  const deliveriesByEvent = Map.groupBy(wanted, ({ row }) => row.id);
   for (const { candidate, row } of placed)
     publications.set(candidate, { kind: 'published', deliveries: deliveriesByEvent.get(row.id)?.length ?? 0 });
   return all();

@@ -34,14 +34,22 @@ export async function toEvent(ports: EventPayloads, row: EventRow): Promise<Cano
   };
 }
 
-/** One event by its id, whoever's it is: the caller compares the tenant. */
-export async function findEvent(
-  ports: EventPayloads & { readonly events: Pick<EventReader, 'getMany'>; readonly locator: EventLocator },
-  id: string,
-): Promise<CanonicalEvent | undefined> {
-  const place = await ports.locator.locate(id);
+export interface EventPlaces {
+  readonly events: Pick<EventReader, 'getMany'>;
+  readonly locator: EventLocator;
+}
+
+/** One event by its id, as it is stored, whoever's it is: the caller compares the tenant. */
+export async function findEventRow({ events, locator }: EventPlaces, id: string): Promise<EventRow | undefined> {
+  const place = await locator.locate(id);
   if (place === undefined) return undefined;
-  const [row] = await ports.events.getMany([place]);
+  const [row] = await events.getMany([place]);
   // A claim may stand before its row does, and its number may be another's by then.
-  return row?.id === id ? toEvent(ports, row) : undefined;
+  return row?.id === id ? row : undefined;
+}
+
+/** One event by its id, with its data: see {@link findEventRow}. */
+export async function findEvent(ports: EventPayloads & EventPlaces, id: string): Promise<CanonicalEvent | undefined> {
+  const row = await findEventRow(ports, id);
+  return row === undefined ? undefined : toEvent(ports, row);
 }

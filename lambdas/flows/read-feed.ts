@@ -4,6 +4,7 @@ import { type SubscriptionFilter, wantsEvent } from '../engine/subscription/want
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
+import { readGaplessRows } from './gapless-rows.ts';
 import { toEvent } from './read-event.ts';
 
 export interface FeedPorts {
@@ -35,39 +36,25 @@ export interface FeedPage {
   readonly caughtUp: boolean;
 }
 
-/**
- * Read a tenant's events after a position, in sequence order, none left out.
- *
- * Numbers are taken before events are written, so an event may appear behind one that is already
- * there. The reader stops before such a hole while it may still be filled:
- *
- *   taken   5 6 7          the writer of 6 is slow, or dead
- *   stored  5 _ 7          7 was written at 12:00:00
- *   12:00:30               6 may still come: the page ends with 5
- *   12:01:01               whoever took 6 took it before 7 and is dead: the page goes on to 7
- */
+/** Read a tenant's events after a position, in sequence order, none left out: see {@link readGaplessRows}. */
 export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<FeedPage> {
   const { tenant, position, limit } = query;
   const filter: SubscriptionFilter = { ...query, integrations: [] };
-  const rows = await ports.events.listAfter(tenant, position, limit);
+  const gapless = await readGaplessRows(ports, tenant, position, limit);
   const read: EventRow[] = [];
   let reached = position;
-  let stopped = false;
   let sizeBytes = 0;
-  for (const { writtenAtMs, ...row } of rows) {
-    const behindHole = row.sequence > reached + 1;
+  for (const row of gapless.rows) {
     const isWanted = !('sealed' in row) && wantsEvent(filter, row);
     // Escaped once more for the function's answer, text grows to twice its length at most.
     sizeBytes += isWanted ? 2 * (row.dataBytes + metadataBytes) : 0;
-    const isFull = read.length > 0 && sizeBytes > limits.maxEventBytes;
-    stopped = isFull || (behindHole && ports.clock.nowMs() - writtenAtMs <= limits.sequenceHoleLifetimeMs);
-    if (stopped) break;
+    if (read.length > 0 && sizeBytes > limits.maxEventBytes) break;
     if (isWanted) read.push(row);
     reached = row.sequence;
   }
   return {
     events: await Promise.all(read.map((row) => toEvent(ports, row))),
     position: reached,
-    caughtUp: !stopped && rows.length < limit,
+    caughtUp: gapless.isEnd && reached === gapless.reached,
   };
 }

@@ -13,16 +13,18 @@ export function parseRecord(record: SQSRecord): unknown {
 
 /** Collects the records of a batch that must come again. */
 export function createBatchResponse(log: Logger) {
-  const batchItemFailures: { itemIdentifier: string }[] = [];
+  const failed = new Set<string>();
   return {
     fail(messageId: string, error: unknown): void {
-      batchItemFailures.push({ itemIdentifier: messageId });
+      failed.add(messageId);
       log.error('record failed', {
         messageId,
         code: error instanceof EngineError ? error.code : undefined,
         error: error as Error,
       });
     },
-    response: (): SQSBatchResponse => ({ batchItemFailures }),
+    response: (): SQSBatchResponse => ({
+      batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })),
+    }),
   };
 }

@@ -1,7 +1,13 @@
+import type { ClientCertificate } from '../engine/endpoint-auth/client-certificate.ts';
+
 export interface CallbackRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** For the whole call. @default 15 s */
+  readonly timeoutMs?: number | undefined;
+  /** Shown to an endpoint that asks for it. */
+  readonly clientCertificate?: ClientCertificate | undefined;
 }
 
 export type CallbackOutcome =
@@ -15,7 +21,13 @@ export type CallbackOutcome =
       readonly durationMs: number;
     }
   /** No answer: refused by the egress policy, unreachable, or too slow. */
-  | { readonly kind: 'failed'; readonly error: string; readonly durationMs: number };
+  | {
+      readonly kind: 'failed';
+      readonly error: string;
+      readonly durationMs: number;
+      /** Nothing was sent: the fault is in what was to be sent, and none of the endpoint's. */
+      readonly isOwn?: true;
+    };
 
 /** Posts callbacks. Never throws for what the receiver does, and never follows a redirect. */
 export interface CallbackClient {

@@ -1,9 +1,15 @@
+import type { ExhaustedBy } from '../engine/retry/next-attempt.ts';
 import type { Page } from './account-store.ts';
 
 /** One try at a callback. */
 export interface DeliveryAttempt {
   /** Counts from 1. */
   readonly number: number;
+  /**
+   * Why it was made: as the schedule has it, to find out whether the endpoint is back, or because
+   * somebody asked. Only those of the schedule count against it.
+   */
+  readonly trigger: 'schedule' | 'probe' | 'manual';
   /** ISO 8601. */
   readonly at: string;
   readonly durationMs: number;
@@ -15,30 +21,91 @@ export interface DeliveryAttempt {
   readonly response: string | undefined;
 }
 
+/** Where a delivery's next attempt waits. */
+export type WaitsIn =
+  /** A message of the delivery queue, delayed for as long as SQS can. */
+  | 'queue'
+  /** The due index: dispatch wakes it. */
+  | 'due-index'
+  /** The endpoint's backlog: its drain takes it when its turn comes. */
+  | 'backlog';
+
 /** One event for one subscription. */
 export interface Delivery {
   readonly subscription: string;
+  /** The subscription's scope: a tenant, or `*`. */
+  readonly scope: string;
   readonly event: string;
   readonly tenant: string;
   readonly sequence: number;
   /** The event's timestamp, ISO 8601. */
   readonly timestamp: string;
-  readonly state: 'delivered' | 'retrying' | 'exhausted';
+  readonly state: 'waiting' | 'retrying' | 'delivered' | 'exhausted' | 'cancelled';
+  /** The last ones, oldest first. */
   readonly attempts: readonly DeliveryAttempt[];
+  /** Attempts in all. */
+  readonly attemptCount: number;
+  /** Attempts that count against the schedule. */
+  readonly scheduledCount: number;
+  /** ISO 8601; undefined before the first attempt. */
+  readonly firstAttemptAt: string | undefined;
   /** Why there is no further attempt; only when exhausted. */
-  readonly exhaustedBy: 'gone' | 'attempts-exhausted' | undefined;
+  readonly exhaustedBy: ExhaustedBy | undefined;
   /** ISO 8601; only while retrying. */
   readonly nextAttemptAt: string | undefined;
+  /** Only while it waits. */
+  readonly waitsIn: WaitsIn | undefined;
+  /** The replay that asked for it; undefined where the event itself did. */
+  readonly replay: string | undefined;
+  /** Whether somebody asked for the next attempt. */
+  readonly isManual: boolean | undefined;
+  /** Counts the conditional writes of the row; 0 where nothing is stored yet. */
+  readonly revision: number;
 }
 
 export type DeliveryKey = Pick<Delivery, 'subscription' | 'event' | 'timestamp'>;
 
+/** A place in an endpoint's backlog. */
+export interface BacklogEntry extends DeliveryKey {
+  /** Its place: entries are taken in this order. */
+  readonly place: string;
+}
+
 export interface DeliveryStore {
+  /** Reads what is stored now. */
   getMany(keys: readonly DeliveryKey[]): Promise<readonly Delivery[]>;
-  putMany(deliveries: readonly Delivery[]): Promise<void>;
+  /**
+   * Put deliveries, and take entries out of backlogs, whatever is stored: for what is delivered, and for
+   * what nobody has stored before. A delivery that waits in the backlog gets its entry there.
+   */
+  putMany(deliveries: readonly Delivery[], done?: readonly BacklogEntry[]): Promise<void>;
+  /**
+   * Put a delivery in the place of what was read, with its entry in backlog or due index.
+   *
+   * @returns False when somebody else wrote in between; nothing is changed then.
+   */
+  replace(delivery: Delivery): Promise<boolean>;
+  /** Put the backlog entries of deliveries again, which a crash may have left out. */
+  remind(deliveries: readonly Delivery[]): Promise<void>;
+  /** An endpoint's backlog in its order. Reads what is stored now. */
+  listBacklog(subscription: string, limit: number, after: string | undefined): Promise<readonly BacklogEntry[]>;
+}
+
+/** What waits for its time: a delivery's next attempt. */
+export interface DueEntry extends DeliveryKey {
+  /** Epoch milliseconds. */
+  readonly dueAtMs: number;
+  readonly shard: number;
+}
+
+export interface DueIndex {
+  /** Entries of a shard that are due, the earliest first. */
+  listDue(shard: number, untilMs: number, limit: number): Promise<readonly DueEntry[]>;
+  removeDue(entries: readonly DueEntry[]): Promise<void>;
 }
 
 export interface DeliveryLog {
+  find(key: DeliveryKey): Promise<Delivery | undefined>;
   /** Newest first. */
   list(subscription: string, limit: number, after: string | undefined): Promise<Page<Delivery>>;
 }

@@ -1,4 +1,4 @@
-import type { DeliveryJob, RawMessage } from '../contracts/messages.ts';
+import type { DeliveryJob, DrainMessage, RawMessage } from '../contracts/messages.ts';
 
 export interface RawQueue {
   /** Returns only when the message is durable. */
@@ -10,6 +10,10 @@ export interface DeliveryQueue {
   sendAll(
     jobs: readonly { readonly job: DeliveryJob; readonly group: string; readonly delayMs: number }[],
   ): Promise<void>;
+}
+
+export interface DrainQueue {
+  send(message: DrainMessage, delayMs: number): Promise<void>;
 }
 
 /** A message that was taken from a dead-letter queue, and is hidden there for a while. */

@@ -1,3 +1,7 @@
+import type { EndpointSettings } from '../engine/endpoint-auth/endpoint-auth-schema.ts';
+import type { ShapingOptions } from '../engine/shaping/shaping-schema.ts';
+import type { SigningSecret } from '../engine/signing/rotating-secrets.ts';
+import type { SigningKey } from '../engine/signing/signing-keys.ts';
 import type { SubscriptionFilter } from '../engine/subscription/wants-event.ts';
 import type { Page } from './account-store.ts';
 
@@ -5,10 +9,33 @@ import type { Page } from './account-store.ts';
 export interface Subscription extends SubscriptionFilter {
   readonly id: string;
   readonly url: string;
-  /** `whsec_…`, all that are current. Never leaves the engine but once, in the answer to its creation. */
-  readonly secrets: readonly string[];
+  readonly status: 'enabled' | 'disabled';
+  /** Why and since when; only while disabled. */
+  readonly disabled?: { readonly by: 'owner' | 'failures' | 'gone'; readonly at: string } | undefined;
+  /** Newest first. They leave the engine but once, in the answer to their making. */
+  readonly secrets: readonly SigningSecret[];
+  /** Pairs for `v1a` signatures, where the subscription asks for them; newest first. */
+  readonly signingKeys?: readonly (SigningKey & { readonly expiresAtMs?: number | undefined })[] | undefined;
+  /** How the endpoint is called: headers, authentication, time. */
+  readonly endpoint: EndpointSettings;
+  /** What it is sent, and in what shape. */
+  readonly shaping: ShapingOptions;
+  /** What waits for the one before: nothing, the next event of a record, or of the tenant. */
+  readonly ordering: 'none' | 'record' | 'tenant';
+  /** Posts at a time. */
+  readonly concurrency: number;
+  /** Posts a second; undefined for as many as there are. */
+  readonly ratePerSecond?: number | undefined;
+  /** What differs from the usual schedule. */
+  readonly retry?:
+    | { readonly scheduleMs?: readonly number[] | undefined; readonly maxAgeMs?: number | undefined }
+    | undefined;
+  /** Time of nothing but failures after which it is disabled; undefined for the usual. */
+  readonly disableAfterMs?: number | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
+  /** Counts the writes, from 1. */
+  readonly revision: number;
 }
 
 /** The key under which a subscription stands: its tenant, or `*`. */
@@ -27,10 +54,22 @@ export interface SubscriptionStore {
   getMany(keys: readonly SubscriptionKey[]): Promise<readonly Subscription[]>;
 }
 
-export interface SubscriptionDirectory {
+export interface SubscriptionWriter {
+  /**
+   * @param subscription - With the revision that was read.
+   * @returns False when somebody else wrote in between, or it is gone; nothing is changed then.
+   */
+  replace(subscription: Subscription): Promise<boolean>;
+}
+
+export interface SubscriptionDirectory extends SubscriptionWriter {
   find(id: string): Promise<Subscription | undefined>;
-  /** @returns `exists` when the id is taken, by whichever tenant; nothing is changed then. */
+  /**
+   * @returns `exists` when the id is taken, or was ever taken by another tenant; nothing is changed then.
+   */
   create(subscription: Subscription): Promise<'created' | 'exists'>;
+  /** Its id stays with its tenant, who alone may use it again: what is kept under the id is his (invariant 3). */
+  remove(subscription: Subscription): Promise<void>;
   /** @param tenant - Undefined lists those of all tenants together with every tenant's own. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<Subscription>>;
 }

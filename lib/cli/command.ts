@@ -9,6 +9,14 @@ export interface CommandPorts {
   /** Ask the person at the terminal; undefined where there is none. An empty answer gives the fallback. */
   readonly ask?: (question: string, fallback: string) => Promise<string>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** Write to standard output at once, for a command that goes on for long; others return what they have to say. */
+  readonly print: (text: string) => void;
+  /** Write to standard error at once: what is said beside the output, so that programs can read that. */
+  readonly note: (text: string) => void;
+  /** Resolves when the time is over, or as soon as the signal says so. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** A signal for Ctrl-C. Whoever asks for it ends by itself then; the others are just stopped. */
+  readonly interruption: () => AbortSignal;
 }
 
 export interface CommandArguments {

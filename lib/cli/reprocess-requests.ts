@@ -1,4 +1,3 @@
-import { localAdminKey } from '../local/admin-key.ts';
 import {
   type Command,
   type CommandArguments,
@@ -6,10 +5,9 @@ import {
   type CommandResult,
   count,
   present,
-  textOption,
-  UnusableInput,
 } from './command.ts';
-import { localEngine, unreachable } from './local-engine.ts';
+import { callEngine, engineOptions, notUnderstood } from './engine-call.ts';
+import { localEngine } from './local-engine.ts';
 
 /** Calls in a row that may find nothing of the integration's: the letters of others are in the way then. */
 const maxIdleCalls = 3;
@@ -23,7 +21,7 @@ export const reprocessCommand: Command = {
     '--key <api key>  one for all tenants (default: that of the local engine)',
     'Exit status: 0 all were taken up, 1 some may be left or the engine refused, 2 unusable input.',
   ],
-  options: { url: { type: 'string' }, key: { type: 'string' } },
+  options: engineOptions,
   run: reprocessRequests,
 };
 
@@ -42,7 +40,7 @@ type Call =
 
 async function reprocessRequests(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const [integration = ''] = args.positionals;
-  const route = `${readOrigin(args)}/v1/integrations/${encodeURIComponent(integration)}/reprocess`;
+  const route = `/v1/integrations/${encodeURIComponent(integration)}/reprocess`;
   let reprocessed = 0;
   let skipped = 0;
   let idleCalls = 0;
@@ -80,26 +78,12 @@ function progress(reprocessed: number): readonly string[] {
   return reprocessed === 0 ? [] : [`reprocessed ${count(reprocessed, 'request')}, then:`];
 }
 
-function readOrigin(args: CommandArguments): string {
-  const url = textOption(args, 'url') ?? localEngine;
-  if (!/^https?:/i.test(url) || !URL.canParse(url) || /[?#]/.test(url))
-    throw new UnusableInput(`--url: got "${url}", expected an http or https origin such as ${localEngine}.`);
-  return url.replace(/\/+$/, '');
-}
-
-async function callRoute(args: CommandArguments, ports: CommandPorts, url: string): Promise<Call> {
-  const headers = { authorization: `Bearer ${textOption(args, 'key') ?? localAdminKey}` };
-  let response: Response;
-  try {
-    response = await ports.fetch(url, { method: 'POST', headers, redirect: 'manual' });
-  } catch (error) {
-    return { kind: 'refused', error: unreachable(url, error, textOption(args, 'url') === undefined) };
-  }
-  const body = await response.json().catch(() => undefined);
-  if (response.ok && isReprocessed(body)) return { kind: 'done', answer: body };
-  const detail = (body as { readonly detail?: unknown } | null | undefined)?.detail;
-  const said = typeof detail === 'string' ? `: ${detail}` : '.';
-  return { kind: 'refused', error: `${url} answered ${response.status}${said}` };
+async function callRoute(args: CommandArguments, ports: CommandPorts, path: string): Promise<Call> {
+  const call = await callEngine(args, ports, { method: 'POST', path });
+  if (call.kind === 'refused') return call;
+  return isReprocessed(call.body)
+    ? { kind: 'done', answer: call.body }
+    : { kind: 'refused', error: notUnderstood(call) };
 }
 
 function isReprocessed(body: unknown): body is Reprocessed {

@@ -6,8 +6,11 @@ import {
   type CommandResult,
   UnusableInput,
 } from './command.ts';
+import { listenCommand } from './listen-events.ts';
 import { suggestion } from './nearest-name.ts';
 import { newCommand } from './new-integration.ts';
+import { redriveCommand } from './redrive-failures.ts';
+import { replayCommand } from './replay-events.ts';
 import { reprocessCommand } from './reprocess-requests.ts';
 import { testCommand } from './test-integrations.ts';
 import { triggerCommand } from './trigger-sample.ts';
@@ -20,6 +23,9 @@ const commands: readonly Command[] = [
   verifyCommand,
   newCommand,
   triggerCommand,
+  listenCommand,
+  replayCommand,
+  redriveCommand,
   reprocessCommand,
 ];
 

@@ -23,6 +23,11 @@ export interface OperatorAlarm {
   /** Alarm at this value or above. */
   readonly threshold: number;
   /**
+   * Alarm below the threshold instead, and where there is no value at all: for what must go on.
+   * @default false
+   */
+  readonly whenBelow?: boolean;
+  /**
    * Periods in a row at the threshold before it alarms.
    * @default 1
    */
@@ -50,13 +55,16 @@ export class OperatorAlarms extends Construct {
 
   /** Declare an alarm under the construct that it watches. */
   add(scope: Construct, id: string, alarm: OperatorAlarm): void {
+    const { whenBelow = false } = alarm;
     new Alarm(scope, id, {
       alarmDescription: `${alarm.meaning} See RUNBOOK.md#${alarm.runbookEntry}`,
       metric: alarm.metric,
       threshold: alarm.threshold,
       evaluationPeriods: alarm.periods ?? 1,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
+      comparisonOperator: whenBelow
+        ? ComparisonOperator.LESS_THAN_THRESHOLD
+        : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: whenBelow ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
     }).addAlarmAction(new SnsAction(this.topic));
   }
 }

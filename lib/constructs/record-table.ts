@@ -1,5 +1,5 @@
 import { RemovalPolicy } from 'aws-cdk-lib';
-import { type Attribute, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { type Attribute, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { ttlAttribute } from '../../lambdas/contracts/tables.ts';
@@ -16,15 +16,25 @@ const writeActions: ReadonlySet<TableAction> = new Set<WriteAction>([
   'UpdateItem',
 ]);
 
+export interface TableIndex {
+  readonly partitionKey: Attribute;
+  readonly sortKey?: Attribute;
+  /**
+   * Attributes that the index holds besides keys: a write that changes none of them costs nothing in the index.
+   * @default - all
+   */
+  readonly holds?: readonly string[];
+}
+
 export interface RecordTableProps {
   readonly partitionKey: Attribute;
   /** @default - rows are known by their partition key alone */
   readonly sortKey?: Attribute;
   /**
-   * Global secondary indexes by name, all attributes projected.
+   * Global secondary indexes by name.
    * @default - none
    */
-  readonly indexes?: Readonly<Record<string, { readonly partitionKey: Attribute; readonly sortKey?: Attribute }>>;
+  readonly indexes?: Readonly<Record<string, TableIndex>>;
   readonly encryptionKey: DataKey;
   /** RETAIN also protects the table from deletion. */
   readonly removalPolicy: RemovalPolicy;
@@ -50,8 +60,10 @@ export class RecordTable extends Construct {
       removalPolicy: props.removalPolicy,
       deletionProtection: props.removalPolicy === RemovalPolicy.RETAIN,
     });
-    this.indexArns = Object.entries(props.indexes ?? {}).map(([indexName, keys]) => {
-      this.table.addGlobalSecondaryIndex({ indexName, ...keys });
+    this.indexArns = Object.entries(props.indexes ?? {}).map(([indexName, { holds, ...keys }]) => {
+      const projection =
+        holds === undefined ? {} : { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...holds] };
+      this.table.addGlobalSecondaryIndex({ indexName, ...keys, ...projection });
       return `${this.table.tableArn}/index/${indexName}`;
     });
   }

@@ -77,9 +77,10 @@ export class WorkQueue extends Construct {
    * Connect the one function that takes this queue's messages.
    *
    * @param maxConcurrency - Concurrent invocations, 2 to 1000.
+   * @param batchSize - Messages that one invocation takes, at most 10.
    * @throws Error when the function's timeout is not the one that the visibility timeout was made for.
    */
-  consumedBy({ lambda }: EngineFunction, maxConcurrency: number): void {
+  consumedBy({ lambda }: EngineFunction, maxConcurrency: number, batchSize: number = limits.queueBatchSize): void {
     const timeoutSeconds = lambda.timeout?.toSeconds();
     if (timeoutSeconds !== this.consumerTimeout.toSeconds()) {
       throw new Error(
@@ -88,7 +89,7 @@ export class WorkQueue extends Construct {
     }
     lambda.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize: limits.queueBatchSize,
+        batchSize,
         maxConcurrency,
         reportBatchItemFailures: true,
       }),

@@ -1,8 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { createEngineClock } from './clock.ts';
+import { createEngineClock, type EngineClock } from './clock.ts';
 import { type Emulator, startEmulator } from './emulators/emulator.ts';
+import { type BusEvent, type EventBus, startEventBus } from './emulators/event-bus.ts';
 import { provision } from './emulators/provision.ts';
 import { LocalEngineError } from './errors.ts';
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
@@ -13,7 +14,7 @@ import type { InvocationOutcome } from './sandbox/sandbox.ts';
 import { createRouter } from './sources/http-routes.ts';
 import { type HttpSource, listenHttp } from './sources/http-source.ts';
 import { startQueueSource } from './sources/queue-source.ts';
-import { startScheduleSource } from './sources/schedule-source.ts';
+import { type ScheduleSource, startScheduleSource } from './sources/schedule-source.ts';
 import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
 import { readStackModel, type StackModel } from './template/stack-model.ts';
@@ -28,11 +29,13 @@ export interface LocalEngineOptions {
   readonly port: number;
   /** Receives each line that a function logs, except those of metrics. */
   readonly onLog?: (line: FunctionLogLine) => void;
+  /** Receives each event that a function puts on an event bus. */
+  readonly onBusEvent?: (event: BusEvent) => void;
   /** Called when an emulator ends by itself: the engine is broken and should be stopped. */
   readonly onFailure?: (error: LocalEngineError) => void;
   /**
-   * Sandboxes of one function that may run at once. As many as there are cores come with demand;
-   * more only while all of them wait, for a slow receiver, say.
+   * Sandboxes of one function that may run at once. As many as there are cores come with demand; more
+   * only in the place of those that wait, for a slow receiver, say.
    *
    * @default 16
    */
@@ -54,7 +57,9 @@ export interface LocalEngine {
   readonly resources: readonly StackResource[];
   /** Metrics that functions logged, summed. */
   readonly metrics: Pick<MetricLedger, 'sum' | 'list'>;
-  clientConfig(service: 'sqs' | 's3' | 'dynamodb'): LocalClientConfig;
+  /** What functions put on event buses, oldest first. */
+  busEvents(): readonly BusEvent[];
+  clientConfig(service: 'sqs' | 's3' | 'dynamodb' | 'eventbridge'): LocalClientConfig;
   /** Environment that the template gives a function, which names its tables, queues and buckets. */
   environment(functionName: string): Readonly<Record<string, string>>;
   /** How a function's invocations ended so far. */
@@ -65,7 +70,10 @@ export interface LocalEngine {
   killWorker(functionName: string): boolean;
   /** What `Date.now()` is in functions and emulators. */
   now(): number;
-  /** Move the clock of functions, queues, tables and schedules forward at once. */
+  /**
+   * Move the clock of functions, queues, tables and schedules forward at once. A schedule that was due meanwhile
+   * runs once, for the last of its instants; when this resolves, it has run.
+   */
   advanceClock(ms: number): Promise<void>;
   /** Leaves no process, thread or socket behind. */
   stop(): Promise<void>;
@@ -100,17 +108,20 @@ export async function startLocalEngine(options: LocalEngineOptions): Promise<Loc
 }
 
 async function start(
-  { assemblyDir, stackName, port, onLog, onFailure, maxSandboxesPerFunction = defaultSandboxLimit }: LocalEngineOptions,
+  options: LocalEngineOptions,
   undo: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<LocalEngine> {
+  const { assemblyDir, stackName, onLog, maxSandboxesPerFunction = defaultSandboxLimit } = options;
   const assembly = await readStackAssembly(assemblyDir, stackName);
-  const { dynalite, fauxqs, http } = await startServers(port, undo, onFailure);
+  const clock = createEngineClock();
+  const { dynalite, fauxqs, eventBus, http } = await startServers(options, clock, undo);
   const url = `http://localhost:${http.port}`;
   const endpoints: LocalEndpoints = {
     sqs: fauxqs.endpoint,
     s3: fauxqs.endpoint,
     dynamodb: dynalite.endpoint,
+    eventbridge: eventBus.endpoint,
     http: url,
   };
   const model = readStackModel(assembly, endpoints);
@@ -131,10 +142,10 @@ async function start(
     callers: model.functions.map(({ caller }) => caller),
     keyByResource: model.keyByResource,
   };
+  eventBus.enforce(rules);
   await Promise.all([dynalite, fauxqs].map((emulator) => emulator.enforce(rules)));
   const provisioned = provision(model, { sqs, s3, dynamodb });
 
-  const clock = createEngineClock();
   const metrics = createMetricLedger();
   const onLine = (line: FunctionLogLine) => {
     if (line.stream !== 'stdout' || !metrics.record(line.text)) onLog?.(line);
@@ -147,13 +158,14 @@ async function start(
   undo.push(() => Promise.all(pools.map((pool) => pool.stop())));
   await Promise.all([provisioned, prewarm(pools)]);
 
-  connectSources({ model, poolOf, sqs, clock, http, onLine }, undo);
+  const schedules = connectSources({ model, poolOf, sqs, clock, http, onLine }, undo);
 
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
     url,
     resources: model.resources,
     metrics,
+    busEvents: () => eventBus.events(),
     clientConfig,
     environment: (name) => find(name).model.environment,
     invocations: (name) => find(name).counts(),
@@ -165,16 +177,17 @@ async function start(
       const offsetMs = (clock.sharedOffsetMs[0] ?? 0) + ms;
       if (ms > 0) await Promise.all([dynalite, fauxqs].map((emulator) => emulator.setClockOffset(offsetMs)));
       clock.advance(ms);
+      await Promise.all(schedules.map((schedule) => schedule.settled()));
     },
     stop,
   };
 }
 
 async function startServers(
-  port: number,
+  { port, onBusEvent, onFailure }: Pick<LocalEngineOptions, 'port' | 'onBusEvent' | 'onFailure'>,
+  clock: EngineClock,
   undo: (() => unknown)[],
-  onFailure: LocalEngineOptions['onFailure'],
-): Promise<{ dynalite: Emulator; fauxqs: Emulator; http: HttpSource }> {
+): Promise<{ dynalite: Emulator; fauxqs: Emulator; eventBus: EventBus; http: HttpSource }> {
   const undone = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
     const started = await starting;
     undo.push(() => started.stop());
@@ -184,15 +197,17 @@ async function startServers(
   const results = await Promise.allSettled([
     undone(startEmulator('dynalite', crashed)),
     undone(startEmulator('fauxqs', crashed)),
+    undone(startEventBus(() => clock.now(), onBusEvent)),
     undone(listenHttp(port)),
   ]);
   // All have settled, so whatever started is in `undo` when one of them throws.
-  const [dynalite, fauxqs, http] = results;
+  const [dynalite, fauxqs, eventBus, http] = results;
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
   return {
     dynalite: (dynalite as PromiseFulfilledResult<Emulator>).value,
     fauxqs: (fauxqs as PromiseFulfilledResult<Emulator>).value,
+    eventBus: (eventBus as PromiseFulfilledResult<EventBus>).value,
     http: (http as PromiseFulfilledResult<HttpSource>).value,
   };
 }
@@ -211,12 +226,15 @@ interface Sources {
   readonly model: StackModel;
   readonly poolOf: (one: { readonly logicalId: string }) => FunctionPool;
   readonly sqs: SQSClient;
-  readonly clock: ReturnType<typeof createEngineClock>;
+  readonly clock: EngineClock;
   readonly http: HttpSource;
   readonly onLine: (line: FunctionLogLine) => void;
 }
 
-function connectSources({ model, poolOf, sqs, clock, http, onLine }: Sources, undo: (() => unknown)[]): void {
+function connectSources(
+  { model, poolOf, sqs, clock, http, onLine }: Sources,
+  undo: (() => unknown)[],
+): readonly ScheduleSource[] {
   const queueSources = model.queueSources.map((source) =>
     startQueueSource({
       source,
@@ -246,6 +264,7 @@ function connectSources({ model, poolOf, sqs, clock, http, onLine }: Sources, un
       ...pools.map((pool) => pool.stop()),
     ]);
   });
+  return schedules;
 }
 
 function findPool(pools: readonly FunctionPool[], name: string): FunctionPool {

@@ -3,14 +3,15 @@ import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
 } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
-import type { Delivery, DeliveryLog, DeliveryStore } from '../../lambdas/ports/delivery-store.ts';
+import { dueShards } from '../../lambdas/contracts/shards.ts';
+import type { Delivery, DeliveryLog, DeliveryStore, DueEntry, DueIndex } from '../../lambdas/ports/delivery-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';
 import { readAllPages } from './read-all-pages.ts';
 
 interface Deliveries {
-  readonly deliveries: DeliveryStore & DeliveryLog;
+  readonly deliveries: DeliveryStore & DueIndex & DeliveryLog;
   readonly clock: ManualClock;
 }
 
@@ -45,15 +46,24 @@ const implementations: readonly (readonly [string, () => Promise<Deliveries>])[]
 function aDelivery(number: number, change: Partial<Delivery> = {}): Delivery {
   return {
     subscription: 'sub_1',
+    scope: 'acme',
     event: `evt_${number}`,
     tenant: 'acme',
     sequence: number,
     timestamp: new Date(Date.parse('2026-11-21T12:00:00.000Z') + number * 1000).toISOString(),
     state: 'retrying',
     exhaustedBy: undefined,
+    attemptCount: 2,
+    scheduledCount: 2,
+    firstAttemptAt: '2026-11-21T12:00:01.000Z',
+    waitsIn: 'queue',
+    replay: undefined,
+    isManual: undefined,
+    revision: 0,
     attempts: [
       {
         number: 1,
+        trigger: 'schedule',
         at: '2026-11-21T12:00:01.000Z',
         durationMs: 7,
         status: 503,
@@ -62,6 +72,7 @@ function aDelivery(number: number, change: Partial<Delivery> = {}): Delivery {
       },
       {
         number: 2,
+        trigger: 'probe',
         at: '2026-11-21T12:00:09.000Z',
         durationMs: 15_000,
         status: undefined,
@@ -74,12 +85,19 @@ function aDelivery(number: number, change: Partial<Delivery> = {}): Delivery {
   };
 }
 
+const aDelivered = (number: number) =>
+  aDelivery(number, { state: 'delivered', nextAttemptAt: undefined, waitsIn: undefined });
+const aParked = (number: number, change: Partial<Delivery> = {}) =>
+  aDelivery(number, { state: 'waiting', nextAttemptAt: undefined, waitsIn: 'backlog', ...change });
+const aDue = (number: number, nextAttemptAt: string, change: Partial<Delivery> = {}) =>
+  aDelivery(number, { nextAttemptAt, waitsIn: 'due-index', ...change });
+
 const byEvent = (all: readonly Delivery[]) => [...all].sort((a, b) => a.sequence - b.sequence);
 
 describe.each(implementations)('delivery store on %s', (_, open) => {
   test('gives back what was put, and leaves out what was not', async () => {
     const { deliveries } = await open();
-    const delivered = aDelivery(2, { state: 'delivered', nextAttemptAt: undefined });
+    const delivered = aDelivered(2);
     await deliveries.putMany([aDelivery(1), delivered, aDelivery(3, { subscription: 'sub_2' })]);
     const keys = [aDelivery(3), aDelivery(2), aDelivery(1), aDelivery(1), aDelivery(4)];
     expect(byEvent(await deliveries.getMany(keys))).toEqual([aDelivery(1), delivered]);
@@ -89,10 +107,35 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
   test('replaces a delivery by its key', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aDelivery(1)]);
-    const delivered = aDelivery(1, { state: 'delivered', nextAttemptAt: undefined });
-    await deliveries.putMany([delivered]);
+    await deliveries.putMany([aDelivered(1)]);
     await deliveries.putMany([]);
-    expect(await deliveries.getMany([aDelivery(1)])).toEqual([delivered]);
+    expect(await deliveries.getMany([aDelivery(1)])).toEqual([aDelivered(1)]);
+  });
+
+  test('replaces what was read, and fails when somebody else wrote in between', async () => {
+    const { deliveries } = await open();
+    const [first, second] = [aDelivery(1), aDelivery(1, { state: 'cancelled' })];
+    expect(await deliveries.replace(first)).toBe(true);
+    expect(await deliveries.replace(second)).toBe(false);
+    expect(await deliveries.getMany([first])).toEqual([{ ...first, revision: 1 }]);
+    expect(await deliveries.replace({ ...second, revision: 1 })).toBe(true);
+    expect(await deliveries.replace({ ...first, revision: 1 })).toBe(false);
+    expect(await deliveries.replace({ ...aDelivery(2), revision: 7 })).toBe(false);
+    expect(byEvent(await deliveries.getMany([first, aDelivery(2)]))).toEqual([{ ...second, revision: 2 }]);
+  });
+
+  test('replaces what was put without a condition', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany([aParked(1)]);
+    expect(await deliveries.replace(aDelivered(1))).toBe(true);
+    expect(await deliveries.getMany([aDelivery(1)])).toEqual([{ ...aDelivered(1), revision: 1 }]);
+  });
+
+  test('lets one of many concurrent replacements succeed', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany([aDelivery(1)]);
+    const replacing = Array.from({ length: 8 }, () => deliveries.replace(aDelivered(1)));
+    expect((await Promise.all(replacing)).filter((replaced) => replaced)).toHaveLength(1);
   });
 
   test('puts and gets more than the store takes at once', async () => {
@@ -111,6 +154,153 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
   });
 });
 
+describe.each(implementations)('backlog on %s', (_, open) => {
+  const eventsIn = async ({ deliveries }: Deliveries, subscription = 'sub_1') =>
+    (await deliveries.listBacklog(subscription, 100, undefined)).map(({ event }) => event);
+
+  test('gives what waits in the order of the sequence, page by page, and that of no other endpoint', async () => {
+    const { deliveries } = await open();
+    const numbers = [9, 100, 2, 10, 30_000, 1];
+    await deliveries.putMany(numbers.map((number) => aParked(number)));
+    await deliveries.putMany([aParked(3, { subscription: 'sub_2' }), aDelivery(4), aDelivered(5)]);
+    const events: string[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await deliveries.listBacklog('sub_1', 2, after);
+      expect(page.length).toBeLessThanOrEqual(2);
+      events.push(...page.map(({ event }) => event));
+      after = page.at(-1)?.place;
+      if (after === undefined) break;
+    }
+    expect(events).toEqual([1, 2, 9, 10, 100, 30_000].map((number) => `evt_${number}`));
+  });
+
+  test('gives the events of several tenants in the order of time', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([
+      aParked(3, { scope: '*', tenant: 'globex', sequence: 1 }),
+      aParked(1, { scope: '*', tenant: 'acme', sequence: 900 }),
+      aParked(2, { scope: '*', tenant: 'initech', sequence: 5 }),
+    ]);
+    expect(await eventsIn(opened)).toEqual(['evt_1', 'evt_2', 'evt_3']);
+  });
+
+  test('points to deliveries, and forgets those that are done, in one call with their records', async () => {
+    const opened = await open();
+    const { deliveries } = opened;
+    await deliveries.putMany([1, 2, 3].map((number) => aParked(number)));
+    const [first, second] = await deliveries.listBacklog('sub_1', 2, undefined);
+    if (first === undefined || second === undefined) throw new Error('nothing waits');
+    expect(await deliveries.getMany([first])).toEqual([aParked(1)]);
+    await deliveries.putMany([aDelivered(1)], [first, second]);
+    expect(await eventsIn(opened)).toEqual(['evt_3']);
+    expect(byEvent(await deliveries.getMany([first, second]))).toEqual([aDelivered(1), aParked(2)]);
+    await deliveries.putMany([], []);
+  });
+
+  test('gets an entry for a delivery that is replaced, and again for one whose entry was lost', async () => {
+    const opened = await open();
+    const { deliveries } = opened;
+    await deliveries.replace(aParked(1));
+    expect(await eventsIn(opened)).toEqual(['evt_1']);
+    await deliveries.putMany([], await deliveries.listBacklog('sub_1', 1, undefined));
+    expect(await eventsIn(opened)).toEqual([]);
+    await deliveries.remind([aParked(1), aDelivered(2)]);
+    expect(await eventsIn(opened)).toEqual(['evt_1']);
+    // Its place is its own: to remind of it twice is to remind of it once.
+    await deliveries.remind([aParked(1)]);
+    expect(await eventsIn(opened)).toEqual(['evt_1']);
+  });
+
+  test('takes more than the store takes at once', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany(Array.from({ length: 60 }, (_, index) => aParked(index + 1)));
+    const entries = await deliveries.listBacklog('sub_1', 100, undefined);
+    expect(entries).toHaveLength(60);
+    await deliveries.putMany(
+      Array.from({ length: 60 }, (_, index) => aDelivered(index + 1)),
+      entries,
+    );
+    expect(await deliveries.listBacklog('sub_1', 100, undefined)).toEqual([]);
+  });
+
+  test('is in no list of deliveries', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany([aParked(1)]);
+    expect((await deliveries.list('sub_1', 10, undefined)).items).toEqual([aParked(1)]);
+  });
+
+  test('counts expired entries as absent', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([aParked(1)]);
+    opened.clock.advance((retentionDays + 1) * msPerDay);
+    expect(await eventsIn(opened)).toEqual([]);
+  });
+});
+
+describe.each(implementations)('due index on %s', (_, open) => {
+  const at = (time: string) => `2026-11-21T${time}.000Z`;
+  const listAll = async ({ deliveries }: Deliveries, until: string, limit = 100): Promise<readonly DueEntry[]> => {
+    const shards = Array.from({ length: dueShards }, (_, shard) =>
+      deliveries.listDue(shard, Date.parse(at(until)), limit),
+    );
+    return (await Promise.all(shards)).flat();
+  };
+  const eventsOf = (entries: readonly DueEntry[]) => entries.map(({ event }) => event).sort();
+
+  test('gives what is due up to a time, that instant included, and nothing that waits elsewhere', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([aDue(1, at('13:00:00')), aDue(2, at('14:00:00')), aDue(3, at('14:00:01'))]);
+    await opened.deliveries.putMany([aDelivery(4), aParked(5), aDelivered(6)]);
+    await opened.deliveries.replace(aDue(7, at('13:30:00')));
+    expect(eventsOf(await listAll(opened, '12:59:59'))).toEqual([]);
+    expect(eventsOf(await listAll(opened, '14:00:00'))).toEqual(['evt_1', 'evt_2', 'evt_7']);
+    expect(await opened.deliveries.getMany(await listAll(opened, '13:00:00'))).toEqual([aDue(1, at('13:00:00'))]);
+  });
+
+  test('spreads deliveries over shards, and gives those of a shard the earliest first, as many as are asked for', async () => {
+    const opened = await open();
+    const { deliveries } = opened;
+    const numbers = Array.from({ length: 200 }, (_, index) => index + 1);
+    const dueAt = (number: number) => new Date(Date.parse(at('13:00:00')) + ((number * 37) % 200) * 1000).toISOString();
+    await deliveries.putMany(numbers.map((number) => aDue(number, dueAt(number))));
+    const all = await listAll(opened, '23:00:00');
+    expect(all).toHaveLength(200);
+    expect(new Set(all.map(({ shard }) => shard)).size).toBe(dueShards);
+    for (let shard = 0; shard < dueShards; shard += 1) {
+      const own = all.filter((entry) => entry.shard === shard).map(({ dueAtMs }) => dueAtMs);
+      expect(own).toEqual([...own].sort((a, b) => a - b));
+      const first = await deliveries.listDue(shard, Date.parse(at('23:00:00')), 2);
+      expect(first.map(({ dueAtMs }) => dueAtMs)).toEqual(own.slice(0, 2));
+    }
+  });
+
+  test('keeps one event for several subscriptions, and several instants of one delivery, apart', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([aDue(1, at('13:00:00')), aDue(1, at('13:00:00'), { subscription: 'sub_2' })]);
+    await opened.deliveries.putMany([aDue(1, at('15:00:00'))]);
+    expect((await listAll(opened, '13:00:00')).map(({ subscription }) => subscription).sort()).toEqual([
+      'sub_1',
+      'sub_2',
+    ]);
+    const entries = await listAll(opened, '16:00:00');
+    expect(entries).toHaveLength(3);
+    // The record says which of the two instants counts.
+    expect((await opened.deliveries.getMany(entries)).map(({ nextAttemptAt = '' }) => nextAttemptAt).sort()).toEqual([
+      at('13:00:00'),
+      at('15:00:00'),
+    ]);
+  });
+
+  test('removes entries, and nothing else', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([aDue(1, at('13:00:00')), aDue(2, at('13:00:00')), aDue(3, at('18:00:00'))]);
+    await opened.deliveries.removeDue(await listAll(opened, '14:00:00'));
+    await opened.deliveries.removeDue([]);
+    expect(eventsOf(await listAll(opened, '23:00:00'))).toEqual(['evt_3']);
+    expect(await opened.deliveries.getMany([aDelivery(1)])).toHaveLength(1);
+  });
+});
+
 describe.each(implementations)('delivery log on %s', (_, open) => {
   test('lists the deliveries of a subscription newest first, page by page', async () => {
     const { deliveries } = await open();
@@ -119,5 +309,14 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     const pages = await readAllPages((after) => deliveries.list('sub_1', 2, after));
     expect(pages.flat()).toEqual([5, 4, 3, 2, 1].map((number) => aDelivery(number)));
     expect(pages.every((page) => page.length <= 2)).toBe(true);
+  });
+
+  test('finds a delivery by its key', async () => {
+    const { deliveries, clock } = await open();
+    await deliveries.putMany([aDelivery(1)]);
+    expect(await deliveries.find(aDelivery(1))).toEqual(aDelivery(1));
+    expect(await deliveries.find(aDelivery(1, { subscription: 'sub_2' }))).toBeUndefined();
+    clock.advance((retentionDays + 1) * msPerDay);
+    expect(await deliveries.find(aDelivery(1))).toBeUndefined();
   });
 });

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
 import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { accountsByTenantIndex, endpointsByDueIndex } from '../../lambdas/contracts/tables.ts';
 import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
 
 export const awsConfig = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
@@ -48,7 +49,7 @@ const tableShapes = {
     AttributeDefinitions: [attribute('id'), attribute('tenant')],
     KeySchema: keys('id'),
     GlobalSecondaryIndexes: [
-      { IndexName: 'tenant-index', KeySchema: keys('tenant', 'id'), Projection: { ProjectionType: 'ALL' } },
+      { IndexName: accountsByTenantIndex, KeySchema: keys('tenant', 'id'), Projection: { ProjectionType: 'ALL' } },
     ],
   },
   accountContexts: {
@@ -70,6 +71,17 @@ const tableShapes = {
   deliveries: {
     AttributeDefinitions: [attribute('subscription'), attribute('delivery')],
     KeySchema: keys('subscription', 'delivery'),
+  },
+  limits: {
+    AttributeDefinitions: [attribute('id'), attribute('dueShard'), attribute('dueAtMs', 'N')],
+    KeySchema: keys('id'),
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: endpointsByDueIndex,
+        KeySchema: keys('dueShard', 'dueAtMs'),
+        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['endpoint', 'scope'] },
+      },
+    ],
   },
 } satisfies Record<string, Shape>;
 

@@ -12,14 +12,21 @@ import {
   createSqsDeadLetterInbox,
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
+  createSqsDrainQueue,
   createSqsRawQueue,
 } from '../../lambdas/adapters/aws/sqs-queues.ts';
-import { type DeliveryJob, deadLetterReasonAttribute, type RawMessage } from '../../lambdas/contracts/messages.ts';
+import {
+  type DeliveryJob,
+  type DrainMessage,
+  deadLetterReasonAttribute,
+  type RawMessage,
+} from '../../lambdas/contracts/messages.ts';
 import type {
   DeadLetter,
   DeadLetterInbox,
   DeadLetterQueue,
   DeliveryQueue,
+  DrainQueue,
   RawQueue,
 } from '../../lambdas/ports/queues.ts';
 import {
@@ -27,6 +34,7 @@ import {
   deadLetterInboxOn,
   deadLetterQueueOn,
   deliveryQueueOn,
+  drainQueueOn,
   rawQueueOn,
 } from '../fakes/in-memory-queue.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
@@ -40,6 +48,7 @@ interface Received {
 interface OpenQueue {
   readonly raw: RawQueue;
   readonly deliveries: DeliveryQueue;
+  readonly drains: DrainQueue;
   readonly deadLetters: DeadLetterQueue;
   readonly inbox: DeadLetterInbox;
   /** Epoch milliseconds of the queue's clock. */
@@ -66,6 +75,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
       return {
         raw: rawQueueOn(queue),
         deliveries: deliveryQueueOn(queue),
+        drains: drainQueueOn(queue),
         deadLetters: deadLetterQueueOn(queue),
         inbox: deadLetterInboxOn(queue),
         nowMs: () => clock.nowMs(),
@@ -96,6 +106,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
       return {
         raw: createSqsRawQueue(client, QueueUrl),
         deliveries: createSqsDeliveryQueue(client, QueueUrl),
+        drains: createSqsDrainQueue(client, QueueUrl),
         deadLetters: createSqsDeadLetterQueue(client, QueueUrl),
         inbox: createSqsDeadLetterInbox(client, QueueUrl),
         nowMs: () => Date.now() + emulatorOffsetMs,
@@ -149,6 +160,11 @@ function aRawMessage(content: string): RawMessage {
   };
 }
 
+/** The jobs of a message. */
+function jobsIn(body: string): readonly DeliveryJob[] {
+  return [JSON.parse(body) as DeliveryJob | readonly DeliveryJob[]].flat();
+}
+
 function aJob(change: Partial<DeliveryJob> = {}): DeliveryJob {
   return {
     subscription: 'sub_1',
@@ -182,10 +198,10 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
       delayMs: 0,
     }));
     await queue.deliveries.sendAll(jobs);
-    const events = (await queue.receiveAll()).map(({ body }) => (JSON.parse(body) as DeliveryJob).event);
+    const events = (await queue.receiveAll()).flatMap(({ body }) => jobsIn(body).map(({ event }) => event));
     expect(events.sort()).toEqual(jobs.map(({ job }) => job.event).sort());
-    expect(queue.groups()).toHaveLength(jobs.length);
-    expect(queue.groups()).toEqual(expect.arrayContaining(jobs.map(({ group }) => group)));
+    // One message, or more, holds the jobs of an endpoint and a group.
+    expect(new Set(queue.groups())).toEqual(new Set(jobs.map(({ group }) => group)));
   });
 
   test('takes no jobs without a complaint', async () => {
@@ -200,7 +216,7 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
       { job: aJob({ event: 'now' }), group: 'acc_acme', delayMs: 0 },
       { job: aJob({ event: 'later' }), group: 'acc_acme', delayMs: 60_001 },
     ]);
-    const events = async () => (await queue.receiveAll()).map(({ body }) => (JSON.parse(body) as DeliveryJob).event);
+    const events = async () => (await queue.receiveAll()).map(({ body }) => jobsIn(body)[0]?.event);
     expect(await events()).toEqual(['now']);
     await queue.advance(59_000);
     expect(await events()).toEqual([]);
@@ -215,6 +231,33 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
     expect(await queue.receiveAll()).toEqual([]);
     await queue.advance(10_000);
     expect(await queue.receiveAll()).toHaveLength(1);
+  });
+});
+
+describe.each(implementations)('drain queue on %s', (_, open) => {
+  test('gives messages back as they were sent, each in the group of its subscription', async () => {
+    const queue = await open();
+    const messages: readonly DrainMessage[] = [
+      { kind: 'drain', subscription: 'sub_1', scope: 'acme' },
+      { kind: 'replay', replay: 'rpl_1', subscription: 'sub_2', scope: '*' },
+    ];
+    for (const message of messages) await queue.drains.send(message, 0);
+    expect((await queue.receiveAll()).map(({ body }) => JSON.parse(body))).toEqual(messages);
+    expect(queue.groups()).toEqual(['sub_1', 'sub_2']);
+  });
+
+  test('holds a message back for its delay, rounded up to the second, and no longer than a queue can', async () => {
+    const queue = await open();
+    await queue.drains.send({ kind: 'drain', subscription: 'sub_1', scope: 'acme' }, 10_001);
+    await queue.drains.send({ kind: 'drain', subscription: 'sub_2', scope: 'acme' }, 3_600_000);
+    const received = async () =>
+      (await queue.receiveAll()).map(({ body }) => (JSON.parse(body) as DrainMessage).subscription);
+    await queue.advance(9_000);
+    expect(await received()).toEqual([]);
+    await queue.advance(2_000);
+    expect(await received()).toEqual(['sub_1']);
+    await queue.advance(890_000);
+    expect(await received()).toEqual(['sub_2']);
   });
 });
 

@@ -56,6 +56,51 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect((await subscriptions.list(undefined, 10, undefined)).items).toHaveLength(1);
   });
 
+  test('replaces what was read, and fails when somebody else wrote in between, or it is gone', async () => {
+    const subscriptions = await open();
+    for (const tenant of ['acme', null]) {
+      const first = aSubscription({ id: `sub_${tenant}`, tenant });
+      await subscriptions.create(first);
+      const disabled = aSubscription({
+        ...first,
+        status: 'disabled',
+        disabled: { by: 'failures', at: '2026-11-21T12:00:00.000Z' },
+      });
+      expect(await subscriptions.replace(disabled)).toBe(true);
+      expect(await subscriptions.replace(first)).toBe(false);
+      expect(await subscriptions.find(first.id)).toEqual({ ...disabled, revision: 2 });
+      // What a replacement leaves out is no more.
+      expect(await subscriptions.replace({ ...first, revision: 2 })).toBe(true);
+      expect(await subscriptions.find(first.id)).toEqual({ ...first, revision: 3 });
+    }
+    expect(await subscriptions.replace(aSubscription({ id: 'sub_none' }))).toBe(false);
+    expect(await subscriptions.find('sub_none')).toBeUndefined();
+  });
+
+  test('replaces none by the scope of another tenant (invariant 3)', async () => {
+    const subscriptions = await open();
+    await subscriptions.create(aSubscription());
+    for (const tenant of ['globex', null]) expect(await subscriptions.replace(aSubscription({ tenant }))).toBe(false);
+    expect(await subscriptions.find('sub_1')).toEqual(aSubscription());
+    expect(await subscriptions.listFor('globex')).toEqual([]);
+  });
+
+  test('removes a subscription; its tenant alone can take its id again (invariant 3)', async () => {
+    const subscriptions = await open();
+    await subscriptions.create(aSubscription());
+    await subscriptions.create(aSubscription({ id: 'sub_2' }));
+    await subscriptions.remove(aSubscription());
+    await subscriptions.remove(aSubscription());
+    expect(await subscriptions.find('sub_1')).toBeUndefined();
+    expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_2']);
+    expect(idsOf((await subscriptions.list(undefined, 10, undefined)).items)).toEqual(['sub_2']);
+    expect(await subscriptions.replace(aSubscription())).toBe(false);
+    for (const tenant of ['globex', null]) expect(await subscriptions.create(aSubscription({ tenant }))).toBe('exists');
+    expect(await subscriptions.find('sub_1')).toBeUndefined();
+    expect(await subscriptions.create(aSubscription())).toBe('created');
+    expect(await subscriptions.find('sub_1')).toEqual(aSubscription());
+  });
+
   test('lists those of a tenant, page by page, and no other (invariant 3)', async () => {
     const subscriptions = await open();
     for (const id of ['c', 'a', 'e', 'b', 'd']) await subscriptions.create(aSubscription({ id: `sub_${id}` }));

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { CommandPorts } from '../../lib/cli/command.ts';
 import { runCommandLine } from '../../lib/cli/run-command-line.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { makeKeys } from '../../lib/definitions/make-keys.ts';
@@ -401,7 +402,15 @@ describe('reprocessing dead letters', () => {
     expect(first).toMatchObject({ reprocessed: 0, skipped: 1 });
     expect((await reprocess('github')).body).toMatchObject({ reprocessed: 1, more: false });
     await eventually(() => deadLettered() === before + 3);
-    const ports = { integrations: '', nowMs: () => engine.now(), fetch };
+    const ports: CommandPorts = {
+      integrations: '',
+      nowMs: () => engine.now(),
+      fetch,
+      print: () => {},
+      note: () => {},
+      pause: () => Promise.resolve(),
+      interruption: () => new AbortController().signal,
+    };
     const { exitCode, output } = await runCommandLine(['reprocess', 'msgraph', '--url', engine.url, '--json'], ports);
     expect([exitCode, JSON.parse(output)]).toEqual([
       0,

@@ -1,27 +1,31 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from 'vitest';
-import { limits } from '../../lambdas/contracts/limits.ts';
 import { useRunningEngine } from './running-engine.ts';
 
 const running = useRunningEngine();
 
-test('killing ingress, normalize and deliver in the middle of their work loses no acknowledged event (invariant 1)', async () => {
+/** Longer than whoever drains an endpoint is believed to live after he has died. */
+const longerThanAnyDrainMs = 130_000;
+
+test('killing ingress, normalize, deliver and drain in the middle of their work loses no acknowledged event (invariant 1)', async () => {
   const { account, subscriber, github, eventually, engine } = running();
   const { url } = await account('github');
   const receiver = await subscriber();
-  const kills = { ingress: 0, normalize: 0, deliver: 0 };
+  const kills = { ingress: 0, normalize: 0, deliver: 0, drain: 0 };
   const names = Object.keys(kills) as (keyof typeof kills)[];
-  // The subscriber keeps its callbacks waiting until deliver has been killed at some of them.
+  // The subscriber keeps its callbacks waiting until drain has been killed at some of them.
   const waiting: ServerResponse[] = [];
   receiver.answer((_, response) => {
     waiting.push(response);
-    if (kills.deliver >= 3) for (const one of waiting.splice(0)) one.writeHead(204).end();
+    if (kills.drain >= 3) for (const one of waiting.splice(0)) one.writeHead(204).end();
   });
   const sending = new AbortController();
   const killing = (async () => {
-    while (!sending.signal.aborted || kills.deliver < 3) {
+    while (!sending.signal.aborted || kills.drain < 3) {
       for (const name of names) if (kills[name] < 10 && engine.killWorker(name)) kills[name] += 1;
       await new Promise((resolve) => setImmediate(resolve));
+      // Nobody drains the endpoint of a dead drainer before he is thought to be dead.
+      if (sending.signal.aborted) await engine.advanceClock(longerThanAnyDrainMs);
     }
   })();
 
@@ -47,22 +51,37 @@ test('killing ingress, normalize and deliver in the middle of their work loses n
   expect(receiver.ids().size).toBe(arrived().size);
 });
 
-test('a delivery whose worker dies while the subscriber is answering comes again with the same id (invariant 2)', async () => {
-  const { account, subscriber, github, eventually, engine } = running();
-  const { url } = await account('github', { tenant: 'hanging' });
-  const receiver = await subscriber({ tenant: 'hanging' });
-  receiver.answer(() => {
-    // The first callback is never answered: its worker is killed while it waits.
-  });
-  await github(url);
-  await eventually(() => receiver.callbacks.length === 1);
-  expect(engine.killWorker('deliver')).toBe(true);
-  receiver.answer((_, response) => void response.writeHead(204).end());
-  await eventually(() => receiver.callbacks.length === 2);
-  const [first, second] = receiver.callbacks;
-  expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
-  expect(second?.body).toBe(first?.body);
-});
+// An endpoint that nobody knows is drained; one that is known to be fast is sent its events by deliver.
+test.each([
+  ['drain', 0],
+  ['deliver', 1],
+] as const)(
+  'a delivery whose %s dies while the subscriber is answering comes again with the same id (invariant 2)',
+  async (name, earlier) => {
+    const { account, subscriber, github, eventually, engine, call } = running();
+    const { url } = await account('github', { tenant: `hanging-${name}` });
+    const receiver = await subscriber({ tenant: `hanging-${name}` });
+    const delivered = async () =>
+      (await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data.filter(
+        ({ state }: { state: string }) => state === 'delivered',
+      ).length;
+    for (let sent = 1; sent <= earlier; sent += 1) {
+      await github(url);
+      await eventually(async () => (await delivered()) === sent);
+    }
+    receiver.answer(() => {
+      // This callback is never answered: its worker is killed while it waits.
+    });
+    await github(url);
+    await eventually(() => receiver.callbacks.length === earlier + 1);
+    expect(engine.killWorker(name)).toBe(true);
+    receiver.answer((_, response) => void response.writeHead(204).end());
+    await eventually(() => receiver.callbacks.length === earlier + 2);
+    const [first, second] = receiver.callbacks.slice(earlier);
+    expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
+    expect(second?.body).toBe(first?.body);
+  },
+);
 
 test('killing the api leaves the caller a 5xx and the next caller a working api', async () => {
   const { call, engine } = running();
@@ -80,23 +99,37 @@ test('killing the api leaves the caller a 5xx and the next caller a working api'
   expect(answers.some(({ status }) => status === 500)).toBe(true);
 });
 
-test('a subscriber that fails is tried again on schedule, then the delivery is dead-lettered', async () => {
+test('a subscriber that fails is tried again through three days, its owner is told, then the delivery is given up', async () => {
   const { account, subscriber, github, eventually, engine, call } = running();
   const { url } = await account('github', { tenant: 'failing' });
   const receiver = await subscriber({ tenant: 'failing' });
   receiver.answer((_, response) => void response.writeHead(500).end('no'));
-  const before = engine.metrics.sum('dead-lettered', { service: 'deliver' });
-  const deliveries = async () => (await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data;
+  const givenUp = () =>
+    ['deliver', 'drain'].reduce((sum, service) => sum + engine.metrics.sum('dead-lettered', { service }), 0);
+  const before = givenUp();
+  const find = async () => (await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data[0];
   await github(url);
-  for (let attempt = 1; attempt <= 6; attempt += 1) {
-    await eventually(async () => (await deliveries())[0]?.attempts.length === attempt);
-    await engine.advanceClock(limits.queueMaxDelayMs);
+  const beganMs = engine.now();
+  for (let attempt = 1; attempt <= 10; attempt += 1) {
+    await eventually(async () => (await find())?.attempts.length === attempt);
+    const { next_attempt_at: next } = await find();
+    expect(next === null).toBe(attempt === 10);
+    if (next !== null) await engine.advanceClock(Math.max(0, Date.parse(next) - engine.now()));
   }
-  await eventually(() => engine.metrics.sum('dead-lettered', { service: 'deliver' }) > before);
-  expect(receiver.callbacks).toHaveLength(6);
+  expect((engine.now() - beganMs) / 3_600_000).toBeGreaterThan(75);
+  await eventually(() => givenUp() > before);
+  expect(receiver.callbacks).toHaveLength(10);
   expect(receiver.ids().size).toBe(1);
-  const [delivery] = await deliveries();
+  const delivery = await find();
   expect(delivery).toMatchObject({ state: 'exhausted', next_attempt_at: null });
-  expect(delivery.attempts).toHaveLength(6);
   expect(delivery.attempts[0]).toMatchObject({ number: 1, status: 500, response: 'no' });
+  // Half of the five days after which the subscription is disabled.
+  expect(engine.busEvents()).toContainEqual(
+    expect.objectContaining({
+      bus: 'default',
+      source: 'tributary',
+      detailType: 'subscription.disabling',
+      detail: expect.objectContaining({ subscription_id: receiver.id, percent: 50 }),
+    }),
+  );
 });

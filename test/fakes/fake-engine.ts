@@ -1,10 +1,16 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { defaultEndpointPolicy } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
-import { defaultRetryPolicy } from '../../lambdas/engine/retry/next-attempt.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
+import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
 import type { DeliverPorts } from '../../lambdas/flows/deliver-events.ts';
+import type { DispatchPorts } from '../../lambdas/flows/dispatch-due.ts';
+import type { DrainPorts } from '../../lambdas/flows/drain-endpoint.ts';
+import type { ManageDeliveryPorts } from '../../lambdas/flows/manage-delivery.ts';
+import type { ManageSubscriptionPorts } from '../../lambdas/flows/manage-subscription.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
 import type { PublishPorts } from '../../lambdas/flows/publish-events.ts';
 import type { FeedPorts } from '../../lambdas/flows/read-feed.ts';
@@ -13,20 +19,27 @@ import { createInMemoryAccounts } from './in-memory-accounts.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
+import { createInMemoryEndpoints } from './in-memory-endpoints.ts';
 import { createInMemoryEvents } from './in-memory-events.ts';
 import { createInMemoryNonces } from './in-memory-nonces.ts';
+import { createInMemoryNotices } from './in-memory-notices.ts';
 import {
   createInMemoryQueue,
   deadLetterInboxOn,
   deadLetterQueueOn,
   deliveryQueueOn,
+  drainQueueOn,
   rawQueueOn,
 } from './in-memory-queue.ts';
+import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
-import { createManualClock } from './manual-clock.ts';
+import { createManualClock, pauseOn } from './manual-clock.ts';
+import { createOutcomeTally } from './outcome-tally.ts';
 import { createProgrammableCallbacks } from './programmable-callbacks.ts';
+import { createProgrammableEgress } from './programmable-egress.ts';
 import { createProgrammableKeys, createProgrammableProvider } from './programmable-provider.ts';
+import { createProgrammableTokens } from './programmable-tokens.ts';
 import { staff } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 
@@ -46,11 +59,19 @@ export function createFakeEngine(definition: Definition = staff) {
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
   const deliveries = createInMemoryDeliveries(clock);
+  const endpoints = createInMemoryEndpoints();
+  const replays = createInMemoryReplays(clock);
   const callbacks = createProgrammableCallbacks();
+  const tokens = createProgrammableTokens();
+  const notices = createInMemoryNotices();
+  const operations = createOutcomeTally();
+  const egress = createProgrammableEgress();
+  const pause = pauseOn(clock);
   const rawQueue = createInMemoryQueue(clock);
   const rawDeadLetters = createInMemoryQueue(clock);
   const deliveryQueue = createInMemoryQueue(clock);
-  const deliveryDeadLetters = createInMemoryQueue(clock);
+  // Hidden for as long as in the stack: six times their consumer's timeout.
+  const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
   const { claimThresholdBytes } = limits;
   const webhook = prepareWebhook(definition);
   const mapping = prepareMapping(definition.mapping);
@@ -67,9 +88,26 @@ export function createFakeEngine(definition: Definition = staff) {
     payloads,
     subscriptions,
     deliveryQueue: deliveryQueueOn(deliveryQueue),
+    drainQueue: drainQueueOn(drainQueue),
     clock,
     claimThresholdBytes,
   };
+  const drainPorts = {
+    ...publishPorts,
+    events,
+    subscriptions,
+    deliveries,
+    endpoints,
+    endpointPolicy: defaultEndpointPolicy,
+    replays,
+    prepare: prepareSubscription,
+    callbacks,
+    tokens,
+    notices,
+    operations,
+    pause,
+    randomness,
+  } satisfies DrainPorts & ContinueReplayPorts;
   return {
     clock,
     accounts,
@@ -78,11 +116,19 @@ export function createFakeEngine(definition: Definition = staff) {
     payloads,
     rawBodies,
     deliveries,
+    endpoints,
+    replays,
     callbacks,
+    tokens,
+    notices,
+    operations,
+    egress,
+    randomness,
+    pause,
     rawQueue,
     rawDeadLetters,
     deliveryQueue,
-    deliveryDeadLetters,
+    drainQueue,
     contexts,
     parking,
     settings,
@@ -126,17 +172,17 @@ export function createFakeEngine(definition: Definition = staff) {
       clock,
       randomness,
     },
-    deliverPorts: {
-      events,
-      payloads,
-      subscriptions,
+    deliverPorts: drainPorts satisfies DeliverPorts,
+    drainPorts,
+    dispatchPorts: {
       deliveries,
+      endpoints,
+      events,
       deliveryQueue: deliveryQueueOn(deliveryQueue),
-      deadLetters: deadLetterQueueOn(deliveryDeadLetters),
-      callbacks,
+      drainQueue: drainQueueOn(drainQueue),
       clock,
-      randomness,
-      retryPolicy: defaultRetryPolicy,
-    } satisfies DeliverPorts,
+    } satisfies DispatchPorts,
+    manageSubscriptionPorts: { ...drainPorts, egress } satisfies ManageSubscriptionPorts,
+    manageDeliveryPorts: drainPorts satisfies ManageDeliveryPorts,
   };
 }

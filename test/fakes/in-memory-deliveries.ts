@@ -1,33 +1,95 @@
+import { shardOf } from '../../lambdas/contracts/shards.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { Delivery, DeliveryKey, DeliveryLog, DeliveryStore } from '../../lambdas/ports/delivery-store.ts';
+import type {
+  BacklogEntry,
+  Delivery,
+  DeliveryKey,
+  DeliveryLog,
+  DeliveryStore,
+  DueEntry,
+  DueIndex,
+} from '../../lambdas/ports/delivery-store.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
 
+interface Expiring<T> {
+  readonly value: T;
+  readonly expiresAtMs: number;
+}
+
+/** The deliveries table: rows, and the pointers to them from backlogs and from the due index. */
 export function createInMemoryDeliveries(
   clock: Clock,
   { retentionDays }: { readonly retentionDays: number } = { retentionDays: 30 },
-): DeliveryStore & DeliveryLog {
-  const rows = new Map<string, { readonly delivery: Delivery; readonly expiresAtMs: number }>();
+): DeliveryStore & DueIndex & DeliveryLog {
+  const rows = new Map<string, Expiring<Delivery>>();
+  const backlog = new Map<string, Expiring<BacklogEntry>>();
+  const due = new Map<string, Expiring<DueEntry>>();
   const sortKey = ({ timestamp, event }: DeliveryKey) => `${timestamp}#${event}`;
   const rowKey = (key: DeliveryKey) => `${key.subscription} ${sortKey(key)}`;
-  const live = () => [...rows.values()].filter(({ expiresAtMs }) => expiresAtMs > clock.nowMs());
+  const backlogKey = ({ subscription, place }: BacklogEntry) => `${subscription} ${place}`;
+  const dueKey = ({ shard, dueAtMs, subscription, event }: DueEntry) => `${shard} ${dueAtMs} ${subscription} ${event}`;
+  const expiring = <T>(value: T): Expiring<T> => ({
+    value: structuredClone(value),
+    expiresAtMs: clock.nowMs() + retentionDays * msPerDay,
+  });
+  const live = <T>(entries: Iterable<Expiring<T> | undefined>): T[] =>
+    [...entries].flatMap((entry) => (entry !== undefined && entry.expiresAtMs > clock.nowMs() ? entry.value : []));
+
+  function point(delivery: Delivery): void {
+    const { subscription, event, timestamp, scope, sequence, waitsIn, nextAttemptAt } = delivery;
+    if (waitsIn === 'backlog') {
+      const place = `${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
+      const entry: BacklogEntry = { subscription, event, timestamp, place };
+      backlog.set(backlogKey(entry), expiring(entry));
+    }
+    if (waitsIn === 'due-index' && nextAttemptAt !== undefined) {
+      const dueAtMs = Date.parse(nextAttemptAt);
+      const entry: DueEntry = { subscription, event, timestamp, dueAtMs, shard: shardOf(event) };
+      due.set(dueKey(entry), expiring(entry));
+    }
+  }
+
   return {
     async getMany(keys) {
-      const wanted = new Set(keys.map(rowKey));
-      const found = live().filter(({ delivery }) => wanted.has(rowKey(delivery)));
-      return structuredClone(found.map(({ delivery }) => delivery).reverse());
+      const wanted = [...new Set(keys.map(rowKey))];
+      // In no order that a caller could rely on.
+      return structuredClone(live(wanted.map((key) => rows.get(key)).reverse()));
     },
-    async putMany(deliveries) {
-      for (const delivery of deliveries)
-        rows.set(rowKey(delivery), {
-          delivery: structuredClone(delivery),
-          expiresAtMs: clock.nowMs() + retentionDays * msPerDay,
-        });
+    async putMany(deliveries, done = []) {
+      for (const delivery of deliveries) {
+        rows.set(rowKey(delivery), expiring(delivery));
+        point(delivery);
+      }
+      for (const entry of done) backlog.delete(backlogKey(entry));
+    },
+    async replace(delivery) {
+      point(delivery);
+      if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
+      rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }));
+      return true;
+    },
+    async remind(deliveries) {
+      for (const delivery of deliveries) point(delivery);
+    },
+    async listBacklog(subscription, limit, after) {
+      const own = live(backlog.values()).filter((entry) => entry.subscription === subscription);
+      return pageOf(own, ({ place }) => place, limit, after).items;
+    },
+    async listDue(shard, untilMs, limit) {
+      const own = live(due.values()).filter((entry) => entry.shard === shard && entry.dueAtMs <= untilMs);
+      return structuredClone(own.sort((a, b) => a.dueAtMs - b.dueAtMs).slice(0, limit));
+    },
+    async removeDue(entries) {
+      for (const entry of entries) due.delete(dueKey(entry));
+    },
+    async find(key) {
+      return structuredClone(live([rows.get(rowKey(key))])[0]);
     },
     async list(subscription, limit, after) {
-      const all = live().flatMap(({ delivery }) => (delivery.subscription === subscription ? delivery : []));
-      return pageOf(all, sortKey, limit, after, 'falling');
+      const own = live(rows.values()).filter((delivery) => delivery.subscription === subscription);
+      return pageOf(own, sortKey, limit, after, 'falling');
     },
   };
 }

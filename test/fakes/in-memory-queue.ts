@@ -1,6 +1,12 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { DeadLetterInbox, DeadLetterQueue, DeliveryQueue, RawQueue } from '../../lambdas/ports/queues.ts';
+import type {
+  DeadLetterInbox,
+  DeadLetterQueue,
+  DeliveryQueue,
+  DrainQueue,
+  RawQueue,
+} from '../../lambdas/ports/queues.ts';
 
 export interface QueuedMessage {
   readonly id: string;
@@ -65,6 +71,14 @@ export function deliveryQueueOn(queue: InMemoryQueue): DeliveryQueue {
   return {
     async sendAll(jobs) {
       for (const { job, group, delayMs } of jobs) queue.send(JSON.stringify(job), { group, delayMs });
+    },
+  };
+}
+
+export function drainQueueOn(queue: InMemoryQueue): DrainQueue {
+  return {
+    async send(message, delayMs) {
+      queue.send(JSON.stringify(message), { group: message.subscription, delayMs });
     },
   };
 }

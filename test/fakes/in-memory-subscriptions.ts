@@ -8,6 +8,8 @@ import { pageOf } from './page-of.ts';
 
 export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionDirectory {
   const rows = new Map<string, Subscription>();
+  /** Whose an id is, also when its subscription is gone. */
+  const scopes = new Map<string, string>();
   return {
     async listFor(tenant) {
       return structuredClone([...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant));
@@ -21,9 +23,21 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
       return structuredClone(rows.get(id));
     },
     async create(subscription) {
-      if (rows.has(subscription.id)) return 'exists';
-      rows.set(subscription.id, structuredClone(subscription));
+      const { id } = subscription;
+      const scope = scopeOf(subscription);
+      if (rows.has(id) || (scopes.get(id) ?? scope) !== scope) return 'exists';
+      scopes.set(id, scope);
+      rows.set(id, structuredClone(subscription));
       return 'created';
+    },
+    async replace(subscription) {
+      const stored = rows.get(subscription.id);
+      if (stored?.revision !== subscription.revision || scopeOf(stored) !== scopeOf(subscription)) return false;
+      rows.set(subscription.id, structuredClone({ ...subscription, revision: subscription.revision + 1 }));
+      return true;
+    },
+    async remove(subscription) {
+      rows.delete(subscription.id);
     },
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter((row) => tenant === undefined || row.tenant === tenant);

@@ -24,7 +24,7 @@ export interface FaultyPorts<Ports> {
 }
 
 /** Members that are no calls to the outside, or whose calls cannot fail. */
-const unfailing = new Set(['clock', 'randomness', 'retryPolicy']);
+const unfailing = new Set(['clock', 'randomness', 'pause', 'prepare', 'endpointPolicy', 'operations', 'tokens']);
 
 type AsyncCall = (...args: unknown[]) => Promise<unknown>;
 

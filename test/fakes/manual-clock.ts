@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { Pause } from '../../lambdas/ports/pause.ts';
 
 export interface ManualClock extends Clock {
   advance(ms: number): void;
@@ -12,5 +14,13 @@ export function createManualClock(startMs = Date.parse('2026-11-21T12:00:00.000Z
     advance(ms) {
       nowMs += ms;
     },
+  };
+}
+
+/** A pause lets the clock pass instead of waiting; what runs beside it gets a turn. */
+export function pauseOn(clock: ManualClock): Pause {
+  return async (ms) => {
+    clock.advance(ms);
+    await setImmediate();
   };
 }

@@ -1,3 +1,4 @@
+import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import type { Account } from '../../lambdas/ports/account-store.ts';
@@ -39,12 +40,23 @@ export function aSubscription(change: Partial<Subscription> = {}): Subscription 
     id: 'sub_1',
     tenant: 'acme',
     url: `https://${change.id ?? 'sub_1'}.example.com/hooks`,
-    secrets: [`whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`],
+    status: 'enabled',
+    secrets: [
+      {
+        value: `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`,
+        createdAt: '2026-11-01T00:00:00.000Z',
+      },
+    ],
     types: [],
     resources: [],
     integrations: [],
     accounts: [],
+    endpoint: { headers: {}, timeout_seconds: 15 },
+    shaping: {},
+    ordering: 'none',
+    concurrency: limits.endpointConcurrency,
     createdAt: '2026-11-01T00:00:00.000Z',
+    revision: 1,
     ...change,
   };
 }

@@ -1,23 +1,21 @@
 import { expect, test } from 'vitest';
-import { createSubscription } from '../../lambdas/flows/create-subscription.ts';
-import { createInMemorySubscriptions } from '../fakes/in-memory-subscriptions.ts';
-import { createManualClock } from '../fakes/manual-clock.ts';
-import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
+import { createSubscription, type SubscriptionRequest } from '../../lambdas/flows/create-subscription.ts';
+import { createFakeEngine } from '../fakes/fake-engine.ts';
+import { anEventRow } from '../fakes/samples.ts';
 
-const createPorts = (refusal?: string) => ({
-  subscriptions: createInMemorySubscriptions(),
-  egress: { refusalOf: async () => refusal },
-  clock: createManualClock(),
-  randomness: createSeededRandomness(),
-});
-const request = {
+const request: SubscriptionRequest = {
   url: 'https://app.example.com/hooks',
   tenant: 'acme',
   types: ['record:*'],
   resources: ['hris/*'],
   integrations: [],
   accounts: [],
+  endpoint: { headers: {}, timeout_seconds: 15 },
+  shaping: {},
+  ordering: 'none',
 };
+
+const createPorts = () => createFakeEngine().manageSubscriptionPorts;
 
 test('a subscription is stored with its one secret, which the result tells', async () => {
   const ports = createPorts();
@@ -26,11 +24,35 @@ test('a subscription is stored with its one secret, which the result tells', asy
   expect(creation.subscription).toEqual({
     ...request,
     id: 'sub_1',
-    secrets: [creation.secret],
+    status: 'enabled',
+    concurrency: 10,
+    secrets: [{ value: creation.secret, createdAt: '2026-11-21T12:00:00.000Z' }],
     createdAt: '2026-11-21T12:00:00.000Z',
+    revision: 1,
   });
   expect(await ports.subscriptions.find('sub_1')).toEqual(creation.subscription);
   expect(Buffer.from(creation.secret.replace(/^whsec_/, ''), 'base64')).toHaveLength(32);
+});
+
+test('one that asks for v1a signatures is given a pair of keys', async () => {
+  const creation = await createSubscription(createPorts(), { ...request, isAsymmetric: true });
+  if (creation.kind !== 'created') throw new Error(creation.kind);
+  expect(creation.subscription.signingKeys).toMatchObject([
+    {
+      id: expect.stringMatching(/^key_/),
+      privateKey: expect.stringMatching(/^whsk_/),
+      publicKey: expect.stringMatching(/^whpk_/),
+    },
+  ]);
+});
+
+test('an ordered one begins at the end of its tenant’s feed', async () => {
+  const engine = createFakeEngine();
+  await engine.events.writeRows(
+    [3, 4].map((sequence) => ({ ...anEventRow(sequence), writtenAtMs: engine.clock.nowMs() })),
+  );
+  await createSubscription(engine.manageSubscriptionPorts, { id: 'sub_1', ...request, ordering: 'record' });
+  expect((await engine.endpoints.getMany([{ scope: 'acme', endpoint: 'sub_1' }]))[0]?.position).toBe(4);
 });
 
 test('two subscriptions get two ids and two secrets', async () => {
@@ -54,10 +76,21 @@ test('fails when the id is taken by any tenant, and leaves the subscription as i
 });
 
 test('fails when the URL may not be called, and stores nothing (invariant 11)', async () => {
-  const ports = createPorts('it resolves to a private address');
-  expect(await createSubscription(ports, { id: 'sub_1', ...request })).toEqual({
+  const engine = createFakeEngine();
+  engine.egress.refuseWith(() => 'it resolves to a private address');
+  expect(await createSubscription(engine.manageSubscriptionPorts, { id: 'sub_1', ...request })).toEqual({
     kind: 'url-refused',
     reason: 'it resolves to a private address',
   });
-  expect(await ports.subscriptions.find('sub_1')).toBeUndefined();
+  expect(await engine.subscriptions.find('sub_1')).toBeUndefined();
+});
+
+test('fails for what does not go together', async () => {
+  const ports = createPorts();
+  const batch = { max_events: 2, max_wait_seconds: 1 };
+  for (const [change, path] of [
+    [{ ordering: 'tenant', tenant: null }, 'ordering'],
+    [{ ordering: 'record', shaping: { batch } }, 'batch'],
+  ] as const)
+    expect(await createSubscription(ports, { ...request, ...change })).toMatchObject({ kind: 'conflict', path });
 });

@@ -2,11 +2,15 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { limits } from '../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import { dispatchDue } from '../../lambdas/flows/dispatch-due.ts';
 import { createDeliverHandler } from '../../lambdas/functions/deliver/handler.ts';
+import { createDrainHandler } from '../../lambdas/functions/drain/handler.ts';
 import { createNormalizeHandler } from '../../lambdas/functions/normalize/handler.ts';
+import type { EventRow, FeedRow } from '../../lambdas/ports/event-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
-import type { InMemoryQueue } from '../fakes/in-memory-queue.ts';
+import type { InMemoryQueue, QueuedMessage } from '../fakes/in-memory-queue.ts';
 import { injectFault } from '../fakes/inject-fault.ts';
 import { createOutcomeTally, type OutcomeTally } from '../fakes/outcome-tally.ts';
 import { answered } from '../fakes/programmable-callbacks.ts';
@@ -16,30 +20,32 @@ import { rawMessage } from './provider-request.ts';
 
 const log = new Logger({ logLevel: 'SILENT' });
 
-interface Run {
+type Handler = (event: SQSEvent) => Promise<SQSBatchResponse>;
+
+/** A function at work on its queue. */
+interface Worker {
+  readonly queue: InMemoryQueue;
   readonly outcomes: OutcomeTally;
   /** Messages that were taken off the queue for good. */
-  readonly removed: number;
+  removed(): number;
+  /** Give it what its queue shows. @returns Whether that was anything. */
+  work(): Promise<boolean>;
 }
 
-/** Give a queue's messages to a handler until there are none. */
-async function drain(
-  engine: FakeEngine,
+function createWorker(
   queue: InMemoryQueue,
-  handlerOf: (run: number, outcomes: OutcomeTally) => (event: SQSEvent) => Promise<SQSBatchResponse>,
-): Promise<Run> {
+  handlerOf: (run: number, outcomes: OutcomeTally) => Handler,
+  batchSize = 10,
+): Worker {
   const outcomes = createOutcomeTally();
   let removed = 0;
-  for (let run = 0; queue.messages().length > 0; run += 1) {
-    expect(run, 'runs').toBeLessThan(500);
-    const nextMs = Math.min(...queue.messages().map(({ visibleAtMs }) => visibleAtMs));
-    engine.clock.advance(Math.max(0, nextMs - engine.clock.nowMs()));
-    const messages = queue.receive();
+  let runs = 0;
+  const invoke = async (messages: readonly QueuedMessage[]) => {
     const records = messages.map(({ id, body }) => ({ messageId: id, body }) as SQSRecord);
-    const response = await handlerOf(
-      run,
-      outcomes,
-    )({ Records: records }).catch(() => ({
+    const handler = handlerOf(runs, outcomes);
+    runs += 1;
+    expect(runs, 'runs').toBeLessThan(1_000);
+    const response = await handler({ Records: records }).catch(() => ({
       batchItemFailures: messages.map(({ id }) => ({ itemIdentifier: id })),
     }));
     const failed = new Set(response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
@@ -47,8 +53,34 @@ async function drain(
       queue.remove(id);
       removed += 1;
     }
+  };
+  return {
+    queue,
+    outcomes,
+    removed: () => removed,
+    async work() {
+      const messages = queue.receive();
+      for (let at = 0; at < messages.length; at += batchSize) await invoke(messages.slice(at, at + batchSize));
+      return messages.length > 0;
+    },
+  };
+}
+
+const minuteMs = 60_000;
+
+/** Let workers work, and dispatch every minute, for as long as it takes that all that failed has come again. */
+async function letWork(engine: FakeEngine, workers: readonly Worker[], durationMs: number): Promise<void> {
+  const untilMs = engine.clock.nowMs() + durationMs;
+  while (engine.clock.nowMs() < untilMs) {
+    let isWorking = false;
+    for (const worker of workers) isWorking = (await worker.work()) || isWorking;
+    if (isWorking) continue;
+    const nowMs = engine.clock.nowMs();
+    const nextMinuteMs = (Math.floor(nowMs / minuteMs) + 1) * minuteMs;
+    const shown = workers.flatMap(({ queue }) => queue.messages().map(({ visibleAtMs }) => visibleAtMs));
+    engine.clock.advance(Math.max(1, Math.min(nextMinuteMs, ...shown) - nowMs));
+    if (engine.clock.nowMs() === nextMinuteMs) await dispatchDue(engine.dispatchPorts);
   }
-  return { outcomes, removed };
 }
 
 const anyInput = fc.oneof(
@@ -98,22 +130,33 @@ const anySubscription = fc.record({
   tenant: fc.constantFrom('acme', 'globex', null),
   /** What its endpoint answers, in turn; the last answer for ever. */
   statuses: fc.array(fc.constantFrom(200, 410, 500), { minLength: 1, maxLength: 3 }),
+  isOrdered: fc.boolean(),
+  filter: fc.constantFrom(undefined, 'record_id != "2"'),
 });
 
 test('every input ends as exactly one counted outcome, at each stage, whatever fails on the way (invariant 9)', async () => {
-  const faults = fc.array(fc.option(anyFault(25), { nil: undefined, freq: 2 }), { maxLength: 4 });
+  const faults = fc.array(fc.option(anyFault(30), { nil: undefined, freq: 2 }), { maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(
       fc.array(anyInput, { maxLength: 25 }),
       fc.array(anySubscription, { maxLength: 3 }),
       faults,
       faults,
-      async (inputs, subscribed, normalizeFaults, deliverFaults) => {
+      faults,
+      async (inputs, subscribed, normalizeFaults, deliverFaults, drainFaults) => {
         const engine = createFakeEngine();
         await engine.accounts.create(anAccount());
         await engine.accounts.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
-        for (const [index, { tenant }] of subscribed.entries())
-          await engine.subscriptions.create(aSubscription({ id: `sub_${index}`, tenant }));
+        const subscriptions = subscribed.map(({ tenant, isOrdered, filter }, index) =>
+          aSubscription({
+            id: `sub_${index}`,
+            tenant,
+            ordering: isOrdered && tenant !== null ? 'record' : 'none',
+            shaping: filter === undefined ? {} : { filter },
+            retry: { scheduleMs: [1_000, 5_000] },
+          }),
+        );
+        for (const subscription of subscriptions) await engine.subscriptions.create(subscription);
         engine.callbacks.answerWith(({ url }, earlier) => {
           const { statuses = [] } = subscribed.find((_, index) => url.includes(`sub_${index}.`)) ?? {};
           return answered(statuses[Math.min(earlier, statuses.length - 1)] ?? 200);
@@ -121,16 +164,18 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         const messages = inputs.map(toMessage);
         for (const message of messages) engine.rawQueue.send(JSON.stringify(message));
 
-        const normalized = await drain(engine, engine.rawQueue, (run, outcomes) =>
+        const normalize = createWorker(engine.rawQueue, (run, outcomes) =>
           createNormalizeHandler({
             ports: injectFault(engine.normalizePorts, normalizeFaults[run]).ports,
             log,
             outcomes,
           }),
         );
-        const requests = normalized.outcomes;
+        await letWork(engine, [normalize], 60 * minuteMs);
+        expect(engine.rawQueue.messages()).toEqual([]);
+        const requests = normalize.outcomes;
         const mapped = inputs.flatMap((input) => (input.kind === 'changes' && input.ids.length > 0 ? [input] : []));
-        expect(normalized.removed).toBe(messages.length);
+        expect(normalize.removed()).toBe(messages.length);
         expect(requests.sum('mapped')).toBe(mapped.length);
         expect(requests.sum('unrouted')).toBe(inputs.filter(({ kind }) => kind === 'no account').length);
         expect(requests.sum('mapped', 'ignored', 'unrouted', 'dead-lettered')).toBe(messages.length);
@@ -143,29 +188,58 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
           await Promise.all(['acme', 'globex'].map((tenant) => engine.events.listAfter(tenant, 0, 1_000)))
         )
           .flat()
-          .filter((row) => !('sealed' in row));
+          .filter((row): row is EventRow & FeedRow => !('sealed' in row));
         expect(stored).toHaveLength(new Set(events).size);
 
-        const enqueued = new Set(engine.deliveryQueue.messages().map(({ body }) => body));
         const jobs = engine.deliveryQueue.messages().length;
-        expect(jobs).toBeGreaterThanOrEqual(requests.sum('enqueued'));
-        const delivered = await drain(engine, engine.deliveryQueue, (run, outcomes) =>
+        const deliver = createWorker(engine.deliveryQueue, (run, outcomes) =>
           createDeliverHandler({ ports: injectFault(engine.deliverPorts, deliverFaults[run]).ports, log, outcomes }),
         );
-        const attempts = delivered.outcomes;
-        expect(attempts.sum('delivered', 'retried', 'duplicate', 'dead-lettered', 'filtered')).toBe(delivered.removed);
-        const records = (
-          await Promise.all(subscribed.map((_, index) => engine.deliveries.list(`sub_${index}`, 1_000, undefined)))
-        ).flatMap(({ items }) => items);
-        expect(records).toHaveLength(enqueued.size);
-        expect(records.every(({ state }) => state === 'delivered' || state === 'exhausted')).toBe(true);
-        const isUndisturbed = [...normalizeFaults, ...deliverFaults].every((fault) => fault === undefined);
+        const drain = createWorker(
+          engine.drainQueue,
+          (run, outcomes) =>
+            createDrainHandler({ ports: injectFault(engine.drainPorts, drainFaults[run]).ports, log, outcomes }),
+          limits.drainBatchSize,
+        );
+        await letWork(engine, [deliver, drain], 120 * minuteMs);
+        expect(deliver.outcomes.sum('delivered', 'retried', 'parked', 'duplicate', 'dead-lettered', 'filtered')).toBe(
+          deliver.removed(),
+        );
+        let isLeftInFeed = false;
+        let waiting = 0;
+        let given = 0;
+        for (const [index, { id, tenant, ordering }] of subscriptions.entries()) {
+          const { items } = await engine.deliveries.list(id, 1_000, undefined);
+          const isDisabled = (await engine.subscriptions.find(id))?.status === 'disabled';
+          const [endpoint] = await engine.endpoints.getMany([{ endpoint: id, scope: tenant ?? '*' }]);
+          const ended = items.filter(({ state }) => state === 'delivered' || state === 'exhausted');
+          // What an endpoint that is gone, or broken, is to be sent stays where it is.
+          const isHeld = isDisabled || endpoint?.circuit === 'open';
+          expect(ended.length === items.length || isHeld, `${id} is done`).toBe(true);
+          isLeftInFeed ||= isHeld && ordering !== 'none';
+          waiting += items.length - ended.length;
+          given += items.length;
+          const unwanted = subscribed[index]?.filter === undefined ? '' : '2';
+          const wanted = stored
+            .filter((row) => (tenant ?? row.tenant) === row.tenant && row.record_id !== unwanted)
+            .map((row) => row.id)
+            .sort();
+          expect(isHeld ? wanted : items.map(({ event }) => event).sort()).toEqual(wanted);
+        }
+        const isUndisturbed = [...normalizeFaults, ...deliverFaults, ...drainFaults].every(
+          (fault) => fault === undefined,
+        );
         if (!isUndisturbed) return;
+        const sent = (...outcomes: readonly string[]) =>
+          deliver.outcomes.sum(...outcomes) + drain.outcomes.sum(...outcomes);
         expect(requests.sum('published')).toBe(new Set(events).size);
-        expect(requests.sum('enqueued')).toBe(jobs);
-        expect(attempts.sum('delivered', 'dead-lettered')).toBe(jobs);
-        expect(attempts.sum('duplicate', 'filtered')).toBe(0);
-        expect(attempts.sum('dead-lettered')).toBe(engine.deliveryDeadLetters.messages().length);
+        expect(requests.sum('enqueued')).toBeGreaterThanOrEqual(jobs);
+        expect(deliver.outcomes.sum('duplicate')).toBe(0);
+        expect(sent('delivered', 'dead-lettered')).toBe(given - waiting);
+        const ended = sent('delivered', 'dead-lettered', 'filtered') + waiting;
+        // What an ordered subscription that is held has not been sent is in the feed, and nowhere else.
+        expect(requests.sum('enqueued') - ended).toBeGreaterThanOrEqual(0);
+        expect(isLeftInFeed || requests.sum('enqueued') === ended, `${ended} ended`).toBe(true);
       },
     ),
     { numRuns: 150 },

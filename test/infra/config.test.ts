@@ -85,6 +85,7 @@ describe('rejections', () => {
     ['throttleBurst', 0],
     ['normalizeMaxConcurrency', 1],
     ['deliverMaxConcurrency', 1001],
+    ['drainMaxConcurrency', 0],
     ['publicUrl', 'hooks.example.com'],
     ['publicUrl', 'https://hooks.example.com/'],
     ['publicUrl', 'https://hooks.example.com/path'],

@@ -80,13 +80,16 @@ describe('bundleFunction', () => {
 
 function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly environment?: object } = {}) {
   const environment = {
+    TRIBUTARY_CLAIM_THRESHOLD_BYTES: '8192',
     TRIBUTARY_EGRESS_ALLOW_HTTP: 'false',
     TRIBUTARY_SUBSCRIPTIONS_TABLE: 's',
     TRIBUTARY_EVENTS_TABLE: 'e',
+    TRIBUTARY_IDEMPOTENCY_TABLE: 'i',
     TRIBUTARY_DELIVERIES_TABLE: 'd',
+    TRIBUTARY_LIMITS_TABLE: 'l',
     TRIBUTARY_PAYLOADS_BUCKET: 'p',
     TRIBUTARY_DELIVERY_QUEUE_URL: 'q',
-    TRIBUTARY_DELIVERY_DEAD_LETTER_QUEUE_URL: 'dlq',
+    TRIBUTARY_DRAIN_QUEUE_URL: 'dq',
     TRIBUTARY_RETENTION_DAYS: '30',
     TRIBUTARY_EGRESS_ALLOWED_RANGES: '',
   } satisfies FunctionEnvironment<'deliver'>;

@@ -48,8 +48,16 @@ const functionIds: Record<FunctionName, RegExp> = {
   ingress: /^IngressFunction/,
   normalize: /^NormalizeFunction/,
   deliver: /^DeliverFunction/,
+  drain: /^DrainFunction/,
+  dispatch: /^DispatchFunction/,
   api: /^ApiFunction/,
 };
+
+function resourceNamed(type: string, name: RegExp): Resource {
+  const found = ofType(dev, type).find(([id]) => name.test(id));
+  if (found === undefined) throw new Error(`no ${type} ${name.source} in the template`);
+  return found[1];
+}
 
 function functionNamed(stage: SynthesizedStage, name: FunctionName): Resource {
   const found = ofType(stage, 'AWS::Lambda::Function').find(([id]) => functionIds[name].test(id));
@@ -93,7 +101,7 @@ describe('queues', () => {
 
   test('every queue has an alarm: dead letters on their number, work on its age', () => {
     const watched = ofType(dev, 'AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) =>
-      Properties.Dimensions.map(({ Value }: { Value: { 'Fn::GetAtt'?: [string, string] } }) => [
+      (Properties.Dimensions ?? []).map(({ Value }: { Value: { 'Fn::GetAtt'?: [string, string] } }) => [
         target(Value),
         Properties.MetricName,
       ]),
@@ -119,10 +127,11 @@ describe('queues', () => {
 
   test('every consumer reports partial failures, and its queue hides a message for six of its timeouts', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(2);
+    expect(mappings).toHaveLength(3);
     for (const [id, { Properties }] of mappings) {
       expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
-      expect(Properties.BatchSize, id).toBe(limits.queueBatchSize);
+      // A drain may go on for as long as a run does: it must not hold up another.
+      expect(Properties.BatchSize, id).toBe(id.startsWith('Drain') ? limits.drainBatchSize : limits.queueBatchSize);
       expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
       const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
       const consumer = dev.resources[target(Properties.FunctionName) ?? ''];
@@ -159,7 +168,7 @@ describe('functions', () => {
 
   test('every function has alarms on errors and throttles', () => {
     const watched = ofType(dev, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => [
-      target(Properties.Dimensions[0].Value),
+      target(Properties.Dimensions?.[0].Value ?? {}),
       Properties.MetricName,
     ]);
     for (const [id] of functions) {
@@ -184,7 +193,7 @@ describe('permissions', () => {
         const [bucketArn, objects] = (resource as { 'Fn::Join': [string, [unknown, string]] })['Fn::Join'][1];
         expect(dev.resources[target(bucketArn) ?? '']?.Type, id).toBe('AWS::S3::Bucket');
         expect(objects, id).toBe('/*');
-        expect(['s3:GetObject', 's3:PutObject'], id).toContain(Action);
+        for (const action of list(Action)) expect(['s3:GetObject', 's3:PutObject'], id).toContain(action);
       }
     }
   });
@@ -205,17 +214,34 @@ describe('permissions', () => {
       'deliver',
       {
         get: /^Payloads/,
-        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DeliveryQueueDeadLetters/],
+        put: /^Payloads/,
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
         receive: [/^DeliveryQueue[0-9A-F]{8}$/],
-        tables: /^(Subscriptions|Events|Deliveries)/,
+        tables: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+        tells: true,
       },
+    ],
+    [
+      'drain',
+      {
+        get: /^Payloads/,
+        put: /^Payloads/,
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
+        receive: [/^DrainQueue[0-9A-F]{8}$/],
+        tables: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+        tells: true,
+      },
+    ],
+    [
+      'dispatch',
+      { send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/], tables: /^(Events|Deliveries|Limits)/ },
     ],
     [
       'normalize',
       {
         get: /^Raw/,
         put: /^Payloads/,
-        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables: /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Subscriptions|Events|Idempotency)/,
         written: /^(ParkedRequests|Events|Idempotency)Table/,
@@ -225,11 +251,11 @@ describe('permissions', () => {
       'api',
       {
         get: /^Payloads/,
-        send: [/^RawQueue[0-9A-F]{8}$/],
+        send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
         // To reprocess what is there.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Subscriptions|Events|Idempotency|Deliveries)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
@@ -256,6 +282,7 @@ describe('permissions', () => {
     expect(reached('sqs:SendMessage')).toHaveLength(allowed.send.length);
     for (const queue of allowed.send) expect(reached('sqs:SendMessage')).toContainEqual(expect.stringMatching(queue));
     expect(reached('s3:DeleteObject')).toEqual([]);
+    expect(reached('events:')).toHaveLength(allowed.tells === true ? 1 : 0);
   });
 
   test('only the admin API may scan, and only accounts', () => {
@@ -287,12 +314,14 @@ interface Allowed {
   readonly tables: RegExp;
   /** Of these, where it may not write to all of them. */
   readonly written?: RegExp;
+  /** Whether it tells the team that runs the engine. */
+  readonly tells?: boolean;
 }
 
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(9);
+    expect(tables).toHaveLength(10);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
@@ -405,6 +434,41 @@ describe('HTTP API', () => {
   });
 });
 
+describe('the schedule', () => {
+  test('runs dispatch every minute, repeats no run that failed, and alarms when there is none', () => {
+    const [[, rule] = expect.fail('no rule'), ...others] = ofType(dev, 'AWS::Events::Rule');
+    expect(others).toEqual([]);
+    expect(rule.Properties).toMatchObject({ ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
+    expect(rule.Properties.Targets).toHaveLength(1);
+    expect(target(rule.Properties.Targets[0].Arn)).toMatch(functionIds.dispatch);
+    const [[, invoke] = expect.fail('no configuration of its invocations')] = ofType(
+      dev,
+      'AWS::Lambda::EventInvokeConfig',
+    );
+    expect(target(invoke.Properties.FunctionName)).toMatch(functionIds.dispatch);
+    expect(invoke.Properties).toMatchObject({ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 });
+    expect(resourceNamed('AWS::CloudWatch::Alarm', /^DispatchScheduleSilentAlarm/).Properties).toMatchObject({
+      MetricName: 'Invocations',
+      ComparisonOperator: 'LessThanThreshold',
+      Threshold: 1,
+      TreatMissingData: 'breaching',
+    });
+  });
+
+  test('what is due is found by an index that holds no more than the keys of endpoints', () => {
+    expect(resourceNamed('AWS::DynamoDB::Table', /^Limits/).Properties.GlobalSecondaryIndexes).toEqual([
+      {
+        IndexName: 'due-index',
+        KeySchema: [
+          { AttributeName: 'dueShard', KeyType: 'HASH' },
+          { AttributeName: 'dueAtMs', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['endpoint', 'scope'] },
+      },
+    ]);
+  });
+});
+
 describe('alarms', () => {
   const alarms = ofType(dev, 'AWS::CloudWatch::Alarm');
   const linked = alarms.map(
@@ -415,6 +479,17 @@ describe('alarms', () => {
   test('every alarm links an entry of the runbook, and every entry has its alarm', () => {
     expect(alarms.length).toBeGreaterThan(0);
     expect([...linked].sort()).toEqual([...entries].sort());
+  });
+
+  test.each([
+    ['subscription-disabling', /^SubscriptionDisablingAlarm/],
+    ['subscription-disabled', /^SubscriptionDisabledAlarm/],
+  ])('%s is counted wherever callbacks are sent', (metric, name) => {
+    const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', name).Properties;
+    const counted = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
+      MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, MetricStat.Metric.Dimensions]],
+    );
+    expect(counted).toEqual(['deliver', 'drain'].map((service) => [metric, [{ Name: 'service', Value: service }]]));
   });
 
   test('every alarm publishes to the one encrypted topic', () => {

@@ -1,21 +1,98 @@
-import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { shardOf } from '../../contracts/shards.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Delivery, DeliveryKey, DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
-import { fromItem, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import type {
+  BacklogEntry,
+  Delivery,
+  DeliveryKey,
+  DeliveryLog,
+  DeliveryStore,
+  DueEntry,
+  DueIndex,
+} from '../../ports/delivery-store.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
+import { changeRows, fromItem, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 
 const secondsPerDay = 86_400;
 
-/** A delivery's sort key: the event's time, then its id, so that a subscription's list is in order of time. */
+/*
+ * How deliveries stand in their table.
+ *
+ *   partition            sort                        what
+ *   <subscription>       <timestamp>#<event>         the delivery: a subscription's list, in order of time
+ *   backlog#<subscr.>    <place>                     points to a delivery that waits for its endpoint's turn
+ *   due#<shard>          <due at>#<subscr.>#<event>  points to a delivery whose next attempt waits for its time
+ *
+ * Pointers are read consistently, which an index could not be: whoever finds a backlog empty may rely on
+ * it. They are written after the delivery and removed after it, so that a pointer without meaning may be left
+ * behind by a crash, but never a delivery without its pointer.
+ */
+
+/** A delivery's sort key. */
 function sortKey({ timestamp, event }: DeliveryKey): string {
   return `${timestamp}#${event}`;
+}
+
+const backlogOf = (subscription: string) => `backlog#${subscription}`;
+const dueOf = (shard: number) => `due#${shard}`;
+/** As many digits as any sequence or epoch time in milliseconds has, so that texts sort as numbers do. */
+const padded = (number: number) => String(number).padStart(16, '0');
+
+/** In its tenant's sequence; in order of time where the events are of several tenants. */
+function backlogPlace({ scope, sequence, timestamp, event }: Delivery): string {
+  return `${scope === '*' ? timestamp : padded(sequence)}#${event}`;
+}
+
+export interface DeliveryStoreOptions {
+  readonly clock: Clock;
+  readonly retentionDays: number;
 }
 
 export function createDynamoDeliveryStore(
   client: DynamoDBClient,
   table: string,
-  options: { readonly clock: Clock; readonly retentionDays: number },
-): DeliveryStore {
+  options: DeliveryStoreOptions,
+): DeliveryStore & DueIndex {
+  const expiry = () => Math.ceil(options.clock.nowMs() / 1000) + options.retentionDays * secondsPerDay;
+  const toRow = (delivery: Delivery): Row => ({ ...delivery, delivery: sortKey(delivery), [ttlAttribute]: expiry() });
+  const pointerOf = (delivery: Delivery): Row | undefined => {
+    const { subscription, event, timestamp, waitsIn, nextAttemptAt } = delivery;
+    const pointed = { event, timestamp, [ttlAttribute]: expiry() };
+    if (waitsIn === 'backlog')
+      return { subscription: backlogOf(subscription), delivery: backlogPlace(delivery), ...pointed };
+    if (waitsIn !== 'due-index' || nextAttemptAt === undefined) return undefined;
+    return {
+      subscription: dueOf(shardOf(event)),
+      delivery: `${padded(Date.parse(nextAttemptAt))}#${subscription}#${event}`,
+      of: subscription,
+      ...pointed,
+    };
+  };
+
+  async function list(
+    partition: string,
+    limit: number,
+    range: { readonly after?: string; readonly until?: string },
+  ): Promise<readonly Row[]> {
+    const { after, until } = range;
+    const bound =
+      after === undefined ? (until === undefined ? '' : ' AND delivery < :bound') : ' AND delivery > :bound';
+    const { Items = [] } = await client.send(
+      new QueryCommand({
+        TableName: table,
+        ConsistentRead: true,
+        Limit: limit,
+        KeyConditionExpression: `subscription = :partition${bound}`,
+        ExpressionAttributeValues: toItem({
+          ':partition': partition,
+          ':bound': bound === '' ? undefined : (after ?? until),
+        }),
+      }),
+    );
+    return Items.map(fromItem).filter((row) => isLive(row, options.clock.nowMs()));
+  }
+
   return {
     async getMany(keys) {
       const rows = await readRows(
@@ -25,12 +102,69 @@ export function createDynamoDeliveryStore(
       );
       return rows.filter((row) => isLive(row, options.clock.nowMs())).map(toDelivery);
     },
-    async putMany(deliveries) {
-      const expiresAt = Math.ceil(options.clock.nowMs() / 1000) + options.retentionDays * secondsPerDay;
-      await writeRows(
+    async putMany(deliveries, done = []) {
+      const pointers = deliveries.map(pointerOf).filter((row) => row !== undefined);
+      const removals = done.map(({ subscription, place }) => ({
+        subscription: backlogOf(subscription),
+        delivery: place,
+      }));
+      // A batch is written in no order: whoever saw a pointer before its delivery would remove it as one
+      // without meaning. A crash between the two leaves the queue's message, or the pointer as it was.
+      await changeRows(client, table, deliveries.map(toRow), []);
+      await changeRows(client, table, pointers, removals);
+    },
+    async remind(deliveries) {
+      await changeRows(
         client,
         table,
-        deliveries.map((delivery) => ({ ...delivery, delivery: sortKey(delivery), [ttlAttribute]: expiresAt })),
+        deliveries.map(pointerOf).filter((row) => row !== undefined),
+        [],
+      );
+    },
+    async replace(delivery) {
+      const pointer = pointerOf(delivery);
+      // Before the delivery: a pointer to what does not wait is removed by whoever finds it.
+      if (pointer !== undefined) await client.send(new PutItemCommand({ TableName: table, Item: toItem(pointer) }));
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toItem(toRow({ ...delivery, revision: delivery.revision + 1 })),
+        ConditionExpression: 'revision = :read OR (attribute_not_exists(subscription) AND :read = :none)',
+        ExpressionAttributeValues: toItem({ ':read': delivery.revision, ':none': 0 }),
+      });
+      return putOnCondition(client, put);
+    },
+    async listBacklog(subscription, limit, after) {
+      const rows = await list(backlogOf(subscription), limit, after === undefined ? {} : { after });
+      return rows.map(
+        (row): BacklogEntry => ({
+          subscription,
+          event: String(row['event']),
+          timestamp: String(row['timestamp']),
+          place: String(row['delivery']),
+        }),
+      );
+    },
+    async listDue(shard, untilMs, limit) {
+      const rows = await list(dueOf(shard), limit, { until: padded(untilMs + 1) });
+      return rows.map(
+        (row): DueEntry => ({
+          subscription: String(row['of']),
+          event: String(row['event']),
+          timestamp: String(row['timestamp']),
+          dueAtMs: Number(String(row['delivery']).split('#', 1)[0]),
+          shard,
+        }),
+      );
+    },
+    async removeDue(entries) {
+      await changeRows(
+        client,
+        table,
+        [],
+        entries.map(({ shard, dueAtMs, subscription, event }) => ({
+          subscription: dueOf(shard),
+          delivery: `${padded(dueAtMs)}#${subscription}#${event}`,
+        })),
       );
     },
   };
@@ -38,6 +172,17 @@ export function createDynamoDeliveryStore(
 
 export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, clock: Clock): DeliveryLog {
   return {
+    async find(key) {
+      const { Item } = await client.send(
+        new GetItemCommand({
+          TableName: table,
+          Key: toItem({ subscription: key.subscription, delivery: sortKey(key) }),
+          ConsistentRead: true,
+        }),
+      );
+      const row = Item === undefined ? undefined : fromItem(Item);
+      return row !== undefined && isLive(row, clock.nowMs()) ? toDelivery(row) : undefined;
+    },
     async list(subscription, limit, after) {
       const answer = await client.send(
         new QueryCommand({
@@ -62,5 +207,5 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
 
 function toDelivery(row: Row): Delivery {
   const { delivery: _, [ttlAttribute]: __, ...delivery } = row;
-  return { exhaustedBy: undefined, nextAttemptAt: undefined, ...delivery } as unknown as Delivery;
+  return delivery as unknown as Delivery;
 }

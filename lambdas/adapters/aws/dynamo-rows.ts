@@ -82,7 +82,20 @@ export async function readPartition(
 
 /** Put many rows, without conditions. */
 export async function writeRows(client: DynamoDBClient, table: string, rows: readonly Row[]): Promise<void> {
-  const requests = rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } }));
+  return changeRows(client, table, rows, []);
+}
+
+/** Put many rows and delete others, without conditions. No row may be named twice. */
+export async function changeRows(
+  client: DynamoDBClient,
+  table: string,
+  rows: readonly Row[],
+  removed: readonly Row[],
+): Promise<void> {
+  const requests = [
+    ...rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } })),
+    ...removed.map((key): WriteRequest => ({ DeleteRequest: { Key: toItem(key) } })),
+  ];
   // All are waited for, also when one fails: a write must not go on after its function has answered.
   const results = await Promise.allSettled(
     chunks(requests, maxBatchWrite).map((chunk) =>

@@ -1,8 +1,14 @@
-import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import {
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb';
 import { type SubscriptionDirectory, scopeOf } from '../../ports/subscription-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, readRows, toItem } from './dynamo-rows.ts';
-import { idScope, toSubscription } from './dynamo-subscription-store.ts';
+import { createDynamoSubscriptionWriter, idScope, toSubscription } from './dynamo-subscription-store.ts';
 
 /** The administration's side of the subscriptions table. */
 export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table: string): SubscriptionDirectory {
@@ -39,6 +45,13 @@ export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table:
         ConditionExpression: 'attribute_not_exists(id)',
       });
       return (await putOnCondition(client, put)) ? 'created' : 'exists';
+    },
+    ...createDynamoSubscriptionWriter(client, table),
+    async remove(subscription) {
+      const { id } = subscription;
+      // Its place stays, with nothing behind it: nobody else can take the id.
+      const key = toItem({ tenant: scopeOf(subscription), id });
+      await client.send(new DeleteItemCommand({ TableName: table, Key: key }));
     },
     async list(tenant, limit, after) {
       // Every subscription has its row under `#id`, so a list over all tenants is a list of that scope.

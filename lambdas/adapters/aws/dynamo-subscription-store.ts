@@ -1,6 +1,12 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Subscription, SubscriptionStore } from '../../ports/subscription-store.ts';
-import { type Row, readPartition, readRows } from './dynamo-rows.ts';
+import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type Subscription,
+  type SubscriptionStore,
+  type SubscriptionWriter,
+  scopeOf,
+} from '../../ports/subscription-store.ts';
+import { putOnCondition } from './dynamo-conditions.ts';
+import { type Row, readPartition, readRows, toItem } from './dynamo-rows.ts';
 
 /**
  * How subscriptions stand in their table. A row's key is its scope (a tenant, or `*`) and its id, so
@@ -12,6 +18,21 @@ export const idScope = '#id';
 export function toSubscription(row: Row): Subscription {
   const { tenant, ...rest } = row;
   return { ...rest, tenant: tenant === '*' ? null : tenant } as unknown as Subscription;
+}
+
+/** Replaces subscriptions that were read. */
+export function createDynamoSubscriptionWriter(client: DynamoDBClient, table: string): SubscriptionWriter {
+  return {
+    async replace(subscription) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toItem({ ...subscription, tenant: scopeOf(subscription), revision: subscription.revision + 1 }),
+        ConditionExpression: 'revision = :read',
+        ExpressionAttributeValues: toItem({ ':read': subscription.revision }),
+      });
+      return putOnCondition(client, put);
+    },
+  };
 }
 
 /** The engine's side of the subscriptions table. */

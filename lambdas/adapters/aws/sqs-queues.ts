@@ -9,7 +9,7 @@ import {
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import { deadLetterReasonAttribute } from '../../contracts/messages.ts';
-import type { DeadLetterInbox, DeadLetterQueue, DeliveryQueue, RawQueue } from '../../ports/queues.ts';
+import type { DeadLetterInbox, DeadLetterQueue, DeliveryQueue, DrainQueue, RawQueue } from '../../ports/queues.ts';
 import { chunks } from './chunks.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
@@ -32,6 +32,11 @@ function toMessageBody(value: unknown): string {
   );
 }
 
+/** SQS delays by whole seconds, and no longer than it can. */
+function delaySeconds(delayMs: number): number {
+  return Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000);
+}
+
 export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue {
   return {
     async send(message) {
@@ -50,12 +55,12 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
   return {
     async sendAll(jobs) {
       await Promise.all(
-        chunks(jobs, maxBatch).map(async (chunk) => {
-          let entries = chunk.map(({ job, group, delayMs }, index) => ({
+        chunks(packJobs(jobs), maxBatch).map(async (chunk) => {
+          let entries = chunk.map(({ packed, group, delayMs }, index) => ({
             Id: String(index),
-            MessageBody: toMessageBody(job),
+            MessageBody: toMessageBody(packed),
             MessageGroupId: group,
-            DelaySeconds: Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000),
+            DelaySeconds: delaySeconds(delayMs),
           }));
           for (let tries = 0; entries.length > 0; tries += 1) {
             if (tries === batchTries)
@@ -70,6 +75,36 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
       );
     },
   };
+}
+
+export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQueue {
+  return {
+    async send(message, delayMs) {
+      await client.send(
+        new SendMessageCommand({
+          QueueUrl: queueUrl,
+          MessageBody: toMessageBody(message),
+          MessageGroupId: message.subscription,
+          DelaySeconds: delaySeconds(delayMs),
+        }),
+      );
+    },
+  };
+}
+
+/** Jobs of one endpoint in one message: what a consumer does for an endpoint it does once for all of them. */
+const maxPackedJobs = 25;
+
+function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]) {
+  const alike = Map.groupBy(jobs, ({ job, group, delayMs }) =>
+    JSON.stringify([job.subscription, group, delaySeconds(delayMs)]),
+  );
+  return [...alike.values()].flatMap((list) =>
+    chunks(list, maxPackedJobs).map((some) => {
+      const [{ group, delayMs }] = some as [(typeof jobs)[number]];
+      return { packed: some.map(({ job }) => job), group, delayMs };
+    }),
+  );
 }
 
 export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): DeadLetterQueue {

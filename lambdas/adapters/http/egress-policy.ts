@@ -1,5 +1,6 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
+import { EngineError } from '../../contracts/engine-error.ts';
 import type { EgressPolicy } from '../../ports/callback-client.ts';
 
 /**
@@ -13,6 +14,9 @@ const deniedIpv4 = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
+  // Azure's platform, a public address that answers inside of every virtual machine only.
+  // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+  '168.63.129.16/32',
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
@@ -39,8 +43,10 @@ const deniedIpv6 = [
   '2620:4f:8000::/48',
   '3fff::/20',
 ];
-/** IPv6 ranges whose last 32 bits are an IPv4 address that is then dialled: mapped, NAT64. */
-const ipv4InIpv6 = ['::ffff:0:0/96', '64:ff9b::/96'];
+/** An IPv4 address within an IPv6 one, which the system dials as IPv4. @see https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
+const mappedIpv4 = '::ffff:0:0/96';
+/** NAT64's prefix, which stands for public IPv4 addresses only. @see https://www.rfc-editor.org/rfc/rfc6052#section-3.1 */
+const translatedIpv4 = '64:ff9b::/96';
 
 type LookupAll = (hostname: string, callback: (error: Error | null, addresses: LookupAddress[]) => void) => void;
 
@@ -50,6 +56,9 @@ export type CheckedLookup = (
   options: { readonly all?: boolean },
   callback: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
 ) => void;
+
+/** What a lookup fails with when the name may not be called, in words for the URL's owner. */
+export class EgressRefusal extends Error {}
 
 export interface EgressPolicyOptions {
   /** CIDR ranges that may be called although they are not public. */
@@ -65,27 +74,29 @@ export interface EgressPolicyOptions {
  *
  * Every address that a name resolves to is checked, and the connection is made to a checked one:
  * the same `lookup` serves the check and the dialling, so a name cannot change between the two.
+ * Any port but 0 may be called: behind a public address there is nothing that others cannot reach.
+ *
+ * @throws {configuration-invalid} when an allowed range is none.
  */
 export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy & {
-  /** For the dialler. Fails when any address of the name is refused. */
+  /** For the dialler. Fails with an {@link EgressRefusal} when any address of the name is refused. */
   readonly lookup: CheckedLookup;
   /** Why an address literal or the URL itself is refused, without resolving a name. */
   refusalOfUrl(url: string): string | undefined;
 } {
-  // One list by family: a list judges an IPv4 address by its IPv6 ranges too, and ::/3 would take them all.
-  const denied = { ipv4: blockList(deniedIpv4), ipv6: blockList(deniedIpv6) };
-  const embedding = blockList(ipv4InIpv6);
-  const allowed = blockList(options.allowedRanges);
+  const denied = rangesOf([...deniedIpv4, ...deniedIpv6]);
+  const allowed = rangesOf(options.allowedRanges);
+  const mapped = rangesOf([mappedIpv4]);
+  const translated = rangesOf([translatedIpv4]);
   const resolve: LookupAll =
     options.resolve ?? ((hostname, callback) => systemLookup(hostname, { all: true, verbatim: true }, callback));
 
   function mayDial(address: string): boolean {
     // A zone (`fe80::1%eth0`) makes a list say no to every range; no public address has one.
     if (isIP(address) === 0 || address.includes('%')) return false;
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (allowed.check(address, family)) return true;
-    if (family === 'ipv6' && embedding.check(address, 'ipv6')) return mayDial(embeddedIpv4(address));
-    return !denied[family].check(address, family);
+    if (mapped.contain(address)) return mayDial(embeddedIpv4(address));
+    if (allowed.contain(address)) return true;
+    return !denied.contain(translated.contain(address) ? embeddedIpv4(address) : address);
   }
 
   function refusalOfUrl(text: string): string | undefined {
@@ -94,18 +105,18 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
     if (url.protocol !== 'https:' && !(options.allowHttp && url.protocol === 'http:'))
       return `its scheme must be https, got ${url.protocol.slice(0, -1)}`;
     if (url.username !== '' || url.password !== '') return 'it must not carry a user name or password';
+    if (url.port === '0') return 'its port must not be 0';
     const host = bareHost(url);
-    if (isIP(host) !== 0 && !mayDial(host)) return `${host} is not a public address`;
-    return undefined;
+    if (isIP(host) === 0) return isName(host) ? undefined : 'its host is no name that can be resolved';
+    return mayDial(host) ? undefined : `${host} is not a public address`;
   }
 
   const lookup: CheckedLookup = (hostname, lookupOptions, callback) => {
     resolve(hostname, (error, addresses) => {
       if (error !== null) return callback(error, '');
-      const refused = addresses.find(({ address }) => !mayDial(address));
-      const first = addresses[0];
-      if (refused !== undefined || first === undefined)
-        return callback(new Error(`${hostname} does not resolve to public addresses only`), '');
+      const [first] = addresses;
+      if (first === undefined || !addresses.every(({ address }) => mayDial(address)))
+        return callback(new EgressRefusal(`${hostname} does not resolve to public addresses only`), '');
       return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
@@ -119,11 +130,8 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       const host = bareHost(new URL(text));
       if (isIP(host) !== 0) return undefined;
       return new Promise((settle) => {
-        lookup(host, { all: true }, (error) => {
-          // A name that does not resolve now may later; every call resolves and checks it anew.
-          const isUnresolved = error !== null && 'code' in error;
-          settle(error === null || isUnresolved ? undefined : error.message);
-        });
+        // A name that does not resolve now may later; every call resolves and checks it anew.
+        lookup(host, { all: true }, (error) => settle(error instanceof EgressRefusal ? error.message : undefined));
       });
     },
   };
@@ -133,13 +141,32 @@ function bareHost(url: URL): string {
   return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
 }
 
-function blockList(ranges: readonly string[]): BlockList {
-  const list = new BlockList();
+/** Whether DNS can hold a name: labels of 1 to 63 characters, 253 in all, one dot at the end or none. */
+function isName(host: string): boolean {
+  return host.length <= 254 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/.test(host);
+}
+
+/** Address ranges of both families; an address is judged by those of its own family only. */
+function rangesOf(ranges: readonly string[]): { contain(address: string): boolean } {
+  // One list by family: a list judges an IPv4 address by its IPv6 ranges too, and ::/3 would take them all.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const range of ranges) {
-    const [network = '', prefix = ''] = range.split('/');
-    list.addSubnet(network, Number(prefix), isIP(network) === 6 ? 'ipv6' : 'ipv4');
+    const [network = '', prefix = '', ...rest] = range.split('/');
+    const family = familyOf(network);
+    // A range without a prefix must not be read as /0, which is everything.
+    if (isIP(network) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > maxPrefix[family])
+      throw new EngineError('configuration-invalid', `an allowed range must be in CIDR form, got "${range}"`, {
+        retryable: false,
+      });
+    lists[family].addSubnet(network, Number(prefix), family);
   }
-  return list;
+  return { contain: (address) => lists[familyOf(address)].check(address, familyOf(address)) };
+}
+
+const maxPrefix = { ipv4: 32, ipv6: 128 };
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
 }
 
 /** The last 32 bits of an IPv6 address, as IPv4. */

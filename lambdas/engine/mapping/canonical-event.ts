@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
+import type { OperationalType } from '../operations/operational-types.ts';
 
 export const eventTypes = ['record:created', 'record:updated', 'record:deleted'] as const;
-export type EventType = (typeof eventTypes)[number];
+export type RecordEventType = (typeof eventTypes)[number];
+export type EventType = RecordEventType | OperationalType;
 
 /** How an event was learnt. */
-export type Origin = 'webhook';
+export type Origin = 'webhook' | 'test' | 'operation';
 
 /** A normalized record event, as subscribers and readers of the feed see it. */
 export interface CanonicalEvent {

@@ -1,6 +1,16 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, sign } from 'node:crypto';
+import { EngineError } from '../../contracts/engine-error.ts';
+import { readPrivateKey, type SigningKey } from './signing-keys.ts';
 
 const secretPrefix = 'whsec_';
+
+/** What a callback is signed with. */
+export interface CallbackKeys {
+  /** `whsec_…`, all that are current; each gives a `v1` signature (HMAC-SHA256). */
+  readonly secrets: readonly string[];
+  /** All that are current; each gives a `v1a` signature (Ed25519). */
+  readonly signingKeys?: readonly Pick<SigningKey, 'privateKey'>[];
+}
 
 /** Write key bytes as a Standard Webhooks secret: `whsec_<base64>`. */
 export function encodeSecret(key: Buffer): string {
@@ -8,22 +18,33 @@ export function encodeSecret(key: Buffer): string {
 }
 
 /**
- * The headers of one callback.
+ * The headers of one callback. Its signatures stand in one list, those of secrets first: a receiver takes
+ * the one that is of its kind and key, and passes over the others.
  *
- * @param secrets - `whsec_…`, all that are current; each gives one signature.
+ * @param keys - A list alone is one of secrets.
  * @param timestampSeconds - Epoch seconds of this attempt, not of the event.
+ * @throws {corrupt-state} when there is nothing to sign with: no callback leaves unsigned.
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function signCallback(
-  secrets: readonly string[],
+  keys: CallbackKeys | readonly string[],
   id: string,
   timestampSeconds: number,
   body: string,
 ): Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string> {
-  const signatures = secrets.map((secret) => {
-    const key = Buffer.from(secret.slice(secretPrefix.length), 'base64');
-    return `v1,${createHmac('sha256', key).update(`${id}.${timestampSeconds}.${body}`).digest('base64')}`;
-  });
+  const { secrets, signingKeys = [] } = 'secrets' in keys ? keys : { secrets: keys };
+  const signed = `${id}.${timestampSeconds}.${body}`;
+  const signatures = [
+    ...secrets.map((secret) => {
+      const key = Buffer.from(secret.slice(secretPrefix.length), 'base64');
+      return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
+    }),
+    ...signingKeys.map(
+      ({ privateKey }) => `v1a,${sign(null, Buffer.from(signed), readPrivateKey(privateKey)).toString('base64')}`,
+    ),
+  ];
+  if (signatures.length === 0)
+    throw new EngineError('corrupt-state', 'there is no key to sign a callback with', { retryable: false });
   return {
     'webhook-id': id,
     'webhook-timestamp': String(timestampSeconds),

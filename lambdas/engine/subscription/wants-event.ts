@@ -19,11 +19,18 @@ export function wantsEvent(
 ): boolean {
   return (
     (filter.tenant === null || filter.tenant === event.tenant) &&
-    matchesAny(filter.types, event.type) &&
+    matchesType(filter.types, event.type) &&
     matchesAny(filter.resources, event.resource) &&
     (filter.integrations.length === 0 || filter.integrations.includes(event.integration)) &&
     (filter.accounts.length === 0 || filter.accounts.includes(event.account))
   );
+}
+
+/** What the engine itself has to say is for those who ask for it by name: none is record events alone. */
+function matchesType(patterns: readonly string[], type: string): boolean {
+  const isRecord = type.startsWith('record:');
+  const asked = isRecord ? patterns : patterns.filter((pattern) => pattern !== '*');
+  return patterns.length === 0 ? isRecord : asked.length > 0 && matchesAny(asked, type);
 }
 
 /** A pattern is a name, or a beginning followed by `*`. */

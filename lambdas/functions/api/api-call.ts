@@ -3,25 +3,34 @@ import { z } from 'zod';
 import { ProblemError } from '../answer-problems.ts';
 import type { Principal } from './principal.ts';
 
-/** One authenticated request of the API. */
-export interface ApiCall {
-  readonly principal: Principal;
+/** One request of the API. */
+export interface PublicCall {
   /** Path parameters by name. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
   readonly event: APIGatewayProxyEventV2;
 }
 
+/** One authenticated request of the API. */
+export interface ApiCall extends PublicCall {
+  readonly principal: Principal;
+}
+
 export interface ApiAnswer {
   readonly status: number;
+  /** Undefined for an answer without a body. */
   readonly body: unknown;
 }
 
-export interface ApiRoute {
+interface Place {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
-  readonly handle: (call: ApiCall) => Promise<ApiAnswer>;
 }
+
+/** A route asks for a key, unless it is public. */
+export type ApiRoute =
+  | (Place & { readonly isPublic?: false; readonly handle: (call: ApiCall) => Promise<ApiAnswer> })
+  | (Place & { readonly isPublic: true; readonly handle: (call: PublicCall) => Promise<ApiAnswer> });
 
 /** What ids of accounts and subscriptions look like. */
 export const identifier = z
@@ -36,23 +45,6 @@ export const tenantName = z
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
     'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit',
-  );
-
-/** What may be asked of an event's type; a pattern that no type can match would be a silent mistake. */
-export const typePattern = z
-  .string()
-  .regex(
-    /^(\*|record:(\*|created|updated|deleted))$/,
-    'expected record:created, record:updated, record:deleted or record:*',
-  );
-
-/** `<model>/<plural>`, or a beginning followed by `*`. */
-export const resourcePattern = z
-  .string()
-  .max(128)
-  .regex(
-    /^(\*|[a-z][a-z_]*\*|[a-z][a-z_]*\/([a-z][a-z_]*)?\*|[a-z][a-z_]*\/[a-z][a-z_]*)$/,
-    'expected a resource such as hris/employees, or hris/*',
   );
 
 const secretText = z.string().min(1).max(8192);
@@ -84,10 +76,22 @@ export const listQuery = z.strictObject({
  * @throws {ProblemError} 400 when it is no JSON, 422 with all faults when it is not what the route takes.
  */
 export function readBody<T>(call: ApiCall, schema: z.ZodType<T>): T {
-  const { body, isBase64Encoded } = call.event;
+  return checkBody(bodyText(call), schema);
+}
+
+/** As {@link readBody}; no body is one that says nothing. */
+export function readOptionalBody<T>(call: ApiCall, schema: z.ZodType<T>): T {
+  return checkBody(bodyText(call).trim() || '{}', schema);
+}
+
+function bodyText({ event: { body, isBase64Encoded } }: ApiCall): string {
+  return Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
+}
+
+function checkBody<T>(text: string, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString('utf8'));
+    value = JSON.parse(text);
   } catch {
     throw new ProblemError({ status: 400, detail: 'The body must be JSON.' });
   }
@@ -104,6 +108,15 @@ function check<T>(schema: z.ZodType<T>, value: unknown, status: number, detail: 
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
   throw new ProblemError({ status, detail, extensions: { errors } });
+}
+
+/** The 422 for a body of which one member does not go with the rest, or with what is. */
+export function bodyProblem(path: string, message: string): ProblemError {
+  return new ProblemError({
+    status: 422,
+    detail: 'The body is not what this route takes.',
+    extensions: { errors: [{ path, message }] },
+  });
 }
 
 /** Write a position as an opaque cursor. */

@@ -1,18 +1,28 @@
+import type { ApiOutcome } from '../../contracts/outcomes.ts';
+import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import type { ApiKeyStore } from '../../ports/api-key-store.ts';
-import type { EgressPolicy } from '../../ports/callback-client.ts';
+import type { CallbackClient, EgressPolicy } from '../../ports/callback-client.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { DeliveryLog } from '../../ports/delivery-store.ts';
+import type { DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
+import type { EndpointStore } from '../../ports/endpoint-store.ts';
 import type { EventLocator, EventReader } from '../../ports/event-store.ts';
 import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
 import type { IntegrationSettingsDirectory, IntegrationSettingsStore } from '../../ports/integration-settings-store.ts';
+import type { OauthTokens } from '../../ports/oauth-tokens.ts';
+import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import type { ParkedRequests } from '../../ports/parked-requests.ts';
-import type { DeadLetterInbox, RawQueue } from '../../ports/queues.ts';
+import type { Pause } from '../../ports/pause.ts';
+import type { DeadLetterInbox, DrainQueue, RawQueue } from '../../ports/queues.ts';
 import type { Randomness } from '../../ports/randomness.ts';
+import type { ReplayStore } from '../../ports/replay-store.ts';
 import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
+
+/** How deliveries end by a call of the API. */
+export type ApiOutcomes = OutcomeCounter<ApiOutcome>;
 
 /** What the API does its work with. */
 export interface ApiPorts {
@@ -27,11 +37,19 @@ export interface ApiPorts {
   readonly events: EventReader;
   readonly locator: EventLocator;
   readonly payloads: Pick<ClaimStore, 'get'>;
-  readonly deliveries: DeliveryLog;
+  readonly deliveries: DeliveryStore & DeliveryLog;
+  readonly replays: ReplayStore;
+  readonly endpoints: EndpointStore;
+  readonly endpointPolicy: EndpointPolicy;
+  readonly drainQueue: DrainQueue;
+  /** For tests of endpoints: what is delivered goes by the functions that deliver. */
+  readonly callbacks: CallbackClient;
+  readonly tokens: OauthTokens;
   readonly integrations: IntegrationCatalog;
   readonly resources: ResourceCatalog;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
+  readonly pause: Pause;
   readonly randomness: Randomness;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly publicUrl: string;

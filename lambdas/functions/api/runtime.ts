@@ -4,20 +4,26 @@ import { clientSettings } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
 import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
-import { createDynamoDeliveryLog } from '../../adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
+import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
-import { createSqsDeadLetterInbox, createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createSqsDeadLetterInbox, createSqsDrainQueue, createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
+import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
+import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
+import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import { egressOptions, readEnvironment } from '../environment.ts';
+import { defaultEndpointPolicy, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
+import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { ApiRuntime } from './handler.ts';
 
@@ -26,6 +32,11 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
   const env = readEnvironment('api', variables);
   const dynamo = new DynamoDBClient(clientSettings);
   const sqs = new SQSClient(clientSettings);
+  const expiry = {
+    clock: systemClock,
+    retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+  };
+  const egress = createEgressPolicy(egressOptions(env));
   return {
     ...createTelemetry('api'),
     ports: {
@@ -40,11 +51,21 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
-      deliveries: createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
+      deliveries: {
+        ...createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+        ...createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
+      },
+      replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+      endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
+      endpointPolicy: defaultEndpointPolicy,
+      drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+      callbacks: createUndiciCallbackClient(egress, systemClock),
+      tokens: createOauthTokens(egress, systemClock),
       integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
       resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
-      egress: createEgressPolicy(egressOptions(env)),
+      egress,
       clock: systemClock,
+      pause: systemPause,
       randomness: systemRandomness,
       publicUrl: env[environmentKeys.publicUrl],
     },

@@ -19,13 +19,15 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
     const batch = createBatchResponse(log);
     const jobs: JobDelivery[] = [];
     for (const record of event.Records) {
-      const job = parseRecord(record);
-      if (!isJob(job))
+      // A message holds the jobs of one endpoint; it comes again whole, and those that are done are passed over.
+      const packed = [parseRecord(record)].flat() as readonly unknown[];
+      if (packed.length > 0 && packed.every(isJob))
+        jobs.push(...packed.map((job) => ({ messageId: record.messageId, job })));
+      else
         batch.fail(
           record.messageId,
-          new EngineError('corrupt-state', 'a message is no delivery job', { retryable: false }),
+          new EngineError('corrupt-state', 'a message holds no delivery jobs', { retryable: false }),
         );
-      else jobs.push({ messageId: record.messageId, body: record.body, job });
     }
     for (const [index, outcome] of (await deliverEvents(ports, jobs)).entries()) {
       const { messageId, job } = jobs[index] as JobDelivery;

@@ -8,7 +8,11 @@ import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integ
 import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoSubscriptionStore } from '../../adapters/aws/dynamo-subscription-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
-import { createSqsDeadLetterQueue, createSqsDeliveryQueue } from '../../adapters/aws/sqs-queues.ts';
+import {
+  createSqsDeadLetterQueue,
+  createSqsDeliveryQueue,
+  createSqsDrainQueue,
+} from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
@@ -73,6 +77,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
       rawBodies: createS3ClaimStore(env[environmentKeys.rawBucket]),
       subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable]),
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
+      drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
       rawDeadLetters: createSqsDeadLetterQueue(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       clock: systemClock,
       claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),

@@ -10,7 +10,7 @@ export interface Role {
 }
 
 /** Services that the emulators stand for, and the keys of what they keep. What allows others has no effect here. */
-const enforcedServices = ['dynamodb', 'kms', 's3', 'sqs'];
+const enforcedServices = ['dynamodb', 'events', 'kms', 's3', 'sqs'];
 
 /**
  * AWS's own policies that functions commonly have, by name: what they allow of enforced services.

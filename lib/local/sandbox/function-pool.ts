@@ -32,10 +32,10 @@ export interface FunctionPool {
 }
 
 /**
- * Threads beyond the cores only share them, and each warms up anew. So a pool grows past the cores
- * only while all of its sandboxes wait for something: none ended an invocation for this long.
+ * Threads beyond the cores only share them, and each warms up anew. So a sandbox is added past the cores
+ * only in the place of one whose invocation takes longer than this: it waits for something.
  */
-const stallMs = 500;
+const longMs = 500;
 
 /** @param sandboxLimit - The most that run at once, however long they wait. */
 export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {
@@ -49,14 +49,14 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   /** Sandboxes that still load their bundle; each will take a waiting job. */
   let starting = 0;
   const freeWaiters: (() => void)[] = [];
-  let lastEndMs = 0;
-  let stallTimer: NodeJS.Timeout | undefined;
+  /** When each invocation that runs began, by its sandbox; the oldest first. */
+  const begunMs = new Map<Sandbox, number>();
+  let growthTimer: NodeJS.Timeout | undefined;
   let stopped = false;
 
   const end = (job: Job, outcome: InvocationOutcome) => {
     if (outcome.kind === 'succeeded') counts.succeeded++;
     else if (outcome.reason !== 'stopped') counts[outcome.reason]++;
-    lastEndMs = performance.now();
     job.end(outcome);
   };
 
@@ -85,7 +85,9 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   };
 
   const dispatch = async (sandbox: Sandbox, job: Job) => {
+    begunMs.set(sandbox, performance.now());
     const outcome = await sandbox.invoke(job.event);
+    begunMs.delete(sandbox);
     if (outcome.kind === 'succeeded' || outcome.reason === 'error') idle.push(sandbox);
     end(job, outcome);
     pump();
@@ -95,15 +97,20 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     if (stopped) return;
     while (idle.length > 0 && jobs.size() > 0) void dispatch(idle.pop() as Sandbox, jobs.take() as Job);
     for (const resolve of freeWaiters.splice(0, idle.length)) resolve();
-    while (demand() > starting && sandboxes.size < busyLimit) void launchForJob();
-    if (demand() > starting && sandboxes.size < maxSandboxes) stallTimer ??= setTimeout(growWhenStalled, stallMs);
+    while (demand() > starting && sandboxes.size < Math.min(maxSandboxes, busyLimit + longRunning()))
+      void launchForJob();
+    if (demand() > starting && sandboxes.size < maxSandboxes) growthTimer ??= setTimeout(growLater, longMs);
   };
 
   const demand = () => jobs.size() + freeWaiters.length;
 
-  const growWhenStalled = () => {
-    stallTimer = undefined;
-    if (demand() > starting && starting === 0 && performance.now() - lastEndMs >= stallMs) void launchForJob();
+  const longRunning = () => {
+    const untilMs = performance.now() - longMs;
+    return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
+  };
+
+  const growLater = () => {
+    growthTimer = undefined;
     pump();
   };
 
@@ -133,7 +140,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     },
     async stop() {
       stopped = true;
-      clearTimeout(stallTimer);
+      clearTimeout(growthTimer);
       for (const resolve of freeWaiters.splice(0)) resolve();
       for (let job = jobs.take(); job !== undefined; job = jobs.take()) end(job, stoppedOutcome);
       await Promise.all([...sandboxes].map((sandbox) => sandbox.kill('stopped', 'The local engine stopped')));

@@ -6,6 +6,8 @@ import type { ScheduleModel } from '../template/stack-model.ts';
 import { parseSchedule } from './schedule-expression.ts';
 
 export interface ScheduleSource {
+  /** Resolves when no invocation is under way. */
+  settled(): Promise<void>;
   stop(): void;
 }
 
@@ -25,8 +27,14 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
   let nextMs = times.nextAfter(clock.now());
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  const running = new Set<Promise<void>>();
 
-  const invoke = async (event: unknown, attempt: number) => {
+  const invoke = (event: unknown, attempt: number) => {
+    const run = invokeNow(event, attempt).finally(() => running.delete(run));
+    running.add(run);
+  };
+
+  const invokeNow = async (event: unknown, attempt: number) => {
     const outcome = await pool.invoke(event);
     const delayMs = retryDelaysMs[attempt];
     if (stopped || outcome.kind === 'succeeded' || attempt >= pool.model.asyncRetries || delayMs === undefined) return;
@@ -44,10 +52,10 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
         dueMs = later;
       }
       nextMs = times.nextAfter(nowMs);
-      void invoke(scheduledEvent(schedule, dueMs), 0);
+      invoke(scheduledEvent(schedule, dueMs), 0);
     }
     for (const retry of retries.splice(0)) {
-      if (retry.dueMs <= nowMs) void invoke(retry.event, retry.attempt);
+      if (retry.dueMs <= nowMs) invoke(retry.event, retry.attempt);
       else retries.push(retry);
     }
     const waitsMs = [nextMs, ...retries.map(({ dueMs }) => dueMs)].flatMap((due) =>
@@ -59,6 +67,9 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
   const endAdvance = clock.onAdvance(check);
   check();
   return {
+    async settled() {
+      await Promise.all(running);
+    },
     stop() {
       stopped = true;
       clearTimeout(timer);

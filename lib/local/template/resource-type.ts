@@ -19,6 +19,7 @@ export interface LocalEndpoints {
   readonly sqs: string;
   readonly s3: string;
   readonly dynamodb: string;
+  readonly eventbridge: string;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly http: string;
 }

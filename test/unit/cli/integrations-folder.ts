@@ -31,6 +31,10 @@ export function useIntegrationsFolder() {
         integrations: join(folder, 'integrations'),
         nowMs: () => nowMs,
         fetch: () => Promise.reject(new Error('no network in this test')),
+        print: () => undefined,
+        note: () => undefined,
+        pause: () => Promise.resolve(),
+        interruption: () => new AbortController().signal,
         ...ports,
       }),
   };

@@ -3,14 +3,15 @@ import { useIntegrationsFolder } from './integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
 
+const names = ['validate', 'test', 'verify', 'new', 'trigger', 'listen', 'replay', 'redrive', 'reprocess'];
+
 test('tells all commands when it is asked for help', async () => {
   const { exitCode, output } = await folder.run(['--help']);
   expect(exitCode).toBe(0);
-  for (const name of ['validate', 'test', 'verify', 'new', 'trigger', 'reprocess'])
-    expect(output).toContain(`  ${name} `);
+  for (const name of names) expect(output).toContain(`  ${name} `);
 });
 
-test.each(['validate', 'test', 'verify', 'new', 'trigger', 'reprocess'])('tells how %s is used', async (name) => {
+test.each(names)('tells how %s is used', async (name) => {
   const { exitCode, output } = await folder.run([name, '--help']);
   expect(exitCode).toBe(0);
   expect(output).toContain(`npm run tributary -- ${name}`);

@@ -12,10 +12,12 @@ const sdkUrl = (service: string) => pathToFileURL(resolve(`@aws-sdk/client-${ser
 /** Sends one command with the SDK's own client, as a bundle does, and tells how it was answered. */
 const caller = `
 import dynamodb from '${sdkUrl('dynamodb')}';
+import eventbridge from '${sdkUrl('eventbridge')}';
 import s3 from '${sdkUrl('s3')}';
 import sqs from '${sdkUrl('sqs')}';
 const clients = {
   dynamodb: [dynamodb, new dynamodb.DynamoDBClient()],
+  eventbridge: [eventbridge, new eventbridge.EventBridgeClient()],
   s3: [s3, new s3.S3Client()],
   sqs: [sqs, new sqs.SQSClient()],
 };
@@ -55,6 +57,9 @@ beforeAll(async () => {
           statement('dynamodb:GetItem', arnOf('Open')),
           statement('dynamodb:BatchGetItem', arnOf('Open')),
           statement('sqs:SendMessage', arnOf('Queue')),
+          statement('events:PutEvents', {
+            'Fn::Sub': 'arn:aws:events:${AWS::Region}:${AWS::AccountId}:event-bus/default',
+          }),
           statement(['s3:GetObject', 's3:PutObject'], arnOf('Bucket', '/*'), arnOf('Listed', '/*')),
           statement('s3:ListBucket', arnOf('Listed')),
         ],
@@ -104,6 +109,9 @@ test('lets a function do what its role allows', async () => {
   const object = { Bucket: nameOf('Bucket'), Key: 'a b/c' };
   expect(await send('s3', 'PutObject', { ...object, Body: 'x'.repeat(1024 * 1024) })).toEqual(ok);
   expect(await send('s3', 'GetObject', object)).toEqual(ok);
+  const notice = { Source: 'tributary', DetailType: 'subscription.disabled', Detail: '{"a":1}' };
+  expect(await send('eventbridge', 'PutEvents', { Entries: [notice] })).toEqual(ok);
+  expect(engine.busEvents()).toMatchObject([{ bus: 'default', detailType: 'subscription.disabled', detail: { a: 1 } }]);
 });
 
 test('fails when the role does not allow it, in the form that each service has for it', async () => {

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import { readStackModel } from '../../../lib/local/template/stack-model.ts';
 import { queueTo, roleWith } from './fixture-assembly.ts';
 
-const endpoints = { sqs: 'http://s', s3: 'http://s', dynamodb: 'http://d', http: 'http://h' };
+const endpoints = {
+  sqs: 'http://s',
+  s3: 'http://s',
+  dynamodb: 'http://d',
+  eventbridge: 'http://e',
+  http: 'http://h',
+};
 const tableArn = 'arn:aws:dynamodb:us-east-1:000000000000:table/Stack-Table';
 const keyArn = 'arn:aws:kms:us-east-1:000000000000:key/Stack-Key';
 

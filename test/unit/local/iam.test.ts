@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createAccessGuard } from '../../../lib/local/iam/access-guard.ts';
 import { dynamodbCalls } from '../../../lib/local/iam/dynamodb-calls.ts';
+import { eventbridgeCalls } from '../../../lib/local/iam/eventbridge-calls.ts';
 import { type Caller, mayCall, type Statement } from '../../../lib/local/iam/may-call.ts';
 import type { RequiredCalls } from '../../../lib/local/iam/required-calls.ts';
 import { absenceCall, s3Calls } from '../../../lib/local/iam/s3-calls.ts';
@@ -117,6 +118,18 @@ describe('what a request needs', () => {
     expect(show(sqsCalls(`AmazonSQS.${operation}`, body, unencrypted))).toEqual([`${action} ${queue}`]);
   });
 
+  const bus = 'arn:aws:events:us-east-1:000000000000:event-bus';
+  test.each<[entries: object[], expected: string[]]>([
+    [[{}], [`events:PutEvents ${bus}/default`]],
+    [[{ EventBusName: 'own' }, { EventBusName: 'own' }], [`events:PutEvents ${bus}/own`]],
+    [
+      [{ EventBusName: `${bus}/own` }, {}],
+      [`events:PutEvents ${bus}/own`, `events:PutEvents ${bus}/default`],
+    ],
+  ])('EventBridge %j', (Entries, expected) => {
+    expect(show(eventbridgeCalls('AWSEvents.PutEvents', { Entries }))).toEqual(expected);
+  });
+
   test.each<[method: string, url: string, expected: string[], headers?: Record<string, string>]>([
     ['GET', '/b/k?x-id=GetObject', ['s3:GetObject arn:aws:s3:::b/k']],
     ['GET', '/b/a%20b/c', ['s3:GetObject arn:aws:s3:::b/a b/c']],
@@ -156,6 +169,8 @@ describe('what a request needs', () => {
   test('operations that no one described are unknown, not free', () => {
     expect(dynamodbCalls('DynamoDB_20120810.TransactWriteItems', {}, unencrypted).kind).toBe('unknown');
     expect(sqsCalls('AmazonSQS.StartMessageMoveTask', {}, unencrypted).kind).toBe('unknown');
+    expect(eventbridgeCalls('AWSEvents.PutRule', {}).kind).toBe('unknown');
+    expect(eventbridgeCalls('AWSEvents.PutEvents', {}).kind).toBe('malformed');
     for (const url of ['/b/k?tagging', '/b?versions', '/b?policy', '/b?location='])
       expect(s3Calls({ method: 'GET', url, headers: {} }, unencrypted).kind).toBe('unknown');
     expect(s3Calls({ method: 'POST', url: '/b?delete', headers: {} }, unencrypted).kind).toBe('unknown');

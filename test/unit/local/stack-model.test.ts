@@ -6,6 +6,7 @@ const endpoints = {
   sqs: 'http://127.0.0.1:1',
   s3: 'http://127.0.0.1:1',
   dynamodb: 'http://127.0.0.1:2',
+  eventbridge: 'http://127.0.0.1:4',
   http: 'http://localhost:3',
 };
 

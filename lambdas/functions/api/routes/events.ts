@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { resourcePattern, typePattern } from '../../../engine/subscription/filter-schema.ts';
 import { findEvent } from '../../../flows/read-event.ts';
 import { readFeed } from '../../../flows/read-feed.ts';
 import { ProblemError } from '../../answer-problems.ts';
@@ -9,9 +10,7 @@ import {
   identifier,
   listQuery,
   readQuery,
-  resourcePattern,
   tenantName,
-  typePattern,
 } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { mayAccess, notFound } from '../principal.ts';

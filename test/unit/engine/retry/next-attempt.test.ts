@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../../../lambdas/contracts/limits.ts';
 import {
+  type Attempt,
+  type Decision,
   defaultRetryPolicy,
   nextAttempt,
   parseRetryAfter,
   type RetryPolicy,
 } from '../../../../lambdas/engine/retry/next-attempt.ts';
 
-const policy: RetryPolicy = { scheduleMs: [1000, 10_000], jitterRatio: 0.5, maxDelayMs: 60_000 };
+const policy: RetryPolicy = { scheduleMs: [1000, 10_000], jitterRatio: 0.5, maxAgeMs: 60_000 };
 
-test.each([
+test.each<readonly [string, Omit<Attempt, 'ageMs'> & Partial<Attempt>, number, Decision]>([
   ['200 delivers', { number: 1, status: 200 }, 0, { kind: 'delivered' }],
   ['204 delivers', { number: 1, status: 204 }, 0, { kind: 'delivered' }],
   ['299 delivers, at the last attempt too', { number: 3, status: 299 }, 0, { kind: 'delivered' }],
@@ -45,10 +46,10 @@ test.each([
     { kind: 'retry-later', delayMs: 10_000 },
   ],
   [
-    'a Retry-After is bounded',
-    { number: 1, status: 503, retryAfterMs: 61_000 },
+    'a Retry-After is bounded by the age',
+    { number: 1, status: 503, ageMs: 10_000, retryAfterMs: 61_000 },
     0,
-    { kind: 'retry-later', delayMs: 60_000 },
+    { kind: 'retry-later', delayMs: 50_000 },
   ],
   [
     'an endless Retry-After is bounded',
@@ -56,6 +57,25 @@ test.each([
     0,
     { kind: 'retry-later', delayMs: 60_000 },
   ],
+  [
+    'jitter is bounded by the age',
+    { number: 2, status: 500, ageMs: 49_000 },
+    0.5,
+    { kind: 'retry-later', delayMs: 11_000 },
+  ],
+  [
+    'a wait that ends with the age is waited',
+    { number: 2, status: 500, ageMs: 50_000 },
+    0,
+    { kind: 'retry-later', delayMs: 10_000 },
+  ],
+  [
+    'a wait that goes beyond the age is not',
+    { number: 2, status: 500, ageMs: 50_001 },
+    0,
+    { kind: 'exhausted', reason: 'too-old' },
+  ],
+  ['one delivers however old', { number: 2, status: 200, ageMs: 500_000 }, 0, { kind: 'delivered' }],
   [
     'the attempt after the last wait is the last',
     { number: 3, status: 500 },
@@ -69,13 +89,13 @@ test.each([
     { kind: 'exhausted', reason: 'attempts-exhausted' },
   ],
 ])('%s', (_name, attempt, random, decision) => {
-  expect(nextAttempt(policy, attempt, random)).toEqual(decision);
+  expect(nextAttempt(policy, { ageMs: 0, ...attempt }, random)).toEqual(decision);
 });
 
 const policies: fc.Arbitrary<RetryPolicy> = fc.record({
   scheduleMs: fc.array(fc.integer({ min: 0, max: 86_400_000 }), { maxLength: 12 }),
   jitterRatio: fc.double({ min: 0, max: 1, noNaN: true }),
-  maxDelayMs: fc.integer({ min: 1, max: 86_400_000 }),
+  maxAgeMs: fc.integer({ min: 1, max: 200_000_000 }),
 });
 const failures = fc.option(
   fc.integer({ min: 100, max: 599 }).filter((status) => (status < 200 || status >= 300) && status !== 410),
@@ -83,47 +103,63 @@ const failures = fc.option(
 );
 const fractions = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test('waits as long as the receiver asks and at least the schedule, with no more than its jitter, within the bound', () => {
+test('waits as long as the receiver asks and at least the schedule, with no more than its jitter, and is never older than it may be', () => {
   fc.assert(
     fc.property(
       policies,
       fc.nat(13),
       failures,
       fc.nat(200_000_000),
+      fc.nat(250_000_000),
       fractions,
-      (policy, index, status, retryAfterMs, random) => {
-        const decision = nextAttempt(policy, { number: index + 1, status, retryAfterMs }, random);
+      (policy, index, status, ageMs, retryAfterMs, random) => {
+        const decision = nextAttempt(policy, { number: index + 1, status, ageMs, retryAfterMs }, random);
         const waitMs = policy.scheduleMs[index];
         fc.pre(waitMs !== undefined);
-        const { delayMs } = decision as { delayMs: number };
-        expect(delayMs).toBeGreaterThanOrEqual(Math.min(Math.max(waitMs, retryAfterMs), policy.maxDelayMs));
+        const leftMs = policy.maxAgeMs - ageMs;
+        expect(decision.kind).toBe(waitMs > leftMs ? 'exhausted' : 'retry-later');
+        if (decision.kind !== 'retry-later') return;
+        const { delayMs } = decision;
+        expect(delayMs).toBeGreaterThanOrEqual(Math.min(Math.max(waitMs, retryAfterMs), leftMs));
         expect(delayMs).toBeLessThanOrEqual(
-          Math.min(Math.max(waitMs * (1 + policy.jitterRatio), retryAfterMs), policy.maxDelayMs),
+          Math.min(Math.max(waitMs * (1 + policy.jitterRatio), retryAfterMs), leftMs),
         );
       },
     ),
   );
 });
 
-test('ends after one attempt more than there are waits', () => {
+/** Fail until it is over, each attempt being made when it is due. @returns How many attempts there were, and when. */
+function failOnAndOn(policy: RetryPolicy, status: number | undefined, random: number): readonly number[] {
+  const agesMs = [0];
+  for (;;) {
+    const ageMs = agesMs.at(-1) ?? 0;
+    const decision = nextAttempt(policy, { number: agesMs.length, status, ageMs }, random);
+    if (decision.kind !== 'retry-later') return agesMs;
+    agesMs.push(ageMs + decision.delayMs);
+  }
+}
+
+test('ends after one attempt more than there are waits, or before it is too old', () => {
   fc.assert(
     fc.property(policies, failures, fractions, (policy, status, random) => {
-      let number = 1;
-      while (nextAttempt(policy, { number, status }, random).kind === 'retry-later') number += 1;
-      expect(number).toBe(policy.scheduleMs.length + 1);
+      const agesMs = failOnAndOn(policy, status, random);
+      expect(agesMs.length).toBeLessThanOrEqual(policy.scheduleMs.length + 1);
+      for (const ageMs of agesMs) expect(ageMs).toBeLessThanOrEqual(policy.maxAgeMs);
+      const untiring = failOnAndOn({ ...policy, maxAgeMs: Number.POSITIVE_INFINITY }, status, random);
+      expect(untiring).toHaveLength(policy.scheduleMs.length + 1);
     }),
   );
 });
 
-test('by default never waits longer than a queue can delay a message, with the whole of its jitter', () => {
-  expect(defaultRetryPolicy.maxDelayMs).toBeLessThanOrEqual(limits.queueMaxDelayMs);
-  for (const [index, waitMs] of defaultRetryPolicy.scheduleMs.entries()) {
-    const { delayMs } = nextAttempt(defaultRetryPolicy, { number: index + 1, status: 500 }, 0.999_999) as {
-      delayMs: number;
-    };
-    expect(delayMs).toBeGreaterThan(waitMs);
-    expect(delayMs).toBeLessThan(limits.queueMaxDelayMs);
-  }
+test('by default makes ten attempts in 75 to 91 hours, the jitter being what lies between', () => {
+  const hours = [0, 0.999_999].map((random) => {
+    const agesMs = failOnAndOn(defaultRetryPolicy, 500, random);
+    expect(agesMs).toHaveLength(10);
+    return (agesMs.at(-1) ?? 0) / 3_600_000;
+  });
+  expect(hours[0]).toBeCloseTo(75.6, 1);
+  expect(hours[1]).toBeCloseTo(90.7, 1);
 });
 
 describe('parseRetryAfter', () => {

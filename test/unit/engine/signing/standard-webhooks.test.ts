@@ -40,6 +40,11 @@ test('is verified with every one of its secrets while they rotate, and with no o
   expect(() => new Webhook(encodeSecret(randomBytes(32))).verify('{}', headers)).toThrow('No matching signature');
 });
 
+test('fails when there is nothing to sign with: no callback leaves unsigned', () => {
+  for (const keys of [[], { secrets: [] }, { secrets: [], signingKeys: [] }])
+    expect(() => signCallback(keys, 'evt_1', nowSeconds(), '{}')).toThrow('there is no key to sign a callback with');
+});
+
 test('fails when id, timestamp or body is another', () => {
   const secret = encodeSecret(randomBytes(32));
   const timestamp = nowSeconds();

@@ -1,0 +1,104 @@
+import { type DynamoDBClient, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { shardOf } from '../../contracts/shards.ts';
+import { endpointsByDueIndex } from '../../contracts/tables.ts';
+import type { EndpointState, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
+import type { DueEndpoints, EndpointStore } from '../../ports/endpoint-store.ts';
+import { updateOnCondition } from './dynamo-conditions.ts';
+import { fromItem, type Row, readRows, toItem } from './dynamo-rows.ts';
+
+const rowId = (endpoint: string) => `endpoint#${endpoint}`;
+
+/**
+ * Endpoints, in the limits table: a row each. Only one that has to be looked at stands in the due index.
+ *
+ * @param create - What is known of an endpoint that has no row, and of what a row of an older version lacks.
+ */
+export function createDynamoEndpointStore(
+  client: DynamoDBClient,
+  table: string,
+  create: typeof newEndpoint,
+): EndpointStore & DueEndpoints {
+  const toState = (row: Row): EndpointState => {
+    const { id: _, dueShard: __, dueAtMs: ___, ...state } = row;
+    return { ...create('', ''), ...state };
+  };
+  return {
+    async getMany(keys) {
+      const rows = await readRows(
+        client,
+        table,
+        keys.map(({ endpoint }) => ({ id: rowId(endpoint) })),
+      );
+      const stored = new Map(rows.map((row) => [row['id'], toState(row)]));
+      return keys.map(({ endpoint, scope }) => stored.get(rowId(endpoint)) ?? create(scope, endpoint));
+    },
+    async replace(state, dueAtMs) {
+      // Wakeups are counted by `wake` alone, beside all other writes.
+      const { wakeups, revision, ...rest } = state;
+      const dueShard = dueAtMs === undefined ? undefined : String(shardOf(state.endpoint));
+      const attributes = Object.entries({ ...rest, revision: revision + 1, dueShard, dueAtMs });
+      const set = attributes.filter(([, value]) => value !== undefined);
+      const removed = attributes.filter(([, value]) => value === undefined);
+      const isRevision = '#revision = :read OR (attribute_not_exists(id) AND :read = :none)';
+      // A backlog is empty only if nothing was put into it since it was looked at.
+      const isStillEmpty = '(attribute_not_exists(#wakeups) OR #wakeups = :wakeups)';
+      return updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          TableName: table,
+          Key: toItem({ id: rowId(state.endpoint) }),
+          UpdateExpression: `SET ${set.map(([name]) => `#${name} = :${name}`).join(', ')}${
+            removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`
+          }`,
+          ConditionExpression: state.hasBacklog ? isRevision : `(${isRevision}) AND ${isStillEmpty}`,
+          ExpressionAttributeNames: Object.fromEntries(
+            [...attributes.map(([name]) => name), ...(state.hasBacklog ? [] : ['wakeups'])].map((name) => [
+              `#${name}`,
+              name,
+            ]),
+          ),
+          ExpressionAttributeValues: toItem({
+            ...Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
+            ...(state.hasBacklog ? {} : { ':wakeups': wakeups }),
+            ':read': revision,
+            ':none': 0,
+          }),
+        }),
+      );
+    },
+    async wake({ endpoint, scope }) {
+      const { Attributes } = await client.send(
+        new UpdateItemCommand({
+          TableName: table,
+          Key: toItem({ id: rowId(endpoint) }),
+          UpdateExpression:
+            'SET #hasBacklog = :true, #endpoint = :endpoint, #scope = :scope, #revision = if_not_exists(#revision, :none) ADD #wakeups :one',
+          ExpressionAttributeNames: Object.fromEntries(
+            ['hasBacklog', 'endpoint', 'scope', 'revision', 'wakeups'].map((name) => [`#${name}`, name]),
+          ),
+          ExpressionAttributeValues: toItem({
+            ':true': true,
+            ':endpoint': endpoint,
+            ':scope': scope,
+            ':none': 0,
+            ':one': 1,
+          }),
+          ReturnValues: 'ALL_NEW',
+        }),
+      );
+      return toState(fromItem(Attributes ?? {}));
+    },
+    async listDue(shard, untilMs, limit) {
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: endpointsByDueIndex,
+          Limit: limit,
+          KeyConditionExpression: 'dueShard = :shard AND dueAtMs <= :until',
+          ExpressionAttributeValues: toItem({ ':shard': String(shard), ':until': untilMs }),
+        }),
+      );
+      return Items.map(fromItem).map((row) => ({ endpoint: String(row['endpoint']), scope: String(row['scope']) }));
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { type Dispatcher, request } from 'undici';
+import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
+import type { CallbackOutcome } from '../../ports/callback-client.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type createEgressPolicy, EgressRefusal } from './egress-policy.ts';
+import type { EndpointPools } from './endpoint-pools.ts';
+
+export interface ConfinedPost {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** For the whole call. */
+  readonly timeoutMs: number;
+  readonly clientCertificate?: ClientCertificate | undefined;
+  /** Bytes of the answer's body that are read. */
+  readonly maxBodyBytes: number;
+  /** Time for the body, once the status is known; within that of the whole call. */
+  readonly maxReadingMs: number;
+}
+
+export type ConfinedAnswer =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly retryAfter: string | undefined;
+      readonly body: Buffer;
+      /** Whether the body ended before a limit did. */
+      readonly isWhole: boolean;
+      readonly durationMs: number;
+    }
+  | Extract<CallbackOutcome, { kind: 'failed' }>;
+
+/** Posts to where the egress policy lets it. A redirect is an answer and is not followed. Never throws. */
+export function createConfinedPost(policy: ReturnType<typeof createEgressPolicy>, pools: EndpointPools, clock: Clock) {
+  return async (post: ConfinedPost): Promise<ConfinedAnswer> => {
+    const startedMs = clock.nowMs();
+    const failed = (error: string): ConfinedAnswer => ({
+      kind: 'failed',
+      error,
+      durationMs: clock.nowMs() - startedMs,
+    });
+    const { url, headers, body, timeoutMs, clientCertificate } = post;
+    const refusal = policy.refusalOfUrl(url);
+    if (refusal !== undefined) return failed(`refused: ${refusal}`);
+    let dispatcher: Dispatcher;
+    try {
+      dispatcher = pools.take(new URL(url).origin, clientCertificate);
+    } catch {
+      return failed('the client certificate cannot be used');
+    }
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const answer = await request(url, { method: 'POST', dispatcher, signal, headers, body });
+      const beginning = await readBeginning(answer.body, post.maxBodyBytes, post.maxReadingMs);
+      const retryAfter = answer.headers['retry-after'];
+      return {
+        kind: 'answered',
+        status: answer.statusCode,
+        retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+        body: beginning.bytes,
+        isWhole: beginning.isWhole,
+        durationMs: clock.nowMs() - startedMs,
+      };
+    } catch (error) {
+      if (signal.aborted) return failed(`no answer within ${timeoutMs / 1000} s`);
+      if (error instanceof EgressRefusal) return failed(`refused: ${error.message}`);
+      const { code, message } = error as NodeJS.ErrnoException;
+      // A code says enough; messages name addresses that are not the subscriber's to know.
+      return failed(code ?? message);
+    }
+  };
+}
+
+/**
+ * Read the beginning of an answer. Its status has decided already: a body that is too large, too slow or
+ * cut off is let go.
+ */
+async function readBeginning(
+  body: Dispatcher.ResponseData['body'],
+  maxBytes: number,
+  maxReadingMs: number,
+): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  let isWhole = false;
+  const tooSlow = setTimeout(() => body.destroy(), maxReadingMs);
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      sizeBytes += chunk.byteLength;
+      if (sizeBytes > maxBytes) break;
+    }
+    isWhole = sizeBytes <= maxBytes;
+  } catch {
+    // What arrived is kept.
+  } finally {
+    clearTimeout(tooSlow);
+    body.destroy();
+  }
+  return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), isWhole };
+}

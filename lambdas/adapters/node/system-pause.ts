@@ -1,0 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Pause } from '../../ports/pause.ts';
+
+export const systemPause: Pause = async (ms) => {
+  await setTimeout(ms);
+};

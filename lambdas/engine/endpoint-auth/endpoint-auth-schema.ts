@@ -1,0 +1,166 @@
+import { z } from 'zod';
+import { type ClientCertificate, certificateFaults, validityFault } from './client-certificate.ts';
+
+/** No message of these schemas repeats a value: most of them are secrets (invariant 10). */
+const text = (maxLength: number, pattern: RegExp, expected: string) =>
+  z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .regex(pattern, { error: `expected ${expected}` });
+
+const visible = /^[\x21-\x7e]*$/;
+const printable = /^[\x20-\x7e]*$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what is refused
+const withoutControl = /^[^\x00-\x1f\x7f]*$/;
+
+/** @see https://www.rfc-editor.org/rfc/rfc7617 A colon ends the user name. */
+const basicAuth = z.strictObject({
+  type: z.literal('basic'),
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+  username: text(256, /^[^:\x00-\x1f\x7f]*$/, 'a user name without ":" and control characters'),
+  password: text(1024, withoutControl, 'a password without control characters'),
+});
+
+const bearerAuth = z.strictObject({
+  type: z.literal('bearer'),
+  token: text(4096, visible, 'visible ASCII characters'),
+});
+
+/** A token by client credentials. @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */
+const oauth2Auth = z.strictObject({
+  type: z.literal('oauth2'),
+  token_url: z
+    .string()
+    .max(2048)
+    .refine(isTokenUrl, { error: 'expected an absolute https URL without user name, password and fragment' }),
+  client_id: text(1024, printable, 'printable ASCII characters'),
+  client_secret: text(4096, printable, 'printable ASCII characters'),
+  scope: text(
+    1024,
+    /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/,
+    'scopes separated by one space',
+  ).optional(),
+  /** The parameter `audience`, which Auth0 and others ask for. */
+  audience: text(1024, printable, 'printable ASCII characters').optional(),
+  /** How the client says who it is: by HTTP Basic, or by members of the body. */
+  auth_style: z.enum(['basic', 'body']).default('basic'),
+});
+
+/** The engine speaks for itself in these: they describe the connection, the body, or the signature. */
+const reservedHeaders = new Set([
+  // https://www.rfc-editor.org/rfc/rfc9110#field.connection and https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+  'host',
+  'content-encoding',
+  'content-length',
+  'content-type',
+]);
+const maxHeaders = 20;
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#name-tokens */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+
+const requestHeaders = z
+  .record(z.string(), text(4096, printable, 'printable ASCII characters'))
+  .superRefine((headers, context) => {
+    const names = Object.keys(headers);
+    const fault = (message: string, path: string[] = []) => context.addIssue({ code: 'custom', message, path });
+    if (names.length > maxHeaders) fault(`expected at most ${maxHeaders} headers, got ${names.length}`);
+    const seen = new Set<string>();
+    for (const [index, name] of names.entries()) {
+      const lower = name.toLowerCase();
+      // What is no name may be a value in the wrong place, so it is told by its number.
+      if (!headerName.test(name)) fault(`the name of header ${index + 1} is no HTTP header name`);
+      else if (reservedHeaders.has(lower) || lower.startsWith('webhook-'))
+        fault('this header is set by the engine, or by none', [name]);
+      else if (seen.has(lower)) fault('this header is given twice', [name]);
+      seen.add(lower);
+    }
+  });
+
+const clientCertificate = z
+  .strictObject({ certificate: z.string().max(32_768), private_key: z.string().max(16_384) })
+  .superRefine((pair, context) => {
+    for (const { path, message } of certificateFaults(pair))
+      context.addIssue({ code: 'custom', message, path: [path] });
+  });
+
+/**
+ * How an endpoint is called: what the body of a subscription says beside its URL and filters.
+ *
+ * @example
+ * { "auth": { "type": "oauth2", "token_url": "https://login.example.com/token",
+ *             "client_id": "tributary", "client_secret": "…", "scope": "hooks" },
+ *   "headers": { "x-team": "payments" }, "timeout_seconds": 20 }
+ */
+export const endpointFields = {
+  auth: z.discriminatedUnion('type', [basicAuth, bearerAuth, oauth2Auth]).optional(),
+  headers: requestHeaders.default({}),
+  client_certificate: clientCertificate.optional(),
+  /** For the whole call. */
+  timeout_seconds: z.int().min(1).max(30).default(15),
+};
+
+export type EndpointAuth = NonNullable<z.output<(typeof endpointFields)['auth']>>;
+/** A client that fetches its token. */
+export type OauthClient = Extract<EndpointAuth, { type: 'oauth2' }>;
+
+/** What {@link endpointFields} give. */
+export interface EndpointSettings {
+  readonly auth?: EndpointAuth | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly client_certificate?: ClientCertificate | undefined;
+  readonly timeout_seconds: number;
+}
+
+/**
+ * What concerns more than one field, or the time; for the `superRefine` of an object of
+ * {@link endpointFields} and others.
+ *
+ * @example
+ * z.strictObject({ url: z.string(), ...endpointFields }).superRefine(checkEndpoint(clock.nowMs()))
+ */
+export function checkEndpoint(nowMs: number) {
+  return (settings: Partial<EndpointSettings>, context: z.core.$RefinementCtx): void => {
+    const authorization = doubledAuthorization(settings);
+    if (authorization !== undefined)
+      context.addIssue({ code: 'custom', message: doubledAuthorizationFault, path: ['headers', authorization] });
+    const fault =
+      settings.client_certificate === undefined
+        ? undefined
+        : validityFault(settings.client_certificate.certificate, nowMs);
+    if (fault !== undefined)
+      context.addIssue({ code: 'custom', message: fault, path: ['client_certificate', 'certificate'] });
+  };
+}
+
+export const doubledAuthorizationFault = 'auth sets this header: give one of the two';
+
+/** The header that says what `auth` says, too; undefined where there is none. */
+export function doubledAuthorization({ auth, headers = {} }: Partial<EndpointSettings>): string | undefined {
+  if (auth === undefined) return undefined;
+  return Object.keys(headers).find((name) => name.toLowerCase() === 'authorization');
+}
+
+/** {@link endpointFields} alone, closed. */
+export function endpointSettingsSchema(nowMs: number) {
+  return z.strictObject(endpointFields).superRefine(checkEndpoint(nowMs));
+}
+
+/** Its addresses are the egress policy's to judge, and whether plain http is allowed, too. */
+function isTokenUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, hash } = new URL(text);
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '' && hash === '';
+}

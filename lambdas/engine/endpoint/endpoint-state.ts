@@ -1,0 +1,433 @@
+/**
+ * One subscription's endpoint, as all functions together see it: what it is being sent, how it answers,
+ * and what it may be sent next. Pure: a caller reads a state, asks for the next one, and stores it if
+ * nobody stored another in between.
+ *
+ * ```
+ *              failure rate over the window
+ *   closed ---------------------------------> open --- cool-down over ---> half-open (one probe)
+ *     ^                                         ^                               |
+ *     |                                         +------------ it fails ---------+
+ *     +--------------------- it succeeds; drain, a little more at a time -------+
+ * ```
+ */
+export interface EndpointState {
+  /** The subscription's id. */
+  readonly endpoint: string;
+  /** The subscription's scope: with the id its key. */
+  readonly scope: string;
+  /** Counts the writes; 0 where nothing is stored yet. */
+  readonly revision: number;
+  /** Posts that may be under way, by who makes them; a lease that is over counts no more. */
+  readonly leases: Readonly<Record<string, Lease>>;
+  /** Token bucket of its rate, and when it was filled last. */
+  readonly tokens: number;
+  readonly tokensAtMs: number;
+  readonly circuit: 'closed' | 'open';
+  /** While open: when one probe may be made. */
+  readonly probeAtMs: number;
+  /** Openings in a row without a success in between. */
+  readonly openings: number;
+  readonly window: AttemptWindow;
+  readonly previousWindow: AttemptWindow;
+  /** It asked for a pause (429, 503) until then. */
+  readonly pausedUntilMs: number;
+  /** Posts at a time that it bears at present; undefined where it bears all that it may have. */
+  readonly bearsConcurrency: number | undefined;
+  /** Smoothed time of its successful answers; undefined before the first. */
+  readonly latencyMs: number | undefined;
+  /** Whether deliveries wait in its backlog. */
+  readonly hasBacklog: boolean;
+  /** Who drains the backlog, and for how long that is believed. */
+  readonly drainer: { readonly id: string; readonly untilMs: number } | undefined;
+  /** Counts what was put into the backlog, so that a drainer that finds it empty knows whether it still is. */
+  readonly wakeups: number;
+  /** Since when there were only failures. */
+  readonly failingSinceMs: number | undefined;
+  /** The share of the way to being disabled that its owner was told of last, in percent. */
+  readonly noticedPercent: number;
+  /** Ordered subscriptions: the sequence up to which the feed was taken. */
+  readonly position: number | undefined;
+}
+
+export interface Lease {
+  readonly slots: number;
+  readonly untilMs: number;
+}
+
+interface AttemptWindow {
+  readonly startedAtMs: number;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+/** What an endpoint may be sent at most. */
+export interface EndpointLimits {
+  readonly concurrency: number;
+  /** Undefined: as many as there are. */
+  readonly ratePerSecond: number | undefined;
+}
+
+/** When an endpoint is left alone, and for how long. */
+export interface EndpointPolicy {
+  /** Two windows of this length, the running one and the one before, are looked at. */
+  readonly windowMs: number;
+  readonly minRequests: number;
+  /** Share of failures at which the circuit opens. */
+  readonly failureRatio: number;
+  /** Cool-down after the first opening, the second, …; the last one repeats. */
+  readonly coolDownsMs: readonly number[];
+  /** Pause after a 429 or 503 that asks for none. */
+  readonly defaultPauseMs: number;
+  /** Smoothed latency up to which an endpoint is fast. */
+  readonly fastLatencyMs: number;
+  /** Time of nothing but failures after which a subscription is disabled. */
+  readonly disableAfterMs: number;
+}
+
+export const defaultEndpointPolicy: EndpointPolicy = {
+  windowMs: 60_000,
+  minRequests: 10,
+  failureRatio: 0.5,
+  coolDownsMs: [10_000, 30_000, 60_000, 300_000, 900_000],
+  defaultPauseMs: 30_000,
+  fastLatencyMs: 1_000,
+  disableAfterMs: 5 * 86_400_000,
+};
+
+/** Shares of the way to being disabled at which its owner is told, in percent. */
+const noticePercents = [50, 75, 90, 100] as const;
+
+/** A drainer that was asked for and has not begun. */
+const pendingDrainer = 'pending';
+/** How long a drainer that was asked for may take to begin. */
+const pendingDrainerMs = 60_000;
+/** Weight of the newest answer in the smoothed latency. */
+const latencyWeight = 0.2;
+/** How long a probe may be under way before another is made. */
+const probeMs = 60_000;
+
+const emptyWindow: AttemptWindow = { startedAtMs: 0, succeeded: 0, failed: 0 };
+
+export function newEndpoint(scope: string, endpoint: string): EndpointState {
+  return {
+    endpoint,
+    scope,
+    revision: 0,
+    leases: {},
+    tokens: 0,
+    tokensAtMs: 0,
+    circuit: 'closed',
+    probeAtMs: 0,
+    openings: 0,
+    window: emptyWindow,
+    previousWindow: emptyWindow,
+    pausedUntilMs: 0,
+    bearsConcurrency: undefined,
+    latencyMs: undefined,
+    hasBacklog: false,
+    drainer: undefined,
+    wakeups: 0,
+    failingSinceMs: undefined,
+    noticedPercent: 0,
+    position: undefined,
+  };
+}
+
+/**
+ * Whether an endpoint may be posted to as soon as an event is there. One that nobody knows yet, or that is
+ * slow, is drained apart from the others, so that it holds up nobody. A backlog alone is no reason: to
+ * put an event into it costs more than to send it, and would keep the backlog from ever ending.
+ */
+export function isFast(state: EndpointState, policy: EndpointPolicy, nowMs: number): boolean {
+  return (
+    state.circuit === 'closed' &&
+    state.latencyMs !== undefined &&
+    state.latencyMs <= policy.fastLatencyMs &&
+    state.pausedUntilMs <= nowMs
+  );
+}
+
+/** Failures in a row after which a lease's other posts are not made. */
+const failuresInARow = 10;
+
+/** Whether posts that were admitted together are to end here, with these results so far. */
+export function endsEarly(results: readonly PostResult[]): boolean {
+  const last = results.at(-1);
+  if (last?.status === 429 || last?.status === 503) return true;
+  return results.length >= failuresInARow && results.slice(-failuresInARow).every(({ ok }) => !ok);
+}
+
+export type Admission =
+  /** `slots` posts at a time, `posts` in all. A probe is one post, whose fate decides for the others. */
+  | {
+      readonly kind: 'admitted';
+      readonly slots: number;
+      readonly posts: number;
+      readonly isProbe: boolean;
+      readonly state: EndpointState;
+    }
+  /** @property untilMs - When to ask again. */
+  | { readonly kind: 'blocked'; readonly by: 'circuit' | 'pause' | 'concurrency' | 'rate'; readonly untilMs: number };
+
+/**
+ * Take a lease on an endpoint for a number of posts.
+ *
+ * @param wanted - Posts that there are to make.
+ * @param lease - How long the posts may take together, and how many of them may be made at a time.
+ */
+export function admit(
+  before: EndpointState,
+  limits: EndpointLimits,
+  wanted: number,
+  lease: { readonly id: string; readonly durationMs: number; readonly maxSlots?: number },
+  nowMs: number,
+): Admission {
+  if (before.circuit === 'open' && nowMs < before.probeAtMs)
+    return { kind: 'blocked', by: 'circuit', untilMs: before.probeAtMs };
+  if (nowMs < before.pausedUntilMs) return { kind: 'blocked', by: 'pause', untilMs: before.pausedUntilMs };
+  const leases = Object.fromEntries(Object.entries(before.leases).filter(([, { untilMs }]) => untilMs > nowMs));
+  const taken = Object.values(leases).reduce((sum, { slots }) => sum + slots, 0);
+  const isProbe = before.circuit === 'open';
+  const concurrency = Math.min(limits.concurrency, before.bearsConcurrency ?? limits.concurrency);
+  const free = isProbe ? Math.min(1, concurrency - taken) : concurrency - taken;
+  if (free <= 0) {
+    const untilMs = Math.min(...Object.values(leases).map((one) => one.untilMs));
+    return { kind: 'blocked', by: 'concurrency', untilMs };
+  }
+  const rate = limits.ratePerSecond;
+  const tokens = rate === undefined ? Number.POSITIVE_INFINITY : refilled(before, rate, nowMs);
+  if (tokens < 1)
+    return { kind: 'blocked', by: 'rate', untilMs: nowMs + Math.ceil(((1 - tokens) / (rate as number)) * 1000) };
+  const posts = isProbe ? 1 : Math.min(wanted, Math.floor(tokens));
+  const slots = Math.min(free, posts, lease.maxSlots ?? posts);
+  return {
+    kind: 'admitted',
+    slots,
+    posts,
+    isProbe,
+    state: {
+      ...before,
+      leases: { ...leases, [lease.id]: { slots, untilMs: nowMs + lease.durationMs } },
+      ...(rate === undefined ? {} : { tokens: tokens - posts, tokensAtMs: nowMs }),
+      ...(isProbe ? { probeAtMs: nowMs + probeMs } : {}),
+    },
+  };
+}
+
+/** A bucket holds what may be sent in one second. */
+function refilled({ tokens, tokensAtMs }: EndpointState, ratePerSecond: number, nowMs: number): number {
+  const capacity = Math.max(1, ratePerSecond);
+  return Math.min(capacity, tokens + (Math.max(0, nowMs - tokensAtMs) / 1000) * ratePerSecond);
+}
+
+/** How an endpoint answered one post. */
+export interface PostResult {
+  readonly ok: boolean;
+  /** HTTP status; undefined where no answer came. */
+  readonly status: number | undefined;
+  readonly durationMs: number;
+  /** What the answer asked for. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** What has to be told to whom after posts were settled. */
+export type EndpointEffect =
+  | { readonly kind: 'circuit-opened'; readonly probeAtMs: number }
+  | { readonly kind: 'recovered'; readonly failingSinceMs: number }
+  | {
+      readonly kind: 'disabling';
+      readonly percent: number;
+      readonly failingSinceMs: number;
+      readonly disablesAtMs: number;
+    }
+  | { readonly kind: 'disabled'; readonly failingSinceMs: number };
+
+export interface Settlement {
+  readonly state: EndpointState;
+  readonly effects: readonly EndpointEffect[];
+}
+
+/** Give a lease back, with what came of it; posts that were not made give their tokens back. */
+export function settle(
+  before: EndpointState,
+  lease: { readonly id: string; readonly isProbe: boolean; readonly postsNotMade: number },
+  results: readonly PostResult[],
+  limits: EndpointLimits,
+  policy: EndpointPolicy,
+  nowMs: number,
+): Settlement {
+  const { [lease.id]: _, ...leases } = before.leases;
+  let state: EndpointState = {
+    ...before,
+    leases,
+    ...(limits.ratePerSecond === undefined ? {} : { tokens: before.tokens + lease.postsNotMade }),
+  };
+  const effects: EndpointEffect[] = [];
+  const { isProbe } = lease;
+  const wasOpen = before.circuit === 'open';
+  if (isProbe && results.length === 0) state = { ...state, probeAtMs: nowMs };
+  for (const result of results) state = noteLatency(noteResult(state, result, policy, nowMs), result);
+
+  const failures = results.filter(({ ok }) => !ok);
+  const isSlowed = results.some(({ status }) => status === 429 || status === 503);
+  if (isSlowed) {
+    const asked = Math.max(...results.map(({ retryAfterMs = 0 }) => retryAfterMs));
+    const pauseMs = asked > 0 ? asked : policy.defaultPauseMs;
+    const bears = state.bearsConcurrency ?? limits.concurrency;
+    state = {
+      ...state,
+      pausedUntilMs: Math.max(state.pausedUntilMs, nowMs + pauseMs),
+      bearsConcurrency: Math.max(1, Math.floor(bears / 2)),
+    };
+  } else if (results.length > 0 && failures.length === 0 && state.bearsConcurrency !== undefined) {
+    const bears = state.bearsConcurrency * 2;
+    state = { ...state, bearsConcurrency: bears >= limits.concurrency ? undefined : bears };
+  }
+
+  if (results.some(({ ok }) => ok)) {
+    const { failingSinceMs } = state;
+    if (failingSinceMs !== undefined && (wasOpen || state.noticedPercent > 0))
+      effects.push({ kind: 'recovered', failingSinceMs });
+    state = { ...state, failingSinceMs: undefined, noticedPercent: 0, openings: 0 };
+    if (wasOpen)
+      state = { ...state, circuit: 'closed', window: emptyWindow, previousWindow: emptyWindow, bearsConcurrency: 1 };
+  } else if (failures.length > 0) {
+    state = { ...state, failingSinceMs: state.failingSinceMs ?? nowMs };
+  }
+
+  const failsTooOften = state.circuit === 'closed' && isFailing(state, policy);
+  if (failsTooOften || (isProbe && failures.length > 0 && state.circuit === 'open')) {
+    const coolDownMs = policy.coolDownsMs[Math.min(state.openings, policy.coolDownsMs.length - 1)] ?? 0;
+    state = { ...state, circuit: 'open', openings: state.openings + 1, probeAtMs: nowMs + coolDownMs };
+    if (!isProbe) effects.push({ kind: 'circuit-opened', probeAtMs: state.probeAtMs });
+  }
+  const noticed = notice(state, policy, nowMs);
+  return { state: noticed.state, effects: [...effects, ...noticed.effects] };
+}
+
+/** What its owner has to be told by now of an endpoint that only fails. */
+export function notice(state: EndpointState, policy: EndpointPolicy, nowMs: number): Settlement {
+  const { failingSinceMs } = state;
+  if (failingSinceMs === undefined) return { state, effects: [] };
+  const percent = ((nowMs - failingSinceMs) / policy.disableAfterMs) * 100;
+  const reached = noticePercents.findLast((one) => one <= percent);
+  if (reached === undefined || reached <= state.noticedPercent) return { state, effects: [] };
+  const effect: EndpointEffect =
+    reached === 100
+      ? { kind: 'disabled', failingSinceMs }
+      : { kind: 'disabling', percent: reached, failingSinceMs, disablesAtMs: failingSinceMs + policy.disableAfterMs };
+  return { state: { ...state, noticedPercent: reached }, effects: [effect] };
+}
+
+function noteResult(state: EndpointState, { ok, status }: PostResult, policy: EndpointPolicy, nowMs: number) {
+  // Whoever asks for a pause is there: it is given the pause, and no cool-down besides.
+  if (status === 429) return state;
+  const isOver = nowMs - state.window.startedAtMs >= policy.windowMs;
+  const isLongOver = nowMs - state.window.startedAtMs >= 2 * policy.windowMs;
+  const window = isOver ? { ...emptyWindow, startedAtMs: nowMs } : state.window;
+  return {
+    ...state,
+    previousWindow: isLongOver ? emptyWindow : isOver ? state.window : state.previousWindow,
+    window: ok ? { ...window, succeeded: window.succeeded + 1 } : { ...window, failed: window.failed + 1 },
+  };
+}
+
+function noteLatency(state: EndpointState, { ok, durationMs }: PostResult): EndpointState {
+  if (!ok && durationMs < (state.latencyMs ?? 0)) return state;
+  // Of failures only those that took long count: a refusal at once says nothing of how long an answer takes.
+  if (!ok && state.latencyMs === undefined) return state;
+  const { latencyMs = durationMs } = state;
+  return { ...state, latencyMs: latencyMs + latencyWeight * (durationMs - latencyMs) };
+}
+
+function isFailing({ window, previousWindow }: EndpointState, policy: EndpointPolicy): boolean {
+  const failed = window.failed + previousWindow.failed;
+  const requests = failed + window.succeeded + previousWindow.succeeded;
+  return requests >= policy.minRequests && failed / requests >= policy.failureRatio;
+}
+
+/** Something was put into the backlog. */
+export function woken(before: EndpointState): EndpointState {
+  return { ...before, hasBacklog: true, wakeups: before.wakeups + 1 };
+}
+
+/** Ask for a drainer, for when it may begin. @returns Undefined where one is at it, or was asked for. */
+export function callDrainer(
+  before: EndpointState,
+  nowMs: number,
+): { readonly state: EndpointState; readonly beginsAtMs: number } | undefined {
+  if (before.drainer !== undefined && before.drainer.untilMs > nowMs) return undefined;
+  const beginsAtMs = Math.max(nowMs, blockedUntilMs(before));
+  return { state: leaveDrain(before, beginsAtMs), beginsAtMs };
+}
+
+/** When the circuit or a pause lets something through again; 0 where nothing holds it up. */
+export function blockedUntilMs({ circuit, probeAtMs, pausedUntilMs }: EndpointState): number {
+  return Math.max(circuit === 'open' ? probeAtMs : 0, pausedUntilMs);
+}
+
+/** Become the one who drains. @returns Undefined where somebody else does. */
+export function claimDrain(
+  before: EndpointState,
+  drainer: { readonly id: string; readonly durationMs: number },
+  nowMs: number,
+): EndpointState | undefined {
+  const { drainer: current } = before;
+  const isOthers = current !== undefined && current.id !== pendingDrainer && current.id !== drainer.id;
+  if (isOthers && current.untilMs > nowMs) return undefined;
+  return { ...before, drainer: { id: drainer.id, untilMs: nowMs + drainer.durationMs } };
+}
+
+/**
+ * Stop draining, the backlog being empty. @returns Undefined where something was put into it since it
+ * was looked at.
+ */
+export function finishDrain(before: EndpointState, seenWakeups: number): EndpointState | undefined {
+  if (before.wakeups !== seenWakeups) return undefined;
+  return { ...before, hasBacklog: false, drainer: undefined };
+}
+
+/**
+ * Stop draining, although something is left. Somebody was asked to go on then; should he not, dispatch
+ * asks again a little later.
+ */
+export function leaveDrain(before: EndpointState, goesOnAtMs: number): EndpointState {
+  return { ...before, drainer: { id: pendingDrainer, untilMs: goesOnAtMs + pendingDrainerMs } };
+}
+
+/** Nobody wants what is in the backlog for now: nobody has to look at it either. */
+export function letRest(before: EndpointState): EndpointState {
+  return { ...before, hasBacklog: false, drainer: undefined, failingSinceMs: undefined, noticedPercent: 0 };
+}
+
+/** Begin again with an endpoint whose owner says that it is well: what was learnt of its failures holds nothing up. */
+export function beginAgain(before: EndpointState): EndpointState {
+  return {
+    ...before,
+    circuit: 'closed',
+    probeAtMs: 0,
+    openings: 0,
+    window: emptyWindow,
+    previousWindow: emptyWindow,
+    pausedUntilMs: 0,
+    failingSinceMs: undefined,
+    noticedPercent: 0,
+    // One that was asked for may have been asked to come when the pause was over.
+    drainer: before.drainer?.id === pendingDrainer ? undefined : before.drainer,
+  };
+}
+
+/**
+ * When an endpoint has to be looked at although nobody sends it anything: its backlog may go on, a drainer
+ * may have died, or its owner has to be told. Undefined where it can be left alone.
+ */
+export function dueAtMs(state: EndpointState, policy: EndpointPolicy): number | undefined {
+  const times: number[] = [];
+  if (state.hasBacklog) times.push(Math.max(state.drainer?.untilMs ?? 0, blockedUntilMs(state)));
+  if (state.failingSinceMs !== undefined) {
+    const next = noticePercents.find((percent) => percent > state.noticedPercent);
+    if (next !== undefined) times.push(state.failingSinceMs + (policy.disableAfterMs * next) / 100);
+  }
+  return times.length === 0 ? undefined : Math.min(...times);
+}

@@ -1,0 +1,53 @@
+import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+
+/** One event, and several in a JSON array. @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
+export const cloudEventTypes = {
+  one: 'application/cloudevents+json',
+  batch: 'application/cloudevents-batch+json',
+} as const;
+
+/** Digits of 2^53 - 1, the largest sequence number there can be. */
+const sequenceDigits = 16;
+
+/**
+ * An event as a CloudEvent 1.0 in structured JSON. `time` is when it happened, as far as that is known,
+ * `recordedtime` when Tributary learnt of it.
+ *
+ * @param data - What the event carries: its own data, or what was made of it.
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes
+ */
+export function toCloudEvent(event: CanonicalEvent, data: unknown): Readonly<Record<string, unknown>> {
+  const recordId = printable(event.record_id);
+  return {
+    specversion: '1.0',
+    id: event.id,
+    source: `/tributary/${encodeURIComponent(event.tenant)}/${encodeURIComponent(event.account)}`,
+    type: `com.tributary.${event.type.replace(':', '.')}`,
+    subject: `${event.resource}/${recordId}`,
+    time: event.occurred_at ?? event.timestamp,
+    datacontenttype: 'application/json',
+    tenant: event.tenant,
+    account: event.account,
+    integration: event.integration,
+    resource: event.resource,
+    recordid: recordId,
+    // A text that sorts as the numbers do: CloudEvents' own integers end at 32 bits.
+    // https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md
+    sequence: String(event.sequence).padStart(sequenceDigits, '0'),
+    origin: event.origin,
+    raweventtype: printable(event.raw_event_type),
+    schemaversion: event.schema_version,
+    recordedtime: event.timestamp,
+    ...(event.thin === undefined ? {} : { thin: event.thin }),
+    data,
+  };
+}
+
+/**
+ * A provider's text as an attribute may hold it: control characters and noncharacters percent-encoded.
+ *
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
+ */
+function printable(text: string): string {
+  return text.toWellFormed().replace(/[\p{Cc}\p{Noncharacter_Code_Point}]/gu, encodeURIComponent);
+}

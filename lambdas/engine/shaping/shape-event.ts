@@ -1,0 +1,161 @@
+import type jsonata from 'jsonata';
+import { limits } from '../../contracts/limits.ts';
+import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+import { cloudEventTypes, toCloudEvent } from './cloud-event.ts';
+import { type Encryption, encryptFields } from './encrypt-fields.ts';
+import { type EncryptionKey, readEncryptionKey } from './encryption-key.ts';
+import { changeFields, type FieldTree, keepFields, plantPaths } from './field-paths.ts';
+import { writeJson } from './json-text.ts';
+import { compileExpression, runExpression } from './run-expression.ts';
+import type { ShapingOptions } from './shaping-schema.ts';
+
+/** A subscription's shaping, compiled: reusable over events. */
+export interface PreparedShaping {
+  readonly filter: jsonata.Expression | undefined;
+  readonly include: FieldTree | undefined;
+  readonly drop: FieldTree | undefined;
+  readonly encryption: { readonly fields: FieldTree; readonly key: EncryptionKey } | undefined;
+  readonly transform: jsonata.Expression | undefined;
+  readonly envelope: 'tributary' | 'cloudevents';
+  /** Whether callbacks have the form of a batch, be it of one event. */
+  readonly isBatched: boolean;
+}
+
+export type ShapedEvents =
+  | { readonly kind: 'body'; readonly contentType: string; readonly body: string }
+  /** `event` is the id of the one that could not be shaped. Of its data the reason has only what `$error` was given. */
+  | { readonly kind: 'failed'; readonly event: string; readonly reason: string };
+
+/** What a filter says of an event. One that fails leaves it undecided. */
+export type Verdict =
+  | { readonly kind: 'wanted' }
+  | { readonly kind: 'unwanted' }
+  | { readonly kind: 'undecided'; readonly reason: string };
+
+/**
+ * Compile what the schema has let through.
+ *
+ * @throws {TypeError} for options that `shapingSchema` refuses.
+ */
+export function prepareShaping(options: ShapingOptions): PreparedShaping {
+  return {
+    filter: compile(options.filter),
+    include: plant(options.fields?.include),
+    drop: plant(options.fields?.drop),
+    encryption:
+      options.encrypt === undefined
+        ? undefined
+        : { fields: plantPaths(options.encrypt.fields), key: encryptionKey(options.encrypt.jwk) },
+    transform: compile(options.transform),
+    envelope: options.envelope ?? 'tributary',
+    isBatched: options.batch !== undefined,
+  };
+}
+
+/**
+ * Whether a subscription's filter lets an event through. It does so where the filter fails: an event that is
+ * one too many can be told apart by its receiver, one that vanished cannot.
+ */
+export async function wants(prepared: PreparedShaping, event: CanonicalEvent): Promise<boolean> {
+  return (await judgeEvent(prepared, event)).kind !== 'unwanted';
+}
+
+/** What {@link wants} decides by, with the reason where the filter failed. */
+export async function judgeEvent({ filter }: PreparedShaping, event: CanonicalEvent): Promise<Verdict> {
+  if (filter === undefined) return { kind: 'wanted' };
+  const result = await runExpression(filter, event);
+  if (result.kind === 'failed') return { kind: 'undecided', reason: `filter failed: ${result.reason}` };
+  return { kind: isTrue(result.value) ? 'wanted' : 'unwanted' };
+}
+
+/**
+ * The body that a subscription is sent: fields reduced, values encrypted, transformed, put into the envelope.
+ * The events themselves are not changed.
+ *
+ * @param events - One, or with `batch` one or more, in the order in which they are sent.
+ * @returns `failed` where one of them cannot be shaped; then nothing may be sent.
+ */
+export async function shapeEvents(prepared: PreparedShaping, events: readonly CanonicalEvent[]): Promise<ShapedEvents> {
+  if (events.length === 0 || (events.length > 1 && !prepared.isBatched))
+    throw new TypeError(
+      `got ${events.length} events for one callback, expected ${prepared.isBatched ? 'some' : 'one'}`,
+    );
+  const texts: string[] = [];
+  // One after the other: each may use all the time that an expression is given.
+  for (const event of events) {
+    const shaped = await shapeEvent(prepared, event);
+    if (shaped.kind === 'failed') return { ...shaped, event: event.id };
+    texts.push(shaped.text);
+  }
+  return { kind: 'body', ...joinTexts(prepared, texts) };
+}
+
+type ShapedEvent =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+async function shapeEvent(prepared: PreparedShaping, event: CanonicalEvent): Promise<ShapedEvent> {
+  const reduction = await reduceData(prepared, event.data);
+  if (reduction.kind === 'failed') return { kind: 'failed', reason: `encryption failed: ${reduction.reason}` };
+  const reduced: CanonicalEvent = { ...event, data: reduction.data };
+  const isWrapped = prepared.envelope === 'cloudevents';
+  if (prepared.transform === undefined)
+    return { kind: 'text', text: JSON.stringify(isWrapped ? toCloudEvent(reduced, reduced.data) : reduced) };
+
+  const transformed = await runExpression(prepared.transform, reduced);
+  if (transformed.kind === 'failed') return { kind: 'failed', reason: `transform failed: ${transformed.reason}` };
+  if (transformed.value === undefined) return { kind: 'failed', reason: 'transform gave nothing' };
+  const written = writeJson(transformed.value, limits.maxEventBytes);
+  if (written.kind === 'fault') return { kind: 'failed', reason: `transform gave ${written.message}` };
+  return isWrapped ? { kind: 'text', text: JSON.stringify(toCloudEvent(reduced, transformed.value)) } : written;
+}
+
+async function reduceData(
+  { include, drop, encryption }: PreparedShaping,
+  data: CanonicalEvent['data'],
+): Promise<Encryption<CanonicalEvent['data']>> {
+  const kept = include === undefined ? data : keepFields(data, include);
+  const left = drop === undefined ? kept : changeFields(kept, drop, () => undefined);
+  return encryption === undefined
+    ? { kind: 'encrypted', data: left }
+    : encryptFields(left, encryption.fields, encryption.key);
+}
+
+/** One callback of texts that are JSON each. */
+function joinTexts(
+  { envelope, isBatched }: PreparedShaping,
+  texts: readonly string[],
+): { readonly contentType: string; readonly body: string } {
+  const joined = texts.join(',');
+  switch (envelope) {
+    case 'tributary':
+      return { contentType: 'application/json', body: isBatched ? `{"events":[${joined}]}` : joined };
+    case 'cloudevents':
+      return isBatched
+        ? { contentType: cloudEventTypes.batch, body: `[${joined}]` }
+        : { contentType: cloudEventTypes.one, body: joined };
+  }
+}
+
+/** What counts as true in JSONata: any value but false, null, 0, and what is empty; a list, where one of its items does. */
+function isTrue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isTrue);
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
+function compile(text: string | undefined): jsonata.Expression | undefined {
+  if (text === undefined) return undefined;
+  const compilation = compileExpression(text);
+  if (compilation.kind === 'fault') throw new TypeError(compilation.message);
+  return compilation.expression;
+}
+
+function plant(paths: readonly string[] | undefined): FieldTree | undefined {
+  return paths === undefined ? undefined : plantPaths(paths);
+}
+
+function encryptionKey(jwk: Parameters<typeof readEncryptionKey>[0]): EncryptionKey {
+  const read = readEncryptionKey(jwk);
+  if (read.kind === 'fault') throw new TypeError(read.message);
+  return read.key;
+}

@@ -1,0 +1,255 @@
+import { limits } from '../contracts/limits.ts';
+import type { DeliveryJob } from '../contracts/messages.ts';
+import type { EndpointLimits, PostResult } from '../engine/endpoint/endpoint-state.ts';
+import { endpointHeaders } from '../engine/endpoint-auth/endpoint-headers.ts';
+import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+import {
+  type Decision,
+  defaultRetryPolicy,
+  nextAttempt,
+  parseRetryAfter,
+  type RetryPolicy,
+} from '../engine/retry/next-attempt.ts';
+import { type PreparedShaping, prepareShaping, shapeEvents } from '../engine/shaping/shape-event.ts';
+import { currentSecrets } from '../engine/signing/rotating-secrets.ts';
+import { type CallbackKeys, signCallback } from '../engine/signing/standard-webhooks.ts';
+import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../ports/callback-client.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Delivery, DeliveryAttempt, WaitsIn } from '../ports/delivery-store.ts';
+import type { EventRow } from '../ports/event-store.ts';
+import type { OauthTokens } from '../ports/oauth-tokens.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import type { Subscription } from '../ports/subscription-store.ts';
+
+/** A subscription with all that is done once for it. */
+export interface PreparedSubscription {
+  readonly subscription: Subscription;
+  readonly shaping: PreparedShaping;
+  readonly limits: EndpointLimits;
+  readonly retryPolicy: RetryPolicy;
+}
+
+export interface AttemptPorts {
+  readonly callbacks: CallbackClient;
+  readonly tokens: OauthTokens;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+/** Do once for a subscription what does not depend on the event. */
+export function prepareSubscription(subscription: Subscription): PreparedSubscription {
+  return {
+    subscription,
+    shaping: prepareShaping(subscription.shaping),
+    limits: { concurrency: subscription.concurrency, ratePerSecond: subscription.ratePerSecond },
+    retryPolicy: retryPolicyOf(subscription),
+  };
+}
+
+/** The usual policy, with what the subscription has of its own. */
+export function retryPolicyOf({ retry: { scheduleMs, maxAgeMs } = {} }: Subscription): RetryPolicy {
+  return {
+    ...defaultRetryPolicy,
+    ...(scheduleMs === undefined ? {} : { scheduleMs }),
+    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+  };
+}
+
+/** Attempts of which a delivery keeps the details. */
+const keptAttempts = 20;
+/** Characters of an earlier attempt's answer that are kept; the last one's is whole. A row ends at 400 KB. */
+const keptOfEarlierAnswers = 1_024;
+
+/** A delivery that nobody has stored: what the queue's message says of it. */
+export function newDelivery(job: Omit<DeliveryJob, 'attempt'>): Delivery {
+  const { subscription, scope, event, tenant, sequence, timestamp } = job;
+  return {
+    subscription,
+    scope,
+    event,
+    tenant,
+    sequence,
+    timestamp,
+    state: 'waiting',
+    attempts: [],
+    attemptCount: 0,
+    scheduledCount: 0,
+    firstAttemptAt: undefined,
+    exhaustedBy: undefined,
+    nextAttemptAt: undefined,
+    waitsIn: undefined,
+    replay: undefined,
+    isManual: undefined,
+    revision: 0,
+  };
+}
+
+export function jobOf(delivery: Delivery): DeliveryJob {
+  const { subscription, scope, event, tenant, sequence, timestamp, attemptCount } = delivery;
+  return { subscription, scope, event, tenant, sequence, timestamp, attempt: attemptCount + 1 };
+}
+
+/** A delivery as it waits for its endpoint's turn. */
+export function parked(delivery: Delivery): Delivery {
+  return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
+}
+
+export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRow, 'tenant'>): boolean {
+  return subscription.tenant === null || subscription.tenant === row.tenant;
+}
+
+/** What differs from a usual callback. */
+export interface CallbackOptions {
+  /** Whether somebody asked for what was sent, or could have been, before. */
+  readonly isReplay: boolean;
+  /** Instead of the subscription's own, for tests of a receiver. */
+  readonly keys?: CallbackKeys | undefined;
+  /** Instead of now, for tests of a receiver. */
+  readonly signedAtMs?: number | undefined;
+}
+
+/** A callback, signed and ready to be sent; or why it cannot be. */
+export type PreparedCallback =
+  | { readonly kind: 'ready'; readonly request: CallbackRequest; readonly token: string | undefined }
+  | Extract<CallbackOutcome, { kind: 'failed' }>;
+
+/**
+ * Shape, authorize and sign a callback: one event, or a batch where the subscription asks for batches.
+ *
+ * @param id - The `webhook-id`: the event's, or the batch's.
+ */
+export async function prepareCallback(
+  ports: AttemptPorts,
+  { subscription, shaping }: PreparedSubscription,
+  id: string,
+  events: readonly CanonicalEvent[],
+  { isReplay, keys, signedAtMs }: CallbackOptions,
+): Promise<PreparedCallback> {
+  const shaped = await shapeEvents(shaping, events);
+  if (shaped.kind === 'failed') return { kind: 'failed', error: shaped.reason, durationMs: 0, isOwn: true };
+  const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
+  const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
+  if (token?.kind === 'failed') return token;
+  const nowMs = ports.clock.nowMs();
+  const timestampSeconds = Math.floor((signedAtMs ?? nowMs) / 1000);
+  return {
+    kind: 'ready',
+    request: {
+      url: subscription.url,
+      headers: {
+        ...endpointHeaders(subscription.endpoint, token?.token),
+        'content-type': shaped.contentType,
+        'user-agent': 'Tributary/1',
+        ...(isReplay ? { 'tributary-replay': 'true' } : {}),
+        ...signCallback(keys ?? currentKeys(subscription, nowMs), id, timestampSeconds, shaped.body),
+      },
+      body: shaped.body,
+      timeoutMs: timeoutSeconds * 1000,
+      clientCertificate,
+    },
+    token: token?.token,
+  };
+}
+
+/** What signs now. */
+function currentKeys({ secrets, signingKeys = [] }: Subscription, nowMs: number): CallbackKeys {
+  return {
+    secrets: currentSecrets(secrets, nowMs),
+    signingKeys: signingKeys.filter(({ expiresAtMs }) => expiresAtMs === undefined || nowMs < expiresAtMs),
+  };
+}
+
+/** Send what is prepared. */
+export async function postCallback(
+  ports: AttemptPorts,
+  { subscription }: PreparedSubscription,
+  callback: PreparedCallback,
+): Promise<CallbackOutcome> {
+  if (callback.kind === 'failed') return callback;
+  const { request, token } = callback;
+  const outcome = await ports.callbacks.post(request);
+  const { auth } = subscription.endpoint;
+  if (auth?.type === 'oauth2' && token !== undefined && outcome.kind === 'answered' && outcome.status === 401)
+    ports.tokens.forget(auth, token);
+  return outcome;
+}
+
+/** Post events to an endpoint, as {@link prepareCallback} makes them. */
+export async function post(
+  ports: AttemptPorts,
+  prepared: PreparedSubscription,
+  id: string,
+  events: readonly CanonicalEvent[],
+  isReplay: boolean,
+): Promise<CallbackOutcome> {
+  return postCallback(ports, prepared, await prepareCallback(ports, prepared, id, events, { isReplay }));
+}
+
+export interface Attempted {
+  readonly delivery: Delivery;
+  readonly decision: Decision;
+}
+
+/** What a delivery is after an attempt. */
+export function recordAttempt(
+  ports: Pick<AttemptPorts, 'clock' | 'randomness'>,
+  { retryPolicy, subscription }: PreparedSubscription,
+  before: Delivery,
+  outcome: CallbackOutcome,
+  isProbe: boolean,
+): Attempted {
+  const nowMs = ports.clock.nowMs();
+  const startedAtMs = nowMs - outcome.durationMs;
+  const status = outcome.kind === 'answered' ? outcome.status : undefined;
+  const trigger = before.isManual ? 'manual' : isProbe && before.scheduledCount > 0 ? 'probe' : 'schedule';
+  const scheduledCount = before.scheduledCount + (trigger === 'schedule' ? 1 : 0);
+  const firstAttemptAt = before.firstAttemptAt ?? new Date(startedAtMs).toISOString();
+  const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
+  const decision = nextAttempt(
+    retryPolicy,
+    { number: Math.max(1, scheduledCount), status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
+    ports.randomness.fraction(),
+  );
+  const attempt: DeliveryAttempt = {
+    number: before.attemptCount + 1,
+    trigger,
+    at: new Date(startedAtMs).toISOString(),
+    durationMs: outcome.durationMs,
+    status,
+    error: outcome.kind === 'failed' ? outcome.error : undefined,
+    response: outcome.kind === 'answered' && decision.kind !== 'delivered' ? outcome.response : undefined,
+  };
+  const delivery: Delivery = {
+    ...before,
+    attempts: [...before.attempts.map(shortened), attempt].slice(-keptAttempts),
+    attemptCount: before.attemptCount + 1,
+    scheduledCount,
+    firstAttemptAt,
+    state: decision.kind === 'retry-later' ? 'retrying' : decision.kind,
+    exhaustedBy: decision.kind === 'exhausted' ? decision.reason : undefined,
+    nextAttemptAt: decision.kind === 'retry-later' ? new Date(nowMs + decision.delayMs).toISOString() : undefined,
+    waitsIn: decision.kind === 'retry-later' ? whereToWait(subscription, decision.delayMs) : undefined,
+    isManual: undefined,
+  };
+  return { delivery, decision };
+}
+
+function shortened({ response, ...attempt }: DeliveryAttempt): DeliveryAttempt {
+  // What is cut may be half of a character, which no store takes.
+  return { ...attempt, response: response?.slice(0, keptOfEarlierAnswers).toWellFormed() };
+}
+
+/** An ordered subscription's event holds its place in the backlog; what SQS can delay waits there. */
+function whereToWait({ ordering }: Subscription, delayMs: number): WaitsIn {
+  if (ordering !== 'none') return 'backlog';
+  return delayMs <= limits.queueMaxDelayMs ? 'queue' : 'due-index';
+}
+
+/** What an outcome says of its endpoint; undefined where nothing was sent. */
+export function postResult(outcome: CallbackOutcome, nowMs: number): PostResult | undefined {
+  if (outcome.kind === 'failed' && outcome.isOwn) return undefined;
+  if (outcome.kind === 'failed') return { ok: false, status: undefined, durationMs: outcome.durationMs };
+  const { status, durationMs, retryAfter } = outcome;
+  const ok = status >= 200 && status < 300;
+  return { ok, status, durationMs, retryAfterMs: ok ? undefined : parseRetryAfter(retryAfter, nowMs) };
+}

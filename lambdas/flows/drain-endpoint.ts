@@ -1,0 +1,366 @@
+import { createHash } from 'node:crypto';
+import { limits } from '../contracts/limits.ts';
+import type { DrainMessage } from '../contracts/messages.ts';
+import {
+  type Admission,
+  admit,
+  blockedUntilMs,
+  claimDrain,
+  type EndpointState,
+  endsEarly,
+  finishDrain,
+  leaveDrain,
+  letRest,
+  notice,
+  type PostResult,
+  settle,
+} from '../engine/endpoint/endpoint-state.ts';
+import type { CallbackOutcome } from '../ports/callback-client.ts';
+import type { Delivery } from '../ports/delivery-store.ts';
+import type { EventReader } from '../ports/event-store.ts';
+import { jobOf, type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
+import { readItems, type Work, type WorkItem } from './backlog-work.ts';
+import { changeEndpoint } from './change-endpoint.ts';
+import { type DeliverPorts, leaseId, policyOf } from './deliver-events.ts';
+import { followOrderedFeed } from './follow-ordered-feed.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
+import { toEvent } from './read-event.ts';
+import { reportDelivery, reportEndpoint } from './report-operations.ts';
+
+export interface DrainPorts extends DeliverPorts {
+  readonly events: DeliverPorts['events'] & EventReader;
+}
+
+/** How a drain ended. */
+export type DrainOutcome =
+  | { readonly kind: 'drained'; readonly deliveries: readonly DrainedDelivery[] }
+  /** Something is left, which waits for its time; somebody will be asked again. */
+  | { readonly kind: 'left'; readonly deliveries: readonly DrainedDelivery[] }
+  /** Another drainer is at it, or nobody wants the backlog. */
+  | { readonly kind: 'not-mine' };
+
+export interface DrainedDelivery {
+  /** `filtered`: nobody wants it any more; its filter says so, or its event is gone. */
+  readonly kind: 'delivered' | 'retried' | 'dead-lettered' | 'filtered';
+  readonly delivery: Delivery;
+}
+
+/** How long a run goes on; what is left then is another run's, so that endpoints take turns. */
+const runMs = 40_000;
+/** A drainer is believed to live for this long after its last sign: a round, with all that follows it. */
+const drainerMs = 120_000;
+/** New posts of a round begin within this time. */
+const roundMs = 5_000;
+/** Backlog entries that are looked at together. */
+const pageSize = 100;
+/** A wait up to this is sat out; a longer one is left to a delayed message, or to dispatch. */
+const maxPauseMs = 1_000;
+const leaseMs = roundMs + limits.maxCallbackTimeoutMs + 30_000;
+
+/**
+ * Send what waits in an endpoint's backlog, in its order, as fast as the endpoint takes it.
+ *
+ * One drainer at a time has an endpoint. It stops when the circuit opens, when the endpoint asks for a
+ * pause, or when its time is over, and then leaves word when it has to go on: nothing waits in memory.
+ *
+ * @param onDone - Told of what is done as soon as it is: a run that fails later has done it all the same.
+ */
+export async function drainEndpoint(
+  ports: DrainPorts,
+  message: DrainMessage,
+  onDone: (deliveries: readonly DrainedDelivery[]) => void = () => {},
+): Promise<DrainOutcome> {
+  const key = { endpoint: message.subscription, scope: message.scope };
+  const [[subscription], [known]] = await Promise.all([
+    ports.subscriptions.getMany([{ scope: message.scope, id: message.subscription }]),
+    ports.endpoints.getMany([key]),
+  ]);
+  if (known === undefined) return { kind: 'not-mine' };
+  if (subscription === undefined || subscription.status === 'disabled') {
+    await changeEndpoint(ports, known, (current) => ({ state: letRest(current), result: undefined }));
+    return { kind: 'not-mine' };
+  }
+  const prepared = ports.prepare(subscription);
+  const drainer = { id: leaseId(ports), durationMs: drainerMs };
+  const claim = await changeEndpoint(ports, known, (current) => {
+    const claimed = claimDrain(current, drainer, ports.clock.nowMs());
+    return claimed === undefined ? { result: false } : { state: { ...claimed, hasBacklog: true }, result: true };
+  });
+  if (!claim.result) {
+    // The one who is at it looks again before it ends.
+    await ports.endpoints.wake(key);
+    return { kind: 'not-mine' };
+  }
+
+  const run: Run = { ports, prepared, drainer, deliveries: [], onDone, state: claim.state };
+  await tellOwner(run);
+  const untilMs = ports.clock.nowMs() + runMs;
+  while (ports.clock.nowMs() < untilMs) {
+    const step = await drainRound(run);
+    if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
+    if (step.kind === 'wait') return leave(run, step.untilMs);
+    if (step.kind === 'taken') return { kind: 'left', deliveries: run.deliveries };
+    if (step.kind === 'disabled') {
+      await changeEndpoint(ports, run.state, (current) => ({ state: letRest(current), result: undefined }));
+      return { kind: 'left', deliveries: run.deliveries };
+    }
+  }
+  return leave(run, ports.clock.nowMs());
+}
+
+interface Run {
+  readonly ports: DrainPorts;
+  readonly prepared: PreparedSubscription;
+  readonly drainer: { readonly id: string; readonly durationMs: number };
+  readonly deliveries: DrainedDelivery[];
+  readonly onDone: (deliveries: readonly DrainedDelivery[]) => void;
+  state: EndpointState;
+}
+
+function hasEndpoint({ drainer }: Run, state: EndpointState): boolean {
+  return state.drainer?.id === drainer.id;
+}
+
+function noteDone(run: Run, deliveries: readonly DrainedDelivery[]): void {
+  if (deliveries.length === 0) return;
+  run.deliveries.push(...deliveries);
+  run.onDone(deliveries);
+}
+
+const filtered = (delivery: Delivery): DrainedDelivery => ({ kind: 'filtered', delivery });
+
+type Step =
+  | { readonly kind: 'more' }
+  /** Somebody else has the endpoint now, or nobody is to have it. */
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'wait'; readonly untilMs: number }
+  /** Nothing more is sent: its owner, or what it answered, has said so. */
+  | { readonly kind: 'disabled' };
+
+async function drainRound(run: Run): Promise<Step> {
+  const { ports } = run;
+  const nowMs = ports.clock.nowMs();
+  const blocked = blockedUntilMs(run.state);
+  if (blocked > nowMs) return waitUntil(run, blocked);
+
+  const seenWakeups = run.state.wakeups;
+  const found = await findWork(run);
+  noteDone(run, found.expired.map(filtered));
+  if (found.posts.length === 0) {
+    if (!(await moveOn(run, found.position))) return { kind: 'taken' };
+    noteDone(run, found.unwanted.map(filtered));
+    if (found.again) return { kind: 'more' };
+    if (found.nextAtMs !== undefined) return waitUntil(run, found.nextAtMs);
+    const finish = await changeEndpoint(ports, run.state, (current) => {
+      const finished = finishDrain(current, seenWakeups);
+      return finished === undefined ? { result: false } : { state: finished, result: true };
+    });
+    run.state = finish.state;
+    return finish.result ? { kind: 'empty' } : { kind: 'more' };
+  }
+  return postAll(run, found);
+}
+
+/** Remember up to where the feed was taken. @returns False where the endpoint was taken from this run. */
+async function moveOn(run: Run, position: number | undefined): Promise<boolean> {
+  if (position === undefined) return true;
+  const moved = await changeEndpoint(run.ports, run.state, (current) =>
+    hasEndpoint(run, current) ? { state: { ...current, position }, result: true } : { result: false },
+  );
+  run.state = moved.state;
+  return moved.result;
+}
+
+async function findWork({ ports, prepared, state }: Run): Promise<Work> {
+  const { ordering, shaping } = prepared.subscription;
+  if (ordering !== 'none') return followOrderedFeed(ports, prepared, state.position ?? 0);
+  const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
+  const { items, expired } = await readItems(ports, prepared, entries);
+  const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
+    posts: requests.map((request) => ({ requests: [request] })),
+    nextAtMs: undefined,
+    again: requests.length === 0 && entries.length > 0,
+    position: undefined,
+    unwanted: [],
+    expired,
+  });
+  const { batch } = shaping;
+  if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
+  const [oldest] = items as readonly [WorkItem];
+  const waitedUntilMs = Date.parse(oldest.row.timestamp) + batch.max_wait_seconds * 1000;
+  if (items.length < batch.max_events && waitedUntilMs > ports.clock.nowMs())
+    return { ...work([]), nextAtMs: waitedUntilMs, again: false };
+  const batches: (readonly WorkItem[])[] = [];
+  for (let at = 0; at < items.length; at += batch.max_events) batches.push(items.slice(at, at + batch.max_events));
+  return work(batches);
+}
+
+async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<Step> {
+  const { ports, prepared } = run;
+  const requests = posts.reduce((sum, one) => sum + one.requests.length, 0);
+  const lease = { id: leaseId(ports), durationMs: leaseMs };
+  const asked = await changeEndpoint<Admission | { kind: 'taken' }>(ports, run.state, (current) => {
+    // The endpoint was taken from this run: its owner has disabled or removed the subscription meanwhile.
+    if (!hasEndpoint(run, current)) return { result: { kind: 'taken' } };
+    const admission = admit(current, prepared.limits, requests, lease, ports.clock.nowMs());
+    return admission.kind === 'admitted' ? { state: admission.state, result: admission } : { result: admission };
+  });
+  run.state = asked.state;
+  const admission = asked.result;
+  if (admission.kind === 'taken') return admission;
+  if (admission.kind === 'blocked') {
+    // A lease is given back long before it ends.
+    const againMs = admission.by === 'concurrency' ? ports.clock.nowMs() + maxPauseMs / 4 : admission.untilMs;
+    return waitUntil(run, againMs);
+  }
+
+  const startedAtMs = ports.clock.nowMs();
+  const attempts: Attempted[] = [];
+  const results: PostResult[] = [];
+  let left = admission.posts;
+  await forEachAtMost(admission.slots, posts, async (one) => {
+    for (const items of one.requests) {
+      if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
+      left -= 1;
+      const events = await Promise.all(items.map(({ row }) => toEvent(ports, row)));
+      const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
+      const outcome = await post(ports, prepared, requestId(items), events, isReplay);
+      attempts.push({ items, outcome });
+      const result = postResult(outcome, 0);
+      if (result !== undefined) results.push(result);
+      if (result?.ok !== true) return;
+    }
+  });
+
+  const recorded = attempts.flatMap(({ items, outcome }) =>
+    items.map((item) => ({ item, ...recordAttempt(ports, prepared, item.delivery, outcome, admission.isProbe) })),
+  );
+  const attempted = new Set(recorded.map(({ item }) => item));
+  const items = posts.flatMap((one) => one.requests.flat());
+  // What the feed gave and was not sent has to stand somewhere before the feed is left behind.
+  const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
+  await recordRound(run, recorded, parking);
+  const nowMs = ports.clock.nowMs();
+  const known = attempts.flatMap(({ outcome }) => postResult(outcome, nowMs) ?? []);
+  const settled = await changeEndpoint(ports, run.state, (current) => {
+    const { state, effects } = settle(
+      current,
+      { id: lease.id, isProbe: admission.isProbe, postsNotMade: left },
+      known,
+      prepared.limits,
+      policyOf(ports, prepared),
+      nowMs,
+    );
+    // The endpoint was taken from this run: what it has sent is recorded, and no more is its to say.
+    if (!hasEndpoint(run, state)) return { state, result: effects };
+    // A sign of life, and the place in the feed, in the same write.
+    const drainer = { id: run.drainer.id, untilMs: nowMs + drainerMs };
+    return { state: { ...state, drainer, ...(position === undefined ? {} : { position }) }, result: effects };
+  });
+  run.state = settled.state;
+  noteDone(run, unwanted.map(filtered));
+  await reportEndpoint(ports, prepared.subscription, settled.result);
+  const exhausted = recorded.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
+  await reportDelivery(ports, prepared.subscription, exhausted);
+  const isDisabled =
+    settled.result.some(({ kind }) => kind === 'disabled') ||
+    exhausted.some(({ exhaustedBy }) => exhaustedBy === 'gone');
+  return isDisabled ? { kind: 'disabled' } : { kind: 'more' };
+}
+
+interface Attempted {
+  readonly items: readonly WorkItem[];
+  readonly outcome: CallbackOutcome;
+}
+
+/** The event's id; a batch has one of its own, the same whenever the same events are sent together. */
+function requestId(items: readonly WorkItem[]): string {
+  const [only, ...others] = items as readonly [WorkItem];
+  if (others.length === 0) return only.row.id;
+  const hash = createHash('sha256');
+  for (const { row } of items) hash.update(`${row.id} `);
+  return `bat_${hash.digest('hex').slice(0, 32)}`;
+}
+
+type Recorded = { readonly item: WorkItem } & ReturnType<typeof recordAttempt>;
+
+/** Make the attempts of a round durable, and what follows them. */
+async function recordRound(run: Run, recorded: readonly Recorded[], parking: readonly WorkItem[]): Promise<void> {
+  const { ports } = run;
+  const delivered = recorded.filter(({ decision }) => decision.kind === 'delivered');
+  await ports.deliveries.putMany(
+    delivered.map(({ delivery }) => delivery),
+    delivered.flatMap(({ item }) => item.entry ?? []),
+  );
+  const failed = recorded.filter(({ decision }) => decision.kind !== 'delivered');
+  const successors = failed.flatMap(({ delivery, item }) => {
+    if (delivery.waitsIn !== 'queue') return [];
+    const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - ports.clock.nowMs());
+    return [{ job: jobOf(delivery), group: item.row.account, delayMs }];
+  });
+  // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
+  if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
+  const kept = await Promise.all(
+    failed.map(async (one) => ({ one, isKept: await ports.deliveries.replace(one.delivery) })),
+  );
+  // After those that failed: what waits for one of them must not be found without it.
+  if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
+  // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery.
+  const moved = kept.filter(({ one: { delivery } }) => delivery.waitsIn !== 'backlog');
+  if (moved.length > 0)
+    await ports.deliveries.putMany(
+      [],
+      moved.flatMap(({ one }) => one.item.entry ?? []),
+    );
+  noteDone(
+    run,
+    recorded.map(({ delivery, decision }) => ({
+      kind: decision.kind === 'delivered' ? 'delivered' : decision.kind === 'exhausted' ? 'dead-lettered' : 'retried',
+      delivery,
+    })),
+  );
+}
+
+/** Wait for a moment here, or leave. */
+async function waitUntil(run: Run, untilMs: number): Promise<Step> {
+  const { ports } = run;
+  const leftMs = untilMs - ports.clock.nowMs();
+  if (leftMs > maxPauseMs) return { kind: 'wait', untilMs };
+  await ports.pause(Math.max(1, leftMs));
+  // What was waited for is what others do: the state as it was would say the same for ever.
+  const [stored] = await ports.endpoints.getMany([run.state]);
+  run.state = stored ?? run.state;
+  return { kind: 'more' };
+}
+
+/** End the run, although something is left, and see to it that somebody goes on in time. */
+async function leave(run: Run, untilMs: number): Promise<DrainOutcome> {
+  const { ports, prepared } = run;
+  const nowMs = ports.clock.nowMs();
+  const left = await changeEndpoint(ports, run.state, (current) =>
+    hasEndpoint(run, current)
+      ? { state: leaveDrain(current, Math.max(untilMs, nowMs)), result: true }
+      : { result: false },
+  );
+  run.state = left.state;
+  if (!left.result) return { kind: 'left', deliveries: run.deliveries };
+  const delayMs = Math.max(0, untilMs - nowMs);
+  // What is further away than SQS can delay is dispatch's: the state says when it is due.
+  if (delayMs <= limits.queueMaxDelayMs) {
+    const { id: subscription } = prepared.subscription;
+    await ports.drainQueue.send({ kind: 'drain', subscription, scope: run.state.scope }, delayMs);
+  }
+  return { kind: 'left', deliveries: run.deliveries };
+}
+
+/** Tell the owner of an endpoint that only fails how far it is, although nothing is sent just now. */
+async function tellOwner(run: Run): Promise<void> {
+  const { ports, prepared } = run;
+  const told = await changeEndpoint(ports, run.state, (current) => {
+    const { state, effects } = notice(current, policyOf(ports, prepared), ports.clock.nowMs());
+    return effects.length === 0 ? { result: effects } : { state, result: effects };
+  });
+  run.state = told.state;
+  await reportEndpoint(ports, prepared.subscription, told.result);
+}

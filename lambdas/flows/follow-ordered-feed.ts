@@ -1,0 +1,124 @@
+import { wants } from '../engine/shaping/shape-event.ts';
+import { wantsEvent } from '../engine/subscription/wants-event.ts';
+import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
+import { type EventRow } from '../ports/event-store.ts';
+import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
+import { newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
+import { readGaplessRows } from './gapless-rows.ts';
+import { toEvent } from './read-event.ts';
+
+/** Backlog entries and rows of the feed that are looked at together. */
+const pageSize = 100;
+/** Backlog entries that may wait behind failing ones before the feed is no longer followed. */
+const maxWaiting = 2_000;
+
+/**
+ * What an ordered subscription is to be sent next.
+ *
+ * Its events are taken from the feed, which alone is in order, whoever published when. An event waits
+ * while an earlier one of its record (or its tenant) is not delivered; those that wait stand in the backlog,
+ * so that the others go on.
+ *
+ * ```
+ * feed      1a 2b 3a 4c 5b       a fails
+ * sent      2b 4c 5b             2b before 5b
+ * backlog   1a 3a                1a is tried again; 3a follows it, or its end
+ * ```
+ */
+export async function followOrderedFeed(
+  ports: WorkPorts,
+  prepared: PreparedSubscription,
+  position: number,
+): Promise<Work> {
+  const { subscription } = prepared;
+  const { chains, blocked, nextAtMs, waiting, expired } = await readBacklog(ports, prepared);
+  const backlog = { again: false, position: undefined, unwanted: [], expired };
+  if (chains.length > 0) return { ...backlog, posts: chains, nextAtMs: undefined };
+  const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || waiting >= maxWaiting);
+  if (isHeldUp || subscription.tenant === null) return { ...backlog, posts: [], nextAtMs };
+
+  const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
+  const rows = gapless.rows.filter((row): row is EventRow => !('sealed' in row) && wantsEvent(subscription, row));
+  const { fresh, unwanted } = await withoutKnown(ports, prepared, rows);
+  const held = fresh.filter(({ row }) => blocked.has(groupOf(subscription, row)));
+  if (held.length > 0) await ports.deliveries.putMany(held.map(({ delivery }) => parked(delivery)));
+  const free = fresh.filter(({ row }) => !blocked.has(groupOf(subscription, row)));
+  const posts = [...Map.groupBy(free, ({ row }) => groupOf(subscription, row)).values()].map((items) => ({
+    requests: items.map((item) => [item]),
+  }));
+  const earliest = [nextAtMs, gapless.holeUntilMs].filter((time) => time !== undefined);
+  return {
+    posts,
+    nextAtMs: posts.length > 0 || earliest.length === 0 ? undefined : Math.min(...earliest),
+    again: posts.length === 0 && gapless.reached > position,
+    position: gapless.reached > position ? gapless.reached : undefined,
+    unwanted,
+    expired,
+  };
+}
+
+/** Those that may be sent now, one after the other within a group; and the groups that have to wait. */
+async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
+  const { subscription } = prepared;
+  const entries: BacklogEntry[] = [];
+  for (let after: string | undefined; entries.length < maxWaiting; after = entries.at(-1)?.place) {
+    const page = await ports.deliveries.listBacklog(subscription.id, pageSize, after);
+    entries.push(...page);
+    if (page.length < pageSize) break;
+  }
+  const { items, expired } = await readItems(ports, prepared, entries);
+  const nowMs = ports.clock.nowMs();
+  const blocked = new Set<string>();
+  const free = new Map<string, WorkItem[]>();
+  let nextAtMs: number | undefined;
+  for (const item of items) {
+    const group = groupOf(subscription, item.row);
+    const dueMs = item.delivery.nextAttemptAt === undefined ? 0 : Date.parse(item.delivery.nextAttemptAt);
+    if (blocked.has(group)) continue;
+    if (dueMs > nowMs) {
+      blocked.add(group);
+      nextAtMs = Math.min(nextAtMs ?? dueMs, dueMs);
+    } else free.set(group, [...(free.get(group) ?? []), item]);
+  }
+  const chains = [...free.values()].map((chain) => ({ requests: chain.map((item) => [item]) }));
+  return { chains, blocked, nextAtMs, waiting: items.length, expired };
+}
+
+/** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */
+async function withoutKnown(
+  ports: WorkPorts,
+  { subscription, shaping }: PreparedSubscription,
+  rows: readonly EventRow[],
+): Promise<{ readonly fresh: readonly WorkItem[]; readonly unwanted: readonly Delivery[] }> {
+  const deliveries = rows.map((row) => deliveryOf(subscription, row));
+  const known = new Set((await ports.deliveries.getMany(deliveries)).map(({ event }) => event));
+  const isWanted = async ({ row }: WorkItem) =>
+    subscription.shaping.filter === undefined || wants(shaping, await toEvent(ports, row));
+  const unknown = await Promise.all(
+    rows.flatMap((row, index) => {
+      const item: WorkItem = { row, delivery: deliveries[index] as Delivery, entry: undefined };
+      return known.has(row.id) ? [] : isWanted(item).then((wanted) => ({ item, wanted }));
+    }),
+  );
+  return {
+    fresh: unknown.flatMap(({ item, wanted }) => (wanted ? item : [])),
+    unwanted: unknown.flatMap(({ item, wanted }) => (wanted ? [] : item.delivery)),
+  };
+}
+
+export function deliveryOf(subscription: Subscription, row: EventRow): Delivery {
+  return newDelivery({
+    subscription: subscription.id,
+    scope: scopeOf(subscription),
+    event: row.id,
+    tenant: row.tenant,
+    sequence: row.sequence,
+    timestamp: row.timestamp,
+  });
+}
+
+/** What has to be kept in order. */
+function groupOf({ ordering }: Subscription, { tenant, account, resource, record_id: record }: EventRow): string {
+  return ordering === 'tenant' ? tenant : JSON.stringify([account, resource, record]);
+}

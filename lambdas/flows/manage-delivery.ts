@@ -1,0 +1,75 @@
+import { EngineError } from '../contracts/engine-error.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Delivery, DeliveryKey, DeliveryStore } from '../ports/delivery-store.ts';
+import type { DrainQueue } from '../ports/queues.ts';
+import type { Subscription } from '../ports/subscription-store.ts';
+import { parked } from './attempt-delivery.ts';
+import type { EndpointPorts } from './change-endpoint.ts';
+import { askForDrain } from './deliver-events.ts';
+
+export interface ManageDeliveryPorts extends EndpointPorts {
+  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'replace'>;
+  readonly drainQueue: DrainQueue;
+  readonly clock: Clock;
+}
+
+const maxAttempts = 5;
+
+/**
+ * Send an event to a subscription now. It takes the place of an attempt that waits: that one, when its time
+ * comes, finds that it has been made.
+ *
+ * @param first - What the delivery is where nobody has stored it.
+ */
+export async function attemptNow(
+  ports: ManageDeliveryPorts,
+  subscription: Subscription,
+  first: Delivery,
+): Promise<Delivery> {
+  const delivery = await changeDelivery(ports, first, (stored) => ({
+    ...parked(stored ?? first),
+    exhaustedBy: undefined,
+    isManual: true,
+    replay: stored?.state === 'delivered' ? (stored.replay ?? 'manual') : stored?.replay,
+  }));
+  await askForDrain(ports, subscription);
+  return delivery;
+}
+
+/** A delivery that somebody has given up. */
+export function cancelledDelivery(delivery: Delivery): Delivery {
+  return { ...delivery, state: 'cancelled', nextAttemptAt: undefined, waitsIn: undefined, isManual: undefined };
+}
+
+export type Cancellation =
+  | { readonly kind: 'cancelled'; readonly delivery: Delivery }
+  /** It had been cancelled, or there was nothing left to cancel. */
+  | { readonly kind: 'ended'; readonly delivery: Delivery }
+  | { readonly kind: 'unknown' };
+
+/** Give an event up for a subscription. */
+export async function cancelDelivery(ports: ManageDeliveryPorts, key: DeliveryKey): Promise<Cancellation> {
+  const [stored] = await ports.deliveries.getMany([key]);
+  if (stored === undefined) return { kind: 'unknown' };
+  let kind: 'cancelled' | 'ended' = 'ended';
+  const delivery = await changeDelivery(ports, stored, (current = stored) => {
+    const isWaiting = current.state === 'waiting' || current.state === 'retrying';
+    kind = isWaiting ? 'cancelled' : 'ended';
+    return isWaiting ? cancelledDelivery(current) : current;
+  });
+  return { kind, delivery };
+}
+
+async function changeDelivery(
+  ports: ManageDeliveryPorts,
+  key: DeliveryKey,
+  change: (stored: Delivery | undefined) => Delivery,
+): Promise<Delivery> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const [stored] = await ports.deliveries.getMany([key]);
+    const changed = change(stored);
+    if (changed === stored) return changed;
+    if (await ports.deliveries.replace(changed)) return { ...changed, revision: changed.revision + 1 };
+  }
+  throw new EngineError('contended', 'the delivery is being changed', { retryable: true });
+}

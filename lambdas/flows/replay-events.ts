@@ -1,0 +1,252 @@
+import { limits } from '../contracts/limits.ts';
+import { wants } from '../engine/shaping/shape-event.ts';
+import { wantsEvent } from '../engine/subscription/wants-event.ts';
+import type { ClaimStore } from '../ports/claim-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Delivery, DeliveryStore } from '../ports/delivery-store.ts';
+import type { EventReader, EventRow } from '../ports/event-store.ts';
+import type { DrainQueue } from '../ports/queues.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
+import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
+import { type PreparedSubscription, parked } from './attempt-delivery.ts';
+import type { EndpointPorts } from './change-endpoint.ts';
+import { askForDrain } from './deliver-events.ts';
+import { findSequenceAt } from './find-sequence.ts';
+import { deliveryOf } from './follow-ordered-feed.ts';
+import { readGaplessRows } from './gapless-rows.ts';
+import { toEvent } from './read-event.ts';
+
+/** What is to be sent again. */
+export interface ReplayRequest {
+  readonly tenant: string;
+  readonly mode: ReplayMode;
+  /** Epoch milliseconds; undefined for all that is kept. */
+  readonly sinceMs?: number | undefined;
+  /** Epoch milliseconds; undefined for now. */
+  readonly untilMs?: number | undefined;
+  readonly ratePerSecond: number;
+}
+
+export interface ReplayPorts extends EndpointPorts {
+  readonly events: EventReader;
+  readonly payloads: Pick<ClaimStore, 'get'>;
+  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany'>;
+  readonly replays: ReplayStore;
+  readonly drainQueue: DrainQueue;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+const pageSize = 100;
+/** How long one run goes on; the rest is the next one's. */
+const runMs = 40_000;
+/** A wait up to this is sat out; a longer one is left to a delayed message. */
+const maxPauseMs = 5_000;
+/** A count that takes longer is told as what it has found so far. */
+const countMs = 15_000;
+
+/** The window of a request, in sequences. */
+async function windowOf(
+  ports: Pick<ReplayPorts, 'events' | 'clock'>,
+  { tenant, sinceMs, untilMs }: ReplayRequest,
+): Promise<{ readonly afterSequence: number; readonly upToSequence: number }> {
+  const upTo = await findSequenceAt(ports, tenant, untilMs ?? ports.clock.nowMs());
+  const after = sinceMs === undefined ? 0 : await findSequenceAt(ports, tenant, sinceMs - 1);
+  return { afterSequence: Math.min(after, upTo), upToSequence: upTo };
+}
+
+/** Begin to send a subscription's past again. It goes on by itself, and can be looked at and cancelled. */
+export async function startReplay(
+  ports: ReplayPorts,
+  subscription: Subscription,
+  request: ReplayRequest,
+  followsUntilMs?: number,
+): Promise<Replay> {
+  const nowMs = ports.clock.nowMs();
+  const window = await windowOf(ports, request);
+  const replay: Replay = {
+    // Ids rise with time, so that a list of them is in order.
+    id: `rpl_${nowMs.toString(36).padStart(9, '0')}${ports.randomness.bytes(6).toString('hex')}`,
+    subscription: subscription.id,
+    scope: scopeOf(subscription),
+    tenant: request.tenant,
+    mode: request.mode,
+    ...window,
+    followsUntilMs,
+    position: window.afterSequence,
+    ratePerSecond: request.ratePerSecond,
+    state: 'running',
+    scanned: 0,
+    replayed: 0,
+    createdAt: new Date(nowMs).toISOString(),
+    endedAt: undefined,
+    revision: 1,
+  };
+  await ports.replays.create(replay);
+  const { id, scope } = replay;
+  await ports.drainQueue.send({ kind: 'replay', replay: id, subscription: subscription.id, scope }, 0);
+  return replay;
+}
+
+/** Before this much of the time at which it was disabled, a subscription got all: publishing is not instant. */
+const catchUpMarginMs = 120_000;
+/** Whoever publishes now may have seen the subscription as it was: what he writes is written by then. */
+const stillPublishingMs = limits.sequenceHoleLifetimeMs + 10_000;
+
+/** Send what a subscription was not sent while it was disabled. */
+export async function catchUpReplay(
+  ports: ReplayPorts,
+  subscription: Subscription,
+  tenant: string,
+  disabledSinceMs: number,
+): Promise<Replay> {
+  return startReplay(
+    ports,
+    subscription,
+    {
+      tenant,
+      mode: 'missing',
+      sinceMs: disabledSinceMs - catchUpMarginMs,
+      ratePerSecond: replayRateOf(subscription),
+    },
+    ports.clock.nowMs() + stillPublishingMs,
+  );
+}
+
+export interface ReplayCount {
+  readonly scanned: number;
+  readonly matched: number;
+  /** Whether the whole window was looked at. */
+  readonly isComplete: boolean;
+}
+
+/** How many events a replay would send. */
+export async function countReplay(
+  ports: ReplayPorts,
+  prepared: PreparedSubscription,
+  request: ReplayRequest,
+): Promise<ReplayCount> {
+  const untilMs = ports.clock.nowMs() + countMs;
+  const { afterSequence, upToSequence } = await windowOf(ports, request);
+  let position = afterSequence;
+  let scanned = 0;
+  let matched = 0;
+  while (position < upToSequence && ports.clock.nowMs() < untilMs) {
+    const page = await readPage(ports, prepared, request, position, upToSequence);
+    if (page.reached === position) break;
+    position = page.reached;
+    scanned += page.scanned;
+    matched += page.deliveries.length;
+  }
+  return { scanned, matched, isComplete: position >= upToSequence };
+}
+
+/** Go on with a replay: put its next events into the endpoint's backlog, at its rate. */
+export async function runReplay(
+  ports: ReplayPorts,
+  prepared: PreparedSubscription,
+  id: string,
+): Promise<'done' | 'continued' | 'ended'> {
+  const { subscription } = prepared;
+  let replay = await ports.replays.find(subscription.id, id);
+  const untilMs = ports.clock.nowMs() + runMs;
+  while (replay?.state === 'running') {
+    const startedAtMs = ports.clock.nowMs();
+    if (startedAtMs >= untilMs) return goOnLater(ports, replay, 0);
+    const { followsUntilMs = 0 } = replay;
+    const upTo = followsUntilMs === 0 ? replay.upToSequence : Number.POSITIVE_INFINITY;
+    const page = await readPage(ports, prepared, replay, replay.position, upTo);
+    if (page.reached === replay.position && page.reached < upTo) {
+      // A number that may still be written, or a publisher that may still be at work.
+      const nextMs = page.holeUntilMs ?? followsUntilMs;
+      if (nextMs > startedAtMs) return goOnLater(ports, replay, nextMs - startedAtMs);
+    }
+    const queued = page.deliveries.map((delivery) => parked({ ...delivery, replay: id, isManual: true }));
+    await ports.deliveries.putMany(queued);
+    if (queued.length > 0) await askForDrain(ports, subscription);
+    const isDone = page.reached >= upTo || page.reached === replay.position;
+    const next: Replay = {
+      ...replay,
+      position: page.reached,
+      scanned: replay.scanned + page.scanned,
+      replayed: replay.replayed + queued.length,
+      ...(isDone ? { state: 'done', endedAt: new Date(ports.clock.nowMs()).toISOString() } : {}),
+    };
+    // Somebody cancelled it, or another run goes on with it: what he says counts.
+    if (!(await ports.replays.replace(next))) replay = await ports.replays.find(subscription.id, id);
+    else if (isDone) return 'done';
+    else replay = { ...next, revision: next.revision + 1 };
+    const ownMs = (queued.length / (replay?.ratePerSecond ?? 1)) * 1000;
+    const restMs = ownMs - (ports.clock.nowMs() - startedAtMs);
+    // At a slow rate nobody waits here: a pause could be longer than a function may live.
+    if (restMs > maxPauseMs && replay?.state === 'running') return goOnLater(ports, replay, restMs);
+    if (restMs > 0) await ports.pause(restMs);
+  }
+  return 'ended';
+}
+
+async function goOnLater(ports: ReplayPorts, replay: Replay, delayMs: number): Promise<'continued'> {
+  const { id, subscription, scope } = replay;
+  await ports.drainQueue.send({ kind: 'replay', replay: id, subscription, scope }, delayMs);
+  return 'continued';
+}
+
+export async function cancelReplay(
+  ports: Pick<ReplayPorts, 'replays' | 'clock'>,
+  subscription: string,
+  id: string,
+): Promise<Replay | undefined> {
+  for (;;) {
+    const replay = await ports.replays.find(subscription, id);
+    if (replay?.state !== 'running') return replay;
+    const ended: Replay = { ...replay, state: 'cancelled', endedAt: new Date(ports.clock.nowMs()).toISOString() };
+    if (await ports.replays.replace(ended)) return { ...ended, revision: ended.revision + 1 };
+  }
+}
+
+async function readPage(
+  ports: Pick<ReplayPorts, 'events' | 'payloads' | 'deliveries' | 'clock'>,
+  { subscription, shaping }: PreparedSubscription,
+  { tenant, mode, ratePerSecond }: Pick<ReplayRequest, 'tenant' | 'mode' | 'ratePerSecond'>,
+  position: number,
+  upTo: number,
+) {
+  // A page is no more than a few seconds' worth, so that the rate is even.
+  const size = Math.max(1, Math.min(pageSize, ratePerSecond * 2, upTo - position));
+  const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
+  const rows = gapless.rows.filter(
+    (row): row is EventRow => !('sealed' in row) && row.sequence <= upTo && wantsEvent(subscription, row),
+  );
+  const known = new Map(
+    (await ports.deliveries.getMany(rows.map((row) => deliveryOf(subscription, row)))).map((one) => [one.event, one]),
+  );
+  const deliveries = await Promise.all(
+    rows.map(async (row): Promise<Delivery | undefined> => {
+      const delivery = known.get(row.id);
+      if (!isAskedFor(mode, delivery)) return undefined;
+      const isWanted = subscription.shaping.filter === undefined || (await wants(shaping, await toEvent(ports, row)));
+      return isWanted ? (delivery ?? deliveryOf(subscription, row)) : undefined;
+    }),
+  );
+  return {
+    deliveries: deliveries.filter((delivery) => delivery !== undefined),
+    scanned: rows.length,
+    reached: Math.min(gapless.reached, Math.max(upTo, position)),
+    holeUntilMs: gapless.holeUntilMs,
+  };
+}
+
+function isAskedFor(mode: ReplayMode, delivery: Delivery | undefined): boolean {
+  // What waits is sent anyway.
+  if (delivery?.state === 'waiting' || delivery?.state === 'retrying') return false;
+  if (mode === 'all') return true;
+  if (mode === 'failed') return delivery?.state === 'exhausted' || delivery?.state === 'cancelled';
+  return delivery?.state !== 'delivered';
+}
+
+/** Events that a replay sends in a second where nobody says otherwise: no more than the endpoint takes. */
+export function replayRateOf({ ratePerSecond = limits.replayRatePerSecond }: Subscription): number {
+  // A slower one is slowed down by its own rate, when its backlog is drained.
+  return Math.max(1, ratePerSecond);
+}

@@ -1,0 +1,188 @@
+import { z } from 'zod';
+import { limits } from '../../../contracts/limits.ts';
+import { checkEndpoint, endpointFields } from '../../../engine/endpoint-auth/endpoint-auth-schema.ts';
+import { shapingSchema } from '../../../engine/shaping/shaping-schema.ts';
+import { resourcePattern, typePattern } from '../../../engine/subscription/filter-schema.ts';
+import type { SubscriptionRequest } from '../../../flows/create-subscription.ts';
+import type { SubscriptionChange } from '../../../flows/manage-subscription.ts';
+import { identifier, tenantName } from '../api-call.ts';
+
+const secondsPerDay = 86_400;
+/** Events are kept for no longer, where a deployer does not say otherwise. */
+const maxAgeSeconds = limits.retentionDays * secondsPerDay;
+/** As the usual policy has it. */
+const usualMaxAgeSeconds = 4 * secondsPerDay;
+const usualTimeoutSeconds = limits.callbackTimeoutMs / 1000;
+
+const names = z.array(z.string().min(1).max(128)).max(100);
+const url = z.string().min(1).max(2048);
+const types = z.array(typePattern).max(100);
+const resources = z.array(resourcePattern).max(100);
+const ordering = z.enum(['none', 'record', 'tenant']);
+// Slower than this, one event would wait for a quarter of an hour.
+const ratePerSecond = z.number().min(0.001).max(10_000);
+const concurrency = z.int().min(1).max(limits.maxEndpointConcurrency);
+const disableAfterSeconds = z
+  .int()
+  .min(3600)
+  .max(30 * secondsPerDay);
+
+const signatures = z
+  .array(z.enum(['v1', 'v1a']))
+  .max(2)
+  .refine((list) => list.includes('v1') && new Set(list).size === list.length, {
+    error: 'expected ["v1"] or ["v1", "v1a"]',
+  });
+
+const retry = z
+  .strictObject({
+    schedule_seconds: z
+      .array(
+        z
+          .number()
+          .min(1)
+          .max(7 * secondsPerDay),
+      )
+      .max(20)
+      .optional(),
+    max_age_seconds: z.int().min(1).max(maxAgeSeconds).optional(),
+  })
+  .superRefine(({ schedule_seconds: waits = [], max_age_seconds: ownMaxAge }, context) => {
+    const sum = waits.reduce((total, wait) => total + wait, 0);
+    // Whoever names both may mean either to be the first to end it.
+    if (ownMaxAge === undefined && sum > usualMaxAgeSeconds)
+      context.addIssue({
+        code: 'custom',
+        path: ['schedule_seconds'],
+        message: `the waits add up to ${sum} s, more than the usual max_age_seconds (${usualMaxAgeSeconds}): give max_age_seconds, too`,
+      });
+  });
+
+function toRetry({ schedule_seconds: waits, max_age_seconds: maxAge }: z.output<typeof retry>) {
+  return {
+    ...(waits === undefined ? {} : { scheduleMs: waits.map((wait) => wait * 1000) }),
+    ...(maxAge === undefined ? {} : { maxAgeMs: maxAge * 1000 }),
+  };
+}
+
+/**
+ * What creates a subscription.
+ *
+ * @param nowMs - A client certificate must be valid then.
+ */
+export function subscriptionBody(nowMs: number) {
+  return z
+    .strictObject({
+      id: identifier.optional(),
+      url,
+      tenant: tenantName.nullable().optional(),
+      types: types.default([]),
+      resources: resources.default([]),
+      integrations: names.default([]),
+      accounts: names.default([]),
+      ordering: ordering.default('none'),
+      rate_per_second: ratePerSecond.optional(),
+      concurrency: concurrency.optional(),
+      retry: retry.optional(),
+      disable_after_seconds: disableAfterSeconds.optional(),
+      signatures: signatures.default(['v1']),
+      ...endpointFields,
+      ...shapingSchema.shape,
+    })
+    .superRefine(checkEndpoint(nowMs))
+    .transform((body) => {
+      const { id, url, tenant, types, resources, integrations, accounts, ordering, ...rest } = body;
+      const { rate_per_second, concurrency, retry, disable_after_seconds, signatures, ...settings } = rest;
+      const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
+      const request = {
+        url,
+        types,
+        resources,
+        integrations,
+        accounts,
+        ordering,
+        endpoint: { auth, headers, client_certificate, timeout_seconds },
+        shaping,
+        ratePerSecond: rate_per_second,
+        concurrency,
+        retry: retry === undefined ? undefined : toRetry(retry),
+        disableAfterMs: disable_after_seconds === undefined ? undefined : disable_after_seconds * 1000,
+        isAsymmetric: signatures.includes('v1a'),
+      } satisfies Omit<SubscriptionRequest, 'id' | 'tenant'>;
+      return { id, tenant, request };
+    });
+}
+
+/** May be null, for what it is where nobody says anything. */
+function change<T extends z.ZodType>(schema: T) {
+  return schema.nullable().optional();
+}
+
+const { shape: shapingFields } = shapingSchema;
+
+/**
+ * What changes a subscription: the members of {@link subscriptionBody}, each of which replaces what there is.
+ * Its id and tenant stay.
+ *
+ * @param nowMs - A client certificate must be valid then.
+ */
+export function subscriptionPatch(nowMs: number) {
+  return z
+    .strictObject({
+      url: url.optional(),
+      types: types.optional(),
+      resources: resources.optional(),
+      integrations: names.optional(),
+      accounts: names.optional(),
+      ordering: ordering.optional(),
+      rate_per_second: change(ratePerSecond),
+      concurrency: change(concurrency),
+      retry: change(retry),
+      disable_after_seconds: change(disableAfterSeconds),
+      signatures: signatures.optional(),
+      auth: change(endpointFields.auth.unwrap()),
+      headers: change(endpointFields.headers.unwrap()),
+      client_certificate: change(endpointFields.client_certificate.unwrap()),
+      timeout_seconds: change(endpointFields.timeout_seconds.unwrap()),
+      filter: change(shapingFields.filter.unwrap()),
+      fields: change(shapingFields.fields.unwrap()),
+      encrypt: change(shapingFields.encrypt.unwrap()),
+      batch: change(shapingFields.batch.unwrap()),
+      transform: change(shapingFields.transform.unwrap()),
+      envelope: change(shapingFields.envelope.unwrap()),
+    })
+    .superRefine(({ client_certificate }, context) =>
+      checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),
+    )
+    .transform((body): SubscriptionChange => {
+      const { url, types, resources, integrations, accounts, ordering, signatures, ...rest } = body;
+      const { rate_per_second, concurrency, retry, disable_after_seconds, ...settings } = rest;
+      const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
+      return {
+        ...given({ url, types, resources, integrations, accounts, ordering }),
+        ...(signatures === undefined ? {} : { isAsymmetric: signatures.includes('v1a') }),
+        ...(rate_per_second === undefined ? {} : { ratePerSecond: rate_per_second ?? undefined }),
+        ...(concurrency === undefined ? {} : { concurrency: concurrency ?? limits.endpointConcurrency }),
+        ...(retry === undefined ? {} : { retry: retry === null ? undefined : toRetry(retry) }),
+        ...(disable_after_seconds === undefined
+          ? {}
+          : { disableAfterMs: disable_after_seconds === null ? undefined : disable_after_seconds * 1000 }),
+        endpoint: {
+          ...(auth === undefined ? {} : { auth: auth ?? undefined }),
+          ...(headers === undefined ? {} : { headers: headers ?? {} }),
+          ...(client_certificate === undefined ? {} : { client_certificate: client_certificate ?? undefined }),
+          ...(timeout_seconds === undefined ? {} : { timeout_seconds: timeout_seconds ?? usualTimeoutSeconds }),
+        },
+        shaping: Object.fromEntries(
+          Object.entries(given(shaping)).map(([name, value]) => [name, value ?? undefined]),
+        ) as SubscriptionChange['shaping'] & object,
+      };
+    });
+}
+
+/** The members that are not undefined. */
+function given<T extends object>(members: T) {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };
+}

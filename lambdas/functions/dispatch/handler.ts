@@ -1,0 +1,21 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { DispatchNote } from '../../contracts/outcomes.ts';
+import { type DispatchPorts, dispatchDue } from '../../flows/dispatch-due.ts';
+import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
+
+export interface DispatchRuntime {
+  readonly ports: DispatchPorts;
+  readonly log: Logger;
+  readonly outcomes: OutcomeCounter<DispatchNote>;
+}
+
+/** Start what is due. Whatever comes too late for one run is the next minute's, so a failed run is not repeated. */
+export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime) {
+  return async (): Promise<void> => {
+    const { attempts, endpoints } = await dispatchDue(ports);
+    outcomes.count('attempts-dispatched', attempts);
+    outcomes.count('drains-requested', endpoints);
+    // A minute in which nothing is due, as most are, is not worth a line.
+    if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
+  };
+}

@@ -1,0 +1,34 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { clientSettings } from '../../adapters/aws/client-settings.ts';
+import { createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
+import { createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
+import { createSqsDeliveryQueue, createSqsDrainQueue } from '../../adapters/aws/sqs-queues.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
+import { environmentKeys } from '../../contracts/environment.ts';
+import { newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
+import { readEnvironment, readNumber } from '../environment.ts';
+import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import type { DispatchRuntime } from './handler.ts';
+
+/** Environment to ports: the only place of this function that knows AWS. */
+export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRuntime & Telemetry {
+  const env = readEnvironment('dispatch', variables);
+  const dynamo = new DynamoDBClient(clientSettings);
+  const sqs = new SQSClient(clientSettings);
+  return {
+    ...createTelemetry('dispatch'),
+    ports: {
+      deliveries: createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], {
+        clock: systemClock,
+        retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+      }),
+      endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
+      events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
+      deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
+      drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+      clock: systemClock,
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { DrainMessage } from '../../contracts/messages.ts';
+import type { DrainOutcome } from '../../contracts/outcomes.ts';
+import { type ContinueReplayPorts, continueReplay } from '../../flows/continue-replay.ts';
+import { type DrainPorts, drainEndpoint } from '../../flows/drain-endpoint.ts';
+import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../batch-response.ts';
+
+export interface DrainRuntime {
+  readonly ports: DrainPorts & ContinueReplayPorts;
+  readonly log: Logger;
+  readonly outcomes: OutcomeCounter<DrainOutcome>;
+}
+
+/** One endpoint's backlog, or one replay, per record; a failed record goes back alone. */
+export function createDrainHandler(runtime: DrainRuntime) {
+  const { ports, log } = runtime;
+  return async (event: SQSEvent): Promise<SQSBatchResponse> => {
+    const batch = createBatchResponse(log);
+    await Promise.all(
+      event.Records.map(async (record) => {
+        const message = parseRecord(record);
+        try {
+          if (!isDrainMessage(message))
+            throw new EngineError('corrupt-state', 'a message is no drain message', { retryable: false });
+          if (message.kind === 'drain') await drain(runtime, message);
+          else {
+            const outcome = await continueReplay(ports, message);
+            log.info('replay continued', { replay: message.replay, subscription: message.subscription, outcome });
+          }
+        } catch (error) {
+          batch.fail(record.messageId, error);
+        }
+      }),
+    );
+    return batch.response();
+  };
+}
+
+async function drain({ ports, log, outcomes }: DrainRuntime, message: DrainMessage): Promise<void> {
+  const { subscription } = message;
+  const { kind: outcome } = await drainEndpoint(ports, message, (done) => {
+    for (const { kind, delivery } of done) {
+      const last = delivery.attempts.at(-1);
+      log.info('delivery attempted', {
+        event: delivery.event,
+        subscription,
+        attempt: delivery.attemptCount,
+        outcome: kind,
+        ...(last === undefined ? {} : { status: last.status }),
+        ...(delivery.exhaustedBy === undefined ? {} : { reason: delivery.exhaustedBy }),
+      });
+    }
+    for (const [kind, { length }] of Map.groupBy(done, ({ kind }) => kind)) outcomes.count(kind, length);
+  });
+  log.info('endpoint drained', { subscription, outcome });
+}
+
+/** A message that is none must not reach the stores. */
+function isDrainMessage(message: unknown): message is DrainMessage {
+  if (typeof message !== 'object' || message === null) return false;
+  const { kind, subscription, scope, replay } = message as Readonly<Record<string, unknown>>;
+  const named = kind === 'drain' ? [subscription, scope] : kind === 'replay' ? [subscription, scope, replay] : [''];
+  return named.every((text) => typeof text === 'string' && text !== '');
+}

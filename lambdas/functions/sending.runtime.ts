@@ -1,0 +1,76 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { clientSettings } from '../adapters/aws/client-settings.ts';
+import { createDynamoDeliveryStore } from '../adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoEndpointStore } from '../adapters/aws/dynamo-endpoint-store.ts';
+import { createDynamoEventReader, createDynamoEventWriter } from '../adapters/aws/dynamo-event-store.ts';
+import { createDynamoReplayStore } from '../adapters/aws/dynamo-replay-store.ts';
+import {
+  createDynamoSubscriptionStore,
+  createDynamoSubscriptionWriter,
+} from '../adapters/aws/dynamo-subscription-store.ts';
+import { createEventBridgeOperatorNotices } from '../adapters/aws/eventbridge-operator-notices.ts';
+import { createS3ClaimStore } from '../adapters/aws/s3-claim-store.ts';
+import { createSqsDeliveryQueue, createSqsDrainQueue } from '../adapters/aws/sqs-queues.ts';
+import { createEgressPolicy } from '../adapters/http/egress-policy.ts';
+import { createOauthTokens } from '../adapters/http/oauth-tokens.ts';
+import { createUndiciCallbackClient } from '../adapters/http/undici-callback-client.ts';
+import { systemClock } from '../adapters/node/system-clock.ts';
+import { systemPause } from '../adapters/node/system-pause.ts';
+import { systemRandomness } from '../adapters/node/system-randomness.ts';
+import { environmentKeys } from '../contracts/environment.ts';
+import type { EndpointNote } from '../contracts/outcomes.ts';
+import { defaultEndpointPolicy, newEndpoint } from '../engine/endpoint/endpoint-state.ts';
+import type { ContinueReplayPorts } from '../flows/continue-replay.ts';
+import type { DrainPorts } from '../flows/drain-endpoint.ts';
+import type { OutcomeCounter } from '../ports/outcome-counter.ts';
+import { egressOptions, readEnvironment, readNumber } from './environment.ts';
+import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
+
+/** Environment to ports of the two functions that send callbacks. */
+export function createSendingPorts(
+  name: 'deliver' | 'drain',
+  variables: NodeJS.ProcessEnv,
+  operations: OutcomeCounter<EndpointNote>,
+): DrainPorts & ContinueReplayPorts {
+  const env = readEnvironment(name, variables);
+  const dynamo = new DynamoDBClient(clientSettings);
+  const sqs = new SQSClient(clientSettings);
+  const tables = {
+    events: env[environmentKeys.eventsTable],
+    idempotency: env[environmentKeys.idempotencyTable],
+    subscriptions: env[environmentKeys.subscriptionsTable],
+    deliveries: env[environmentKeys.deliveriesTable],
+  };
+  const expiry = {
+    clock: systemClock,
+    retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+  };
+  const egress = createEgressPolicy(egressOptions(env));
+  return {
+    events: {
+      ...createDynamoEventReader(dynamo, tables.events, systemClock),
+      ...createDynamoEventWriter(dynamo, tables, expiry),
+    },
+    payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
+    claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
+    subscriptions: {
+      ...createDynamoSubscriptionStore(dynamo, tables.subscriptions),
+      ...createDynamoSubscriptionWriter(dynamo, tables.subscriptions),
+    },
+    prepare: createPreparedSubscriptions(),
+    deliveries: createDynamoDeliveryStore(dynamo, tables.deliveries, expiry),
+    replays: createDynamoReplayStore(dynamo, tables.deliveries, expiry),
+    endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
+    endpointPolicy: defaultEndpointPolicy,
+    deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
+    drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+    notices: createEventBridgeOperatorNotices(),
+    operations,
+    callbacks: createUndiciCallbackClient(egress, systemClock),
+    tokens: createOauthTokens(egress, systemClock),
+    clock: systemClock,
+    pause: systemPause,
+    randomness: systemRandomness,
+  };
+}

@@ -1,0 +1,34 @@
+import { Duration } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction as FunctionTarget } from 'aws-cdk-lib/aws-events-targets';
+import { Construct } from 'constructs';
+import type { EngineFunction } from './engine-function.ts';
+import type { OperatorAlarms } from './operator-alarms.ts';
+
+export interface MinuteScheduleProps {
+  readonly target: EngineFunction;
+  /** Heading of the entry in RUNBOOK.md for when it does not run. */
+  readonly runbookEntry: string;
+  readonly alarms: OperatorAlarms;
+}
+
+/** Invokes a function every minute. What one run leaves undone is the next one's, so that none is tried again. */
+export class MinuteSchedule extends Construct {
+  constructor(scope: Construct, id: string, { target, runbookEntry, alarms }: MinuteScheduleProps) {
+    super(scope, id);
+    const minute = Duration.minutes(1);
+    target.lambda.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: minute });
+    new Rule(this, 'Rule', {
+      description: `Tributary: ${target.node.id} every minute`,
+      schedule: Schedule.rate(minute),
+      targets: [new FunctionTarget(target.lambda, { retryAttempts: 0, maxEventAge: minute })],
+    });
+    alarms.add(this, 'SilentAlarm', {
+      meaning: `${target.node.id} has not run for five minutes, although it is due every minute.`,
+      runbookEntry,
+      metric: target.lambda.metricInvocations({ period: Duration.minutes(5), statistic: 'Sum' }),
+      threshold: 1,
+      whenBelow: true,
+    });
+  }
+}

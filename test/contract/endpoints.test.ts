@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest';
+import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
+import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
+import { admit, type EndpointState, newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
+import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
+import { createInMemoryEndpoints } from '../fakes/in-memory-endpoints.ts';
+import { useTables } from './emulated-aws.ts';
+
+type Endpoints = EndpointStore & DueEndpoints;
+
+const tables = useTables();
+const implementations: readonly (readonly [string, () => Promise<Endpoints>])[] = [
+  ['the fake', async () => createInMemoryEndpoints()],
+  ['DynamoDB', async () => createDynamoEndpointStore(tables.client(), await tables.create('limits'), newEndpoint)],
+];
+
+const nowMs = Date.parse('2026-11-21T12:00:00.000Z');
+const keyOf = ({ endpoint, scope }: EndpointState) => ({ endpoint, scope });
+const read = async (endpoints: Endpoints, state: EndpointState) =>
+  (await endpoints.getMany([keyOf(state)]))[0] as EndpointState;
+
+/** A state in which nothing is as it began. */
+const worn: EndpointState = {
+  ...newEndpoint('acme', 'sub_1'),
+  leases: { 'lease.-_1': { slots: 3, untilMs: nowMs + 60_000 }, other: { slots: 1, untilMs: nowMs } },
+  tokens: 0.25,
+  tokensAtMs: nowMs,
+  circuit: 'open',
+  probeAtMs: nowMs + 10_000,
+  openings: 2,
+  window: { startedAtMs: nowMs, succeeded: 1, failed: 9 },
+  previousWindow: { startedAtMs: nowMs - 60_000, succeeded: 12, failed: 3 },
+  pausedUntilMs: nowMs + 5_000,
+  bearsConcurrency: 4,
+  latencyMs: 87.5,
+  hasBacklog: true,
+  drainer: { id: 'drainer', untilMs: nowMs + 120_000 },
+  wakeups: 17,
+  failingSinceMs: nowMs - 1_000,
+  noticedPercent: 50,
+  position: 4_211,
+};
+
+describe.each(implementations)('endpoint store on %s', (_, open) => {
+  test('gives a new state where nothing is stored, in the order of the keys', async () => {
+    const endpoints = await open();
+    const stored = newEndpoint('acme', 'sub_2');
+    await endpoints.replace(stored, undefined);
+    const keys = ['sub_3', 'sub_2', 'sub_1'].map((endpoint) => ({ endpoint, scope: 'acme' }));
+    expect(await endpoints.getMany(keys)).toEqual([
+      newEndpoint('acme', 'sub_3'),
+      { ...stored, revision: 1 },
+      newEndpoint('acme', 'sub_1'),
+    ]);
+    expect(await endpoints.getMany([])).toEqual([]);
+  });
+
+  test('gives back every member of a state as it was stored, and loses those that are no more', async () => {
+    const endpoints = await open();
+    const [{ wakeups: _, ...other }] = [worn];
+    expect(await endpoints.replace(worn, nowMs)).toBe(true);
+    expect(await read(endpoints, worn)).toEqual({ ...other, wakeups: 0, revision: 1 });
+    const well: EndpointState = { ...newEndpoint('acme', 'sub_1'), latencyMs: 12, revision: 1 };
+    expect(await endpoints.replace(well, undefined)).toBe(true);
+    expect(await read(endpoints, worn)).toEqual({ ...well, revision: 2 });
+  });
+
+  test('counts what is put into the backlog beside all other writes, and is not said to be empty meanwhile', async () => {
+    const endpoints = await open();
+    const first = await endpoints.wake({ endpoint: 'sub_1', scope: 'acme' });
+    expect(first).toEqual({ ...newEndpoint('acme', 'sub_1'), hasBacklog: true, wakeups: 1 });
+    const drained = { ...first, latencyMs: 5, hasBacklog: false };
+    expect(await endpoints.wake({ endpoint: 'sub_1', scope: 'acme' })).toMatchObject({ wakeups: 2, revision: 0 });
+    expect(await endpoints.replace(drained, undefined), 'something came since').toBe(false);
+    expect(await endpoints.replace({ ...drained, hasBacklog: true }, nowMs)).toBe(true);
+    expect(await read(endpoints, first)).toMatchObject({ hasBacklog: true, wakeups: 2, latencyMs: 5, revision: 1 });
+    expect(await endpoints.replace({ ...drained, wakeups: 2, revision: 1 }, undefined)).toBe(true);
+    expect(await read(endpoints, first)).toMatchObject({ hasBacklog: false, wakeups: 2, revision: 2 });
+  });
+
+  test('fails to replace what somebody else has replaced, and changes nothing', async () => {
+    const endpoints = await open();
+    const first = newEndpoint('acme', 'sub_1');
+    expect(await endpoints.replace(first, undefined)).toBe(true);
+    expect(await endpoints.replace(worn, undefined)).toBe(false);
+    expect(await endpoints.replace({ ...worn, revision: 5 }, undefined)).toBe(false);
+    expect(await read(endpoints, first)).toEqual({ ...first, revision: 1 });
+    expect(await endpoints.replace({ ...newEndpoint('acme', 'sub_9'), revision: 1 }, undefined)).toBe(false);
+  });
+
+  test('keeps an endpoint within its concurrency, however many ask for a lease at once (invariant 7)', async () => {
+    const endpoints = await open();
+    const blank = newEndpoint('acme', 'sub_1');
+    const limits = { concurrency: 10, ratePerSecond: undefined };
+    const ask = async (id: string): Promise<number> => {
+      for (;;) {
+        const state = await read(endpoints, blank);
+        const admission = admit(state, limits, 3, { id, durationMs: 60_000 }, nowMs);
+        if (admission.kind === 'blocked') return 0;
+        if (await endpoints.replace(admission.state, undefined)) return admission.slots;
+      }
+    };
+    const slots = await Promise.all(Array.from({ length: 12 }, (_, index) => ask(`lease-${index}`)));
+    expect(slots.reduce((sum, one) => sum + one, 0)).toBe(10);
+    const { leases } = await read(endpoints, blank);
+    expect(Object.values(leases).reduce((sum, lease) => sum + lease.slots, 0)).toBe(10);
+  });
+});
+
+describe.each(implementations)('index of due endpoints on %s', (_, open) => {
+  const listAll = async (endpoints: Endpoints, untilMs: number, limit = 100) => {
+    const shards = Array.from({ length: dueShards }, (_, shard) => endpoints.listDue(shard, untilMs, limit));
+    return (await Promise.all(shards)).flat();
+  };
+  const idsOf = (keys: readonly { readonly endpoint: string }[]) => keys.map(({ endpoint }) => endpoint).sort();
+
+  test('gives endpoints that are due up to a time, with their scope', async () => {
+    const endpoints = await open();
+    await endpoints.replace(newEndpoint('acme', 'sub_1'), nowMs);
+    await endpoints.replace(newEndpoint('*', 'sub_2'), nowMs + 1);
+    await endpoints.replace(newEndpoint('acme', 'sub_3'), undefined);
+    expect(await listAll(endpoints, nowMs - 1)).toEqual([]);
+    expect(await listAll(endpoints, nowMs)).toEqual([{ endpoint: 'sub_1', scope: 'acme' }]);
+    expect(idsOf(await listAll(endpoints, nowMs + 1))).toEqual(['sub_1', 'sub_2']);
+    expect(await listAll(endpoints, nowMs + 1)).toContainEqual({ endpoint: 'sub_2', scope: '*' });
+  });
+
+  test('follows an endpoint to its next time, and out of the index', async () => {
+    const endpoints = await open();
+    const state = newEndpoint('acme', 'sub_1');
+    await endpoints.replace(state, nowMs);
+    await endpoints.replace({ ...state, revision: 1 }, nowMs + 5_000);
+    expect(await listAll(endpoints, nowMs)).toEqual([]);
+    expect(idsOf(await listAll(endpoints, nowMs + 5_000))).toEqual(['sub_1']);
+    await endpoints.replace({ ...state, revision: 2 }, undefined);
+    expect(await listAll(endpoints, nowMs + 5_000)).toEqual([]);
+  });
+
+  test('gives those of a shard the earliest first, as many as are asked for', async () => {
+    const endpoints = await open();
+    const ids = Array.from({ length: 400 }, (_, index) => `sub_${index}`).filter((id) => shardOf(id) === 3);
+    expect(ids.length).toBeGreaterThan(5);
+    for (const [index, id] of ids.entries())
+      await endpoints.replace(newEndpoint('acme', id), nowMs - ((index * 7) % ids.length));
+    const all = await endpoints.listDue(3, nowMs, 1_000);
+    expect(idsOf(all)).toEqual([...ids].sort());
+    expect(await endpoints.listDue(3, nowMs, 3)).toEqual(all.slice(0, 3));
+    expect(await endpoints.listDue(4, nowMs, 1_000)).toEqual([]);
+  });
+});

@@ -1,0 +1,167 @@
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { seedApiKey } from '../../lib/local/admin-key.ts';
+import { type Callback, useRunningEngine } from './running-engine.ts';
+
+const running = useRunningEngine();
+const otherKey = 'tk_other_secret-of-other';
+
+beforeAll(async () => {
+  await seedApiKey(running().engine, otherKey, 'other');
+});
+
+const webhookHeaders = ({ headers }: Callback) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+
+/** By the clock of the engine, which tests let run ahead. */
+function isVerified(webhook: Webhook, callback: Callback): boolean {
+  vi.useFakeTimers({ toFake: ['Date'], now: running().engine.now() });
+  try {
+    webhook.verify(callback.body, webhookHeaders(callback));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    vi.useRealTimers();
+  }
+}
+
+test('a subscription is shaped, signed both ways, changed, and verified with its published keys', async () => {
+  const { account, subscriber, github, call, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'shaped' });
+  const receiver = await subscriber({
+    tenant: 'shaped',
+    signatures: ['v1', 'v1a'],
+    envelope: 'cloudevents',
+    headers: { 'x-team': 'payments' },
+    auth: { type: 'basic', username: 'tributary', password: 'hidden' },
+  });
+  await github(url, { issue: 901 });
+  await eventually(() => receiver.callbacks.length > 0);
+  const [first] = receiver.callbacks;
+  if (first === undefined) throw new Error('no callback');
+  expect(first.headers).toMatchObject({
+    'x-team': 'payments',
+    authorization: `Basic ${Buffer.from('tributary:hidden').toString('base64')}`,
+    'content-type': 'application/cloudevents+json',
+  });
+  expect(first.event).toMatchObject({ specversion: '1.0', type: 'com.tributary.record.created' });
+  expect(isVerified(receiver.webhook, first)).toBe(true);
+
+  // Whoever verifies has no key of the API.
+  const published = await (await fetch(`${engine.url}/v1/subscriptions/${receiver.id}/keys`)).json();
+  const [jwk] = (published as { keys: JsonWebKey[] }).keys;
+  const headers = webhookHeaders(first);
+  const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${first.body}`;
+  const v1a = headers['webhook-signature']?.split(' ').find((signature) => signature.startsWith('v1a,'));
+  const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+  expect(verify(null, Buffer.from(signed), key, Buffer.from(v1a?.slice(4) ?? '', 'base64'))).toBe(true);
+
+  const changed = await call('PATCH', `/v1/subscriptions/${receiver.id}`, {
+    envelope: null,
+    auth: null,
+    transform: '{ "ticket": record_id }',
+  });
+  expect(changed.body).toMatchObject({ envelope: 'tributary', auth: null, headers: { 'x-team': '***' } });
+  await github(url, { issue: 902 });
+  await eventually(() => receiver.callbacks.length > 1);
+  expect(JSON.parse(receiver.callbacks[1]?.body ?? '')).toEqual({ ticket: '902' });
+  expect(receiver.callbacks[1]?.headers.authorization).toBeUndefined();
+});
+
+test('an endpoint is tested through the very way of its callbacks, and told how it did', async () => {
+  const { subscriber, call } = running();
+  const receiver = await subscriber({ tenant: 'tested', resources: ['crm/contacts'] });
+  const run = async (simulate?: string) =>
+    (await call('POST', `/v1/subscriptions/${receiver.id}/test`, simulate === undefined ? undefined : { simulate }))
+      .body;
+  receiver.answer((callback, response) => {
+    if (callback.body.length > 500_000) response.writeHead(413).end();
+    else response.writeHead(isVerified(receiver.webhook, callback) ? 204 : 401).end();
+  });
+  const plain = await run();
+  expect(plain).toMatchObject({
+    simulate: null,
+    passed: true,
+    posts: [{ status: 204, resource: 'crm/contacts', request: { headers: { 'user-agent': 'Tributary/1' } } }],
+  });
+  expect(receiver.callbacks[0]?.event).toMatchObject({ id: plain.posts[0].event_id, origin: 'test', tenant: 'tested' });
+  for (const simulate of ['duplicate', 'out-of-order', 'burst', 'bad-signature', 'old-timestamp', 'oversized'])
+    expect(await run(simulate)).toMatchObject({ simulate, passed: true });
+  expect(receiver.callbacks).toHaveLength(1 + 2 + 2 + 20 + 1 + 1 + 1);
+
+  receiver.answer((_, response) => void response.writeHead(200).end('whatever'));
+  expect(await run('bad-signature')).toMatchObject({ passed: false, posts: [{ status: 200, response: 'whatever' }] });
+  expect((await call('GET', `/v1/subscriptions/${receiver.id}/deliveries`)).body.data).toEqual([]);
+  expect((await call('GET', '/v1/events?tenant=tested')).body.data).toEqual([]);
+});
+
+test('a disabled subscription misses nothing: enabled, it catches up; its past can be replayed and sent again', async () => {
+  const { account, subscriber, github, call, eventually } = running();
+  const { url } = await account('github', { tenant: 'paused' });
+  const receiver = await subscriber({ tenant: 'paused' });
+  const path = `/v1/subscriptions/${receiver.id}`;
+  await github(url, { issue: 1 });
+  await eventually(() => receiver.ids().size === 1);
+  await call('POST', `${path}/disable`);
+  for (const issue of [2, 3]) await github(url, { issue });
+  await eventually(async () => (await call('GET', '/v1/events?tenant=paused')).body.data.length === 3);
+  expect(receiver.ids().size).toBe(1);
+
+  const enabled = await call('POST', `${path}/enable`, { catch_up: true });
+  expect(enabled.body).toMatchObject({ status: 'enabled', catch_up: { mode: 'missing', state: 'running' } });
+  await eventually(() => receiver.ids().size === 3);
+  expect(receiver.callbacks).toHaveLength(3);
+  await eventually(
+    async () => (await call('GET', `${path}/replays/${enabled.body.catch_up.id}`)).body.state === 'done',
+  );
+
+  expect((await call('POST', `${path}/replay`, { mode: 'all', dry_run: true })).body).toMatchObject({ matched: 3 });
+  expect((await call('POST', `${path}/replay`, { mode: 'missing', dry_run: true })).body).toMatchObject({ matched: 0 });
+  await call('POST', `${path}/replay`, { mode: 'all' });
+  await eventually(() => receiver.callbacks.length === 6);
+  expect(receiver.callbacks[5]?.headers['tributary-replay']).toBe('true');
+  expect(receiver.ids().size).toBe(3);
+
+  const [delivery] = (await call('GET', `${path}/deliveries?state=delivered&limit=1`)).body.data;
+  expect((await call('GET', `/v1/deliveries/${delivery.id}`)).body).toMatchObject({
+    id: delivery.id,
+    attempt_count: 2,
+  });
+  expect((await call('GET', `/v1/deliveries/${delivery.id}`, undefined, otherKey)).status).toBe(404);
+  await call('POST', `/v1/deliveries/${delivery.id}/retry`);
+  await eventually(() => receiver.callbacks.length === 7);
+  await call('POST', `/v1/events/${delivery.event_id}/redeliver`, { subscription: receiver.id });
+  await eventually(() => receiver.callbacks.length === 8);
+});
+
+test('a secret is rotated while callbacks go on; what is deleted is sent nothing more', async () => {
+  const { account, subscriber, github, call, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'rotated' });
+  const receiver = await subscriber({ tenant: 'rotated' });
+  const path = `/v1/subscriptions/${receiver.id}`;
+  const { secret } = (await call('POST', `${path}/rotate-secret`, { overlap_seconds: 60 })).body;
+  await github(url, { issue: 11 });
+  await eventually(() => receiver.callbacks.length === 1);
+  const [callback] = receiver.callbacks;
+  if (callback === undefined) throw new Error('no callback');
+  expect(isVerified(receiver.webhook, callback)).toBe(true);
+  expect(isVerified(new Webhook(secret), callback)).toBe(true);
+
+  receiver.answer((_, response) => void response.writeHead(500).end());
+  await github(url, { issue: 12 });
+  await eventually(() => receiver.callbacks.length === 2);
+  const cancelled = engine.metrics.sum('cancelled', { service: 'api' });
+  const [delivery] = (await call('GET', `${path}/deliveries?state=retrying`)).body.data;
+  expect((await call('POST', `/v1/deliveries/${delivery.id}/cancel`)).body.state).toBe('cancelled');
+  await eventually(() => engine.metrics.sum('cancelled', { service: 'api' }) === cancelled + 1);
+
+  const answer = await call('DELETE', path);
+  expect([answer.status, answer.body]).toEqual([204, '']);
+  expect((await call('GET', path)).status).toBe(404);
+  await github(url, { issue: 13 });
+  await eventually(async () => (await call('GET', '/v1/events?tenant=rotated')).body.data.length === 3);
+  await engine.advanceClock(60_000);
+  expect(receiver.callbacks).toHaveLength(2);
+});

@@ -1,0 +1,42 @@
+import { shardOf } from '../../lambdas/contracts/shards.ts';
+import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/endpoint/endpoint-state.ts';
+import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
+
+export function createInMemoryEndpoints(): EndpointStore & DueEndpoints {
+  const rows = new Map<string, { readonly state: EndpointState; readonly dueAtMs: number | undefined }>();
+  return {
+    async getMany(keys) {
+      return keys.map(({ endpoint, scope }) =>
+        structuredClone(rows.get(endpoint)?.state ?? newEndpoint(scope, endpoint)),
+      );
+    },
+    async replace(state, dueAtMs) {
+      const stored = rows.get(state.endpoint)?.state;
+      const wakeups = stored?.wakeups ?? 0;
+      if ((stored?.revision ?? 0) !== state.revision) return false;
+      if (!state.hasBacklog && stored !== undefined && wakeups !== state.wakeups) return false;
+      rows.set(state.endpoint, {
+        state: structuredClone({ ...state, wakeups, revision: state.revision + 1 }),
+        dueAtMs,
+      });
+      return true;
+    },
+    async wake({ endpoint, scope }) {
+      const stored = rows.get(endpoint);
+      const state = woken(stored?.state ?? newEndpoint(scope, endpoint));
+      rows.set(endpoint, { state, dueAtMs: stored?.dueAtMs });
+      return structuredClone(state);
+    },
+    async listDue(shard, untilMs, limit) {
+      return [...rows.values()]
+        .flatMap(({ state: { endpoint, scope }, dueAtMs }) =>
+          dueAtMs !== undefined && dueAtMs <= untilMs && shardOf(endpoint) === shard
+            ? { endpoint, scope, dueAtMs }
+            : [],
+        )
+        .sort((a, b) => a.dueAtMs - b.dueAtMs)
+        .slice(0, limit)
+        .map(({ endpoint, scope }) => ({ endpoint, scope }));
+    },
+  };
+}

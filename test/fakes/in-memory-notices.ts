@@ -1,0 +1,18 @@
+import type { OperatorNotices } from '../../lambdas/ports/operator-notices.ts';
+
+type Notice = Parameters<OperatorNotices['send']>[0][number];
+
+export interface InMemoryNotices extends OperatorNotices {
+  /** All that was told, in order. */
+  readonly sent: readonly Notice[];
+}
+
+export function createInMemoryNotices(): InMemoryNotices {
+  const sent: Notice[] = [];
+  return {
+    sent,
+    async send(notices) {
+      sent.push(...structuredClone(notices));
+    },
+  };
+}

@@ -1,0 +1,264 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  admit,
+  callDrainer,
+  claimDrain,
+  dueAtMs,
+  type EndpointState,
+  finishDrain,
+  isFast,
+  leaveDrain,
+  newEndpoint,
+  type PostResult,
+  defaultEndpointPolicy as policy,
+  settle,
+  woken,
+} from '../../../../lambdas/engine/endpoint/endpoint-state.ts';
+
+const startMs = Date.parse('2026-11-21T12:00:00.000Z');
+const limits = { concurrency: 10, ratePerSecond: undefined };
+const ok: PostResult = { ok: true, status: 200, durationMs: 20 };
+const broken: PostResult = { ok: false, status: 500, durationMs: 20 };
+const endpoint = (change: Partial<EndpointState> = {}): EndpointState => ({
+  ...newEndpoint('acme', 'sub_1'),
+  ...change,
+});
+
+/** Post so often, with these results, and give the lease back. */
+function post(state: EndpointState, results: readonly PostResult[], nowMs = startMs, of = limits) {
+  const admission = admit(state, of, results.length, { id: 'one', durationMs: 60_000 }, nowMs);
+  if (admission.kind !== 'admitted') throw new Error(`blocked by ${admission.by}`);
+  const made = results.slice(0, admission.posts);
+  const lease = { id: 'one', isProbe: admission.isProbe, postsNotMade: admission.posts - made.length };
+  return { admission, ...settle(admission.state, lease, made, of, policy, nowMs) };
+}
+const repeat = (result: PostResult, times: number) => Array.from({ length: times }, () => result);
+const opened = (nowMs = startMs) => post(endpoint(), repeat(broken, 10), nowMs).state;
+
+describe('admission', () => {
+  test('is for as many posts at a time as the endpoint may have, over all who hold a lease', () => {
+    const first = admit(endpoint(), limits, 7, { id: 'a', durationMs: 1_000 }, startMs);
+    expect(first).toMatchObject({ kind: 'admitted', slots: 7, posts: 7, isProbe: false });
+    if (first.kind !== 'admitted') return;
+    const second = admit(first.state, limits, 20, { id: 'b', durationMs: 1_000 }, startMs);
+    expect(second).toMatchObject({ kind: 'admitted', slots: 3, posts: 20 });
+    if (second.kind !== 'admitted') return;
+    expect(admit(second.state, limits, 1, { id: 'c', durationMs: 1_000 }, startMs)).toEqual({
+      kind: 'blocked',
+      by: 'concurrency',
+      untilMs: startMs + 1_000,
+    });
+  });
+
+  test('comes back when a lease is over, although nobody gave it back', () => {
+    const taken = admit(endpoint(), limits, 10, { id: 'dead', durationMs: 1_000 }, startMs);
+    if (taken.kind !== 'admitted') throw new Error('not admitted');
+    expect(admit(taken.state, limits, 10, { id: 'b', durationMs: 1_000 }, startMs + 1_001)).toMatchObject({
+      slots: 10,
+    });
+  });
+
+  test('is for no more posts than the rate allows, whatever the order of calls (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20 }),
+        fc.array(fc.record({ wanted: fc.integer({ min: 1, max: 30 }), afterMs: fc.integer({ min: 0, max: 1_500 }) }), {
+          maxLength: 30,
+        }),
+        (ratePerSecond, calls) => {
+          const of = { concurrency: 1_000, ratePerSecond };
+          let state = endpoint();
+          let nowMs = startMs;
+          let sent = 0;
+          for (const [index, { wanted, afterMs }] of calls.entries()) {
+            nowMs += afterMs;
+            const admission = admit(state, of, wanted, { id: String(index), durationMs: 1 }, nowMs);
+            if (admission.kind === 'admitted') {
+              state = admission.state;
+              sent += admission.posts;
+            }
+            expect(['admitted', 'rate']).toContain(admission.kind === 'blocked' ? admission.by : admission.kind);
+            const seconds = (nowMs - startMs) / 1000;
+            expect(sent).toBeLessThanOrEqual(Math.ceil(ratePerSecond + ratePerSecond * seconds));
+          }
+        },
+      ),
+    );
+  });
+
+  test('gives tokens of posts that were not made back', () => {
+    const of = { concurrency: 10, ratePerSecond: 5 };
+    const admission = admit(endpoint(), of, 5, { id: 'a', durationMs: 1_000 }, startMs);
+    if (admission.kind !== 'admitted') throw new Error('not admitted');
+    const { state } = settle(
+      admission.state,
+      { id: 'a', isProbe: false, postsNotMade: 3 },
+      [ok, ok],
+      of,
+      policy,
+      startMs,
+    );
+    expect(admit(state, of, 9, { id: 'b', durationMs: 1_000 }, startMs)).toMatchObject({ posts: 3 });
+  });
+});
+
+describe('the circuit', () => {
+  test('opens when at least half of at least ten posts fail, and not before', () => {
+    expect(post(endpoint(), [...repeat(broken, 9)]).state.circuit).toBe('closed');
+    const half = post(endpoint(), [...repeat(ok, 5), ...repeat(broken, 5)]);
+    expect(half.state.circuit).toBe('open');
+    expect(half.effects).toMatchObject([{ kind: 'circuit-opened', probeAtMs: startMs + 10_000 }]);
+    expect(post(endpoint(), [...repeat(ok, 6), ...repeat(broken, 4)]).state.circuit).toBe('closed');
+  });
+
+  test('forgets what lies two windows back', () => {
+    const before = post(endpoint(), repeat(broken, 9)).state;
+    expect(post(before, [broken], startMs + 2 * policy.windowMs).state.circuit).toBe('closed');
+    expect(post(before, [broken], startMs + policy.windowMs).state.circuit).toBe('open');
+  });
+
+  test('lets one probe through after its cool-down, and nothing else meanwhile', () => {
+    const open = opened();
+    expect(admit(open, limits, 5, { id: 'a', durationMs: 1 }, startMs + 9_999)).toMatchObject({ by: 'circuit' });
+    const probe = admit(open, limits, 5, { id: 'a', durationMs: 50_000 }, startMs + 10_000);
+    expect(probe).toMatchObject({ kind: 'admitted', slots: 1, posts: 1, isProbe: true });
+    if (probe.kind !== 'admitted') return;
+    expect(admit(probe.state, limits, 5, { id: 'b', durationMs: 1 }, startMs + 10_001)).toMatchObject({
+      by: 'circuit',
+    });
+  });
+
+  test('stays open for longer each time that a probe fails, up to a quarter of an hour', () => {
+    let state = opened();
+    const waits: number[] = [];
+    let nowMs = startMs;
+    for (let probe = 0; probe < 6; probe += 1) {
+      waits.push(state.probeAtMs - nowMs);
+      nowMs = state.probeAtMs;
+      state = post(state, [broken], nowMs).state;
+    }
+    expect(waits).toEqual([10_000, 30_000, 60_000, 300_000, 900_000, 900_000]);
+  });
+
+  test('closes when a probe succeeds, and takes a little more at a time', () => {
+    const { state, effects } = post(opened(), [ok], startMs + 10_000);
+    expect(state).toMatchObject({ circuit: 'closed', openings: 0, failingSinceMs: undefined });
+    expect(effects).toMatchObject([{ kind: 'recovered', failingSinceMs: startMs }]);
+    const slots: number[] = [];
+    let current = state;
+    for (let round = 0; round < 6; round += 1) {
+      const next = post(current, repeat(ok, 10), startMs + 11_000 + round);
+      slots.push(next.admission.slots);
+      current = next.state;
+    }
+    expect(slots).toEqual([1, 2, 4, 8, 10, 10]);
+  });
+
+  test('is not moved by posts that were under way when it opened', () => {
+    const open = opened();
+    const late = { id: 'late', isProbe: false, postsNotMade: 0 };
+    expect(settle(open, late, repeat(broken, 10), limits, policy, startMs + 5).state).toMatchObject({
+      openings: 1,
+      probeAtMs: open.probeAtMs,
+    });
+  });
+});
+
+describe('an endpoint that asks for a pause', () => {
+  test('is left alone for as long as it says, and bears half as much afterwards', () => {
+    const slowDown: PostResult = { ok: false, status: 429, durationMs: 5, retryAfterMs: 90_000 };
+    const { state } = post(endpoint(), repeat(slowDown, 10));
+    expect(state).toMatchObject({ circuit: 'closed', bearsConcurrency: 5 });
+    expect(admit(state, limits, 5, { id: 'a', durationMs: 1 }, startMs + 89_999)).toEqual({
+      kind: 'blocked',
+      by: 'pause',
+      untilMs: startMs + 90_000,
+    });
+    expect(admit(state, limits, 9, { id: 'a', durationMs: 1 }, startMs + 90_000)).toMatchObject({ slots: 5 });
+  });
+
+  test('is given half a minute where it says nothing', () => {
+    const { state } = post(endpoint(), [{ ok: false, status: 503, durationMs: 5 }]);
+    expect(state.pausedUntilMs).toBe(startMs + 30_000);
+  });
+});
+
+describe('an endpoint that only fails', () => {
+  const dayMs = 86_400_000;
+  const failing = endpoint({ failingSinceMs: startMs });
+  test.each([
+    [2.49, []],
+    [2.5, [{ kind: 'disabling', percent: 50, disablesAtMs: startMs + 5 * dayMs }]],
+    [3.8, [{ kind: 'disabling', percent: 75 }]],
+    [4.5, [{ kind: 'disabling', percent: 90 }]],
+    [5, [{ kind: 'disabled' }]],
+  ])('has its owner told after %d days', (days, effects) => {
+    expect(post(failing, [broken], startMs + days * dayMs).effects).toMatchObject(effects);
+  });
+
+  test('has him told once, and due to be told next, although nothing is sent', () => {
+    const told = post(failing, [broken], startMs + 2.5 * dayMs).state;
+    expect(post(told, [broken], startMs + 2.6 * dayMs).effects).toEqual([]);
+    expect(dueAtMs(told, policy)).toBe(startMs + 3.75 * dayMs);
+  });
+
+  test('counts anew after one success', () => {
+    const { state, effects } = post({ ...failing, noticedPercent: 75 }, [ok], startMs + 4 * dayMs);
+    expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0 });
+    expect(effects).toMatchObject([{ kind: 'recovered' }]);
+  });
+});
+
+describe('who is fast', () => {
+  test('nobody before his first success, then whoever answers within a second', () => {
+    expect(isFast(endpoint(), policy, startMs)).toBe(false);
+    expect(isFast(post(endpoint(), [ok]).state, policy, startMs)).toBe(true);
+    expect(isFast(post(endpoint(), [{ ...ok, durationMs: 3_000 }]).state, policy, startMs)).toBe(false);
+  });
+
+  test('not who begins to hang, however fast he was', () => {
+    const fast = post(endpoint(), repeat(ok, 10)).state;
+    const hanging = post(fast, [{ ok: false, status: undefined, durationMs: 15_000 }]).state;
+    expect(isFast(hanging, policy, startMs)).toBe(false);
+  });
+});
+
+describe('draining', () => {
+  const asked = () => callDrainer(woken(endpoint()), startMs)?.state as EndpointState;
+
+  test('is asked for once, by whoever puts something into the backlog first', () => {
+    expect(asked()).toMatchObject({ hasBacklog: true, wakeups: 1 });
+    expect(callDrainer(asked(), startMs)).toBeUndefined();
+    expect(callDrainer(asked(), startMs + 60_001)).toBeDefined();
+  });
+
+  test('is asked for when the circuit is open, for when it may be probed', () => {
+    const called = callDrainer(woken(opened()), startMs + 1);
+    expect(called?.beginsAtMs).toBe(startMs + 10_000);
+    expect(callDrainer(called?.state ?? endpoint(), startMs + 9_999)).toBeUndefined();
+  });
+
+  test('is done by one at a time, until he is believed dead', () => {
+    const claimed = claimDrain(asked(), { id: 'a', durationMs: 1_000 }, startMs);
+    expect(claimed).toMatchObject({ drainer: { id: 'a' } });
+    if (claimed === undefined) return;
+    expect(claimDrain(claimed, { id: 'b', durationMs: 1_000 }, startMs + 999)).toBeUndefined();
+    expect(claimDrain(claimed, { id: 'b', durationMs: 1_000 }, startMs + 1_000)).toMatchObject({
+      drainer: { id: 'b' },
+    });
+  });
+
+  test('does not end with something left that came while it looked', () => {
+    const state = asked();
+    const seen = state.wakeups;
+    expect(finishDrain(woken(state), seen)).toBeUndefined();
+    expect(finishDrain(state, seen)).toMatchObject({ hasBacklog: false, drainer: undefined });
+  });
+
+  test('is due again a little after it should have gone on', () => {
+    const left = leaveDrain(asked(), startMs + 10_000);
+    expect(dueAtMs(left, policy)).toBe(startMs + 70_000);
+    expect(dueAtMs(endpoint(), policy)).toBeUndefined();
+  });
+});

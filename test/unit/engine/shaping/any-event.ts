@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import type { CanonicalEvent } from '../../../../lambdas/engine/mapping/canonical-event.ts';
+
+/** An event of the documentation's. */
+export const event: CanonicalEvent = {
+  id: 'evt_00000000000000000000000000000001',
+  type: 'record:updated',
+  timestamp: '2026-11-21T12:00:00.000Z',
+  tenant: 'acme',
+  account: 'acc_hibob_acme',
+  integration: 'hibob',
+  resource: 'hris/employees',
+  record_id: '123',
+  sequence: 4211,
+  origin: 'webhook',
+  raw_event_type: 'employee.updated',
+  schema_version: '1.0.0',
+  data: {
+    id: '123',
+    name: 'Ada',
+    email: 'ada@example.com',
+    salary: 90000,
+    emails: ['ada@example.com', 'ada@example.org'],
+    address: { city: 'London', zip: 'N1' },
+    lines: [{ sku: 'a', price: 1 }, { sku: 'b' }, 'odd', [{ price: 3 }]],
+    'First name': 'Ada',
+    '7': 'seven',
+  },
+};
+
+/** Few names, so that paths often fit; some that only a careless copy of an object trips over. */
+const name = fc.constantFrom('a', 'b', 'First name', '7', '__proto__', 'constructor');
+
+/** Data whose leaves are texts that occur once each. */
+const markedData: fc.Arbitrary<Record<string, unknown>> = fc
+  .letrec<{ value: unknown; members: Record<string, unknown> }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constant('leaf'),
+      tie('members'),
+      fc.array(tie('value'), { maxLength: 3 }),
+    ),
+    members: fc
+      .uniqueArray(fc.tuple(name, tie('value')), { selector: ([name]) => name, maxLength: 4 })
+      .map((members) => Object.fromEntries(members)),
+  }))
+  .members.map((data) => {
+    let leaves = 0;
+    return JSON.parse(JSON.stringify(data), (_name, value: unknown) => {
+      if (value !== 'leaf') return value;
+      leaves += 1;
+      return `leaf ${leaves}.`;
+    });
+  });
+
+export function pathOf(names: readonly string[]): string {
+  return ['data', ...names.map((name) => `\`${name}\``)].join('.');
+}
+
+/** Each leaf with the names that lead to it; lists have no names. */
+export function leavesOf(value: unknown, names: readonly string[] = []): { names: readonly string[]; leaf: string }[] {
+  if (typeof value === 'string') return [{ names, leaf: value }];
+  if (Array.isArray(value)) return value.flatMap((item) => leavesOf(item, names));
+  return Object.entries(value as object).flatMap(([name, member]) => leavesOf(member, [...names, name]));
+}
+
+/** Whether a leaf is at one of the paths or below. */
+export function isNamed(leaf: readonly string[], paths: readonly (readonly string[])[]): boolean {
+  return paths.some((path) => path.every((name, index) => name === leaf[index]));
+}
+
+/** Marked data and the names of some paths, of which most lead to something. */
+export const markedDataAndPaths = markedData.chain((data) => {
+  const anyNames = fc.array(name, { minLength: 1, maxLength: 3 });
+  const leaves = leavesOf(data);
+  const namesOfLeaf = fc
+    .tuple(fc.nat(), fc.nat())
+    .map(([leaf, depth]) => leaves[leaf % leaves.length]?.names.slice(0, 1 + (depth % 3)) ?? ['a']);
+  const path = fc.oneof({ weight: 3, arbitrary: namesOfLeaf }, { weight: 1, arbitrary: anyNames });
+  return fc.tuple(fc.constant(data), fc.array(path, { minLength: 1, maxLength: 3 }));
+});
+
+/** An event that throws where somebody changes it. */
+export function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
+  return value;
+}
