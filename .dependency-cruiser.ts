@@ -196,7 +196,7 @@ export default {
     {
       name: 'engine-external',
       comment:
-        "The engine's libraries are pure: jsonata, zod, yaml, ajv, re2js, fast-xml-parser, node:crypto, node:buffer.",
+        "The engine's libraries are pure: jsonata, zod, yaml, ajv, jose, re2js, fast-xml-parser, node:crypto, node:buffer.",
       severity: 'error',
       from: { path: lambdas('engine') },
       to: {

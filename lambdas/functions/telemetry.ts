@@ -20,3 +20,11 @@ export function createTelemetry(name: FunctionName): Telemetry {
     outcomes: { count: (outcome, amount = 1) => void metrics.addMetric(outcome, MetricUnit.Count, amount) },
   };
 }
+
+/** Publishes what a call has counted. Many count nothing, and an empty publication would be a warning each. */
+export function publishMetrics(metrics: Metrics): { readonly after: () => void; readonly onError: () => void } {
+  const publish = () => {
+    if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
+  };
+  return { after: publish, onError: publish };
+}

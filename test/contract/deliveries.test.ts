@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
@@ -319,4 +319,26 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     clock.advance((retentionDays + 1) * msPerDay);
     expect(await deliveries.find(aDelivery(1))).toBeUndefined();
   });
+});
+
+test('DynamoDB holds no entry of a delivery that could not be stored: whoever reads it would remove it', async () => {
+  const clock = createManualClock();
+  const client = tables.client();
+  const deliveries = createDynamoDeliveryStore(client, await tables.create('deliveries'), { clock, retentionDays });
+  let writes = 0;
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      (call) => {
+        if (commandName === 'BatchWriteItemCommand') writes += 1;
+        return commandName === 'BatchWriteItemCommand' && writes === 1 ? Promise.reject(new Error('lost')) : next(call);
+      },
+    { name: 'failFirstWrite', step: 'initialize' },
+  );
+  onTestFinished(() => void client.middlewareStack.remove('failFirstWrite'));
+  const all = Array.from({ length: 60 }, (_, index) => aParked(index + 1));
+  await expect(deliveries.putMany(all)).rejects.toThrow('lost');
+  const entries = await deliveries.listBacklog('sub_1', 100, undefined);
+  expect(await deliveries.getMany(entries)).toHaveLength(entries.length);
+  await deliveries.putMany(all);
+  expect(await deliveries.listBacklog('sub_1', 100, undefined)).toHaveLength(60);
 });

@@ -214,6 +214,12 @@ describe('a delivery is parked, and its endpoint drained apart from the others (
     expect(engine.callbacks.requests).toEqual([]);
   });
 
+  test('but not where others wait before it: to put it behind them would keep them waiting for ever', async () => {
+    const engine = await prepare([{}], ['evt_1'], { hasBacklog: true });
+    expect(kindsOf(await deliverVisible(engine))).toEqual(['delivered']);
+    expect(await backlogOf(engine)).toEqual([]);
+  });
+
   test('where its endpoint bears no more at a time', async () => {
     const busy = { leases: { other: { slots: 9, untilMs: nowMs + 60_000 } } };
     const engine = await prepare([{ concurrency: 10 }], ['evt_1', 'evt_2', 'evt_3'], busy);

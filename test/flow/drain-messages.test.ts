@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import type { DrainMessage } from '../../lambdas/contracts/messages.ts';
+import type { EndpointState } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { startReplay } from '../../lambdas/flows/replay-events.ts';
@@ -74,6 +75,42 @@ describe('a message of the drain queue', () => {
     engine.clock.advance(720_000);
     expect(await tell(drainIt)).toEqual({ batchItemFailures: [] });
     expect(outcomes.sum('delivered')).toBe(ids.length);
+  });
+
+  test('goes on as soon as others have given back what they took of the endpoint', async () => {
+    const engine = await prepare(['evt_1']);
+    const key = { endpoint: 'sub_1', scope: 'acme' };
+    const change = async (leases: EndpointState['leases']) => {
+      const [state] = await engine.endpoints.getMany([key]);
+      if (state !== undefined) await engine.endpoints.replace({ ...state, leases }, undefined);
+    };
+    const startedMs = engine.clock.nowMs();
+    await change({ other: { slots: 10, untilMs: startedMs + 60_000 } });
+    const pause = async (ms: number) => {
+      engine.clock.advance(ms);
+      await change({});
+    };
+    const { outcomes, tell } = drainOn(engine, { pause });
+    await tell(drainIt);
+    expect(outcomes.sum('delivered')).toBe(1);
+    expect(engine.clock.nowMs() - startedMs).toBeLessThan(1_000);
+  });
+
+  test('has a subscription disabled whose endpoint only failed, although the run that found it out died', async () => {
+    const engine = await prepare(['evt_1']);
+    engine.callbacks.answerWith(() => answered(500));
+    const key = { endpoint: 'sub_1', scope: 'acme' };
+    const [state] = await engine.endpoints.getMany([key]);
+    if (state === undefined) throw new Error('no endpoint');
+    const failingSinceMs = engine.clock.nowMs() - 6 * 86_400_000;
+    await engine.endpoints.replace({ ...state, failingSinceMs, noticedPercent: 100 }, undefined);
+    await drainOn(engine).tell(drainIt);
+    expect(await engine.subscriptions.find('sub_1')).toMatchObject({
+      status: 'disabled',
+      disabled: { by: 'failures' },
+    });
+    expect(engine.notices.sent).toMatchObject([{ type: 'subscription.disabled' }]);
+    expect(engine.operations.sum('subscription-disabled')).toBe(1);
   });
 
   test('has a replay go on', async () => {

@@ -312,7 +312,9 @@ export function notice(state: EndpointState, policy: EndpointPolicy, nowMs: numb
   if (failingSinceMs === undefined) return { state, effects: [] };
   const percent = ((nowMs - failingSinceMs) / policy.disableAfterMs) * 100;
   const reached = noticePercents.findLast((one) => one <= percent);
-  if (reached === undefined || reached <= state.noticedPercent) return { state, effects: [] };
+  // A run may die between this and what follows from it: that a subscription is to be disabled is said until it is.
+  const isSaid = reached !== undefined && reached <= state.noticedPercent && reached < 100;
+  if (reached === undefined || isSaid) return { state, effects: [] };
   const effect: EndpointEffect =
     reached === 100
       ? { kind: 'disabled', failingSinceMs }

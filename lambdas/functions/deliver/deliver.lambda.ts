@@ -1,6 +1,6 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
+import { publishMetrics } from '../telemetry.ts';
 import { createDeliverHandler } from './handler.ts';
 import { createDeliverRuntime } from './runtime.ts';
 
@@ -8,4 +8,4 @@ const runtime = createDeliverRuntime(process.env);
 
 export const handler = middy(createDeliverHandler(runtime))
   .use(injectLambdaContext(runtime.log))
-  .use(logMetrics(runtime.metrics));
+  .use(publishMetrics(runtime.metrics));
