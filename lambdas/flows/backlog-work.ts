@@ -62,7 +62,14 @@ export async function readItems(
   const kept = new Set<BacklogEntry>(items.map(({ entry }) => entry));
   const stale = entries.filter((entry) => !kept.has(entry));
   const expired = waiting.flatMap(({ entry, delivery }) => (kept.has(entry) ? [] : givenUp(delivery)));
-  if (stale.length > 0) await ports.deliveries.putMany(expired, stale);
+  if (stale.length > 0) {
+    await ports.deliveries.putMany(expired, stale);
+    // What was put into the backlog between the look at it and now has lost its entry.
+    const late = (await ports.deliveries.getMany(stale)).filter(({ waitsIn }) => waitsIn === 'backlog');
+    const isExpired = new Set(expired.map(({ event }) => event));
+    const remembered = late.filter(({ event }) => !isExpired.has(event));
+    if (remembered.length > 0) await ports.deliveries.remind(remembered);
+  }
   return { items, expired };
 }
 

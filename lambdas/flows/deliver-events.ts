@@ -1,3 +1,4 @@
+import { EngineError } from '../contracts/engine-error.ts';
 import { limits } from '../contracts/limits.ts';
 import type { DeliveryJob } from '../contracts/messages.ts';
 import {
@@ -19,6 +20,7 @@ import type { EventReader, EventRow } from '../ports/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
 import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
 import {
+  type Attempted,
   type AttemptPorts,
   isMine,
   jobOf,
@@ -31,7 +33,7 @@ import {
 } from './attempt-delivery.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
-import { toEvent } from './read-event.ts';
+import { tryToEvent } from './read-event.ts';
 import { type ReportPorts, reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
@@ -181,13 +183,18 @@ async function deliverToEndpoint(
   const isDrained = ordering !== 'none' || shaping.batch !== undefined || !isEnabled;
   const mayPost = !isDrained && isFast(known, ports.endpointPolicy, startedAtMs);
   const wanted: ReadyJob[] = [];
+  const attempts = new Map<ReadyJob, CallbackOutcome>();
   const posting: { readonly job: ReadyJob; readonly event: CanonicalEvent }[] = [];
   await Promise.all(
     group.map(async (job) => {
       if (job.left !== 'all') return;
       // What is parked unseen is read by whoever drains it.
       if (mayPost || shaping.filter !== undefined) {
-        const event = await toEvent(ports, job.row);
+        const event = await tryToEvent(ports, job.row, isForGood);
+        if ('kind' in event) {
+          attempts.set(job, event);
+          return;
+        }
         if (!(await wants(prepared.shaping, event))) {
           outcomes.set(job, { kind: 'filtered', reason: 'filter' });
           return;
@@ -202,7 +209,7 @@ async function deliverToEndpoint(
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
   const admission = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
   const admitted = admission?.admitted;
-  const attempts = new Map<ReadyJob, CallbackOutcome>();
+  const unreadable = attempts.size;
   if (admitted !== undefined) {
     const results: PostResult[] = [];
     await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
@@ -233,7 +240,7 @@ async function deliverToEndpoint(
     const settled = await changeEndpoint(ports, state, (current) => {
       const { state: next, effects } = settle(
         current,
-        { id: lease.id, isProbe: admitted.isProbe, postsNotMade: admitted.posts - attempts.size },
+        { id: lease.id, isProbe: admitted.isProbe, postsNotMade: admitted.posts - (attempts.size - unreadable) },
         results,
         prepared.limits,
         policyOf(ports, prepared),
@@ -244,13 +251,26 @@ async function deliverToEndpoint(
     state = settled.state;
     await reportEndpoint(ports, prepared.subscription, settled.result);
   }
-  if (isEnabled && parking.length + woken.length > 0) await askForDrain(ports, prepared.subscription);
+  const isParked = parking.length + woken.length > 0;
+  // Whoever has enabled it meanwhile may have had its backlog drained before this was in it.
+  if (isParked && (isEnabled || (await isEnabledNow(ports, prepared.subscription))))
+    await askForDrain(ports, prepared.subscription);
   await reportDelivery(
     ports,
     prepared.subscription,
     recorded.flatMap(([, outcome, delivery]) => (outcome.kind === 'dead-lettered' ? delivery : [])),
   );
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
+}
+
+/** Nothing is posted yet: what may be read another time comes again with its message. */
+function isForGood(error: unknown): boolean {
+  return error instanceof EngineError && !error.retryable;
+}
+
+async function isEnabledNow({ subscriptions }: DeliverPorts, subscription: Subscription): Promise<boolean> {
+  const [stored] = await subscriptions.getMany([{ scope: scopeOf(subscription), id: subscription.id }]);
+  return stored?.status === 'enabled';
 }
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
@@ -306,14 +326,12 @@ async function recordAll(
     ...parking.map(({ delivery }) => parked(delivery)),
   ]);
   const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
-  const kept = await Promise.all(
-    failed.map(async (one) => ({ one, isKept: await ports.deliveries.replace(one.delivery) })),
-  );
-  const successors = kept.flatMap(({ one, isKept }) =>
-    isKept && one.delivery.waitsIn === 'queue' ? [successorOf(ports, one.delivery, one.job.row)] : [],
+  const kept = await keepAttempts(ports, failed);
+  const successors = [...kept].flatMap(({ delivery, job }) =>
+    delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, job.row)] : [],
   );
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
-  const overtaken = new Set(kept.filter(({ isKept }) => !isKept).map(({ one }) => one));
+  const overtaken = new Set(failed.filter((one) => !kept.has(one)));
   return [
     ...parking.map((job) => [job, { kind: 'parked' }, job.delivery] as const),
     ...attempted.map((one) => {
@@ -329,21 +347,46 @@ async function recordAll(
   ];
 }
 
+/** Store attempts that failed. @returns Those that nobody else has overtaken. */
+export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
+  { deliveries }: Pick<DeliverPorts, 'deliveries'>,
+  failed: readonly T[],
+): Promise<ReadonlySet<T>> {
+  const kept = await Promise.all(
+    failed.map(async (one) => {
+      const { delivery } = one;
+      if (await deliveries.replace(delivery)) return one;
+      // A write whose answer was lost is made again by the client, and then refused: what is stored may be it.
+      const [stored] = await deliveries.getMany([delivery]);
+      const isOwn = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
+      return isOwn && stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn
+        ? one
+        : [];
+    }),
+  );
+  return new Set(kept.flat() as T[]);
+}
+
 function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
   const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - clock.nowMs());
   return { job: jobOf(delivery), group: row.account, delayMs };
 }
 
-/** Have an endpoint's backlog drained, unless somebody does, or will when it may be. */
+/**
+ * Have an endpoint's backlog drained, unless somebody does, or will when it may be.
+ *
+ * @param isUrgent - Whether what is in the backlog now need not wait for what was there before.
+ */
 export async function askForDrain(
   ports: EndpointPorts & Pick<DeliverPorts, 'drainQueue' | 'clock'>,
   subscription: Pick<Subscription, 'id' | 'tenant'>,
+  isUrgent = false,
 ): Promise<void> {
   const scope = scopeOf(subscription);
   const woken = await ports.endpoints.wake({ endpoint: subscription.id, scope });
-  if (callDrainer(woken, ports.clock.nowMs()) === undefined) return;
+  if (callDrainer(woken, ports.clock.nowMs(), isUrgent) === undefined) return;
   const { result: beginsAtMs } = await changeEndpoint<number | undefined>(ports, woken, (current) => {
-    const called = callDrainer(current, ports.clock.nowMs());
+    const called = callDrainer(current, ports.clock.nowMs(), isUrgent);
     return called === undefined ? { result: undefined } : { state: called.state, result: called.beginsAtMs };
   });
   const delayMs = (beginsAtMs ?? Number.POSITIVE_INFINITY) - ports.clock.nowMs();

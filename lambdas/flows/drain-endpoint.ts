@@ -6,6 +6,7 @@ import {
   admit,
   blockedUntilMs,
   claimDrain,
+  drainAskedForMs,
   type EndpointState,
   endsEarly,
   finishDrain,
@@ -15,16 +16,17 @@ import {
   type PostResult,
   settle,
 } from '../engine/endpoint/endpoint-state.ts';
+import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import { jobOf, type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
 import { readItems, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
-import { type DeliverPorts, leaseId, policyOf } from './deliver-events.ts';
+import { type DeliverPorts, keepAttempts, leaseId, policyOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
-import { toEvent } from './read-event.ts';
+import { tryToEvent } from './read-event.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DrainPorts extends DeliverPorts {
@@ -84,15 +86,17 @@ export async function drainEndpoint(
   const drainer = { id: leaseId(ports), durationMs: drainerMs };
   const claim = await changeEndpoint(ports, known, (current) => {
     const claimed = claimDrain(current, drainer, ports.clock.nowMs());
-    return claimed === undefined ? { result: false } : { state: { ...claimed, hasBacklog: true }, result: true };
+    if (claimed === undefined) return { result: undefined };
+    return { state: { ...claimed, hasBacklog: true }, result: { askedForMs: drainAskedForMs(current) } };
   });
-  if (!claim.result) {
+  if (claim.result === undefined) {
     // The one who is at it looks again before it ends.
     await ports.endpoints.wake(key);
     return { kind: 'not-mine' };
   }
 
-  const run: Run = { ports, prepared, drainer, deliveries: [], onDone, state: claim.state };
+  const { askedForMs } = claim.result;
+  const run: Run = { ports, prepared, drainer, askedForMs, deliveries: [], onDone, state: claim.state };
   await tellOwner(run);
   const untilMs = ports.clock.nowMs() + runMs;
   while (ports.clock.nowMs() < untilMs) {
@@ -100,18 +104,33 @@ export async function drainEndpoint(
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
     if (step.kind === 'wait') return leave(run, step.untilMs);
     if (step.kind === 'taken') return { kind: 'left', deliveries: run.deliveries };
-    if (step.kind === 'disabled') {
-      await changeEndpoint(ports, run.state, (current) => ({ state: letRest(current), result: undefined }));
-      return { kind: 'left', deliveries: run.deliveries };
-    }
+    if (step.kind === 'disabled') return rest(run);
   }
   return leave(run, ports.clock.nowMs());
+}
+
+/** End the run, nothing more being wanted; or leave, where the owner has had his own word on that meanwhile. */
+async function rest(run: Run): Promise<DrainOutcome> {
+  const { ports, prepared } = run;
+  const { id, tenant } = prepared.subscription;
+  // Whoever enables a subscription wakes its endpoint afterwards.
+  const { wakeups, scope } = run.state;
+  const [stored] = await ports.subscriptions.getMany([{ scope, id }]);
+  const isEnabled = stored !== undefined && stored.tenant === tenant && stored.status === 'enabled';
+  const rested = isEnabled
+    ? { result: false }
+    : await changeEndpoint(ports, run.state, (current) =>
+        current.wakeups === wakeups ? { state: letRest(current), result: true } : { result: false },
+      );
+  return rested.result ? { kind: 'left', deliveries: run.deliveries } : leave(run, ports.clock.nowMs());
 }
 
 interface Run {
   readonly ports: DrainPorts;
   readonly prepared: PreparedSubscription;
   readonly drainer: { readonly id: string; readonly durationMs: number };
+  /** For when a drainer had been asked for, when this one began. */
+  readonly askedForMs: number | undefined;
   readonly deliveries: DrainedDelivery[];
   readonly onDone: (deliveries: readonly DrainedDelivery[]) => void;
   state: EndpointState;
@@ -223,9 +242,11 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
     for (const items of one.requests) {
       if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
       left -= 1;
-      const events = await Promise.all(items.map(({ row }) => toEvent(ports, row)));
+      const read = await Promise.all(items.map(({ row }) => tryToEvent(ports, row)));
+      const unreadable = read.find((event) => 'kind' in event);
+      const events = read.filter((event): event is CanonicalEvent => !('kind' in event));
       const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
-      const outcome = await post(ports, prepared, requestId(items), events, isReplay);
+      const outcome = unreadable ?? (await post(ports, prepared, requestId(items), events, isReplay));
       attempts.push({ items, outcome });
       const result = postResult(outcome, 0);
       if (result !== undefined) results.push(result);
@@ -240,7 +261,7 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
   const items = posts.flatMap((one) => one.requests.flat());
   // What the feed gave and was not sent has to stand somewhere before the feed is left behind.
   const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
-  await recordRound(run, recorded, parking);
+  const done = await recordRound(run, recorded, parking);
   const nowMs = ports.clock.nowMs();
   const known = attempts.flatMap(({ outcome }) => postResult(outcome, nowMs) ?? []);
   const settled = await changeEndpoint(ports, run.state, (current) => {
@@ -261,7 +282,7 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
   run.state = settled.state;
   noteDone(run, unwanted.map(filtered));
   await reportEndpoint(ports, prepared.subscription, settled.result);
-  const exhausted = recorded.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
+  const exhausted = done.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
   await reportDelivery(ports, prepared.subscription, exhausted);
   const isDisabled =
     settled.result.some(({ kind }) => kind === 'disabled') ||
@@ -285,8 +306,12 @@ function requestId(items: readonly WorkItem[]): string {
 
 type Recorded = { readonly item: WorkItem } & ReturnType<typeof recordAttempt>;
 
-/** Make the attempts of a round durable, and what follows them. */
-async function recordRound(run: Run, recorded: readonly Recorded[], parking: readonly WorkItem[]): Promise<void> {
+/** Make the attempts of a round durable, and what follows them. @returns Those that nobody else has overtaken. */
+async function recordRound(
+  run: Run,
+  recorded: readonly Recorded[],
+  parking: readonly WorkItem[],
+): Promise<readonly Recorded[]> {
   const { ports } = run;
   const delivered = recorded.filter(({ decision }) => decision.kind === 'delivered');
   await ports.deliveries.putMany(
@@ -301,25 +326,26 @@ async function recordRound(run: Run, recorded: readonly Recorded[], parking: rea
   });
   // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
-  const kept = await Promise.all(
-    failed.map(async (one) => ({ one, isKept: await ports.deliveries.replace(one.delivery) })),
-  );
+  const kept = await keepAttempts(ports, failed);
   // After those that failed: what waits for one of them must not be found without it.
   if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
-  // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery.
-  const moved = kept.filter(({ one: { delivery } }) => delivery.waitsIn !== 'backlog');
+  // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery. Whoever asked
+  // for an attempt in the meantime relies on it, too.
+  const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');
   if (moved.length > 0)
     await ports.deliveries.putMany(
       [],
-      moved.flatMap(({ one }) => one.item.entry ?? []),
+      moved.flatMap(({ item }) => item.entry ?? []),
     );
+  const done = recorded.filter((one) => one.decision.kind === 'delivered' || kept.has(one));
   noteDone(
     run,
-    recorded.map(({ delivery, decision }) => ({
+    done.map(({ delivery, decision }) => ({
       kind: decision.kind === 'delivered' ? 'delivered' : decision.kind === 'exhausted' ? 'dead-lettered' : 'retried',
       delivery,
     })),
   );
+  return done;
 }
 
 /** Wait for a moment here, or leave. */
@@ -338,13 +364,16 @@ async function waitUntil(run: Run, untilMs: number): Promise<Step> {
 async function leave(run: Run, untilMs: number): Promise<DrainOutcome> {
   const { ports, prepared } = run;
   const nowMs = ports.clock.nowMs();
+  // The message of one that is still to come goes on: with each run's own there would be more and more of them.
+  const { askedForMs = 0 } = run;
+  const isAskedFor = askedForMs > nowMs && askedForMs <= untilMs;
   const left = await changeEndpoint(ports, run.state, (current) =>
     hasEndpoint(run, current)
-      ? { state: leaveDrain(current, Math.max(untilMs, nowMs)), result: true }
+      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(untilMs, nowMs)), result: true }
       : { result: false },
   );
   run.state = left.state;
-  if (!left.result) return { kind: 'left', deliveries: run.deliveries };
+  if (!left.result || isAskedFor) return { kind: 'left', deliveries: run.deliveries };
   const delayMs = Math.max(0, untilMs - nowMs);
   // What is further away than SQS can delay is dispatch's: the state says when it is due.
   if (delayMs <= limits.queueMaxDelayMs) {

@@ -32,7 +32,7 @@ export async function followOrderedFeed(
   position: number,
 ): Promise<Work> {
   const { subscription } = prepared;
-  const { chains, blocked, nextAtMs, waiting, expired } = await readBacklog(ports, prepared);
+  const { chains, blocked, nextAtMs, waiting, expired, entries } = await readBacklog(ports, prepared);
   const backlog = { again: false, position: undefined, unwanted: [], expired };
   if (chains.length > 0) return { ...backlog, posts: chains, nextAtMs: undefined };
   const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || waiting >= maxWaiting);
@@ -40,7 +40,14 @@ export async function followOrderedFeed(
 
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
   const rows = gapless.rows.filter((row): row is EventRow => !('sealed' in row) && wantsEvent(subscription, row));
-  const { fresh, unwanted } = await withoutKnown(ports, prepared, rows);
+  const { fresh, unwanted, known } = await withoutKnown(ports, prepared, rows);
+  // A run that died between the delivery and its entry: it has its turn before what follows it.
+  const entered = new Set(entries.map(({ event }) => event));
+  const lost = known.filter(({ event, waitsIn }) => waitsIn === 'backlog' && !entered.has(event));
+  if (lost.length > 0) {
+    await ports.deliveries.remind(lost);
+    return { ...backlog, posts: [], nextAtMs: undefined, again: true };
+  }
   const held = fresh.filter(({ row }) => blocked.has(groupOf(subscription, row)));
   if (held.length > 0) await ports.deliveries.putMany(held.map(({ delivery }) => parked(delivery)));
   const free = fresh.filter(({ row }) => !blocked.has(groupOf(subscription, row)));
@@ -82,7 +89,7 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     } else free.set(group, [...(free.get(group) ?? []), item]);
   }
   const chains = [...free.values()].map((chain) => ({ requests: chain.map((item) => [item]) }));
-  return { chains, blocked, nextAtMs, waiting: items.length, expired };
+  return { chains, blocked, nextAtMs, waiting: items.length, expired, entries };
 }
 
 /** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */
@@ -90,9 +97,14 @@ async function withoutKnown(
   ports: WorkPorts,
   { subscription, shaping }: PreparedSubscription,
   rows: readonly EventRow[],
-): Promise<{ readonly fresh: readonly WorkItem[]; readonly unwanted: readonly Delivery[] }> {
+): Promise<{
+  readonly fresh: readonly WorkItem[];
+  readonly unwanted: readonly Delivery[];
+  readonly known: readonly Delivery[];
+}> {
   const deliveries = rows.map((row) => deliveryOf(subscription, row));
-  const known = new Set((await ports.deliveries.getMany(deliveries)).map(({ event }) => event));
+  const stored = await ports.deliveries.getMany(deliveries);
+  const known = new Set(stored.map(({ event }) => event));
   const isWanted = async ({ row }: WorkItem) =>
     subscription.shaping.filter === undefined || wants(shaping, await toEvent(ports, row));
   const unknown = await Promise.all(
@@ -104,6 +116,7 @@ async function withoutKnown(
   return {
     fresh: unknown.flatMap(({ item, wanted }) => (wanted ? item : [])),
     unwanted: unknown.flatMap(({ item, wanted }) => (wanted ? [] : item.delivery)),
+    known: stored,
   };
 }
 

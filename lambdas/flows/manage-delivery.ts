@@ -8,7 +8,7 @@ import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 
 export interface ManageDeliveryPorts extends EndpointPorts {
-  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'replace'>;
+  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'replace' | 'remind'>;
   readonly drainQueue: DrainQueue;
   readonly clock: Clock;
 }
@@ -32,7 +32,9 @@ export async function attemptNow(
     isManual: true,
     replay: stored?.state === 'delivered' ? (stored.replay ?? 'manual') : stored?.replay,
   }));
-  await askForDrain(ports, subscription);
+  // Who drains may have seen the entry before the delivery, and have removed it.
+  await ports.deliveries.remind([delivery]);
+  await askForDrain(ports, subscription, true);
   return delivery;
 }
 

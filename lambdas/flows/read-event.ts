@@ -34,6 +34,33 @@ export async function toEvent(ports: EventPayloads, row: EventRow): Promise<Cano
   };
 }
 
+/**
+ * As {@link toEvent}; an event that cannot be read is a failure of the engine's own, which holds up no other.
+ *
+ * @param isCaught - Which errors are that; others are thrown.
+ */
+export async function tryToEvent(
+  ports: EventPayloads,
+  row: EventRow,
+  isCaught: (error: unknown) => boolean = () => true,
+): Promise<CanonicalEvent | UnreadableEvent> {
+  try {
+    return await toEvent(ports, row);
+  } catch (error) {
+    if (!isCaught(error)) throw error;
+    const reason = error instanceof Error ? error.message : 'of unknown cause';
+    return { kind: 'failed', error: `the event cannot be read: ${reason}`, durationMs: 0, isOwn: true };
+  }
+}
+
+/** The outcome of a callback that is not made. */
+export interface UnreadableEvent {
+  readonly kind: 'failed';
+  readonly error: string;
+  readonly durationMs: 0;
+  readonly isOwn: true;
+}
+
 export interface EventPlaces {
   readonly events: Pick<EventReader, 'getMany'>;
   readonly locator: EventLocator;

@@ -31,7 +31,7 @@ export interface ReplayRequest {
 export interface ReplayPorts extends EndpointPorts {
   readonly events: EventReader;
   readonly payloads: Pick<ClaimStore, 'get'>;
-  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany'>;
+  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany' | 'remind'>;
   readonly replays: ReplayStore;
   readonly drainQueue: DrainQueue;
   readonly clock: Clock;
@@ -164,7 +164,11 @@ export async function runReplay(
     }
     const queued = page.deliveries.map((delivery) => parked({ ...delivery, replay: id, isManual: true }));
     await ports.deliveries.putMany(queued);
-    if (queued.length > 0) await askForDrain(ports, subscription);
+    // A run before this one may have died between the deliveries, their entries, and the drain.
+    const begun = page.waiting.filter((delivery) => delivery.replay === id && delivery.waitsIn === 'backlog');
+    if (begun.length > 0) await ports.deliveries.remind(begun);
+    // What an ordered one tries again later holds up no other record.
+    if (queued.length + begun.length > 0) await askForDrain(ports, subscription, subscription.ordering !== 'none');
     const isDone = page.reached >= upTo || page.reached === replay.position;
     const next: Replay = {
       ...replay,
@@ -231,6 +235,7 @@ async function readPage(
   );
   return {
     deliveries: deliveries.filter((delivery) => delivery !== undefined),
+    waiting: [...known.values()].filter(({ state }) => state === 'waiting'),
     scanned: rows.length,
     reached: Math.min(gapless.reached, Math.max(upTo, position)),
     holeUntilMs: gapless.holeUntilMs,

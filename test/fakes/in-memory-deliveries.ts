@@ -18,11 +18,18 @@ interface Expiring<T> {
   readonly expiresAtMs: number;
 }
 
+export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog {
+  /** The first of the two writes of `putMany`: the deliveries without their entries. */
+  putRows(deliveries: readonly Delivery[]): void;
+  /** The last of the two writes of `replace`: the delivery without its entry. */
+  replaceRow(delivery: Delivery): boolean;
+}
+
 /** The deliveries table: rows, and the pointers to them from backlogs and from the due index. */
 export function createInMemoryDeliveries(
   clock: Clock,
   { retentionDays }: { readonly retentionDays: number } = { retentionDays: 30 },
-): DeliveryStore & DueIndex & DeliveryLog {
+): InMemoryDeliveries {
   const rows = new Map<string, Expiring<Delivery>>();
   const backlog = new Map<string, Expiring<BacklogEntry>>();
   const due = new Map<string, Expiring<DueEntry>>();
@@ -51,24 +58,31 @@ export function createInMemoryDeliveries(
     }
   }
 
+  const putRows = (deliveries: readonly Delivery[]) => {
+    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery));
+  };
+  const replaceRow = (delivery: Delivery) => {
+    if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
+    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }));
+    return true;
+  };
+
   return {
+    putRows,
+    replaceRow,
     async getMany(keys) {
       const wanted = [...new Set(keys.map(rowKey))];
       // In no order that a caller could rely on.
       return structuredClone(live(wanted.map((key) => rows.get(key)).reverse()));
     },
     async putMany(deliveries, done = []) {
-      for (const delivery of deliveries) {
-        rows.set(rowKey(delivery), expiring(delivery));
-        point(delivery);
-      }
+      putRows(deliveries);
+      for (const delivery of deliveries) point(delivery);
       for (const entry of done) backlog.delete(backlogKey(entry));
     },
     async replace(delivery) {
       point(delivery);
-      if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
-      rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }));
-      return true;
+      return replaceRow(delivery);
     },
     async remind(deliveries) {
       for (const delivery of deliveries) point(delivery);

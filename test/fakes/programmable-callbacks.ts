@@ -1,16 +1,18 @@
 import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../../lambdas/ports/callback-client.ts';
 
+type Answer = (request: CallbackRequest, earlier: number) => CallbackOutcome | Promise<CallbackOutcome>;
+
 export interface ProgrammableCallbacks extends CallbackClient {
   /** All that was posted, in order. */
   readonly requests: readonly CallbackRequest[];
   /** Answer from now on as `answer` says. @param answer - Called with the request and how many the URL got before. */
-  answerWith(answer: (request: CallbackRequest, earlier: number) => CallbackOutcome): void;
+  answerWith(answer: Answer): void;
 }
 
 /** Subscribers whose answers the test decides; until then they accept everything. */
 export function createProgrammableCallbacks(): ProgrammableCallbacks {
   const requests: CallbackRequest[] = [];
-  let answer: (request: CallbackRequest, earlier: number) => CallbackOutcome = () => answered(204);
+  let answer: Answer = () => answered(204);
   return {
     requests,
     answerWith(next) {

@@ -107,6 +107,9 @@ const latencyWeight = 0.2;
 /** How long a probe may be under way before another is made. */
 const probeMs = 60_000;
 
+/** The longest pause that is given, whatever is asked for: what waits meanwhile grows old. */
+const maxPauseMs = 86_400_000;
+
 const emptyWindow: AttemptWindow = { startedAtMs: 0, succeeded: 0, failed: 0 };
 
 export function newEndpoint(scope: string, endpoint: string): EndpointState {
@@ -273,7 +276,7 @@ export function settle(
   const isSlowed = results.some(({ status }) => status === 429 || status === 503);
   if (isSlowed) {
     const asked = Math.max(...results.map(({ retryAfterMs = 0 }) => retryAfterMs));
-    const pauseMs = asked > 0 ? asked : policy.defaultPauseMs;
+    const pauseMs = asked > 0 ? Math.min(asked, maxPauseMs) : policy.defaultPauseMs;
     const bears = state.bearsConcurrency ?? limits.concurrency;
     state = {
       ...state,
@@ -354,14 +357,26 @@ export function woken(before: EndpointState): EndpointState {
   return { ...before, hasBacklog: true, wakeups: before.wakeups + 1 };
 }
 
-/** Ask for a drainer, for when it may begin. @returns Undefined where one is at it, or was asked for. */
+/**
+ * Ask for a drainer, for when it may begin.
+ *
+ * @param isUrgent - Not to wait for one that was asked to come later than that.
+ * @returns Undefined where one is at it, or was asked for.
+ */
 export function callDrainer(
   before: EndpointState,
   nowMs: number,
+  isUrgent = false,
 ): { readonly state: EndpointState; readonly beginsAtMs: number } | undefined {
-  if (before.drainer !== undefined && before.drainer.untilMs > nowMs) return undefined;
   const beginsAtMs = Math.max(nowMs, blockedUntilMs(before));
+  const isTooLate = isUrgent && (drainAskedForMs(before) ?? 0) > beginsAtMs;
+  if (before.drainer !== undefined && before.drainer.untilMs > nowMs && !isTooLate) return undefined;
   return { state: leaveDrain(before, beginsAtMs), beginsAtMs };
+}
+
+/** For when a drainer was asked that has not begun; undefined where none was. */
+export function drainAskedForMs({ drainer }: EndpointState): number | undefined {
+  return drainer?.id === pendingDrainer ? drainer.untilMs - pendingDrainerMs : undefined;
 }
 
 /** When the circuit or a pause lets something through again; 0 where nothing holds it up. */
