@@ -202,7 +202,8 @@ describe('twenty endpoints, ten of them bad', () => {
     }
     for (const row of rows.filter(({ behaviour }) => behaviour === 'healthy'))
       expect(row).toMatchObject({ received: sent, lost: 0, duplicates: 0 });
-    // One endpoint that hangs takes nothing from the others: the bad ones cost less than healthy ones would.
-    expect(beside / alone).toBeGreaterThan(0.9);
+    // The bad ones cost less than healthy ones would, so that the figure is above 1 on a quiet machine; one that
+    // is shared moves it by a fifth, and an endpoint that held the others up would take it to a half or less.
+    expect(beside / alone).toBeGreaterThan(0.75);
   });
 });
