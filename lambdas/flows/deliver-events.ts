@@ -207,21 +207,21 @@ async function deliverToEndpoint(
   // Half of what the endpoint may have: another run need not wait for this one.
   const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
-  const admission = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
-  const admitted = admission?.admitted;
-  const unreadable = attempts.size;
-  if (admitted !== undefined) {
-    const results: PostResult[] = [];
+  const admitted = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
+  const results: PostResult[] = [];
+  let postsNotMade = admitted?.posts ?? 0;
+  if (admitted !== undefined)
     await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
       if (ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
+      postsNotMade -= 1;
       const outcome = await post(ports, prepared, job.row.id, [event], job.delivery.replay !== undefined);
       attempts.set(job, outcome);
-      results.push(...[postResult(outcome, 0) ?? []].flat());
+      const result = postResult(outcome, ports.clock.nowMs());
+      if (result !== undefined) results.push(result);
     });
-  }
 
   const parking = wanted.filter((job) => !attempts.has(job));
-  const recorded = await recordAll(ports, prepared, parking, attempts, admitted?.isProbe ?? false);
+  const recorded = await recordAll(ports, prepared, parking, attempts);
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
 
   const repeated = group.filter(({ left }) => left === 'successor');
@@ -233,23 +233,20 @@ async function deliverToEndpoint(
   if (woken.length > 0) await ports.deliveries.remind(woken.map(({ delivery }) => delivery));
   for (const job of woken) outcomes.set(job, { kind: 'parked' });
 
-  let state = admission?.state ?? known;
   if (admitted !== undefined) {
-    const nowMs = ports.clock.nowMs();
-    const results = [...attempts.values()].flatMap((outcome) => postResult(outcome, nowMs) ?? []);
-    const settled = await changeEndpoint(ports, state, (current) => {
-      const { state: next, effects } = settle(
+    const { result: effects } = await changeEndpoint(ports, admitted.state, (current) => {
+      const settled = settle(
         current,
-        { id: lease.id, isProbe: admitted.isProbe, postsNotMade: admitted.posts - (attempts.size - unreadable) },
+        // Only a circuit that is open is probed, and an endpoint whose circuit is open is not fast.
+        { id: lease.id, isProbe: false, postsNotMade },
         results,
         prepared.limits,
         policyOf(ports, prepared),
-        nowMs,
+        ports.clock.nowMs(),
       );
-      return { state: next, result: effects };
+      return { state: settled.state, result: settled.effects };
     });
-    state = settled.state;
-    await reportEndpoint(ports, prepared.subscription, settled.result);
+    await reportEndpoint(ports, prepared.subscription, effects);
   }
   const isParked = parking.length + woken.length > 0;
   // Whoever has enabled it meanwhile may have had its backlog drained before this was in it.
@@ -281,14 +278,14 @@ interface Lease {
   readonly maxSlots: number;
 }
 
-/** Ask to post here and now. An endpoint that is fast but busy is asked again, for a moment. */
+/** Ask to post here and now. An endpoint that is fast but busy is asked again, for a moment. @returns Its state as it is stored. */
 async function askForLease(
   ports: DeliverPorts,
   known: EndpointState,
   prepared: PreparedSubscription,
   wanted: number,
   lease: Lease,
-): Promise<{ readonly state: EndpointState; readonly admitted: Admitted | undefined } | undefined> {
+): Promise<Admitted | undefined> {
   if (wanted === 0) return undefined;
   let state = known;
   for (let tries = 0; ; tries += 1) {
@@ -298,9 +295,8 @@ async function askForLease(
       const admission = admit(current, prepared.limits, wanted, lease, nowMs);
       return admission.kind === 'admitted' ? { state: admission.state, result: admission } : { result: admission };
     });
-    if (result.kind === 'admitted') return { state: after, admitted: result };
-    if (result.kind !== 'blocked' || result.by !== 'concurrency' || tries === busyRetries)
-      return { state: after, admitted: undefined };
+    if (result.kind === 'admitted') return { ...result, state: after };
+    if (result.kind !== 'blocked' || result.by !== 'concurrency' || tries === busyRetries) return undefined;
     await ports.pause(busyPauseMs);
     const [stored] = await ports.endpoints.getMany([known]);
     state = stored ?? known;
@@ -313,12 +309,11 @@ async function recordAll(
   prepared: PreparedSubscription,
   parking: readonly ReadyJob[],
   attempts: ReadonlyMap<ReadyJob, CallbackOutcome>,
-  isProbe: boolean,
 ): Promise<readonly (readonly [ReadyJob, DeliveryOutcome, Delivery])[]> {
   const attempted = [...attempts].map(([job, outcome]) => ({
     job,
     outcome,
-    ...recordAttempt(ports, prepared, job.delivery, outcome, isProbe),
+    ...recordAttempt(ports, prepared, job.delivery, outcome, false),
   }));
   const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
   await ports.deliveries.putMany([
@@ -367,7 +362,8 @@ export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   return new Set(kept.flat() as T[]);
 }
 
-function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
+/** The job of a delivery's next attempt, delayed until its time. */
+export function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
   const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - clock.nowMs());
   return { job: jobOf(delivery), group: row.account, delayMs };
 }

@@ -20,10 +20,10 @@ import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
-import { jobOf, type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
+import { type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
 import { readItems, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
-import { type DeliverPorts, keepAttempts, leaseId, policyOf } from './deliver-events.ts';
+import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { tryToEvent } from './read-event.ts';
@@ -248,7 +248,7 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
       const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
       const outcome = unreadable ?? (await post(ports, prepared, requestId(items), events, isReplay));
       attempts.push({ items, outcome });
-      const result = postResult(outcome, 0);
+      const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
       if (result?.ok !== true) return;
     }
@@ -263,12 +263,11 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
   const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
   const done = await recordRound(run, recorded, parking);
   const nowMs = ports.clock.nowMs();
-  const known = attempts.flatMap(({ outcome }) => postResult(outcome, nowMs) ?? []);
   const settled = await changeEndpoint(ports, run.state, (current) => {
     const { state, effects } = settle(
       current,
       { id: lease.id, isProbe: admission.isProbe, postsNotMade: left },
-      known,
+      results,
       prepared.limits,
       policyOf(ports, prepared),
       nowMs,
@@ -319,11 +318,9 @@ async function recordRound(
     delivered.flatMap(({ item }) => item.entry ?? []),
   );
   const failed = recorded.filter(({ decision }) => decision.kind !== 'delivered');
-  const successors = failed.flatMap(({ delivery, item }) => {
-    if (delivery.waitsIn !== 'queue') return [];
-    const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - ports.clock.nowMs());
-    return [{ job: jobOf(delivery), group: item.row.account, delayMs }];
-  });
+  const successors = failed.flatMap(({ delivery, item }) =>
+    delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, item.row)] : [],
+  );
   // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
   const kept = await keepAttempts(ports, failed);

@@ -1,11 +1,12 @@
 import { wants } from '../engine/shaping/shape-event.ts';
 import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
-import { type EventRow } from '../ports/event-store.ts';
-import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
+import type { EventRow } from '../ports/event-store.ts';
+import type { Subscription } from '../ports/subscription-store.ts';
 import { newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import { readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { readGaplessRows } from './gapless-rows.ts';
+import { toJob } from './publish-events.ts';
 import { toEvent } from './read-event.ts';
 
 /** Backlog entries and rows of the feed that are looked at together. */
@@ -121,14 +122,7 @@ async function withoutKnown(
 }
 
 export function deliveryOf(subscription: Subscription, row: EventRow): Delivery {
-  return newDelivery({
-    subscription: subscription.id,
-    scope: scopeOf(subscription),
-    event: row.id,
-    tenant: row.tenant,
-    sequence: row.sequence,
-    timestamp: row.timestamp,
-  });
+  return newDelivery(toJob(subscription, row));
 }
 
 /** What has to be kept in order. */

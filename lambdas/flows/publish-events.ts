@@ -214,7 +214,8 @@ async function toRow(ports: PublishPorts, event: UnsequencedEvent, sequence: num
   return { ...metadata, sequence, inlineData: undefined, claimKey, dataBytes };
 }
 
-function toJob(subscription: Subscription, row: EventRow): DeliveryJob {
+/** The job of an event's first attempt. */
+export function toJob(subscription: Subscription, row: EventRow): DeliveryJob {
   return {
     subscription: subscription.id,
     scope: scopeOf(subscription),

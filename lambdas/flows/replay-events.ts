@@ -23,7 +23,7 @@ export interface ReplayRequest {
   readonly mode: ReplayMode;
   /** Epoch milliseconds; undefined for all that is kept. */
   readonly sinceMs?: number | undefined;
-  /** Epoch milliseconds; undefined for now. */
+  /** Epoch milliseconds; undefined for the moment of the call. */
   readonly untilMs?: number | undefined;
   readonly ratePerSecond: number;
 }

@@ -156,8 +156,7 @@ const failuresInARow = 10;
 
 /** Whether posts that were admitted together are to end here, with these results so far. */
 export function endsEarly(results: readonly PostResult[]): boolean {
-  const last = results.at(-1);
-  if (last?.status === 429 || last?.status === 503) return true;
+  if (results.some(({ status }) => status === 429 || status === 503)) return true;
   return results.length >= failuresInARow && results.slice(-failuresInARow).every(({ ok }) => !ok);
 }
 
@@ -413,7 +412,7 @@ export function leaveDrain(before: EndpointState, goesOnAtMs: number): EndpointS
   return { ...before, drainer: { id: pendingDrainer, untilMs: goesOnAtMs + pendingDrainerMs } };
 }
 
-/** Nobody wants what is in the backlog for now: nobody has to look at it either. */
+/** Nobody wants what is in the backlog any more: nobody has to look at it either. */
 export function letRest(before: EndpointState): EndpointState {
   return { ...before, hasBacklog: false, drainer: undefined, failingSinceMs: undefined, noticedPercent: 0 };
 }
