@@ -136,8 +136,8 @@ const maxUnderWay = 300;
 /** After this long without a callback, what was lost on the way is shown by its queue again. */
 const quietMs = 10_000;
 
-/** Send events and wait until the first ten endpoints have them all. @returns Events a second at each of them. */
-async function throughput(url: string, endpoints: readonly Endpoint[], count: number, first: number) {
+/** Send events and wait until the first ten endpoints have them all. @returns Seconds, without those in which nothing came. */
+async function secondsFor(url: string, endpoints: readonly Endpoint[], count: number, first: number) {
   const watched = endpoints.slice(0, 10);
   const before = watched[0]?.received.size ?? 0;
   const slowest = () => Math.min(...watched.map(({ received }) => received.size)) - before;
@@ -158,7 +158,7 @@ async function throughput(url: string, endpoints: readonly Endpoint[], count: nu
     quietMsInAll += performance.now() - waitedFrom;
     await running().engine.advanceClock(400_000);
   }
-  return count / ((performance.now() - startedAt - quietMsInAll) / 1000);
+  return (performance.now() - startedAt - quietMsInAll) / 1000;
 }
 
 describe('twenty endpoints, ten of them bad', () => {
@@ -176,11 +176,21 @@ describe('twenty endpoints, ten of them bad', () => {
     );
     const endpoints = await subscribeAll('storm', behaviours);
     // Until each endpoint is known.
-    await throughput(calm.url, allHealthy, 20, 1);
-    await throughput(storm.url, endpoints, 20, 1);
+    await secondsFor(calm.url, allHealthy, 20, 1);
+    await secondsFor(storm.url, endpoints, 20, 1);
 
-    const alone = await throughput(calm.url, allHealthy, events / 4, 1_000);
-    const beside = await throughput(storm.url, endpoints, events, 1_000);
+    // In turns, so that what else the machine does falls on both.
+    const turns = 5;
+    const calmEvents = events / 2;
+    let calmSeconds = 0;
+    let stormSeconds = 0;
+    for (let turn = 0; turn < turns; turn += 1) {
+      const count = events / turns;
+      calmSeconds += await secondsFor(calm.url, allHealthy, calmEvents / turns, 1_000 + turn * count);
+      stormSeconds += await secondsFor(storm.url, endpoints, count, 1_000 + turn * count);
+    }
+    const alone = calmEvents / calmSeconds;
+    const beside = events / stormSeconds;
 
     const sent = events + 20;
     const rows = endpoints.map(({ behaviour, received, requests, concurrency }) => ({
@@ -202,8 +212,7 @@ describe('twenty endpoints, ten of them bad', () => {
     }
     for (const row of rows.filter(({ behaviour }) => behaviour === 'healthy'))
       expect(row).toMatchObject({ received: sent, lost: 0, duplicates: 0 });
-    // The bad ones cost less than healthy ones would, so that the figure is above 1 on a quiet machine; one that
-    // is shared moves it by a fifth, and an endpoint that held the others up would take it to a half or less.
-    expect(beside / alone).toBeGreaterThan(0.75);
+    // Bad ones cost less than healthy ones would; an endpoint that held the others up would take this to a half.
+    expect(beside / alone).toBeGreaterThan(0.9);
   });
 });
