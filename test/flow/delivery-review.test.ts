@@ -292,17 +292,23 @@ describe('a job', () => {
     engine.callbacks.answerWith(() => answered(isDown ? 500 : 204));
     const [id] = await publish(engine, ['1']);
     const { deliveries } = engine;
-    const deliverPorts = {
-      ...engine.deliverPorts,
-      deliveries: {
-        ...deliveries,
-        replace: async (...args: Parameters<typeof deliveries.replace>) => {
-          await deliveries.replace(...args);
-          return deliveries.replace(...args);
-        },
+    const unheard = {
+      ...deliveries,
+      replace: async (...args: Parameters<typeof deliveries.replace>) => {
+        expect(await deliveries.replace(...args)).toBe(true);
+        return deliveries.replace(...args);
       },
     };
-    await letTimePass({ ...engine, deliverPorts }, secondMs);
+    const [message] = engine.deliveryQueue.receive();
+    const job = JSON.parse(message?.body ?? '');
+    await deliverEvents({ ...engine.deliverPorts, deliveries: unheard }, [{ messageId: '1', job }]);
+    engine.deliveryQueue.remove(message?.id ?? '');
+    expect(
+      (await engine.deliveries.list('sub_1', 10, undefined)).items.find(({ event }) => event === id),
+    ).toMatchObject({
+      state: 'retrying',
+      waitsIn: 'queue',
+    });
     isDown = false;
     await letTimePass(engine, hourMs);
     const { items } = await engine.deliveries.list('sub_1', 10, undefined);
