@@ -23,19 +23,19 @@ export type AccountCreation =
   | { readonly kind: 'unknown-integration' }
   | SecretsFault;
 
+/** What accounts are made and changed with. */
+export interface AccountPorts {
+  readonly accounts: AccountDirectory;
+  readonly integrations: IntegrationCatalog;
+  readonly contexts: AccountContextRegistry;
+  readonly parked: ParkedRequests;
+  readonly rawQueue: RawQueue;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
 /** Connect a tenant to an integration. Secrets go by the names that the integration declares. */
-export async function createAccount(
-  ports: {
-    readonly accounts: AccountDirectory;
-    readonly integrations: IntegrationCatalog;
-    readonly contexts: AccountContextRegistry;
-    readonly parked: ParkedRequests;
-    readonly rawQueue: RawQueue;
-    readonly clock: Clock;
-    readonly randomness: Randomness;
-  },
-  request: AccountRequest,
-): Promise<AccountCreation> {
+export async function createAccount(ports: AccountPorts, request: AccountRequest): Promise<AccountCreation> {
   const integration = await ports.integrations.get(request.integration);
   if (integration === undefined) return { kind: 'unknown-integration' };
   const fault = findSecretsFault(integration, request.secrets, request.capture);

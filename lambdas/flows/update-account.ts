@@ -1,14 +1,8 @@
 import { EngineError } from '../contracts/engine-error.ts';
 import { contextValues } from '../engine/mapping/lookup-context.ts';
-import type { AccountContextRegistry } from '../ports/account-contexts.ts';
-import type { Account, AccountDirectory } from '../ports/account-store.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { IntegrationCatalog } from '../ports/integration-catalog.ts';
-import type { ParkedRequests } from '../ports/parked-requests.ts';
-import type { RawQueue } from '../ports/queues.ts';
-import type { Randomness } from '../ports/randomness.ts';
+import type { Account } from '../ports/account-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
-import { replayParked } from './create-account.ts';
+import { type AccountPorts, replayParked } from './create-account.ts';
 
 /** What changes; what is left out stays. */
 export interface AccountChange {
@@ -29,19 +23,7 @@ export type AccountUpdate =
 const maxAttempts = 4;
 
 /** Change an account: rotate its secrets, say what it is known by, wait for a secret of its provider. */
-export async function updateAccount(
-  ports: {
-    readonly accounts: AccountDirectory;
-    readonly integrations: IntegrationCatalog;
-    readonly contexts: AccountContextRegistry;
-    readonly parked: ParkedRequests;
-    readonly rawQueue: RawQueue;
-    readonly clock: Clock;
-    readonly randomness: Randomness;
-  },
-  id: string,
-  change: AccountChange,
-): Promise<AccountUpdate> {
+export async function updateAccount(ports: AccountPorts, id: string, change: AccountChange): Promise<AccountUpdate> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.accounts.find(id);
     if (before === undefined) return { kind: 'unknown-account' };
