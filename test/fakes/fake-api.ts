@@ -44,6 +44,7 @@ export function createFakeApi() {
     subscriptions: engine.subscriptions,
     events: engine.events,
     locator: engine.events,
+    consumers: engine.consumers,
     payloads: engine.payloads,
     deliveries: engine.deliveries,
     replays: engine.replays,
