@@ -115,10 +115,14 @@ export default {
     {
       name: 'functions',
       comment:
-        "functions import flows, ports, contracts, the engine's types and its schemas of what callers write; runtime.ts, which composes them, adapters and the engine.",
+        "functions import flows, ports, contracts, the engine's types, its schemas of what callers write and the API that it describes; runtime.ts, which composes them, adapters and the engine.",
       severity: 'error',
       from: { path: '^lambdas/functions/', pathNot: runtime },
-      to: { path: lambdas('engine'), pathNot: '-schema\\.ts$', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: lambdas('engine'),
+        pathNot: ['-schema\\.ts$', lambdas('engine/(api|access)')],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'only-runtime-to-adapters',

@@ -46,6 +46,11 @@ const settingsSchema = z.strictObject({
    */
   rawRetentionDays: wholeNumber(29, 3650, 'days'),
   /**
+   * Days that the audit is kept. In prod nobody can change or delete an entry's copy in S3 before then.
+   * @default 400
+   */
+  auditRetentionDays: wholeNumber(1, 3650, 'days'),
+  /**
    * Days that logs are kept.
    * @default 90 in prod, 14 elsewhere
    */
@@ -68,6 +73,16 @@ const settingsSchema = z.strictObject({
    * @default 4000
    */
   throttleBurst: wholeNumber(1, 1_000_000, 'requests'),
+  /**
+   * Calls of the API that one key may make in a minute, and at once, where the key itself says nothing else.
+   * @default 3000; 60000 in local
+   */
+  apiKeyRatePerMinute: wholeNumber(1, 1_000_000, 'calls'),
+  /**
+   * Calls of the API that all keys of one tenant together may make in a minute, and at once.
+   * @default 6000; 60000 in local
+   */
+  apiTenantRatePerMinute: wholeNumber(1, 1_000_000, 'calls'),
   /**
    * Concurrent invocations of normalize.
    * @default 50; 4 in local
@@ -129,6 +144,9 @@ function defaultsOf(stage: Stage): Settings {
     claimThresholdBytes: limits.claimThresholdBytes,
     throttleRatePerSecond: 2000,
     throttleBurst: 4000,
+    auditRetentionDays: 400,
+    apiKeyRatePerMinute: local ? 60_000 : 3000,
+    apiTenantRatePerMinute: local ? 60_000 : 6000,
     normalizeMaxConcurrency: local ? 4 : 50,
     // More than one endpoint may have posts under way, so that none takes up all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,

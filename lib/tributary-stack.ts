@@ -9,7 +9,12 @@ import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
 import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
-import { accountsByTenantIndex, endpointsByDueIndex } from '../lambdas/contracts/tables.ts';
+import {
+  accountsByTenantIndex,
+  apiKeysByOwnerIndex,
+  auditByScopeIndex,
+  endpointsByDueIndex,
+} from '../lambdas/contracts/tables.ts';
 import type { TributaryConfig } from './config.ts';
 import { AccessLogBucket } from './constructs/access-log-bucket.ts';
 import { DataKey } from './constructs/data-key.ts';
@@ -202,6 +207,11 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
       [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
       [environmentKeys.consumersTable]: tables.consumers.tableName,
+      [environmentKeys.auditTable]: tables.audit.tableName,
+      [environmentKeys.auditBucket]: buckets.audit.bucketName,
+      [environmentKeys.auditRetentionDays]: String(config.auditRetentionDays),
+      [environmentKeys.apiKeyRatePerMinute]: String(config.apiKeyRatePerMinute),
+      [environmentKeys.apiTenantRatePerMinute]: String(config.apiTenantRatePerMinute),
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -213,10 +223,13 @@ export class TributaryStack extends Stack {
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
-    // An admin key lists the accounts of all tenants: that is the one scan.
-    tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
-    tables.apiKeys.grant(api, 'GetItem');
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
+    // An admin key lists the accounts, and the keys, of all tenants: those are the scans.
+    tables.accounts.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan');
+    tables.apiKeys.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
+    // Entries are added and completed: nobody may delete one.
+    tables.audit.grant(api, 'PutItem', 'Query');
+    buckets.audit.grantPut(api);
     tables.accountContexts.grant(api, 'BatchWriteItem');
     tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
     tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
@@ -225,13 +238,16 @@ export class TributaryStack extends Stack {
     rawQueue.deadLetterQueue.grantConsumeMessages(api);
     tables.subscriptions.grant(api, 'BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     tables.events.grant(api, 'BatchGetItem', 'Query');
-    tables.idempotency.grant(api, 'GetItem');
+    // Where an event stands; and the answers to requests that are carried out once.
+    tables.idempotency.grant(api, 'DeleteItem', 'GetItem', 'PutItem');
     // A delivery is tried again or cancelled, all that wait with their subscription; replays stand here too.
     tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
-    // An endpoint's health, and its circuit, which whoever enables its subscription closes.
-    tables.limits.grant(api, 'BatchGetItem', 'UpdateItem');
+    // An endpoint's health, and its circuit, which whoever enables its subscription closes; how often who calls.
+    tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
     drainQueue.queue.grantSendMessages(api);
     buckets.payloads.grantGet(api);
+    // An answer that is kept to be given again may be larger than a row.
+    buckets.payloads.grantPut(api);
 
     httpApi.route(
       ingress,
@@ -276,11 +292,21 @@ export class TributaryStack extends Stack {
         partitionKey: text('context'),
         sortKey: text('rawId'),
       }),
-      apiKeys: new RecordTable(this, 'ApiKeys', { ...protection, partitionKey: text('id') }),
       consumers: new RecordTable(this, 'Consumers', {
         ...protection,
         partitionKey: text('tenant'),
         sortKey: text('name'),
+      }),
+      apiKeys: new RecordTable(this, 'ApiKeys', {
+        ...protection,
+        partitionKey: text('id'),
+        indexes: { [apiKeysByOwnerIndex]: { partitionKey: text('owner'), sortKey: text('id') } },
+      }),
+      audit: new RecordTable(this, 'Audit', {
+        ...protection,
+        partitionKey: text('day'),
+        sortKey: text('entry'),
+        indexes: { [auditByScopeIndex]: { partitionKey: text('scope'), sortKey: text('entry') } },
       }),
       subscriptions: new RecordTable(this, 'Subscriptions', {
         ...protection,
@@ -360,6 +386,11 @@ export class TributaryStack extends Stack {
         ...protection,
         // A day more than the events that refer to them.
         expiration: Duration.days(this.config.retentionDays + 1),
+      }),
+      audit: new PrivateBucket(this, 'AuditArchive', {
+        ...protection,
+        expiration: Duration.days(this.config.auditRetentionDays),
+        writeOnce: this.config.retainData ? 'locked' : 'versioned',
       }),
       raw: new PrivateBucket(this, 'Raw', {
         ...protection,

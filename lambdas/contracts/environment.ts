@@ -11,6 +11,7 @@ export const environmentKeys = {
   accountsTable: 'TRIBUTARY_ACCOUNTS_TABLE',
   apiKeysTable: 'TRIBUTARY_API_KEYS_TABLE',
   consumersTable: 'TRIBUTARY_CONSUMERS_TABLE',
+  auditTable: 'TRIBUTARY_AUDIT_TABLE',
   deliveriesTable: 'TRIBUTARY_DELIVERIES_TABLE',
   eventsTable: 'TRIBUTARY_EVENTS_TABLE',
   idempotencyTable: 'TRIBUTARY_IDEMPOTENCY_TABLE',
@@ -19,6 +20,7 @@ export const environmentKeys = {
   parkedRequestsTable: 'TRIBUTARY_PARKED_REQUESTS_TABLE',
   subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
 
+  auditBucket: 'TRIBUTARY_AUDIT_BUCKET',
   payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
   rawBucket: 'TRIBUTARY_RAW_BUCKET',
 
@@ -31,6 +33,12 @@ export const environmentKeys = {
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
   /** Days after which an event, its payload and its deliveries may be deleted. */
   retentionDays: 'TRIBUTARY_RETENTION_DAYS',
+  /** Days after which an entry of the audit may be deleted. */
+  auditRetentionDays: 'TRIBUTARY_AUDIT_RETENTION_DAYS',
+  /** Calls of the API that one key may make in a minute, where it says nothing else. */
+  apiKeyRatePerMinute: 'TRIBUTARY_API_KEY_RATE_PER_MINUTE',
+  /** Calls of the API that all keys of a tenant together may make in a minute. */
+  apiTenantRatePerMinute: 'TRIBUTARY_API_TENANT_RATE_PER_MINUTE',
   /** Address ranges (CIDR, comma separated) that outbound calls may reach although they are not public. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
@@ -106,6 +114,11 @@ export const functionEnvironments = {
     environmentKeys.rawDeadLetterQueueUrl,
     environmentKeys.apiKeysTable,
     environmentKeys.consumersTable,
+    environmentKeys.auditTable,
+    environmentKeys.auditBucket,
+    environmentKeys.auditRetentionDays,
+    environmentKeys.apiKeyRatePerMinute,
+    environmentKeys.apiTenantRatePerMinute,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,

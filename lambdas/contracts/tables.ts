@@ -8,3 +8,9 @@ export const accountsByTenantIndex = 'tenant-index';
 
 /** Index of the limits table: endpoints that have to be looked at, by shard and time. */
 export const endpointsByDueIndex = 'due-index';
+
+/** Index of the API keys table: a tenant's keys by id. */
+export const apiKeysByOwnerIndex = 'owner-index';
+
+/** Index of the audit table: what was done to a tenant's things, by time. */
+export const auditByScopeIndex = 'scope-index';

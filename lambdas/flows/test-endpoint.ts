@@ -1,3 +1,4 @@
+import type { simulations } from '../engine/api/subscription-operations.ts';
 import { type CanonicalEvent, eventTypes, type RecordEventType } from '../engine/mapping/canonical-event.ts';
 import type { ResourceSchema } from '../engine/mapping/check-resource.ts';
 import { inventData } from '../engine/mapping/invent-data.ts';
@@ -22,16 +23,6 @@ export interface TestPorts extends AttemptPorts {
   readonly pause: Pause;
 }
 
-/** What a receiver may meet, and has to stand. */
-export const simulations = [
-  'duplicate',
-  'out-of-order',
-  'delayed',
-  'burst',
-  'bad-signature',
-  'old-timestamp',
-  'oversized',
-] as const;
 export type Simulation = (typeof simulations)[number];
 
 export interface TestRequest {

@@ -48,6 +48,7 @@ export interface AccountDirectory extends AccountWriter {
   find(id: string): Promise<Account | undefined>;
   /** @returns `exists` when the id is taken; nothing is changed then. */
   create(account: Account): Promise<'created' | 'exists'>;
+  remove(id: string): Promise<void>;
   /** @param tenant - Undefined lists all tenants. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<Account>>;
 }

@@ -4,4 +4,6 @@ import type { Definition } from '../engine/definition/schema.ts';
 export interface IntegrationCatalog {
   /** @returns Undefined where there is no such integration. */
   get(name: string): Promise<Definition | undefined>;
+  /** All names, in order. */
+  names(): Promise<readonly string[]>;
 }

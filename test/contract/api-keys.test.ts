@@ -1,29 +1,91 @@
 import { describe, expect, test } from 'vitest';
 import { createDynamoApiKeyStore } from '../../lambdas/adapters/aws/dynamo-api-key-store.ts';
-import type { ApiKey, ApiKeyStore } from '../../lambdas/ports/api-key-store.ts';
-import { createInMemoryApiKeys } from '../fakes/in-memory-api-keys.ts';
+import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
+import type { ApiKeyDirectory } from '../../lambdas/ports/api-key-store.ts';
+import { apiKey, createInMemoryApiKeys } from '../fakes/in-memory-api-keys.ts';
 import { useTables } from './emulated-aws.ts';
+import { readAllPages } from './read-all-pages.ts';
 
 const tables = useTables();
-const implementations: readonly (readonly [string, (keys: readonly ApiKey[]) => Promise<ApiKeyStore>])[] = [
-  ['the fake', async (keys) => createInMemoryApiKeys(keys)],
-  [
-    'DynamoDB',
-    async (keys) => {
-      const table = await tables.create('apiKeys');
-      for (const key of keys) await tables.put(table, key);
-      return createDynamoApiKeyStore(tables.client(), table);
-    },
-  ],
+const openDynamo = async () => {
+  const table = await tables.create('apiKeys');
+  return { table, store: createDynamoApiKeyStore(tables.client(), table) };
+};
+const implementations: readonly (readonly [string, () => Promise<ApiKeyDirectory>])[] = [
+  ['the fake', async () => createInMemoryApiKeys()],
+  ['DynamoDB', async () => (await openDynamo()).store],
 ];
 
 describe.each(implementations)('api key store on %s', (_, open) => {
-  test('finds a key by its id, of one tenant or of all', async () => {
-    const ofAcme = { id: 'key_1', secretSha256: 'ab'.repeat(32), tenant: 'acme' };
-    const ofAll = { id: 'key_2', secretSha256: 'cd'.repeat(32), tenant: null };
-    const store = await open([ofAcme, ofAll]);
-    expect(await store.find('key_1')).toEqual(ofAcme);
-    expect(await store.find('key_2')).toEqual(ofAll);
-    expect(await store.find('key_3')).toBeUndefined();
+  const ofAcme = apiKey('key1', 'one', 'acme', { scopes: ['events:read'], ratePerMinute: 10 });
+  const ofAll = apiKey('key2', 'two', null);
+
+  test('finds a key by its id, of one tenant or of all; an id is taken once', async () => {
+    const store = await open();
+    expect(await store.create(ofAcme)).toBe('created');
+    expect(await store.create(ofAll)).toBe('created');
+    expect(await store.create({ ...ofAll, id: 'key1' })).toBe('exists');
+    expect(await store.find('key1')).toEqual(ofAcme);
+    expect(await store.find('key2')).toEqual(ofAll);
+    expect(await store.find('key3')).toBeUndefined();
   });
+
+  test('replaces what was read, and nothing else; when it was used stays', async () => {
+    const store = await open();
+    await store.create(ofAcme);
+    await store.touch('key1', '2026-11-21T12:00:00.000Z');
+    await store.touch('key1', '2026-11-21T11:00:00.000Z');
+    const changed = { ...ofAcme, name: 'renamed', ratePerMinute: undefined, expiresAtMs: 99 };
+    expect(await store.replace(changed)).toBe(true);
+    expect(await store.find('key1')).toEqual({ ...changed, revision: 2, lastUsedAt: '2026-11-21T12:00:00.000Z' });
+    expect(await store.replace({ ...changed, name: 'too late' })).toBe(false);
+  });
+
+  test('a key that is gone stays gone, also where it is used or changed', async () => {
+    const store = await open();
+    await store.create(ofAcme);
+    await store.remove('key1');
+    await store.touch('key1', '2026-11-21T12:00:00.000Z');
+    expect(await store.replace(ofAcme)).toBe(false);
+    expect(await store.find('key1')).toBeUndefined();
+  });
+
+  test('lists a tenant its own, and all to whoever serves all (invariant 3)', async () => {
+    const store = await open();
+    for (const id of ['a', 'b', 'c']) await store.create(apiKey(id, id, 'acme'));
+    await store.create(apiKey('d', 'd', 'globex'));
+    await store.create(ofAll);
+    const idsOf = async (tenant: string | undefined) =>
+      (await readAllPages((after) => store.list(tenant, 2, after)))
+        .flat()
+        .map(({ id }) => id)
+        .sort();
+    expect(await idsOf('acme')).toEqual(['a', 'b', 'c']);
+    expect(await idsOf('globex')).toEqual(['d']);
+    expect(await idsOf(undefined)).toEqual(['a', 'b', 'c', 'd', 'key2']);
+  });
+});
+
+test('a row that was written by hand is a key that may do everything for its tenant, and can be rotated', async () => {
+  const { table, store } = await openDynamo();
+  await tables.put(table, { id: 'first', tenant: null, secretSha256: hashSecret('by hand') });
+  const key = await store.find('first');
+  expect(key).toMatchObject({
+    tenant: null,
+    scopes: ['admin'],
+    secrets: [{ sha256: hashSecret('by hand') }],
+    revision: 0,
+  });
+  if (key === undefined) throw new Error('no key');
+  const secrets = [{ sha256: hashSecret('new'), createdAt: '2026-11-21T12:00:00.000Z' }];
+  expect(await store.replace({ ...key, secrets })).toBe(true);
+  expect(await store.find('first')).toMatchObject({ secrets, scopes: ['admin'], revision: 1 });
+});
+
+test('a row that is not whole opens nothing', async () => {
+  const { table, store } = await openDynamo();
+  await tables.put(table, { id: 'noSecret', tenant: null });
+  await tables.put(table, { id: 'noTenant', secretSha256: hashSecret('x') });
+  expect(await store.find('noSecret')).toBeUndefined();
+  expect(await store.find('noTenant')).toBeUndefined();
 });

@@ -8,7 +8,12 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
 import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { accountsByTenantIndex, endpointsByDueIndex } from '../../lambdas/contracts/tables.ts';
+import {
+  accountsByTenantIndex,
+  apiKeysByOwnerIndex,
+  auditByScopeIndex,
+  endpointsByDueIndex,
+} from '../../lambdas/contracts/tables.ts';
 import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
 
 export const awsConfig = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
@@ -62,7 +67,20 @@ const tableShapes = {
     KeySchema: keys('context', 'rawId'),
   },
   consumers: { AttributeDefinitions: [attribute('tenant'), attribute('name')], KeySchema: keys('tenant', 'name') },
-  apiKeys: { AttributeDefinitions: [attribute('id')], KeySchema: keys('id') },
+  apiKeys: {
+    AttributeDefinitions: [attribute('id'), attribute('owner')],
+    KeySchema: keys('id'),
+    GlobalSecondaryIndexes: [
+      { IndexName: apiKeysByOwnerIndex, KeySchema: keys('owner', 'id'), Projection: { ProjectionType: 'ALL' } },
+    ],
+  },
+  audit: {
+    AttributeDefinitions: [attribute('day'), attribute('entry'), attribute('scope')],
+    KeySchema: keys('day', 'entry'),
+    GlobalSecondaryIndexes: [
+      { IndexName: auditByScopeIndex, KeySchema: keys('scope', 'entry'), Projection: { ProjectionType: 'ALL' } },
+    ],
+  },
   subscriptions: { AttributeDefinitions: [attribute('tenant'), attribute('id')], KeySchema: keys('tenant', 'id') },
   events: {
     AttributeDefinitions: [attribute('tenant'), attribute('sequence', 'N')],

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type { CallPolicy } from '../../lambdas/flows/limit-calls.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
 import type { ApiPorts } from '../../lambdas/functions/api/api-ports.ts';
 import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
@@ -8,7 +8,10 @@ import { problemResponse } from '../../lambdas/functions/problem-details.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
 import { compileResources } from '../../lib/definitions/compile-resources.ts';
 import { createFakeEngine } from './fake-engine.ts';
-import { createInMemoryApiKeys } from './in-memory-api-keys.ts';
+import { createInMemoryAnswers } from './in-memory-answers.ts';
+import { apiKey, createInMemoryApiKeys } from './in-memory-api-keys.ts';
+import { createInMemoryAudit } from './in-memory-audit.ts';
+import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { drainQueueOn, rawQueueOn } from './in-memory-queue.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
@@ -26,15 +29,33 @@ export interface FakeAnswer {
 const resources = compileResources(new URL('../../integrations/', import.meta.url));
 /** Keys by the tenant that they may act for. */
 const keys = { all: 'tk_all_secret', acme: 'tk_acme_secret', globex: 'tk_globex_secret' } as const;
-const secretSha256 = createHash('sha256').update('secret').digest('hex');
+
+export interface FakeApiOptions {
+  /** Beside `all`, `acme` and `globex`. */
+  readonly keys?: readonly ApiKey[];
+  readonly callPolicy?: Partial<CallPolicy>;
+}
 
 /** The API's handler on the stores and queues of a fake engine. */
-export function createFakeApi() {
+export function createFakeApi({ keys: moreKeys = [], callPolicy = {} }: FakeApiOptions = {}) {
   const engine = createFakeEngine();
   const outcomes = createOutcomeTally();
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
+  const apiKeys = createInMemoryApiKeys([
+    ...Object.entries(tenants).map(([id, tenant]) => apiKey(id, 'secret', tenant)),
+    ...moreKeys,
+  ]);
+  const audit = createInMemoryAudit();
   const ports: ApiPorts = {
-    keys: createInMemoryApiKeys(Object.entries(tenants).map(([id, tenant]): ApiKey => ({ id, tenant, secretSha256 }))),
+    keys: apiKeys,
+    limits: createInMemoryCallLimits(engine.clock),
+    callPolicy: {
+      perKey: { calls: 60_000, windowMs: 60_000 },
+      perTenant: { calls: 60_000, windowMs: 60_000 },
+      ...callPolicy,
+    },
+    answers: createInMemoryAnswers(engine.clock),
+    audit,
     accounts: engine.accounts,
     contexts: engine.contexts,
     parked: engine.parking,
@@ -61,18 +82,26 @@ export function createFakeApi() {
     randomness: engine.randomness,
     publicUrl: 'https://api.example.com',
   };
-  const log = { info() {}, error() {} } as unknown as Logger;
+  const log = { info() {}, warn() {}, error() {} } as unknown as Logger;
   const handler = createApiHandler({ ports, log, outcomes });
 
   return {
     engine,
     outcomes,
-    /** @param body - Text is sent as it is. @param as - Whose key; null for none. */
+    ports,
+    audit,
+    apiKeys,
+    /**
+     * @param body - Text is sent as it is.
+     * @param as - Whose key; null for none; other text is shown as it is.
+     * @param headers - Beside `authorization`; names in lower case.
+     */
     async call(
       method: string,
       path: string,
       body?: unknown,
-      as: keyof typeof keys | null = 'all',
+      as: keyof typeof keys | (string & {}) | null = 'all',
+      headers: Readonly<Record<string, string>> = {},
     ): Promise<FakeAnswer> {
       const [rawPath = '', rawQueryString = ''] = path.split('?');
       const event = {
@@ -80,9 +109,15 @@ export function createFakeApi() {
         routeKey: 'ANY /v1/{proxy+}',
         rawPath,
         rawQueryString,
-        headers: as === null ? {} : { authorization: `Bearer ${keys[as]}` },
+        headers: {
+          ...(as === null ? {} : { authorization: `Bearer ${as in keys ? keys[as as keyof typeof keys] : as}` }),
+          ...headers,
+        },
         pathParameters: { proxy: rawPath.replace(/^\/v1\//, '') },
-        requestContext: { http: { method, path: rawPath }, requestId: 'request_1' },
+        requestContext: {
+          http: { method, path: rawPath, sourceIp: '203.0.113.7', userAgent: 'test' },
+          requestId: 'request_1',
+        },
         body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
         isBase64Encoded: false,
       } as unknown as APIGatewayProxyEventV2;

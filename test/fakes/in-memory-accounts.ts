@@ -8,7 +8,6 @@ export interface InMemoryAccounts extends AccountDirectory {
   reader(clock: Clock): AccountStore;
   /** Change an account behind the back of its readers. */
   overwrite(account: Account): void;
-  remove(id: string): void;
 }
 
 export function createInMemoryAccounts(): InMemoryAccounts {
@@ -47,7 +46,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
     overwrite(account) {
       rows.set(account.id, structuredClone(account));
     },
-    remove(id) {
+    async remove(id) {
       rows.delete(id);
     },
   };

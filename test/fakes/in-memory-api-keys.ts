@@ -1,10 +1,52 @@
-import type { ApiKey, ApiKeyStore } from '../../lambdas/ports/api-key-store.ts';
+import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
+import type { ApiKey, ApiKeyDirectory } from '../../lambdas/ports/api-key-store.ts';
+import { pageOf } from './page-of.ts';
 
-export function createInMemoryApiKeys(keys: readonly ApiKey[] = []): ApiKeyStore {
+export function createInMemoryApiKeys(keys: readonly ApiKey[] = []): ApiKeyDirectory {
   const rows = new Map(keys.map((key) => [key.id, key]));
   return {
     async find(id) {
       return structuredClone(rows.get(id));
     },
+    async touch(id, at) {
+      const key = rows.get(id);
+      if (key !== undefined && (key.lastUsedAt ?? '') < at) rows.set(id, { ...key, lastUsedAt: at });
+    },
+    async create(key) {
+      if (rows.has(key.id)) return 'exists';
+      rows.set(key.id, structuredClone(key));
+      return 'created';
+    },
+    async replace(key) {
+      const stored = rows.get(key.id);
+      if (stored?.revision !== key.revision) return false;
+      rows.set(key.id, structuredClone({ ...key, lastUsedAt: stored.lastUsedAt, revision: key.revision + 1 }));
+      return true;
+    },
+    async remove(id) {
+      rows.delete(id);
+    },
+    async list(tenant, limit, after) {
+      const all = [...rows.values()].filter((key) => tenant === undefined || key.tenant === tenant);
+      return pageOf(all, ({ id }) => id, limit, after);
+    },
+  };
+}
+
+/** A key as it is stored: it may do everything for its tenant unless told otherwise. */
+export function apiKey(id: string, secret: string, tenant: string | null, options: Partial<ApiKey> = {}): ApiKey {
+  const createdAt = '2026-11-01T00:00:00.000Z';
+  return {
+    id,
+    name: id,
+    tenant,
+    scopes: ['admin'],
+    secrets: [{ sha256: hashSecret(secret), createdAt }],
+    expiresAtMs: undefined,
+    ratePerMinute: undefined,
+    lastUsedAt: undefined,
+    createdAt,
+    revision: 1,
+    ...options,
   };
 }

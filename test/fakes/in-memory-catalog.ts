@@ -4,6 +4,9 @@ import type { IntegrationCatalog } from '../../lambdas/ports/integration-catalog
 export function createInMemoryCatalog(definitions: readonly Definition[]): IntegrationCatalog {
   const byName = new Map(definitions.map((definition) => [definition.name, definition]));
   return {
+    async names() {
+      return [...byName.keys()].sort();
+    },
     async get(name) {
       return byName.get(name);
     },

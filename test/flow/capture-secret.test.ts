@@ -95,7 +95,7 @@ describe('a secret is refused, and nothing changes', () => {
 
   test('fails when the account is gone, or is another integration’s', async () => {
     const engine = await prepare();
-    engine.accounts.remove('acc_acme');
+    await engine.accounts.remove('acc_acme');
     expect(await shake(engine, first)).toEqual({ kind: 'unknown' });
   });
 });

@@ -142,7 +142,7 @@ describe('a handshake that a call completes', () => {
     ] as const) {
       const engine = await prepare();
       await receive(engine);
-      change(engine);
+      await change(engine);
       expect(await normalize(engine)).toMatchObject([{ kind: 'dead-lettered', reason: expect.stringMatching(reason) }]);
     }
     const engine = await prepare();

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Logger } from '@aws-lambda-powertools/logger';
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
@@ -9,36 +8,24 @@ import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
 import { drainEndpoint } from '../../lambdas/flows/drain-endpoint.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { answerProblems } from '../../lambdas/functions/answer-problems.ts';
-import type { ApiPorts } from '../../lambdas/functions/api/api-ports.ts';
 import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
 import { countDials } from '../fakes/count-dials.ts';
+import { createFakeApi } from '../fakes/fake-api.ts';
 import { createFakeEngine } from '../fakes/fake-engine.ts';
 import { hostileUrls, resolveHostileNames } from '../fakes/hostile-urls.ts';
-import { createInMemoryApiKeys } from '../fakes/in-memory-api-keys.ts';
 import { createOutcomeTally } from '../fakes/outcome-tally.ts';
 import { anEvent, aSubscription } from '../fakes/samples.ts';
-import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 
 /** Plain http is allowed, so that no URL of the table is refused for that alone. */
 const egress = createEgressPolicy({ allowedRanges: [], allowHttp: true, resolve: resolveHostileNames });
 
 describe('a hostile URL (invariant 11)', () => {
   test('fails to be subscribed: 422 with the reason, and nothing is stored or dialled', async () => {
-    const engine = createFakeEngine();
+    const { ports, engine } = createFakeApi();
     const log = new Logger({ logLevel: 'SILENT' });
-    const ports = {
-      ...engine.manageSubscriptionPorts,
-      keys: createInMemoryApiKeys([
-        { id: 'admin', tenant: null, secretSha256: createHash('sha256').update('secret').digest('hex') },
-      ]),
-      subscriptions: engine.subscriptions,
-      egress,
-      clock: engine.clock,
-      randomness: createSeededRandomness(),
-      endpoints: engine.endpoints,
-      events: engine.events,
-    } as Partial<ApiPorts> as ApiPorts;
-    const handler = middy(createApiHandler({ ports, log, outcomes: createOutcomeTally() })).use(answerProblems(log));
+    const handler = middy(createApiHandler({ ports: { ...ports, egress }, log, outcomes: createOutcomeTally() })).use(
+      answerProblems(log),
+    );
     const create = (url: string) => handler(creation({ tenant: 'acme', url }), {} as Context);
 
     const { dials, result } = await countDials(() => Promise.all(hostileUrls.map(({ url }) => create(url))));
@@ -85,7 +72,7 @@ function creation(body: object): APIGatewayProxyEventV2 {
     routeKey: 'ANY /v1/{proxy+}',
     rawPath: '/v1/subscriptions',
     rawQueryString: '',
-    headers: { authorization: 'Bearer tk_admin_secret', 'content-type': 'application/json' },
+    headers: { authorization: 'Bearer tk_all_secret', 'content-type': 'application/json' },
     requestContext: { requestId: 'r1', http: { method: 'POST', path: '/v1/subscriptions' } },
     body: JSON.stringify(body),
     isBase64Encoded: false,

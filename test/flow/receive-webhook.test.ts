@@ -201,7 +201,7 @@ describe('a secret that was changed since the account was read', () => {
   test('fails when the account was removed meanwhile', async () => {
     const engine = await prepare();
     await receive(engine, staffRequest({}));
-    engine.accounts.remove('acc_acme');
+    await engine.accounts.remove('acc_acme');
     expect(await receive(engine, staffRequest({}, {}, 'rotated'))).toEqual({ kind: 'unknown' });
   });
 });

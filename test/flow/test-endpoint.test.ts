@@ -1,9 +1,10 @@
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { simulations } from '../../lambdas/engine/api/subscription-operations.ts';
 import { checkResource, prepareResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { generateSigningKey } from '../../lambdas/engine/signing/signing-keys.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
-import { type Simulation, simulations, type TestRequest, testEndpoint } from '../../lambdas/flows/test-endpoint.ts';
+import { type Simulation, type TestRequest, testEndpoint } from '../../lambdas/flows/test-endpoint.ts';
 import type { CallbackOutcome, CallbackRequest } from '../../lambdas/ports/callback-client.ts';
 import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
 import { compileResources } from '../../lib/definitions/compile-resources.ts';

@@ -251,11 +251,13 @@ describe('permissions', () => {
       'api',
       {
         get: /^Payloads/,
+        // Answers that are kept, and entries of the audit.
+        put: /^(Payloads|AuditArchive)/,
         send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
         // To reprocess what is there.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
@@ -285,13 +287,15 @@ describe('permissions', () => {
     expect(reached('events:')).toHaveLength(allowed.tells === true ? 1 : 0);
   });
 
-  test('only the admin API may scan, and only accounts', () => {
+  test('only the admin API may scan, and only accounts and keys', () => {
     const scans = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Action }]) =>
       list(Action).includes('dynamodb:Scan'),
     );
-    expect(scans).toHaveLength(1);
-    expect(scans[0]?.[0]).toMatch(/^ApiRole/);
-    expect(list(scans[0]?.[1].Resource).map(target)).toEqual([expect.stringMatching(/^AccountsTable/)]);
+    for (const [id] of scans) expect(id).toMatch(/^ApiRole/);
+    const scanned = scans
+      .flatMap(([, { Resource }]) => list(Resource).map(target))
+      .sort((one, other) => String(one).localeCompare(String(other)));
+    expect(scanned).toEqual([expect.stringMatching(/^AccountsTable/), expect.stringMatching(/^ApiKeysTable/)]);
   });
 
   test('resource policies allow nobody but the services that deliver logs and alarms, for this account', () => {
@@ -321,7 +325,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(10);
+    expect(tables).toHaveLength(12);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
@@ -341,7 +345,7 @@ describe('data at rest', () => {
       .filter(([, { Effect, Condition }]) => Effect === 'Deny' && isNotTls(Condition))
       .map(([id]) => target(dev.resources[id]?.Properties.Bucket));
     const buckets = ofType(dev, 'AWS::S3::Bucket');
-    expect(buckets).toHaveLength(3);
+    expect(buckets).toHaveLength(4);
     for (const [id, { Properties }] of buckets) {
       expect(Object.values(Properties.PublicAccessBlockConfiguration), id).toEqual([true, true, true, true]);
       expect(Properties.BucketEncryption.ServerSideEncryptionConfiguration, id).toHaveLength(1);
@@ -363,6 +367,22 @@ describe('data at rest', () => {
     expect(rawOf(synthesized.prod)?.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({
       Mode: 'GOVERNANCE',
       Days: 90,
+    });
+  });
+
+  test('nobody may change or delete an entry of the audit: no grant says so, and in prod its copy is locked', () => {
+    const grants = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Resource }]) =>
+      list(Resource).some((resource) => /"Audit(Table|ArchiveBucket)[0-9A-F]{8}"/.test(JSON.stringify(resource))),
+    );
+    expect(new Set(grants.flatMap(([, { Action }]) => list(Action)))).toEqual(
+      new Set(['dynamodb:PutItem', 'dynamodb:Query', 's3:PutObject']),
+    );
+    const archive = Object.entries(synthesized.prod.resources).find(([id]) =>
+      /^AuditArchiveBucket[0-9A-F]{8}$/.test(id),
+    );
+    expect(archive?.[1].Properties.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({
+      Mode: 'GOVERNANCE',
+      Days: 400,
     });
   });
 

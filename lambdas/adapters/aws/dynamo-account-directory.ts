@@ -1,4 +1,5 @@
 import {
+  DeleteItemCommand,
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
@@ -29,6 +30,9 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
       return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
     ...createDynamoAccountWriter(client, table),
+    async remove(id) {
+      await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
+    },
     async list(tenant, limit, after) {
       const page = { TableName: table, Limit: limit };
       const answer =

@@ -1,8 +1,21 @@
-import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-import type { ApiKey, ApiKeyStore } from '../../ports/api-key-store.ts';
-import { fromItem, type Row, toItem } from './dynamo-rows.ts';
+import {
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { apiKeysByOwnerIndex } from '../../contracts/tables.ts';
+import type { ApiKey, ApiKeyDirectory } from '../../ports/api-key-store.ts';
+import { putOnCondition, updateOnCondition } from './dynamo-conditions.ts';
+import { fromItem, type Item, type Row, toItem } from './dynamo-rows.ts';
 
-export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): ApiKeyStore {
+/** A key for all tenants has no tenant to be indexed by. */
+const allTenants = '*';
+
+export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): ApiKeyDirectory {
   return {
     async find(id) {
       const { Item } = await client.send(
@@ -10,11 +23,108 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       );
       return Item === undefined ? undefined : toApiKey(fromItem(Item));
     },
+    async touch(id, at) {
+      await updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          TableName: table,
+          Key: toItem({ id }),
+          UpdateExpression: 'SET lastUsedAt = :at',
+          ConditionExpression: 'attribute_exists(id) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt < :at)',
+          ExpressionAttributeValues: toItem({ ':at': at }),
+        }),
+      );
+    },
+    async create(key) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toRow(key),
+        ConditionExpression: 'attribute_not_exists(id)',
+      });
+      return (await putOnCondition(client, put)) ? 'created' : 'exists';
+    },
+    async replace({ id, name, scopes, secrets, expiresAtMs, ratePerMinute, revision }) {
+      const set = Object.entries({ name, scopes, secrets, expiresAtMs, ratePerMinute, revision: revision + 1 });
+      const given = set.filter(([, value]) => value !== undefined);
+      const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
+      // A row that was written by hand has its secret in an attribute of its own, and no revision.
+      const taken = [...removed, 'secretSha256'];
+      return updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          TableName: table,
+          Key: toItem({ id }),
+          UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')} REMOVE ${taken.map((name) => `#${name}`).join(', ')}`,
+          ConditionExpression:
+            '#revision = :read OR (attribute_exists(id) AND attribute_not_exists(#revision) AND :read = :none)',
+          ExpressionAttributeNames: Object.fromEntries(
+            [...set.map(([name]) => name), 'secretSha256'].map((name) => [`#${name}`, name]),
+          ),
+          ExpressionAttributeValues: toItem({
+            ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+            ':read': revision,
+            ':none': 0,
+          }),
+        }),
+      );
+    },
+    async remove(id) {
+      await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
+    },
+    async list(tenant, limit, after) {
+      const page = { TableName: table, Limit: limit };
+      const answer =
+        tenant === undefined
+          ? await client.send(
+              new ScanCommand({
+                ...page,
+                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ id: after }) }),
+              }),
+            )
+          : await client.send(
+              new QueryCommand({
+                ...page,
+                IndexName: apiKeysByOwnerIndex,
+                KeyConditionExpression: '#owner = :owner',
+                ExpressionAttributeNames: { '#owner': 'owner' },
+                ExpressionAttributeValues: toItem({ ':owner': tenant }),
+                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ owner: tenant, id: after }) }),
+              }),
+            );
+      const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
+      const items = (answer.Items ?? []).map((item) => toApiKey(fromItem(item))).filter((key) => key !== undefined);
+      return { items, next };
+    },
   };
 }
 
-/** Rows of this table may be written by hand: one that is not whole opens nothing. */
-function toApiKey({ id, secretSha256, tenant }: Row): ApiKey | undefined {
-  const isWhole = typeof id === 'string' && typeof secretSha256 === 'string';
-  return isWhole && (tenant === null || typeof tenant === 'string') ? { id, secretSha256, tenant } : undefined;
+function toRow({ tenant, ...rest }: ApiKey): Item {
+  return toItem({ ...rest, tenant, owner: tenant ?? allTenants });
+}
+
+/**
+ * Rows of this table may be written by hand, with one secret's hash and no more: such a key may do everything for
+ * its tenant, as the first key of a deployment must. One that is not whole opens nothing.
+ */
+function toApiKey(row: Row): ApiKey | undefined {
+  const { id, secretSha256, tenant, createdAt } = row;
+  const { owner: _, secretSha256: __, ...rest } = row;
+  if (typeof id !== 'string' || (tenant !== null && typeof tenant !== 'string')) return undefined;
+  if (Array.isArray(row['secrets'])) return rest as unknown as ApiKey;
+  if (typeof secretSha256 !== 'string') return undefined;
+  const bornAt = typeof createdAt === 'string' ? createdAt : new Date(0).toISOString();
+  const unsaid = {
+    name: id,
+    scopes: ['admin'],
+    expiresAtMs: undefined,
+    ratePerMinute: undefined,
+    lastUsedAt: undefined,
+  };
+  return {
+    ...unsaid,
+    ...rest,
+    secrets: [{ sha256: secretSha256, createdAt: bornAt }],
+    createdAt: bornAt,
+    revision: 0,
+  } as unknown as ApiKey;
 }

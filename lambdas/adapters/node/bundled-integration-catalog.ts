@@ -1,11 +1,16 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Definition } from '../../engine/definition/schema.ts';
 import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
 
 /** The compiled definitions that lie beside a function's bundle, each read when it is first asked for. */
 export function createBundledIntegrationCatalog(folder: URL): IntegrationCatalog {
   const read = new Map<string, Promise<Definition | undefined>>();
+  let names: Promise<readonly string[]> | undefined;
   return {
+    names() {
+      names ??= readdir(folder).then((files) => files.map((file) => file.replace(/\.json$/, '')).sort());
+      return names;
+    },
     get(name) {
       // A name comes from a URL: only one that a definition may have becomes part of a path.
       if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) return Promise.resolve(undefined);

@@ -1,113 +1,60 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { z } from 'zod';
+import type { AnswerOf, BodyOf, QueryOf } from '../../engine/api/operation.ts';
+import type { OperationId, Operations } from '../../engine/api/operations.ts';
+import type { AuditedChange } from '../../flows/audit-call.ts';
+import type { Principal } from '../../flows/identify-caller.ts';
 import { ProblemError } from '../answer-problems.ts';
-import type { Principal } from './principal.ts';
 
-/** One request of the API. */
-export interface PublicCall {
+/** One request of the API that may be carried out: who calls is known, and what it says is of the right form. */
+export interface ApiCall<Id extends OperationId = OperationId> {
   /** Path parameters by name. */
   readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  readonly event: APIGatewayProxyEventV2;
-}
-
-/** One authenticated request of the API. */
-export interface ApiCall extends PublicCall {
+  readonly query: QueryOf<Operations[Id]>;
+  readonly body: BodyOf<Operations[Id]>;
+  /** Of a public operation: nobody. */
   readonly principal: Principal;
+  /** Part of the id of what the call makes, where it may be tried again (`Idempotency-Key`); undefined otherwise. */
+  readonly stableId: string | undefined;
 }
 
-export interface ApiAnswer {
-  readonly status: number;
-  /** Undefined for an answer without a body. */
-  readonly body: unknown;
+/** What calls of any operation have. */
+export type AnyCall = Pick<ApiCall, 'params' | 'principal'>;
+
+/** What an answer has beside status and body. */
+interface Beside {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the call did, for the audit; of one that changed nothing, nothing. */
+  readonly change?: AuditedChange;
 }
 
-interface Place {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  readonly path: string;
-}
+/** An answer that the operation declares. */
+export type ApiAnswer<Id extends OperationId> = AnswerOf<Operations[Id]> & Beside;
 
-/** A route asks for a key, unless it is public. */
-export type ApiRoute =
-  | (Place & { readonly isPublic?: false; readonly handle: (call: ApiCall) => Promise<ApiAnswer> })
-  | (Place & { readonly isPublic: true; readonly handle: (call: PublicCall) => Promise<ApiAnswer> });
+/** An answer of whatever operation. */
+export type AnyAnswer = Beside & { readonly status: number; readonly body: unknown };
 
-/** What ids of accounts and subscriptions look like. */
-export const identifier = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/,
-    'expected letters, digits, "_" and "-", at most 128, beginning with a letter or digit',
-  );
+/** How operations are carried out, by their ids. */
+export type Handlers<Ids extends OperationId> = {
+  readonly [Id in Ids]: (call: ApiCall<Id>) => Promise<ApiAnswer<Id>>;
+};
 
-export const tenantName = z
-  .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
-    'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit',
-  );
-
-const secretText = z.string().min(1).max(8192);
-
-/** A secret; a list while it rotates. */
-export const secretValue = z.union([secretText, z.array(secretText).min(1).max(10)]);
-
-/** Secrets by name. */
-export const secretValues = z.record(z.string(), secretValue).default({});
-
-/** Bytes of a value as JSON; infinite where it is nested too deep to be written. */
-export function jsonBytes(value: unknown): number {
-  try {
-    return Buffer.byteLength(JSON.stringify(value));
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
-}
-
-/** Query parameters of every list. */
-export const listQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-  cursor: z.string().max(1024).optional(),
-});
-
-/**
- * Read and check a JSON body.
- *
- * @throws {ProblemError} 400 when it is no JSON, 422 with all faults when it is not what the route takes.
- */
-export function readBody<T>(call: ApiCall, schema: z.ZodType<T>): T {
-  return checkBody(bodyText(call), schema);
-}
-
-/** As {@link readBody}; no body is one that says nothing. */
-export function readOptionalBody<T>(call: ApiCall, schema: z.ZodType<T>): T {
-  return checkBody(bodyText(call).trim() || '{}', schema);
-}
-
-function bodyText({ event: { body, isBase64Encoded } }: ApiCall): string {
+/** Text of a request's body. */
+export function bodyText({ body, isBase64Encoded }: APIGatewayProxyEventV2): string {
   return Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
 }
 
-function checkBody<T>(text: string, schema: z.ZodType<T>): T {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new ProblemError({ status: 400, detail: 'The body must be JSON.' });
-  }
-  return check(schema, value, 422, 'The body is not what this route takes.');
-}
-
-/** @throws {ProblemError} 400 with all faults. */
-export function readQuery<T>(call: ApiCall, schema: z.ZodType<T>): T {
-  return check(schema, call.query, 400, 'The query parameters are not what this route takes.');
-}
-
-function check<T>(schema: z.ZodType<T>, value: unknown, status: number, detail: string): T {
+/**
+ * Check what a caller says.
+ *
+ * @throws {ProblemError} with all faults.
+ */
+export function check<T>(schema: z.ZodType<T>, value: unknown, status: 400 | 422): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
-  throw new ProblemError({ status, detail, extensions: { errors } });
+  const what = status === 400 ? 'query parameters are' : 'body is';
+  throw new ProblemError({ status, detail: `The ${what} not what this route takes.`, extensions: { errors } });
 }
 
 /** The 422 for a body of which one member does not go with the rest, or with what is. */
@@ -132,4 +79,16 @@ export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodType<T>
   } catch {
     throw new ProblemError({ status: 400, detail: 'The cursor is not one that this list gave.' });
   }
+}
+
+/** The cursor of a list by a name; null on the last page. */
+export function nextCursor(next: string | undefined): string | null {
+  return next === undefined ? null : encodeCursor({ after: next });
+}
+
+const afterCursor = z.object({ after: z.string().min(1).max(512) });
+
+/** What {@link nextCursor} wrote. */
+export function readCursor(cursor: string | undefined): string | undefined {
+  return decodeCursor(cursor, afterCursor)?.after;
 }

@@ -1,8 +1,12 @@
 import type { ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
+import type { CallPolicy } from '../../flows/limit-calls.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
-import type { ApiKeyStore } from '../../ports/api-key-store.ts';
+import type { AnswerStore } from '../../ports/answer-store.ts';
+import type { ApiKeyDirectory } from '../../ports/api-key-store.ts';
+import type { AuditLog } from '../../ports/audit-log.ts';
+import type { CallLimits } from '../../ports/call-limits.ts';
 import type { CallbackClient, EgressPolicy } from '../../ports/callback-client.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -27,7 +31,12 @@ export type ApiOutcomes = OutcomeCounter<ApiOutcome>;
 
 /** What the API does its work with. */
 export interface ApiPorts {
-  readonly keys: ApiKeyStore;
+  readonly keys: ApiKeyDirectory;
+  readonly limits: CallLimits;
+  readonly callPolicy: CallPolicy;
+  /** Answers to requests that are carried out once. */
+  readonly answers: AnswerStore;
+  readonly audit: AuditLog;
   readonly accounts: AccountDirectory;
   readonly contexts: AccountContextRegistry;
   readonly parked: ParkedRequests;

@@ -1,17 +1,28 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import httpRouter, { type Route } from '@middy/http-router';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { holdsScope } from '../../engine/access/scopes.ts';
+import { bodySchema, type OperationShape } from '../../engine/api/operation.ts';
+import { type OperationId, operations } from '../../engine/api/operations.ts';
+import { answerOnce, type RepeatableRequest, stableId } from '../../flows/answer-once.ts';
+import { auditCall } from '../../flows/audit-call.ts';
+import { limitCall } from '../../flows/limit-calls.ts';
+import type { StoredAnswer } from '../../ports/answer-store.ts';
 import { ProblemError } from '../answer-problems.ts';
-import type { ApiAnswer, ApiRoute, PublicCall } from './api-call.ts';
+import { type AnyAnswer, type ApiCall, bodyText, check, type Handlers } from './api-call.ts';
 import type { ApiOutcomes, ApiPorts } from './api-ports.ts';
-import { authenticate, notFound } from './principal.ts';
-import { accountRoutes } from './routes/accounts.ts';
-import { deliveryRoutes } from './routes/deliveries.ts';
-import { eventRoutes } from './routes/events.ts';
-import { integrationRoutes } from './routes/integrations.ts';
-import { replayRoutes } from './routes/replays.ts';
-import { schemaRoutes } from './routes/schemas.ts';
-import { subscriptionRoutes } from './routes/subscriptions.ts';
+import { authenticateClient } from './client-credentials.ts';
+import { entityTag, hasAlready } from './conditional-answer.ts';
+import { authenticate, lacksScope, notFound, type Principal } from './principal.ts';
+import { rateLimitHeaders, refuseOverLimit } from './rate-limit.ts';
+import { accessHandlers } from './routes/access.ts';
+import { accountHandlers } from './routes/accounts.ts';
+import { auditHandlers } from './routes/audit.ts';
+import { catalogueHandlers } from './routes/catalogue.ts';
+import { deliveryHandlers } from './routes/deliveries.ts';
+import { eventHandlers } from './routes/events.ts';
+import { subscriptionHandlers } from './routes/subscriptions.ts';
+import { systemHandlers } from './routes/system.ts';
 
 export interface ApiRuntime {
   readonly ports: ApiPorts;
@@ -19,47 +30,176 @@ export interface ApiRuntime {
   readonly outcomes: ApiOutcomes;
 }
 
-/** The admin API and the pull feed. Every route asks for a key first, but `/healthz` and those that are public. */
+type Result = APIGatewayProxyStructuredResultV2;
+type AnyHandler = (call: ApiCall) => Promise<AnyAnswer>;
+
+/** Larger bodies are no description of anything. */
+const maxBodyBytes = 1024 * 1024;
+
+/** Nobody: public operations look at no principal. */
+const nobody: Principal = {
+  keyId: '',
+  tenant: '',
+  scopes: [],
+  tokenId: null,
+  secret: undefined,
+  ratePerMinute: undefined,
+};
+
+/**
+ * The API. What an operation declares is done here, for each the same way and in this order:
+ *
+ *   who calls (401) -> how often (429) -> with which scope (403) -> is what is said of the right form (400, 422)
+ *   -> was it said before (Idempotency-Key) -> the audit -> the operation -> has the caller its answer (304)
+ */
 export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
-  const routes = [
-    ...accountRoutes(ports),
-    ...subscriptionRoutes(ports, outcomes),
-    ...deliveryRoutes(ports, outcomes),
-    ...replayRoutes(ports),
-    ...eventRoutes(ports),
-    ...integrationRoutes(ports),
-    ...schemaRoutes(ports),
-  ];
-  const methodsOf = (path: string) =>
-    [{ method: 'GET', path: '/healthz' }, ...routes]
-      .filter((route) => new RegExp(`^${route.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path))
-      .map(({ method }) => method);
-  const answer = async (route: ApiRoute, event: APIGatewayProxyEventV2) => {
-    const principal = route.isPublic ? undefined : await authenticate(ports.keys, event.headers['authorization']);
+  const handlers: Handlers<OperationId> = {
+    ...accountHandlers(ports),
+    ...subscriptionHandlers(ports, outcomes),
+    ...deliveryHandlers(ports, outcomes),
+    ...eventHandlers(ports),
+    ...catalogueHandlers(ports),
+    ...accessHandlers(ports),
+    ...auditHandlers(ports),
+    ...systemHandlers(ports),
+  };
+  const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);
+
+  /** Who calls, where it is told how often it may go on. */
+  async function admit(shape: OperationShape, event: APIGatewayProxyEventV2, headers: Record<string, string>) {
+    if (shape.access === 'public') return nobody;
+    const principal =
+      shape.access === 'credentials'
+        ? await authenticateClient(ports, event)
+        : await authenticate(ports, event.headers['authorization']);
+    const standings = await limitCall(ports, principal, warn('limits cannot be read'));
+    Object.assign(headers, rateLimitHeaders(standings));
+    refuseOverLimit(standings);
+    const { access } = shape;
+    if (access !== 'any-key' && access !== 'credentials' && !holdsScope(principal.scopes, access))
+      throw lacksScope(access);
+    if (shape.isForAllTenants === true && principal.tenant !== null)
+      throw new ProblemError({ status: 403, detail: 'Only a key for all tenants may do what concerns them all.' });
+    return principal;
+  }
+
+  /** What the operation is told of a request. */
+  function readCall(shape: OperationShape, event: APIGatewayProxyEventV2, text: string) {
     // `proxy` is the gateway's own name for the path below /v1.
     const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
     // What no id can look like is not asked for: a store has its own limits for keys.
-    if (Object.values(params).some((id) => !/^[\w-]{1,256}$/.test(id))) throw notFound('resource');
-    const query = Object.fromEntries(new URLSearchParams(event.rawQueryString));
-    const call: PublicCall = { params, query, event };
-    const { status, body } =
-      principal === undefined || route.isPublic
-        ? await (route.handle as (call: PublicCall) => Promise<ApiAnswer>)(call)
-        : await route.handle({ ...call, principal });
-    log.info('api answered', { route: `${route.method} ${route.path}`, key: principal?.keyId, status });
-    return json(status, body);
-  };
-  return httpRouter<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>({
-    routes: [
-      { method: 'GET', path: '/healthz', handler: async () => json(200, { status: 'ok' }) },
-      ...routes.map(
-        (route): Route<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> => ({
-          method: route.method,
-          path: route.path as `/${string}`,
-          handler: async (event: APIGatewayProxyEventV2) => answer(route, event),
-        }),
-      ),
-    ],
+    if (Object.values(params).some((id) => !/^[\w.-]{1,256}$/.test(id))) throw notFound('resource');
+    const given = Object.fromEntries(new URLSearchParams(event.rawQueryString));
+    const query = shape.query === undefined ? undefined : check(shape.query, given, 400);
+    return { params, query, body: shape.body === undefined ? undefined : readBody(shape, text) };
+  }
+
+  function readBody({ body, hasOptionalBody, access }: OperationShape, text: string): unknown {
+    if (body === undefined) return undefined;
+    if (Buffer.byteLength(text) > maxBodyBytes)
+      throw new ProblemError({ status: 413, detail: `The body is larger than ${maxBodyBytes} bytes.` });
+    const schema = bodySchema(body, ports.clock.nowMs());
+    if (access === 'credentials' && !/^\s*\{/.test(text))
+      return check(schema, Object.fromEntries(new URLSearchParams(text)), 422);
+    let value: unknown;
+    try {
+      value = JSON.parse(text.trim() === '' && hasOptionalBody === true ? '{}' : text);
+    } catch {
+      throw new ProblemError({ status: 400, detail: 'The body must be JSON.' });
+    }
+    return check(schema, value, 422);
+  }
+
+  /** Carry an operation out, with what it did in the audit. */
+  async function carryOut(id: OperationId, shape: OperationShape, event: APIGatewayProxyEventV2, call: ApiCall) {
+    const handle = handlers[id] as unknown as AnyHandler;
+    if (shape.method === 'GET' || shape.isAudited === false) return handle(call);
+    const { http, requestId } = event.requestContext;
+    const { keyId, tenant, tokenId } = call.principal;
+    const named = /^\/v1\/([^/]+(?:\/[^/]+)?)/.exec(event.rawPath)?.[1] ?? event.rawPath;
+    return auditCall(
+      ports,
+      {
+        operation: id,
+        object: named,
+        tenant,
+        actor: { key: keyId, token: tokenId },
+        source: { ip: http.sourceIp ?? null, user_agent: http.userAgent ?? null, request_id: requestId },
+        fields: Object.keys(parsed(bodyText(event)) ?? {}).slice(0, 100),
+      },
+      async () => {
+        const answer = await handle(call);
+        return { answer, status: answer.status, change: answer.change };
+      },
+      {
+        statusOf: (error) => (error instanceof ProblemError ? error.problem.status : 500),
+        warn: warn('the end of a call cannot be written down'),
+      },
+    );
+  }
+
+  async function answer(id: OperationId, event: APIGatewayProxyEventV2): Promise<Result> {
+    const shape: OperationShape = operations[id];
+    // Told with every answer from here on, refusals too.
+    const headers: Record<string, string> = {};
+    let status = 500;
+    let key: string | undefined;
+    try {
+      const principal = await admit(shape, event, headers);
+      key = principal.keyId;
+      const text = bodyText(event);
+      const read = readCall(shape, event, text);
+      const repeatable = readIdempotencyKey(shape, event, principal, text);
+      const call = {
+        ...read,
+        principal,
+        stableId: repeatable === undefined ? undefined : stableId(repeatable),
+      } as ApiCall;
+      const perform = async () => written(await carryOut(id, shape, event, call));
+      const given = repeatable === undefined ? await perform() : await performOnce(repeatable, perform);
+      const result = shape.method === 'GET' ? conditional(given, event.headers['if-none-match']) : toResult(given);
+      status = result.statusCode ?? 200;
+      return { ...result, headers: { 'cache-control': 'no-store', ...headers, ...result.headers } };
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      status = error.problem.status;
+      throw new ProblemError({ ...error.problem, headers: { ...headers, ...error.problem.headers } });
+    } finally {
+      log.info('api answered', { operation: id, key, status });
+    }
+  }
+
+  async function performOnce(request: RepeatableRequest, perform: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
+    const outcome = await answerOnce(ports, request, perform);
+    switch (outcome.kind) {
+      case 'answered':
+        return outcome.answer;
+      case 'repeated':
+        return { ...outcome.answer, headers: { ...outcome.answer.headers, 'idempotent-replayed': 'true' } };
+      case 'mismatch':
+        throw new ProblemError({
+          status: 409,
+          detail: 'This Idempotency-Key was used for another request.',
+          extensions: { reason: 'idempotency-key-reused' },
+        });
+      case 'in-progress':
+        throw new ProblemError({
+          status: 409,
+          detail: 'A request with this Idempotency-Key is being carried out.',
+          extensions: { reason: 'idempotency-key-in-use' },
+          headers: { 'retry-after': String(Math.ceil(outcome.retryAfterMs / 1000)) },
+        });
+    }
+  }
+
+  return httpRouter<APIGatewayProxyEventV2, Result>({
+    routes: (Object.keys(operations) as OperationId[]).map(
+      (id): Route<APIGatewayProxyEventV2, Result> => ({
+        method: operations[id].method,
+        path: operations[id].path,
+        handler: async (event: APIGatewayProxyEventV2) => answer(id, event),
+      }),
+    ),
     notFoundResponse: ({ path }) => {
       const allowed = methodsOf(path);
       throw allowed.length === 0
@@ -73,11 +213,55 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
   });
 }
 
-function json(statusCode: number, body: unknown): APIGatewayProxyStructuredResultV2 {
-  if (body === undefined) return { statusCode, headers: { 'cache-control': 'no-store' } };
-  return {
-    statusCode,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body: JSON.stringify(body),
-  };
+function methodsOf(path: string): string[] {
+  const shapes: OperationShape[] = Object.values(operations);
+  const matching = shapes.filter((shape) => new RegExp(`^${shape.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
+  return matching.map(({ method }) => method);
+}
+
+/**
+ * What names a POST for its caller, so that it may send it again.
+ *
+ * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+ */
+function readIdempotencyKey(
+  { method, access }: OperationShape,
+  event: APIGatewayProxyEventV2,
+  { keyId }: Principal,
+  body: string,
+): RepeatableRequest | undefined {
+  const name = event.headers['idempotency-key'];
+  if (name === undefined || method !== 'POST' || access === 'public') return undefined;
+  if (!/^[\x21-\x7e]{1,255}$/.test(name))
+    throw new ProblemError({ status: 400, detail: 'Idempotency-Key: expected 1 to 255 visible ASCII characters.' });
+  const path = `${event.rawPath}?${event.rawQueryString}`;
+  return { caller: keyId, name, method, path, body };
+}
+
+function written({ status, body, headers = {} }: AnyAnswer): StoredAnswer {
+  return body === undefined
+    ? { status, headers, body: '' }
+    : { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}
+
+function toResult({ status: statusCode, headers, body }: StoredAnswer): Result {
+  return { statusCode, headers: { ...headers }, ...(body === '' ? {} : { body }) };
+}
+
+/** A caller may keep an answer, and ask whether it still holds. */
+function conditional(answer: StoredAnswer, ifNoneMatch: string | undefined): Result {
+  if (answer.status !== 200) return toResult(answer);
+  const etag = entityTag(answer.body);
+  const headers = { ...answer.headers, etag, 'cache-control': 'private, no-cache', vary: 'authorization' };
+  if (!hasAlready(ifNoneMatch, etag)) return toResult({ ...answer, headers });
+  const { 'content-type': _, ...kept } = headers as Record<string, string>;
+  return { statusCode: 304, headers: kept };
+}
+
+function parsed(text: string): object | undefined {
+  try {
+    return Object(JSON.parse(text)) as object;
+  } catch {
+    return undefined;
+  }
 }

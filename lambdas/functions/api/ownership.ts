@@ -2,7 +2,7 @@ import { type EventPlaces, findEventRow } from '../../flows/read-event.ts';
 import type { EventRow } from '../../ports/event-store.ts';
 import type { Subscription, SubscriptionDirectory } from '../../ports/subscription-store.ts';
 import { ProblemError } from '../answer-problems.ts';
-import { type ApiCall, bodyProblem } from './api-call.ts';
+import { type AnyCall, bodyProblem } from './api-call.ts';
 import { mayAccess, notFound } from './principal.ts';
 
 interface SubscriptionPorts {
@@ -17,7 +17,7 @@ interface SubscriptionPorts {
  */
 export async function findSubscription(
   { subscriptions }: SubscriptionPorts,
-  { params, principal }: ApiCall,
+  { params, principal }: AnyCall,
   id = params['id'] ?? '',
 ): Promise<Subscription> {
   const subscription = await subscriptions.find(id);
@@ -33,7 +33,7 @@ export async function findSubscription(
  */
 export async function findEventFor(
   places: EventPlaces,
-  { principal }: ApiCall,
+  { principal }: AnyCall,
   subscription: Subscription,
   id: string,
 ): Promise<EventRow> {

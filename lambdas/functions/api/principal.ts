@@ -1,34 +1,48 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { ApiKeyStore } from '../../ports/api-key-store.ts';
+import type { Access } from '../../engine/api/operation.ts';
+import {
+  type Identification,
+  type IdentifyPorts,
+  identifyCaller,
+  type Principal,
+} from '../../flows/identify-caller.ts';
 import { ProblemError } from '../answer-problems.ts';
 
-/** Who calls. */
-export interface Principal {
-  readonly keyId: string;
-  /** Null for a key that may act for every tenant. */
-  readonly tenant: string | null;
-}
+export type { Principal } from '../../flows/identify-caller.ts';
 
 /**
- * Find out who calls, by `Authorization: Bearer tk_<id>_<secret>`.
+ * Find out who calls, by `Authorization: Bearer <key or token>`.
  *
  * @throws {ProblemError} 401, the same for an unknown key and for a wrong secret.
  */
-export async function authenticate(keys: ApiKeyStore, authorization: string | undefined): Promise<Principal> {
-  const [, id, secret] = /^Bearer tk_([A-Za-z0-9]{1,64})_([\x21-\x7e]{1,256})$/i.exec(authorization ?? '') ?? [];
-  if (id === undefined || secret === undefined)
-    throw unauthorized('This route needs a bearer key: "Authorization: Bearer tk_<id>_<secret>".');
-  const key = await keys.find(id);
-  const given = createHash('sha256').update(secret).digest();
-  const stored = Buffer.from(key?.secretSha256 ?? '', 'hex');
-  // An unknown key is compared with zeros, so that it takes as long as a wrong secret.
-  const matches = timingSafeEqual(given, stored.length === given.length ? stored : Buffer.alloc(given.length));
-  if (key === undefined || !matches) throw unauthorized('The key is not valid.');
-  return { keyId: key.id, tenant: key.tenant };
+export async function authenticate(ports: IdentifyPorts, authorization: string | undefined): Promise<Principal> {
+  return known(await identifyCaller(ports, authorization));
 }
 
-function unauthorized(detail: string): ProblemError {
-  return new ProblemError({ status: 401, detail, headers: { 'www-authenticate': 'Bearer' } });
+/** @throws {ProblemError} 401 for whoever is not known. */
+function known(identification: Identification): Principal {
+  switch (identification.kind) {
+    case 'known':
+      return identification.principal;
+    case 'no-credentials':
+      throw unauthorized('This route needs a key, or a token: "Authorization: Bearer tk_<id>_<secret>".', 'Bearer');
+    case 'expired':
+      throw unauthorized('The key has expired.', 'Bearer error="invalid_token"');
+    case 'unknown':
+      throw unauthorized('The key, or token, is not valid.', 'Bearer error="invalid_token"');
+  }
+}
+
+function unauthorized(detail: string, challenge: string): ProblemError {
+  return new ProblemError({ status: 401, detail, headers: { 'www-authenticate': challenge } });
+}
+
+/** The 403 for a key that lacks a scope. */
+export function lacksScope(access: Access): ProblemError {
+  return new ProblemError({
+    status: 403,
+    detail: `The key lacks the scope "${access}".`,
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${access}"` },
+  });
 }
 
 /** Whether a principal may see what belongs to a tenant; null stands for what serves all tenants. */
@@ -40,12 +54,23 @@ export function mayAccess(principal: Principal, tenant: string | null): boolean 
  * The tenant that a principal acts for: the one it names, or its own.
  *
  * @returns Null where a principal for all tenants names none.
- * @throws {ProblemError} 403 when the tenant is not the principal's.
+ * @throws {ProblemError} 404 when the tenant is not the principal's: whether there is one is not told.
  */
 export function tenantOf(principal: Principal, named: string | null | undefined): string | null {
   const tenant = named === undefined ? principal.tenant : named;
-  if (!mayAccess(principal, tenant))
-    throw new ProblemError({ status: 403, detail: 'The key may not act for this tenant.' });
+  if (!mayAccess(principal, tenant)) throw notFound('tenant');
+  return tenant;
+}
+
+/**
+ * The tenant whose things a list is of.
+ *
+ * @throws {ProblemError} 400 where a principal for all tenants names none; 404 for another's.
+ */
+export function oneTenant(principal: Principal, named: string | undefined): string {
+  const tenant = tenantOf(principal, named);
+  if (tenant === null)
+    throw new ProblemError({ status: 400, detail: 'A key for all tenants must name one: ?tenant=…' });
   return tenant;
 }
 

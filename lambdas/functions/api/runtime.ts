@@ -3,7 +3,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
+import { createDynamoAnswerStore } from '../../adapters/aws/dynamo-answer-store.ts';
 import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
+import { createDynamoAuditLog } from '../../adapters/aws/dynamo-audit-log.ts';
+import { createDynamoCallLimits } from '../../adapters/aws/dynamo-call-limits.ts';
 import { createDynamoConsumerStore } from '../../adapters/aws/dynamo-consumer-store.ts';
 import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
@@ -38,10 +41,29 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
   };
   const egress = createEgressPolicy(egressOptions(env));
+  const payloads = createS3ClaimStore(env[environmentKeys.payloadsBucket]);
+  const perMinute = (
+    key: typeof environmentKeys.apiKeyRatePerMinute | typeof environmentKeys.apiTenantRatePerMinute,
+  ) => ({
+    calls: readNumber(env[key], key),
+    windowMs: 60_000,
+  });
   return {
     ...createTelemetry('api'),
     ports: {
       keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
+      limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
+      callPolicy: {
+        perKey: perMinute(environmentKeys.apiKeyRatePerMinute),
+        perTenant: perMinute(environmentKeys.apiTenantRatePerMinute),
+      },
+      answers: createDynamoAnswerStore(dynamo, env[environmentKeys.idempotencyTable], payloads, systemClock),
+      audit: createDynamoAuditLog(
+        dynamo,
+        env[environmentKeys.auditTable],
+        createS3ClaimStore(env[environmentKeys.auditBucket]),
+        { retentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays) },
+      ),
       accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
@@ -52,7 +74,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),
-      payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
+      payloads,
       deliveries: {
         ...createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
         ...createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),

@@ -1,73 +1,18 @@
-import { z } from 'zod';
-import { type SecretsFault, webhookUrl } from '../../../flows/account-secrets.ts';
+import type { accountOperations } from '../../../engine/api/account-operations.ts';
+import { ownSecretNames, type SecretsFault, webhookUrl } from '../../../flows/account-secrets.ts';
 import { createAccount } from '../../../flows/create-account.ts';
 import { updateAccount } from '../../../flows/update-account.ts';
 import type { Account, Capture } from '../../../ports/account-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import {
-  type ApiRoute,
-  decodeCursor,
-  encodeCursor,
-  identifier,
-  jsonBytes,
-  listQuery,
-  readBody,
-  readQuery,
-  secretValue,
-  secretValues,
-  tenantName,
-} from '../api-call.ts';
+import { type AnyCall, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
 
-/** A context is for names and ids that a provider knows the tenant by. */
-const maxContextBytes = 16 * 1024;
-
-const context = z
-  .record(z.string(), z.unknown())
-  .refine((value) => jsonBytes(value) <= maxContextBytes, `expected at most ${maxContextBytes} bytes of JSON`);
-
-const capture = z.strictObject({
-  secrets: z.array(z.string().min(1).max(64)).min(1).max(10),
-  expires_in_seconds: z
-    .int()
-    .min(60)
-    .max(7 * 86_400)
-    .default(86_400),
-});
-
-/** The wish to wait for secrets, as flows take it. */
-export const captureRequest = capture.transform(({ secrets, expires_in_seconds: expiresInSeconds }) => ({
-  secrets,
-  expiresInSeconds,
-}));
-
-const accountBody = z.strictObject({
-  id: identifier.optional(),
-  tenant: tenantName.optional(),
-  integration: z.string().min(1).max(64),
-  secrets: secretValues,
-  credentials: z
-    .record(z.string(), z.unknown())
-    .default({})
-    .refine((credentials) => Object.keys(credentials).length === 0, 'this integration takes no credentials'),
-  context: context.default({}),
-  capture: captureRequest.optional(),
-});
-
-const accountPatch = z.strictObject({
-  secrets: z.record(z.string(), z.union([secretValue, z.null()])).optional(),
-  context: context.optional(),
-  capture: z.union([captureRequest, z.null()]).optional(),
-});
-
-const accountCursor = z.object({ account: identifier });
-
 /** What an account, or the settings of an integration, wait for; nothing once it has come. */
-export function captureView(waiting: Capture | undefined): object {
+export function captureView(waiting: Capture | undefined) {
   if (waiting === undefined || waiting.secrets.length === 0) return {};
   const expiresAt = new Date(waiting.expiresAtEpochSeconds * 1000).toISOString();
-  return { capture: { secrets: waiting.secrets, expires_at: expiresAt } };
+  return { capture: { secrets: [...waiting.secrets], expires_at: expiresAt } };
 }
 
 /** The 422 for secrets that do not fit the integration. */
@@ -86,8 +31,13 @@ function secretsDetail(fault: SecretsFault): string {
   }
 }
 
-/** Accounts: created, changed, listed and read. Secrets go in and never come out. */
-export function accountRoutes(ports: ApiPorts): readonly ApiRoute[] {
+/** A URL may carry the token that is verified: it is shown to whoever may read the account, and nowhere else. */
+export function withoutQuery<View extends { readonly webhook_url: string }>(view: View): View {
+  return { ...view, webhook_url: view.webhook_url.split('?')[0] as string };
+}
+
+/** Accounts: created, changed, listed, read and deleted. Secrets go in and never come out. */
+export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountOperations> {
   const view = async (account: Account) => ({
     id: account.id,
     tenant: account.tenant,
@@ -98,71 +48,92 @@ export function accountRoutes(ports: ApiPorts): readonly ApiRoute[] {
       `${ports.publicUrl}/in/${account.integration}/${account.id}`,
       account.secrets,
     ),
+    secret_names: [...ownSecretNames(account.secrets)],
     ...captureView(account.capture),
     created_at: account.createdAt,
   });
-  return [
-    {
-      method: 'POST',
-      path: '/v1/accounts',
-      async handle(call) {
-        const body = readBody(call, accountBody);
-        const tenant = tenantOf(call.principal, body.tenant);
-        if (tenant === null)
-          throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
-        const creation = await createAccount(ports, { ...body, tenant });
-        switch (creation.kind) {
-          case 'created':
-            return { status: 201, body: await view(creation.account) };
-          case 'exists':
-            throw new ProblemError({ status: 409, detail: 'An account with this id exists.' });
-          case 'unknown-integration':
-            throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
-          default:
-            throw secretsProblem(creation);
+  async function find({ params, principal }: AnyCall): Promise<Account> {
+    const account = await ports.accounts.find(params['id'] ?? '');
+    if (account === undefined || !mayAccess(principal, account.tenant)) throw notFound('account');
+    return account;
+  }
+  const objectOf = ({ id }: Account) => `accounts/${id}`;
+
+  return {
+    async createAccount({ body, principal, stableId }) {
+      const tenant = tenantOf(principal, body.tenant);
+      if (tenant === null)
+        throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
+      const id = body.id ?? (stableId === undefined ? undefined : `acc_${stableId}`);
+      const creation = await createAccount(ports, { ...body, id, tenant });
+      switch (creation.kind) {
+        case 'created': {
+          const { account } = creation;
+          const after = await view(account);
+          return {
+            status: 201,
+            body: after,
+            change: { object: objectOf(account), tenant, before: null, after: withoutQuery(after) },
+          };
         }
-      },
-    },
-    {
-      method: 'GET',
-      path: '/v1/accounts',
-      async handle(call) {
-        const { limit, cursor } = readQuery(call, listQuery);
-        const after = decodeCursor(cursor, accountCursor)?.account;
-        const page = await ports.accounts.list(call.principal.tenant ?? undefined, limit, after);
-        const next = page.next === undefined ? null : encodeCursor({ account: page.next });
-        return { status: 200, body: { data: await Promise.all(page.items.map(view)), next_cursor: next } };
-      },
-    },
-    {
-      method: 'GET',
-      path: '/v1/accounts/{id}',
-      async handle({ params, principal }) {
-        const account = await ports.accounts.find(params['id'] ?? '');
-        if (account === undefined || !mayAccess(principal, account.tenant)) throw notFound('account');
-        return { status: 200, body: await view(account) };
-      },
-    },
-    {
-      method: 'PATCH',
-      path: '/v1/accounts/{id}',
-      async handle(call) {
-        const change = readBody(call, accountPatch);
-        const id = call.params['id'] ?? '';
-        const account = await ports.accounts.find(id);
-        if (account === undefined || !mayAccess(call.principal, account.tenant)) throw notFound('account');
-        const update = await updateAccount(ports, id, change);
-        switch (update.kind) {
-          case 'updated':
-            return { status: 200, body: await view(update.account) };
-          case 'unknown-account':
-            throw notFound('account');
-          case 'unknown-integration':
-            throw new ProblemError({ status: 422, detail: `There is no integration "${account.integration}".` });
-          default:
-            throw secretsProblem(update);
+        case 'exists': {
+          // Made by an earlier try of the same request, which was cut off.
+          const made = body.id === undefined && id !== undefined ? await ports.accounts.find(id) : undefined;
+          if (made?.tenant === tenant) return { status: 201, body: await view(made) };
+          throw new ProblemError({ status: 409, detail: 'An account with this id exists.' });
         }
-      },
+        case 'unknown-integration':
+          throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
+        default:
+          throw secretsProblem(creation);
+      }
     },
-  ];
+    async listAccounts({ query, principal }) {
+      const page = await ports.accounts.list(principal.tenant ?? undefined, query.limit, readCursor(query.cursor));
+      return {
+        status: 200,
+        body: { data: await Promise.all(page.items.map(view)), next_cursor: nextCursor(page.next) },
+      };
+    },
+    getAccount: async (call) => ({ status: 200, body: await view(await find(call)) }),
+    async updateAccount(call) {
+      const account = await find(call);
+      const update = await updateAccount(ports, account.id, call.body);
+      switch (update.kind) {
+        case 'updated': {
+          const after = await view(update.account);
+          return {
+            status: 200,
+            body: after,
+            change: {
+              object: objectOf(account),
+              tenant: account.tenant,
+              before: withoutQuery(await view(account)),
+              after: withoutQuery(after),
+            },
+          };
+        }
+        case 'unknown-account':
+          throw notFound('account');
+        case 'unknown-integration':
+          throw new ProblemError({ status: 422, detail: `There is no integration "${account.integration}".` });
+        default:
+          throw secretsProblem(update);
+      }
+    },
+    async deleteAccount(call) {
+      const account = await find(call);
+      await ports.accounts.remove(account.id);
+      return {
+        status: 204,
+        body: undefined,
+        change: {
+          object: objectOf(account),
+          tenant: account.tenant,
+          before: withoutQuery(await view(account)),
+          after: null,
+        },
+      };
+    },
+  };
 }

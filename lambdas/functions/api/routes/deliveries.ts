@@ -1,102 +1,149 @@
-import { z } from 'zod';
+import type { deliveryOperations } from '../../../engine/api/delivery-operations.ts';
+import { prepareSubscription } from '../../../flows/attempt-delivery.ts';
 import { deliveryOf } from '../../../flows/follow-ordered-feed.ts';
 import { listDeliveries } from '../../../flows/list-deliveries.ts';
 import { attemptNow, cancelDelivery } from '../../../flows/manage-delivery.ts';
+import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/replay-events.ts';
 import type { Delivery } from '../../../ports/delivery-store.ts';
+import type { Replay } from '../../../ports/replay-store.ts';
 import type { Subscription } from '../../../ports/subscription-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import {
-  type ApiCall,
-  type ApiRoute,
-  decodeCursor,
-  encodeCursor,
-  identifier,
-  listQuery,
-  readBody,
-  readOptionalBody,
-  readQuery,
-} from '../api-call.ts';
+import { type AnyCall, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { readDeliveryId } from '../delivery-id.ts';
-import { findEventFor, findSubscription, mustBeEnabled } from '../ownership.ts';
+import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../ownership.ts';
 import { mayAccess, notFound } from '../principal.ts';
 import { deliveryView } from './delivery-view.ts';
 
-const deliveryCursor = z.object({ delivery: z.string().min(1).max(256) });
-const deliveriesQuery = listQuery.extend({
-  state: z.enum(['waiting', 'retrying', 'delivered', 'exhausted', 'cancelled']).optional(),
-});
-const redeliverBody = z.strictObject({ subscription: identifier });
-const emptyBody = z.strictObject({});
+export function replayView(replay: Replay) {
+  const { id, subscription, tenant, mode, state, ratePerSecond, scanned, replayed, createdAt, endedAt } = replay;
+  const { afterSequence, upToSequence, position } = replay;
+  return {
+    id,
+    subscription_id: subscription,
+    tenant,
+    mode,
+    state,
+    rate_per_second: ratePerSecond,
+    scanned,
+    replayed,
+    after_sequence: afterSequence,
+    up_to_sequence: upToSequence,
+    position,
+    created_at: createdAt,
+    ended_at: endedAt ?? null,
+  };
+}
 
-/** Deliveries: what became of an event at a subscription. They are their subscription's owner's. */
-export function deliveryRoutes(ports: ApiPorts, outcomes: ApiOutcomes): readonly ApiRoute[] {
-  async function find(call: ApiCall): Promise<{ subscription: Subscription; delivery: Delivery }> {
-    const key = readDeliveryId(call.params['id'] ?? '');
+/** What became of an event at a subscription, and what it was sent, or should have been, sent again. */
+export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handlers<keyof typeof deliveryOperations> {
+  async function find({ params, principal }: AnyCall): Promise<{ subscription: Subscription; delivery: Delivery }> {
+    const key = readDeliveryId(params['id'] ?? '');
     if (key === undefined) throw notFound('delivery');
     const subscription = await ports.subscriptions.find(key.subscription);
-    if (subscription === undefined || !mayAccess(call.principal, subscription.tenant)) throw notFound('delivery');
+    if (subscription === undefined || !mayAccess(principal, subscription.tenant)) throw notFound('delivery');
     const delivery = await ports.deliveries.find(key);
     if (delivery === undefined) throw notFound('delivery');
     return { subscription, delivery };
   }
-  return [
-    {
-      method: 'GET',
-      path: '/v1/subscriptions/{id}/deliveries',
-      async handle(call) {
-        const { limit, cursor, state } = readQuery(call, deliveriesQuery);
-        const { id } = await findSubscription(ports, call);
-        const after = decodeCursor(cursor, deliveryCursor)?.delivery;
-        const page = await listDeliveries(ports, id, { state, limit, after });
-        const next = page.next === undefined ? null : encodeCursor({ delivery: page.next });
-        const data = page.items.map((delivery) => deliveryView(delivery, { isListed: true }));
-        return { status: 200, body: { data, next_cursor: next } };
-      },
+  /** What was done to a delivery, or to a replay, for the audit. */
+  const changed = (object: string, tenant: string | null, after: unknown, before: unknown = null) => ({
+    object,
+    tenant,
+    before,
+    after,
+  });
+
+  return {
+    async listDeliveries(call) {
+      const { limit, cursor, state } = call.query;
+      const { id } = await findSubscription(ports, call);
+      const page = await listDeliveries(ports, id, { state, limit, after: readCursor(cursor) });
+      const data = page.items.map((delivery) => deliveryView(delivery, { isListed: true }));
+      return { status: 200, body: { data, next_cursor: nextCursor(page.next) } };
     },
-    {
-      method: 'GET',
-      path: '/v1/deliveries/{id}',
-      handle: async (call) => ({ status: 200, body: deliveryView((await find(call)).delivery) }),
+    getDelivery: async (call) => ({ status: 200, body: deliveryView((await find(call)).delivery) }),
+    async retryDelivery(call) {
+      const { subscription, delivery } = await find(call);
+      mustBeEnabled(subscription);
+      if ((await ports.events.getMany([delivery])).length === 0)
+        throw new ProblemError({ status: 409, detail: 'The event is kept no longer: it cannot be sent again.' });
+      const view = deliveryView(await attemptNow(ports, subscription, delivery));
+      return { status: 202, body: view, change: changed(`deliveries/${view.id}`, subscription.tenant, state(view)) };
     },
-    {
-      method: 'POST',
-      path: '/v1/deliveries/{id}/retry',
-      async handle(call) {
-        readOptionalBody(call, emptyBody);
-        const { subscription, delivery } = await find(call);
-        mustBeEnabled(subscription);
-        if ((await ports.events.getMany([delivery])).length === 0)
-          throw new ProblemError({ status: 409, detail: 'The event is kept no longer: it cannot be sent again.' });
-        return { status: 202, body: deliveryView(await attemptNow(ports, subscription, delivery)) };
-      },
+    async cancelDelivery(call) {
+      const { subscription, delivery } = await find(call);
+      const cancellation = await cancelDelivery(ports, delivery);
+      if (cancellation.kind === 'unknown') throw notFound('delivery');
+      if (cancellation.kind === 'cancelled') outcomes.count('cancelled');
+      const { delivery: after } = cancellation;
+      if (after.state !== 'cancelled')
+        throw new ProblemError({ status: 409, detail: `The delivery is ${after.state}: nothing is left to cancel.` });
+      const view = deliveryView(after);
+      return {
+        status: 200,
+        body: view,
+        change: changed(`deliveries/${view.id}`, subscription.tenant, state(view), state(deliveryView(delivery))),
+      };
     },
-    {
-      method: 'POST',
-      path: '/v1/deliveries/{id}/cancel',
-      async handle(call) {
-        readOptionalBody(call, emptyBody);
-        const { delivery } = await find(call);
-        const cancellation = await cancelDelivery(ports, delivery);
-        if (cancellation.kind === 'unknown') throw notFound('delivery');
-        if (cancellation.kind === 'cancelled') outcomes.count('cancelled');
-        const { delivery: after } = cancellation;
-        if (after.state !== 'cancelled')
-          throw new ProblemError({ status: 409, detail: `The delivery is ${after.state}: nothing is left to cancel.` });
-        return { status: 200, body: deliveryView(after) };
-      },
+    async redeliverEvent(call) {
+      const subscription = await findSubscription(ports, call, call.body.subscription);
+      const row = await findEventFor(ports, call, subscription, call.params['id'] ?? '');
+      mustBeEnabled(subscription);
+      const view = deliveryView(await attemptNow(ports, subscription, deliveryOf(subscription, row)));
+      return { status: 202, body: view, change: changed(`deliveries/${view.id}`, subscription.tenant, state(view)) };
     },
-    {
-      method: 'POST',
-      path: '/v1/events/{id}/redeliver',
-      async handle(call) {
-        const { subscription: id } = readBody(call, redeliverBody);
-        const subscription = await findSubscription(ports, call, id);
-        const row = await findEventFor(ports, call, subscription, call.params['id'] ?? '');
-        mustBeEnabled(subscription);
-        const delivery = await attemptNow(ports, subscription, deliveryOf(subscription, row));
-        return { status: 202, body: deliveryView(delivery) };
-      },
+    async startReplay(call) {
+      const { isDryRun, what } = call.body;
+      const subscription = await findSubscription(ports, call);
+      if (!isDryRun) mustBeEnabled(subscription);
+      if (what.kind === 'event') {
+        const row = await findEventFor(ports, call, subscription, what.event);
+        if (isDryRun) return { status: 200, body: { dry_run: true, scanned: 1, matched: 1, is_complete: true } };
+        const view = deliveryView(await attemptNow(ports, subscription, deliveryOf(subscription, row)));
+        return { status: 202, body: view, change: changed(`deliveries/${view.id}`, subscription.tenant, state(view)) };
+      }
+      const request = {
+        tenant: namedTenant(subscription, what.tenant),
+        mode: what.mode,
+        sinceMs: what.since,
+        untilMs: what.until,
+        ratePerSecond: what.rate_per_second ?? replayRateOf(subscription),
+      };
+      if (isDryRun) {
+        const count = await countReplay(ports, prepareSubscription(subscription), request);
+        const { scanned, matched, isComplete } = count;
+        return { status: 200, body: { dry_run: true, scanned, matched, is_complete: isComplete } };
+      }
+      const view = replayView(await startReplay(ports, subscription, request));
+      return { status: 202, body: view, change: changed(replayName(view), subscription.tenant, view) };
     },
-  ];
+    async listReplays(call) {
+      const { id } = await findSubscription(ports, call);
+      const page = await ports.replays.list(id, call.query.limit, readCursor(call.query.cursor));
+      return { status: 200, body: { data: page.items.map(replayView), next_cursor: nextCursor(page.next) } };
+    },
+    async getReplay(call) {
+      const { id } = await findSubscription(ports, call);
+      const replay = await ports.replays.find(id, call.params['replay'] ?? '');
+      if (replay === undefined) throw notFound('replay');
+      return { status: 200, body: replayView(replay) };
+    },
+    async cancelReplay(call) {
+      const { id, tenant } = await findSubscription(ports, call);
+      // One that has ended stays as it is: to cancel it twice is no mistake.
+      const replay = await cancelReplay(ports, id, call.params['replay'] ?? '');
+      if (replay === undefined) throw notFound('replay');
+      const view = replayView(replay);
+      return { status: 200, body: view, change: changed(replayName(view), tenant, view) };
+    },
+  };
+}
+
+const replayName = ({ id, subscription_id }: ReturnType<typeof replayView>) =>
+  `subscriptions/${subscription_id}/replays/${id}`;
+
+/** What the audit keeps of a delivery: not what its endpoint answered. */
+function state({ id, event_id, subscription_id, state: standing, attempt_count }: ReturnType<typeof deliveryView>) {
+  return { id, event_id, subscription_id, state: standing, attempt_count };
 }

@@ -18,7 +18,7 @@ export function deliveryView(delivery: Delivery, { isListed = false }: { readonl
     attempt_count: delivery.attemptCount,
     attempts: delivery.attempts.map((attempt) => attemptView(attempt, isListed ? responseInLists : undefined)),
     // One without a time waits until its endpoint takes something again.
-    waits_for: waitsIn === undefined ? null : nextAttemptAt === undefined ? 'endpoint' : 'time',
+    waits_for: waitsIn === undefined ? null : nextAttemptAt === undefined ? ('endpoint' as const) : ('time' as const),
     next_attempt_at: nextAttemptAt ?? null,
   };
 }

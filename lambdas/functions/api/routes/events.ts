@@ -1,79 +1,193 @@
 import { z } from 'zod';
-import { resourcePattern, typePattern } from '../../../engine/subscription/filter-schema.ts';
-import { findEvent } from '../../../flows/read-event.ts';
-import { readFeed } from '../../../flows/read-feed.ts';
-import { ProblemError } from '../../answer-problems.ts';
+import type { eventOperations } from '../../../engine/api/event-operations.ts';
+import { tenantName } from '../../../engine/api/shared-schema.ts';
+import type { FeedStart } from '../../../engine/subscription/feed-start.ts';
 import {
-  type ApiRoute,
-  decodeCursor,
-  encodeCursor,
-  identifier,
-  listQuery,
-  readQuery,
-  tenantName,
-} from '../api-call.ts';
+  commitConsumer,
+  createConsumer,
+  deleteConsumer,
+  findConsumer,
+  leaseConsumer,
+  listConsumers,
+  seekConsumer,
+} from '../../../flows/manage-consumer.ts';
+import { findEvent } from '../../../flows/read-event.ts';
+import { waitForFeed } from '../../../flows/read-feed.ts';
+import { startingPosition } from '../../../flows/starting-position.ts';
+import type { FeedConsumer } from '../../../ports/consumer-store.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import { decodeCursor, encodeCursor, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { mayAccess, notFound } from '../principal.ts';
-
-/** Patterns separated by commas, as a query carries them. */
-const commaList = (pattern: z.ZodString) =>
-  z
-    .string()
-    .max(2048)
-    .transform((text) => text.split(','))
-    .pipe(z.array(pattern));
-
-const feedQuery = listQuery.extend({
-  tenant: tenantName.optional(),
-  types: commaList(typePattern).default([]),
-  resources: commaList(resourcePattern).default([]),
-  account: identifier.optional(),
-});
+import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
+import { isoOrNull } from './subscription-view.ts';
 
 const feedCursor = z.object({ tenant: tenantName, sequence: z.int().nonnegative() });
 
-/** The pull feed of a tenant, and single events. */
-export function eventRoutes(ports: ApiPorts): readonly ApiRoute[] {
-  return [
-    {
-      method: 'GET',
-      path: '/v1/events',
-      async handle(call) {
-        const query = readQuery(call, feedQuery);
-        const tenant = query.tenant ?? call.principal.tenant;
-        if (tenant === null)
-          throw new ProblemError({ status: 400, detail: 'A key for all tenants must name one: ?tenant=…' });
-        if (!mayAccess(call.principal, tenant)) throw notFound('tenant');
-        const cursor = decodeCursor(query.cursor, feedCursor);
-        if (cursor !== undefined && cursor.tenant !== tenant)
-          throw new ProblemError({ status: 400, detail: 'The cursor is that of another tenant.' });
+/** The position that a cursor of a tenant's feed stands for. */
+function positionOf(tenant: string, text: string): number {
+  const cursor = decodeCursor(text, feedCursor);
+  if (cursor?.tenant !== tenant)
+    throw new ProblemError({ status: 400, detail: 'The cursor is that of another tenant.' });
+  return cursor.sequence;
+}
 
-        const feed = await readFeed(ports, {
+function consumerView({ tenant, name, filter, position, lease, createdAt, updatedAt }: FeedConsumer, nowMs: number) {
+  return {
+    name,
+    tenant,
+    ...filter,
+    cursor: encodeCursor({ tenant, sequence: position }),
+    sequence: position,
+    leased_until: isoOrNull(lease !== undefined && lease.expiresAtMs > nowMs ? lease.expiresAtMs : undefined),
+    created_at: createdAt,
+    updated_at: updatedAt,
+  };
+}
+
+/** The pull feed of a tenant, single events, and consumers. */
+export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOperations> {
+  const view = (consumer: FeedConsumer) => consumerView(consumer, ports.clock.nowMs());
+  const changed = (before: FeedConsumer | undefined, after: FeedConsumer | undefined) => {
+    const { name, tenant } = (after ?? before) as FeedConsumer;
+    return {
+      object: `consumers/${name}`,
+      tenant,
+      before: before === undefined ? null : view(before),
+      after: after === undefined ? null : view(after),
+    };
+  };
+  async function find(name: { readonly tenant: string; readonly name: string }): Promise<FeedConsumer> {
+    const consumer = await findConsumer(ports, name);
+    if (consumer === undefined) throw notFound('consumer');
+    return consumer;
+  }
+
+  return {
+    async readFeed({ query, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      if (query.cursor !== undefined && query.since !== undefined)
+        throw new ProblemError({ status: 400, detail: 'Either cursor or since: where is it to begin?' });
+      const start: FeedStart = query.since ?? { kind: 'beginning' };
+      const page = await waitForFeed(
+        ports,
+        {
           tenant,
-          position: cursor?.sequence ?? 0,
+          position:
+            query.cursor === undefined
+              ? await startingPosition(ports, tenant, start)
+              : positionOf(tenant, query.cursor),
           limit: query.limit,
           types: query.types,
           resources: query.resources,
-          accounts: query.account === undefined ? [] : [query.account],
-        });
-        return {
-          status: 200,
-          body: {
-            data: feed.events,
-            next_cursor: encodeCursor({ tenant, sequence: feed.position }),
-            caught_up: feed.caughtUp,
-          },
-        };
-      },
+          accounts: query.account,
+          integrations: query.integration,
+          origins: query.origin,
+        },
+        query.wait * 1000,
+      );
+      return {
+        status: 200,
+        body: {
+          data: page.events,
+          next_cursor: encodeCursor({ tenant, sequence: page.position }),
+          caught_up: page.caughtUp,
+        },
+      };
     },
-    {
-      method: 'GET',
-      path: '/v1/events/{id}',
-      async handle({ params, principal }) {
-        const event = await findEvent(ports, params['id'] ?? '');
-        if (event === undefined || !mayAccess(principal, event.tenant)) throw notFound('event');
-        return { status: 200, body: event };
-      },
+    async getEvent({ params, principal }) {
+      const event = await findEvent(ports, params['id'] ?? '');
+      if (event === undefined || !mayAccess(principal, event.tenant)) throw notFound('event');
+      return { status: 200, body: event };
     },
-  ];
+    async createConsumer({ body, principal }) {
+      const { name, since, types, resources, accounts, integrations, origins } = body;
+      const tenant = tenantOf(principal, body.tenant);
+      if (tenant === null)
+        throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
+      const filter = { types, resources, accounts, integrations, origins };
+      const creation = await createConsumer(ports, { tenant, name, filter, since });
+      if (creation.kind === 'exists')
+        throw new ProblemError({ status: 409, detail: 'The tenant has a consumer with this name.' });
+      return { status: 201, body: view(creation.consumer), change: changed(undefined, creation.consumer) };
+    },
+    async listConsumers({ query, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      const page = await listConsumers(ports, tenant, query.limit, readCursor(query.cursor));
+      return { status: 200, body: { data: page.items.map(view), next_cursor: nextCursor(page.next) } };
+    },
+    async getConsumer({ params, query, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      return { status: 200, body: view(await find({ tenant, name: params['name'] ?? '' })) };
+    },
+    async deleteConsumer({ params, query, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      const before = await find({ tenant, name: params['name'] ?? '' });
+      if ((await deleteConsumer(ports, before)).kind === 'unknown') throw notFound('consumer');
+      return { status: 204, body: undefined, change: changed(before, undefined) };
+    },
+    async leaseConsumer({ params, query, body, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      const outcome = await leaseConsumer(ports, {
+        tenant,
+        name: params['name'] ?? '',
+        lease: body.lease,
+        ttlSeconds: body.ttl_seconds,
+        limit: body.limit,
+        waitMs: body.wait * 1000,
+      });
+      switch (outcome.kind) {
+        case 'unknown':
+          throw notFound('consumer');
+        case 'held':
+          throw new ProblemError({
+            status: 409,
+            detail: 'Somebody else reads as this consumer.',
+            extensions: { reason: 'leased', leased_until: new Date(outcome.untilMs).toISOString() },
+            headers: { 'retry-after': String(Math.max(1, Math.ceil((outcome.untilMs - ports.clock.nowMs()) / 1000))) },
+          });
+        case 'leased':
+          return {
+            status: 200,
+            body: {
+              lease: outcome.lease,
+              expires_at: new Date(outcome.expiresAtMs).toISOString(),
+              data: outcome.page.events,
+              next_cursor: encodeCursor({ tenant, sequence: outcome.page.position }),
+              caught_up: outcome.page.caughtUp,
+            },
+          };
+      }
+    },
+    async commitConsumer({ params, query, body, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      const { lease, cursor, release } = body;
+      const position = positionOf(tenant, cursor);
+      const outcome = await commitConsumer(ports, { tenant, name: params['name'] ?? '', lease, position, release });
+      switch (outcome.kind) {
+        case 'unknown':
+          throw notFound('consumer');
+        case 'lease-lost':
+          throw new ProblemError({
+            status: 409,
+            detail: 'The lease has ended: whoever holds the next one is given these events again.',
+            extensions: { reason: 'lease-lost' },
+          });
+        case 'behind':
+          throw new ProblemError({
+            status: 409,
+            detail: 'The cursor is not one between the committed position and what was read under this lease.',
+            extensions: { reason: 'not-leased', committed: outcome.position, read: outcome.handedOut },
+          });
+        case 'committed':
+          return { status: 200, body: view(outcome.consumer) };
+      }
+    },
+    async seekConsumer({ params, query, body, principal }) {
+      const tenant = oneTenant(principal, query.tenant);
+      const before = await find({ tenant, name: params['name'] ?? '' });
+      const outcome = await seekConsumer(ports, before, body.since);
+      if (outcome.kind === 'unknown') throw notFound('consumer');
+      return { status: 200, body: view(outcome.consumer), change: changed(before, outcome.consumer) };
+    },
+  };
 }

@@ -38,7 +38,7 @@ export function subscriptionView(
     concurrency,
     retry: { schedule_seconds: scheduleMs.map((waitMs) => waitMs / 1000), max_age_seconds: maxAgeMs / 1000 },
     disable_after_seconds: disableAfterMs / 1000,
-    signatures: subscription.signingKeys === undefined ? ['v1'] : ['v1', 'v1a'],
+    signatures: subscription.signingKeys === undefined ? (['v1'] as const) : (['v1', 'v1a'] as const),
     secrets: subscription.secrets.map((secret) => ({
       created_at: secret.createdAt,
       expires_at: isoOrNull(secret.expiresAtMs),

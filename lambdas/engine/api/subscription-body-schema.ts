@@ -1,11 +1,9 @@
 import { z } from 'zod';
-import { limits } from '../../../contracts/limits.ts';
-import { checkEndpoint, endpointFields } from '../../../engine/endpoint-auth/endpoint-auth-schema.ts';
-import { shapingSchema } from '../../../engine/shaping/shaping-schema.ts';
-import { resourcePattern, typePattern } from '../../../engine/subscription/filter-schema.ts';
-import type { SubscriptionRequest } from '../../../flows/create-subscription.ts';
-import type { SubscriptionChange } from '../../../flows/manage-subscription.ts';
-import { identifier, tenantName } from '../api-call.ts';
+import { limits } from '../../contracts/limits.ts';
+import { checkEndpoint, endpointFields } from '../endpoint-auth/endpoint-auth-schema.ts';
+import { type ShapingOptions, shapingSchema } from '../shaping/shaping-schema.ts';
+import { resourcePattern, typePattern } from '../subscription/filter-schema.ts';
+import { identifier, tenantName } from './shared-schema.ts';
 
 const secondsPerDay = 86_400;
 /** Events are kept for no longer, where a deployer does not say otherwise. */
@@ -108,7 +106,7 @@ export function subscriptionBody(nowMs: number) {
         retry: retry === undefined ? undefined : toRetry(retry),
         disableAfterMs: disable_after_seconds === undefined ? undefined : disable_after_seconds * 1000,
         isAsymmetric: signatures.includes('v1a'),
-      } satisfies Omit<SubscriptionRequest, 'id' | 'tenant'>;
+      };
       return { id, tenant, request };
     });
 }
@@ -154,7 +152,7 @@ export function subscriptionPatch(nowMs: number) {
     .superRefine(({ client_certificate }, context) =>
       checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),
     )
-    .transform((body): SubscriptionChange => {
+    .transform((body) => {
       const { url, types, resources, integrations, accounts, ordering, signatures, ...rest } = body;
       const { rate_per_second, concurrency, retry, disable_after_seconds, ...settings } = rest;
       const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
@@ -175,7 +173,7 @@ export function subscriptionPatch(nowMs: number) {
         },
         shaping: Object.fromEntries(
           Object.entries(given(shaping)).map(([name, value]) => [name, value ?? undefined]),
-        ) as SubscriptionChange['shaping'] & object,
+        ) as ShapingOptions,
       };
     });
 }

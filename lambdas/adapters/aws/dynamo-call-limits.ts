@@ -1,0 +1,65 @@
+import { type DynamoDBClient, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { ttlAttribute } from '../../contracts/tables.ts';
+import type { CallAdmission, CallLimit, CallLimits } from '../../ports/call-limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { updateOnCondition } from './dynamo-conditions.ts';
+import { fromItem, toItem } from './dynamo-rows.ts';
+
+/**
+ * Token buckets of callers, in the limits table: a row each.
+ *
+ * A bucket is one number, the time at which it will be full again (`fullAtMs`, the "theoretical arrival time" of
+ * GCRA). A call puts it off by the time that one call takes to be refilled. So taking is one conditional update
+ * without a read, and callers who take at once do not run into each other:
+ *
+ *   fullAtMs <= now                      the bucket is full: it is full again at now + step
+ *   fullAtMs <= now + window - step      there is at least one call left: put it off by a step
+ *   later                                it is empty until fullAtMs + step - window
+ */
+export function createDynamoCallLimits(client: DynamoDBClient, table: string, clock: Clock): CallLimits {
+  return {
+    async take(limit) {
+      const nowMs = clock.nowMs();
+      const stepMs = limit.windowMs / limit.calls;
+      const key = { TableName: table, Key: toItem({ id: `calls#${limit.bucket}` }) };
+      // A row that is not asked for any more is a full bucket, and may be forgotten.
+      const expiresAt = Math.ceil((nowMs + limit.windowMs) / 1000) + 60;
+      const names = { '#full': 'fullAtMs', '#expires': ttlAttribute };
+      const wasFull = await updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          ...key,
+          UpdateExpression: 'SET #full = :next, #expires = :expires',
+          ConditionExpression: 'attribute_not_exists(#full) OR #full <= :now',
+          ExpressionAttributeNames: names,
+          ExpressionAttributeValues: toItem({ ':now': nowMs, ':next': nowMs + stepMs, ':expires': expiresAt }),
+        }),
+      );
+      if (wasFull) return admitted(limit, stepMs);
+      const hadOne = await updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          ...key,
+          UpdateExpression: 'SET #full = #full + :step, #expires = :expires',
+          ConditionExpression: '#full <= :last',
+          ExpressionAttributeNames: names,
+          ExpressionAttributeValues: toItem({
+            ':step': stepMs,
+            ':last': nowMs + limit.windowMs - stepMs,
+            ':expires': expiresAt,
+          }),
+        }),
+      );
+      const { Item } = await client.send(new GetItemCommand({ ...key, ConsistentRead: true }));
+      const fullAtMs = Item === undefined ? nowMs : Number(fromItem(Item)['fullAtMs']);
+      if (hadOne) return admitted(limit, fullAtMs - nowMs);
+      return { kind: 'limited', retryAfterMs: Math.max(1, Math.ceil(fullAtMs + stepMs - limit.windowMs - nowMs)) };
+    },
+  };
+}
+
+/** @param fullInMs - As it is after the call. */
+function admitted({ calls, windowMs }: CallLimit, fullInMs: number): CallAdmission {
+  const remaining = Math.floor(((windowMs - fullInMs) * calls) / windowMs + 1e-6);
+  return { kind: 'admitted', remaining: Math.max(0, Math.min(calls - 1, remaining)), fullInMs: Math.max(0, fullInMs) };
+}

@@ -1,0 +1,119 @@
+import { eventTypes } from '../mapping/canonical-event.ts';
+import type { ResourceSchema } from '../mapping/check-resource.ts';
+import { operationalTypes } from '../operations/operational-types.ts';
+import { event, eventExample } from './event-schema.ts';
+import { schemaOf } from './open-api.ts';
+
+type Json = Record<string, unknown>;
+
+/**
+ * Callbacks as an AsyncAPI document: one message for each resource, whose `data` is its schema, and one for each
+ * thing that the engine itself has to say.
+ *
+ * @param resources - By name.
+ * @see https://www.asyncapi.com/docs/reference/specification/v3.0.0
+ */
+export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>): Json {
+  const schemas: Json = {};
+  schemaOf(event, 'output', schemas);
+  const messages: Record<string, Json> = {};
+  for (const [resource, schema] of resources) {
+    const { $schema: _, $id: __, version, ...data } = schema as ResourceSchema & { readonly $schema?: string };
+    schemas[nameOf(resource)] = data;
+    messages[nameOf(resource)] = message(
+      schema.title,
+      `A record of \`${resource}\` (${version}): ${schema.description}`,
+      eventTypes,
+      { resource: { const: resource }, data: { $ref: `#/components/schemas/${nameOf(resource)}` } },
+    );
+  }
+  for (const [type, description] of Object.entries(operationalTypes))
+    messages[nameOf(type)] = message(type, description, [type], {});
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Tributary callbacks',
+      version: '1.0.0',
+      description:
+        'Every callback is a POST of an event to the URL of a subscription, signed as Standard Webhooks specifies. It is delivered at least once, always with the same `webhook-id`; answer 2xx within the time that the subscription allows.',
+      license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
+    },
+    defaultContentType: 'application/json',
+    servers: {
+      subscriber: {
+        host: '{host}',
+        protocol: 'https',
+        description: 'The endpoint of a subscription.',
+        variables: { host: { default: 'app.example.com', description: "The host of the subscription's URL." } },
+      },
+    },
+    channels: {
+      callbacks: {
+        address: '{path}',
+        title: 'Callbacks',
+        description: 'The URL of a subscription.',
+        parameters: { path: { default: '/hooks', description: "The path of the subscription's URL." } },
+        messages: Object.fromEntries(
+          Object.keys(messages).map((name) => [name, { $ref: `#/components/messages/${name}` }]),
+        ),
+      },
+    },
+    operations: {
+      sendCallback: {
+        action: 'send',
+        title: 'Send a callback',
+        summary: 'One event for one subscription.',
+        channel: { $ref: '#/channels/callbacks' },
+        messages: Object.keys(messages).map((name) => ({ $ref: `#/channels/callbacks/messages/${name}` })),
+        bindings: { http: { method: 'POST', bindingVersion: '0.3.0' } },
+      },
+    },
+    components: { messages, schemas },
+  };
+}
+
+/** `hris/employees` -> `HrisEmployees`; `subscription.disabled` -> `SubscriptionDisabled`. */
+function nameOf(text: string): string {
+  return text
+    .split(/[^a-z]+/)
+    .map((word) => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`)
+    .join('');
+}
+
+function message(title: string, summary: string, types: readonly string[], properties: Json): Json {
+  return {
+    name: title,
+    title,
+    summary,
+    contentType: 'application/json',
+    headers: {
+      type: 'object',
+      required: ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
+      properties: {
+        'webhook-id': { type: 'string', description: "The event's id, the same on every attempt." },
+        'webhook-timestamp': { type: 'string', description: 'Seconds since 1970 of this attempt.' },
+        'webhook-signature': {
+          type: 'string',
+          description: '`v1,<base64>` for each secret that is current, `v1a,<base64>` for each signing key.',
+        },
+        'tributary-replay': { type: 'string', description: '`true` where a replay sends it.' },
+      },
+    },
+    payload: {
+      allOf: [
+        { $ref: '#/components/schemas/Event' },
+        { type: 'object', properties: { type: { enum: [...types] }, ...properties } },
+      ],
+    },
+    ...(types === eventTypes
+      ? {}
+      : {
+          examples: [
+            {
+              name: 'example',
+              payload: { ...eventExample, type: types[0], origin: 'operation', integration: 'tributary' },
+            },
+          ],
+        }),
+  };
+}

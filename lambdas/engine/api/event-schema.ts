@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { eventTypes, origins } from '../mapping/canonical-event.ts';
+import { operationalTypes } from '../operations/operational-types.ts';
+import { time } from './shared-schema.ts';
+
+/** An event as the world sees it: in the feed, and as the body of a callback. */
+export const event = z
+  .object({
+    id: z.string().describe('The same change has the same id on every retry and by every path.'),
+    type: z.enum([...eventTypes, ...(Object.keys(operationalTypes) as (keyof typeof operationalTypes)[])]),
+    timestamp: time.describe('When Tributary learnt of the change.'),
+    tenant: z.string(),
+    account: z.string(),
+    integration: z.string(),
+    resource: z.string().describe('`<model>/<plural>`, for example `hris/employees`.'),
+    record_id: z.string(),
+    sequence: z.int().describe('Rises by tenant.'),
+    origin: z.enum(origins).describe('How it was learnt.'),
+    raw_event_type: z.string(),
+    schema_version: z.string().describe('Version of the schema of `data`: `GET /v1/schemas/{resource}`.'),
+    occurred_at: time.optional().describe("The provider's time, where it is known."),
+    thin: z.literal(true).optional().describe('Where the provider sent a notice without the record.'),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'Event' });
+
+export const eventExample = {
+  id: 'evt_5e2f0c1b7a9d4e6f8a0b2c4d6e8f0a1b',
+  type: 'record:updated',
+  timestamp: '2026-11-27T12:00:00.000Z',
+  tenant: 'acme',
+  account: 'acc_hibob_acme',
+  integration: 'hibob',
+  resource: 'hris/employees',
+  record_id: '123',
+  sequence: 4211,
+  origin: 'webhook',
+  raw_event_type: 'employee.updated',
+  schema_version: '1.0.0',
+  data: { id: '123' },
+};

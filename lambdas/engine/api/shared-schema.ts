@@ -1,0 +1,70 @@
+import { z } from 'zod';
+
+/** What ids of accounts, subscriptions and consumers look like. */
+export const identifier = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/,
+    'expected letters, digits, "_" and "-", at most 128, beginning with a letter or digit',
+  );
+
+export const tenantName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
+    'expected letters, digits, "_", "." and "-", at most 64, beginning with a letter or digit',
+  );
+
+const secretText = z.string().min(1).max(8192);
+
+/** A secret; a list while it rotates. */
+export const secretValue = z.union([secretText, z.array(secretText).min(1).max(10)]);
+
+/** Secrets by name. */
+export const secretValues = z.record(z.string(), secretValue).default({});
+
+/** A time that a caller writes, as epoch milliseconds. */
+export const instant = z.iso
+  .datetime({ offset: true, error: 'expected an ISO 8601 time such as 2026-11-21T12:00:00Z' })
+  .transform((text) => Date.parse(text));
+
+/** A time in an answer. */
+export const time = z.iso.datetime();
+
+export const emptyBody = z.strictObject({});
+
+const cursorText = z.string().max(1024).describe('`next_cursor` of the page before; without it, the first page.');
+
+const limit = z.coerce.number().int().min(1).max(500).default(100).describe('Entries of a page, at most.');
+
+/** Query parameters of every list. */
+export const listQuery = z.strictObject({ limit, cursor: cursorText.optional() });
+
+/** Query parameters of what takes none: one that is misspelt is told, not passed over. */
+export const noQuery = z.strictObject({});
+
+/** Patterns, or names, separated by commas, as a query carries them. */
+export function commaList<Item extends string>(pattern: z.ZodType<Item>) {
+  return z
+    .string()
+    .max(2048)
+    .transform((text): unknown[] => text.split(','))
+    .pipe(z.array(pattern));
+}
+
+/** A page of a list. */
+export function pageOf<Schema extends z.ZodType>(item: Schema) {
+  return z.object({
+    data: z.array(item),
+    next_cursor: z.string().nullable().describe('Pass it as `cursor` for the next page; null on the last.'),
+  });
+}
+
+/** Bytes of a value as JSON; infinite where it is nested too deep to be written. */
+export function jsonBytes(value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}

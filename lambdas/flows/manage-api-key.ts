@@ -1,0 +1,196 @@
+import { EngineError } from '../contracts/engine-error.ts';
+import { maxTokenSeconds, signToken } from '../engine/access/access-token.ts';
+import { type ApiKeySecret, hashSecret, writeApiKey } from '../engine/access/api-key-secret.ts';
+import { holdsScope, type Scope, scopesBeyond } from '../engine/access/scopes.ts';
+import type { ApiKey, ApiKeyDirectory } from '../ports/api-key-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import type { Principal } from './identify-caller.ts';
+
+export interface ManageKeyPorts {
+  readonly keys: ApiKeyDirectory;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+export interface KeyRequest {
+  /** Undefined for a new one. */
+  readonly id: string | undefined;
+  readonly name: string;
+  readonly tenant: string | null;
+  readonly scopes: readonly Scope[];
+  readonly expiresAtMs: number | undefined;
+  readonly ratePerMinute: number | undefined;
+}
+
+/** What changes; what is left out stays, null is for no bound. */
+export interface KeyChange {
+  readonly name?: string | undefined;
+  readonly scopes?: readonly Scope[] | undefined;
+  readonly expiresAtMs?: number | null | undefined;
+  readonly ratePerMinute?: number | null | undefined;
+}
+
+/** Nobody gives away, or takes hold of, what is not his. */
+export type KeyRefusal =
+  | { readonly kind: 'beyond'; readonly scopes: readonly Scope[] }
+  /** A token would outlive itself by the key that it makes. */
+  | { readonly kind: 'needs-key' };
+
+export type KeyIssue = { readonly kind: 'issued'; readonly key: ApiKey; readonly text: string } | KeyRefusal;
+export type KeyUpdate = { readonly kind: 'updated'; readonly key: ApiKey } | { readonly kind: 'gone' } | KeyRefusal;
+
+const idBytes = 8;
+const secretBytes = 32;
+const maxAttempts = 4;
+/** A sixth ends the oldest. */
+const maxSecrets = 5;
+
+function refusalFor(principal: Principal, ...wanted: readonly (readonly Scope[])[]): KeyRefusal | undefined {
+  if (principal.tokenId !== null) return { kind: 'needs-key' };
+  const scopes = scopesBeyond(principal.scopes, wanted.flat());
+  return scopes.length === 0 ? undefined : { kind: 'beyond', scopes: [...new Set(scopes)] };
+}
+
+function newSecret({ clock, randomness }: ManageKeyPorts): { readonly secret: ApiKeySecret; readonly text: string } {
+  const text = randomness.bytes(secretBytes).toString('base64url');
+  return { text, secret: { sha256: hashSecret(text), createdAt: new Date(clock.nowMs()).toISOString() } };
+}
+
+/** Make a key. It is told whole, once; a try that is repeated under the same id gets a new secret for it. */
+export async function createApiKey(
+  ports: ManageKeyPorts,
+  principal: Principal,
+  request: KeyRequest,
+): Promise<KeyIssue> {
+  const refusal = refusalFor(principal, request.scopes);
+  if (refusal !== undefined) return refusal;
+  const { secret, text } = newSecret(ports);
+  const key: ApiKey = {
+    ...request,
+    id: request.id ?? ports.randomness.bytes(idBytes).toString('hex'),
+    secrets: [secret],
+    lastUsedAt: undefined,
+    createdAt: secret.createdAt,
+    revision: 1,
+  };
+  if ((await ports.keys.create(key)) === 'exists') {
+    const rotation = await rotateApiKey(ports, principal, key.id, 0);
+    if (rotation.kind === 'gone') throw new EngineError('contended', 'the key is being removed', { retryable: true });
+    return rotation;
+  }
+  return { kind: 'issued', key, text: writeApiKey({ id: key.id, secret: text }) };
+}
+
+/** Make a new secret for a key; its former ones are taken for a while, too. */
+export async function rotateApiKey(
+  ports: ManageKeyPorts,
+  principal: Principal,
+  id: string,
+  overlapSeconds: number,
+): Promise<KeyIssue | { readonly kind: 'gone' }> {
+  const { secret, text } = newSecret(ports);
+  const nowMs = ports.clock.nowMs();
+  const endsAtMs = nowMs + overlapSeconds * 1000;
+  const update = await changeKey(ports, principal, id, [], (key) => ({
+    ...key,
+    secrets: [
+      secret,
+      ...key.secrets
+        // A rotation may shorten the life of a secret, but never lengthens it.
+        .map((former) => ({ ...former, expiresAtMs: Math.min(former.expiresAtMs ?? endsAtMs, endsAtMs) }))
+        .filter(({ expiresAtMs }) => expiresAtMs > nowMs),
+    ].slice(0, maxSecrets),
+  }));
+  return update.kind === 'updated'
+    ? { kind: 'issued', key: update.key, text: writeApiKey({ id, secret: text }) }
+    : update;
+}
+
+export async function updateApiKey(
+  ports: ManageKeyPorts,
+  principal: Principal,
+  id: string,
+  { name, scopes, expiresAtMs, ratePerMinute }: KeyChange,
+): Promise<KeyUpdate> {
+  return changeKey(ports, principal, id, scopes ?? [], (key) => ({
+    ...key,
+    name: name ?? key.name,
+    scopes: scopes ?? key.scopes,
+    expiresAtMs: expiresAtMs === undefined ? key.expiresAtMs : (expiresAtMs ?? undefined),
+    ratePerMinute: ratePerMinute === undefined ? key.ratePerMinute : (ratePerMinute ?? undefined),
+  }));
+}
+
+/** Refuse a key from the next call on, and its tokens with it. */
+export async function revokeApiKey(
+  ports: ManageKeyPorts,
+  principal: Principal,
+  key: ApiKey,
+): Promise<{ readonly kind: 'revoked' } | KeyRefusal> {
+  // A key that leaked may end itself.
+  const refusal = key.id === principal.keyId ? undefined : refusalFor(principal, key.scopes);
+  if (refusal !== undefined) return refusal;
+  await ports.keys.remove(key.id);
+  return { kind: 'revoked' };
+}
+
+async function changeKey(
+  ports: ManageKeyPorts,
+  principal: Principal,
+  id: string,
+  wanted: readonly Scope[],
+  change: (key: ApiKey) => ApiKey,
+): Promise<KeyUpdate> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const before = await ports.keys.find(id);
+    if (before === undefined) return { kind: 'gone' };
+    // Whoever could make a new secret for a key that may do more would have its rights.
+    const refusal = refusalFor(principal, before.scopes, wanted);
+    if (refusal !== undefined) return refusal;
+    const key = change(before);
+    if (await ports.keys.replace(key)) return { kind: 'updated', key: { ...key, revision: key.revision + 1 } };
+  }
+  throw new EngineError('contended', 'the key is being changed', { retryable: true });
+}
+
+export interface TokenRequest {
+  /** Undefined for all that the key holds. */
+  readonly scopes: readonly Scope[] | undefined;
+  readonly expiresInSeconds: number;
+}
+
+export interface IssuedToken {
+  readonly text: string;
+  readonly expiresInSeconds: number;
+  readonly scopes: readonly Scope[];
+}
+
+/**
+ * A token for a key: it may do no more than the key, and ends with it.
+ *
+ * @returns `beyond` for scopes that the key has not got; `needs-key` where a token asks for a token.
+ */
+export async function issueToken(
+  ports: ManageKeyPorts & { readonly publicUrl: string },
+  { keyId, scopes: held, tokenId, secret }: Principal,
+  { scopes = held, expiresInSeconds }: TokenRequest,
+): Promise<{ readonly kind: 'issued'; readonly token: IssuedToken } | KeyRefusal> {
+  if (tokenId !== null || secret === undefined) return { kind: 'needs-key' };
+  const beyond = scopes.filter((scope) => !holdsScope(held, scope));
+  if (beyond.length > 0) return { kind: 'beyond', scopes: beyond };
+  const nowMs = ports.clock.nowMs();
+  const seconds = Math.min(expiresInSeconds, maxTokenSeconds);
+  const text = await signToken(
+    ports.publicUrl,
+    {
+      key: keyId,
+      scopes,
+      issuedAtMs: nowMs,
+      expiresAtMs: nowMs + seconds * 1000,
+      id: ports.randomness.bytes(idBytes).toString('hex'),
+    },
+    secret,
+  );
+  return { kind: 'issued', token: { text, expiresInSeconds: seconds, scopes } };
+}

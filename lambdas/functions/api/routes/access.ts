@@ -1,0 +1,137 @@
+import { type Scope, scopeNames } from '../../../engine/access/scopes.ts';
+import type { accessOperations } from '../../../engine/api/access-operations.ts';
+import {
+  createApiKey,
+  issueToken,
+  type KeyRefusal,
+  revokeApiKey,
+  rotateApiKey,
+  updateApiKey,
+} from '../../../flows/manage-api-key.ts';
+import type { ApiKey } from '../../../ports/api-key-store.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
+import { mayAccess, notFound, tenantOf } from '../principal.ts';
+import { isoOrNull } from './subscription-view.ts';
+
+/** A key as its owner sees it: never a secret, nor its hash (invariant 10). */
+function keyView(key: ApiKey) {
+  return {
+    id: key.id,
+    name: key.name,
+    tenant: key.tenant,
+    scopes: [...key.scopes],
+    expires_at: isoOrNull(key.expiresAtMs),
+    rate_per_minute: key.ratePerMinute ?? null,
+    secrets: key.secrets.map(({ createdAt, expiresAtMs }) => ({
+      created_at: createdAt,
+      expires_at: isoOrNull(expiresAtMs),
+    })),
+    last_used_at: key.lastUsedAt ?? null,
+    created_at: key.createdAt,
+  };
+}
+
+function refused(refusal: KeyRefusal): ProblemError {
+  return new ProblemError({
+    status: 403,
+    detail:
+      refusal.kind === 'needs-key'
+        ? 'A token may not do this: show the key itself.'
+        : `The key that calls lacks ${refusal.scopes.join(', ')}: it may neither give that away nor take hold of it.`,
+  });
+}
+
+const objectOf = (id: string) => `keys/${id}`;
+
+/** Keys, and tokens for them. */
+export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOperations> {
+  async function find({ params, principal }: AnyCall): Promise<ApiKey> {
+    const key = await ports.keys.find(params['id'] ?? '');
+    if (key === undefined || !mayAccess(principal, key.tenant)) throw notFound('key');
+    return key;
+  }
+  return {
+    async createKey({ body, principal, stableId: id }) {
+      const tenant = tenantOf(principal, body.tenant);
+      if (body.expires_at !== undefined && body.expires_at <= ports.clock.nowMs())
+        throw bodyProblem('expires_at', 'expected a time to come');
+      const issue = await createApiKey(ports, principal, {
+        id,
+        name: body.name,
+        tenant,
+        scopes: [...new Set(body.scopes)],
+        expiresAtMs: body.expires_at,
+        ratePerMinute: body.rate_per_minute,
+      });
+      if (issue.kind !== 'issued') throw refused(issue);
+      const after = keyView(issue.key);
+      return {
+        status: 201,
+        body: { ...after, key: issue.text },
+        change: { object: objectOf(issue.key.id), tenant, before: null, after },
+      };
+    },
+    async listKeys({ query, principal }) {
+      const page = await ports.keys.list(principal.tenant ?? undefined, query.limit, readCursor(query.cursor));
+      return { status: 200, body: { data: page.items.map(keyView), next_cursor: nextCursor(page.next) } };
+    },
+    getKey: async (call) => ({ status: 200, body: keyView(await find(call)) }),
+    async updateKey(call) {
+      const before = await find(call);
+      const { name, scopes, expires_at: expiresAtMs, rate_per_minute: ratePerMinute } = call.body;
+      const update = await updateApiKey(ports, call.principal, before.id, { name, scopes, expiresAtMs, ratePerMinute });
+      if (update.kind === 'gone') throw notFound('key');
+      if (update.kind !== 'updated') throw refused(update);
+      const after = keyView(update.key);
+      return {
+        status: 200,
+        body: after,
+        change: { object: objectOf(before.id), tenant: before.tenant, before: keyView(before), after },
+      };
+    },
+    async rotateKey(call) {
+      const before = await find(call);
+      const rotation = await rotateApiKey(ports, call.principal, before.id, call.body.overlap_seconds);
+      if (rotation.kind === 'gone') throw notFound('key');
+      if (rotation.kind !== 'issued') throw refused(rotation);
+      const after = keyView(rotation.key);
+      return {
+        status: 200,
+        body: { ...after, key: rotation.text },
+        change: { object: objectOf(before.id), tenant: before.tenant, before: keyView(before), after },
+      };
+    },
+    async revokeKey(call) {
+      const before = await find(call);
+      const revocation = await revokeApiKey(ports, call.principal, before);
+      if (revocation.kind !== 'revoked') throw refused(revocation);
+      return {
+        status: 204,
+        body: undefined,
+        change: { object: objectOf(before.id), tenant: before.tenant, before: keyView(before), after: null },
+      };
+    },
+    async createToken({ body, principal }) {
+      const named = body.scope?.split(' ').filter((scope) => scope !== '');
+      const unknown = (named ?? []).find((scope) => !scopeNames.includes(scope as Scope));
+      if (unknown !== undefined) throw bodyProblem('scope', `expected some of ${scopeNames.join(' ')}`);
+      const issue = await issueToken(ports, principal, {
+        scopes: named as readonly Scope[] | undefined,
+        expiresInSeconds: body.expires_in,
+      });
+      if (issue.kind !== 'issued') throw refused(issue);
+      const { text, expiresInSeconds, scopes } = issue.token;
+      return {
+        status: 200,
+        body: {
+          access_token: text,
+          token_type: 'Bearer' as const,
+          expires_in: expiresInSeconds,
+          scope: scopes.join(' '),
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,26 @@
+import type { auditOperations } from '../../../engine/api/audit-operations.ts';
+import { searchAudit } from '../../../flows/audit-call.ts';
+import { type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
+import { tenantOf } from '../principal.ts';
+
+/** Who did what. A tenant's key sees what was done to its tenant's things, by whomever. */
+export function auditHandlers(ports: ApiPorts): Handlers<keyof typeof auditOperations> {
+  return {
+    async listAudit({ query, principal }) {
+      const { since: sinceMs, until: untilMs, key, operation, object, limit } = query;
+      const found = await searchAudit(ports, {
+        tenant: tenantOf(principal, query.tenant) ?? undefined,
+        sinceMs,
+        untilMs,
+        key,
+        operation,
+        object,
+        limit,
+        after: readCursor(query.cursor),
+      });
+      const data = found.items.map((entry) => ({ ...entry, fields: [...entry.fields] }));
+      return { status: 200, body: { data, next_cursor: nextCursor(found.next) } };
+    },
+  };
+}

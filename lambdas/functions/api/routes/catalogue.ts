@@ -1,0 +1,110 @@
+import type { catalogueOperations } from '../../../engine/api/catalogue-operations.ts';
+import { ownSecretNames, webhookUrl } from '../../../flows/account-secrets.ts';
+import { configureIntegration } from '../../../flows/configure-integration.ts';
+import { describeIntegration, eventTypeCatalogue } from '../../../flows/describe-catalogue.ts';
+import { reprocessRequests } from '../../../flows/reprocess-requests.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import { type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
+import { notFound } from '../principal.ts';
+import { captureView, secretsProblem, withoutQuery } from './accounts.ts';
+
+/** A page of what is all at hand, in the order of its names. */
+function pageBy<Item>(
+  items: readonly Item[],
+  nameOf: (item: Item) => string,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+) {
+  const after = readCursor(cursor) ?? '';
+  const left = items.filter((item) => nameOf(item) > after);
+  const page = left.slice(0, limit);
+  const last = left.length > limit ? page.at(-1) : undefined;
+  return { page, next_cursor: nextCursor(last === undefined ? undefined : nameOf(last)) };
+}
+
+/** What there is, and what serves all accounts of an integration. */
+export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalogueOperations> {
+  return {
+    async listIntegrations({ query }) {
+      const { page, next_cursor } = pageBy(await ports.integrations.names(), (name) => name, query);
+      const definitions = await Promise.all(page.map((name) => ports.integrations.get(name)));
+      return {
+        status: 200,
+        body: {
+          data: definitions.filter((definition) => definition !== undefined).map(describeIntegration),
+          next_cursor,
+        },
+      };
+    },
+    async getIntegration({ params }) {
+      const definition = await ports.integrations.get(params['integration'] ?? '');
+      if (definition === undefined) throw notFound('integration');
+      return { status: 200, body: describeIntegration(definition) };
+    },
+    async configureIntegration({ params, body: { secrets, capture } }) {
+      const integration = params['integration'] ?? '';
+      const configuration = await configureIntegration(ports, { integration, secrets, capture });
+      switch (configuration.kind) {
+        case 'configured': {
+          const { settings } = configuration;
+          const view = {
+            integration,
+            secret_names: [...ownSecretNames(settings.secrets)],
+            webhook_url: webhookUrl(
+              await ports.integrations.get(integration),
+              `${ports.publicUrl}/in/${integration}`,
+              settings.secrets,
+            ),
+            ...captureView(settings.capture),
+          };
+          return {
+            status: 200,
+            body: view,
+            change: {
+              object: `integrations/${integration}/settings`,
+              tenant: null,
+              before: null,
+              after: withoutQuery(view),
+            },
+          };
+        }
+        case 'unknown-integration':
+          throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+        case 'not-shared':
+          throw new ProblemError({
+            status: 422,
+            detail: `The integration "${integration}" has no routing: its requests come by the URL of an account.`,
+          });
+        default:
+          throw secretsProblem(configuration);
+      }
+    },
+    async reprocessIntegration({ params, query }) {
+      const integration = params['integration'] ?? '';
+      if ((await ports.integrations.get(integration)) === undefined)
+        throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+      const { before = new Date(ports.clock.nowMs()).toISOString() } = query;
+      const reprocessing = await reprocessRequests(ports, integration, Date.parse(before));
+      return { status: 200, body: { ...reprocessing, before } };
+    },
+    async listEventTypes({ query }) {
+      const { page, next_cursor } = pageBy(eventTypeCatalogue, ({ type }) => type, query);
+      return { status: 200, body: { data: page, next_cursor } };
+    },
+    async listSchemas({ query }) {
+      const { page, next_cursor } = pageBy([...(await ports.resources.all())], ([resource]) => resource, query);
+      const data = page.map(([resource, { version, title }]) => ({
+        resource,
+        version,
+        title,
+        majors: [Number.parseInt(version, 10)],
+      }));
+      return { status: 200, body: { data, next_cursor } };
+    },
+    async getSchema({ params }) {
+      const schema = (await ports.resources.all()).get(`${params['model']}/${params['plural']}`);
+      if (schema === undefined) throw notFound('resource');
+      return { status: 200, body: { ...schema } };
+    },
+  };
+}

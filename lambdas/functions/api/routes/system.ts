@@ -1,0 +1,23 @@
+import { asyncApiDocument } from '../../../engine/api/async-api.ts';
+import { openApiDocument } from '../../../engine/api/open-api.ts';
+import { operations } from '../../../engine/api/operations.ts';
+import type { systemOperations } from '../../../engine/api/system-operations.ts';
+import type { Handlers } from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
+
+/** What describes the API. The documents are made when somebody first asks for them. */
+export function systemHandlers({ publicUrl, resources }: ApiPorts): Handlers<keyof typeof systemOperations> {
+  let openApi: object | undefined;
+  let asyncApi: object | undefined;
+  return {
+    getHealth: async () => ({ status: 200, body: { status: 'ok' } }),
+    async getOpenApi() {
+      openApi ??= openApiDocument(operations, publicUrl);
+      return { status: 200, body: { ...openApi } };
+    },
+    async getAsyncApi() {
+      asyncApi ??= asyncApiDocument(await resources.all());
+      return { status: 200, body: { ...asyncApi } };
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { createDynamoAnswerStore } from '../../lambdas/adapters/aws/dynamo-answer-store.ts';
+import type { AnswerClaim, AnswerStore } from '../../lambdas/ports/answer-store.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
+import { createInMemoryAnswers } from '../fakes/in-memory-answers.ts';
+import { createInMemoryClaimStore } from '../fakes/in-memory-claim-store.ts';
+import { createManualClock } from '../fakes/manual-clock.ts';
+import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
+import { useTables } from './emulated-aws.ts';
+
+const tables = useTables();
+const implementations: readonly (readonly [string, (clock: Clock) => Promise<AnswerStore>])[] = [
+  ['the fake', async (clock) => createInMemoryAnswers(clock)],
+  [
+    'DynamoDB',
+    async (clock) =>
+      createDynamoAnswerStore(tables.client(), await tables.create('idempotency'), createInMemoryClaimStore(), clock),
+  ],
+];
+const clock = createManualClock();
+const claim = (owner: string, options: Partial<AnswerClaim> = {}): AnswerClaim => ({
+  id: 'api#key#name',
+  fingerprint: 'of the request',
+  owner,
+  leaseUntilMs: clock.nowMs() + 30_000,
+  expiresAtEpochSeconds: Math.ceil(clock.nowMs() / 1000) + 86_400,
+  ...options,
+});
+const answer = { status: 201, headers: { 'content-type': 'application/json' }, body: '{"id":"acc_ü"}' };
+
+describe.each(implementations)('answers on %s', (_, open) => {
+  test('one claims a request; the next is told that it runs, then what was answered', async () => {
+    const store = await open(clock);
+    const mine = claim('first');
+    expect(await store.claim(mine)).toEqual({ kind: 'claimed' });
+    expect(await store.claim(claim('second'))).toEqual({
+      kind: 'running',
+      fingerprint: mine.fingerprint,
+      leaseUntilMs: mine.leaseUntilMs,
+    });
+    await store.complete(mine, answer);
+    expect(await store.claim(claim('third', { fingerprint: 'of another' }))).toEqual({
+      kind: 'answered',
+      fingerprint: mine.fingerprint,
+      answer,
+    });
+  });
+
+  test('a claim that is released, or whose run is dead, may be claimed anew; the dead run changes nothing more', async () => {
+    const manual = createManualClock();
+    const store = await open(manual);
+    const mine = claim('first', { leaseUntilMs: manual.nowMs() + 30_000 });
+    await store.claim(mine);
+    await store.release(mine);
+    expect(await store.claim(mine)).toEqual({ kind: 'claimed' });
+    manual.advance(30_001);
+    const next = claim('second', { leaseUntilMs: manual.nowMs() + 30_000 });
+    expect(await store.claim(next)).toEqual({ kind: 'claimed' });
+    await store.complete(mine, answer);
+    await store.release(mine);
+    expect(await store.claim(claim('third'))).toMatchObject({ kind: 'running' });
+  });
+
+  test('an answer is kept for its time and no longer', async () => {
+    const manual = createManualClock();
+    const store = await open(manual);
+    const mine = claim('first', { expiresAtEpochSeconds: manual.nowMs() / 1000 + 86_400 });
+    await store.claim(mine);
+    await store.complete(mine, answer);
+    manual.advance(86_400_000);
+    expect(await store.claim(claim('second'))).toMatchObject({ kind: 'answered' });
+    manual.advance(2000);
+    expect(await store.claim(claim('third'))).toEqual({ kind: 'claimed' });
+  });
+
+  test('an answer that no row could hold is kept, too', async () => {
+    const store = await open(clock);
+    const mine = claim('first');
+    const large = { ...answer, body: createSeededRandomness().bytes(600_000).toString('hex') };
+    await store.claim(mine);
+    await store.complete(mine, large);
+    expect(await store.claim(claim('second'))).toMatchObject({ kind: 'answered', answer: large });
+  });
+});

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { createDynamoCallLimits } from '../../lambdas/adapters/aws/dynamo-call-limits.ts';
+import type { CallLimits } from '../../lambdas/ports/call-limits.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
+import { createInMemoryCallLimits } from '../fakes/in-memory-call-limits.ts';
+import { createManualClock } from '../fakes/manual-clock.ts';
+import { useTables } from './emulated-aws.ts';
+
+const tables = useTables();
+const implementations: readonly (readonly [string, (clock: Clock) => Promise<CallLimits>])[] = [
+  ['the fake', async (clock) => createInMemoryCallLimits(clock)],
+  ['DynamoDB', async (clock) => createDynamoCallLimits(tables.client(), await tables.create('limits'), clock)],
+];
+const limit = { bucket: 'key#one', calls: 4, windowMs: 60_000 };
+
+describe.each(implementations)('call limits on %s', (_, open) => {
+  test('take as many calls at once as there are, then one for each step', async () => {
+    const clock = createManualClock();
+    const limits = await open(clock);
+    for (const remaining of [3, 2, 1, 0])
+      expect(await limits.take(limit)).toMatchObject({
+        kind: 'admitted',
+        remaining,
+        fullInMs: (4 - remaining) * 15_000,
+      });
+    expect(await limits.take(limit)).toEqual({ kind: 'limited', retryAfterMs: 15_000 });
+    clock.advance(14_999);
+    expect(await limits.take(limit)).toEqual({ kind: 'limited', retryAfterMs: 1 });
+    clock.advance(1);
+    expect(await limits.take(limit)).toMatchObject({ kind: 'admitted', remaining: 0 });
+    expect(await limits.take(limit)).toMatchObject({ kind: 'limited' });
+  });
+
+  test('are full again after a window in which nobody called', async () => {
+    const clock = createManualClock();
+    const limits = await open(clock);
+    for (let call = 0; call < 4; call += 1) await limits.take(limit);
+    clock.advance(60_000);
+    expect(await limits.take(limit)).toMatchObject({ kind: 'admitted', remaining: 3 });
+  });
+
+  test('of two buckets do not know each other', async () => {
+    const limits = await open(createManualClock());
+    for (let call = 0; call < 4; call += 1) await limits.take(limit);
+    expect(await limits.take({ ...limit, bucket: 'key#two' })).toMatchObject({ kind: 'admitted', remaining: 3 });
+  });
+
+  test('never let more through than there are, however many call at once', async () => {
+    const limits = await open(createManualClock());
+    const taken = await Promise.all(Array.from({ length: 12 }, () => limits.take(limit)));
+    expect(taken.filter(({ kind }) => kind === 'admitted')).toHaveLength(4);
+  });
+});

@@ -1,0 +1,21 @@
+import type { CallLimits } from '../../lambdas/ports/call-limits.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
+
+/** Token buckets, each as the time at which it is full again. */
+export function createInMemoryCallLimits(clock: Clock): CallLimits {
+  const fullAtMs = new Map<string, number>();
+  return {
+    async take({ bucket, calls, windowMs }) {
+      const nowMs = clock.nowMs();
+      const stepMs = windowMs / calls;
+      const next = Math.max(fullAtMs.get(bucket) ?? nowMs, nowMs) + stepMs;
+      // Fractions of a millisecond add up.
+      const excessMs = next - (nowMs + windowMs) - 1e-3;
+      if (excessMs > 0) return { kind: 'limited', retryAfterMs: Math.max(1, Math.ceil(excessMs)) };
+      fullAtMs.set(bucket, next);
+      const fullInMs = next - nowMs;
+      const remaining = Math.floor(((windowMs - fullInMs) * calls) / windowMs + 1e-6);
+      return { kind: 'admitted', remaining: Math.max(0, Math.min(calls - 1, remaining)), fullInMs };
+    },
+  };
+}

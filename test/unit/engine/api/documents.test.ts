@@ -1,0 +1,95 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { describe, expect, test } from 'vitest';
+import { asyncApiDocument } from '../../../../lambdas/engine/api/async-api.ts';
+import { openApiDocument, problemStatuses } from '../../../../lambdas/engine/api/open-api.ts';
+import { bodySchema, type OperationShape } from '../../../../lambdas/engine/api/operation.ts';
+import { operations } from '../../../../lambdas/engine/api/operations.ts';
+import { compileResources } from '../../../../lib/definitions/compile-resources.ts';
+
+const all: [string, OperationShape][] = Object.entries(operations);
+const nowMs = Date.parse('2026-11-27T12:00:00Z');
+
+/** What a linter says of a document; nothing where all is well. */
+async function lint(name: string, document: object): Promise<string[]> {
+  const config = await createConfig({
+    extends: ['recommended-strict'],
+    rules: {
+      // A deployment is reached under its own name, and this one's examples are of a local one.
+      'no-server-example.com': 'off',
+      // Of what needs no key nothing is refused but by 5xx.
+      'operation-4xx-response': 'off',
+      // Callbacks are authenticated by their signatures: AsyncAPI's schemes are for whom the server lets in.
+      ...(name === 'asyncapi' ? { 'security-defined': 'off' } : {}),
+      'no-invalid-media-type-examples': 'error',
+      'no-invalid-parameter-examples': 'error',
+      'no-invalid-schema-examples': 'error',
+      'operation-operationId': 'error',
+      'operation-operationId-unique': 'error',
+      'operation-summary': 'error',
+      'path-parameters-defined': 'error',
+      'no-unused-components': 'error',
+    },
+  });
+  const problems = await lintFromString({ source: JSON.stringify(document), absoluteRef: `/${name}.json`, config });
+  return problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} (${location[0]?.pointer})`);
+}
+
+describe('the OpenAPI document', () => {
+  const document = openApiDocument(operations, 'https://api.example.org');
+
+  test('passes the linter', async () => {
+    expect(await lint('openapi', document)).toEqual([]);
+  });
+
+  test('fails the linter where an example does not fit: the linter looks', async () => {
+    const spoilt = structuredClone(document) as {
+      paths: Record<string, { get: { responses: Record<string, { content: Record<string, { example: unknown }> }> } }>;
+    };
+    const media = spoilt.paths['/v1/accounts/{id}']?.get.responses['200']?.content['application/json'];
+    if (media === undefined) throw new Error('no such example');
+    media.example = { id: 1 };
+    expect((await lint('openapi', spoilt)).join()).toContain('no-invalid-media-type-examples');
+  });
+
+  test('has every operation, with its scope, an example of what it answers, and what it may refuse', () => {
+    const paths = document['paths'] as Record<string, Record<string, Record<string, unknown>>>;
+    const found = Object.values(paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId));
+    expect(new Set(found)).toEqual(new Set(Object.keys(operations)));
+    for (const [id, shape] of all) {
+      const described = paths[shape.path]?.[shape.method.toLowerCase()];
+      expect(described?.['x-scope'], id).toBe(
+        shape.access.includes(':') || shape.access === 'admin' ? shape.access : undefined,
+      );
+      expect(Object.keys(described?.['responses'] as object), id).toEqual(
+        expect.arrayContaining(Object.keys(problemStatuses(shape))),
+      );
+    }
+  });
+});
+
+describe.each(all)('the example of %s', (_, { path, query, body, answers, example }) => {
+  test('is what its schemas take', () => {
+    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    expect(new Set(Object.keys(example.params ?? {}))).toEqual(new Set(named));
+    query?.parse(example.query ?? {});
+    if (body !== undefined) bodySchema(body, nowMs).parse(example.body ?? {});
+    const [answer] = Object.values(answers);
+    // An answer shows all that there is: nothing that its schema does not know.
+    expect(answer?.body?.parse(example.answer)).toEqual(example.answer);
+  });
+});
+
+describe('the AsyncAPI document', () => {
+  const resources = compileResources(new URL('../../../../integrations/', import.meta.url));
+  const document = asyncApiDocument(resources);
+
+  test('passes the linter', async () => {
+    expect(await lint('asyncapi', document)).toEqual([]);
+  });
+
+  test('has a message for every resource and for all that the engine itself says', () => {
+    const { messages } = document['components'] as { messages: Record<string, object> };
+    expect(Object.keys(messages)).toHaveLength(resources.size + 4);
+    expect(messages['HrisTimeOffRequests']).toBeDefined();
+  });
+});
