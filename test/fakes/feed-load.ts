@@ -1,8 +1,10 @@
 import { expect } from 'vitest';
+import { limits } from '../../lambdas/contracts/limits.ts';
 import type { CanonicalEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import type { FeedFilter } from '../../lambdas/engine/subscription/feed-filter.ts';
 import { type Candidate, type PublishPorts, publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { type FeedPage, type FeedWaitPorts, readFeed, waitForFeed } from '../../lambdas/flows/read-feed.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { EventReader, EventRow, EventWriter, FeedRow } from '../../lambdas/ports/event-store.ts';
 import type { Randomness } from '../../lambdas/ports/randomness.ts';
 import type { ManualClock } from './manual-clock.ts';
@@ -69,6 +71,12 @@ const resources = ['hris/employees', 'hris/time_off_requests', 'crm/contacts', '
 const types = ['record:created', 'record:updated', 'record:deleted'] as const;
 const origins = ['webhook', 'poll', 'backfill'] as const;
 const tenant = 'acme';
+
+/** A clock that is off, by no more than clocks may differ. */
+function clockOff(clock: ManualClock, part: number): { readonly clock: Clock; readonly offMs: number } {
+  const offMs = Math.round((part * limits.clockSkewMs) / 2);
+  return { clock: { nowMs: () => clock.nowMs() + offMs }, offMs };
+}
 
 /** Publish all, read all, and say what was seen. */
 export async function runFeedLoad(load: FeedLoad): Promise<FeedLoadReport> {
@@ -142,7 +150,7 @@ async function readAll(
       },
     },
     payloads,
-    clock,
+    clock: clockOff(clock, dice.between(-1, 1)).clock,
     pause: time.pause,
   };
   const stored: { cursor: number; seen: CanonicalEvent[] } = { cursor: 0, seen: [] };
@@ -205,6 +213,7 @@ function runOf(
     if (callMs > 0) await time.pause(dice.ms(0, callMs));
     return answer;
   };
+  const own = clockOff(clock, dice.between(-1, 1));
   const heldUpMs = fate === 'slow' ? dice.ms(0, 29_000) : fate === 'hung' ? dice.ms(20_000, 150_000) : 0;
   const events: PublishPorts['events'] = {
     async takeSequences(...args) {
@@ -224,13 +233,14 @@ function runOf(
       if (fate === 'slow') await time.pause(dice.ms(0, 20_000));
       const taken = fate === 'torn' ? rows.slice(0, Math.floor(dice.between(0, rows.length))) : rows;
       await call(async () => {
-        await store.writeRows(taken, untilMs);
+        // The store has the clock of all: it looks at that of its function.
+        await store.writeRows(taken, untilMs === undefined ? untilMs : untilMs - own.offMs);
         for (const row of taken) if (!('sealed' in row)) writtenAtMs.set(row.id, clock.nowMs());
       });
       if (fate === 'torn') die();
     },
   };
-  return { ports: { ...ports, events, clock }, isDead: () => isDead };
+  return { ports: { ...ports, events, clock: own.clock }, isDead: () => isDead };
 }
 
 function fateOf(dice: Dice, killed: number): Fate {

@@ -255,7 +255,7 @@ describe('permissions', () => {
         // To reprocess what is there.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Consumers|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
@@ -321,7 +321,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(10);
+    expect(tables).toHaveLength(11);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
