@@ -187,8 +187,8 @@ test('a write that gets no answer is called off when its time is over, and not t
   const { port } = server.address() as AddressInfo;
   const client = new DynamoDBClient({ ...awsConfig, ...clientSettings, endpoint: `http://127.0.0.1:${port}` });
   const names = { events: 'events', idempotency: 'idempotency' };
-  const { writeRows } = createDynamoEventWriter(client, names, { clock, retentionDays });
-  await expect(writeRows([written({}, 1)], clock.nowMs() + 100)).rejects.toMatchObject({
+  const events = createDynamoEventWriter(client, names, { clock, retentionDays });
+  await expect(events.writeRows([written({}, 1)], clock.nowMs() + 100)).rejects.toMatchObject({
     code: 'storage-unavailable',
     retryable: true,
   });

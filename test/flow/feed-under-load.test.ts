@@ -29,11 +29,6 @@ test('3 readers see each of 50,000 events of 8 writers once and in order, althou
   expect(report.runs.killed / runs).toBeGreaterThan(0.08);
   expect(Math.min(report.runs.torn, report.runs.slow, report.runs.hung)).toBeGreaterThan(20);
   expect(report.readers.map(({ restarts }) => restarts > 0)).toEqual([false, false, true]);
-  console.log(
-    report.readers.map(({ seen, ...r }) => ({ ...r, n: seen.length })),
-    report.runs,
-    report.virtualMs,
-  );
   for (const { maxLagMs } of report.readers) {
     // They were held up by holes, and for no longer.
     expect(maxLagMs).toBeGreaterThan(limits.sequenceHoleLifetimeMs - limits.clockSkewMs);
