@@ -83,6 +83,11 @@ export const limits = {
   feedMaxWaitMs: 20_000,
   /** Between two looks at a feed in which nothing has come; a look costs one consistent read of nothing. */
   feedLookMs: 500,
+  /**
+   * The longest from the writing of an event to its reading, for whoever looks that often and keeps up: the
+   * life of a hole before it, by clocks that differ, a look, and half a second for the reading itself.
+   */
+  feedMaxLagMs: 66_000,
   /** Rows that one look passes at most, for a filter that hardly any event matches. */
   feedMaxRows: 2_000,
 

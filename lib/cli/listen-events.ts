@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { limits } from '../../lambdas/contracts/limits.ts';
 import { encodeSecret } from '../../lambdas/engine/signing/standard-webhooks.ts';
+import { feedStartForms, parseFeedStart } from '../../lambdas/engine/subscription/feed-start.ts';
 import {
   type Command,
   type CommandArguments,
@@ -12,7 +14,9 @@ import {
 import { callPatiently, engineOptions, engineOptionsHelp, isWebUrl, notUnderstood, readOrigin } from './engine-call.ts';
 import { type Forwarded, type ForwardTarget, forwardEvent } from './forward-event.ts';
 
-/** Between two looks at a feed that has nothing new. */
+/** How long the engine may keep a question that it has no event for. */
+const waitSeconds = limits.feedMaxWaitMs / 1000;
+/** An engine that answers sooner with nothing is not asked again at once. */
 const pollMs = 1_000;
 /** The most that a page of the feed has. */
 const pageSize = 500;
@@ -20,8 +24,6 @@ const pageSize = 500;
 const scriptTries = 4;
 /** The tenant of the accounts that `npm start` makes. */
 const demoTenant = 'demo';
-/** No event has it: a page that asks for it passes all events and carries none. */
-const noResource = 'none/none';
 /** Characters of an answer that a line shows. */
 const shownAnswer = 200;
 
@@ -35,7 +37,7 @@ export const listenCommand: Command = {
     '--secret <whsec_…>  to sign them with (default: a new one, which is shown at the start)',
     '--types <list>      record:*, record:created, delivery.exhausted, …, separated by commas (default: all records)',
     '--resources <list>  hris/employees, crm/*, …, separated by commas (default: all)',
-    '--since <when>      now, beginning, or an ISO 8601 time (default: now; with --once: beginning)',
+    '--since <when>      now, beginning, an ISO 8601 time, or a sequence number (default: now; with --once: beginning)',
     '--once              end when all that is stored has been shown',
     ...engineOptionsHelp,
     'With --json each event is one line, {"event": {…}, "forward": {…} or null}; all else goes to standard error.',
@@ -70,13 +72,10 @@ interface FeedPage {
   readonly caught_up: boolean;
 }
 
-/** Where to begin; `end` is the end of what is stored now. */
-type Start = { readonly from: 'beginning' | 'end' } | { readonly from: 'time'; readonly sinceMs: number };
-
 async function listen(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const isOnce = args.values['once'] === true;
   const isJson = args.values['json'] === true;
-  const start = readStart(args, isOnce);
+  const since = readSince(args, isOnce);
   const origin = readOrigin(args);
   const tenant = readTenant(args);
   const signal = ports.interruption();
@@ -85,12 +84,15 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
   ports.note(`listening to ${tenant === undefined ? "the key's tenant" : `tenant ${tenant}`} at ${origin}\n`);
   if (target !== undefined) ports.note(`forwarding to ${target.url}, signed with ${target.secret}\n`);
 
-  let isSkipping = start.from === 'end';
+  let isWaiting = false;
   let cursor: string | undefined;
   let shown = 0;
   let notTaken = 0;
   while (!signal.aborted) {
-    const path = feedPath(args, tenant, cursor, isSkipping);
+    // The first answer says where the reader is: it comes at once, and so does a mistake.
+    const wait = isOnce || cursor === undefined ? undefined : waitSeconds;
+    const path = feedPath(args, tenant, { since, cursor, wait });
+    const askedAtMs = ports.nowMs();
     // A mistake in the first call shows at once; later the engine may be started anew.
     const tries = isOnce ? scriptTries : cursor === undefined ? 1 : Number.POSITIVE_INFINITY;
     const call = await callPatiently(args, ports, { method: 'GET', path, signal }, tries);
@@ -100,7 +102,6 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
     const page = call.body;
     for (const event of page.data) {
       if (signal.aborted) break;
-      if (start.from === 'time' && Date.parse(event.timestamp) < start.sinceMs) continue;
       shown += 1;
       // An event is seen before it is forwarded: an endpoint that hangs is seen to hang with this one.
       if (!isJson) ports.print(`${eventLine(event)}\n`);
@@ -116,29 +117,28 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
         `  ${answerLine(forwarded)}; ${event.id} was not taken in ${forwarded.tries === 1 ? 'one try' : `${forwarded.tries} tries`}\n`,
       );
     }
-    const isAtEnd = page.caught_up;
     // Not caught up and no further: a writer has taken a number that it has not written yet.
     const isStuck = page.next_cursor === cursor;
+    const isFirst = cursor === undefined;
     cursor = page.next_cursor;
-    if (isAtEnd && isOnce) break;
-    if (isAtEnd && isSkipping) ports.note('waiting for events\n');
-    if (isAtEnd) isSkipping = false;
-    if (isAtEnd || isStuck) await ports.pause(pollMs, signal);
+    if (page.caught_up && isOnce) break;
+    if (page.caught_up && !isWaiting) {
+      isWaiting = true;
+      ports.note('waiting for events\n');
+    }
+    const isIdle = page.data.length === 0 && (page.caught_up || isStuck) && !isFirst;
+    if (isIdle && ports.nowMs() - askedAtMs < pollMs) await ports.pause(pollMs, signal);
   }
   ports.note(`${count(shown, 'event')}${notTaken === 0 ? '' : `, ${notTaken} of them not taken`}\n`);
   return { exitCode: isOnce && notTaken > 0 ? 1 : 0, output: '' };
 }
 
-function readStart(args: CommandArguments, isOnce: boolean): Start {
+/** As the engine takes it. */
+function readSince(args: CommandArguments, isOnce: boolean): string {
   const since = textOption(args, 'since') ?? (isOnce ? 'beginning' : 'now');
-  if (since === 'now') return { from: 'end' };
-  if (since === 'beginning') return { from: 'beginning' };
-  const sinceMs = /^\d{4}-\d\d-\d\d/.test(since) ? Date.parse(since) : Number.NaN;
-  if (Number.isNaN(sinceMs))
-    throw new UnusableInput(
-      `--since: got "${since}", expected now, beginning or an ISO 8601 time such as 2026-11-21T12:00:00Z.`,
-    );
-  return { from: 'time', sinceMs };
+  const start = parseFeedStart(since);
+  if (start === undefined) throw new UnusableInput(`--since: got "${since}", expected ${feedStartForms}.`);
+  return start.kind === 'time' ? new Date(start.timeMs).toISOString() : since;
 }
 
 function readTenant(args: CommandArguments): string | undefined {
@@ -162,18 +162,20 @@ function readTarget(args: CommandArguments, signal: AbortSignal): ForwardTarget 
   return { url, secret: secret ?? encodeSecret(randomBytes(32)), signal };
 }
 
+/** A page of the feed: the first begins where it is asked to, the others where the one before ended. */
 function feedPath(
   args: CommandArguments,
   tenant: string | undefined,
-  cursor: string | undefined,
-  isSkipping: boolean,
+  from: { readonly since: string; readonly cursor: string | undefined; readonly wait: number | undefined },
 ): string {
+  const { since, cursor, wait } = from;
   const wanted = {
     tenant,
-    cursor,
+    ...(cursor === undefined ? { since } : { cursor }),
     limit: String(pageSize),
     types: textOption(args, 'types'),
-    resources: isSkipping ? noResource : textOption(args, 'resources'),
+    resources: textOption(args, 'resources'),
+    wait: wait?.toString(),
   };
   const said = Object.entries(wanted).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return `/v1/events?${new URLSearchParams(said).toString()}`;

@@ -1,4 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
+import { clientSettings } from '../../lambdas/adapters/aws/client-settings.ts';
 import {
   createDynamoEventLocator,
   createDynamoEventReader,
@@ -8,7 +13,7 @@ import type { EventClaim, EventLocator, EventReader, EventWriter, FeedRow } from
 import { createInMemoryEvents } from '../fakes/in-memory-events.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { anEventRow } from '../fakes/samples.ts';
-import { useTables } from './emulated-aws.ts';
+import { awsConfig, useTables } from './emulated-aws.ts';
 
 interface Store {
   readonly events: EventWriter & EventReader & EventLocator;
@@ -172,6 +177,27 @@ describe.each(implementations)('event writer on %s', (_, open) => {
   });
 });
 
+test('a write that gets no answer is called off when its time is over, and not tried again (invariant 8)', async () => {
+  const clock = createManualClock();
+  let calls = 0;
+  const server = createServer(() => {
+    calls += 1;
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = new DynamoDBClient({ ...awsConfig, ...clientSettings, endpoint: `http://127.0.0.1:${port}` });
+  const names = { events: 'events', idempotency: 'idempotency' };
+  const events = createDynamoEventWriter(client, names, { clock, retentionDays });
+  await expect(events.writeRows([written({}, 1)], clock.nowMs() + 100)).rejects.toMatchObject({
+    code: 'storage-unavailable',
+    retryable: true,
+  });
+  expect(calls).toBe(1);
+  client.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
 describe.each(implementations)('event reader on %s', (_, open) => {
   test('lists the rows of a tenant after a number in order, sealed ones included', async () => {
     const { events } = await open();
@@ -214,6 +240,15 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     clock.advance(11 * msPerDay);
     expect((await events.listAfter('acme', 0, 3)).map(({ sequence }) => sequence)).toEqual([13, 14, 15]);
     expect(await events.getMany([{ tenant: 'acme', sequence: 12 }])).toEqual([]);
+  });
+
+  test('passes many expired rows for one that is alive', async () => {
+    const { events, clock } = await open();
+    await events.writeRows(numbers(1, 700).map((sequence) => written({}, sequence)));
+    clock.advance((retentionDays + 1) * msPerDay);
+    await events.writeRows(numbers(701, 705).map((sequence) => written({}, sequence)));
+    expect((await events.listAfter('acme', 0, 1)).map(({ sequence }) => sequence)).toEqual([701]);
+    expect((await events.listAfter('acme', 690, 3)).map(({ sequence }) => sequence)).toEqual([701, 702, 703]);
   });
 
   test('gets events by their places and leaves out sealed and missing ones', async () => {

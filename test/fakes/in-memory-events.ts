@@ -27,12 +27,13 @@ export function createInMemoryEvents(
   /** Numbers of each tenant's rows, rising: they are written almost in order, and read in it. */
   const numbers = new Map<string, number[]>();
 
-  const expiring = <T>(value: T): Expiring<T> => ({
-    value: structuredClone(value),
+  // Rows and claims are flat: a copy of their members is one of them.
+  const expiring = <T extends object>(value: T): Expiring<T> => ({
+    value: { ...value },
     expiresAtMs: clock.nowMs() + retentionDays * msPerDay,
   });
-  const live = <T>(row: Expiring<T> | undefined): T | undefined =>
-    row !== undefined && row.expiresAtMs > clock.nowMs() ? structuredClone(row.value) : undefined;
+  const live = <T extends object>(row: Expiring<T> | undefined): T | undefined =>
+    row !== undefined && row.expiresAtMs > clock.nowMs() ? { ...row.value } : undefined;
 
   return {
     async takeSequences(tenant, count) {

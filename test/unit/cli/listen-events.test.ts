@@ -27,19 +27,28 @@ type AnEvent = ReturnType<typeof anEvent>;
 function serveFeed(events: readonly AnEvent[], change: (number: number) => Reply | undefined = () => undefined) {
   return serve(({ path }, number) => {
     const query = new URL(path, 'http://engine').searchParams;
-    const rows = events.filter(({ sequence }) => sequence > Number(query.get('cursor') ?? 0));
+    const position = Number(query.get('cursor') ?? positionAt(events, query.get('since')));
+    const rows = events.filter(({ sequence }) => sequence > position);
     const page = rows.slice(0, 2);
     const wanted = query.get('resources') ?? 'hris/employees';
     return (
       change(number) ?? {
         body: {
           data: page.filter(({ resource }) => wanted === resource),
-          next_cursor: String(page.at(-1)?.sequence ?? query.get('cursor') ?? 0),
+          next_cursor: String(page.at(-1)?.sequence ?? position),
           caught_up: rows.length <= 2,
         },
       }
     );
   });
+}
+
+function positionAt(events: readonly AnEvent[], since: string | null): number {
+  if (since === 'now') return events.at(-1)?.sequence ?? 0;
+  if (since === null || since === 'beginning') return 0;
+  if (/^\d+$/.test(since)) return Number(since) - 1;
+  const first = events.find(({ timestamp }) => timestamp >= since);
+  return (first?.sequence ?? events.length + 1) - 1;
 }
 
 let printed = '';
@@ -51,14 +60,15 @@ beforeEach(() => {
 
 interface Run {
   readonly realFetch?: typeof fetch;
+  readonly nowMs?: () => number;
   /** What happens when the command pauses: Ctrl-C, if it says so. */
   readonly onPause?: (ms: number) => 'interrupt' | undefined;
 }
 
-function listen(argv: readonly string[], { realFetch = fetch, onPause }: Run = {}) {
+function listen(argv: readonly string[], { realFetch = fetch, nowMs = Date.now, onPause }: Run = {}) {
   const interrupted = new AbortController();
   return folder.run(['listen', ...argv], {
-    nowMs: Date.now,
+    nowMs,
     fetch: realFetch,
     print: (text) => {
       printed += text;
@@ -90,7 +100,7 @@ test('shows what is stored, a line for each event, and ends', async () => {
     '',
   ]);
   expect(engine.received.map(({ path }) => path)).toEqual([
-    '/v1/events?tenant=acme&limit=500&types=record%3A*%2Cdelivery.*',
+    '/v1/events?tenant=acme&since=beginning&limit=500&types=record%3A*%2Cdelivery.*',
     '/v1/events?tenant=acme&cursor=2&limit=500&types=record%3A*%2Cdelivery.*',
   ]);
   expect(engine.received[0]?.headers.authorization).toBe('Bearer tk_a_b');
@@ -110,12 +120,43 @@ test('begins with what comes after its start, and ends with Ctrl-C', async () =>
   expect(exitCode).toBe(0);
   expect(printed.match(/evt_\d/g)).toEqual(['evt_4', 'evt_6']);
   expect(notes).toContain('waiting for events\n');
+  // It does not read what was there, and lets the engine wait.
+  expect(engine.received.slice(0, 3).map(({ path }) => path)).toEqual([
+    '/v1/events?tenant=acme&since=now&limit=500&resources=hris%2Femployees',
+    '/v1/events?tenant=acme&cursor=3&limit=500&resources=hris%2Femployees&wait=20',
+    '/v1/events?tenant=acme&cursor=3&limit=500&resources=hris%2Femployees&wait=20',
+  ]);
+});
+
+test('asks an engine that has waited again at once', async () => {
+  const engine = await serveFeed([]);
+  let pauses = 0;
+  let nowMs = 0;
+  const onPause = () => {
+    pauses += 1;
+    return 'interrupt' as const;
+  };
+  const realFetch: typeof fetch = async (url, init) => {
+    const isWaiting = engine.received.length < 4;
+    const answer = await fetch(url, init);
+    if (isWaiting) nowMs += 20_000;
+    return answer;
+  };
+  await listen(to(engine), { onPause, realFetch, nowMs: () => nowMs });
+  expect([engine.received.length, pauses]).toEqual([5, 1]);
 });
 
 test('begins with a time', async () => {
   const engine = await serveFeed([anEvent(1), anEvent(2), anEvent(3)]);
   await listen([...to(engine), '--once', '--since', '2026-11-22T12:00:02+01:00']);
   expect(printed.match(/evt_\d/g)).toEqual(['evt_2', 'evt_3']);
+  expect(engine.received[0]?.path).toBe('/v1/events?tenant=acme&since=2026-11-22T11%3A00%3A02.000Z&limit=500');
+});
+
+test('begins with a sequence number', async () => {
+  const engine = await serveFeed([anEvent(1), anEvent(2), anEvent(3)]);
+  await listen([...to(engine), '--once', '--since', '3']);
+  expect(printed.match(/evt_\d/g)).toEqual(['evt_3']);
 });
 
 test('listens to the demo of the local engine where nothing else is said', async () => {
@@ -125,7 +166,7 @@ test('listens to the demo of the local engine where nothing else is said', async
     return Promise.resolve(Response.json({ data: [], next_cursor: 'x', caught_up: true }));
   }) as typeof fetch;
   await listen(['--once'], { realFetch });
-  expect(urls).toEqual(['http://localhost:8787/v1/events?tenant=demo&limit=500']);
+  expect(urls).toEqual(['http://localhost:8787/v1/events?tenant=demo&since=beginning&limit=500']);
 });
 
 test('forwards each event in order as a callback that Standard Webhooks verifies, and shows the answer', async () => {
@@ -257,7 +298,7 @@ test.each([
   [
     'the start is none',
     ['--since', 'yesterday'],
-    '--since: got "yesterday", expected now, beginning or an ISO 8601 time',
+    '--since: got "yesterday", expected now, beginning, an ISO 8601 time',
   ],
   ['the URL is none', ['--forward', 'localhost:3000'], '--forward: got "localhost:3000"'],
   ['the secret is none', ['--forward', 'http://localhost:1', '--secret', 'hunter2'], '--secret: expected whsec_'],
