@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
 import type { ApiPorts } from '../../lambdas/functions/api/api-ports.ts';
 import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
 import { problemResponse } from '../../lambdas/functions/problem-details.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
-import { compileResources } from '../../lib/definitions/compile-resources.ts';
+import { compileVersionedResources } from '../../lib/definitions/compile-resources.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import { createInMemoryApiKeys } from './in-memory-api-keys.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
@@ -23,14 +24,18 @@ export interface FakeAnswer {
   readonly body: any;
 }
 
-const resources = compileResources(new URL('../../integrations/', import.meta.url));
+const shipped = compileVersionedResources(new URL('../../integrations/', import.meta.url));
 /** Keys by the tenant that they may act for. */
 const keys = { all: 'tk_all_secret', acme: 'tk_acme_secret', globex: 'tk_globex_secret' } as const;
 const secretSha256 = createHash('sha256').update('secret').digest('hex');
 
-/** The API's handler on the stores and queues of a fake engine. */
-export function createFakeApi() {
-  const engine = createFakeEngine();
+/**
+ * The API's handler on the stores and queues of a fake engine.
+ *
+ * @param versioned - The resources that have schemas.
+ */
+export function createFakeApi(versioned: VersionedResources = shipped) {
+  const engine = createFakeEngine(staff, versioned);
   const outcomes = createOutcomeTally();
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
   const ports: ApiPorts = {
@@ -53,7 +58,7 @@ export function createFakeApi() {
     callbacks: engine.callbacks,
     tokens: engine.tokens,
     integrations: createInMemoryCatalog([staff]),
-    resources: { all: async () => resources },
+    resources: engine.resources,
     egress: engine.egress,
     clock: engine.clock,
     pause: engine.pause,

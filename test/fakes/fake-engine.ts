@@ -3,6 +3,7 @@ import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { defaultEndpointPolicy } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
+import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
@@ -32,6 +33,7 @@ import {
   rawQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
+import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
@@ -49,8 +51,9 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>;
  * All stores and queues of one engine, in memory, and the ports of each flow on them.
  *
  * @param definition - The one integration that it has.
+ * @param versioned - The resources that have schemas.
  */
-export function createFakeEngine(definition: Definition = staff) {
+export function createFakeEngine(definition: Definition = staff, versioned: VersionedResources = new Map()) {
   const clock = createManualClock();
   const randomness = createSeededRandomness();
   const accounts = createInMemoryAccounts();
@@ -61,6 +64,7 @@ export function createFakeEngine(definition: Definition = staff) {
   const deliveries = createInMemoryDeliveries(clock);
   const endpoints = createInMemoryEndpoints();
   const replays = createInMemoryReplays(clock);
+  const resources = createInMemoryResources(versioned);
   const callbacks = createProgrammableCallbacks();
   const tokens = createProgrammableTokens();
   const notices = createInMemoryNotices();
@@ -101,6 +105,7 @@ export function createFakeEngine(definition: Definition = staff) {
     endpointPolicy: defaultEndpointPolicy,
     replays,
     prepare: prepareSubscription,
+    resources,
     callbacks,
     tokens,
     notices,
@@ -118,6 +123,7 @@ export function createFakeEngine(definition: Definition = staff) {
     deliveries,
     endpoints,
     replays,
+    resources,
     callbacks,
     tokens,
     notices,
