@@ -1,3 +1,4 @@
+import { limits } from '../contracts/limits.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import { deprecationHeaders } from '../engine/schema-versions/deprecation-headers.ts';
 import { deprecationsOf, pinEvent } from '../engine/schema-versions/pin-event.ts';
@@ -55,15 +56,26 @@ export type PinnedPage =
 
 /**
  * Pin a page of the feed. It ends before an event that cannot be had in the reader's version: what is before
- * it is read, and the reader comes to know of it when it is the next.
+ * it is read, and the reader comes to know of it when it is the next. It ends, too, before it grows too large
+ * for one answer: older versions may be wordier.
  */
 export async function pinFeedPage(ports: PinPorts, pins: SchemaPins | undefined, page: FeedPage): Promise<PinnedPage> {
   const pinned = await pinEvents(ports, pins, page.events);
-  if (pinned.kind === 'pinned') return { kind: 'page', page: { ...page, events: pinned.events } };
-  const last = pinned.events.at(-1);
-  return last === undefined
-    ? { kind: 'failed', event: pinned.event, reason: pinned.reason }
-    : { kind: 'page', page: { events: pinned.events, position: last.sequence, caughtUp: false } };
+  if (pinned.kind === 'failed' && pinned.events.length === 0)
+    return { kind: 'failed', event: pinned.event, reason: pinned.reason };
+  const events = pinned.events === page.events ? page.events : fitting(pinned.events);
+  if (events.length === page.events.length) return { kind: 'page', page: { ...page, events } };
+  return { kind: 'page', page: { events, position: events.at(-1)?.sequence ?? page.position, caughtUp: false } };
+}
+
+/** Escaped once more for the function's answer, text grows to twice its length at most. */
+function fitting(events: readonly CanonicalEvent[]): readonly CanonicalEvent[] {
+  let leftBytes = limits.maxEventBytes;
+  const end = events.findIndex((event, index) => {
+    leftBytes -= 2 * Buffer.byteLength(JSON.stringify(event));
+    return leftBytes < 0 && index > 0;
+  });
+  return end < 0 ? events : events.slice(0, end);
 }
 
 /** The headers for whoever reads these versions, be there an event or not; none where nothing is deprecated. */

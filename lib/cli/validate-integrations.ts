@@ -56,7 +56,7 @@ async function validateIntegrations(
     resource,
     version,
     released: isReleased || !unreleased.includes(resource),
-    older: (read.older.get(resource) ?? []).map(({ schema, deprecated_at, sunset_at }) => ({
+    older: (read.older.get(resource) ?? []).map(({ older: { schema, deprecated_at, sunset_at } }) => ({
       version: schema.version,
       deprecated_at,
       sunset_at,

@@ -7,13 +7,7 @@ import type { VersionedResources } from '../../lambdas/engine/schema-versions/ve
 import { versionFaults } from './compare-resource-schemas.ts';
 import { resourcesFolder } from './integration-folders.ts';
 import { readJsonSource } from './json-source.ts';
-import {
-  type OlderMajorFile,
-  parseOlderMajorFile,
-  type ReadOlderMajor,
-  readOlderMajors,
-  withoutPlace,
-} from './older-majors.ts';
+import { type OlderMajorFile, parseOlderMajorFile, type ReadOlderMajor, readOlderMajors } from './older-majors.ts';
 import { printReleases, type Releases, readReleases, releasedFile } from './released-resources.ts';
 import { fileFault, locateFaults, type ResourceFault } from './resource-fault.ts';
 import { parseResourceSchema } from './resource-schema.ts';
@@ -81,7 +75,7 @@ export function compileVersionedResources(root: URL | string): VersionedResource
   return new Map(
     [...schemas].map(([resource, schema]) => [
       resource,
-      { schema, older: (older.get(resource) ?? []).map(withoutPlace) },
+      { schema, older: (older.get(resource) ?? []).map((one) => one.older) },
     ]),
   );
 }

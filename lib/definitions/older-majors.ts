@@ -49,7 +49,8 @@ const fileSchema = z.strictObject({
 const members = Object.keys(fileSchema.shape).join(', ');
 
 /** An older major version, and where its mapping stands. */
-export interface ReadOlderMajor extends OlderMajor {
+export interface ReadOlderMajor {
+  readonly older: OlderMajor;
   readonly place: Pick<ResourceFault, 'file' | 'line' | 'column' | 'path'>;
 }
 
@@ -89,11 +90,6 @@ export function readOlderMajors(
     if (read.older !== undefined) older.push(read.older);
   }
   return faults.length > 0 ? { older: [], faults } : { older, faults };
-}
-
-/** What is written without the place of it. */
-export function withoutPlace({ place: _, ...older }: ReadOlderMajor): OlderMajor {
-  return older;
 }
 
 function nameOf(resource: string, major: number, extension: OlderMajorFile['extension']): string {
@@ -152,19 +148,9 @@ function readFile(
   if (down.kind === 'fault') found.push(down.fault);
   const faults = [...locateFaults(source, name, found), ...(down.kind === 'misplaced' ? [down.fault] : [])];
   if (faults.length > 0 || down.kind !== 'mapping' || release === undefined) return { faults };
+  const older = { schema: release, down: down.text, deprecated_at, sunset_at, ...(link === undefined ? {} : { link }) };
   const place = placedFault(down.file ?? name, down.file === undefined ? source.placeOf(['down']) : firstPlace, 'down');
-  const schema: ResourceSchema = release;
-  return {
-    older: {
-      schema,
-      down: down.text,
-      deprecated_at,
-      sunset_at,
-      ...(link === undefined ? {} : { link: new URL(link).href }),
-      place,
-    },
-    faults,
-  };
+  return { older: { older, place }, faults };
 }
 
 const firstPlace = { line: 1, column: 1 };
@@ -201,20 +187,24 @@ function readDown(home: string, resource: string, major: number, written: string
   const text = isFile ? readFileSync(join(home, file), 'utf8') : written;
   const fault = compileFault(text);
   if (fault === undefined) return { kind: 'mapping', text, ...(isFile ? { file } : {}) };
-  if (!isFile) return atDown(fault.message, 'JSONata from the data of the next major version to the data of this one');
+  if (!isFile)
+    return atDown(
+      text.trim() === '' ? 'nothing' : `what is no JSONata (${fault.message})`,
+      'JSONata from the data of the next major version to the data of this one',
+    );
   const before = text.slice(0, fault.position).split('\n');
   const place = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
-  return { kind: 'misplaced', fault: { ...placedFault(file, place, ''), message: fault.message } };
+  return { kind: 'misplaced', fault: { ...placedFault(file, place, ''), message: `JSONata: ${fault.message}` } };
 }
 
 function compileFault(text: string): { readonly message: string; readonly position: number } | undefined {
-  if (text.trim() === '') return { message: 'nothing', position: 0 };
+  if (text.trim() === '') return { message: 'got nothing', position: 0 };
   try {
     compileMapping(text);
     return undefined;
   } catch (error) {
     const { message, position = 0 } = error as { readonly message: string; readonly position?: number };
-    return { message: `JSONata: ${message.replace(/\s*\n\s*/g, ' ')}`, position };
+    return { message: message.replace(/\s*\n\s*/g, ' '), position };
   }
 }
 

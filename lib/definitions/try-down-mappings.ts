@@ -26,7 +26,7 @@ export async function tryDownMappings({ schemas, older }: ReadResources): Promis
     for (const major of majors) {
       const fault = newer === undefined ? undefined : await tryDown(newer, major);
       if (fault !== undefined) faults.push(fault);
-      newer = major.schema;
+      newer = major.older.schema;
     }
   }
   return faults;
@@ -50,10 +50,10 @@ interface Example {
 }
 
 async function tryDown(newer: ResourceSchema, major: ReadOlderMajor): Promise<ResourceFault | undefined> {
-  const { version } = major.schema;
-  const resources = prepareResources(new Map([['', major.schema]]), { everyFault: true });
+  const { version } = major.older.schema;
+  const resources = prepareResources(new Map([['', major.older.schema]]), { everyFault: true });
   for (const { of, data, isFull } of examplesOf(newer)) {
-    const mapped = await mapDown(major.down, data);
+    const mapped = await mapDown(major.older.down, data);
     const at = (got: string, expected: string): ResourceFault => ({
       ...major.place,
       message: `got ${got} of ${of} of ${newer.version}, expected ${expected}`,
@@ -63,7 +63,7 @@ async function tryDown(newer: ResourceSchema, major: ReadOlderMajor): Promise<Re
     if (mapped.kind === 'failed') return at(`a failure (${mapped.reason})`, `the data of ${version}`);
     const [fault] = checkResource(resources, '', mapped.data) ?? [];
     if (fault !== undefined) return at(...wordsOf(fault, version));
-    const missing = isFull ? missingOf(major.schema, mapped.data) : undefined;
+    const missing = isFull ? missingOf(major.older.schema, mapped.data) : undefined;
     if (missing !== undefined)
       return at(`no "${missing}"`, `the value that it has in ${version}, or null where there is none any more`);
   }
