@@ -11,10 +11,7 @@ test('a change of an object leaves all else as it is, numbers to their last digi
 
 test('a change of an object changes a copy, whatever JSON it is', async () => {
   const change = compileMapping('$ ~> |$| {} |');
-  const anyObject = fc.dictionary(
-    fc.string().filter((name) => name !== '__proto__'),
-    fc.jsonValue(),
-  );
+  const anyObject = fc.dictionary(fc.string(), fc.jsonValue());
   await fc.assert(
     fc.asyncProperty(anyObject, async (input) => {
       expect(JSON.stringify(await change.evaluate(input))).toBe(JSON.stringify(input));
