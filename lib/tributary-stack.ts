@@ -206,6 +206,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
       [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
+      [environmentKeys.consumersTable]: tables.consumers.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -220,6 +221,7 @@ export class TributaryStack extends Stack {
     // An admin key lists the accounts of all tenants: that is the one scan.
     tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'GetItem');
+    tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     tables.accountContexts.grant(api, 'BatchWriteItem');
     tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
     tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
@@ -280,6 +282,11 @@ export class TributaryStack extends Stack {
         sortKey: text('rawId'),
       }),
       apiKeys: new RecordTable(this, 'ApiKeys', { ...protection, partitionKey: text('id') }),
+      consumers: new RecordTable(this, 'Consumers', {
+        ...protection,
+        partitionKey: text('tenant'),
+        sortKey: text('name'),
+      }),
       subscriptions: new RecordTable(this, 'Subscriptions', {
         ...protection,
         partitionKey: text('tenant'),

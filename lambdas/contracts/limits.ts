@@ -57,8 +57,37 @@ export const limits = {
   callbackResponseKeptBytes: 16 * 1024,
 
   /**
-   * How long after a sequence number was taken its event may still be written: the longest life of
-   * a publishing function, with a margin for requests in flight and for clocks that differ.
+   * How long after a later number was taken a reader waits for one that is not written yet: the life of a
+   * hole, and the longest by which a dead writer delays the events behind it. That nobody writes a number
+   * when a reader may have passed it is not hoped for. The writer sees to it, by its own clock:
+   *
+   *    0 s  it is about to take the numbers
+   *   30 s  `sequenceWriteBeginMs`: one that has not begun to write now does not begin
+   *   45 s  `sequenceWriteEndMs`: it calls off what it has not written
+   *   50 s  `requestInFlightMs` later a request that was called off can take effect no more
+   *   55 s  `clockSkewMs`: by a reader's clock it may be this late
+   *   60 s  the hole may be passed; 5 s are left for a process that stands still
+   *
+   * Between begin and end there is time for one batch with all its attempts (3 of 2.5 s, and the pauses
+   * between them, 9 s at most). Without the end, the 6 rounds of a batch could take 56 s.
    */
   sequenceHoleLifetimeMs: 60_000,
+  sequenceWriteBeginMs: 30_000,
+  sequenceWriteEndMs: 45_000,
+  /** A request whose sender has given up may still be on its way; clients wait half as long for an answer. */
+  requestInFlightMs: 5_000,
+  /** By how much the clocks of two functions may differ. Lambda's are kept within milliseconds. */
+  clockSkewMs: 5_000,
+
+  /** The longest that a reader of the feed may wait for an event: it ends well before its function does. */
+  feedMaxWaitMs: 20_000,
+  /** Between two looks at a feed in which nothing has come; a look costs one consistent read of nothing. */
+  feedLookMs: 500,
+  /** Rows that one look passes at most, for a filter that hardly any event matches. */
+  feedMaxRows: 2_000,
+
+  /** How long a consumer of the feed keeps what it was handed out, where it does not say otherwise. */
+  consumerLeaseSeconds: 60,
+  minConsumerLeaseSeconds: 5,
+  maxConsumerLeaseSeconds: 3_600,
 } as const;

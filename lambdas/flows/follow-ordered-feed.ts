@@ -4,7 +4,7 @@ import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
 import { isWanted, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import { readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
-import { readGaplessRows } from './gapless-rows.ts';
+import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
 import { toEvent } from './read-event.ts';
 
@@ -39,7 +39,7 @@ export async function followOrderedFeed(
   if (isHeldUp || subscription.tenant === null) return { ...backlog, posts: [], nextAtMs };
 
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
-  const rows = gapless.rows.filter((row): row is EventRow => !('sealed' in row) && wantsEvent(subscription, row));
+  const rows = gapless.rows.filter((row) => isEvent(row)).filter((row) => wantsEvent(subscription, row));
   const { fresh, unwanted, known } = await withoutKnown(ports, prepared, rows);
   // A run that died between the delivery and its entry: it has its turn before what follows it.
   const entered = new Set(entries.map(({ event }) => event));

@@ -1,10 +1,10 @@
 import { limits } from '../contracts/limits.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { EventReader, EventRow } from '../ports/event-store.ts';
+import type { EventReader, EventRow, FeedRow } from '../ports/event-store.ts';
 
 export interface GaplessRows {
   /** Events in sequence order, and numbers that no event will ever have. */
-  readonly rows: readonly (EventRow | { readonly tenant: string; readonly sequence: number; readonly sealed: true })[];
+  readonly rows: readonly FeedRow[];
   /** Sequence number up to which nothing is left out. */
   readonly reached: number;
   /** When the hole that stopped the reader can be passed; undefined where none did. */
@@ -22,7 +22,10 @@ export interface GaplessRows {
  *   taken   5 6 7          the writer of 6 is slow, or dead
  *   stored  5 _ 7          7 was written at 12:00:00
  *   12:00:30               6 may still come: the page ends with 5
- *   12:01:01               whoever took 6 took it before 7 and is dead: the page goes on to 7
+ *   12:01:01               whoever took 6 took it before 7, and writes no more: the page goes on to 7
+ *
+ * Any row behind a hole tells its age. So an event can be read `sequenceHoleLifetimeMs` after its
+ * writing at the latest, whatever is missing before it.
  */
 export async function readGaplessRows(
   ports: { readonly events: Pick<EventReader, 'listAfter'>; readonly clock: Clock },
@@ -30,15 +33,24 @@ export async function readGaplessRows(
   position: number,
   limit: number,
 ): Promise<GaplessRows> {
+  // Before the reading, which may take a while: what was missing then may have been written since.
+  const readAtMs = ports.clock.nowMs();
   const found = await ports.events.listAfter(tenant, position, limit);
-  const rows: GaplessRows['rows'][number][] = [];
+  const settled = found.findLast(({ writtenAtMs }) => writtenAtMs + limits.sequenceHoleLifetimeMs < readAtMs);
+  const settledUpTo = settled?.sequence ?? position;
   let reached = position;
-  for (const { writtenAtMs, ...row } of found) {
-    const passableAtMs = writtenAtMs + limits.sequenceHoleLifetimeMs;
-    if (row.sequence > reached + 1 && ports.clock.nowMs() <= passableAtMs)
-      return { rows, reached, holeUntilMs: passableAtMs + 1, isEnd: false };
-    rows.push(row);
-    reached = row.sequence;
+  for (const [index, { sequence }] of found.entries()) {
+    if (sequence > reached + 1 && sequence > settledUpTo) {
+      const oldestMs = Math.min(...found.slice(index).map(({ writtenAtMs }) => writtenAtMs));
+      const holeUntilMs = oldestMs + limits.sequenceHoleLifetimeMs + 1;
+      return { rows: found.slice(0, index), reached, holeUntilMs, isEnd: false };
+    }
+    reached = sequence;
   }
-  return { rows, reached, holeUntilMs: undefined, isEnd: found.length < limit };
+  return { rows: found, reached, holeUntilMs: undefined, isEnd: found.length < limit };
+}
+
+/** Whether a place of the feed holds an event, and not a number that none will ever have. */
+export function isEvent(row: FeedRow): row is Extract<FeedRow, EventRow> {
+  return !('sealed' in row);
 }

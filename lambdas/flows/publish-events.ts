@@ -48,8 +48,9 @@ export type Publication =
  * published, so to drop this one loses nothing. Numbers that a block leaves over are sealed at
  * once, in the same write, so that no reader has to wait for them.
  *
- * Nobody writes at a number later than `sequenceHoleLifetimeMs` after it was taken: the run that
- * took it is dead by then, and a retry takes a new one. That is what lets readers pass a hole.
+ * Nobody writes at a number when a reader may have passed it: `limits.sequenceHoleLifetimeMs` has the
+ * timeline. A run that was slow from 1 to 3 writes nothing; its claims stand, so its input fails until they
+ * are as old as a hole may be, and takes new numbers then. That is what lets readers pass a hole.
  */
 export async function publishEvents(
   ports: PublishPorts,
@@ -99,9 +100,12 @@ async function publishForTenant(
   };
 
   let firstSequence: number;
+  let takenAtMs: number;
   let subscriptions: readonly Subscription[];
   try {
     subscriptions = await ports.subscriptions.listFor(tenant);
+    // Before the call: by its answer the numbers may have been taken for a while.
+    takenAtMs = ports.clock.nowMs();
     // Numbers are taken last: what fails before leaves no hole.
     firstSequence = await ports.events.takeSequences(tenant, distinct.length);
   } catch (error) {
@@ -125,8 +129,15 @@ async function publishForTenant(
   });
 
   try {
+    if (ports.clock.nowMs() - takenAtMs >= limits.sequenceWriteBeginMs)
+      throw new EngineError('contended', `numbers of tenant ${tenant} were taken too long ago to be written`, {
+        retryable: true,
+      });
     const rows = [...placed.filter(({ stored }) => !stored).map(({ row }) => row), ...unused];
-    await ports.events.writeRows(rows.map((row) => ({ ...row, writtenAtMs })));
+    await ports.events.writeRows(
+      rows.map((row) => ({ ...row, writtenAtMs })),
+      takenAtMs + limits.sequenceWriteEndMs,
+    );
   } catch (error) {
     failAll(
       placed.map(({ candidate }) => candidate),

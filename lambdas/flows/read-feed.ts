@@ -1,10 +1,11 @@
 import { limits } from '../contracts/limits.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
-import { type SubscriptionFilter, wantsEvent } from '../engine/subscription/wants-event.ts';
+import { type FeedFilter, wantsOfFeed } from '../engine/subscription/feed-filter.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
-import { readGaplessRows } from './gapless-rows.ts';
+import type { Pause } from '../ports/pause.ts';
+import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toEvent } from './read-event.ts';
 
 export interface FeedPorts {
@@ -15,16 +16,19 @@ export interface FeedPorts {
 
 /** Upper bound of what an event has besides its data. */
 const metadataBytes = 4096;
+/** Rows to ask for at a time, at least: where few are wanted, most are passed. */
+const minRows = 50;
+/** And at most: they are in memory together. */
+const maxRows = 500;
+/** After this much time a page ends with what it has. */
+const maxReadMs = 5_000;
 
-/** Which of a tenant's events to read; an empty list asks for all. */
-export interface FeedQuery extends Pick<SubscriptionFilter, 'types' | 'resources' | 'accounts'> {
+/** Which of a tenant's events to read; an empty or missing list asks for all. */
+export interface FeedQuery extends Partial<FeedFilter> {
   readonly tenant: string;
   /** Sequence number that the reader has reached; 0 reads from the beginning. */
   readonly position: number;
-  /**
-   * Rows to read. A page may hold fewer events: those that the filter leaves out are passed, and a page
-   * ends before it is too large for one answer.
-   */
+  /** Events to read. A page may hold fewer although there are more: one is bounded in size, rows and time. */
   readonly limit: number;
 }
 
@@ -36,25 +40,66 @@ export interface FeedPage {
   readonly caughtUp: boolean;
 }
 
-/** Read a tenant's events after a position, in sequence order, none left out: see {@link readGaplessRows}. */
+/**
+ * Read a tenant's events after a position, in sequence order, none left out: see {@link readGaplessRows}.
+ *
+ * Events that the filter leaves out are passed, up to `limits.feedMaxRows` of them: the position is that
+ * of the feed and the same for every filter, so a reader may change its filter and go on.
+ */
 export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<FeedPage> {
-  const { tenant, position, limit } = query;
-  const filter: SubscriptionFilter = { ...query, integrations: [] };
-  const gapless = await readGaplessRows(ports, tenant, position, limit);
+  const { tenant, limit } = query;
+  const filter: FeedFilter = { types: [], resources: [], accounts: [], integrations: [], origins: [], ...query };
+  const endsAtMs = ports.clock.nowMs() + maxReadMs;
   const read: EventRow[] = [];
-  let reached = position;
+  let position = query.position;
   let sizeBytes = 0;
-  for (const row of gapless.rows) {
-    const isWanted = !('sealed' in row) && wantsEvent(filter, row);
-    // Escaped once more for the function's answer, text grows to twice its length at most.
-    sizeBytes += isWanted ? 2 * (row.dataBytes + metadataBytes) : 0;
-    if (read.length > 0 && sizeBytes > limits.maxEventBytes) break;
-    if (isWanted) read.push(row);
-    reached = row.sequence;
-  }
-  return {
+  let rowsLeft: number = limits.feedMaxRows;
+  const pageOf = async (caughtUp: boolean): Promise<FeedPage> => ({
     events: await Promise.all(read.map((row) => toEvent(ports, row))),
-    position: reached,
-    caughtUp: gapless.isEnd && reached === gapless.reached,
-  };
+    position,
+    caughtUp,
+  });
+  for (;;) {
+    const atATime = Math.min(rowsLeft, Math.max(minRows, Math.min(maxRows, limit - read.length)));
+    const gapless = await readGaplessRows(ports, tenant, position, atATime);
+    for (const row of gapless.rows) {
+      if (isEvent(row) && wantsOfFeed(filter, row)) {
+        // Escaped once more for the function's answer, text grows to twice its length at most.
+        sizeBytes += 2 * (row.dataBytes + metadataBytes);
+        const isFull = read.length >= limit || (read.length > 0 && sizeBytes > limits.maxEventBytes);
+        if (isFull) return pageOf(false);
+        read.push(row);
+      }
+      position = row.sequence;
+    }
+    rowsLeft -= gapless.rows.length;
+    const isStopped = gapless.isEnd || gapless.holeUntilMs !== undefined;
+    const isEnough = read.length >= limit || rowsLeft <= 0 || ports.clock.nowMs() >= endsAtMs;
+    if (isStopped || isEnough) return pageOf(gapless.isEnd);
+  }
+}
+
+export interface FeedWaitPorts extends FeedPorts {
+  readonly pause: Pause;
+}
+
+/**
+ * As {@link readFeed}; where there is no event, look again until there is one, or the time is over.
+ *
+ * @param waitMs - `limits.feedMaxWaitMs` at most.
+ * @returns A page without events where none came. Its position may have moved, past events that are not asked for.
+ */
+export async function waitForFeed(ports: FeedWaitPorts, query: FeedQuery, waitMs: number): Promise<FeedPage> {
+  const untilMs = ports.clock.nowMs() + Math.min(waitMs, limits.feedMaxWaitMs);
+  let page = await readFeed(ports, query);
+  let from = query.position;
+  for (;;) {
+    const leftMs = untilMs - ports.clock.nowMs();
+    if (page.events.length > 0 || leftMs <= 0) return page;
+    // Whoever has passed many events that are not asked for goes on at once; at the end, or before a hole, there is nothing to do.
+    const isMoving = !page.caughtUp && page.position > from;
+    if (!isMoving) await ports.pause(Math.min(limits.feedLookMs, leftMs));
+    from = page.position;
+    page = await readFeed(ports, { ...query, position: from });
+  }
 }

@@ -3,7 +3,7 @@ import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Delivery, DeliveryStore } from '../ports/delivery-store.ts';
-import type { EventReader, EventRow } from '../ports/event-store.ts';
+import type { EventReader } from '../ports/event-store.ts';
 import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
@@ -13,7 +13,7 @@ import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
-import { readGaplessRows } from './gapless-rows.ts';
+import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import type { PinPorts } from './pin-events.ts';
 import { toEvent } from './read-event.ts';
 
@@ -220,9 +220,9 @@ async function readPage(
   // A page is no more than a few seconds' worth, so that the rate is even.
   const size = Math.max(1, Math.min(pageSize, ratePerSecond * 2, upTo - position));
   const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
-  const rows = gapless.rows.filter(
-    (row): row is EventRow => !('sealed' in row) && row.sequence <= upTo && wantsEvent(subscription, row),
-  );
+  const rows = gapless.rows
+    .filter((row) => isEvent(row))
+    .filter((row) => row.sequence <= upTo && wantsEvent(subscription, row));
   const known = new Map(
     (await ports.deliveries.getMany(rows.map((row) => deliveryOf(subscription, row)))).map((one) => [one.event, one]),
   );

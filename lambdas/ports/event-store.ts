@@ -44,8 +44,13 @@ export interface EventWriter {
   claim(claim: EventClaim): Promise<EventClaim>;
   /** Replace a claim, if it still stands as it is thought to. @returns Whether it did. */
   moveClaim(from: EventClaim, to: EventClaim): Promise<boolean>;
-  /** Write rows whose places belong to the caller alone. Writing the same row again changes nothing. */
-  writeRows(rows: readonly FeedRow[]): Promise<void>;
+  /**
+   * Write rows whose places belong to the caller alone. Writing the same row again changes nothing.
+   *
+   * @param untilMs - Epoch milliseconds after which nothing is written any more. @default as long as it takes
+   * @throws {storage-unavailable} when some were not written by then, or at all; any of the others may be.
+   */
+  writeRows(rows: readonly FeedRow[], untilMs?: number): Promise<void>;
 }
 
 export interface EventReader {

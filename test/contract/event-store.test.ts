@@ -152,6 +152,18 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.listAfter('acme', 0, 10)).toEqual([row]);
   });
 
+  test('fails when the time to write rows is over, and writes none (invariant 8)', async () => {
+    const { events, clock } = await open();
+    const rows = numbers(1, 30).map((sequence) => written({}, sequence));
+    await expect(events.writeRows(rows, clock.nowMs())).rejects.toMatchObject({
+      code: 'storage-unavailable',
+      retryable: true,
+    });
+    expect(await events.listAfter('acme', 0, 100)).toEqual([]);
+    await events.writeRows(rows, clock.nowMs() + 60_000);
+    expect(await events.listAfter('acme', 0, 100)).toEqual(rows);
+  });
+
   test('keeps the counter of a tenant out of its feed', async () => {
     const { events } = await open();
     await events.takeSequences('acme', 2);

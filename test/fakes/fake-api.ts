@@ -49,6 +49,7 @@ export function createFakeApi(versioned: VersionedResources = shipped) {
     subscriptions: engine.subscriptions,
     events: engine.events,
     locator: engine.events,
+    consumers: engine.consumers,
     payloads: engine.payloads,
     deliveries: engine.deliveries,
     replays: engine.replays,

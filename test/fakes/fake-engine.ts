@@ -10,6 +10,7 @@ import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts
 import type { DeliverPorts } from '../../lambdas/flows/deliver-events.ts';
 import type { DispatchPorts } from '../../lambdas/flows/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/drain-endpoint.ts';
+import type { ConsumerPorts } from '../../lambdas/flows/manage-consumer.ts';
 import type { ManageDeliveryPorts } from '../../lambdas/flows/manage-delivery.ts';
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/manage-subscription.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
@@ -19,6 +20,7 @@ import type { ReceivePorts } from '../../lambdas/flows/receive-webhook.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
+import { createInMemoryConsumers } from './in-memory-consumers.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
 import { createInMemoryEndpoints } from './in-memory-endpoints.ts';
 import { createInMemoryEvents } from './in-memory-events.ts';
@@ -61,6 +63,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
   const events = createInMemoryEvents(clock);
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
+  const consumers = createInMemoryConsumers();
   const deliveries = createInMemoryDeliveries(clock);
   const endpoints = createInMemoryEndpoints();
   const replays = createInMemoryReplays(clock);
@@ -118,6 +121,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
     accounts,
     subscriptions,
     events,
+    consumers,
     payloads,
     rawBodies,
     deliveries,
@@ -143,6 +147,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
     nonces,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
+    consumerPorts: { events, payloads, consumers, clock, pause, randomness } satisfies ConsumerPorts,
     receivePorts: {
       accounts: { ...accounts.reader(clock), replace: (account) => accounts.replace(account) },
       settings,

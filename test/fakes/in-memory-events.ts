@@ -1,3 +1,4 @@
+import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type {
   EventClaim,
@@ -23,6 +24,8 @@ export function createInMemoryEvents(
   const taken = new Map<string, number>();
   const claims = new Map<string, Expiring<EventClaim>>();
   const rows = new Map<string, Map<number, Expiring<FeedRow>>>();
+  /** Numbers of each tenant's rows, rising: they are written almost in order, and read in it. */
+  const numbers = new Map<string, number[]>();
 
   const expiring = <T>(value: T): Expiring<T> => ({
     value: structuredClone(value),
@@ -49,9 +52,14 @@ export function createInMemoryEvents(
       claims.set(to.id, expiring(to));
       return true;
     },
-    async writeRows(written) {
+    async writeRows(written, untilMs = Number.POSITIVE_INFINITY) {
+      if (clock.nowMs() >= untilMs)
+        throw new EngineError('storage-unavailable', 'rows were not taken in time', { retryable: true });
       for (const row of written) {
         const ofTenant = rows.get(row.tenant) ?? new Map<number, Expiring<FeedRow>>();
+        const ordered = numbers.get(row.tenant) ?? [];
+        if (!ofTenant.has(row.sequence)) ordered.splice(placeAfter(ordered, row.sequence), 0, row.sequence);
+        numbers.set(row.tenant, ordered);
         rows.set(row.tenant, ofTenant.set(row.sequence, expiring(row)));
       }
     },
@@ -66,15 +74,29 @@ export function createInMemoryEvents(
       });
     },
     async listAfter(tenant, sequence, limit) {
-      return [...(rows.get(tenant)?.values() ?? [])]
-        .flatMap((row) => live(row) ?? [])
-        .filter((row) => row.sequence > sequence)
-        .sort((a, b) => a.sequence - b.sequence)
-        .slice(0, limit);
+      const ordered = numbers.get(tenant) ?? [];
+      const found: FeedRow[] = [];
+      for (let place = placeAfter(ordered, sequence); place < ordered.length && found.length < limit; place += 1) {
+        const row = live(rows.get(tenant)?.get(ordered[place] as number));
+        if (row !== undefined) found.push(row);
+      }
+      return found;
     },
     async locate(id) {
       const claim = live(claims.get(id));
       return claim === undefined ? undefined : { tenant: claim.tenant, sequence: claim.sequence };
     },
   };
+}
+
+/** Place of the first number beyond this one in a rising list. */
+function placeAfter(ordered: readonly number[], sequence: number): number {
+  let low = 0;
+  let high = ordered.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ordered[middle] as number) > sequence) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

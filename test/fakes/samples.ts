@@ -2,6 +2,7 @@ import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import type { Account } from '../../lambdas/ports/account-store.ts';
+import type { FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
 import type { EventRow } from '../../lambdas/ports/event-store.ts';
 import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
 
@@ -56,6 +57,20 @@ export function aSubscription(change: Partial<Subscription> = {}): Subscription 
     ordering: 'none',
     concurrency: limits.endpointConcurrency,
     createdAt: '2026-11-01T00:00:00.000Z',
+    revision: 1,
+    ...change,
+  };
+}
+
+export function aConsumer(change: Partial<FeedConsumer> = {}): FeedConsumer {
+  return {
+    tenant: 'acme',
+    name: 'warehouse',
+    filter: { types: [], resources: [], accounts: [], integrations: [], origins: [] },
+    position: 0,
+    lease: undefined,
+    createdAt: '2026-11-21T12:00:00.000Z',
+    updatedAt: '2026-11-21T12:00:00.000Z',
     revision: 1,
     ...change,
   };

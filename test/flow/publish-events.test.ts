@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { clientSettings } from '../../lambdas/adapters/aws/client-settings.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { DeliveryJob } from '../../lambdas/contracts/messages.ts';
 import { type Candidate, type Publication, publishEvents } from '../../lambdas/flows/publish-events.ts';
@@ -113,6 +114,107 @@ describe('duplicates', () => {
     const [late] = await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
     expect(late?.kind).toBe('published');
     expect((await rowsOf(engine)).filter((row) => !('sealed' in row))).toHaveLength(1);
+  });
+});
+
+describe('the life of a hole', () => {
+  /** A run that is held up between taking its numbers and writing them. */
+  const heldUp = (engine: FakeEngine, meanwhile: () => Promise<void> | void) => ({
+    ...engine.publishPorts,
+    events: {
+      ...engine.events,
+      async claim(wanted: Parameters<typeof engine.events.claim>[0]) {
+        const standing = await engine.events.claim(wanted);
+        await meanwhile();
+        return standing;
+      },
+      // A store that would take rows whenever they come.
+      writeRows: (rows: readonly FeedRow[]) => engine.events.writeRows(rows),
+    },
+  });
+
+  test('fails when its numbers were taken too long ago, writes nothing, and publishes when it comes again (invariants 2 and 8)', async () => {
+    const engine = createFakeEngine();
+    const slow = heldUp(engine, () => engine.clock.advance(limits.sequenceWriteBeginMs));
+    const [late] = await publishEvents(slow, [candidate('evt_a', 'raw_1')]);
+    expect(late).toMatchObject({ kind: 'failed', error: { code: 'contended', retryable: true } });
+    expect(await rowsOf(engine)).toEqual([]);
+    const [soon] = await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
+    expect(soon).toMatchObject({ kind: 'failed', error: { code: 'contended', retryable: true } });
+    engine.clock.advance(limits.sequenceHoleLifetimeMs);
+    const [again] = await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
+    expect(again?.kind).toBe('published');
+    expect(placesOf(await rowsOf(engine))).toEqual([
+      [2, 'sealed'],
+      [3, 'evt_a'],
+    ]);
+  });
+
+  test('publishes when it was held up for a little less', async () => {
+    const engine = createFakeEngine();
+    const slow = heldUp(engine, () => engine.clock.advance(limits.sequenceWriteBeginMs - 1));
+    expect(kindsOf(await publishEvents(slow, [candidate('evt_a', 'raw_1')]))).toEqual(['published']);
+  });
+
+  test('counts the time from before the numbers were asked for, which may have been taken long before the answer', async () => {
+    const engine = createFakeEngine();
+    const events = {
+      ...engine.events,
+      async takeSequences(tenant: string, count: number) {
+        const first = await engine.events.takeSequences(tenant, count);
+        engine.clock.advance(limits.sequenceWriteBeginMs);
+        return first;
+      },
+    };
+    expect(kindsOf(await publishEvents({ ...engine.publishPorts, events }, [candidate('evt_a', 'raw_1')]))).toEqual([
+      'failed',
+    ]);
+    expect(await rowsOf(engine)).toEqual([]);
+  });
+
+  test('a reader that has passed a number misses nothing when its writer wakes up (invariant 8)', async () => {
+    const engine = createFakeEngine();
+    const reader = followFeed(engine.feedPorts, 'acme');
+    const slow = heldUp(engine, async () => {
+      await publishEvents(engine.publishPorts, [candidate('evt_b', 'raw_2')]);
+      engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+      await reader.read();
+    });
+    await publishEvents(slow, [candidate('evt_a', 'raw_1')]);
+    expect(reader.seen.map(({ id }) => id)).toEqual(['evt_b']);
+    engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+    await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
+    await reader.read();
+    expect(reader.seen.map(({ id, sequence }) => [id, sequence])).toEqual([
+      ['evt_b', 2],
+      ['evt_a', 3],
+    ]);
+  });
+
+  test('the store is told until when it may write, and is asked no later', async () => {
+    const engine = createFakeEngine();
+    const startedAtMs = engine.clock.nowMs();
+    const untils: (number | undefined)[] = [];
+    const events: typeof engine.events = {
+      ...engine.events,
+      async writeRows(rows, untilMs) {
+        untils.push(untilMs);
+        engine.clock.advance(limits.sequenceWriteEndMs);
+        await engine.events.writeRows(rows, untilMs);
+      },
+    };
+    const [late] = await publishEvents({ ...engine.publishPorts, events }, [candidate('evt_a', 'raw_1')]);
+    expect(untils).toEqual([startedAtMs + limits.sequenceWriteEndMs]);
+    expect(late).toMatchObject({ kind: 'failed', error: { code: 'storage-unavailable', retryable: true } });
+    expect(await rowsOf(engine)).toEqual([]);
+  });
+
+  test('the writer has given up, whatever the clocks say, when a reader may pass', () => {
+    const { sequenceWriteBeginMs, sequenceWriteEndMs, requestInFlightMs, clockSkewMs, sequenceHoleLifetimeMs } = limits;
+    const { maxAttempts, requestHandler } = clientSettings;
+    expect(requestInFlightMs).toBeGreaterThan(requestHandler.requestTimeout);
+    expect(sequenceWriteEndMs - sequenceWriteBeginMs).toBeGreaterThan(maxAttempts * requestHandler.requestTimeout);
+    expect(sequenceWriteEndMs + requestInFlightMs + clockSkewMs).toBeLessThan(sequenceHoleLifetimeMs);
   });
 });
 

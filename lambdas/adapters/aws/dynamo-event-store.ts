@@ -17,6 +17,9 @@ const counterSequence = 0;
 
 const secondsPerDay = 86_400;
 
+/** Rows to ask for where those before were expired. */
+const expiredAtATime = 500;
+
 export interface EventTables {
   readonly events: string;
   readonly idempotency: string;
@@ -43,6 +46,12 @@ export function createDynamoEventWriter(
     const { [ttlAttribute]: _, ...claim } = fromItem(Item);
     return claim as unknown as EventClaim;
   }
+
+  // A timer, not a look at the clock before each call: a call that has begun must not outlast it either.
+  const endsAt = (untilMs: number): AbortSignal => {
+    const leftMs = untilMs - clock.nowMs();
+    return leftMs <= 0 ? AbortSignal.abort() : AbortSignal.timeout(leftMs);
+  };
 
   return {
     async takeSequences(tenant, count) {
@@ -84,12 +93,13 @@ export function createDynamoEventWriter(
       return putOnCondition(client, put);
     },
 
-    async writeRows(rows) {
+    async writeRows(rows, untilMs) {
       const expiresAt = expiry();
       await writeRows(
         client,
         tables.events,
         rows.map((row) => ({ ...row, [ttlAttribute]: expiresAt })),
+        untilMs === undefined ? undefined : endsAt(untilMs),
       );
     },
   };
@@ -114,13 +124,15 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
     async listAfter(tenant, sequence, limit) {
       const rows: FeedRow[] = [];
       let after = Math.max(sequence, counterSequence);
+      let isAmongExpired = false;
       // A page of DynamoDB ends at 1 MB, and expired rows are left out: go on until the limit or the end.
       for (;;) {
         const answer = await client.send(
           new QueryCommand({
             TableName: table,
             ConsistentRead: true,
-            Limit: limit - rows.length,
+            // They are deleted days late, and may be many: not one by one, for a caller that wants one row.
+            Limit: Math.max(limit - rows.length, isAmongExpired ? expiredAtATime : 0),
             KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
             ExpressionAttributeNames: { '#sequence': 'sequence' },
             ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': after }),
@@ -130,7 +142,8 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
           const row = fromItem(item);
           if (isLive(row, clock.nowMs())) rows.push(toFeedRow(row));
         }
-        if (answer.LastEvaluatedKey === undefined || rows.length >= limit) return rows;
+        if (answer.LastEvaluatedKey === undefined || rows.length >= limit) return rows.slice(0, limit);
+        isAmongExpired = rows.length === 0;
         after = Number(fromItem(answer.LastEvaluatedKey)['sequence']);
       }
     },

@@ -80,9 +80,14 @@ export async function readPartition(
   return items.map(fromItem);
 }
 
-/** Put many rows, without conditions. */
-export async function writeRows(client: DynamoDBClient, table: string, rows: readonly Row[]): Promise<void> {
-  return changeRows(client, table, rows, []);
+/** Put many rows, without conditions. Nothing is written once the signal is aborted. */
+export async function writeRows(
+  client: DynamoDBClient,
+  table: string,
+  rows: readonly Row[],
+  signal?: AbortSignal,
+): Promise<void> {
+  return changeRows(client, table, rows, [], signal);
 }
 
 /** Put many rows and delete others, without conditions. No row may be named twice. */
@@ -91,6 +96,7 @@ export async function changeRows(
   table: string,
   rows: readonly Row[],
   removed: readonly Row[],
+  signal?: AbortSignal,
 ): Promise<void> {
   const requests = [
     ...rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } })),
@@ -100,7 +106,13 @@ export async function changeRows(
   const results = await Promise.allSettled(
     chunks(requests, maxBatchWrite).map((chunk) =>
       inRounds(table, chunk, async (rest) => {
-        const answer = await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: rest } }));
+        const calledOff = () =>
+          new EngineError('storage-unavailable', `rows of ${table} were not taken in time`, { retryable: true });
+        if (signal?.aborted === true) throw calledOff();
+        const put = new BatchWriteItemCommand({ RequestItems: { [table]: rest } });
+        const answer = await client.send(put, signal === undefined ? {} : { abortSignal: signal }).catch((error) => {
+          throw signal?.aborted === true ? calledOff() : error;
+        });
         return answer.UnprocessedItems?.[table] ?? [];
       }),
     ),

@@ -5,8 +5,9 @@ export const eventTypes = ['record:created', 'record:updated', 'record:deleted']
 export type RecordEventType = (typeof eventTypes)[number];
 export type EventType = RecordEventType | OperationalType;
 
-/** How an event was learnt. */
-export type Origin = 'webhook' | 'test' | 'operation';
+/** How an event was learnt; `operation` is of the engine itself. */
+export const origins = ['webhook', 'poll', 'reconcile', 'backfill', 'test', 'operation'] as const;
+export type Origin = (typeof origins)[number];
 
 /** A normalized record event, as subscribers and readers of the feed see it. */
 export interface CanonicalEvent {

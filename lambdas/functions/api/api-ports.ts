@@ -6,6 +6,7 @@ import type { ApiKeyStore } from '../../ports/api-key-store.ts';
 import type { CallbackClient, EgressPolicy } from '../../ports/callback-client.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { ConsumerStore } from '../../ports/consumer-store.ts';
 import type { DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
 import type { EndpointStore } from '../../ports/endpoint-store.ts';
 import type { EventLocator, EventReader } from '../../ports/event-store.ts';
@@ -36,6 +37,7 @@ export interface ApiPorts {
   readonly subscriptions: SubscriptionDirectory;
   readonly events: EventReader;
   readonly locator: EventLocator;
+  readonly consumers: ConsumerStore;
   readonly payloads: Pick<ClaimStore, 'get'>;
   readonly deliveries: DeliveryStore & DeliveryLog;
   readonly replays: ReplayStore;

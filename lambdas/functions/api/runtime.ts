@@ -4,6 +4,7 @@ import { clientSettings } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
 import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
+import { createDynamoConsumerStore } from '../../adapters/aws/dynamo-consumer-store.ts';
 import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
@@ -50,6 +51,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable]),
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
+      consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),
       payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
       deliveries: {
         ...createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),

@@ -1,0 +1,30 @@
+import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
+import { pageOf } from './page-of.ts';
+
+export function createInMemoryConsumers(): ConsumerStore {
+  const rows = new Map<string, FeedConsumer>();
+  const keyOf = ({ tenant, name }: Pick<FeedConsumer, 'tenant' | 'name'>) => `${tenant} ${name}`;
+  return {
+    async find(tenant, name) {
+      return structuredClone(rows.get(keyOf({ tenant, name })));
+    },
+    async create(consumer) {
+      if (rows.has(keyOf(consumer))) return 'exists';
+      rows.set(keyOf(consumer), structuredClone(consumer));
+      return 'created';
+    },
+    async replace(consumer) {
+      const stored = rows.get(keyOf(consumer));
+      if (stored?.revision !== consumer.revision || stored.createdAt !== consumer.createdAt) return false;
+      rows.set(keyOf(consumer), structuredClone({ ...consumer, revision: consumer.revision + 1 }));
+      return true;
+    },
+    async remove(tenant, name) {
+      return rows.delete(keyOf({ tenant, name }));
+    },
+    async list(tenant, limit, after) {
+      const own = [...rows.values()].filter((consumer) => consumer.tenant === tenant);
+      return pageOf(own, ({ name }) => name, limit, after);
+    },
+  };
+}
