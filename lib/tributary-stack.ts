@@ -27,7 +27,7 @@ import { PublicHttpApi } from './constructs/public-http-api.ts';
 import { RecordTable } from './constructs/record-table.ts';
 import { WorkQueue } from './constructs/work-queue.ts';
 import { compileIntegrations } from './definitions/compile-integrations.ts';
-import { compileResources } from './definitions/compile-resources.ts';
+import { compileVersionedResources } from './definitions/compile-resources.ts';
 
 const functionsRoot = new URL('../lambdas/functions/', import.meta.url);
 const integrationsRoot = new URL('../integrations/', import.meta.url);
@@ -35,8 +35,13 @@ const integrationsRoot = new URL('../integrations/', import.meta.url);
 /** Functions whose bundle carries the compiled integrations. */
 const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>(['ingress', 'normalize', 'api']);
 
-/** Functions whose bundle carries the schemas of the canonical resources. */
-const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>(['normalize', 'api']);
+/** Functions whose bundle carries the schemas of the canonical resources, with the older ones that are served. */
+const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'normalize',
+  'api',
+  'deliver',
+  'drain',
+]);
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 const number = (name: string) => ({ name, type: AttributeType.NUMBER });
@@ -51,7 +56,7 @@ export class TributaryStack extends Stack {
   private readonly removalPolicy: RemovalPolicy;
   private readonly alarms: OperatorAlarms;
   private readonly integrations = compileIntegrations(integrationsRoot);
-  private readonly resources = compileResources(integrationsRoot);
+  private readonly resources = compileVersionedResources(integrationsRoot);
 
   constructor(scope: Construct, id: string, { config }: TributaryStackProps) {
     super(scope, id, {

@@ -10,7 +10,8 @@ import {
   parseRetryAfter,
   type RetryPolicy,
 } from '../engine/retry/next-attempt.ts';
-import { type PreparedShaping, prepareShaping, shapeEvents } from '../engine/shaping/shape-event.ts';
+import { deprecationHeaders } from '../engine/schema-versions/deprecation-headers.ts';
+import { type PreparedShaping, prepareShaping, shapeEvents, wants } from '../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../engine/signing/standard-webhooks.ts';
 import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../ports/callback-client.ts';
@@ -20,6 +21,7 @@ import type { EventRow } from '../ports/event-store.ts';
 import type { OauthTokens } from '../ports/oauth-tokens.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
+import { type PinPorts, pinEvents } from './pin-events.ts';
 
 /** A subscription with all that is done once for it. */
 export interface PreparedSubscription {
@@ -29,7 +31,7 @@ export interface PreparedSubscription {
   readonly retryPolicy: RetryPolicy;
 }
 
-export interface AttemptPorts {
+export interface AttemptPorts extends PinPorts {
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
   readonly clock: Clock;
@@ -98,6 +100,21 @@ export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRo
   return subscription.tenant === null || subscription.tenant === row.tenant;
 }
 
+/**
+ * Whether a subscription's filter lets an event through, in the version that the subscription reads. One that
+ * cannot be had in that version is let through, as where the filter fails: its attempt says why.
+ */
+export async function isWanted(
+  ports: PinPorts,
+  { subscription, shaping }: PreparedSubscription,
+  event: CanonicalEvent,
+): Promise<boolean> {
+  if (subscription.shaping.filter === undefined) return true;
+  const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
+  const [read] = pinned.events;
+  return read === undefined || wants(shaping, read);
+}
+
 /** What differs from a usual callback. */
 export interface CallbackOptions {
   /** Whether somebody asked for what was sent, or could have been, before. */
@@ -114,7 +131,7 @@ export type PreparedCallback =
   | Extract<CallbackOutcome, { kind: 'failed' }>;
 
 /**
- * Shape, authorize and sign a callback: one event, or a batch where the subscription asks for batches.
+ * Pin, shape, authorize and sign a callback: one event, or a batch where the subscription asks for batches.
  *
  * @param id - The `webhook-id`: the event's, or the batch's.
  */
@@ -125,8 +142,10 @@ export async function prepareCallback(
   events: readonly CanonicalEvent[],
   { isReplay, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
-  const shaped = await shapeEvents(shaping, events);
-  if (shaped.kind === 'failed') return { kind: 'failed', error: shaped.reason, durationMs: 0, isOwn: true };
+  const pinned = await pinEvents(ports, subscription.shaping.schema_versions, events);
+  if (pinned.kind === 'failed') return notSent(pinned.reason);
+  const shaped = await shapeEvents(shaping, pinned.events);
+  if (shaped.kind === 'failed') return notSent(shaped.reason);
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
   if (token?.kind === 'failed') return token;
@@ -138,6 +157,7 @@ export async function prepareCallback(
       url: subscription.url,
       headers: {
         ...endpointHeaders(subscription.endpoint, token?.token),
+        ...deprecationHeaders(pinned.deprecations),
         'content-type': shaped.contentType,
         'user-agent': 'Tributary/1',
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
@@ -149,6 +169,10 @@ export async function prepareCallback(
     },
     token: token?.token,
   };
+}
+
+function notSent(error: string): Extract<CallbackOutcome, { kind: 'failed' }> {
+  return { kind: 'failed', error, durationMs: 0, isOwn: true };
 }
 
 /** What signs now. */

@@ -3,9 +3,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { BacklogEntry, Delivery, DeliveryStore } from '../ports/delivery-store.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
 import { isMine, type PreparedSubscription } from './attempt-delivery.ts';
+import type { PinPorts } from './pin-events.ts';
 
 /** What it takes to find out what an endpoint is to be sent next. */
-export interface WorkPorts {
+export interface WorkPorts extends PinPorts {
   readonly deliveries: DeliveryStore;
   readonly events: EventReader;
   readonly payloads: Pick<ClaimStore, 'get'>;

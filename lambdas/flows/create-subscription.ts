@@ -15,6 +15,7 @@ import type { Randomness } from '../ports/randomness.ts';
 import { type Subscription, type SubscriptionDirectory, scopeOf } from '../ports/subscription-store.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { findSequenceAt } from './find-sequence.ts';
+import { type RefusePinsPorts, refuseSubscriptionPins } from './refuse-pins.ts';
 
 /** What a caller says of a subscription, beside its filter. */
 export interface SubscriptionOptions {
@@ -53,7 +54,7 @@ export interface Conflict {
   readonly reason: string;
 }
 
-export interface CreateSubscriptionPorts extends EndpointPorts {
+export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts {
   readonly subscriptions: SubscriptionDirectory;
   readonly events: Pick<EventReader, 'listAfter'>;
   readonly egress: EgressPolicy;
@@ -70,7 +71,7 @@ export async function createSubscription(
   request: SubscriptionRequest,
 ): Promise<SubscriptionCreation> {
   const { isAsymmetric, id, ...options } = request;
-  const conflict = conflictOf(request);
+  const conflict = conflictOf(request) ?? (await pinConflictOf(ports, request.shaping));
   if (conflict !== undefined) return conflict;
   const refused = await refuseUrls(ports.egress, request);
   if (refused !== undefined) return refused;
@@ -132,6 +133,21 @@ export function conflictOf({
     );
   const authorization = doubledAuthorization(endpoint);
   return authorization === undefined ? undefined : conflict(`headers.${authorization}`, doubledAuthorizationFault);
+}
+
+/**
+ * What in a subscription's shaping is pinned to a version that it cannot be served in; undefined where all is well.
+ *
+ * @param before - What it has already, which stays as it is.
+ */
+export async function pinConflictOf(
+  ports: RefusePinsPorts,
+  shaping: ShapingOptions,
+  before: ShapingOptions = {},
+): Promise<Conflict | undefined> {
+  const [fault] = await refuseSubscriptionPins(ports, shaping.schema_versions, before.schema_versions);
+  if (fault === undefined) return undefined;
+  return { kind: 'conflict', path: `schema_versions.${fault.resource}`, reason: fault.reason };
 }
 
 /** Why one of a subscription's URLs may not be called; undefined where all may. */

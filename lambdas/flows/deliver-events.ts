@@ -12,7 +12,6 @@ import {
   settle,
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
-import { wants } from '../engine/shaping/shape-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Delivery, DeliveryStore } from '../ports/delivery-store.ts';
@@ -23,6 +22,7 @@ import {
   type Attempted,
   type AttemptPorts,
   isMine,
+  isWanted,
   jobOf,
   newDelivery,
   type PreparedSubscription,
@@ -195,7 +195,7 @@ async function deliverToEndpoint(
           attempts.set(job, event);
           return;
         }
-        if (!(await wants(prepared.shaping, event))) {
+        if (!(await isWanted(ports, prepared, event))) {
           outcomes.set(job, { kind: 'filtered', reason: 'filter' });
           return;
         }

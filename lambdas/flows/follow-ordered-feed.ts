@@ -1,9 +1,8 @@
-import { wants } from '../engine/shaping/shape-event.ts';
 import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
-import { newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { isWanted, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import { readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
@@ -96,22 +95,23 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
 /** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */
 async function withoutKnown(
   ports: WorkPorts,
-  { subscription, shaping }: PreparedSubscription,
+  prepared: PreparedSubscription,
   rows: readonly EventRow[],
 ): Promise<{
   readonly fresh: readonly WorkItem[];
   readonly unwanted: readonly Delivery[];
   readonly known: readonly Delivery[];
 }> {
+  const { subscription } = prepared;
   const deliveries = rows.map((row) => deliveryOf(subscription, row));
   const stored = await ports.deliveries.getMany(deliveries);
   const known = new Set(stored.map(({ event }) => event));
-  const isWanted = async ({ row }: WorkItem) =>
-    subscription.shaping.filter === undefined || wants(shaping, await toEvent(ports, row));
+  const isFilteredIn = async ({ row }: WorkItem) =>
+    subscription.shaping.filter === undefined || isWanted(ports, prepared, await toEvent(ports, row));
   const unknown = await Promise.all(
     rows.flatMap((row, index) => {
       const item: WorkItem = { row, delivery: deliveries[index] as Delivery, entry: undefined };
-      return known.has(row.id) ? [] : isWanted(item).then((wanted) => ({ item, wanted }));
+      return known.has(row.id) ? [] : isFilteredIn(item).then((wanted) => ({ item, wanted }));
     }),
   );
   return {

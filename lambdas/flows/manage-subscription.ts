@@ -15,6 +15,7 @@ import {
   conflictOf,
   newSecret,
   newSigningKey,
+  pinConflictOf,
   refuseUrls,
   type SubscriptionOptions,
   type UrlRefused,
@@ -55,7 +56,9 @@ export async function updateSubscription(
       endpoint: { ...before.endpoint, ...options.endpoint },
       shaping: { ...before.shaping, ...options.shaping },
     } as Subscription;
-    const conflict = after.ordering === 'none' && before.ordering !== 'none' ? orderIsKept : conflictOf(after);
+    const conflict =
+      (after.ordering === 'none' && before.ordering !== 'none' ? orderIsKept : conflictOf(after)) ??
+      (await pinConflictOf(ports, after.shaping, before.shaping));
     if (conflict !== undefined) return conflict;
     const refused = await refuseUrls(ports.egress, after);
     if (refused !== undefined) return refused;

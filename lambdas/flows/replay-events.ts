@@ -1,5 +1,4 @@
 import { limits } from '../contracts/limits.ts';
-import { wants } from '../engine/shaping/shape-event.ts';
 import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -9,12 +8,13 @@ import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
-import { type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { isWanted, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
+import type { PinPorts } from './pin-events.ts';
 import { toEvent } from './read-event.ts';
 
 /** What is to be sent again. */
@@ -28,7 +28,7 @@ export interface ReplayRequest {
   readonly ratePerSecond: number;
 }
 
-export interface ReplayPorts extends EndpointPorts {
+export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly events: EventReader;
   readonly payloads: Pick<ClaimStore, 'get'>;
   readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany' | 'remind'>;
@@ -210,12 +210,13 @@ export async function cancelReplay(
 }
 
 async function readPage(
-  ports: Pick<ReplayPorts, 'events' | 'payloads' | 'deliveries' | 'clock'>,
-  { subscription, shaping }: PreparedSubscription,
+  ports: Pick<ReplayPorts, 'events' | 'payloads' | 'resources' | 'deliveries' | 'clock'>,
+  prepared: PreparedSubscription,
   { tenant, mode, ratePerSecond }: Pick<ReplayRequest, 'tenant' | 'mode' | 'ratePerSecond'>,
   position: number,
   upTo: number,
 ) {
+  const { subscription } = prepared;
   // A page is no more than a few seconds' worth, so that the rate is even.
   const size = Math.max(1, Math.min(pageSize, ratePerSecond * 2, upTo - position));
   const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
@@ -229,8 +230,9 @@ async function readPage(
     rows.map(async (row): Promise<Delivery | undefined> => {
       const delivery = known.get(row.id);
       if (!isAskedFor(mode, delivery)) return undefined;
-      const isWanted = subscription.shaping.filter === undefined || (await wants(shaping, await toEvent(ports, row)));
-      return isWanted ? (delivery ?? deliveryOf(subscription, row)) : undefined;
+      const isFilteredIn =
+        subscription.shaping.filter === undefined || (await isWanted(ports, prepared, await toEvent(ports, row)));
+      return isFilteredIn ? (delivery ?? deliveryOf(subscription, row)) : undefined;
     }),
   );
   return {

@@ -15,6 +15,7 @@ import { createSqsDeliveryQueue, createSqsDrainQueue } from '../adapters/aws/sqs
 import { createEgressPolicy } from '../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../adapters/http/undici-callback-client.ts';
+import { createBundledResourceCatalog } from '../adapters/node/bundled-resource-catalog.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { systemPause } from '../adapters/node/system-pause.ts';
 import { systemRandomness } from '../adapters/node/system-randomness.ts';
@@ -31,6 +32,7 @@ import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
 export function createSendingPorts(
   name: 'deliver' | 'drain',
   variables: NodeJS.ProcessEnv,
+  bundle: URL,
   operations: OutcomeCounter<EndpointNote>,
 ): DrainPorts & ContinueReplayPorts {
   const env = readEnvironment(name, variables);
@@ -59,6 +61,7 @@ export function createSendingPorts(
       ...createDynamoSubscriptionWriter(dynamo, tables.subscriptions),
     },
     prepare: createPreparedSubscriptions(),
+    resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
     deliveries: createDynamoDeliveryStore(dynamo, tables.deliveries, expiry),
     replays: createDynamoReplayStore(dynamo, tables.deliveries, expiry),
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),

@@ -6,6 +6,7 @@ import { readResources } from '../definitions/compile-resources.ts';
 import { resourcesFolder } from '../definitions/integration-folders.ts';
 import { makeKeys } from '../definitions/make-keys.ts';
 import { signRequest } from '../definitions/sign-request.ts';
+import { tryDownMappings } from '../definitions/try-down-mappings.ts';
 import { checkSample, type SampleCheck } from './check-sample.ts';
 import {
   type Command,
@@ -51,10 +52,11 @@ export const testCommand: Command = {
 async function testIntegrations(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const resources = readResources(ports.integrations);
   const prepared = prepareResources(resources.schemas, { everyFault: true });
+  const resourceFaults = [...resources.faults, ...(await tryDownMappings(resources))];
   const reports: IntegrationReport[] =
-    resources.faults.length === 0
+    resourceFaults.length === 0
       ? []
-      : [{ integration: resourcesFolder, faults: resources.faults, notes: [], samples: [] }];
+      : [{ integration: resourcesFolder, faults: resourceFaults, notes: [], samples: [] }];
   const names = selectIntegrations(ports.integrations, args.positionals[0]);
   for (const name of names) {
     if (args.values['update'] === true) await writeExpected(loadDefinition(ports.integrations, name), ports);

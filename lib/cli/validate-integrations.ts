@@ -4,6 +4,7 @@ import { type ReadResources, readResources, releaseResources, unreleasedOf } fro
 import { resourcesFolder } from '../definitions/integration-folders.ts';
 import { readJsonSource } from '../definitions/json-source.ts';
 import { readSamples } from '../definitions/samples.ts';
+import { tryDownMappings } from '../definitions/try-down-mappings.ts';
 import {
   type Command,
   type CommandArguments,
@@ -30,7 +31,10 @@ export const validateCommand: Command = {
   run: validateIntegrations,
 };
 
-function validateIntegrations(args: CommandArguments, { integrations }: CommandPorts): CommandResult {
+async function validateIntegrations(
+  args: CommandArguments,
+  { integrations, nowMs }: CommandPorts,
+): Promise<CommandResult> {
   const wanted = args.positionals[0];
   const isRelease = args.values['release'] === true;
   const withResources = wanted === undefined || wanted === resourcesFolder;
@@ -39,7 +43,11 @@ function validateIntegrations(args: CommandArguments, { integrations }: CommandP
 
   const names = wanted === resourcesFolder ? [] : selectIntegrations(integrations, wanted);
   const read = withResources ? readResources(integrations) : noneRead;
-  const faults = [...names.flatMap((name) => validateIntegration(integrations, name)), ...read.faults];
+  const faults = [
+    ...names.flatMap((name) => validateIntegration(integrations, name)),
+    ...read.faults,
+    ...(await tryDownMappings(read)),
+  ];
   const unreleased = unreleasedOf(read);
   const isReleased = isRelease && faults.length === 0;
   if (isReleased) releaseResources(integrations, read);
@@ -48,12 +56,22 @@ function validateIntegrations(args: CommandArguments, { integrations }: CommandP
     resource,
     version,
     released: isReleased || !unreleased.includes(resource),
+    older: (read.older.get(resource) ?? []).map(({ older: { schema, deprecated_at, sunset_at } }) => ({
+      version: schema.version,
+      deprecated_at,
+      sunset_at,
+    })),
   }));
   const news = resources
     .filter(({ resource }) => unreleased.includes(resource))
     .map(({ resource, version }) =>
       isReleased ? `released ${resource} ${version}` : `${resource} ${version} is not released`,
     );
+  const sunsets = resources.flatMap(({ resource, older }) =>
+    older
+      .filter(({ sunset_at: sunsetAt }) => sunsetAt !== null && Date.parse(sunsetAt) <= nowMs())
+      .map(({ version, sunset_at: sunsetAt }) => `${resource} ${version} had its sunset at ${sunsetAt}`),
+  );
   const subjects = [
     ...(wanted === resourcesFolder ? [] : [count(names.length, 'integration')]),
     ...(resources.length === 0 ? [] : [count(resources.length, 'resource')]),
@@ -64,12 +82,13 @@ function validateIntegrations(args: CommandArguments, { integrations }: CommandP
     output: present(args, { integrations: names, resources, faults }, [
       ...faults.map(formatExplained),
       ...news,
+      ...sunsets,
       summary,
     ]),
   };
 }
 
-const noneRead: ReadResources = { schemas: new Map(), releases: {}, faults: [] };
+const noneRead: ReadResources = { schemas: new Map(), older: new Map(), releases: {}, faults: [] };
 
 /** Every fault of one integration: its definition's, its samples' and its expected events'. */
 function validateIntegration(root: string, name: string): readonly ExplainedFault[] {

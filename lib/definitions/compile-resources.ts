@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatFault } from '../../lambdas/engine/definition/parse-definition.ts';
 import type { ResourceSchema } from '../../lambdas/engine/mapping/check-resource.ts';
+import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { versionFaults } from './compare-resource-schemas.ts';
 import { resourcesFolder } from './integration-folders.ts';
 import { readJsonSource } from './json-source.ts';
+import { type OlderMajorFile, parseOlderMajorFile, type ReadOlderMajor, readOlderMajors } from './older-majors.ts';
 import { printReleases, type Releases, readReleases, releasedFile } from './released-resources.ts';
 import { fileFault, locateFaults, type ResourceFault } from './resource-fault.ts';
 import { parseResourceSchema } from './resource-schema.ts';
@@ -14,22 +16,26 @@ import { parseResourceSchema } from './resource-schema.ts';
 export interface ReadResources {
   /** Those whose schema is sound, by resource, in the order of their names. */
   readonly schemas: ReadonlyMap<string, ResourceSchema>;
+  /** Of those that have some, the older major versions that are still served, newest first. */
+  readonly older: ReadonlyMap<string, readonly ReadOlderMajor[]>;
   /** What is released of them, whether or not it is still there; nothing where that cannot be read. */
   readonly releases: Releases;
   readonly faults: readonly ResourceFault[];
 }
 
 /**
- * Read and check every canonical resource, and its version against those that are released.
+ * Read and check every canonical resource, and its version against those that are released. Whether older
+ * major versions can be mapped down to is another question: see `tryDownMappings`.
  *
  * @param root - The `integrations/` folder.
  */
 export function readResources(root: string): ReadResources {
   const home = join(root, resourcesFolder);
-  if (!existsSync(home)) return { schemas: new Map(), releases: {}, faults: [] };
-  const { files, faults: strays } = listResources(home);
+  if (!existsSync(home)) return { schemas: new Map(), older: new Map(), releases: {}, faults: [] };
+  const { files, olderFiles, faults: strays } = listResources(home);
   const released = readReleases(home);
   const schemas = new Map<string, ResourceSchema>();
+  const older = new Map<string, readonly ReadOlderMajor[]>();
   const faults: ResourceFault[] = [...strays];
   for (const resource of files) {
     const source = readJsonSource(readFileSync(join(home, `${resource}.json`), 'utf8'));
@@ -42,12 +48,16 @@ export function readResources(root: string): ReadResources {
           ? []
           : versionFaults(Object.values(released.releases[resource] ?? {}), parsed.schema);
     faults.push(...locateFaults(source, `${resource}.json`, found));
+    const releases = released.kind === 'faults' ? undefined : released.releases;
+    const majors = readOlderMajors(home, resource, olderFiles.get(resource) ?? [], schemas.get(resource), releases);
+    if (majors.older.length > 0) older.set(resource, majors.older);
+    faults.push(...majors.faults);
   }
-  if (released.kind === 'faults') return { schemas, releases: {}, faults: [...faults, ...released.faults] };
+  if (released.kind === 'faults') return { schemas, older, releases: {}, faults: [...faults, ...released.faults] };
   const gone = Object.keys(released.releases)
     .filter((resource) => !files.includes(resource))
     .map((resource) => fileFault(`${resource}.json`, 'no file', `the schema that ${releasedFile} has released`));
-  return { schemas, releases: released.releases, faults: [...faults, ...gone] };
+  return { schemas, older, releases: released.releases, faults: [...faults, ...gone] };
 }
 
 /**
@@ -56,9 +66,29 @@ export function readResources(root: string): ReadResources {
  * @throws {Error} naming every fault of every schema with its file, line and column.
  */
 export function compileResources(root: URL | string): ReadonlyMap<string, ResourceSchema> {
-  const { schemas, faults } = readResources(typeof root === 'string' ? root : fileURLToPath(root));
+  return readSound(root).schemas;
+}
+
+/** As {@link compileResources}, each with the older major versions that are still served. */
+export function compileVersionedResources(root: URL | string): VersionedResources {
+  const { schemas, older } = readSound(root);
+  return new Map(
+    [...schemas].map(([resource, schema]) => [
+      resource,
+      { schema, older: (older.get(resource) ?? []).map((one) => one.older) },
+    ]),
+  );
+}
+
+function readSound(root: URL | string): ReadResources {
+  const read = readResources(typeof root === 'string' ? root : fileURLToPath(root));
+  throwFaults(read.faults);
+  return read;
+}
+
+/** @throws {Error} naming every fault, where there are any. */
+export function throwFaults(faults: readonly ResourceFault[]): void {
   if (faults.length > 0) throw new Error(`invalid resources:\n${faults.map(formatFault).join('\n')}`);
-  return schemas;
 }
 
 /** Resources whose current version is not released. */
@@ -80,9 +110,17 @@ export function releaseResources(root: string, { schemas, releases }: ReadResour
 
 const name = /^[a-z][a-z_]*$/;
 
+interface ListedResources {
+  readonly files: readonly string[];
+  /** Files of their older major versions, by resource. */
+  readonly olderFiles: ReadonlyMap<string, readonly OlderMajorFile[]>;
+  readonly faults: readonly ResourceFault[];
+}
+
 /** The resources that a folder has files of, and what else lies in it. */
-function listResources(home: string): { readonly files: readonly string[]; readonly faults: readonly ResourceFault[] } {
+function listResources(home: string): ListedResources {
   const files: string[] = [];
+  const olderFiles = new Map<string, readonly OlderMajorFile[]>();
   const faults: ResourceFault[] = [];
   for (const model of listFolder(home)) {
     if (!model.isDirectory()) {
@@ -90,7 +128,14 @@ function listResources(home: string): { readonly files: readonly string[]; reado
         faults.push(fileFault(model.name, 'a file that is no resource', `${releasedFile} or <model>/<plural>.json`));
       continue;
     }
-    for (const file of listFolder(join(home, model.name))) {
+    const inModel = listFolder(join(home, model.name));
+    const isThere = (path: string) => inModel.some(({ name }) => `${model.name}/${name}` === `${path}.json`);
+    for (const file of inModel) {
+      const olderFile = parseOlderMajorFile(`${model.name}/${file.name}`);
+      if (file.isFile() && olderFile !== undefined && isThere(olderFile.resource)) {
+        olderFiles.set(olderFile.resource, [...(olderFiles.get(olderFile.resource) ?? []), olderFile]);
+        continue;
+      }
       const plural = /^(.*)\.json$/.exec(file.name)?.[1] ?? '';
       if (file.isFile() && name.test(model.name) && name.test(plural)) files.push(`${model.name}/${plural}`);
       else
@@ -98,12 +143,14 @@ function listResources(home: string): { readonly files: readonly string[]; reado
           fileFault(
             `${model.name}/${file.name}`,
             'a file that is no resource',
-            '<model>/<plural>.json in lower-case letters and "_"',
+            olderFile === undefined
+              ? '<model>/<plural>.json in lower-case letters and "_"'
+              : `${olderFile.resource}.json, too: this is of an older major version of it`,
           ),
         );
     }
   }
-  return { files, faults };
+  return { files, olderFiles, faults };
 }
 
 /** What lies in a folder, by name, without what a machine keeps there for itself (.DS_Store). */

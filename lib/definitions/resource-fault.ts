@@ -1,6 +1,6 @@
 import type { DefinitionFault } from '../../lambdas/engine/definition/parse-definition.ts';
 import { resourcesFolder } from './integration-folders.ts';
-import type { JsonSource } from './json-source.ts';
+import type { JsonSource, TextPlace } from './json-source.ts';
 import type { SchemaFault } from './resource-schema.ts';
 
 /** A fault of a file of the canonical resources, with what stands there and what should. */
@@ -11,8 +11,12 @@ export interface ResourceFault extends DefinitionFault {
 
 /** A fault of a file as a whole. */
 export function fileFault(name: string, got: string, expected: string): ResourceFault {
-  const place = { file: shownPath(name), line: 1, column: 1, path: '' };
-  return { ...place, message: `got ${got}, expected ${expected}`, got, expected };
+  return {
+    ...placedFault(name, { line: 1, column: 1 }, ''),
+    message: `got ${got}, expected ${expected}`,
+    got,
+    expected,
+  };
 }
 
 /** Faults of what a file says; of one that says nothing readable, that. */
@@ -32,6 +36,11 @@ export function locateFaults(
     got,
     expected,
   }));
+}
+
+/** Where a fault is, before it is known. */
+export function placedFault(name: string, place: TextPlace, path: string): Omit<ResourceFault, 'message'> {
+  return { file: shownPath(name), ...place, path };
 }
 
 function shownPath(name: string): string {

@@ -1,12 +1,13 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import type { CallPolicy } from '../../lambdas/flows/limit-calls.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
 import type { ApiPorts } from '../../lambdas/functions/api/api-ports.ts';
 import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
 import { problemResponse } from '../../lambdas/functions/problem-details.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
-import { compileResources } from '../../lib/definitions/compile-resources.ts';
+import { compileVersionedResources } from '../../lib/definitions/compile-resources.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import { createInMemoryAnswers } from './in-memory-answers.ts';
 import { apiKey, createInMemoryApiKeys } from './in-memory-api-keys.ts';
@@ -26,7 +27,7 @@ export interface FakeAnswer {
   readonly body: any;
 }
 
-const resources = compileResources(new URL('../../integrations/', import.meta.url));
+const shipped = compileVersionedResources(new URL('../../integrations/', import.meta.url));
 /** Keys by the tenant that they may act for. */
 const keys = { all: 'tk_all_secret', acme: 'tk_acme_secret', globex: 'tk_globex_secret' } as const;
 
@@ -34,11 +35,13 @@ export interface FakeApiOptions {
   /** Beside `all`, `acme` and `globex`. */
   readonly keys?: readonly ApiKey[];
   readonly callPolicy?: Partial<CallPolicy>;
+  /** Those that have schemas; the shipped ones unless told otherwise. */
+  readonly resources?: VersionedResources;
 }
 
 /** The API's handler on the stores and queues of a fake engine. */
-export function createFakeApi({ keys: moreKeys = [], callPolicy = {} }: FakeApiOptions = {}) {
-  const engine = createFakeEngine();
+export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources = shipped }: FakeApiOptions = {}) {
+  const engine = createFakeEngine(staff, resources);
   const outcomes = createOutcomeTally();
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
   const apiKeys = createInMemoryApiKeys([
@@ -75,7 +78,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {} }: FakeApiO
     callbacks: engine.callbacks,
     tokens: engine.tokens,
     integrations: createInMemoryCatalog([staff]),
-    resources: { all: async () => resources },
+    resources: engine.resources,
     egress: engine.egress,
     clock: engine.clock,
     pause: engine.pause,

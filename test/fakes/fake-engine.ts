@@ -3,6 +3,7 @@ import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { defaultEndpointPolicy } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
+import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
@@ -34,6 +35,7 @@ import {
   rawQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
+import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
@@ -51,8 +53,9 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>;
  * All stores and queues of one engine, in memory, and the ports of each flow on them.
  *
  * @param definition - The one integration that it has.
+ * @param versioned - The resources that have schemas.
  */
-export function createFakeEngine(definition: Definition = staff) {
+export function createFakeEngine(definition: Definition = staff, versioned: VersionedResources = new Map()) {
   const clock = createManualClock();
   const randomness = createSeededRandomness();
   const accounts = createInMemoryAccounts();
@@ -64,6 +67,7 @@ export function createFakeEngine(definition: Definition = staff) {
   const deliveries = createInMemoryDeliveries(clock);
   const endpoints = createInMemoryEndpoints();
   const replays = createInMemoryReplays(clock);
+  const resources = createInMemoryResources(versioned);
   const callbacks = createProgrammableCallbacks();
   const tokens = createProgrammableTokens();
   const notices = createInMemoryNotices();
@@ -104,6 +108,7 @@ export function createFakeEngine(definition: Definition = staff) {
     endpointPolicy: defaultEndpointPolicy,
     replays,
     prepare: prepareSubscription,
+    resources,
     callbacks,
     tokens,
     notices,
@@ -122,6 +127,7 @@ export function createFakeEngine(definition: Definition = staff) {
     deliveries,
     endpoints,
     replays,
+    resources,
     callbacks,
     tokens,
     notices,

@@ -7,26 +7,26 @@ import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import { type Simulation, type TestRequest, testEndpoint } from '../../lambdas/flows/test-endpoint.ts';
 import type { CallbackOutcome, CallbackRequest } from '../../lambdas/ports/callback-client.ts';
 import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
-import { compileResources } from '../../lib/definitions/compile-resources.ts';
+import { compileVersionedResources } from '../../lib/definitions/compile-resources.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { answered } from '../fakes/programmable-callbacks.ts';
-import { aSubscription } from '../fakes/samples.ts';
+import { aSubscription, staff } from '../fakes/samples.ts';
 
-const resources = compileResources(new URL('../../integrations/', import.meta.url));
+const versioned = compileVersionedResources(new URL('../../integrations/', import.meta.url));
+const schemas = new Map([...versioned].map(([resource, { schema }]) => [resource, schema]));
 const everything: TestRequest = { simulate: undefined, type: undefined, resource: undefined };
 const nothing: Pick<CallbackRequest, 'headers' | 'body'> = { headers: {}, body: '' };
 let engine: FakeEngine;
 
 beforeEach(() => {
-  engine = createFakeEngine();
+  engine = createFakeEngine(staff, versioned);
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
 async function run(subscription: Subscription = aSubscription(), request: Partial<TestRequest> = {}) {
-  const ports = { ...engine.drainPorts, resources: { all: async () => resources } };
-  return testEndpoint(ports, prepareSubscription(subscription), { ...everything, ...request });
+  return testEndpoint(engine.drainPorts, prepareSubscription(subscription), { ...everything, ...request });
 }
 
 /** As a subscriber writes it: verify, then answer. */
@@ -101,7 +101,7 @@ describe('what is sent', () => {
       origin: 'test',
       schema_version: '1.0.0',
     });
-    expect(checkResource(prepareResources(resources), event.resource, event.data)).toEqual([]);
+    expect(checkResource(prepareResources(schemas), event.resource, event.data)).toEqual([]);
     expect(await engine.events.listAfter('acme', 0, 10)).toEqual([]);
     expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toEqual([]);
     const [state] = await engine.endpoints.getMany([{ scope: 'acme', endpoint: 'sub_1' }]);
@@ -182,7 +182,7 @@ describe('what is sent', () => {
     await run(aSubscription(), { simulate: 'oversized' });
     const [{ body } = nothing] = engine.callbacks.requests;
     expect(body.length).toBeGreaterThan(1_000_000);
-    expect(checkResource(prepareResources(resources), 'hris/employees', sent()[0].data)).toEqual([]);
+    expect(checkResource(prepareResources(schemas), 'hris/employees', sent()[0].data)).toEqual([]);
   });
 
   test('is shaped as the subscription has it', async () => {

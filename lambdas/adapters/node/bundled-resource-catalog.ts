@@ -1,24 +1,26 @@
 import { readFile } from 'node:fs/promises';
-import type { ResourceSchema } from '../../engine/mapping/check-resource.ts';
+import type { VersionedResource, VersionedResources } from '../../engine/schema-versions/versioned-resource.ts';
 import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
 
 /** The compiled resources that lie beside a function's bundle in one file, read when it is first asked for. */
 export function createBundledResourceCatalog(file: URL): ResourceCatalog {
-  let read: Promise<ReadonlyMap<string, ResourceSchema>> | undefined;
+  let read: Promise<VersionedResources> | undefined;
+  const versioned = () => {
+    if (read === undefined) {
+      read = readResources(file);
+      // A read that failed is no answer for the next to ask.
+      read.catch(() => {
+        read = undefined;
+      });
+    }
+    return read;
+  };
   return {
-    all() {
-      if (read === undefined) {
-        read = readResources(file);
-        // A read that failed is no answer for the next to ask.
-        read.catch(() => {
-          read = undefined;
-        });
-      }
-      return read;
-    },
+    all: async () => new Map([...(await versioned())].map(([resource, { schema }]) => [resource, schema])),
+    versioned,
   };
 }
 
-async function readResources(file: URL): Promise<ReadonlyMap<string, ResourceSchema>> {
-  return new Map(Object.entries(JSON.parse(await readFile(file, 'utf8')) as Record<string, ResourceSchema>));
+async function readResources(file: URL): Promise<VersionedResources> {
+  return new Map(Object.entries(JSON.parse(await readFile(file, 'utf8')) as Record<string, VersionedResource>));
 }

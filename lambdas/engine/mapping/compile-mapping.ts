@@ -24,8 +24,11 @@ class MappingOptions implements jsonata.JsonataOptions {
   }
 }
 
+/** Values in what is copied: an expression can make few that are shared, and many once they are written down. */
+const maxCopied = 1_000_000;
+
 /**
- * The functions that mappings have beside JSONata's own. None reaches the process, the network or a
+ * The functions that mappings have beside JSONata's own, or in place of them. None reaches the process, the network or a
  * prototype; each gives the same for the same arguments.
  */
 const functions: Readonly<
@@ -39,6 +42,8 @@ const functions: Readonly<
         ? value.map((one) => mapValue(one, map, lower, fallback))
         : mapValue(value, map, lower, fallback),
   },
+  /** JSONata's own, with which `|…|…|` begins, rounds numbers to 15 digits. */
+  clone: { signature: '<(oa)-:o>', apply: (value: unknown) => copyExactly(value, { left: maxCopied }) },
   /** Hexadecimal SHA-256 of a text. */
   sha256: { signature: '<s:s>', apply: (text: string) => createHash('sha256').update(text).digest('hex') },
   /** JSON within a text; nothing where it is none. */
@@ -61,6 +66,19 @@ export function compileMapping(text: string): jsonata.Expression {
   for (const [name, { apply, signature }] of Object.entries(functions))
     expression.registerFunction(name, apply as (...args: unknown[]) => unknown, signature);
   return expression;
+}
+
+function copyExactly(value: unknown, bound: { left: number }): unknown {
+  bound.left -= 1;
+  if (bound.left < 0) throw Object.assign(new Error('too many values'), { code: 'D2015' });
+  if (Array.isArray(value)) return value.map((item) => copyExactly(item, bound));
+  if (typeof value !== 'object' || value === null || isPrivate(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyExactly(member, bound)]));
+}
+
+/** Functions of JSONata's are objects, and so are regular expressions. */
+function isPrivate(value: object): boolean {
+  return '_jsonata_function' in value || '_jsonata_lambda' in value || value instanceof RegExp;
 }
 
 function mapValue(value: unknown, map: Record<string, unknown>, lower?: boolean, fallback?: unknown): unknown {

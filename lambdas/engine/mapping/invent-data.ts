@@ -17,28 +17,42 @@ const samples: Readonly<Record<string, string>> = {
   uri: 'https://example.com/test',
 };
 
+/** Which of the data that fit a schema is invented. */
+export interface Variety {
+  /** Place of the value that is taken of each list of values, from 0; beyond its end it begins anew. */
+  readonly value: number;
+  /** How many items each list has. */
+  readonly items: number;
+}
+
+const usual: Variety = { value: 0, items: 1 };
+
 /**
  * Invented data of a record: every property that has a type has a value, so that a receiver meets all of
  * them. The same schema gives the same data.
  *
  * @param recordId - Becomes the record's `id`.
  */
-export function inventData({ properties }: Pick<ResourceSchema, 'properties'>, recordId: string) {
-  return { ...inventMembers(properties), id: recordId };
+export function inventData(
+  { properties }: Pick<ResourceSchema, 'properties'>,
+  recordId: string,
+  variety: Variety = usual,
+) {
+  return { ...inventMembers(properties, variety), id: recordId };
 }
 
-function inventMembers(properties: SchemaNode['properties'] = {}): Readonly<Record<string, unknown>> {
+function inventMembers(properties: SchemaNode['properties'] = {}, variety: Variety): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(properties).flatMap(([name, node]) => {
-      const value = inventValue(name, node as SchemaNode);
+      const value = inventValue(name, node as SchemaNode, variety);
       return value === undefined ? [] : [[name, value]];
     }),
   );
 }
 
 /** @returns Undefined where anything may stand. */
-function inventValue(name: string, node: SchemaNode): unknown {
-  if (node.enum !== undefined) return node.enum[0];
+function inventValue(name: string, node: SchemaNode, variety: Variety): unknown {
+  if (node.enum !== undefined) return node.enum[variety.value % node.enum.length];
   const [type] = [node.type].flat();
   switch (type) {
     case 'string':
@@ -50,10 +64,10 @@ function inventValue(name: string, node: SchemaNode): unknown {
     case 'boolean':
       return true;
     case 'object':
-      return inventMembers(node.properties);
+      return inventMembers(node.properties, variety);
     case 'array': {
-      const item = node.items === undefined ? undefined : inventValue(name, node.items as SchemaNode);
-      return item === undefined ? [] : [item];
+      const item = node.items === undefined ? undefined : inventValue(name, node.items as SchemaNode, variety);
+      return item === undefined ? [] : Array.from({ length: variety.items }, () => structuredClone(item));
     }
     default:
       return undefined;

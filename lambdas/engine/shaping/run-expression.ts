@@ -1,5 +1,4 @@
 import type jsonata from 'jsonata';
-import type { CanonicalEvent } from '../mapping/canonical-event.ts';
 import { compileMapping } from '../mapping/compile-mapping.ts';
 
 export type Compilation =
@@ -50,14 +49,14 @@ export function compileExpression(text: string): Compilation {
 }
 
 /**
- * Evaluate an expression over an event.
+ * Evaluate an expression over an event, or the data of one.
  *
  * JSONata marks arrays of its input (`items[]` leaves a property behind that changes what a later expression
  * gives), so it gets a copy: one subscription's expression must not touch what another is sent.
  */
-export async function runExpression(expression: jsonata.Expression, event: CanonicalEvent): Promise<ExpressionResult> {
+export async function runExpression(expression: jsonata.Expression, input: object): Promise<ExpressionResult> {
   try {
-    return { kind: 'gave', value: await expression.evaluate(structuredClone(event)) };
+    return { kind: 'gave', value: await expression.evaluate(structuredClone(input)) };
   } catch (error) {
     return { kind: 'failed', reason: describeFailure(error) };
   }

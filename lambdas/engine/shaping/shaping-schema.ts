@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { schemaPins } from '../schema-versions/schema-pins-schema.ts';
 import { keyTypes, readEncryptionKey, wrappingAlgorithms } from './encryption-key.ts';
 import { parseFieldPath } from './field-paths.ts';
 import { compileExpression } from './run-expression.ts';
@@ -75,6 +76,11 @@ const publicJwk = z
   });
 
 export const shapingSchema = z.strictObject({
+  schema_versions: schemaPins
+    .optional()
+    .describe(
+      'By resource, the major version that the receiver is written against; filter, fields and transform see it.',
+    ),
   filter: expression.optional().describe('A JSONata predicate over the event; without it, every event is wanted.'),
   fields: fields.optional(),
   encrypt: z

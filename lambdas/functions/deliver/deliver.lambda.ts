@@ -4,7 +4,7 @@ import { publishMetrics } from '../telemetry.ts';
 import { createDeliverHandler } from './handler.ts';
 import { createDeliverRuntime } from './runtime.ts';
 
-const runtime = createDeliverRuntime(process.env);
+const runtime = createDeliverRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(createDeliverHandler(runtime))
   .use(injectLambdaContext(runtime.log))

@@ -2,7 +2,7 @@ import { createSendingPorts } from '../sending.runtime.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { DeliverRuntime } from './handler.ts';
 
-export function createDeliverRuntime(variables: NodeJS.ProcessEnv): DeliverRuntime & Telemetry {
+export function createDeliverRuntime(variables: NodeJS.ProcessEnv, bundle: URL): DeliverRuntime & Telemetry {
   const telemetry = createTelemetry('deliver');
-  return { ...telemetry, ports: createSendingPorts('deliver', variables, telemetry.outcomes) };
+  return { ...telemetry, ports: createSendingPorts('deliver', variables, bundle, telemetry.outcomes) };
 }

@@ -4,7 +4,7 @@ import { publishMetrics } from '../telemetry.ts';
 import { createDrainHandler } from './handler.ts';
 import { createDrainRuntime } from './runtime.ts';
 
-const runtime = createDrainRuntime(process.env);
+const runtime = createDrainRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(createDrainHandler(runtime))
   .use(injectLambdaContext(runtime.log))

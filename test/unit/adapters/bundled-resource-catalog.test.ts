@@ -11,17 +11,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('gives the schemas by resource, read once', async () => {
+test('gives the resources by name, with their older majors, read once', async () => {
   const file = join(folder, 'resources.json');
-  writeFileSync(file, '{"crm/contacts":{"version":"1.0.0"},"hris/employees":{"version":"2.1.0"}}');
+  const versioned = {
+    'crm/contacts': { schema: { version: '1.0.0' }, older: [] },
+    'hris/employees': { schema: { version: '2.1.0' }, older: [{ schema: { version: '1.4.0' }, down: '$' }] },
+  };
+  writeFileSync(file, JSON.stringify(versioned));
   const catalog = createBundledResourceCatalog(pathToFileURL(file));
-  const first = await catalog.all();
-  expect([...first]).toEqual([
+  expect([...(await catalog.all())]).toEqual([
     ['crm/contacts', { version: '1.0.0' }],
     ['hris/employees', { version: '2.1.0' }],
   ]);
   writeFileSync(file, '{}');
-  expect(await catalog.all()).toBe(first);
+  expect(Object.fromEntries(await catalog.versioned())).toEqual(versioned);
 });
 
 test('fails when the file cannot be read, and reads it when it is asked again', async () => {

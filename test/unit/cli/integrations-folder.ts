@@ -87,6 +87,37 @@ export function writeResource(folder: Folder, resource = 'hris/employees', chang
   );
 }
 
+/** The file of an older major version of a resource, and with `jsonata` the file of its mapping. */
+export function writeOlderMajor(folder: Folder, major: number, change: object = {}, jsonata?: string): void {
+  const home = `integrations/resources/hris/employees.v${major}`;
+  const file = {
+    down: jsonata === undefined ? '$' : `employees.v${major}.jsonata`,
+    deprecated_at: '2026-10-01T00:00:00Z',
+    ...change,
+  };
+  folder.write(`${home}.json`, `${JSON.stringify(file, undefined, 2)}\n`);
+  if (jsonata !== undefined) folder.write(`${home}.jsonata`, jsonata);
+}
+
+/** Properties of the three major versions that {@link releaseThreeMajors} releases, but for those that each has. */
+const namesInMajors = { 1: 'name', 2: 'full_name', 3: 'display_name' } as const;
+
+export function aMajor(major: 1 | 2 | 3, change: object = {}) {
+  const { properties } = aResource();
+  const { name, ...rest } = properties;
+  return { version: `${major}.0.0`, properties: { ...rest, [namesInMajors[major]]: name, ...change } };
+}
+
+/** Release `hris/employees` as 1.0.0, 1.1.0 (which has `nickname`, too), 2.0.0 and 3.0.0, which is the current one. */
+export async function releaseThreeMajors(folder: Folder): Promise<void> {
+  const nickname = { type: ['string', 'null'], description: 'How friends call him.' };
+  const releases = [aMajor(1), { ...aMajor(1, { nickname }), version: '1.1.0' }, aMajor(2), aMajor(3)];
+  for (const release of releases) {
+    writeResource(folder, 'hris/employees', release);
+    await folder.run(['validate', 'resources', '--release']);
+  }
+}
+
 /** An integration with one sample, which its definition verifies and maps to one event. */
 export function writeIntegration(
   folder: Folder,

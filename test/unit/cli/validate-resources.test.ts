@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { aResource, useIntegrationsFolder, writeIntegration, writeResource } from './integrations-folder.ts';
+import {
+  aMajor,
+  aResource,
+  releaseThreeMajors,
+  useIntegrationsFolder,
+  writeIntegration,
+  writeOlderMajor,
+  writeResource,
+} from './integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
 
@@ -162,4 +170,209 @@ test('are no integration, and none may have their name', async () => {
   const { exitCode, output } = await folder.run(['new', 'resources']);
   expect(exitCode).toBe(2);
   expect(output).toContain('folder of the canonical resources');
+});
+
+describe('older major versions', () => {
+  const downTo2 = '$ ~> |$| { "full_name": display_name }, ["display_name"] |';
+  const downTo1 = '$ ~> |$| { "name": full_name, "nickname": null }, ["full_name"] |';
+  const shown = (faults: readonly Readonly<Record<string, unknown>>[]) =>
+    faults.map(
+      ({ file, line, column, message }) =>
+        `${String(file).slice(23)}:${String(line)}:${String(column)} ${String(message)}`,
+    );
+
+  beforeEach(() => releaseThreeMajors(folder));
+
+  test('are told with their resource, one after its sunset by name, and are no resources of their own', async () => {
+    writeOlderMajor(folder, 2, { down: downTo2 });
+    writeOlderMajor(folder, 1, { sunset_at: '2026-11-01T00:00:00Z' }, downTo1);
+    expect(await folder.run(['validate', 'resources'])).toEqual({
+      exitCode: 0,
+      output: 'hris/employees 1.1.0 had its sunset at 2026-11-01T00:00:00Z\n1 resource: no faults\n',
+    });
+    const { output } = await folder.run(['validate', 'resources', '--json']);
+    expect(JSON.parse(output).resources).toEqual([
+      {
+        resource: 'hris/employees',
+        version: '3.0.0',
+        released: true,
+        older: [
+          { version: '2.0.0', deprecated_at: '2026-10-01T00:00:00Z', sunset_at: null },
+          { version: '1.1.0', deprecated_at: '2026-10-01T00:00:00Z', sunset_at: '2026-11-01T00:00:00Z' },
+        ],
+      },
+    ]);
+    const before = released();
+    expect(await folder.run(['validate', '--release'])).toMatchObject({ exitCode: 0 });
+    expect(released()).toEqual(before);
+  });
+
+  test('may stand beside a current version that is not released yet', async () => {
+    writeOlderMajor(folder, 3, { down: '$ ~> |$| { "display_name": called }, ["called"] |' });
+    const { properties } = aMajor(3) as { properties: Record<string, unknown> };
+    const { display_name: called, ...rest } = properties;
+    writeResource(folder, 'hris/employees', { version: '4.0.0', properties: { ...rest, called } });
+    expect(await faultsOf('resources')).toEqual([]);
+  });
+
+  test('fail when one between them and the current is missing, or they are not before it', async () => {
+    writeOlderMajor(folder, 1, { down: downTo1 });
+    writeOlderMajor(folder, 3);
+    folder.write('integrations/resources/hris/employees.v9.jsonata', '$');
+    expect(shown(await faultsOf('resources'))).toEqual([
+      'hris/employees.v9.jsonata:1:1 got a mapping alone, expected hris/employees.v9.json, too',
+      'hris/employees.v3.json:1:1 got major version 3 beside the current 3.0.0, expected one before the current',
+      'hris/employees.v1.json:1:1 got no major version 2 to map down from, expected hris/employees.v2.json, too: none is left out between one that is served and the current',
+    ]);
+  });
+
+  test('fail when they were not released, or are of no resource', async () => {
+    folder.write('integrations/resources/released.json', {
+      'hris/employees': { '3.0.0': aResource('hris/employees', aMajor(3)) },
+    });
+    writeOlderMajor(folder, 2, { down: downTo2 });
+    folder.write('integrations/resources/hris/jobs.v1.json', {});
+    folder.write('integrations/resources/hris/employees.v0.json', {});
+    expect(shown(await faultsOf('resources'))).toEqual([
+      'hris/employees.v0.json:1:1 got a file that is no resource, expected <model>/<plural>.json in lower-case letters and "_"',
+      'hris/jobs.v1.json:1:1 got a file that is no resource, expected hris/jobs.json, too: this is of an older major version of it',
+      'hris/employees.v2.json:1:1 got no released version 2, expected one that readers know',
+    ]);
+  });
+
+  test('fail when the file says what it may not, each where it stands', async () => {
+    writeOlderMajor(folder, 2, {
+      down: 7,
+      deprecated_at: 'soon',
+      sunset_at: '2027-06-01',
+      link: 'javascript:alert(1)',
+      since: '1.0.0',
+    });
+    expect(shown(await faultsOf('resources'))).toEqual([
+      'hris/employees.v2.json:2:11 got 7, expected JSONata, or the name of the file that holds it',
+      'hris/employees.v2.json:3:20 got "soon", expected a time such as 2027-06-01T00:00:00Z',
+      'hris/employees.v2.json:4:16 got "2027-06-01", expected a time such as 2027-06-01T00:00:00Z',
+      'hris/employees.v2.json:5:11 got "javascript:alert(1)", expected a URL of http or https',
+      'hris/employees.v2.json:6:3 got the member "since", expected one of down, deprecated_at, sunset_at, link',
+    ]);
+    folder.write('integrations/resources/hris/employees.v2.json', '{\n  "down": \n');
+    expect(await faultsOf('resources')).toMatchObject([{ line: 3, message: expect.stringContaining('expected JSON') }]);
+    folder.write('integrations/resources/hris/employees.v2.json', '[]');
+    expect(await faultsOf('resources')).toMatchObject([{ line: 1, got: '[]' }]);
+  });
+
+  test('fail when they end before they are deprecated', async () => {
+    writeOlderMajor(folder, 2, { down: downTo2, sunset_at: '2026-10-01T00:00:00Z' });
+    expect(await faultsOf('resources')).toMatchObject([
+      { line: 4, path: 'sunset_at', expected: 'a time after "deprecated_at", 2026-10-01T00:00:00Z' },
+    ]);
+  });
+
+  test.each<[string, string, string | undefined, string]>([
+    ['is no JSONata', '{ "a": }', undefined, 'hris/employees.v2.json:2:11 got what is no JSONata ('],
+    ['is empty', ' ', undefined, 'hris/employees.v2.json:2:11 got nothing, expected JSONata from'],
+    [
+      'needs backtracking',
+      '$match(id, /(?=a)/)',
+      undefined,
+      'hris/employees.v2.json:2:11 got what is no JSONata (the pattern',
+    ],
+    [
+      'is in no file',
+      'employees.v2.jsonata',
+      undefined,
+      'hris/employees.v2.json:2:11 got "employees.v2.jsonata" but no such file',
+    ],
+    [
+      'is in another file',
+      'down.jsonata',
+      downTo2,
+      'hris/employees.v2.json:2:11 got "down.jsonata", expected "employees.v2.jsonata"',
+    ],
+    [
+      'is misspelt',
+      'employees.v2.jsonat',
+      downTo2,
+      'hris/employees.v2.json:2:11 got "employees.v2.jsonat", expected "employees.v2.jsonata"',
+    ],
+    [
+      'is here and there',
+      downTo2,
+      downTo2,
+      'hris/employees.v2.json:2:11 got JSONata beside the file that would hold it',
+    ],
+    ['is wrong in its file', 'employees.v2.jsonata', '{\n  "id": id id\n}', 'hris/employees.v2.jsonata:2:14 JSONata: '],
+  ])('fail when the mapping %s', async (_, down, jsonata, fault) => {
+    writeOlderMajor(folder, 2, { down }, jsonata);
+    const faults = shown(await faultsOf('resources'));
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(fault);
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'has what the version has not',
+      '$',
+      'got the property "display_name" of an example with all properties of 3.0.0, expected no such property, as in 2.0.0',
+    ],
+    [
+      'gives another type',
+      '{ "id": id, "full_name": 7 }',
+      'got what does not fit at "full_name" of an example with all properties of 3.0.0, expected string or null, as in 2.0.0',
+    ],
+    [
+      'forgets a property',
+      '{ "id": id, "labels": labels, "custom_fields": custom_fields }',
+      'got no "full_name" of an example with all properties of 3.0.0, expected the value that it has in 2.0.0, or null where there is none any more',
+    ],
+    [
+      'takes for granted that a list has more than one item',
+      '{ "id": id, "full_name": null, "labels": labels.("x"), "custom_fields": null }',
+      'got what does not fit at "labels" of an example with all properties of 3.0.0, expected array or null, as in 2.0.0',
+    ],
+    [
+      'takes for granted that a list has one item',
+      '{ "id": id, "full_name": labels.$, "labels": labels, "custom_fields": null }',
+      'got what does not fit at "full_name" of an example with two in each list of 3.0.0, expected string or null, as in 2.0.0',
+    ],
+    [
+      'takes for granted what may be missing',
+      '{ "id": id, "full_name": display_name, "labels": $exists(labels) ? labels : "none", "custom_fields": null }',
+      'got what does not fit at "labels" of an example with an id alone of 3.0.0, expected array or null, as in 2.0.0',
+    ],
+    [
+      'takes for granted what may be null',
+      '$ ~> |$| { "full_name": $uppercase(display_name) }, ["display_name"] |',
+      'got a failure (JSONata T0410 in "uppercase" at character 35) of an example of nulls of 3.0.0, expected the data of 2.0.0',
+    ],
+  ])('fail when the mapping %s', async (_, down, message) => {
+    writeOlderMajor(folder, 2, { down });
+    expect(await faultsOf('resources')).toMatchObject([
+      { file: 'integrations/resources/hris/employees.v2.json', line: 2, column: 11, path: 'down', message },
+    ]);
+    expect(await folder.run(['validate', '--release'])).toMatchObject({ exitCode: 1 });
+  });
+
+  test('fail when a value that is new is not mapped, by the place of the mapping in its file', async () => {
+    const kind = (...values: readonly string[]) => ({
+      kind: { type: ['string', 'null'], description: 'What he is.', enum: [...values, null] },
+    });
+    writeResource(folder, 'hris/employees', { ...aMajor(3, kind('hired')), version: '3.1.0' });
+    await folder.run(['validate', 'resources', '--release']);
+    writeResource(folder, 'hris/employees', { ...aMajor(3, kind('hired', 'lent')), version: '4.0.0' });
+    writeOlderMajor(folder, 3, {}, '$');
+    expect(shown(await faultsOf('resources'))).toEqual([
+      'hris/employees.v3.jsonata:1:1 got what does not fit at "kind" of an example with all properties with other values of 4.0.0, expected one of hired, null, as in 3.1.0',
+    ]);
+    writeOlderMajor(folder, 3, {}, '$ ~> |$| { "kind": kind = "lent" ? "hired" : kind } |');
+    expect(await faultsOf('resources')).toEqual([]);
+  });
+
+  test('fail the test of an integration, too', async () => {
+    writeIntegration(folder);
+    writeOlderMajor(folder, 2);
+    const { exitCode, output } = await folder.run(['test']);
+    expect(exitCode).toBe(1);
+    expect(output).toContain('integrations/resources/hris/employees.v2.json:2:11 down: got the property');
+  });
 });

@@ -47,3 +47,16 @@ test('every kind of value is invented, and what may be anything is left out', ()
     custom_fields: {},
   });
 });
+
+test('other values and more items are invented where they are asked for', () => {
+  const properties = {
+    id: { type: 'string' },
+    kind: { type: ['string', 'null'], enum: ['inbound', 'outbound', null] },
+    labels: { type: ['array', 'null'], items: { type: 'object', properties: { side: { enum: ['left', 'right'] } } } },
+  };
+  const kinds = [0, 1, 2, 3].map((value) => inventData({ properties }, 'test_1', { value, items: 0 }));
+  expect(kinds).toMatchObject(['inbound', 'outbound', null, 'inbound'].map((kind) => ({ kind, labels: [] })));
+  expect(inventData({ properties }, 'test_1', { value: 1, items: 2 })).toMatchObject({
+    labels: [{ side: 'right' }, { side: 'right' }],
+  });
+});

@@ -1,0 +1,33 @@
+import { limits } from '../../contracts/limits.ts';
+import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+import { writeJson } from '../shaping/json-text.ts';
+import { compileExpression, runExpression } from '../shaping/run-expression.ts';
+
+export type MappedDown =
+  | { readonly kind: 'data'; readonly data: CanonicalEvent['data'] }
+  /** Of the data the reason has only what `$error` was given. */
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/**
+ * The data of a record as the major version before has it.
+ *
+ * @param down - JSONata that was compiled when the resources were checked.
+ */
+export async function mapDown(down: string, data: CanonicalEvent['data']): Promise<MappedDown> {
+  const compilation = compileExpression(down);
+  if (compilation.kind === 'fault') return { kind: 'failed', reason: compilation.message };
+  const result = await runExpression(compilation.expression, data);
+  if (result.kind === 'failed') return result;
+  const { value } = result;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { kind: 'failed', reason: `gave ${nameOf(value)}, expected an object` };
+  const written = writeJson(value, limits.maxEventBytes);
+  return written.kind === 'fault'
+    ? { kind: 'failed', reason: `gave ${written.message}` }
+    : { kind: 'data', data: JSON.parse(written.text) };
+}
+
+function nameOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}

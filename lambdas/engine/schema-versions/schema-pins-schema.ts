@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { resourceName } from '../subscription/filter-schema.ts';
+
+/** Which major versions a reader of events is written against. That they are served, a schema cannot tell. */
+
+const maxPins = 100;
+const major = z.int().min(1);
+
+/**
+ * The major version by resource.
+ *
+ * @example
+ * { "hris/employees": 1, "crm/contacts": 2 }
+ */
+export const schemaPins = z
+  .record(resourceName, major)
+  .refine((pins) => Object.keys(pins).length <= maxPins, `expected at most ${maxPins} resources`);
+
+export type SchemaPins = Readonly<z.output<typeof schemaPins>>;
+
+/**
+ * The same, as a query carries it.
+ *
+ * @example
+ * hris/employees@1,crm/contacts@2
+ */
+export const schemaPinsText = z
+  .string()
+  // A hundred of the longest names are not longer.
+  .max(maxPins * 140)
+  .transform((text, context) => {
+    const pins = new Map<string, number>();
+    for (const part of text.split(',')) {
+      const [, resource = '', digits = ''] = /^([^@]+)@([1-9]\d{0,8})$/.exec(part) ?? [];
+      if (resource === '') context.addIssue({ code: 'custom', message: 'expected <model>/<plural>@<major>' });
+      else if (pins.has(resource)) context.addIssue({ code: 'custom', message: `${resource} is given twice` });
+      pins.set(resource, Number(digits));
+    }
+    return Object.fromEntries(pins);
+  })
+  .pipe(schemaPins);

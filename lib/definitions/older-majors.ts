@@ -1,0 +1,223 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ResourceSchema } from '../../lambdas/engine/mapping/check-resource.ts';
+import { compileMapping } from '../../lambdas/engine/mapping/compile-mapping.ts';
+import { majorOf, type OlderMajor } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
+import { compareVersions } from './compare-resource-schemas.ts';
+import { readJsonSource } from './json-source.ts';
+import type { Releases } from './released-resources.ts';
+import { fileFault, locateFaults, placedFault, type ResourceFault } from './resource-fault.ts';
+import type { ResourceNode, SchemaFault } from './resource-schema.ts';
+
+/*
+ * An older major version that is still served is a file beside the resource's, named for it:
+ *
+ *   hris/employees.json         the current version, say 3.1.0
+ *   hris/employees.v2.json      since when 2 is deprecated, and how 3 is mapped down to it
+ *   hris/employees.v1.json      the same of 1, whose mapping begins with the data of 2
+ *   hris/employees.v1.jsonata   the mapping, where it is no single line
+ *
+ * Its schema is that of its newest release.
+ */
+
+/** The name of a file that belongs to an older major version. */
+export interface OlderMajorFile {
+  readonly resource: string;
+  readonly major: number;
+  readonly extension: 'json' | 'jsonata';
+}
+
+/** What a file of the resources' folder is by its name; undefined where it is nothing of an older major version. */
+export function parseOlderMajorFile(path: string): OlderMajorFile | undefined {
+  const [, resource, major, extension] = /^(.*)\.v([1-9]\d{0,4})\.(jsonata|json)$/.exec(path) ?? [];
+  if (resource === undefined) return undefined;
+  return { resource, major: Number(major), extension: extension as OlderMajorFile['extension'] };
+}
+
+const dateTime = z.iso.datetime({ offset: true, error: 'expected a time such as 2027-06-01T00:00:00Z' });
+const fileSchema = z.strictObject({
+  down: z.string('expected JSONata, or the name of the file that holds it'),
+  deprecated_at: dateTime,
+  sunset_at: dateTime.nullable().default(null),
+  // It becomes part of a header.
+  link: z
+    .url({ protocol: /^https?$/, error: 'expected a URL of http or https' })
+    .regex(/^[\x21\x23-\x3b\x3d\x3f-\x7e]+$/, 'expected a URL of printable ASCII characters')
+    .optional(),
+});
+const members = Object.keys(fileSchema.shape).join(', ');
+
+/** An older major version, and where its mapping stands. */
+export interface ReadOlderMajor {
+  readonly older: OlderMajor;
+  readonly place: Pick<ResourceFault, 'file' | 'line' | 'column' | 'path'>;
+}
+
+/**
+ * Read and check the older major versions of a resource.
+ *
+ * @param current - Undefined where the resource itself is at fault: then the files are checked alone.
+ * @param releases - Undefined where they cannot be read.
+ * @returns Newest first; none beside a fault.
+ */
+export function readOlderMajors(
+  home: string,
+  resource: string,
+  files: readonly OlderMajorFile[],
+  current: ResourceSchema | undefined,
+  releases: Releases | undefined,
+): { readonly older: readonly ReadOlderMajor[]; readonly faults: readonly ResourceFault[] } {
+  const majors = files
+    .flatMap(({ major, extension }) => (extension === 'json' ? major : []))
+    .sort((one, other) => other - one);
+  const faults: ResourceFault[] = [];
+  const older: ReadOlderMajor[] = [];
+  for (const { major, extension } of files)
+    if (extension === 'jsonata' && !majors.includes(major))
+      faults.push(
+        fileFault(nameOf(resource, major, extension), 'a mapping alone', `${nameOf(resource, major, 'json')}, too`),
+      );
+  for (const major of majors) {
+    const misplaced = current === undefined ? undefined : misplacedFault(resource, major, majors, current);
+    const release = newestRelease(releases?.[resource] ?? {}, major);
+    const unreleased =
+      releases === undefined || release !== undefined
+        ? undefined
+        : fileFault(nameOf(resource, major, 'json'), `no released version ${major}`, 'one that readers know');
+    const read = readFile(home, resource, major, release);
+    faults.push(...read.faults, ...(misplaced ?? []), ...(unreleased === undefined ? [] : [unreleased]));
+    if (read.older !== undefined) older.push(read.older);
+  }
+  return faults.length > 0 ? { older: [], faults } : { older, faults };
+}
+
+function nameOf(resource: string, major: number, extension: OlderMajorFile['extension']): string {
+  return `${resource}.v${major}.${extension}`;
+}
+
+/** Each maps from the one after it, so that none may be missing between one and the current. */
+function misplacedFault(
+  resource: string,
+  major: number,
+  majors: readonly number[],
+  { version }: ResourceSchema,
+): readonly ResourceFault[] {
+  const file = nameOf(resource, major, 'json');
+  const newest = majorOf(version);
+  if (major >= newest)
+    return [fileFault(file, `major version ${major} beside the current ${version}`, 'one before the current')];
+  return major + 1 === newest || majors.includes(major + 1)
+    ? []
+    : [
+        fileFault(
+          file,
+          `no major version ${major + 1} to map down from`,
+          `${nameOf(resource, major + 1, 'json')}, too: none is left out between one that is served and the current`,
+        ),
+      ];
+}
+
+function newestRelease(versions: Readonly<Record<string, ResourceNode>>, major: number): ResourceNode | undefined {
+  return Object.values(versions)
+    .filter(({ version }) => majorOf(version) === major)
+    .sort((one, other) => compareVersions(other.version, one.version))[0];
+}
+
+function readFile(
+  home: string,
+  resource: string,
+  major: number,
+  release: ResourceNode | undefined,
+): { readonly older?: ReadOlderMajor; readonly faults: readonly ResourceFault[] } {
+  const name = nameOf(resource, major, 'json');
+  const source = readJsonSource(readFileSync(join(home, name), 'utf8'));
+  if (source.kind === 'fault') return { faults: locateFaults(source, name, []) };
+  const parsed = fileSchema.safeParse(source.value);
+  if (!parsed.success)
+    return {
+      faults: locateFaults(
+        source,
+        name,
+        parsed.error.issues.flatMap((issue) => toFaults(issue, source.value)),
+      ),
+    };
+  const { deprecated_at, sunset_at, link } = parsed.data;
+  const found = [...timeFaults(parsed.data)];
+  const down = readDown(home, resource, major, parsed.data.down);
+  if (down.kind === 'fault') found.push(down.fault);
+  const faults = [...locateFaults(source, name, found), ...(down.kind === 'misplaced' ? [down.fault] : [])];
+  if (faults.length > 0 || down.kind !== 'mapping' || release === undefined) return { faults };
+  const older = { schema: release, down: down.text, deprecated_at, sunset_at, ...(link === undefined ? {} : { link }) };
+  const place = placedFault(down.file ?? name, down.file === undefined ? source.placeOf(['down']) : firstPlace, 'down');
+  return { older: { older, place }, faults };
+}
+
+const firstPlace = { line: 1, column: 1 };
+
+function* timeFaults({
+  deprecated_at: deprecated,
+  sunset_at: sunset,
+}: z.output<typeof fileSchema>): Generator<SchemaFault> {
+  if (sunset !== null && Date.parse(sunset) <= Date.parse(deprecated))
+    yield { path: ['sunset_at'], got: JSON.stringify(sunset), expected: `a time after "deprecated_at", ${deprecated}` };
+}
+
+type ReadDown =
+  | { readonly kind: 'mapping'; readonly text: string; readonly file?: string }
+  | { readonly kind: 'fault'; readonly fault: SchemaFault }
+  /** In the mapping's own file. */
+  | { readonly kind: 'misplaced'; readonly fault: ResourceFault };
+
+/** The text of a mapping, which stands in the file of the version, or in the file beside it that is named for it. */
+function readDown(home: string, resource: string, major: number, written: string): ReadDown {
+  const file = nameOf(resource, major, 'jsonata');
+  const beside = file.replace(/^.*\//, '');
+  const atDown = (got: string, expected: string): ReadDown => ({
+    kind: 'fault',
+    fault: { path: ['down'], got, expected },
+  });
+  const isThere = existsSync(join(home, file));
+  // As JSONata, the name of a file would be a path, and map everything to nothing.
+  const isFile = /^[\w.-]+\.jsonata?$/.test(written);
+  if (isFile && written !== beside)
+    return atDown(JSON.stringify(written), `"${beside}", the file beside this one, or JSONata`);
+  if (isFile && !isThere) return atDown(`"${beside}" but no such file`, 'it beside this one, or JSONata');
+  if (!isFile && isThere) return atDown('JSONata beside the file that would hold it', `"${beside}", or no such file`);
+  const text = isFile ? readFileSync(join(home, file), 'utf8') : written;
+  const fault = compileFault(text);
+  if (fault === undefined) return { kind: 'mapping', text, ...(isFile ? { file } : {}) };
+  if (!isFile)
+    return atDown(
+      text.trim() === '' ? 'nothing' : `what is no JSONata (${fault.message})`,
+      'JSONata from the data of the next major version to the data of this one',
+    );
+  const before = text.slice(0, fault.position).split('\n');
+  const place = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+  return { kind: 'misplaced', fault: { ...placedFault(file, place, ''), message: `JSONata: ${fault.message}` } };
+}
+
+function compileFault(text: string): { readonly message: string; readonly position: number } | undefined {
+  if (text.trim() === '') return { message: 'got nothing', position: 0 };
+  try {
+    compileMapping(text);
+    return undefined;
+  } catch (error) {
+    const { message, position = 0 } = error as { readonly message: string; readonly position?: number };
+    return { message: message.replace(/\s*\n\s*/g, ' '), position };
+  }
+}
+
+function toFaults(issue: z.core.$ZodIssue, document: unknown): readonly SchemaFault[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      atKey: true,
+      got: `the member ${JSON.stringify(key)}`,
+      expected: `one of ${members}`,
+    }));
+  const got = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], document);
+  const expected = /\bexpected (.*?)(?:, received .*)?$/s.exec(issue.message)?.[1] ?? issue.message;
+  return [{ path, got: got === undefined ? 'nothing' : JSON.stringify(got).slice(0, 120), expected }];
+}
