@@ -9,7 +9,7 @@ import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
 import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
-import { accountsByTenantIndex, endpointsByDueIndex } from '../lambdas/contracts/tables.ts';
+import { accountsByTenantIndex, endpointsByDueIndex, statisticsByDayIndex } from '../lambdas/contracts/tables.ts';
 import type { TributaryConfig } from './config.ts';
 import { AccessLogBucket } from './constructs/access-log-bucket.ts';
 import { DataKey } from './constructs/data-key.ts';
@@ -92,6 +92,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
@@ -99,6 +100,7 @@ export class TributaryStack extends Stack {
     tables.accounts.grant(ingress, 'GetItem', 'PutItem');
     tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
     tables.idempotency.grant(ingress, 'PutItem');
+    tables.statistics.grant(ingress, 'UpdateItem');
     buckets.raw.grantPut(ingress);
     rawQueue.queue.grantSendMessages(ingress);
 
@@ -112,6 +114,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
@@ -127,6 +130,7 @@ export class TributaryStack extends Stack {
     tables.subscriptions.grant(normalize, 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
+    tables.statistics.grant(normalize, 'UpdateItem');
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
@@ -206,6 +210,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
       [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.retentionDays]: String(config.retentionDays),
@@ -228,6 +233,7 @@ export class TributaryStack extends Stack {
     tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
     // An endpoint's health, and its circuit, which whoever enables its subscription closes.
     tables.limits.grant(api, 'BatchGetItem', 'UpdateItem');
+    tables.statistics.grant(api, 'Query');
     drainQueue.queue.grantSendMessages(api);
     buckets.payloads.grantGet(api);
 
@@ -302,6 +308,12 @@ export class TributaryStack extends Stack {
             holds: ['endpoint', 'scope'],
           },
         },
+      }),
+      statistics: new RecordTable(this, 'Statistics', {
+        ...protection,
+        partitionKey: text('scope'),
+        sortKey: text('hourIntegration'),
+        indexes: { [statisticsByDayIndex]: { partitionKey: text('dayShard'), sortKey: text('hourIntegration') } },
       }),
     };
   }

@@ -8,3 +8,6 @@ export const accountsByTenantIndex = 'tenant-index';
 
 /** Index of the limits table: endpoints that have to be looked at, by shard and time. */
 export const endpointsByDueIndex = 'due-index';
+
+/** Index of the statistics table: the counts of all tenants, by day and shard. */
+export const statisticsByDayIndex = 'day-index';

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
 import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { accountsByTenantIndex, endpointsByDueIndex } from '../../lambdas/contracts/tables.ts';
+import { accountsByTenantIndex, endpointsByDueIndex, statisticsByDayIndex } from '../../lambdas/contracts/tables.ts';
 import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
 
 export const awsConfig = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
@@ -80,6 +80,17 @@ const tableShapes = {
         IndexName: endpointsByDueIndex,
         KeySchema: keys('dueShard', 'dueAtMs'),
         Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['endpoint', 'scope'] },
+      },
+    ],
+  },
+  statistics: {
+    AttributeDefinitions: [attribute('scope'), attribute('hourIntegration'), attribute('dayShard')],
+    KeySchema: keys('scope', 'hourIntegration'),
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: statisticsByDayIndex,
+        KeySchema: keys('dayShard', 'hourIntegration'),
+        Projection: { ProjectionType: 'ALL' },
       },
     ],
   },

@@ -49,6 +49,7 @@ export function createFakeApi() {
     replays: engine.replays,
     endpoints: engine.endpoints,
     endpointPolicy: engine.drainPorts.endpointPolicy,
+    statistics: engine.statistics,
     drainQueue: drainQueueOn(engine.drainQueue),
     callbacks: engine.callbacks,
     tokens: engine.tokens,

@@ -6,6 +6,8 @@ import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
+import type { CountNormalizationPorts } from '../../lambdas/flows/count-normalizations.ts';
+import type { CountRejectionPorts } from '../../lambdas/flows/count-rejections.ts';
 import type { DeliverPorts } from '../../lambdas/flows/deliver-events.ts';
 import type { DispatchPorts } from '../../lambdas/flows/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/drain-endpoint.ts';
@@ -33,6 +35,7 @@ import {
 } from './in-memory-queue.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
+import { createInMemoryStatistics } from './in-memory-statistics.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
@@ -82,6 +85,7 @@ export function createFakeEngine(definition: Definition = staff) {
   const provider = createProgrammableProvider();
   const providerKeys = createProgrammableKeys();
   const nonces = createInMemoryNonces(clock);
+  const statistics = createInMemoryStatistics(clock);
 
   const publishPorts: PublishPorts = {
     events,
@@ -135,6 +139,7 @@ export function createFakeEngine(definition: Definition = staff) {
     provider,
     providerKeys,
     nonces,
+    statistics,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
     receivePorts: {
@@ -160,6 +165,14 @@ export function createFakeEngine(definition: Definition = staff) {
       rawBodies,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
     } satisfies NormalizePorts,
+    /** What requests are counted with. Nothing of it takes time. */
+    countPorts: {
+      accounts: accounts.reader(clock),
+      webhook: async (name) => (name === definition.name ? webhook : undefined),
+      statistics,
+      clock,
+      pause: () => new Promise<never>(() => {}),
+    } satisfies CountRejectionPorts & CountNormalizationPorts,
     /** What accounts, settings and dead letters are administered with. */
     adminPorts: {
       accounts,

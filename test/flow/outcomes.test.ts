@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import { createNormalizationCounter } from '../../lambdas/flows/count-normalizations.ts';
 import { dispatchDue } from '../../lambdas/flows/dispatch-due.ts';
 import { createDeliverHandler } from '../../lambdas/functions/deliver/handler.ts';
 import { createDrainHandler } from '../../lambdas/functions/drain/handler.ts';
@@ -164,11 +165,13 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         const messages = inputs.map(toMessage);
         for (const message of messages) engine.rawQueue.send(JSON.stringify(message));
 
+        const statistics = createNormalizationCounter(engine.countPorts);
         const normalize = createWorker(engine.rawQueue, (run, outcomes) =>
           createNormalizeHandler({
             ports: injectFault(engine.normalizePorts, normalizeFaults[run]).ports,
             log,
             outcomes,
+            statistics,
           }),
         );
         await letWork(engine, [normalize], 60 * minuteMs);
@@ -179,6 +182,12 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         expect(requests.sum('mapped')).toBe(mapped.length);
         expect(requests.sum('unrouted')).toBe(inputs.filter(({ kind }) => kind === 'no account').length);
         expect(requests.sum('mapped', 'ignored', 'unrouted', 'dead-lettered')).toBe(messages.length);
+        const counted = createOutcomeTally();
+        for (const { counts } of (await engine.statistics.read(undefined, '2026-11-21T00', '2026-11-21T23')).hours)
+          for (const [name, count] of Object.entries(counts)) counted.count(name, count);
+        expect(counted.sum('verified')).toBe(messages.length);
+        for (const outcome of ['mapped', 'ignored', 'unrouted', 'dead-lettered', 'published', 'duplicate'])
+          expect(counted.sum(outcome), outcome).toBe(requests.sum(outcome));
         const events = mapped.flatMap(({ account, deliveryId, ids }) =>
           ids.map((id, index) => `${account} ${deliveryId} ${id} ${index}`),
         );
