@@ -81,7 +81,12 @@ describe('what ingress turns away', () => {
       outcomes,
       warnings: log.warnings,
       calls,
-      async send({ path = 'staff/acc_acme', secret = 'a secret of acme', method = 'POST', body = '{"changes":[]}' }) {
+      send: async ({
+        path = 'staff/acc_acme',
+        secret = 'a secret of acme',
+        method = 'POST',
+        body = '{"changes":[]}',
+      }) => {
         const { headers } = staffRequest(Buffer.from(body), {}, secret);
         const [integration, account] = path.split('/');
         const { statusCode } = await handle({
@@ -205,7 +210,7 @@ describe('what ingress turns away', () => {
       const { send, warnings } = ingressOf(engine, {
         ...engine.countPorts,
         ...ports,
-      } as unknown as CountRejectionPorts);
+      });
       expect(await send({ path, secret: 'wrong' })).toBe(path === 'staff/acc_none' ? 404 : 401);
       expect(warnings).toHaveLength(1);
     }
