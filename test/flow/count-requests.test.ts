@@ -69,9 +69,8 @@ describe('what ingress turns away', () => {
   function ingressOf(engine: FakeEngine, ports: CountRejectionPorts = engine.countPorts) {
     const log = new RecordingLog({ logLevel: 'SILENT' });
     const outcomes = createOutcomeTally();
-    const { ports: receivePorts, calls } = injectFault(engine.receivePorts);
     const handle = createIngressHandler({
-      ports: receivePorts,
+      ports: engine.receivePorts,
       log,
       outcomes,
       rejections: createRejectionCounter(ports),
@@ -80,7 +79,6 @@ describe('what ingress turns away', () => {
     return {
       outcomes,
       warnings: log.warnings,
-      calls,
       send: async ({
         path = 'staff/acc_acme',
         secret = 'a secret of acme',
