@@ -14,6 +14,7 @@ import {
   apiKeysByOwnerIndex,
   auditByScopeIndex,
   endpointsByDueIndex,
+  statisticsByDayIndex,
 } from '../lambdas/contracts/tables.ts';
 import type { TributaryConfig } from './config.ts';
 import { AccessLogBucket } from './constructs/access-log-bucket.ts';
@@ -102,6 +103,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
@@ -109,6 +111,7 @@ export class TributaryStack extends Stack {
     tables.accounts.grant(ingress, 'GetItem', 'PutItem');
     tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
     tables.idempotency.grant(ingress, 'PutItem');
+    tables.statistics.grant(ingress, 'UpdateItem');
     buckets.raw.grantPut(ingress);
     rawQueue.queue.grantSendMessages(ingress);
 
@@ -122,6 +125,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
@@ -137,6 +141,7 @@ export class TributaryStack extends Stack {
     tables.subscriptions.grant(normalize, 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
+    tables.statistics.grant(normalize, 'UpdateItem');
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
@@ -222,6 +227,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
       [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.retentionDays]: String(config.retentionDays),
@@ -249,6 +255,7 @@ export class TributaryStack extends Stack {
     tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
     // An endpoint's health, and its circuit, which whoever enables its subscription closes; how often who calls.
     tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
+    tables.statistics.grant(api, 'Query');
     drainQueue.queue.grantSendMessages(api);
     buckets.payloads.grantGet(api);
     // An answer that is kept to be given again may be larger than a row.
@@ -340,6 +347,12 @@ export class TributaryStack extends Stack {
             holds: ['endpoint', 'scope'],
           },
         },
+      }),
+      statistics: new RecordTable(this, 'Statistics', {
+        ...protection,
+        partitionKey: text('scope'),
+        sortKey: text('hourIntegration'),
+        indexes: { [statisticsByDayIndex]: { partitionKey: text('dayShard'), sortKey: text('hourIntegration') } },
       }),
     };
   }

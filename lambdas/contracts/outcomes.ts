@@ -16,6 +16,9 @@ export const metricsNamespace = 'Tributary';
  * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and
  * `duplicate` (an earlier run had done it) are what a delivery goes through on its way, not how it ends.
  * A delivery that somebody asks for again, by a replay or a retry, ends once more.
+ *
+ * What ingress rejects, and the outcomes of normalize but for those of deliveries, are counted by integration and
+ * tenant too, in the statistics table.
  */
 export type IngressOutcome = 'accepted' | 'handshake' | 'rejected';
 

@@ -14,3 +14,6 @@ export const apiKeysByOwnerIndex = 'owner-index';
 
 /** Index of the audit table: what was done to a tenant's things, by time. */
 export const auditByScopeIndex = 'scope-index';
+
+/** Index of the statistics table: the counts of all tenants, by day and shard. */
+export const statisticsByDayIndex = 'day-index';

@@ -49,17 +49,29 @@ export interface RawDelivery {
   readonly message: RawMessage;
 }
 
+/** What became of an event, and whose it is. */
+export type TenantPublication = Publication & { readonly tenant: string };
+
+/** Whose a request of the URL for all accounts was; absent where it was nobody's, or several tenants'. */
+interface Whose {
+  readonly tenant?: string | undefined;
+}
+
 /** How one accepted request ended. */
 export type Normalization =
-  | { readonly kind: 'mapped'; readonly publications: readonly Publication[]; readonly drifts: readonly Drift[] }
+  | ({
+      readonly kind: 'mapped';
+      readonly publications: readonly TenantPublication[];
+      readonly drifts: readonly Drift[];
+    } & Whose)
   /** The mapping makes no event of it. */
-  | { readonly kind: 'ignored' }
+  | ({ readonly kind: 'ignored' } & Whose)
   /** A handshake, completed by the call that its provider waits for. */
   | { readonly kind: 'confirmed' }
   /** Nobody's: parked until its account exists, or, where its account is gone, kept on the dead-letter queue. */
   | { readonly kind: 'unrouted' }
   /** It cannot be mapped, however often it is tried; kept on the dead-letter queue with the reason. */
-  | { readonly kind: 'dead-lettered'; readonly reason: string }
+  | ({ readonly kind: 'dead-lettered'; readonly reason: string } & Whose)
   /** Not done, and nothing lost: the message must come again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
@@ -84,14 +96,23 @@ export async function normalizeWebhooks(
   const settled = await Promise.all(mappings.map(settleConfirmation));
   return settled.map((mapping, index): Normalization => {
     if (mapping.kind !== 'events') return mapping;
-    const publications = published.filter((_, place) => candidates[place]?.index === index);
+    const publications = published.flatMap((publication, place): readonly TenantPublication[] => {
+      const candidate = candidates[place];
+      return candidate?.index === index ? [{ ...publication, tenant: candidate.event.tenant }] : [];
+    });
     const failure = publications.find((publication) => publication.kind === 'failed');
-    return failure ?? { kind: 'mapped', publications, drifts: mapping.drifts };
+    if (failure !== undefined) return { kind: 'failed', error: failure.error };
+    const { tenant, drifts } = mapping;
+    return { kind: 'mapped', publications, drifts, ...(tenant === undefined ? {} : { tenant }) };
   });
 }
 
 type SettledMapping =
-  | { readonly kind: 'events'; readonly events: readonly UnsequencedEvent[]; readonly drifts: readonly Drift[] }
+  | ({
+      readonly kind: 'events';
+      readonly events: readonly UnsequencedEvent[];
+      readonly drifts: readonly Drift[];
+    } & Whose)
   | Exclude<Normalization, { kind: 'mapped' }>;
 
 type Mapping =
@@ -235,14 +256,17 @@ async function mapForItsAccounts(
   }
 
   const events: UnsequencedEvent[] = [];
+  const tenant = soleTenant(owners);
   for (const { account, contexts: own } of owners) {
     const mapped = await mapForAccount(integration, message, read, account);
-    if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
-    if (contexts.length > 1 && mapped.contexts.includes(undefined))
-      return deadLetter(ports, delivery, 'a request of several contexts has an event that names none of them');
+    if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), tenant };
+    if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
+      const reason = 'a request of several contexts has an event that names none of them';
+      return { ...(await deadLetter(ports, delivery, reason)), tenant };
+    }
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
   }
-  if (owners.length > 0) return toMapping(events, integration.mapping.resources);
+  if (owners.length > 0) return { ...toMapping(events, integration.mapping.resources), tenant };
   return unknown.length > 0 ? { kind: 'unrouted' } : withoutContext(ports, delivery, integration, read);
 }
 
@@ -283,13 +307,21 @@ async function ownersOf(
   });
 }
 
+function soleTenant(owners: readonly Owner[]): string | undefined {
+  const [first, ...others] = new Set(owners.map(({ account }) => account.tenant));
+  return others.length === 0 ? first : undefined;
+}
+
 /** An event that names its context is for the accounts that hold it; one that names none, for the request's only one. */
 function isFor(context: string | undefined, own: readonly string[]): boolean {
   return context === undefined || own.includes(context);
 }
 
 /** What does not fit its schema is told, and published all the same: nothing is lost to a change of the provider's. */
-function toMapping(events: readonly UnsequencedEvent[], resources: PreparedResources): Mapping {
+function toMapping(
+  events: readonly UnsequencedEvent[],
+  resources: PreparedResources,
+): Extract<SettledMapping, { kind: 'events' | 'ignored' }> {
   return events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events, drifts: driftsOf(resources, events) };
 }
 
@@ -313,7 +345,11 @@ async function mapForAccount(
   return mapped;
 }
 
-async function deadLetter(ports: NormalizePorts, delivery: RawDelivery, reason: string): Promise<SettledMapping> {
+async function deadLetter(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  reason: string,
+): Promise<Extract<Normalization, { kind: 'dead-lettered' }>> {
   await ports.rawDeadLetters.send(delivery.body, reason);
   return { kind: 'dead-lettered', reason };
 }

@@ -108,4 +108,17 @@ export interface DeliveryLog {
   find(key: DeliveryKey): Promise<Delivery | undefined>;
   /** Newest first. */
   list(subscription: string, limit: number, after: string | undefined): Promise<Page<Delivery>>;
+  /**
+   * The newest ones whose events are of a time: at most `limit`, and no more than a few reads find.
+   *
+   * @param range - ISO 8601; `since` included, `until` not.
+   * @returns Newest first. Not complete where there are more.
+   */
+  listNewest(
+    subscription: string,
+    range: { readonly since: string; readonly until: string },
+    limit: number,
+  ): Promise<{ readonly items: readonly Delivery[]; readonly isComplete: boolean }>;
+  /** How many entries a backlog has. Counts to `limit`, and is not complete where there are more. */
+  countBacklog(subscription: string, limit: number): Promise<{ readonly count: number; readonly isComplete: boolean }>;
 }

@@ -342,3 +342,58 @@ test('DynamoDB holds no entry of a delivery that could not be stored: whoever re
   await deliveries.putMany(all);
   expect(await deliveries.listBacklog('sub_1', 100, undefined)).toHaveLength(60);
 });
+
+describe.each(implementations)('what statistics read of deliveries, on %s', (_, open) => {
+  const at = (number: number) => aDelivery(number).timestamp;
+
+  test('is the newest of a time, its beginning included and its end not', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany(Array.from({ length: 9 }, (_, index) => aDelivered(index)));
+    await deliveries.putMany([aDelivered(4), aDelivery(4, { subscription: 'sub_2' }), aParked(5)]);
+    const range = { since: at(2), until: at(6) };
+    expect(await deliveries.listNewest('sub_1', range, 10)).toEqual({
+      items: [aParked(5), aDelivered(4), aDelivered(3), aDelivered(2)],
+      isComplete: true,
+    });
+    expect(await deliveries.listNewest('sub_1', range, 3)).toEqual({
+      items: [aParked(5), aDelivered(4), aDelivered(3)],
+      isComplete: false,
+    });
+    expect(await deliveries.listNewest('sub_3', range, 3)).toEqual({ items: [], isComplete: true });
+    for (const until of [at(2), at(1)])
+      expect(await deliveries.listNewest('sub_1', { since: at(2), until }, 3)).toEqual({ items: [], isComplete: true });
+  });
+
+  test('is found over more than one page, as long as it is a few', async () => {
+    const { deliveries } = await open();
+    const response = 'x'.repeat(100_000);
+    const [attempt] = aDelivered(0).attempts;
+    if (attempt === undefined) throw new Error('the sample has an attempt');
+    await deliveries.putMany(
+      Array.from({ length: 30 }, (_, index) => ({ ...aDelivered(index), attempts: [{ ...attempt, response }] })),
+    );
+    const { items, isComplete } = await deliveries.listNewest('sub_1', { since: at(0), until: at(100) }, 1_000);
+    expect(items.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 30 }, (_, index) => 29 - index));
+    expect(isComplete).toBe(true);
+  });
+
+  test('leaves out what has expired', async () => {
+    const { deliveries, clock } = await open();
+    await deliveries.putMany([aParked(1)]);
+    clock.advance((retentionDays + 1) * msPerDay);
+    expect(await deliveries.listNewest('sub_1', { since: at(0), until: at(9) }, 10)).toEqual({
+      items: [],
+      isComplete: true,
+    });
+    expect(await deliveries.countBacklog('sub_1', 10)).toEqual({ count: 0, isComplete: true });
+  });
+
+  test('counts a backlog, its own alone, up to a limit', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany(Array.from({ length: 5 }, (_, index) => aParked(index)));
+    await deliveries.putMany([aDelivered(7), aDelivery(8), aParked(9, { subscription: 'sub_2' })]);
+    expect(await deliveries.countBacklog('sub_1', 10)).toEqual({ count: 5, isComplete: true });
+    expect(await deliveries.countBacklog('sub_1', 4)).toEqual({ count: 4, isComplete: false });
+    expect(await deliveries.countBacklog('sub_3', 4)).toEqual({ count: 0, isComplete: true });
+  });
+});

@@ -13,6 +13,7 @@ import {
   apiKeysByOwnerIndex,
   auditByScopeIndex,
   endpointsByDueIndex,
+  statisticsByDayIndex,
 } from '../../lambdas/contracts/tables.ts';
 import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
 
@@ -99,6 +100,17 @@ const tableShapes = {
         IndexName: endpointsByDueIndex,
         KeySchema: keys('dueShard', 'dueAtMs'),
         Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['endpoint', 'scope'] },
+      },
+    ],
+  },
+  statistics: {
+    AttributeDefinitions: [attribute('scope'), attribute('hourIntegration'), attribute('dayShard')],
+    KeySchema: keys('scope', 'hourIntegration'),
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: statisticsByDayIndex,
+        KeySchema: keys('dayShard', 'hourIntegration'),
+        Projection: { ProjectionType: 'ALL' },
       },
     ],
   },

@@ -74,6 +74,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
     replays: engine.replays,
     endpoints: engine.endpoints,
     endpointPolicy: engine.drainPorts.endpointPolicy,
+    statistics: engine.statistics,
     drainQueue: drainQueueOn(engine.drainQueue),
     callbacks: engine.callbacks,
     tokens: engine.tokens,

@@ -7,6 +7,8 @@ import type { VersionedResources } from '../../lambdas/engine/schema-versions/ve
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
+import type { CountNormalizationPorts } from '../../lambdas/flows/count-normalizations.ts';
+import type { CountRejectionPorts } from '../../lambdas/flows/count-rejections.ts';
 import type { DeliverPorts } from '../../lambdas/flows/deliver-events.ts';
 import type { DispatchPorts } from '../../lambdas/flows/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/drain-endpoint.ts';
@@ -37,6 +39,7 @@ import {
 import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
+import { createInMemoryStatistics } from './in-memory-statistics.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
@@ -89,6 +92,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
   const provider = createProgrammableProvider();
   const providerKeys = createProgrammableKeys();
   const nonces = createInMemoryNonces(clock);
+  const statistics = createInMemoryStatistics(clock);
 
   const publishPorts: PublishPorts = {
     events,
@@ -145,6 +149,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
     provider,
     providerKeys,
     nonces,
+    statistics,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
     consumerPorts: { events, payloads, consumers, clock, pause, randomness } satisfies ConsumerPorts,
@@ -171,6 +176,14 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
       rawBodies,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
     } satisfies NormalizePorts,
+    /** What requests are counted with. Nothing of it takes time. */
+    countPorts: {
+      accounts: accounts.reader(clock),
+      webhook: async (name) => (name === definition.name ? webhook : undefined),
+      statistics,
+      clock,
+      pause: () => new Promise<never>(() => {}),
+    } satisfies CountRejectionPorts & CountNormalizationPorts,
     /** What accounts, settings and dead letters are administered with. */
     adminPorts: {
       accounts,

@@ -105,5 +105,17 @@ export function createInMemoryDeliveries(
       const own = live(rows.values()).filter((delivery) => delivery.subscription === subscription);
       return pageOf(own, sortKey, limit, after, 'falling');
     },
+    async listNewest(subscription, { since, until }, limit) {
+      const own = live(rows.values()).filter(
+        (delivery) =>
+          delivery.subscription === subscription && delivery.timestamp >= since && delivery.timestamp < until,
+      );
+      const { items, next } = pageOf(own, sortKey, limit, undefined, 'falling');
+      return { items, isComplete: next === undefined };
+    },
+    async countBacklog(subscription, limit) {
+      const own = live(backlog.values()).filter((entry) => entry.subscription === subscription);
+      return { count: Math.min(own.length, limit), isComplete: own.length <= limit };
+    },
   };
 }

@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { configureIntegration } from '../../lambdas/flows/configure-integration.ts';
+import { createRejectionCounter } from '../../lambdas/flows/count-rejections.ts';
 import { createAccount } from '../../lambdas/flows/create-account.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { updateAccount } from '../../lambdas/flows/update-account.ts';
@@ -269,7 +270,13 @@ test('a secret stands in no log line, no refusal, no queue and no metric (invari
   for (const fault of [undefined, ...faultsAt(3)]) {
     const engine = await prepare();
     const { ports } = injectFault(engine.receivePorts, fault);
-    const handle = createIngressHandler({ ports, log, outcomes: createOutcomeTally(), publicUrl: 'https://x.example' });
+    const handle = createIngressHandler({
+      ports,
+      log,
+      outcomes: createOutcomeTally(),
+      rejections: createRejectionCounter(engine.countPorts),
+      publicUrl: 'https://x.example',
+    });
     for (const value of [first, second]) {
       const answer = await handle({
         rawPath: '/in/staff/acc_acme',

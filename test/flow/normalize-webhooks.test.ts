@@ -40,7 +40,7 @@ test('the events of several requests are published in one batch, in their order'
     ),
     received(rawMessage('raw_2', [{ verb: 'updated', id: '3' }])),
   ]);
-  const published = { kind: 'published', deliveries: 1 };
+  const published = { kind: 'published', deliveries: 1, tenant: 'acme' };
   expect(normalizations).toEqual([
     { kind: 'mapped', publications: [published, published], drifts: [] },
     { kind: 'mapped', publications: [published], drifts: [] },
@@ -75,7 +75,7 @@ test('a request that the provider sends again makes no second event (invariant 2
   const [second] = await normalizeWebhooks(engine.normalizePorts, [
     received(rawMessage('raw_2', changes, { deliveryId: 'd' })),
   ]);
-  expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate' }], drifts: [] });
+  expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate', tenant: 'acme' }], drifts: [] });
   expect(await feedOf(engine)).toHaveLength(1);
 });
 

@@ -4,11 +4,15 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import type { IntegrationStatistics } from '../../lambdas/engine/statistics/integration-statistics.ts';
+import { createNormalizationCounter } from '../../lambdas/flows/count-normalizations.ts';
 import { dispatchDue } from '../../lambdas/flows/dispatch-due.ts';
+import { readStatistics, type SubscriptionStatistics } from '../../lambdas/flows/read-statistics.ts';
 import { createDeliverHandler } from '../../lambdas/functions/deliver/handler.ts';
 import { createDrainHandler } from '../../lambdas/functions/drain/handler.ts';
 import { createNormalizeHandler } from '../../lambdas/functions/normalize/handler.ts';
 import type { EventRow, FeedRow } from '../../lambdas/ports/event-store.ts';
+import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import type { InMemoryQueue, QueuedMessage } from '../fakes/in-memory-queue.ts';
 import { injectFault } from '../fakes/inject-fault.ts';
@@ -82,6 +86,10 @@ async function letWork(engine: FakeEngine, workers: readonly Worker[], durationM
     if (engine.clock.nowMs() === nextMinuteMs) await dispatchDue(engine.dispatchPorts);
   }
 }
+
+/** What the statistics say of all that was ever done. */
+const statisticsOf = async (engine: FakeEngine, subscriptions: readonly Subscription[]) =>
+  readStatistics(engine, { tenant: undefined, subscriptions, sinceMs: 0, untilMs: engine.clock.nowMs() + 1 });
 
 const anyInput = fc.oneof(
   {
@@ -164,11 +172,13 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         const messages = inputs.map(toMessage);
         for (const message of messages) engine.rawQueue.send(JSON.stringify(message));
 
+        const statistics = createNormalizationCounter(engine.countPorts);
         const normalize = createWorker(engine.rawQueue, (run, outcomes) =>
           createNormalizeHandler({
             ports: injectFault(engine.normalizePorts, normalizeFaults[run]).ports,
             log,
             outcomes,
+            statistics,
           }),
         );
         await letWork(engine, [normalize], 60 * minuteMs);
@@ -179,6 +189,16 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         expect(requests.sum('mapped')).toBe(mapped.length);
         expect(requests.sum('unrouted')).toBe(inputs.filter(({ kind }) => kind === 'no account').length);
         expect(requests.sum('mapped', 'ignored', 'unrouted', 'dead-lettered')).toBe(messages.length);
+        const counted = (await statisticsOf(engine, [])).integrations.items;
+        const sumOf = (count: (one: IntegrationStatistics) => number) =>
+          counted.reduce((sum, one) => sum + count(one), 0);
+        expect(sumOf((one) => one.verified)).toBe(messages.length);
+        expect(sumOf((one) => one.mapped)).toBe(requests.sum('mapped'));
+        expect(sumOf((one) => one.ignored)).toBe(requests.sum('ignored'));
+        expect(sumOf((one) => one.unrouted)).toBe(requests.sum('unrouted'));
+        expect(sumOf((one) => one.deadLettered)).toBe(requests.sum('dead-lettered'));
+        expect(sumOf((one) => one.published)).toBe(requests.sum('published'));
+        expect(sumOf((one) => one.duplicate)).toBe(requests.sum('duplicate'));
         const events = mapped.flatMap(({ account, deliveryId, ids }) =>
           ids.map((id, index) => `${account} ${deliveryId} ${id} ${index}`),
         );
@@ -226,6 +246,11 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
             .sort();
           expect(isHeld ? wanted : items.map(({ event }) => event).sort()).toEqual(wanted);
         }
+        const fared = (await statisticsOf(engine, subscriptions)).subscriptions;
+        const fare = (count: (one: SubscriptionStatistics) => number) =>
+          fared.reduce((sum, one) => sum + count(one), 0);
+        expect(fare(({ deliveries }) => deliveries.total)).toBe(given);
+        expect(fare(({ deliveries }) => deliveries.delivered + deliveries.exhausted)).toBe(given - waiting);
         const isUndisturbed = [...normalizeFaults, ...deliverFaults, ...drainFaults].every(
           (fault) => fault === undefined,
         );
@@ -236,6 +261,9 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         expect(requests.sum('enqueued')).toBeGreaterThanOrEqual(jobs);
         expect(deliver.outcomes.sum('duplicate')).toBe(0);
         expect(sent('delivered', 'dead-lettered')).toBe(given - waiting);
+        expect(fare(({ deliveries }) => deliveries.delivered)).toBe(sent('delivered'));
+        expect(fare(({ attempts }) => attempts.byClass['2xx'])).toBe(sent('delivered'));
+        expect(fare(({ attempts }) => attempts.total)).toBe(engine.callbacks.requests.length);
         const ended = sent('delivered', 'dead-lettered', 'filtered') + waiting;
         // What an ordered subscription that is held has not been sent is in the feed, and nowhere else.
         expect(requests.sum('enqueued') - ended).toBeGreaterThanOrEqual(0);

@@ -4,6 +4,7 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
+import { createRejectionCounter } from '../../lambdas/flows/count-rejections.ts';
 import { createPublishedKeys } from '../../lambdas/flows/published-keys.ts';
 import { type ReceivePorts, receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { answerProblems } from '../../lambdas/functions/answer-problems.ts';
@@ -80,7 +81,13 @@ describe('a request whose key is published', () => {
     const log = new Logger({ logLevel: 'SILENT' });
     const outcomes = createOutcomeTally();
     const handler = middy(
-      createIngressHandler({ ports: engine.receivePorts, log, outcomes, publicUrl: 'https://x.example' }),
+      createIngressHandler({
+        ports: engine.receivePorts,
+        log,
+        outcomes,
+        rejections: createRejectionCounter(engine.countPorts),
+        publicUrl: 'https://x.example',
+      }),
     ).use(answerProblems(log));
     const event = {
       rawPath: '/in/staff/acc_acme',

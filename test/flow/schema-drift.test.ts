@@ -3,6 +3,7 @@ import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { prepareResources, type ResourceSchema } from '../../lambdas/engine/mapping/check-resource.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
+import { createNormalizationCounter } from '../../lambdas/flows/count-normalizations.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
 import { createNormalizeHandler } from '../../lambdas/functions/normalize/handler.ts';
 import { createFakeEngine } from '../fakes/fake-engine.ts';
@@ -51,7 +52,8 @@ async function normalize(requests: readonly (readonly Change[])[]) {
     messageId: String(index),
     body: JSON.stringify(rawMessage(`raw_${index}`, changes)),
   }));
-  const response = await createNormalizeHandler({ ports, log, outcomes })({ Records } as SQSEvent);
+  const statistics = createNormalizationCounter(engine.countPorts);
+  const response = await createNormalizeHandler({ ports, log, outcomes, statistics })({ Records } as SQSEvent);
   expect(response.batchItemFailures).toEqual([]);
   const reader = followFeed(engine.feedPorts, 'acme');
   await reader.read();

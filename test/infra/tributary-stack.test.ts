@@ -205,9 +205,9 @@ describe('permissions', () => {
         put: /^Raw/,
         send: [/^RawQueue[0-9A-F]{8}$/],
         receive: [],
-        tables: /^(Accounts|IntegrationSettings|Idempotency)Table/,
-        // Secrets that providers choose, and values that come once.
-        written: /^(Accounts|IntegrationSettings|Idempotency)Table/,
+        tables: /^(Accounts|IntegrationSettings|Idempotency|Statistics)Table/,
+        // Secrets that providers choose, values that come once, and what was turned away.
+        written: /^(Accounts|IntegrationSettings|Idempotency|Statistics)Table/,
       },
     ],
     [
@@ -243,8 +243,9 @@ describe('permissions', () => {
         put: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
-        tables: /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Subscriptions|Events|Idempotency)/,
-        written: /^(ParkedRequests|Events|Idempotency)Table/,
+        tables:
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Subscriptions|Events|Idempotency|Statistics)/,
+        written: /^(ParkedRequests|Events|Idempotency|Statistics)Table/,
       },
     ],
     [
@@ -257,7 +258,7 @@ describe('permissions', () => {
         // To reprocess what is there.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Subscriptions|Events|Idempotency|Deliveries|Limits|Statistics)/,
       },
     ],
   ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
@@ -325,7 +326,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(12);
+    expect(tables).toHaveLength(13);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });

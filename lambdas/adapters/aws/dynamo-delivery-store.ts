@@ -12,9 +12,11 @@ import type {
   DueIndex,
 } from '../../ports/delivery-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { changeRows, fromItem, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { changeRows, fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 
 const secondsPerDay = 86_400;
+/** Queries of 1 MB for the newest deliveries: rows with many answers in them are large. */
+const maxNewestPages = 5;
 
 /*
  * How deliveries stand in their table.
@@ -201,6 +203,60 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
           .map(toDelivery),
         next: answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['delivery']),
       };
+    },
+    async listNewest(subscription, { since, until }, limit) {
+      // DynamoDB takes no range that ends before it begins.
+      if (until <= since) return { items: [], isComplete: true };
+      const items: Item[] = [];
+      let start: Item | undefined;
+      let pages = 0;
+      do {
+        const answer = await client.send(
+          new QueryCommand({
+            TableName: table,
+            Limit: limit - items.length,
+            ScanIndexForward: false,
+            // A sort key begins with the time: all of one instant are behind the instant alone.
+            KeyConditionExpression: 'subscription = :subscription AND delivery BETWEEN :since AND :until',
+            ExpressionAttributeValues: toItem({ ':subscription': subscription, ':since': since, ':until': until }),
+            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+          }),
+        );
+        pages += 1;
+        items.push(...(answer.Items ?? []));
+        start = answer.LastEvaluatedKey;
+      } while (start !== undefined && items.length < limit && pages < maxNewestPages);
+      return {
+        items: items
+          .map(fromItem)
+          .filter((row) => isLive(row, clock.nowMs()))
+          .map(toDelivery),
+        isComplete: start === undefined,
+      };
+    },
+    async countBacklog(subscription, limit) {
+      let count = 0;
+      let start: Item | undefined;
+      do {
+        const answer = await client.send(
+          new QueryCommand({
+            TableName: table,
+            Select: 'COUNT',
+            Limit: limit - count,
+            KeyConditionExpression: 'subscription = :backlog',
+            FilterExpression: '#expiry > :now',
+            ExpressionAttributeNames: { '#expiry': ttlAttribute },
+            ExpressionAttributeValues: toItem({
+              ':backlog': backlogOf(subscription),
+              ':now': Math.floor(clock.nowMs() / 1000),
+            }),
+            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+          }),
+        );
+        count += answer.Count ?? 0;
+        start = answer.LastEvaluatedKey;
+      } while (start !== undefined && count < limit);
+      return { count, isComplete: start === undefined };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { origins } from '../mapping/canonical-event.ts';
+import { schemaPins, schemaPinsText } from '../schema-versions/schema-pins-schema.ts';
 import { feedStartForms, parseFeedStart } from '../subscription/feed-start.ts';
 import { resourcePattern, typePattern } from '../subscription/filter-schema.ts';
 import { event, eventExample } from './event-schema.ts';
@@ -24,13 +25,18 @@ const waitSeconds = z.coerce
   .max(20)
   .describe('Seconds to wait for an event where there is none (long poll).');
 
-/** `hris/employees@1`: the resource, and the major version of its schema that the reader understands. */
-const schemaPin = z
-  .string()
-  .regex(
-    /^[a-z][a-z_]*\/[a-z][a-z_]*@[1-9]\d{0,3}$/,
-    'expected a resource and its major version, such as hris/employees@1',
-  );
+/** The versions that a reader is written against; without it, events come as they are stored. */
+const schema = schemaPinsText
+  .optional()
+  .describe('Major versions of schemas that the reader understands: `hris/employees@1`; several with commas.');
+
+/** Of an answer in an older version. */
+const deprecationHeaders = {
+  Deprecation: 'Since when a pinned major version of a schema is deprecated (RFC 9745).',
+  Sunset: 'From when it may be served no longer (RFC 8594).',
+  Link: 'Where to read about it.',
+};
+const notMappable = 'An event cannot be had in the version that is asked for: read it without `schema`.';
 
 const tenantQuery = z.strictObject({
   tenant: tenantName.optional().describe('Whose; a key of a tenant needs none.'),
@@ -45,9 +51,7 @@ const feedQuery = listQuery.extend({
   origin: commaList(z.enum(origins)).default([]).describe('How events were learnt; several with commas.'),
   since: since.optional(),
   wait: waitSeconds.default(0),
-  schema: commaList(schemaPin)
-    .default([])
-    .describe('Major versions of schemas that the reader understands, such as `hris/employees@1`.'),
+  schema,
 });
 
 const feed = z
@@ -80,6 +84,7 @@ const leaseBody = z.strictObject({
   ttl_seconds: z.int().min(5).max(3600).default(60).describe('How long nobody else may read.'),
   limit: z.int().min(1).max(500).default(100),
   wait: z.number().min(0).max(20).default(0).describe('Seconds to wait for an event where there is none.'),
+  schema_versions: schemaPins.optional().describe('Major versions that the reader understands.'),
 });
 
 const commitBody = z.strictObject({
@@ -149,13 +154,10 @@ export const eventOperations = {
       200: {
         description: 'A page.',
         body: feed,
-        headers: {
-          Deprecation: 'Since when a pinned major version of a schema is deprecated (RFC 9745).',
-          Sunset: 'From when it may be served no longer (RFC 8594).',
-          Link: 'Where to read about it.',
-        },
+        headers: deprecationHeaders,
       },
     },
+    problems: { 500: notMappable },
     example: {
       query: { tenant: 'acme', resources: 'hris/*', wait: '20' },
       answer: { data: [eventExample], next_cursor: consumerExample.cursor, caught_up: true },
@@ -167,7 +169,9 @@ export const eventOperations = {
     tag: 'Events',
     summary: 'Read an event',
     access: 'events:read',
-    answers: { 200: { description: 'The event.', body: event } },
+    query: z.strictObject({ schema }),
+    answers: { 200: { description: 'The event.', body: event, headers: deprecationHeaders } },
+    problems: { 500: notMappable },
     example: { params: { id: eventExample.id }, answer: eventExample },
   }),
   createConsumer: operation({
@@ -226,8 +230,8 @@ export const eventOperations = {
     query: tenantQuery,
     body: leaseBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The lease, and events.', body: lease } },
-    problems: { 409: held },
+    answers: { 200: { description: 'The lease, and events.', body: lease, headers: deprecationHeaders } },
+    problems: { 409: held, 500: notMappable },
     example: {
       params: ofConsumer,
       body: { ttl_seconds: 60, limit: 100 },

@@ -5,6 +5,7 @@ import { catalogueOperations } from './catalogue-operations.ts';
 import { deliveryOperations } from './delivery-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import type { OperationShape } from './operation.ts';
+import { statisticsOperations } from './statistics-operations.ts';
 import { subscriptionOperations } from './subscription-operations.ts';
 import { systemOperations } from './system-operations.ts';
 
@@ -17,6 +18,7 @@ export const operations = {
   ...catalogueOperations,
   ...accessOperations,
   ...auditOperations,
+  ...statisticsOperations,
   ...systemOperations,
 } as const satisfies Record<string, OperationShape>;
 

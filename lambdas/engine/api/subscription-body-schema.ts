@@ -148,6 +148,7 @@ export function subscriptionPatch(nowMs: number) {
       batch: change(shapingFields.batch.unwrap()),
       transform: change(shapingFields.transform.unwrap()),
       envelope: change(shapingFields.envelope.unwrap()),
+      schema_versions: change(shapingFields.schema_versions.unwrap()),
     })
     .superRefine(({ client_certificate }, context) =>
       checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),

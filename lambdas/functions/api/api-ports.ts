@@ -24,6 +24,7 @@ import type { DeadLetterInbox, DrainQueue, RawQueue } from '../../ports/queues.t
 import type { Randomness } from '../../ports/randomness.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
 import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
+import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 
 /** How deliveries end by a call of the API. */
@@ -52,6 +53,7 @@ export interface ApiPorts {
   readonly replays: ReplayStore;
   readonly endpoints: EndpointStore;
   readonly endpointPolicy: EndpointPolicy;
+  readonly statistics: StatisticsReader;
   readonly drainQueue: DrainQueue;
   /** For tests of endpoints: what is delivered goes by the functions that deliver. */
   readonly callbacks: CallbackClient;

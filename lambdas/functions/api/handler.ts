@@ -21,6 +21,7 @@ import { auditHandlers } from './routes/audit.ts';
 import { catalogueHandlers } from './routes/catalogue.ts';
 import { deliveryHandlers } from './routes/deliveries.ts';
 import { eventHandlers } from './routes/events.ts';
+import { statisticsHandlers } from './routes/statistics.ts';
 import { subscriptionHandlers } from './routes/subscriptions.ts';
 import { systemHandlers } from './routes/system.ts';
 
@@ -61,6 +62,7 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
     ...auditHandlers(ports),
+    ...statisticsHandlers(ports),
     ...systemHandlers(ports),
   };
   const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);

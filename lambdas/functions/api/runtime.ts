@@ -14,6 +14,7 @@ import { createDynamoEventLocator, createDynamoEventReader } from '../../adapter
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
+import { createDynamoStatisticsReader } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createSqsDeadLetterInbox, createSqsDrainQueue, createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
@@ -82,6 +83,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
       endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
       endpointPolicy: defaultEndpointPolicy,
+      statistics: createDynamoStatisticsReader(dynamo, env[environmentKeys.statisticsTable], systemClock),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
       callbacks: createUndiciCallbackClient(egress, systemClock),
       tokens: createOauthTokens(egress, systemClock),

@@ -2,6 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { IngressOutcome } from '../../contracts/outcomes.ts';
 import type { WebhookRequest } from '../../engine/verification/webhook-request.ts';
+import type { RejectionCounter } from '../../flows/count-rejections.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 
@@ -9,12 +10,13 @@ export interface IngressRuntime {
   readonly ports: ReceivePorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<IngressOutcome>;
+  readonly rejections: RejectionCounter;
   /** Origin under which providers call, without a trailing slash: some sign the URL. */
   readonly publicUrl: string;
 }
 
 /** One request of a provider; 2xx only after it is durable. */
-export function createIngressHandler({ ports, log, outcomes, publicUrl }: IngressRuntime) {
+export function createIngressHandler({ ports, log, outcomes, rejections, publicUrl }: IngressRuntime) {
   return async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     const { integration = '', account } = event.pathParameters ?? {};
     const target = account === undefined ? { integration } : { integration, account };
@@ -31,6 +33,8 @@ export function createIngressHandler({ ports, log, outcomes, publicUrl }: Ingres
       ...(receipt.kind === 'rejected' ? { reason: receipt.reason } : {}),
       ...(receipt.kind === 'accepted' ? { rawId: receipt.rawId } : {}),
     });
+    const counting = await rejections.count(target, receipt);
+    if (counting.kind !== 'counted') log.warn('statistics are not written yet', { integration, ...counting });
     return toResponse(answerOf(receipt));
   };
 }

@@ -5,15 +5,18 @@ import { clientSettings } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoNonceStore } from '../../adapters/aws/dynamo-nonce-store.ts';
+import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
+import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
+import { createRejectionCounter } from '../../flows/count-rejections.ts';
 import { createPublishedKeys } from '../../flows/published-keys.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
@@ -28,14 +31,28 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
   const dynamo = new DynamoDBClient(clientSettings);
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
   const prepared = new Map<string, PreparedWebhook>();
+  const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
+  const webhook = async (name: string): Promise<PreparedWebhook | undefined> => {
+    const known = prepared.get(name);
+    if (known !== undefined) return known;
+    const definition = await catalog.get(name);
+    if (definition === undefined) return undefined;
+    const webhook = prepareWebhook(definition);
+    prepared.set(name, webhook);
+    return webhook;
+  };
   return {
     ...createTelemetry('ingress'),
     publicUrl: env[environmentKeys.publicUrl],
+    rejections: createRejectionCounter({
+      accounts,
+      webhook,
+      statistics: createDynamoStatisticsWriter(dynamo, env[environmentKeys.statisticsTable]),
+      clock: systemClock,
+      pause: systemPause,
+    }),
     ports: {
-      accounts: {
-        ...createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
-        ...createDynamoAccountWriter(dynamo, env[environmentKeys.accountsTable]),
-      },
+      accounts: { ...accounts, ...createDynamoAccountWriter(dynamo, env[environmentKeys.accountsTable]) },
       nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       providerKeys: createPublishedKeys(
         {
@@ -46,15 +63,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
         rootCertificates,
       ),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-      async webhook(name) {
-        const known = prepared.get(name);
-        if (known !== undefined) return known;
-        const definition = await catalog.get(name);
-        if (definition === undefined) return undefined;
-        const webhook = prepareWebhook(definition);
-        prepared.set(name, webhook);
-        return webhook;
-      },
+      webhook,
       rawBodies: createS3ClaimStore(env[environmentKeys.rawBucket]),
       rawQueue: createSqsRawQueue(new SQSClient(clientSettings), env[environmentKeys.rawQueueUrl]),
       clock: systemClock,

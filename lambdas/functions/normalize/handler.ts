@@ -4,6 +4,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
 import type { Drift } from '../../engine/mapping/check-resource.ts';
+import type { NormalizationCounter, Normalized } from '../../flows/count-normalizations.ts';
 import {
   type Normalization,
   type NormalizePorts,
@@ -17,10 +18,11 @@ export interface NormalizeRuntime {
   readonly ports: NormalizePorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<NormalizeOutcome | NormalizeNote>;
+  readonly statistics: NormalizationCounter;
 }
 
 /** Accepted requests become published events; a failed record goes back alone. */
-export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntime) {
+export function createNormalizeHandler({ ports, log, outcomes, statistics }: NormalizeRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const deliveries: RawDelivery[] = [];
@@ -34,12 +36,14 @@ export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntim
       else deliveries.push({ messageId: record.messageId, body: record.body, message });
     }
     const normalizations = await normalizeWebhooks(ports, deliveries);
+    const ended: Normalized[] = [];
     for (const [index, normalization] of normalizations.entries()) {
       const { messageId, message } = deliveries[index] as RawDelivery;
       if (normalization.kind === 'failed') {
         batch.fail(messageId, normalization.error);
         continue;
       }
+      ended.push({ message, normalization });
       countOutcome(outcomes, normalization);
       if (normalization.kind === 'mapped') reportDrifts({ log, outcomes }, message, normalization.drifts);
       log.info('request normalized', {
@@ -50,6 +54,8 @@ export function createNormalizeHandler({ ports, log, outcomes }: NormalizeRuntim
         ...(normalization.kind === 'dead-lettered' ? { reason: normalization.reason } : {}),
       });
     }
+    const counting = await statistics.count(ended);
+    if (counting.kind !== 'counted') log.warn('statistics are not written yet', { ...counting });
     return batch.response();
   };
 }

@@ -6,6 +6,7 @@ import { createDynamoAccountStore } from '../../adapters/aws/dynamo-account-stor
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
+import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionStore } from '../../adapters/aws/dynamo-subscription-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import {
@@ -18,11 +19,13 @@ import { createHttpsProviderClient } from '../../adapters/http/https-provider-cl
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
+import { systemPause } from '../../adapters/node/system-pause.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareRouting } from '../../engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../engine/mapping/map-request.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
+import { createNormalizationCounter } from '../../flows/count-normalizations.ts';
 import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
@@ -41,10 +44,17 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const schemas = createBundledResourceCatalog(new URL('resources.json', bundle));
   const prepared = new Map<string, NormalizingIntegration>();
   let resources: PreparedResources | undefined;
+  const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   return {
     ...createTelemetry('normalize'),
+    statistics: createNormalizationCounter({
+      accounts,
+      statistics: createDynamoStatisticsWriter(dynamo, env[environmentKeys.statisticsTable]),
+      clock: systemClock,
+      pause: systemPause,
+    }),
     ports: {
-      accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
+      accounts,
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), confirmationCalls),
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),

@@ -2,6 +2,7 @@ import type { catalogueOperations } from '../../../engine/api/catalogue-operatio
 import { ownSecretNames, webhookUrl } from '../../../flows/account-secrets.ts';
 import { configureIntegration } from '../../../flows/configure-integration.ts';
 import { describeIntegration, eventTypeCatalogue } from '../../../flows/describe-catalogue.ts';
+import { listServedMajors } from '../../../flows/list-served-majors.ts';
 import { reprocessRequests } from '../../../flows/reprocess-requests.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { type Handlers, nextCursor, readCursor } from '../api-call.ts';
@@ -93,18 +94,21 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
     },
     async listSchemas({ query }) {
       const { page, next_cursor } = pageBy([...(await ports.resources.all())], ([resource]) => resource, query);
-      const data = page.map(([resource, { version, title }]) => ({
-        resource,
-        version,
-        title,
-        majors: [Number.parseInt(version, 10)],
-      }));
+      const data = await Promise.all(
+        page.map(async ([resource, { version, title }]) => ({
+          resource,
+          version,
+          title,
+          majors: ((await listServedMajors(ports, resource)) ?? []).map(({ major }) => major),
+        })),
+      );
       return { status: 200, body: { data, next_cursor } };
     },
-    async getSchema({ params }) {
-      const schema = (await ports.resources.all()).get(`${params['model']}/${params['plural']}`);
-      if (schema === undefined) throw notFound('resource');
-      return { status: 200, body: { ...schema } };
+    async getSchema({ params, query }) {
+      const majors = await listServedMajors(ports, `${params['model']}/${params['plural']}`);
+      const served = majors?.find(({ major }) => query.major === undefined || major === query.major);
+      if (served === undefined) throw notFound('schema');
+      return { status: 200, body: { ...served.schema } };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { eventOperations } from '../../../engine/api/event-operations.ts';
 import { tenantName } from '../../../engine/api/shared-schema.ts';
+import type { SchemaPins } from '../../../engine/schema-versions/schema-pins-schema.ts';
 import type { FeedStart } from '../../../engine/subscription/feed-start.ts';
 import {
   commitConsumer,
@@ -11,8 +12,10 @@ import {
   listConsumers,
   seekConsumer,
 } from '../../../flows/manage-consumer.ts';
+import { pinFeedPage, pinHeaders } from '../../../flows/pin-events.ts';
 import { findEvent } from '../../../flows/read-event.ts';
-import { waitForFeed } from '../../../flows/read-feed.ts';
+import { type FeedPage, waitForFeed } from '../../../flows/read-feed.ts';
+import { refuseFeedPins } from '../../../flows/refuse-pins.ts';
 import { startingPosition } from '../../../flows/starting-position.ts';
 import type { FeedConsumer } from '../../../ports/consumer-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
@@ -62,11 +65,31 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
     return consumer;
   }
 
+  /** @throws {ProblemError} 400 for versions that there are not. */
+  async function mustBeServed(pins: SchemaPins | undefined): Promise<void> {
+    const faults = pins === undefined ? [] : await refuseFeedPins(ports, pins);
+    if (faults.length === 0) return;
+    const errors = faults.map(({ resource, reason }) => ({ path: `schema.${resource}`, message: reason }));
+    throw new ProblemError({ status: 400, detail: 'A version is not served.', extensions: { errors } });
+  }
+  /** A page in the versions that its reader is written against, with what it is to be told of them. */
+  async function inVersions(pins: SchemaPins | undefined, whole: FeedPage) {
+    const pinned = await pinFeedPage(ports, pins, whole);
+    if (pinned.kind === 'failed')
+      throw new ProblemError({
+        status: 500,
+        detail: `The event ${pinned.event} cannot be had in this version: ${pinned.reason}.`,
+        extensions: { reason: 'event-not-mappable', event_id: pinned.event },
+      });
+    return { page: pinned.page, headers: await pinHeaders(ports, pins) };
+  }
+
   return {
     async readFeed({ query, principal }) {
       const tenant = oneTenant(principal, query.tenant);
       if (query.cursor !== undefined && query.since !== undefined)
         throw new ProblemError({ status: 400, detail: 'Either cursor or since: where is it to begin?' });
+      await mustBeServed(query.schema);
       const start: FeedStart = query.since ?? { kind: 'beginning' };
       const page = await waitForFeed(
         ports,
@@ -85,19 +108,24 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         },
         query.wait * 1000,
       );
+      const pinned = await inVersions(query.schema, page);
       return {
         status: 200,
         body: {
-          data: page.events,
-          next_cursor: encodeCursor({ tenant, sequence: page.position }),
-          caught_up: page.caughtUp,
+          data: pinned.page.events,
+          next_cursor: encodeCursor({ tenant, sequence: pinned.page.position }),
+          caught_up: pinned.page.caughtUp,
         },
+        headers: pinned.headers,
       };
     },
-    async getEvent({ params, principal }) {
+    async getEvent({ params, query, principal }) {
+      await mustBeServed(query.schema);
       const event = await findEvent(ports, params['id'] ?? '');
       if (event === undefined || !mayAccess(principal, event.tenant)) throw notFound('event');
-      return { status: 200, body: event };
+      const alone = { events: [event], position: event.sequence, caughtUp: false };
+      const { page, headers } = await inVersions(query.schema, alone);
+      return { status: 200, body: page.events[0] ?? event, headers };
     },
     async createConsumer({ body, principal }) {
       const { name, since, types, resources, accounts, integrations, origins } = body;
@@ -127,6 +155,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
     },
     async leaseConsumer({ params, query, body, principal }) {
       const tenant = oneTenant(principal, query.tenant);
+      await mustBeServed(body.schema_versions);
       const outcome = await leaseConsumer(ports, {
         tenant,
         name: params['name'] ?? '',
@@ -145,17 +174,20 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
             extensions: { reason: 'leased', leased_until: new Date(outcome.untilMs).toISOString() },
             headers: { 'retry-after': String(Math.max(1, Math.ceil((outcome.untilMs - ports.clock.nowMs()) / 1000))) },
           });
-        case 'leased':
+        case 'leased': {
+          const { page, headers } = await inVersions(body.schema_versions, outcome.page);
           return {
             status: 200,
             body: {
               lease: outcome.lease,
               expires_at: new Date(outcome.expiresAtMs).toISOString(),
-              data: outcome.page.events,
-              next_cursor: encodeCursor({ tenant, sequence: outcome.page.position }),
-              caught_up: outcome.page.caughtUp,
+              data: page.events,
+              next_cursor: encodeCursor({ tenant, sequence: page.position }),
+              caught_up: page.caughtUp,
             },
+            headers,
           };
+        }
       }
     },
     async commitConsumer({ params, query, body, principal }) {

@@ -33,6 +33,7 @@ export function subscriptionView(
     batch: shaping.batch ?? null,
     transform: shaping.transform ?? null,
     envelope: shaping.envelope ?? 'tributary',
+    schema_versions: shaping.schema_versions ?? {},
     ordering,
     rate_per_second: ratePerSecond ?? null,
     concurrency,

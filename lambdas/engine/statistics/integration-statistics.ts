@@ -1,0 +1,55 @@
+/** How the requests of one integration end. */
+export interface IntegrationStatistics {
+  readonly integration: string;
+  /** Accepted requests. */
+  readonly verified: number;
+  readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  /** What became of those accepted, and of handshakes that a call of the engine's completes. */
+  readonly mapped: number;
+  readonly ignored: number;
+  readonly confirmed: number;
+  readonly unrouted: number;
+  readonly deadLettered: number;
+  /** Their events. */
+  readonly published: number;
+  readonly duplicate: number;
+  readonly schemaDrift: number;
+}
+
+interface Counted {
+  readonly integration: string;
+  readonly counts: Readonly<Partial<Record<string, number>>>;
+}
+
+const rejectedPrefix = 'rejected:';
+
+/** Sum up what was counted by the hour: one line an integration, by name. */
+export function integrationStatistics(hours: readonly Counted[]): readonly IntegrationStatistics[] {
+  const byIntegration = Map.groupBy(hours, ({ integration }) => integration);
+  return [...byIntegration.keys()].sort().map((integration) => {
+    const sums = new Map<string, number>();
+    for (const { counts } of byIntegration.get(integration) ?? [])
+      for (const [name, count = 0] of Object.entries(counts)) sums.set(name, (sums.get(name) ?? 0) + count);
+    const sumOf = (name: string) => sums.get(name) ?? 0;
+    const rejected = [...sums]
+      .filter(([name]) => name.startsWith(rejectedPrefix))
+      .map(([name, count]) => [name.slice(rejectedPrefix.length), count] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      integration,
+      verified: sumOf('verified'),
+      rejected: {
+        total: rejected.reduce((total, [, count]) => total + count, 0),
+        byReason: Object.fromEntries(rejected),
+      },
+      mapped: sumOf('mapped'),
+      ignored: sumOf('ignored'),
+      confirmed: sumOf('confirmed'),
+      unrouted: sumOf('unrouted'),
+      deadLettered: sumOf('dead-lettered'),
+      published: sumOf('published'),
+      duplicate: sumOf('duplicate'),
+      schemaDrift: sumOf('schema-drift'),
+    };
+  });
+}
