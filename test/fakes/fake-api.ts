@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import type { CallPolicy } from '../../lambdas/flows/limit-calls.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
@@ -8,6 +9,7 @@ import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
 import { problemResponse } from '../../lambdas/functions/problem-details.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
 import { compileVersionedResources } from '../../lib/definitions/compile-resources.ts';
+import { mustBeDeclared } from './declared-answer.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import { createInMemoryAnswers } from './in-memory-answers.ts';
 import { apiKey, createInMemoryApiKeys } from './in-memory-api-keys.ts';
@@ -28,6 +30,12 @@ export interface FakeAnswer {
 }
 
 const shipped = compileVersionedResources(new URL('../../integrations/', import.meta.url));
+/** One whose requests may come by the URL that serves all accounts. */
+const shared: Definition = {
+  ...staff,
+  name: 'shared',
+  routing: { context_lookup_field: 'body.company', account_context: 'company_id' },
+};
 /** Keys by the tenant that they may act for. */
 const keys = { all: 'tk_all_secret', acme: 'tk_acme_secret', globex: 'tk_globex_secret' } as const;
 
@@ -78,7 +86,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
     drainQueue: drainQueueOn(engine.drainQueue),
     callbacks: engine.callbacks,
     tokens: engine.tokens,
-    integrations: createInMemoryCatalog([staff]),
+    integrations: createInMemoryCatalog([staff, shared]),
     resources: engine.resources,
     egress: engine.egress,
     clock: engine.clock,
@@ -100,13 +108,13 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
      * @param as - Whose key; null for none; other text is shown as it is.
      * @param headers - Beside `authorization`; names in lower case.
      */
-    async call(
+    call: async (
       method: string,
       path: string,
       body?: unknown,
       as: keyof typeof keys | (string & {}) | null = 'all',
       headers: Readonly<Record<string, string>> = {},
-    ): Promise<FakeAnswer> {
+    ): Promise<FakeAnswer> => {
       const [rawPath = '', rawQueryString = ''] = path.split('?');
       const event = {
         version: '2.0',
@@ -133,6 +141,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
         answer = problemResponse(error.problem);
       }
       const text = answer.body ?? '';
+      mustBeDeclared(method, rawPath, answer.statusCode ?? 0, text === '' ? undefined : JSON.parse(text));
       return {
         status: answer.statusCode ?? 0,
         headers: { ...answer.headers },

@@ -7,7 +7,8 @@ export interface ProgrammableEgress extends EgressPolicy {
 
 /** Lets everything out until the test says otherwise. */
 export function createProgrammableEgress(): ProgrammableEgress {
-  let refusal: (url: string) => string | undefined = () => undefined;
+  // What is no URL is refused by every policy.
+  let refusal: (url: string) => string | undefined = (url) => (URL.canParse(url) ? undefined : 'it is no absolute URL');
   return {
     refuseWith(next) {
       refusal = next;

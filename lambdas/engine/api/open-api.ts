@@ -182,7 +182,7 @@ export function problemStatuses(shape: OperationShape): Readonly<Record<number, 
     400: query !== undefined || body !== undefined || (method === 'POST' && !isPublic),
     401: !isPublic,
     403: !isPublic && access !== 'any-key',
-    404: path.includes('{'),
+    404: path.includes('{') || namesTenant(query),
     409: method === 'POST' && !isPublic,
     413: body !== undefined,
     422: body !== undefined,
@@ -201,6 +201,11 @@ export function problemStatuses(shape: OperationShape): Readonly<Record<number, 
         .join(' '),
     ]),
   );
+}
+
+/** Whether a list may be asked for of a tenant, which may be another's. */
+function namesTenant(query: z.ZodType | undefined): boolean {
+  return query instanceof z.ZodObject && 'tenant' in query.shape;
 }
 
 function problemsOf(shape: OperationShape, limited: Json): Json {

@@ -1,0 +1,455 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
+import { createFakeApi } from '../fakes/fake-api.ts';
+import { apiKey } from '../fakes/in-memory-api-keys.ts';
+
+const account = { tenant: 'acme', integration: 'staff', secrets: { signing_secret: 'of the provider' } };
+const subscription = { tenant: 'acme', url: 'https://app.example.com/hooks' };
+
+describe('Idempotency-Key', () => {
+  test('a POST that is sent again is answered the same, and carried out once', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'create-1' };
+    const first = await call('POST', '/v1/subscriptions', subscription, 'all', headers);
+    const second = await call('POST', '/v1/subscriptions', subscription, 'all', headers);
+    expect([first.status, second.status, second.text]).toEqual([201, 201, first.text]);
+    expect([first.headers['idempotent-replayed'], second.headers['idempotent-replayed']]).toEqual([undefined, 'true']);
+    expect((await call('GET', '/v1/subscriptions')).body.data).toHaveLength(1);
+  });
+
+  test('fails for another body, path or query under the same name (409)', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    await call('POST', '/v1/accounts', account, 'all', headers);
+    for (const [path, body] of [
+      ['/v1/accounts', { ...account, context: { a: 1 } }],
+      ['/v1/consumers', { name: 'one', tenant: 'acme' }],
+      ['/v1/accounts?x=1', account],
+    ] as const) {
+      const answer = await call('POST', path, body, 'all', headers);
+      expect([answer.status, answer.body.reason]).toEqual([409, 'idempotency-key-reused']);
+    }
+  });
+
+  test('belongs to the key that calls: another may use the same name', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const mine = await call('POST', '/v1/accounts', account, 'all', headers);
+    const other = await call('POST', '/v1/accounts', { integration: 'staff' }, 'globex', headers);
+    expect([mine.status, other.status]).toEqual([201, 201]);
+    expect(other.body.tenant).toBe('globex');
+  });
+
+  test('is forgotten after a day, and where the call was refused', async () => {
+    const { call, engine } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    expect((await call('POST', '/v1/accounts', { tenant: 'acme', integration: 'nosuch' }, 'all', headers)).status).toBe(
+      422,
+    );
+    const made = await call('POST', '/v1/accounts', account, 'all', headers);
+    expect(made.status).toBe(201);
+    engine.clock.advance(86_402_000);
+    const later = await call('POST', '/v1/consumers', { name: 'one', tenant: 'acme' }, 'all', headers);
+    expect(later.status).toBe(201);
+  });
+
+  test('a call that is under way is not begun again (409), but where it has died', async () => {
+    const { call, engine, ports } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const { create } = ports.accounts;
+    let isDead = false;
+    Object.assign(ports.accounts, {
+      create: async (given: Parameters<typeof create>[0]) => {
+        if (isDead) return create(given);
+        // The row is written, and the function ends before it can say so.
+        await create(given);
+        return new Promise(() => undefined);
+      },
+    });
+    void call('POST', '/v1/accounts', account, 'all', headers);
+    await new Promise((resolve) => setImmediate(resolve));
+    const meanwhile = await call('POST', '/v1/accounts', account, 'all', headers);
+    expect([meanwhile.status, meanwhile.body.reason]).toEqual([409, 'idempotency-key-in-use']);
+    expect(Number(meanwhile.headers['retry-after'])).toBeGreaterThan(0);
+
+    isDead = true;
+    engine.clock.advance(31_000);
+    const again = await call('POST', '/v1/accounts', account, 'all', headers);
+    expect(again.status).toBe(201);
+    // What the dead run had made is what this one answers with: nothing is doubled.
+    expect((await call('GET', '/v1/accounts')).body.data.map(({ id }: { id: string }) => id)).toEqual([again.body.id]);
+  });
+
+  test('fails for what is no name (400)', async () => {
+    const { call } = createFakeApi();
+    for (const name of ['', 'with space', 'x'.repeat(256)])
+      expect((await call('POST', '/v1/accounts', account, 'all', { 'idempotency-key': name })).status).toBe(400);
+  });
+});
+
+describe('ETag', () => {
+  test('names what was answered; whoever has it is told so (304), until it changes', async () => {
+    const { call } = createFakeApi();
+    await call('POST', '/v1/subscriptions', { ...subscription, id: 'sub_1' });
+    const path = '/v1/subscriptions/sub_1';
+    const { etag } = (await call('GET', path)).headers as { etag: string };
+    for (const named of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+      const same = await call('GET', path, undefined, 'all', { 'if-none-match': named });
+      expect([same.status, same.text, same.headers['etag']]).toEqual([304, '', etag]);
+    }
+    await call('PATCH', path, { rate_per_second: 5 });
+    const changed = await call('GET', path, undefined, 'all', { 'if-none-match': etag });
+    expect(changed.status).toBe(200);
+    expect(changed.headers['etag']).not.toBe(etag);
+  });
+
+  test('the feed has one, too', async () => {
+    const { call } = createFakeApi();
+    const { etag } = (await call('GET', '/v1/events?tenant=acme')).headers as { etag: string };
+    const same = await call('GET', '/v1/events?tenant=acme', undefined, 'all', { 'if-none-match': etag });
+    expect(same.status).toBe(304);
+  });
+
+  test('answers are for their caller alone', async () => {
+    const { call } = createFakeApi();
+    const { headers } = await call('GET', '/v1/accounts');
+    expect(headers).toMatchObject({ 'cache-control': 'private, no-cache', vary: 'authorization' });
+    expect((await call('POST', '/v1/accounts', account)).headers['cache-control']).toBe('no-store');
+  });
+});
+
+describe('limits', () => {
+  const perMinute = (calls: number) => ({ calls, windowMs: 60_000 });
+
+  test('tell what is left, refuse what is over (429) with Retry-After, and let through again', async () => {
+    const { call, engine } = createFakeApi({ callPolicy: { perKey: perMinute(3), perTenant: perMinute(100) } });
+    const left = [];
+    for (let calls = 0; calls < 3; calls += 1)
+      left.push((await call('GET', '/v1/accounts', undefined, 'acme')).headers);
+    expect(left.map(({ ratelimit }) => ratelimit)).toEqual([
+      '"key";r=2;t=20, "tenant";r=99;t=1',
+      '"key";r=1;t=40, "tenant";r=98;t=2',
+      '"key";r=0;t=60, "tenant";r=97;t=2',
+    ]);
+    expect(left[0]?.['ratelimit-policy']).toBe('"key";q=3;w=60, "tenant";q=100;w=60');
+    const over = await call('GET', '/v1/accounts', undefined, 'acme');
+    expect([over.status, over.headers['retry-after']]).toEqual([429, '20']);
+    expect(over.headers['ratelimit']).toMatch(/^"key";r=0;t=20/);
+    engine.clock.advance(20_000);
+    expect((await call('GET', '/v1/accounts', undefined, 'acme')).status).toBe(200);
+  });
+
+  test('of a tenant hold over all its keys, and concern no other tenant', async () => {
+    const { call } = createFakeApi({
+      keys: [apiKey('acme2', 'secret', 'acme')],
+      callPolicy: { perTenant: perMinute(2) },
+    });
+    expect((await call('GET', '/v1/accounts', undefined, 'acme')).status).toBe(200);
+    expect((await call('GET', '/v1/accounts', undefined, 'tk_acme2_secret')).status).toBe(200);
+    expect((await call('GET', '/v1/accounts', undefined, 'acme')).status).toBe(429);
+    expect((await call('GET', '/v1/accounts', undefined, 'globex')).status).toBe(200);
+  });
+
+  test('a key may have its own', async () => {
+    const { call } = createFakeApi({ keys: [apiKey('slow', 'secret', 'acme', { ratePerMinute: 1 })] });
+    expect((await call('GET', '/v1/accounts', undefined, 'tk_slow_secret')).status).toBe(200);
+    expect((await call('GET', '/v1/accounts', undefined, 'tk_slow_secret')).status).toBe(429);
+  });
+
+  test('that cannot be read hold up nobody', async () => {
+    const { call, ports } = createFakeApi();
+    Object.assign(ports.limits, { take: async () => Promise.reject(new Error('no table')) });
+    const answer = await call('GET', '/v1/accounts');
+    expect([answer.status, answer.headers['ratelimit']]).toEqual([200, undefined]);
+  });
+});
+
+describe('API keys', () => {
+  const create = async (api: ReturnType<typeof createFakeApi>, body: object, as = 'all') => {
+    const answer = await api.call('POST', '/v1/keys', { name: 'a key', ...body }, as);
+    expect(answer.status).toBe(201);
+    return answer.body as { id: string; key: string };
+  };
+
+  test('are shown once, stored as a hash, and may do what they hold', async () => {
+    const api = createFakeApi();
+    const { id, key } = await create(api, { tenant: 'acme', scopes: ['events:read'] });
+    const stored = await api.apiKeys.find(id);
+    const secret = key.split('_').slice(2).join('_');
+    expect(stored?.secrets).toEqual([{ sha256: hashSecret(secret), createdAt: expect.any(String) }]);
+    expect((await api.call('GET', `/v1/keys/${id}`)).text).not.toContain(hashSecret(secret));
+    expect((await api.call('GET', '/v1/events', undefined, key)).status).toBe(200);
+    const refused = await api.call('POST', '/v1/subscriptions', { url: subscription.url }, key);
+    expect([refused.status, refused.headers['www-authenticate']]).toEqual([
+      403,
+      'Bearer error="insufficient_scope", scope="subscriptions:write"',
+    ]);
+    expect((await api.call('GET', `/v1/keys/${id}`)).body.last_used_at).toBe('2026-11-21T12:00:00.000Z');
+  });
+
+  test('write includes read, and no other scope', async () => {
+    const api = createFakeApi();
+    const { key } = await create(api, { tenant: 'acme', scopes: ['subscriptions:write'] });
+    expect((await api.call('GET', '/v1/subscriptions', undefined, key)).status).toBe(200);
+    expect((await api.call('GET', '/v1/accounts', undefined, key)).status).toBe(403);
+  });
+
+  test('give nobody more than he has: not at their making, changing, rotating or revoking', async () => {
+    const api = createFakeApi();
+    const strong = await create(api, { tenant: 'acme', scopes: ['admin'] });
+    const { key } = await create(api, { tenant: 'acme', scopes: ['keys:write', 'events:read'] });
+    const own = await create(api, { scopes: ['events:read'] }, key);
+    const attempts: readonly (readonly [string, string, unknown])[] = [
+      ['POST', '/v1/keys', { name: 'more', scopes: ['admin'] }],
+      ['PATCH', `/v1/keys/${own.id}`, { scopes: ['accounts:read'] }],
+      ['PATCH', `/v1/keys/${strong.id}`, { name: 'mine' }],
+      ['POST', `/v1/keys/${strong.id}/rotate`, {}],
+      ['DELETE', `/v1/keys/${strong.id}`, undefined],
+    ];
+    for (const [method, path, body] of attempts)
+      expect((await api.call(method, path, body, key)).status, `${method} ${path}`).toBe(403);
+    for (const tenant of [null, 'globex'])
+      expect((await api.call('POST', '/v1/keys', { name: 'x', tenant, scopes: ['events:read'] }, key)).status).toBe(
+        404,
+      );
+    expect((await api.call('PATCH', `/v1/keys/${own.id}`, { name: 'renamed' }, key)).body.name).toBe('renamed');
+  });
+
+  test('rotate with an overlap in which both secrets are taken', async () => {
+    const api = createFakeApi();
+    const { id, key } = await create(api, { tenant: 'acme', scopes: ['events:read'] });
+    const rotated = await api.call('POST', `/v1/keys/${id}/rotate`, { overlap_seconds: 60 });
+    const statusOf = async (text: string) => (await api.call('GET', '/v1/events', undefined, text)).status;
+    expect([await statusOf(key), await statusOf(rotated.body.key)]).toEqual([200, 200]);
+    api.engine.clock.advance(60_000);
+    expect([await statusOf(key), await statusOf(rotated.body.key)]).toEqual([401, 200]);
+    const atOnce = await api.call('POST', `/v1/keys/${id}/rotate`, { overlap_seconds: 0 });
+    expect([await statusOf(rotated.body.key), await statusOf(atOnce.body.key)]).toEqual([401, 200]);
+  });
+
+  test('end by their time, and by being revoked', async () => {
+    const api = createFakeApi();
+    const ending = await create(api, { tenant: 'acme', scopes: ['events:read'], expires_at: '2026-11-21T13:00:00Z' });
+    const statusOf = async (text: string) => (await api.call('GET', '/v1/events', undefined, text)).status;
+    expect(await statusOf(ending.key)).toBe(200);
+    api.engine.clock.advance(3_600_000);
+    expect(await statusOf(ending.key)).toBe(401);
+    const revoked = await create(api, { tenant: 'acme', scopes: ['events:read'] });
+    expect((await api.call('DELETE', `/v1/keys/${revoked.id}`)).status).toBe(204);
+    expect(await statusOf(revoked.key)).toBe(401);
+  });
+});
+
+describe('tokens', () => {
+  const ask = { grant_type: 'client_credentials', client_id: 'acme', client_secret: 'secret' };
+  const form = (members: Record<string, string>) => new URLSearchParams(members).toString();
+
+  test('are given for a key by a form, by JSON, by HTTP Basic and by the key itself', async () => {
+    const { call } = createFakeApi();
+    const basic = Buffer.from('tk_acme:secret').toString('base64');
+    const grant = { grant_type: 'client_credentials' };
+    const answers = [
+      await call('POST', '/v1/token', form(ask), null),
+      await call('POST', '/v1/token', ask, null),
+      await call('POST', '/v1/token', { ...ask, client_id: 'tk_acme', client_secret: 'tk_acme_secret' }, null),
+      await call('POST', '/v1/token', form(grant), null, { authorization: `Basic ${basic}` }),
+      await call('POST', '/v1/token', grant, 'acme'),
+    ];
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ token_type: 'Bearer', expires_in: 3600, scope: 'admin' });
+      expect((await call('GET', '/v1/events', undefined, body.access_token)).status).toBe(200);
+      expect((await call('GET', '/v1/events?tenant=globex', undefined, body.access_token)).status).toBe(404);
+    }
+  });
+
+  test('live for an hour at most, and may do no more than was asked for', async () => {
+    const { call, engine } = createFakeApi();
+    const asked = { ...ask, scope: 'events:read', expires_in: 900 };
+    const token = (await call('POST', '/v1/token', asked, null)).body.access_token as string;
+    expect((await call('GET', '/v1/events', undefined, token)).status).toBe(200);
+    expect((await call('GET', '/v1/accounts', undefined, token)).status).toBe(403);
+    engine.clock.advance(899_000);
+    expect((await call('GET', '/v1/events', undefined, token)).status).toBe(200);
+    engine.clock.advance(1_000);
+    expect((await call('GET', '/v1/events', undefined, token)).status).toBe(401);
+    expect((await call('POST', '/v1/token', { ...ask, expires_in: 3601 }, null)).status).toBe(422);
+  });
+
+  test('end with the secret that they were given for, with their key, and lose what it loses', async () => {
+    const api = createFakeApi({
+      keys: [apiKey('partner', 'secret', 'acme', { scopes: ['events:read', 'stats:read'] })],
+    });
+    const askFor = { ...ask, client_id: 'partner' };
+    const token = async () => (await api.call('POST', '/v1/token', askFor, null)).body.access_token as string;
+    const statusOf = async (path: string, text: string) => (await api.call('GET', path, undefined, text)).status;
+    const first = await token();
+    await api.call('PATCH', '/v1/keys/partner', { scopes: ['events:read'] });
+    expect([await statusOf('/v1/events', first), await statusOf('/v1/stats', first)]).toEqual([200, 403]);
+    await api.call('POST', '/v1/keys/partner/rotate', { overlap_seconds: 0 });
+    expect(await statusOf('/v1/events', first)).toBe(401);
+    const rotated = await api.call('POST', '/v1/keys/partner/rotate', { overlap_seconds: 0 });
+    const second = (await api.call('POST', '/v1/token', { grant_type: ask.grant_type }, rotated.body.key)).body;
+    expect(await statusOf('/v1/events', second.access_token)).toBe(200);
+    await api.call('DELETE', '/v1/keys/partner');
+    expect(await statusOf('/v1/events', second.access_token)).toBe(401);
+  });
+
+  test('fail to be forged, changed or made to say another algorithm (401)', async () => {
+    const { call } = createFakeApi();
+    const token = (await call('POST', '/v1/token', ask, null)).body.access_token as string;
+    const [head = '', payload = '', signature = ''] = token.split('.');
+    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const ofAnother = encode({ ...claims, sub: 'all' });
+    const forge = (header: object, body: string, key: string | Buffer) => {
+      const text = `${encode(header)}.${body}`;
+      return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+    };
+    const header = JSON.parse(Buffer.from(head, 'base64url').toString());
+    for (const bad of [
+      `${head}.${ofAnother}.${signature}`,
+      `${encode({ ...header, alg: 'none' })}.${payload}.`,
+      `${encode({ ...header, kid: 'all' })}.${payload}.${signature}`,
+      forge(header, payload, 'guess'),
+      forge(header, payload, Buffer.from(hashSecret('secret'), 'hex')),
+      `${head}.${payload}.${signature.slice(0, -2)}`,
+      'a.b.c',
+    ])
+      expect((await call('GET', '/v1/events', undefined, bad)).status, bad).toBe(401);
+  });
+
+  test('make no keys, and no tokens: they would outlive themselves (403)', async () => {
+    const { call } = createFakeApi();
+    const token = (await call('POST', '/v1/token', ask, null)).body.access_token as string;
+    expect((await call('POST', '/v1/keys', { name: 'x', scopes: ['events:read'] }, token)).status).toBe(403);
+    expect((await call('POST', '/v1/token', { grant_type: 'client_credentials' }, token)).status).toBe(403);
+  });
+
+  test('fail for who is not known (401), as OAuth has it, and for scopes that the key lacks (403)', async () => {
+    const { call } = createFakeApi({ keys: [apiKey('reader', 'secret', 'acme', { scopes: ['events:read'] })] });
+    for (const body of [
+      { ...ask, client_secret: 'wrong' },
+      { ...ask, client_id: 'nobody' },
+      { grant_type: ask.grant_type },
+    ]) {
+      const answer = await call('POST', '/v1/token', body, null);
+      expect([answer.status, answer.body.error]).toEqual([401, 'invalid_client']);
+    }
+    const asked = { ...ask, client_id: 'reader' };
+    expect((await call('POST', '/v1/token', { ...asked, scope: 'accounts:read' }, null)).status).toBe(403);
+    expect((await call('POST', '/v1/token', { ...asked, scope: 'nosuch' }, null)).status).toBe(422);
+  });
+});
+
+describe('the audit', () => {
+  const entriesOf = async (api: ReturnType<typeof createFakeApi>, query = '', as = 'all') =>
+    (await api.call('GET', `/v1/audit${query}`, undefined, as)).body.data;
+
+  test('says who did what to which object, from where, when, before and after', async () => {
+    const api = createFakeApi();
+    await api.call('POST', '/v1/subscriptions', { ...subscription, id: 'sub_1' }, 'acme');
+    api.engine.clock.advance(1000);
+    await api.call('PATCH', '/v1/subscriptions/sub_1', { rate_per_second: 7 }, 'all');
+    const [patched, created] = await entriesOf(api, '?tenant=acme');
+    expect(patched).toMatchObject({
+      at: '2026-11-21T12:00:01.000Z',
+      operation: 'updateSubscription',
+      object: 'subscriptions/sub_1',
+      tenant: 'acme',
+      actor: { key: 'all', token: null },
+      source: { ip: '203.0.113.7', user_agent: 'test', request_id: 'request_1' },
+      status: 200,
+      fields: ['rate_per_second'],
+      before: { rate_per_second: null },
+      after: { rate_per_second: 7 },
+    });
+    expect(created).toMatchObject({
+      operation: 'createSubscription',
+      actor: { key: 'acme' },
+      status: 201,
+      before: null,
+    });
+  });
+
+  test('shows no secret, of whatever kind (invariant 10)', async () => {
+    const api = createFakeApi();
+    const made = await api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
+    await api.call('PATCH', '/v1/accounts/acc_1', { secrets: { signing_secret: 'the new one' } });
+    const endpoint = { auth: { type: 'bearer', token: 'bearer of acme' }, headers: { 'x-key': 'header of acme' } };
+    const sub = await api.call('POST', '/v1/subscriptions', { ...subscription, id: 'sub_1', ...endpoint });
+    const rotated = await api.call('POST', '/v1/subscriptions/sub_1/rotate-secret');
+    const key = await api.call('POST', '/v1/keys', { name: 'k', tenant: 'acme', scopes: ['events:read'] });
+    const text = JSON.stringify(api.audit.entries());
+    expect(made.status).toBe(201);
+    for (const secret of [
+      'of the provider',
+      'the new one',
+      'bearer of acme',
+      'header of acme',
+      sub.body.secret,
+      rotated.body.secret,
+      key.body.key,
+      key.body.key.split('_').slice(2).join('_'),
+    ])
+      expect(text).not.toContain(secret);
+    expect(text).toContain('secret_names');
+  });
+
+  test('stands before anything is done: what cannot be written down is not done', async () => {
+    const api = createFakeApi();
+    Object.assign(api.ports.audit, { begin: async () => Promise.reject(new Error('no table')) });
+    await expect(api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' })).rejects.toThrow('no table');
+    expect((await api.call('GET', '/v1/accounts/acc_1')).status).toBe(404);
+  });
+
+  test('has what was refused and what failed, too; reading and checking of forms leave nothing', async () => {
+    const api = createFakeApi();
+    await api.call('DELETE', '/v1/subscriptions/nosuch', undefined, 'acme');
+    await api.call('POST', '/v1/accounts', { tenant: 1 });
+    await api.call('GET', '/v1/accounts');
+    Object.assign(api.ports.subscriptions, { find: async () => Promise.reject(new Error('no table')) });
+    await expect(api.call('POST', '/v1/subscriptions/sub_1/disable')).rejects.toThrow('no table');
+    const found = api.audit.entries().map(({ operation, object, status }) => ({ operation, object, status }));
+    expect(found).toEqual([
+      { operation: 'deleteSubscription', object: 'subscriptions/nosuch', status: 404 },
+      { operation: 'disableSubscription', object: 'subscriptions/sub_1', status: 500 },
+    ]);
+  });
+
+  test('is searched by key, operation, object and time, page by page', async () => {
+    const api = createFakeApi();
+    for (const id of ['a', 'b', 'c']) {
+      await api.call('POST', '/v1/accounts', { ...account, id }, id === 'b' ? 'acme' : 'all');
+      api.engine.clock.advance(60_000);
+    }
+    const objects = async (query: string) =>
+      (await entriesOf(api, query)).map(({ object }: { object: string }) => object);
+    expect(await objects('?key=acme')).toEqual(['accounts/b']);
+    expect(await objects('?operation=createAccount&object=accounts/c')).toEqual(['accounts/c']);
+    expect(await objects('?since=2026-11-21T12:01:00Z&until=2026-11-21T12:02:00Z')).toEqual(['accounts/b']);
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    for (let pages = 0; cursor !== null && pages < 10; pages += 1) {
+      const page: Awaited<ReturnType<typeof api.call>> = await api.call(
+        'GET',
+        `/v1/audit?limit=1${cursor && `&cursor=${cursor}`}`,
+      );
+      seen.push(...page.body.data.map(({ object }: { object: string }) => object));
+      cursor = page.body.next_cursor;
+    }
+    expect(seen).toEqual(['accounts/c', 'accounts/b', 'accounts/a']);
+    expect(await entriesOf(api, '', 'globex')).toEqual([]);
+  });
+});
+
+describe('the feed', () => {
+  test('refuses a cursor beside since, and versions that there are not (400)', async () => {
+    const { call } = createFakeApi();
+    const { next_cursor: cursor } = (await call('GET', '/v1/events?tenant=acme')).body;
+    expect((await call('GET', `/v1/events?tenant=acme&since=now&cursor=${cursor}`)).status).toBe(400);
+    const unknown = await call('GET', '/v1/events?tenant=acme&schema=hris/employees@9');
+    expect([unknown.status, unknown.body.errors[0].path]).toEqual([400, 'schema.hris/employees']);
+  });
+});

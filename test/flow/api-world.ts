@@ -1,0 +1,94 @@
+import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
+import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
+import { deliveryOf } from '../../lambdas/flows/follow-ordered-feed.ts';
+import { publishEvents } from '../../lambdas/flows/publish-events.ts';
+import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
+import { anEvent } from '../fakes/samples.ts';
+
+/** What an operation is called with. */
+export interface OperationRequest {
+  readonly path: string;
+  readonly body: unknown;
+}
+
+/** An API in which the tenant acme has one of everything. */
+export interface ApiWorld {
+  readonly api: FakeApi;
+  /** A request of an operation that is right in every respect, about acme's things. */
+  readonly request: (id: OperationId) => OperationRequest;
+}
+
+const query = (id: OperationId): Readonly<Record<string, string>> => {
+  const { example }: OperationShape = operations[id];
+  return example.query ?? {};
+};
+
+export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiWorld> {
+  const api = createFakeApi(options);
+  const { engine } = api;
+  const made = async (path: string, body: unknown) => {
+    const answer = await api.call('POST', path, body);
+    if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.status} ${answer.text}`);
+    return answer.body;
+  };
+  await made('/v1/accounts', { id: 'acc_acme', tenant: 'acme', integration: 'staff' });
+  const url = 'https://app.example.com/hooks';
+  await made('/v1/subscriptions', { id: 'sub_acme', tenant: 'acme', url, signatures: ['v1', 'v1a'] });
+  await publishEvents(engine.publishPorts, [
+    { owner: 'raw_1', event: anEvent({ id: 'evt_1' }) },
+    { owner: 'raw_1', event: anEvent({ id: 'evt_2', record_id: '124' }) },
+  ]);
+  const [row] = await engine.events.getMany([{ tenant: 'acme', sequence: 1 }]);
+  const subscription = await engine.subscriptions.find('sub_acme');
+  if (row === undefined || subscription === undefined) throw new Error('nothing was published');
+  await engine.deliveries.putMany([{ ...deliveryOf(subscription, row), state: 'retrying', waitsIn: 'backlog' }]);
+  const deliveries = await api.call('GET', '/v1/subscriptions/sub_acme/deliveries');
+  const replay = await made('/v1/subscriptions/sub_acme/replay', { mode: 'all' });
+  await made('/v1/consumers', { name: 'warehouse', tenant: 'acme', since: 'beginning' });
+  const lease = await made('/v1/consumers/warehouse/lease?tenant=acme', { limit: 1 });
+  const key = await made('/v1/keys', { name: 'a key of acme', tenant: 'acme', scopes: ['events:read'] });
+
+  const params: Readonly<Record<string, string>> = {
+    '/v1/accounts/{id}': 'acc_acme',
+    '/v1/subscriptions/{id}': 'sub_acme',
+    '/v1/deliveries/{id}': deliveries.body.data[0].id,
+    '/v1/events/{id}': 'evt_1',
+    '/v1/consumers/{name}': 'warehouse',
+    '/v1/keys/{id}': key.id,
+    '/v1/tenants/{id}': 'acme',
+    '/v1/integrations/{integration}': 'shared',
+  };
+  const bodies: Partial<Record<OperationId, unknown>> = {
+    createSubscription: { tenant: 'acme', url },
+    createAccount: { tenant: 'acme', integration: 'staff' },
+    createConsumer: { name: 'another', tenant: 'acme' },
+    commitConsumer: { lease: lease.lease, cursor: lease.next_cursor },
+    leaseConsumer: { lease: lease.lease },
+    createToken: { grant_type: 'client_credentials' },
+  };
+  const queries: Partial<Record<OperationId, Readonly<Record<string, string>>>> = {
+    readFeed: { tenant: 'acme' },
+    listAudit: { tenant: 'acme' },
+    getStatistics: { tenant: 'acme' },
+    listConsumers: { tenant: 'acme' },
+  };
+
+  return {
+    api,
+    request(id) {
+      const shape: OperationShape = operations[id];
+      const [begin = ''] = /^\/v1\/[^/]+(\/\{\w+\})?/.exec(shape.path) ?? [];
+      const named = params[begin];
+      const path = shape.path
+        .replace(/\{replay\}/, replay.id)
+        .replace(/\{model\}\/\{plural\}/, 'hris/employees')
+        .replace(/\{\w+\}/, named ?? 'nothing');
+      const ofTenant = shape.path.includes('{name}') ? { tenant: 'acme' } : {};
+      const search = new URLSearchParams({ ...(queries[id] ?? query(id)), ...ofTenant }).toString();
+      return {
+        path: `${path}${search === '' ? '' : `?${search}`}`,
+        body: id in bodies ? bodies[id] : shape.example.body,
+      };
+    },
+  };
+}
