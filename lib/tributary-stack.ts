@@ -9,6 +9,7 @@ import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
 import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import { accountsByTenantIndex, endpointsByDueIndex } from '../lambdas/contracts/tables.ts';
 import type { TributaryConfig } from './config.ts';
 import { AccessLogBucket } from './constructs/access-log-bucket.ts';
@@ -23,6 +24,9 @@ import { RecordTable } from './constructs/record-table.ts';
 import { WorkQueue } from './constructs/work-queue.ts';
 import { compileIntegrations } from './definitions/compile-integrations.ts';
 import { compileResources } from './definitions/compile-resources.ts';
+
+/** Tenants whose data is erased at the same time: the least that SQS allows. */
+const governMaxConcurrency = 2;
 
 const functionsRoot = new URL('../lambdas/functions/', import.meta.url);
 const integrationsRoot = new URL('../integrations/', import.meta.url);
@@ -75,6 +79,13 @@ export class TributaryStack extends Stack {
       limits.drainTimeoutSeconds,
       Duration.minutes(10).plus(Duration.millis(limits.queueMaxDelayMs)),
     );
+    // An erasure waits here between two passes, and for no longer.
+    const governanceQueue = this.queue(
+      'GovernanceQueue',
+      'governance-queue',
+      limits.governTimeoutSeconds,
+      Duration.minutes(15),
+    );
     const httpApi = new PublicHttpApi(this, 'HttpApi', {
       throttleRatePerSecond: config.throttleRatePerSecond,
       throttleBurst: config.throttleBurst,
@@ -89,6 +100,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.accountsTable]: tables.accounts.tableName,
       [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
+      [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -100,6 +112,7 @@ export class TributaryStack extends Stack {
     tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
     tables.idempotency.grant(ingress, 'PutItem');
     buckets.raw.grantPut(ingress);
+    buckets.raw.grantRetain(ingress);
     rawQueue.queue.grantSendMessages(ingress);
 
     const normalize = this.engineFunction('Normalize', 'normalize', limits.normalizeTimeoutSeconds, 1024, {
@@ -109,6 +122,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
       [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
       [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -124,11 +138,13 @@ export class TributaryStack extends Stack {
     tables.integrationSettings.grant(normalize, 'GetItem');
     tables.accountContexts.grant(normalize, 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
+    tables.tenants.grant(normalize, 'BatchGetItem');
     tables.subscriptions.grant(normalize, 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
+    buckets.payloads.grantRetain(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
     // Ordered subscriptions take their events from the feed: they are told that there are some.
     drainQueue.queue.grantSendMessages(normalize);
@@ -136,6 +152,7 @@ export class TributaryStack extends Stack {
     rawQueue.consumedBy(normalize, config.normalizeMaxConcurrency);
 
     const sendingEnvironment = {
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -153,6 +170,7 @@ export class TributaryStack extends Stack {
     const drain = this.engineFunction('Drain', 'drain', limits.drainTimeoutSeconds, 512, sendingEnvironment);
     const defaultBus = EventBus.fromEventBusName(this, 'DefaultBus', 'default');
     for (const sender of [deliver, drain]) {
+      tables.tenants.grant(sender, 'BatchGetItem');
       // Query: who wants to be told of a subscription. PutItem: an endpoint that fails is disabled.
       tables.subscriptions.grant(sender, 'BatchGetItem', 'PutItem', 'Query');
       // What is to be told is published like any event.
@@ -162,6 +180,7 @@ export class TributaryStack extends Stack {
       tables.limits.grant(sender, 'BatchGetItem', 'UpdateItem');
       buckets.payloads.grantGet(sender);
       buckets.payloads.grantPut(sender);
+      buckets.payloads.grantRetain(sender);
       deliveryQueue.queue.grantSendMessages(sender);
       drainQueue.queue.grantSendMessages(sender);
       defaultBus.grantPutEventsTo(sender);
@@ -201,6 +220,8 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
       [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
+      [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -209,12 +230,16 @@ export class TributaryStack extends Stack {
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.retentionDays]: String(config.retentionDays),
+      [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
-    // An admin key lists the accounts of all tenants: that is the one scan.
+    // An admin key lists the accounts of all tenants, and the tenants: these are its scans.
     tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'GetItem');
+    tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
+    // A tenant's data is to be erased.
+    governanceQueue.queue.grantSendMessages(api);
     tables.accountContexts.grant(api, 'BatchWriteItem');
     tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
     tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
@@ -230,6 +255,43 @@ export class TributaryStack extends Stack {
     tables.limits.grant(api, 'BatchGetItem', 'UpdateItem');
     drainQueue.queue.grantSendMessages(api);
     buckets.payloads.grantGet(api);
+
+    const govern = this.engineFunction('Govern', 'govern', limits.governTimeoutSeconds, 512, {
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
+      [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
+      [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
+      [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
+      [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
+      [environmentKeys.eventsTable]: tables.events.tableName,
+      [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
+      [environmentKeys.rawBucket]: buckets.raw.bucketName,
+      [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
+      [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
+      [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
+      [environmentKeys.retentionDays]: String(config.retentionDays),
+      [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
+    });
+    // What an erasure has found is written down before it is removed; nothing else of a tenant is read.
+    tables.tenants.grant(govern, 'GetItem', 'PutItem');
+    tables.accounts.grant(govern, 'Query', 'UpdateItem');
+    // No index leads from an account to its values, nor from a tenant to its keys: an erasure looks at all.
+    tables.accountContexts.grant(govern, 'BatchWriteItem', 'Query', 'Scan');
+    tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
+    tables.parkedRequests.grant(govern, 'DeleteItem', 'Query');
+    tables.subscriptions.grant(govern, 'BatchGetItem', 'BatchWriteItem', 'Query');
+    tables.deliveries.grant(govern, 'BatchWriteItem', 'Query');
+    tables.limits.grant(govern, 'BatchGetItem', 'BatchWriteItem');
+    tables.events.grant(govern, 'BatchWriteItem', 'Query');
+    tables.idempotency.grant(govern, 'BatchGetItem', 'BatchWriteItem');
+    buckets.payloads.grantErase(govern);
+    buckets.raw.grantErase(govern);
+    rawQueue.deadLetterQueue.grantConsumeMessages(govern);
+    governanceQueue.queue.grantSendMessages(govern);
+    governanceQueue.consumedBy(govern, governMaxConcurrency, limits.drainBatchSize);
 
     httpApi.route(
       ingress,
@@ -260,6 +322,7 @@ export class TributaryStack extends Stack {
         partitionKey: text('id'),
         indexes: { [accountsByTenantIndex]: { partitionKey: text('tenant'), sortKey: text('id') } },
       }),
+      tenants: new RecordTable(this, 'Tenants', { ...protection, partitionKey: text('tenant') }),
       accountContexts: new RecordTable(this, 'AccountContexts', {
         ...protection,
         partitionKey: text('context'),
@@ -353,10 +416,16 @@ export class TributaryStack extends Stack {
         ...protection,
         // A day more than the events that refer to them.
         expiration: Duration.days(this.config.retentionDays + 1),
+        retentionClasses: retentionClassesDays
+          .filter((days) => days < this.config.retentionDays)
+          .map((days) => ({ days, expiration: Duration.days(days + 1) })),
       }),
       raw: new PrivateBucket(this, 'Raw', {
         ...protection,
         expiration: Duration.days(this.config.rawRetentionDays),
+        retentionClasses: retentionClassesDays
+          .filter((days) => days < this.config.rawRetentionDays)
+          .map((days) => ({ days, expiration: Duration.days(days) })),
         writeOnce: this.config.retainData ? 'locked' : 'versioned',
       }),
     };

@@ -17,6 +17,7 @@ export const environmentKeys = {
   limitsTable: 'TRIBUTARY_LIMITS_TABLE',
   parkedRequestsTable: 'TRIBUTARY_PARKED_REQUESTS_TABLE',
   subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
+  tenantsTable: 'TRIBUTARY_TENANTS_TABLE',
 
   payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
   rawBucket: 'TRIBUTARY_RAW_BUCKET',
@@ -25,11 +26,16 @@ export const environmentKeys = {
   rawDeadLetterQueueUrl: 'TRIBUTARY_RAW_DEAD_LETTER_QUEUE_URL',
   deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
   drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
+  governanceQueueUrl: 'TRIBUTARY_GOVERNANCE_QUEUE_URL',
 
   /** Payloads above this many bytes go to S3 (claim check); 0 sends all to S3. */
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
   /** Days after which an event, its payload and its deliveries may be deleted. */
   retentionDays: 'TRIBUTARY_RETENTION_DAYS',
+  /** Days that the raw archive keeps what providers sent. */
+  rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
+  /** `true` where the raw archive locks its objects until their retention is over. */
+  rawLocked: 'TRIBUTARY_RAW_LOCKED',
   /** Address ranges (CIDR, comma separated) that outbound calls may reach although they are not public. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
@@ -40,6 +46,7 @@ export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKe
 
 /** What sending callbacks takes, and publishing what is to be said of them. */
 const sendingKeys = [
+  environmentKeys.tenantsTable,
   environmentKeys.subscriptionsTable,
   environmentKeys.eventsTable,
   environmentKeys.idempotencyTable,
@@ -61,6 +68,7 @@ export const functionEnvironments = {
     environmentKeys.accountsTable,
     environmentKeys.integrationSettingsTable,
     environmentKeys.rawBucket,
+    environmentKeys.rawLocked,
     environmentKeys.rawQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.idempotencyTable,
@@ -74,6 +82,7 @@ export const functionEnvironments = {
     environmentKeys.egressAllowHttp,
     environmentKeys.accountContextsTable,
     environmentKeys.parkedRequestsTable,
+    environmentKeys.tenantsTable,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
@@ -104,6 +113,8 @@ export const functionEnvironments = {
     environmentKeys.rawQueueUrl,
     environmentKeys.rawDeadLetterQueueUrl,
     environmentKeys.apiKeysTable,
+    environmentKeys.tenantsTable,
+    environmentKeys.governanceQueueUrl,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
@@ -112,8 +123,28 @@ export const functionEnvironments = {
     environmentKeys.drainQueueUrl,
     environmentKeys.payloadsBucket,
     environmentKeys.retentionDays,
+    environmentKeys.rawRetentionDays,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+  ],
+  govern: [
+    environmentKeys.tenantsTable,
+    environmentKeys.accountsTable,
+    environmentKeys.accountContextsTable,
+    environmentKeys.parkedRequestsTable,
+    environmentKeys.apiKeysTable,
+    environmentKeys.subscriptionsTable,
+    environmentKeys.eventsTable,
+    environmentKeys.idempotencyTable,
+    environmentKeys.deliveriesTable,
+    environmentKeys.limitsTable,
+    environmentKeys.payloadsBucket,
+    environmentKeys.rawBucket,
+    environmentKeys.rawLocked,
+    environmentKeys.rawDeadLetterQueueUrl,
+    environmentKeys.governanceQueueUrl,
+    environmentKeys.retentionDays,
+    environmentKeys.rawRetentionDays,
   ],
 } as const satisfies Record<string, readonly EnvironmentKey[]>;
 

@@ -34,6 +34,8 @@ export const limits = {
   drainTimeoutSeconds: 120,
   dispatchTimeoutSeconds: 60,
   apiTimeoutSeconds: 29,
+  /** A run of an erasure, the page that it is at, and what follows. */
+  governTimeoutSeconds: 60,
 
   /** Messages that one invocation takes from a queue. */
   queueBatchSize: 10,
@@ -61,4 +63,6 @@ export const limits = {
    * a publishing function, with a margin for requests in flight and for clocks that differ.
    */
   sequenceHoleLifetimeMs: 60_000,
+  /** How long a function may go on with what it knows of a tenant: its retention, and that it is being erased. */
+  tenantPolicyMaxAgeMs: 60_000,
 } as const;

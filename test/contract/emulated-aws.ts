@@ -61,6 +61,7 @@ const tableShapes = {
     AttributeDefinitions: [attribute('context'), attribute('rawId')],
     KeySchema: keys('context', 'rawId'),
   },
+  tenants: { AttributeDefinitions: [attribute('tenant')], KeySchema: keys('tenant') },
   apiKeys: { AttributeDefinitions: [attribute('id')], KeySchema: keys('id') },
   subscriptions: { AttributeDefinitions: [attribute('tenant'), attribute('id')], KeySchema: keys('tenant', 'id') },
   events: {

@@ -36,6 +36,10 @@ export function createFakeApi() {
   const ports: ApiPorts = {
     keys: createInMemoryApiKeys(Object.entries(tenants).map(([id, tenant]): ApiKey => ({ id, tenant, secretSha256 }))),
     accounts: engine.accounts,
+    tenants: engine.tenants,
+    governanceQueue: engine.adminPorts.governanceQueue,
+    retentionDays: engine.adminPorts.retentionDays,
+    rawRetentionDays: engine.adminPorts.rawRetentionDays,
     contexts: engine.contexts,
     parked: engine.parking,
     rawQueue: rawQueueOn(engine.rawQueue),

@@ -9,13 +9,18 @@ import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts
 import type { DeliverPorts } from '../../lambdas/flows/deliver-events.ts';
 import type { DispatchPorts } from '../../lambdas/flows/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/drain-endpoint.ts';
+import type { EraseTenantPorts, StartErasurePorts } from '../../lambdas/flows/erase-tenant.ts';
+import type { ExportPorts } from '../../lambdas/flows/export-tenant.ts';
 import type { ManageDeliveryPorts } from '../../lambdas/flows/manage-delivery.ts';
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/manage-subscription.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
 import type { PublishPorts } from '../../lambdas/flows/publish-events.ts';
 import type { FeedPorts } from '../../lambdas/flows/read-feed.ts';
 import type { ReceivePorts } from '../../lambdas/flows/receive-webhook.ts';
+import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
+import { bothErasers } from './both-erasers.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
+import { createInMemoryApiKeys } from './in-memory-api-keys.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
@@ -29,11 +34,13 @@ import {
   deadLetterQueueOn,
   deliveryQueueOn,
   drainQueueOn,
+  governanceQueueOn,
   rawQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
+import { createInMemoryTenants } from './in-memory-tenants.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { createProgrammableCallbacks } from './programmable-callbacks.ts';
@@ -43,22 +50,29 @@ import { createProgrammableTokens } from './programmable-tokens.ts';
 import { staff } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 
+/** As a deployment of the stage dev keeps the raw archive. */
+const rawRetentionDays = 30;
+
 export type FakeEngine = ReturnType<typeof createFakeEngine>;
 
 /**
  * All stores and queues of one engine, in memory, and the ports of each flow on them.
  *
  * @param definition - The one integration that it has.
+ * @param keys - The API keys that there are.
  */
-export function createFakeEngine(definition: Definition = staff) {
+export function createFakeEngine(definition: Definition = staff, keys: readonly ApiKey[] = []) {
   const clock = createManualClock();
   const randomness = createSeededRandomness();
   const accounts = createInMemoryAccounts();
   const subscriptions = createInMemorySubscriptions();
-  const events = createInMemoryEvents(clock);
+  const tenants = createInMemoryTenants();
+  const tenantPolicies = tenants.policies(clock);
+  const retention = { retentionDays: limits.retentionDays, policies: tenantPolicies };
+  const events = createInMemoryEvents(clock, retention);
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
-  const deliveries = createInMemoryDeliveries(clock);
+  const deliveries = createInMemoryDeliveries(clock, retention);
   const endpoints = createInMemoryEndpoints();
   const replays = createInMemoryReplays(clock);
   const callbacks = createProgrammableCallbacks();
@@ -72,6 +86,8 @@ export function createFakeEngine(definition: Definition = staff) {
   const deliveryQueue = createInMemoryQueue(clock);
   // Hidden for as long as in the stack: six times their consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
+  const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
+  const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
   const webhook = prepareWebhook(definition);
   const mapping = prepareMapping(definition.mapping);
@@ -89,6 +105,7 @@ export function createFakeEngine(definition: Definition = staff) {
     subscriptions,
     deliveryQueue: deliveryQueueOn(deliveryQueue),
     drainQueue: drainQueueOn(drainQueue),
+    tenantPolicies,
     clock,
     claimThresholdBytes,
   };
@@ -129,6 +146,9 @@ export function createFakeEngine(definition: Definition = staff) {
     rawDeadLetters,
     deliveryQueue,
     drainQueue,
+    governanceQueue,
+    apiKeys,
+    tenants,
     contexts,
     parking,
     settings,
@@ -163,6 +183,10 @@ export function createFakeEngine(definition: Definition = staff) {
     /** What accounts, settings and dead letters are administered with. */
     adminPorts: {
       accounts,
+      tenants,
+      governanceQueue: governanceQueueOn(governanceQueue),
+      retentionDays: limits.retentionDays,
+      rawRetentionDays,
       integrations: createInMemoryCatalog([definition]),
       contexts,
       parked: parking,
@@ -182,7 +206,32 @@ export function createFakeEngine(definition: Definition = staff) {
       drainQueue: drainQueueOn(drainQueue),
       clock,
     } satisfies DispatchPorts,
-    manageSubscriptionPorts: { ...drainPorts, egress } satisfies ManageSubscriptionPorts,
+    manageSubscriptionPorts: { ...drainPorts, tenants, egress } satisfies ManageSubscriptionPorts,
+    exportPorts: { tenants, accounts, subscriptions, deliveries, events, payloads } satisfies ExportPorts,
+    startErasurePorts: {
+      tenants,
+      governanceQueue: governanceQueueOn(governanceQueue),
+      clock,
+      randomness,
+    } satisfies StartErasurePorts,
+    erasePorts: {
+      tenants,
+      governanceQueue: governanceQueueOn(governanceQueue),
+      accounts: accounts.eraser,
+      contexts,
+      parked: parking,
+      rawLetters: deadLetterInboxOn(rawDeadLetters),
+      subscriptions,
+      deliveries: bothErasers(deliveries, replays),
+      endpoints,
+      events: events.eraser,
+      apiKeys: apiKeys.eraser,
+      payloads: payloads.eraser,
+      rawBodies: rawBodies.eraser,
+      clock,
+      retentionDays: limits.retentionDays,
+      rawRetentionDays,
+    } satisfies EraseTenantPorts,
     manageDeliveryPorts: drainPorts satisfies ManageDeliveryPorts,
   };
 }

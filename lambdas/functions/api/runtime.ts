@@ -11,8 +11,14 @@ import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integ
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
+import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
-import { createSqsDeadLetterInbox, createSqsDrainQueue, createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
+import {
+  createSqsDeadLetterInbox,
+  createSqsDrainQueue,
+  createSqsGovernanceQueue,
+  createSqsRawQueue,
+} from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
@@ -35,6 +41,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
   const expiry = {
     clock: systemClock,
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+    policies: createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock),
   };
   const egress = createEgressPolicy(egressOptions(env));
   return {
@@ -42,6 +49,10 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
     ports: {
       keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
       accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
+      tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
+      governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
+      retentionDays: expiry.retentionDays,
+      rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
