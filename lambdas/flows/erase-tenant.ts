@@ -200,7 +200,8 @@ async function buryAccounts({ accounts }: EraseTenantPorts, tenant: string): Pro
   } while (after !== undefined);
 }
 
-function finished({ progress: _, ...erasure }: Erasure, clock: Clock): Erasure {
+function finished(running: Erasure, clock: Clock): Erasure {
+  const { progress: _, ...erasure } = running;
   return { ...erasure, state: 'done', finishedAt: new Date(clock.nowMs()).toISOString() };
 }
 

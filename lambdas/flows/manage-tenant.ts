@@ -31,7 +31,7 @@ const maxAttempts = 5;
 const pageSize = 100;
 
 /** A tenant of which nothing is stored has what the deployment gives all. */
-export function newTenant(tenant: string): Tenant {
+function newTenant(tenant: string): Tenant {
   return { tenant, retention: {}, certificates: [], revision: 0 };
 }
 

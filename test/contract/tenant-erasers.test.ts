@@ -320,8 +320,14 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
     const stores = await open();
     await furnish(stores);
     expect(await eraseAll(stores, 'sub_all', 'acme')).toEqual([
-      ...['deliveries', 'deliveries', 'deliveries', 'delivery_pointers', 'delivery_pointers'],
-      ...['replays', 'replays', 'replays'],
+      'deliveries',
+      'deliveries',
+      'deliveries',
+      'delivery_pointers',
+      'delivery_pointers',
+      'replays',
+      'replays',
+      'replays',
     ]);
     const left = (await stores.deliveries.list('sub_all', 50, undefined)).items.map(({ event }) => event);
     expect(left.sort()).toEqual(['evt_acme2_1', 'evt_acme2_2', 'evt_acme2_3']);
@@ -393,7 +399,13 @@ describe.each(implementations)('what erases events on %s', (_, open) => {
     const stores = await open();
     await furnish(stores);
     expect(await eraseAll(stores)).toEqual([
-      ...['event_claims', 'event_claims', 'event_claims', 'events', 'events', 'events', 'sealed_numbers'],
+      'event_claims',
+      'event_claims',
+      'event_claims',
+      'events',
+      'events',
+      'events',
+      'sealed_numbers',
     ]);
     const { events } = stores;
     expect(await events.listAfter('acme', 0, 10)).toEqual([]);

@@ -139,7 +139,7 @@ describe.each(implementations)('tenant policies on %s', (_, open) => {
     const { store, policies, clock } = await open();
     const one = policies();
     await store.replace(aTenant({ retention: { eventsDays: 7 }, erasure: erasing }));
-    expect([...(await one.getMany(['acme', 'globex', 'acme']))].sort()).toEqual([
+    expect([...(await one.getMany(['acme', 'globex', 'acme']))]).toEqual([
       ['acme', { eventsDays: 7, isErasing: true }],
       ['globex', { eventsDays: undefined, isErasing: false }],
     ]);
@@ -209,8 +209,8 @@ test('a policy that could not be read is asked for again', async () => {
   const client = tables.client();
   const table = await tables.create('tenants');
   const missing = createDynamoTenantPolicies(client, 'no-such-table', clock);
-  await expect(missing.getMany(['acme'])).rejects.toThrow();
-  await expect(missing.getMany(['acme'])).rejects.toThrow();
+  await expect(missing.getMany(['acme'])).rejects.toThrow('resource not found');
+  await expect(missing.getMany(['acme'])).rejects.toThrow('resource not found');
   const policies = createDynamoTenantPolicies(client, table, clock);
   const answers = await Promise.all([policies.getMany(['acme', 'globex']), policies.getMany(['acme'])]);
   expect(answers.map(({ size }) => size)).toEqual([2, 1]);

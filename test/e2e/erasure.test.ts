@@ -108,7 +108,7 @@ test("a tenant's data is removed from every table and bucket, and its neighbour'
 
   // All that is left of it anywhere: what the certificate says is kept.
   const left = (await rowsWith('leaving-co')).filter(({ row }) => !JSON.stringify(row).includes('leaving-co2'));
-  const seen = left.map(({ table, row }) => `${table} ${row['id'] ?? row['sequence'] ?? row['tenant']}`).sort();
+  const seen = left.map(({ table, row }) => `${table} ${String(row['id'] ?? row['sequence'] ?? row['tenant'])}`).sort();
   expect(seen).toEqual([
     'Accounts acc-of-leaving-co',
     'Events 0',

@@ -401,15 +401,17 @@ describe('data at rest', () => {
   });
 
   test('an object with a retention of its own falls under a rule for its tag, where that is shorter than the bucket', () => {
-    const rulesOf = (stage: SynthesizedStage, name: RegExp) =>
-      (
-        Object.entries(stage.resources).find(([id]) => name.test(id))?.[1].Properties.LifecycleConfiguration
-          .Rules as Resource['Properties'][]
-      ).flatMap(({ TagFilters, ExpirationInDays, NoncurrentVersionExpiration }) =>
-        TagFilters === undefined
-          ? []
-          : [[TagFilters[0], ExpirationInDays, NoncurrentVersionExpiration?.NoncurrentDays] as const],
-      );
+    const rulesOf = (stage: SynthesizedStage, name: RegExp) => {
+      const bucket = ofType(stage, 'AWS::S3::Bucket').find(([id]) => name.test(id))?.[1];
+      if (bucket === undefined) throw new Error(`no bucket ${name.source}`);
+      return (bucket.Properties.LifecycleConfiguration.Rules as Resource['Properties'][])
+        .filter(({ TagFilters }) => TagFilters !== undefined)
+        .map(({ TagFilters, ExpirationInDays, NoncurrentVersionExpiration }) => [
+          TagFilters[0],
+          ExpirationInDays,
+          NoncurrentVersionExpiration?.NoncurrentDays,
+        ]);
+    };
     const tag = (days: number) => ({ Key: 'retention-days', Value: String(days) });
     // Payloads outlive their events here, too. 30 days are what all have.
     expect(rulesOf(dev, /^PayloadsBucket[0-9A-F]{8}$/)).toEqual(

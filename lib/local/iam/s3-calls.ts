@@ -56,7 +56,7 @@ export function s3Calls(request: S3Request, keyOf: KeyOf): RequiredCalls {
     case 'GET bucket versions':
       return need(['ListBucketVersions']);
     case 'POST bucket delete':
-      return { kind: 'calls', calls: deleteCalls(request, bucket) };
+      return deleteCalls(request, bucket);
     case 'GET bucket lifecycle':
       return need(['GetLifecycleConfiguration']);
     case 'PUT bucket lifecycle':
@@ -103,13 +103,18 @@ export function absenceCall({ method, url }: S3Request): Call | undefined {
 }
 
 /** Objects that are deleted together are named in the body; each needs what it needs alone. */
-function deleteCalls(request: S3Request, bucket: string): Call[] {
-  const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : String(request.body ?? '');
-  return [...text.matchAll(/<Object>(.*?)<\/Object>/gs)].flatMap(([, object = '']) => {
+function deleteCalls(request: S3Request, bucket: string): RequiredCalls {
+  const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+  const objects = [...text.matchAll(/<Object>(.*?)<\/Object>/gs)].map(([, object = '']) => object);
+  // One that is not understood is none that is allowed.
+  if (objects.length === 0 || objects.some((object) => object.split('<Key>').length !== 2))
+    return { kind: 'unknown', operation: 's3: POST bucket delete of a body that is not understood' };
+  const calls = objects.flatMap((object) => {
     const resource = arnOf(bucket, unescapeXml(/<Key>(.*?)<\/Key>/s.exec(object)?.[1] ?? ''));
     const action = object.includes('<VersionId>') ? 's3:DeleteObjectVersion' : 's3:DeleteObject';
     return [{ action, resource }, ...bypassCalls(request, resource)];
   });
+  return { kind: 'calls', calls };
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html */
