@@ -291,7 +291,7 @@ export class TributaryStack extends Stack {
     buckets.raw.grantErase(govern);
     rawQueue.deadLetterQueue.grantConsumeMessages(govern);
     governanceQueue.queue.grantSendMessages(govern);
-    governanceQueue.consumedBy(govern, governMaxConcurrency, limits.drainBatchSize);
+    governanceQueue.consumedBy(govern, governMaxConcurrency, limits.governBatchSize);
 
     httpApi.route(
       ingress,

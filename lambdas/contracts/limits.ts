@@ -41,6 +41,8 @@ export const limits = {
   queueBatchSize: 10,
   /** The same of the drain queue: each message may keep an invocation busy for as long as a run goes on. */
   drainBatchSize: 1,
+  /** The same of the governance queue. */
+  governBatchSize: 1,
   /** Receives after which SQS moves a message to its dead-letter queue. */
   maxReceiveCount: 8,
 

@@ -1,5 +1,6 @@
 import type { RawMessage } from '../contracts/messages.ts';
 import type { AccountContexts } from '../ports/account-contexts.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { ParkedRequests } from '../ports/parked-requests.ts';
 import type { DeadLetter, DeadLetterInbox } from '../ports/queues.ts';
 import type {
@@ -29,6 +30,7 @@ export interface ErasurePorts {
   /** By prefix of their keys. */
   readonly payloads: Eraser;
   readonly rawBodies: ObjectEraser;
+  readonly clock: Clock;
 }
 
 /** One kind of a tenant's data. A phase finds a page of it and removes a page that was found: both can be repeated. */
@@ -238,26 +240,30 @@ async function findRawBodies(
   return { items: [], next: page.next === undefined ? undefined : JSON.stringify({ after } satisfies Nested) };
 }
 
-/** Letters that one pass looks at: what is received is hidden for a minute only. */
-const maxLetters = 1_000;
+/** Letters that a pass looks at, and for how long it does: what is received is hidden for a minute only. */
+const maxLetters = 2_000;
+const lettersMs = 15_000;
+/** Letters that are shown again together. */
+const shownTogether = 50;
 
-/** Requests of the tenant's accounts that could not be mapped. Those of others are shown again at once. */
+/** Requests of the tenant's accounts that could not be mapped. Those of others are shown again. */
 async function findDeadLetters(ports: ErasurePorts, tenant: string): Promise<ErasurePlan> {
   const own = await accountIds(ports, tenant);
+  const untilMs = ports.clock.nowMs() + lettersMs;
   const items: Erasable[] = [];
   const others: DeadLetter[] = [];
-  for (let looked = 0; looked < maxLetters; ) {
+  while (items.length < pageSize && others.length < maxLetters && ports.clock.nowMs() < untilMs) {
     const letters = await ports.rawLetters.receive();
     if (letters.length === 0) break;
-    looked += letters.length;
     for (const letter of letters) {
       if (own.has(accountOf(letter.body) ?? '')) items.push({ kind: 'dead_letters', key: letter.receipt });
-      else others.push(letter);
+      // What it says is nobody's business here.
+      else others.push({ ...letter, body: '' });
     }
-    if (items.length >= pageSize) break;
   }
-  await ports.rawLetters.putBack(others);
-  // What could not be removed in time is found by the next pass.
+  for (let at = 0; at < others.length; at += shownTogether)
+    await ports.rawLetters.putBack(others.slice(at, at + shownTogether));
+  // What could not be looked at, or removed, in time is found by the next pass.
   return { items, next: undefined };
 }
 

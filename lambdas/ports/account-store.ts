@@ -35,7 +35,7 @@ export interface Page<T> {
 
 export interface AccountStore {
   /**
-   * Closed ones, too, of which no more than their ids may be left.
+   * Closed ones, too, of which no more than their ids may be left. That one is closed is never remembered.
    *
    * @param maxAgeMs - How old a remembered answer may be; 0 reads what is stored now. That an
    *   account does not exist is never remembered.

@@ -45,7 +45,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
           const known = remembered.get(id);
           if (known !== undefined && clock.nowMs() - known.readAtMs < maxAgeMs) return known.account;
           const account = structuredClone(rows.get(id));
-          if (account === undefined) remembered.delete(id);
+          if (account === undefined || account.closed === true) remembered.delete(id);
           else remembered.set(id, { account, readAtMs: clock.nowMs() });
           return account;
         },

@@ -48,6 +48,8 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
       const row = Item === undefined ? undefined : fromItem(Item);
       if (row === undefined || !isLive(row, clock.nowMs())) return undefined;
       const account = toAccount(row);
+      // Its id may be another account's a moment later.
+      if (account.closed === true) return account;
       if (remembered.size >= maxRemembered) remembered.clear();
       remembered.set(id, { account, readAtMs });
       return account;

@@ -224,8 +224,8 @@ export function createDynamoDeliveryEraser(client: DynamoDBClient, table: string
                 },
               }),
           ExpressionAttributeValues: toItem({ ':partition': partitionOf(subscription), ':tenant': tenant }),
-          // Most of what is looked at is others'.
-          Limit: tenant === undefined ? pageSize : 10 * pageSize,
+          // Most of what is looked at is others'. What is found has to fit into one row, with all pointers.
+          Limit: tenant === undefined ? pageSize : 3 * pageSize,
         },
         within ?? undefined,
       );
