@@ -82,7 +82,8 @@ export function createFakeEngine(definition: Definition = staff, keys: readonly 
   const egress = createProgrammableEgress();
   const pause = pauseOn(clock);
   const rawQueue = createInMemoryQueue(clock);
-  const rawDeadLetters = createInMemoryQueue(clock);
+  // What an inbox receives is hidden for a minute.
+  const rawDeadLetters = createInMemoryQueue(clock, 60_000);
   const deliveryQueue = createInMemoryQueue(clock);
   // Hidden for as long as in the stack: six times their consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);

@@ -186,6 +186,27 @@ describe("a tenant's erasure", () => {
   });
 });
 
+test('two runs at the same time do no harm, and count once what they remove (invariant 2)', async () => {
+  const probe = await prepare();
+  await startAll(probe);
+  await letGovernRun(probe);
+  const engine = await prepare();
+  await startAll(engine);
+  await startAll(engine);
+  for (let round = 0; round < 20 && engine.governanceQueue.messages().length > 0; round += 1) {
+    await Promise.all(
+      engine.governanceQueue.receive().map(async ({ id, body }) => {
+        await continueErasure(engine.erasePorts, JSON.parse(body) as GovernanceMessage);
+        engine.governanceQueue.remove(id);
+      }),
+    );
+    engine.clock.advance(quietMs);
+  }
+  expect(await tracesOf(engine, 'acme')).toEqual({});
+  expect((await engine.tenants.find('acme'))?.certificates).toHaveLength(1);
+  expect((await certificateOf(engine))?.removed).toEqual((await certificateOf(probe))?.removed);
+});
+
 test('a fault or a crash at any call leaves an erasure that ends all the same, counted once (invariants 2 and 3)', async () => {
   const probe = await prepare();
   await startAll(probe);
