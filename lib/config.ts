@@ -35,13 +35,15 @@ const logRetentionChoices = [
  */
 const settingsSchema = z.strictObject({
   /**
-   * Days that events, their payloads and their deliveries are kept.
+   * Days that events, their payloads and their deliveries are kept. A tenant may have its own kept for a
+   * shorter time, never for a longer one.
    * @default 30
    */
   retentionDays: wholeNumber(1, 3650, 'days'),
   /**
    * Days that the raw archive keeps what providers sent; more than the 28 that a message may wait
-   * in its queue and then in the dead-letter queue, so that none outlives the body it refers to.
+   * in its queue and then in the dead-letter queue, so that none outlives the body it refers to. A tenant may
+   * have its own kept for a shorter time: a request that waits for longer than that is lost to it.
    * @default 90 in prod, 30 elsewhere
    */
   rawRetentionDays: wholeNumber(29, 3650, 'days'),

@@ -9,6 +9,7 @@ import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
 import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import {
   accountsByTenantIndex,
   apiKeysByOwnerIndex,
@@ -29,6 +30,9 @@ import { RecordTable } from './constructs/record-table.ts';
 import { WorkQueue } from './constructs/work-queue.ts';
 import { compileIntegrations } from './definitions/compile-integrations.ts';
 import { compileVersionedResources } from './definitions/compile-resources.ts';
+
+/** Tenants whose data is erased at the same time: the least that SQS allows. */
+const governMaxConcurrency = 2;
 
 const functionsRoot = new URL('../lambdas/functions/', import.meta.url);
 const integrationsRoot = new URL('../integrations/', import.meta.url);
@@ -86,6 +90,13 @@ export class TributaryStack extends Stack {
       limits.drainTimeoutSeconds,
       Duration.minutes(10).plus(Duration.millis(limits.queueMaxDelayMs)),
     );
+    // An erasure waits here between two passes, and for no longer.
+    const governanceQueue = this.queue(
+      'GovernanceQueue',
+      'governance-queue',
+      limits.governTimeoutSeconds,
+      Duration.minutes(15),
+    );
     const httpApi = new PublicHttpApi(this, 'HttpApi', {
       throttleRatePerSecond: config.throttleRatePerSecond,
       throttleBurst: config.throttleBurst,
@@ -100,6 +111,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.accountsTable]: tables.accounts.tableName,
       [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
+      [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -113,6 +125,7 @@ export class TributaryStack extends Stack {
     tables.idempotency.grant(ingress, 'PutItem');
     tables.statistics.grant(ingress, 'UpdateItem');
     buckets.raw.grantPut(ingress);
+    buckets.raw.grantRetain(ingress);
     rawQueue.queue.grantSendMessages(ingress);
 
     const normalize = this.engineFunction('Normalize', 'normalize', limits.normalizeTimeoutSeconds, 1024, {
@@ -122,6 +135,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
       [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
       [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -138,12 +152,14 @@ export class TributaryStack extends Stack {
     tables.integrationSettings.grant(normalize, 'GetItem');
     tables.accountContexts.grant(normalize, 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
+    tables.tenants.grant(normalize, 'BatchGetItem');
     tables.subscriptions.grant(normalize, 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
     tables.statistics.grant(normalize, 'UpdateItem');
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
+    buckets.payloads.grantRetain(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
     // Ordered subscriptions take their events from the feed: they are told that there are some.
     drainQueue.queue.grantSendMessages(normalize);
@@ -151,6 +167,7 @@ export class TributaryStack extends Stack {
     rawQueue.consumedBy(normalize, config.normalizeMaxConcurrency);
 
     const sendingEnvironment = {
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -168,6 +185,7 @@ export class TributaryStack extends Stack {
     const drain = this.engineFunction('Drain', 'drain', limits.drainTimeoutSeconds, 512, sendingEnvironment);
     const defaultBus = EventBus.fromEventBusName(this, 'DefaultBus', 'default');
     for (const sender of [deliver, drain]) {
+      tables.tenants.grant(sender, 'BatchGetItem');
       // Query: who wants to be told of a subscription. PutItem: an endpoint that fails is disabled.
       tables.subscriptions.grant(sender, 'BatchGetItem', 'PutItem', 'Query');
       // What is to be told is published like any event.
@@ -177,6 +195,7 @@ export class TributaryStack extends Stack {
       tables.limits.grant(sender, 'BatchGetItem', 'UpdateItem');
       buckets.payloads.grantGet(sender);
       buckets.payloads.grantPut(sender);
+      buckets.payloads.grantRetain(sender);
       deliveryQueue.queue.grantSendMessages(sender);
       drainQueue.queue.grantSendMessages(sender);
       defaultBus.grantPutEventsTo(sender);
@@ -222,6 +241,8 @@ export class TributaryStack extends Stack {
       [environmentKeys.auditRetentionDays]: String(config.auditRetentionDays),
       [environmentKeys.apiKeyRatePerMinute]: String(config.apiKeyRatePerMinute),
       [environmentKeys.apiTenantRatePerMinute]: String(config.apiTenantRatePerMinute),
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
+      [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
@@ -231,13 +252,17 @@ export class TributaryStack extends Stack {
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.retentionDays]: String(config.retentionDays),
+      [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     });
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
-    // An admin key lists the accounts, and the keys, of all tenants: those are the scans.
+    // An admin key lists the accounts, keys and tenants that there are: these are the scans.
     tables.accounts.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
+    tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
+    // A tenant's data is to be erased.
+    governanceQueue.queue.grantSendMessages(api);
     // Entries are added and completed: nobody may delete one.
     tables.audit.grant(api, 'PutItem', 'Query');
     buckets.audit.grantPut(api);
@@ -260,6 +285,48 @@ export class TributaryStack extends Stack {
     buckets.payloads.grantGet(api);
     // An answer that is kept to be given again may be larger than a row.
     buckets.payloads.grantPut(api);
+
+    const govern = this.engineFunction('Govern', 'govern', limits.governTimeoutSeconds, 512, {
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
+      [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
+      [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
+      [environmentKeys.apiKeysTable]: tables.apiKeys.tableName,
+      [environmentKeys.consumersTable]: tables.consumers.tableName,
+      [environmentKeys.statisticsTable]: tables.statistics.tableName,
+      [environmentKeys.auditRetentionDays]: String(config.auditRetentionDays),
+      [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
+      [environmentKeys.eventsTable]: tables.events.tableName,
+      [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
+      [environmentKeys.rawBucket]: buckets.raw.bucketName,
+      [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
+      [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
+      [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
+      [environmentKeys.retentionDays]: String(config.retentionDays),
+      [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
+    });
+    // What an erasure has found is written down before it is removed; nothing else of a tenant is read.
+    tables.tenants.grant(govern, 'GetItem', 'PutItem');
+    tables.accounts.grant(govern, 'Query', 'UpdateItem');
+    // No index leads from an account to its values, nor from a tenant to its keys: an erasure looks at all.
+    tables.accountContexts.grant(govern, 'BatchWriteItem', 'Query', 'Scan');
+    tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
+    tables.consumers.grant(govern, 'BatchWriteItem', 'Query');
+    tables.statistics.grant(govern, 'BatchWriteItem', 'Query');
+    tables.parkedRequests.grant(govern, 'DeleteItem', 'Query');
+    tables.subscriptions.grant(govern, 'BatchGetItem', 'BatchWriteItem', 'Query');
+    tables.deliveries.grant(govern, 'BatchWriteItem', 'Query');
+    tables.limits.grant(govern, 'BatchGetItem', 'BatchWriteItem');
+    tables.events.grant(govern, 'BatchWriteItem', 'Query');
+    tables.idempotency.grant(govern, 'BatchGetItem', 'BatchWriteItem');
+    buckets.payloads.grantErase(govern);
+    buckets.raw.grantErase(govern);
+    rawQueue.deadLetterQueue.grantConsumeMessages(govern);
+    governanceQueue.queue.grantSendMessages(govern);
+    governanceQueue.consumedBy(govern, governMaxConcurrency, limits.governBatchSize);
 
     httpApi.route(
       ingress,
@@ -290,6 +357,7 @@ export class TributaryStack extends Stack {
         partitionKey: text('id'),
         indexes: { [accountsByTenantIndex]: { partitionKey: text('tenant'), sortKey: text('id') } },
       }),
+      tenants: new RecordTable(this, 'Tenants', { ...protection, partitionKey: text('tenant') }),
       accountContexts: new RecordTable(this, 'AccountContexts', {
         ...protection,
         partitionKey: text('context'),
@@ -404,6 +472,9 @@ export class TributaryStack extends Stack {
         ...protection,
         // A day more than the events that refer to them.
         expiration: Duration.days(this.config.retentionDays + 1),
+        retentionClasses: retentionClassesDays
+          .filter((days) => days < this.config.retentionDays)
+          .map((days) => ({ days, expiration: Duration.days(days + 1) })),
       }),
       audit: new PrivateBucket(this, 'AuditArchive', {
         ...protection,
@@ -413,6 +484,9 @@ export class TributaryStack extends Stack {
       raw: new PrivateBucket(this, 'Raw', {
         ...protection,
         expiration: Duration.days(this.config.rawRetentionDays),
+        retentionClasses: retentionClassesDays
+          .filter((days) => days < this.config.rawRetentionDays)
+          .map((days) => ({ days, expiration: Duration.days(days) })),
         writeOnce: this.config.retainData ? 'locked' : 'versioned',
       }),
     };

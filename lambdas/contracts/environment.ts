@@ -20,6 +20,7 @@ export const environmentKeys = {
   parkedRequestsTable: 'TRIBUTARY_PARKED_REQUESTS_TABLE',
   statisticsTable: 'TRIBUTARY_STATISTICS_TABLE',
   subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
+  tenantsTable: 'TRIBUTARY_TENANTS_TABLE',
 
   auditBucket: 'TRIBUTARY_AUDIT_BUCKET',
   payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
@@ -29,6 +30,7 @@ export const environmentKeys = {
   rawDeadLetterQueueUrl: 'TRIBUTARY_RAW_DEAD_LETTER_QUEUE_URL',
   deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
   drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
+  governanceQueueUrl: 'TRIBUTARY_GOVERNANCE_QUEUE_URL',
 
   /** Payloads above this many bytes go to S3 (claim check); 0 sends all to S3. */
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
@@ -40,6 +42,10 @@ export const environmentKeys = {
   apiKeyRatePerMinute: 'TRIBUTARY_API_KEY_RATE_PER_MINUTE',
   /** Calls of the API that all keys of a tenant together may make in a minute. */
   apiTenantRatePerMinute: 'TRIBUTARY_API_TENANT_RATE_PER_MINUTE',
+  /** Days that the raw archive keeps what providers sent. */
+  rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
+  /** `true` where the raw archive locks its objects until their retention is over. */
+  rawLocked: 'TRIBUTARY_RAW_LOCKED',
   /** Address ranges (CIDR, comma separated) that outbound calls may reach although they are not public. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
@@ -50,6 +56,7 @@ export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKe
 
 /** What sending callbacks takes, and publishing what is to be said of them. */
 const sendingKeys = [
+  environmentKeys.tenantsTable,
   environmentKeys.subscriptionsTable,
   environmentKeys.eventsTable,
   environmentKeys.idempotencyTable,
@@ -71,6 +78,7 @@ export const functionEnvironments = {
     environmentKeys.accountsTable,
     environmentKeys.integrationSettingsTable,
     environmentKeys.rawBucket,
+    environmentKeys.rawLocked,
     environmentKeys.rawQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.idempotencyTable,
@@ -85,6 +93,7 @@ export const functionEnvironments = {
     environmentKeys.egressAllowHttp,
     environmentKeys.accountContextsTable,
     environmentKeys.parkedRequestsTable,
+    environmentKeys.tenantsTable,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
@@ -122,6 +131,8 @@ export const functionEnvironments = {
     environmentKeys.auditRetentionDays,
     environmentKeys.apiKeyRatePerMinute,
     environmentKeys.apiTenantRatePerMinute,
+    environmentKeys.tenantsTable,
+    environmentKeys.governanceQueueUrl,
     environmentKeys.subscriptionsTable,
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
@@ -131,8 +142,31 @@ export const functionEnvironments = {
     environmentKeys.drainQueueUrl,
     environmentKeys.payloadsBucket,
     environmentKeys.retentionDays,
+    environmentKeys.rawRetentionDays,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+  ],
+  govern: [
+    environmentKeys.tenantsTable,
+    environmentKeys.accountsTable,
+    environmentKeys.accountContextsTable,
+    environmentKeys.parkedRequestsTable,
+    environmentKeys.apiKeysTable,
+    environmentKeys.consumersTable,
+    environmentKeys.statisticsTable,
+    environmentKeys.auditRetentionDays,
+    environmentKeys.subscriptionsTable,
+    environmentKeys.eventsTable,
+    environmentKeys.idempotencyTable,
+    environmentKeys.deliveriesTable,
+    environmentKeys.limitsTable,
+    environmentKeys.payloadsBucket,
+    environmentKeys.rawBucket,
+    environmentKeys.rawLocked,
+    environmentKeys.rawDeadLetterQueueUrl,
+    environmentKeys.governanceQueueUrl,
+    environmentKeys.retentionDays,
+    environmentKeys.rawRetentionDays,
   ],
 } as const satisfies Record<string, readonly EnvironmentKey[]>;
 

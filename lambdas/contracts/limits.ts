@@ -34,11 +34,15 @@ export const limits = {
   drainTimeoutSeconds: 120,
   dispatchTimeoutSeconds: 60,
   apiTimeoutSeconds: 29,
+  /** A run of an erasure, the page that it is at, and what follows. */
+  governTimeoutSeconds: 60,
 
   /** Messages that one invocation takes from a queue. */
   queueBatchSize: 10,
   /** The same of the drain queue: each message may keep an invocation busy for as long as a run goes on. */
   drainBatchSize: 1,
+  /** The same of the governance queue. */
+  governBatchSize: 1,
   /** Receives after which SQS moves a message to its dead-letter queue. */
   maxReceiveCount: 8,
 
@@ -95,4 +99,7 @@ export const limits = {
   consumerLeaseSeconds: 60,
   minConsumerLeaseSeconds: 5,
   maxConsumerLeaseSeconds: 3_600,
+
+  /** How long a function may go on with what it knows of a tenant: its retention, and that it is being erased. */
+  tenantPolicyMaxAgeMs: 60_000,
 } as const;

@@ -51,5 +51,12 @@ export type DrainMessage =
   | { readonly kind: 'drain'; readonly subscription: string; readonly scope: string }
   | { readonly kind: 'replay'; readonly replay: string; readonly subscription: string; readonly scope: string };
 
+/** Governance queue: a tenant's erasure may go on. */
+export interface GovernanceMessage {
+  readonly kind: 'erase';
+  readonly tenant: string;
+  readonly erasure: string;
+}
+
 /** Message attribute that says why a message was put on a dead-letter queue by the engine itself. */
 export const deadLetterReasonAttribute = 'reason';

@@ -9,9 +9,11 @@ export const metricsNamespace = 'Tributary';
  *   requests    = rejected + handshake + accepted                        (ingress)
  *   accepted    = mapped + ignored + unrouted + dead-lettered            (normalize)
  *   handshakes that a call of the engine's own completes = confirmed + dead-lettered
- *   events      = published + duplicate                                  (normalize)
+ *   events      = published + duplicate + refused                        (normalize)
  *   published   = filtered (nobody wants it) + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
+ *
+ * `refused` is an event of a tenant whose data is being erased; `ignored`, too, is a request of one.
  *
  * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and
  * `duplicate` (an earlier run had done it) are what a delivery goes through on its way, not how it ends.
@@ -30,6 +32,7 @@ export type NormalizeOutcome =
   | 'dead-lettered'
   | 'published'
   | 'duplicate'
+  | 'refused'
   | 'enqueued'
   | 'filtered';
 
@@ -48,3 +51,6 @@ export type EndpointNote = 'circuit-opened' | 'subscription-disabling' | 'subscr
 
 /** What dispatch counts: attempts that it put on the delivery queue, and endpoints that it had drained. */
 export type DispatchNote = 'attempts-dispatched' | 'drains-requested';
+
+/** What govern counts: tenants whose data is gone. */
+export type GovernNote = 'tenants-erased';

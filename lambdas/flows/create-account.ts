@@ -6,7 +6,9 @@ import type { IntegrationCatalog } from '../ports/integration-catalog.ts';
 import type { ParkedRequests } from '../ports/parked-requests.ts';
 import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import type { TenantStore } from '../ports/tenant-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+import { isErasing, tellAccount } from './manage-tenant.ts';
 
 export interface AccountRequest {
   readonly id?: string | undefined;
@@ -21,11 +23,14 @@ export type AccountCreation =
   | { readonly kind: 'created'; readonly account: Account }
   | { readonly kind: 'exists' }
   | { readonly kind: 'unknown-integration' }
+  /** Its tenant's data is being erased: it can be made when that is done. */
+  | { readonly kind: 'tenant-erasing' }
   | SecretsFault;
 
 /** What accounts are made and changed with. */
 export interface AccountPorts {
   readonly accounts: AccountDirectory;
+  readonly tenants: Pick<TenantStore, 'find'>;
   readonly integrations: IntegrationCatalog;
   readonly contexts: AccountContextRegistry;
   readonly parked: ParkedRequests;
@@ -40,6 +45,9 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   if (integration === undefined) return { kind: 'unknown-integration' };
   const fault = findSecretsFault(integration, request.secrets, request.capture);
   if (fault !== undefined) return fault;
+  const tenant = await ports.tenants.find(request.tenant);
+  if (isErasing(tenant)) return { kind: 'tenant-erasing' };
+  const rawDays = tenant?.retention.rawDays;
   const account: Account = {
     id: request.id ?? `acc_${ports.randomness.bytes(12).toString('hex')}`,
     tenant: request.tenant,
@@ -47,6 +55,7 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     secrets: withUrlToken(integration, request.secrets, ports.randomness),
     context: request.context,
     ...arm(request.capture, ports.clock),
+    ...(rawDays === undefined ? {} : { rawRetentionDays: rawDays }),
     createdAt: new Date(ports.clock.nowMs()).toISOString(),
     revision: 1,
   };
@@ -57,7 +66,11 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   const result = await ports.accounts.create(account);
   // Where it exists, too: it may have been made by a call that was cut off before it came to this.
   for (const context of contexts) await replayParked(ports, account.integration, context);
-  return result === 'exists' ? { kind: 'exists' } : { kind: 'created', account };
+  if (result === 'exists') return { kind: 'exists' };
+  // Whoever has changed the tenant meanwhile may not have found the account.
+  const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
+  if (since !== rawDays) await tellAccount(ports, account.id, since);
+  return { kind: 'created', account };
 }
 
 /** Requests that are replayed in one go. */

@@ -13,8 +13,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { type Subscription, type SubscriptionDirectory, scopeOf } from '../ports/subscription-store.ts';
+import type { TenantStore } from '../ports/tenant-store.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { findSequenceAt } from './find-sequence.ts';
+import { isErasing } from './manage-tenant.ts';
 import { type RefusePinsPorts, refuseSubscriptionPins } from './refuse-pins.ts';
 
 /** What a caller says of a subscription, beside its filter. */
@@ -38,6 +40,8 @@ export interface SubscriptionRequest extends SubscriptionFilter, SubscriptionOpt
 export type SubscriptionCreation =
   | { readonly kind: 'created'; readonly subscription: Subscription; readonly secret: string }
   | { readonly kind: 'exists' }
+  /** Its tenant's data is being erased: it can be made when that is done. */
+  | { readonly kind: 'tenant-erasing' }
   | UrlRefused
   | Conflict;
 
@@ -56,6 +60,7 @@ export interface Conflict {
 
 export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts {
   readonly subscriptions: SubscriptionDirectory;
+  readonly tenants: Pick<TenantStore, 'find'>;
   readonly events: Pick<EventReader, 'listAfter'>;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
@@ -75,6 +80,7 @@ export async function createSubscription(
   if (conflict !== undefined) return conflict;
   const refused = await refuseUrls(ports.egress, request);
   if (refused !== undefined) return refused;
+  if (request.tenant !== null && isErasing(await ports.tenants.find(request.tenant))) return { kind: 'tenant-erasing' };
   const nowMs = ports.clock.nowMs();
   const createdAt = new Date(nowMs).toISOString();
   const secret = newSecret(ports.randomness);

@@ -78,6 +78,8 @@ export async function drainEndpoint(
     ports.endpoints.getMany([key]),
   ]);
   if (known === undefined) return { kind: 'not-mine' };
+  // Nothing is known, and nobody is there: to note that it rests would leave a row that nobody asked for.
+  if (subscription === undefined && known.revision === 0 && known.wakeups === 0) return { kind: 'not-mine' };
   if (subscription === undefined || subscription.status === 'disabled') {
     await changeEndpoint(ports, known, (current) => ({ state: letRest(current), result: undefined }));
     return { kind: 'not-mine' };

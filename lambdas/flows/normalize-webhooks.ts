@@ -64,7 +64,7 @@ export type Normalization =
       readonly publications: readonly TenantPublication[];
       readonly drifts: readonly Drift[];
     } & Whose)
-  /** The mapping makes no event of it. */
+  /** The mapping makes no event of it, or it is of a tenant whose data is being erased, or was. */
   | ({ readonly kind: 'ignored' } & Whose)
   /** A handshake, completed by the call that its provider waits for. */
   | { readonly kind: 'confirmed' }
@@ -76,6 +76,8 @@ export type Normalization =
   | { readonly kind: 'failed'; readonly error: unknown };
 
 const accountMaxAgeMs = 10_000;
+/** How far clocks may differ. A tenant's erasure goes on for longer than this after its accounts were closed. */
+const clockSkewMs = 60_000;
 
 /** Turn accepted requests into published events. One that fails goes back alone. */
 export async function normalizeWebhooks(
@@ -139,12 +141,18 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   if (integration === undefined)
     return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
 
-  const request: WebhookRequest = { ...message.request, body: await bodyOf(ports, message) };
+  const account =
+    message.account === undefined ? undefined : await ports.accounts.get(message.account, accountMaxAgeMs);
+  // Before its body is asked for, which may be gone: nothing of it may come to lie on a dead-letter queue.
+  if (account !== undefined && isErased(account, message)) return { kind: 'ignored' };
+  const body = await bodyOf(ports, message);
+  if (body === undefined) return deadLetter(ports, delivery, 'its body is no longer kept');
+  const request: WebhookRequest = { ...message.request, body };
   const decoded = decodeBody(integration.webhook.decode, request);
   if (message.handshake !== undefined) {
     // Ingress answers an unsigned one whatever its body is.
-    const body = decoded.kind === 'decoded' ? decoded.value : undefined;
-    return confirm(ports, delivery, integration.webhook, request, body, message.handshake);
+    const value = decoded.kind === 'decoded' ? decoded.value : undefined;
+    return confirm(ports, delivery, integration.webhook, request, value, message.handshake);
   }
   if (decoded.kind === 'malformed') return deadLetter(ports, delivery, `body: expected ${decoded.expected}`);
   const decrypted = await decrypt(ports, message, integration.webhook, decoded.value);
@@ -162,7 +170,6 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   };
   if (message.account === undefined) return mapForItsAccounts(ports, delivery, integration, read);
 
-  const account = await ports.accounts.get(message.account, accountMaxAgeMs);
   if (account === undefined || account.integration !== message.integration) {
     await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
     return { kind: 'unrouted' };
@@ -170,6 +177,11 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   const mapped = await mapForAccount(integration, message, read, account);
   if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
   return toMapping(mapped.events, integration.mapping.resources);
+}
+
+/** Whether a request is of a tenant that is erased: its account is closed, or it is one that has the same id since. */
+function isErased({ closed, createdAt }: Account, { receivedAt }: RawMessage): boolean {
+  return closed === true || Date.parse(receivedAt) + clockSkewMs < Date.parse(createdAt);
 }
 
 /** The secrets of the URL that a request came by. */
@@ -258,6 +270,7 @@ async function mapForItsAccounts(
   const events: UnsequencedEvent[] = [];
   const tenant = soleTenant(owners);
   for (const { account, contexts: own } of owners) {
+    if (account.closed === true) continue;
     const mapped = await mapForAccount(integration, message, read, account);
     if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), tenant };
     if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
@@ -290,7 +303,7 @@ interface Owner {
   readonly contexts: readonly string[];
 }
 
-/** The accounts that hold a request's contexts, by what the accounts themselves say. */
+/** The accounts that hold a request's contexts, by what the accounts themselves say; closed ones, too. */
 async function ownersOf(
   ports: NormalizePorts,
   integration: string,
@@ -301,6 +314,9 @@ async function ownersOf(
   const accounts = await Promise.all([...new Set(found.flat())].map((id) => ports.accounts.get(id, 0)));
   return accounts.flatMap((account) => {
     if (account === undefined || account.integration !== integration) return [];
+    // It says nothing any more, and what names it is not to wait for another.
+    if (account.closed === true)
+      return [{ account, contexts: contexts.filter((_, index) => found[index]?.includes(account.id)) }];
     const own = contextValues(account.context[routing.accountContext]);
     const shared = contexts.filter((context) => own.includes(context));
     return shared.length === 0 ? [] : [{ account, contexts: shared }];
@@ -354,6 +370,13 @@ async function deadLetter(
   return { kind: 'dead-lettered', reason };
 }
 
-async function bodyOf(ports: NormalizePorts, { body }: RawMessage): Promise<Buffer> {
-  return body.kind === 'claim' ? ports.rawBodies.get(body.key) : Buffer.from(body.content, body.encoding);
+/** @returns Undefined where the raw archive has it no longer. */
+async function bodyOf(ports: NormalizePorts, { body }: RawMessage): Promise<Buffer | undefined> {
+  if (body.kind === 'inline') return Buffer.from(body.content, body.encoding);
+  try {
+    return await ports.rawBodies.get(body.key);
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'corrupt-state') return undefined;
+    throw error;
+  }
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../ports/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
 import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
+import type { TenantPolicies, TenantPolicy } from '../ports/tenant-store.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 
 export interface PublishPorts {
@@ -16,6 +17,7 @@ export interface PublishPorts {
   readonly subscriptions: SubscriptionStore;
   readonly deliveryQueue: DeliveryQueue;
   readonly drainQueue: DrainQueue;
+  readonly tenantPolicies: TenantPolicies;
   readonly clock: Clock;
   readonly claimThresholdBytes: number;
 }
@@ -31,6 +33,8 @@ export interface Candidate {
 export type Publication =
   | { readonly kind: 'published'; readonly deliveries: number }
   | { readonly kind: 'duplicate' }
+  /** Its tenant's data is being erased. */
+  | { readonly kind: 'refused' }
   /** Not published, and nothing lost: the input must be given again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
@@ -58,12 +62,14 @@ export async function publishEvents(
 ): Promise<readonly Publication[]> {
   const publications = Array.from<Publication>({ length: candidates.length });
   const byTenant = Map.groupBy(candidates.keys(), (index) => (candidates[index] as Candidate).event.tenant);
+  // Asked for together, and remembered: no event costs a request for this.
+  const asking = ports.tenantPolicies.getMany([...byTenant.keys()]);
   await Promise.all(
     byTenant.entries().map(async ([tenant, indices]) => {
-      const results = await publishForTenant(
-        ports,
-        tenant,
-        indices.map((index) => candidates[index] as Candidate),
+      const own = indices.map((index) => candidates[index] as Candidate);
+      const results = await asking.then(
+        (policies) => publishForTenant(ports, tenant, policies.get(tenant), own),
+        (error: unknown) => own.map((): Publication => ({ kind: 'failed', error })),
       );
       for (const [place, index] of indices.entries()) publications[index] = results[place] as Publication;
     }),
@@ -85,8 +91,10 @@ interface Placed {
 async function publishForTenant(
   ports: PublishPorts,
   tenant: string,
+  policy: TenantPolicy | undefined,
   candidates: readonly Candidate[],
 ): Promise<readonly Publication[]> {
+  if (policy?.isErasing === true) return candidates.map(() => ({ kind: 'refused' }));
   const publications = new Map<Candidate, Publication>();
   const firstById = new Map<string, Candidate>();
   for (const candidate of candidates) {
@@ -118,7 +126,7 @@ async function publishForTenant(
   const unused: SealedSequence[] = [];
   await forEachAtMost(maxPlacedAtATime, [...distinct.entries()], async ([index, candidate]) => {
     const sequence = firstSequence + index;
-    const place = await placeCandidate(ports, candidate, sequence).catch(
+    const place = await placeCandidate(ports, policy, candidate, sequence).catch(
       (error: unknown): Place => ({ kind: 'unknown', error }),
     );
     if (place.kind === 'placed') placed.push(place.placed);
@@ -195,7 +203,12 @@ type Place =
  * left to do. Where it does not, the earlier run may still be alive for a while: this one fails then,
  * and comes again. After that the event goes to the new number.
  */
-async function placeCandidate(ports: PublishPorts, candidate: Candidate, sequence: number): Promise<Place> {
+async function placeCandidate(
+  ports: PublishPorts,
+  policy: TenantPolicy | undefined,
+  candidate: Candidate,
+  sequence: number,
+): Promise<Place> {
   const { event, owner } = candidate;
   const { id, tenant } = event;
   const wanted: EventClaim = { id, owner, tenant, sequence, claimedAtMs: ports.clock.nowMs() };
@@ -211,17 +224,22 @@ async function placeCandidate(ports: PublishPorts, candidate: Candidate, sequenc
         error: new EngineError('contended', `another run is publishing ${id}`, { retryable: true }),
       };
   }
-  return { kind: 'placed', placed: { candidate, row: await toRow(ports, event, sequence), stored: false } };
+  return { kind: 'placed', placed: { candidate, row: await toRow(ports, policy, event, sequence), stored: false } };
 }
 
-async function toRow(ports: PublishPorts, event: UnsequencedEvent, sequence: number): Promise<EventRow> {
+async function toRow(
+  ports: PublishPorts,
+  policy: TenantPolicy | undefined,
+  event: UnsequencedEvent,
+  sequence: number,
+): Promise<EventRow> {
   const { data, ...metadata } = event;
   const text = JSON.stringify(data);
   const dataBytes = Buffer.byteLength(text);
   if (dataBytes <= ports.claimThresholdBytes)
     return { ...metadata, sequence, inlineData: text, claimKey: undefined, dataBytes };
   const claimKey = `${event.tenant}/${event.id}`;
-  await ports.payloads.put(claimKey, Buffer.from(text), 'application/json');
+  await ports.payloads.put(claimKey, Buffer.from(text), 'application/json', policy?.eventsDays);
   return { ...metadata, sequence, inlineData: undefined, claimKey, dataBytes };
 }
 

@@ -140,7 +140,7 @@ async function secretsFor(
 ): Promise<SecretValues | undefined> {
   if (id === undefined) return (await ports.settings.get(integration, maxAgeMs))?.secrets;
   const account = await ports.accounts.get(id, maxAgeMs);
-  return account?.integration === integration ? account.secrets : undefined;
+  return account?.integration === integration && account.closed !== true ? account.secrets : undefined;
 }
 
 /** What the provider is told of its request. */
@@ -167,14 +167,22 @@ async function toRawMessage(
     ...(handshake === undefined ? {} : { handshake }),
     receivedAt: new Date(nowMs).toISOString(),
     request: { method, url, path, query, headers },
-    body: await referTo(ports, target.account ?? target.integration, rawId, request.body),
+    body: await referTo(ports, target, rawId, request.body),
   };
 }
 
-async function referTo(ports: ReceivePorts, owner: string, rawId: string, body: Buffer): Promise<BodyReference> {
+async function referTo(
+  ports: ReceivePorts,
+  { integration, account }: ReceiveTarget,
+  rawId: string,
+  body: Buffer,
+): Promise<BodyReference> {
   if (body.length > ports.claimThresholdBytes) {
-    const key = `${owner}/${rawId}`;
-    await ports.rawBodies.put(key, body, 'application/octet-stream');
+    // No account's id begins like that: what one has is all that stands under its id.
+    const key = `${account ?? `_${integration}`}/${rawId}`;
+    // It was read a moment ago, and is remembered for longer than that.
+    const known = account === undefined ? undefined : await ports.accounts.get(account, 2 * secretsMaxAgeMs);
+    await ports.rawBodies.put(key, body, 'application/octet-stream', known?.rawRetentionDays);
     return { kind: 'claim', key, sizeBytes: body.length };
   }
   const content = body.toString('utf8');

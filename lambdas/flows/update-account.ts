@@ -26,7 +26,8 @@ const maxAttempts = 4;
 export async function updateAccount(ports: AccountPorts, id: string, change: AccountChange): Promise<AccountUpdate> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.accounts.find(id);
-    if (before === undefined) return { kind: 'unknown-account' };
+    // One whose tenant's data is being erased is as good as gone.
+    if (before === undefined || before.closed === true) return { kind: 'unknown-account' };
     const integration = await ports.integrations.get(before.integration);
     if (integration === undefined) return { kind: 'unknown-integration' };
     const merged = Object.entries({ ...before.secrets, ...change.secrets }).filter(([, value]) => value !== null);

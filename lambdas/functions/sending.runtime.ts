@@ -9,6 +9,7 @@ import {
   createDynamoSubscriptionStore,
   createDynamoSubscriptionWriter,
 } from '../adapters/aws/dynamo-subscription-store.ts';
+import { createDynamoTenantPolicies } from '../adapters/aws/dynamo-tenant-store.ts';
 import { createEventBridgeOperatorNotices } from '../adapters/aws/eventbridge-operator-notices.ts';
 import { createS3ClaimStore } from '../adapters/aws/s3-claim-store.ts';
 import { createSqsDeliveryQueue, createSqsDrainQueue } from '../adapters/aws/sqs-queues.ts';
@@ -44,9 +45,11 @@ export function createSendingPorts(
     subscriptions: env[environmentKeys.subscriptionsTable],
     deliveries: env[environmentKeys.deliveriesTable],
   };
+  const tenantPolicies = createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock);
   const expiry = {
     clock: systemClock,
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+    policies: tenantPolicies,
   };
   const egress = createEgressPolicy(egressOptions(env));
   return {
@@ -54,6 +57,7 @@ export function createSendingPorts(
       ...createDynamoEventReader(dynamo, tables.events, systemClock),
       ...createDynamoEventWriter(dynamo, tables, expiry),
     },
+    tenantPolicies,
     payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
     claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
     subscriptions: {

@@ -8,6 +8,13 @@ export interface Account {
   readonly context: Readonly<Record<string, unknown>>;
   /** What the account waits for; absent where it waits for nothing. */
   readonly capture?: Capture;
+  /** Days that the raw archive keeps what comes for it; absent for as long as the deployment keeps it. */
+  readonly rawRetentionDays?: number;
+  /**
+   * Its tenant's data is being erased, or was: nothing is accepted for it, and what queues still hold of it
+   * is dropped. It has neither secrets nor context then; once all is erased, no tenant either.
+   */
+  readonly closed?: true;
   /** ISO 8601. */
   readonly createdAt: string;
   /** Counts the writes of the row, from 1. */
@@ -28,6 +35,8 @@ export interface Page<T> {
 
 export interface AccountStore {
   /**
+   * Closed ones, too, of which no more than their ids may be left. That one is closed is never remembered.
+   *
    * @param maxAgeMs - How old a remembered answer may be; 0 reads what is stored now. That an
    *   account does not exist is never remembered.
    */
@@ -45,6 +54,7 @@ export interface AccountWriter {
 }
 
 export interface AccountDirectory extends AccountWriter {
+  /** A closed account whose tenant's data is gone is none. */
   find(id: string): Promise<Account | undefined>;
   /** @returns `exists` when the id is taken; nothing is changed then. */
   create(account: Account): Promise<'created' | 'exists'>;

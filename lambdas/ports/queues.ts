@@ -1,4 +1,4 @@
-import type { DeliveryJob, DrainMessage, RawMessage } from '../contracts/messages.ts';
+import type { DeliveryJob, DrainMessage, GovernanceMessage, RawMessage } from '../contracts/messages.ts';
 
 export interface RawQueue {
   /** Returns only when the message is durable. */
@@ -14,6 +14,10 @@ export interface DeliveryQueue {
 
 export interface DrainQueue {
   send(message: DrainMessage, delayMs: number): Promise<void>;
+}
+
+export interface GovernanceQueue {
+  send(message: GovernanceMessage, delayMs: number): Promise<void>;
 }
 
 /** A message that was taken from a dead-letter queue, and is hidden there for a while. */

@@ -9,6 +9,7 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct, type IConstruct } from 'constructs';
+import { retentionTag } from '../../lambdas/contracts/retention-classes.ts';
 import type { AccessLogBucket } from './access-log-bucket.ts';
 import type { DataKey } from './data-key.ts';
 
@@ -24,16 +25,32 @@ export interface PrivateBucketProps {
    * @default 'none' - the newest write wins
    */
   readonly writeOnce?: 'none' | 'versioned' | 'locked';
+  /**
+   * Retentions that an object may have of its own, by its tag.
+   * @default - all are kept for as long
+   */
+  readonly retentionClasses?: readonly RetentionClass[];
+}
+
+/** Objects that are kept for a shorter time than all others. */
+export interface RetentionClass {
+  /** What their tag says. */
+  readonly days: number;
+  /** Age at which they are deleted. */
+  readonly expiration: Duration;
 }
 
 /** Objects that only named functions read or write, over TLS, encrypted, logged, for a limited time. */
 export class PrivateBucket extends Construct {
   readonly bucket: Bucket;
+  /** Whether nobody deletes an object before its time, unless he may bypass that. */
+  readonly isLocked: boolean;
   private readonly encryptionKey: DataKey;
 
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id);
-    const { expiration, writeOnce = 'none' } = props;
+    const { expiration, writeOnce = 'none', retentionClasses = [] } = props;
+    this.isLocked = writeOnce === 'locked';
     this.encryptionKey = props.encryptionKey;
     this.bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -51,8 +68,17 @@ export class PrivateBucket extends Construct {
         {
           expiration,
           abortIncompleteMultipartUploadAfter: Duration.days(1),
-          ...(writeOnce === 'none' ? {} : { noncurrentVersionExpiration: expiration }),
+          // What is locked stays for its time whatever becomes of it; then it need not be kept once more for as long.
+          ...(writeOnce === 'none'
+            ? {}
+            : { noncurrentVersionExpiration: writeOnce === 'locked' ? Duration.days(1) : expiration }),
         },
+        ...retentionClasses.map((one) => ({
+          expiration: one.expiration,
+          tagFilters: { [retentionTag]: String(one.days) },
+          // What expired is a version then, which nobody reads: it need not be kept once more for as long.
+          ...(writeOnce === 'none' ? {} : { noncurrentVersionExpiration: Duration.days(1) }),
+        })),
       ],
       removalPolicy: props.removalPolicy,
     });
@@ -75,8 +101,24 @@ export class PrivateBucket extends Construct {
     this.encryptionKey.grantDecrypt(grantee);
   }
 
-  private grantOnObjects(grantee: IGrantable & IConstruct, action: string): void {
-    Grant.addToPrincipal({ grantee, actions: [action], resourceArns: [this.bucket.arnForObjects('*')] });
+  /** Give a new object a retention of its own, shorter than the bucket's. */
+  grantRetain(grantee: IGrantable & IConstruct): void {
+    this.grantOnObjects(grantee, 's3:PutObjectTagging', ...(this.isLocked ? ['s3:PutObjectRetention'] : []));
+  }
+
+  /** Find and delete objects, every version of them, those that are locked, too. */
+  grantErase(grantee: IGrantable & IConstruct): void {
+    this.grantOnObjects(
+      grantee,
+      's3:DeleteObject',
+      's3:DeleteObjectVersion',
+      ...(this.isLocked ? ['s3:BypassGovernanceRetention'] : []),
+    );
+    Grant.addToPrincipal({ grantee, actions: ['s3:ListBucketVersions'], resourceArns: [this.bucket.bucketArn] });
+  }
+
+  private grantOnObjects(grantee: IGrantable & IConstruct, ...actions: string[]): void {
+    Grant.addToPrincipal({ grantee, actions, resourceArns: [this.bucket.arnForObjects('*')] });
     const logicalId = Stack.of(this).getLogicalId(this.bucket.node.defaultChild as CfnBucket);
     Validations.of(grantee).acknowledge({
       id: `AwsSolutions-IAM5[Resource::<${logicalId}.Arn>/*]`,

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createS3ClaimStore } from '../../lambdas/adapters/aws/s3-claim-store.ts';
 import type { ClaimStore } from '../../lambdas/ports/claim-store.ts';
 import { createInMemoryClaimStore } from '../fakes/in-memory-claim-store.ts';
+import { createManualClock } from '../fakes/manual-clock.ts';
 import { awsConfig, useEmulator } from './emulated-aws.ts';
 
 const fauxqs = useEmulator('fauxqs');
@@ -26,6 +27,17 @@ const implementations: readonly (readonly [string, () => Promise<ClaimStore>])[]
       await client.send(new CreateBucketCommand({ Bucket }));
       client.destroy();
       return createS3ClaimStore(Bucket);
+    },
+  ],
+  [
+    // The emulator neither locks nor tags: it has to take what a bucket that does is told.
+    'S3 that locks its objects',
+    async () => {
+      const Bucket = `locked-${++buckets}`;
+      const client = new S3Client({ ...awsConfig, endpoint: fauxqs.endpoint(), forcePathStyle: true });
+      await client.send(new CreateBucketCommand({ Bucket }));
+      client.destroy();
+      return createS3ClaimStore(Bucket, { clock: createManualClock() });
     },
   ],
 ];
@@ -52,6 +64,12 @@ describe.each(implementations)('claim store on %s', (_, open) => {
     await claims.put('acme/evt_1', Buffer.from('one'), 'text/plain');
     await claims.put('acme/evt_1', Buffer.from('two'), 'text/plain');
     expect((await claims.get('acme/evt_1')).toString()).toBe('two');
+  });
+
+  test.each([1, 5, 365, 3_650])('gives back an object that has a retention of %d days', async (days) => {
+    const claims = await open();
+    await claims.put('acme/evt_1', Buffer.from('kept'), 'text/plain', days);
+    expect((await claims.get('acme/evt_1')).toString()).toBe('kept');
   });
 
   test('fails when there is no such object', async () => {

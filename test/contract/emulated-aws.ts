@@ -82,6 +82,7 @@ const tableShapes = {
       { IndexName: auditByScopeIndex, KeySchema: keys('scope', 'entry'), Projection: { ProjectionType: 'ALL' } },
     ],
   },
+  tenants: { AttributeDefinitions: [attribute('tenant')], KeySchema: keys('tenant') },
   subscriptions: { AttributeDefinitions: [attribute('tenant'), attribute('id')], KeySchema: keys('tenant', 'id') },
   events: {
     AttributeDefinitions: [attribute('tenant'), attribute('sequence', 'N')],

@@ -13,6 +13,7 @@ import {
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
   createSqsDrainQueue,
+  createSqsGovernanceQueue,
   createSqsRawQueue,
 } from '../../lambdas/adapters/aws/sqs-queues.ts';
 import {
@@ -27,6 +28,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  GovernanceQueue,
   RawQueue,
 } from '../../lambdas/ports/queues.ts';
 import {
@@ -35,6 +37,7 @@ import {
   deadLetterQueueOn,
   deliveryQueueOn,
   drainQueueOn,
+  governanceQueueOn,
   rawQueueOn,
 } from '../fakes/in-memory-queue.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
@@ -49,6 +52,7 @@ interface OpenQueue {
   readonly raw: RawQueue;
   readonly deliveries: DeliveryQueue;
   readonly drains: DrainQueue;
+  readonly governance: GovernanceQueue;
   readonly deadLetters: DeadLetterQueue;
   readonly inbox: DeadLetterInbox;
   /** Epoch milliseconds of the queue's clock. */
@@ -76,6 +80,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         raw: rawQueueOn(queue),
         deliveries: deliveryQueueOn(queue),
         drains: drainQueueOn(queue),
+        governance: governanceQueueOn(queue),
         deadLetters: deadLetterQueueOn(queue),
         inbox: deadLetterInboxOn(queue),
         nowMs: () => clock.nowMs(),
@@ -107,6 +112,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         raw: createSqsRawQueue(client, QueueUrl),
         deliveries: createSqsDeliveryQueue(client, QueueUrl),
         drains: createSqsDrainQueue(client, QueueUrl),
+        governance: createSqsGovernanceQueue(client, QueueUrl),
         deadLetters: createSqsDeadLetterQueue(client, QueueUrl),
         inbox: createSqsDeadLetterInbox(client, QueueUrl),
         nowMs: () => Date.now() + emulatorOffsetMs,
@@ -316,5 +322,18 @@ describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
     await queue.inbox.remove([]);
     await queue.inbox.putBack([]);
     expect(await queue.inbox.receive()).toEqual([]);
+  });
+});
+
+describe.each(implementations)('governance queue on %s', (_, open) => {
+  test('gives messages back as they were sent, each in the group of its tenant, after its delay', async () => {
+    const queue = await open();
+    const messages = ['acme', 'globex'].map((tenant) => ({ kind: 'erase', tenant, erasure: 'ers_1' }) as const);
+    for (const [index, message] of messages.entries()) await queue.governance.send(message, index * 10_000);
+    const received = async () => (await queue.receiveAll()).map(({ body }) => JSON.parse(body));
+    expect(await received()).toEqual([messages[0]]);
+    await queue.advance(11_000);
+    expect(await received()).toEqual([messages[1]]);
+    expect(queue.groups()).toEqual(['acme', 'globex']);
   });
 });

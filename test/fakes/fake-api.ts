@@ -12,7 +12,7 @@ import { compileVersionedResources } from '../../lib/definitions/compile-resourc
 import { mustBeDeclared } from './declared-answer.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import { createInMemoryAnswers } from './in-memory-answers.ts';
-import { apiKey, createInMemoryApiKeys } from './in-memory-api-keys.ts';
+import { apiKey } from './in-memory-api-keys.ts';
 import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
@@ -49,13 +49,13 @@ export interface FakeApiOptions {
 
 /** The API's handler on the stores and queues of a fake engine. */
 export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources = shipped }: FakeApiOptions = {}) {
-  const engine = createFakeEngine(staff, resources);
-  const outcomes = createOutcomeTally();
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
-  const apiKeys = createInMemoryApiKeys([
+  const engine = createFakeEngine(staff, resources, [
     ...Object.entries(tenants).map(([id, tenant]) => apiKey(id, 'secret', tenant)),
     ...moreKeys,
   ]);
+  const { apiKeys } = engine;
+  const outcomes = createOutcomeTally();
   const audit = createInMemoryAudit();
   const ports: ApiPorts = {
     keys: apiKeys,
@@ -68,6 +68,10 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
     answers: createInMemoryAnswers(engine.clock),
     audit,
     accounts: engine.accounts,
+    tenants: engine.tenants,
+    governanceQueue: engine.adminPorts.governanceQueue,
+    retentionDays: engine.adminPorts.retentionDays,
+    rawRetentionDays: engine.adminPorts.rawRetentionDays,
     contexts: engine.contexts,
     parked: engine.parking,
     rawQueue: rawQueueOn(engine.rawQueue),

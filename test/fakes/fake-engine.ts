@@ -12,6 +12,8 @@ import type { CountRejectionPorts } from '../../lambdas/flows/count-rejections.t
 import type { DeliverPorts } from '../../lambdas/flows/deliver-events.ts';
 import type { DispatchPorts } from '../../lambdas/flows/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/drain-endpoint.ts';
+import type { EraseTenantPorts, StartErasurePorts } from '../../lambdas/flows/erase-tenant.ts';
+import type { ExportPorts } from '../../lambdas/flows/export-tenant.ts';
 import type { ConsumerPorts } from '../../lambdas/flows/manage-consumer.ts';
 import type { ManageDeliveryPorts } from '../../lambdas/flows/manage-delivery.ts';
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/manage-subscription.ts';
@@ -19,7 +21,10 @@ import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
 import type { PublishPorts } from '../../lambdas/flows/publish-events.ts';
 import type { FeedPorts } from '../../lambdas/flows/read-feed.ts';
 import type { ReceivePorts } from '../../lambdas/flows/receive-webhook.ts';
+import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
+import { bothErasers } from './both-erasers.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
+import { createInMemoryApiKeys } from './in-memory-api-keys.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryConsumers } from './in-memory-consumers.ts';
@@ -34,6 +39,7 @@ import {
   deadLetterQueueOn,
   deliveryQueueOn,
   drainQueueOn,
+  governanceQueueOn,
   rawQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
@@ -41,6 +47,7 @@ import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
 import { createInMemoryStatistics } from './in-memory-statistics.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
+import { createInMemoryTenants } from './in-memory-tenants.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { createProgrammableCallbacks } from './programmable-callbacks.ts';
@@ -50,6 +57,9 @@ import { createProgrammableTokens } from './programmable-tokens.ts';
 import { staff } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 
+/** As a deployment of the stage dev keeps the raw archive. */
+const rawRetentionDays = 30;
+
 export type FakeEngine = ReturnType<typeof createFakeEngine>;
 
 /**
@@ -57,17 +67,25 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>;
  *
  * @param definition - The one integration that it has.
  * @param versioned - The resources that have schemas.
+ * @param keys - The API keys that there are.
  */
-export function createFakeEngine(definition: Definition = staff, versioned: VersionedResources = new Map()) {
+export function createFakeEngine(
+  definition: Definition = staff,
+  versioned: VersionedResources = new Map(),
+  keys: readonly ApiKey[] = [],
+) {
   const clock = createManualClock();
   const randomness = createSeededRandomness();
   const accounts = createInMemoryAccounts();
   const subscriptions = createInMemorySubscriptions();
-  const events = createInMemoryEvents(clock);
+  const tenants = createInMemoryTenants();
+  const tenantPolicies = tenants.policies(clock);
+  const retention = { retentionDays: limits.retentionDays, policies: tenantPolicies };
+  const events = createInMemoryEvents(clock, retention);
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
   const consumers = createInMemoryConsumers();
-  const deliveries = createInMemoryDeliveries(clock);
+  const deliveries = createInMemoryDeliveries(clock, retention);
   const endpoints = createInMemoryEndpoints();
   const replays = createInMemoryReplays(clock);
   const resources = createInMemoryResources(versioned);
@@ -78,10 +96,13 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
   const egress = createProgrammableEgress();
   const pause = pauseOn(clock);
   const rawQueue = createInMemoryQueue(clock);
-  const rawDeadLetters = createInMemoryQueue(clock);
+  // What an inbox receives is hidden for a minute.
+  const rawDeadLetters = createInMemoryQueue(clock, 60_000);
   const deliveryQueue = createInMemoryQueue(clock);
   // Hidden for as long as in the stack: six times their consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
+  const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
+  const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
   const webhook = prepareWebhook(definition);
   const mapping = prepareMapping(definition.mapping);
@@ -100,6 +121,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
     subscriptions,
     deliveryQueue: deliveryQueueOn(deliveryQueue),
     drainQueue: drainQueueOn(drainQueue),
+    tenantPolicies,
     clock,
     claimThresholdBytes,
   };
@@ -143,6 +165,9 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
     rawDeadLetters,
     deliveryQueue,
     drainQueue,
+    governanceQueue,
+    apiKeys,
+    tenants,
     contexts,
     parking,
     settings,
@@ -187,6 +212,10 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
     /** What accounts, settings and dead letters are administered with. */
     adminPorts: {
       accounts,
+      tenants,
+      governanceQueue: governanceQueueOn(governanceQueue),
+      retentionDays: limits.retentionDays,
+      rawRetentionDays,
       integrations: createInMemoryCatalog([definition]),
       contexts,
       parked: parking,
@@ -206,7 +235,44 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
       drainQueue: drainQueueOn(drainQueue),
       clock,
     } satisfies DispatchPorts,
-    manageSubscriptionPorts: { ...drainPorts, egress } satisfies ManageSubscriptionPorts,
+    manageSubscriptionPorts: { ...drainPorts, tenants, egress } satisfies ManageSubscriptionPorts,
+    exportPorts: {
+      tenants,
+      accounts,
+      subscriptions,
+      consumers,
+      keys: apiKeys,
+      deliveries,
+      events,
+      payloads,
+    } satisfies ExportPorts,
+    startErasurePorts: {
+      tenants,
+      governanceQueue: governanceQueueOn(governanceQueue),
+      clock,
+      randomness,
+    } satisfies StartErasurePorts,
+    erasePorts: {
+      tenants,
+      governanceQueue: governanceQueueOn(governanceQueue),
+      accounts: accounts.eraser,
+      contexts,
+      parked: parking,
+      rawLetters: deadLetterInboxOn(rawDeadLetters),
+      subscriptions,
+      deliveries: bothErasers(deliveries, replays),
+      endpoints,
+      events: events.eraser,
+      apiKeys: apiKeys.eraser,
+      consumers: consumers.eraser,
+      statistics: statistics.eraser,
+      payloads: payloads.eraser,
+      rawBodies: rawBodies.eraser,
+      clock,
+      retentionDays: limits.retentionDays,
+      rawRetentionDays,
+      auditRetentionDays: 400,
+    } satisfies EraseTenantPorts,
     manageDeliveryPorts: drainPorts satisfies ManageDeliveryPorts,
   };
 }

@@ -1,28 +1,35 @@
 import type { Account, AccountDirectory, AccountStore } from '../../lambdas/ports/account-store.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { AccountEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { pageOf } from './page-of.ts';
 
 /** The accounts table, and what reads and administers it. */
 export interface InMemoryAccounts extends AccountDirectory {
   /** A reader with a memory of its own, as each instance of a function has. */
   reader(clock: Clock): AccountStore;
+  /** What a tenant's accounts are erased with. */
+  eraser: AccountEraser;
   /** Change an account behind the back of its readers. */
   overwrite(account: Account): void;
 }
 
 export function createInMemoryAccounts(): InMemoryAccounts {
   const rows = new Map<string, Account>();
+  // What is left of one whose tenant's data is gone.
+  const isBuried = (account: Account | undefined) => account?.tenant === '';
   return {
     async find(id) {
-      return structuredClone(rows.get(id));
+      return isBuried(rows.get(id)) ? undefined : structuredClone(rows.get(id));
     },
     async create(account) {
-      if (rows.has(account.id)) return 'exists';
+      if (rows.has(account.id) && !isBuried(rows.get(account.id))) return 'exists';
       rows.set(account.id, structuredClone(account));
       return 'created';
     },
     async list(tenant, limit, after) {
-      const all = [...rows.values()].filter((account) => tenant === undefined || account.tenant === tenant);
+      const all = [...rows.values()].filter(
+        (account) => !isBuried(account) && (tenant === undefined || account.tenant === tenant),
+      );
       return pageOf(all, ({ id }) => id, limit, after);
     },
     async replace(account) {
@@ -37,11 +44,29 @@ export function createInMemoryAccounts(): InMemoryAccounts {
           const known = remembered.get(id);
           if (known !== undefined && clock.nowMs() - known.readAtMs < maxAgeMs) return known.account;
           const account = structuredClone(rows.get(id));
-          if (account === undefined) remembered.delete(id);
+          if (account === undefined || account.closed === true) remembered.delete(id);
           else remembered.set(id, { account, readAtMs: clock.nowMs() });
           return account;
         },
       };
+    },
+    eraser: {
+      async list(tenant, limit, after) {
+        const own = [...rows.values()].filter((account) => account.tenant === tenant);
+        const { items, next } = pageOf(own, ({ id }) => id, limit, after);
+        return { items: items.map(({ id, closed }) => ({ id, isClosed: closed === true })), next };
+      },
+      async close(tenant, id) {
+        const account = rows.get(id);
+        if (account?.tenant !== tenant) return;
+        const { capture: _, rawRetentionDays: __, ...rest } = account;
+        rows.set(id, { ...rest, secrets: {}, context: {}, closed: true, revision: rest.revision + 1 });
+      },
+      async bury(tenant, id) {
+        const account = rows.get(id);
+        if (account?.tenant !== tenant || account.closed !== true) return;
+        rows.set(id, { ...account, tenant: '', revision: account.revision + 1 });
+      },
     },
     overwrite(account) {
       rows.set(account.id, structuredClone(account));

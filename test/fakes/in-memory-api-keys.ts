@@ -1,8 +1,9 @@
 import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../lambdas/ports/api-key-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemoryApiKeys(keys: readonly ApiKey[] = []): ApiKeyDirectory {
+export function createInMemoryApiKeys(keys: readonly ApiKey[] = []): ApiKeyDirectory & { readonly eraser: Eraser } {
   const rows = new Map(keys.map((key) => [key.id, key]));
   return {
     async find(id) {
@@ -29,6 +30,16 @@ export function createInMemoryApiKeys(keys: readonly ApiKey[] = []): ApiKeyDirec
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter((key) => tenant === undefined || key.tenant === tenant);
       return pageOf(all, ({ id }) => id, limit, after);
+    },
+    eraser: {
+      async find(tenant, after) {
+        const own = [...rows.values()].filter((key) => key.tenant === tenant);
+        const page = pageOf(own, ({ id }) => id, 2, after);
+        return { items: page.items.map(({ id }) => ({ kind: 'api_keys', key: id })), next: page.next };
+      },
+      async remove(_, items) {
+        for (const { key } of items) rows.delete(key);
+      },
     },
   };
 }

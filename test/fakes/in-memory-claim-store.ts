@@ -1,14 +1,22 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import type { ClaimStore } from '../../lambdas/ports/claim-store.ts';
+import type { ObjectEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { pageOf } from './page-of.ts';
 
 export interface InMemoryClaimStore extends ClaimStore {
   keys(): readonly string[];
+  /** Days that an object was put for; undefined where it has the retention of the store. */
+  retentionOf(key: string): number | undefined;
+  /** By prefix of the keys. */
+  readonly eraser: ObjectEraser;
 }
 
 export function createInMemoryClaimStore(): InMemoryClaimStore {
   const objects = new Map<string, Buffer>();
+  const retentions = new Map<string, number | undefined>();
   return {
-    async put(key, content) {
+    async put(key, content, _, retentionDays) {
+      retentions.set(key, retentionDays);
       objects.set(key, Buffer.from(content));
     },
     async get(key) {
@@ -18,5 +26,19 @@ export function createInMemoryClaimStore(): InMemoryClaimStore {
       return Buffer.from(content);
     },
     keys: () => [...objects.keys()],
+    retentionOf: (key) => retentions.get(key),
+    eraser: {
+      async find(prefix, after) {
+        const own = [...objects.keys()].filter((key) => key.startsWith(prefix));
+        const page = pageOf(own, (key) => key, 2, after);
+        return { items: page.items.map((key) => ({ kind: 'objects', key })), next: page.next };
+      },
+      async findOne(key) {
+        return objects.has(key) ? [{ kind: 'objects', key }] : [];
+      },
+      async remove(_, items) {
+        for (const { key } of items) objects.delete(key);
+      },
+    },
   };
 }

@@ -1,7 +1,8 @@
 import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemoryConsumers(): ConsumerStore {
+export function createInMemoryConsumers(): ConsumerStore & { readonly eraser: Eraser } {
   const rows = new Map<string, FeedConsumer>();
   const keyOf = ({ tenant, name }: Pick<FeedConsumer, 'tenant' | 'name'>) => `${tenant} ${name}`;
   return {
@@ -25,6 +26,16 @@ export function createInMemoryConsumers(): ConsumerStore {
     async list(tenant, limit, after) {
       const own = [...rows.values()].filter((consumer) => consumer.tenant === tenant);
       return pageOf(own, ({ name }) => name, limit, after);
+    },
+    eraser: {
+      async find(tenant, after) {
+        const own = [...rows.values()].filter((consumer) => consumer.tenant === tenant);
+        const page = pageOf(own, ({ name }) => name, 2, after);
+        return { items: page.items.map(({ name }) => ({ kind: 'consumers', key: name })), next: page.next };
+      },
+      async remove(tenant, items) {
+        for (const { key } of items) rows.delete(keyOf({ tenant, name: key }));
+      },
     },
   };
 }

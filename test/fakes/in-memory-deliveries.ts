@@ -9,6 +9,8 @@ import type {
   DueEntry,
   DueIndex,
 } from '../../lambdas/ports/delivery-store.ts';
+import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
@@ -18,7 +20,7 @@ interface Expiring<T> {
   readonly expiresAtMs: number;
 }
 
-export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog {
+export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog, DeliveryEraser {
   /** The first of the two writes of `putMany`: the deliveries without their entries. */
   putRows(deliveries: readonly Delivery[]): void;
   /** The last of the two writes of `replace`: the delivery without its entry. */
@@ -28,7 +30,9 @@ export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog
 /** The deliveries table: rows, and the pointers to them from backlogs and from the due index. */
 export function createInMemoryDeliveries(
   clock: Clock,
-  { retentionDays }: { readonly retentionDays: number } = { retentionDays: 30 },
+  { retentionDays, policies }: { readonly retentionDays: number; readonly policies?: TenantPolicies } = {
+    retentionDays: 30,
+  },
 ): InMemoryDeliveries {
   const rows = new Map<string, Expiring<Delivery>>();
   const backlog = new Map<string, Expiring<BacklogEntry>>();
@@ -37,33 +41,40 @@ export function createInMemoryDeliveries(
   const rowKey = (key: DeliveryKey) => `${key.subscription} ${sortKey(key)}`;
   const backlogKey = ({ subscription, place }: BacklogEntry) => `${subscription} ${place}`;
   const dueKey = ({ shard, dueAtMs, subscription, event }: DueEntry) => `${shard} ${dueAtMs} ${subscription} ${event}`;
-  const expiring = <T>(value: T): Expiring<T> => ({
+  /** As far as it was asked for: rows are put by calls that do not wait. */
+  const daysByTenant = new Map<string, number>();
+  const learn = async (deliveries: readonly Delivery[]) => {
+    const known = await policies?.getMany(deliveries.map(({ tenant }) => tenant));
+    for (const [tenant, { eventsDays = retentionDays }] of known ?? [])
+      daysByTenant.set(tenant, Math.min(eventsDays, retentionDays));
+  };
+  const expiring = <T>(value: T, tenant: string): Expiring<T> => ({
     value: structuredClone(value),
-    expiresAtMs: clock.nowMs() + retentionDays * msPerDay,
+    expiresAtMs: clock.nowMs() + (daysByTenant.get(tenant) ?? retentionDays) * msPerDay,
   });
   const live = <T>(entries: Iterable<Expiring<T> | undefined>): T[] =>
     [...entries].flatMap((entry) => (entry !== undefined && entry.expiresAtMs > clock.nowMs() ? entry.value : []));
 
   function point(delivery: Delivery): void {
-    const { subscription, event, timestamp, scope, sequence, waitsIn, nextAttemptAt } = delivery;
+    const { subscription, event, timestamp, scope, sequence, waitsIn, nextAttemptAt, tenant } = delivery;
     if (waitsIn === 'backlog') {
       const place = `${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
       const entry: BacklogEntry = { subscription, event, timestamp, place };
-      backlog.set(backlogKey(entry), expiring(entry));
+      backlog.set(backlogKey(entry), expiring(entry, tenant));
     }
     if (waitsIn === 'due-index' && nextAttemptAt !== undefined) {
       const dueAtMs = Date.parse(nextAttemptAt);
       const entry: DueEntry = { subscription, event, timestamp, dueAtMs, shard: shardOf(event) };
-      due.set(dueKey(entry), expiring(entry));
+      due.set(dueKey(entry), expiring(entry, tenant));
     }
   }
 
   const putRows = (deliveries: readonly Delivery[]) => {
-    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery));
+    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery, delivery.tenant));
   };
   const replaceRow = (delivery: Delivery) => {
     if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
-    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }));
+    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery.tenant));
     return true;
   };
 
@@ -76,15 +87,18 @@ export function createInMemoryDeliveries(
       return structuredClone(live(wanted.map((key) => rows.get(key)).reverse()));
     },
     async putMany(deliveries, done = []) {
+      await learn(deliveries);
       putRows(deliveries);
       for (const delivery of deliveries) point(delivery);
       for (const entry of done) backlog.delete(backlogKey(entry));
     },
     async replace(delivery) {
+      await learn([delivery]);
       point(delivery);
       return replaceRow(delivery);
     },
     async remind(deliveries) {
+      await learn(deliveries);
       for (const delivery of deliveries) point(delivery);
     },
     async listBacklog(subscription, limit, after) {
@@ -97,6 +111,34 @@ export function createInMemoryDeliveries(
     },
     async removeDue(entries) {
       for (const entry of entries) due.delete(dueKey(entry));
+    },
+    async findOf(subscription, tenant, after) {
+      const own = [...rows.values()]
+        .map(({ value }) => value)
+        .filter(
+          (delivery) => delivery.subscription === subscription && (tenant ?? delivery.tenant) === delivery.tenant,
+        );
+      const page = pageOf(own, sortKey, 2, after);
+      const isOnPage = (value: DeliveryKey) =>
+        page.items.some((one) => one.subscription === value.subscription && one.event === value.event);
+      const pointers = [...backlog].filter(
+        ([, { value }]) =>
+          isOnPage(value) || (tenant === undefined && page.next === undefined && value.subscription === subscription),
+      );
+      const dues = [...due].filter(([, { value }]) => isOnPage(value));
+      return {
+        items: [
+          ...page.items.map((delivery) => ({ kind: 'deliveries', key: rowKey(delivery) })),
+          ...[...pointers, ...dues].map(([key]) => ({ kind: 'delivery_pointers', key })),
+        ],
+        next: page.next,
+      };
+    },
+    async removeMany(items) {
+      for (const { kind, key } of items) {
+        if (kind === 'deliveries') rows.delete(key);
+        if (kind === 'delivery_pointers' && !backlog.delete(key)) due.delete(key);
+      }
     },
     async find(key) {
       return structuredClone(live([rows.get(rowKey(key))])[0]);

@@ -1,8 +1,9 @@
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
+import type { EndpointEraser } from '../../lambdas/ports/tenant-erasers.ts';
 
-export function createInMemoryEndpoints(): EndpointStore & DueEndpoints {
+export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & EndpointEraser {
   const rows = new Map<string, { readonly state: EndpointState; readonly dueAtMs: number | undefined }>();
   return {
     async getMany(keys) {
@@ -20,6 +21,12 @@ export function createInMemoryEndpoints(): EndpointStore & DueEndpoints {
         dueAtMs,
       });
       return true;
+    },
+    async findExisting(endpoints) {
+      return endpoints.filter((endpoint) => rows.has(endpoint));
+    },
+    async removeMany(endpoints) {
+      for (const endpoint of endpoints) rows.delete(endpoint);
     },
     async wake({ endpoint, scope }) {
       const stored = rows.get(endpoint);

@@ -8,6 +8,9 @@ import type {
   EventWriter,
   FeedRow,
 } from '../../lambdas/ports/event-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { Erasable, TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
+import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
 
@@ -19,8 +22,10 @@ interface Expiring<T> {
 /** The events table and the idempotency table. Rows expire by the clock; a counter never does. */
 export function createInMemoryEvents(
   clock: Clock,
-  { retentionDays }: { readonly retentionDays: number } = { retentionDays: 30 },
-): EventWriter & EventReader & EventLocator {
+  { retentionDays, policies }: { readonly retentionDays: number; readonly policies?: TenantPolicies } = {
+    retentionDays: 30,
+  },
+): EventWriter & EventReader & EventLocator & { readonly eraser: Eraser } {
   const taken = new Map<string, number>();
   const claims = new Map<string, Expiring<EventClaim>>();
   const rows = new Map<string, Map<number, Expiring<FeedRow>>>();
@@ -28,10 +33,11 @@ export function createInMemoryEvents(
   const numbers = new Map<string, number[]>();
 
   // Rows and claims are flat: a copy of their members is one of them.
-  const expiring = <T extends object>(value: T): Expiring<T> => ({
-    value: { ...value },
-    expiresAtMs: clock.nowMs() + retentionDays * msPerDay,
-  });
+  const expiring = async <T extends { readonly tenant: string }>(value: T): Promise<Expiring<T>> => {
+    const { eventsDays = retentionDays } = (await policies?.getMany([value.tenant]))?.get(value.tenant) ?? {};
+    const days = Math.min(eventsDays, retentionDays);
+    return { value: { ...value }, expiresAtMs: clock.nowMs() + days * msPerDay };
+  };
   const live = <T extends object>(row: Expiring<T> | undefined): T | undefined =>
     row !== undefined && row.expiresAtMs > clock.nowMs() ? { ...row.value } : undefined;
 
@@ -42,26 +48,29 @@ export function createInMemoryEvents(
       return last - count + 1;
     },
     async claim(claim) {
+      const wanted = await expiring(claim);
       const standing = live(claims.get(claim.id));
       if (standing !== undefined) return standing;
-      claims.set(claim.id, expiring(claim));
+      claims.set(claim.id, wanted);
       return claim;
     },
     async moveClaim(from, to) {
+      const wanted = await expiring(to);
       const standing = live(claims.get(from.id));
       if (standing?.owner !== from.owner || standing.sequence !== from.sequence) return false;
-      claims.set(to.id, expiring(to));
+      claims.set(to.id, wanted);
       return true;
     },
     async writeRows(written, untilMs = Number.POSITIVE_INFINITY) {
       if (clock.nowMs() >= untilMs)
         throw new EngineError('storage-unavailable', 'rows were not taken in time', { retryable: true });
       for (const row of written) {
+        const expiringRow = await expiring(row);
         const ofTenant = rows.get(row.tenant) ?? new Map<number, Expiring<FeedRow>>();
         const ordered = numbers.get(row.tenant) ?? [];
         if (!ofTenant.has(row.sequence)) ordered.splice(placeAfter(ordered, row.sequence), 0, row.sequence);
         numbers.set(row.tenant, ordered);
-        rows.set(row.tenant, ofTenant.set(row.sequence, expiring(row)));
+        rows.set(row.tenant, ofTenant.set(row.sequence, expiringRow));
       }
     },
     async getMany(keys) {
@@ -82,6 +91,26 @@ export function createInMemoryEvents(
         if (row !== undefined) found.push(row);
       }
       return found;
+    },
+    eraser: {
+      async find(tenant, after) {
+        const own = [...(rows.get(tenant)?.values() ?? [])].map(({ value }) => value);
+        const page = pageOf(own, ({ sequence }) => String(sequence).padStart(16, '0'), 2, after);
+        return {
+          items: page.items.flatMap((row): Erasable[] => {
+            const item = { kind: 'sealed' in row ? 'sealed_numbers' : 'events', key: String(row.sequence) };
+            const claim = 'sealed' in row ? undefined : claims.get(row.id)?.value;
+            return claim?.tenant === tenant ? [{ kind: 'event_claims', key: claim.id }, item] : [item];
+          }),
+          next: page.next,
+        };
+      },
+      async remove(tenant, items) {
+        for (const { kind, key } of items) {
+          if (kind === 'event_claims') claims.delete(key);
+          else rows.get(tenant)?.delete(Number(key));
+        }
+      },
     },
     async locate(id) {
       const claim = live(claims.get(id));

@@ -5,6 +5,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  GovernanceQueue,
   RawQueue,
 } from '../../lambdas/ports/queues.ts';
 
@@ -79,6 +80,14 @@ export function drainQueueOn(queue: InMemoryQueue): DrainQueue {
   return {
     async send(message, delayMs) {
       queue.send(JSON.stringify(message), { group: message.subscription, delayMs });
+    },
+  };
+}
+
+export function governanceQueueOn(queue: InMemoryQueue): GovernanceQueue {
+  return {
+    async send(message, delayMs) {
+      queue.send(JSON.stringify(message), { group: message.tenant, delayMs });
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { Replay, ReplayStore } from '../../lambdas/ports/replay-store.ts';
+import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
@@ -7,7 +8,7 @@ const msPerDay = 86_400_000;
 export function createInMemoryReplays(
   clock: Clock,
   { retentionDays }: { readonly retentionDays: number } = { retentionDays: 30 },
-): ReplayStore {
+): ReplayStore & DeliveryEraser {
   const rows = new Map<string, { readonly replay: Replay; readonly expiresAtMs: number }>();
   const keyOf = (subscription: string, id: string) => `${subscription} ${id}`;
   const put = (replay: Replay) =>
@@ -18,6 +19,15 @@ export function createInMemoryReplays(
   const live = () =>
     [...rows.values()].flatMap(({ replay, expiresAtMs }) => (expiresAtMs > clock.nowMs() ? replay : []));
   return {
+    async findOf(subscription, tenant, after) {
+      const own = [...rows]
+        .filter(([, { replay }]) => replay.subscription === subscription && (tenant ?? replay.tenant) === replay.tenant)
+        .map(([key]) => ({ kind: 'replays', key }));
+      return pageOf(own, ({ key }) => key, 2, after);
+    },
+    async removeMany(items) {
+      for (const { kind, key } of items) if (kind === 'replays') rows.delete(key);
+    },
     async find(subscription, id) {
       return structuredClone(live().find((replay) => replay.subscription === subscription && replay.id === id));
     },

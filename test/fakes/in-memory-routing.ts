@@ -6,10 +6,12 @@ import type {
   IntegrationSettingsStore,
 } from '../../lambdas/ports/integration-settings-store.ts';
 import type { ParkedRequests, RequestParking } from '../../lambdas/ports/parked-requests.ts';
+import type { AccountContextEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { pageOf } from './page-of.ts';
 
 const keyOf = (integration: string, value: string) => JSON.stringify([integration, value]);
 
-export function createInMemoryContexts(): AccountContexts & AccountContextRegistry {
+export function createInMemoryContexts(): AccountContexts & AccountContextRegistry & AccountContextEraser {
   const accounts = new Map<string, Set<string>>();
   return {
     find: async (integration, value) => [...(accounts.get(keyOf(integration, value)) ?? [])].sort(),
@@ -18,6 +20,16 @@ export function createInMemoryContexts(): AccountContexts & AccountContextRegist
         const key = keyOf(integration, value);
         accounts.set(key, (accounts.get(key) ?? new Set()).add(account));
       }
+    },
+    async listAll(after) {
+      const all = [...accounts].flatMap(([key, ids]) => {
+        const [integration = '', value = ''] = JSON.parse(key) as string[];
+        return [...ids].map((account) => ({ integration, value, account }));
+      });
+      return pageOf(all, (one) => JSON.stringify(one), 10, after);
+    },
+    async remove(contexts) {
+      for (const { integration, value, account } of contexts) accounts.get(keyOf(integration, value))?.delete(account);
     },
   };
 }

@@ -5,10 +5,14 @@ import type {
   StatisticsReader,
   StatisticsWriter,
 } from '../../lambdas/ports/statistics-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { pageOf } from './page-of.ts';
 
 const retentionMs = 35 * 86_400_000;
 
-export function createInMemoryStatistics(clock: Clock): StatisticsWriter & StatisticsReader {
+export function createInMemoryStatistics(
+  clock: Clock,
+): StatisticsWriter & StatisticsReader & { readonly eraser: Eraser } {
   const rows = new Map<string, HourlyCounts>();
   return {
     async add({ scope, integration, hour, counts }) {
@@ -28,6 +32,16 @@ export function createInMemoryStatistics(clock: Clock): StatisticsWriter & Stati
           Date.parse(`${row.hour}:00:00Z`) + retentionMs > clock.nowMs(),
       );
       return { hours: structuredClone(hours), isComplete: true };
+    },
+    eraser: {
+      async find(tenant, after) {
+        const own = [...rows].filter(([, { scope }]) => scope === tenant);
+        const page = pageOf(own, ([key]) => key, 2, after);
+        return { items: page.items.map(([key]) => ({ kind: 'statistics', key })), next: page.next };
+      },
+      async remove(_, items) {
+        for (const { key } of items) rows.delete(key);
+      },
     },
   };
 }

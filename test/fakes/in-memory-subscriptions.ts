@@ -4,9 +4,10 @@ import {
   type SubscriptionStore,
   scopeOf,
 } from '../../lambdas/ports/subscription-store.ts';
+import type { SubscriptionEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionDirectory {
+export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionDirectory & SubscriptionEraser {
   const rows = new Map<string, Subscription>();
   /** Whose an id is, also when its subscription is gone. */
   const scopes = new Map<string, string>();
@@ -38,6 +39,22 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
     },
     async remove(subscription) {
       rows.delete(subscription.id);
+    },
+    async listIds(limit, after) {
+      const all = [...scopes].map(([id, scope]) => ({ id, scope }));
+      return pageOf(all, ({ id }) => id, limit, after);
+    },
+    async findExisting(scope, ids) {
+      return ids.filter((id) => {
+        const row = rows.get(id);
+        return row !== undefined && scopeOf(row) === scope;
+      });
+    },
+    async removeMany(scope, ids) {
+      for (const id of ids) {
+        const row = rows.get(id);
+        if (row !== undefined && scopeOf(row) === scope) rows.delete(id);
+      }
     },
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter((row) => tenant === undefined || row.tenant === tenant);

@@ -57,7 +57,8 @@ describe('Idempotency-Key', () => {
   test('a call that is under way is not begun again (409), but where it has died', async () => {
     const { call, engine, ports } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
-    const { create } = ports.accounts;
+    const { accounts } = ports;
+    const create = accounts.create.bind(accounts);
     let isDead = false;
     Object.assign(ports.accounts, {
       create: async (given: Parameters<typeof create>[0]) => {

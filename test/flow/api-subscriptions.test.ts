@@ -37,6 +37,7 @@ describe('what creates a subscription', () => {
       batch: null,
       transform: null,
       envelope: 'tributary',
+      schema_versions: {},
       ordering: 'none',
       rate_per_second: null,
       concurrency: 10,

@@ -208,7 +208,8 @@ test('a handshake is answered only once it is durable, and completed whatever fa
 
   const normalizing = injectFault<NormalizePorts>(probe.normalizePorts);
   await normalize(probe, normalizing.ports);
-  expect(normalizing.calls).toEqual(['integration', 'accounts.get', 'provider.call']);
+  // Whether it is closed may be remembered; its secrets are read anew.
+  expect(normalizing.calls).toEqual(['integration', 'accounts.get', 'accounts.get', 'provider.call']);
   for (const status of [204, 404])
     for (let at = 1; at <= normalizing.calls.length + (status === 404 ? 1 : 0); at += 1)
       for (const fault of faultsAt(at)) {

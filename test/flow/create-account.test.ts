@@ -3,12 +3,14 @@ import { createAccount } from '../../lambdas/flows/create-account.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
 import { createInMemoryContexts, createInMemoryParking } from '../fakes/in-memory-routing.ts';
+import { createInMemoryTenants } from '../fakes/in-memory-tenants.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 
 const createPorts = () => ({
   accounts: createInMemoryAccounts(),
+  tenants: createInMemoryTenants(),
   integrations: createInMemoryCatalog([staff]),
   contexts: createInMemoryContexts(),
   parked: createInMemoryParking(),

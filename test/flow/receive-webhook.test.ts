@@ -52,7 +52,8 @@ describe('accepting', () => {
     const { ports, calls } = injectFault(engine.receivePorts);
     const request = staffRequest({ text: 'x'.repeat(limits.claimThresholdBytes) });
     expect((await receiveProviderRequest(ports, target, request)).kind).toBe('accepted');
-    expect(calls).toEqual(['webhook', 'accounts.get', 'rawBodies.put', 'rawQueue.send']);
+    // The account is remembered when it is asked how long the body is kept.
+    expect(calls).toEqual(['webhook', 'accounts.get', 'accounts.get', 'rawBodies.put', 'rawQueue.send']);
     const [key = ''] = engine.rawBodies.keys();
     expect(queuedOf(engine)[0]?.body).toEqual({ kind: 'claim', key, sizeBytes: request.body.length });
     expect(await engine.rawBodies.get(key)).toEqual(request.body);

@@ -13,6 +13,7 @@ import { staffRequest } from './provider-request.ts';
 
 const accountPorts = (engine: FakeEngine) => ({
   accounts: engine.accounts,
+  tenants: engine.tenants,
   integrations: createInMemoryCatalog([staff]),
   contexts: engine.contexts,
   parked: engine.parking,

@@ -82,6 +82,7 @@ function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly
   const environment = {
     TRIBUTARY_CLAIM_THRESHOLD_BYTES: '8192',
     TRIBUTARY_EGRESS_ALLOW_HTTP: 'false',
+    TRIBUTARY_TENANTS_TABLE: 't',
     TRIBUTARY_SUBSCRIPTIONS_TABLE: 's',
     TRIBUTARY_EVENTS_TABLE: 'e',
     TRIBUTARY_IDEMPOTENCY_TABLE: 'i',
@@ -110,7 +111,7 @@ function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly
 describe('EngineFunction', () => {
   test('fails when its environment has a key that the function does not read', () => {
     expect(() => deliverIn(new Stack(new App()), { environment: { TRIBUTARY_PUBLIC_URL: 'x' } })).toThrow(
-      /^Environment of deliver: not expected TRIBUTARY_PUBLIC_URL; got .*; expected TRIBUTARY_SUBSCRIPTIONS_TABLE, /,
+      /^Environment of deliver: not expected TRIBUTARY_PUBLIC_URL; got .*; expected TRIBUTARY_TENANTS_TABLE, /,
     );
   });
 });

@@ -50,6 +50,7 @@ const functionIds: Record<FunctionName, RegExp> = {
   deliver: /^DeliverFunction/,
   drain: /^DrainFunction/,
   dispatch: /^DispatchFunction/,
+  govern: /^GovernFunction/,
   api: /^ApiFunction/,
 };
 
@@ -127,11 +128,11 @@ describe('queues', () => {
 
   test('every consumer reports partial failures, and its queue hides a message for six of its timeouts', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(3);
+    expect(mappings).toHaveLength(4);
     for (const [id, { Properties }] of mappings) {
       expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
-      // A drain may go on for as long as a run does: it must not hold up another.
-      expect(Properties.BatchSize, id).toBe(id.startsWith('Drain') ? limits.drainBatchSize : limits.queueBatchSize);
+      // A drain, or an erasure, may go on for as long as a run does: it must not hold up another.
+      expect(Properties.BatchSize, id).toBe(/^(Drain|Govern)/.test(id) ? limits.drainBatchSize : limits.queueBatchSize);
       expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
       const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
       const consumer = dev.resources[target(Properties.FunctionName) ?? ''];
@@ -178,6 +179,17 @@ describe('functions', () => {
   });
 });
 
+/** What a function may do with the objects of a bucket. */
+const objectActions = [
+  's3:GetObject',
+  's3:PutObject',
+  's3:PutObjectTagging',
+  's3:PutObjectRetention',
+  's3:DeleteObject',
+  's3:DeleteObjectVersion',
+  's3:BypassGovernanceRetention',
+];
+
 describe('permissions', () => {
   test('no role may do all actions of a service', () => {
     const actions = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([, { Action }]) => list(Action));
@@ -193,7 +205,7 @@ describe('permissions', () => {
         const [bucketArn, objects] = (resource as { 'Fn::Join': [string, [unknown, string]] })['Fn::Join'][1];
         expect(dev.resources[target(bucketArn) ?? '']?.Type, id).toBe('AWS::S3::Bucket');
         expect(objects, id).toBe('/*');
-        for (const action of list(Action)) expect(['s3:GetObject', 's3:PutObject'], id).toContain(action);
+        for (const action of list(Action)) expect(objectActions, id).toContain(action);
       }
     }
   });
@@ -217,7 +229,8 @@ describe('permissions', () => {
         put: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
         receive: [/^DeliveryQueue[0-9A-F]{8}$/],
-        tables: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+        tables: /^(Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+        written: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
         tells: true,
       },
     ],
@@ -228,7 +241,8 @@ describe('permissions', () => {
         put: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
         receive: [/^DrainQueue[0-9A-F]{8}$/],
-        tables: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+        tables: /^(Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+        written: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
         tells: true,
       },
     ],
@@ -244,7 +258,7 @@ describe('permissions', () => {
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Subscriptions|Events|Idempotency|Statistics)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Idempotency|Statistics)/,
         written: /^(ParkedRequests|Events|Idempotency|Statistics)Table/,
       },
     ],
@@ -254,11 +268,22 @@ describe('permissions', () => {
         get: /^Payloads/,
         // Answers that are kept, and entries of the audit.
         put: /^(Payloads|AuditArchive)/,
-        send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
+        send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
         // To reprocess what is there.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Subscriptions|Events|Idempotency|Deliveries|Limits|Statistics)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits|Statistics)/,
+      },
+    ],
+    [
+      'govern',
+      {
+        // It finds objects and deletes them; it reads and writes none.
+        erase: [/^PayloadsBucket/, /^RawBucket/],
+        send: [/^GovernanceQueue[0-9A-F]{8}$/],
+        receive: [/^RawQueueDeadLetters/, /^GovernanceQueue[0-9A-F]{8}$/],
+        tables:
+          /^(Accounts|AccountContexts|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
@@ -284,19 +309,34 @@ describe('permissions', () => {
     expect(reached('sqs:ReceiveMessage')).toHaveLength(allowed.receive?.length ?? 0);
     expect(reached('sqs:SendMessage')).toHaveLength(allowed.send.length);
     for (const queue of allowed.send) expect(reached('sqs:SendMessage')).toContainEqual(expect.stringMatching(queue));
-    expect(reached('s3:DeleteObject')).toEqual([]);
+    const erased = new Set(reached('s3:DeleteObject'));
+    expect(erased.size).toBe(allowed.erase?.length ?? 0);
+    for (const bucket of allowed.erase ?? []) expect([...erased]).toContainEqual(expect.stringMatching(bucket));
     expect(reached('events:')).toHaveLength(allowed.tells === true ? 1 : 0);
   });
 
-  test('only the admin API may scan, and only accounts and keys', () => {
-    const scans = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Action }]) =>
-      list(Action).includes('dynamodb:Scan'),
+  test('only the admin API and erasures may scan, and only what no index leads to', () => {
+    const scans = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Action, Resource }]) =>
+      list(Action).includes('dynamodb:Scan') ? list(Resource).map((one) => [id, target(one) ?? '']) : [],
     );
-    for (const [id] of scans) expect(id).toMatch(/^ApiRole/);
-    const scanned = scans
-      .flatMap(([, { Resource }]) => list(Resource).map(target))
-      .sort((one, other) => String(one).localeCompare(String(other)));
-    expect(scanned).toEqual([expect.stringMatching(/^AccountsTable/), expect.stringMatching(/^ApiKeysTable/)]);
+    expect(scans).toHaveLength(5);
+    for (const [role, table] of [
+      [/^ApiRole/, /^AccountsTable/],
+      [/^ApiRole/, /^ApiKeysTable/],
+      [/^ApiRole/, /^TenantsTable/],
+      [/^GovernRole/, /^AccountContextsTable/],
+      [/^GovernRole/, /^ApiKeysTable/],
+    ])
+      expect(scans).toContainEqual([expect.stringMatching(role as RegExp), expect.stringMatching(table as RegExp)]);
+  });
+
+  test('nobody may delete what the raw archive locks but erasures', () => {
+    const bypassing = statementsOf(synthesized.prod, 'AWS::IAM::Policy').filter(([, { Action }]) =>
+      list(Action).includes('s3:BypassGovernanceRetention'),
+    );
+    expect(bypassing).toHaveLength(1);
+    expect(bypassing[0]?.[0]).toMatch(/^GovernRole/);
+    expect(JSON.stringify(bypassing[0]?.[1].Resource)).toMatch(/"RawBucket[0-9A-F]{8}"/);
   });
 
   test('resource policies allow nobody but the services that deliver logs and alarms, for this account', () => {
@@ -312,6 +352,8 @@ describe('permissions', () => {
 });
 
 interface Allowed {
+  /** Buckets whose objects it may delete. */
+  readonly erase?: readonly RegExp[];
   readonly get?: RegExp;
   readonly put?: RegExp;
   readonly send: readonly RegExp[];
@@ -326,7 +368,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(13);
+    expect(tables).toHaveLength(14);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
@@ -359,6 +401,28 @@ describe('data at rest', () => {
   test('payloads outlive the events that refer to them by a day', () => {
     const payloads = Object.entries(customized.resources).find(([id]) => /^PayloadsBucket[0-9A-F]{8}$/.test(id))?.[1];
     expect(payloads?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(8);
+  });
+
+  test('an object with a retention of its own falls under a rule for its tag, where that is shorter than the bucket', () => {
+    const rulesOf = (stage: SynthesizedStage, name: RegExp) => {
+      const bucket = ofType(stage, 'AWS::S3::Bucket').find(([id]) => name.test(id))?.[1];
+      if (bucket === undefined) throw new Error(`no bucket ${name.source}`);
+      return (bucket.Properties.LifecycleConfiguration.Rules as Resource['Properties'][])
+        .filter(({ TagFilters }) => TagFilters !== undefined)
+        .map(({ TagFilters, ExpirationInDays, NoncurrentVersionExpiration }) => [
+          TagFilters[0],
+          ExpirationInDays,
+          NoncurrentVersionExpiration?.NoncurrentDays,
+        ]);
+    };
+    const tag = (days: number) => ({ Key: 'retention-days', Value: String(days) });
+    // Payloads outlive their events here, too. 30 days are what all have.
+    expect(rulesOf(dev, /^PayloadsBucket[0-9A-F]{8}$/)).toEqual(
+      [1, 3, 7, 14].map((days) => [tag(days), days + 1, undefined]),
+    );
+    expect(rulesOf(synthesized.prod, /^RawBucket[0-9A-F]{8}$/)).toEqual(
+      [1, 3, 7, 14, 30, 60].map((days) => [tag(days), days, 1]),
+    );
   });
 
   test('the raw archive keeps what was written first, and in prod nobody deletes it before its time', () => {

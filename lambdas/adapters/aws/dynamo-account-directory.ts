@@ -10,7 +10,7 @@ import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import { createDynamoAccountWriter, toAccount, toAccountItem } from './dynamo-account-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, toItem } from './dynamo-rows.ts';
+import { fromItem, type Row, toItem } from './dynamo-rows.ts';
 
 /** The administration's side of the accounts table. */
 export function createDynamoAccountDirectory(client: DynamoDBClient, table: string): AccountDirectory {
@@ -19,13 +19,15 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
       const { Item } = await client.send(
         new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
       );
-      return Item === undefined ? undefined : toAccount(fromItem(Item));
+      const row = Item === undefined ? undefined : fromItem(Item);
+      return row === undefined || isBuried(row) ? undefined : toAccount(row);
     },
     async create(account) {
       const put = new PutItemCommand({
         TableName: table,
         Item: toAccountItem(account),
-        ConditionExpression: 'attribute_not_exists(id)',
+        // What is left of one whose tenant's data is gone is in nobody's way.
+        ConditionExpression: 'attribute_not_exists(id) OR attribute_not_exists(tenant)',
       });
       return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
@@ -53,7 +55,12 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
               }),
             );
       const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
-      return { items: (answer.Items ?? []).map((item) => toAccount(fromItem(item))), next };
+      const rows = (answer.Items ?? []).map(fromItem).filter((row) => !isBuried(row));
+      return { items: rows.map(toAccount), next };
     },
   };
+}
+
+function isBuried(row: Row): boolean {
+  return row['tenant'] === undefined;
 }

@@ -2,7 +2,7 @@ import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/cl
 import type { Account, AccountStore, AccountWriter } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Item, type Row, toItem } from './dynamo-rows.ts';
+import { fromItem, type Item, isLive, type Row, toItem } from './dynamo-rows.ts';
 
 /** Bound of the memory of one function instance. */
 const maxRemembered = 5_000;
@@ -10,7 +10,8 @@ const maxRemembered = 5_000;
 /** A row of the accounts table. The context is its owner's, of any shape and any numbers: it is kept as JSON text. */
 export function toAccount(row: Row): Account {
   // Rows that were written before writes were counted have no revision.
-  return { revision: 0, ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
+  // Of one whose tenant's data is gone, its id is left.
+  return { tenant: '', revision: 0, ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
 }
 
 export function toAccountItem(account: Account): Item {
@@ -44,8 +45,11 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
       const { Item } = await client.send(
         new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
       );
-      if (Item === undefined) return undefined;
-      const account = toAccount(fromItem(Item));
+      const row = Item === undefined ? undefined : fromItem(Item);
+      if (row === undefined || !isLive(row, clock.nowMs())) return undefined;
+      const account = toAccount(row);
+      // Its id may be another account's a moment later.
+      if (account.closed === true) return account;
       if (remembered.size >= maxRemembered) remembered.clear();
       remembered.set(id, { account, readAtMs });
       return account;

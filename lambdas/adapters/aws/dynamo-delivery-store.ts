@@ -13,8 +13,8 @@ import type {
 } from '../../ports/delivery-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { changeRows, fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expiry.ts';
 
-const secondsPerDay = 86_400;
 /** Queries of 1 MB for the newest deliveries: rows with many answers in them are large. */
 const maxNewestPages = 5;
 
@@ -36,7 +36,7 @@ function sortKey({ timestamp, event }: DeliveryKey): string {
   return `${timestamp}#${event}`;
 }
 
-const backlogOf = (subscription: string) => `backlog#${subscription}`;
+export const backlogOf = (subscription: string) => `backlog#${subscription}`;
 const dueOf = (shard: number) => `due#${shard}`;
 /** As many digits as any sequence or epoch time in milliseconds has, so that texts sort as numbers do. */
 const padded = (number: number) => String(number).padStart(16, '0');
@@ -46,30 +46,37 @@ function backlogPlace({ scope, sequence, timestamp, event }: Delivery): string {
   return `${scope === '*' ? timestamp : padded(sequence)}#${event}`;
 }
 
-export interface DeliveryStoreOptions {
-  readonly clock: Clock;
-  readonly retentionDays: number;
+/** The keys of what points to a delivery that waits; undefined where nothing does. */
+export function pointerKey(
+  delivery: Delivery,
+): { readonly subscription: string; readonly delivery: string } | undefined {
+  const { subscription, event, waitsIn, nextAttemptAt } = delivery;
+  if (waitsIn === 'backlog') return { subscription: backlogOf(subscription), delivery: backlogPlace(delivery) };
+  if (waitsIn !== 'due-index' || nextAttemptAt === undefined) return undefined;
+  return {
+    subscription: dueOf(shardOf(event)),
+    delivery: `${padded(Date.parse(nextAttemptAt))}#${subscription}#${event}`,
+  };
 }
 
 export function createDynamoDeliveryStore(
   client: DynamoDBClient,
   table: string,
-  options: DeliveryStoreOptions,
+  options: ExpiryOptions,
 ): DeliveryStore & DueIndex {
-  const expiry = () => Math.ceil(options.clock.nowMs() / 1000) + options.retentionDays * secondsPerDay;
-  const toRow = (delivery: Delivery): Row => ({ ...delivery, delivery: sortKey(delivery), [ttlAttribute]: expiry() });
-  const pointerOf = (delivery: Delivery): Row | undefined => {
-    const { subscription, event, timestamp, waitsIn, nextAttemptAt } = delivery;
-    const pointed = { event, timestamp, [ttlAttribute]: expiry() };
-    if (waitsIn === 'backlog')
-      return { subscription: backlogOf(subscription), delivery: backlogPlace(delivery), ...pointed };
-    if (waitsIn !== 'due-index' || nextAttemptAt === undefined) return undefined;
-    return {
-      subscription: dueOf(shardOf(event)),
-      delivery: `${padded(Date.parse(nextAttemptAt))}#${subscription}#${event}`,
-      of: subscription,
-      ...pointed,
-    };
+  const expiriesOf = createExpiries(options);
+  const expiryFor = (deliveries: readonly Delivery[]) => expiriesOf(deliveries.map(({ tenant }) => tenant));
+  const toRow = (delivery: Delivery, expiryOf: ExpiryOf): Row => ({
+    ...delivery,
+    delivery: sortKey(delivery),
+    [ttlAttribute]: expiryOf(delivery.tenant),
+  });
+  const pointerOf = (delivery: Delivery, expiryOf: ExpiryOf): Row | undefined => {
+    const { subscription, event, timestamp, waitsIn, tenant } = delivery;
+    const key = pointerKey(delivery);
+    if (key === undefined) return undefined;
+    const of = waitsIn === 'due-index' ? { of: subscription } : {};
+    return { ...key, ...of, event, timestamp, [ttlAttribute]: expiryOf(tenant) };
   };
 
   async function list(
@@ -105,31 +112,39 @@ export function createDynamoDeliveryStore(
       return rows.filter((row) => isLive(row, options.clock.nowMs())).map(toDelivery);
     },
     async putMany(deliveries, done = []) {
-      const pointers = deliveries.map(pointerOf).filter((row) => row !== undefined);
+      const expiryOf = await expiryFor(deliveries);
+      const pointers = deliveries.map((one) => pointerOf(one, expiryOf)).filter((row) => row !== undefined);
       const removals = done.map(({ subscription, place }) => ({
         subscription: backlogOf(subscription),
         delivery: place,
       }));
       // A batch is written in no order: whoever saw a pointer before its delivery would remove it as one
       // without meaning. A crash between the two leaves the queue's message, or the pointer as it was.
-      await changeRows(client, table, deliveries.map(toRow), []);
-      await changeRows(client, table, pointers, removals);
-    },
-    async remind(deliveries) {
       await changeRows(
         client,
         table,
-        deliveries.map(pointerOf).filter((row) => row !== undefined),
+        deliveries.map((one) => toRow(one, expiryOf)),
+        [],
+      );
+      await changeRows(client, table, pointers, removals);
+    },
+    async remind(deliveries) {
+      const expiryOf = await expiryFor(deliveries);
+      await changeRows(
+        client,
+        table,
+        deliveries.map((one) => pointerOf(one, expiryOf)).filter((row) => row !== undefined),
         [],
       );
     },
     async replace(delivery) {
-      const pointer = pointerOf(delivery);
+      const expiryOf = await expiryFor([delivery]);
+      const pointer = pointerOf(delivery, expiryOf);
       // Before the delivery: a pointer to what does not wait is removed by whoever finds it.
       if (pointer !== undefined) await client.send(new PutItemCommand({ TableName: table, Item: toItem(pointer) }));
       const put = new PutItemCommand({
         TableName: table,
-        Item: toItem(toRow({ ...delivery, revision: delivery.revision + 1 })),
+        Item: toItem(toRow({ ...delivery, revision: delivery.revision + 1 }, expiryOf)),
         ConditionExpression: 'revision = :read OR (attribute_not_exists(subscription) AND :read = :none)',
         ExpressionAttributeValues: toItem({ ':read': delivery.revision, ':none': 0 }),
       });
@@ -261,7 +276,7 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
   };
 }
 
-function toDelivery(row: Row): Delivery {
+export function toDelivery(row: Row): Delivery {
   const { delivery: _, [ttlAttribute]: __, ...delivery } = row;
   return delivery as unknown as Delivery;
 }

@@ -6,7 +6,7 @@ import type { DueEndpoints, EndpointStore } from '../../ports/endpoint-store.ts'
 import { updateOnCondition } from './dynamo-conditions.ts';
 import { fromItem, type Row, readRows, toItem } from './dynamo-rows.ts';
 
-const rowId = (endpoint: string) => `endpoint#${endpoint}`;
+export const endpointRowId = (endpoint: string) => `endpoint#${endpoint}`;
 
 /**
  * Endpoints, in the limits table: a row each. Only one that has to be looked at stands in the due index.
@@ -27,10 +27,10 @@ export function createDynamoEndpointStore(
       const rows = await readRows(
         client,
         table,
-        keys.map(({ endpoint }) => ({ id: rowId(endpoint) })),
+        keys.map(({ endpoint }) => ({ id: endpointRowId(endpoint) })),
       );
       const stored = new Map(rows.map((row) => [row['id'], toState(row)]));
-      return keys.map(({ endpoint, scope }) => stored.get(rowId(endpoint)) ?? create(scope, endpoint));
+      return keys.map(({ endpoint, scope }) => stored.get(endpointRowId(endpoint)) ?? create(scope, endpoint));
     },
     async replace(state, dueAtMs) {
       // Wakeups are counted by `wake` alone, beside all other writes.
@@ -46,7 +46,7 @@ export function createDynamoEndpointStore(
         client,
         new UpdateItemCommand({
           TableName: table,
-          Key: toItem({ id: rowId(state.endpoint) }),
+          Key: toItem({ id: endpointRowId(state.endpoint) }),
           UpdateExpression: `SET ${set.map(([name]) => `#${name} = :${name}`).join(', ')}${
             removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`
           }`,
@@ -70,7 +70,7 @@ export function createDynamoEndpointStore(
       const { Attributes } = await client.send(
         new UpdateItemCommand({
           TableName: table,
-          Key: toItem({ id: rowId(endpoint) }),
+          Key: toItem({ id: endpointRowId(endpoint) }),
           UpdateExpression:
             'SET #hasBacklog = :true, #endpoint = :endpoint, #scope = :scope, #revision = if_not_exists(#revision, :none) ADD #wakeups :one',
           ExpressionAttributeNames: Object.fromEntries(

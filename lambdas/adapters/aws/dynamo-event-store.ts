@@ -11,11 +11,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { createExpiries, type ExpiryOptions } from './tenant-expiry.ts';
 
 /** The row of a tenant that counts its sequence stands where no event can: before number 1. */
-const counterSequence = 0;
-
-const secondsPerDay = 86_400;
+export const counterSequence = 0;
 
 /** Rows to ask for where those before were expired. */
 const expiredAtATime = 500;
@@ -29,10 +28,10 @@ export interface EventTables {
 export function createDynamoEventWriter(
   client: DynamoDBClient,
   tables: EventTables,
-  options: { readonly clock: Clock; readonly retentionDays: number },
+  options: ExpiryOptions,
 ): EventWriter {
   const { clock } = options;
-  const expiry = () => Math.ceil(clock.nowMs() / 1000) + options.retentionDays * secondsPerDay;
+  const expiriesOf = createExpiries(options);
 
   /**
    * The claim that stands. A claim that vanishes between the write and the read has expired in
@@ -72,9 +71,10 @@ export function createDynamoEventWriter(
     },
 
     async claim(claim) {
+      const expiryOf = await expiriesOf([claim.tenant]);
       const put = new PutItemCommand({
         TableName: tables.idempotency,
-        Item: toItem({ ...claim, [ttlAttribute]: expiry() }),
+        Item: toItem({ ...claim, [ttlAttribute]: expiryOf(claim.tenant) }),
         ConditionExpression: 'attribute_not_exists(id) OR #expiry < :now',
         ExpressionAttributeNames: { '#expiry': ttlAttribute },
         ExpressionAttributeValues: toItem({ ':now': Math.floor(clock.nowMs() / 1000) }),
@@ -83,9 +83,10 @@ export function createDynamoEventWriter(
     },
 
     async moveClaim(from, to) {
+      const expiryOf = await expiriesOf([to.tenant]);
       const put = new PutItemCommand({
         TableName: tables.idempotency,
-        Item: toItem({ ...to, [ttlAttribute]: expiry() }),
+        Item: toItem({ ...to, [ttlAttribute]: expiryOf(to.tenant) }),
         ConditionExpression: '#owner = :owner AND #sequence = :sequence',
         ExpressionAttributeNames: { '#owner': 'owner', '#sequence': 'sequence' },
         ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),
@@ -94,11 +95,11 @@ export function createDynamoEventWriter(
     },
 
     async writeRows(rows, untilMs) {
-      const expiresAt = expiry();
+      const expiryOf = await expiriesOf(rows.map(({ tenant }) => tenant));
       await writeRows(
         client,
         tables.events,
-        rows.map((row) => ({ ...row, [ttlAttribute]: expiresAt })),
+        rows.map((row) => ({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
         untilMs === undefined ? undefined : endsAt(untilMs),
       );
     },

@@ -2,18 +2,20 @@ import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } fro
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Replay, ReplayStore } from '../../ports/replay-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import type { DeliveryStoreOptions } from './dynamo-delivery-store.ts';
 import { fromItem, isLive, type Row, toItem } from './dynamo-rows.ts';
+import type { ExpiryOptions } from './tenant-expiry.ts';
 
 const secondsPerDay = 86_400;
+
+export const replaysOf = (subscription: string) => `replay#${subscription}`;
 
 /** Replays, in the deliveries table: under `replay#<subscription>`, by their ids, which rise with time. */
 export function createDynamoReplayStore(
   client: DynamoDBClient,
   table: string,
-  { clock, retentionDays }: DeliveryStoreOptions,
+  { clock, retentionDays }: ExpiryOptions,
 ): ReplayStore {
-  const key = (subscription: string, id: string) => ({ subscription: `replay#${subscription}`, delivery: id });
+  const key = (subscription: string, id: string) => ({ subscription: replaysOf(subscription), delivery: id });
   const toRow = (replay: Replay): Row => ({
     replay,
     revision: replay.revision,
@@ -42,7 +44,7 @@ export function createDynamoReplayStore(
       return putOnCondition(client, put);
     },
     async list(subscription, limit, after) {
-      const partition = `replay#${subscription}`;
+      const partition = replaysOf(subscription);
       const answer = await client.send(
         new QueryCommand({
           TableName: table,

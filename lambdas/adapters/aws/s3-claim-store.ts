@@ -1,10 +1,22 @@
 import type * as S3 from '@aws-sdk/client-s3';
 import { EngineError } from '../../contracts/engine-error.ts';
+import { retentionClassOf, retentionTag } from '../../contracts/retention-classes.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { clientSettings } from './client-settings.ts';
 
-/** Claims in one bucket. The client is loaded with the first claim: most events never need it. */
-export function createS3ClaimStore(bucket: string): ClaimStore {
+const msPerDay = 86_400_000;
+/** Whoever erases a tenant's data may bypass it, and nobody else. */
+const lockMode = 'GOVERNANCE' as const;
+
+/**
+ * Claims in one bucket. The client is loaded with the first claim: most events never need it.
+ *
+ * One with a retention of its own is tagged with the rule of the bucket that deletes it.
+ *
+ * @param lock - Where the bucket locks its objects (Object Lock): such a one is locked for its own retention.
+ */
+export function createS3ClaimStore(bucket: string, lock?: { readonly clock: Clock }): ClaimStore {
   let loading: Promise<{ readonly sdk: typeof S3; readonly client: S3.S3Client }> | undefined;
   const load = () => {
     loading ??= import('@aws-sdk/client-s3').then((sdk) => ({
@@ -14,11 +26,30 @@ export function createS3ClaimStore(bucket: string): ClaimStore {
     }));
     return loading;
   };
+  const retained = (days: number | undefined) => {
+    if (days === undefined) return {};
+    const classDays = retentionClassOf(days);
+    return {
+      ...(classDays === undefined ? {} : { Tagging: `${retentionTag}=${classDays}` }),
+      ...(lock === undefined
+        ? {}
+        : {
+            ObjectLockMode: lockMode,
+            ObjectLockRetainUntilDate: new Date(lock.clock.nowMs() + days * msPerDay),
+          }),
+    };
+  };
   return {
-    async put(key, content, contentType) {
+    async put(key, content, contentType, retentionDays) {
       const { sdk, client } = await load();
       await client.send(
-        new sdk.PutObjectCommand({ Bucket: bucket, Key: key, Body: content, ContentType: contentType }),
+        new sdk.PutObjectCommand({
+          Bucket: bucket,
+          Key: key,
+          Body: content,
+          ContentType: contentType,
+          ...retained(retentionDays),
+        }),
       );
     },
     async get(key) {

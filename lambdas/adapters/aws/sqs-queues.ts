@@ -9,7 +9,14 @@ import {
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import { deadLetterReasonAttribute } from '../../contracts/messages.ts';
-import type { DeadLetterInbox, DeadLetterQueue, DeliveryQueue, DrainQueue, RawQueue } from '../../ports/queues.ts';
+import type {
+  DeadLetterInbox,
+  DeadLetterQueue,
+  DeliveryQueue,
+  DrainQueue,
+  GovernanceQueue,
+  RawQueue,
+} from '../../ports/queues.ts';
 import { chunks } from './chunks.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
@@ -85,6 +92,21 @@ export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQ
           QueueUrl: queueUrl,
           MessageBody: toMessageBody(message),
           MessageGroupId: message.subscription,
+          DelaySeconds: delaySeconds(delayMs),
+        }),
+      );
+    },
+  };
+}
+
+export function createSqsGovernanceQueue(client: SQSClient, queueUrl: string): GovernanceQueue {
+  return {
+    async send(message, delayMs) {
+      await client.send(
+        new SendMessageCommand({
+          QueueUrl: queueUrl,
+          MessageBody: toMessageBody(message),
+          MessageGroupId: message.tenant,
           DelaySeconds: delaySeconds(delayMs),
         }),
       );

@@ -101,7 +101,7 @@ export const accessOperations = {
     access: 'keys:write',
     body: keyBody,
     answers: { 201: { description: 'The key, whole, this once.', body: withSecret } },
-    problems: { 403: beyond, 404: "The tenant is not the key's." },
+    problems: { 403: beyond, 404: "The tenant is not the key's.", 409: 'The tenant is being erased.' },
     example: {
       body: { name: 'Partner: Acme', tenant: 'acme', scopes: ['events:read'] },
       answer: { ...example, key: shownKey },

@@ -8,6 +8,7 @@ import type { OperationShape } from './operation.ts';
 import { statisticsOperations } from './statistics-operations.ts';
 import { subscriptionOperations } from './subscription-operations.ts';
 import { systemOperations } from './system-operations.ts';
+import { tenantOperations } from './tenant-operations.ts';
 
 /** The whole API, by `operationId`. */
 export const operations = {
@@ -19,6 +20,7 @@ export const operations = {
   ...accessOperations,
   ...auditOperations,
   ...statisticsOperations,
+  ...tenantOperations,
   ...systemOperations,
 } as const satisfies Record<string, OperationShape>;
 

@@ -20,12 +20,13 @@ import type { OauthTokens } from '../../ports/oauth-tokens.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import type { ParkedRequests } from '../../ports/parked-requests.ts';
 import type { Pause } from '../../ports/pause.ts';
-import type { DeadLetterInbox, DrainQueue, RawQueue } from '../../ports/queues.ts';
+import type { DeadLetterInbox, DrainQueue, GovernanceQueue, RawQueue } from '../../ports/queues.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
 import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
 import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
+import type { TenantStore } from '../../ports/tenant-store.ts';
 
 /** How deliveries end by a call of the API. */
 export type ApiOutcomes = OutcomeCounter<ApiOutcome>;
@@ -39,6 +40,11 @@ export interface ApiPorts {
   readonly answers: AnswerStore;
   readonly audit: AuditLog;
   readonly accounts: AccountDirectory;
+  readonly tenants: TenantStore;
+  readonly governanceQueue: GovernanceQueue;
+  /** Days that the deployment keeps events, and the raw archive. */
+  readonly retentionDays: number;
+  readonly rawRetentionDays: number;
   readonly contexts: AccountContextRegistry;
   readonly parked: ParkedRequests;
   readonly rawQueue: RawQueue;

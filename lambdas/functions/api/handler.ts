@@ -24,6 +24,7 @@ import { eventHandlers } from './routes/events.ts';
 import { statisticsHandlers } from './routes/statistics.ts';
 import { subscriptionHandlers } from './routes/subscriptions.ts';
 import { systemHandlers } from './routes/system.ts';
+import { tenantHandlers } from './routes/tenants.ts';
 
 export interface ApiRuntime {
   readonly ports: ApiPorts;
@@ -63,6 +64,7 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     ...accessHandlers(ports),
     ...auditHandlers(ports),
     ...statisticsHandlers(ports),
+    ...tenantHandlers(ports),
     ...systemHandlers(ports),
   };
   const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);

@@ -1,6 +1,8 @@
+import { isErasing } from '../../flows/manage-tenant.ts';
 import { type EventPlaces, findEventRow } from '../../flows/read-event.ts';
 import type { EventRow } from '../../ports/event-store.ts';
 import type { Subscription, SubscriptionDirectory } from '../../ports/subscription-store.ts';
+import type { TenantStore } from '../../ports/tenant-store.ts';
 import { ProblemError } from '../answer-problems.ts';
 import { type AnyCall, bodyProblem } from './api-call.ts';
 import { mayAccess, notFound } from './principal.ts';
@@ -42,6 +44,23 @@ export async function findEventFor(
   if (subscription.tenant !== null && subscription.tenant !== row.tenant)
     throw new ProblemError({ status: 422, detail: 'The event and the subscription are of two tenants.' });
   return row;
+}
+
+/** The 409 for what would give a tenant something while all that it has is being erased. */
+export function erasing(): ProblemError {
+  return new ProblemError({
+    status: 409,
+    detail: "The tenant's data is being erased: it may be used anew when that is done.",
+    extensions: { reason: 'tenant-erasing' },
+  });
+}
+
+/** @throws {ProblemError} 409 while a tenant's data is being erased. */
+export async function mustNotBeErasing(
+  { tenants }: { readonly tenants: Pick<TenantStore, 'find'> },
+  tenant: string | null,
+): Promise<void> {
+  if (tenant !== null && isErasing(await tenants.find(tenant))) throw erasing();
 }
 
 /** @throws {ProblemError} 409 for what sends, where nothing is to be sent. */

@@ -16,8 +16,14 @@ import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-req
 import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
 import { createDynamoStatisticsReader } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
+import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
-import { createSqsDeadLetterInbox, createSqsDrainQueue, createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
+import {
+  createSqsDeadLetterInbox,
+  createSqsDrainQueue,
+  createSqsGovernanceQueue,
+  createSqsRawQueue,
+} from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
@@ -40,6 +46,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
   const expiry = {
     clock: systemClock,
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+    policies: createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock),
   };
   const egress = createEgressPolicy(egressOptions(env));
   const payloads = createS3ClaimStore(env[environmentKeys.payloadsBucket]);
@@ -66,6 +73,10 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
         { retentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays) },
       ),
       accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
+      tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
+      governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
+      retentionDays: expiry.retentionDays,
+      rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),

@@ -64,7 +64,10 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
       ),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       webhook,
-      rawBodies: createS3ClaimStore(env[environmentKeys.rawBucket]),
+      rawBodies: createS3ClaimStore(
+        env[environmentKeys.rawBucket],
+        env[environmentKeys.rawLocked] === 'true' ? { clock: systemClock } : undefined,
+      ),
       rawQueue: createSqsRawQueue(new SQSClient(clientSettings), env[environmentKeys.rawQueueUrl]),
       clock: systemClock,
       randomness: systemRandomness,

@@ -8,6 +8,7 @@ import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integ
 import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionStore } from '../../adapters/aws/dynamo-subscription-store.ts';
+import { createDynamoTenantPolicies } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import {
   createSqsDeadLetterQueue,
@@ -40,6 +41,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const dynamo = new DynamoDBClient(clientSettings);
   const sqs = new SQSClient(clientSettings);
   const tables = { events: env[environmentKeys.eventsTable], idempotency: env[environmentKeys.idempotencyTable] };
+  const tenantPolicies = createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock);
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
   const schemas = createBundledResourceCatalog(new URL('resources.json', bundle));
   const prepared = new Map<string, NormalizingIntegration>();
@@ -81,8 +83,10 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
         ...createDynamoEventWriter(dynamo, tables, {
           clock: systemClock,
           retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+          policies: tenantPolicies,
         }),
       },
+      tenantPolicies,
       payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
       rawBodies: createS3ClaimStore(env[environmentKeys.rawBucket]),
       subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable]),

@@ -19,7 +19,7 @@ export function guardFauxqs(app: App, guard: AccessGuard): void {
     if (!guard.restricts(signed)) return done();
     const service = serviceOf(method, url, headers['content-type']);
     const refusal = guard.refuse(signed, (keyOf) => {
-      if (service === 's3') return s3Calls({ method, url, headers }, keyOf);
+      if (service === 's3') return s3Calls({ method, url, headers, body }, keyOf);
       const target = headers['x-amz-target'];
       if (service === 'sqs') return sqsCalls(typeof target === 'string' ? target : '', body, keyOf);
       return { kind: 'unknown', operation: `sns or sts: ${String((body as { Action?: unknown } | null)?.Action)}` };

@@ -6,11 +6,13 @@ export interface S3Request {
   /** Path style, with the query: `/bucket/key?x-id=GetObject`. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Of a request that names objects in it. */
+  readonly body?: unknown;
 }
 
 /** Query parameters that change what is done, so that one that is not handled makes the operation unknown. */
 const plainParameters =
-  /^(x-id|x-amz-.*|response-.*|versionId|partNumber|list-type|prefix|delimiter|marker|max-keys|continuation-token|start-after|encoding-type|fetch-owner)$/i;
+  /^(x-id|x-amz-.*|response-.*|versionId|partNumber|list-type|prefix|delimiter|marker|max-keys|continuation-token|start-after|encoding-type|fetch-owner|key-marker|version-id-marker)$/i;
 
 /** Headers of a PUT that need an action of their own. */
 const putHeaders: readonly [header: RegExp, action: string][] = [
@@ -51,6 +53,10 @@ export function s3Calls(request: S3Request, keyOf: KeyOf): RequiredCalls {
       return need(['CreateBucket']);
     case 'DELETE bucket':
       return need(['DeleteBucket']);
+    case 'GET bucket versions':
+      return need(['ListBucketVersions']);
+    case 'POST bucket delete':
+      return deleteCalls(request, bucket);
     case 'GET bucket lifecycle':
       return need(['GetLifecycleConfiguration']);
     case 'PUT bucket lifecycle':
@@ -77,7 +83,7 @@ export function s3Calls(request: S3Request, keyOf: KeyOf): RequiredCalls {
     case 'POST object uploadId':
       return need(['PutObject'], 'Decrypt');
     case 'DELETE object':
-      return need([has('versionId') ? 'DeleteObjectVersion' : 'DeleteObject']);
+      return join(need([has('versionId') ? 'DeleteObjectVersion' : 'DeleteObject']), bypassCalls(request, resource));
     case 'DELETE object uploadId':
       return need(['AbortMultipartUpload']);
     default:
@@ -94,6 +100,32 @@ export function absenceCall({ method, url }: S3Request): Call | undefined {
   const place = splitUrl(url);
   if (place === undefined || place.key === '' || (method !== 'GET' && method !== 'HEAD')) return undefined;
   return { action: 's3:ListBucket', resource: arnOf(place.bucket) };
+}
+
+/** Objects that are deleted together are named in the body; each needs what it needs alone. */
+function deleteCalls(request: S3Request, bucket: string): RequiredCalls {
+  const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
+  const objects = [...text.matchAll(/<Object>(.*?)<\/Object>/gs)].map(([, object = '']) => object);
+  // One that is not understood is none that is allowed.
+  if (objects.length === 0 || objects.some((object) => object.split('<Key>').length !== 2))
+    return { kind: 'unknown', operation: 's3: POST bucket delete of a body that is not understood' };
+  const calls = objects.flatMap((object) => {
+    const resource = arnOf(bucket, unescapeXml(/<Key>(.*?)<\/Key>/s.exec(object)?.[1] ?? ''));
+    const action = object.includes('<VersionId>') ? 's3:DeleteObjectVersion' : 's3:DeleteObject';
+    return [{ action, resource }, ...bypassCalls(request, resource)];
+  });
+  return { kind: 'calls', calls };
+}
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html */
+function bypassCalls({ headers }: S3Request, resource: string): Call[] {
+  const asked = String(headers['x-amz-bypass-governance-retention'] ?? '').toLowerCase() === 'true';
+  return asked ? [{ action: 's3:BypassGovernanceRetention', resource }] : [];
+}
+
+function unescapeXml(text: string): string {
+  const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+  return text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => entities[name] ?? '');
 }
 
 /** A copy reads its source. */

@@ -148,10 +148,35 @@ describe('what a request needs', () => {
     ['POST', '/b/k?uploadId=u', ['s3:PutObject arn:aws:s3:::b/k']],
     ['DELETE', '/b/k?uploadId=u', ['s3:AbortMultipartUpload arn:aws:s3:::b/k']],
     ['DELETE', '/b/k', ['s3:DeleteObject arn:aws:s3:::b/k']],
+    [
+      'DELETE',
+      '/b/k?versionId=v',
+      ['s3:DeleteObjectVersion arn:aws:s3:::b/k', 's3:BypassGovernanceRetention arn:aws:s3:::b/k'],
+      { 'x-amz-bypass-governance-retention': 'true' },
+    ],
+    ['GET', '/b?versions&prefix=a%2F&key-marker=k&version-id-marker=v', ['s3:ListBucketVersions arn:aws:s3:::b']],
     ['GET', '/b?list-type=2&prefix=', ['s3:ListBucket arn:aws:s3:::b']],
     ['HEAD', '/b/', ['s3:ListBucket arn:aws:s3:::b']],
   ])('S3 %s %s %j', (method, url, expected, headers = {}) => {
     expect(show(s3Calls({ method, url, headers }, unencrypted))).toEqual(expected);
+  });
+
+  test('each object that is deleted with others, as it does alone', () => {
+    const body = Buffer.from(
+      '<Delete><Object><Key>a/1&amp;2</Key></Object><Object><Key>b</Key><VersionId>null</VersionId></Object></Delete>',
+    );
+    const deletes = (headers = {}, text: unknown = body) =>
+      s3Calls({ method: 'POST', url: '/b?delete', headers, body: text }, unencrypted);
+    const each = ['s3:DeleteObject arn:aws:s3:::b/a/1&2', 's3:DeleteObjectVersion arn:aws:s3:::b/b'];
+    expect(show(deletes())).toEqual(each);
+    expect(show(deletes({ 'x-amz-bypass-governance-retention': 'true' }))).toEqual([
+      each[0],
+      's3:BypassGovernanceRetention arn:aws:s3:::b/a/1&2',
+      each[1],
+      's3:BypassGovernanceRetention arn:aws:s3:::b/b',
+    ]);
+    for (const strange of ['', '<Delete></Delete>', '<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>'])
+      expect(deletes({}, Buffer.from(strange)).kind).toBe('unknown');
   });
 
   test('the key of what is encrypted too', () => {
@@ -171,7 +196,7 @@ describe('what a request needs', () => {
     expect(sqsCalls('AmazonSQS.StartMessageMoveTask', {}, unencrypted).kind).toBe('unknown');
     expect(eventbridgeCalls('AWSEvents.PutRule', {}).kind).toBe('unknown');
     expect(eventbridgeCalls('AWSEvents.PutEvents', {}).kind).toBe('malformed');
-    for (const url of ['/b/k?tagging', '/b?versions', '/b?policy', '/b?location='])
+    for (const url of ['/b/k?tagging', '/b?versioning', '/b?policy', '/b?location='])
       expect(s3Calls({ method: 'GET', url, headers: {} }, unencrypted).kind).toBe('unknown');
     expect(s3Calls({ method: 'POST', url: '/b?delete', headers: {} }, unencrypted).kind).toBe('unknown');
   });

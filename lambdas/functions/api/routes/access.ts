@@ -12,11 +12,12 @@ import type { ApiKey } from '../../../ports/api-key-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
 import { isoOrNull } from './subscription-view.ts';
 
 /** A key as its owner sees it: never a secret, nor its hash (invariant 10). */
-function keyView(key: ApiKey) {
+export function keyView(key: ApiKey) {
   return {
     id: key.id,
     name: key.name,
@@ -55,6 +56,7 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
   return {
     async createKey({ body, principal, stableId: id }) {
       const tenant = tenantOf(principal, body.tenant);
+      await mustNotBeErasing(ports, tenant);
       if (body.expires_at !== undefined && body.expires_at <= ports.clock.nowMs())
         throw bodyProblem('expires_at', 'expected a time to come');
       const issue = await createApiKey(ports, principal, {

@@ -6,6 +6,7 @@ import type { Account, Capture } from '../../../ports/account-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { type AnyCall, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import { erasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
 
 /** What an account, or the settings of an integration, wait for; nothing once it has come. */
@@ -36,21 +37,28 @@ export function withoutQuery<View extends { readonly webhook_url: string }>(view
   return { ...view, webhook_url: view.webhook_url.split('?')[0] as string };
 }
 
-/** Accounts: created, changed, listed, read and deleted. Secrets go in and never come out. */
-export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountOperations> {
-  const view = async (account: Account) => ({
+/** An account without its URL, which may carry a token. */
+export function plainAccountView(account: Account) {
+  return {
     id: account.id,
     tenant: account.tenant,
     integration: account.integration,
     context: account.context,
+    secret_names: ownSecretNames(account.secrets),
+    ...captureView(account.capture),
+    created_at: account.createdAt,
+  };
+}
+
+/** Accounts: created, changed, listed, read and deleted. Secrets go in and never come out. */
+export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountOperations> {
+  const view = async (account: Account) => ({
+    ...plainAccountView(account),
     webhook_url: webhookUrl(
       await ports.integrations.get(account.integration),
       `${ports.publicUrl}/in/${account.integration}/${account.id}`,
       account.secrets,
     ),
-    secret_names: [...ownSecretNames(account.secrets)],
-    ...captureView(account.capture),
-    created_at: account.createdAt,
   });
   async function find({ params, principal }: AnyCall): Promise<Account> {
     const account = await ports.accounts.find(params['id'] ?? '');
@@ -84,6 +92,8 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
         }
         case 'unknown-integration':
           throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
+        case 'tenant-erasing':
+          throw erasing();
         default:
           throw secretsProblem(creation);
       }

@@ -21,6 +21,7 @@ import type { FeedConsumer } from '../../../ports/consumer-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { decodeCursor, encodeCursor, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
 import { isoOrNull } from './subscription-view.ts';
 
@@ -34,7 +35,10 @@ function positionOf(tenant: string, text: string): number {
   return cursor.sequence;
 }
 
-function consumerView({ tenant, name, filter, position, lease, createdAt, updatedAt }: FeedConsumer, nowMs: number) {
+export function consumerView(
+  { tenant, name, filter, position, lease, createdAt, updatedAt }: FeedConsumer,
+  nowMs: number,
+) {
   return {
     name,
     tenant,
@@ -132,6 +136,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
       const tenant = tenantOf(principal, body.tenant);
       if (tenant === null)
         throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
+      await mustNotBeErasing(ports, tenant);
       const filter = { types, resources, accounts, integrations, origins };
       const creation = await createConsumer(ports, { tenant, name, filter, since });
       if (creation.kind === 'exists')

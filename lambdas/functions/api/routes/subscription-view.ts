@@ -7,10 +7,14 @@ import type { Subscription } from '../../../ports/subscription-store.ts';
 export const isoOrNull = (epochMs: number | undefined) =>
   epochMs === undefined ? null : new Date(epochMs).toISOString();
 
-/** A subscription as its owner sees it: everything but its secrets (invariant 10), with how its endpoint does. */
-export function subscriptionView(
+/** A subscription as its owner sees it: see {@link plainSubscriptionView}, with how its endpoint does. */
+export function subscriptionView(subscription: Subscription, health: EndpointHealth, policy: EndpointPolicy) {
+  return { ...plainSubscriptionView(subscription, policy), health: healthView(health) };
+}
+
+/** What was said of a subscription: everything but its secrets (invariant 10). */
+export function plainSubscriptionView(
   subscription: Subscription,
-  health: EndpointHealth,
   { disableAfterMs: usualDisableAfterMs }: EndpointPolicy,
 ) {
   const { id, url, tenant, types, resources, integrations, accounts, shaping, createdAt } = subscription;
@@ -55,7 +59,6 @@ export function subscriptionView(
             fingerprint_sha256: clientCertificate.fingerprint,
           },
     timeout_seconds: timeoutSeconds,
-    health: healthView(health),
     created_at: createdAt,
   };
 }

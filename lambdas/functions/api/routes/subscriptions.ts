@@ -14,7 +14,7 @@ import type { Subscription } from '../../../ports/subscription-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
-import { findSubscription, namedTenant } from '../ownership.ts';
+import { erasing, findSubscription, namedTenant } from '../ownership.ts';
 import { notFound, tenantOf } from '../principal.ts';
 import { replayView } from './deliveries.ts';
 import { isoOrNull, subscriptionView } from './subscription-view.ts';
@@ -63,6 +63,8 @@ export function subscriptionHandlers(
           throw urlRefused(creation.reason);
         case 'conflict':
           throw bodyProblem(creation.path, creation.reason);
+        case 'tenant-erasing':
+          throw erasing();
       }
     },
     async listSubscriptions({ query, principal }) {

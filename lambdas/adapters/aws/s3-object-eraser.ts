@@ -1,0 +1,87 @@
+import { DeleteObjectsCommand, ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { ObjectEraser } from '../../ports/tenant-erasers.ts';
+import type { Erasable } from '../../ports/tenant-store.ts';
+import { chunks } from './chunks.ts';
+import { clientSettings } from './client-settings.ts';
+
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
+const maxDeleted = 1_000;
+/** Objects that are found together: each is written down before it is removed. */
+const pageSize = 200;
+
+interface Version {
+  readonly Key: string;
+  readonly VersionId: string;
+}
+
+/**
+ * Objects by the prefix of their keys, every version of each, and the markers of versions that were deleted.
+ * A bucket without versions shows each object as the version `null`.
+ *
+ * @param isLocked - Whether the bucket locks its objects: they are removed all the same (governance mode).
+ */
+export function createS3ObjectEraser(bucket: string, isLocked: boolean): ObjectEraser {
+  const client = new S3Client({ ...clientSettings, forcePathStyle: true });
+  async function list(prefix: string, after: string | undefined) {
+    const [KeyMarker, VersionIdMarker] = after === undefined ? [] : (JSON.parse(after) as [string, string?]);
+    const answer = await client.send(
+      new ListObjectVersionsCommand({
+        Bucket: bucket,
+        Prefix: prefix,
+        MaxKeys: pageSize,
+        ...(KeyMarker === undefined ? {} : { KeyMarker }),
+        ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }),
+      }),
+    );
+    const versions = [...(answer.Versions ?? []), ...(answer.DeleteMarkers ?? [])].map(
+      ({ Key = '', VersionId = 'null' }): Version => ({ Key, VersionId }),
+    );
+    const { NextKeyMarker, NextVersionIdMarker } = answer;
+    const next =
+      answer.IsTruncated === true && NextKeyMarker !== undefined
+        ? JSON.stringify([NextKeyMarker, ...(NextVersionIdMarker === undefined ? [] : [NextVersionIdMarker])])
+        : undefined;
+    return { versions, next };
+  }
+  const toItem = (version: Version): Erasable => ({ kind: 'objects', key: JSON.stringify(version) });
+
+  return {
+    async find(prefix, after) {
+      const { versions, next } = await list(prefix, after);
+      return { items: versions.map(toItem), next };
+    },
+    async findOne(key) {
+      const found: Version[] = [];
+      let after: string | undefined;
+      do {
+        const { versions, next } = await list(key, after);
+        // Its versions come before all longer keys that begin like it.
+        const own = versions.filter(({ Key }) => Key === key);
+        found.push(...own);
+        after = own.length === versions.length ? next : undefined;
+      } while (after !== undefined);
+      return found.map(toItem);
+    },
+    async remove(_, items) {
+      for (const some of chunks(items, maxDeleted)) {
+        const { Errors = [] } = await client.send(
+          new DeleteObjectsCommand({
+            Bucket: bucket,
+            Delete: { Objects: some.map(toVersion), Quiet: true },
+            ...(isLocked ? { BypassGovernanceRetention: true } : {}),
+          }),
+        );
+        const [refused] = Errors;
+        if (refused !== undefined)
+          throw new EngineError('storage-unavailable', `${Errors.length} objects were not deleted: ${refused.Code}`, {
+            retryable: true,
+          });
+      }
+    },
+  };
+}
+
+function toVersion({ key }: Erasable): Version {
+  return JSON.parse(key) as Version;
+}

@@ -1,0 +1,104 @@
+import type { tenantOperations } from '../../../engine/api/tenant-operations.ts';
+import { renderCertificate } from '../../../engine/governance/erasure-certificate.ts';
+import { startErasure } from '../../../flows/erase-tenant.ts';
+import { exportTenant } from '../../../flows/export-tenant.ts';
+import { getTenant, listTenants, updateTenant } from '../../../flows/manage-tenant.ts';
+import type { Erasure, Tenant } from '../../../ports/tenant-store.ts';
+import { ProblemError } from '../../answer-problems.ts';
+import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import type { ApiPorts } from '../api-ports.ts';
+import { erasing } from '../ownership.ts';
+import { mayAccess, notFound } from '../principal.ts';
+import { keyView } from './access.ts';
+import { plainAccountView } from './accounts.ts';
+import { deliveryView } from './delivery-view.ts';
+import { consumerView } from './events.ts';
+import { plainSubscriptionView } from './subscription-view.ts';
+
+const tenantPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+function erasureView({ id, state, requestedBy, startedAt, finishedAt }: Erasure) {
+  return {
+    id,
+    state,
+    requested_by: requestedBy,
+    started_at: startedAt,
+    finished_at: finishedAt ?? null,
+  };
+}
+
+/** Tenants: for how long their data is kept, all that there is of them, and its removal. */
+export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOperations> {
+  const view = ({ tenant, retention, erasure, certificates }: Tenant) => ({
+    tenant,
+    retention: {
+      events_days: Math.min(retention.eventsDays ?? ports.retentionDays, ports.retentionDays),
+      raw_days: Math.min(retention.rawDays ?? ports.rawRetentionDays, ports.rawRetentionDays),
+    },
+    erasure: erasure === undefined ? null : erasureView(erasure),
+    certificates: certificates.map(renderCertificate),
+  });
+  /** @throws {ProblemError} 404 for another's, and for what no tenant is called. */
+  function nameOf({ params, principal }: AnyCall): string {
+    const name = params['id'] ?? '';
+    if (!tenantPattern.test(name) || !mayAccess(principal, name)) throw notFound('tenant');
+    return name;
+  }
+  const changed = (name: string, before: unknown, after: unknown) => ({
+    object: `tenants/${name}`,
+    tenant: name,
+    before,
+    after,
+  });
+
+  return {
+    async listTenants({ query }) {
+      const page = await listTenants(ports, query.limit, readCursor(query.cursor));
+      return { status: 200, body: { data: page.items.map(view), next_cursor: nextCursor(page.next) } };
+    },
+    getTenant: async (call) => ({ status: 200, body: view(await getTenant(ports, nameOf(call))) }),
+    async updateTenant(call) {
+      const name = nameOf(call);
+      const { events_days: eventsDays, raw_days: rawDays } = call.body.retention;
+      const before = view(await getTenant(ports, name));
+      const update = await updateTenant(ports, name, { eventsDays, rawDays });
+      switch (update.kind) {
+        case 'tenant-erasing':
+          throw erasing();
+        case 'out-of-range': {
+          const path = { eventsDays: 'retention.events_days', rawDays: 'retention.raw_days' }[update.setting];
+          throw bodyProblem(path, `expected ${update.least} to ${update.most} days`);
+        }
+        case 'updated': {
+          const after = view(update.tenant);
+          return { status: 200, body: after, change: changed(name, before, after) };
+        }
+      }
+    },
+    async deleteTenant(call) {
+      const name = nameOf(call);
+      const after = erasureView(await startErasure(ports, name, call.principal.keyId));
+      return { status: 202, body: after, change: changed(name, null, after) };
+    },
+    async exportTenant(call) {
+      const { limit, cursor } = call.query;
+      const nowMs = ports.clock.nowMs();
+      const page = await exportTenant(
+        ports,
+        {
+          tenant: view,
+          account: plainAccountView,
+          subscription: (subscription) => plainSubscriptionView(subscription, ports.endpointPolicy),
+          consumer: (consumer) => consumerView(consumer, nowMs),
+          key: keyView,
+          delivery: deliveryView,
+        },
+        nameOf(call),
+        { limit, after: cursor },
+      );
+      if (page.kind === 'invalid-position')
+        throw new ProblemError({ status: 400, detail: 'The cursor is not one that this export gave.' });
+      return { status: 200, body: { data: page.entries, next_cursor: page.next ?? null } };
+    },
+  };
+}

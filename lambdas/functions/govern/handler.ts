@@ -1,0 +1,50 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { GovernanceMessage } from '../../contracts/messages.ts';
+import type { GovernNote } from '../../contracts/outcomes.ts';
+import { continueErasure, type EraseTenantPorts } from '../../flows/erase-tenant.ts';
+import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../batch-response.ts';
+
+export interface GovernRuntime {
+  readonly ports: EraseTenantPorts;
+  readonly log: Logger;
+  readonly outcomes: OutcomeCounter<GovernNote>;
+}
+
+/** A run of one tenant's erasure per record; a failed record goes back alone. */
+export function createGovernHandler({ ports, log, outcomes }: GovernRuntime) {
+  return async (event: SQSEvent): Promise<SQSBatchResponse> => {
+    const batch = createBatchResponse(log);
+    await Promise.all(
+      event.Records.map(async (record) => {
+        const message = parseRecord(record);
+        try {
+          if (!isGovernanceMessage(message))
+            throw new EngineError('corrupt-state', 'a message is no governance message', { retryable: false });
+          const { tenant, erasure } = message;
+          const run = await continueErasure(ports, message);
+          if (run.kind === 'done') outcomes.count('tenants-erased');
+          log.info('erasure continued', {
+            tenant,
+            erasure,
+            outcome: run.kind,
+            ...(run.kind === 'continued' ? { pass: run.pass, phase: run.phase } : {}),
+            ...(run.kind === 'done' ? { removed: run.certificate.removed } : {}),
+          });
+        } catch (error) {
+          batch.fail(record.messageId, error);
+        }
+      }),
+    );
+    return batch.response();
+  };
+}
+
+/** A message that is none must not reach the stores. */
+function isGovernanceMessage(message: unknown): message is GovernanceMessage {
+  if (typeof message !== 'object' || message === null) return false;
+  const { kind, tenant, erasure } = message as Readonly<Record<string, unknown>>;
+  return kind === 'erase' && [tenant, erasure].every((text) => typeof text === 'string' && text !== '');
+}

@@ -1,0 +1,70 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { clientSettings } from '../../adapters/aws/client-settings.ts';
+import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
+import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
+import {
+  createDynamoAccountContextEraser,
+  createDynamoAccountEraser,
+  createDynamoApiKeyEraser,
+  createDynamoDeliveryEraser,
+  createDynamoEndpointEraser,
+  createDynamoEventEraser,
+  createDynamoPartitionEraser,
+  createDynamoSubscriptionEraser,
+} from '../../adapters/aws/dynamo-tenant-erasers.ts';
+import { createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
+import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
+import { createSqsDeadLetterInbox, createSqsGovernanceQueue } from '../../adapters/aws/sqs-queues.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
+import { environmentKeys } from '../../contracts/environment.ts';
+import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
+import { readEnvironment, readNumber } from '../environment.ts';
+import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import type { GovernRuntime } from './handler.ts';
+
+/** Environment to ports: the only place of this function that knows AWS. */
+export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime & Telemetry {
+  const env = readEnvironment('govern', variables);
+  const dynamo = new DynamoDBClient(clientSettings);
+  const sqs = new SQSClient(clientSettings);
+  const contextsTable = env[environmentKeys.accountContextsTable];
+  return {
+    ...createTelemetry('govern'),
+    ports: {
+      tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
+      governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
+      accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable], systemClock, queuedDays),
+      contexts: {
+        ...createDynamoAccountContexts(dynamo, contextsTable),
+        ...createDynamoAccountContextEraser(dynamo, contextsTable),
+      },
+      parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
+      rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
+      subscriptions: createDynamoSubscriptionEraser(dynamo, env[environmentKeys.subscriptionsTable]),
+      deliveries: createDynamoDeliveryEraser(dynamo, env[environmentKeys.deliveriesTable]),
+      endpoints: createDynamoEndpointEraser(dynamo, env[environmentKeys.limitsTable]),
+      events: createDynamoEventEraser(dynamo, {
+        events: env[environmentKeys.eventsTable],
+        idempotency: env[environmentKeys.idempotencyTable],
+      }),
+      apiKeys: createDynamoApiKeyEraser(dynamo, env[environmentKeys.apiKeysTable]),
+      consumers: createDynamoPartitionEraser(dynamo, env[environmentKeys.consumersTable], {
+        partition: 'tenant',
+        sort: 'name',
+        kind: 'consumers',
+      }),
+      statistics: createDynamoPartitionEraser(dynamo, env[environmentKeys.statisticsTable], {
+        partition: 'scope',
+        sort: 'hourIntegration',
+        kind: 'statistics',
+      }),
+      payloads: createS3ObjectEraser(env[environmentKeys.payloadsBucket], false),
+      rawBodies: createS3ObjectEraser(env[environmentKeys.rawBucket], env[environmentKeys.rawLocked] === 'true'),
+      clock: systemClock,
+      retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+      rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
+      auditRetentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays),
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fromItem, type Row, toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { createDynamoTenantStore } from '../../lambdas/adapters/aws/dynamo-tenant-store.ts';
+import { createSqsGovernanceQueue } from '../../lambdas/adapters/aws/sqs-queues.ts';
+import { environmentKeys } from '../../lambdas/contracts/environment.ts';
+import { startErasure } from '../../lambdas/flows/erase-tenant.ts';
+import { updateTenant } from '../../lambdas/flows/manage-tenant.ts';
+import { seedApiKey } from '../../lib/local/admin-key.ts';
+import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
+import { useRunningEngine } from './running-engine.ts';
+
+const running = useRunningEngine();
+let dynamo: DynamoDBClient;
+let s3: S3Client;
+let sqs: SQSClient;
+
+beforeAll(() => {
+  const { engine } = running();
+  dynamo = new DynamoDBClient(engine.clientConfig('dynamodb'));
+  s3 = new S3Client({ ...engine.clientConfig('s3'), forcePathStyle: true });
+  sqs = new SQSClient(engine.clientConfig('sqs'));
+});
+afterAll(() => {
+  for (const client of [dynamo, s3, sqs]) client.destroy();
+});
+
+const ofType = (type: string) => running().engine.resources.filter((resource) => resource.type === type);
+
+/** Every row of every table, with its table, that holds a text. */
+async function rowsWith(text: string): Promise<readonly { readonly table: string; readonly row: Row }[]> {
+  const found: { table: string; row: Row }[] = [];
+  for (const { name: TableName, logicalId } of ofType('AWS::DynamoDB::Table')) {
+    let start: Row | undefined;
+    do {
+      const answer = await dynamo.send(
+        new ScanCommand({ TableName, ...(start === undefined ? {} : { ExclusiveStartKey: toItem(start) }) }),
+      );
+      for (const row of (answer.Items ?? []).map(fromItem))
+        if (JSON.stringify(row).includes(text)) found.push({ table: logicalId.replace(/Table[0-9A-F]{8}$/, ''), row });
+      start = answer.LastEvaluatedKey === undefined ? undefined : fromItem(answer.LastEvaluatedKey);
+    } while (start !== undefined);
+  }
+  return found;
+}
+
+/** Keys of all objects in all buckets that hold a text. */
+async function objectsWith(text: string): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for (const { name: Bucket } of ofType('AWS::S3::Bucket')) {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+    keys.push(...Contents.map(({ Key = '' }) => Key));
+  }
+  return keys.filter((key) => key.includes(text));
+}
+
+test("a tenant's data is removed from every table and bucket, and its neighbour's stays (invariant 3)", async () => {
+  const { account, subscriber, github, call, engine, eventually } = running();
+  const tenants = createDynamoTenantStore(dynamo, engine.environment('api')[environmentKeys.tenantsTable] ?? '');
+  await seedApiKey(engine, 'tk_leaving_secret-of-leaving', 'leaving-co');
+  const everything = await subscriber({ tenant: null, id: 'sub_everything' });
+  const urls = new Map<string, string>();
+  const receivers = new Map<string, Awaited<ReturnType<typeof subscriber>>>();
+  for (const tenant of ['leaving-co', 'leaving-co2']) {
+    urls.set(tenant, (await account('github', { tenant, id: `acc-of-${tenant}` })).url);
+    receivers.set(tenant, await subscriber({ tenant, id: `sub-of-${tenant}` }));
+    const failing = await subscriber({ tenant, id: `failing-of-${tenant}` });
+    failing.answer((_, response) => void response.writeHead(500).end());
+  }
+  // Small ones, and one whose body and payload go to S3.
+  // biome
+  for (const [tenant, url] of urls)
+    for (const [issue, padding] of [
+      [1, 0],
+      [2, 0],
+      [3, 20_000],
+    ] as const)
+      expect((await github(url, { issue: issue + tenant.length * 10, padding })).status).toBe(200);
+  const feed = async (tenant: string) => (await call('GET', `/v1/events?tenant=${tenant}`)).body.data;
+  await eventually(() => [...receivers.values()].every(({ callbacks }) => callbacks.length === 3));
+  await eventually(() => everything.ids().size === 6);
+  const kept = await feed('leaving-co2');
+  expect(kept).toHaveLength(3);
+  expect((await objectsWith('leaving-co/')).length).toBeGreaterThanOrEqual(2);
+
+  const erasure = await startErasure(
+    {
+      tenants,
+      governanceQueue: createSqsGovernanceQueue(
+        sqs,
+        engine.environment('govern')[environmentKeys.governanceQueueUrl] ?? '',
+      ),
+      clock: { nowMs: () => engine.now() },
+      randomness: createSeededRandomness(),
+    },
+    'leaving-co',
+    'local',
+  );
+  await eventually(async () => (await tenants.find('leaving-co'))?.erasure?.state === 'done');
+  const certificate = (await tenants.find('leaving-co'))?.certificates[0];
+  expect(certificate).toMatchObject({
+    id: erasure.id,
+    removed: { accounts: 1, api_keys: 1, subscriptions: 2, events: 3, event_claims: 3, payloads: 1, raw_bodies: 1 },
+  });
+  expect(engine.metrics.sum('tenants-erased', { service: 'govern' })).toBe(1);
+
+  // All that is left of it anywhere: what the certificate says is kept.
+  const left = (await rowsWith('leaving-co')).filter(({ row }) => !JSON.stringify(row).includes('leaving-co2'));
+  const seen = left.map(({ table, row }) => `${table} ${String(row['id'] ?? row['sequence'] ?? row['tenant'])}`).sort();
+  expect(seen).toEqual([
+    'Accounts acc-of-leaving-co',
+    'Events 0',
+    'Subscriptions failing-of-leaving-co',
+    'Subscriptions sub-of-leaving-co',
+    'Tenants leaving-co',
+  ]);
+  expect((await objectsWith('leaving-co')).filter((key) => !key.includes('leaving-co2'))).toEqual([]);
+
+  expect(await feed('leaving-co')).toEqual([]);
+  expect(await feed('leaving-co2')).toEqual(kept);
+  expect((await github(urls.get('leaving-co') ?? '', { issue: 9 })).status).toBe(404);
+  expect((await github(urls.get('leaving-co2') ?? '', { issue: 9 })).status).toBe(200);
+  await eventually(async () => (await feed('leaving-co2')).length === 4);
+  expect((await call('GET', '/v1/accounts', undefined, 'tk_leaving_secret-of-leaving')).status).toBe(401);
+  expect((await call('GET', '/v1/subscriptions/sub_everything')).status).toBe(200);
+
+  // It may be used anew.
+  const { url } = await account('github', { tenant: 'leaving-co', id: 'acc-of-leaving-co' });
+  await engine.advanceClock(60_000);
+  expect((await github(url, { issue: 21 })).status).toBe(200);
+  await eventually(async () => (await feed('leaving-co')).length === 1);
+  expect((await feed('leaving-co'))[0]).toMatchObject({ sequence: 4 });
+});
+
+test("what is written for a tenant expires by the tenant's retention", async () => {
+  const { account, github, call, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'brief' });
+  const env = engine.environment('api');
+  await updateTenant(
+    {
+      tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable] ?? ''),
+      accounts: {
+        find: async () => undefined,
+        list: async () => ({ items: [], next: undefined }),
+        replace: async () => false,
+      },
+      retentionDays: 30,
+      rawRetentionDays: 30,
+    },
+    'brief',
+    { eventsDays: 2 },
+  );
+  await engine.advanceClock(60_000);
+  // Its payload is put with a tag, which the role of normalize has to be allowed.
+  await github(url, { issue: 31, padding: 20_000 });
+  const feed = async () => (await call('GET', '/v1/events?tenant=brief')).body.data;
+  await eventually(async () => (await feed()).length === 1);
+  const [{ row } = expect.fail('no row')] = (await rowsWith('"brief"')).filter(
+    (one) => one.table === 'Events' && one.row['sequence'] === 1,
+  );
+  const daysLeft = (Number(row['expiresAtEpochSeconds']) - engine.now() / 1000) / 86_400;
+  expect(daysLeft).toBeGreaterThan(1.9);
+  expect(daysLeft).toBeLessThanOrEqual(2.01);
+});

@@ -1,0 +1,47 @@
+import { limits } from '../../lambdas/contracts/limits.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { Tenant, TenantPolicies, TenantPolicy, TenantStore } from '../../lambdas/ports/tenant-store.ts';
+import { pageOf } from './page-of.ts';
+
+export interface InMemoryTenants extends TenantStore {
+  /** Policies with a memory of their own, as each instance of a function has. */
+  policies(clock: Clock): TenantPolicies;
+}
+
+export function createInMemoryTenants(): InMemoryTenants {
+  const rows = new Map<string, Tenant>();
+  return {
+    async find(tenant) {
+      return structuredClone(rows.get(tenant));
+    },
+    async replace(tenant) {
+      if ((rows.get(tenant.tenant)?.revision ?? 0) !== tenant.revision) return false;
+      rows.set(tenant.tenant, structuredClone({ ...tenant, revision: tenant.revision + 1 }));
+      return true;
+    },
+    async list(limit, after) {
+      return pageOf([...rows.values()], ({ tenant }) => tenant, limit, after);
+    },
+    policies(clock) {
+      const remembered = new Map<string, { readonly policy: TenantPolicy; readonly readAtMs: number }>();
+      return {
+        async getMany(tenants) {
+          return new Map(
+            tenants.map((tenant) => {
+              const known = remembered.get(tenant);
+              if (known !== undefined && clock.nowMs() - known.readAtMs < limits.tenantPolicyMaxAgeMs)
+                return [tenant, known.policy];
+              const row = rows.get(tenant);
+              const policy: TenantPolicy = {
+                eventsDays: row?.retention.eventsDays,
+                isErasing: row?.erasure?.state === 'running',
+              };
+              remembered.set(tenant, { policy, readAtMs: clock.nowMs() });
+              return [tenant, policy];
+            }),
+          );
+        },
+      };
+    },
+  };
+}
