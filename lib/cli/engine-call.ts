@@ -1,3 +1,4 @@
+import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { localAdminKey } from '../local/admin-key.ts';
 import { type CommandArguments, type CommandPorts, textOption, UnusableInput } from './command.ts';
 import { localEngine, unreachable } from './local-engine.ts';
@@ -17,7 +18,7 @@ const answerTimeoutMs = 30_000;
 const maxRetryPauseMs = 15_000;
 
 export interface EngineRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: OperationShape['method'];
   /** With its query, from the slash. */
   readonly path: string;
   /** Sent as JSON. */
@@ -74,11 +75,6 @@ export async function callEngine(
     error: `${url} answered ${status}${problemOf(answer)}`,
     isPassing: status === 429 || status >= 500,
   };
-}
-
-/** The answer is of another form than this engine's: it may be another engine, or none. */
-export function notUnderstood({ url, status }: Extract<EngineAnswer, { kind: 'answered' }>): string {
-  return `${url} answered ${status}.`;
 }
 
 /**

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { limits } from '../../lambdas/contracts/limits.ts';
+import type { AnswerOf } from '../../lambdas/engine/api/operation.ts';
+import type { Operations } from '../../lambdas/engine/api/operations.ts';
 import { encodeSecret } from '../../lambdas/engine/signing/standard-webhooks.ts';
 import { feedStartForms, parseFeedStart } from '../../lambdas/engine/subscription/feed-start.ts';
+import { callOperationPatiently, type OperationCall } from './api-client.ts';
 import {
   type Command,
   type CommandArguments,
@@ -11,7 +14,7 @@ import {
   textOption,
   UnusableInput,
 } from './command.ts';
-import { callPatiently, engineOptions, engineOptionsHelp, isWebUrl, notUnderstood, readOrigin } from './engine-call.ts';
+import { engineOptions, engineOptionsHelp, isWebUrl, readOrigin } from './engine-call.ts';
 import { type Forwarded, type ForwardTarget, forwardEvent } from './forward-event.ts';
 
 /** How long the engine may keep a question that it has no event for. */
@@ -58,19 +61,7 @@ export const listenCommand: Command = {
 };
 
 /** An event as the feed has it; it is passed on as it came. */
-interface FeedEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly timestamp: string;
-  readonly resource: string;
-  readonly record_id: string;
-}
-
-interface FeedPage {
-  readonly data: readonly FeedEvent[];
-  readonly next_cursor: string;
-  readonly caught_up: boolean;
-}
+type FeedEvent = AnswerOf<Operations['readFeed']>['body']['data'][number];
 
 async function listen(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const isOnce = args.values['once'] === true;
@@ -91,14 +82,13 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
   while (!signal.aborted) {
     // The first answer says where the reader is: it comes at once, and so does a mistake.
     const wait = isOnce || cursor === undefined ? undefined : waitSeconds;
-    const path = feedPath(args, tenant, { since, cursor, wait });
+    const asked = feedCall(args, tenant, { since, cursor, wait });
     const askedAtMs = ports.nowMs();
     // A mistake in the first call shows at once; later the engine may be started anew.
     const tries = isOnce ? scriptTries : cursor === undefined ? 1 : Number.POSITIVE_INFINITY;
-    const call = await callPatiently(args, ports, { method: 'GET', path, signal }, tries);
+    const call = await callOperationPatiently(args, ports, 'readFeed', asked, { signal, tries });
     if (signal.aborted) break;
     if (call.kind === 'refused') return refused(args, call.error);
-    if (!isPage(call.body)) return refused(args, notUnderstood(call));
     const page = call.body;
     for (const event of page.data) {
       if (signal.aborted) break;
@@ -163,13 +153,13 @@ function readTarget(args: CommandArguments, signal: AbortSignal): ForwardTarget 
 }
 
 /** A page of the feed: the first begins where it is asked to, the others where the one before ended. */
-function feedPath(
+function feedCall(
   args: CommandArguments,
   tenant: string | undefined,
   from: { readonly since: string; readonly cursor: string | undefined; readonly wait: number | undefined },
-): string {
+): OperationCall<'readFeed'> {
   const { since, cursor, wait } = from;
-  const wanted = {
+  const query = {
     tenant,
     ...(cursor === undefined ? { since } : { cursor }),
     limit: String(pageSize),
@@ -177,18 +167,7 @@ function feedPath(
     resources: textOption(args, 'resources'),
     wait: wait?.toString(),
   };
-  const said = Object.entries(wanted).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return `/v1/events?${new URLSearchParams(said).toString()}`;
-}
-
-function isPage(body: unknown): body is FeedPage {
-  const { data, next_cursor: cursor, caught_up: isEnd } = (body ?? {}) as Partial<FeedPage>;
-  return Array.isArray(data) && data.every(isEvent) && typeof cursor === 'string' && typeof isEnd === 'boolean';
-}
-
-function isEvent(value: unknown): value is FeedEvent {
-  const { id, type, timestamp, resource, record_id: record } = (value ?? {}) as Partial<FeedEvent>;
-  return [id, type, timestamp, resource, record].every((member) => typeof member === 'string');
+  return { query };
 }
 
 function refused(args: CommandArguments, error: string): CommandResult {

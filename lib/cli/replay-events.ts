@@ -1,3 +1,6 @@
+import type { AnswerOf, BodyInputOf } from '../../lambdas/engine/api/operation.ts';
+import type { OperationId, Operations } from '../../lambdas/engine/api/operations.ts';
+import { callOperation, callOperationPatiently, type OperationCall, requestOf } from './api-client.ts';
 import {
   type Command,
   type CommandArguments,
@@ -8,14 +11,16 @@ import {
   textOption,
   UnusableInput,
 } from './command.ts';
-import { callEngine, callPatiently, engineOptions, engineOptionsHelp, notUnderstood } from './engine-call.ts';
+import { engineOptions, engineOptionsHelp } from './engine-call.ts';
 
 /** Between two looks at what is under way. */
 const pollMs = 2_000;
 /** Tries at a look before the engine counts as gone. */
 const lookTries = 5;
 
-const modes = ['all', 'failed', 'missing'];
+type Mode = NonNullable<BodyInputOf<Operations['startReplay']>['mode']>;
+
+const modes = ['all', 'failed', 'missing'] as const satisfies readonly Mode[];
 
 /** Options of what sends a window of a subscription's past again. */
 export const windowOptions = {
@@ -51,9 +56,10 @@ export const replayCommand: Command = {
   options: { ...windowOptions, mode: { type: 'string' }, event: { type: 'string' } },
   run(args, ports) {
     const event = textOption(args, 'event');
-    const mode = textOption(args, 'mode');
-    if (mode !== undefined && !modes.includes(mode))
-      throw new UnusableInput(`--mode: got "${mode}", expected ${modes.join(', ')}.`);
+    const said = textOption(args, 'mode');
+    const mode = modes.find((one) => one === said);
+    if (mode === undefined && said !== undefined)
+      throw new UnusableInput(`--mode: got "${said}", expected ${modes.join(', ')}.`);
     return sendAgain(args, ports, event === undefined ? { mode: mode ?? 'missing' } : { event, mode });
   },
 };
@@ -62,10 +68,9 @@ export const replayCommand: Command = {
 export async function sendAgain(
   args: CommandArguments,
   ports: CommandPorts,
-  what: { readonly mode?: string | undefined; readonly event?: string },
+  what: { readonly mode?: Mode | undefined; readonly event?: string },
 ): Promise<CommandResult> {
   const [subscription = ''] = args.positionals;
-  const path = `/v1/subscriptions/${encodeURIComponent(subscription)}`;
   const body = {
     ...what,
     tenant: textOption(args, 'tenant'),
@@ -74,54 +79,44 @@ export async function sendAgain(
     rate_per_second: readRate(args),
     dry_run: args.values['dry-run'] === true,
   };
-  const call = await callEngine(args, ports, { method: 'POST', path: `${path}/replay`, body });
+  const call = await callOperation(args, ports, 'startReplay', { params: { id: subscription }, body });
   if (call.kind === 'refused') return told(args, 1, { error: call.error }, call.error);
-  const { body: answer } = call;
-  if (isCount(answer))
+  if (call.status === 200) {
+    const { scanned, matched, is_complete: isComplete } = call.body;
     return told(
       args,
       0,
-      answer,
-      `would send ${answer.matched} of ${count(answer.scanned, 'event')} to ${subscription}${answer.is_complete ? '' : ', and more: not all of the window was counted in the time of a call'}`,
+      call.body,
+      `would send ${matched} of ${count(scanned, 'event')} to ${subscription}${isComplete ? '' : ', and more: not all of the window was counted in the time of a call'}`,
     );
-  if (isReplay(answer)) return replayed(args, ports, path, answer);
-  if (isDelivery(answer)) return delivered(args, ports, answer);
-  const error = notUnderstood(call);
-  return told(args, 1, { error }, error);
+  }
+  const { body: begun } = call;
+  return 'event_id' in begun ? delivered(args, ports, begun) : replayed(args, ports, subscription, begun);
 }
 
-interface Count {
-  readonly scanned: number;
-  readonly matched: number;
-  readonly is_complete: boolean;
-}
-
-interface Replay {
-  readonly id: string;
-  readonly state: string;
-  readonly scanned: number;
-  readonly replayed: number;
-}
-
-interface Delivery {
-  readonly id: string;
-  readonly event_id: string;
-  readonly state: string;
-  readonly attempt_count: number;
-}
+type Replay = AnswerOf<Operations['getReplay']>['body'];
+type Delivery = AnswerOf<Operations['getDelivery']>['body'];
 
 async function replayed(
   args: CommandArguments,
   ports: CommandPorts,
-  path: string,
+  subscription: string,
   begun: Replay,
 ): Promise<CommandResult> {
-  const place = `${path}/replays/${encodeURIComponent(begun.id)}`;
-  const cancelled = `POST ${place}/cancel ends it`;
+  const place = { params: { id: subscription, replay: begun.id } };
+  const cancelled = `${routeOf('cancelReplay', place)} ends it`;
   if (args.values['wait'] !== true)
-    return told(args, 0, begun, `${begun.id} has begun. GET ${place} tells how far it is, ${cancelled}.`);
-  const progress = ({ id, scanned, replayed: sent }: Replay) => `${id}: ${sent} of ${count(scanned, 'event')} queued`;
-  const followed = await follow(args, ports, place, begun, isReplay, ({ state }) => state !== 'running', progress);
+    return told(
+      args,
+      0,
+      begun,
+      `${begun.id} has begun. ${routeOf('getReplay', place)} tells how far it is, ${cancelled}.`,
+    );
+  const followed = await follow(ports, begun, {
+    look: (signal) => callOperationPatiently(args, ports, 'getReplay', place, { signal, tries: lookTries }),
+    isOver: ({ state }) => state !== 'running',
+    describe: ({ id, scanned, replayed: sent }) => `${id}: ${sent} of ${count(scanned, 'event')} queued`,
+  });
   const { last, kind } = followed;
   if (kind === 'refused') return told(args, 1, { ...last, error: followed.error }, followed.error);
   if (kind === 'interrupted') return told(args, 1, last, `${begun.id} goes on. ${cancelled}.`);
@@ -130,17 +125,34 @@ async function replayed(
 }
 
 async function delivered(args: CommandArguments, ports: CommandPorts, begun: Delivery): Promise<CommandResult> {
-  const place = `/v1/deliveries/${encodeURIComponent(begun.id)}`;
+  const place = { params: { id: begun.id } };
   if (args.values['wait'] !== true)
-    return told(args, 0, begun, `${begun.event_id} is sent again. GET ${place} tells how it went.`);
-  const isOver = ({ state }: Delivery) => state !== 'waiting' && state !== 'retrying';
-  const progress = (now: Delivery) => `${now.event_id}: ${now.state}, ${count(now.attempt_count, 'attempt')}`;
-  const followed = await follow(args, ports, place, begun, isDelivery, isOver, progress);
+    return told(args, 0, begun, `${begun.event_id} is sent again. ${routeOf('getDelivery', place)} tells how it went.`);
+  const describe = (now: Delivery) => `${now.event_id}: ${now.state}, ${count(now.attempt_count, 'attempt')}`;
+  const followed = await follow(ports, begun, {
+    look: (signal) => callOperationPatiently(args, ports, 'getDelivery', place, { signal, tries: lookTries }),
+    isOver: ({ state }) => state !== 'waiting' && state !== 'retrying',
+    describe,
+  });
   const { last, kind } = followed;
   if (kind === 'refused') return told(args, 1, { ...last, error: followed.error }, followed.error);
   if (kind === 'interrupted')
-    return told(args, 1, last, `${begun.event_id} goes on. POST ${place}/cancel gives it up.`);
-  return told(args, last.state === 'delivered' ? 0 : 1, last, progress(last));
+    return told(args, 1, last, `${begun.event_id} goes on. ${routeOf('cancelDelivery', place)} gives it up.`);
+  return told(args, last.state === 'delivered' ? 0 : 1, last, describe(last));
+}
+
+/** What to call, in words. */
+function routeOf<Id extends OperationId>(id: Id, call: OperationCall<Id>): string {
+  const { method, path } = requestOf(id, call);
+  return `${method} ${path}`;
+}
+
+interface Watch<T> {
+  readonly look: (
+    signal: AbortSignal,
+  ) => Promise<{ readonly kind: 'answered'; readonly body: T } | { readonly kind: 'refused'; readonly error: string }>;
+  readonly isOver: (now: T) => boolean;
+  readonly describe: (now: T) => string;
 }
 
 type Followed<T> =
@@ -148,24 +160,15 @@ type Followed<T> =
   | { readonly kind: 'refused'; readonly last: T; readonly error: string };
 
 /** Look at something again and again until it is over; each change is told beside the output. */
-async function follow<T>(
-  args: CommandArguments,
-  ports: CommandPorts,
-  path: string,
-  begun: T,
-  isOne: (body: unknown) => body is T,
-  isOver: (now: T) => boolean,
-  describe: (now: T) => string,
-): Promise<Followed<T>> {
+async function follow<T>(ports: CommandPorts, begun: T, { look, isOver, describe }: Watch<T>): Promise<Followed<T>> {
   const signal = ports.interruption();
   let last = begun;
   while (!isOver(last)) {
     await ports.pause(pollMs, signal);
     if (signal.aborted) return { kind: 'interrupted', last };
-    const call = await callPatiently(args, ports, { method: 'GET', path, signal }, lookTries);
+    const call = await look(signal);
     if (signal.aborted) return { kind: 'interrupted', last };
     if (call.kind === 'refused') return { kind: 'refused', last, error: call.error };
-    if (!isOne(call.body)) return { kind: 'refused', last, error: notUnderstood(call) };
     if (describe(call.body) !== describe(last)) ports.note(`${describe(call.body)}\n`);
     last = call.body;
   }
@@ -182,23 +185,4 @@ function readRate(args: CommandArguments): number | undefined {
 
 function told(args: CommandArguments, exitCode: 0 | 1, forPrograms: unknown, forPeople: string): CommandResult {
   return { exitCode, output: present(args, forPrograms, [forPeople]) };
-}
-
-function isCount(body: unknown): body is Count {
-  const { scanned, matched, is_complete: isComplete } = (body ?? {}) as Partial<Count>;
-  return typeof scanned === 'number' && typeof matched === 'number' && typeof isComplete === 'boolean';
-}
-
-function isReplay(body: unknown): body is Replay {
-  const { id, state, scanned, replayed } = (body ?? {}) as Partial<Replay>;
-  return [id, state].every(isText) && typeof scanned === 'number' && typeof replayed === 'number';
-}
-
-function isDelivery(body: unknown): body is Delivery {
-  const { id, event_id: event, state, attempt_count: attempts } = (body ?? {}) as Partial<Delivery>;
-  return [id, event, state].every(isText) && typeof attempts === 'number';
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
 }

@@ -1,3 +1,4 @@
+import { callOperation } from './api-client.ts';
 import {
   type Command,
   type CommandArguments,
@@ -6,7 +7,7 @@ import {
   count,
   present,
 } from './command.ts';
-import { callEngine, engineOptions, notUnderstood } from './engine-call.ts';
+import { engineOptions } from './engine-call.ts';
 import { localEngine } from './local-engine.ts';
 
 /** Calls in a row that may find nothing of the integration's: the letters of others are in the way then. */
@@ -25,40 +26,29 @@ export const reprocessCommand: Command = {
   run: reprocessRequests,
 };
 
-/** What one call of the engine's API did. */
-interface Reprocessed {
-  readonly reprocessed: number;
-  readonly skipped: number;
-  readonly more: boolean;
-  /** Letters from then on were left. */
-  readonly before: string;
-}
-
-type Call =
-  | { readonly kind: 'done'; readonly answer: Reprocessed }
-  | { readonly kind: 'refused'; readonly error: string };
-
 async function reprocessRequests(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const [integration = ''] = args.positionals;
-  const route = `/v1/integrations/${encodeURIComponent(integration)}/reprocess`;
   let reprocessed = 0;
   let skipped = 0;
   let idleCalls = 0;
-  let query = '';
+  let before: string | undefined;
   for (;;) {
-    const call = await callRoute(args, ports, `${route}${query}`);
+    const call = await callOperation(args, ports, 'reprocessIntegration', {
+      params: { integration },
+      query: { before },
+    });
     if (call.kind === 'refused') {
       const summary = { integration, reprocessed, skipped, error: call.error };
       return { exitCode: 1, output: present(args, summary, [...progress(reprocessed), call.error]) };
     }
-    const { answer } = call;
+    const { body: answer } = call;
     reprocessed += answer.reprocessed;
     // Each call sees those again that the one before it left.
     skipped = answer.skipped;
     idleCalls = answer.reprocessed === 0 ? idleCalls + 1 : 0;
     if (answer.more && idleCalls < maxIdleCalls) {
       // The first call's instant: what has failed again since is not tried without end.
-      query = `?before=${encodeURIComponent(answer.before)}`;
+      before = answer.before;
       continue;
     }
     const left = `left ${count(skipped, 'dead letter')}: of other integrations, or dead-lettered since`;
@@ -76,22 +66,4 @@ async function reprocessRequests(args: CommandArguments, ports: CommandPorts): P
 
 function progress(reprocessed: number): readonly string[] {
   return reprocessed === 0 ? [] : [`reprocessed ${count(reprocessed, 'request')}, then:`];
-}
-
-async function callRoute(args: CommandArguments, ports: CommandPorts, path: string): Promise<Call> {
-  const call = await callEngine(args, ports, { method: 'POST', path });
-  if (call.kind === 'refused') return call;
-  return isReprocessed(call.body)
-    ? { kind: 'done', answer: call.body }
-    : { kind: 'refused', error: notUnderstood(call) };
-}
-
-function isReprocessed(body: unknown): body is Reprocessed {
-  const { reprocessed, skipped, more, before } = (body ?? {}) as Partial<Reprocessed>;
-  return (
-    typeof reprocessed === 'number' &&
-    typeof skipped === 'number' &&
-    typeof more === 'boolean' &&
-    typeof before === 'string'
-  );
 }

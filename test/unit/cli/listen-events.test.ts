@@ -17,6 +17,9 @@ function anEvent(sequence: number, change: object = {}) {
     resource: 'hris/employees',
     record_id: String(100 + sequence),
     sequence,
+    origin: 'webhook',
+    raw_event_type: 'employee.updated',
+    schema_version: '1.0.0',
     data: { name: 'Zoë' },
     ...change,
   };
@@ -185,6 +188,15 @@ test('forwards each event in order as a callback that Standard Webhooks verifies
   );
   // What an endpoint answers does not steer the terminal.
   expect(printed).toMatch(/evt_1\n {2}-> 202 in \d+ ms taken \[31mred\n2026/);
+});
+
+test('passes events on as they came, with members that only a newer engine knows', async () => {
+  const event = { first: [], ...anEvent(1, { data: { name: 'Zoë', nested: { ünknown: null } } }), last: { a: [1.5] } };
+  const engine = await serveFeed([event]);
+  const endpoint = await serve(() => ({ status: 204 }));
+  await listen([...to(engine), '--once', '--json', '--forward', endpoint.url]);
+  expect(endpoint.received.map(({ body }) => body)).toEqual([JSON.stringify(event)]);
+  expect(printed).toContain(`{"event":${JSON.stringify(event)},"forward":`);
 });
 
 test('signs with a secret of the caller', async () => {

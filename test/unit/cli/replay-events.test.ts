@@ -1,12 +1,15 @@
 import { beforeEach, expect, test } from 'vitest';
+import { deliveryOperations } from '../../../lambdas/engine/api/delivery-operations.ts';
 import { useIntegrationsFolder } from './integrations-folder.ts';
 import { type Loopback, type Reply, useLoopback } from './loopback-server.ts';
 
 const folder = useIntegrationsFolder();
 const serve = useLoopback();
 
-const aReplay = (change: object = {}) => ({ id: 'rpl_1', state: 'running', scanned: 0, replayed: 0, ...change });
+const { getReplay, getDelivery } = deliveryOperations;
+const aReplay = (change: object = {}) => ({ ...getReplay.example.answer, id: 'rpl_1', ...change });
 const aDelivery = (change: object = {}) => ({
+  ...getDelivery.example.answer,
   id: 'dlv_1',
   event_id: 'evt_1',
   state: 'waiting',
@@ -138,6 +141,8 @@ test.each<[string, Reply | undefined, string]>([
     'answered 422: Not taken. since: expected a time',
   ],
   ['it is no engine', { body: { ok: true } }, 'answered 200.'],
+  ['it answers with half a replay', { status: 202, body: aReplay({ scanned: undefined }) }, 'answered 202.'],
+  ['it answers as to a dry run', { body: aReplay() }, 'answered 200.'],
   ['it hangs up', undefined, 'cannot be reached'],
 ])('fails when %s', async (_, reply, message) => {
   const engine = await serveInTurn(reply);
@@ -150,6 +155,17 @@ test.each<[string, Reply | undefined, string]>([
   expect(JSON.parse(json.output)).toEqual({ error: expect.stringContaining(message) });
 });
 
+test('fails when what it waits for becomes something else, and tells what it knows', async () => {
+  const engine = await serveInTurn({ status: 202, body: aReplay({ replayed: 3 }) }, { body: aDelivery() });
+  const { exitCode, output } = await replay(engine, ['replay', 'sub_1', '--wait', '--json']);
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(output)).toMatchObject({
+    id: 'rpl_1',
+    replayed: 3,
+    error: expect.stringMatching(/rpl_1 answered 200\.$/),
+  });
+});
+
 test('fails when the engine goes away while it waits, and tells what it knows', async () => {
   const engine = await serveInTurn({ status: 202, body: aReplay({ replayed: 3 }) }, undefined);
   const { exitCode, output } = await replay(engine, ['replay', 'sub_1', '--wait', '--json']);
@@ -159,6 +175,7 @@ test('fails when the engine goes away while it waits, and tells what it knows', 
 
 test.each([
   ['there is no subscription', ['replay'], 'Expected <subscription>.'],
+  ['the subscription is another path', ['replay', '..'], 'id: got "..", expected what a path can name.'],
   ['the mode is none', ['replay', 'sub_1', '--mode', 'some'], '--mode: got "some", expected all, failed, missing.'],
   ['the rate is no number', ['replay', 'sub_1', '--rate', '5/s'], '--rate: got "5/s", expected a number'],
   ['a mode is named', ['redrive', 'sub_1', '--mode', 'all'], 'has no option --mode.'],

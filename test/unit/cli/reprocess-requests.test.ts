@@ -46,7 +46,7 @@ test('asks again until there is no more, for what was there when it began', asyn
     ['github', '--url', 'https://api.example/', '--key', 'tk_first_x'],
     done(10, 3, true),
     done(0, 9, true),
-    { ...done(1, 4), before: 'later' },
+    { ...done(1, 4), before: '2026-11-22T13:00:00.000Z' },
   );
   expect([exitCode, output]).toEqual([
     0,
