@@ -1,4 +1,5 @@
 import { EngineError } from '../contracts/engine-error.ts';
+import { type RenderedCertificate, renderCertificate } from '../engine/governance/erasure-certificate.ts';
 import type { AccountDirectory, Page } from '../ports/account-store.ts';
 import type { Tenant, TenantRetention, TenantStore } from '../ports/tenant-store.ts';
 
@@ -47,6 +48,11 @@ export async function listTenants(
   after: string | undefined,
 ): Promise<Page<Tenant>> {
   return tenants.list(limit, after);
+}
+
+/** Of erasures that are done, newest first, as the world sees them. */
+export function certificatesOf({ certificates }: Tenant): readonly RenderedCertificate[] {
+  return certificates.map(renderCertificate);
 }
 
 export function isErasing(tenant: Tenant | undefined): boolean {

@@ -17,12 +17,13 @@ const verbs: Readonly<Record<string, EventType>> = {
   deleted: 'record:deleted',
 };
 
-/** The last instant that a Date can hold, in epoch milliseconds. */
-const maxEpochMs = 8.64e15;
+/** Years 0 to 9999: the instants that ISO 8601 writes with four digits. Microseconds are not meant for milliseconds. */
+const minEpochMs = Date.parse('0000-01-01T00:00:00Z');
+const maxEpochMs = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const timestamp = z.union([
   z.iso.datetime({ offset: true }),
   z.iso.datetime({ local: true }),
-  z.number().min(-maxEpochMs).max(maxEpochMs),
+  z.number().min(minEpochMs).max(maxEpochMs),
 ]);
 
 /** Ids and names go into a row beside the data; no provider's are longer. */

@@ -1,8 +1,7 @@
 import type { tenantOperations } from '../../../engine/api/tenant-operations.ts';
-import { renderCertificate } from '../../../engine/governance/erasure-certificate.ts';
 import { startErasure } from '../../../flows/erase-tenant.ts';
 import { exportTenant } from '../../../flows/export-tenant.ts';
-import { getTenant, listTenants, updateTenant } from '../../../flows/manage-tenant.ts';
+import { certificatesOf, getTenant, listTenants, updateTenant } from '../../../flows/manage-tenant.ts';
 import type { Erasure, Tenant } from '../../../ports/tenant-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
@@ -29,15 +28,18 @@ function erasureView({ id, state, requestedBy, startedAt, finishedAt }: Erasure)
 
 /** Tenants: for how long their data is kept, all that there is of them, and its removal. */
 export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOperations> {
-  const view = ({ tenant, retention, erasure, certificates }: Tenant) => ({
-    tenant,
-    retention: {
-      events_days: Math.min(retention.eventsDays ?? ports.retentionDays, ports.retentionDays),
-      raw_days: Math.min(retention.rawDays ?? ports.rawRetentionDays, ports.rawRetentionDays),
-    },
-    erasure: erasure === undefined ? null : erasureView(erasure),
-    certificates: certificates.map(renderCertificate),
-  });
+  const view = (whole: Tenant) => {
+    const { tenant, retention, erasure } = whole;
+    return {
+      tenant,
+      retention: {
+        events_days: Math.min(retention.eventsDays ?? ports.retentionDays, ports.retentionDays),
+        raw_days: Math.min(retention.rawDays ?? ports.rawRetentionDays, ports.rawRetentionDays),
+      },
+      erasure: erasure === undefined ? null : erasureView(erasure),
+      certificates: certificatesOf(whole),
+    };
+  };
   /** @throws {ProblemError} 404 for another's, and for what no tenant is called. */
   function nameOf({ params, principal }: AnyCall): string {
     const name = params['id'] ?? '';

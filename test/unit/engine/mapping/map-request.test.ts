@@ -185,6 +185,7 @@ describe('a bad event', () => {
       `[${good}, ${eventWith('{ "record_id": "" }')}, ${good}]`,
       /bad event \(1\): record_id: /,
     ],
+    ['it gives microseconds for milliseconds', eventWith('{ "occurred_at": 1795161600000000 }'), /occurred_at/],
   ])('fails when %s', async (_name, mapping, reason) => {
     expect(await reasonOf(mapping)).toMatch(reason);
   });
