@@ -115,6 +115,9 @@ const sections: readonly Section[] = [
   { name: 'events', read: readEvents },
 ];
 
+/** Reads of one call that may find nothing, of subscriptions without deliveries, say. */
+const maxEmptyReads = 20;
+
 /** Escaped once more for the function's answer, text grows to twice its length at most. */
 function answerBytes(value: unknown): number {
   return 2 * Buffer.byteLength(JSON.stringify(value) ?? '');
@@ -140,6 +143,7 @@ export async function exportTenant(
   if (position === undefined) return { kind: 'invalid-position' };
   const entries: ExportEntry[] = [];
   let sizeBytes = 0;
+  let emptyReads = 0;
   while (position.section < sections.length) {
     const { section, place }: Position = position;
     const left = limit - entries.length;
@@ -153,8 +157,9 @@ export async function exportTenant(
       position = { section, place: one.place };
     }
     position = next === undefined ? { section: section + 1, place: undefined } : { section, place: next };
-    // What a store has passed over may be much: it is a page of its own.
-    if (next !== undefined && found.length === 0) return { kind: 'page', entries, next: writePosition(position) };
+    // What stores pass over may be much: a call ends after so many reads that found nothing.
+    if (next !== undefined && found.length === 0) emptyReads += 1;
+    if (emptyReads > maxEmptyReads) return { kind: 'page', entries, next: writePosition(position) };
   }
   return { kind: 'page', entries, next: undefined };
 }

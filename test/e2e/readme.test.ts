@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { useRunningEngine } from './running-engine.ts';
+
+/*
+ * The walk through the API in README.md, as a reader would do it: one bash, command by command. A comment after a
+ * command is what it prints: `…` stands for anything, white space for none.
+ */
+
+interface Step {
+  readonly command: string;
+  readonly expected: string | undefined;
+}
+
+const heading = '## The API, step by step';
+
+/** Commands of the section, with what README says that they print. */
+function stepsOf(readme: string): readonly Step[] {
+  const [, rest = ''] = readme.split(heading);
+  const [section = ''] = rest.split('\n## ');
+  return [...section.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) => {
+    const steps: Step[] = [];
+    let command: string[] = [];
+    for (const line of block.split('\n')) {
+      if (!line.startsWith('# ')) {
+        command.push(line);
+        continue;
+      }
+      steps.push({ command: command.join('\n'), expected: line.slice(2) });
+      command = [];
+    }
+    if (command.join('').trim() !== '') steps.push({ command: command.join('\n'), expected: undefined });
+    return steps;
+  });
+}
+
+const running = useRunningEngine();
+const steps = stepsOf(readFileSync(new URL('../../README.md', import.meta.url), 'utf8'));
+
+/** One bash, which keeps its variables and functions from command to command. */
+function startShell(environment: Readonly<Record<string, string>>) {
+  const shell = spawn('bash', ['--noprofile', '--norc'], { env: { ...process.env, ...environment } });
+  let output = '';
+  let look = () => {};
+  for (const stream of [shell.stdout, shell.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      look();
+    });
+  return {
+    async run(command: string): Promise<string> {
+      const mark = `done ${randomUUID()}`;
+      output = '';
+      shell.stdin.write(`${command}\necho "${mark}"\n`);
+      await new Promise<void>((resolve) => {
+        look = () => {
+          if (output.includes(mark)) resolve();
+        };
+        look();
+      });
+      return output.slice(0, output.indexOf(mark));
+    },
+    stop: () => shell.kill(),
+  };
+}
+
+const packed = (text: string) => text.replaceAll(/\s+/g, '');
+
+test('the walk through the API in the README works, command by command', { timeout: 120_000 }, async () => {
+  const shell = startShell({ API: running().engine.url });
+  try {
+    expect(steps.length).toBeGreaterThan(20);
+    for (const { command, expected } of steps) {
+      const printed = packed(await shell.run(command));
+      if (expected === undefined) continue;
+      const pattern = packed(expected)
+        .split('…')
+        .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
+        .join('.*');
+      expect(printed, command).toMatch(new RegExp(`^${pattern}`));
+    }
+  } finally {
+    shell.stop();
+  }
+});
