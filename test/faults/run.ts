@@ -1,0 +1,73 @@
+/**
+ * The fault sweep (CONTRIBUTING.md): every path, and on it every call failing in every way.
+ *
+ *   npm run test:faults                                     all
+ *   npm run test:faults -- webhook retry                    these scenarios
+ *   npm run test:faults -- webhook/ingress.SendMessage.raw.1/killed   one run
+ *   npm run test:faults -- --sample --seed 7 [--size 100]   a part, drawn by the seed
+ *   npm run test:faults -- --list webhook                   the names of the runs
+ */
+/* oxlint-disable no-console -- it is a command line */
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { synthesizeLocalAssembly } from '../../lib/local/synthesize.ts';
+import { drawSample } from './draw-sample.ts';
+import { describeResult, summarize } from './report.ts';
+import { scenarios } from './scenarios.ts';
+import { parseRunName, type RunResult, runNamesOf } from './sweep.ts';
+import { startSweepPool } from './sweep-pool.ts';
+
+/** Runs that a sample holds: what CI has time for. */
+const defaultSampleSize = 100;
+const maxEngines = 2;
+const root = resolve(import.meta.dirname, '../..');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sample: { type: 'boolean', default: false },
+    seed: { type: 'string' },
+    size: { type: 'string', default: String(defaultSampleSize) },
+    list: { type: 'boolean', default: false },
+  },
+});
+const asked = positionals.length === 0 ? Object.keys(scenarios) : positionals;
+for (const name of asked) parseRunName(name);
+const startedMs = performance.now();
+const folder = resolve(root, '.cache', `faults-${process.pid}`);
+try {
+  const assembly = await synthesizeLocalAssembly(folder);
+  const single = asked.filter((name) => name.includes('/'));
+  const pool = await startSweepPool(assembly, single.length === 1 ? 1 : Math.min(maxEngines, availableParallelism()));
+  process.exitCode = await sweep(pool, single).finally(() => pool.stop());
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function sweep(pool: Awaited<ReturnType<typeof startSweepPool>>, single: readonly string[]): Promise<number> {
+  const whole = asked.filter((name) => !name.includes('/'));
+  const counted = await pool.playAll(whole, tell);
+  const planned = [...counted.flatMap(({ name, calls }) => runNamesOf(name, calls)), ...single];
+  if (values.list) {
+    console.log(planned.join('\n'));
+    return 0;
+  }
+  const seed = Number(values.seed ?? Math.floor(Date.now() / 86_400_000));
+  const names = values.sample ? drawSample(planned, Number(values.size), seed) : planned;
+  if (values.sample) console.log(`sample of ${names.length} of ${planned.length} runs, seed ${seed}`);
+  const results = await pool.playAll(names, tell);
+  const calls = counted.reduce((sum, one) => sum + one.calls.length, 0);
+  const summary = summarize([...counted, ...results]);
+  console.log(
+    `${whole.length} paths, ${calls} calls, ${results.length} runs with a fault: ${summary.violated} with violations, ` +
+      `${summary.notStruck} in which the call was not made, ${Math.round((performance.now() - startedMs) / 1000)} s`,
+  );
+  return summary.violated + summary.notStruck === 0 ? 0 : 1;
+}
+
+function tell(result: RunResult): void {
+  const text = describeResult(result);
+  if (text !== undefined) console.log(text);
+}
