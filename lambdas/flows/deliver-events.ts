@@ -50,6 +50,12 @@ export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
 export interface JobDelivery {
   readonly messageId: string;
   readonly job: DeliveryJob;
+  /**
+   * Whether the message was received before: an earlier run of it has failed or died, and has counted nothing.
+   *
+   * @default false
+   */
+  readonly isRepeated?: boolean;
 }
 
 /** How one job ended. */
@@ -103,7 +109,7 @@ export async function deliverEvents(
   const outcomes = Array.from<DeliveryOutcome>({ length: jobs.length });
   const seen = new Set<string>();
   const ready: ReadyJob[] = [];
-  for (const [index, { job }] of jobs.entries()) {
+  for (const [index, { job, isRepeated = false }] of jobs.entries()) {
     const key = deliveryKey(job);
     // The queue may hand over one job twice, even in one batch.
     if (seen.has(key)) {
@@ -112,7 +118,7 @@ export async function deliverEvents(
     }
     seen.add(key);
     const subscription = prepared.get(`${job.scope} ${job.subscription}`);
-    const decided = decide(job, subscription, rowById.get(job.event), deliveryByKey.get(key));
+    const decided = decide(job, subscription, rowById.get(job.event), deliveryByKey.get(key), isRepeated);
     if (decided.kind === 'ready') ready.push({ index, ...decided });
     else outcomes[index] = decided;
   }
@@ -148,6 +154,7 @@ function decide(
   prepared: PreparedSubscription | undefined,
   row: EventRow | undefined,
   stored: Delivery | undefined,
+  isRepeated: boolean,
 ): Ready | DeliveryOutcome {
   if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
   if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
@@ -160,6 +167,9 @@ function decide(
   const isLastAttempt = delivery.attemptCount === job.attempt;
   if (isLastAttempt && delivery.state === 'retrying' && delivery.waitsIn === 'queue')
     return { ...ready, left: 'successor' };
+  // Made by an earlier run of this very message, which did not live to say so.
+  if (isLastAttempt && isRepeated && delivery.state === 'delivered')
+    return { kind: 'delivered', status: delivery.attempts.at(-1)?.status ?? 0 };
   if (isLastAttempt && delivery.state === 'exhausted')
     return { kind: 'dead-lettered', reason: delivery.exhaustedBy ?? 'attempts-exhausted' };
   return { kind: 'duplicate' };

@@ -148,6 +148,12 @@ function noteDone(run: Run, deliveries: readonly DrainedDelivery[]): void {
 
 const filtered = (delivery: Delivery): DrainedDelivery => ({ kind: 'filtered', delivery });
 
+function ended(delivery: Delivery): DrainedDelivery {
+  if (delivery.exhaustedBy === 'event-expired') return filtered(delivery);
+  const { state } = delivery;
+  return { kind: state === 'delivered' ? 'delivered' : state === 'exhausted' ? 'dead-lettered' : 'retried', delivery };
+}
+
 type Step =
   | { readonly kind: 'more' }
   /** Somebody else has the endpoint now, or nobody is to have it. */
@@ -165,10 +171,10 @@ async function drainRound(run: Run): Promise<Step> {
 
   const seenWakeups = run.state.wakeups;
   const found = await findWork(run);
-  noteDone(run, found.expired.map(filtered));
+  noteDone(run, [...found.expired.map(filtered), ...found.untold.map(ended)]);
   if (found.posts.length === 0) {
     if (!(await moveOn(run, found.position))) return { kind: 'taken' };
-    noteDone(run, found.unwanted.map(filtered));
+    noteDone(run, [...found.unwanted.map(filtered), ...found.passed.map(ended)]);
     if (found.again) return { kind: 'more' };
     if (found.nextAtMs !== undefined) return waitUntil(run, found.nextAtMs);
     const finish = await changeEndpoint(ports, run.state, (current) => {
@@ -195,14 +201,16 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
   const { ordering, shaping } = prepared.subscription;
   if (ordering !== 'none') return followOrderedFeed(ports, prepared, state.position ?? 0);
   const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
-  const { items, expired } = await readItems(ports, prepared, entries);
+  const { items, expired, untold } = await readItems(ports, prepared, entries);
   const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
     posts: requests.map((request) => ({ requests: [request] })),
     nextAtMs: undefined,
     again: requests.length === 0 && entries.length > 0,
     position: undefined,
     unwanted: [],
+    passed: [],
     expired,
+    untold,
   });
   const { batch } = shaping;
   if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
@@ -215,7 +223,7 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
   return work(batches);
 }
 
-async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<Step> {
+async function postAll(run: Run, { posts, position, unwanted, passed }: Work): Promise<Step> {
   const { ports, prepared } = run;
   const requests = posts.reduce((sum, one) => sum + one.requests.length, 0);
   const lease = { id: leaseId(ports), durationMs: leaseMs };
@@ -279,7 +287,7 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
     return { state: { ...state, drainer, ...(position === undefined ? {} : { position }) }, result: effects };
   });
   run.state = settled.state;
-  noteDone(run, unwanted.map(filtered));
+  noteDone(run, [...unwanted.map(filtered), ...passed.map(ended)]);
   await reportEndpoint(ports, prepared.subscription, settled.result);
   const exhausted = done.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
   await reportDelivery(ports, prepared.subscription, exhausted);
@@ -313,10 +321,14 @@ async function recordRound(
 ): Promise<readonly Recorded[]> {
   const { ports } = run;
   const delivered = recorded.filter(({ decision }) => decision.kind === 'delivered');
-  await ports.deliveries.putMany(
-    delivered.map(({ delivery }) => delivery),
-    delivered.flatMap(({ item }) => item.entry ?? []),
+  const entriesOf = (some: readonly Recorded[]) => some.flatMap(({ item }) => item.entry ?? []);
+  await ports.deliveries.putMany(delivered.map(({ delivery }) => delivery));
+  // As soon as it is so, and before the entry is gone: of what a run has not lived to tell the next one tells.
+  noteDone(
+    run,
+    delivered.map(({ delivery }) => ended(delivery)),
   );
+  if (delivered.length > 0) await ports.deliveries.putMany([], entriesOf(delivered));
   const failed = recorded.filter(({ decision }) => decision.kind !== 'delivered');
   const successors = failed.flatMap(({ delivery, item }) =>
     delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, item.row)] : [],
@@ -328,21 +340,13 @@ async function recordRound(
   if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
   // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery. Whoever asked
   // for an attempt in the meantime relies on it, too.
-  const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');
-  if (moved.length > 0)
-    await ports.deliveries.putMany(
-      [],
-      moved.flatMap(({ item }) => item.entry ?? []),
-    );
-  const done = recorded.filter((one) => one.decision.kind === 'delivered' || kept.has(one));
   noteDone(
     run,
-    done.map(({ delivery, decision }) => ({
-      kind: decision.kind === 'delivered' ? 'delivered' : decision.kind === 'exhausted' ? 'dead-lettered' : 'retried',
-      delivery,
-    })),
+    [...kept].map(({ delivery }) => ended(delivery)),
   );
-  return done;
+  const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');
+  if (moved.length > 0) await ports.deliveries.putMany([], entriesOf(moved));
+  return [...delivered, ...kept];
 }
 
 /** Wait for a moment here, or leave. */

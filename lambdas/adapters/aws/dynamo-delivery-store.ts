@@ -57,10 +57,15 @@ export function createDynamoDeliveryStore(
   const expiry = () => Math.ceil(options.clock.nowMs() / 1000) + options.retentionDays * secondsPerDay;
   const toRow = (delivery: Delivery): Row => ({ ...delivery, delivery: sortKey(delivery), [ttlAttribute]: expiry() });
   const pointerOf = (delivery: Delivery): Row | undefined => {
-    const { subscription, event, timestamp, waitsIn, nextAttemptAt } = delivery;
+    const { subscription, event, timestamp, attemptCount, waitsIn, nextAttemptAt } = delivery;
     const pointed = { event, timestamp, [ttlAttribute]: expiry() };
     if (waitsIn === 'backlog')
-      return { subscription: backlogOf(subscription), delivery: backlogPlace(delivery), ...pointed };
+      return {
+        subscription: backlogOf(subscription),
+        delivery: backlogPlace(delivery),
+        attempt: attemptCount + 1,
+        ...pointed,
+      };
     if (waitsIn !== 'due-index' || nextAttemptAt === undefined) return undefined;
     return {
       subscription: dueOf(shardOf(event)),
@@ -141,6 +146,7 @@ export function createDynamoDeliveryStore(
           event: String(row['event']),
           timestamp: String(row['timestamp']),
           place: String(row['delivery']),
+          attempt: row['attempt'] === undefined ? undefined : Number(row['attempt']),
         }),
       );
     },
