@@ -74,13 +74,13 @@ export async function startFaultEngine(assembly: {
   readonly assemblyDir: string;
   readonly stackName: string;
 }): Promise<FaultEngine> {
-  let fault: FaultEngine | undefined;
+  let injector: CallInjector | undefined;
   const engine = await startLocalEngine({
     ...assembly,
     port: 0,
     // One at a time: the calls of a function come in the order in which it makes them.
     maxSandboxesPerFunction: 1,
-    judgeCall: (call) => fault?.injector?.judge(call),
+    judgeCall: (call) => injector?.judge(call),
   });
   const subscribers = await startSubscriberServer(() => {
     if (!engine.killWorker('drain')) engine.killWorker('deliver');
@@ -150,10 +150,15 @@ export async function startFaultEngine(assembly: {
       );
   };
 
-  fault = {
+  return {
     engine,
     subscribers,
-    injector: undefined,
+    get injector() {
+      return injector;
+    },
+    set injector(next) {
+      injector = next;
+    },
     nameOf: (resource) => shortNames.get(resource) ?? resource,
     call: (method, path, body) =>
       request(
@@ -223,5 +228,4 @@ export async function startFaultEngine(assembly: {
       await engine.stop();
     },
   };
-  return fault;
 }

@@ -12,8 +12,6 @@ export interface Ending {
   readonly depth: QueueDepth;
   /** Outcomes that were counted in the run: `normalize mapped` to how often. */
   readonly outcomes: ReadonlyMap<string, number>;
-  /** The function that was killed in the run, if one was. */
-  readonly killed: string | undefined;
   readonly hasFault: boolean;
   /** Whether a subscriber may be sent an event more than once although no call fails. */
   readonly sendsAgain: boolean;
@@ -140,8 +138,11 @@ async function stateFaults(
   for (const event of feed) {
     const row = stateById.get(String(event['id']));
     if (row?.['state'] !== 'delivered')
-      found.push(`9: the delivery of ${keyOfRow(event)} to ${id} is ${String(row?.['state'] ?? 'not recorded')}`);
-    else if (row['waitsIn'] !== undefined) found.push(`9: a delivered event waits in ${String(row['waitsIn'])}`);
+      found.push(
+        `9: the delivery of ${keyOfRow(event)} to ${id} is ${JSON.stringify(row?.['state'] ?? 'not recorded')}`,
+      );
+    else if (row['waitsIn'] !== undefined)
+      found.push(`9: a delivered event waits in ${JSON.stringify(row['waitsIn'])}`);
     if (row !== undefined && row['sequence'] !== event['sequence'])
       found.push(`8: the delivery of ${keyOfRow(event)} has another sequence than the feed shows`);
     const claim = await fault.item('idempotencyTable', { id: { S: String(event['id']) } });

@@ -41,7 +41,11 @@ try {
   const assembly = await synthesizeLocalAssembly(folder);
   const single = asked.filter((name) => name.includes('/'));
   const pool = await startSweepPool(assembly, single.length === 1 ? 1 : Math.min(maxEngines, availableParallelism()));
-  process.exitCode = await sweep(pool, single).finally(() => pool.stop());
+  try {
+    process.exitCode = await sweep(pool, single);
+  } finally {
+    await pool.stop();
+  }
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -58,7 +58,6 @@ export async function playRun(fault: FaultEngine, name: RunName): Promise<RunRes
       run,
       depth,
       outcomes: outcomesSince(before, countedOutcomes(fault)),
-      killed: planned?.kind === 'killed' ? planned.call.split('.')[0] : undefined,
       hasFault: planned !== undefined,
       sendsAgain,
       askedAgain,
