@@ -6,6 +6,7 @@
  *   npm run test:faults -- webhook/ingress.SendMessage.raw.1/killed   one run
  *   npm run test:faults -- --sample --seed 7 [--size 100]   a part, drawn by the seed
  *   npm run test:faults -- --list webhook                   the names of the runs
+ *   npm run test:faults -- --break skip-claim               the path that shows it, on a build that is broken
  */
 /* oxlint-disable no-console -- it is a command line */
 import { rm } from 'node:fs/promises';
@@ -13,6 +14,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { synthesizeLocalAssembly } from '../../lib/local/synthesize.ts';
+import { breaks, synthesizeBroken } from './breaks.ts';
 import { drawSample } from './draw-sample.ts';
 import { describeResult, summarize } from './report.ts';
 import { scenarios } from './scenarios.ts';
@@ -31,14 +33,18 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string' },
     size: { type: 'string', default: String(defaultSampleSize) },
     list: { type: 'boolean', default: false },
+    break: { type: 'string' },
   },
 });
-const asked = positionals.length === 0 ? Object.keys(scenarios) : positionals;
+const broken = values.break === undefined ? undefined : breaks[values.break];
+const paths = broken === undefined ? Object.keys(scenarios) : [broken.scenario];
+const asked = positionals.length === 0 ? paths : positionals;
 for (const name of asked) parseRunName(name);
 const startedMs = performance.now();
 const folder = resolve(root, '.cache', `faults-${process.pid}`);
 try {
-  const assembly = await synthesizeLocalAssembly(folder);
+  const assembly =
+    values.break === undefined ? await synthesizeLocalAssembly(folder) : await synthesizeBroken(values.break, folder);
   const single = asked.filter((name) => name.includes('/'));
   const pool = await startSweepPool(assembly, single.length === 1 ? 1 : Math.min(maxEngines, availableParallelism()));
   try {
