@@ -141,6 +141,8 @@ interface Ready {
   readonly prepared: PreparedSubscription;
   readonly row: EventRow;
   readonly delivery: Delivery;
+  /** Whether somebody has stored the delivery, and may change it meanwhile. */
+  readonly isStored: boolean;
   /** What an earlier run of the job left to do. */
   readonly left: 'all' | 'successor' | 'wake';
 }
@@ -161,7 +163,7 @@ function decide(
   // The row is what the queue's message points to; a subscription of another tenant may never see it.
   if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
   const delivery = stored ?? newDelivery(job);
-  const ready = { kind: 'ready', prepared, row, delivery } as const;
+  const ready = { kind: 'ready', prepared, row, delivery, isStored: stored !== undefined } as const;
   if (delivery.waitsIn === 'backlog') return { ...ready, left: 'wake' };
   if (delivery.attemptCount < job.attempt) return isOver(delivery) ? { kind: 'duplicate' } : { ...ready, left: 'all' };
   const isLastAttempt = delivery.attemptCount === job.attempt;
@@ -326,10 +328,14 @@ async function recordAll(
     ...recordAttempt(ports, prepared, job.delivery, outcome, false),
   }));
   const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
-  await ports.deliveries.putMany([
-    ...delivered.map(({ delivery }) => delivery),
-    ...parking.map(({ delivery }) => parked(delivery)),
-  ]);
+  const setAside = parking.map((job) => ({ job, delivery: parked(job.delivery) }));
+  await ports.deliveries.putMany(
+    [...delivered, ...setAside.filter(({ job }) => !job.isStored)].map(({ delivery }) => delivery),
+  );
+  const keptAside = await keepAttempts(
+    ports,
+    setAside.filter(({ job }) => job.isStored),
+  );
   const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
   const kept = await keepAttempts(ports, failed);
   const successors = [...kept].flatMap(({ delivery, job }) =>
@@ -338,7 +344,10 @@ async function recordAll(
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
   const overtaken = new Set(failed.filter((one) => !kept.has(one)));
   return [
-    ...parking.map((job) => [job, { kind: 'parked' }, job.delivery] as const),
+    ...setAside.map((one) => {
+      const kind = one.job.isStored && !keptAside.has(one) ? 'duplicate' : 'parked';
+      return [one.job, { kind }, one.job.delivery] as const;
+    }),
     ...attempted.map((one) => {
       const { job, outcome, decision, delivery } = one;
       const status = outcome.kind === 'answered' ? outcome.status : undefined;
@@ -352,13 +361,13 @@ async function recordAll(
   ];
 }
 
-/** Store attempts that failed. @returns Those that nobody else has overtaken. */
+/** Store what follows attempts that failed, or had to wait. @returns Those that nobody else has overtaken. */
 export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   { deliveries }: Pick<DeliverPorts, 'deliveries'>,
-  failed: readonly T[],
+  changed: readonly T[],
 ): Promise<ReadonlySet<T>> {
   const kept = await Promise.all(
-    failed.map(async (one) => {
+    changed.map(async (one) => {
       const { delivery } = one;
       if (await deliveries.replace(delivery)) return one;
       // A write whose answer was lost is made again by the client, and then refused: what is stored may be it.

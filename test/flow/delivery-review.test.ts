@@ -3,7 +3,7 @@ import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import { beginAtEnd } from '../../lambdas/flows/create-subscription.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
 import { drainEndpoint } from '../../lambdas/flows/drain-endpoint.ts';
-import { attemptNow } from '../../lambdas/flows/manage-delivery.ts';
+import { attemptNow, cancelDelivery } from '../../lambdas/flows/manage-delivery.ts';
 import { disableSubscription, enableSubscription } from '../../lambdas/flows/manage-subscription.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { runReplay, startReplay } from '../../lambdas/flows/replay-events.ts';
@@ -281,6 +281,38 @@ describe('a job', () => {
     engine.deliveryQueue.remove(message?.id ?? '');
     await letTimePass(engine, 10 * minuteMs);
     expect(engine.callbacks.requests.map(idOf)).toEqual(ids);
+  });
+
+  test('that is cancelled while it is put aside stays cancelled, and is sent no more', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(engine, ['1']);
+    await letTimePass(engine, 1_000);
+    engine.callbacks.answerWith(() => answered(204));
+    const posts = engine.callbacks.requests.length;
+    engine.clock.advance(minuteMs);
+    const [message] = engine.deliveryQueue.receive();
+    const job = JSON.parse(message?.body ?? '');
+    const { deliveries } = engine;
+    let isRead = false;
+    const slow = {
+      ...deliveries,
+      async getMany(...args: Parameters<typeof deliveries.getMany>) {
+        const found = await deliveries.getMany(...args);
+        if (!isRead) expect((await cancelDelivery(engine.manageDeliveryPorts, job)).kind).toBe('cancelled');
+        isRead = true;
+        return found;
+      },
+    };
+    // Slower than anybody is: it is not posted to from here.
+    const endpointPolicy = { ...engine.deliverPorts.endpointPolicy, fastLatencyMs: -1 };
+    const ports = { ...engine.deliverPorts, deliveries: slow, endpointPolicy };
+    expect(await deliverEvents(ports, [{ messageId: '1', job }])).toEqual([{ kind: 'duplicate' }]);
+    engine.deliveryQueue.remove(message?.id ?? '');
+    await letTimePass(engine, hourMs);
+    expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toMatchObject([{ state: 'cancelled' }]);
+    expect(engine.callbacks.requests).toHaveLength(posts);
   });
 
   test('has its successor where the answer to its record was lost, and the record was made twice', async () => {
