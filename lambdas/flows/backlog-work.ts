@@ -73,15 +73,21 @@ export async function readItems(
     if (delivery === undefined || !hasEnded(delivery)) return [];
     return delivery.attemptCount === attempt || delivery.exhaustedBy === 'event-expired' ? delivery : [];
   });
-  if (stale.length > 0) {
-    await ports.deliveries.putMany(expired, stale);
-    // What was put into the backlog between the look at it and now has lost its entry.
-    const late = (await ports.deliveries.getMany(stale)).filter(({ waitsIn }) => waitsIn === 'backlog');
-    const isExpired = new Set(expired.map(({ event }) => event));
-    const remembered = late.filter(({ event }) => !isExpired.has(event));
-    if (remembered.length > 0) await ports.deliveries.remind(remembered);
-  }
+  if (expired.length > 0) await ports.deliveries.putMany(expired);
+  await removeEntries(ports, stale);
   return { items, expired, untold };
+}
+
+/** Take entries out of the backlog. What was put into it again since the look at it is there afterwards. */
+export async function removeEntries(
+  { deliveries }: Pick<WorkPorts, 'deliveries'>,
+  entries: readonly BacklogEntry[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  await deliveries.putMany([], entries);
+  // Whoever asks for an attempt stores the delivery and then its entry: this removal may have been in between.
+  const again = (await deliveries.getMany(entries)).filter(({ waitsIn }) => waitsIn === 'backlog');
+  if (again.length > 0) await deliveries.remind(again);
 }
 
 /** Whether it has ended, by an attempt or because its event is gone. */

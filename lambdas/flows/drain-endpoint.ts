@@ -21,7 +21,7 @@ import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import { type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
-import { readItems, type Work, type WorkItem } from './backlog-work.ts';
+import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
@@ -328,7 +328,7 @@ async function recordRound(
     run,
     delivered.map(({ delivery }) => ended(delivery)),
   );
-  if (delivered.length > 0) await ports.deliveries.putMany([], entriesOf(delivered));
+  await removeEntries(ports, entriesOf(delivered));
   const failed = recorded.filter(({ decision }) => decision.kind !== 'delivered');
   const successors = failed.flatMap(({ delivery, item }) =>
     delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, item.row)] : [],
@@ -345,7 +345,7 @@ async function recordRound(
     [...kept].map(({ delivery }) => ended(delivery)),
   );
   const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');
-  if (moved.length > 0) await ports.deliveries.putMany([], entriesOf(moved));
+  await removeEntries(ports, entriesOf(moved));
   return [...delivered, ...kept];
 }
 

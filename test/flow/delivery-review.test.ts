@@ -315,6 +315,37 @@ describe('a job', () => {
     expect(engine.callbacks.requests).toHaveLength(posts);
   });
 
+  test('that is asked for again while a drain takes its entry away is sent again', async () => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine);
+    const [id] = await publish(engine, ['1']);
+    const { deliveries } = engine;
+    let isAsked = false;
+    const asking = {
+      ...deliveries,
+      async putMany(...[put, done = []]: Parameters<typeof deliveries.putMany>) {
+        const isRemoval = put.length === 0 && done.length > 0;
+        if (isRemoval && !isAsked) {
+          isAsked = true;
+          await attemptNow(engine.manageDeliveryPorts, subscription, await onlyDelivery(engine));
+        }
+        return deliveries.putMany(put, done);
+      },
+    };
+    for (const { id: message, body } of engine.deliveryQueue.receive()) {
+      await deliverEvents(engine.deliverPorts, [{ messageId: message, job: JSON.parse(body) }]);
+      engine.deliveryQueue.remove(message);
+    }
+    for (const drain of engine.drainQueue.receive()) {
+      await drainEndpoint({ ...engine.drainPorts, deliveries: asking }, JSON.parse(drain.body));
+      engine.drainQueue.remove(drain.id);
+    }
+    await letTimePass(engine, hourMs);
+    expect(engine.callbacks.requests.map(idOf)).toEqual([id, id]);
+    expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered', attemptCount: 2 });
+    expect(await deliveries.listBacklog('sub_1', 10, undefined)).toEqual([]);
+  });
+
   test('has its successor where the answer to its record was lost, and the record was made twice', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
