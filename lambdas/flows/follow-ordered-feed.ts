@@ -7,7 +7,7 @@ import { newDelivery, type PreparedSubscription, parked } from './attempt-delive
 import { hasEnded, readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
-import { toEvent } from './read-event.ts';
+import { isForGood, tryToEvent } from './read-event.ts';
 
 /** Backlog entries and rows of the feed that are looked at together. */
 const pageSize = 100;
@@ -108,8 +108,12 @@ async function withoutKnown(
   const deliveries = rows.map((row) => deliveryOf(subscription, row));
   const stored = await ports.deliveries.getMany(deliveries);
   const known = new Set(stored.map(({ event }) => event));
-  const isWanted = async ({ row }: WorkItem) =>
-    subscription.shaping.filter === undefined || wants(shaping, await toEvent(ports, row));
+  const isWanted = async ({ row }: WorkItem) => {
+    if (subscription.shaping.filter === undefined) return true;
+    const event = await tryToEvent(ports, row, isForGood);
+    // One that cannot be read any more is tried, and fails, for its owner to see: it holds up no other record.
+    return 'kind' in event || wants(shaping, event);
+  };
   const unknown = await Promise.all(
     rows.flatMap((row, index) => {
       const item: WorkItem = { row, delivery: deliveries[index] as Delivery, entry: undefined };

@@ -15,7 +15,7 @@ import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
 import { readGaplessRows } from './gapless-rows.ts';
-import { toEvent } from './read-event.ts';
+import { isForGood, tryToEvent } from './read-event.ts';
 
 /** What is to be sent again. */
 export interface ReplayRequest {
@@ -229,7 +229,9 @@ async function readPage(
     rows.map(async (row): Promise<Delivery | undefined> => {
       const delivery = known.get(row.id);
       if (!isAskedFor(mode, delivery)) return undefined;
-      const isWanted = subscription.shaping.filter === undefined || (await wants(shaping, await toEvent(ports, row)));
+      if (subscription.shaping.filter === undefined) return delivery ?? deliveryOf(subscription, row);
+      const event = await tryToEvent(ports, row, isForGood);
+      const isWanted = 'kind' in event || (await wants(shaping, event));
       return isWanted ? (delivery ?? deliveryOf(subscription, row)) : undefined;
     }),
   );

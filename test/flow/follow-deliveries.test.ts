@@ -325,6 +325,29 @@ describe('an ordered subscription', () => {
     expect(engine.callbacks.requests.map(idOf)).toEqual([...ids.slice(0, 3), ids[2], ids[3], ids[4], more[0]]);
   });
 
+  test.each(['record', 'tenant'] as const)(
+    'by %s with a filter goes on although the payload of one of its events is gone',
+    async (ordering) => {
+      const engine = createFakeEngine();
+      await subscribe(engine, { ordering, shaping: { filter: 'true' }, retry: { scheduleMs: [1_000] } });
+      const lost = 'evt_000000';
+      const ports = {
+        ...engine.publishPorts,
+        claimThresholdBytes: 0,
+        payloads: { ...engine.payloads, put: async () => {} },
+      };
+      await publishEvents(ports, [{ event: anEvent({ id: lost, record_id: '1' }), owner: lost }]);
+      await publish(engine, ['2', '3']);
+      await letTimePass(engine, hourMs);
+      const { items } = await engine.deliveries.list('sub_1', 10, undefined);
+      expect(items.map(({ event, state }) => [event === lost, state]).sort()).toEqual([
+        [false, 'delivered'],
+        [false, 'delivered'],
+        [true, 'exhausted'],
+      ]);
+    },
+  );
+
   test('begins with what is published after it was made', async () => {
     const engine = createFakeEngine();
     await publish(engine, ['before']);
