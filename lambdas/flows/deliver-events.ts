@@ -1,4 +1,3 @@
-import { EngineError } from '../contracts/engine-error.ts';
 import { limits } from '../contracts/limits.ts';
 import type { DeliveryJob } from '../contracts/messages.ts';
 import {
@@ -33,7 +32,7 @@ import {
 } from './attempt-delivery.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
-import { tryToEvent } from './read-event.ts';
+import { isForGood, tryToEvent } from './read-event.ts';
 import { type ReportPorts, reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
@@ -202,6 +201,7 @@ async function deliverToEndpoint(
       if (job.left !== 'all') return;
       // What is parked unseen is read by whoever drains it.
       if (mayPost || shaping.filter !== undefined) {
+        // Nothing is posted yet: what may be read another time comes again with its message.
         const event = await tryToEvent(ports, job.row, isForGood);
         if ('kind' in event) {
           attempts.set(job, event);
@@ -263,7 +263,7 @@ async function deliverToEndpoint(
   const isParked = parking.length + woken.length > 0;
   // Whoever has enabled it meanwhile may have had its backlog drained before this was in it.
   if (isParked && (isEnabled || (await isEnabledNow(ports, prepared.subscription))))
-    await askForDrain(ports, prepared.subscription);
+    await askForDrain(ports, prepared.subscription, await isBatchFull(ports, prepared));
   await reportDelivery(
     ports,
     prepared.subscription,
@@ -272,9 +272,11 @@ async function deliverToEndpoint(
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
 }
 
-/** Nothing is posted yet: what may be read another time comes again with its message. */
-function isForGood(error: unknown): boolean {
-  return error instanceof EngineError && !error.retryable;
+/** Whether the backlog holds a batch: its drain was asked for when the oldest has waited long enough, and may come now. */
+async function isBatchFull({ deliveries }: DeliverPorts, { subscription }: PreparedSubscription): Promise<boolean> {
+  const { batch } = subscription.shaping;
+  if (batch === undefined) return false;
+  return (await deliveries.listBacklog(subscription.id, batch.max_events, undefined)).length === batch.max_events;
 }
 
 async function isEnabledNow({ subscriptions }: DeliverPorts, subscription: Subscription): Promise<boolean> {

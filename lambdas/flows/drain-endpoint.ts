@@ -102,7 +102,7 @@ export async function drainEndpoint(
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
-    if (step.kind === 'wait') return leave(run, step.untilMs);
+    if (step.kind === 'wait') return leave(run, step.untilMs, step.seenWakeups);
     if (step.kind === 'taken') return { kind: 'left', deliveries: run.deliveries };
     if (step.kind === 'disabled') return rest(run);
   }
@@ -159,7 +159,8 @@ type Step =
   /** Somebody else has the endpoint now, or nobody is to have it. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'empty' }
-  | { readonly kind: 'wait'; readonly untilMs: number }
+  /** `seenWakeups`: whatever was put into the backlog since may be a reason not to wait so long. */
+  | { readonly kind: 'wait'; readonly untilMs: number; readonly seenWakeups?: number }
   /** Nothing more is sent: its owner, or what it answered, has said so. */
   | { readonly kind: 'disabled' };
 
@@ -176,7 +177,10 @@ async function drainRound(run: Run): Promise<Step> {
     if (!(await moveOn(run, found.position))) return { kind: 'taken' };
     noteDone(run, [...found.unwanted.map(filtered), ...found.passed.map(ended)]);
     if (found.again) return { kind: 'more' };
-    if (found.nextAtMs !== undefined) return waitUntil(run, found.nextAtMs);
+    if (found.nextAtMs !== undefined) {
+      const step = await waitUntil(run, found.nextAtMs);
+      return step.kind === 'wait' ? { ...step, seenWakeups } : step;
+    }
     const finish = await changeEndpoint(ports, run.state, (current) => {
       const finished = finishDrain(current, seenWakeups);
       return finished === undefined ? { result: false } : { state: finished, result: true };
@@ -214,12 +218,14 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
   });
   const { batch } = shaping;
   if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
-  const [oldest] = items as readonly [WorkItem];
-  const waitedUntilMs = Date.parse(oldest.row.timestamp) + batch.max_wait_seconds * 1000;
-  if (items.length < batch.max_events && waitedUntilMs > ports.clock.nowMs())
-    return { ...work([]), nextAtMs: waitedUntilMs, again: false };
   const batches: (readonly WorkItem[])[] = [];
-  for (let at = 0; at < items.length; at += batch.max_events) batches.push(items.slice(at, at + batch.max_events));
+  for (let at = 0; at < items.length; at += batch.max_events) {
+    const some = items.slice(at, at + batch.max_events) as [WorkItem, ...WorkItem[]];
+    // What does not fill a batch waits for more, each event as long as it may.
+    const waitsUntilMs = Date.parse(some[0].row.timestamp) + batch.max_wait_seconds * 1000;
+    if (some.length === batch.max_events || waitsUntilMs <= ports.clock.nowMs()) batches.push(some);
+    else if (batches.length === 0) return { ...work([]), nextAtMs: waitsUntilMs, again: false };
+  }
   return work(batches);
 }
 
@@ -362,20 +368,25 @@ async function waitUntil(run: Run, untilMs: number): Promise<Step> {
 }
 
 /** End the run, although something is left, and see to it that somebody goes on in time. */
-async function leave(run: Run, untilMs: number): Promise<DrainOutcome> {
+async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<DrainOutcome> {
   const { ports, prepared } = run;
   const nowMs = ports.clock.nowMs();
   // The message of one that is still to come goes on: with each run's own there would be more and more of them.
   const { askedForMs = 0 } = run;
-  const isAskedFor = askedForMs > nowMs && askedForMs <= untilMs;
+  const isAskedFor = askedForMs > nowMs && askedForMs <= wantedUntilMs;
   const left = await changeEndpoint(ports, run.state, (current) =>
     hasEndpoint(run, current)
-      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(untilMs, nowMs)), result: true }
+      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(wantedUntilMs, nowMs)), result: true }
       : { result: false },
   );
   run.state = left.state;
-  if (!left.result || isAskedFor) return { kind: 'left', deliveries: run.deliveries };
-  const delayMs = Math.max(0, untilMs - nowMs);
+  // Who woke it before it had left took it to be at work; who does so from now on sees that it waits, and for how long.
+  const isWoken =
+    left.result &&
+    seenWakeups !== undefined &&
+    (await ports.endpoints.getMany([run.state]))[0]?.wakeups !== seenWakeups;
+  if (!left.result || (isAskedFor && !isWoken)) return { kind: 'left', deliveries: run.deliveries };
+  const delayMs = isWoken ? 0 : Math.max(0, wantedUntilMs - nowMs);
   // What is further away than SQS can delay is dispatch's: the state says when it is due.
   if (delayMs <= limits.queueMaxDelayMs) {
     const { id: subscription } = prepared.subscription;
