@@ -65,6 +65,8 @@ export interface FaultRun {
   /** What `readOn` has read. */
   readonly read: readonly Row[];
   deliveriesOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
+  /** What the engine knows of a subscriber's endpoint. */
+  endpointOf(subscriber: TestSubscriber): Promise<Row | undefined>;
 }
 
 export const signingSecret = 's3cret';
@@ -100,7 +102,7 @@ export function createFaultRun(
     const [deliveries, backlog, endpoint] = await Promise.all([
       fault.partition('deliveriesTable', 'subscription', subscriber.id),
       fault.partition('deliveriesTable', 'subscription', `backlog#${subscriber.id}`),
-      fault.item('limitsTable', { id: { S: `endpoint#${subscriber.id}` } }),
+      run.endpointOf(subscriber),
     ]);
     const waits = deliveries.some(({ state }) => state === 'waiting' || state === 'retrying');
     return waits || backlog.length > 0 || endpoint?.['hasBacklog'] === true;
@@ -201,6 +203,7 @@ export function createFaultRun(
         cursor = body.next_cursor;
       }
     },
+    endpointOf: ({ id }) => fault.item('limitsTable', { id: { S: `endpoint#${id}` } }),
     deliveriesOf: ({ id }) => fault.partition('deliveriesTable', 'subscription', id),
   };
   return run;

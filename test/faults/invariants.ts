@@ -154,7 +154,7 @@ async function stateFaults(
   if (rows.length > feed.length) found.push(`3: ${id} has deliveries of events that are not in the feed`);
   const backlog = await fault.partition('deliveriesTable', 'subscription', `backlog#${id}`);
   if (backlog.length > 0) found.push(`9: ${backlog.length} entries are left in the backlog of ${id}`);
-  const endpoint = await fault.item('limitsTable', { id: { S: `endpoint#${id}` } });
+  const endpoint = await run.endpointOf(subscriber);
   if (endpoint?.['hasBacklog'] === true) found.push(`12: the endpoint of ${id} says that it has a backlog`);
   if (endpoint?.['circuit'] === 'open') found.push(`12: the circuit of ${id} is open`);
   const leases = Object.values((endpoint?.['leases'] ?? {}) as Record<string, { readonly untilMs: number }>);

@@ -140,6 +140,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await run.untilIdle();
       await run.send(batchWebhook(account, [11]));
       await run.untilIdle();
+      if ((await run.endpointOf(subscriber))?.['circuit'] !== 'open') throw new Error('the circuit did not open');
       run.faultsBegin();
     },
     sendsAgain: true,
