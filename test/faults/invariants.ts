@@ -1,23 +1,11 @@
 import { Webhook } from 'standardwebhooks';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
-import type { FaultEngine, QueueDepth, Row } from './fault-engine.ts';
+import type { Ending } from './ending.ts';
+import type { FaultEngine, Row } from './fault-engine.ts';
 import type { ExpectedEvent, FaultRun, TestSubscriber } from './fault-run.ts';
 import { outcomeFaults } from './outcome-sums.ts';
 import type { Post } from './subscribers.ts';
-
-/** How a run ended, seen from outside. */
-export interface Ending {
-  readonly run: FaultRun;
-  readonly depth: QueueDepth;
-  /** Outcomes that were counted in the run: `normalize mapped` to how often. */
-  readonly outcomes: ReadonlyMap<string, number>;
-  readonly hasFault: boolean;
-  /** Whether a subscriber may be sent an event more than once although no call fails. */
-  readonly sendsAgain: boolean;
-  /** What ends once more because somebody asked for it again. */
-  readonly askedAgain: { readonly requests?: number; readonly deliveries?: number };
-}
 
 /** What of "What must always hold" (DESIGN.md) does not hold after a run; each in a sentence that begins with its number. */
 export async function violations(fault: FaultEngine, ending: Ending): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
+import type { Ending } from './ending.ts';
 import type { FaultEngine } from './fault-engine.ts';
-import type { Ending } from './invariants.ts';
 
 /** Outcomes counted so far, by function and name. */
 export function countedOutcomes({ engine }: FaultEngine): ReadonlyMap<string, number> {

@@ -67,7 +67,7 @@ async function sweep(pool: Awaited<ReturnType<typeof startSweepPool>>, single: r
   const seed = Number(values.seed ?? Math.floor(Date.now() / 86_400_000));
   const names = values.sample ? drawSample(planned, Number(values.size), seed) : planned;
   if (values.sample) console.log(`sample of ${names.length} of ${planned.length} runs, seed ${seed}`);
-  const results = await pool.playAll(names, tell);
+  const results = await pool.playAll(names, createTeller(names));
   const calls = counted.reduce((sum, one) => sum + one.calls.length, 0);
   const summary = summarize([...counted, ...results]);
   console.log(
@@ -75,6 +75,30 @@ async function sweep(pool: Awaited<ReturnType<typeof startSweepPool>>, single: r
       `${summary.notStruck} in which the call was not made, ${Math.round((performance.now() - startedMs) / 1000)} s`,
   );
   return summary.violated + summary.notStruck === 0 ? 0 : 1;
+}
+
+/** Tells of what goes wrong at once, and of each path when it is through. */
+function createTeller(names: readonly string[]): (result: RunResult) => void {
+  const left = new Map([...Map.groupBy(names, scenarioOf)].map(([scenario, runs]) => [scenario, runs.length]));
+  const done: RunResult[] = [];
+  return (result) => {
+    tell(result);
+    done.push(result);
+    const scenario = scenarioOf(result.name);
+    const rest = (left.get(scenario) ?? 0) - 1;
+    left.set(scenario, rest);
+    if (rest > 0) return;
+    const own = done.filter(({ name }) => scenarioOf(name) === scenario);
+    const { violated, notStruck } = summarize(own);
+    const seconds = own.reduce((sum, { durationMs }) => sum + durationMs, 0) / 1000;
+    console.log(
+      `${scenario}: ${own.length} runs, ${violated} with violations, ${notStruck} without the call, ${Math.round((seconds / own.length) * 1000)} ms each`,
+    );
+  };
+}
+
+function scenarioOf(name: string): string {
+  return parseRunName(name).scenario;
 }
 
 function tell(result: RunResult): void {

@@ -162,6 +162,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     askedAgain: { deliveries: 1 },
   },
 
+  /** A subscription that is in order: its drain takes the events from the feed. */
+  ordered: {
+    async play(run) {
+      const account = await run.account('generic-hmac');
+      await run.subscriber({ ordering: 'tenant' });
+      run.faultsBegin();
+      await run.send(batchWebhook(account, [1, 2]));
+    },
+  },
+
   /** A reader that follows the feed while events come. */
   'feed-reader': {
     async play(run) {

@@ -343,11 +343,8 @@ describe('an ordered subscription', () => {
       await publish(engine, ['2', '3']);
       await letTimePass(engine, hourMs);
       const { items } = await engine.deliveries.list('sub_1', 10, undefined);
-      expect(items.map(({ event, state }) => [event === lost, state]).sort()).toEqual([
-        [false, 'delivered'],
-        [false, 'delivered'],
-        [true, 'exhausted'],
-      ]);
+      expect(items).toHaveLength(3);
+      for (const { event, state } of items) expect(state).toBe(event === lost ? 'exhausted' : 'delivered');
     },
   );
 
