@@ -23,7 +23,10 @@ import { startSweepPool } from './sweep-pool.ts';
 
 /** Runs that a sample holds: what CI has time for. */
 const defaultSampleSize = 100;
-const maxEngines = 2;
+/** A run mostly waits: for a client that tries again, for a function that starts anew. */
+const enginesPerCore = 1.5;
+/** Violations of a broken build that are enough: it is caught. */
+const enough = 3;
 const root = resolve(import.meta.dirname, '../..');
 
 const { values, positionals } = parseArgs({
@@ -46,7 +49,8 @@ try {
   const assembly =
     values.break === undefined ? await synthesizeLocalAssembly(folder) : await synthesizeBroken(values.break, folder);
   const single = asked.filter((name) => name.includes('/'));
-  const pool = await startSweepPool(assembly, single.length === 1 ? 1 : Math.min(maxEngines, availableParallelism()));
+  const engines = single.length === 1 ? 1 : Math.ceil(availableParallelism() * enginesPerCore);
+  const pool = await startSweepPool(assembly, engines);
   try {
     process.exitCode = await sweep(pool, single);
   } finally {
@@ -67,13 +71,23 @@ async function sweep(pool: Awaited<ReturnType<typeof startSweepPool>>, single: r
   const seed = Number(values.seed ?? Math.floor(Date.now() / 86_400_000));
   const names = values.sample ? drawSample(planned, Number(values.size), seed) : planned;
   if (values.sample) console.log(`sample of ${names.length} of ${planned.length} runs, seed ${seed}`);
-  const results = await pool.playAll(names, createTeller(names));
+  let violated = 0;
+  const teller = createTeller(names);
+  const results = await pool.playAll(names, (result) => {
+    teller(result);
+    violated += result.violations.length > 0 ? 1 : 0;
+    return broken !== undefined && violated >= enough ? 'enough' : undefined;
+  });
   const calls = counted.reduce((sum, one) => sum + one.calls.length, 0);
   const summary = summarize([...counted, ...results]);
   console.log(
     `${whole.length} paths, ${calls} calls, ${results.length} runs with a fault: ${summary.violated} with violations, ` +
       `${summary.notStruck} in which the call was not made, ${Math.round((performance.now() - startedMs) / 1000)} s`,
   );
+  if (broken !== undefined) {
+    console.log(summary.violated > 0 ? 'the broken build was caught' : 'the broken build was NOT caught');
+    return summary.violated > 0 ? 0 : 1;
+  }
   return summary.violated + summary.notStruck === 0 ? 0 : 1;
 }
 

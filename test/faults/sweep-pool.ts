@@ -4,8 +4,16 @@ import type { RunName, RunResult } from './sweep.ts';
 
 /** Engines that share the runs of a sweep, each in a process of its own. */
 export interface SweepPool {
-  /** Play runs, as many at a time as there are engines. @returns In the order of the names. */
-  playAll(names: readonly RunName[], onResult?: (result: RunResult) => void): Promise<readonly RunResult[]>;
+  /**
+   * Play runs, as many at a time as there are engines.
+   *
+   * @param onResult - Told of each; may say that these are enough.
+   * @returns Those that were played, in the order of the names.
+   */
+  playAll(
+    names: readonly RunName[],
+    onResult?: (result: RunResult) => 'enough' | undefined | void,
+  ): Promise<readonly RunResult[]>;
   stop(): Promise<void>;
 }
 
@@ -38,11 +46,11 @@ export async function startSweepPool(
             engine.send({ run });
             const { result } = (await answer) as Extract<FromEngine, { result: unknown }>;
             results[index] = result;
-            onResult?.(result);
+            if (onResult?.(result) === 'enough') left.length = 0;
           }
         }),
       );
-      return results;
+      return results.filter((result) => result !== undefined);
     },
     async stop() {
       await Promise.all(
