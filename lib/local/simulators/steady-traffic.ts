@@ -20,15 +20,15 @@ export interface SteadyTraffic {
   stop(): void;
 }
 
-const intervalMs = 1_000;
-const resendAfterMs = 1_000;
+const defaultIntervalMs = 1_000;
 
 /**
- * Send an event a second, as a provider does that sends again what is not taken, and keep count of what arrives.
+ * Send one event after the other, as a provider does that sends again what is not taken, and keep count of what arrives.
  *
  * @param url - Of an account of the integration `generic-hmac`.
+ * @param intervalMs - Between two events, and before one is sent again.
  */
-export function startSteadyTraffic(url: string, secret: string): SteadyTraffic {
+export function startSteadyTraffic(url: string, secret: string, intervalMs = defaultIntervalMs): SteadyTraffic {
   const acceptedAtMs = new Map<string, number>();
   const callbacks = new Map<string, number>();
   let sent = 0;
@@ -48,7 +48,7 @@ export function startSteadyTraffic(url: string, secret: string): SteadyTraffic {
       );
       if (response?.ok === true) return void acceptedAtMs.set(id, Date.now());
       resent += 1;
-      await new Promise((resolve) => setTimeout(resolve, resendAfterMs));
+      await new Promise((resolve) => setTimeout(resolve, intervalMs));
     }
   };
   const timer = setInterval(() => void send(), intervalMs);
