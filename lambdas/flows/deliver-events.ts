@@ -338,6 +338,8 @@ async function recordAll(
     ports,
     setAside.filter(({ job }) => job.isStored),
   );
+  // Who drains may have seen an entry before its delivery said that it waits there, and have removed it.
+  if (keptAside.size > 0) await ports.deliveries.remind([...keptAside].map(({ delivery }) => delivery));
   const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
   const kept = await keepAttempts(ports, failed);
   const successors = [...kept].flatMap(({ delivery, job }) =>

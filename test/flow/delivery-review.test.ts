@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { DeliveryJob } from '../../lambdas/contracts/messages.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import { beginAtEnd } from '../../lambdas/flows/create-subscription.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
@@ -8,6 +9,7 @@ import { disableSubscription, enableSubscription } from '../../lambdas/flows/man
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { runReplay, startReplay } from '../../lambdas/flows/replay-events.ts';
 import type { CallbackRequest } from '../../lambdas/ports/callback-client.ts';
+import type { Delivery } from '../../lambdas/ports/delivery-store.ts';
 import { type Subscription, scopeOf } from '../../lambdas/ports/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { answered } from '../fakes/programmable-callbacks.ts';
@@ -313,6 +315,34 @@ describe('a job', () => {
     await letTimePass(engine, hourMs);
     expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toMatchObject([{ state: 'cancelled' }]);
     expect(engine.callbacks.requests).toHaveLength(posts);
+  });
+
+  test('that is put aside while a drain looks at its entry is sent by the next one', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(500));
+    const [id] = await publish(engine, ['1']);
+    await letTimePass(engine, 1_000);
+    engine.callbacks.answerWith(() => answered(204));
+    engine.clock.advance(minuteMs);
+    const { deliveries } = engine;
+    const slow = {
+      ...deliveries,
+      async replace(delivery: Delivery) {
+        // Its entry is written first, and a drain is quick.
+        await deliveries.remind([delivery]);
+        await drainEndpoint(engine.drainPorts, { kind: 'drain', subscription: 'sub_1', scope: 'acme' });
+        return deliveries.replaceRow(delivery);
+      },
+    };
+    const endpointPolicy = { ...engine.deliverPorts.endpointPolicy, fastLatencyMs: -1 };
+    for (const message of engine.deliveryQueue.receive()) {
+      const job = JSON.parse(message.body) as DeliveryJob;
+      await deliverEvents({ ...engine.deliverPorts, deliveries: slow, endpointPolicy }, [{ messageId: '1', job }]);
+      engine.deliveryQueue.remove(message.id);
+    }
+    await letTimePass(engine, hourMs);
+    expect(await onlyDelivery(engine)).toMatchObject({ event: id, state: 'delivered' });
   });
 
   test('that is asked for again while a drain takes its entry away is sent again', async () => {
