@@ -40,7 +40,8 @@ export default defineConfig({
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           globalSetup: ['test/e2e/global-setup.ts'],
-          testTimeout: 120_000,
+          // A sample takes a minute on two idle cores.
+          testTimeout: 300_000,
           hookTimeout: 90_000,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
