@@ -59,6 +59,8 @@ export interface FaultEngine {
 
 type TableKey = Extract<keyof typeof environmentKeys, `${string}Table`>;
 
+/** Work that takes longer waits for the clock: for a lease of a function that is dead, say. */
+const waitingMs = 5_000;
 /** Longer than anything takes that is not stuck. */
 const idleTimeoutMs = 40_000;
 /** Queues look at their clock every 20 ms. What came back and is gone already looks as if it had not come. */
@@ -174,12 +176,17 @@ export async function startFaultEngine(assembly: {
     async untilIdle() {
       const untilMs = performance.now() + idleTimeoutMs;
       let last: QueueDepth | undefined;
+      let workingSinceMs = performance.now();
       while (performance.now() < untilMs) {
         if (engine.isAtWork()) {
           last = undefined;
           await tick();
+          if (performance.now() - workingSinceMs < waitingMs) continue;
+          await engine.advanceClock(minuteMs);
+          workingSinceMs = performance.now();
           continue;
         }
+        workingSinceMs = performance.now();
         const found = await depth();
         // Seen twice: what was received in between is at work by then.
         const isCalm = !engine.isAtWork() && found.visible === 0;

@@ -12,6 +12,9 @@ export interface Scenario {
   readonly askedAgain?: { readonly requests?: number; readonly deliveries?: number };
 }
 
+/** Waits that SQS cannot give a message, so that dispatch gives them; enough of them for what is throttled meanwhile. */
+const laterThanAQueueDelays = [1_200, 1_200, 1_200, 1_200, 1_200, 1_200];
+
 /** An account and a subscriber whose endpoint the engine knows to be fast, so that deliver posts to it. */
 async function knownEndpoint(run: FaultRun) {
   const account = await run.account('github');
@@ -120,7 +123,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'parked-retry': {
     async play(run) {
       const account = await run.account('github');
-      const subscriber = await run.subscriber({ retry: { schedule_seconds: [3_600, 7_200, 7_200] } });
+      const subscriber = await run.subscriber({ retry: { schedule_seconds: laterThanAQueueDelays } });
       subscriber.answerWith((earlier) => (earlier === 0 ? 500 : 204));
       run.faultsBegin();
       await run.send(githubWebhook(account, { issue: 1 }));
@@ -133,7 +136,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'open-circuit': {
     async play(run) {
       const account = await run.account('generic-hmac');
-      const subscriber = await run.subscriber({ retry: { schedule_seconds: [3_600, 7_200, 7_200] } });
+      const subscriber = await run.subscriber({ retry: { schedule_seconds: laterThanAQueueDelays } });
       const failures = 10;
       subscriber.answerWith((earlier) => (earlier < failures ? 500 : 204));
       await run.send(batchWebhook(account, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));

@@ -37,8 +37,19 @@ export function parseRunName(name: RunName): { readonly scenario: string; readon
   return { scenario, fault: { call, kind: kind as FaultKind } };
 }
 
-/** Play a scenario once, with the fault that the name says, and look at what came of it. */
+/** What functions do beside each other is in no order: a call may be one that is made only now and then. */
+const triesToStrike = 3;
+
+/** Play a scenario with the fault that the name says, until the call that is to fail is made. */
 export async function playRun(fault: FaultEngine, name: RunName): Promise<RunResult> {
+  for (let tries = 1; ; tries += 1) {
+    const result = await playOnce(fault, name);
+    if (result.isStruck || result.violations.length > 0 || tries === triesToStrike) return result;
+  }
+}
+
+/** Play a scenario once, with the fault that the name says, and look at what came of it. */
+async function playOnce(fault: FaultEngine, name: RunName): Promise<RunResult> {
   const { scenario, fault: planned } = parseRunName(name);
   const {
     play,
