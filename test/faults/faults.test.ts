@@ -23,7 +23,10 @@ test(`every path holds what it promises, and so does it whichever call of it fai
   expect(all.length).toBeGreaterThan(2_000);
   const results = await pool.playAll(drawSample(all, sampleSize, seed));
   expect(results).toHaveLength(sampleSize);
-  expect(results.flatMap((result) => describeResult(result) ?? [])).toEqual([]);
+  const violated = results.filter(({ violations }) => violations.length > 0);
+  expect(violated.flatMap((result) => describeResult(result) ?? [])).toEqual([]);
+  // A call may be one that is made only when functions meet in a certain order.
+  expect(results.filter(({ isStruck }) => !isStruck).length).toBeLessThanOrEqual(sampleSize / 20);
 });
 
 test('a seed always draws the same sample, and another seed another one', () => {

@@ -25,6 +25,8 @@ import { startSweepPool } from './sweep-pool.ts';
 const defaultSampleSize = 100;
 /** A run mostly waits: for a client that tries again, for a function that starts anew. */
 const enginesPerCore = 1.5;
+/** Share of runs in which the call may not be made. */
+const mostNotStruck = 0.01;
 /** Violations of a broken build that are enough: it is caught. */
 const enough = 3;
 const root = resolve(import.meta.dirname, '../..');
@@ -88,7 +90,8 @@ async function sweep(pool: Awaited<ReturnType<typeof startSweepPool>>, single: r
     console.log(summary.violated > 0 ? 'the broken build was caught' : 'the broken build was NOT caught');
     return summary.violated > 0 ? 0 : 1;
   }
-  return summary.violated + summary.notStruck === 0 ? 0 : 1;
+  // Some calls are made only when functions meet in a certain order; many that are not would be a sweep that strikes nothing.
+  return summary.violated === 0 && summary.notStruck <= results.length * mostNotStruck ? 0 : 1;
 }
 
 /** Tells of what goes wrong at once, and of each path when it is through. */
