@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { localAdminKey, seedApiKey } from '../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../lib/local/engine.ts';
+import { type Chaos, createChaos, parseChaosRates } from '../lib/local/faults/chaos.ts';
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
 import { type Demo, demoSecret, runDemo } from '../lib/local/simulators/demo.ts';
 import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
 import { describeOutcome } from '../lib/local/simulators/describe-outcome.ts';
+import { type SteadyTraffic, startSteadyTraffic } from '../lib/local/simulators/steady-traffic.ts';
 import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
 
 const defaultPort = 8787;
@@ -12,9 +14,12 @@ const portText = process.env['PORT']?.trim() ?? '';
 const port = portText === '' ? defaultPort : Number(portText);
 const assemblyFolder = `.cache/start-${process.pid}`;
 const verbose = process.argv.includes('--verbose');
+const chaosFlag = process.argv.find((argument) => /^--chaos(=|$)/.test(argument));
+const chaosReportMs = 10_000;
 
 let engine: LocalEngine | undefined;
 let demo: Demo | undefined;
+let traffic: SteadyTraffic | undefined;
 const synthesizing = new AbortController();
 let stopping = false;
 
@@ -22,6 +27,7 @@ async function stop(status: number): Promise<void> {
   if (stopping) return;
   stopping = true;
   synthesizing.abort();
+  traffic?.stop();
   await demo?.subscriber.stop();
   await engine?.stop();
   await rm(assemblyFolder, { recursive: true, force: true });
@@ -33,10 +39,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => vo
 try {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`PORT must be a port number, got "${process.env['PORT']}"`);
+  const rates = chaosFlag === undefined ? undefined : parseChaosRates(chaosFlag.split('=').slice(1).join('='));
+  const chaos =
+    rates === undefined
+      ? undefined
+      : createChaos(rates, Math.random, ({ caller, operation }) =>
+          console.log(`chaos kills ${caller} after its ${operation}`),
+        );
   const assembly = await synthesizeLocalAssembly(assemblyFolder, synthesizing.signal);
   engine = await startLocalEngine({
     ...assembly,
     port,
+    ...(chaos === undefined ? {} : { judgeCall: chaos.judge }),
     onLog: printLog,
     // What the team that runs a deployed engine would be told.
     onBusEvent: ({ detailType, detail }) => console.log(`notice ${detailType} ${JSON.stringify(detail)}`),
@@ -50,9 +64,33 @@ try {
   demo.subscriber.onCallback(printCallback);
   printDemo(demo);
   console.log(`ready ${engine.url}`);
+  if (chaos !== undefined) {
+    const stated = Object.entries(rates ?? {}).map(([kind, percent]) => `${percent} ${kind}`);
+    console.log(`chaos begins: of 100 requests to AWS, and of 100 callbacks, ${stated.join(', ')}`);
+    traffic = runChaos(chaos, demo);
+  }
 } catch (error) {
   if (!stopping) console.error(error instanceof Error ? error.message : error);
   await stop(1);
+}
+
+/** Let chaos begin, under a steady stream of events, and say now and then how they fare. */
+function runChaos(chaos: Chaos, { accounts, subscriber }: Demo): SteadyTraffic {
+  const account = accounts.find(({ integration }) => integration === 'generic-hmac');
+  if (account === undefined) throw new Error('the demo has no account of generic-hmac');
+  const stream = startSteadyTraffic(account.webhookUrl, demoSecret);
+  subscriber.onCallback(({ body }) => stream.arrived(String((JSON.parse(body) as { record_id?: unknown }).record_id)));
+  subscriber.disturb(chaos.strike);
+  chaos.begin();
+  setInterval(() => {
+    const { accepted, resent, arrived, repeated, oldestSeconds } = stream.report();
+    const struck = Object.entries(chaos.counts()).map(([kind, times]) => `${times} ${kind}`);
+    console.log(
+      `chaos: ${accepted} events accepted (${resent} requests sent again), ${arrived} arrived (${repeated} callbacks more than once), ` +
+        `${accepted - arrived} on their way, the oldest for ${oldestSeconds} s; ${struck.join(', ')}`,
+    );
+  }, chaosReportMs).unref();
+  return stream;
 }
 
 /** What went wrong is always shown, a request that came to nothing in one line; everything else on demand. */

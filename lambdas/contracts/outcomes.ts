@@ -15,6 +15,9 @@ export const metricsNamespace = 'Tributary';
  *
  * `refused` is an event of a tenant whose data is being erased; `ignored`, too, is a request of one.
  *
+ * A function that fails or dies leaves its input to come again: then it is counted, and none is ever missing. An
+ * input that came again may have been counted again, as it may have been delivered again: each time that it came.
+ *
  * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and
  * `duplicate` (an earlier run had done it) are what a delivery goes through on its way, not how it ends.
  * A delivery that somebody asks for again, by a replay or a retry, ends once more.

@@ -22,6 +22,7 @@ import type { OauthTokens } from '../ports/oauth-tokens.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
 import { type PinPorts, pinEvents } from './pin-events.ts';
+import { type EventPayloads, isForGood, tryToEvent } from './read-event.ts';
 
 /** A subscription with all that is done once for it. */
 export interface PreparedSubscription {
@@ -113,6 +114,20 @@ export async function isWanted(
   const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
   const [read] = pinned.events;
   return read === undefined || wants(shaping, read);
+}
+
+/**
+ * As {@link isWanted}, for an event that is still to be read. One that can never be read is let through, for its
+ * owner to see: it is tried, and fails, and holds up no other.
+ */
+export async function isRowWanted(
+  ports: PinPorts & EventPayloads,
+  prepared: PreparedSubscription,
+  row: EventRow,
+): Promise<boolean> {
+  if (prepared.subscription.shaping.filter === undefined) return true;
+  const event = await tryToEvent(ports, row, isForGood);
+  return 'kind' in event || isWanted(ports, prepared, event);
 }
 
 /** What differs from a usual callback. */

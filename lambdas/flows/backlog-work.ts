@@ -36,6 +36,10 @@ export interface Work {
   readonly position: number | undefined;
   /** Ordered subscriptions: what the filter leaves out of the feed up to that position. */
   readonly unwanted: readonly Delivery[];
+  /** Ordered subscriptions: what a run before this one has ended up to that position, and died before it moved there. */
+  readonly passed: readonly Delivery[];
+  /** What a run before this one has ended, and may have died before it told of it: it has not taken the entry away. */
+  readonly untold: readonly Delivery[];
   /** What waited for longer than its event is kept, and is given up. */
   readonly expired: readonly Delivery[];
 }
@@ -45,8 +49,8 @@ export async function readItems(
   ports: Pick<WorkPorts, 'deliveries' | 'events'>,
   prepared: PreparedSubscription,
   entries: readonly BacklogEntry[],
-): Promise<{ readonly items: readonly WorkItem[]; readonly expired: readonly Delivery[] }> {
-  if (entries.length === 0) return { items: [], expired: [] };
+): Promise<{ readonly items: readonly WorkItem[] } & Pick<Work, 'expired' | 'untold'>> {
+  if (entries.length === 0) return { items: [], expired: [], untold: [] };
   const deliveries = new Map((await ports.deliveries.getMany(entries)).map((one) => [one.event, one]));
   const waiting = entries.flatMap((entry) => {
     const delivery = deliveries.get(entry.event);
@@ -63,15 +67,33 @@ export async function readItems(
   const kept = new Set<BacklogEntry>(items.map(({ entry }) => entry));
   const stale = entries.filter((entry) => !kept.has(entry));
   const expired = waiting.flatMap(({ entry, delivery }) => (kept.has(entry) ? [] : givenUp(delivery)));
-  if (stale.length > 0) {
-    await ports.deliveries.putMany(expired, stale);
-    // What was put into the backlog between the look at it and now has lost its entry.
-    const late = (await ports.deliveries.getMany(stale)).filter(({ waitsIn }) => waitsIn === 'backlog');
-    const isExpired = new Set(expired.map(({ event }) => event));
-    const remembered = late.filter(({ event }) => !isExpired.has(event));
-    if (remembered.length > 0) await ports.deliveries.remind(remembered);
-  }
-  return { items, expired };
+  // Who ends a delivery tells of it, and takes its entry away: one that is still there was left by a run that died,
+  // or failed, in between. An entry that is put before its delivery waits for a later attempt.
+  const untold = stale.flatMap(({ event, attempt }) => {
+    const delivery = deliveries.get(event);
+    if (delivery === undefined || !hasEnded(delivery)) return [];
+    return delivery.attemptCount === attempt || delivery.exhaustedBy === 'event-expired' ? delivery : [];
+  });
+  if (expired.length > 0) await ports.deliveries.putMany(expired);
+  await removeEntries(ports, stale);
+  return { items, expired, untold };
+}
+
+/** Take entries out of the backlog. What was put into it again since the look at it is there afterwards. */
+export async function removeEntries(
+  { deliveries }: Pick<WorkPorts, 'deliveries'>,
+  entries: readonly BacklogEntry[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  await deliveries.putMany([], entries);
+  // Whoever asks for an attempt stores the delivery and then its entry: this removal may have been in between.
+  const again = (await deliveries.getMany(entries)).filter(({ waitsIn }) => waitsIn === 'backlog');
+  if (again.length > 0) await deliveries.remind(again);
+}
+
+/** Whether it has ended, by an attempt or because its event is gone. */
+export function hasEnded({ state }: Delivery): boolean {
+  return state === 'delivered' || state === 'exhausted';
 }
 
 function givenUp(delivery: Delivery): Delivery {

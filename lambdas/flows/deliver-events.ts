@@ -1,4 +1,3 @@
-import { EngineError } from '../contracts/engine-error.ts';
 import { limits } from '../contracts/limits.ts';
 import type { DeliveryJob } from '../contracts/messages.ts';
 import {
@@ -33,7 +32,7 @@ import {
 } from './attempt-delivery.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
-import { tryToEvent } from './read-event.ts';
+import { isForGood, tryToEvent } from './read-event.ts';
 import { type ReportPorts, reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
@@ -50,6 +49,12 @@ export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
 export interface JobDelivery {
   readonly messageId: string;
   readonly job: DeliveryJob;
+  /**
+   * Whether the message was received before: an earlier run of it has failed or died, and has counted nothing.
+   *
+   * @default false
+   */
+  readonly isRepeated?: boolean;
 }
 
 /** How one job ended. */
@@ -103,7 +108,7 @@ export async function deliverEvents(
   const outcomes = Array.from<DeliveryOutcome>({ length: jobs.length });
   const seen = new Set<string>();
   const ready: ReadyJob[] = [];
-  for (const [index, { job }] of jobs.entries()) {
+  for (const [index, { job, isRepeated = false }] of jobs.entries()) {
     const key = deliveryKey(job);
     // The queue may hand over one job twice, even in one batch.
     if (seen.has(key)) {
@@ -112,7 +117,7 @@ export async function deliverEvents(
     }
     seen.add(key);
     const subscription = prepared.get(`${job.scope} ${job.subscription}`);
-    const decided = decide(job, subscription, rowById.get(job.event), deliveryByKey.get(key));
+    const decided = decide(job, subscription, rowById.get(job.event), deliveryByKey.get(key), isRepeated);
     if (decided.kind === 'ready') ready.push({ index, ...decided });
     else outcomes[index] = decided;
   }
@@ -135,6 +140,8 @@ interface Ready {
   readonly prepared: PreparedSubscription;
   readonly row: EventRow;
   readonly delivery: Delivery;
+  /** Whether somebody has stored the delivery, and may change it meanwhile. */
+  readonly isStored: boolean;
   /** What an earlier run of the job left to do. */
   readonly left: 'all' | 'successor' | 'wake';
 }
@@ -148,18 +155,22 @@ function decide(
   prepared: PreparedSubscription | undefined,
   row: EventRow | undefined,
   stored: Delivery | undefined,
+  isRepeated: boolean,
 ): Ready | DeliveryOutcome {
   if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
   if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
   // The row is what the queue's message points to; a subscription of another tenant may never see it.
   if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
   const delivery = stored ?? newDelivery(job);
-  const ready = { kind: 'ready', prepared, row, delivery } as const;
+  const ready = { kind: 'ready', prepared, row, delivery, isStored: stored !== undefined } as const;
   if (delivery.waitsIn === 'backlog') return { ...ready, left: 'wake' };
   if (delivery.attemptCount < job.attempt) return isOver(delivery) ? { kind: 'duplicate' } : { ...ready, left: 'all' };
   const isLastAttempt = delivery.attemptCount === job.attempt;
   if (isLastAttempt && delivery.state === 'retrying' && delivery.waitsIn === 'queue')
     return { ...ready, left: 'successor' };
+  // Made by an earlier run of this very message, which did not live to say so.
+  if (isLastAttempt && isRepeated && delivery.state === 'delivered')
+    return { kind: 'delivered', status: delivery.attempts.at(-1)?.status ?? 0 };
   if (isLastAttempt && delivery.state === 'exhausted')
     return { kind: 'dead-lettered', reason: delivery.exhaustedBy ?? 'attempts-exhausted' };
   return { kind: 'duplicate' };
@@ -190,6 +201,7 @@ async function deliverToEndpoint(
       if (job.left !== 'all') return;
       // What is parked unseen is read by whoever drains it.
       if (mayPost || shaping.filter !== undefined) {
+        // Nothing is posted yet: what may be read another time comes again with its message.
         const event = await tryToEvent(ports, job.row, isForGood);
         if ('kind' in event) {
           attempts.set(job, event);
@@ -251,7 +263,7 @@ async function deliverToEndpoint(
   const isParked = parking.length + woken.length > 0;
   // Whoever has enabled it meanwhile may have had its backlog drained before this was in it.
   if (isParked && (isEnabled || (await isEnabledNow(ports, prepared.subscription))))
-    await askForDrain(ports, prepared.subscription);
+    await askForDrain(ports, prepared.subscription, await isBatchFull(ports, prepared));
   await reportDelivery(
     ports,
     prepared.subscription,
@@ -260,9 +272,11 @@ async function deliverToEndpoint(
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
 }
 
-/** Nothing is posted yet: what may be read another time comes again with its message. */
-function isForGood(error: unknown): boolean {
-  return error instanceof EngineError && !error.retryable;
+/** Whether the backlog holds a batch: its drain was asked for when the oldest has waited long enough, and may come now. */
+async function isBatchFull({ deliveries }: DeliverPorts, { subscription }: PreparedSubscription): Promise<boolean> {
+  const { batch } = subscription.shaping;
+  if (batch === undefined) return false;
+  return (await deliveries.listBacklog(subscription.id, batch.max_events, undefined)).length === batch.max_events;
 }
 
 async function isEnabledNow({ subscriptions }: DeliverPorts, subscription: Subscription): Promise<boolean> {
@@ -316,10 +330,16 @@ async function recordAll(
     ...recordAttempt(ports, prepared, job.delivery, outcome, false),
   }));
   const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
-  await ports.deliveries.putMany([
-    ...delivered.map(({ delivery }) => delivery),
-    ...parking.map(({ delivery }) => parked(delivery)),
-  ]);
+  const setAside = parking.map((job) => ({ job, delivery: parked(job.delivery) }));
+  await ports.deliveries.putMany(
+    [...delivered, ...setAside.filter(({ job }) => !job.isStored)].map(({ delivery }) => delivery),
+  );
+  const keptAside = await keepAttempts(
+    ports,
+    setAside.filter(({ job }) => job.isStored),
+  );
+  // Who drains may have seen an entry before its delivery said that it waits there, and have removed it.
+  if (keptAside.size > 0) await ports.deliveries.remind([...keptAside].map(({ delivery }) => delivery));
   const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
   const kept = await keepAttempts(ports, failed);
   const successors = [...kept].flatMap(({ delivery, job }) =>
@@ -328,7 +348,10 @@ async function recordAll(
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
   const overtaken = new Set(failed.filter((one) => !kept.has(one)));
   return [
-    ...parking.map((job) => [job, { kind: 'parked' }, job.delivery] as const),
+    ...setAside.map((one) => {
+      const kind = one.job.isStored && !keptAside.has(one) ? 'duplicate' : 'parked';
+      return [one.job, { kind }, one.job.delivery] as const;
+    }),
     ...attempted.map((one) => {
       const { job, outcome, decision, delivery } = one;
       const status = outcome.kind === 'answered' ? outcome.status : undefined;
@@ -342,13 +365,13 @@ async function recordAll(
   ];
 }
 
-/** Store attempts that failed. @returns Those that nobody else has overtaken. */
+/** Store what follows attempts that failed, or had to wait. @returns Those that nobody else has overtaken. */
 export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   { deliveries }: Pick<DeliverPorts, 'deliveries'>,
-  failed: readonly T[],
+  changed: readonly T[],
 ): Promise<ReadonlySet<T>> {
   const kept = await Promise.all(
-    failed.map(async (one) => {
+    changed.map(async (one) => {
       const { delivery } = one;
       if (await deliveries.replace(delivery)) return one;
       // A write whose answer was lost is made again by the client, and then refused: what is stored may be it.

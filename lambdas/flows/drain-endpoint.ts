@@ -21,7 +21,7 @@ import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import { type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
-import { readItems, type Work, type WorkItem } from './backlog-work.ts';
+import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
@@ -104,7 +104,7 @@ export async function drainEndpoint(
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
-    if (step.kind === 'wait') return leave(run, step.untilMs);
+    if (step.kind === 'wait') return leave(run, step.untilMs, step.seenWakeups);
     if (step.kind === 'taken') return { kind: 'left', deliveries: run.deliveries };
     if (step.kind === 'disabled') return rest(run);
   }
@@ -150,12 +150,19 @@ function noteDone(run: Run, deliveries: readonly DrainedDelivery[]): void {
 
 const filtered = (delivery: Delivery): DrainedDelivery => ({ kind: 'filtered', delivery });
 
+function ended(delivery: Delivery): DrainedDelivery {
+  if (delivery.exhaustedBy === 'event-expired') return filtered(delivery);
+  const { state } = delivery;
+  return { kind: state === 'delivered' ? 'delivered' : state === 'exhausted' ? 'dead-lettered' : 'retried', delivery };
+}
+
 type Step =
   | { readonly kind: 'more' }
   /** Somebody else has the endpoint now, or nobody is to have it. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'empty' }
-  | { readonly kind: 'wait'; readonly untilMs: number }
+  /** `seenWakeups`: whatever was put into the backlog since may be a reason not to wait so long. */
+  | { readonly kind: 'wait'; readonly untilMs: number; readonly seenWakeups?: number }
   /** Nothing more is sent: its owner, or what it answered, has said so. */
   | { readonly kind: 'disabled' };
 
@@ -167,12 +174,15 @@ async function drainRound(run: Run): Promise<Step> {
 
   const seenWakeups = run.state.wakeups;
   const found = await findWork(run);
-  noteDone(run, found.expired.map(filtered));
+  noteDone(run, [...found.expired.map(filtered), ...found.untold.map(ended)]);
   if (found.posts.length === 0) {
     if (!(await moveOn(run, found.position))) return { kind: 'taken' };
-    noteDone(run, found.unwanted.map(filtered));
+    noteDone(run, [...found.unwanted.map(filtered), ...found.passed.map(ended)]);
     if (found.again) return { kind: 'more' };
-    if (found.nextAtMs !== undefined) return waitUntil(run, found.nextAtMs);
+    if (found.nextAtMs !== undefined) {
+      const step = await waitUntil(run, found.nextAtMs);
+      return step.kind === 'wait' ? { ...step, seenWakeups } : step;
+    }
     const finish = await changeEndpoint(ports, run.state, (current) => {
       const finished = finishDrain(current, seenWakeups);
       return finished === undefined ? { result: false } : { state: finished, result: true };
@@ -197,27 +207,31 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
   const { ordering, shaping } = prepared.subscription;
   if (ordering !== 'none') return followOrderedFeed(ports, prepared, state.position ?? 0);
   const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
-  const { items, expired } = await readItems(ports, prepared, entries);
+  const { items, expired, untold } = await readItems(ports, prepared, entries);
   const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
     posts: requests.map((request) => ({ requests: [request] })),
     nextAtMs: undefined,
     again: requests.length === 0 && entries.length > 0,
     position: undefined,
     unwanted: [],
+    passed: [],
     expired,
+    untold,
   });
   const { batch } = shaping;
   if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
-  const [oldest] = items as readonly [WorkItem];
-  const waitedUntilMs = Date.parse(oldest.row.timestamp) + batch.max_wait_seconds * 1000;
-  if (items.length < batch.max_events && waitedUntilMs > ports.clock.nowMs())
-    return { ...work([]), nextAtMs: waitedUntilMs, again: false };
   const batches: (readonly WorkItem[])[] = [];
-  for (let at = 0; at < items.length; at += batch.max_events) batches.push(items.slice(at, at + batch.max_events));
+  for (let at = 0; at < items.length; at += batch.max_events) {
+    const some = items.slice(at, at + batch.max_events) as [WorkItem, ...WorkItem[]];
+    // What does not fill a batch waits for more, each event as long as it may.
+    const waitsUntilMs = Date.parse(some[0].row.timestamp) + batch.max_wait_seconds * 1000;
+    if (some.length === batch.max_events || waitsUntilMs <= ports.clock.nowMs()) batches.push(some);
+    else if (batches.length === 0) return { ...work([]), nextAtMs: waitsUntilMs, again: false };
+  }
   return work(batches);
 }
 
-async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<Step> {
+async function postAll(run: Run, { posts, position, unwanted, passed }: Work): Promise<Step> {
   const { ports, prepared } = run;
   const requests = posts.reduce((sum, one) => sum + one.requests.length, 0);
   const lease = { id: leaseId(ports), durationMs: leaseMs };
@@ -281,7 +295,7 @@ async function postAll(run: Run, { posts, position, unwanted }: Work): Promise<S
     return { state: { ...state, drainer, ...(position === undefined ? {} : { position }) }, result: effects };
   });
   run.state = settled.state;
-  noteDone(run, unwanted.map(filtered));
+  noteDone(run, [...unwanted.map(filtered), ...passed.map(ended)]);
   await reportEndpoint(ports, prepared.subscription, settled.result);
   const exhausted = done.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
   await reportDelivery(ports, prepared.subscription, exhausted);
@@ -315,10 +329,14 @@ async function recordRound(
 ): Promise<readonly Recorded[]> {
   const { ports } = run;
   const delivered = recorded.filter(({ decision }) => decision.kind === 'delivered');
-  await ports.deliveries.putMany(
-    delivered.map(({ delivery }) => delivery),
-    delivered.flatMap(({ item }) => item.entry ?? []),
+  const entriesOf = (some: readonly Recorded[]) => some.flatMap(({ item }) => item.entry ?? []);
+  await ports.deliveries.putMany(delivered.map(({ delivery }) => delivery));
+  // As soon as it is so, and before the entry is gone: of what a run has not lived to tell the next one tells.
+  noteDone(
+    run,
+    delivered.map(({ delivery }) => ended(delivery)),
   );
+  await removeEntries(ports, entriesOf(delivered));
   const failed = recorded.filter(({ decision }) => decision.kind !== 'delivered');
   const successors = failed.flatMap(({ delivery, item }) =>
     delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, item.row)] : [],
@@ -326,25 +344,19 @@ async function recordRound(
   // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
   const kept = await keepAttempts(ports, failed);
+  // Before anything else may fail: one that the feed gave has no entry by which the next run would find it, and
+  // its subscription may be disabled by then.
+  noteDone(
+    run,
+    [...kept].map(({ delivery }) => ended(delivery)),
+  );
   // After those that failed: what waits for one of them must not be found without it.
   if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
   // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery. Whoever asked
   // for an attempt in the meantime relies on it, too.
   const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');
-  if (moved.length > 0)
-    await ports.deliveries.putMany(
-      [],
-      moved.flatMap(({ item }) => item.entry ?? []),
-    );
-  const done = recorded.filter((one) => one.decision.kind === 'delivered' || kept.has(one));
-  noteDone(
-    run,
-    done.map(({ delivery, decision }) => ({
-      kind: decision.kind === 'delivered' ? 'delivered' : decision.kind === 'exhausted' ? 'dead-lettered' : 'retried',
-      delivery,
-    })),
-  );
-  return done;
+  await removeEntries(ports, entriesOf(moved));
+  return [...delivered, ...kept];
 }
 
 /** Wait for a moment here, or leave. */
@@ -360,20 +372,25 @@ async function waitUntil(run: Run, untilMs: number): Promise<Step> {
 }
 
 /** End the run, although something is left, and see to it that somebody goes on in time. */
-async function leave(run: Run, untilMs: number): Promise<DrainOutcome> {
+async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<DrainOutcome> {
   const { ports, prepared } = run;
   const nowMs = ports.clock.nowMs();
   // The message of one that is still to come goes on: with each run's own there would be more and more of them.
   const { askedForMs = 0 } = run;
-  const isAskedFor = askedForMs > nowMs && askedForMs <= untilMs;
+  const isAskedFor = askedForMs > nowMs && askedForMs <= wantedUntilMs;
   const left = await changeEndpoint(ports, run.state, (current) =>
     hasEndpoint(run, current)
-      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(untilMs, nowMs)), result: true }
+      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(wantedUntilMs, nowMs)), result: true }
       : { result: false },
   );
   run.state = left.state;
-  if (!left.result || isAskedFor) return { kind: 'left', deliveries: run.deliveries };
-  const delayMs = Math.max(0, untilMs - nowMs);
+  // Who woke it before it had left took it to be at work; who does so from now on sees that it waits, and for how long.
+  const isWoken =
+    left.result &&
+    seenWakeups !== undefined &&
+    (await ports.endpoints.getMany([run.state]))[0]?.wakeups !== seenWakeups;
+  if (!left.result || (isAskedFor && !isWoken)) return { kind: 'left', deliveries: run.deliveries };
+  const delayMs = isWoken ? 0 : Math.max(0, wantedUntilMs - nowMs);
   // What is further away than SQS can delay is dispatch's: the state says when it is due.
   if (delayMs <= limits.queueMaxDelayMs) {
     const { id: subscription } = prepared.subscription;

@@ -2,11 +2,10 @@ import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
-import { isWanted, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
-import { readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
+import { isRowWanted, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { hasEnded, readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
-import { toEvent } from './read-event.ts';
 
 /** Backlog entries and rows of the feed that are looked at together. */
 const pageSize = 100;
@@ -32,8 +31,8 @@ export async function followOrderedFeed(
   position: number,
 ): Promise<Work> {
   const { subscription } = prepared;
-  const { chains, blocked, nextAtMs, waiting, expired, entries } = await readBacklog(ports, prepared);
-  const backlog = { again: false, position: undefined, unwanted: [], expired };
+  const { chains, blocked, nextAtMs, waiting, expired, untold, entries } = await readBacklog(ports, prepared);
+  const backlog = { again: false, position: undefined, unwanted: [], passed: [], expired, untold };
   if (chains.length > 0) return { ...backlog, posts: chains, nextAtMs: undefined };
   const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || waiting >= maxWaiting);
   if (isHeldUp || subscription.tenant === null) return { ...backlog, posts: [], nextAtMs };
@@ -61,7 +60,9 @@ export async function followOrderedFeed(
     again: posts.length === 0 && gapless.reached > position,
     position: gapless.reached > position ? gapless.reached : undefined,
     unwanted,
+    passed: known.filter(hasEnded),
     expired,
+    untold,
   };
 }
 
@@ -74,7 +75,7 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     entries.push(...page);
     if (page.length < pageSize) break;
   }
-  const { items, expired } = await readItems(ports, prepared, entries);
+  const { items, expired, untold } = await readItems(ports, prepared, entries);
   const nowMs = ports.clock.nowMs();
   const blocked = new Set<string>();
   const free = new Map<string, WorkItem[]>();
@@ -89,7 +90,7 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     } else free.set(group, [...(free.get(group) ?? []), item]);
   }
   const chains = [...free.values()].map((chain) => ({ requests: chain.map((item) => [item]) }));
-  return { chains, blocked, nextAtMs, waiting: items.length, expired, entries };
+  return { chains, blocked, nextAtMs, waiting: items.length, expired, untold, entries };
 }
 
 /** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */
@@ -106,8 +107,7 @@ async function withoutKnown(
   const deliveries = rows.map((row) => deliveryOf(subscription, row));
   const stored = await ports.deliveries.getMany(deliveries);
   const known = new Set(stored.map(({ event }) => event));
-  const isFilteredIn = async ({ row }: WorkItem) =>
-    subscription.shaping.filter === undefined || isWanted(ports, prepared, await toEvent(ports, row));
+  const isFilteredIn = ({ row }: WorkItem) => isRowWanted(ports, prepared, row);
   const unknown = await Promise.all(
     rows.flatMap((row, index) => {
       const item: WorkItem = { row, delivery: deliveries[index] as Delivery, entry: undefined };

@@ -1,3 +1,4 @@
+import { EngineError } from '../contracts/engine-error.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { EventLocator, EventReader, EventRow } from '../ports/event-store.ts';
@@ -51,6 +52,11 @@ export async function tryToEvent(
     const reason = error instanceof Error ? error.message : 'of unknown cause';
     return { kind: 'failed', error: `the event cannot be read: ${reason}`, durationMs: 0, isOwn: true };
   }
+}
+
+/** Whether what cannot be read now can never be read. */
+export function isForGood(error: unknown): boolean {
+  return error instanceof EngineError && !error.retryable;
 }
 
 /** The outcome of a callback that is not made. */

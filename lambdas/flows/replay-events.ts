@@ -8,14 +8,13 @@ import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
-import { isWanted, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { isRowWanted, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import type { PinPorts } from './pin-events.ts';
-import { toEvent } from './read-event.ts';
 
 /** What is to be sent again. */
 export interface ReplayRequest {
@@ -230,9 +229,7 @@ async function readPage(
     rows.map(async (row): Promise<Delivery | undefined> => {
       const delivery = known.get(row.id);
       if (!isAskedFor(mode, delivery)) return undefined;
-      const isFilteredIn =
-        subscription.shaping.filter === undefined || (await isWanted(ports, prepared, await toEvent(ports, row)));
-      return isFilteredIn ? (delivery ?? deliveryOf(subscription, row)) : undefined;
+      return (await isRowWanted(ports, prepared, row)) ? (delivery ?? deliveryOf(subscription, row)) : undefined;
     }),
   );
   return {

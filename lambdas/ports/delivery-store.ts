@@ -69,6 +69,8 @@ export type DeliveryKey = Pick<Delivery, 'subscription' | 'event' | 'timestamp'>
 export interface BacklogEntry extends DeliveryKey {
   /** Its place: entries are taken in this order. */
   readonly place: string;
+  /** The attempt that it waits for, counted from 1; undefined where an older version put it. */
+  readonly attempt: number | undefined;
 }
 
 export interface DeliveryStore {

@@ -6,6 +6,7 @@ import { type Emulator, startEmulator } from './emulators/emulator.ts';
 import { type BusEvent, type EventBus, startEventBus } from './emulators/event-bus.ts';
 import { provision } from './emulators/provision.ts';
 import { LocalEngineError } from './errors.ts';
+import { type CallGate, type JudgeCall, startCallGate } from './faults/call-gate.ts';
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
 import { createFunctionPool, type FunctionPool, type InvocationCounts } from './sandbox/function-pool.ts';
@@ -13,7 +14,7 @@ import { localCredentials } from './sandbox/runtime-environment.ts';
 import type { InvocationOutcome } from './sandbox/sandbox.ts';
 import { createRouter } from './sources/http-routes.ts';
 import { type HttpSource, listenHttp } from './sources/http-source.ts';
-import { startQueueSource } from './sources/queue-source.ts';
+import { type QueueSource, startQueueSource } from './sources/queue-source.ts';
 import { type ScheduleSource, startScheduleSource } from './sources/schedule-source.ts';
 import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
@@ -40,6 +41,12 @@ export interface LocalEngineOptions {
    * @default 16
    */
   readonly maxSandboxesPerFunction?: number;
+  /**
+   * Decides what becomes of each request to AWS that a function makes, or the poller of its queue.
+   *
+   * @default - none is looked at
+   */
+  readonly judgeCall?: JudgeCall;
 }
 
 /** What an SDK client needs to reach an emulator. */
@@ -68,6 +75,8 @@ export interface LocalEngine {
   invoke(functionName: string, event: unknown): Promise<InvocationOutcome>;
   /** End a sandbox in the middle of an invocation, as a crash would. @returns false when none runs. */
   killWorker(functionName: string): boolean;
+  /** Whether an invocation runs, or a batch of messages is about to. */
+  isAtWork(): boolean;
   /** What `Date.now()` is in functions and emulators. */
   now(): number;
   /**
@@ -117,17 +126,20 @@ async function start(
   const clock = createEngineClock();
   const { dynalite, fauxqs, eventBus, http } = await startServers(options, clock, undo);
   const url = `http://localhost:${http.port}`;
-  const endpoints: LocalEndpoints = {
+  const emulators: LocalEndpoints = {
     sqs: fauxqs.endpoint,
     s3: fauxqs.endpoint,
     dynamodb: dynalite.endpoint,
     eventbridge: eventBus.endpoint,
     http: url,
   };
+  const pools: FunctionPool[] = [];
+  const endpoints =
+    options.judgeCall === undefined ? emulators : await gateAll(emulators, options.judgeCall, pools, undo);
   const model = readStackModel(assembly, endpoints);
 
   const clientConfig: LocalEngine['clientConfig'] = (service) => ({
-    endpoint: endpoints[service],
+    endpoint: emulators[service],
     region: localRegion,
     credentials: localCredentials,
   });
@@ -135,7 +147,12 @@ async function start(
   const sqs = new SQSClient({ ...clientConfig('sqs'), md5: false });
   const s3 = new S3Client(clientConfig('s3'));
   const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));
-  undo.push(() => [sqs, s3, dynamodb].forEach((client) => client.destroy()));
+  const poller = new SQSClient({
+    ...clientConfig('sqs'),
+    endpoint: endpoints.sqs,
+    md5: false,
+  });
+  undo.push(() => [sqs, s3, dynamodb, poller].forEach((client) => client.destroy()));
   // Before any function runs, since a bundle may call while it loads.
   const rules = {
     ownAccessKeyId: localCredentials.accessKeyId,
@@ -150,15 +167,19 @@ async function start(
   const onLine = (line: FunctionLogLine) => {
     if (line.stream !== 'stdout' || !metrics.record(line.text)) onLog?.(line);
   };
-  const pools = model.functions.map((one) =>
-    createFunctionPool({ model: one, endpoints, clockOffsetMs: clock.sharedOffsetMs, onLine }, maxSandboxesPerFunction),
-  );
+  for (const one of model.functions)
+    pools.push(
+      createFunctionPool(
+        { model: one, endpoints, clockOffsetMs: clock.sharedOffsetMs, onLine },
+        maxSandboxesPerFunction,
+      ),
+    );
   const poolOf = (one: { readonly logicalId: string }): FunctionPool =>
     pools.find((pool) => pool.model.logicalId === one.logicalId) as FunctionPool;
   undo.push(() => Promise.all(pools.map((pool) => pool.stop())));
   await Promise.all([provisioned, prewarm(pools)]);
 
-  const schedules = connectSources({ model, poolOf, sqs, clock, http, onLine }, undo);
+  const { schedules, queueSources } = connectSources({ model, poolOf, sqs: poller, clock, http, onLine }, undo);
 
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
@@ -171,6 +192,7 @@ async function start(
     invocations: (name) => find(name).counts(),
     invoke: (name, event) => find(name).invoke(event),
     killWorker: (name) => find(name).killBusy(),
+    isAtWork: () => pools.some((pool) => pool.isAtWork()) || queueSources.some((source) => source.isAtWork()),
     now: () => clock.now(),
     async advanceClock(ms) {
       // Emulators first: what a schedule starts should find them at the new time.
@@ -180,6 +202,38 @@ async function start(
       await Promise.all(schedules.map((schedule) => schedule.settled()));
     },
     stop,
+  };
+}
+
+/** Put a gate before each emulator. @returns What functions take for the emulators. */
+async function gateAll(
+  emulators: LocalEndpoints,
+  judge: JudgeCall,
+  pools: readonly FunctionPool[],
+  undo: (() => unknown)[],
+): Promise<LocalEndpoints> {
+  const gate = async (target: string): Promise<CallGate> => {
+    const started = await startCallGate({
+      target,
+      judge,
+      callerOf: (accessKeyId) =>
+        accessKeyId === localCredentials.accessKeyId
+          ? 'poller'
+          : pools.find(({ model }) => model.caller.accessKeyId === accessKeyId)?.model.label,
+      kill: (caller) => void pools.find(({ model }) => model.label === caller)?.killBusy(),
+    });
+    undo.push(() => started.stop());
+    return started;
+  };
+  const fauxqs = await gate(emulators.sqs);
+  const dynalite = await gate(emulators.dynamodb);
+  const eventBus = await gate(emulators.eventbridge);
+  return {
+    ...emulators,
+    sqs: fauxqs.endpoint,
+    s3: fauxqs.endpoint,
+    dynamodb: dynalite.endpoint,
+    eventbridge: eventBus.endpoint,
   };
 }
 
@@ -234,7 +288,7 @@ interface Sources {
 function connectSources(
   { model, poolOf, sqs, clock, http, onLine }: Sources,
   undo: (() => unknown)[],
-): readonly ScheduleSource[] {
+): { readonly schedules: readonly ScheduleSource[]; readonly queueSources: readonly QueueSource[] } {
   const queueSources = model.queueSources.map((source) =>
     startQueueSource({
       source,
@@ -264,7 +318,7 @@ function connectSources(
       ...pools.map((pool) => pool.stop()),
     ]);
   });
-  return schedules;
+  return { schedules, queueSources };
 }
 
 function findPool(pools: readonly FunctionPool[], name: string): FunctionPool {

@@ -191,6 +191,8 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     const [first, second] = await deliveries.listBacklog('sub_1', 2, undefined);
     if (first === undefined || second === undefined) throw new Error('nothing waits');
     expect(await deliveries.getMany([first])).toEqual([aParked(1)]);
+    // Whoever finds the attempt made knows that the entry was left behind.
+    expect(first.attempt).toBe(aParked(1).attemptCount + 1);
     await deliveries.putMany([aDelivered(1)], [first, second]);
     expect(await eventsIn(opened)).toEqual(['evt_3']);
     expect(byEvent(await deliveries.getMany([first, second]))).toEqual([aDelivered(1), aParked(2)]);

@@ -56,10 +56,10 @@ export function createInMemoryDeliveries(
     [...entries].flatMap((entry) => (entry !== undefined && entry.expiresAtMs > clock.nowMs() ? entry.value : []));
 
   function point(delivery: Delivery): void {
-    const { subscription, event, timestamp, scope, sequence, waitsIn, nextAttemptAt, tenant } = delivery;
+    const { subscription, event, timestamp, scope, sequence, attemptCount, waitsIn, nextAttemptAt, tenant } = delivery;
     if (waitsIn === 'backlog') {
       const place = `${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
-      const entry: BacklogEntry = { subscription, event, timestamp, place };
+      const entry: BacklogEntry = { subscription, event, timestamp, place, attempt: attemptCount + 1 };
       backlog.set(backlogKey(entry), expiring(entry, tenant));
     }
     if (waitsIn === 'due-index' && nextAttemptAt !== undefined) {

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import type { DeliveryJob } from '../../lambdas/contracts/messages.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import { beginAtEnd } from '../../lambdas/flows/create-subscription.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
 import { drainEndpoint } from '../../lambdas/flows/drain-endpoint.ts';
-import { attemptNow } from '../../lambdas/flows/manage-delivery.ts';
+import { attemptNow, cancelDelivery } from '../../lambdas/flows/manage-delivery.ts';
 import { disableSubscription, enableSubscription } from '../../lambdas/flows/manage-subscription.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { runReplay, startReplay } from '../../lambdas/flows/replay-events.ts';
 import type { CallbackRequest } from '../../lambdas/ports/callback-client.ts';
+import type { Delivery } from '../../lambdas/ports/delivery-store.ts';
 import { type Subscription, scopeOf } from '../../lambdas/ports/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { answered } from '../fakes/programmable-callbacks.ts';
@@ -281,6 +283,97 @@ describe('a job', () => {
     engine.deliveryQueue.remove(message?.id ?? '');
     await letTimePass(engine, 10 * minuteMs);
     expect(engine.callbacks.requests.map(idOf)).toEqual(ids);
+  });
+
+  test('that is cancelled while it is put aside stays cancelled, and is sent no more', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(engine, ['1']);
+    await letTimePass(engine, 1_000);
+    engine.callbacks.answerWith(() => answered(204));
+    const posts = engine.callbacks.requests.length;
+    engine.clock.advance(minuteMs);
+    const [message] = engine.deliveryQueue.receive();
+    const job = JSON.parse(message?.body ?? '');
+    const { deliveries } = engine;
+    const cancellations: string[] = [];
+    const slow = {
+      ...deliveries,
+      async getMany(...args: Parameters<typeof deliveries.getMany>) {
+        const found = await deliveries.getMany(...args);
+        cancellations.push((await cancelDelivery(engine.manageDeliveryPorts, job)).kind);
+        return found;
+      },
+    };
+    // Slower than anybody is: it is not posted to from here.
+    const endpointPolicy = { ...engine.deliverPorts.endpointPolicy, fastLatencyMs: -1 };
+    const ports = { ...engine.deliverPorts, deliveries: slow, endpointPolicy };
+    expect(await deliverEvents(ports, [{ messageId: '1', job }])).toEqual([{ kind: 'duplicate' }]);
+    expect(cancellations[0]).toBe('cancelled');
+    engine.deliveryQueue.remove(message?.id ?? '');
+    await letTimePass(engine, hourMs);
+    expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toMatchObject([{ state: 'cancelled' }]);
+    expect(engine.callbacks.requests).toHaveLength(posts);
+  });
+
+  test('that is put aside while a drain looks at its entry is sent by the next one', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(500));
+    const [id] = await publish(engine, ['1']);
+    await letTimePass(engine, 1_000);
+    engine.callbacks.answerWith(() => answered(204));
+    engine.clock.advance(minuteMs);
+    const { deliveries } = engine;
+    const slow = {
+      ...deliveries,
+      async replace(delivery: Delivery) {
+        // Its entry is written first, and a drain is quick.
+        await deliveries.remind([delivery]);
+        await drainEndpoint(engine.drainPorts, { kind: 'drain', subscription: 'sub_1', scope: 'acme' });
+        return deliveries.replaceRow(delivery);
+      },
+    };
+    const endpointPolicy = { ...engine.deliverPorts.endpointPolicy, fastLatencyMs: -1 };
+    for (const message of engine.deliveryQueue.receive()) {
+      const job = JSON.parse(message.body) as DeliveryJob;
+      await deliverEvents({ ...engine.deliverPorts, deliveries: slow, endpointPolicy }, [{ messageId: '1', job }]);
+      engine.deliveryQueue.remove(message.id);
+    }
+    await letTimePass(engine, hourMs);
+    expect(await onlyDelivery(engine)).toMatchObject({ event: id, state: 'delivered' });
+  });
+
+  test('that is asked for again while a drain takes its entry away is sent again', async () => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine);
+    const [id] = await publish(engine, ['1']);
+    const { deliveries } = engine;
+    let isAsked = false;
+    const asking = {
+      ...deliveries,
+      async putMany(...[put, done = []]: Parameters<typeof deliveries.putMany>) {
+        const isRemoval = put.length === 0 && done.length > 0;
+        if (isRemoval && !isAsked) {
+          isAsked = true;
+          await attemptNow(engine.manageDeliveryPorts, subscription, await onlyDelivery(engine));
+        }
+        return deliveries.putMany(put, done);
+      },
+    };
+    for (const { id: message, body } of engine.deliveryQueue.receive()) {
+      await deliverEvents(engine.deliverPorts, [{ messageId: message, job: JSON.parse(body) }]);
+      engine.deliveryQueue.remove(message);
+    }
+    for (const drain of engine.drainQueue.receive()) {
+      await drainEndpoint({ ...engine.drainPorts, deliveries: asking }, JSON.parse(drain.body));
+      engine.drainQueue.remove(drain.id);
+    }
+    await letTimePass(engine, hourMs);
+    expect(engine.callbacks.requests.map(idOf)).toEqual([id, id]);
+    expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered', attemptCount: 2 });
+    expect(await deliveries.listBacklog('sub_1', 10, undefined)).toEqual([]);
   });
 
   test('has its successor where the answer to its record was lost, and the record was made twice', async () => {

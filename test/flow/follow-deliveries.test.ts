@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
+import type { DeliveryJob } from '../../lambdas/contracts/messages.ts';
 import { beginAtEnd } from '../../lambdas/flows/create-subscription.ts';
+import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
+import { drainEndpoint } from '../../lambdas/flows/drain-endpoint.ts';
 import { attemptNow, cancelDelivery } from '../../lambdas/flows/manage-delivery.ts';
 import { disableSubscription, enableSubscription, rotateSecret } from '../../lambdas/flows/manage-subscription.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
@@ -325,6 +328,26 @@ describe('an ordered subscription', () => {
     expect(engine.callbacks.requests.map(idOf)).toEqual([...ids.slice(0, 3), ids[2], ids[3], ids[4], more[0]]);
   });
 
+  test.each(['record', 'tenant'] as const)(
+    'by %s with a filter goes on although the payload of one of its events is gone',
+    async (ordering) => {
+      const engine = createFakeEngine();
+      await subscribe(engine, { ordering, shaping: { filter: 'true' }, retry: { scheduleMs: [1_000] } });
+      const lost = 'evt_000000';
+      const ports = {
+        ...engine.publishPorts,
+        claimThresholdBytes: 0,
+        payloads: { ...engine.payloads, put: async () => {} },
+      };
+      await publishEvents(ports, [{ event: anEvent({ id: lost, record_id: '1' }), owner: lost }]);
+      await publish(engine, ['2', '3']);
+      await letTimePass(engine, hourMs);
+      const { items } = await engine.deliveries.list('sub_1', 10, undefined);
+      expect(items).toHaveLength(3);
+      for (const { event, state } of items) expect(state).toBe(event === lost ? 'exhausted' : 'delivered');
+    },
+  );
+
   test('begins with what is published after it was made', async () => {
     const engine = createFakeEngine();
     await publish(engine, ['before']);
@@ -370,6 +393,60 @@ describe('the limits of an endpoint', () => {
     expect(batches.flat().sort()).toEqual(ids);
     expect(batches.map((batch) => batch.length).sort((a, b) => a - b)).toEqual([10, 25, 25]);
     expect(new Set(engine.callbacks.requests.map(idOf)).size).toBe(3);
+  });
+
+  const batched = { shaping: { batch: { max_events: 3, max_wait_seconds: 600 } } };
+  const sizesOf = (engine: FakeEngine) =>
+    engine.callbacks.requests.map(({ body }) => (JSON.parse(body) as { events: unknown[] }).events.length);
+
+  test('let a batch that fills up be sent before its oldest event has waited for as long as it may', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, batched);
+    await publish(engine, ['1']);
+    await letTimePass(engine, 5_000);
+    await publish(engine, ['2']);
+    await letTimePass(engine, 5_000);
+    expect(sizesOf(engine)).toEqual([]);
+    await publish(engine, ['3']);
+    await letTimePass(engine, 5_000);
+    expect(sizesOf(engine)).toEqual([3]);
+    // What does not fill one is sent in its time.
+    await publish(engine, ['4']);
+    await letTimePass(engine, 11 * minuteMs);
+    expect(sizesOf(engine)).toEqual([3, 1]);
+  });
+
+  test('let a batch be sent that fills up while its drain leaves', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, batched);
+    const deliverAll = async () => {
+      for (const { id, body } of engine.deliveryQueue.receive()) {
+        await deliverEvents(engine.deliverPorts, [{ messageId: id, job: JSON.parse(body) as DeliveryJob }]);
+        engine.deliveryQueue.remove(id);
+      }
+    };
+    await publish(engine, ['1', '2']);
+    await deliverAll();
+    const { deliveries } = engine;
+    let isFilled = false;
+    const slow = {
+      ...deliveries,
+      async listBacklog(...args: Parameters<typeof deliveries.listBacklog>) {
+        const entries = await deliveries.listBacklog(...args);
+        if (!isFilled) {
+          isFilled = true;
+          await publish(engine, ['3']);
+          await deliverAll();
+        }
+        return entries;
+      },
+    };
+    for (const { id, body } of engine.drainQueue.receive()) {
+      await drainEndpoint({ ...engine.drainPorts, deliveries: slow }, JSON.parse(body));
+      engine.drainQueue.remove(id);
+    }
+    await letTimePass(engine, 5_000);
+    expect(sizesOf(engine)).toEqual([3]);
   });
 });
 

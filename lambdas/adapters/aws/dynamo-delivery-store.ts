@@ -72,11 +72,11 @@ export function createDynamoDeliveryStore(
     [ttlAttribute]: expiryOf(delivery.tenant),
   });
   const pointerOf = (delivery: Delivery, expiryOf: ExpiryOf): Row | undefined => {
-    const { subscription, event, timestamp, waitsIn, tenant } = delivery;
+    const { subscription, event, timestamp, attemptCount, waitsIn, tenant } = delivery;
     const key = pointerKey(delivery);
     if (key === undefined) return undefined;
-    const of = waitsIn === 'due-index' ? { of: subscription } : {};
-    return { ...key, ...of, event, timestamp, [ttlAttribute]: expiryOf(tenant) };
+    const more = waitsIn === 'due-index' ? { of: subscription } : { attempt: attemptCount + 1 };
+    return { ...key, ...more, event, timestamp, [ttlAttribute]: expiryOf(tenant) };
   };
 
   async function list(
@@ -158,6 +158,7 @@ export function createDynamoDeliveryStore(
           event: String(row['event']),
           timestamp: String(row['timestamp']),
           place: String(row['delivery']),
+          attempt: row['attempt'] === undefined ? undefined : Number(row['attempt']),
         }),
       );
     },

@@ -188,7 +188,10 @@ export function admit(
   if (before.circuit === 'open' && nowMs < before.probeAtMs)
     return { kind: 'blocked', by: 'circuit', untilMs: before.probeAtMs };
   if (nowMs < before.pausedUntilMs) return { kind: 'blocked', by: 'pause', untilMs: before.pausedUntilMs };
-  const leases = Object.fromEntries(Object.entries(before.leases).filter(([, { untilMs }]) => untilMs > nowMs));
+  // Its own may stand there already: a write whose answer was lost is made again by the client, and then refused.
+  const leases = Object.fromEntries(
+    Object.entries(before.leases).filter(([id, { untilMs }]) => untilMs > nowMs && id !== lease.id),
+  );
   const taken = Object.values(leases).reduce((sum, { slots }) => sum + slots, 0);
   const isProbe = before.circuit === 'open';
   const concurrency = Math.min(limits.concurrency, before.bearsConcurrency ?? limits.concurrency);

@@ -1,5 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { DeliveryJob } from '../../contracts/messages.ts';
 import type { DeliverOutcome } from '../../contracts/outcomes.ts';
@@ -22,20 +22,25 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
       // A message holds the jobs of one endpoint; it comes again whole, and those that are done are passed over.
       const packed = [parseRecord(record)].flat() as readonly unknown[];
       if (packed.length > 0 && packed.every(isJob))
-        jobs.push(...packed.map((job) => ({ messageId: record.messageId, job })));
+        jobs.push(...packed.map((job) => ({ messageId: record.messageId, job, isRepeated: isRepeated(record) })));
       else
         batch.fail(
           record.messageId,
           new EngineError('corrupt-state', 'a message holds no delivery jobs', { retryable: false }),
         );
     }
-    for (const [index, outcome] of (await deliverEvents(ports, jobs)).entries()) {
+    const results = await deliverEvents(ports, jobs);
+    const failed = new Set(
+      jobs.filter((_, index) => results[index]?.kind === 'failed').map(({ messageId }) => messageId),
+    );
+    for (const [index, outcome] of results.entries()) {
       const { messageId, job } = jobs[index] as JobDelivery;
       if (outcome.kind === 'failed') {
         batch.fail(messageId, outcome.error);
         continue;
       }
-      outcomes.count(outcome.kind);
+      // A message is counted once, when it is done: one that comes again says then how its jobs have ended.
+      if (!failed.has(messageId)) outcomes.count(outcome.kind);
       log.info('delivery attempted', {
         event: job.event,
         subscription: job.subscription,
@@ -47,6 +52,10 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
     }
     return batch.response();
   };
+}
+
+function isRepeated({ attributes }: SQSRecord): boolean {
+  return Number(attributes?.ApproximateReceiveCount ?? 1) > 1;
 }
 
 /** Jobs are read for the whole batch at once: one that is none must not reach the stores with the others. */

@@ -4,5 +4,15 @@ import type { DrainRuntime } from './handler.ts';
 
 export function createDrainRuntime(variables: NodeJS.ProcessEnv, bundle: URL): DrainRuntime & Telemetry {
   const telemetry = createTelemetry('drain');
-  return { ...telemetry, ports: createSendingPorts('drain', variables, bundle, telemetry.outcomes) };
+  return {
+    ...telemetry,
+    // At once: a run goes on for long, and what it has counted would die with it.
+    outcomes: {
+      count(outcome, amount) {
+        telemetry.outcomes.count(outcome, amount);
+        telemetry.metrics.publishStoredMetrics();
+      },
+    },
+    ports: createSendingPorts('drain', variables, bundle, telemetry.outcomes),
+  };
 }

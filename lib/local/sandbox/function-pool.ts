@@ -24,6 +24,8 @@ export interface FunctionPool {
   whenFree(): Promise<void>;
   /** Invocations that wait for a sandbox. */
   waiting(): number;
+  /** Whether an invocation runs, or waits for a sandbox. */
+  isAtWork(): boolean;
   counts(): InvocationCounts;
   /** End a sandbox in the middle of an invocation. @returns false when none runs. */
   killBusy(): boolean;
@@ -131,6 +133,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
         pump();
       }),
     waiting: jobs.size,
+    isAtWork: () => begunMs.size > 0 || jobs.size() > 0,
     counts: () => ({ ...counts }),
     killBusy() {
       const busy = [...sandboxes].find((sandbox) => sandbox.isBusy());

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import type { CallFault } from '../faults/call-gate.ts';
 
 /** One callback as the subscriber received it. */
 export interface ReceivedCallback {
@@ -16,6 +17,8 @@ export interface DemoSubscriber {
   /** Take the secret that the creation of the subscription answered with. */
   trust(secret: string): void;
   onCallback(listener: (callback: ReceivedCallback) => void): void;
+  /** Let something go wrong with posts from now on. */
+  disturb(strike: () => CallFault | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -23,10 +26,16 @@ export interface DemoSubscriber {
 export async function startDemoSubscriber(): Promise<DemoSubscriber> {
   let webhook: Webhook | undefined;
   const listeners: ((callback: ReceivedCallback) => void)[] = [];
+  let strike = (): CallFault | undefined => undefined;
   const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await readText(request);
+    const fault = strike();
+    if (fault?.kind === 'refused') return void response.destroy();
+    if (fault?.kind === 'throttled') return void response.writeHead(429, { 'retry-after': '1' }).end();
+    if (fault?.kind === 'delayed') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
     const verified = verifies(webhook, body, request);
-    response.writeHead(verified ? 204 : 401).end();
+    if (fault?.kind === 'answer-lost') response.destroy();
+    else response.writeHead(verified ? 204 : 401).end();
     for (const listener of listeners) listener({ id: String(request.headers['webhook-id'] ?? ''), verified, body });
   };
   const server = createServer((request, response) => {
@@ -39,6 +48,9 @@ export async function startDemoSubscriber(): Promise<DemoSubscriber> {
       webhook = new Webhook(secret);
     },
     onCallback: (listener) => void listeners.push(listener),
+    disturb(next) {
+      strike = next;
+    },
     stop: () => closeServer(server),
   };
 }

@@ -13,6 +13,8 @@ export interface QueueSourceOptions {
 
 /** An event source mapping at work. */
 export interface QueueSource {
+  /** Whether messages were received that are not dealt with. */
+  isAtWork(): boolean;
   /** Ends the long poll; resolves when no batch is at work any more. */
   stop(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
   const { queue, batchSize, batchingWindowMs } = source;
   const stopping = new AbortController();
   const running = new Set<Promise<void>>();
+  let gathering = 0;
   const maxRunning = Math.min(pool.maxSandboxes, source.maxConcurrency ?? pool.maxSandboxes);
 
   const receive = async (wanted: number, waitMs: number): Promise<Message[]> => {
@@ -49,6 +52,7 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
 
   const receiveBatch = async (): Promise<Message[]> => {
     const batch = await receive(batchSize, longPollSeconds * 1_000);
+    gathering = batch.length;
     if (batch.length === 0 || batchingWindowMs === 0) return batch;
     const endsAtMs = performance.now() + batchingWindowMs;
     for (;;) {
@@ -103,7 +107,9 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
           .catch(report)
           .finally(() => running.delete(work));
         running.add(work);
+        gathering = 0;
       } catch (error) {
+        gathering = 0;
         report(error);
         await pause(retryAfterProblemMs, stopping.signal);
       }
@@ -112,6 +118,7 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
 
   const polling = poll();
   return {
+    isAtWork: () => gathering > 0 || running.size > 0,
     async stop() {
       stopping.abort();
       await polling;

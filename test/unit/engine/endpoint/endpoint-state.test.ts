@@ -51,6 +51,14 @@ describe('admission', () => {
     });
   });
 
+  test('does not count the lease that it is for, where the answer to its write was lost and it is asked for again', () => {
+    const alone = { concurrency: 1, ratePerSecond: undefined };
+    const lease = { id: 'mine', durationMs: 60_000 };
+    const first = admit(endpoint(), alone, 5, lease, startMs);
+    if (first.kind !== 'admitted') throw new Error('not admitted');
+    expect(admit(first.state, alone, 5, lease, startMs + 10)).toMatchObject({ kind: 'admitted', slots: 1, posts: 5 });
+  });
+
   test('comes back when a lease is over, although nobody gave it back', () => {
     const taken = admit(endpoint(), limits, 10, { id: 'dead', durationMs: 1_000 }, startMs);
     if (taken.kind !== 'admitted') throw new Error('not admitted');

@@ -1,0 +1,238 @@
+import {
+  BatchWriteItemCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
+import { GetQueueAttributesCommand, PurgeQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { environmentKeys, functionEnvironments } from '../../lambdas/contracts/environment.ts';
+import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
+import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
+import type { CallInjector } from './call-injector.ts';
+import { type SubscriberServer, startSubscriberServer } from './subscribers.ts';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** What a caller got for a request. */
+export interface Answer {
+  readonly status: number;
+  // oxlint-disable-next-line typescript/no-explicit-any -- scenarios look into answers without a schema
+  readonly body: any;
+}
+
+/** Messages of all queues together; `dead` are those on dead-letter queues. */
+export interface QueueDepth {
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+  readonly dead: number;
+}
+
+/** An engine that stays for many runs, each with a tenant of its own, one run at a time. */
+export interface FaultEngine {
+  readonly engine: LocalEngine;
+  readonly subscribers: SubscriberServer;
+  /** The calls of the run that is at it; undefined between runs. */
+  injector: CallInjector | undefined;
+  /** Short name of a table, bucket or queue: `events`. */
+  readonly nameOf: (resource: string) => string;
+  readonly call: (method: string, path: string, body?: unknown) => Promise<Answer>;
+  readonly post: (
+    url: string,
+    body: string,
+    headers: Readonly<Record<string, string>>,
+  ) => Promise<Answer & { readonly headers: Headers }>;
+  /** Wait until no function is at work and none has work to take. @returns What waits for its time. */
+  readonly untilIdle: () => Promise<QueueDepth>;
+  /** Wait until the queues have noticed that the time of what waited in them has come. */
+  readonly untilNoticed: (before: QueueDepth) => Promise<void>;
+  /** Move the clock by at least so much, and on into a fresh minute; dispatch runs once. */
+  readonly letTimePass: (ms: number) => Promise<void>;
+  readonly partition: (table: TableKey, key: string, value: string) => Promise<readonly Row[]>;
+  readonly item: (table: TableKey, key: Readonly<Record<string, { S: string }>>) => Promise<Row | undefined>;
+  /** Forget what a run that went wrong has left to do, so that it does not reach the next one. */
+  readonly reset: () => Promise<void>;
+  stop(): Promise<void>;
+}
+
+type TableKey = Extract<keyof typeof environmentKeys, `${string}Table`>;
+
+/** Work that takes longer waits for the clock: for a lease of a function that is dead, say. */
+const waitingMs = 5_000;
+/** Longer than anything takes that is not stuck. */
+const idleTimeoutMs = 40_000;
+/** Queues look at their clock every 20 ms. What came back and is gone already looks as if it had not come. */
+const noticeTimeoutMs = 300;
+/** Between two looks. */
+const tickMs = 2;
+const minuteMs = 60_000;
+
+const tick = () => new Promise<void>((resolve) => setTimeout(resolve, tickMs));
+
+/** Start an engine whose every call to AWS goes by the injector of the run that is at it. */
+export async function startFaultEngine(assembly: {
+  readonly assemblyDir: string;
+  readonly stackName: string;
+}): Promise<FaultEngine> {
+  let injector: CallInjector | undefined;
+  const engine = await startLocalEngine({
+    ...assembly,
+    port: 0,
+    // One at a time: the calls of a function come in the order in which it makes them.
+    maxSandboxesPerFunction: 1,
+    judgeCall: (call) => injector?.judge(call),
+  });
+  const subscribers = await startSubscriberServer(() => {
+    if (!engine.killWorker('drain')) engine.killWorker('deliver');
+  });
+  await seedApiKey(engine, localAdminKey, null);
+
+  const sqs = new SQSClient(engine.clientConfig('sqs'));
+  const dynamo = new DynamoDBClient(engine.clientConfig('dynamodb'));
+  const queueUrls = engine.resources.filter(({ type }) => type === 'AWS::SQS::Queue').map(({ ref }) => ref);
+  const names = Object.keys(functionEnvironments);
+  const environment = Object.assign({}, ...names.map((name) => engine.environment(name))) as Record<string, string>;
+  const shortNames = new Map(
+    Object.entries(environmentKeys).map(([key, variable]) => [
+      (environment[variable] ?? '').split('/').at(-1) ?? '',
+      key.replace(/(Table|Bucket|QueueUrl)$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    ]),
+  );
+
+  const depth = async (): Promise<QueueDepth> => {
+    const all = await Promise.all(
+      queueUrls.map(async (QueueUrl) => {
+        const { Attributes = {} } = await sqs.send(
+          new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }),
+        );
+        return {
+          visible: Number(Attributes['ApproximateNumberOfMessages']),
+          inFlight: Number(Attributes['ApproximateNumberOfMessagesNotVisible']),
+          delayed: Number(Attributes['ApproximateNumberOfMessagesDelayed']),
+          isDead: Attributes['RedrivePolicy'] === undefined,
+        };
+      }),
+    );
+    const sum = (of: (queue: (typeof all)[number]) => number) => all.reduce((total, one) => total + of(one), 0);
+    return {
+      visible: sum(({ visible, isDead }) => (isDead ? 0 : visible)),
+      inFlight: sum(({ inFlight }) => inFlight),
+      delayed: sum(({ delayed }) => delayed),
+      dead: sum(({ visible, isDead }) => (isDead ? visible : 0)),
+    };
+  };
+
+  const request = async (
+    method: string,
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    body: string | undefined,
+  ) => {
+    const response = await fetch(url, { method, headers: { ...headers }, ...(body === undefined ? {} : { body }) });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+  };
+
+  const tableOf = (table: TableKey) => environment[environmentKeys[table]] ?? '';
+  const clear = async (table: TableKey, keys: readonly string[]) => {
+    const TableName = tableOf(table);
+    const { Items = [] } = await dynamo.send(new ScanCommand({ TableName }));
+    for (let at = 0; at < Items.length; at += 25)
+      await dynamo.send(
+        new BatchWriteItemCommand({
+          RequestItems: {
+            [TableName]: Items.slice(at, at + 25).map((item) => ({
+              DeleteRequest: { Key: Object.fromEntries(keys.map((key) => [key, item[key] as { S: string }])) },
+            })),
+          },
+        }),
+      );
+  };
+
+  return {
+    engine,
+    subscribers,
+    get injector() {
+      return injector;
+    },
+    set injector(next) {
+      injector = next;
+    },
+    nameOf: (resource) => shortNames.get(resource) ?? resource,
+    call: (method, path, body) =>
+      request(
+        method,
+        `${engine.url}${path}`,
+        {
+          authorization: `Bearer ${localAdminKey}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body === undefined ? undefined : JSON.stringify(body),
+      ),
+    post: (url, body, headers) => request('POST', url, { 'content-type': 'application/json', ...headers }, body),
+    async untilIdle() {
+      const untilMs = performance.now() + idleTimeoutMs;
+      let last: QueueDepth | undefined;
+      let workingSinceMs = performance.now();
+      while (performance.now() < untilMs) {
+        if (engine.isAtWork()) {
+          last = undefined;
+          await tick();
+          if (performance.now() - workingSinceMs < waitingMs) continue;
+          await engine.advanceClock(minuteMs);
+          workingSinceMs = performance.now();
+          continue;
+        }
+        workingSinceMs = performance.now();
+        const found = await depth();
+        // Seen twice: what was received in between is at work by then.
+        const isCalm = !engine.isAtWork() && found.visible === 0;
+        if (isCalm && last !== undefined) return found;
+        last = isCalm ? found : undefined;
+        await tick();
+      }
+      throw new Error(`the engine did not come to rest within ${idleTimeoutMs / 1000} s`);
+    },
+    async untilNoticed(before) {
+      const untilMs = performance.now() + noticeTimeoutMs;
+      while (performance.now() < untilMs && !engine.isAtWork()) {
+        const found = await depth();
+        if (found.inFlight !== before.inFlight || found.delayed !== before.delayed) return;
+        await tick();
+      }
+    },
+    async letTimePass(ms) {
+      const targetMs = Math.ceil((engine.now() + ms) / minuteMs) * minuteMs + 1_000;
+      await engine.advanceClock(targetMs - engine.now());
+    },
+    async partition(table, key, value) {
+      const { Items = [] } = await dynamo.send(
+        new QueryCommand({
+          TableName: tableOf(table),
+          KeyConditionExpression: '#key = :value',
+          ExpressionAttributeNames: { '#key': key },
+          ExpressionAttributeValues: { ':value': { S: value } },
+        }),
+      );
+      return Items.map((item) => unmarshall(item));
+    },
+    async item(table, key) {
+      const { Item } = await dynamo.send(new GetItemCommand({ TableName: tableOf(table), Key: key }));
+      return Item === undefined ? undefined : unmarshall(Item);
+    },
+    async reset() {
+      await Promise.all(queueUrls.map((QueueUrl) => sqs.send(new PurgeQueueCommand({ QueueUrl }))));
+      await clear('deliveriesTable', ['subscription', 'delivery']);
+      await clear('limitsTable', ['id']);
+    },
+    async stop() {
+      sqs.destroy();
+      dynamo.destroy();
+      await subscribers.stop();
+      await engine.stop();
+    },
+  };
+}

@@ -1,0 +1,263 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { createCallInjector, type PlannedFault } from './call-injector.ts';
+import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
+import type { Subscriber } from './subscribers.ts';
+
+/** A record of which the feed must tell once: what a provider's request is to become. */
+export interface ExpectedEvent {
+  readonly account: string;
+  readonly resource: string;
+  readonly recordId: string;
+}
+
+export interface TestSubscriber extends Subscriber {
+  readonly id: string;
+  /** What verifies its posts, each from a post on. */
+  readonly secrets: readonly { readonly secret: string; readonly fromPost: number }[];
+  /** Take a secret that all posts after the first ones must verify with, too. */
+  holdAfter(posts: number, secret: string): void;
+}
+
+export interface TestAccount {
+  readonly id: string;
+  readonly url: string;
+}
+
+/** A webhook of a provider, and what it is to become. */
+export interface Webhook {
+  readonly url: string;
+  readonly body: string;
+  readonly headers: (nowMs: number, body: string) => Readonly<Record<string, string>>;
+  readonly events: readonly ExpectedEvent[];
+}
+
+/**
+ * One run of a scenario: a tenant of its own, a provider that sends again what was not taken, a caller of the
+ * API who does the same, subscribers, and a clock that is driven.
+ */
+export interface FaultRun {
+  readonly tenant: string;
+  /** A number that no other run has. */
+  readonly number: number;
+  readonly accounts: readonly TestAccount[];
+  readonly subscribers: readonly TestSubscriber[];
+  /** What the feed must hold in the end. */
+  readonly expected: readonly ExpectedEvent[];
+  /** Requests of providers that were answered with 2xx. */
+  readonly accepted: () => number;
+  account(integration: string, options?: Readonly<Record<string, unknown>>): Promise<TestAccount>;
+  subscriber(options?: Readonly<Record<string, unknown>>): Promise<TestSubscriber>;
+  /** From here on calls are counted, and one of them fails. */
+  faultsBegin(): void;
+  /** From here on nothing fails any more. */
+  faultsEnd(): void;
+  /** Send a webhook until it is taken, as a provider does. */
+  send(webhook: Webhook): Promise<void>;
+  /** Call the API until it does not say that it failed. */
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Wait until nothing is left to do, letting time pass where something waits for it. */
+  settle(): Promise<QueueDepth>;
+  /** Wait until nobody is at work, without letting time pass. */
+  untilIdle(): Promise<void>;
+  letTimePass(ms: number): Promise<void>;
+  /** Follow the feed from where it was read last to where it ends at present. */
+  readOn(): Promise<void>;
+  /** What `readOn` has read. */
+  readonly read: readonly Row[];
+  deliveriesOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
+  /** What the engine knows of a subscriber's endpoint. */
+  endpointOf(subscriber: TestSubscriber): Promise<Row | undefined>;
+}
+
+export const signingSecret = 's3cret';
+
+/** Sends of one request before the provider gives up. */
+const maxSends = 8;
+/** Longer than any visibility timeout and any delay of a message, so that whatever is in a queue comes up. */
+const stepMs = 16 * 60_000;
+/** Steps after which whatever still waits is stuck. */
+const maxSteps = 12;
+
+/** Pages of one look at the feed. */
+const maxPages = 50;
+
+let runs = 0;
+
+/** @param countsDispatch - Whether what dispatch calls belongs to the scenario. */
+export function createFaultRun(
+  fault: FaultEngine,
+  options: { readonly planned?: PlannedFault | undefined; readonly countsDispatch?: boolean | undefined },
+): FaultRun {
+  runs += 1;
+  const number = process.pid * 10_000 + runs;
+  const tenant = `t${number}`;
+  const accounts: TestAccount[] = [];
+  const subscribers: TestSubscriber[] = [];
+  const expected: ExpectedEvent[] = [];
+  const read: Row[] = [];
+  let cursor: string | undefined;
+  let accepted = 0;
+
+  const isPending = async (subscriber: TestSubscriber): Promise<boolean> => {
+    const [deliveries, backlog, endpoint] = await Promise.all([
+      fault.partition('deliveriesTable', 'subscription', subscriber.id),
+      fault.partition('deliveriesTable', 'subscription', `backlog#${subscriber.id}`),
+      run.endpointOf(subscriber),
+    ]);
+    const waits = deliveries.some(({ state }) => state === 'waiting' || state === 'retrying');
+    return waits || backlog.length > 0 || endpoint?.['hasBacklog'] === true;
+  };
+
+  const run: FaultRun = {
+    tenant,
+    number,
+    accounts,
+    subscribers,
+    expected,
+    accepted: () => accepted,
+    async account(integration, more = {}) {
+      const answer = await fault.call('POST', '/v1/accounts', {
+        tenant,
+        integration,
+        secrets: { signing_secret: signingSecret },
+        ...more,
+      });
+      if (answer.status !== 201) throw new Error(`no account: ${JSON.stringify(answer.body)}`);
+      const account = { id: answer.body.id as string, url: answer.body.webhook_url as string };
+      accounts.push(account);
+      return account;
+    },
+    async subscriber(more = {}) {
+      const name = `s${subscribers.length + 1}`;
+      const receiver = fault.subscribers.add(`${tenant}/${name}`, () => fault.injector?.strike(`callback.${name}`));
+      const answer = await fault.call('POST', '/v1/subscriptions', { tenant, url: receiver.url, ...more });
+      if (answer.status !== 201) throw new Error(`no subscription: ${JSON.stringify(answer.body)}`);
+      const secrets = [{ secret: answer.body.secret as string, fromPost: 0 }];
+      const subscriber: TestSubscriber = {
+        ...receiver,
+        id: answer.body.id as string,
+        secrets,
+        holdAfter: (fromPost, secret) => void secrets.push({ secret, fromPost }),
+      };
+      subscribers.push(subscriber);
+      return subscriber;
+    },
+    faultsBegin() {
+      fault.injector = createCallInjector(
+        fault.nameOf,
+        ({ caller, operation }) =>
+          (caller !== 'dispatch' || options.countsDispatch === true) &&
+          (caller !== 'poller' || operation === 'DeleteMessageBatch'),
+        options.planned,
+      );
+    },
+    faultsEnd() {
+      fault.injector?.end();
+    },
+    async send({ url, body, headers, events }) {
+      for (let sends = 0; sends < maxSends; sends += 1) {
+        const answer = await fault.post(url, body, headers(fault.engine.now(), body)).catch(() => undefined);
+        const isTaken = answer !== undefined && answer.status >= 200 && answer.status < 300;
+        if (isTaken) accepted += 1;
+        else if (answer !== undefined && answer.status < 500)
+          throw new Error(`a webhook was answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
+        if (fault.injector?.strike('provider.POST') === 'answer-lost') continue;
+        if (!isTaken) continue;
+        expected.push(...events);
+        return;
+      }
+      throw new Error(`a webhook was not taken in ${maxSends} sends`);
+    },
+    async call(method, path, body) {
+      const base = `caller.${method}.${path.split('?')[0]?.split('/').at(-1)}`;
+      for (let calls = 0; calls < maxSends; calls += 1) {
+        const answer = await fault.call(method, path, body).catch(() => undefined);
+        if (fault.injector?.strike(base) === 'answer-lost') continue;
+        if (answer !== undefined && answer.status < 500) return answer;
+      }
+      throw new Error(`${method} ${path} failed ${maxSends} times`);
+    },
+    async settle() {
+      for (let step = 0; ; step += 1) {
+        const depth = await fault.untilIdle();
+        const isQuiet = depth.inFlight + depth.delayed === 0;
+        if (isQuiet && !(await Promise.all(subscribers.map(isPending))).includes(true)) return depth;
+        if (step === maxSteps) throw new Error(`something still waits after ${(maxSteps * stepMs) / 60_000} minutes`);
+        await fault.letTimePass(stepMs);
+        if (!isQuiet) await fault.untilNoticed(depth);
+      }
+    },
+    async untilIdle() {
+      await fault.untilIdle();
+    },
+    letTimePass: (ms) => fault.letTimePass(ms),
+    read,
+    async readOn() {
+      for (let caughtUp = false, pages = 0; !caughtUp && pages < maxPages; pages += 1) {
+        const after = cursor === undefined ? '' : `&cursor=${cursor}`;
+        const { status, body } = await run.call('GET', `/v1/events?tenant=${tenant}&limit=2${after}`);
+        if (status !== 200) throw new Error(`the feed was answered with ${status}`);
+        read.push(...body.data);
+        // A page that stops before a hole says that more is to come, and gives the cursor to come again with.
+        caughtUp = body.caught_up || body.next_cursor === cursor;
+        cursor = body.next_cursor;
+      }
+    },
+    endpointOf: ({ id }) => fault.item('limitsTable', { id: { S: `endpoint#${id}` } }),
+    deliveriesOf: ({ id }) => fault.partition('deliveriesTable', 'subscription', id),
+  };
+  return run;
+}
+
+/** A GitHub `issues` webhook: one event. */
+export function githubWebhook(
+  { id, url }: TestAccount,
+  options: { readonly issue: number; readonly delivery?: string; readonly padding?: number },
+): Webhook {
+  const { issue, delivery = randomUUID(), padding = 0 } = options;
+  return {
+    url,
+    body: JSON.stringify({
+      action: 'opened',
+      issue: { id: issue, number: issue, title: `Issue ${issue}`, body: 'x'.repeat(padding), state: 'open' },
+      repository: { id: 1, full_name: 'northwind/orders' },
+    }),
+    headers: (_, body) => ({
+      'x-github-event': 'issues',
+      'x-github-delivery': delivery,
+      'x-hub-signature-256': `sha256=${createHmac('sha256', signingSecret).update(body).digest('hex')}`,
+    }),
+    events: [{ account: id, resource: 'ticketing/tickets', recordId: String(issue) }],
+  };
+}
+
+/** A request of a sender of one's own: an event for each record. */
+export function batchWebhook({ id, url }: TestAccount, records: readonly number[]): Webhook {
+  return {
+    url,
+    body: JSON.stringify(
+      records.map((record) => ({
+        type: 'created',
+        resource: 'crm/contacts',
+        id: String(record),
+        data: { id: String(record), name: `Contact ${record}` },
+      })),
+    ),
+    headers: (nowMs, body) => {
+      const time = String(Math.floor(nowMs / 1000));
+      const signature = createHmac('sha256', signingSecret).update(`${time}.${body}`).digest('hex');
+      return { 'x-timestamp': time, 'x-signature': signature };
+    },
+    events: records.map((record) => ({ account: id, resource: 'crm/contacts', recordId: String(record) })),
+  };
+}
+
+/** A HiBob webhook on the URL for all accounts, for the company that an account names. */
+export function sharedWebhook(url: string, account: string, company: number, employee: number): Webhook {
+  return {
+    url,
+    body: JSON.stringify({ companyId: company, type: 'employee.deleted', data: { employeeId: String(employee) } }),
+    headers: (_, body) => ({ 'bob-signature': createHmac('sha512', signingSecret).update(body).digest('base64') }),
+    events: [{ account, resource: 'hris/employees', recordId: String(employee) }],
+  };
+}

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { drawSample } from './draw-sample.ts';
+import { describeResult } from './report.ts';
+import { scenarios } from './scenarios.ts';
+import { runNamesOf } from './sweep.ts';
+import { type SweepPool, startSweepPool } from './sweep-pool.ts';
+
+/** Runs for which there is time whenever the tests run; `npm run test:faults` makes all. */
+const sampleSize = 120;
+/** Another sample each day; TRIBUTARY_FAULTS_SEED repeats that of a day. */
+const seed = Number(process.env['TRIBUTARY_FAULTS_SEED'] ?? Math.floor(Date.now() / 86_400_000));
+
+let pool: SweepPool;
+beforeAll(async () => {
+  pool = await startSweepPool(inject('assembly'), 2);
+});
+afterAll(async () => pool.stop());
+
+test(`every path holds what it promises, and so does it whichever call of it fails: a sample by the seed ${seed} (invariants 1, 2, 3, 8 and 9)`, async () => {
+  const counted = await pool.playAll(Object.keys(scenarios));
+  expect(counted.flatMap((result) => describeResult(result) ?? [])).toEqual([]);
+  const all = counted.flatMap(({ name, calls }) => runNamesOf(name, calls));
+  expect(all.length).toBeGreaterThan(2_000);
+  const results = await pool.playAll(drawSample(all, sampleSize, seed));
+  expect(results).toHaveLength(sampleSize);
+  const violated = results.filter(({ violations }) => violations.length > 0);
+  expect(violated.flatMap((result) => describeResult(result) ?? [])).toEqual([]);
+  // A call may be one that is made only when functions meet in a certain order.
+  expect(results.filter(({ isStruck }) => !isStruck).length).toBeLessThanOrEqual(sampleSize / 20);
+});
+
+test('a seed always draws the same sample, and another seed another one', () => {
+  const all = Array.from({ length: 1_000 }, (_, index) => index);
+  const sample = drawSample(all, 50, 7);
+  expect(new Set(sample).size).toBe(50);
+  expect(drawSample(all, 50, 7)).toEqual(sample);
+  expect(drawSample(all, 50, 8)).not.toEqual(sample);
+  expect(drawSample(all, 2_000, 7)).toEqual(all);
+});

@@ -1,0 +1,164 @@
+import { Webhook } from 'standardwebhooks';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { shardOf } from '../../lambdas/contracts/shards.ts';
+import type { Ending } from './ending.ts';
+import type { FaultEngine, Row } from './fault-engine.ts';
+import type { ExpectedEvent, FaultRun, TestSubscriber } from './fault-run.ts';
+import { outcomeFaults } from './outcome-sums.ts';
+import type { Post } from './subscribers.ts';
+
+/** What of "What must always hold" (DESIGN.md) does not hold after a run; each in a sentence that begins with its number. */
+export async function violations(fault: FaultEngine, ending: Ending): Promise<readonly string[]> {
+  const { run, depth } = ending;
+  const feed = await readFeed(fault, run.tenant);
+  const found = [
+    ...feedFaults(run, feed),
+    ...(depth.dead === 0 ? [] : [`9: ${depth.dead} messages on dead-letter queues`]),
+    ...outcomeFaults(ending, feed.length),
+  ];
+  await run.readOn();
+  if (idsOf(run.read).join() !== idsOf(feed).join())
+    found.push(`8: a reader that followed the feed saw ${idsOf(run.read).length} events, not the ${feed.length}`);
+  for (const event of feed) {
+    const { status, body } = await fault.call('GET', `/v1/events/${String(event['id'])}`);
+    if (status !== 200 || JSON.stringify(body) !== JSON.stringify(event))
+      found.push(`2: GET /v1/events/${String(event['id'])} is not what the feed shows (${status})`);
+  }
+  for (const subscriber of run.subscribers) {
+    found.push(...postFaults(subscriber, feed, ending, fault.engine.now()));
+    found.push(...(await stateFaults(fault, run, subscriber, feed)));
+  }
+  return found;
+}
+
+async function readFeed(fault: FaultEngine, tenant: string): Promise<readonly Row[]> {
+  const events: Row[] = [];
+  let cursor = '';
+  let waited = false;
+  for (let caughtUp = false; !caughtUp; ) {
+    const { status, body } = await fault.call('GET', `/v1/events?tenant=${tenant}&limit=50${cursor}`);
+    if (status !== 200) throw new Error(`the feed was answered with ${status}`);
+    events.push(...body.data);
+    caughtUp = body.caught_up;
+    const next = `&cursor=${body.next_cursor}`;
+    if (!caughtUp && next === cursor) {
+      // A number that was taken and not written: the feed waits before it for as long as it may still be.
+      if (waited) throw new Error('8: the feed stands still before its end');
+      waited = true;
+      await fault.letTimePass(limits.sequenceHoleLifetimeMs);
+    }
+    cursor = next;
+  }
+  return events;
+}
+
+const idsOf = (events: readonly Row[]) => events.map(({ id }) => String(id));
+const keyOf = ({ account, resource, recordId }: ExpectedEvent) => `${account} ${resource} ${recordId}`;
+const keyOfRow = (event: Row) =>
+  `${String(event['account'])} ${String(event['resource'])} ${String(event['record_id'])}`;
+
+/** Invariants 1, 2, 3 and 8, as the feed shows them. */
+function feedFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
+  const found: string[] = [];
+  const shown = feed.map(keyOfRow);
+  for (const expected of run.expected.map(keyOf)) {
+    const times = shown.filter((key) => key === expected).length;
+    if (times === 0) found.push(`1: acknowledged and not in the feed: ${expected}`);
+    if (times > 1) found.push(`2: ${times} events in the feed for one input: ${expected}`);
+  }
+  const wanted = new Set(run.expected.map(keyOf));
+  for (const key of shown) if (!wanted.has(key)) found.push(`9: in the feed and never sent: ${key}`);
+  const sequences = feed.map(({ sequence }) => Number(sequence));
+  if (sequences.some((sequence, index) => index > 0 && sequence <= (sequences[index - 1] as number)))
+    found.push(`8: the feed is not in order: ${sequences.join(' ')}`);
+  if (feed.some(({ tenant }) => tenant !== run.tenant)) found.push("3: another tenant's event is in the feed");
+  return found;
+}
+
+/** Invariants 2 and 3, as a subscriber sees them. */
+function postFaults(
+  { posts, secrets, id }: TestSubscriber,
+  feed: readonly Row[],
+  { hasFault, sendsAgain }: Ending,
+  nowMs: number,
+): readonly string[] {
+  const found: string[] = [];
+  const byId = Map.groupBy(posts, ({ headers }) => String(headers['webhook-id']));
+  for (const event of feed) {
+    const got = byId.get(String(event['id'])) ?? [];
+    if (got.length === 0) found.push(`2: ${id} never got ${keyOfRow(event)}`);
+    if (got.length > 1 && !hasFault && !sendsAgain)
+      found.push(`2: ${id} got ${keyOfRow(event)} ${got.length} times although nothing failed`);
+    if (got.some(({ body }) => body !== JSON.stringify(event)))
+      found.push(`2: ${id} got ${keyOfRow(event)} with another body than the feed shows`);
+  }
+  const known = new Set(idsOf(feed));
+  for (const other of byId.keys()) if (!known.has(other)) found.push(`3: ${id} got ${other}, which is not its feed's`);
+  for (const [index, post] of posts.entries()) {
+    const isWrong = secrets.some(({ secret, fromPost }) => index >= fromPost && !verifies(secret, post, nowMs));
+    if (isWrong) found.push(`2: post ${index + 1} to ${id} does not verify`);
+  }
+  return found;
+}
+
+/** By any Standard Webhooks library; its clock is real, and the engine's runs ahead. */
+function verifies(secret: string, { headers, body }: Post, nowMs: number): boolean {
+  const id = String(headers['webhook-id']);
+  const timestamp = Number(headers['webhook-timestamp']);
+  if (!(timestamp > 0 && timestamp * 1000 <= nowMs + 1_000)) return false;
+  const [, expected] = new Webhook(secret).sign(id, new Date(timestamp * 1000), body).split(',');
+  return String(headers['webhook-signature'])
+    .split(' ')
+    .some((signature) => signature === `v1,${expected}`);
+}
+
+/** A run that died may have left a pointer without meaning; dispatch removes it when its time has come. */
+async function isLeftInDueIndex(fault: FaultEngine, subscription: string, event: string): Promise<boolean> {
+  const dueAtMs = async () =>
+    (await fault.partition('deliveriesTable', 'subscription', `due#${shardOf(event)}`))
+      .filter(({ of }) => of === subscription)
+      .map(({ delivery }) => Number(String(delivery).split('#', 1)[0]));
+  const left = await dueAtMs();
+  if (left.length === 0) return false;
+  await fault.letTimePass(Math.max(0, ...left.map((atMs) => atMs - fault.engine.now())));
+  await fault.untilIdle();
+  return (await dueAtMs()).length > 0;
+}
+
+/** What tables hold when nothing is left to do: every delivery made, and nothing that points to work. */
+async function stateFaults(
+  fault: FaultEngine,
+  run: FaultRun,
+  subscriber: TestSubscriber,
+  feed: readonly Row[],
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  const { id } = subscriber;
+  const rows = await run.deliveriesOf(subscriber);
+  const stateById = new Map(rows.map((row) => [String(row['event']), row]));
+  for (const event of feed) {
+    const row = stateById.get(String(event['id']));
+    if (row?.['state'] !== 'delivered')
+      found.push(
+        `9: the delivery of ${keyOfRow(event)} to ${id} is ${JSON.stringify(row?.['state'] ?? 'not recorded')}`,
+      );
+    else if (row['waitsIn'] !== undefined)
+      found.push(`9: a delivered event waits in ${JSON.stringify(row['waitsIn'])}`);
+    if (row !== undefined && row['sequence'] !== event['sequence'])
+      found.push(`8: the delivery of ${keyOfRow(event)} has another sequence than the feed shows`);
+    const claim = await fault.item('idempotencyTable', { id: { S: String(event['id']) } });
+    if (claim?.['sequence'] !== event['sequence'])
+      found.push(`2: the claim of ${keyOfRow(event)} points to another place than the feed shows`);
+    if (await isLeftInDueIndex(fault, id, String(event['id'])))
+      found.push(`9: ${keyOfRow(event)} stands in the due index after its time`);
+  }
+  if (rows.length > feed.length) found.push(`3: ${id} has deliveries of events that are not in the feed`);
+  const backlog = await fault.partition('deliveriesTable', 'subscription', `backlog#${id}`);
+  if (backlog.length > 0) found.push(`9: ${backlog.length} entries are left in the backlog of ${id}`);
+  const endpoint = await run.endpointOf(subscriber);
+  if (endpoint?.['hasBacklog'] === true) found.push(`12: the endpoint of ${id} says that it has a backlog`);
+  if (endpoint?.['circuit'] === 'open') found.push(`12: the circuit of ${id} is open`);
+  const leases = Object.values((endpoint?.['leases'] ?? {}) as Record<string, { readonly untilMs: number }>);
+  if (leases.some(({ untilMs }) => untilMs > fault.engine.now())) found.push(`12: a lease on ${id} is left`);
+  return found;
+}

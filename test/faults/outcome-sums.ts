@@ -1,0 +1,48 @@
+import type { Ending } from './ending.ts';
+import type { FaultEngine } from './fault-engine.ts';
+
+/** Outcomes counted so far, by function and name. */
+export function countedOutcomes({ engine }: FaultEngine): ReadonlyMap<string, number> {
+  return new Map(
+    engine.metrics.list().map(({ name, dimensions, sum }) => [`${dimensions['service'] ?? ''} ${name}`, sum]),
+  );
+}
+
+/** What was counted between two looks. */
+export function outcomesSince(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  return new Map([...after].map(([name, sum]) => [name, sum - (before.get(name) ?? 0)]));
+}
+
+/**
+ * Invariant 9, in numbers: inputs equal the sum of outcomes (contracts/outcomes.ts).
+ *
+ * Without a fault they are equal. After one, none is missing, whoever was killed when; an input that came
+ * again may have been counted again, once for each time that it came.
+ */
+export function outcomeFaults({ run, outcomes, hasFault, askedAgain }: Ending, events: number): string[] {
+  const of = (service: string, ...names: readonly string[]) =>
+    names.reduce((sum, name) => sum + (outcomes.get(`${service} ${name}`) ?? 0), 0);
+  const sums = [
+    { what: 'requests answered with 2xx', inputs: run.accepted(), counted: of('ingress', 'accepted') },
+    {
+      what: 'requests to map',
+      inputs: run.accepted() + (askedAgain.requests ?? 0),
+      counted: of('normalize', 'mapped', 'ignored', 'unrouted', 'dead-lettered'),
+    },
+    { what: 'events', inputs: events, counted: of('normalize', 'published') },
+    {
+      what: 'deliveries',
+      inputs: events * run.subscribers.length + (askedAgain.deliveries ?? 0),
+      counted:
+        of('deliver', 'delivered', 'filtered', 'dead-lettered') + of('drain', 'delivered', 'filtered', 'dead-lettered'),
+    },
+  ];
+  return sums.flatMap(({ what, inputs, counted }) => {
+    if (counted < inputs) return [`9: of ${inputs} ${what} ${counted} ended`];
+    const most = hasFault ? 2 * inputs + 1 : inputs;
+    return counted > most ? [`9: ${inputs} ${what} ended ${counted} times`] : [];
+  });
+}

@@ -1,0 +1,211 @@
+import { batchWebhook, type FaultRun, githubWebhook, sharedWebhook, signingSecret } from './fault-run.ts';
+
+/** One path through the engine. Adding one is a few lines here: CONTRIBUTING.md, "The fault sweep". */
+export interface Scenario {
+  /** What it does; its calls fail from `faultsBegin` on. The run is settled, and looked at, when it returns. */
+  readonly play: (run: FaultRun) => Promise<void>;
+  /** Whether dispatch is on the path: its calls are counted, too. */
+  readonly countsDispatch?: boolean;
+  /** Whether a subscriber may be sent an event more than once although no call fails. */
+  readonly sendsAgain?: boolean;
+  /** What ends once more because somebody asks for it again: requests that are routed later, deliveries that are replayed. */
+  readonly askedAgain?: { readonly requests?: number; readonly deliveries?: number };
+}
+
+/** Waits that SQS cannot give a message, so that dispatch gives them; enough of them for what is throttled meanwhile. */
+const laterThanAQueueDelays = [1_200, 1_200, 1_200, 1_200, 1_200, 1_200];
+
+/** An account and a subscriber whose endpoint the engine knows to be fast, so that deliver posts to it. */
+async function knownEndpoint(run: FaultRun) {
+  const account = await run.account('github');
+  const subscriber = await run.subscriber();
+  await run.send(githubWebhook(account, { issue: 1 }));
+  await run.settle();
+  return { account, subscriber };
+}
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  /** A webhook to the URL of an account, for an endpoint that nobody knows yet: its drain sends it. */
+  webhook: {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 1 }));
+    },
+  },
+
+  /** The same for an endpoint that is known to be fast: deliver sends it. */
+  'known-endpoint': {
+    async play(run) {
+      const { account } = await knownEndpoint(run);
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 2 }));
+    },
+  },
+
+  /** A webhook on the URL that serves all accounts of an integration. */
+  'shared-url': {
+    async play(run) {
+      const url = await sharedUrl(run);
+      const account = await run.account('hibob', { secrets: {}, context: { company_id: String(run.number) } });
+      await run.subscriber();
+      // Nobody remembers the settings: they are read in this run.
+      await run.letTimePass(10_000);
+      run.faultsBegin();
+      await run.send(sharedWebhook(url, account.id, run.number, 77));
+    },
+  },
+
+  /** One request that becomes several events, for two subscribers. */
+  batch: {
+    async play(run) {
+      const account = await run.account('generic-hmac');
+      await run.subscriber();
+      await run.subscriber();
+      run.faultsBegin();
+      await run.send(batchWebhook(account, [1, 2, 3]));
+    },
+  },
+
+  /** A payload that goes by S3, as it came and as it is published (claim check). */
+  'large-payload': {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 1, padding: 20_000 }));
+    },
+  },
+
+  /** A provider that sends the same delivery twice. */
+  duplicate: {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      run.faultsBegin();
+      const webhook = githubWebhook(account, { issue: 1, delivery: 'the-same' });
+      await run.send(webhook);
+      await run.send({ ...webhook, events: [] });
+    },
+  },
+
+  /** A request for an account that does not exist yet waits for it. */
+  unrouted: {
+    async play(run) {
+      const url = await sharedUrl(run);
+      await run.subscriber();
+      await run.letTimePass(10_000);
+      run.faultsBegin();
+      const id = `acc_later_${run.number}`;
+      await run.send(sharedWebhook(url, id, run.number, 78));
+      await run.settle();
+      const account = { id, tenant: run.tenant, integration: 'hibob', context: { company_id: String(run.number) } };
+      // The first of several tries may have made it although its answer was lost: then it is there, and a change of it routes.
+      const made = await run.call('POST', '/v1/accounts', account);
+      if (made.status === 409) await run.call('PATCH', `/v1/accounts/${id}`, { context: account.context });
+    },
+    askedAgain: { requests: 1 },
+  },
+
+  /** A subscriber that fails once: the second attempt waits in the queue. */
+  retry: {
+    async play(run) {
+      const { account, subscriber } = await knownEndpoint(run);
+      subscriber.answerWith((earlier) => (earlier === 1 ? 500 : 204));
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 2 }));
+    },
+    sendsAgain: true,
+  },
+
+  /** A second attempt that is further away than a queue can delay it: dispatch wakes it. */
+  'parked-retry': {
+    async play(run) {
+      const account = await run.account('github');
+      const subscriber = await run.subscriber({ retry: { schedule_seconds: laterThanAQueueDelays } });
+      subscriber.answerWith((earlier) => (earlier === 0 ? 500 : 204));
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 1 }));
+    },
+    countsDispatch: true,
+    sendsAgain: true,
+  },
+
+  /** An endpoint whose circuit has opened is probed, closes it, and gets its backlog. */
+  'open-circuit': {
+    async play(run) {
+      const account = await run.account('generic-hmac');
+      const subscriber = await run.subscriber({ retry: { schedule_seconds: laterThanAQueueDelays } });
+      const failures = 10;
+      subscriber.answerWith((earlier) => (earlier < failures ? 500 : 204));
+      await run.send(batchWebhook(account, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]));
+      await run.untilIdle();
+      await run.send(batchWebhook(account, [11]));
+      await run.untilIdle();
+      if ((await run.endpointOf(subscriber))?.['circuit'] !== 'open') throw new Error('the circuit did not open');
+      run.faultsBegin();
+    },
+    sendsAgain: true,
+  },
+
+  /** All that a subscriber was sent is sent to it again. */
+  replay: {
+    async play(run) {
+      const { subscriber } = await knownEndpoint(run);
+      // A window ends at the moment of the call.
+      await run.letTimePass(1_000);
+      run.faultsBegin();
+      const { status } = await run.call('POST', `/v1/subscriptions/${subscriber.id}/replay`, { mode: 'all' });
+      if (status !== 202) throw new Error(`a replay was answered with ${status}`);
+      await run.settle();
+      if (subscriber.posts.length < 2) throw new Error('nothing was replayed');
+    },
+    sendsAgain: true,
+    askedAgain: { deliveries: 1 },
+  },
+
+  /** A subscription that is in order: its drain takes the events from the feed. */
+  ordered: {
+    async play(run) {
+      const account = await run.account('generic-hmac');
+      await run.subscriber({ ordering: 'tenant' });
+      run.faultsBegin();
+      await run.send(batchWebhook(account, [1, 2]));
+    },
+  },
+
+  /** A reader that follows the feed while events come. */
+  'feed-reader': {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      run.faultsBegin();
+      for (const issue of [1, 2, 3]) {
+        await run.send(githubWebhook(account, { issue }));
+        await run.untilIdle();
+        await run.readOn();
+      }
+    },
+  },
+
+  /** A secret is rotated between two callbacks: the new one and the old one both verify what comes then. */
+  'secret-rotation': {
+    async play(run) {
+      const { account, subscriber } = await knownEndpoint(run);
+      run.faultsBegin();
+      const path = `/v1/subscriptions/${subscriber.id}/rotate-secret`;
+      const { body } = await run.call('POST', path, { overlap_seconds: 86_400 });
+      await run.send(githubWebhook(account, { issue: 2 }));
+      await run.settle();
+      subscriber.holdAfter(1, body.secret);
+    },
+  },
+};
+
+async function sharedUrl(run: FaultRun): Promise<string> {
+  const path = '/v1/integrations/hibob/settings';
+  const settings = await run.call('PUT', path, { secrets: { signing_secret: signingSecret } });
+  if (settings.status !== 200) throw new Error(`no settings: ${settings.status}`);
+  return settings.body.webhook_url;
+}

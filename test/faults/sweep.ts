@@ -1,0 +1,92 @@
+import { type FaultKind, faultKinds, kindsOf, type PlannedFault } from './call-injector.ts';
+import type { FaultEngine } from './fault-engine.ts';
+import { createFaultRun } from './fault-run.ts';
+import { violations } from './invariants.ts';
+import { countedOutcomes, outcomesSince } from './outcome-sums.ts';
+import { scenarios } from './scenarios.ts';
+
+/** One run, by the name that it is printed with: `webhook/normalize.PutItem.idempotency.1/killed`. */
+export type RunName = string;
+
+export interface RunResult {
+  readonly name: RunName;
+  /** Calls that were counted, by name, in order. */
+  readonly calls: readonly string[];
+  /** Whether the call that was to fail was made. */
+  readonly isStruck: boolean;
+  readonly violations: readonly string[];
+  readonly durationMs: number;
+}
+
+export function runNamesOf(scenario: string, calls: readonly string[]): readonly RunName[] {
+  // Dispatch asks each of its shards for the same: that the first fails is to it as that the next one does.
+  const isAlike = (call: string) => /^dispatch\.Query\..*\.(?!1$)\d+$/.test(call);
+  return calls
+    .filter((call) => !isAlike(call))
+    .flatMap((call) => kindsOf(call).map((kind) => `${scenario}/${call}/${kind}`));
+}
+
+/** @throws {Error} when no run can have the name. */
+export function parseRunName(name: RunName): { readonly scenario: string; readonly fault: PlannedFault | undefined } {
+  const [scenario = '', call, kind] = name.split('/');
+  if (scenarios[scenario] === undefined)
+    throw new Error(`no scenario is named ${scenario}; there are: ${Object.keys(scenarios).join(', ')}`);
+  if (call === undefined) return { scenario, fault: undefined };
+  if (!faultKinds.includes(kind as FaultKind))
+    throw new Error(`no fault is named ${kind ?? ''}; there are: ${faultKinds.join(', ')}`);
+  return { scenario, fault: { call, kind: kind as FaultKind } };
+}
+
+/** What functions do beside each other is in no order: a call may be one that is made only now and then. */
+const triesToStrike = 3;
+
+/** Play a scenario with the fault that the name says, until the call that is to fail is made. */
+export async function playRun(fault: FaultEngine, name: RunName): Promise<RunResult> {
+  for (let tries = 1; ; tries += 1) {
+    const result = await playOnce(fault, name);
+    if (result.isStruck || result.violations.length > 0 || tries === triesToStrike) return result;
+  }
+}
+
+/** Play a scenario once, with the fault that the name says, and look at what came of it. */
+async function playOnce(fault: FaultEngine, name: RunName): Promise<RunResult> {
+  const { scenario, fault: planned } = parseRunName(name);
+  const {
+    play,
+    countsDispatch,
+    sendsAgain = false,
+    askedAgain = {},
+  } = scenarios[scenario] as (typeof scenarios)[string];
+  const startedMs = performance.now();
+  const before = countedOutcomes(fault);
+  const run = createFaultRun(fault, { planned, countsDispatch });
+  let found: readonly string[];
+  try {
+    await play(run);
+    const depth = await run.settle();
+    run.faultsEnd();
+    found = await violations(fault, {
+      run,
+      depth,
+      outcomes: outcomesSince(before, countedOutcomes(fault)),
+      hasFault: planned !== undefined,
+      sendsAgain,
+      askedAgain,
+    });
+  } catch (error) {
+    found = [(error as Error).message];
+  }
+  const { injector } = fault;
+  fault.injector = undefined;
+  if (found.length > 0) {
+    await fault.untilIdle().catch(() => undefined);
+    await fault.reset();
+  }
+  return {
+    name,
+    calls: injector?.calls ?? [],
+    isStruck: planned === undefined || (injector?.strikes() ?? 0) > 0,
+    violations: found,
+    durationMs: performance.now() - startedMs,
+  };
+}
