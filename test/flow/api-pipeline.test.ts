@@ -82,6 +82,71 @@ describe('Idempotency-Key', () => {
     expect((await call('GET', '/v1/accounts')).body.data.map(({ id }: { id: string }) => id)).toEqual([again.body.id]);
   });
 
+  test('after its day the name makes something new: nothing of before is touched, or answered with', async () => {
+    const api = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const made = async (body: object) => {
+      const answer = await api.call(
+        'POST',
+        '/v1/keys',
+        { name: 'k', scopes: ['events:read'], ...body },
+        'all',
+        headers,
+      );
+      expect(answer.status).toBe(201);
+      api.engine.clock.advance(86_402_000);
+      return answer.body;
+    };
+    const first = await made({ tenant: 'acme' });
+    const second = await made({ tenant: 'globex' });
+    const third = await made({ tenant: 'globex' });
+    expect([first.tenant, second.tenant, third.tenant]).toEqual(['acme', 'globex', 'globex']);
+    expect(new Set([first.id, second.id, third.id]).size).toBe(3);
+    for (const { key } of [first, second, third])
+      expect((await api.call('GET', '/v1/events', undefined, key)).status).toBe(200);
+  });
+
+  test('fails for another request where the run before has died, or failed (409)', async () => {
+    const api = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const { create } = api.ports.keys;
+    let isFailing = true;
+    Object.assign(api.ports.keys, {
+      create: async (given: Parameters<typeof create>[0]) => {
+        const result = await create(given);
+        if (isFailing) throw new Error('the answer was lost');
+        return result;
+      },
+    });
+    const body = { name: 'k', tenant: 'acme', scopes: ['events:read'] };
+    await expect(api.call('POST', '/v1/keys', body, 'all', headers)).rejects.toThrow('lost');
+    isFailing = false;
+    const other = await api.call('POST', '/v1/keys', { ...body, tenant: 'globex' }, 'all', headers);
+    expect([other.status, other.body.reason]).toEqual([409, 'idempotency-key-reused']);
+    const again = await api.call('POST', '/v1/keys', body, 'all', headers);
+    expect(again.status).toBe(201);
+    const ids = (await api.call('GET', '/v1/keys', undefined, 'acme')).body.data.map(({ id }: { id: string }) => id);
+    expect(ids.toSorted()).toEqual(['acme', again.body.id].toSorted());
+  });
+
+  test('a request is the same however its JSON is written', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const first = await call('POST', '/v1/accounts', '{"tenant":"acme","integration":"staff"}', 'all', headers);
+    const second = await call('POST', '/v1/accounts', '{ "integration": "staff", "tenant": "acme" }\n', 'all', headers);
+    expect([first.status, second.status, second.text]).toEqual([201, 201, first.text]);
+  });
+
+  test('of a key says nothing to its tokens: what they may not do they are not answered either', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const body = { name: 'k', scopes: ['events:read'] };
+    expect((await call('POST', '/v1/keys', body, 'acme', headers)).status).toBe(201);
+    const grant = { grant_type: 'client_credentials' };
+    const { access_token: token } = (await call('POST', '/v1/token', grant, 'acme')).body;
+    expect((await call('POST', '/v1/keys', body, token, headers)).status).toBe(403);
+  });
+
   test('fails for what is no name (400)', async () => {
     const { call } = createFakeApi();
     for (const name of ['', 'with space', 'x'.repeat(256)])

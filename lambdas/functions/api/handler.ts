@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import { holdsScope } from '../../engine/access/scopes.ts';
 import { bodySchema, type OperationShape } from '../../engine/api/operation.ts';
 import { type OperationId, operations } from '../../engine/api/operations.ts';
-import { answerOnce, type RepeatableRequest, stableId } from '../../flows/answer-once.ts';
+import { answerOnce, type RepeatableRequest } from '../../flows/answer-once.ts';
 import { auditCall } from '../../flows/audit-call.ts';
 import { limitCall } from '../../flows/limit-calls.ts';
 import type { StoredAnswer } from '../../ports/answer-store.ts';
@@ -154,12 +154,8 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
       const text = bodyText(event);
       const read = readCall(shape, event, text);
       const repeatable = readIdempotencyKey(shape, event, principal, text);
-      const call = {
-        ...read,
-        principal,
-        stableId: repeatable === undefined ? undefined : stableId(repeatable),
-      } as ApiCall;
-      const perform = async () => written(await carryOut(id, shape, event, call));
+      const perform = async (stableId?: string) =>
+        written(await carryOut(id, shape, event, { ...read, principal, stableId } as ApiCall));
       const given = repeatable === undefined ? await perform() : await performOnce(repeatable, perform);
       const result = shape.method === 'GET' ? conditional(given, event.headers['if-none-match']) : toResult(given);
       status = result.statusCode ?? 200;
@@ -173,8 +169,12 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     }
   }
 
-  async function performOnce(request: RepeatableRequest, perform: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
-    const outcome = await answerOnce(ports, request, perform);
+  async function performOnce(
+    request: RepeatableRequest,
+    perform: (stableId: string) => Promise<StoredAnswer>,
+  ): Promise<StoredAnswer> {
+    const isRefusal = (error: unknown) => error instanceof ProblemError && error.problem.status < 500;
+    const outcome = await answerOnce(ports, request, perform, isRefusal);
     switch (outcome.kind) {
       case 'answered':
         return outcome.answer;
@@ -231,7 +231,7 @@ function methodsOf(path: string): string[] {
 function readIdempotencyKey(
   { method, access }: OperationShape,
   event: APIGatewayProxyEventV2,
-  { keyId }: Principal,
+  { keyId, tokenId }: Principal,
   body: string,
 ): RepeatableRequest | undefined {
   const name = event.headers['idempotency-key'];
@@ -239,7 +239,8 @@ function readIdempotencyKey(
   if (!/^[\x21-\x7e]{1,255}$/.test(name))
     throw new ProblemError({ status: 400, detail: 'Idempotency-Key: expected 1 to 255 visible ASCII characters.' });
   const path = `${event.rawPath}?${event.rawQueryString}`;
-  return { caller: keyId, name, method, path, body };
+  // A key may have been answered what no token may.
+  return { caller: tokenId === null ? keyId : `${keyId}/token`, name, method, path, body };
 }
 
 function written({ status, body, headers = {} }: AnyAnswer): StoredAnswer {
