@@ -160,8 +160,10 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
       );
       if (Item === undefined) return undefined;
       const row = fromItem(Item);
-      return isLive(row, clock.nowMs())
-        ? { tenant: String(row['tenant']), sequence: Number(row['sequence']) }
+      const { tenant, sequence } = row;
+      // Nonces and answers have their rows in the same table.
+      return typeof tenant === 'string' && typeof sequence === 'number' && isLive(row, clock.nowMs())
+        ? { tenant, sequence }
         : undefined;
     },
   };
