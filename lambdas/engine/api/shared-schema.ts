@@ -23,10 +23,15 @@ export const secretValue = z.union([secretText, z.array(secretText).min(1).max(1
 /** Secrets by name. */
 export const secretValues = z.record(z.string(), secretValue).default({});
 
+/** Years as ISO 8601 has them, of four digits: an offset may lead out of them, and no text beyond sorts by time. */
+const firstInstantMs = Date.parse('0000-01-01T00:00:00Z');
+const lastInstantMs = Date.parse('9999-12-31T23:59:59.999Z');
+
 /** A time that a caller writes, as epoch milliseconds. */
 export const instant = z.iso
   .datetime({ offset: true, error: 'expected an ISO 8601 time such as 2026-11-21T12:00:00Z' })
-  .transform((text) => Date.parse(text));
+  .transform((text) => Date.parse(text))
+  .refine((timeMs) => timeMs >= firstInstantMs && timeMs <= lastInstantMs, 'expected a time of the years 0000 to 9999');
 
 /** A time in an answer. */
 export const time = z.iso.datetime();
