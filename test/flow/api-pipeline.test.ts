@@ -519,3 +519,98 @@ describe('the feed', () => {
     expect([unknown.status, unknown.body.errors[0].path]).toEqual([400, 'schema.hris/employees']);
   });
 });
+
+describe('what callers make up', () => {
+  const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+  test.each([
+    ['/v1/audit', { after: '2026-10-99' }],
+    ['/v1/audit', { after: '2026-10-99T00:00:00.000Z#x' }],
+    ['/v1/audit', { after: 'nowhere' }],
+    ['/v1/tenants/acme/export', ['accounts', '']],
+    ['/v1/tenants/acme/export', ['subscriptions', '']],
+    ['/v1/tenants/acme/export', ['keys', '']],
+    ['/v1/tenants/acme/export', ['deliveries', '']],
+    ['/v1/tenants/acme/export', ['deliveries', ' x']],
+    ['/v1/tenants/acme/export', ['events', 'x']],
+    ['/v1/tenants/acme/export', ['events', '1e999']],
+    ['/v1/tenants/acme/export', ['events', '-1']],
+  ])('fails for a cursor of %s that it never gave: %j (400)', async (path, place) => {
+    const { call } = createFakeApi();
+    expect((await call('GET', `${path}?cursor=${cursorOf(place)}`)).status).toBe(400);
+  });
+
+  test.each([
+    '/v1/events?tenant=acme&types=record:created&types=record:deleted',
+    '/v1/events?tenant=acme&tenant=globex',
+    '/v1/accounts?limit=1&limit=2',
+  ])('fails for a parameter that is given twice, rather than read one of them (400): %s', async (path) => {
+    const { call } = createFakeApi();
+    const answer = await call('GET', path);
+    expect([answer.status, answer.body.errors?.length]).toEqual([400, 1]);
+  });
+
+  test('fails for times that ISO 8601 writes with more than four digits (400, 422)', async () => {
+    const { call } = createFakeApi();
+    const late = '9999-12-31T23:59:59-12:00';
+    const early = '0000-01-01T00:00:00%2B12:00';
+    for (const time of [late, early]) {
+      expect((await call('GET', `/v1/audit?until=${time}`)).status).toBe(400);
+      expect((await call('GET', `/v1/stats?since=${time}`)).status).toBe(400);
+    }
+    const key = { name: 'k', tenant: 'acme', scopes: ['events:read'], expires_at: late };
+    expect((await call('POST', '/v1/keys', key)).status).toBe(422);
+  });
+
+  test('a body that a route does not take leaves no trace in the audit', async () => {
+    const api = createFakeApi();
+    await api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
+    await api.call('DELETE', '/v1/accounts/acc_1', { 'a secret as a name': 1 });
+    await api.call('POST', '/v1/integrations/staff/reprocess', { ['x'.repeat(500_000)]: 1 });
+    expect(api.audit.entries().map(({ fields }) => fields)).toEqual([
+      ['tenant', 'integration', 'secrets', 'id'],
+      [],
+      [],
+    ]);
+  });
+});
+
+describe('a list', () => {
+  /** What a function may answer, with its body as JSON text within JSON. */
+  const maxAnswerBytes = 6 * 1024 * 1024;
+
+  test('ends a page before it grows larger than a function may answer, and loses nothing', async () => {
+    const api = createFakeApi();
+    const text = '"'.repeat(60_000);
+    for (let n = 0; n < 60; n += 1) {
+      const at = new Date(api.engine.clock.nowMs() - n * 1000).toISOString();
+      await api.audit.begin({
+        id: `aud_${String(n).padStart(2, '0')}`,
+        at,
+        operation: 'updateSubscription',
+        object: 'subscriptions/sub_acme',
+        tenant: 'acme',
+        actor: { key: 'all', token: null },
+        source: { ip: null, user_agent: null, request_id: 'r' },
+        status: 200,
+        fields: [],
+        before: { transform: text },
+        after: null,
+      });
+    }
+    const ids: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: Awaited<ReturnType<typeof api.call>> = await api.call(
+        'GET',
+        `/v1/audit?limit=500${cursor && `&cursor=${cursor}`}`,
+        undefined,
+        'acme',
+      );
+      expect(Buffer.byteLength(JSON.stringify(page.text))).toBeLessThan(maxAnswerBytes);
+      ids.push(...page.body.data.map(({ id }: { id: string }) => id));
+      cursor = page.body.next_cursor;
+    }
+    expect(ids).toEqual(Array.from({ length: 60 }, (_, n) => `aud_${String(n).padStart(2, '0')}`));
+  });
+});

@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import httpRouter, { type Route } from '@middy/http-router';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { limits } from '../../contracts/limits.ts';
 import { holdsScope } from '../../engine/access/scopes.ts';
 import { bodySchema, type OperationShape } from '../../engine/api/operation.ts';
 import { type OperationId, operations } from '../../engine/api/operations.ts';
@@ -93,8 +94,7 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
     // What no id can look like is not asked for: a store has its own limits for keys.
     if (Object.values(params).some((id) => !/^[\w.-]{1,256}$/.test(id))) throw notFound('resource');
-    const given = Object.fromEntries(new URLSearchParams(event.rawQueryString));
-    const query = shape.query === undefined ? undefined : check(shape.query, given, 400);
+    const query = shape.query === undefined ? undefined : check(shape.query, readQuery(event), 400);
     return { params, query, body: shape.body === undefined ? undefined : readBody(shape, text) };
   }
 
@@ -129,7 +129,8 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
         tenant,
         actor: { key: keyId, token: tokenId },
         source: { ip: http.sourceIp ?? null, user_agent: http.userAgent ?? null, request_id: requestId },
-        fields: Object.keys(parsed(bodyText(event)) ?? {}).slice(0, 100),
+        // Those of a body that was checked: what a route does not take is not written down.
+        fields: shape.body === undefined ? [] : Object.keys(parsed(bodyText(event)) ?? {}).slice(0, 100),
       },
       async () => {
         const answer = await handle(call);
@@ -156,8 +157,19 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
       const repeatable = readIdempotencyKey(shape, event, principal, text);
       const perform = async (stableId?: string) =>
         written(await carryOut(id, shape, event, { ...read, principal, stableId } as ApiCall));
-      const given = repeatable === undefined ? await perform() : await performOnce(repeatable, perform);
-      const result = shape.method === 'GET' ? conditional(given, event.headers['if-none-match']) : toResult(given);
+      const readPage = async () => {
+        let given = await perform();
+        // As large as its entries are: a page that no function could answer is read again, half as long.
+        for (let limit = limitOf(read.query); limit > 1 && isTooLarge(given); limit = limitOf(read.query)) {
+          Object.assign(read.query as object, { limit: Math.floor(limit / 2) });
+          given = await perform();
+        }
+        return given;
+      };
+      const result =
+        shape.method === 'GET'
+          ? conditional(await readPage(), event.headers['if-none-match'])
+          : toResult(repeatable === undefined ? await perform() : await performOnce(repeatable, perform));
       status = result.statusCode ?? 200;
       return { ...result, headers: { 'cache-control': 'no-store', ...headers, ...result.headers } };
     } catch (error) {
@@ -215,6 +227,31 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
           });
     },
   });
+}
+
+/** @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question. */
+function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, string>> {
+  const given = new URLSearchParams(rawQueryString);
+  const repeated = [...new Set(given.keys())].filter((name) => given.getAll(name).length > 1);
+  if (repeated.length === 0) return Object.fromEntries(given);
+  const errors = repeated.map((path) => ({ path, message: 'given more than once: several values go with commas' }));
+  throw new ProblemError({
+    status: 400,
+    detail: 'The query parameters are not what this route takes.',
+    extensions: { errors },
+  });
+}
+
+/** Entries of a page that are asked for; 0 where the operation is no list. */
+function limitOf(query: unknown): number {
+  return Number((query as { readonly limit?: number } | undefined)?.limit ?? 0);
+}
+
+function isTooLarge({ body }: StoredAnswer): boolean {
+  // Escaped once more, text grows to twice its length at most: few have to be measured.
+  return 2 * Buffer.byteLength(body) > limits.maxAnswerBytes
+    ? Buffer.byteLength(JSON.stringify(body)) > limits.maxAnswerBytes
+    : false;
 }
 
 function methodsOf(path: string): string[] {
