@@ -162,7 +162,12 @@ type Taking =
   | { readonly kind: 'taken'; readonly lease: ConsumerLease }
   | { readonly kind: 'held'; readonly untilMs: number };
 
-async function endLease(ports: ConsumerPorts, name: ConsumerName, id: string): Promise<void> {
+/** Take a lease back from its holder, if it still stands. */
+export async function endLease(
+  ports: Pick<ConsumerPorts, 'consumers' | 'clock'>,
+  name: ConsumerName,
+  id: string,
+): Promise<void> {
   await changeConsumer(ports, name, (consumer) =>
     consumer.lease?.id === id
       ? { kind: 'changed', consumer: { ...consumer, lease: undefined }, result: undefined }

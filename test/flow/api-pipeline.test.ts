@@ -1,8 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
+import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { createFakeApi } from '../fakes/fake-api.ts';
 import { apiKey } from '../fakes/in-memory-api-keys.ts';
+import { anEvent } from '../fakes/samples.ts';
+import { threeMajors } from '../fakes/three-majors.ts';
 
 const account = { tenant: 'acme', integration: 'staff', secrets: { signing_secret: 'of the provider' } };
 const subscription = { tenant: 'acme', url: 'https://app.example.com/hooks' };
@@ -511,6 +514,21 @@ describe('the audit', () => {
 });
 
 describe('the feed', () => {
+  test('answers before its function ends, however long its beginning is looked for', async () => {
+    const api = createFakeApi();
+    const { listAfter } = api.ports.events;
+    Object.assign(api.ports.events, {
+      listAfter: async (...query: Parameters<typeof listAfter>) => {
+        api.engine.clock.advance(1_500);
+        return listAfter(...query);
+      },
+    });
+    const beganAtMs = api.engine.clock.nowMs();
+    const path = '/v1/events?tenant=acme&since=2026-11-21T11:00:00Z&wait=20';
+    expect((await api.call('GET', path)).status).toBe(200);
+    expect(api.engine.clock.nowMs() - beganAtMs).toBeLessThanOrEqual(22_000);
+  });
+
   test('refuses a cursor beside since, and versions that there are not (400)', async () => {
     const { call } = createFakeApi();
     const { next_cursor: cursor } = (await call('GET', '/v1/events?tenant=acme')).body;
@@ -575,6 +593,18 @@ describe('what callers make up', () => {
   });
 });
 
+describe('secrets of an account', () => {
+  test('fail where no row could hold them (422)', async () => {
+    const { call } = createFakeApi();
+    const many = Array.from({ length: 10 }, () => '€'.repeat(8192));
+    const answer = await call('POST', '/v1/accounts', { ...account, secrets: { signing_secret: many } });
+    expect([answer.status, answer.body.errors?.[0]?.path]).toEqual([422, 'secrets']);
+    await call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
+    const patched = await call('PATCH', '/v1/accounts/acc_1', { secrets: { signing_secret: many } });
+    expect([patched.status, patched.body.errors?.[0]?.path]).toEqual([422, 'secrets']);
+  });
+});
+
 describe('a list', () => {
   /** What a function may answer, with its body as JSON text within JSON. */
   const maxAnswerBytes = 6 * 1024 * 1024;
@@ -612,5 +642,26 @@ describe('a list', () => {
       cursor = page.body.next_cursor;
     }
     expect(ids).toEqual(Array.from({ length: 60 }, (_, n) => `aud_${String(n).padStart(2, '0')}`));
+  });
+});
+
+describe('a consumer', () => {
+  test('is not left leased to nobody where its events cannot be had in a version (500)', async () => {
+    const api = createFakeApi({ resources: threeMajors });
+    const event = anEvent({ id: 'evt_1', schema_version: '9.0.0' });
+    await publishEvents(api.engine.publishPorts, [{ owner: 'raw_1', event }]);
+    await api.call('POST', '/v1/consumers', { name: 'old', tenant: 'acme', since: 'beginning' });
+    const lease = (body: object) => api.call('POST', '/v1/consumers/old/lease?tenant=acme', body);
+    const pinned = { ttl_seconds: 3600, schema_versions: { 'hris/employees': 1 } };
+    for (let tries = 0; tries < 2; tries += 1) {
+      const failed = await lease(pinned);
+      expect([failed.status, failed.body.reason]).toEqual([500, 'event-not-mappable']);
+    }
+    const read = await lease({});
+    expect([read.status, read.body.data?.length]).toEqual([200, 1]);
+    // Who holds it goes on holding it.
+    expect((await lease({ ...pinned, lease: read.body.lease })).status).toBe(500);
+    expect((await lease({ lease: read.body.lease })).body.lease).toBe(read.body.lease);
+    expect((await lease({})).status).toBe(409);
   });
 });
