@@ -6,9 +6,10 @@ import type { Page } from '../ports/account-store.ts';
 import type { ConsumerLease, ConsumerStore, FeedConsumer } from '../ports/consumer-store.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { type FeedPage, type FeedWaitPorts, waitForFeed } from './read-feed.ts';
-import { startingPosition } from './starting-position.ts';
+import { type StartPorts, startingPosition } from './starting-position.ts';
 
-export interface ConsumerPorts extends FeedWaitPorts {
+export interface ConsumerPorts extends FeedWaitPorts, StartPorts {
+  readonly events: FeedWaitPorts['events'] & StartPorts['events'];
   readonly consumers: ConsumerStore;
   readonly randomness: Randomness;
 }

@@ -252,6 +252,19 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect((await events.listAfter('acme', 690, 3)).map(({ sequence }) => sequence)).toEqual([701, 702, 703]);
   });
 
+  test('tells where the first row is, be it expired or sealed', async () => {
+    const { events, clock } = await open();
+    await events.writeRows([written({}, 2), { tenant: 'acme', sequence: 4, sealed: true, writtenAtMs: 7 }]);
+    await events.takeSequences('acme', 4);
+    clock.advance((retentionDays + 1) * msPerDay);
+    const first = async (after: number) => events.firstAfter('acme', after);
+    expect(await Promise.all([-1, 0, 1].map(first))).toEqual(
+      [2, 2, 2].map((sequence) => ({ sequence, writtenAtMs: 5_002 })),
+    );
+    expect(await first(2)).toEqual({ sequence: 4, writtenAtMs: 7 });
+    expect([await first(4), await events.firstAfter('globex', 0)]).toEqual([undefined, undefined]);
+  });
+
   test('gets events by their places and leaves out sealed and missing ones', async () => {
     const { events } = await open();
     await events.writeRows([

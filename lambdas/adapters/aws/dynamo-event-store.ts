@@ -122,6 +122,21 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
       });
     },
 
+    async firstAfter(tenant, sequence) {
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Limit: 1,
+          KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
+          ExpressionAttributeNames: { '#sequence': 'sequence' },
+          ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': Math.max(sequence, counterSequence) }),
+        }),
+      );
+      const [row] = Items.map((item) => toFeedRow(fromItem(item)));
+      return row === undefined ? undefined : { sequence: row.sequence, writtenAtMs: row.writtenAtMs };
+    },
+
     async listAfter(tenant, sequence, limit) {
       const rows: FeedRow[] = [];
       let after = Math.max(sequence, counterSequence);
