@@ -108,5 +108,5 @@ test('what is stored of an answer does not tell it, and opens for its own reques
   const stored = Buffer.from(row?.['answer'] as Uint8Array<ArrayBuffer>);
   expect(stored.subarray(0, 2)).not.toEqual(Buffer.from([0x1f, 0x8b]));
   expect(JSON.stringify(row)).not.toContain(Buffer.from(mine.sealKey).toString('base64'));
-  await expect(store.claim(claim('second', { sealKey: new Uint8Array(32) }))).rejects.toThrow();
+  await expect(store.claim(claim('second', { sealKey: new Uint8Array(32) }))).rejects.toThrow('authenticate data');
 });

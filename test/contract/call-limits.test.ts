@@ -39,17 +39,12 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     expect(await limits.take(limit)).toMatchObject({ kind: 'admitted', remaining: 3 });
   });
 
-  test.each([1, 7, 11, 13, 17, 1_000_003])(
-    'let as many through as there are, where %i share a minute',
-    async (calls) => {
-      const limits = await open(createManualClock(Date.parse('2026-11-21T12:00:00.123Z')));
-      const atOnce = Math.min(calls, 20);
-      const kinds = [];
-      for (let call = 0; call < atOnce; call += 1) kinds.push((await limits.take({ ...limit, calls })).kind);
-      expect(kinds).toEqual(Array.from({ length: atOnce }, () => 'admitted'));
-      if (calls <= atOnce) expect((await limits.take({ ...limit, calls })).kind).toBe('limited');
-    },
-  );
+  test.each([1, 7, 11, 13, 17, 19])('let as many through as there are, where %i share a minute', async (calls) => {
+    const limits = await open(createManualClock(Date.parse('2026-11-21T12:00:00.123Z')));
+    const kinds = [];
+    for (let call = 0; call <= calls; call += 1) kinds.push((await limits.take({ ...limit, calls })).kind);
+    expect(kinds).toEqual([...Array.from({ length: calls }, () => 'admitted'), 'limited']);
+  });
 
   test('of two buckets do not know each other', async () => {
     const limits = await open(createManualClock());

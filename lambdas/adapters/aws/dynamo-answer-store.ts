@@ -66,8 +66,12 @@ export function createDynamoAnswerStore(
         ExpressionAttributeValues: toItem(values),
       }),
     );
-  const rowOf = ({ expiresAtEpochSeconds, sealKey: _, ...claim }: AnswerClaim): Row => ({
-    ...claim,
+  const rowOf = ({ id, fingerprint, owner, seed, leaseUntilMs, expiresAtEpochSeconds }: AnswerClaim): Row => ({
+    id,
+    fingerprint,
+    owner,
+    seed,
+    leaseUntilMs,
     [ttlAttribute]: expiresAtEpochSeconds,
   });
 

@@ -244,7 +244,7 @@ function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<
 
 /** Entries of a page that are asked for; 0 where the operation is no list. */
 function limitOf(query: unknown): number {
-  return Number((query as { readonly limit?: number } | undefined)?.limit ?? 0);
+  return (query as { readonly limit?: number } | undefined)?.limit ?? 0;
 }
 
 function isTooLarge({ body }: StoredAnswer): boolean {
