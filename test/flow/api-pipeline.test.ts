@@ -346,6 +346,17 @@ describe('tokens', () => {
     expect((await call('POST', '/v1/token', { ...ask, expires_in: 3601 }, null)).status).toBe(422);
   });
 
+  test('promise no more time than their key, or its secret, has left', async () => {
+    const api = createFakeApi();
+    const body = { name: 'k', tenant: 'acme', scopes: ['events:read'], expires_at: '2026-11-21T12:10:00Z' };
+    const { id, key } = (await api.call('POST', '/v1/keys', body)).body;
+    const grant = { grant_type: 'client_credentials' };
+    expect((await api.call('POST', '/v1/token', grant, key)).body.expires_in).toBe(600);
+    await api.call('POST', `/v1/keys/${id}/rotate`, { overlap_seconds: 300 });
+    expect((await api.call('POST', '/v1/token', grant, key)).body.expires_in).toBe(300);
+    expect((await api.call('POST', '/v1/token', grant, 'acme')).body.expires_in).toBe(3600);
+  });
+
   test('end with the secret that they were given for, with their key, and lose what it loses', async () => {
     const api = createFakeApi({
       keys: [apiKey('partner', 'secret', 'acme', { scopes: ['events:read', 'stats:read'] })],

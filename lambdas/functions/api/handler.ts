@@ -46,6 +46,7 @@ const nobody: Principal = {
   scopes: [],
   tokenId: null,
   secret: undefined,
+  endsAtMs: Number.POSITIVE_INFINITY,
   ratePerMinute: undefined,
 };
 
