@@ -21,6 +21,8 @@ export const limits = {
    * answer ends at 6 MB, so what is larger could be numbered, but never be read from the feed.
    */
   maxEventBytes: 5_500_000,
+  /** Largest body of an answer, in the same bytes: what is left of 6 MB is for its headers. */
+  maxAnswerBytes: 6_000_000,
   /** Days that events, payloads and deliveries are kept. */
   retentionDays: 30,
   /** Longest delay that SQS gives a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */

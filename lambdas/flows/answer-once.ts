@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { limits } from '../contracts/limits.ts';
+import { canonicalJson } from '../engine/governance/erasure-certificate.ts';
 import type { AnswerClaim, AnswerStore, StoredAnswer } from '../ports/answer-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
@@ -12,7 +13,7 @@ export interface OncePorts {
 
 /** A request that its caller may send again without having it carried out again. */
 export interface RepeatableRequest {
-  /** Id of the key that calls: two callers may choose the same name. */
+  /** Who calls: two callers may choose the same name. */
   readonly caller: string;
   /** `Idempotency-Key`. */
   readonly name: string;
@@ -39,46 +40,61 @@ function digest(...parts: readonly string[]): string {
   return hash.digest('hex');
 }
 
+/** A body's JSON, however it is written; what is none, as it is. */
+function meaningOf(body: string): string {
+  try {
+    return canonicalJson(JSON.parse(body));
+  } catch {
+    return body;
+  }
+}
+
 /**
  * Carry a request out once, and answer it the same for a day.
  *
- * What was refused is not kept: the next try is carried out. Nor is it known of a run that was cut off how far it
- * came; the next try is carried out once that run is certainly dead. So what it makes has the id of
- * {@link stableId}, by which a second try finds what the first has made.
+ * What was refused is not kept: the next try is carried out, whatever it says. Of a run that was cut off, or
+ * failed, it is not known how far it came; the next try of the same request is carried out once that run is
+ * certainly dead. What it makes has its id from the seed of the first run, by which a second finds what the
+ * first has made. A name that is used again after its day has another seed.
+ *
+ * @param carryOut - Is given the seed: 16 hexadecimal digits.
+ * @param isRefusal - Whether an error says that nothing was done.
  */
 export async function answerOnce<Answer extends StoredAnswer>(
   ports: OncePorts,
   request: RepeatableRequest,
-  carryOut: () => Promise<Answer>,
+  carryOut: (seed: string) => Promise<Answer>,
+  isRefusal: (error: unknown) => boolean,
 ): Promise<OnceOutcome<Answer>> {
   const nowMs = ports.clock.nowMs();
+  const { method, path } = request;
+  const fingerprint = digest(method, path, meaningOf(request.body));
   const claim: AnswerClaim = {
     id: `api#${request.caller}#${digest(request.name)}`,
-    fingerprint: digest(request.method, request.path, request.body),
+    fingerprint,
     owner: ports.randomness.bytes(8).toString('hex'),
+    seed: ports.randomness.bytes(8).toString('hex'),
+    // Of the name only a digest is stored: who reads the table alone cannot make this.
+    sealKey: createHmac('sha256', request.name).update(`tributary answer, version 1 ${fingerprint}`).digest(),
     // A second more than its function lives.
     leaseUntilMs: nowMs + (limits.apiTimeoutSeconds + 1) * 1000,
     expiresAtEpochSeconds: Math.ceil(nowMs / 1000) + storedSeconds,
   };
   const standing = await ports.answers.claim(claim);
-  if (standing.kind !== 'claimed' && standing.fingerprint !== claim.fingerprint) return { kind: 'mismatch' };
+  if (standing.kind === 'mismatch') return { kind: 'mismatch' };
   if (standing.kind === 'answered') return { kind: 'repeated', answer: standing.answer };
   if (standing.kind === 'running')
     return { kind: 'in-progress', retryAfterMs: Math.max(standing.leaseUntilMs - nowMs, 1000) };
+  const held: AnswerClaim = { ...claim, seed: standing.seed };
   let answer: Answer;
   try {
-    answer = await carryOut();
+    answer = await carryOut(held.seed);
   } catch (error) {
     // The lease ends by itself where this fails, too.
-    await ports.answers.release(claim).catch(() => undefined);
+    await (isRefusal(error) ? ports.answers.release(held) : ports.answers.leave(held)).catch(() => undefined);
     throw error;
   }
-  if (answer.status < 300) await ports.answers.complete(claim, answer);
-  else await ports.answers.release(claim);
+  if (answer.status < 300) await ports.answers.complete(held, answer);
+  else await ports.answers.release(held);
   return { kind: 'answered', answer };
-}
-
-/** Part of the id of what a repeatable request makes: the same for each of its tries. 16 hexadecimal digits. */
-export function stableId({ caller, name, path }: Pick<RepeatableRequest, 'caller' | 'name' | 'path'>): string {
-  return digest(caller, name, path).slice(0, 16);
 }

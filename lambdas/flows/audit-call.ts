@@ -1,3 +1,4 @@
+import { limits } from '../contracts/limits.ts';
 import type { AuditEntry, AuditLog } from '../ports/audit-log.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
@@ -79,9 +80,11 @@ export async function searchAudit(
   ports: Pick<AuditPorts, 'audit' | 'clock'>,
   { tenant, sinceMs, untilMs, key, operation, object, limit, after }: AuditSearch,
 ): Promise<{ readonly items: readonly AuditEntry[]; readonly next: string | undefined }> {
-  // An entry of this very moment is within.
-  const until = new Date(untilMs ?? ports.clock.nowMs() + 1).toISOString();
-  const since = new Date(sinceMs ?? Date.parse(until) - usualSpanMs).toISOString();
+  // An entry of this very moment is within. Later there is none: the days to come are not looked through.
+  const latestMs = ports.clock.nowMs() + limits.clockSkewMs;
+  const endMs = Math.min(untilMs ?? latestMs, latestMs);
+  const until = new Date(endMs).toISOString();
+  const since = new Date(sinceMs ?? endMs - usualSpanMs).toISOString();
   const items: AuditEntry[] = [];
   let next = after;
   for (let read = 0; read < maxReads && items.length < limit; read += 1) {

@@ -61,7 +61,7 @@ export interface Conflict {
 export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts {
   readonly subscriptions: SubscriptionDirectory;
   readonly tenants: Pick<TenantStore, 'find'>;
-  readonly events: Pick<EventReader, 'listAfter'>;
+  readonly events: Pick<EventReader, 'firstAfter'>;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
 }

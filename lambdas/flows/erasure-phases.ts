@@ -45,10 +45,16 @@ export interface ErasurePhase {
 const pageSize = 100;
 
 /**
- * All phases in their order: first whatever lets new data in, then what refers to other data, then that data.
+ * All phases in their order: first who may read, then whatever lets new data in, what refers to other data, then that data.
  * A further store is a further entry.
  */
 export const erasurePhases: readonly ErasurePhase[] = [
+  {
+    // Nobody of the tenant's looks on, or takes anything along.
+    name: 'API keys',
+    find: ({ apiKeys }, tenant, position) => apiKeys.find(tenant, position),
+    remove: ({ apiKeys }, tenant, items) => apiKeys.remove(tenant, items),
+  },
   {
     // From here on nothing is accepted for the tenant. The accounts themselves go last: others are found by them.
     name: 'accounts',
@@ -113,11 +119,6 @@ export const erasurePhases: readonly ErasurePhase[] = [
     async remove({ rawLetters }, _, items) {
       await rawLetters.remove(items.map(({ key }) => ({ body: '', receipt: key, sentAtMs: 0 })));
     },
-  },
-  {
-    name: 'API keys',
-    find: ({ apiKeys }, tenant, position) => apiKeys.find(tenant, position),
-    remove: ({ apiKeys }, tenant, items) => apiKeys.remove(tenant, items),
   },
   {
     name: 'consumers',

@@ -65,6 +65,8 @@ interface FoundPage {
 
 interface Section {
   readonly name: string;
+  /** What its places look like: one that no page gave is refused, rather than asked a store for. */
+  readonly place: RegExp;
   readonly read: (
     ports: ExportPorts,
     views: ExportViews,
@@ -74,10 +76,14 @@ interface Section {
   ) => Promise<FoundPage>;
 }
 
+/** An id or a name. */
+const oneName = /^[^ ]{1,512}$/;
+
 /** All stores in their order. A further store is a further entry. */
 const sections: readonly Section[] = [
   {
     name: 'tenant',
+    place: /^$/,
     async read(ports, views, tenant) {
       const value = views.tenant(await getTenant(ports, tenant));
       return { found: [toFound('tenant', value, '')], next: undefined };
@@ -85,6 +91,7 @@ const sections: readonly Section[] = [
   },
   {
     name: 'accounts',
+    place: oneName,
     async read({ accounts }, views, tenant, limit, after) {
       const { items, next } = await accounts.list(tenant, limit, after);
       return { found: items.map((one) => toFound('account', views.account(one), one.id)), next };
@@ -92,6 +99,7 @@ const sections: readonly Section[] = [
   },
   {
     name: 'subscriptions',
+    place: oneName,
     async read({ subscriptions }, views, tenant, limit, after) {
       const { items, next } = await subscriptions.list(tenant, limit, after);
       return { found: items.map((one) => toFound('subscription', views.subscription(one), one.id)), next };
@@ -99,6 +107,7 @@ const sections: readonly Section[] = [
   },
   {
     name: 'consumers',
+    place: oneName,
     async read({ consumers }, views, tenant, limit, after) {
       const { items, next } = await consumers.list(tenant, limit, after);
       return { found: items.map((one) => toFound('consumer', views.consumer(one), one.name)), next };
@@ -106,13 +115,14 @@ const sections: readonly Section[] = [
   },
   {
     name: 'keys',
+    place: oneName,
     async read({ keys }, views, tenant, limit, after) {
       const { items, next } = await keys.list(tenant, limit, after);
       return { found: items.map((one) => toFound('key', views.key(one), one.id)), next };
     },
   },
-  { name: 'deliveries', read: readDeliveries },
-  { name: 'events', read: readEvents },
+  { name: 'deliveries', place: /^[^ ]{1,128}( [^ ]{0,512})?$/, read: readDeliveries },
+  { name: 'events', place: /^\d{1,15}$/, read: readEvents },
 ];
 
 /** Reads of one call that may find nothing, of subscriptions without deliveries, say. */
@@ -179,8 +189,9 @@ function readPosition(text: string): Position | undefined {
     // A page that ends at a section's beginning has no place in it.
     const [name, place] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as readonly unknown[];
     const section = sections.findIndex((one) => one.name === name);
-    if (section === -1 || (place !== null && typeof place !== 'string')) return undefined;
-    return { section, place: place ?? undefined };
+    if (section === -1) return undefined;
+    if (place === null) return { section, place: undefined };
+    return typeof place === 'string' && sections[section]?.place.test(place) === true ? { section, place } : undefined;
   } catch {
     return undefined;
   }

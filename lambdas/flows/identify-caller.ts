@@ -14,6 +14,8 @@ export interface Principal {
   readonly tokenId: string | null;
   /** The secret that was shown, or that the token was given for. */
   readonly secret: ApiKeySecret | undefined;
+  /** Epoch milliseconds at which the key, or that secret of it, ends; infinite where neither does. */
+  readonly endsAtMs: number;
   /** Calls a minute, where the key says so. */
   readonly ratePerMinute: number | undefined;
 }
@@ -79,8 +81,9 @@ function hasExpired({ expiresAtMs }: ApiKey, nowMs: number): boolean {
   return expiresAtMs !== undefined && nowMs >= expiresAtMs;
 }
 
-function toPrincipal({ id, tenant, scopes, ratePerMinute }: ApiKey, secret: ApiKeySecret): Principal {
-  return { keyId: id, tenant, scopes, tokenId: null, secret, ratePerMinute };
+function toPrincipal({ id, tenant, scopes, expiresAtMs, ratePerMinute }: ApiKey, secret: ApiKeySecret): Principal {
+  const ends = [expiresAtMs, secret.expiresAtMs].map((endMs) => endMs ?? Number.POSITIVE_INFINITY);
+  return { keyId: id, tenant, scopes, tokenId: null, secret, endsAtMs: Math.min(...ends), ratePerMinute };
 }
 
 async function noteUse({ keys }: IdentifyPorts, { id, lastUsedAt }: ApiKey, nowMs: number): Promise<void> {

@@ -173,14 +173,14 @@ export interface IssuedToken {
  */
 export async function issueToken(
   ports: ManageKeyPorts & { readonly publicUrl: string },
-  { keyId, scopes: held, tokenId, secret }: Principal,
+  { keyId, scopes: held, tokenId, secret, endsAtMs }: Principal,
   { scopes = held, expiresInSeconds }: TokenRequest,
 ): Promise<{ readonly kind: 'issued'; readonly token: IssuedToken } | KeyRefusal> {
   if (tokenId !== null || secret === undefined) return { kind: 'needs-key' };
   const beyond = scopes.filter((scope) => !holdsScope(held, scope));
   if (beyond.length > 0) return { kind: 'beyond', scopes: beyond };
   const nowMs = ports.clock.nowMs();
-  const seconds = Math.min(expiresInSeconds, maxTokenSeconds);
+  const seconds = Math.min(expiresInSeconds, maxTokenSeconds, Math.floor((endsAtMs - nowMs) / 1000));
   const text = await signToken(
     ports.publicUrl,
     {

@@ -6,9 +6,10 @@ import type { Page } from '../ports/account-store.ts';
 import type { ConsumerLease, ConsumerStore, FeedConsumer } from '../ports/consumer-store.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { type FeedPage, type FeedWaitPorts, waitForFeed } from './read-feed.ts';
-import { startingPosition } from './starting-position.ts';
+import { type StartPorts, startingPosition } from './starting-position.ts';
 
-export interface ConsumerPorts extends FeedWaitPorts {
+export interface ConsumerPorts extends FeedWaitPorts, StartPorts {
+  readonly events: FeedWaitPorts['events'] & StartPorts['events'];
   readonly consumers: ConsumerStore;
   readonly randomness: Randomness;
 }
@@ -162,7 +163,12 @@ type Taking =
   | { readonly kind: 'taken'; readonly lease: ConsumerLease }
   | { readonly kind: 'held'; readonly untilMs: number };
 
-async function endLease(ports: ConsumerPorts, name: ConsumerName, id: string): Promise<void> {
+/** Take a lease back from its holder, if it still stands. */
+export async function endLease(
+  ports: Pick<ConsumerPorts, 'consumers' | 'clock'>,
+  name: ConsumerName,
+  id: string,
+): Promise<void> {
   await changeConsumer(ports, name, (consumer) =>
     consumer.lease?.id === id
       ? { kind: 'changed', consumer: { ...consumer, lease: undefined }, result: undefined }

@@ -6,7 +6,7 @@ import { findSequenceAt } from './find-sequence.ts';
 import { readGaplessRows } from './gapless-rows.ts';
 
 export interface StartPorts {
-  readonly events: Pick<EventReader, 'listAfter'>;
+  readonly events: Pick<EventReader, 'firstAfter' | 'listAfter'>;
   readonly clock: Clock;
 }
 

@@ -1,5 +1,7 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { createDynamoAnswerStore } from '../../lambdas/adapters/aws/dynamo-answer-store.ts';
+import { fromItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
 import type { AnswerClaim, AnswerStore } from '../../lambdas/ports/answer-store.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import { createInMemoryAnswers } from '../fakes/in-memory-answers.ts';
@@ -22,6 +24,8 @@ const claim = (owner: string, options: Partial<AnswerClaim> = {}): AnswerClaim =
   id: 'api#key#name',
   fingerprint: 'of the request',
   owner,
+  seed: `seed of ${owner}`,
+  sealKey: new Uint8Array(32).fill(7),
   leaseUntilMs: clock.nowMs() + 30_000,
   expiresAtEpochSeconds: Math.ceil(clock.nowMs() / 1000) + 86_400,
   ...options,
@@ -32,18 +36,13 @@ describe.each(implementations)('answers on %s', (_, open) => {
   test('one claims a request; the next is told that it runs, then what was answered', async () => {
     const store = await open(clock);
     const mine = claim('first');
-    expect(await store.claim(mine)).toEqual({ kind: 'claimed' });
-    expect(await store.claim(claim('second'))).toEqual({
-      kind: 'running',
-      fingerprint: mine.fingerprint,
-      leaseUntilMs: mine.leaseUntilMs,
-    });
+    const another = { fingerprint: 'of another', sealKey: new Uint8Array(32) };
+    expect(await store.claim(mine)).toEqual({ kind: 'claimed', seed: 'seed of first' });
+    expect(await store.claim(claim('second'))).toEqual({ kind: 'running', leaseUntilMs: mine.leaseUntilMs });
+    expect(await store.claim(claim('second', another))).toEqual({ kind: 'mismatch' });
     await store.complete(mine, answer);
-    expect(await store.claim(claim('third', { fingerprint: 'of another' }))).toEqual({
-      kind: 'answered',
-      fingerprint: mine.fingerprint,
-      answer,
-    });
+    expect(await store.claim(claim('third'))).toEqual({ kind: 'answered', answer });
+    expect(await store.claim(claim('third', another))).toEqual({ kind: 'mismatch' });
   });
 
   test('a claim that is released, or whose run is dead, may be claimed anew; the dead run changes nothing more', async () => {
@@ -52,10 +51,12 @@ describe.each(implementations)('answers on %s', (_, open) => {
     const mine = claim('first', { leaseUntilMs: manual.nowMs() + 30_000 });
     await store.claim(mine);
     await store.release(mine);
-    expect(await store.claim(mine)).toEqual({ kind: 'claimed' });
+    expect(await store.claim(mine)).toEqual({ kind: 'claimed', seed: 'seed of first' });
     manual.advance(30_001);
     const next = claim('second', { leaseUntilMs: manual.nowMs() + 30_000 });
-    expect(await store.claim(next)).toEqual({ kind: 'claimed' });
+    expect(await store.claim(claim('second', { fingerprint: 'of another' }))).toEqual({ kind: 'mismatch' });
+    // It goes on with what the dead run has begun.
+    expect(await store.claim(next)).toEqual({ kind: 'claimed', seed: 'seed of first' });
     await store.complete(mine, answer);
     await store.release(mine);
     expect(await store.claim(claim('third'))).toMatchObject({ kind: 'running' });
@@ -70,7 +71,20 @@ describe.each(implementations)('answers on %s', (_, open) => {
     manual.advance(86_400_000);
     expect(await store.claim(claim('second'))).toMatchObject({ kind: 'answered' });
     manual.advance(2000);
-    expect(await store.claim(claim('third'))).toEqual({ kind: 'claimed' });
+    expect(await store.claim(claim('third'))).toEqual({ kind: 'claimed', seed: 'seed of third' });
+  });
+
+  test('a claim that is left may be taken at once, with its seed, and by one alone', async () => {
+    const store = await open(clock);
+    const mine = claim('first');
+    await store.claim(mine);
+    await store.leave(mine);
+    expect(await store.claim(claim('other', { fingerprint: 'of another' }))).toEqual({ kind: 'mismatch' });
+    const standings = await Promise.all(['second', 'third'].map((owner) => store.claim(claim(owner))));
+    expect(standings.map(({ kind }) => kind).toSorted()).toEqual(['claimed', 'running']);
+    expect(standings.find(({ kind }) => kind === 'claimed')).toEqual({ kind: 'claimed', seed: 'seed of first' });
+    await store.leave(mine);
+    expect(await store.claim(claim('fourth'))).toMatchObject({ kind: 'running' });
   });
 
   test('an answer that no row could hold is kept, too', async () => {
@@ -81,4 +95,18 @@ describe.each(implementations)('answers on %s', (_, open) => {
     await store.complete(mine, large);
     expect(await store.claim(claim('second'))).toMatchObject({ kind: 'answered', answer: large });
   });
+});
+
+test('what is stored of an answer does not tell it, and opens for its own request alone (invariant 10)', async () => {
+  const table = await tables.create('idempotency');
+  const store = createDynamoAnswerStore(tables.client(), table, createInMemoryClaimStore(), clock);
+  const mine = claim('first');
+  await store.claim(mine);
+  await store.complete(mine, { ...answer, body: '{"key":"tk_shown_once"}' });
+  const { Items = [] } = await tables.client().send(new ScanCommand({ TableName: table }));
+  const [row] = Items.map(fromItem);
+  const stored = Buffer.from(row?.['answer'] as Uint8Array<ArrayBuffer>);
+  expect(stored.subarray(0, 2)).not.toEqual(Buffer.from([0x1f, 0x8b]));
+  expect(JSON.stringify(row)).not.toContain(Buffer.from(mine.sealKey).toString('base64'));
+  await expect(store.claim(claim('second', { sealKey: new Uint8Array(32) }))).rejects.toThrow('authenticate data');
 });

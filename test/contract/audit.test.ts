@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createDynamoAuditLog } from '../../lambdas/adapters/aws/dynamo-audit-log.ts';
+import { searchAudit } from '../../lambdas/flows/audit-call.ts';
 import type { AuditEntry, AuditLog } from '../../lambdas/ports/audit-log.ts';
 import { createInMemoryAudit } from '../fakes/in-memory-audit.ts';
 import { createInMemoryClaimStore } from '../fakes/in-memory-claim-store.ts';
+import { createManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';
 import { readAllPages } from './read-all-pages.ts';
 
@@ -81,6 +83,15 @@ describe.each(implementations)('audit on %s', (_, open) => {
     expect(
       (await log.list({ ...within, tenant: 'acme', limit: 10, after: '2020-01-01T00:00:00.000Z#x' })).items,
     ).toEqual([]);
+  });
+
+  test('a search that ends in years to come finds what there is at once', async () => {
+    const audit = await filled();
+    const clock = createManualClock();
+    const untilMs = clock.nowMs() + 10 * 365 * 86_400_000;
+    const any = { key: undefined, operation: undefined, object: undefined, after: undefined, limit: 1 };
+    const found = await searchAudit({ audit, clock }, { ...any, tenant: undefined, sinceMs: undefined, untilMs });
+    expect(found.items.map(({ id }) => id)).toEqual(newest().slice(0, 1));
   });
 
   test('an entry that began stands, and once it has ended it stays', async () => {

@@ -39,6 +39,13 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     expect(await limits.take(limit)).toMatchObject({ kind: 'admitted', remaining: 3 });
   });
 
+  test.each([1, 7, 11, 13, 17, 19])('let as many through as there are, where %i share a minute', async (calls) => {
+    const limits = await open(createManualClock(Date.parse('2026-11-21T12:00:00.123Z')));
+    const kinds = [];
+    for (let call = 0; call <= calls; call += 1) kinds.push((await limits.take({ ...limit, calls })).kind);
+    expect(kinds).toEqual([...Array.from({ length: calls }, () => 'admitted'), 'limited']);
+  });
+
   test('of two buckets do not know each other', async () => {
     const limits = await open(createManualClock());
     for (let call = 0; call < 4; call += 1) await limits.take(limit);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { clientSettings } from '../../lambdas/adapters/aws/client-settings.ts';
 import {
@@ -9,6 +9,7 @@ import {
   createDynamoEventReader,
   createDynamoEventWriter,
 } from '../../lambdas/adapters/aws/dynamo-event-store.ts';
+import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
 import type { EventClaim, EventLocator, EventReader, EventWriter, FeedRow } from '../../lambdas/ports/event-store.ts';
 import { createInMemoryEvents } from '../fakes/in-memory-events.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
@@ -251,6 +252,19 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect((await events.listAfter('acme', 690, 3)).map(({ sequence }) => sequence)).toEqual([701, 702, 703]);
   });
 
+  test('tells where the first row is, be it expired or sealed', async () => {
+    const { events, clock } = await open();
+    await events.writeRows([written({}, 2), { tenant: 'acme', sequence: 4, sealed: true, writtenAtMs: 7 }]);
+    await events.takeSequences('acme', 4);
+    clock.advance((retentionDays + 1) * msPerDay);
+    const first = async (after: number) => events.firstAfter('acme', after);
+    expect(await Promise.all([-1, 0, 1].map(first))).toEqual(
+      [2, 2, 2].map((sequence) => ({ sequence, writtenAtMs: 5_002 })),
+    );
+    expect(await first(2)).toEqual({ sequence: 4, writtenAtMs: 7 });
+    expect([await first(4), await events.firstAfter('globex', 0)]).toEqual([undefined, undefined]);
+  });
+
   test('gets events by their places and leaves out sealed and missing ones', async () => {
     const { events } = await open();
     await events.writeRows([
@@ -279,4 +293,18 @@ describe.each(implementations)('event locator on %s', (_, open) => {
     expect(await events.locate('evt_1')).toEqual({ tenant: 'globex', sequence: 12 });
     expect(await events.locate('evt_2')).toBeUndefined();
   });
+});
+
+test('what else stands in the table of claims is the place of no event', async () => {
+  const table = await tables.create('idempotency');
+  const client = tables.client();
+  const locator = createDynamoEventLocator(client, table, createManualClock());
+  // Both names are within what a caller may write as the id of an event to replay.
+  for (const row of [
+    { id: 'nonce#00ff', bodySha256: 'x' },
+    { id: 'api#key#00ff', fingerprint: 'x', owner: 'y' },
+  ]) {
+    await client.send(new PutItemCommand({ TableName: table, Item: toItem(row) }));
+    expect(await locator.locate(row.id)).toBeUndefined();
+  }
 });

@@ -8,24 +8,25 @@ export function createInMemoryAnswers(clock: Clock): AnswerStore {
     async claim(claim) {
       const standing = rows.get(claim.id);
       const nowMs = clock.nowMs();
-      const isFree =
-        standing === undefined ||
-        standing.claim.expiresAtEpochSeconds < Math.floor(nowMs / 1000) ||
-        (standing.answer === undefined && standing.claim.leaseUntilMs < nowMs);
-      if (isFree) {
+      if (standing === undefined || standing.claim.expiresAtEpochSeconds < Math.floor(nowMs / 1000)) {
         rows.set(claim.id, { claim: structuredClone(claim), answer: undefined });
-        return { kind: 'claimed' };
+        return { kind: 'claimed', seed: claim.seed };
       }
-      const { fingerprint, leaseUntilMs } = standing.claim;
-      return standing.answer === undefined
-        ? { kind: 'running', fingerprint, leaseUntilMs }
-        : { kind: 'answered', fingerprint, answer: structuredClone(standing.answer) };
+      const { fingerprint, leaseUntilMs, seed } = standing.claim;
+      if (fingerprint !== claim.fingerprint) return { kind: 'mismatch' };
+      if (standing.answer !== undefined) return { kind: 'answered', answer: structuredClone(standing.answer) };
+      if (leaseUntilMs >= nowMs) return { kind: 'running', leaseUntilMs };
+      rows.set(claim.id, { claim: structuredClone({ ...claim, seed }), answer: undefined });
+      return { kind: 'claimed', seed };
     },
     async complete(claim, answer) {
       if (isMine(claim)) rows.set(claim.id, { claim, answer: structuredClone(answer) });
     },
     async release(claim) {
       if (isMine(claim)) rows.delete(claim.id);
+    },
+    async leave(claim) {
+      if (isMine(claim)) rows.set(claim.id, { claim: { ...claim, leaseUntilMs: 0 }, answer: undefined });
     },
   };
 }

@@ -9,8 +9,8 @@ export function createInMemoryCallLimits(clock: Clock): CallLimits {
       const nowMs = clock.nowMs();
       const stepMs = windowMs / calls;
       const next = Math.max(fullAtMs.get(bucket) ?? nowMs, nowMs) + stepMs;
-      // Fractions of a millisecond add up.
-      const excessMs = next - (nowMs + windowMs) - 1e-3;
+      // Fractions of a millisecond add up; a clock has none.
+      const excessMs = next - (nowMs + windowMs) - Math.min(stepMs / 2, 0.5);
       if (excessMs > 0) return { kind: 'limited', retryAfterMs: Math.max(1, Math.ceil(excessMs)) };
       fullAtMs.set(bucket, next);
       const fullInMs = next - nowMs;

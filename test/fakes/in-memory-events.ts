@@ -92,6 +92,12 @@ export function createInMemoryEvents(
       }
       return found;
     },
+    async firstAfter(tenant, sequence) {
+      const ofTenant = rows.get(tenant);
+      const next = (numbers.get(tenant) ?? []).find((number) => number > sequence && ofTenant?.has(number));
+      const row = next === undefined ? undefined : ofTenant?.get(next)?.value;
+      return row === undefined ? undefined : { sequence: row.sequence, writtenAtMs: row.writtenAtMs };
+    },
     eraser: {
       async find(tenant, after) {
         const own = [...(rows.get(tenant)?.values() ?? [])].map(({ value }) => value);

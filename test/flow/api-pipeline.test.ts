@@ -1,8 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
+import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { createFakeApi } from '../fakes/fake-api.ts';
 import { apiKey } from '../fakes/in-memory-api-keys.ts';
+import { anEvent } from '../fakes/samples.ts';
+import { threeMajors } from '../fakes/three-majors.ts';
 
 const account = { tenant: 'acme', integration: 'staff', secrets: { signing_secret: 'of the provider' } };
 const subscription = { tenant: 'acme', url: 'https://app.example.com/hooks' };
@@ -80,6 +83,71 @@ describe('Idempotency-Key', () => {
     expect(again.status).toBe(201);
     // What the dead run had made is what this one answers with: nothing is doubled.
     expect((await call('GET', '/v1/accounts')).body.data.map(({ id }: { id: string }) => id)).toEqual([again.body.id]);
+  });
+
+  test('after its day the name makes something new: nothing of before is touched, or answered with', async () => {
+    const api = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const made = async (body: object) => {
+      const answer = await api.call(
+        'POST',
+        '/v1/keys',
+        { name: 'k', scopes: ['events:read'], ...body },
+        'all',
+        headers,
+      );
+      expect(answer.status).toBe(201);
+      api.engine.clock.advance(86_402_000);
+      return answer.body;
+    };
+    const first = await made({ tenant: 'acme' });
+    const second = await made({ tenant: 'globex' });
+    const third = await made({ tenant: 'globex' });
+    expect([first.tenant, second.tenant, third.tenant]).toEqual(['acme', 'globex', 'globex']);
+    expect(new Set([first.id, second.id, third.id]).size).toBe(3);
+    for (const { key } of [first, second, third])
+      expect((await api.call('GET', '/v1/events', undefined, key)).status).toBe(200);
+  });
+
+  test('fails for another request where the run before has died, or failed (409)', async () => {
+    const api = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const create = api.ports.keys.create.bind(api.ports.keys);
+    let isFailing = true;
+    Object.assign(api.ports.keys, {
+      create: async (given: Parameters<typeof create>[0]) => {
+        const result = await create(given);
+        if (isFailing) throw new Error('the answer was lost');
+        return result;
+      },
+    });
+    const body = { name: 'k', tenant: 'acme', scopes: ['events:read'] };
+    await expect(api.call('POST', '/v1/keys', body, 'all', headers)).rejects.toThrow('lost');
+    isFailing = false;
+    const other = await api.call('POST', '/v1/keys', { ...body, tenant: 'globex' }, 'all', headers);
+    expect([other.status, other.body.reason]).toEqual([409, 'idempotency-key-reused']);
+    const again = await api.call('POST', '/v1/keys', body, 'all', headers);
+    expect(again.status).toBe(201);
+    const ids = (await api.call('GET', '/v1/keys', undefined, 'acme')).body.data.map(({ id }: { id: string }) => id);
+    expect(new Set(ids)).toEqual(new Set(['acme', again.body.id]));
+  });
+
+  test('a request is the same however its JSON is written', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const first = await call('POST', '/v1/accounts', '{"tenant":"acme","integration":"staff"}', 'all', headers);
+    const second = await call('POST', '/v1/accounts', '{ "integration": "staff", "tenant": "acme" }\n', 'all', headers);
+    expect([first.status, second.status, second.text]).toEqual([201, 201, first.text]);
+  });
+
+  test('of a key says nothing to its tokens: what they may not do they are not answered either', async () => {
+    const { call } = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const body = { name: 'k', scopes: ['events:read'] };
+    expect((await call('POST', '/v1/keys', body, 'acme', headers)).status).toBe(201);
+    const grant = { grant_type: 'client_credentials' };
+    const { access_token: token } = (await call('POST', '/v1/token', grant, 'acme')).body;
+    expect((await call('POST', '/v1/keys', body, token, headers)).status).toBe(403);
   });
 
   test('fails for what is no name (400)', async () => {
@@ -278,6 +346,17 @@ describe('tokens', () => {
     expect((await call('POST', '/v1/token', { ...ask, expires_in: 3601 }, null)).status).toBe(422);
   });
 
+  test('promise no more time than their key, or its secret, has left', async () => {
+    const api = createFakeApi();
+    const body = { name: 'k', tenant: 'acme', scopes: ['events:read'], expires_at: '2026-11-21T12:10:00Z' };
+    const { id, key } = (await api.call('POST', '/v1/keys', body)).body;
+    const grant = { grant_type: 'client_credentials' };
+    expect((await api.call('POST', '/v1/token', grant, key)).body.expires_in).toBe(600);
+    await api.call('POST', `/v1/keys/${id}/rotate`, { overlap_seconds: 300 });
+    expect((await api.call('POST', '/v1/token', grant, key)).body.expires_in).toBe(300);
+    expect((await api.call('POST', '/v1/token', grant, 'acme')).body.expires_in).toBe(3600);
+  });
+
   test('end with the secret that they were given for, with their key, and lose what it loses', async () => {
     const api = createFakeApi({
       keys: [apiKey('partner', 'secret', 'acme', { scopes: ['events:read', 'stats:read'] })],
@@ -446,11 +525,159 @@ describe('the audit', () => {
 });
 
 describe('the feed', () => {
+  test('answers before its function ends, however long its beginning is looked for', async () => {
+    const api = createFakeApi();
+    const { events } = api.ports;
+    const [listAfter, firstAfter] = [events.listAfter.bind(events), events.firstAfter.bind(events)];
+    Object.assign(events, {
+      listAfter: async (...query: Parameters<typeof listAfter>) => {
+        api.engine.clock.advance(1_500);
+        return listAfter(...query);
+      },
+      firstAfter: async (...query: Parameters<typeof firstAfter>) => {
+        api.engine.clock.advance(1_500);
+        return firstAfter(...query);
+      },
+    });
+    const beganAtMs = api.engine.clock.nowMs();
+    const path = '/v1/events?tenant=acme&since=2026-11-21T11:00:00Z&wait=20';
+    expect((await api.call('GET', path)).status).toBe(200);
+    expect(api.engine.clock.nowMs() - beganAtMs).toBeLessThanOrEqual(22_000);
+  });
+
   test('refuses a cursor beside since, and versions that there are not (400)', async () => {
     const { call } = createFakeApi();
     const { next_cursor: cursor } = (await call('GET', '/v1/events?tenant=acme')).body;
     expect((await call('GET', `/v1/events?tenant=acme&since=now&cursor=${cursor}`)).status).toBe(400);
     const unknown = await call('GET', '/v1/events?tenant=acme&schema=hris/employees@9');
     expect([unknown.status, unknown.body.errors[0].path]).toEqual([400, 'schema.hris/employees']);
+  });
+});
+
+describe('what callers make up', () => {
+  const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+  test.each([
+    ['/v1/audit', { after: '2026-10-99' }],
+    ['/v1/audit', { after: '2026-10-99T00:00:00.000Z#x' }],
+    ['/v1/audit', { after: 'nowhere' }],
+    ['/v1/tenants/acme/export', ['accounts', '']],
+    ['/v1/tenants/acme/export', ['subscriptions', '']],
+    ['/v1/tenants/acme/export', ['keys', '']],
+    ['/v1/tenants/acme/export', ['deliveries', '']],
+    ['/v1/tenants/acme/export', ['deliveries', ' x']],
+    ['/v1/tenants/acme/export', ['events', 'x']],
+    ['/v1/tenants/acme/export', ['events', '1e999']],
+    ['/v1/tenants/acme/export', ['events', '-1']],
+  ])('fails for a cursor of %s that it never gave: %j (400)', async (path, place) => {
+    const { call } = createFakeApi();
+    expect((await call('GET', `${path}?cursor=${cursorOf(place)}`)).status).toBe(400);
+  });
+
+  test.each([
+    '/v1/events?tenant=acme&types=record:created&types=record:deleted',
+    '/v1/events?tenant=acme&tenant=globex',
+    '/v1/accounts?limit=1&limit=2',
+  ])('fails for a parameter that is given twice, rather than read one of them (400): %s', async (path) => {
+    const { call } = createFakeApi();
+    const answer = await call('GET', path);
+    expect([answer.status, answer.body.errors?.length]).toEqual([400, 1]);
+  });
+
+  test('fails for times that ISO 8601 writes with more than four digits (400, 422)', async () => {
+    const { call } = createFakeApi();
+    const late = '9999-12-31T23:59:59-12:00';
+    const early = '0000-01-01T00:00:00%2B12:00';
+    for (const time of [late, early]) {
+      expect((await call('GET', `/v1/audit?until=${time}`)).status).toBe(400);
+      expect((await call('GET', `/v1/stats?since=${time}`)).status).toBe(400);
+    }
+    const key = { name: 'k', tenant: 'acme', scopes: ['events:read'], expires_at: late };
+    expect((await call('POST', '/v1/keys', key)).status).toBe(422);
+  });
+
+  test('a body that a route does not take leaves no trace in the audit', async () => {
+    const api = createFakeApi();
+    await api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
+    await api.call('DELETE', '/v1/accounts/acc_1', { 'a secret as a name': 1 });
+    await api.call('POST', '/v1/integrations/staff/reprocess', { ['x'.repeat(500_000)]: 1 });
+    expect(api.audit.entries().map(({ fields }) => fields)).toEqual([
+      ['tenant', 'integration', 'secrets', 'id'],
+      [],
+      [],
+    ]);
+  });
+});
+
+describe('secrets of an account', () => {
+  test('fail where no row could hold them (422)', async () => {
+    const { call } = createFakeApi();
+    const many = Array.from({ length: 10 }, () => '€'.repeat(8192));
+    const answer = await call('POST', '/v1/accounts', { ...account, secrets: { signing_secret: many } });
+    expect([answer.status, answer.body.errors?.[0]?.path]).toEqual([422, 'secrets']);
+    await call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
+    const patched = await call('PATCH', '/v1/accounts/acc_1', { secrets: { signing_secret: many } });
+    expect([patched.status, patched.body.errors?.[0]?.path]).toEqual([422, 'secrets']);
+  });
+});
+
+describe('a list', () => {
+  /** What a function may answer, with its body as JSON text within JSON. */
+  const maxAnswerBytes = 6 * 1024 * 1024;
+
+  test('ends a page before it grows larger than a function may answer, and loses nothing', async () => {
+    const api = createFakeApi();
+    const text = '"'.repeat(60_000);
+    for (let n = 0; n < 60; n += 1) {
+      const at = new Date(api.engine.clock.nowMs() - n * 1000).toISOString();
+      await api.audit.begin({
+        id: `aud_${String(n).padStart(2, '0')}`,
+        at,
+        operation: 'updateSubscription',
+        object: 'subscriptions/sub_acme',
+        tenant: 'acme',
+        actor: { key: 'all', token: null },
+        source: { ip: null, user_agent: null, request_id: 'r' },
+        status: 200,
+        fields: [],
+        before: { transform: text },
+        after: null,
+      });
+    }
+    const ids: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: Awaited<ReturnType<typeof api.call>> = await api.call(
+        'GET',
+        `/v1/audit?limit=500${cursor && `&cursor=${cursor}`}`,
+        undefined,
+        'acme',
+      );
+      expect(Buffer.byteLength(JSON.stringify(page.text))).toBeLessThan(maxAnswerBytes);
+      ids.push(...page.body.data.map(({ id }: { id: string }) => id));
+      cursor = page.body.next_cursor;
+    }
+    expect(ids).toEqual(Array.from({ length: 60 }, (_, n) => `aud_${String(n).padStart(2, '0')}`));
+  });
+});
+
+describe('a consumer', () => {
+  test('is not left leased to nobody where its events cannot be had in a version (500)', async () => {
+    const api = createFakeApi({ resources: threeMajors });
+    const event = anEvent({ id: 'evt_1', schema_version: '9.0.0' });
+    await publishEvents(api.engine.publishPorts, [{ owner: 'raw_1', event }]);
+    await api.call('POST', '/v1/consumers', { name: 'old', tenant: 'acme', since: 'beginning' });
+    const lease = (body: object) => api.call('POST', '/v1/consumers/old/lease?tenant=acme', body);
+    const pinned = { ttl_seconds: 3600, schema_versions: { 'hris/employees': 1 } };
+    for (let tries = 0; tries < 2; tries += 1) {
+      const failed = await lease(pinned);
+      expect([failed.status, failed.body.reason]).toEqual([500, 'event-not-mappable']);
+    }
+    const read = await lease({});
+    expect([read.status, read.body.data?.length]).toEqual([200, 1]);
+    // Who holds it goes on holding it.
+    expect((await lease({ ...pinned, lease: read.body.lease })).status).toBe(500);
+    expect((await lease({ lease: read.body.lease })).body.lease).toBe(read.body.lease);
+    expect((await lease({})).status).toBe(409);
   });
 });

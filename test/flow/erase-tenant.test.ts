@@ -173,6 +173,17 @@ describe("a tenant's erasure", () => {
     expect(await certificateOf(engine)).toMatchObject({ removed: { events: 5, deliveries: 15 } });
   });
 
+  test('begins with the keys of the tenant: they are gone while its data is not', async () => {
+    const engine = await prepare();
+    const { id } = await startAll(engine);
+    const list = async () => Promise.reject(new Error('the accounts cannot be read'));
+    const broken = { ...engine.erasePorts, accounts: { ...engine.erasePorts.accounts, list } };
+    await expect(continueErasure(broken, { kind: 'erase', tenant: 'acme', erasure: id })).rejects.toThrow('cannot be');
+    expect(await engine.apiKeys.find('key_acme')).toBeUndefined();
+    expect(await engine.apiKeys.find('key_acme2')).toBeDefined();
+    expect(await engine.events.listAfter('acme', 0, 10)).not.toEqual([]);
+  });
+
   test('that is asked for twice is one, and whoever asks again mends a start that was cut off', async () => {
     const engine = await prepare();
     const broken = injectFault(engine.startErasurePorts, { at: 3, moment: 'before its effect', kind: 'crash' });

@@ -88,3 +88,22 @@ test('a time leaves out no event that was written then or later, in whatever ord
     { numRuns: 300 },
   );
 });
+
+test('a place is found without passing the rows that have expired and still stand', async () => {
+  const engine = createFakeEngine();
+  const dayMs = 24 * 60 * minuteMs;
+  const many = (first: number, count: number) =>
+    new Map(Array.from({ length: count }, (_, index) => [first + index, index * 1_000] as const));
+  await write(engine, many(1, 3_000), engine.clock.nowMs());
+  engine.clock.advance(31 * dayMs);
+  const startMs = engine.clock.nowMs();
+  await write(engine, many(3_001, 100), startMs);
+  engine.clock.advance(10 * minuteMs);
+  const listAfter: FakeEngine['events']['listAfter'] = async (tenant, sequence, limit) => {
+    if (sequence < 3_000) throw new Error(`rows after ${sequence} have expired`);
+    return engine.events.listAfter(tenant, sequence, limit);
+  };
+  const ports = { ...engine.feedPorts, events: { ...engine.events, listAfter } };
+  expect(await startingPosition(ports, 'acme', { kind: 'now' })).toBe(3_100);
+  expect(await startingPosition(ports, 'acme', { kind: 'time', timeMs: startMs + 80_000 })).toBe(3_080);
+});

@@ -21,6 +21,8 @@ export function createDynamoCallLimits(client: DynamoDBClient, table: string, cl
     async take(limit) {
       const nowMs = clock.nowMs();
       const stepMs = limit.windowMs / limit.calls;
+      // Steps have fractions of a millisecond, which no number here holds to the last digit; a clock has none.
+      const toleranceMs = Math.min(stepMs / 2, 0.5);
       const key = { TableName: table, Key: toItem({ id: `calls#${limit.bucket}` }) };
       // A row that is not asked for any more is a full bucket, and may be forgotten.
       const expiresAt = Math.ceil((nowMs + limit.windowMs) / 1000) + 60;
@@ -45,7 +47,7 @@ export function createDynamoCallLimits(client: DynamoDBClient, table: string, cl
           ExpressionAttributeNames: names,
           ExpressionAttributeValues: toItem({
             ':step': stepMs,
-            ':last': nowMs + limit.windowMs - stepMs,
+            ':last': nowMs + limit.windowMs - stepMs + toleranceMs,
             ':expires': expiresAt,
           }),
         }),
@@ -53,7 +55,10 @@ export function createDynamoCallLimits(client: DynamoDBClient, table: string, cl
       const { Item } = await client.send(new GetItemCommand({ ...key, ConsistentRead: true }));
       const fullAtMs = Item === undefined ? nowMs : Number(fromItem(Item)['fullAtMs']);
       if (hadOne) return admitted(limit, fullAtMs - nowMs);
-      return { kind: 'limited', retryAfterMs: Math.max(1, Math.ceil(fullAtMs + stepMs - limit.windowMs - nowMs)) };
+      return {
+        kind: 'limited',
+        retryAfterMs: Math.max(1, Math.ceil(fullAtMs + stepMs - limit.windowMs - nowMs - toleranceMs)),
+      };
     },
   };
 }

@@ -122,6 +122,21 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
       });
     },
 
+    async firstAfter(tenant, sequence) {
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Limit: 1,
+          KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
+          ExpressionAttributeNames: { '#sequence': 'sequence' },
+          ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': Math.max(sequence, counterSequence) }),
+        }),
+      );
+      const [row] = Items.map((item) => toFeedRow(fromItem(item)));
+      return row === undefined ? undefined : { sequence: row.sequence, writtenAtMs: row.writtenAtMs };
+    },
+
     async listAfter(tenant, sequence, limit) {
       const rows: FeedRow[] = [];
       let after = Math.max(sequence, counterSequence);
@@ -160,8 +175,10 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
       );
       if (Item === undefined) return undefined;
       const row = fromItem(Item);
-      return isLive(row, clock.nowMs())
-        ? { tenant: String(row['tenant']), sequence: Number(row['sequence']) }
+      const { tenant, sequence } = row;
+      // Nonces and answers have their rows in the same table.
+      return typeof tenant === 'string' && typeof sequence === 'number' && isLive(row, clock.nowMs())
+        ? { tenant, sequence }
         : undefined;
     },
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operation } from './operation.ts';
 import {
+  fitsRow,
   identifier,
   jsonBytes,
   listQuery,
@@ -49,6 +50,7 @@ const accountPatch = z.strictObject({
   secrets: z
     .record(z.string(), z.union([secretValue, z.null()]))
     .optional()
+    .refine(...fitsRow)
     .describe('By name; null takes one away.'),
   context: context.optional(),
   capture: z.union([captureRequest, z.null()]).optional(),

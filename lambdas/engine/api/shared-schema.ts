@@ -20,13 +20,15 @@ const secretText = z.string().min(1).max(8192);
 /** A secret; a list while it rotates. */
 export const secretValue = z.union([secretText, z.array(secretText).min(1).max(10)]);
 
-/** Secrets by name. */
-export const secretValues = z.record(z.string(), secretValue).default({});
+/** Years as ISO 8601 has them, of four digits: an offset may lead out of them, and no text beyond sorts by time. */
+const firstInstantMs = Date.parse('0000-01-01T00:00:00Z');
+const lastInstantMs = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** A time that a caller writes, as epoch milliseconds. */
 export const instant = z.iso
   .datetime({ offset: true, error: 'expected an ISO 8601 time such as 2026-11-21T12:00:00Z' })
-  .transform((text) => Date.parse(text));
+  .transform((text) => Date.parse(text))
+  .refine((timeMs) => timeMs >= firstInstantMs && timeMs <= lastInstantMs, 'expected a time of the years 0000 to 9999');
 
 /** A time in an answer. */
 export const time = z.iso.datetime();
@@ -68,3 +70,18 @@ export function jsonBytes(value: unknown): number {
     return Number.POSITIVE_INFINITY;
   }
 }
+
+/** They stand in one row with what they belong to, and a row holds 400 KB. */
+const maxSecretsBytes = 64 * 1024;
+
+/** What is refused of secrets, and the fault that is told. */
+export const fitsRow = [
+  (secrets: unknown) => secrets === undefined || jsonBytes(secrets) <= maxSecretsBytes,
+  `expected at most ${maxSecretsBytes} bytes of JSON`,
+] as const;
+
+/** Secrets by name. */
+export const secretValues = z
+  .record(z.string(), secretValue)
+  .default({})
+  .refine(...fitsRow);

@@ -1,10 +1,11 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import httpRouter, { type Route } from '@middy/http-router';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { limits } from '../../contracts/limits.ts';
 import { holdsScope } from '../../engine/access/scopes.ts';
 import { bodySchema, type OperationShape } from '../../engine/api/operation.ts';
 import { type OperationId, operations } from '../../engine/api/operations.ts';
-import { answerOnce, type RepeatableRequest, stableId } from '../../flows/answer-once.ts';
+import { answerOnce, type RepeatableRequest } from '../../flows/answer-once.ts';
 import { auditCall } from '../../flows/audit-call.ts';
 import { limitCall } from '../../flows/limit-calls.ts';
 import type { StoredAnswer } from '../../ports/answer-store.ts';
@@ -45,6 +46,7 @@ const nobody: Principal = {
   scopes: [],
   tokenId: null,
   secret: undefined,
+  endsAtMs: Number.POSITIVE_INFINITY,
   ratePerMinute: undefined,
 };
 
@@ -93,8 +95,7 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
     // What no id can look like is not asked for: a store has its own limits for keys.
     if (Object.values(params).some((id) => !/^[\w.-]{1,256}$/.test(id))) throw notFound('resource');
-    const given = Object.fromEntries(new URLSearchParams(event.rawQueryString));
-    const query = shape.query === undefined ? undefined : check(shape.query, given, 400);
+    const query = shape.query === undefined ? undefined : check(shape.query, readQuery(event), 400);
     return { params, query, body: shape.body === undefined ? undefined : readBody(shape, text) };
   }
 
@@ -129,7 +130,8 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
         tenant,
         actor: { key: keyId, token: tokenId },
         source: { ip: http.sourceIp ?? null, user_agent: http.userAgent ?? null, request_id: requestId },
-        fields: Object.keys(parsed(bodyText(event)) ?? {}).slice(0, 100),
+        // Those of a body that was checked: what a route does not take is not written down.
+        fields: shape.body === undefined ? [] : Object.keys(parsed(bodyText(event)) ?? {}).slice(0, 100),
       },
       async () => {
         const answer = await handle(call);
@@ -154,14 +156,21 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
       const text = bodyText(event);
       const read = readCall(shape, event, text);
       const repeatable = readIdempotencyKey(shape, event, principal, text);
-      const call = {
-        ...read,
-        principal,
-        stableId: repeatable === undefined ? undefined : stableId(repeatable),
-      } as ApiCall;
-      const perform = async () => written(await carryOut(id, shape, event, call));
-      const given = repeatable === undefined ? await perform() : await performOnce(repeatable, perform);
-      const result = shape.method === 'GET' ? conditional(given, event.headers['if-none-match']) : toResult(given);
+      const perform = async (stableId?: string) =>
+        written(await carryOut(id, shape, event, { ...read, principal, stableId } as ApiCall));
+      const readPage = async () => {
+        let given = await perform();
+        // As large as its entries are: a page that no function could answer is read again, half as long.
+        for (let limit = limitOf(read.query); limit > 1 && isTooLarge(given); limit = limitOf(read.query)) {
+          Object.assign(read.query as object, { limit: Math.floor(limit / 2) });
+          given = await perform();
+        }
+        return given;
+      };
+      const result =
+        shape.method === 'GET'
+          ? conditional(await readPage(), event.headers['if-none-match'])
+          : toResult(repeatable === undefined ? await perform() : await performOnce(repeatable, perform));
       status = result.statusCode ?? 200;
       return { ...result, headers: { 'cache-control': 'no-store', ...headers, ...result.headers } };
     } catch (error) {
@@ -173,8 +182,12 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     }
   }
 
-  async function performOnce(request: RepeatableRequest, perform: () => Promise<StoredAnswer>): Promise<StoredAnswer> {
-    const outcome = await answerOnce(ports, request, perform);
+  async function performOnce(
+    request: RepeatableRequest,
+    perform: (stableId: string) => Promise<StoredAnswer>,
+  ): Promise<StoredAnswer> {
+    const isRefusal = (error: unknown) => error instanceof ProblemError && error.problem.status < 500;
+    const outcome = await answerOnce(ports, request, perform, isRefusal);
     switch (outcome.kind) {
       case 'answered':
         return outcome.answer;
@@ -217,6 +230,31 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
   });
 }
 
+/** @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question. */
+function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, string>> {
+  const given = new URLSearchParams(rawQueryString);
+  const repeated = [...new Set(given.keys())].filter((name) => given.getAll(name).length > 1);
+  if (repeated.length === 0) return Object.fromEntries(given);
+  const errors = repeated.map((path) => ({ path, message: 'given more than once: several values go with commas' }));
+  throw new ProblemError({
+    status: 400,
+    detail: 'The query parameters are not what this route takes.',
+    extensions: { errors },
+  });
+}
+
+/** Entries of a page that are asked for; 0 where the operation is no list. */
+function limitOf(query: unknown): number {
+  return (query as { readonly limit?: number } | undefined)?.limit ?? 0;
+}
+
+function isTooLarge({ body }: StoredAnswer): boolean {
+  // Escaped once more, text grows to twice its length at most: few have to be measured.
+  return 2 * Buffer.byteLength(body) > limits.maxAnswerBytes
+    ? Buffer.byteLength(JSON.stringify(body)) > limits.maxAnswerBytes
+    : false;
+}
+
 function methodsOf(path: string): string[] {
   const shapes: OperationShape[] = Object.values(operations);
   const matching = shapes.filter((shape) => new RegExp(`^${shape.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
@@ -231,7 +269,7 @@ function methodsOf(path: string): string[] {
 function readIdempotencyKey(
   { method, access }: OperationShape,
   event: APIGatewayProxyEventV2,
-  { keyId }: Principal,
+  { keyId, tokenId }: Principal,
   body: string,
 ): RepeatableRequest | undefined {
   const name = event.headers['idempotency-key'];
@@ -239,7 +277,8 @@ function readIdempotencyKey(
   if (!/^[\x21-\x7e]{1,255}$/.test(name))
     throw new ProblemError({ status: 400, detail: 'Idempotency-Key: expected 1 to 255 visible ASCII characters.' });
   const path = `${event.rawPath}?${event.rawQueryString}`;
-  return { caller: keyId, name, method, path, body };
+  // A key may have been answered what no token may.
+  return { caller: tokenId === null ? keyId : `${keyId}/token`, name, method, path, body };
 }
 
 function written({ status, body, headers = {} }: AnyAnswer): StoredAnswer {

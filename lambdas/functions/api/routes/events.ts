@@ -7,6 +7,7 @@ import {
   commitConsumer,
   createConsumer,
   deleteConsumer,
+  endLease,
   findConsumer,
   leaseConsumer,
   listConsumers,
@@ -95,14 +96,14 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         throw new ProblemError({ status: 400, detail: 'Either cursor or since: where is it to begin?' });
       await mustBeServed(query.schema);
       const start: FeedStart = query.since ?? { kind: 'beginning' };
+      const waitsUntilMs = ports.clock.nowMs() + query.wait * 1000;
+      const position =
+        query.cursor === undefined ? await startingPosition(ports, tenant, start) : positionOf(tenant, query.cursor);
       const page = await waitForFeed(
         ports,
         {
           tenant,
-          position:
-            query.cursor === undefined
-              ? await startingPosition(ports, tenant, start)
-              : positionOf(tenant, query.cursor),
+          position,
           limit: query.limit,
           types: query.types,
           resources: query.resources,
@@ -110,7 +111,8 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
           integrations: query.integration,
           origins: query.origin,
         },
-        query.wait * 1000,
+        // To look for the beginning takes its time, too, and the function has only so much.
+        Math.max(0, waitsUntilMs - ports.clock.nowMs()),
       );
       const pinned = await inVersions(query.schema, page);
       return {
@@ -180,7 +182,14 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
             headers: { 'retry-after': String(Math.max(1, Math.ceil((outcome.untilMs - ports.clock.nowMs()) / 1000))) },
           });
         case 'leased': {
-          const { page, headers } = await inVersions(body.schema_versions, outcome.page);
+          const { page, headers } = await inVersions(body.schema_versions, outcome.page).catch(
+            async (error: unknown) => {
+              // Nobody is told of a new lease: nobody could give it back.
+              if (outcome.lease !== body.lease)
+                await endLease(ports, { tenant, name: params['name'] ?? '' }, outcome.lease);
+              throw error;
+            },
+          );
           return {
             status: 200,
             body: {
