@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { EngineError } from '../contracts/engine-error.ts';
 import type { Problem } from '../contracts/problem-details.ts';
 import { problemResponse, unexpectedProblem } from './problem-details.ts';
 
@@ -24,6 +25,16 @@ export function answerProblems(log: Logger): MiddlewareObj<APIGatewayProxyEventV
         return;
       }
       log.error('request failed', request.error as Error);
+      // Somebody else was at it, or a store did not answer: the same call may succeed in a moment.
+      if (request.error instanceof EngineError && request.error.retryable) {
+        request.response = problemResponse({
+          status: 503,
+          detail: 'The request could not be processed just now. Try again.',
+          headers: { 'retry-after': '1' },
+          extensions: { request_id: request.event.requestContext.requestId },
+        });
+        return;
+      }
       request.response = unexpectedProblem(request.event.requestContext.requestId);
     },
   };

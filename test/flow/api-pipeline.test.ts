@@ -343,7 +343,8 @@ describe('tokens', () => {
     expect((await call('GET', '/v1/events', undefined, token)).status).toBe(200);
     engine.clock.advance(1_000);
     expect((await call('GET', '/v1/events', undefined, token)).status).toBe(401);
-    expect((await call('POST', '/v1/token', { ...ask, expires_in: 3601 }, null)).status).toBe(422);
+    const tooLong = await call('POST', '/v1/token', { ...ask, expires_in: 3601 }, null);
+    expect([tooLong.status, tooLong.body.error]).toEqual([400, 'invalid_request']);
   });
 
   test('promise no more time than their key, or its secret, has left', async () => {
@@ -404,10 +405,11 @@ describe('tokens', () => {
     const { call } = createFakeApi();
     const token = (await call('POST', '/v1/token', ask, null)).body.access_token as string;
     expect((await call('POST', '/v1/keys', { name: 'x', scopes: ['events:read'] }, token)).status).toBe(403);
-    expect((await call('POST', '/v1/token', { grant_type: 'client_credentials' }, token)).status).toBe(403);
+    const again = await call('POST', '/v1/token', { grant_type: 'client_credentials' }, token);
+    expect([again.status, again.body.error]).toEqual([400, 'unauthorized_client']);
   });
 
-  test('fail for who is not known (401), as OAuth has it, and for scopes that the key lacks (403)', async () => {
+  test('fail for who is not known (401), and for what nobody or not this key may ask for (400), as OAuth has it', async () => {
     const { call } = createFakeApi({ keys: [apiKey('reader', 'secret', 'acme', { scopes: ['events:read'] })] });
     for (const body of [
       { ...ask, client_secret: 'wrong' },
@@ -418,8 +420,14 @@ describe('tokens', () => {
       expect([answer.status, answer.body.error]).toEqual([401, 'invalid_client']);
     }
     const asked = { ...ask, client_id: 'reader' };
-    expect((await call('POST', '/v1/token', { ...asked, scope: 'accounts:read' }, null)).status).toBe(403);
-    expect((await call('POST', '/v1/token', { ...asked, scope: 'nosuch' }, null)).status).toBe(422);
+    for (const [change, error] of [
+      [{ scope: 'accounts:read' }, 'invalid_scope'],
+      [{ scope: 'nosuch' }, 'invalid_scope'],
+      [{ grant_type: 'password' }, 'unsupported_grant_type'],
+    ] as const) {
+      const answer = await call('POST', '/v1/token', { ...asked, ...change }, null);
+      expect([answer.status, answer.body.error]).toEqual([400, error]);
+    }
   });
 });
 
@@ -495,6 +503,14 @@ describe('the audit', () => {
     expect(found).toEqual([
       { operation: 'deleteSubscription', object: 'subscriptions/nosuch', status: 404 },
       { operation: 'disableSubscription', object: 'subscriptions/sub_1', status: 500 },
+    ]);
+  });
+
+  test('has exports, although they change nothing: they take along all that there is', async () => {
+    const api = createFakeApi();
+    await api.call('GET', '/v1/tenants/acme/export', undefined, 'acme');
+    expect(api.audit.entries()).toMatchObject([
+      { operation: 'exportTenant', object: 'tenants/acme', actor: { key: 'acme' }, status: 200 },
     ]);
   });
 

@@ -31,6 +31,7 @@ const usual = {
   422: 'The body is not what the route takes: `errors` names every fault.',
   429: 'Too many calls: Retry-After says when to try again.',
   500: 'The request could not be processed.',
+  503: 'It could not be processed just now: Retry-After says when to try again.',
 } as const;
 
 /**
@@ -181,13 +182,15 @@ export function problemStatuses(shape: OperationShape): Readonly<Record<number, 
   const may: Record<number, boolean> = {
     400: query !== undefined || body !== undefined || (method === 'POST' && !isPublic),
     401: !isPublic,
-    403: !isPublic && access !== 'any-key',
+    403: !isPublic && access !== 'any-key' && access !== 'credentials',
     404: path.includes('{') || namesTenant(query),
     409: method === 'POST' && !isPublic,
     413: body !== undefined,
-    422: body !== undefined,
+    // OAuth has 400 for whatever is wrong with a request for a token.
+    422: body !== undefined && access !== 'credentials',
     429: !isPublic,
     500: true,
+    503: true,
   };
   const own = shape.problems ?? {};
   const statuses = [...new Set([...Object.keys(own), ...Object.keys(usual)])]

@@ -30,8 +30,11 @@ export interface OperationShape {
   readonly isForAllTenants?: true;
   readonly query?: z.ZodType;
   readonly body?: BodySchema;
-  /** False for what changes nothing that is administered; all else but GET stands in the audit. */
-  readonly isAudited?: false;
+  /**
+   * Whether its calls stand in the audit.
+   * @default true for all but GET
+   */
+  readonly isAudited?: boolean;
   /** Whether a request without a body is one that says nothing. */
   readonly hasOptionalBody?: true;
   /** Answers that are no problem, by status. */

@@ -121,6 +121,8 @@ export const tenantOperations = {
   exportTenant: operation({
     method: 'GET',
     path: '/v1/tenants/{id}/export',
+    // It takes along all that there is: who did so is told.
+    isAudited: true,
     tag: 'Tenants',
     summary: 'All that is stored of a tenant, page by page',
     description:

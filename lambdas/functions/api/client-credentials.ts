@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import type { Problem } from '../../contracts/problem-details.ts';
 import { type IdentifyPorts, identifyClient } from '../../flows/identify-caller.ts';
 import { ProblemError } from '../answer-problems.ts';
 import { bodyText } from './api-call.ts';
@@ -23,6 +24,18 @@ export async function authenticateClient(ports: IdentifyPorts, event: APIGateway
     extensions: { error: 'invalid_client' },
     headers: { 'www-authenticate': 'Basic realm="tributary"' },
   });
+}
+
+/**
+ * The refusal of a request for a token, with the `error` that OAuth clients look for.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+ */
+export function oauthProblem(problem: Problem): ProblemError {
+  const { errors = [] } = (problem.extensions ?? {}) as { readonly errors?: readonly { readonly path: string }[] };
+  const of = (member: string) => errors.some(({ path }) => path === member);
+  const error = of('grant_type') ? 'unsupported_grant_type' : of('scope') ? 'invalid_scope' : 'invalid_request';
+  return new ProblemError({ ...problem, status: 400, extensions: { error, ...problem.extensions } });
 }
 
 /** Whether it is of the right form is looked at once it is known who sends it. */

@@ -12,7 +12,7 @@ import type { StoredAnswer } from '../../ports/answer-store.ts';
 import { ProblemError } from '../answer-problems.ts';
 import { type AnyAnswer, type ApiCall, bodyText, check, type Handlers } from './api-call.ts';
 import type { ApiOutcomes, ApiPorts } from './api-ports.ts';
-import { authenticateClient } from './client-credentials.ts';
+import { authenticateClient, oauthProblem } from './client-credentials.ts';
 import { entityTag, hasAlready } from './conditional-answer.ts';
 import { authenticate, lacksScope, notFound, type Principal } from './principal.ts';
 import { rateLimitHeaders, refuseOverLimit } from './rate-limit.ts';
@@ -99,7 +99,16 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     return { params, query, body: shape.body === undefined ? undefined : readBody(shape, text) };
   }
 
-  function readBody({ body, hasOptionalBody, access }: OperationShape, text: string): unknown {
+  function readBody(shape: OperationShape, text: string): unknown {
+    if (shape.access !== 'credentials') return readJson(shape, text);
+    try {
+      return readJson(shape, text);
+    } catch (error) {
+      throw error instanceof ProblemError ? oauthProblem(error.problem) : error;
+    }
+  }
+
+  function readJson({ body, hasOptionalBody, access }: OperationShape, text: string): unknown {
     if (body === undefined) return undefined;
     if (Buffer.byteLength(text) > maxBodyBytes)
       throw new ProblemError({ status: 413, detail: `The body is larger than ${maxBodyBytes} bytes.` });
@@ -118,7 +127,8 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
   /** Carry an operation out, with what it did in the audit. */
   async function carryOut(id: OperationId, shape: OperationShape, event: APIGatewayProxyEventV2, call: ApiCall) {
     const handle = handlers[id] as unknown as AnyHandler;
-    if (shape.method === 'GET' || shape.isAudited === false) return handle(call);
+    const { isAudited = shape.method !== 'GET' } = shape;
+    if (!isAudited) return handle(call);
     const { http, requestId } = event.requestContext;
     const { keyId, tenant, tokenId } = call.principal;
     const named = /^\/v1\/([^/]+(?:\/[^/]+)?)/.exec(event.rawPath)?.[1] ?? event.rawPath;

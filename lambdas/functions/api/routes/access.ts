@@ -12,6 +12,7 @@ import type { ApiKey } from '../../../ports/api-key-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import { oauthProblem } from '../client-credentials.ts';
 import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
 import { isoOrNull } from './subscription-view.ts';
@@ -118,12 +119,17 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
     async createToken({ body, principal }) {
       const named = body.scope?.split(' ').filter((scope) => scope !== '');
       const unknown = (named ?? []).find((scope) => !scopeNames.includes(scope as Scope));
-      if (unknown !== undefined) throw bodyProblem('scope', `expected some of ${scopeNames.join(' ')}`);
+      if (unknown !== undefined)
+        throw oauthProblem(bodyProblem('scope', `expected some of ${scopeNames.join(' ')}`).problem);
       const issue = await issueToken(ports, principal, {
         scopes: named as readonly Scope[] | undefined,
         expiresInSeconds: body.expires_in,
       });
-      if (issue.kind !== 'issued') throw refused(issue);
+      if (issue.kind !== 'issued') {
+        const { problem } = refused(issue);
+        const error = issue.kind === 'beyond' ? 'invalid_scope' : 'unauthorized_client';
+        throw oauthProblem({ ...problem, extensions: { error } });
+      }
       const { text, expiresInSeconds, scopes } = issue.token;
       return {
         status: 200,
