@@ -17,7 +17,7 @@ test.each([
     throw error;
   };
   const handler = middy(fails).use(answerProblems(new Logger({ logLevel: 'SILENT' })));
-  const answer = (await handler(event, {} as Context)) as APIGatewayProxyStructuredResultV2;
+  const answer = await handler(event, {} as Context);
   expect(answer.statusCode).toBe(status);
   expect(answer.headers?.['content-type']).toBe('application/problem+json');
   expect(answer.headers?.['retry-after']).toBe(retryAfter);
