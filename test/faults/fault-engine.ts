@@ -38,7 +38,12 @@ export interface FaultEngine {
   injector: CallInjector | undefined;
   /** Short name of a table, bucket or queue: `events`. */
   readonly nameOf: (resource: string) => string;
-  readonly call: (method: string, path: string, body?: unknown) => Promise<Answer>;
+  readonly call: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Answer>;
   readonly post: (
     url: string,
     body: string,
@@ -162,13 +167,14 @@ export async function startFaultEngine(assembly: {
       injector = next;
     },
     nameOf: (resource) => shortNames.get(resource) ?? resource,
-    call: (method, path, body) =>
+    call: (method, path, body, headers = {}) =>
       request(
         method,
         `${engine.url}${path}`,
         {
           authorization: `Bearer ${localAdminKey}`,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
         },
         body === undefined ? undefined : JSON.stringify(body),
       ),

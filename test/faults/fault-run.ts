@@ -54,7 +54,7 @@ export interface FaultRun {
   /** Send a webhook until it is taken, as a provider does. */
   send(webhook: Webhook): Promise<void>;
   /** Call the API until it does not say that it failed. */
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** Wait until nothing is left to do, letting time pass where something waits for it. */
   settle(): Promise<QueueDepth>;
   /** Wait until nobody is at work, without letting time pass. */
@@ -168,10 +168,10 @@ export function createFaultRun(
       }
       throw new Error(`a webhook was not taken in ${maxSends} sends`);
     },
-    async call(method, path, body) {
+    async call(method, path, body, headers) {
       const base = `caller.${method}.${path.split('?')[0]?.split('/').at(-1)}`;
       for (let calls = 0; calls < maxSends; calls += 1) {
-        const answer = await fault.call(method, path, body).catch(() => undefined);
+        const answer = await fault.call(method, path, body, headers).catch(() => undefined);
         if (fault.injector?.strike(base) === 'answer-lost') continue;
         if (answer !== undefined && answer.status < 500) return answer;
       }

@@ -189,6 +189,66 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
+  /** A consumer reads by leases, and commits; a lease whose answer was lost ends by itself. */
+  consumer: {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      const body = { name: 'reader', tenant: run.tenant, since: 'beginning' };
+      await run.call('POST', '/v1/consumers', body);
+      for (const issue of [1, 2, 3]) await run.send(githubWebhook(account, { issue }));
+      await run.settle();
+      const path = `/v1/consumers/reader`;
+      const ofTenant = `?tenant=${run.tenant}`;
+      const seen = new Set<string>();
+      run.faultsBegin();
+      for (let leases = 0; leases < 20; leases += 1) {
+        const leased = await run.call('POST', `${path}/lease${ofTenant}`, { limit: 2, ttl_seconds: 5 });
+        // It is held by a call of ours whose answer was lost.
+        if (leased.status === 409) await run.letTimePass(6_000);
+        if (leased.status !== 200) continue;
+        for (const { record_id: record } of leased.body.data) seen.add(record);
+        const commit = { lease: leased.body.lease, cursor: leased.body.next_cursor, release: true };
+        const committed = await run.call('POST', `${path}/commit${ofTenant}`, commit);
+        // A commit whose answer was lost has given the lease back; the next lease says from where on.
+        if (committed.status !== 200 && committed.status !== 409) throw new Error(`a commit: ${committed.status}`);
+        if (leased.body.caught_up === true && leased.body.data.length === 0) break;
+      }
+      const { body: consumer } = await run.call('GET', `${path}${ofTenant}`);
+      if (seen.size !== 3 || consumer.sequence !== 3)
+        throw new Error(`the consumer has seen ${seen.size} of 3 events and is at ${consumer.sequence}`);
+    },
+  },
+
+  /** A call with an Idempotency-Key, sent again until it is answered: one subscription, told with its secret. */
+  'repeated-call': {
+    async play(run) {
+      const headers = { 'idempotency-key': `create-${run.tenant}` };
+      const body = { tenant: run.tenant, url: 'http://127.0.0.1:9/hooks', resources: ['none/none'] };
+      // When a key was used is noted once a minute: in each run, then.
+      await run.letTimePass(61_000);
+      run.faultsBegin();
+      const once = async () => {
+        for (let calls = 0; calls < 10; calls += 1) {
+          const answer = await run.call('POST', '/v1/subscriptions', body, headers);
+          if (answer.status === 201) return answer.body;
+          if (answer.body.reason !== 'idempotency-key-in-use')
+            throw new Error(`a call: ${JSON.stringify(answer.body)}`);
+          // The run that has the name was killed: it is believed to live for as long as a function may.
+          await run.letTimePass(31_000);
+        }
+        throw new Error('the call was never answered');
+      };
+      const first = await once();
+      const again = await once();
+      if (first.id !== again.id || first.secret !== again.secret || !/^whsec_/.test(first.secret))
+        throw new Error('two answers to one call');
+      const listed = await run.call('GET', `/v1/tenants/${run.tenant}/export`);
+      const made = listed.body.data.filter(({ kind }: { kind: string }) => kind === 'subscription');
+      if (made.length !== 1) throw new Error(`${made.length} subscriptions of one call`);
+    },
+  },
+
   /** A secret is rotated between two callbacks: the new one and the old one both verify what comes then. */
   'secret-rotation': {
     async play(run) {
