@@ -167,7 +167,9 @@ export async function changeRows(
           new EngineError('storage-unavailable', `rows of ${table} were not taken in time`, { retryable: true });
         if (signal?.aborted === true) throw calledOff();
         const put = new BatchWriteItemCommand({ RequestItems: { [table]: rest } });
-        const answer = await client.send(put, signal === undefined ? {} : { abortSignal: signal }).catch((error) => {
+        // Options, even none, make the client forget what it has put together for others.
+        const sending = signal === undefined ? client.send(put) : client.send(put, { abortSignal: signal });
+        const answer = await sending.catch((error) => {
           throw signal?.aborted === true ? calledOff() : error;
         });
         return answer.UnprocessedItems?.[table] ?? [];
