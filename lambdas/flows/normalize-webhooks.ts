@@ -140,7 +140,8 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
     return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
 
   const request: WebhookRequest = { ...message.request, body: await bodyOf(ports, message) };
-  const decoded = decodeBody(integration.webhook.decode, request);
+  const { decode, readXml } = integration.webhook;
+  const decoded = decodeBody(decode, request, readXml);
   if (message.handshake !== undefined) {
     // Ingress answers an unsigned one whatever its body is.
     const body = decoded.kind === 'decoded' ? decoded.value : undefined;

@@ -3,6 +3,7 @@ import { lookupContexts, type PreparedRouting, prepareRouting } from '../../lamb
 import { type MappingInput, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { withoutCredentials } from '../../lambdas/engine/verification/without-credentials.ts';
@@ -76,7 +77,7 @@ async function measureEvent(
  *   by its context.
  */
 function engineOf(definition: Definition, { request, secrets }: SignedEvent, routing?: PreparedRouting): Contender {
-  const webhook = prepareWebhook(definition);
+  const webhook = prepareWebhook(definition, readXml);
   const mapping = prepareMapping(definition.mapping);
   // As the queue carries it.
   const content = request.body.toString('utf8');
@@ -87,7 +88,7 @@ function engineOf(definition: Definition, { request, secrets }: SignedEvent, rou
     const { method, url, path, query, headers } = withoutCredentials(request, webhook.credentials);
 
     const received: WebhookRequest = { method, url, path, query, headers, body: Buffer.from(content, 'utf8') };
-    const decoded = decodeBody(webhook.decode, received);
+    const decoded = decodeBody(webhook.decode, received, readXml);
     if (decoded.kind === 'malformed') throw new Error(`expected ${decoded.expected}`);
     const input: MappingInput = {
       body: decoded.value,

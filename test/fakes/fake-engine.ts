@@ -5,6 +5,7 @@ import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
 import type { CountNormalizationPorts } from '../../lambdas/flows/count-normalizations.ts';
@@ -83,7 +84,7 @@ export function createFakeEngine(definition: Definition = staff, versioned: Vers
   // Hidden for as long as in the stack: six times their consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
   const { claimThresholdBytes } = limits;
-  const webhook = prepareWebhook(definition);
+  const webhook = prepareWebhook(definition, readXml);
   const mapping = prepareMapping(definition.mapping);
   const routing = definition.routing === undefined ? undefined : prepareRouting(definition.routing);
   const contexts = createInMemoryContexts();
