@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { FunctionModel } from '../template/stack-model.ts';
+import { createMachineLoad } from './machine-load.ts';
 import type { FunctionError } from './protocol.ts';
 import { type InvocationOutcome, type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 
@@ -36,6 +37,8 @@ export interface FunctionPool {
  * only in the place of one whose invocation takes longer than this: it waits for something.
  */
 const longMs = 500;
+/** The same where the cores are busy: there an invocation may take long without having waited for anything else. */
+const longWhereBusyMs = 2_500;
 
 /** @param sandboxLimit - The most that run at once, however long they wait. */
 export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {
@@ -45,6 +48,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   const sandboxes = new Set<Sandbox>();
   const idle: Sandbox[] = [];
   const jobs = createJobQueue();
+  const machine = createMachineLoad();
   const counts = { succeeded: 0, error: 0, timeout: 0, crash: 0 };
   /** Sandboxes that still load their bundle; each will take a waiting job. */
   let starting = 0;
@@ -105,7 +109,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   const demand = () => jobs.size() + freeWaiters.length;
 
   const longRunning = () => {
-    const untilMs = performance.now() - longMs;
+    const untilMs = performance.now() - (machine.isBusy() ? longWhereBusyMs : longMs);
     return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
   };
 
