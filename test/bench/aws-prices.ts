@@ -52,8 +52,12 @@ export const assumptions = {
     normalize: { dynamodb: 5, sqs: 1, receiver: 0 },
     deliver: { dynamodb: 4, sqs: 0, receiver: 2 },
   },
-  /** What Lambda itself logs of an invocation at the level INFO: `platform.start` and `platform.report`. */
-  platformLogBytes: 700,
+  /**
+   * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;
+   * some 700 bytes at INFO, `platform.start` and `platform.report`.
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+   */
+  platformLogBytes: 0,
   /** What CloudWatch counts for each line beside its text. */
   logLineOverheadBytes: 26,
 } as const;

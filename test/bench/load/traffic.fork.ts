@@ -1,8 +1,8 @@
 /** A provider and a subscriber in a process of their own, so that what they cost is nobody else's event loop. */
-import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
+import { githubHeaders, githubIssue } from '../github-issue.ts';
 import type { TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from './protocol.ts';
 import { quantile } from './quantile.ts';
 
@@ -144,35 +144,7 @@ function quantiles(values: number[]): TrafficResult['endToEndMs'] {
   return { p50: quantile(values, 0.5), p95: quantile(values, 0.95), p99: quantile(values, 0.99) };
 }
 
-/** A GitHub issue of just so many bytes. */
 function sign({ secret, bodyBytes }: TrafficPlan, id: number) {
-  const issue = (padding: number) =>
-    JSON.stringify({
-      action: 'opened',
-      issue: {
-        id,
-        number: id,
-        title: `Issue ${id}`,
-        state: 'open',
-        html_url: `https://github.com/northwind/orders/issues/${id}`,
-        created_at: '2026-11-22T12:00:00Z',
-        updated_at: '2026-11-22T12:00:00Z',
-        user: { id: 7, login: 'ada', html_url: 'https://github.com/ada' },
-        labels: [{ name: 'bug' }],
-        body: 'x'.repeat(padding),
-      },
-      repository: { id: 1, full_name: 'northwind/orders' },
-    });
-  const body = issue(Math.max(0, bodyBytes - issue(0).length));
-  return {
-    record: String(id),
-    body,
-    headers: {
-      'content-type': 'application/json',
-      'user-agent': 'GitHub-Hookshot/7e0c6a1',
-      'x-github-event': 'issues',
-      'x-github-delivery': `delivery-${id}`,
-      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
-    },
-  };
+  const body = githubIssue(id, bodyBytes);
+  return { record: String(id), body, headers: githubHeaders(id, body, secret) };
 }

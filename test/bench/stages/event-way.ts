@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -18,6 +17,7 @@ import { toSqsEvent } from '../../../lib/local/sources/queue-batch.ts';
 import { readStackAssembly } from '../../../lib/local/template/assembly.ts';
 import { localRegion } from '../../../lib/local/template/resource-type.ts';
 import { type QueueSourceModel, readStackModel, type StackModel } from '../../../lib/local/template/stack-model.ts';
+import { githubHeaders, githubIssue } from '../github-issue.ts';
 import type { CpuProfile } from './cpu-profile.ts';
 import { type StageCost, type StageData, type StageMessage, type StageName, stageNames } from './protocol.ts';
 
@@ -268,22 +268,8 @@ async function seed(
 }
 
 function webhook(id: number, bodyBytes: number, account: string): APIGatewayProxyEventV2 {
-  const text = (padding: number) =>
-    JSON.stringify({
-      action: 'opened',
-      issue: { id, number: id, title: `Issue ${id}`, state: 'open', body: 'x'.repeat(padding) },
-      repository: { id: 1, full_name: 'northwind/orders' },
-    });
-  const body = Buffer.from(text(Math.max(0, bodyBytes - text(0).length)));
-  const headers = {
-    host: 'localhost',
-    'content-type': 'application/json',
-    'content-length': String(body.length),
-    'user-agent': 'GitHub-Hookshot/7e0c6a1',
-    'x-github-event': 'issues',
-    'x-github-delivery': `delivery-${id}`,
-    'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
-  };
+  const body = githubIssue(id, bodyBytes);
+  const headers = { host: 'localhost', 'content-length': String(body.length), ...githubHeaders(id, body, secret) };
   return toProxyEvent(
     {
       method: 'POST',
@@ -291,7 +277,7 @@ function webhook(id: number, bodyBytes: number, account: string): APIGatewayProx
       httpVersion: '1.1',
       rawHeaders: Object.entries(headers).flat(),
       sourceIp: '192.0.2.17',
-      body,
+      body: Buffer.from(body),
     },
     {
       routeKey: 'ANY /in/{integration}/{account}',
