@@ -34,8 +34,8 @@ export interface LocalEngineOptions {
   /** Called when an emulator ends by itself: the engine is broken and should be stopped. */
   readonly onFailure?: (error: LocalEngineError) => void;
   /**
-   * Sandboxes of one function that may run at once. As many as there are cores come with demand; more
-   * only in the place of those that wait, for a slow receiver, say.
+   * Sandboxes of one function that may run at once. As many as there are cores come with demand, while cores are
+   * idle; more only in the place of those that wait, for a slow receiver, say.
    *
    * @default 16
    */

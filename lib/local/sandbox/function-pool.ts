@@ -33,8 +33,10 @@ export interface FunctionPool {
 }
 
 /**
- * Threads beyond the cores only share them, and each warms up anew. So a sandbox is added past the cores
- * only in the place of one whose invocation takes longer than this: it waits for something.
+ * Threads beyond what the cores have time for only share them, and each warms up anew. So there is one sandbox
+ * at first; another comes when somebody has waited this long for one while cores were idle, until there are as many
+ * as cores. Past that one is added only in the place of one whose invocation takes longer than this: it waits for
+ * something.
  */
 const longMs = 500;
 /** The same where the cores are busy: there an invocation may take long without having waited for anything else. */
@@ -44,7 +46,6 @@ const longWhereBusyMs = 2_500;
 export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {
   const { model } = options;
   const maxSandboxes = Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit);
-  const busyLimit = Math.min(maxSandboxes, availableParallelism());
   const sandboxes = new Set<Sandbox>();
   const idle: Sandbox[] = [];
   const jobs = createJobQueue();
@@ -56,6 +57,8 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   /** When each invocation that runs began, by its sandbox; the oldest first. */
   const begunMs = new Map<Sandbox, number>();
   let growthTimer: NodeJS.Timeout | undefined;
+  /** Sandboxes that the cores had time for when they were looked at. */
+  let affordable = 1;
   let stopped = false;
 
   const end = (job: Job, outcome: InvocationOutcome) => {
@@ -101,7 +104,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     if (stopped) return;
     while (idle.length > 0 && jobs.size() > 0) void dispatch(idle.pop() as Sandbox, jobs.take() as Job);
     for (const resolve of freeWaiters.splice(0, idle.length)) resolve();
-    while (demand() > starting && sandboxes.size < Math.min(maxSandboxes, busyLimit + longRunning()))
+    while (demand() > starting && sandboxes.size < Math.min(maxSandboxes, affordable + longRunning()))
       void launchForJob();
     if (demand() > starting && sandboxes.size < maxSandboxes) growthTimer ??= setTimeout(growLater, longMs);
   };
@@ -115,6 +118,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
 
   const growLater = () => {
     growthTimer = undefined;
+    if (affordable < availableParallelism() && !machine.isBusy()) affordable += 1;
     pump();
   };
 
