@@ -142,13 +142,13 @@ async function startFunctions(model: StackModel, endpoints: Parameters<typeof ru
   const modelOf = (stage: StageName) =>
     model.functions.find(({ label }) => label === stage) as StackModel['functions'][number];
   const environments = stageNames.map((stage) => runtimeEnvironment(modelOf(stage), endpoints, stage));
+  const folder = (stage: StageName) => modelOf(stage).codeFolder;
+  const bundles = { ingress: folder('ingress'), normalize: folder('normalize'), deliver: folder('deliver') };
   const worker = new Worker(new URL('./stage-worker.ts', import.meta.url), {
     // What two of them have in common is the same: each name stands for one resource.
     env: Object.assign({}, ...environments) as Record<string, string>,
     execArgv: ['--disable-warning=ExperimentalWarning'],
-    workerData: {
-      bundles: Object.fromEntries(stageNames.map((stage) => [stage, modelOf(stage).codeFolder])),
-    } as unknown as StageData,
+    workerData: { bundles } satisfies StageData,
   });
   const next = (): Promise<StageMessage> =>
     new Promise((resolve, reject) => {
@@ -192,10 +192,7 @@ function itemBytes(row: unknown): number {
 
 /** Node does not escape what names of functions and files hold. */
 function printable(json: string): string {
-  return [...json]
-    .map((character) => (character < ' ' ? ' ' : character))
-    .join('')
-    .replace(/\\(?!["\\/bfnrtu])/g, '');
+  return json.replace(/[^ -\uFFFF]/g, ' ').replace(/\\(?!["\\/bfnrtu])/g, '');
 }
 
 function noCost(): StageTotal {

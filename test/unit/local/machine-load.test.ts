@@ -11,7 +11,7 @@ function aMachine() {
   return {
     load,
     /** Let time pass in which two cores were idle for a share of it. */
-    pass(ms: number, idleShare: number) {
+    pass: (ms: number, idleShare: number) => {
       nowMs += ms;
       times = { idleMs: times.idleMs + 2 * ms * idleShare, totalMs: times.totalMs + 2 * ms };
     },
