@@ -148,7 +148,8 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   const body = await bodyOf(ports, message);
   if (body === undefined) return deadLetter(ports, delivery, 'its body is no longer kept');
   const request: WebhookRequest = { ...message.request, body };
-  const decoded = decodeBody(integration.webhook.decode, request);
+  const { decode, readXml } = integration.webhook;
+  const decoded = decodeBody(decode, request, readXml);
   if (message.handshake !== undefined) {
     // Ingress answers an unsigned one whatever its body is.
     const value = decoded.kind === 'decoded' ? decoded.value : undefined;

@@ -1,6 +1,7 @@
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
 import { checkResource, type PreparedResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { checksForRequest } from '../definitions/checks-for-request.ts';
@@ -47,7 +48,7 @@ export async function checkSample(
   resources: PreparedResources,
   nowMs: number,
 ): Promise<readonly SampleCheck[]> {
-  const webhook = prepareWebhook(definition);
+  const webhook = prepareWebhook(definition, readXml);
   const keys = makeKeys(definition, 'current');
   const receive = (request: WebhookRequest, secrets: SecretValues = keys.secrets) =>
     receiveWebhook(webhook, request, secrets, nowMs);

@@ -9,6 +9,7 @@ import {
   type TemplateInput,
 } from '../../lambdas/engine/definition/template.ts';
 import { type Check, prepareCondition, prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { secretChoices, secretsIn, valuesOf } from '../../lambdas/engine/verification/secret-values.ts';
 import type { SecretValues, Verdict, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { templateInput } from '../definitions/checks-for-request.ts';
@@ -91,7 +92,7 @@ export function formatExplanation({ signed, times }: ExplainedRejection): readon
 }
 
 function checkOf({ name, webhook, routing }: Definition, verify: VerifySpec): Check {
-  return prepareWebhook({ name, webhook: { ...webhook, verify }, routing }).verify;
+  return prepareWebhook({ name, webhook: { ...webhook, verify }, routing }, readXml).verify;
 }
 
 function appliedChecks(definition: Definition, request: WebhookRequest): readonly AppliedCheck[] {

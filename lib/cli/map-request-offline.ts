@@ -6,6 +6,7 @@ import { lookupContexts, prepareRouting } from '../../lambdas/engine/mapping/loo
 import { mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { deliveryIdOf } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { withoutCredentials } from '../../lambdas/engine/verification/without-credentials.ts';
@@ -30,9 +31,9 @@ export async function mapRequestOffline(
   nowMs: number,
   resources: PreparedResources = noResources,
 ): Promise<OfflineMapping> {
-  const decoded = decodeBody(definition.webhook.decode, request);
+  const decoded = decodeBody(definition.webhook.decode, request, readXml);
   if (decoded.kind === 'malformed') return { kind: 'failed', reason: `body: expected ${decoded.expected}` };
-  const webhook = prepareWebhook(definition);
+  const webhook = prepareWebhook(definition, readXml);
   const decrypted =
     webhook.decrypt === undefined
       ? ({ kind: 'decrypted', body: decoded.value } as const)

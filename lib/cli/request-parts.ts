@@ -1,6 +1,7 @@
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
 import { parseSource, parseTemplate, readPath, type Source } from '../../lambdas/engine/definition/template.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 
 /**
@@ -161,7 +162,7 @@ function editPart(
     }
     case 'json':
     case 'item': {
-      const decoded = decodeBody(definition.webhook.decode, request);
+      const decoded = decodeBody(definition.webhook.decode, request, readXml);
       if (decoded.kind === 'malformed') return undefined;
       const [root] = source.from === 'json' ? [decoded.value] : [readPath(decoded.value, part.items ?? [])].flat();
       const values = [readPath(root, source.path)].flat();

@@ -17,6 +17,7 @@ import {
   settleReception,
 } from '../../lambdas/engine/verification/ingress-answer.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { type DecidedReception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { readResources } from '../definitions/compile-resources.ts';
@@ -115,7 +116,7 @@ async function verifyOffline(
     const response = ingressAnswer({ kind: 'too-large' }, reply);
     return { outcome: 'rejected', reason: 'too-large', response, events: [] };
   }
-  const received = receiveWebhook(prepareWebhook(definition), request, secrets, nowMs);
+  const received = receiveWebhook(prepareWebhook(definition, readXml), request, secrets, nowMs);
   // Offline nothing is fetched: the key is one of the secrets, or it is missing.
   const reception =
     received.kind === 'key-needed'

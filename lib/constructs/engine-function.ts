@@ -1,6 +1,13 @@
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import {
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
@@ -54,6 +61,8 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      // Lambda's own lines of each invocation that went well say what its metrics say, and cost more than ours.
+      systemLogLevelV2: SystemLogLevel.WARN,
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
     });
 

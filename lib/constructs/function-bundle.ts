@@ -22,7 +22,6 @@ const bundleOptions = {
   splitting: true,
   outExtension: { '.js': '.mjs' },
   minify: true,
-  keepNames: true,
   legalComments: 'none',
   sourcemap: true,
   sourcesContent: false,

@@ -2,6 +2,7 @@ import type { ConditionSpec, Definition, VerifySpec } from '../../lambdas/engine
 import type { TemplateInput } from '../../lambdas/engine/definition/template.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareCondition, prepareWebhook, readVariables } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 
 /**
@@ -36,7 +37,7 @@ export function templateInput(
   request: WebhookRequest,
   secrets: Readonly<Record<string, string>> = {},
 ): TemplateInput {
-  const decoded = decodeBody(definition.webhook.decode, request);
+  const decoded = decodeBody(definition.webhook.decode, request, readXml);
   const plain: TemplateInput = {
     ...request,
     query: new URLSearchParams(request.query),
@@ -44,5 +45,5 @@ export function templateInput(
     secrets,
     vars: {},
   };
-  return { ...plain, vars: readVariables(prepareWebhook(definition), plain) };
+  return { ...plain, vars: readVariables(prepareWebhook(definition, readXml), plain) };
 }

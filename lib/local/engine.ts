@@ -10,6 +10,7 @@ import { type CallGate, type JudgeCall, startCallGate } from './faults/call-gate
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
 import { createFunctionPool, type FunctionPool, type InvocationCounts } from './sandbox/function-pool.ts';
+import { createMachineLoad, type MachineLoad } from './sandbox/machine-load.ts';
 import { localCredentials } from './sandbox/runtime-environment.ts';
 import type { InvocationOutcome } from './sandbox/sandbox.ts';
 import { createRouter } from './sources/http-routes.ts';
@@ -35,12 +36,18 @@ export interface LocalEngineOptions {
   /** Called when an emulator ends by itself: the engine is broken and should be stopped. */
   readonly onFailure?: (error: LocalEngineError) => void;
   /**
-   * Sandboxes of one function that may run at once. As many as there are cores come with demand; more
-   * only in the place of those that wait, for a slow receiver, say.
+   * Sandboxes of one function that may run at once. As many as there are cores come with demand, while cores are
+   * idle; more only in the place of those that wait, for a slow receiver, say.
    *
    * @default 16
    */
   readonly maxSandboxesPerFunction?: number;
+  /**
+   * Whether the cores have time for further sandboxes.
+   *
+   * @default - what the kernel says of them
+   */
+  readonly machineLoad?: MachineLoad;
   /**
    * Decides what becomes of each request to AWS that a function makes, or the poller of its queue.
    *
@@ -122,6 +129,7 @@ async function start(
   stop: () => Promise<void>,
 ): Promise<LocalEngine> {
   const { assemblyDir, stackName, onLog, maxSandboxesPerFunction = defaultSandboxLimit } = options;
+  const { machineLoad = createMachineLoad() } = options;
   const assembly = await readStackAssembly(assemblyDir, stackName);
   const clock = createEngineClock();
   const { dynalite, fauxqs, eventBus, http } = await startServers(options, clock, undo);
@@ -172,6 +180,7 @@ async function start(
       createFunctionPool(
         { model: one, endpoints, clockOffsetMs: clock.sharedOffsetMs, onLine },
         maxSandboxesPerFunction,
+        machineLoad,
       ),
     );
   const poolOf = (one: { readonly logicalId: string }): FunctionPool =>

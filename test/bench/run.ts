@@ -1,33 +1,60 @@
 /**
- * Measure what the engine costs: `npm run bench`. A table, or with `--json` the figures of each section
- * as JSON. A budget that is not met is said and does not fail: how fast a machine is, is not ours to say.
+ * Measure what the engine costs: `npm run bench`. A table, or with `--json` the figures of each section as JSON;
+ * `--section <key>` runs that one alone, and may be given several times; `--write` puts the results into
+ * BENCHMARKS.md. A budget that is not met is said and does not fail: how fast a machine is, is not ours to say.
  */
-import type { Figure, Section } from './section.ts';
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { awsRequests } from './aws-requests.ts';
+import { budgetSummary } from './budget-summary.ts';
+import { bundles } from './bundles.ts';
+import { growth } from './growth.ts';
+import { ingressAnswers } from './ingress-answers.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import { modelledCost } from './modelled-cost.ts';
+import { ownCpu } from './own-cpu.ts';
+import { toMarkdown, toTable } from './report.ts';
+import type { Section, SectionResult } from './section.ts';
+import { removeSharedAssembly } from './shared-assembly.ts';
+import { throughput } from './throughput.ts';
 import { verificationAndMapping } from './verification-and-mapping.ts';
 
-const sections: readonly Section[] = [verificationAndMapping];
+/** The summary comes last: it reads what the others found. */
+const sections: readonly Section[] = [
+  verificationAndMapping,
+  awsRequests,
+  modelledCost,
+  ownCpu,
+  bundles,
+  ingressAnswers,
+  throughput,
+  growth,
+  budgetSummary,
+];
+const benchmarksPage = new URL('../../BENCHMARKS.md', import.meta.url);
 
-const results: { section: string; figures: readonly Figure[] }[] = [];
-for (const { name, run } of sections) results.push({ section: name, figures: await run() });
-process.stdout.write(process.argv.includes('--json') ? `${JSON.stringify(results, null, 2)}\n` : toTable(results));
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    section: { type: 'string', multiple: true },
+  },
+});
+const unknown = options.section?.filter((key) => !sections.some((section) => section.key === key)) ?? [];
+if (unknown.length > 0)
+  throw new Error(`no section "${unknown.join('", "')}"; there are: ${sections.map(({ key }) => key).join(', ')}`);
 
-function toTable(measured: typeof results): string {
-  const rows = measured.flatMap(({ section, figures }) => [
-    [section],
-    ...figures.map(({ name, value, unit, budget, met }) => [
-      `  ${name}`,
-      String(value),
-      unit,
-      budget === undefined ? '' : `at most ${budget}: ${met === true ? 'met' : 'NOT MET'}`,
-    ]),
-  ]);
-  const widthOf = (column: number) =>
-    Math.max(...rows.filter((row) => row.length > 1).map((row) => row[column]?.length ?? 0));
-  const [nameWidth, valueWidth, unitWidth] = [widthOf(0), widthOf(1), widthOf(2)];
-  return rows
-    .map(([name = '', value = '', unit = '', budget = '']) =>
-      `${name.padEnd(nameWidth)}  ${value.padStart(valueWidth)} ${unit.padEnd(unitWidth)}  ${budget}`.trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
+const results: SectionResult[] = [];
+const before = describeMachine();
+try {
+  for (const { key, name, run } of sections) {
+    if (options.section !== undefined && !options.section.includes(key)) continue;
+    process.stderr.write(`${name} …\n`);
+    results.push({ section: name, figures: await run(results) });
+  }
+} finally {
+  await removeSharedAssembly();
 }
+const machine: Machine = { ...before, loadAverageAfter: describeMachine().loadAverage };
+process.stdout.write(options.json ? `${JSON.stringify({ machine, results }, null, 2)}\n` : toTable(machine, results));
+if (options.write) await writeFile(benchmarksPage, toMarkdown(machine, results));

@@ -27,6 +27,18 @@ const implementations: readonly (readonly [string, () => Promise<Subscriptions>]
 const idsOf = (all: readonly { readonly id: string }[]) => all.map(({ id }) => id).sort();
 
 describe.each(implementations)('subscription directory on %s', (_, open) => {
+  test('gives every tenant that asks at once its own subscriptions and those of all, as they are now (invariant 3)', async () => {
+    const subscriptions = await open();
+    const ofAll = aSubscription({ id: 'sub_all', tenant: null });
+    for (const subscription of [aSubscription(), aSubscription({ id: 'sub_2', tenant: 'globex' }), ofAll])
+      await subscriptions.create(subscription);
+    const listed = await Promise.all(['acme', 'globex', 'initech'].map((tenant) => subscriptions.listFor(tenant)));
+    expect(listed.map(idsOf)).toEqual([['sub_1', 'sub_all'], ['sub_2', 'sub_all'], ['sub_all']]);
+
+    await subscriptions.remove(ofAll);
+    expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_1']);
+  });
+
   test('creates a subscription and finds it by its id, of one tenant or of all', async () => {
     const subscriptions = await open();
     const ofAcme = aSubscription({ types: ['record:*'], resources: ['hris/*'], integrations: ['staff'] });

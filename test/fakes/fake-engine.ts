@@ -5,6 +5,7 @@ import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/continue-replay.ts';
 import type { CountNormalizationPorts } from '../../lambdas/flows/count-normalizations.ts';
@@ -104,7 +105,7 @@ export function createFakeEngine(
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
-  const webhook = prepareWebhook(definition);
+  const webhook = prepareWebhook(definition, readXml);
   const mapping = prepareMapping(definition.mapping);
   const routing = definition.routing === undefined ? undefined : prepareRouting(definition.routing);
   const contexts = createInMemoryContexts();

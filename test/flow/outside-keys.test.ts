@@ -98,7 +98,7 @@ describe('a request whose key is published', () => {
       body: requestOf(tokenOf(pair, 'a')).body.toString('utf8'),
     } as unknown as APIGatewayProxyEventV2;
     const answer = await handler(event, {} as Context);
-    expect(answer.statusCode).toBe(500);
+    expect(answer.statusCode).toBe(503);
     expect(answer.body).not.toContain('staff.example');
     expect(outcomes.sum('accepted')).toBe(0);
   });

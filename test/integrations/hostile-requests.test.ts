@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
@@ -17,7 +18,7 @@ const maxCpuMs = 250;
 describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name, definition })))(
   '$name',
   ({ name, definition }) => {
-    const webhook = prepareWebhook(definition);
+    const webhook = prepareWebhook(definition, readXml);
     const { secrets } = signingKeysOf(definition, 'right');
     const forgers = signingKeysOf(definition, 'wrong');
 

@@ -9,6 +9,7 @@ import { decryptItems } from '../../lambdas/engine/mapping/decrypt-items.ts';
 import { mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareCondition, prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { templateInput } from '../../lib/definitions/checks-for-request.ts';
@@ -27,7 +28,7 @@ const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name, definition })))(
   '$name',
   ({ name, definition }) => {
-    const webhook = prepareWebhook(definition);
+    const webhook = prepareWebhook(definition, readXml);
     const mapping = prepareMapping(definition.mapping, resources);
     const samples = readSamples(root, name);
     const keys = signingKeysOf(definition, 'right');
@@ -49,7 +50,7 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
     }
 
     async function map(request: WebhookRequest, account = 'acc_1', receivedAt = '2026-11-22T12:00:00.000Z') {
-      const decoded = decodeBody(definition.webhook.decode, request);
+      const decoded = decodeBody(definition.webhook.decode, request, readXml);
       if (decoded.kind === 'malformed') throw new Error(`expected ${decoded.expected}`);
       const { decrypt } = webhook;
       const decrypted =

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { checksWithin } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { Verdict, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
@@ -41,7 +42,7 @@ describe.each(known)('$id ($source)', (vector) => {
   const secrets = secretsOf(definition, vector);
   const receive = (values: Readonly<Record<string, string>>) =>
     receiveWebhook(
-      prepareWebhook(definition),
+      prepareWebhook(definition, readXml),
       requestOf(definition, vector, secrets),
       values,
       (vector.now ?? 0) * 1000,

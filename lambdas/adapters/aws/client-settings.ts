@@ -4,5 +4,7 @@
  */
 export const clientSettings = {
   maxAttempts: 3,
+  // What is done around a call is put together once for each kind of command, not for each call.
+  cacheMiddleware: true,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
 };

@@ -37,22 +37,79 @@ export function isLive(row: Row, nowMs: number): boolean {
   return typeof expiresAt !== 'number' || expiresAt * 1000 > nowMs;
 }
 
-/** Read many rows by key, consistently; missing ones are left out. Repeated keys are asked for once. */
+/** Keys of one table that are asked for. */
+interface Asked {
+  readonly table: string;
+  readonly key: Item;
+}
+
+/** What was asked of a client in this turn of the event loop, and is not sent yet. */
+interface Gathering {
+  /** By table and key: what several callers ask for is asked for once. */
+  readonly asked: Map<string, Asked>;
+  /** Rows by table, in no order. */
+  readonly answer: Promise<ReadonlyMap<string, readonly Item[]>>;
+}
+
+const gatherings = new WeakMap<DynamoDBClient, Gathering>();
+
+/**
+ * Read many rows by key, consistently; missing ones are left out. Repeated keys are asked for once.
+ *
+ * What is asked of one client at the same time is one request, whichever tables it is for: a run of deliver
+ * reads four, and a request costs it more than the rows do.
+ */
 export async function readRows(client: DynamoDBClient, table: string, keys: readonly Row[]): Promise<Row[]> {
-  const distinct = new Map(keys.map((key) => [JSON.stringify(key), toItem(key)]));
-  const items: Item[] = [];
+  if (keys.length === 0) return [];
+  const wanted = new Map(keys.map((key) => [nameOf(key), toItem(key)]));
+  const gathering = gatherings.get(client) ?? gather(client);
+  for (const [name, key] of wanted) gathering.asked.set(`${table} ${name}`, { table, key });
+  const found = (await gathering.answer).get(table) ?? [];
+  const attributes = Object.keys(keys[0] as Row);
+  // Others may have asked for other rows of the table.
+  return found.map(fromItem).filter((row) => wanted.has(nameOf(row, attributes)));
+}
+
+/** A key's name: the same for a key and for its row. */
+function nameOf(row: Row, attributes: readonly string[] = Object.keys(row)): string {
+  return JSON.stringify(attributes.map((attribute) => row[attribute]));
+}
+
+/** Begin to gather; what is asked for until this turn ends is sent. */
+function gather(client: DynamoDBClient): Gathering {
+  const asked = new Map<string, Asked>();
+  const answer = Promise.resolve().then(async () => {
+    gatherings.delete(client);
+    return readAsked(client, [...asked.values()]);
+  });
+  const gathering = { asked, answer };
+  gatherings.set(client, gathering);
+  return gathering;
+}
+
+async function readAsked(client: DynamoDBClient, asked: readonly Asked[]): Promise<Map<string, Item[]>> {
+  const found = new Map<string, Item[]>();
   await Promise.all(
-    chunks([...distinct.values()], maxBatchGet).map((chunk) =>
-      inRounds(table, chunk, async (rest) => {
-        const answer = await client.send(
-          new BatchGetItemCommand({ RequestItems: { [table]: { Keys: rest, ConsistentRead: true } } }),
+    chunks(asked, maxBatchGet).map((chunk) =>
+      inRounds(tablesOf(chunk), chunk, async (rest) => {
+        const keys = Map.groupBy(rest, ({ table }) => table);
+        const RequestItems = Object.fromEntries(
+          [...keys].map(([table, some]) => [table, { Keys: some.map(({ key }) => key), ConsistentRead: true }]),
         );
-        items.push(...(answer.Responses?.[table] ?? []));
-        return answer.UnprocessedKeys?.[table]?.Keys ?? [];
+        const answer = await client.send(new BatchGetItemCommand({ RequestItems }));
+        for (const [table, items] of Object.entries(answer.Responses ?? {}))
+          found.set(table, [...(found.get(table) ?? []), ...items]);
+        return Object.entries(answer.UnprocessedKeys ?? {}).flatMap(([table, { Keys = [] }]) =>
+          Keys.map((key) => ({ table, key })),
+        );
       }),
     ),
   );
-  return items.map(fromItem);
+  return found;
+}
+
+function tablesOf(asked: readonly Asked[]): string {
+  return [...new Set(asked.map(({ table }) => table))].join(', ');
 }
 
 /** All rows of a partition, consistently, however many pages they are. */
@@ -110,7 +167,9 @@ export async function changeRows(
           new EngineError('storage-unavailable', `rows of ${table} were not taken in time`, { retryable: true });
         if (signal?.aborted === true) throw calledOff();
         const put = new BatchWriteItemCommand({ RequestItems: { [table]: rest } });
-        const answer = await client.send(put, signal === undefined ? {} : { abortSignal: signal }).catch((error) => {
+        // Options, even none, make the client forget what it has put together for others.
+        const sending = signal === undefined ? client.send(put) : client.send(put, { abortSignal: signal });
+        const answer = await sending.catch((error) => {
           throw signal?.aborted === true ? calledOff() : error;
         });
         return answer.UnprocessedItems?.[table] ?? [];

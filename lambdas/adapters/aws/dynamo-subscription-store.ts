@@ -37,9 +37,18 @@ export function createDynamoSubscriptionWriter(client: DynamoDBClient, table: st
 
 /** The engine's side of the subscriptions table. */
 export function createDynamoSubscriptionStore(client: DynamoDBClient, table: string): SubscriptionStore {
+  let readingForAll: Promise<readonly Row[]> | undefined;
+  /** The tenants of a batch ask at once, before anything is sent: what is for all of them is read once. */
+  const readForAll = () => {
+    readingForAll ??= Promise.resolve().then(() => {
+      readingForAll = undefined;
+      return readPartition(client, table, ['tenant', '*']);
+    });
+    return readingForAll;
+  };
   return {
     async listFor(tenant) {
-      const scopes = await Promise.all([tenant, '*'].map((scope) => readPartition(client, table, ['tenant', scope])));
+      const scopes = await Promise.all([readPartition(client, table, ['tenant', tenant]), readForAll()]);
       return scopes.flat().map(toSubscription);
     },
     async getMany(keys) {

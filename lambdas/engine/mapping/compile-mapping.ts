@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
-import { parseJsonExactly, parseXml } from '../verification/decode-body.ts';
+import { parseJsonExactly } from '../verification/decode-body.ts';
+import { readXml } from '../verification/read-xml.ts';
 import { LinearRegex } from './linear-regex.ts';
 
 const mappingTimeoutMs = 2000;
@@ -51,7 +52,7 @@ const functions: Readonly<
   /** A form's fields, of a text. */
   parseForm: { signature: '<s:o>', apply: (text: string) => Object.fromEntries(new URLSearchParams(text)) },
   /** XML within a text, as `decode: xml` reads it; nothing where it is none. */
-  parseXml: { signature: '<s:x>', apply: (text: string) => orNothing(() => parseXml(text)) },
+  parseXml: { signature: '<s:x>', apply: (text: string) => orNothing(() => readXml(text)) },
 };
 
 /**

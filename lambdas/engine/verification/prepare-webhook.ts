@@ -17,6 +17,7 @@ import {
   type Template,
   type TemplateInput,
 } from '../definition/template.ts';
+import type { XmlReader } from './decode-body.ts';
 import { prepareCall, type ReadCall } from './outbound-call.ts';
 import { type KeyRing, prepareKeySource } from './outside-keys.ts';
 import { urlTokenSecret } from './secret-values.ts';
@@ -64,6 +65,7 @@ interface PreparedVariable {
 export interface PreparedWebhook {
   readonly name: string;
   readonly decode: Definition['webhook']['decode'];
+  readonly readXml: XmlReader;
   readonly vars: Readonly<Record<string, PreparedVariable>>;
   readonly verify: Check;
   readonly reply: ReplySpec;
@@ -85,12 +87,16 @@ export interface PreparedWebhook {
 const maxItems = 1000;
 
 /** Do, once per definition, all work that needs no request. */
-export function prepareWebhook(definition: Pick<Definition, 'name' | 'webhook' | 'routing'>): PreparedWebhook {
+export function prepareWebhook(
+  definition: Pick<Definition, 'name' | 'webhook' | 'routing'>,
+  readXml: XmlReader,
+): PreparedWebhook {
   const { webhook } = definition;
   const verify = prepareCheck(webhook.verify);
   return {
     name: definition.name,
     decode: webhook.decode,
+    readXml,
     vars: mapValues(webhook.vars, ({ from, split, prefix }) => ({ from: template(from), split, prefix })),
     verify,
     reply: webhook.reply,

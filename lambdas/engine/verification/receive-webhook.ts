@@ -74,7 +74,7 @@ export function receiveWebhook(
     const verdict = webhook.verify(toInput(webhook, request, undefined), context);
     if (verdict.kind !== 'verified') return verdict;
   }
-  const decoded = decodeBody(webhook.decode, request);
+  const decoded = decodeBody(webhook.decode, request, webhook.readXml);
   const input = toInput(webhook, request, decoded.kind === 'decoded' ? decoded.value : undefined);
   const handshake = webhook.handshakes.find((candidate) => candidate.matches(input));
   const verdict = (handshake ?? webhook).verify(input, context);

@@ -15,6 +15,8 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import type { Definition } from '../../engine/definition/schema.ts';
+import { decodesXml, type XmlReader } from '../../engine/verification/decode-body.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
 import { createRejectionCounter } from '../../flows/count-rejections.ts';
 import { createPublishedKeys } from '../../flows/published-keys.ts';
@@ -24,6 +26,14 @@ import type { IngressRuntime } from './handler.ts';
 
 /** A provider waits for its answer meanwhile: a key that takes longer is asked for again with its next request. */
 const keyCalls = { timeoutMs: 3_000, maxAnswerBytes: 256 * 1024 };
+
+/** The library that reads XML is a seventh of what this function would load: it is for those whose requests are XML. */
+async function xmlReaderFor({ webhook }: Definition): Promise<XmlReader> {
+  if (decodesXml(webhook.decode)) return (await import('../../engine/verification/read-xml.ts')).readXml;
+  return () => {
+    throw new SyntaxError('XML is not read for an integration that decodes none');
+  };
+}
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL): IngressRuntime & Telemetry {
@@ -37,7 +47,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
     if (known !== undefined) return known;
     const definition = await catalog.get(name);
     if (definition === undefined) return undefined;
-    const webhook = prepareWebhook(definition);
+    const webhook = prepareWebhook(definition, await xmlReaderFor(definition));
     prepared.set(name, webhook);
     return webhook;
   };

@@ -26,6 +26,7 @@ import { type PreparedResources, prepareResources } from '../../engine/mapping/c
 import { prepareRouting } from '../../engine/mapping/lookup-context.ts';
 import { prepareMapping } from '../../engine/mapping/map-request.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
+import { readXml } from '../../engine/verification/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/count-normalizations.ts';
 import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
@@ -71,7 +72,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
         if (definition === undefined) return undefined;
         resources ??= prepareResources(await schemas.all());
         const integration = {
-          webhook: prepareWebhook(definition),
+          webhook: prepareWebhook(definition, readXml),
           mapping: prepareMapping(definition.mapping, resources),
           routing: definition.routing === undefined ? undefined : prepareRouting(definition.routing),
         };

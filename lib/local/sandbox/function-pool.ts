@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { FunctionModel } from '../template/stack-model.ts';
+import type { MachineLoad } from './machine-load.ts';
 import type { FunctionError } from './protocol.ts';
 import { type InvocationOutcome, type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 
@@ -34,16 +35,22 @@ export interface FunctionPool {
 }
 
 /**
- * Threads beyond the cores only share them, and each warms up anew. So a sandbox is added past the cores
- * only in the place of one whose invocation takes longer than this: it waits for something.
+ * Threads beyond what the cores have time for only share them, and each warms up anew. So there is one sandbox
+ * at first; another comes when somebody has waited this long for one while cores were idle, until there are as many
+ * as cores. Past that one is added only in the place of one whose invocation takes longer than this: it waits for
+ * something.
  */
 const longMs = 500;
+/** The same where the cores are busy: there an invocation may take long without having waited for anything else. */
+const longWhereBusyMs = 2_500;
 
-/** @param sandboxLimit - The most that run at once, however long they wait. */
-export function createFunctionPool(options: SandboxOptions, sandboxLimit: number): FunctionPool {
+/**
+ * @param sandboxLimit - The most that run at once, however long they wait.
+ * @param machine - Whether there is time for more of them.
+ */
+export function createFunctionPool(options: SandboxOptions, sandboxLimit: number, machine: MachineLoad): FunctionPool {
   const { model } = options;
   const maxSandboxes = Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit);
-  const busyLimit = Math.min(maxSandboxes, availableParallelism());
   const sandboxes = new Set<Sandbox>();
   const idle: Sandbox[] = [];
   const jobs = createJobQueue();
@@ -54,6 +61,8 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   /** When each invocation that runs began, by its sandbox; the oldest first. */
   const begunMs = new Map<Sandbox, number>();
   let growthTimer: NodeJS.Timeout | undefined;
+  /** Sandboxes that the cores had time for when they were looked at. */
+  let affordable = 1;
   let stopped = false;
 
   const end = (job: Job, outcome: InvocationOutcome) => {
@@ -99,7 +108,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     if (stopped) return;
     while (idle.length > 0 && jobs.size() > 0) void dispatch(idle.pop() as Sandbox, jobs.take() as Job);
     for (const resolve of freeWaiters.splice(0, idle.length)) resolve();
-    while (demand() > starting && sandboxes.size < Math.min(maxSandboxes, busyLimit + longRunning()))
+    while (demand() > starting && sandboxes.size < Math.min(maxSandboxes, affordable + longRunning()))
       void launchForJob();
     if (demand() > starting && sandboxes.size < maxSandboxes) growthTimer ??= setTimeout(growLater, longMs);
   };
@@ -107,12 +116,13 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
   const demand = () => jobs.size() + freeWaiters.length;
 
   const longRunning = () => {
-    const untilMs = performance.now() - longMs;
+    const untilMs = performance.now() - (machine.isBusy() ? longWhereBusyMs : longMs);
     return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
   };
 
   const growLater = () => {
     growthTimer = undefined;
+    if (affordable < availableParallelism() && !machine.isBusy()) affordable += 1;
     pump();
   };
 

@@ -26,10 +26,19 @@ export interface FunctionError {
   readonly trace?: readonly string[];
 }
 
-export type SandboxMessage =
+/** What was written to a stream, in the order of writing. */
+export interface Output {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** Each brings what was written since the last one: it was written before what the message says. */
+export type SandboxMessage = { readonly output: readonly Output[] } & SandboxNews;
+
+export type SandboxNews =
   | { readonly kind: 'ready' }
   | { readonly kind: 'init-failed'; readonly error: FunctionError }
-  | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  | { readonly kind: 'output' }
   /** `payload` is JSON, as Lambda's runtime sends it. */
   | { readonly kind: 'succeeded'; readonly requestId: string; readonly payload: string }
   | { readonly kind: 'failed'; readonly requestId: string; readonly error: FunctionError };

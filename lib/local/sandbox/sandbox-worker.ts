@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { shiftDate } from '../clock-shift.ts';
-import type { FunctionError, InvokeMessage, SandboxData, SandboxMessage } from './protocol.ts';
+import type { FunctionError, InvokeMessage, Output, SandboxData, SandboxMessage, SandboxNews } from './protocol.ts';
 
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const maxPayloadBytes = 6 * 1024 * 1024;
@@ -14,12 +14,17 @@ type Handler = (event: unknown, context: object) => unknown;
 if (parentPort === null) throw new Error('This file runs as a worker thread of lib/local/sandbox only.');
 const port = parentPort;
 const data = workerData as SandboxData;
-const post = (message: SandboxMessage) => port.postMessage(message);
+let output: Output[] = [];
+const post = (news: SandboxNews) => {
+  port.postMessage({ ...news, output } satisfies SandboxMessage);
+  output = [];
+};
 
 shiftDate(data.clockOffsetMs);
 // Output goes the way of the results, so that a line logged before an answer arrives before it.
 captureOutput('stdout');
 captureOutput('stderr');
+process.on('exit', flush);
 
 try {
   const handler = await loadHandler();
@@ -81,11 +86,17 @@ function captureOutput(stream: 'stdout' | 'stderr'): void {
     callback?: (error?: Error | null) => void,
   ): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-    post({ kind: 'output', stream, text });
+    // What is written just before an answer goes with it: each message wakes the runner.
+    if (output.length === 0) setImmediate(flush);
+    output.push({ stream, text });
     const done = typeof encoding === 'function' ? encoding : callback;
     if (done !== undefined) queueMicrotask(() => done());
     return true;
   };
+}
+
+function flush(): void {
+  if (output.length > 0) post({ kind: 'output' });
 }
 
 function describeError(error: unknown): FunctionError {

@@ -98,6 +98,7 @@ export function startSandbox({ model, endpoints, clockOffsetMs, onLine }: Sandbo
 
   const initialization = Promise.withResolvers<FunctionError | undefined>();
   worker.on('message', (message: SandboxMessage) => {
+    for (const { stream, text } of message.output) output[stream].push(text);
     switch (message.kind) {
       case 'ready':
         return initialization.resolve(undefined);
@@ -106,7 +107,7 @@ export function startSandbox({ model, endpoints, clockOffsetMs, onLine }: Sandbo
         initialization.resolve(message.error);
         return void worker.terminate();
       case 'output':
-        return output[message.stream].push(message.text);
+        return;
       case 'succeeded':
         return finish({ kind: 'succeeded', payload: message.payload });
       case 'failed':

@@ -1,6 +1,7 @@
 import { parseDefinition } from '../../../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../../../lambdas/engine/definition/schema.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../../../lambdas/engine/verification/read-xml.ts';
 import { type Reception, receiveWebhook } from '../../../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../../../lambdas/engine/verification/webhook-request.ts';
 
@@ -24,7 +25,7 @@ export function faultsOf(webhook: object): readonly string[] {
 }
 
 export function prepare(webhook: object): PreparedWebhook {
-  return prepareWebhook(acme(webhook));
+  return prepareWebhook(acme(webhook), readXml);
 }
 
 export function aRequest(body: string | Buffer, change: Partial<WebhookRequest> = {}): WebhookRequest {

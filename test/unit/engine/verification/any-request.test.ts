@@ -5,6 +5,7 @@ import { decryptItems } from '../../../../lambdas/engine/mapping/decrypt-items.t
 import { decodeBody } from '../../../../lambdas/engine/verification/decode-body.ts';
 import type { KeyRequest, OutboundCall } from '../../../../lambdas/engine/verification/key-request.ts';
 import { prepareWebhook } from '../../../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../../../lambdas/engine/verification/read-xml.ts';
 import { confirmationOf, type Reception } from '../../../../lambdas/engine/verification/receive-webhook.ts';
 import type { WebhookRequest } from '../../../../lambdas/engine/verification/webhook-request.ts';
 import { signRequest } from '../../../../lib/definitions/sign-request.ts';
@@ -180,7 +181,7 @@ describe.each(Object.entries(definitions))(
   '%s',
   (_name, { webhook: spec, body = '{"id":12345678901234567890,"é":["😀"]}' }) => {
     const definition = acme(spec);
-    const webhook = prepareWebhook(definition);
+    const webhook = prepareWebhook(definition, readXml);
     const signed = signRequest(
       definition,
       aRequest(body, { headers: { 'x-time': String(nowMs / 1000) } }),
@@ -240,7 +241,7 @@ describe.each(Object.entries(definitions))(
           const request = isSigned ? { ...hostile, headers: { ...signed.headers, ...hostile.headers } } : hostile;
           const reception = receive(webhook, request, secrets);
           if (reception.kind === 'key-needed') expectConfined(reception.request);
-          const decoded = decodeBody(webhook.decode, request);
+          const decoded = decodeBody(webhook.decode, request, readXml);
           const value = decoded.kind === 'decoded' ? decoded.value : undefined;
           for (const { name } of definition.webhook.handshakes) {
             const confirmation = confirmationOf(webhook, name, request, value, secrets);

@@ -1,20 +1,25 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Definition } from '../../../../lambdas/engine/definition/schema.ts';
-import { decodeBody } from '../../../../lambdas/engine/verification/decode-body.ts';
+import { decodeBody, decodesXml } from '../../../../lambdas/engine/verification/decode-body.ts';
+import { readXml } from '../../../../lambdas/engine/verification/read-xml.ts';
 import { cpuMsOf, maxCpuMs } from './acme.ts';
 
 type Spec = Definition['webhook']['decode'];
 
 const decode = (spec: Spec, body: string | Buffer, contentType?: string) =>
-  decodeBody(spec, {
-    method: 'POST',
-    url: 'https://hooks.example.com/',
-    path: '/',
-    query: '',
-    headers: contentType === undefined ? {} : { 'content-type': contentType },
-    body: Buffer.from(body),
-  });
+  decodeBody(
+    spec,
+    {
+      method: 'POST',
+      url: 'https://hooks.example.com/',
+      path: '/',
+      query: '',
+      headers: contentType === undefined ? {} : { 'content-type': contentType },
+      body: Buffer.from(body),
+    },
+    readXml,
+  );
 
 const byMediaType: Spec = {
   'application/json': 'json',
@@ -202,4 +207,15 @@ test('no XML reaches a prototype', () => {
   }
   expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   expect(Object.prototype.toString.call({})).toBe('[object Object]');
+});
+
+test.each<[Spec, boolean]>([
+  ['json', false],
+  ['xml', true],
+  [{ form_json: 'payload' }, false],
+  [{ form_json: 'xml' }, false],
+  [byMediaType, false],
+  [{ 'text/xml': 'xml', 'application/json': 'json' }, true],
+])('of %j it is known whether bodies may be XML', (spec, expected) => {
+  expect(decodesXml(spec)).toBe(expected);
 });

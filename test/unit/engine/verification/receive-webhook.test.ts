@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseDefinition } from '../../../../lambdas/engine/definition/parse-definition.ts';
 import { settleReception } from '../../../../lambdas/engine/verification/ingress-answer.ts';
 import { prepareWebhook } from '../../../../lambdas/engine/verification/prepare-webhook.ts';
+import { readXml } from '../../../../lambdas/engine/verification/read-xml.ts';
 import { deliveryIdOf, receiveWebhook } from '../../../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../../../lambdas/engine/verification/webhook-request.ts';
 
@@ -18,7 +19,7 @@ function prepare(webhook: string) {
   const text = `name: acme\ntitle: Acme\ndocs: https://acme.example\nsecrets: { signing_secret: One., other_secret: Two., verify_token: Three. }\nmapping: body\nwebhook: ${webhook}\n`;
   const parsed = parseDefinition(text, { file: 'integration.yaml', folder: 'acme', read: () => undefined });
   if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults));
-  return prepareWebhook(parsed.definition);
+  return prepareWebhook(parsed.definition, readXml);
 }
 
 const sign = (body: string, key = secrets.signing_secret) => createHmac('sha256', key).update(body).digest('hex');

@@ -1,0 +1,44 @@
+import { cpus } from 'node:os';
+
+/** Whether the machine's cores have time left. */
+export interface MachineLoad {
+  /** Of the time since it was looked at last, at least so long ago that it means something. */
+  isBusy(): boolean;
+}
+
+/** Share of idle time below which the cores count as busy. */
+const busyBelowIdleShare = 0.15;
+/** The kernel counts in hundredths of a second: less time says little. */
+const minPeriodMs = 250;
+
+/** CPU time of all cores since the machine started. */
+export interface CpuTimes {
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
+export function createMachineLoad(read: () => CpuTimes = readTimes, nowMs = () => performance.now()): MachineLoad {
+  let lookedAtMs = nowMs();
+  let before = read();
+  let isBusy = false;
+  return {
+    isBusy() {
+      if (nowMs() - lookedAtMs < minPeriodMs) return isBusy;
+      const now = read();
+      lookedAtMs = nowMs();
+      isBusy = now.idleMs - before.idleMs < (now.totalMs - before.totalMs) * busyBelowIdleShare;
+      before = now;
+      return isBusy;
+    },
+  };
+}
+
+function readTimes(): CpuTimes {
+  let idleMs = 0;
+  let totalMs = 0;
+  for (const { times } of cpus()) {
+    idleMs += times.idle;
+    totalMs += times.idle + times.user + times.nice + times.sys + times.irq;
+  }
+  return { idleMs, totalMs };
+}

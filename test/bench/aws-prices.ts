@@ -1,0 +1,63 @@
+/**
+ * What AWS asks, in USD: list prices of us-east-1 without free tiers and discounts, as of November 2026, and what is
+ * assumed where a price depends on more than the engine. The one file to change when prices do.
+ */
+export const awsPrices = {
+  /**
+   * HTTP API, for a million requests of up to 512 KB, of the first 300 million a month.
+   * @see https://aws.amazon.com/api-gateway/pricing/
+   */
+  httpApiPerMillionRequests: 1,
+  /** @see https://aws.amazon.com/lambda/pricing/ (arm64) */
+  lambdaPerMillionRequests: 0.2,
+  lambdaPerGbSecond: 0.000_013_333_4,
+  /**
+   * Standard queues, for a million requests of up to 64 KB. What Lambda's poller receives and deletes is asked for too.
+   * @see https://aws.amazon.com/sqs/pricing/
+   */
+  sqsPerMillionRequests: 0.4,
+  /** On demand. @see https://aws.amazon.com/dynamodb/pricing/on-demand/ */
+  dynamodbPerMillionWriteUnits: 0.625,
+  dynamodbPerMillionReadUnits: 0.125,
+  /** @see https://aws.amazon.com/s3/pricing/ (Standard) */
+  s3PerMillionPuts: 5,
+  s3PerMillionGets: 0.4,
+  /** Standard class, ingestion. @see https://aws.amazon.com/cloudwatch/pricing/ */
+  logsPerGb: 0.5,
+} as const;
+
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html */
+export const unitBytes = { dynamodbWrite: 1_024, dynamodbRead: 4_096 } as const;
+
+/**
+ * What a bill depends on beside the engine. Left out, since it is not asked for by the event: storage by the month,
+ * backups, KMS (a data key serves a table for minutes), alarms, and traffic out to receivers.
+ */
+export const assumptions = {
+  /** Round trips within a region. */
+  dynamodbRoundTripMs: 5,
+  sqsRoundTripMs: 8,
+  /** How long a receiver takes to answer. */
+  receiverMs: 100,
+  /** What a function has of a core grows with its memory. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
+  memoryMbPerCore: 1_769,
+  /** Functions' memory, of lib/tributary-stack.ts. */
+  memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
+  /**
+   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at half of
+   * the usual concurrency of 10 are two rounds.
+   */
+  waits: {
+    ingress: { dynamodb: 0, sqs: 1, receiver: 0 },
+    normalize: { dynamodb: 5, sqs: 1, receiver: 0 },
+    deliver: { dynamodb: 4, sqs: 0, receiver: 2 },
+  },
+  /**
+   * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;
+   * some 700 bytes at INFO, `platform.start` and `platform.report`.
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+   */
+  platformLogBytes: 0,
+  /** What CloudWatch counts for each line beside its text. */
+  logLineOverheadBytes: 26,
+} as const;

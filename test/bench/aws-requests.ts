@@ -1,0 +1,50 @@
+import { budgets } from './budgets.ts';
+import { type Figure, figure, type Section, withinBudget } from './section.ts';
+import { sharedAssembly } from './shared-assembly.ts';
+import { startEventWay, type WayCost, type WayRun } from './stages/event-way.ts';
+import { stageNames } from './stages/protocol.ts';
+
+/** Batches as the budget has them, alone, and as full as SQS gives them: 10 messages, each with the jobs of 10 events. */
+const runs: readonly (WayRun & { readonly title: string; readonly isBudgeted?: true })[] = [
+  { title: 'batches of 1', events: 20, bodyBytes: 2_048, batches: { normalize: 1, deliver: 1 } },
+  { title: 'batches of 10', events: 100, bodyBytes: 2_048, batches: { normalize: 10, deliver: 1 }, isBudgeted: true },
+  { title: 'full batches', events: 200, bodyBytes: 2_048, batches: { normalize: 10, deliver: 10 } },
+];
+
+/** AWS requests of one webhook event to one subscriber, as the deployed bundles' SDK makes them. */
+export const awsRequests: Section = {
+  key: 'requests',
+  name: 'AWS requests per event, ingress to delivered',
+  async run() {
+    const way = await startEventWay(await sharedAssembly());
+    try {
+      // Accounts are read once in ten seconds, whatever the batches are.
+      await way.run({ events: 10, bodyBytes: 2_048, batches: { normalize: 10, deliver: 1 } });
+      const figures: Figure[] = [];
+      for (const { title, isBudgeted, ...run } of runs) {
+        const cost = await way.run(run);
+        const total = figure(`${title}: all`, requestsPerEvent(cost), 'requests');
+        figures.push(isBudgeted ? withinBudget(total, budgets.requestsPerEvent) : total);
+        figures.push(...byStage(title, cost));
+      }
+      return figures;
+    } finally {
+      await way.stop();
+    }
+  },
+};
+
+/** Requests of all stages, and those of Lambda's poller, which are paid for like the others. */
+export function requestsPerEvent({ events, stages, poller }: WayCost): number {
+  const counts = [...stageNames.map((stage) => stages[stage].requests), poller].flatMap((one) => Object.values(one));
+  return counts.reduce((sum, count) => sum + count, 0) / events;
+}
+
+function byStage(title: string, { events, stages, poller }: WayCost): readonly Figure[] {
+  const rows = [...stageNames.map((stage) => [stage, stages[stage].requests] as const), ['poller', poller] as const];
+  return rows.flatMap(([stage, requests]) =>
+    Object.entries(requests)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([operation, count]) => figure(`${title}: ${stage} ${operation}`, count / events, 'requests')),
+  );
+}

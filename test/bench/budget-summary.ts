@@ -1,0 +1,21 @@
+import type { Figure, Section } from './section.ts';
+
+/** Budgets of what the engine cannot do yet. */
+const notBuiltYet = [
+  'Provider calls for 10,000 thin events on 10,000 records, batch size 100: at most 100',
+  'Polling calls when nothing changed: 1 per resource',
+] as const;
+
+/** Every budget, with the figure that was found in this run. */
+export const budgetSummary: Section = {
+  key: 'budgets',
+  name: 'Budgets',
+  run: async (before) => [
+    ...before.flatMap(({ section, figures }) =>
+      figures
+        .filter(({ budget }) => budget !== undefined)
+        .map((found): Figure => ({ ...found, name: `${section}: ${found.name}` })),
+    ),
+    ...notBuiltYet.map((name): Figure => ({ name, value: Number.NaN, unit: '', note: 'not built yet' })),
+  ],
+};

@@ -1,0 +1,15 @@
+/** What may be spent, of the page "Budgets" of the design. */
+export const budgets = {
+  /** AWS requests for one webhook event to one subscriber, in batches of 10, from ingress until it is delivered. */
+  requestsPerEvent: 3.5,
+  /** Modelled AWS cost of a million events of 2 KB with one subscriber, from list prices. */
+  costPerMillionUsd: 5,
+  /** What ingress loads before its first request, minified. */
+  ingressBundleBytes: 400_000,
+  /** Own CPU of one event over the whole way, without network and emulators. */
+  cpuPerEventUs: 1_000,
+  /** Verification and mapping of GitHub's `issues.opened` of 2 KB, beyond HMAC and JSON.parse. */
+  verificationAndMappingUs: 150,
+  /** From provider to subscriber through the local engine, emulators included, on two cores. */
+  localEventsPerSecond: 300,
+} as const;

@@ -1,0 +1,7 @@
+/** A fresh process that loads a bundle, as a Lambda environment does when it starts. @see bundles.ts */
+import { pathToFileURL } from 'node:url';
+
+const startedMs = performance.now();
+await import(pathToFileURL(process.argv[2] ?? '').href);
+process.send?.(performance.now() - startedMs);
+process.disconnect();

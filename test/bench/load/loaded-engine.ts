@@ -1,0 +1,75 @@
+import { localAdminKey, seedApiKey } from '../../../lib/local/admin-key.ts';
+import { type LocalEngine, startLocalEngine } from '../../../lib/local/engine.ts';
+import { sharedAssembly } from '../shared-assembly.ts';
+import type { TrafficPlan, TrafficResult } from './protocol.ts';
+import { startTraffic } from './traffic.ts';
+
+/** What a plan does not say is as usual. */
+export type Load = Pick<TrafficPlan, 'events' | 'bodyBytes'> & Partial<TrafficPlan>;
+
+/** A tenant with so many subscriptions, ready to be sent events. */
+export interface LoadedTenant {
+  run(load: Load): Promise<TrafficResult>;
+}
+
+/** The local engine, with a provider and a subscriber in a process of their own. */
+export interface LoadedEngine {
+  readonly engine: LocalEngine;
+  tenant(subscriptions: number): Promise<LoadedTenant>;
+  stop(): Promise<void>;
+}
+
+const secret = 's3cret';
+/** Posts at a time to one endpoint: enough that it is the engine that is measured, and not its limits. */
+const concurrency = 50;
+
+export async function startLoadedEngine(): Promise<LoadedEngine> {
+  const engine = await startLocalEngine({ ...(await sharedAssembly()), port: 0 });
+  await seedApiKey(engine, localAdminKey, null);
+  const traffic = await startTraffic();
+  let tenants = 0;
+  let records = 0;
+  return {
+    engine,
+    async tenant(subscriptions) {
+      tenants += 1;
+      const tenant = `tenant_${tenants}`;
+      const account = { tenant, integration: 'github', secrets: { signing_secret: secret } };
+      const { webhook_url: url } = await call<{ readonly webhook_url: string }>(engine, '/v1/accounts', account);
+      for (let index = 0; index < subscriptions; index += 1)
+        await call(engine, '/v1/subscriptions', { tenant, url: `${traffic.subscriberUrl}/${index}`, concurrency });
+      return {
+        async run(load) {
+          const firstRecord = records + 1;
+          records += load.events;
+          return traffic.run({
+            url,
+            secret,
+            firstRecord,
+            subscriptions,
+            connections: 32,
+            ratePerSecond: undefined,
+            window: Math.max(20, Math.ceil(400 / subscriptions)),
+            maxMs: 30_000,
+            maxDrainMs: 30_000,
+            ...load,
+          });
+        },
+      };
+    },
+    async stop() {
+      await traffic.stop();
+      await engine.stop();
+    },
+  };
+}
+
+async function call<T>(engine: LocalEngine, path: string, body: object): Promise<T> {
+  const response = await fetch(`${engine.url}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${localAdminKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}

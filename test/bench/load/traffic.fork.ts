@@ -1,0 +1,150 @@
+/** A provider and a subscriber in a process of their own, so that what they cost is nobody else's event loop. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Pool } from 'undici';
+import { githubHeaders, githubIssue } from '../github-issue.ts';
+import type { TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from './protocol.ts';
+import { quantile } from './quantile.ts';
+
+/** What is kept of an event. Times are of `performance.now()`. */
+interface Sent {
+  readonly sentAtMs: number;
+  answeredAtMs: number;
+  accepted: boolean;
+  /** Callbacks by subscription. */
+  readonly callbacks: number[];
+  arrivedAtMs: number;
+}
+
+const events = new Map<string, Sent>();
+let unknownCallbacks = 0;
+/** Called whenever an event has reached all of its subscribers. */
+let onComplete = () => {};
+let subscriptions = 1;
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    response.writeHead(204).end();
+    const index = Number(request.url?.slice(1));
+    // Not parsed: a body of 64 KB would cost this process more than the engine's own work.
+    const text = (chunks[0] ?? Buffer.alloc(0)).toString('latin1', 0, 1_024);
+    const event = events.get(/"record_id":"(\d+)"/.exec(text)?.[1] ?? '');
+    if (event === undefined) {
+      unknownCallbacks += 1;
+      return;
+    }
+    event.callbacks[index] = (event.callbacks[index] ?? 0) + 1;
+    if (event.arrivedAtMs === 0 && event.callbacks.reduce((sum, one) => sum + (one > 0 ? 1 : 0), 0) === subscriptions) {
+      event.arrivedAtMs = performance.now();
+      onComplete();
+    }
+  });
+});
+server.keepAliveTimeout = 120_000;
+server.listen(0, '127.0.0.1', () => send({ kind: 'listening', port: (server.address() as AddressInfo).port }));
+process.on('disconnect', () => process.exit(0));
+process.on('message', (order: TrafficOrder) => {
+  run(order.plan).then(
+    (result) => send({ kind: 'ended', result }),
+    (error: Error) => send({ kind: 'failed', message: error.message }),
+  );
+});
+
+function send(message: TrafficMessage): void {
+  process.send?.(message);
+}
+
+async function run(plan: TrafficPlan): Promise<TrafficResult> {
+  events.clear();
+  unknownCallbacks = 0;
+  subscriptions = plan.subscriptions;
+  const { origin, pathname } = new URL(plan.url);
+  const pool = new Pool(origin, { connections: plan.connections, keepAliveTimeout: 60_000 });
+  const requests = Array.from({ length: plan.events }, (_, index) => sign(plan, plan.firstRecord + index));
+  let completed = 0;
+  let wake = () => {};
+  onComplete = () => {
+    completed += 1;
+    wake();
+  };
+  const until = async (holds: () => boolean, endsAtMs: number) => {
+    while (!holds() && performance.now() < endsAtMs)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 100);
+        wake = () => (clearTimeout(timer), resolve());
+      });
+  };
+
+  const startedAtMs = performance.now();
+  const endsAtMs = startedAtMs + plan.maxMs;
+  const answers: Promise<void>[] = [];
+  let waiting = 0;
+  for (const [index, { record, headers, body }] of requests.entries()) {
+    // At a rate each has its instant, whether or not those before were answered; else there is a window.
+    if (plan.ratePerSecond === undefined)
+      await until(() => index - completed < plan.window && waiting < plan.connections, endsAtMs);
+    else {
+      const waitMs = startedAtMs + (index * 1_000) / plan.ratePerSecond - performance.now();
+      if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+    if (performance.now() >= endsAtMs) break;
+    const event: Sent = {
+      sentAtMs: performance.now(),
+      answeredAtMs: 0,
+      accepted: false,
+      callbacks: Array.from({ length: subscriptions }, () => 0),
+      arrivedAtMs: 0,
+    };
+    events.set(record, event);
+    waiting += 1;
+    answers.push(
+      pool.request({ method: 'POST', path: pathname, headers, body }).then(
+        async (answer) => {
+          await answer.body.dump();
+          event.answeredAtMs = performance.now();
+          event.accepted = answer.statusCode < 300;
+          waiting -= 1;
+          wake();
+        },
+        () => {
+          waiting -= 1;
+          wake();
+        },
+      ),
+    );
+  }
+  await Promise.all(answers);
+  const answeredMs = performance.now() - startedAtMs;
+  const all = [...events.values()];
+  const accepted = all.filter((event) => event.accepted);
+  await until(() => completed >= accepted.length, performance.now() + plan.maxDrainMs);
+  await pool.close();
+
+  const arrived = accepted.filter(({ arrivedAtMs }) => arrivedAtMs > 0);
+  const lastArrivalMs = Math.max(...arrived.map(({ arrivedAtMs }) => arrivedAtMs), startedAtMs + 1);
+  const callbacks = accepted.map((event) => event.callbacks);
+  return {
+    sent: all.length,
+    accepted: accepted.length,
+    received: callbacks.flat().filter((count) => count > 0).length,
+    lost: callbacks.flat().filter((count) => count === 0).length,
+    doubled: callbacks.flat().reduce((sum, count) => sum + Math.max(0, count - 1), 0),
+    unknown: unknownCallbacks,
+    answeredMs,
+    totalMs: lastArrivalMs - startedAtMs,
+    endToEndMs: quantiles(arrived.map((event) => event.arrivedAtMs - event.sentAtMs)),
+    answerMs: quantiles(accepted.map((event) => event.answeredAtMs - event.sentAtMs)),
+  };
+}
+
+function quantiles(values: number[]): TrafficResult['endToEndMs'] {
+  values.sort((one, other) => one - other);
+  return { p50: quantile(values, 0.5), p95: quantile(values, 0.95), p99: quantile(values, 0.99) };
+}
+
+function sign({ secret, bodyBytes }: TrafficPlan, id: number) {
+  const body = githubIssue(id, bodyBytes);
+  return { record: String(id), body, headers: githubHeaders(id, body, secret) };
+}

@@ -1,0 +1,52 @@
+import { budgets } from './budgets.ts';
+import { type Figure, figure, type Section, withinBudget } from './section.ts';
+import { sharedAssembly } from './shared-assembly.ts';
+import { shareOfNetwork } from './stages/cpu-profile.ts';
+import { startEventWay, type WayCost } from './stages/event-way.ts';
+import { stageNames } from './stages/protocol.ts';
+
+const run = { events: 100, bodyBytes: 2_048, batches: { normalize: 10, deliver: 1 } } as const;
+/** Until V8 has compiled what is hot. */
+const warmUpRuns = 6;
+/** Odd, so that there is one in the middle. */
+const measuredRuns = 7;
+
+/**
+ * CPU of the functions' thread per event, in batches of 10. Emulators and receiver are processes and threads of
+ * their own. What Node's sockets and HTTP take is told by a profile and taken off for the budget: that is network.
+ */
+export const ownCpu: Section = {
+  key: 'cpu',
+  name: 'Own CPU per event of 2 KB, batches of 10, by stage',
+  async run() {
+    const way = await startEventWay(await sharedAssembly());
+    try {
+      for (let warm = 0; warm < warmUpRuns; warm += 1) await way.run(run);
+      const costs: WayCost[] = [];
+      for (let measured = 0; measured < measuredRuns; measured += 1) costs.push(await way.run(run));
+      const network = shareOfNetwork(await way.profile(() => way.run(run)));
+
+      const perEvent = (cpuUs: (cost: WayCost) => number) => median(costs.map((cost) => cpuUs(cost) / cost.events));
+      const allUs = perEvent(({ stages }) => stageNames.reduce((sum, stage) => sum + stages[stage].cpuUs, 0));
+      const figures: Figure[] = stageNames.map((stage) =>
+        figure(
+          stage,
+          perEvent(({ stages }) => stages[stage].cpuUs),
+          'µs',
+        ),
+      );
+      return [
+        ...figures,
+        figure('all, with the SDK, sockets and HTTP', allUs, 'µs'),
+        figure('of it sockets and HTTP', network * 100, '%'),
+        withinBudget(figure('all, without network', allUs * (1 - network), 'µs'), budgets.cpuPerEventUs),
+      ];
+    } finally {
+      await way.stop();
+    }
+  },
+};
+
+function median(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
+}

@@ -1,0 +1,306 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { createDynamoEndpointStore } from '../../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
+import { fromItem, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
+import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
+import { newEndpoint } from '../../../lambdas/engine/endpoint/endpoint-state.ts';
+import { startEmulator } from '../../../lib/local/emulators/emulator.ts';
+import { provision } from '../../../lib/local/emulators/provision.ts';
+import { runtimeEnvironment } from '../../../lib/local/sandbox/runtime-environment.ts';
+import { toProxyEvent } from '../../../lib/local/sources/http-payload.ts';
+import { toSqsEvent } from '../../../lib/local/sources/queue-batch.ts';
+import { readStackAssembly } from '../../../lib/local/template/assembly.ts';
+import { localRegion } from '../../../lib/local/template/resource-type.ts';
+import { type QueueSourceModel, readStackModel, type StackModel } from '../../../lib/local/template/stack-model.ts';
+import { githubHeaders, githubIssue } from '../github-issue.ts';
+import type { CpuProfile } from './cpu-profile.ts';
+import { type StageCost, type StageData, type StageMessage, type StageName, stageNames } from './protocol.ts';
+
+/** The way of events through the deployed bundles, batch by batch, on emulators: every batch has the size that is asked for. */
+export interface EventWay {
+  /** Take events from their provider to one subscriber. */
+  run(run: WayRun): Promise<WayCost>;
+  /** Profile the functions' thread while something is done. */
+  profile(act: () => Promise<unknown>): Promise<CpuProfile>;
+  /** Bytes of the rows of a table, on average; of those that match. */
+  rowBytes(tableKey: string, matches?: (row: Row) => boolean): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface WayRun {
+  readonly events: number;
+  readonly bodyBytes: number;
+  /** Messages that an invocation takes, at most 10. One for deliver holds the events of one batch of normalize. */
+  readonly batches: Readonly<Record<'normalize' | 'deliver', number>>;
+}
+
+/** What a number of events cost, by stage; `poller` is Lambda's own, which takes messages and removes them. */
+export interface WayCost {
+  readonly events: number;
+  readonly delivered: number;
+  readonly stages: Readonly<Record<StageName, StageTotal>>;
+  readonly poller: Readonly<Record<string, number>>;
+}
+
+export interface StageTotal extends StageCost {
+  readonly invocations: number;
+}
+
+/** What the way leads through. */
+export interface Population {
+  /** Tenants that events come for, one after the other. */
+  readonly tenants: number;
+  /** Subscriptions of each; the first wants the events, the others do not. */
+  readonly subscriptions: number;
+}
+
+const secret = 's3cret';
+const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+export async function startEventWay(
+  { assemblyDir, stackName }: { readonly assemblyDir: string; readonly stackName: string },
+  population: Population = { tenants: 1, subscriptions: 1 },
+): Promise<EventWay> {
+  const assembly = await readStackAssembly(assemblyDir, stackName);
+  const crashed = (error: Error) => {
+    throw error;
+  };
+  const emulators = await Promise.all([startEmulator('dynalite', crashed), startEmulator('fauxqs', crashed)]);
+  const [dynamodb, fauxqs] = emulators.map(({ endpoint }) => endpoint) as [string, string];
+  const endpoints = { dynamodb, sqs: fauxqs, s3: fauxqs, eventbridge: fauxqs, http: 'http://localhost' };
+  const model = readStackModel(assembly, endpoints);
+  const clients = {
+    dynamodb: new DynamoDBClient({ endpoint: dynamodb, region: localRegion, credentials }),
+    sqs: new SQSClient({ endpoint: fauxqs, region: localRegion, credentials, md5: false }),
+    s3: new S3Client({ endpoint: fauxqs, region: localRegion, credentials }),
+  };
+  await provision(model, clients);
+  const subscriber = await startSubscriber();
+  await seed(model, clients.dynamodb, subscriber.url, population);
+  const functions = await startFunctions(model, endpoints);
+  const sourceOf = (stage: StageName) =>
+    model.queueSources.find((source) => source.function.label === stage) as QueueSourceModel;
+
+  let records = 0;
+  return {
+    async run({ events, batches, bodyBytes }) {
+      const before = subscriber.count();
+      const stages = { ingress: noCost(), normalize: noCost(), deliver: noCost() };
+      const poller: Record<string, number> = {};
+      const poll = async (stage: 'normalize' | 'deliver') => {
+        const { queue } = sourceOf(stage);
+        for (;;) {
+          const { Messages = [] } = await clients.sqs.send(
+            new ReceiveMessageCommand({
+              QueueUrl: queue.url,
+              MaxNumberOfMessages: batches[stage],
+              MessageSystemAttributeNames: ['All'],
+              MessageAttributeNames: ['All'],
+            }),
+          );
+          if (Messages.length === 0) return;
+          await functions.invoke(stage, toSqsEvent(Messages, queue.arn), stages);
+          const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+          await clients.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
+          for (const operation of ['sqs:ReceiveMessage', 'sqs:DeleteMessageBatch'])
+            poller[operation] = (poller[operation] ?? 0) + 1;
+        }
+      };
+      for (let sent = 0; sent < events; sent += 1) {
+        records += 1;
+        await functions.invoke('ingress', webhook(records, bodyBytes, `acc_${records % population.tenants}`), stages);
+      }
+      await poll('normalize');
+      await poll('deliver');
+      return { events, delivered: subscriber.count() - before, stages, poller };
+    },
+    profile: (act) => functions.profile(act),
+    async rowBytes(tableKey, matches = () => true) {
+      const environment: Readonly<Record<string, string>> = Object.assign(
+        {},
+        ...model.functions.map((one) => one.environment),
+      );
+      const { Items = [] } = await clients.dynamodb.send(new ScanCommand({ TableName: environment[tableKey] }));
+      const sizes = Items.map(fromItem).filter(matches).map(itemBytes);
+      return sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+    },
+    async stop() {
+      await functions.stop();
+      for (const client of Object.values(clients)) client.destroy();
+      await Promise.all([subscriber.stop(), ...emulators.map((emulator) => emulator.stop())]);
+    },
+  };
+}
+
+/** The functions' thread. */
+async function startFunctions(model: StackModel, endpoints: Parameters<typeof runtimeEnvironment>[1]) {
+  const modelOf = (stage: StageName) =>
+    model.functions.find(({ label }) => label === stage) as StackModel['functions'][number];
+  const environments = stageNames.map((stage) => runtimeEnvironment(modelOf(stage), endpoints, stage));
+  const folder = (stage: StageName) => modelOf(stage).codeFolder;
+  const bundles = { ingress: folder('ingress'), normalize: folder('normalize'), deliver: folder('deliver') };
+  const worker = new Worker(new URL('./stage-worker.ts', import.meta.url), {
+    // What two of them have in common is the same: each name stands for one resource.
+    env: Object.assign({}, ...environments) as Record<string, string>,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    workerData: { bundles } satisfies StageData,
+  });
+  const next = (): Promise<StageMessage> =>
+    new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+  await next();
+  worker.removeAllListeners('error');
+  return {
+    async invoke(stage: StageName, event: unknown, totals: Record<StageName, StageTotal>): Promise<void> {
+      worker.postMessage({ stage, event });
+      const message = await next();
+      worker.removeAllListeners('error');
+      if (message.kind !== 'ended') throw new Error(message.kind === 'failed' ? message.message : message.kind);
+      const failures = (message.result as { readonly batchItemFailures?: readonly unknown[] }).batchItemFailures ?? [];
+      const { statusCode = 200 } = message.result as { readonly statusCode?: number };
+      if (failures.length > 0 || statusCode >= 300) throw new Error(`${stage}: ${JSON.stringify(message.result)}`);
+      totals[stage] = add(totals[stage], message.cost);
+    },
+    async profile(act: () => Promise<unknown>): Promise<CpuProfile> {
+      const profiling = await worker.startCpuProfile();
+      await act();
+      return JSON.parse(printable(await profiling.stop())) as CpuProfile;
+    },
+    stop: () => worker.terminate(),
+  };
+}
+
+/**
+ * What a row counts for: the names of its attributes and their values.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+ */
+function itemBytes(row: unknown): number {
+  if (typeof row === 'string') return Buffer.byteLength(row);
+  if (typeof row === 'number') return Math.ceil(String(row).length / 2) + 1;
+  if (typeof row !== 'object' || row === null) return 1;
+  if (Array.isArray(row)) return row.reduce((sum: number, one: unknown) => sum + 1 + itemBytes(one), 3);
+  return Object.entries(row).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + itemBytes(value) + 1, 3);
+}
+
+/** Node does not escape what names of functions and files hold. */
+function printable(json: string): string {
+  return json.replace(/[^ -\uFFFF]/g, ' ').replace(/\\(?!["\\/bfnrtu])/g, '');
+}
+
+function noCost(): StageTotal {
+  return { invocations: 0, requests: {}, cpuUs: 0, durationMs: 0, logBytes: 0, logLines: 0 };
+}
+
+function add(total: StageTotal, cost: StageCost): StageTotal {
+  const requests = { ...total.requests };
+  for (const [operation, count] of Object.entries(cost.requests))
+    requests[operation] = (requests[operation] ?? 0) + count;
+  return {
+    invocations: total.invocations + 1,
+    requests,
+    cpuUs: total.cpuUs + cost.cpuUs,
+    durationMs: total.durationMs + cost.durationMs,
+    logBytes: total.logBytes + cost.logBytes,
+    logLines: total.logLines + cost.logLines,
+  };
+}
+
+/** Accounts, and subscriptions whose endpoint is known to answer soon: what the usual event finds. */
+async function seed(
+  { functions }: StackModel,
+  client: DynamoDBClient,
+  url: string,
+  { tenants, subscriptions }: Population,
+): Promise<void> {
+  const environment: Readonly<Record<string, string>> = Object.assign({}, ...functions.map((one) => one.environment));
+  const table = (key: string) => environment[key] ?? '';
+  const createdAt = new Date().toISOString();
+  const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
+  const common = (number: number) => ({ tenant: `tenant_${number}`, createdAt, revision: 1 });
+  await writeRows(
+    client,
+    table(environmentKeys.accountsTable),
+    numbers(tenants).map((tenant) => ({
+      ...common(tenant),
+      id: `acc_${tenant}`,
+      integration: 'github',
+      secrets: { signing_secret: secret },
+      context: '{}',
+    })),
+  );
+  await writeRows(
+    client,
+    table(environmentKeys.subscriptionsTable),
+    numbers(tenants).flatMap((tenant) =>
+      numbers(subscriptions).map((number) => ({
+        ...common(tenant),
+        id: `sub_${tenant}_${number}`,
+        url,
+        status: 'enabled',
+        types: number === 0 ? [] : ['record:deleted'],
+        resources: [],
+        integrations: [],
+        accounts: [],
+        secrets: [{ value: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', createdAt }],
+        endpoint: { headers: {}, timeout_seconds: 15 },
+        shaping: { envelope: 'tributary' },
+        ordering: 'none',
+        concurrency: 100,
+      })),
+    ),
+  );
+  const endpoints = createDynamoEndpointStore(client, table(environmentKeys.limitsTable), newEndpoint);
+  for (const tenant of numbers(tenants)) {
+    const endpoint = newEndpoint(`tenant_${tenant}`, `sub_${tenant}_0`);
+    await endpoints.replace({ ...endpoint, latencyMs: 5 }, undefined);
+  }
+}
+
+function webhook(id: number, bodyBytes: number, account: string): APIGatewayProxyEventV2 {
+  const body = githubIssue(id, bodyBytes);
+  const headers = { host: 'localhost', 'content-length': String(body.length), ...githubHeaders(id, body, secret) };
+  return toProxyEvent(
+    {
+      method: 'POST',
+      target: `/in/github/${account}`,
+      httpVersion: '1.1',
+      rawHeaders: Object.entries(headers).flat(),
+      sourceIp: '192.0.2.17',
+      body: Buffer.from(body),
+    },
+    {
+      routeKey: 'ANY /in/{integration}/{account}',
+      pathParameters: { integration: 'github', account },
+      apiId: 'bench',
+      port: 80,
+      nowMs: Date.now(),
+    },
+  );
+}
+
+async function startSubscriber() {
+  let count = 0;
+  const server = createServer((request, response) => {
+    count += 1;
+    request.resume();
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`,
+    count: () => count,
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,31 @@
+/** The functions that an event passes on its way from its provider to a subscriber. */
+export const stageNames = ['ingress', 'normalize', 'deliver'] as const;
+export type StageName = (typeof stageNames)[number];
+
+/** What the thread of the functions is started with. */
+export interface StageData {
+  /** Folder of each function's bundle. */
+  readonly bundles: Readonly<Record<StageName, string>>;
+}
+
+export interface StageOrder {
+  readonly stage: StageName;
+  readonly event: unknown;
+}
+
+/** What an invocation cost. */
+export interface StageCost {
+  /** AWS requests by operation: `dynamodb:PutItem`. */
+  readonly requests: Readonly<Record<string, number>>;
+  /** CPU of the thread, the AWS SDK's and HTTP's included. */
+  readonly cpuUs: number;
+  readonly durationMs: number;
+  /** What it wrote to its log. */
+  readonly logBytes: number;
+  readonly logLines: number;
+}
+
+export type StageMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'ended'; readonly result: unknown; readonly cost: StageCost }
+  | { readonly kind: 'failed'; readonly message: string };

@@ -1,0 +1,70 @@
+/** The deployed bundles of an event's way, in one thread: one invocation at a time, each looked at. */
+import { subscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parentPort, workerData } from 'node:worker_threads';
+import { type StageData, type StageMessage, type StageName, type StageOrder, stageNames } from './protocol.ts';
+
+type Handler = (event: unknown, context: object) => Promise<unknown>;
+
+if (parentPort === null) throw new Error('This file runs as a worker thread of test/bench/stages only.');
+const port = parentPort;
+const post = (message: StageMessage) => port.postMessage(message);
+
+let requests: Record<string, number> = {};
+let logBytes = 0;
+let logLines = 0;
+// The SDK calls through node:http, callbacks go through undici: what is counted here are AWS requests alone.
+subscribe('http.client.request.start', (message) => {
+  const operation = operationOf((message as { readonly request: ClientRequest }).request);
+  requests[operation] = (requests[operation] ?? 0) + 1;
+});
+for (const stream of [process.stdout, process.stderr])
+  stream.write = (chunk: string | Uint8Array) => {
+    logBytes += Buffer.byteLength(chunk);
+    logLines += 1;
+    return true;
+  };
+
+const handlers = new Map<StageName, Handler>();
+const { bundles } = workerData as StageData;
+for (const name of stageNames) {
+  const module = (await import(pathToFileURL(join(bundles[name], 'index.mjs')).href)) as { readonly handler: Handler };
+  handlers.set(name, module.handler);
+}
+port.on('message', (order: StageOrder) => void invoke(order));
+post({ kind: 'ready' });
+
+async function invoke({ stage, event }: StageOrder): Promise<void> {
+  requests = {};
+  logBytes = 0;
+  logLines = 0;
+  const startedMs = performance.now();
+  const before = process.threadCpuUsage();
+  try {
+    const result = await (handlers.get(stage) as Handler)(event, context(stage));
+    const { user, system } = process.threadCpuUsage(before);
+    const cost = { requests, cpuUs: user + system, durationMs: performance.now() - startedMs, logBytes, logLines };
+    post({ kind: 'ended', result, cost });
+  } catch (error) {
+    post({ kind: 'failed', message: `${stage}: ${(error as Error).stack}` });
+  }
+}
+
+function context(functionName: string): object {
+  return {
+    awsRequestId: 'bench',
+    functionName,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: `arn:aws:lambda:us-east-1:000000000000:function:${functionName}`,
+    memoryLimitInMB: '1024',
+    getRemainingTimeInMillis: () => 30_000,
+  };
+}
+
+function operationOf(request: ClientRequest): string {
+  const [service, operation] = String(request.getHeader('x-amz-target') ?? '').split('.');
+  if (operation === undefined) return `s3:${request.method === 'GET' ? 'GetObject' : 'PutObject'}`;
+  return `${service === 'AmazonSQS' ? 'sqs' : 'dynamodb'}:${operation}`;
+}

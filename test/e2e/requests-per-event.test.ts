@@ -1,0 +1,22 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { requestsPerEvent } from '../bench/aws-requests.ts';
+import { budgets } from '../bench/budgets.ts';
+import { type EventWay, startEventWay } from '../bench/stages/event-way.ts';
+
+let way: EventWay;
+
+beforeAll(async () => {
+  way = await startEventWay(inject('assembly'));
+});
+afterAll(() => way.stop());
+
+test('an event costs no more AWS requests than its budget, in batches of 10, its poller included', async () => {
+  const cost = await way.run({ events: 30, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
+  expect(cost.delivered).toBe(30);
+  expect(requestsPerEvent(cost)).toBeLessThanOrEqual(budgets.requestsPerEvent);
+});
+
+test('deliver reads all that a batch needs with one request', async () => {
+  const { stages } = await way.run({ events: 20, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
+  expect(stages.deliver.requests['dynamodb:BatchGetItem']).toBe(stages.deliver.invocations);
+});

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { costPerMillion, gbSeconds, readUnits, totalUsd, type Usage, writeUnits } from '../../bench/cost-model.ts';
+
+const nothing: Usage = {
+  apiRequests: 0,
+  lambdaRequests: 0,
+  lambdaGbSeconds: 0,
+  sqsRequests: 0,
+  readUnits: 0,
+  writeUnits: 0,
+  s3Puts: 0,
+  s3Gets: 0,
+  logBytes: 0,
+};
+
+/** What each is listed at for a million events that use one of it each. */
+test.each<[Partial<Usage>, string, number]>([
+  [{ apiRequests: 1 }, 'API Gateway', 1],
+  [{ lambdaRequests: 1 }, 'Lambda, requests', 0.2],
+  [{ lambdaGbSeconds: 0.01 }, 'Lambda, GB-seconds', 0.133_334],
+  [{ sqsRequests: 1 }, 'SQS', 0.4],
+  [{ writeUnits: 1 }, 'DynamoDB, writes', 0.625],
+  [{ readUnits: 1 }, 'DynamoDB, reads', 0.125],
+  [{ s3Puts: 1, s3Gets: 1 }, 'S3', 5.4],
+  [{ logBytes: 1_000 }, 'CloudWatch Logs', 0.5],
+])('%j of each of a million events is the line "%s" of %d USD, and no other', (used, name, usd) => {
+  const lines = costPerMillion({ ...nothing, ...used }, 1);
+  expect(lines.find((line) => line.name === name)?.usd).toBeCloseTo(usd, 6);
+  expect(totalUsd(lines)).toBeCloseTo(usd, 6);
+});
+
+test('the cost of a million does not depend on how many events were looked at', () => {
+  const one: Usage = { ...nothing, apiRequests: 1, sqsRequests: 3, writeUnits: 5, logBytes: 900 };
+  const ten: Usage = { ...nothing, apiRequests: 10, sqsRequests: 30, writeUnits: 50, logBytes: 9_000 };
+  expect(totalUsd(costPerMillion(ten, 10))).toBeCloseTo(totalUsd(costPerMillion(one, 1)), 9);
+});
+
+test.each([
+  [0, 1, 1],
+  [1, 1, 1],
+  [1_024, 1, 1],
+  [1_025, 2, 1],
+  [4_096, 4, 1],
+  [4_097, 5, 2],
+])('a row of %d bytes is %d write units and %d read units: what is begun is paid for', (bytes, writes, reads) => {
+  expect(writeUnits(bytes)).toBe(writes);
+  expect(readUnits(bytes)).toBe(reads);
+});
+
+test('half a second at two gigabytes is a GB-second', () => {
+  expect(gbSeconds(500, 2_048)).toBe(1);
+});
