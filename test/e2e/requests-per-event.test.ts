@@ -7,6 +7,8 @@ let way: EventWay;
 
 beforeAll(async () => {
   way = await startEventWay(inject('assembly'));
+  // What functions remember for a minute (the account, the tenant's policy) is read once in it, and not per event.
+  await way.run({ events: 10, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
 });
 afterAll(() => way.stop());
 
