@@ -75,8 +75,11 @@ export const signingSecret = 's3cret';
 const maxSends = 8;
 /** Longer than any visibility timeout and any delay of a message, so that whatever is in a queue comes up. */
 const stepMs = 16 * 60_000;
-/** Steps after which whatever still waits is stuck. */
-const maxSteps = 12;
+/**
+ * Steps after which whatever still waits is stuck: more than four failed attempts wait for at their longest (some 3.6
+ * hours by the usual schedule with jitter), which is what a fault on top of a failing endpoint amounts to.
+ */
+const maxSteps = 20;
 
 /** Pages of one look at the feed. */
 const maxPages = 50;
