@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 
 /** What has become of the events of a steady provider so far. */
 export interface TrafficReport {
@@ -21,12 +22,14 @@ export interface SteadyTraffic {
 }
 
 const defaultIntervalMs = 1_000;
+/** The longest time before an event is sent again. */
+const resendAtMostMs = 30_000;
 
 /**
  * Send one event after the other, as a provider does that sends again what is not taken, and keep count of what arrives.
  *
  * @param url - Of an account of the integration `generic-hmac`.
- * @param intervalMs - Between two events, and before one is sent again.
+ * @param intervalMs - Between two events, and before one is sent again; then twice as long each time.
  */
 export function startSteadyTraffic(url: string, secret: string, intervalMs = defaultIntervalMs): SteadyTraffic {
   const acceptedAtMs = new Map<string, number>();
@@ -39,7 +42,7 @@ export function startSteadyTraffic(url: string, secret: string, intervalMs = def
     sent += 1;
     const id = `steady-${sent}`;
     const body = JSON.stringify([{ type: 'created', resource: 'crm/contacts', id, data: { id, name: id } }]);
-    while (!stopping.signal.aborted) {
+    for (let pauseMs = intervalMs; !stopping.signal.aborted; pauseMs = Math.min(2 * pauseMs, resendAtMostMs)) {
       const time = String(Math.floor(Date.now() / 1000));
       const signature = createHmac('sha256', secret).update(`${time}.${body}`).digest('hex');
       const headers = { 'content-type': 'application/json', 'x-timestamp': time, 'x-signature': signature };
@@ -48,7 +51,7 @@ export function startSteadyTraffic(url: string, secret: string, intervalMs = def
       );
       if (response?.ok === true) return void acceptedAtMs.set(id, Date.now());
       resent += 1;
-      await new Promise((resolve) => setTimeout(resolve, intervalMs));
+      await setTimeout(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   };
   const timer = setInterval(() => void send(), intervalMs);
