@@ -86,8 +86,9 @@ function captureOutput(stream: 'stdout' | 'stderr'): void {
     callback?: (error?: Error | null) => void,
   ): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-    // What is written just before an answer goes with it: each message wakes the runner.
-    if (output.length === 0) setImmediate(flush);
+    // Lines that are written together go together: each message wakes the runner. They go before whatever is asked
+    // for next, since a function that is killed while it waits for the answer has written them.
+    if (output.length === 0) queueMicrotask(flush);
     output.push({ stream, text });
     const done = typeof encoding === 'function' ? encoding : callback;
     if (done !== undefined) queueMicrotask(() => done());
