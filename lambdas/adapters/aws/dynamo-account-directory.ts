@@ -1,16 +1,9 @@
-import {
-  DeleteItemCommand,
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  QueryCommand,
-  ScanCommand,
-} from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import { createDynamoAccountWriter, toAccount, toAccountItem } from './dynamo-account-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Row, toItem } from './dynamo-rows.ts';
+import { fromItem, type Row, readPageById, toItem } from './dynamo-rows.ts';
 
 /** The administration's side of the accounts table. */
 export function createDynamoAccountDirectory(client: DynamoDBClient, table: string): AccountDirectory {
@@ -36,27 +29,9 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
     async list(tenant, limit, after) {
-      const page = { TableName: table, Limit: limit };
-      const answer =
-        tenant === undefined
-          ? await client.send(
-              new ScanCommand({
-                ...page,
-                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ id: after }) }),
-              }),
-            )
-          : await client.send(
-              new QueryCommand({
-                ...page,
-                IndexName: accountsByTenantIndex,
-                KeyConditionExpression: 'tenant = :tenant',
-                ExpressionAttributeValues: toItem({ ':tenant': tenant }),
-                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ tenant, id: after }) }),
-              }),
-            );
-      const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
-      const rows = (answer.Items ?? []).map(fromItem).filter((row) => !isBuried(row));
-      return { items: rows.map(toAccount), next };
+      const index = { name: accountsByTenantIndex, owner: 'tenant' };
+      const { rows, next } = await readPageById(client, table, index, tenant, limit, after);
+      return { items: rows.filter((row) => !isBuried(row)).map(toAccount), next };
     },
   };
 }

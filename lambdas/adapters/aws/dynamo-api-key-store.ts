@@ -3,14 +3,12 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
-  QueryCommand,
-  ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { apiKeysByOwnerIndex } from '../../contracts/tables.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../ports/api-key-store.ts';
 import { putOnCondition, updateOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Item, type Row, toItem } from './dynamo-rows.ts';
+import { fromItem, type Item, type Row, readPageById, toItem } from './dynamo-rows.ts';
 
 /** A key for all tenants has no tenant to be indexed by. */
 const allTenants = '*';
@@ -72,28 +70,9 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
     async list(tenant, limit, after) {
-      const page = { TableName: table, Limit: limit };
-      const answer =
-        tenant === undefined
-          ? await client.send(
-              new ScanCommand({
-                ...page,
-                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ id: after }) }),
-              }),
-            )
-          : await client.send(
-              new QueryCommand({
-                ...page,
-                IndexName: apiKeysByOwnerIndex,
-                KeyConditionExpression: '#owner = :owner',
-                ExpressionAttributeNames: { '#owner': 'owner' },
-                ExpressionAttributeValues: toItem({ ':owner': tenant }),
-                ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ owner: tenant, id: after }) }),
-              }),
-            );
-      const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
-      const items = (answer.Items ?? []).map((item) => toApiKey(fromItem(item))).filter((key) => key !== undefined);
-      return { items, next };
+      const index = { name: apiKeysByOwnerIndex, owner: 'owner' };
+      const { rows, next } = await readPageById(client, table, index, tenant, limit, after);
+      return { items: rows.map(toApiKey).filter((key) => key !== undefined), next };
     },
   };
 }

@@ -4,6 +4,7 @@ import {
   BatchWriteItemCommand,
   type DynamoDBClient,
   QueryCommand,
+  ScanCommand,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
@@ -135,6 +136,39 @@ export async function readPartition(
     start = answer.LastEvaluatedKey;
   } while (start !== undefined);
   return items.map(fromItem);
+}
+
+/**
+ * A page of a table whose key is `id`: the rows of one owner by an index, or of all owners by a scan.
+ *
+ * @param after - The `id` of the page before, where it ended.
+ * @returns The rows, and the `id` after which the next page begins; undefined where there is none.
+ */
+export async function readPageById(
+  client: DynamoDBClient,
+  table: string,
+  index: { readonly name: string; readonly owner: string },
+  owner: string | undefined,
+  limit: number,
+  after: string | undefined,
+): Promise<{ readonly rows: readonly Row[]; readonly next: string | undefined }> {
+  const startAt = (key: Row) => (after === undefined ? {} : { ExclusiveStartKey: toItem({ ...key, id: after }) });
+  const answer =
+    owner === undefined
+      ? await client.send(new ScanCommand({ TableName: table, Limit: limit, ...startAt({}) }))
+      : await client.send(
+          new QueryCommand({
+            TableName: table,
+            Limit: limit,
+            IndexName: index.name,
+            KeyConditionExpression: '#owner = :owner',
+            ExpressionAttributeNames: { '#owner': index.owner },
+            ExpressionAttributeValues: toItem({ ':owner': owner }),
+            ...startAt({ [index.owner]: owner }),
+          }),
+        );
+  const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
+  return { rows: (answer.Items ?? []).map(fromItem), next };
 }
 
 /** Put many rows, without conditions. Nothing is written once the signal is aborted. */
