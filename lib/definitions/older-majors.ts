@@ -8,7 +8,7 @@ import { compareVersions } from './compare-resource-schemas.ts';
 import { readJsonSource } from './json-source.ts';
 import type { Releases } from './released-resources.ts';
 import { fileFault, locateFaults, placedFault, type ResourceFault } from './resource-fault.ts';
-import type { ResourceNode, SchemaFault } from './resource-schema.ts';
+import { type ResourceNode, type SchemaFault, toSchemaFaults } from './resource-schema.ts';
 
 /*
  * An older major version that is still served is a file beside the resource's, named for it:
@@ -139,7 +139,7 @@ function readFile(
       faults: locateFaults(
         source,
         name,
-        parsed.error.issues.flatMap((issue) => toFaults(issue, source.value)),
+        parsed.error.issues.flatMap((issue) => toSchemaFaults(issue, source.value, 'member', members)),
       ),
     };
   const { deprecated_at, sunset_at, link } = parsed.data;
@@ -206,18 +206,4 @@ function compileFault(text: string): { readonly message: string; readonly positi
     const { message, position = 0 } = error as { readonly message: string; readonly position?: number };
     return { message: message.replace(/\s*\n\s*/g, ' '), position };
   }
-}
-
-function toFaults(issue: z.core.$ZodIssue, document: unknown): readonly SchemaFault[] {
-  const { path } = issue;
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      atKey: true,
-      got: `the member ${JSON.stringify(key)}`,
-      expected: `one of ${members}`,
-    }));
-  const got = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], document);
-  const expected = /\bexpected (.*?)(?:, received .*)?$/s.exec(issue.message)?.[1] ?? issue.message;
-  return [{ path, got: got === undefined ? 'nothing' : JSON.stringify(got).slice(0, 120), expected }];
 }

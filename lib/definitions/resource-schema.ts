@@ -194,15 +194,8 @@ function typeOf({ type }: SchemaNode): string | undefined {
 
 function toFaults(issue: z.core.$ZodIssue, document: unknown): readonly SchemaFault[] {
   const { path } = issue;
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      atKey: true,
-      got: `the keyword ${JSON.stringify(key)}`,
-      expected: `one of ${path.length === 0 ? rootKeywords : nodeKeywords}`,
-    }));
   const place = path.at(-1);
-  if (place === 'type' && path.length > 1)
+  if (issue.code !== 'unrecognized_keys' && place === 'type' && path.length > 1)
     return [
       {
         path,
@@ -210,8 +203,31 @@ function toFaults(issue: z.core.$ZodIssue, document: unknown): readonly SchemaFa
         expected: `one of ${types.join(', ')}, alone or in a list with "null"`,
       },
     ];
-  if (place === 'required')
+  if (issue.code !== 'unrecognized_keys' && place === 'required')
     return [{ path, got: written(valueAt(document, path)), expected: '["id"]: all else may be missing' }];
+  return toSchemaFaults(issue, document, 'keyword', path.length === 0 ? rootKeywords : nodeKeywords);
+}
+
+/**
+ * What a file has that its schema does not allow.
+ *
+ * @param noun - What a key of the file is called: `keyword`.
+ * @param keys - Those that there are, where the issue is.
+ */
+export function toSchemaFaults(
+  issue: z.core.$ZodIssue,
+  document: unknown,
+  noun: string,
+  keys: string,
+): readonly SchemaFault[] {
+  const { path } = issue;
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      atKey: true,
+      got: `the ${noun} ${JSON.stringify(key)}`,
+      expected: `one of ${keys}`,
+    }));
   const expected = /\bexpected (.*?)(?:, received .*)?$/s.exec(issue.message)?.[1] ?? issue.message;
   return [{ path, got: written(valueAt(document, path)), expected }];
 }

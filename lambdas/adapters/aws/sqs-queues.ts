@@ -85,28 +85,26 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
 }
 
 export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQueue {
-  return {
-    async send(message, delayMs) {
-      await client.send(
-        new SendMessageCommand({
-          QueueUrl: queueUrl,
-          MessageBody: toMessageBody(message),
-          MessageGroupId: message.subscription,
-          DelaySeconds: delaySeconds(delayMs),
-        }),
-      );
-    },
-  };
+  return createSqsDelayedQueue(client, queueUrl, ({ subscription }) => subscription);
 }
 
 export function createSqsGovernanceQueue(client: SQSClient, queueUrl: string): GovernanceQueue {
+  return createSqsDelayedQueue(client, queueUrl, ({ tenant }) => tenant);
+}
+
+/** @param groupOf - By what a message takes its turn: no group keeps another waiting. */
+function createSqsDelayedQueue<Message>(
+  client: SQSClient,
+  queueUrl: string,
+  groupOf: (message: Message) => string,
+): { send(message: Message, delayMs: number): Promise<void> } {
   return {
     async send(message, delayMs) {
       await client.send(
         new SendMessageCommand({
           QueueUrl: queueUrl,
           MessageBody: toMessageBody(message),
-          MessageGroupId: message.tenant,
+          MessageGroupId: groupOf(message),
           DelaySeconds: delaySeconds(delayMs),
         }),
       );
