@@ -5,7 +5,7 @@ import { type Chaos, createChaos, parseChaosRates } from '../lib/local/faults/ch
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
 import { type Demo, demoSecret, runDemo } from '../lib/local/simulators/demo.ts';
 import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
-import { describeOutcome } from '../lib/local/simulators/describe-outcome.ts';
+import { describeOutcomes } from '../lib/local/simulators/describe-outcome.ts';
 import { type SteadyTraffic, startSteadyTraffic } from '../lib/local/simulators/steady-traffic.ts';
 import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
 
@@ -93,10 +93,9 @@ function runChaos(chaos: Chaos, { accounts, subscriber }: Demo): SteadyTraffic {
   return stream;
 }
 
-/** What went wrong is always shown, a request that came to nothing in one line; everything else on demand. */
+/** What went wrong is always shown, requests that came to nothing a line each; everything else on demand. */
 function printLog({ function: name, stream, text }: FunctionLogLine): void {
-  const outcome = describeOutcome(text);
-  if (outcome !== undefined) console.log(outcome);
+  for (const outcome of describeOutcomes(text)) console.log(outcome);
   if (verbose || stream !== 'stdout' || /"level":"(WARN|ERROR|CRITICAL)"/.test(text)) console.log(`[${name}] ${text}`);
 }
 

@@ -1,4 +1,4 @@
-import { LogFormatter, Logger, LogItem } from '@aws-lambda-powertools/logger';
+import { LogFormatter, Logger, LogItem, LogLevelThreshold } from '@aws-lambda-powertools/logger';
 import type { LogAttributes, UnformattedAttributes } from '@aws-lambda-powertools/logger/types';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { FunctionName } from '../contracts/environment.ts';
@@ -10,7 +10,14 @@ export interface Telemetry {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly outcomes: OutcomeCounter<string>;
+  readonly tell: Tell;
 }
+
+/**
+ * Log what a call has done, with what it has counted until then in the same line: in one of their own, the counts
+ * would cost as much again. Where lines of this level are not logged, the counts go out alone.
+ */
+export type Tell = (message: string, details: Readonly<Record<string, unknown>>) => void;
 
 /**
  * A log group is one function's alone, so its lines do not say each time whose they are, nor with how much memory:
@@ -36,10 +43,22 @@ class EngineLogFormatter extends LogFormatter {
 /** Structured logs and outcome counts of one function. Outcomes become CloudWatch metrics through its log (EMF). */
 export function createTelemetry(name: FunctionName): Telemetry {
   const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name });
+  const log = new Logger({ serviceName: name, logFormatter: new EngineLogFormatter() });
   return {
-    log: new Logger({ serviceName: name, logFormatter: new EngineLogFormatter() }),
+    log,
     metrics,
     outcomes: { count: (outcome, amount = 1) => void metrics.addMetric(outcome, MetricUnit.Count, amount) },
+    tell(message, details) {
+      if (log.level > LogLevelThreshold.INFO) return;
+      if (!metrics.hasStoredMetrics()) {
+        log.info(message, details);
+        return;
+      }
+      // Each of its lines names the service.
+      const { service: _, ...counts } = metrics.serializeMetrics();
+      metrics.clearMetrics();
+      log.info(message, { ...details, ...counts });
+    },
   };
 }
 

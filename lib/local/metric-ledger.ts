@@ -13,7 +13,7 @@ export interface MetricSum {
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export interface MetricLedger {
-  /** @returns true when the line is a metric line and was counted. */
+  /** Counts what a line carries. @returns Whether it says nothing else: others are lines of the log, too. */
   record(line: string): boolean;
   /**
    * Sum of a metric. Without dimensions every logged sample counts once, however many dimension
@@ -61,7 +61,7 @@ export function createMetricLedger(): MetricLedger {
           }
         }
       }
-      return true;
+      return root['message'] === undefined;
     },
     sum(name, dimensions) {
       if (dimensions === undefined) return byName.get(name) ?? 0;

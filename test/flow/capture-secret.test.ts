@@ -273,6 +273,7 @@ test('a secret stands in no log line, no refusal, no queue and no metric (invari
     const handle = createIngressHandler({
       ports,
       log,
+      tell: (message, details) => log.info(message, details),
       outcomes: createOutcomeTally(),
       rejections: createRejectionCounter(engine.countPorts),
       publicUrl: 'https://x.example',

@@ -72,6 +72,7 @@ describe('what ingress turns away', () => {
     const handle = createIngressHandler({
       ports: engine.receivePorts,
       log,
+      tell: () => {},
       outcomes,
       rejections: createRejectionCounter(ports),
       publicUrl: 'https://hooks.example.com',
@@ -224,7 +225,7 @@ describe('what normalize is done with', () => {
   ) {
     const log = new RecordingLog({ logLevel: 'SILENT' });
     const outcomes = createOutcomeTally();
-    const handle = createNormalizeHandler({ ports: engine.normalizePorts, log, outcomes, statistics });
+    const handle = createNormalizeHandler({ ports: engine.normalizePorts, log, tell: () => {}, outcomes, statistics });
     const Records = messages.map((message) => ({ messageId: message.rawId, body: JSON.stringify(message) }));
     const { batchItemFailures } = await handle({ Records } as SQSEvent);
     return { failures: batchItemFailures, outcomes, warnings: log.warnings };
@@ -329,6 +330,7 @@ describe('what normalize is done with', () => {
     const handle = createNormalizeHandler({
       ports,
       log: new RecordingLog({ logLevel: 'SILENT' }),
+      tell: () => {},
       outcomes: createOutcomeTally(),
       statistics: createNormalizationCounter(engine.countPorts),
     });

@@ -476,6 +476,7 @@ describe('a message that is no job (invariant 12)', () => {
       const handler = createDeliverHandler({
         ports: engine.deliverPorts,
         log: new Logger({ logLevel: 'SILENT' }),
+        tell: () => {},
         outcomes,
       });
       const records = [poison, ...engine.deliveryQueue.messages().map(({ body }) => body)].map(

@@ -182,6 +182,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
           createNormalizeHandler({
             ports: injectFault(engine.normalizePorts, normalizeFaults[run]).ports,
             log,
+            tell: () => {},
             outcomes,
             statistics,
           }),
@@ -218,7 +219,12 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
 
         const jobs = engine.deliveryQueue.messages().length;
         const deliver = createWorker(engine.deliveryQueue, (run, outcomes) =>
-          createDeliverHandler({ ports: injectFault(engine.deliverPorts, deliverFaults[run]).ports, log, outcomes }),
+          createDeliverHandler({
+            ports: injectFault(engine.deliverPorts, deliverFaults[run]).ports,
+            log,
+            tell: () => {},
+            outcomes,
+          }),
         );
         const drain = createWorker(
           engine.drainQueue,

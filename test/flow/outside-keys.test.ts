@@ -84,6 +84,7 @@ describe('a request whose key is published', () => {
       createIngressHandler({
         ports: engine.receivePorts,
         log,
+        tell: () => {},
         outcomes,
         rejections: createRejectionCounter(engine.countPorts),
         publicUrl: 'https://x.example',

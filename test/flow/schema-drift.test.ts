@@ -53,7 +53,9 @@ async function normalize(requests: readonly (readonly Change[])[]) {
     body: JSON.stringify(rawMessage(`raw_${index}`, changes)),
   }));
   const statistics = createNormalizationCounter(engine.countPorts);
-  const response = await createNormalizeHandler({ ports, log, outcomes, statistics })({ Records } as SQSEvent);
+  const response = await createNormalizeHandler({ ports, log, tell: () => {}, outcomes, statistics })({
+    Records,
+  } as SQSEvent);
   expect(response.batchItemFailures).toEqual([]);
   const reader = followFeed(engine.feedPorts, 'acme');
   await reader.read();

@@ -1,4 +1,4 @@
-import { createHmac, sign } from 'node:crypto';
+import { createHmac, createSecretKey, sign } from 'node:crypto';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { readPrivateKey, type SigningKey } from './signing-keys.ts';
 
@@ -36,7 +36,8 @@ export function signCallback(
   const signed = `${id}.${timestampSeconds}.${body}`;
   const signatures = [
     ...secrets.map((secret) => {
-      const key = Buffer.from(secret.slice(secretPrefix.length), 'base64');
+      // A key of Node's own kind: with a buffer, a MAC takes several times as long.
+      const key = createSecretKey(secret.slice(secretPrefix.length), 'base64');
       return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
     }),
     ...signingKeys.map(

@@ -6,15 +6,17 @@ import type { DeliverOutcome } from '../../contracts/outcomes.ts';
 import { type DeliverPorts, deliverEvents, type JobDelivery } from '../../flows/deliver-events.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
+import type { Tell } from '../telemetry.ts';
 
 export interface DeliverRuntime {
   readonly ports: DeliverPorts;
   readonly log: Logger;
+  readonly tell: Tell;
   readonly outcomes: OutcomeCounter<DeliverOutcome>;
 }
 
 /** One delivery attempt per record; a failed record goes back alone. */
-export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
+export function createDeliverHandler({ ports, log, tell, outcomes }: DeliverRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const jobs: JobDelivery[] = [];
@@ -33,6 +35,7 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
     const failed = new Set(
       jobs.filter((_, index) => results[index]?.kind === 'failed').map(({ messageId }) => messageId),
     );
+    const attempted: object[] = [];
     for (const [index, outcome] of results.entries()) {
       const { messageId, job } = jobs[index] as JobDelivery;
       if (outcome.kind === 'failed') {
@@ -41,7 +44,7 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
       }
       // A message is counted once, when it is done: one that comes again says then how its jobs have ended.
       if (!failed.has(messageId)) outcomes.count(outcome.kind);
-      log.info('delivery attempted', {
+      attempted.push({
         event: job.event,
         subscription: job.subscription,
         attempt: job.attempt,
@@ -50,6 +53,7 @@ export function createDeliverHandler({ ports, log, outcomes }: DeliverRuntime) {
         ...('reason' in outcome ? { reason: outcome.reason } : {}),
       });
     }
+    if (attempted.length > 0) tell('deliveries attempted', { deliveries: attempted });
     return batch.response();
   };
 }

@@ -42,17 +42,17 @@ export function createDrainHandler(runtime: DrainRuntime) {
 async function drain({ ports, log, outcomes }: DrainRuntime, message: DrainMessage): Promise<void> {
   const { subscription } = message;
   const { kind: outcome } = await drainEndpoint(ports, message, (done) => {
-    for (const { kind, delivery } of done) {
+    const attempted = done.map(({ kind, delivery }) => {
       const last = delivery.attempts.at(-1);
-      log.info('delivery attempted', {
+      return {
         event: delivery.event,
-        subscription,
         attempt: delivery.attemptCount,
         outcome: kind,
         ...(last === undefined ? {} : { status: last.status }),
         ...(delivery.exhaustedBy === undefined ? {} : { reason: delivery.exhaustedBy }),
-      });
-    }
+      };
+    });
+    if (attempted.length > 0) log.info('deliveries attempted', { subscription, deliveries: attempted });
     for (const [kind, { length }] of Map.groupBy(done, ({ kind }) => kind)) outcomes.count(kind, length);
   });
   log.info('endpoint drained', { subscription, outcome });

@@ -5,10 +5,12 @@ import type { WebhookRequest } from '../../engine/verification/webhook-request.t
 import type { RejectionCounter } from '../../flows/count-rejections.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
+import type { Tell } from '../telemetry.ts';
 
 export interface IngressRuntime {
   readonly ports: ReceivePorts;
   readonly log: Logger;
+  readonly tell: Tell;
   readonly outcomes: OutcomeCounter<IngressOutcome>;
   readonly rejections: RejectionCounter;
   /** Origin under which providers call, without a trailing slash: some sign the URL. */
@@ -16,7 +18,7 @@ export interface IngressRuntime {
 }
 
 /** One request of a provider; 2xx only after it is durable. */
-export function createIngressHandler({ ports, log, outcomes, rejections, publicUrl }: IngressRuntime) {
+export function createIngressHandler({ ports, log, tell, outcomes, rejections, publicUrl }: IngressRuntime) {
   return async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     const { integration = '', account } = event.pathParameters ?? {};
     const target = account === undefined ? { integration } : { integration, account };
@@ -26,15 +28,16 @@ export function createIngressHandler({ ports, log, outcomes, rejections, publicU
         : { kind: 'unknown' as const };
     const outcome = receipt.kind === 'accepted' || receipt.kind === 'handshake' ? receipt.kind : 'rejected';
     outcomes.count(outcome);
-    log.info('request received', {
+    const counting = await rejections.count(target, receipt);
+    if (counting.kind !== 'counted') log.warn('statistics are not written yet', { integration, ...counting });
+    // At last: what it carries is counted then, and a call that dies before has counted nothing.
+    tell('request received', {
       integration,
       account,
       outcome: receipt.kind,
       ...(receipt.kind === 'rejected' ? { reason: receipt.reason } : {}),
       ...(receipt.kind === 'accepted' ? { rawId: receipt.rawId } : {}),
     });
-    const counting = await rejections.count(target, receipt);
-    if (counting.kind !== 'counted') log.warn('statistics are not written yet', { integration, ...counting });
     return toResponse(answerOf(receipt));
   };
 }

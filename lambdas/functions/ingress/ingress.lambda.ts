@@ -1,7 +1,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import { answerProblems } from '../answer-problems.ts';
+import { publishMetrics } from '../telemetry.ts';
 import { createIngressHandler } from './handler.ts';
 import { createIngressRuntime } from './runtime.ts';
 
@@ -9,5 +9,5 @@ const runtime = createIngressRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(createIngressHandler(runtime))
   .use(injectLambdaContext(runtime.log))
-  .use(logMetrics(runtime.metrics))
+  .use(publishMetrics(runtime.metrics))
   .use(answerProblems(runtime.log));

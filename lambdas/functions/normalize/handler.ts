@@ -13,16 +13,18 @@ import {
 } from '../../flows/normalize-webhooks.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
+import type { Tell } from '../telemetry.ts';
 
 export interface NormalizeRuntime {
   readonly ports: NormalizePorts;
   readonly log: Logger;
+  readonly tell: Tell;
   readonly outcomes: OutcomeCounter<NormalizeOutcome | NormalizeNote>;
   readonly statistics: NormalizationCounter;
 }
 
 /** Accepted requests become published events; a failed record goes back alone. */
-export function createNormalizeHandler({ ports, log, outcomes, statistics }: NormalizeRuntime) {
+export function createNormalizeHandler({ ports, log, tell, outcomes, statistics }: NormalizeRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const deliveries: RawDelivery[] = [];
@@ -46,17 +48,22 @@ export function createNormalizeHandler({ ports, log, outcomes, statistics }: Nor
       ended.push({ message, normalization });
       countOutcome(outcomes, normalization);
       if (normalization.kind === 'mapped') reportDrifts({ log, outcomes }, message, normalization.drifts);
-      log.info('request normalized', {
-        rawId: message.rawId,
-        integration: message.integration,
-        account: message.account,
-        outcome: normalization.kind,
-        ...(normalization.kind === 'dead-lettered' ? { reason: normalization.reason } : {}),
-      });
     }
     const counting = await statistics.count(ended);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { ...counting });
+    // At last: what it carries is counted then, and a run that dies before has counted nothing.
+    if (ended.length > 0) tell('requests normalized', { requests: ended.map(toLogEntry) });
     return batch.response();
+  };
+}
+
+function toLogEntry({ message, normalization }: Normalized): object {
+  return {
+    rawId: message.rawId,
+    integration: message.integration,
+    account: message.account,
+    outcome: normalization.kind,
+    ...(normalization.kind === 'dead-lettered' ? { reason: normalization.reason } : {}),
   };
 }
 

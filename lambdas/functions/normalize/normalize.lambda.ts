@@ -1,6 +1,6 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
+import { publishMetrics } from '../telemetry.ts';
 import { createNormalizeHandler } from './handler.ts';
 import { createNormalizeRuntime } from './runtime.ts';
 
@@ -8,4 +8,4 @@ const runtime = createNormalizeRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(createNormalizeHandler(runtime))
   .use(injectLambdaContext(runtime.log))
-  .use(logMetrics(runtime.metrics));
+  .use(publishMetrics(runtime.metrics));

@@ -7,34 +7,45 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 /**
- * A request that came to nothing, in one line: which integration's and account's it was, and why. Never of its body.
+ * Requests that came to nothing, a line each: which integration's and account's one was, and why. Never of its body.
  *
  * @param text - A line that a function logged.
- * @returns Undefined where it tells of anything else.
  */
-export function describeOutcome(text: string): string | undefined {
-  const { message, integration, account, outcome, reason } = parseLine(text);
-  if (typeof integration !== 'string' || typeof outcome !== 'string') return undefined;
-  const whose = `${integration} ${typeof account === 'string' ? account : '(the URL for all accounts)'}`;
-  const told = typeof reason === 'string' ? reason : undefined;
-  if (message === 'request received' && (outcome === 'rejected' || outcome in refusals))
-    return inOneLine(`rejected ${whose}: ${told ?? refusals[outcome] ?? outcome}`);
-  if (message !== 'request normalized') return undefined;
-  if (outcome === 'dead-lettered') return inOneLine(`dead-lettered ${whose}: ${told ?? 'no reason was given'}`);
-  if (outcome === 'unrouted') return inOneLine(`unrouted ${whose}: parked until an account has its context`);
+export function describeOutcomes(text: string): readonly string[] {
+  const line = parseLine(text);
+  if (line['message'] === 'request received') return [describeReceived(line) ?? []].flat();
+  if (line['message'] !== 'requests normalized' || !Array.isArray(line['requests'])) return [];
+  return (line['requests'] as readonly Logged[]).flatMap((request) => describeNormalized(request) ?? []);
+}
+
+type Logged = Readonly<Record<string, unknown>>;
+
+function describeReceived(request: Logged): string | undefined {
+  const { outcome, reason } = request;
+  if (typeof outcome !== 'string' || (outcome !== 'rejected' && !(outcome in refusals))) return undefined;
+  return told('rejected', request, typeof reason === 'string' ? reason : (refusals[outcome] ?? outcome));
+}
+
+function describeNormalized(request: Logged): string | undefined {
+  const { outcome, reason } = request;
+  if (outcome === 'dead-lettered')
+    return told(outcome, request, typeof reason === 'string' ? reason : 'no reason was given');
+  if (outcome === 'unrouted') return told(outcome, request, 'parked until an account has its context');
   return undefined;
 }
 
-function parseLine(text: string): Readonly<Record<string, unknown>> {
+/** Names come from URLs, and reasons from definitions: neither may write more than its line. */
+function told(what: string, { integration, account }: Logged, why: string): string | undefined {
+  if (typeof integration !== 'string') return undefined;
+  const whose = `${integration} ${typeof account === 'string' ? account : '(the URL for all accounts)'}`;
+  return `${what} ${whose}: ${why}`.replace(/\p{Cc}/gu, ' ');
+}
+
+function parseLine(text: string): Logged {
   if (!text.startsWith('{')) return {};
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    return JSON.parse(text) as Logged;
   } catch {
     return {};
   }
-}
-
-/** Names come from URLs, and reasons from definitions: neither may write more than its line. */
-function inOneLine(line: string): string {
-  return line.replace(/\p{Cc}/gu, ' ');
 }

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
-import { describeOutcome } from '../../../lib/local/simulators/describe-outcome.ts';
+import { describeOutcomes } from '../../../lib/local/simulators/describe-outcome.ts';
 
 const received = { level: 'INFO', message: 'request received', integration: 'github', account: 'acc_1' };
-const normalized = { ...received, message: 'request normalized', rawId: 'raw_1' };
+const normalized = (...requests: object[]) => ({
+  level: 'INFO',
+  message: 'requests normalized',
+  requests: requests.map((request) => ({ rawId: 'raw_1', integration: 'github', account: 'acc_1', ...request })),
+});
 
 test.each([
   [{ ...received, outcome: 'rejected', reason: 'signature-mismatch' }, 'rejected github acc_1: signature-mismatch'],
@@ -12,11 +16,11 @@ test.each([
   ],
   [{ ...received, outcome: 'malformed' }, 'rejected github acc_1: the body cannot be read'],
   [
-    { ...normalized, outcome: 'dead-lettered', reason: 'mapping failed: timeout' },
+    normalized({ outcome: 'dead-lettered', reason: 'mapping failed: timeout' }),
     'dead-lettered github acc_1: mapping failed: timeout',
   ],
   [
-    { ...normalized, account: undefined, outcome: 'unrouted' },
+    normalized({ outcome: 'mapped' }, { account: undefined, outcome: 'unrouted' }),
     'unrouted github (the URL for all accounts): parked until an account has its context',
   ],
   [
@@ -24,17 +28,29 @@ test.each([
     'rejected github a ready http://evil: rejected',
   ],
 ])('tells in one line what came to nothing: %j', (line, told) => {
-  expect(describeOutcome(JSON.stringify(line))).toBe(told);
+  expect(describeOutcomes(JSON.stringify(line))).toEqual([told]);
+});
+
+test('tells of each request of a batch that came to nothing', () => {
+  const line = normalized(
+    { outcome: 'dead-lettered', reason: 'one' },
+    { outcome: 'mapped' },
+    { account: 'acc_2', outcome: 'dead-lettered', reason: 'another' },
+  );
+  expect(describeOutcomes(JSON.stringify(line))).toEqual([
+    'dead-lettered github acc_1: one',
+    'dead-lettered github acc_2: another',
+  ]);
 });
 
 test.each([
   JSON.stringify({ ...received, outcome: 'accepted' }),
   JSON.stringify({ ...received, outcome: 'handshake' }),
-  JSON.stringify({ ...normalized, outcome: 'mapped' }),
-  JSON.stringify({ ...normalized, outcome: 'ignored' }),
-  JSON.stringify({ message: 'delivery attempted', outcome: 'dead-lettered' }),
+  JSON.stringify(normalized({ outcome: 'mapped' }, { outcome: 'ignored' })),
+  JSON.stringify({ message: 'requests normalized', outcome: 'unrouted', integration: 'github' }),
+  JSON.stringify({ message: 'deliveries attempted', deliveries: [{ outcome: 'dead-lettered' }] }),
   'START RequestId: 1',
   '{ no JSON',
 ])('tells nothing of what went well, nor of other lines: %s', (line) => {
-  expect(describeOutcome(line)).toBeUndefined();
+  expect(describeOutcomes(line)).toEqual([]);
 });

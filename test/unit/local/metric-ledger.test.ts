@@ -43,3 +43,10 @@ test.each(['plain text', '{"CloudWatchMetrics": 1', '{"message":"\\"CloudWatchMe
     expect(createMetricLedger().record(text)).toBe(false);
   },
 );
+
+test('counts what a line of the log carries, and leaves the line to the log', () => {
+  const ledger = createMetricLedger();
+  const told = JSON.stringify({ level: 'INFO', message: 'request received', ...JSON.parse(line({ accepted: 1 })) });
+  expect(ledger.record(told)).toBe(false);
+  expect(ledger.sum('accepted', { service: 'deliver' })).toBe(1);
+});
