@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
+import { issueText } from './github-issue.ts';
 import type { Contender } from './measure-interleaved.ts';
 
 /** A signed request, and what its provider signed it with. */
@@ -54,17 +55,6 @@ export function providerEvents(integrations: URL): { budgeted: ProviderEvent; ot
     ],
   };
 }
-
-const issueText = [
-  'Since the release of Thursday, the total of an order is sometimes a cent away from the sum of its lines. The warehouse noticed it first: their scanner refuses a parcel whose paper and order differ, and a colleague has to type the order in by hand.',
-  '### What happens',
-  'An order of 3 items at 0.335 comes to 1.02. Each line is rounded when it is read from the basket, and the sum is rounded again when the invoice is drawn up, so that an error of half a cent grows with the number of lines. The largest that we have seen is 7 cents, in an order of 31 lines.',
-  '### What should happen',
-  '1.01, as on the page that the customer saw before paying. Only the total is to be rounded, half to even, as the accountants asked for in spring (see #9).',
-  '### How to see it',
-  '1. Put three of "Pencil, soft (2B)" into a basket.\r\n2. Pay by invoice.\r\n3. Compare the e-mail with the invoice.',
-  'Orders that were paid by card are right, perhaps since they take the total from the provider. I have put the numbers of the eleven orders that we know of into the sheet "Rounding"; two of them are still open, and one customer has asked for the cent back that she paid too much in August.',
-].join('\r\n\r\n');
 
 /** The sample's issue, reported at length, in a request with all the headers that one comes with. */
 function asGitHubSends({ headers, body, ...request }: WebhookRequest): WebhookRequest {

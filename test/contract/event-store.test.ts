@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -224,13 +225,26 @@ describe.each(implementations)('event reader on %s', (_, open) => {
 
   test('lists up to the limit although the data is larger than a page of the store', async () => {
     const { events } = await open();
-    const inlineData = JSON.stringify({ text: 'x'.repeat(300_000) });
-    await events.writeRows(numbers(1, 9).map((sequence) => written({ inlineData }, sequence)));
+    // Nothing that could be packed.
+    const inlineData = () => JSON.stringify({ text: randomBytes(225_000).toString('base64') });
+    await events.writeRows(numbers(1, 9).map((sequence) => written({ inlineData: inlineData() }, sequence)));
     const list = async (after: number, limit: number) =>
       (await events.listAfter('acme', after, limit)).map(({ sequence }) => sequence);
     expect(await list(0, 100)).toEqual(numbers(1, 9));
     expect(await list(0, 8)).toEqual(numbers(1, 8));
     expect(await list(5, 8)).toEqual(numbers(6, 9));
+  });
+
+  test('gives long events back as they were, whichever way they are asked for', async () => {
+    const { events } = await open();
+    const inlineData = JSON.stringify({ id: '1', description: 'Ünïcode, "quoted"\n'.repeat(200), due_date: null });
+    const rows = [written({ inlineData, dataBytes: Buffer.byteLength(inlineData), thin: true }, 3), written({}, 4)];
+    await events.writeRows(rows);
+    expect(await events.listAfter('acme', 0, 10)).toEqual(rows);
+    expect(await events.firstAfter('acme', 0)).toEqual({ sequence: 3, writtenAtMs: rows[0]?.writtenAtMs });
+    expect(await events.getMany([{ tenant: 'acme', sequence: 3 }])).toEqual([
+      { ...anEventRow(3), inlineData, dataBytes: Buffer.byteLength(inlineData), thin: true },
+    ]);
   });
 
   test('counts expired rows as absent and lists up to the limit behind them', async () => {

@@ -11,6 +11,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { packEventRow, unpackEventRow } from './packed-event-row.ts';
 import { createExpiries, type ExpiryOptions } from './tenant-expiry.ts';
 
 /** The row of a tenant that counts its sequence stands where no event can: before number 1. */
@@ -99,7 +100,7 @@ export function createDynamoEventWriter(
       await writeRows(
         client,
         tables.events,
-        rows.map((row) => ({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
+        rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
         untilMs === undefined ? undefined : endsAt(untilMs),
       );
     },
@@ -133,8 +134,10 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
           ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': Math.max(sequence, counterSequence) }),
         }),
       );
-      const [row] = Items.map((item) => toFeedRow(fromItem(item)));
-      return row === undefined ? undefined : { sequence: row.sequence, writtenAtMs: row.writtenAtMs };
+      const [item] = Items;
+      if (item === undefined) return undefined;
+      const { sequence: found, writtenAtMs } = fromItem(item);
+      return { sequence: Number(found), writtenAtMs: Number(writtenAtMs) };
     },
 
     async listAfter(tenant, sequence, limit) {
@@ -185,6 +188,6 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
 }
 
 function toFeedRow(row: Row): FeedRow {
-  const { [ttlAttribute]: _, ...rest } = row;
+  const { [ttlAttribute]: _, ...rest } = unpackEventRow(row);
   return { inlineData: undefined, claimKey: undefined, ...rest } as unknown as FeedRow;
 }

@@ -32,6 +32,28 @@ export function fromItem(item: Item): Row {
   return unmarshall(item);
 }
 
+/**
+ * What a row counts for: the names of its attributes and their values.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+ */
+export function itemBytes(row: Row): number {
+  return Object.entries(row).reduce(
+    (sum, [name, value]) => (value === undefined ? sum : sum + Buffer.byteLength(name) + valueBytes(value)),
+    0,
+  );
+}
+
+function valueBytes(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1;
+  if (value instanceof Uint8Array) return value.byteLength;
+  if (typeof value !== 'object' || value === null) return 1;
+  // A list or map counts 3 bytes, and one for each of its elements.
+  if (Array.isArray(value)) return value.reduce((sum: number, one: unknown) => sum + 1 + valueBytes(one), 3);
+  return itemBytes(value as Row) + Object.keys(value).length + 3;
+}
+
 /** Whether a row still counts, although DynamoDB may not have deleted it yet. */
 export function isLive(row: Row, nowMs: number): boolean {
   const expiresAt = row[ttlAttribute];

@@ -6,7 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { createDynamoEndpointStore } from '../../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
-import { fromItem, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
+import { fromItem, itemBytes, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
 import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
 import { newEndpoint } from '../../../lambdas/engine/endpoint/endpoint-state.ts';
 import { startEmulator } from '../../../lib/local/emulators/emulator.ts';
@@ -175,19 +175,6 @@ async function startFunctions(model: StackModel, endpoints: Parameters<typeof ru
     },
     stop: () => worker.terminate(),
   };
-}
-
-/**
- * What a row counts for: the names of its attributes and their values.
- *
- * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
- */
-function itemBytes(row: unknown): number {
-  if (typeof row === 'string') return Buffer.byteLength(row);
-  if (typeof row === 'number') return Math.ceil(String(row).length / 2) + 1;
-  if (typeof row !== 'object' || row === null) return 1;
-  if (Array.isArray(row)) return row.reduce((sum: number, one: unknown) => sum + 1 + itemBytes(one), 3);
-  return Object.entries(row).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + itemBytes(value) + 1, 3);
 }
 
 /** Node does not escape what names of functions and files hold. */
