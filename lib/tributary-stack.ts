@@ -155,7 +155,7 @@ export class TributaryStack extends Stack {
     tables.tenants.grant(normalize, 'BatchGetItem');
     tables.subscriptions.grant(normalize, 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
-    tables.idempotency.grant(normalize, 'GetItem', 'PutItem');
+    tables.idempotency.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
     tables.statistics.grant(normalize, 'UpdateItem');
     buckets.raw.grantGet(normalize);
     buckets.payloads.grantPut(normalize);
@@ -190,7 +190,7 @@ export class TributaryStack extends Stack {
       tables.subscriptions.grant(sender, 'BatchGetItem', 'PutItem', 'Query');
       // What is to be told is published like any event.
       tables.events.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
-      tables.idempotency.grant(sender, 'GetItem', 'PutItem');
+      tables.idempotency.grant(sender, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
       tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
       tables.limits.grant(sender, 'BatchGetItem', 'UpdateItem');
       buckets.payloads.grantGet(sender);

@@ -6,12 +6,14 @@ import { ttlAttribute } from '../../lambdas/contracts/tables.ts';
 import type { DataKey } from './data-key.ts';
 
 type ReadAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'Scan';
-type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PutItem' | 'UpdateItem';
+/** Statements that insert, each on the condition that its key is not there. */
+type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PartiQLInsert' | 'PutItem' | 'UpdateItem';
 export type TableAction = ReadAction | WriteAction;
 
 const writeActions: ReadonlySet<TableAction> = new Set<WriteAction>([
   'BatchWriteItem',
   'DeleteItem',
+  'PartiQLInsert',
   'PutItem',
   'UpdateItem',
 ]);

@@ -179,6 +179,34 @@ describe.each(implementations)('event writer on %s', (_, open) => {
   });
 });
 
+test('what is claimed at once is claimed in one request, and again for what names an id twice', async () => {
+  const clock = createManualClock();
+  const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
+  const client = tables.client();
+  const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays });
+  let requests = 0;
+  client.middlewareStack.add(
+    (next) => (args) => {
+      requests += 1;
+      return next(args);
+    },
+    { step: 'finalizeRequest', name: 'count' },
+  );
+  const claims = numbers(1, 10).map((sequence) => aClaim({ id: `evt_${sequence}`, sequence }));
+  expect(await Promise.all(claims.map((claim) => events.claim(claim)))).toEqual(claims);
+  expect(requests).toBe(1);
+
+  // All stand; what stands is read in one request.
+  const others = claims.map((claim) => ({ ...claim, owner: 'raw_2' }));
+  expect(await Promise.all(others.map((claim) => events.claim(claim)))).toEqual(claims);
+  expect(requests).toBe(3);
+
+  const [first, second] = [aClaim({ id: 'evt_11', owner: 'raw_1' }), aClaim({ id: 'evt_11', owner: 'raw_2' })];
+  const standing = await Promise.all([events.claim(first), events.claim(second)]);
+  expect(new Set(standing.map(({ owner }) => owner)).size).toBe(1);
+  client.middlewareStack.remove('count');
+});
+
 test('a write that gets no answer is called off when its time is over, and not tried again (invariant 8)', async () => {
   const clock = createManualClock();
   let calls = 0;

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { BatchExecuteStatementCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { readRows, writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { useTables } from './emulated-aws.ts';
+import { fromItem, insertRows, readRows, toItem, writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { awsConfig, useTables } from './emulated-aws.ts';
 
 const tables = useTables();
 
@@ -57,5 +61,144 @@ describe('rows that are read by key', () => {
       readRows(client, 'nowhere', [{ id: 'a' }]),
     ]);
     expect(reads.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  });
+});
+
+describe('rows that are inserted', () => {
+  test('are put where none has their key, and leave the others as they are', async () => {
+    const table = await tables.create('accounts');
+    const client = tables.client();
+    await writeRows(client, table, [{ id: 'b', name: 'first' }]);
+    const rows = [{ id: 'a', 'a name': null, size: 1.5 }, { id: 'b' }, { id: 'c', bytes: Buffer.from('c') }];
+    expect(await insertRows(client, table, rows)).toEqual(['inserted', 'present', 'inserted']);
+    const stored = await readRows(client, table, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+    expect(new Map(stored.map((row) => [row['id'], row]))).toEqual(
+      new Map<unknown, object>([
+        ['a', { id: 'a', 'a name': null, size: 1.5 }],
+        ['b', { id: 'b', name: 'first' }],
+        ['c', { id: 'c', bytes: new Uint8Array(Buffer.from('c')) }],
+      ]),
+    );
+  });
+
+  test('may be more than a request takes, and may have a sort key', async () => {
+    const table = await tables.create('subscriptions');
+    const client = tables.client();
+    const rows = Array.from({ length: 60 }, (_, index) => ({ tenant: 'acme', id: `sub_${index}` }));
+    expect(await insertRows(client, table, rows.slice(0, 30))).toEqual(rows.slice(0, 30).map(() => 'inserted'));
+    expect(await insertRows(client, table, rows)).toEqual(
+      rows.map((_, index) => (index < 30 ? 'present' : 'inserted')),
+    );
+    expect(await insertRows(client, table, [])).toEqual([]);
+  });
+
+  test('only one of those that insert the same row at once has done so', async () => {
+    const table = await tables.create('accounts');
+    const client = tables.client();
+    const attempts = await Promise.all(
+      Array.from({ length: 20 }, (_, owner) => insertRows(client, table, [{ id: 'a', owner }])),
+    );
+    const winners = attempts.flatMap(([insertion], owner) => (insertion === 'inserted' ? owner : []));
+    expect(winners).toHaveLength(1);
+    expect(await readRows(client, table, [{ id: 'a' }])).toEqual([{ id: 'a', owner: winners[0] }]);
+  });
+
+  test('are asked for again where the service had no time for them; one that it refuses fails alone', async () => {
+    const asked: string[][] = [];
+    const server = createServer((request, response) => {
+      let text = '';
+      request.on('data', (chunk) => (text += String(chunk)));
+      request.on('end', () => {
+        const { Statements } = JSON.parse(text) as { readonly Statements: { readonly Parameters: { S: string }[] }[] };
+        const ids = Statements.map(({ Parameters }) => Parameters[0]?.S ?? '');
+        const answers: Readonly<Record<string, object>> = {
+          throttled: asked.length === 0 ? { Error: { Code: 'ThrottlingError' } } : { TableName: 'table' },
+          broken: asked.length < 2 ? { Error: { Code: 'InternalServerError' } } : { TableName: 'table' },
+          refused: { Error: { Code: 'ValidationError', Message: 'too large' } },
+          present: { Error: { Code: 'DuplicateItem' } },
+          fine: { TableName: 'table' },
+        };
+        asked.push(ids);
+        response.setHeader('content-type', 'application/x-amz-json-1.0');
+        response.end(JSON.stringify({ Responses: ids.map((id) => answers[id]) }));
+      });
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const client = new DynamoDBClient({
+      ...awsConfig,
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    const ids = ['throttled', 'refused', 'fine', 'present', 'broken'];
+    const insertions = await insertRows(
+      client,
+      'table',
+      ids.map((id) => ({ id })),
+    );
+    expect(insertions).toMatchObject([
+      'inserted',
+      {
+        code: 'storage-unavailable',
+        retryable: true,
+        message: 'a row of table was refused: ValidationError: too large',
+      },
+      'inserted',
+      'present',
+      'inserted',
+    ]);
+    expect(asked).toEqual([ids, ['throttled', 'broken'], ['broken']]);
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+});
+
+describe('the statements that the local runner takes', () => {
+  const execute = async (statements: readonly (readonly [statement: string, ...parameters: unknown[]])[]) =>
+    tables.client().send(
+      new BatchExecuteStatementCommand({
+        Statements: statements.map(([Statement, ...parameters]) => ({
+          Statement,
+          ...(parameters.length === 0
+            ? {}
+            : { Parameters: parameters.map((value) => toItem({ value })['value'] ?? { NULL: true }) }),
+        })),
+      }),
+    );
+
+  test('are no others than inserts', async () => {
+    const table = await tables.create('accounts');
+    for (const statements of [
+      [[`SELECT * FROM "${table}" WHERE id = ?`, 'a']],
+      [[`INSERT INTO "${table}" VALUE {'id': 'a'}`]],
+      [[`INSERT INTO "${table}" VALUE {'id': ?}`, 'a', 'b']],
+      [[`INSERT INTO "${table}" VALUE {'id': ?, 'name': ?}`, 'a']],
+      Array.from({ length: 26 }, (_, index) => [`INSERT INTO "${table}" VALUE {'id': ?}`, `id_${index}`] as const),
+    ] as const)
+      await expect(execute(statements)).rejects.toMatchObject({ name: 'ValidationException' });
+    expect(await readRows(tables.client(), table, [{ id: 'a' }, { id: 'id_0' }])).toEqual([]);
+  });
+
+  test('insert a key once in a batch', async () => {
+    const table = await tables.create('accounts');
+    const twice = [`INSERT INTO "${table}" VALUE {'id': ?}`, 'a'] as const;
+    await expect(execute([twice, twice])).rejects.toMatchObject({ name: 'ValidationException' });
+  });
+
+  test('fail one by one, as they do when deployed', async () => {
+    const table = await tables.create('accounts');
+    const { Responses = [] } = await execute([
+      [`INSERT INTO "${table}" VALUE {'id': ?}`, 'a'],
+      [`INSERT INTO "${table}" VALUE {'id': ?}`, 7],
+      [`INSERT INTO "nowhere" VALUE {'id': ?}`, 'a'],
+    ]);
+    expect(Responses.map(({ Error: error }) => error?.Code)).toEqual([
+      undefined,
+      'ValidationError',
+      'ResourceNotFound',
+    ]);
+    const { Item = {} } = await tables
+      .client()
+      .send(new GetItemCommand({ TableName: table, Key: toItem({ id: 'a' }) }));
+    expect(fromItem(Item)).toEqual({ id: 'a' });
   });
 });

@@ -31,8 +31,8 @@ export const breaks: Readonly<Record<string, Break>> = {
   /** Whoever publishes an event does not write down that it is his. */
   'skip-claim': {
     file: 'lambdas/adapters/aws/dynamo-event-store.ts',
-    from: 'return (await putOnCondition(client, put)) ? claim : standingClaim(claim.id);',
-    to: 'return put === undefined ? standingClaim(claim.id) : claim;',
+    from: 'if (await insert(row)) return claim;',
+    to: 'if (row !== undefined) return claim;',
     scenario: 'duplicate',
   },
 };

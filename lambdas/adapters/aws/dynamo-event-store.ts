@@ -10,7 +10,7 @@ import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { fromItem, type Insertion, insertRows, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
 import { packEventRow, unpackEventRow } from './packed-event-row.ts';
 import { createExpiries, type ExpiryOptions } from './tenant-expiry.ts';
 
@@ -34,18 +34,22 @@ export function createDynamoEventWriter(
   const { clock } = options;
   const expiriesOf = createExpiries(options);
 
+  const insert = createInserter(client, tables.idempotency);
+
   /**
    * The claim that stands. A claim that vanishes between the write and the read has expired in
    * that moment, and the input comes again.
    */
-  async function standingClaim(id: string): Promise<EventClaim> {
-    const { Item } = await client.send(
-      new GetItemCommand({ TableName: tables.idempotency, Key: toItem({ id }), ConsistentRead: true }),
-    );
-    if (Item === undefined) throw new EngineError('contended', `the claim of ${id} changed hands`, { retryable: true });
-    const { [ttlAttribute]: _, ...claim } = fromItem(Item);
-    return claim as unknown as EventClaim;
+  async function standingClaim(id: string): Promise<Row> {
+    const [row] = await readRows(client, tables.idempotency, [{ id }]);
+    if (row === undefined) throw new EngineError('contended', `the claim of ${id} changed hands`, { retryable: true });
+    return row;
   }
+
+  const toClaim = (row: Row): EventClaim => {
+    const { [ttlAttribute]: _, ...claim } = row;
+    return claim as unknown as EventClaim;
+  };
 
   // A timer, not a look at the clock before each call: a call that has begun must not outlast it either.
   const endsAt = (untilMs: number): AbortSignal => {
@@ -73,14 +77,18 @@ export function createDynamoEventWriter(
 
     async claim(claim) {
       const expiryOf = await expiriesOf([claim.tenant]);
+      const row = { ...claim, [ttlAttribute]: expiryOf(claim.tenant) };
+      if (await insert(row)) return claim;
+      const standing = await standingClaim(claim.id);
+      if (isLive(standing, clock.nowMs())) return toClaim(standing);
       const put = new PutItemCommand({
         TableName: tables.idempotency,
-        Item: toItem({ ...claim, [ttlAttribute]: expiryOf(claim.tenant) }),
+        Item: toItem(row),
         ConditionExpression: 'attribute_not_exists(id) OR #expiry < :now',
         ExpressionAttributeNames: { '#expiry': ttlAttribute },
         ExpressionAttributeValues: toItem({ ':now': Math.floor(clock.nowMs() / 1000) }),
       });
-      return (await putOnCondition(client, put)) ? claim : standingClaim(claim.id);
+      return (await putOnCondition(client, put)) ? claim : toClaim(await standingClaim(claim.id));
     },
 
     async moveClaim(from, to) {
@@ -104,6 +112,44 @@ export function createDynamoEventWriter(
         untilMs === undefined ? undefined : endsAt(untilMs),
       );
     },
+  };
+}
+
+/**
+ * Inserts rows, each unless its id is there already. What is to be inserted at the same time is one request: an event
+ * is claimed by a row of its own, and a request for it would be a third of all that an event takes.
+ *
+ * @returns Whether the row was inserted.
+ */
+function createInserter(
+  client: DynamoDBClient,
+  table: string,
+): (row: Row & { readonly id: string }) => Promise<boolean> {
+  interface Gathering {
+    readonly rows: Map<string, Row>;
+    readonly insertions: Promise<ReadonlyMap<Row, Insertion>>;
+  }
+  let gathering: Gathering | undefined;
+  const begin = (): Gathering => {
+    const rows = new Map<string, Row>();
+    const begun: Gathering = {
+      rows,
+      insertions: Promise.resolve().then(async () => {
+        if (gathering === begun) gathering = undefined;
+        const all = [...rows.values()];
+        const insertions = await insertRows(client, table, all);
+        return new Map(all.map((row, index) => [row, insertions[index] as Insertion]));
+      }),
+    };
+    return begun;
+  };
+  return async (row) => {
+    // A request may name an id once.
+    if (gathering === undefined || gathering.rows.has(row.id)) gathering = begin();
+    gathering.rows.set(row.id, row);
+    const insertion = (await gathering.insertions).get(row);
+    if (insertion instanceof Error) throw insertion;
+    return insertion === 'inserted';
   };
 }
 

@@ -1,6 +1,9 @@
 import {
   type AttributeValue,
+  BatchExecuteStatementCommand,
   BatchGetItemCommand,
+  type BatchStatementError,
+  type BatchStatementRequest,
   BatchWriteItemCommand,
   type DynamoDBClient,
   QueryCommand,
@@ -20,6 +23,16 @@ export type Item = Record<string, AttributeValue>;
 const maxBatchGet = 100;
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html */
 const maxBatchWrite = 25;
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html */
+const maxBatchStatements = 25;
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html */
+const retryableStatementErrors: ReadonlySet<string> = new Set([
+  'InternalServerError',
+  'ProvisionedThroughputExceeded',
+  'RequestLimitExceeded',
+  'ThrottlingError',
+  'TransactionConflict',
+]);
 /** Rounds in which a batch asks again for what was left over, each twice as late as the one before. */
 const batchRounds = 6;
 const firstPauseMs = 50;
@@ -234,6 +247,57 @@ export async function changeRows(
   );
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
+}
+
+/** What came of a row that was to be inserted. */
+export type Insertion = 'inserted' | 'present' | EngineError;
+
+/**
+ * Put many rows, each only if none has its key: a condition that a batch of puts cannot have, and one of statements
+ * can, for the same write units. Their keys are different.
+ *
+ * @returns What came of each, in their order: a row that is refused fails alone.
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
+ */
+export async function insertRows(
+  client: DynamoDBClient,
+  table: string,
+  rows: readonly Row[],
+): Promise<readonly Insertion[]> {
+  const insertions = new Map<Row, Insertion>();
+  await Promise.all(
+    chunks(rows, maxBatchStatements).map((chunk) =>
+      inRounds(table, chunk, async (rest) => {
+        const Statements = rest.map((row) => toInsert(table, row));
+        const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
+        const left: Row[] = [];
+        for (const [index, row] of rest.entries()) {
+          const { Error: error } = Responses[index] ?? { Error: { Code: 'InternalServerError' as const } };
+          if (error === undefined) insertions.set(row, 'inserted');
+          else if (error.Code === 'DuplicateItem') insertions.set(row, 'present');
+          else if (retryableStatementErrors.has(error.Code ?? '')) left.push(row);
+          else insertions.set(row, refused(table, error));
+        }
+        return left;
+      }),
+    ),
+  );
+  return rows.map((row) => insertions.get(row) as Insertion);
+}
+
+function refused(table: string, { Code, Message = 'no reason was given' }: BatchStatementError): EngineError {
+  return new EngineError('storage-unavailable', `a row of ${table} was refused: ${Code}: ${Message}`, {
+    retryable: true,
+  });
+}
+
+function toInsert(table: string, row: Row): BatchStatementRequest {
+  const attributes = Object.entries(toItem(row));
+  const members = attributes.map(([name]) => `'${name}': ?`).join(', ');
+  return {
+    Statement: `INSERT INTO "${table}" VALUE {${members}}`,
+    Parameters: attributes.map(([, value]) => value),
+  };
 }
 
 /** DynamoDB answers a batch with what it did not take; ask again, later and later, until nothing is left. */

@@ -66,7 +66,7 @@ const packing = { dictionary };
 export function packEventRow(row: Row): Row {
   const units = writeUnits(row);
   if (units === 1) return row;
-  const { inlineData, dataBytes, ...attributes } = row;
+  const { inlineData, dataBytes: _, ...attributes } = row;
   if (typeof inlineData !== 'string') return row;
   const [plain, rest] = [true, false].map((isPlain) =>
     Object.fromEntries(Object.entries(attributes).filter(([name]) => plainAttributes.has(name) === isPlain)),

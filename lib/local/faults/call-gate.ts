@@ -7,6 +7,7 @@ import {
   request as sendRequest,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { parseInsert } from '../partiql-insert.ts';
 
 export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge';
 
@@ -170,17 +171,32 @@ function describeCall(
   const input = JSON.parse(body.toString('utf8')) as {
     readonly TableName?: string;
     readonly RequestItems?: object;
+    readonly Statements?: readonly { readonly Statement?: string }[];
     readonly QueueUrl?: string;
   };
   if (service === 'DynamoDB')
     return {
       ...called,
       service: 'dynamodb',
-      resource: input.TableName ?? Object.keys(input.RequestItems ?? {}).join('+'),
+      resource: input.TableName ?? [...tablesOf(input)].join('+'),
     };
   if (service === 'AmazonSQS')
     return { ...called, service: 'sqs', resource: (input.QueueUrl ?? '').split('/').at(-1) ?? '' };
   return { ...called, service: 'eventbridge', resource: '' };
+}
+
+/** Tables of a batch. */
+function tablesOf({
+  RequestItems = {},
+  Statements = [],
+}: {
+  readonly RequestItems?: object;
+  readonly Statements?: readonly { readonly Statement?: string }[];
+}): ReadonlySet<string> {
+  return new Set([
+    ...Object.keys(RequestItems),
+    ...Statements.flatMap(({ Statement }) => parseInsert(Statement)?.table ?? []),
+  ]);
 }
 
 /** How each service says that it is asked too much. */

@@ -1,3 +1,4 @@
+import { parseInsert } from '../partiql-insert.ts';
 import { arn } from '../template/resource-type.ts';
 import { type KeyOf, keyCalls, type RequiredCalls } from './required-calls.ts';
 
@@ -28,7 +29,8 @@ const dataOperation = /Item$|^Query$|^Scan$/;
 export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): RequiredCalls {
   const operation = target.split('.')[1];
   if (operation === undefined || body === null || typeof body !== 'object') return { kind: 'malformed' };
-  const { TableName, IndexName, RequestItems } = body as Readonly<Record<string, unknown>>;
+  const { TableName, IndexName, RequestItems, Statements } = body as Readonly<Record<string, unknown>>;
+  if (operation === 'BatchExecuteStatement') return insertCalls(Statements, keyOf);
   const action = `dynamodb:${operation}`;
   let tables: readonly string[];
   if (operation === 'ListTables') return { kind: 'calls', calls: [{ action, resource: tableArn('*') }] };
@@ -45,6 +47,21 @@ export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): Requ
     ];
   });
   return { kind: 'calls', calls };
+}
+
+/** Statements that insert, which are the ones that the runner takes. */
+function insertCalls(statements: unknown, keyOf: KeyOf): RequiredCalls {
+  if (!Array.isArray(statements)) return { kind: 'malformed' };
+  const inserts = statements.map((one) => parseInsert((one as { readonly Statement?: unknown } | null)?.Statement));
+  const tables = new Set(inserts.flatMap((insert) => insert?.table ?? []));
+  if (tables.size === 0 || inserts.includes(undefined)) return { kind: 'malformed' };
+  return {
+    kind: 'calls',
+    calls: [...tables].flatMap((table) => [
+      { action: 'dynamodb:PartiQLInsert', resource: tableArn(table) },
+      ...keyCalls(keyOf(tableArn(table)), 'Decrypt'),
+    ]),
+  };
 }
 
 /** A request may name a table also by its ARN. */

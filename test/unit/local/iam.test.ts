@@ -103,6 +103,15 @@ describe('what a request needs', () => {
       { RequestItems: { Events: [], Events2: [] } },
       [`dynamodb:BatchWriteItem ${table}`, `dynamodb:BatchWriteItem ${table}2`],
     ],
+    [
+      'BatchExecuteStatement',
+      {
+        Statements: ['Events', 'Events2', 'Events'].map((name) => ({
+          Statement: `INSERT INTO "${name}" VALUE {'id': ?}`,
+        })),
+      },
+      [`dynamodb:PartiQLInsert ${table}`, `dynamodb:PartiQLInsert ${table}2`],
+    ],
   ])('DynamoDB %s %j', (operation, body, expected) => {
     expect(show(dynamodbCalls(`DynamoDB_20120810.${operation}`, body, unencrypted))).toEqual(expected);
   });
