@@ -3,67 +3,54 @@ import { type Figure, figure, type Section } from './section.ts';
 import { sharedAssembly } from './shared-assembly.ts';
 import { type Population, startEventWay, type WayCost, type WayRun } from './stages/event-way.ts';
 
-const run: WayRun = { events: 100, bodyBytes: 1_024, batches: { normalize: 10, deliver: 10 } };
-/** Messages that wait before normalize begins. More were not tried: the queue's emulator keeps them all in memory. */
-const backlog = 2_000;
+const run: WayRun = { events: 200, bodyBytes: 1_024, batches: { normalize: 10, deliver: 10 } };
+const backlog = 100_000;
 
-/** How an event's cost grows with what else is there: requests, and CPU of the stage that meets it. */
+/** How an event's cost grows with what else is there: requests, and CPU of the stages that meet it. */
 export const growth: Section = {
   key: 'growth',
   name: 'How an event costs more where there is more, batches of 10',
   async run() {
     const figures: Figure[] = [];
-    for (const tenants of [1, 100]) {
-      const [cost] = await costsOf({ tenants, subscriptions: 1 }, [run]);
+    for (const tenants of [1, 100, 10_000]) {
+      const cost = await costOf({ tenants, subscriptions: 1 }, run);
+      const name = `${inWords(tenants)} tenants`;
       const note = tenants === 1 ? undefined : 'each event of a batch is of another tenant';
-      figures.push(figure(`${tenants} tenants: requests`, requestsPerEvent(cost as WayCost), 'requests', note));
+      figures.push(figure(`${name}: requests`, requestsPerEvent(cost), 'requests', note));
+      figures.push(figure(`${name}: CPU of normalize and deliver`, cpuUs(cost), 'µs'));
     }
-    figures.push(
-      figure(
-        '10,000 tenants: requests',
-        Number.NaN,
-        'requests',
-        'as with 100: a batch of 10 has 10 of them at most, each read by key',
-      ),
-    );
     for (const subscriptions of [1, 100, 1_000]) {
-      const [cost] = await costsOf({ tenants: 1, subscriptions }, [run]);
-      const { stages } = cost as WayCost;
+      const cost = await costOf({ tenants: 1, subscriptions }, run);
+      const name = `${inWords(subscriptions)} subscriptions of the tenant`;
       const note = subscriptions === 1 ? undefined : 'one wants the event; the others are read with it';
-      const name = `${subscriptions} subscriptions of the tenant`;
-      figures.push(figure(`${name}: requests`, requestsPerEvent(cost as WayCost), 'requests', note));
-      figures.push(figure(`${name}: CPU of normalize`, stages.normalize.cpuUs / run.events, 'µs'));
+      figures.push(figure(`${name}: requests`, requestsPerEvent(cost), 'requests', note));
+      figures.push(figure(`${name}: CPU of normalize and deliver`, cpuUs(cost), 'µs'));
     }
-    const costs = await costsOf({ tenants: 1, subscriptions: 1 }, [run, { ...run, events: backlog }]);
-    for (const [index, cost] of costs.entries())
-      figures.push(
-        figure(
-          `${index === 0 ? run.events : backlog} events wait for normalize: CPU of normalize and deliver`,
-          (cost.stages.normalize.cpuUs + cost.stages.deliver.cpuUs) / cost.events,
-          'µs',
-        ),
-      );
-    figures.push(
-      figure(
-        '100,000 events wait: CPU',
-        Number.NaN,
-        'µs',
-        `as with ${backlog}: nothing that a batch does reads the queue's length`,
-      ),
-    );
+    for (const waiting of [0, backlog]) {
+      const cost = await costOf({ tenants: 1, subscriptions: 1 }, { ...run, backlog: waiting });
+      const name = `${inWords(waiting)} events wait for normalize`;
+      figures.push(figure(`${name}: requests`, requestsPerEvent(cost), 'requests'));
+      figures.push(figure(`${name}: CPU of normalize and deliver`, cpuUs(cost), 'µs'));
+    }
     return figures;
   },
 };
 
-/** What runs cost, after one that warms the code up. */
-async function costsOf(population: Population, runs: readonly WayRun[]): Promise<readonly WayCost[]> {
+function cpuUs({ stages, events }: WayCost): number {
+  return (stages.normalize.cpuUs + stages.deliver.cpuUs) / events;
+}
+
+function inWords(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** What a run costs, after two that warm the code up. */
+async function costOf(population: Population, measured: WayRun): Promise<WayCost> {
   const way = await startEventWay(await sharedAssembly(), population);
   try {
     await way.run(run);
     await way.run(run);
-    const costs: WayCost[] = [];
-    for (const one of runs) costs.push(await way.run(one));
-    return costs;
+    return await way.run(measured);
   } finally {
     await way.stop();
   }

@@ -24,7 +24,11 @@ export const ownCpu: Section = {
       for (let warm = 0; warm < warmUpRuns; warm += 1) await way.run(run);
       const costs: WayCost[] = [];
       for (let measured = 0; measured < measuredRuns; measured += 1) costs.push(await way.run(run));
-      const network = shareOfNetwork(await way.profile(() => way.run(run)));
+      const network = shareOfNetwork(
+        await way.profile(async () => {
+          for (let profiled = 0; profiled < measuredRuns; profiled += 1) await way.run(run);
+        }),
+      );
 
       const perEvent = (cpuUs: (cost: WayCost) => number) => median(costs.map((cost) => cpuUs(cost) / cost.events));
       const allUs = perEvent(({ stages }) => stageNames.reduce((sum, stage) => sum + stages[stage].cpuUs, 0));

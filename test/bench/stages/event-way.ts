@@ -3,8 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
-import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageBatchCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { chunks } from '../../../lambdas/adapters/aws/chunks.ts';
 import { createDynamoEndpointStore } from '../../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
 import { fromItem, itemBytes, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
 import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
@@ -37,6 +43,12 @@ export interface WayRun {
   readonly bodyBytes: number;
   /** Messages that an invocation takes, at most 10. One for deliver holds the events of one batch of normalize. */
   readonly batches: Readonly<Record<'normalize' | 'deliver', number>>;
+  /**
+   * Messages that wait for normalize behind those of the run, and are left there: nothing runs on this way afterwards.
+   *
+   * @default 0
+   */
+  readonly backlog?: number;
 }
 
 /** What a number of events cost, by stage; `poller` is Lambda's own, which takes messages and removes them. */
@@ -59,6 +71,11 @@ export interface Population {
   readonly subscriptions: number;
 }
 
+/** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
+const maxEntries = 10;
+const sendersAtATime = 8;
+/** Of accounts and the like, when they are written: a client makes some 50 calls at once. */
+const rowsAtATime = 1_000;
 const secret = 's3cret';
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
@@ -88,13 +105,13 @@ export async function startEventWay(
 
   let records = 0;
   return {
-    async run({ events, batches, bodyBytes }) {
+    async run({ events, batches, bodyBytes, backlog = 0 }) {
       const before = subscriber.count();
       const stages = { ingress: noCost(), normalize: noCost(), deliver: noCost() };
       const poller: Record<string, number> = {};
-      const poll = async (stage: 'normalize' | 'deliver') => {
+      const poll = async (stage: 'normalize' | 'deliver', maxMessages: number) => {
         const { queue } = sourceOf(stage);
-        for (;;) {
+        for (let left = maxMessages; left > 0; ) {
           const { Messages = [] } = await clients.sqs.send(
             new ReceiveMessageCommand({
               QueueUrl: queue.url,
@@ -104,6 +121,7 @@ export async function startEventWay(
             }),
           );
           if (Messages.length === 0) return;
+          left -= Messages.length;
           await functions.invoke(stage, toSqsEvent(Messages, queue.arn), stages);
           const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
           await clients.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
@@ -115,8 +133,9 @@ export async function startEventWay(
         records += 1;
         await functions.invoke('ingress', webhook(records, bodyBytes, `acc_${records % population.tenants}`), stages);
       }
-      await poll('normalize');
-      await poll('deliver');
+      await fill(clients.sqs, sourceOf('normalize').queue.url, backlog, bodyBytes);
+      await poll('normalize', events);
+      await poll('deliver', Number.POSITIVE_INFINITY);
       return { events, delivered: subscriber.count() - before, stages, poller };
     },
     profile: (act) => functions.profile(act),
@@ -135,6 +154,22 @@ export async function startEventWay(
       await Promise.all([subscriber.stop(), ...emulators.map((emulator) => emulator.stop())]);
     },
   };
+}
+
+/** Messages that are not taken from their queue. */
+async function fill(sqs: SQSClient, QueueUrl: string, messages: number, bodyBytes: number): Promise<void> {
+  const entries = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ Id: String(index), MessageBody: githubIssue(index, bodyBytes) }));
+  let left = messages;
+  await Promise.all(
+    Array.from({ length: sendersAtATime }, async () => {
+      while (left > 0) {
+        const count = Math.min(left, maxEntries);
+        left -= count;
+        await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries: entries(count) }));
+      }
+    }),
+  );
 }
 
 /** The functions' thread. */
@@ -212,9 +247,11 @@ async function seed(
   const createdAt = new Date().toISOString();
   const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
   const common = (number: number) => ({ tenant: `tenant_${number}`, createdAt, revision: 1 });
-  await writeRows(
-    client,
-    table(environmentKeys.accountsTable),
+  const write = async (key: string, rows: readonly Row[]) => {
+    for (const some of chunks(rows, rowsAtATime)) await writeRows(client, table(key), some);
+  };
+  await write(
+    environmentKeys.accountsTable,
     numbers(tenants).map((tenant) => ({
       ...common(tenant),
       id: `acc_${tenant}`,
@@ -223,9 +260,8 @@ async function seed(
       context: '{}',
     })),
   );
-  await writeRows(
-    client,
-    table(environmentKeys.subscriptionsTable),
+  await write(
+    environmentKeys.subscriptionsTable,
     numbers(tenants).flatMap((tenant) =>
       numbers(subscriptions).map((number) => ({
         ...common(tenant),
@@ -245,10 +281,12 @@ async function seed(
     ),
   );
   const endpoints = createDynamoEndpointStore(client, table(environmentKeys.limitsTable), newEndpoint);
-  for (const tenant of numbers(tenants)) {
-    const endpoint = newEndpoint(`tenant_${tenant}`, `sub_${tenant}_0`);
-    await endpoints.replace({ ...endpoint, latencyMs: 5 }, undefined);
-  }
+  for (const some of chunks(numbers(tenants), rowsAtATime))
+    await Promise.all(
+      some.map((tenant) =>
+        endpoints.replace({ ...newEndpoint(`tenant_${tenant}`, `sub_${tenant}_0`), latencyMs: 5 }, undefined),
+      ),
+    );
 }
 
 function webhook(id: number, bodyBytes: number, account: string): APIGatewayProxyEventV2 {
