@@ -96,7 +96,11 @@ export async function deliverEvents(
   const startedAtMs = ports.clock.nowMs();
   const [subscriptions, rows, stored, endpoints] = await Promise.all([
     ports.subscriptions.getMany(distinct(jobs, ({ scope, subscription: id }) => ({ scope, id }))),
-    ports.events.getMany(jobs.map(({ job }) => job)),
+    // A job is queued after its event is written.
+    ports.events.getMany(
+      jobs.map(({ job }) => job),
+      true,
+    ),
     ports.deliveries.getMany(jobs.map(({ job }) => job)),
     ports.endpoints.getMany(distinct(jobs, ({ scope, subscription: endpoint }) => ({ scope, endpoint }))),
   ]);
@@ -216,8 +220,9 @@ async function deliverToEndpoint(
       wanted.push(job);
     }),
   );
-  // Half of what the endpoint may have: another run need not wait for this one.
-  const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
+  // What is posted in one round may have all of the endpoint's slots; of more, half: another run need not wait for it.
+  const { concurrency } = prepared.limits;
+  const maxSlots = posting.length <= concurrency ? concurrency : Math.max(1, Math.ceil(concurrency / 2));
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
   const admitted = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
   const results: PostResult[] = [];

@@ -25,7 +25,7 @@ export type Tell = (message: string, details: Readonly<Record<string, unknown>>)
  */
 class EngineLogFormatter extends LogFormatter {
   formatAttributes(attributes: UnformattedAttributes, additional: LogAttributes): LogItem {
-    const { logLevel, message, timestamp, serviceName, lambdaContext, xRayTraceId } = attributes;
+    const { logLevel, message, timestamp, serviceName, lambdaContext } = attributes;
     return new LogItem({
       attributes: {
         level: logLevel,
@@ -34,7 +34,6 @@ class EngineLogFormatter extends LogFormatter {
         service: serviceName,
         ...(lambdaContext?.coldStart === true ? { cold_start: true } : {}),
         function_request_id: lambdaContext?.awsRequestId,
-        xray_trace_id: xRayTraceId,
       },
     }).addAttributes(additional);
   }

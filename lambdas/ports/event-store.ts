@@ -54,8 +54,13 @@ export interface EventWriter {
 }
 
 export interface EventReader {
-  /** The events at these places; places without one are left out. Reads what is stored now. */
-  getMany(keys: readonly EventKey[]): Promise<readonly EventRow[]>;
+  /**
+   * The events at these places; places without one are left out. Reads what is stored now.
+   *
+   * @param mayLag - An event that was erased within the last second may be read still. Half the price, for those who
+   *   know that the events were written. @default false
+   */
+  getMany(keys: readonly EventKey[], mayLag?: boolean): Promise<readonly EventRow[]>;
   /** Rows of a tenant after a sequence number, in order, sealed ones included. Reads what is stored now. */
   listAfter(tenant: string, sequence: number, limit: number): Promise<readonly FeedRow[]>;
   /**

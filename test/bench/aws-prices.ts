@@ -24,6 +24,8 @@ export const awsPrices = {
   s3PerMillionGets: 0.4,
   /** Standard class, ingestion. @see https://aws.amazon.com/cloudwatch/pricing/ */
   logsPerGb: 0.5,
+  /** Class Infrequent Access, ingestion. */
+  infrequentLogsPerGb: 0.25,
 } as const;
 
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html */
@@ -44,13 +46,13 @@ export const assumptions = {
   /** Functions' memory, of lib/tributary-stack.ts. */
   memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
   /**
-   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at half of
-   * the usual concurrency of 10 are two rounds.
+   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at the usual
+   * concurrency of 10 are one round.
    */
   waits: {
     ingress: { dynamodb: 0, sqs: 1, receiver: 0 },
     normalize: { dynamodb: 5, sqs: 1, receiver: 0 },
-    deliver: { dynamodb: 4, sqs: 0, receiver: 2 },
+    deliver: { dynamodb: 4, sqs: 0, receiver: 1 },
   },
   /**
    * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;
@@ -58,6 +60,8 @@ export const assumptions = {
    * @see https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
    */
   platformLogBytes: 0,
+  /** What the HTTP API logs of a webhook of GitHub: the fields are those of public-http-api.ts. */
+  accessLogBytes: 306,
   /** What CloudWatch counts for each line beside its text. */
   logLineOverheadBytes: 26,
 } as const;

@@ -11,6 +11,8 @@ export interface Usage {
   readonly s3Puts: number;
   readonly s3Gets: number;
   readonly logBytes: number;
+  /** Of the class Infrequent Access. */
+  readonly infrequentLogBytes: number;
 }
 
 export interface CostLine {
@@ -36,7 +38,12 @@ export function costPerMillion(usage: Usage, events: number): readonly CostLine[
       name: 'S3',
       usd: perMillion(usage.s3Puts, awsPrices.s3PerMillionPuts) + perMillion(usage.s3Gets, awsPrices.s3PerMillionGets),
     },
-    { name: 'CloudWatch Logs', usd: perMillion(usage.logBytes, (awsPrices.logsPerGb * million) / bytesPerGb) },
+    {
+      name: 'CloudWatch Logs',
+      usd:
+        perMillion(usage.logBytes, (awsPrices.logsPerGb * million) / bytesPerGb) +
+        perMillion(usage.infrequentLogBytes, (awsPrices.infrequentLogsPerGb * million) / bytesPerGb),
+    },
   ];
 }
 
@@ -49,9 +56,9 @@ export function writeUnits(rowBytes: number): number {
   return Math.max(1, Math.ceil(rowBytes / unitBytes.dynamodbWrite));
 }
 
-/** Read units of one row that is read consistently, or of one that is not there. */
-export function readUnits(rowBytes: number): number {
-  return Math.max(1, Math.ceil(rowBytes / unitBytes.dynamodbRead));
+/** Read units of one row, or of one that is not there: half of them where it may lag. */
+export function readUnits(rowBytes: number, { mayLag }: { readonly mayLag: boolean } = { mayLag: false }): number {
+  return Math.max(1, Math.ceil(rowBytes / unitBytes.dynamodbRead)) / (mayLag ? 2 : 1);
 }
 
 /** @param memoryMb - Of the function. */

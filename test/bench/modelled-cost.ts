@@ -66,7 +66,7 @@ async function usageOf(way: EventWay, cost: WayCost): Promise<Usage> {
       2 * deliver.invocations * writeUnits(sizes.endpoint),
     readUnits:
       // Each event: its row, and its delivery, which is not there yet.
-      events * (readUnits(sizes.event) + readUnits(0)) +
+      events * (readUnits(sizes.event, { mayLag: true }) + readUnits(0)) +
       // Each batch: subscriptions of the tenant and of all tenants; subscription and endpoint.
       normalize.invocations * (readUnits(sizes.subscription) + readUnits(0)) +
       deliver.invocations * (readUnits(sizes.subscription) + readUnits(sizes.endpoint)),
@@ -75,6 +75,7 @@ async function usageOf(way: EventWay, cost: WayCost): Promise<Usage> {
     logBytes:
       sum(all.map((one) => one.logBytes + one.logLines * assumptions.logLineOverheadBytes)) +
       invocations * assumptions.platformLogBytes,
+    infrequentLogBytes: events * (assumptions.accessLogBytes + assumptions.logLineOverheadBytes),
   };
 }
 

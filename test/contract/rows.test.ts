@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { BatchExecuteStatementCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchExecuteStatementCommand,
+  type BatchGetItemCommandInput,
+  type BatchGetItemCommandOutput,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { fromItem, insertRows, readRows, toItem, writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
 import { awsConfig, useTables } from './emulated-aws.ts';
@@ -51,6 +58,53 @@ describe('rows that are read by key', () => {
     const [many, one] = await Promise.all([readRows(client, accounts, ids), readRows(client, contexts, [key])]);
     expect(new Set(many.map(({ id }) => id))).toEqual(new Set(ids.map(({ id }) => id)));
     expect(one).toEqual([key]);
+  });
+
+  test('may be read as they were a moment ago, and are looked for again where they are missing', async () => {
+    const [accounts, subscriptions] = [await tables.create('accounts'), await tables.create('subscriptions')];
+    const client = tables.client();
+    const asked: unknown[] = [];
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const { RequestItems } = args.input as BatchGetItemCommandInput;
+        asked.push(
+          Object.fromEntries(
+            Object.entries(RequestItems ?? {}).map(([table, { ConsistentRead, Keys = [] }]) => [
+              table,
+              [ConsistentRead, ...Keys.map((key) => fromItem(key)['id'])],
+            ]),
+          ),
+        );
+        const answer = await next(args);
+        // A replica that does not have it yet.
+        const { Responses } = answer.output as BatchGetItemCommandOutput;
+        if (asked.length === 1 && Responses !== undefined)
+          Responses[accounts] = (Responses[accounts] ?? []).filter((item) => fromItem(item)['id'] !== 'late');
+        return answer;
+      },
+      { step: 'initialize', name: 'lag' },
+    );
+    await client.send(new PutItemCommand({ TableName: accounts, Item: toItem({ id: 'early' }) }));
+    await client.send(new PutItemCommand({ TableName: accounts, Item: toItem({ id: 'late' }) }));
+    asked.length = 0;
+    const [rows] = await Promise.all([
+      readRows(client, accounts, [{ id: 'early' }, { id: 'late' }, { id: 'none' }], { mayLag: true }),
+      readRows(client, subscriptions, [{ tenant: 'acme', id: 'a' }]),
+    ]);
+    expect(rows).toEqual([{ id: 'early' }, { id: 'late' }]);
+    expect(asked).toEqual([
+      { [accounts]: [false, 'early', 'late', 'none'], [subscriptions]: [true, 'a'] },
+      { [accounts]: [true, 'late', 'none'] },
+    ]);
+
+    // Who asks for the same rows as they are now gets them so.
+    asked.length = 0;
+    await Promise.all([
+      readRows(client, accounts, [{ id: 'early' }]),
+      readRows(client, accounts, [{ id: 'early' }], { mayLag: true }),
+    ]);
+    expect(asked).toEqual([{ [accounts]: [true, 'early'] }]);
+    client.middlewareStack.remove('lag');
   });
 
   test('fails for all who asked when the request fails', async () => {

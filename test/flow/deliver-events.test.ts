@@ -71,6 +71,26 @@ async function deliverVisible(engine: FakeEngine, fault?: Fault): Promise<readon
   return outcomes;
 }
 
+/** One run over what the queue gives, and how many posts were under way together at most. */
+async function deliverAndCount(
+  engine: FakeEngine,
+): Promise<{ readonly outcomes: readonly DeliveryOutcome[]; readonly most: number }> {
+  let posts = 0;
+  let most = 0;
+  const callbacks = {
+    async post(request: CallbackRequest) {
+      posts += 1;
+      most = Math.max(most, posts);
+      const outcome = await engine.callbacks.post(request);
+      await new Promise((resolve) => setImmediate(resolve));
+      posts -= 1;
+      return outcome;
+    },
+  };
+  const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
+  return { outcomes: await deliverEvents({ ...engine.deliverPorts, callbacks }, jobs), most };
+}
+
 /** Move the clock to where the queue has something to give. @returns Whether it has anything at all. */
 function advanceToNext(engine: FakeEngine): boolean {
   const instants = engine.deliveryQueue.messages().map(({ visibleAtMs }) => visibleAtMs);
@@ -169,6 +189,22 @@ describe('a delivery', () => {
   });
 });
 
+test.each([
+  { events: 1, concurrency: 1, most: 1 },
+  { events: 3, concurrency: 10, most: 3 },
+  { events: 4, concurrency: 4, most: 4 },
+  // Another run finds a slot, too.
+  { events: 5, concurrency: 4, most: 2 },
+])(
+  '$events events for an endpoint of $concurrency slots are posted $most at a time',
+  async ({ events, concurrency, most }) => {
+    const ids = Array.from({ length: events }, (_, index) => `evt_${index}`);
+    const counted = await deliverAndCount(await prepare([{ concurrency }], ids));
+    expect(kindsOf(counted.outcomes)).toEqual(ids.map(() => 'delivered'));
+    expect(counted.most).toBe(most);
+  },
+);
+
 describe('a delivery is parked, and its endpoint drained apart from the others (invariant 12),', () => {
   const nowMs = createFakeEngine().clock.nowMs();
   const endpoints: readonly (readonly [string, Partial<EndpointState>])[] = [
@@ -223,24 +259,8 @@ describe('a delivery is parked, and its endpoint drained apart from the others (
   test('where its endpoint bears no more at a time', async () => {
     const busy = { leases: { other: { slots: 9, untilMs: nowMs + 60_000 } } };
     const engine = await prepare([{ concurrency: 10 }], ['evt_1', 'evt_2', 'evt_3'], busy);
-    let posts = 0;
-    let most = 0;
-    const { callbacks } = engine;
-    const counting = {
-      ...engine.deliverPorts,
-      callbacks: {
-        async post(request: CallbackRequest) {
-          posts += 1;
-          most = Math.max(most, posts);
-          const outcome = await callbacks.post(request);
-          await new Promise((resolve) => setImmediate(resolve));
-          posts -= 1;
-          return outcome;
-        },
-      },
-    };
-    const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
-    expect(kindsOf(await deliverEvents(counting, jobs))).toEqual(['delivered', 'delivered', 'delivered']);
+    const { outcomes, most } = await deliverAndCount(engine);
+    expect(kindsOf(outcomes)).toEqual(['delivered', 'delivered', 'delivered']);
     expect(most).toBe(1);
     const full = await prepare([{ concurrency: 9 }], ['evt_1'], busy);
     expect(kindsOf(await deliverVisible(full))).toEqual(['parked']);

@@ -156,12 +156,9 @@ function createInserter(
 /** Reads the events table. */
 export function createDynamoEventReader(client: DynamoDBClient, table: string, clock: Clock): EventReader {
   return {
-    async getMany(keys) {
-      const rows = await readRows(
-        client,
-        table,
-        keys.map(({ tenant, sequence }) => ({ tenant, sequence })),
-      );
+    async getMany(keys, mayLag = false) {
+      const rowKeys = keys.map(({ tenant, sequence }) => ({ tenant, sequence }));
+      const rows = await readRows(client, table, rowKeys, { mayLag });
       return rows.flatMap((row) => {
         if (!isLive(row, clock.nowMs()) || row['sealed'] === true) return [];
         const { writtenAtMs: _, ...event } = toFeedRow(row);

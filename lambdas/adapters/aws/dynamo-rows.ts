@@ -77,6 +77,7 @@ export function isLive(row: Row, nowMs: number): boolean {
 interface Asked {
   readonly table: string;
   readonly key: Item;
+  readonly mayLag: boolean;
 }
 
 /** What was asked of a client in this turn of the event loop, and is not sent yet. */
@@ -89,21 +90,49 @@ interface Gathering {
 
 const gatherings = new WeakMap<DynamoDBClient, Gathering>();
 
+export interface ReadOptions {
+  /**
+   * Whether a row may be read as it was a moment ago, for half the price. One that is missing then is looked for once
+   * more, consistently: what has been written is always found.
+   *
+   * @default false
+   */
+  readonly mayLag?: boolean;
+}
+
 /**
  * Read many rows by key, consistently; missing ones are left out. Repeated keys are asked for once.
  *
  * What is asked of one client at the same time is one request, whichever tables it is for: a run of deliver
  * reads four, and a request costs it more than the rows do.
  */
-export async function readRows(client: DynamoDBClient, table: string, keys: readonly Row[]): Promise<Row[]> {
+export async function readRows(
+  client: DynamoDBClient,
+  table: string,
+  keys: readonly Row[],
+  { mayLag = false }: ReadOptions = {},
+): Promise<Row[]> {
   if (keys.length === 0) return [];
   const wanted = new Map(keys.map((key) => [nameOf(key), toItem(key)]));
   const gathering = gatherings.get(client) ?? gather(client);
-  for (const [name, key] of wanted) gathering.asked.set(`${table} ${name}`, { table, key });
+  for (const [name, key] of wanted) {
+    const known = gathering.asked.get(`${table} ${name}`);
+    gathering.asked.set(`${table} ${name}`, { table, key, mayLag: mayLag && known?.mayLag !== false });
+  }
   const found = (await gathering.answer).get(table) ?? [];
   const attributes = Object.keys(keys[0] as Row);
   // Others may have asked for other rows of the table.
-  return found.map(fromItem).filter((row) => wanted.has(nameOf(row, attributes)));
+  const rows = found.map(fromItem).filter((row) => wanted.has(nameOf(row, attributes)));
+  if (!mayLag || rows.length === wanted.size) return rows;
+  const names = new Set(rows.map((row) => nameOf(row, attributes)));
+  return [
+    ...rows,
+    ...(await readRows(
+      client,
+      table,
+      keys.filter((key) => !names.has(nameOf(key))),
+    )),
+  ];
 }
 
 /** A key's name: the same for a key and for its row. */
@@ -130,13 +159,17 @@ async function readAsked(client: DynamoDBClient, asked: readonly Asked[]): Promi
       inRounds(tablesOf(chunk), chunk, async (rest) => {
         const keys = Map.groupBy(rest, ({ table }) => table);
         const RequestItems = Object.fromEntries(
-          [...keys].map(([table, some]) => [table, { Keys: some.map(({ key }) => key), ConsistentRead: true }]),
+          [...keys].map(([table, some]) => [
+            table,
+            // Of a table, a request reads all rows one way.
+            { Keys: some.map(({ key }) => key), ConsistentRead: some.some(({ mayLag }) => !mayLag) },
+          ]),
         );
         const answer = await client.send(new BatchGetItemCommand({ RequestItems }));
         for (const [table, items] of Object.entries(answer.Responses ?? {}))
           found.set(table, [...(found.get(table) ?? []), ...items]);
         return Object.entries(answer.UnprocessedKeys ?? {}).flatMap(([table, { Keys = [] }]) =>
-          Keys.map((key) => ({ table, key })),
+          Keys.map((key) => ({ table, key, mayLag: RequestItems[table]?.ConsistentRead === false })),
         );
       }),
     ),

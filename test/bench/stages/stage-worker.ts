@@ -1,4 +1,5 @@
 /** The deployed bundles of an event's way, in one thread: one invocation at a time, each looked at. */
+import { randomUUID } from 'node:crypto';
 import { subscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { join } from 'node:path';
@@ -54,7 +55,7 @@ async function invoke({ stage, event }: StageOrder): Promise<void> {
 
 function context(functionName: string): object {
   return {
-    awsRequestId: 'bench',
+    awsRequestId: randomUUID(),
     functionName,
     functionVersion: '$LATEST',
     invokedFunctionArn: `arn:aws:lambda:us-east-1:000000000000:function:${functionName}`,

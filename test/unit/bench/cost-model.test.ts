@@ -11,6 +11,7 @@ const nothing: Usage = {
   s3Puts: 0,
   s3Gets: 0,
   logBytes: 0,
+  infrequentLogBytes: 0,
 };
 
 /** What each is listed at for a million events that use one of it each. */
@@ -23,6 +24,7 @@ test.each<[Partial<Usage>, string, number]>([
   [{ readUnits: 1 }, 'DynamoDB, reads', 0.125],
   [{ s3Puts: 1, s3Gets: 1 }, 'S3', 5.4],
   [{ logBytes: 1_000 }, 'CloudWatch Logs', 0.5],
+  [{ infrequentLogBytes: 1_000 }, 'CloudWatch Logs', 0.25],
 ])('%j of each of a million events is the line "%s" of %d USD, and no other', (used, name, usd) => {
   const lines = costPerMillion({ ...nothing, ...used }, 1);
   expect(lines.find((line) => line.name === name)?.usd).toBeCloseTo(usd, 6);
@@ -45,6 +47,7 @@ test.each([
 ])('a row of %d bytes is %d write units and %d read units: what is begun is paid for', (bytes, writes, reads) => {
   expect(writeUnits(bytes)).toBe(writes);
   expect(readUnits(bytes)).toBe(reads);
+  expect(readUnits(bytes, { mayLag: true })).toBe(reads / 2);
 });
 
 test('half a second at two gigabytes is a GB-second', () => {
