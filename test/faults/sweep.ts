@@ -5,7 +5,7 @@ import { violations } from './invariants.ts';
 import { countedOutcomes, outcomesSince } from './outcome-sums.ts';
 import { scenarios } from './scenarios.ts';
 
-/** One run, by the name that it is printed with: `webhook/normalize.PutItem.idempotency.1/killed`. */
+/** One run, by the name that it is printed with: `webhook/normalize.BatchExecuteStatement.idempotency.1/killed`. */
 export type RunName = string;
 
 export interface RunResult {
