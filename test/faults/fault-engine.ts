@@ -8,7 +8,7 @@ import {
 import { GetQueueAttributesCommand, PurgeQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { environmentKeys, functionEnvironments } from '../../lambdas/contracts/environment.ts';
-import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
+import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
 import type { CallInjector } from './call-injector.ts';
 import { type SubscriberServer, startSubscriberServer } from './subscribers.ts';
@@ -38,6 +38,8 @@ export interface FaultEngine {
   injector: CallInjector | undefined;
   /** Short name of a table, bucket or queue: `events`. */
   readonly nameOf: (resource: string) => string;
+  /** Call the API with a key of this name from now on: when one was last used is written down, and is a call. */
+  readonly takeKey: (name: string) => Promise<void>;
   readonly call: (
     method: string,
     path: string,
@@ -92,7 +94,7 @@ export async function startFaultEngine(assembly: {
   const subscribers = await startSubscriberServer(() => {
     if (!engine.killWorker('drain')) engine.killWorker('deliver');
   });
-  await seedApiKey(engine, localAdminKey, null);
+  let key = '';
 
   const sqs = new SQSClient(engine.clientConfig('sqs'));
   const dynamo = new DynamoDBClient(engine.clientConfig('dynamodb'));
@@ -167,12 +169,16 @@ export async function startFaultEngine(assembly: {
       injector = next;
     },
     nameOf: (resource) => shortNames.get(resource) ?? resource,
+    async takeKey(name) {
+      key = `tk_${name}_secret`;
+      await seedApiKey(engine, key, null);
+    },
     call: (method, path, body, headers = {}) =>
       request(
         method,
         `${engine.url}${path}`,
         {
-          authorization: `Bearer ${localAdminKey}`,
+          authorization: `Bearer ${key}`,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },

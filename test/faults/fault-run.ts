@@ -87,13 +87,14 @@ const maxPages = 50;
 let runs = 0;
 
 /** @param countsDispatch - Whether what dispatch calls belongs to the scenario. */
-export function createFaultRun(
+export async function createFaultRun(
   fault: FaultEngine,
   options: { readonly planned?: PlannedFault | undefined; readonly countsDispatch?: boolean | undefined },
-): FaultRun {
+): Promise<FaultRun> {
   runs += 1;
   const number = process.pid * 10_000 + runs;
   const tenant = `t${number}`;
+  await fault.takeKey(tenant);
   const accounts: TestAccount[] = [];
   const subscribers: TestSubscriber[] = [];
   const expected: ExpectedEvent[] = [];

@@ -59,7 +59,7 @@ async function playOnce(fault: FaultEngine, name: RunName): Promise<RunResult> {
   } = scenarios[scenario] as (typeof scenarios)[string];
   const startedMs = performance.now();
   const before = countedOutcomes(fault);
-  const run = createFaultRun(fault, { planned, countsDispatch });
+  const run = await createFaultRun(fault, { planned, countsDispatch });
   let found: readonly string[];
   try {
     await play(run);
