@@ -1,6 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchExecuteStatementCommand,
+  BatchGetItemCommand,
+  DynamoDBClient,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -51,6 +56,21 @@ async function open(judge: (call: GatedCall, number: number) => CallFault | unde
 }
 
 describe('what the gate sees of a call', () => {
+  test('is which tables it is on, also where it is for several, or says so in statements', async () => {
+    const { calls, config } = await open();
+    const dynamo = new DynamoDBClient(config());
+    undo.push(() => dynamo.destroy());
+    const Keys = [{ id: { S: '1' } }];
+    await dynamo.send(new BatchGetItemCommand({ RequestItems: { accounts: { Keys }, events: { Keys } } }));
+    const Statement = `INSERT INTO "idempotency" VALUE {'id': ?}`;
+    const Statements = ['1', '2'].map((id) => ({ Statement, Parameters: [{ S: id }] }));
+    await dynamo.send(new BatchExecuteStatementCommand({ Statements }));
+    expect(calls.map(({ operation, resource }) => [operation, resource])).toEqual([
+      ['BatchGetItem', 'accounts+events'],
+      ['BatchExecuteStatement', 'idempotency'],
+    ]);
+  });
+
   test('is who makes it, of which service, on what', async () => {
     const { calls, config, put } = await open();
     await put();
