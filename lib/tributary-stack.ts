@@ -280,7 +280,7 @@ export class TributaryStack extends Stack {
     tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
     // An endpoint's health, and its circuit, which whoever enables its subscription closes; how often who calls.
     tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
-    tables.statistics.grant(api, 'Query');
+    tables.statistics.grant(api, 'BatchGetItem', 'Query');
     drainQueue.queue.grantSendMessages(api);
     buckets.payloads.grantGet(api);
     // An answer that is kept to be given again may be larger than a row.
@@ -420,7 +420,10 @@ export class TributaryStack extends Stack {
         ...protection,
         partitionKey: text('scope'),
         sortKey: text('hourIntegration'),
-        indexes: { [statisticsByDayIndex]: { partitionKey: text('dayShard'), sortKey: text('hourIntegration') } },
+        indexes: {
+          // Which rows there are: counts change with each batch, and are read where they stand.
+          [statisticsByDayIndex]: { partitionKey: text('dayShard'), sortKey: text('hourIntegration'), holds: [] },
+        },
       }),
     };
   }

@@ -220,9 +220,8 @@ async function deliverToEndpoint(
       wanted.push(job);
     }),
   );
-  // What is posted in one round may have all of the endpoint's slots; of more, half: another run need not wait for it.
-  const { concurrency } = prepared.limits;
-  const maxSlots = posting.length <= concurrency ? concurrency : Math.max(1, Math.ceil(concurrency / 2));
+  // Half of what the endpoint may have: another run need not wait for this one.
+  const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
   const admitted = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
   const results: PostResult[] = [];

@@ -51,8 +51,9 @@ export class PublicHttpApi extends Construct {
     });
     this.url = this.api.apiEndpoint;
 
-    const logs = new LogGroup(this, 'AccessLogs', {
+    const logs = new LogGroup(this, 'RequestLogs', {
       // A line for each webhook, looked at when something is wrong: kept for half the price, and searched all the same.
+      // The class of a log group cannot be changed: to change it, give this another id.
       logGroupClass: LogGroupClass.INFREQUENT_ACCESS,
       retention: props.logRetention,
       removalPolicy: props.removalPolicy,

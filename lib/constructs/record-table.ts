@@ -63,9 +63,7 @@ export class RecordTable extends Construct {
       deletionProtection: props.removalPolicy === RemovalPolicy.RETAIN,
     });
     this.indexArns = Object.entries(props.indexes ?? {}).map(([indexName, { holds, ...keys }]) => {
-      const projection =
-        holds === undefined ? {} : { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...holds] };
-      this.table.addGlobalSecondaryIndex({ indexName, ...keys, ...projection });
+      this.table.addGlobalSecondaryIndex({ indexName, ...keys, ...projectionOf(holds) });
       return `${this.table.tableArn}/index/${indexName}`;
     });
   }
@@ -87,4 +85,10 @@ export class RecordTable extends Construct {
     if (actions.some((action) => writeActions.has(action))) this.encryptionKey.grantEncryptDecrypt(grantee);
     else this.encryptionKey.grantDecrypt(grantee);
   }
+}
+
+function projectionOf(holds: readonly string[] | undefined): object {
+  if (holds === undefined) return {};
+  if (holds.length === 0) return { projectionType: ProjectionType.KEYS_ONLY };
+  return { projectionType: ProjectionType.INCLUDE, nonKeyAttributes: [...holds] };
 }

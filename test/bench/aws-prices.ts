@@ -46,13 +46,13 @@ export const assumptions = {
   /** Functions' memory, of lib/tributary-stack.ts. */
   memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
   /**
-   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at the usual
-   * concurrency of 10 are one round.
+   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at half of
+   * the usual concurrency of 10 are two rounds.
    */
   waits: {
     ingress: { dynamodb: 0, sqs: 1, receiver: 0 },
     normalize: { dynamodb: 5, sqs: 1, receiver: 0 },
-    deliver: { dynamodb: 4, sqs: 0, receiver: 1 },
+    deliver: { dynamodb: 4, sqs: 0, receiver: 2 },
   },
   /**
    * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;

@@ -1,3 +1,5 @@
+import { itemBytes, type Row } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { unpackEventRow } from '../../lambdas/adapters/aws/packed-event-row.ts';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { assumptions } from './aws-prices.ts';
 import { budgets } from './budgets.ts';
@@ -20,10 +22,20 @@ export const modelledCost: Section = {
       await way.run(run);
       await way.run(run);
       const cost = await way.run(run);
-      const lines = costPerMillion(await usageOf(way, cost), run.events);
+      const rows = await readRowsOf(way);
+      const lines = costPerMillion(usageOf(cost, rows), run.events);
+      const unpacked = { ...rows, event: rows.event.map(unpackEventRow) };
       return [
         withinBudget(figure('all', totalUsd(lines), 'USD'), budgets.costPerMillionUsd),
         ...lines.map(({ name, usd }) => figure(name, usd, 'USD')),
+        figure(
+          'all, were event rows not packed',
+          totalUsd(costPerMillion(usageOf(cost, unpacked), run.events)),
+          'USD',
+          'as where an event of 2 KB is little else than text that says nothing twice',
+        ),
+        figure('row of an event', mean(unpacked.event.map(itemBytes)), 'bytes'),
+        figure('row of an event, as stored', mean(rows.event.map(itemBytes)), 'bytes'),
       ];
     } finally {
       await way.stop();
@@ -31,7 +43,26 @@ export const modelledCost: Section = {
   },
 };
 
-async function usageOf(way: EventWay, cost: WayCost): Promise<Usage> {
+type Rows = Readonly<
+  Record<'event' | 'claim' | 'delivery' | 'endpoint' | 'subscription' | 'statistics', readonly Row[]>
+>;
+
+async function readRowsOf(way: EventWay): Promise<Rows> {
+  return {
+    event: (await way.rows(environmentKeys.eventsTable)).filter((row) => row['id'] !== undefined),
+    claim: await way.rows(environmentKeys.idempotencyTable),
+    delivery: await way.rows(environmentKeys.deliveriesTable),
+    endpoint: await way.rows(environmentKeys.limitsTable),
+    subscription: await way.rows(environmentKeys.subscriptionsTable),
+    statistics: await way.rows(environmentKeys.statisticsTable),
+  };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function usageOf(cost: WayCost, rows: Rows): Usage {
   const { stages, poller, events } = cost;
   const all = stageNames.map((stage) => stages[stage]);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -42,14 +73,10 @@ async function usageOf(way: EventWay, cost: WayCost): Promise<Usage> {
         .filter(([operation]) => operation.startsWith(prefix))
         .map(([, count]) => count),
     );
-  const sizes = {
-    event: await way.rowBytes(environmentKeys.eventsTable, (row) => row['id'] !== undefined),
-    claim: await way.rowBytes(environmentKeys.idempotencyTable),
-    delivery: await way.rowBytes(environmentKeys.deliveriesTable),
-    endpoint: await way.rowBytes(environmentKeys.limitsTable),
-    subscription: await way.rowBytes(environmentKeys.subscriptionsTable),
-    statistics: await way.rowBytes(environmentKeys.statisticsTable),
-  };
+  // Each row is paid for by itself: the mean of what they cost, not the cost of the mean.
+  const writes = (kind: keyof Rows) => mean(rows[kind].map((row) => writeUnits(itemBytes(row))));
+  const reads = (kind: keyof Rows, mayLag = false) =>
+    mean(rows[kind].map((row) => readUnits(itemBytes(row), { mayLag })));
   const { normalize, deliver } = stages;
   const invocations = sum(all.map((one) => one.invocations));
   return {
@@ -59,17 +86,17 @@ async function usageOf(way: EventWay, cost: WayCost): Promise<Usage> {
     sqsRequests: requests('sqs:'),
     writeUnits:
       // Each event: its claim, its row, its delivery.
-      events * (writeUnits(sizes.claim) + writeUnits(sizes.event) + writeUnits(sizes.delivery)) +
-      // Each batch: the counter of the sequence; the statistics and their index.
-      normalize.invocations * (1 + 2 * writeUnits(sizes.statistics)) +
+      events * (writes('claim') + writes('event') + writes('delivery')) +
+      // Each batch: the counter of the sequence; the statistics, whose index holds no counts.
+      normalize.invocations * (1 + writes('statistics')) +
       // The endpoint's lease, and what came of it.
-      2 * deliver.invocations * writeUnits(sizes.endpoint),
+      2 * deliver.invocations * writes('endpoint'),
     readUnits:
       // Each event: its row, and its delivery, which is not there yet.
-      events * (readUnits(sizes.event, { mayLag: true }) + readUnits(0)) +
+      events * (reads('event', true) + readUnits(0)) +
       // Each batch: subscriptions of the tenant and of all tenants; subscription and endpoint.
-      normalize.invocations * (readUnits(sizes.subscription) + readUnits(0)) +
-      deliver.invocations * (readUnits(sizes.subscription) + readUnits(sizes.endpoint)),
+      normalize.invocations * (reads('subscription') + readUnits(0)) +
+      deliver.invocations * (reads('subscription') + reads('endpoint')),
     s3Puts: requests('s3:Put'),
     s3Gets: requests('s3:Get'),
     logBytes:

@@ -111,7 +111,7 @@ const tableShapes = {
       {
         IndexName: statisticsByDayIndex,
         KeySchema: keys('dayShard', 'hourIntegration'),
-        Projection: { ProjectionType: 'ALL' },
+        Projection: { ProjectionType: 'KEYS_ONLY' },
       },
     ],
   },

@@ -207,6 +207,18 @@ test('what is claimed at once is claimed in one request, and again for what name
   client.middlewareStack.remove('count');
 });
 
+test('a claim that is refused fails alone', async () => {
+  const clock = createManualClock();
+  const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
+  const client = tables.client();
+  const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays });
+  // Longer than a key may be.
+  const claims = ['evt_1', 'e'.repeat(3_000), 'evt_2'].map((id) => aClaim({ id }));
+  const made = await Promise.allSettled(claims.map((claim) => events.claim(claim)));
+  expect(made.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(made[1]).toMatchObject({ reason: { code: 'storage-unavailable', retryable: true } });
+});
+
 test('a write that gets no answer is called off when its time is over, and not tried again (invariant 8)', async () => {
   const clock = createManualClock();
   let calls = 0;

@@ -206,6 +206,43 @@ describe('rows that are inserted', () => {
   });
 });
 
+test('a row that is not taken in time fails alone, and so does a request', async () => {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk) => (text += String(chunk)));
+    request.on('end', () => {
+      requests += 1;
+      const { Statements } = JSON.parse(text) as { readonly Statements: { readonly Parameters: { S: string }[] }[] };
+      const ids = Statements.map(({ Parameters }) => Parameters[0]?.S ?? '');
+      response.setHeader('content-type', 'application/x-amz-json-1.0');
+      // The second request of the batch is refused.
+      if (ids.includes('id_25')) {
+        response.statusCode = 400;
+        response.end(JSON.stringify({ __type: 'AccessDeniedException', message: 'no' }));
+      } else
+        response.end(
+          JSON.stringify({ Responses: ids.map((id) => (id === 'id_3' ? { Error: { Code: 'ThrottlingError' } } : {})) }),
+        );
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = new DynamoDBClient({
+    ...awsConfig,
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  });
+  const rows = Array.from({ length: 27 }, (_, index) => ({ id: `id_${index}` }));
+  const insertions = await insertRows(client, 'table', rows);
+  expect(insertions.map((one) => (one instanceof Error ? one.message : one))).toEqual(
+    rows.map((_, index) => (index === 3 ? '1 rows of table were not taken' : index < 25 ? 'inserted' : 'no')),
+  );
+  // Six rounds of the first, one of the second.
+  expect(requests).toBe(7);
+  client.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
 describe('the statements that the local runner takes', () => {
   const execute = async (statements: readonly (readonly [statement: string, ...parameters: unknown[]])[]) =>
     tables.client().send(
@@ -238,7 +275,7 @@ describe('the statements that the local runner takes', () => {
     await expect(execute([twice, twice])).rejects.toMatchObject({ name: 'ValidationException' });
   });
 
-  test('fail one by one, as they do when deployed', async () => {
+  test('fail one by one', async () => {
     const table = await tables.create('accounts');
     const { Responses = [] } = await execute([
       [`INSERT INTO "${table}" VALUE {'id': ?}`, 'a'],

@@ -283,13 +283,13 @@ export async function changeRows(
 }
 
 /** What came of a row that was to be inserted. */
-export type Insertion = 'inserted' | 'present' | EngineError;
+export type Insertion = 'inserted' | 'present' | Error;
 
 /**
  * Put many rows, each only if none has its key: a condition that a batch of puts cannot have, and one of statements
  * can, for the same write units. Their keys are different.
  *
- * @returns What came of each, in their order: a row that is refused fails alone.
+ * @returns What came of each, in their order: a row that is refused, or not taken in time, fails alone.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
  */
 export async function insertRows(
@@ -299,21 +299,24 @@ export async function insertRows(
 ): Promise<readonly Insertion[]> {
   const insertions = new Map<Row, Insertion>();
   await Promise.all(
-    chunks(rows, maxBatchStatements).map((chunk) =>
-      inRounds(table, chunk, async (rest) => {
-        const Statements = rest.map((row) => toInsert(table, row));
-        const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
-        const left: Row[] = [];
-        for (const [index, row] of rest.entries()) {
-          const { Error: error } = Responses[index] ?? { Error: { Code: 'InternalServerError' as const } };
-          if (error === undefined) insertions.set(row, 'inserted');
-          else if (error.Code === 'DuplicateItem') insertions.set(row, 'present');
-          else if (retryableStatementErrors.has(error.Code ?? '')) left.push(row);
-          else insertions.set(row, refused(table, error));
-        }
-        return left;
-      }),
-    ),
+    chunks(rows, maxBatchStatements).map(async (chunk) => {
+      try {
+        await inRounds(table, chunk, async (rest) => {
+          const Statements = rest.map((row) => toInsert(table, row));
+          const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
+          return rest.filter((row, index) => {
+            const { Error: error } = Responses[index] ?? { Error: { Code: 'InternalServerError' as const } };
+            if (error !== undefined && retryableStatementErrors.has(error.Code ?? '')) return true;
+            if (error === undefined) insertions.set(row, 'inserted');
+            else insertions.set(row, error.Code === 'DuplicateItem' ? 'present' : refused(table, error));
+            return false;
+          });
+        });
+      } catch (error) {
+        // The others of the chunk have their outcomes.
+        for (const row of chunk) if (!insertions.has(row)) insertions.set(row, error as Error);
+      }
+    }),
   );
   return rows.map((row) => insertions.get(row) as Insertion);
 }

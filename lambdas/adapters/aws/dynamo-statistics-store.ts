@@ -3,7 +3,8 @@ import { dueShards, shardOf } from '../../contracts/shards.ts';
 import { statisticsByDayIndex, ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HourlyCounts, StatisticsReader, StatisticsWriter } from '../../ports/statistics-store.ts';
-import { fromItem, type Item, isLive, type Row, toItem } from './dynamo-rows.ts';
+import { chunks } from './chunks.ts';
+import { fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 
 /** Days that counts are kept. */
 const retentionDays = 35;
@@ -11,8 +12,10 @@ const msPerDay = 86_400_000;
 const msPerHour = 3_600_000;
 /** Queries of 1 MB that one partition may take: some 20,000 rows. */
 const maxPages = 5;
-/** Queries of 1 MB, over all partitions, after which no further day is begun. */
-const maxPagesOfAll = 100;
+/** Rows of all scopes that are read for one answer: a tenant has one for each hour and integration. */
+const maxRowsOfAll = 100_000;
+/** Rows that are asked for together: some 50 requests. */
+const rowsAtATime = 5_000;
 
 /*
  * How counts stand in their table.
@@ -20,8 +23,8 @@ const maxPagesOfAll = 100;
  *   partition   sort                     attributes
  *   <scope>     <hour>#<integration>     a number for each count
  *
- * The index holds the same rows by day, in shards of scopes, so that all tenants can be read without
- * knowing them.
+ * The index holds the keys of the same rows by day, in shards of scopes, so that all tenants can be read without
+ * knowing them. It holds no counts: each batch changes them, and would pay for the index, too.
  */
 
 /** Adds to rows without reading them: whoever counts is many. */
@@ -59,7 +62,7 @@ export function createDynamoStatisticsReader(client: DynamoDBClient, table: stri
     partition: { readonly name: 'scope' | 'dayShard'; readonly value: string },
     fromHour: string,
     toHour: string,
-  ): Promise<{ readonly rows: readonly Row[]; readonly pages: number; readonly isComplete: boolean }> {
+  ): Promise<{ readonly rows: readonly Row[]; readonly isComplete: boolean }> {
     const items: Item[] = [];
     let start: Item | undefined;
     let pages = 0;
@@ -84,7 +87,7 @@ export function createDynamoStatisticsReader(client: DynamoDBClient, table: stri
       items.push(...(answer.Items ?? []));
       start = answer.LastEvaluatedKey;
     } while (start !== undefined && pages < maxPages);
-    return { rows: items.map(fromItem), pages, isComplete: start === undefined };
+    return { rows: items.map(fromItem), isComplete: start === undefined };
   }
 
   return {
@@ -98,20 +101,20 @@ export function createDynamoStatisticsReader(client: DynamoDBClient, table: stri
       }
       const rows: Row[] = [];
       let isComplete = true;
-      let pages = 0;
       for (const day of daysBetween(fromHour, toHour, clock.nowMs())) {
-        if (pages >= maxPagesOfAll) return { hours: toHours(rows), isComplete: false };
         const shards = await Promise.all(
           Array.from({ length: dueShards }, (_, shard) =>
             readHours({ name: 'dayShard', value: dayShard(day, shard) }, fromHour, toHour),
           ),
         );
-        for (const shard of shards) {
-          rows.push(...shard.rows);
-          // An empty partition is a small request.
-          if (shard.rows.length > 0) pages += shard.pages;
-          isComplete &&= shard.isComplete;
-        }
+        isComplete &&= shards.every((shard) => shard.isComplete);
+        const keys = shards.flatMap((shard) =>
+          shard.rows.map(({ scope, hourIntegration }) => ({ scope, hourIntegration })),
+        );
+        const wanted = keys.slice(0, maxRowsOfAll - rows.length);
+        for (const some of chunks(wanted, rowsAtATime))
+          for (const row of await readRows(client, table, some, { mayLag: true })) rows.push(row);
+        if (wanted.length < keys.length) return { hours: toHours(rows), isComplete: false };
       }
       return { hours: toHours(rows), isComplete };
     },

@@ -57,11 +57,11 @@ const dictionaryNumber = 1;
 const packing = { dictionary };
 
 /**
- * An event's row as it is stored: packed into one attribute where that takes fewer write units, which are what a row
- * is paid by. An event of 2 KB takes one instead of three; a row that fits into one anyway stays legible.
+ * An event's row as it is stored: packed where that takes fewer write units, which are what a row is paid by. A row
+ * that fits into one unit anyway stays legible.
  *
- * Packed are the number of the dictionary, and compressed (raw deflate) the attributes as JSON, a line feed, and the
- * event's data as it is.
+ * The data of a packed row is bytes instead of text: the number of the dictionary, and compressed (raw deflate) the
+ * other attributes as JSON, a line feed, and the data. Whoever takes it for text fails, and delivers nothing.
  */
 export function packEventRow(row: Row): Row {
   const units = writeUnits(row);
@@ -72,19 +72,20 @@ export function packEventRow(row: Row): Row {
     Object.fromEntries(Object.entries(attributes).filter(([name]) => plainAttributes.has(name) === isPlain)),
   ) as [Row, Row];
   const text = `${JSON.stringify(rest)}\n${inlineData}`;
-  const packed = { ...plain, packed: Buffer.concat([Buffer.of(dictionaryNumber), deflateRawSync(text, packing)]) };
+  const bytes = Buffer.concat([Buffer.of(dictionaryNumber), deflateRawSync(text, packing)]);
+  const packed = { ...plain, inlineData: bytes };
   return writeUnits(packed) < units ? packed : row;
 }
 
 /** @throws {corrupt-state} where a row was packed by what this version does not know. */
 export function unpackEventRow(row: Row): Row {
-  const { packed, ...plain } = row;
-  if (packed === undefined) return row;
-  if (!(packed instanceof Uint8Array) || packed[0] !== dictionaryNumber)
+  const { inlineData: bytes, ...plain } = row;
+  if (!(bytes instanceof Uint8Array)) return row;
+  if (bytes[0] !== dictionaryNumber)
     throw new EngineError('corrupt-state', `event ${String(row['id'])} is packed in an unknown way`, {
       retryable: false,
     });
-  const text = inflateRawSync(packed.subarray(1), packing).toString();
+  const text = inflateRawSync(bytes.subarray(1), packing).toString();
   const end = text.indexOf('\n');
   const inlineData = text.slice(end + 1);
   const attributes = JSON.parse(text.slice(0, end)) as Row;
@@ -92,5 +93,5 @@ export function unpackEventRow(row: Row): Row {
 }
 
 function writeUnits(row: Row): number {
-  return Math.ceil(itemBytes(row) / writeUnitBytes);
+  return Math.max(1, Math.ceil(itemBytes(row) / writeUnitBytes));
 }

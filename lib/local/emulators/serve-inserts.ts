@@ -26,7 +26,6 @@ interface Answer {
  */
 export function serveInserts(server: Server): void {
   const handle = server.listeners('request')[0] as Handler;
-  const keys = new Map<string, readonly string[]>();
 
   const call = (headers: IncomingMessage['headers'], operation: string, input: object): Promise<Answer> =>
     new Promise((resolve) => {
@@ -46,19 +45,20 @@ export function serveInserts(server: Server): void {
       request.emit('end');
     });
 
+  /** Names of a table's key. */
   const keyOf = async (headers: IncomingMessage['headers'], table: string): Promise<readonly string[] | undefined> => {
-    const known = keys.get(table);
-    if (known !== undefined) return known;
     const { status, body } = await call(headers, 'DescribeTable', { TableName: table });
     if (status !== 200) return undefined;
     const { KeySchema } = body['Table'] as { readonly KeySchema: readonly { readonly AttributeName: string }[] };
-    const names = KeySchema.map(({ AttributeName }) => AttributeName);
-    keys.set(table, names);
-    return names;
+    return KeySchema.map(({ AttributeName }) => AttributeName);
   };
 
-  const insert = async (headers: IncomingMessage['headers'], { table, item }: Statement): Promise<object> => {
-    const [partition] = (await keyOf(headers, table)) ?? [];
+  const insert = async (
+    headers: IncomingMessage['headers'],
+    { table, item }: Statement,
+    key: readonly string[] | undefined,
+  ): Promise<object> => {
+    const [partition] = key ?? [];
     if (partition === undefined)
       return { Error: { Code: 'ResourceNotFound', Message: 'Requested resource not found' } };
     const { status, body } = await call(headers, 'PutItem', {
@@ -73,14 +73,14 @@ export function serveInserts(server: Server): void {
   const execute = async (headers: IncomingMessage['headers'], text: string): Promise<Answer> => {
     const statements = readStatements(text);
     if (typeof statements === 'string') return invalid(statements);
-    const names = await Promise.all(
-      statements.map(async ({ table, item }) => {
-        const key = (await keyOf(headers, table)) ?? [];
-        return JSON.stringify([table, ...key.map((name) => item[name])]);
-      }),
+    const tables = [...new Set(statements.map(({ table }) => table))];
+    const keys = new Map(await Promise.all(tables.map(async (table) => [table, await keyOf(headers, table)] as const)));
+    const names = statements.map(({ table, item }) =>
+      JSON.stringify([table, ...(keys.get(table) ?? []).map((name) => item[name])]),
     );
     if (new Set(names).size < names.length) return invalid('Two statements of a batch insert the same key.');
-    return { status: 200, body: { Responses: await Promise.all(statements.map((one) => insert(headers, one))) } };
+    const Responses = await Promise.all(statements.map((one) => insert(headers, one, keys.get(one.table))));
+    return { status: 200, body: { Responses } };
   };
 
   server.removeAllListeners('request');
@@ -137,8 +137,11 @@ function toStatementError({ __type: type, message, Message }: Answer['body']): o
   const [, name = ''] = String(type).split('#');
   if (name === 'ConditionalCheckFailedException')
     return { Code: 'DuplicateItem', Message: 'Duplicate primary key exists in table' };
-  const code = name === 'ValidationException' ? 'ValidationError' : 'InternalServerError';
-  return { Code: code, Message: message ?? Message ?? name };
+  const codes: Readonly<Record<string, string>> = {
+    ValidationException: 'ValidationError',
+    ResourceNotFoundException: 'ResourceNotFound',
+  };
+  return { Code: codes[name] ?? 'InternalServerError', Message: message ?? Message ?? name };
 }
 
 function invalid(message: string): Answer {

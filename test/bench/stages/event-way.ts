@@ -12,7 +12,7 @@ import {
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { chunks } from '../../../lambdas/adapters/aws/chunks.ts';
 import { createDynamoEndpointStore } from '../../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
-import { fromItem, itemBytes, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
+import { fromItem, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
 import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
 import { newEndpoint } from '../../../lambdas/engine/endpoint/endpoint-state.ts';
 import { startEmulator } from '../../../lib/local/emulators/emulator.ts';
@@ -33,8 +33,8 @@ export interface EventWay {
   run(run: WayRun): Promise<WayCost>;
   /** Profile the functions' thread while something is done. */
   profile(act: () => Promise<unknown>): Promise<CpuProfile>;
-  /** Bytes of the rows of a table, on average; of those that match. */
-  rowBytes(tableKey: string, matches?: (row: Row) => boolean): Promise<number>;
+  /** Rows of a table, as they are stored. */
+  rows(tableKey: string): Promise<readonly Row[]>;
   stop(): Promise<void>;
 }
 
@@ -139,14 +139,13 @@ export async function startEventWay(
       return { events, delivered: subscriber.count() - before, stages, poller };
     },
     profile: (act) => functions.profile(act),
-    async rowBytes(tableKey, matches = () => true) {
+    async rows(tableKey) {
       const environment: Readonly<Record<string, string>> = Object.assign(
         {},
         ...model.functions.map((one) => one.environment),
       );
       const { Items = [] } = await clients.dynamodb.send(new ScanCommand({ TableName: environment[tableKey] }));
-      const sizes = Items.map(fromItem).filter(matches).map(itemBytes);
-      return sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+      return Items.map(fromItem);
     },
     async stop() {
       await functions.stop();

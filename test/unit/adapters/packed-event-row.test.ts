@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromItem, itemBytes, toItem } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
 import { packEventRow, unpackEventRow } from '../../../lambdas/adapters/aws/packed-event-row.ts';
+import { toEvent } from '../../../lambdas/flows/read-event.ts';
+import type { EventRow } from '../../../lambdas/ports/event-store.ts';
 import { githubIssue } from '../../bench/github-issue.ts';
+import { createInMemoryClaimStore } from '../../fakes/in-memory-claim-store.ts';
 
 const row = (data: unknown) => {
   const inlineData = JSON.stringify(data);
@@ -72,9 +75,12 @@ test('a row whose data lies elsewhere stays legible', () => {
 });
 
 test('a row that an earlier version packed is read: its dictionary must not change', () => {
-  const packed = Buffer.from('AavGaSuqcRmZSflJ8YnJuakIveboyd4xJREt6fvkl6XmJCanotcLiSmJDiDDYMkAKYuBwq4WAA==', 'base64');
+  const inlineData = Buffer.from(
+    'AavGaSuqcRmZSflJ8YnJuakIveboyd4xJREt6fvkl6XmJCanotcLiSmJDiDDYMkAKYuBwq4WAA==',
+    'base64',
+  );
   const data = { id: '7', first_name: 'Ada', last_name: 'Lovelace', work_email: 'ada@acme.example', active: true };
-  expect(unpackEventRow({ id: 'evt_1', tenant: 'acme', sequence: 7, packed })).toEqual({
+  expect(unpackEventRow({ id: 'evt_1', tenant: 'acme', sequence: 7, inlineData })).toEqual({
     id: 'evt_1',
     tenant: 'acme',
     sequence: 7,
@@ -85,9 +91,12 @@ test('a row that an earlier version packed is read: its dictionary must not chan
   });
 });
 
-test.each([[Buffer.of(9, 1, 2)], ['text'], [Buffer.alloc(0)]])(
-  'what is packed in an unknown way is said so: %j',
-  (packed) => {
-    expect(() => unpackEventRow({ id: 'evt_1', packed })).toThrow('event evt_1 is packed in an unknown way');
-  },
-);
+test.each([Buffer.of(9, 1, 2), Buffer.alloc(0)])('what is packed in an unknown way is said so: %j', (inlineData) => {
+  expect(() => unpackEventRow({ id: 'evt_1', inlineData })).toThrow('event evt_1 is packed in an unknown way');
+});
+
+test('who takes a packed row for a plain one fails instead of delivering an empty event', async () => {
+  const packed = fromItem(toItem(packEventRow(row({ text: 'ab'.repeat(1_000) })))) as unknown as EventRow;
+  const payloads = createInMemoryClaimStore();
+  await expect(toEvent({ payloads }, packed)).rejects.toThrow(SyntaxError);
+});
