@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { clientSettings, withoutLog } from '../adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../adapters/aws/client-settings.ts';
 import { createDynamoDeliveryStore } from '../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../adapters/aws/dynamo-event-store.ts';
@@ -37,8 +37,8 @@ export function createSendingPorts(
   operations: OutcomeCounter<EndpointNote>,
 ): DrainPorts & ContinueReplayPorts {
   const env = readEnvironment(name, variables);
-  const dynamo = withoutLog(new DynamoDBClient(clientSettings));
-  const sqs = withoutLog(new SQSClient(clientSettings));
+  const dynamo = lean(new DynamoDBClient(clientSettings));
+  const sqs = lean(new SQSClient(clientSettings));
   const tables = {
     events: env[environmentKeys.eventsTable],
     idempotency: env[environmentKeys.idempotencyTable],

@@ -3,7 +3,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import { retentionClassOf, retentionTag } from '../../contracts/retention-classes.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { clientSettings, withoutLog } from './client-settings.ts';
+import { clientSettings, lean } from './client-settings.ts';
 
 const msPerDay = 86_400_000;
 /** Whoever erases a tenant's data may bypass it, and nobody else. */
@@ -22,7 +22,7 @@ export function createS3ClaimStore(bucket: string, lock?: { readonly clock: Cloc
     loading ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,
       // A virtual-hosted bucket needs a name server; path style works wherever the endpoint does.
-      client: withoutLog(new sdk.S3Client({ ...clientSettings, forcePathStyle: true })),
+      client: lean(new sdk.S3Client({ ...clientSettings, forcePathStyle: true })),
     }));
     return loading;
   };

@@ -3,7 +3,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import type { ObjectEraser } from '../../ports/tenant-erasers.ts';
 import type { Erasable } from '../../ports/tenant-store.ts';
 import { chunks } from './chunks.ts';
-import { clientSettings, withoutLog } from './client-settings.ts';
+import { clientSettings, lean } from './client-settings.ts';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
 const maxDeleted = 1_000;
@@ -22,7 +22,7 @@ interface Version {
  * @param isLocked - Whether the bucket locks its objects: they are removed all the same (governance mode).
  */
 export function createS3ObjectEraser(bucket: string, isLocked: boolean): ObjectEraser {
-  const client = withoutLog(new S3Client({ ...clientSettings, forcePathStyle: true }));
+  const client = lean(new S3Client({ ...clientSettings, forcePathStyle: true }));
   async function list(prefix: string, after: string | undefined) {
     const [KeyMarker, VersionIdMarker] = after === undefined ? [] : (JSON.parse(after) as [string, string?]);
     const answer = await client.send(

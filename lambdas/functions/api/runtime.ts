@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { clientSettings, withoutLog } from '../../adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
 import { createDynamoAnswerStore } from '../../adapters/aws/dynamo-answer-store.ts';
@@ -41,8 +41,8 @@ import type { ApiRuntime } from './handler.ts';
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): ApiRuntime & Telemetry {
   const env = readEnvironment('api', variables);
-  const dynamo = withoutLog(new DynamoDBClient(clientSettings));
-  const sqs = withoutLog(new SQSClient(clientSettings));
+  const dynamo = lean(new DynamoDBClient(clientSettings));
+  const sqs = lean(new SQSClient(clientSettings));
   const expiry = {
     clock: systemClock,
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { clientSettings, withoutLog } from '../../adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
@@ -15,8 +15,8 @@ import type { DispatchRuntime } from './handler.ts';
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRuntime & Telemetry {
   const env = readEnvironment('dispatch', variables);
-  const dynamo = withoutLog(new DynamoDBClient(clientSettings));
-  const sqs = withoutLog(new SQSClient(clientSettings));
+  const dynamo = lean(new DynamoDBClient(clientSettings));
+  const sqs = lean(new SQSClient(clientSettings));
   return {
     ...createTelemetry('dispatch'),
     ports: {

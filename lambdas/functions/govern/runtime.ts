@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { clientSettings, withoutLog } from '../../adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import {
@@ -26,8 +26,8 @@ import type { GovernRuntime } from './handler.ts';
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime & Telemetry {
   const env = readEnvironment('govern', variables);
-  const dynamo = withoutLog(new DynamoDBClient(clientSettings));
-  const sqs = withoutLog(new SQSClient(clientSettings));
+  const dynamo = lean(new DynamoDBClient(clientSettings));
+  const sqs = lean(new SQSClient(clientSettings));
   const contextsTable = env[environmentKeys.accountContextsTable];
   return {
     ...createTelemetry('govern'),

@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { clientSettings, withoutLog } from '../../adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoNonceStore } from '../../adapters/aws/dynamo-nonce-store.ts';
@@ -38,7 +38,7 @@ async function xmlReaderFor({ webhook }: Definition): Promise<XmlReader> {
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL): IngressRuntime & Telemetry {
   const env = readEnvironment('ingress', variables);
-  const dynamo = withoutLog(new DynamoDBClient(clientSettings));
+  const dynamo = lean(new DynamoDBClient(clientSettings));
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
   const prepared = new Map<string, PreparedWebhook>();
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
@@ -78,7 +78,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
         env[environmentKeys.rawBucket],
         env[environmentKeys.rawLocked] === 'true' ? { clock: systemClock } : undefined,
       ),
-      rawQueue: createSqsRawQueue(withoutLog(new SQSClient(clientSettings)), env[environmentKeys.rawQueueUrl]),
+      rawQueue: createSqsRawQueue(lean(new SQSClient(clientSettings)), env[environmentKeys.rawQueueUrl]),
       clock: systemClock,
       randomness: systemRandomness,
       claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { clientSettings, withoutLog } from '../../adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountStore } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
@@ -39,8 +39,8 @@ const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL): NormalizeRuntime & Telemetry {
   const env = readEnvironment('normalize', variables);
-  const dynamo = withoutLog(new DynamoDBClient(clientSettings));
-  const sqs = withoutLog(new SQSClient(clientSettings));
+  const dynamo = lean(new DynamoDBClient(clientSettings));
+  const sqs = lean(new SQSClient(clientSettings));
   const tables = { events: env[environmentKeys.eventsTable], idempotency: env[environmentKeys.idempotencyTable] };
   const tenantPolicies = createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock);
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));

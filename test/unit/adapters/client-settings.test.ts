@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
-import { SQSClient } from '@aws-sdk/client-sqs';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, test } from 'vitest';
-import { clientSettings, withoutLog } from '../../../lambdas/adapters/aws/client-settings.ts';
+import { clientSettings, lean } from '../../../lambdas/adapters/aws/client-settings.ts';
 
 const Sha256 = clientSettings.sha256;
 const text = 'AWS4-HMAC-SHA256';
@@ -31,9 +31,26 @@ test.each([
   );
 });
 
-test('a client without a log does nothing for one', () => {
-  const settings = { region: 'us-east-1' };
-  const logs = (client: SQSClient) => client.middlewareStack.identify().filter((name) => /logger/i.test(name));
-  expect(logs(new SQSClient(settings))).toHaveLength(1);
-  expect(logs(withoutLog(new SQSClient(settings)))).toEqual([]);
+test('a lean client does nothing for a log, and names itself', async () => {
+  const settings = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
+  const steps = (client: SQSClient) => client.middlewareStack.identify().join(' ');
+  expect(steps(new SQSClient(settings))).toMatch(/loggerMiddleware.*getUserAgentMiddleware|getUserAgent.*logger/);
+  const client = lean(new SQSClient({ ...settings, ...clientSettings, md5: false }));
+  expect(steps(client)).not.toMatch(/loggerMiddleware|getUserAgentMiddleware/);
+
+  let headers: Readonly<Record<string, string>> = {};
+  client.middlewareStack.add(
+    (next) => (args) => {
+      ({ headers } = args.request as { readonly headers: Readonly<Record<string, string>> });
+      return next(args);
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'look' },
+  );
+  const requestHandler = { handle: async () => Promise.reject(new Error('no network here')) };
+  client.config.requestHandler = requestHandler as unknown as typeof client.config.requestHandler;
+  await expect(
+    client.send(new SendMessageCommand({ QueueUrl: 'https://sqs.us-east-1.amazonaws.com/1/q', MessageBody: 'x' })),
+  ).rejects.toThrow('no network here');
+  expect(headers['user-agent']).toBe('tributary');
+  expect(headers['authorization']).toMatch(/^AWS4-HMAC-SHA256 /);
 });
