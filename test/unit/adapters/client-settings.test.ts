@@ -47,7 +47,7 @@ test('a lean client does nothing for a log, and names itself', async () => {
     { step: 'finalizeRequest', priority: 'low', name: 'look' },
   );
   const requestHandler = { handle: async () => Promise.reject(new Error('no network here')) };
-  client.config.requestHandler = requestHandler as unknown as typeof client.config.requestHandler;
+  client.config.requestHandler = requestHandler;
   await expect(
     client.send(new SendMessageCommand({ QueueUrl: 'https://sqs.us-east-1.amazonaws.com/1/q', MessageBody: 'x' })),
   ).rejects.toThrow('no network here');
