@@ -148,3 +148,16 @@ export function useTables(): Tables {
     },
   };
 }
+
+/** Count the requests that a client sends from now on. */
+export function countRequests(client: DynamoDBClient): { readonly count: () => number; readonly end: () => void } {
+  let requests = 0;
+  client.middlewareStack.add(
+    (next) => (args) => {
+      requests += 1;
+      return next(args);
+    },
+    { step: 'finalizeRequest', name: 'count' },
+  );
+  return { count: () => requests, end: () => void client.middlewareStack.remove('count') };
+}

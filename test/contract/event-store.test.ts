@@ -15,7 +15,7 @@ import type { EventClaim, EventLocator, EventReader, EventWriter, FeedRow } from
 import { createInMemoryEvents } from '../fakes/in-memory-events.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { anEventRow } from '../fakes/samples.ts';
-import { awsConfig, useTables } from './emulated-aws.ts';
+import { awsConfig, countRequests, useTables } from './emulated-aws.ts';
 
 interface Store {
   readonly events: EventWriter & EventReader & EventLocator;
@@ -184,27 +184,20 @@ test('what is claimed at once is claimed in one request, and again for what name
   const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
   const client = tables.client();
   const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays });
-  let requests = 0;
-  client.middlewareStack.add(
-    (next) => (args) => {
-      requests += 1;
-      return next(args);
-    },
-    { step: 'finalizeRequest', name: 'count' },
-  );
+  const requests = countRequests(client);
   const claims = numbers(1, 10).map((sequence) => aClaim({ id: `evt_${sequence}`, sequence }));
   expect(await Promise.all(claims.map((claim) => events.claim(claim)))).toEqual(claims);
-  expect(requests).toBe(1);
+  expect(requests.count()).toBe(1);
 
   // All stand; what stands is read in one request.
   const others = claims.map((claim) => ({ ...claim, owner: 'raw_2' }));
   expect(await Promise.all(others.map((claim) => events.claim(claim)))).toEqual(claims);
-  expect(requests).toBe(3);
+  expect(requests.count()).toBe(3);
 
   const [first, second] = [aClaim({ id: 'evt_11', owner: 'raw_1' }), aClaim({ id: 'evt_11', owner: 'raw_2' })];
   const standing = await Promise.all([events.claim(first), events.claim(second)]);
   expect(new Set(standing.map(({ owner }) => owner)).size).toBe(1);
-  client.middlewareStack.remove('count');
+  requests.end();
 });
 
 test('a claim that is refused fails alone', async () => {

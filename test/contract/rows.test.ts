@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { fromItem, insertRows, readRows, toItem, writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { awsConfig, useTables } from './emulated-aws.ts';
+import { awsConfig, countRequests, useTables } from './emulated-aws.ts';
 
 const tables = useTables();
 
@@ -21,14 +21,7 @@ describe('rows that are read by key', () => {
     const client = tables.client();
     await writeRows(client, accounts, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
     await writeRows(client, subscriptions, [{ tenant: 'acme', id: 'a' }]);
-    let requests = 0;
-    client.middlewareStack.add(
-      (next) => (args) => {
-        requests += 1;
-        return next(args);
-      },
-      { step: 'finalizeRequest', name: 'count' },
-    );
+    const requests = countRequests(client);
     const key = { tenant: 'acme', id: 'a' };
     const [some, same, others, none] = await Promise.all([
       readRows(client, accounts, [{ id: 'a' }, { id: 'b' }, { id: 'a' }]),
@@ -41,11 +34,11 @@ describe('rows that are read by key', () => {
     expect(same).toEqual([{ id: 'b' }]);
     expect(others).toEqual([key]);
     expect(none).toEqual([]);
-    expect(requests).toBe(1);
+    expect(requests.count()).toBe(1);
 
     await writeRows(client, accounts, [{ id: 'x' }]);
     expect(await readRows(client, accounts, [{ id: 'x' }])).toEqual([{ id: 'x' }]);
-    client.middlewareStack.remove('count');
+    requests.end();
   });
 
   test('are as many requests as they need, each of 100 keys', async () => {
