@@ -189,6 +189,22 @@ describe('a delivery', () => {
   });
 });
 
+test('events are read for half the price, together', async () => {
+  const engine = await prepare([{}], ['evt_1', 'evt_2']);
+  const reads: unknown[] = [];
+  const events = {
+    ...engine.deliverPorts.events,
+    getMany: (...[keys, mayLag]: Parameters<typeof engine.events.getMany>) => {
+      reads.push([keys.length, mayLag]);
+      return engine.events.getMany(keys, mayLag);
+    },
+  };
+  const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
+  const outcomes = await deliverEvents({ ...engine.deliverPorts, events }, jobs);
+  expect(kindsOf(outcomes)).toEqual(['delivered', 'delivered']);
+  expect(reads).toEqual([[2, true]]);
+});
+
 test.each([
   { events: 1, concurrency: 1, most: 1 },
   { events: 3, concurrency: 10, most: 3 },

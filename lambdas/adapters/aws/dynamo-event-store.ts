@@ -10,7 +10,8 @@ import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Insertion, insertRows, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { fromItem, insertRows, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { createGatherer } from './gatherer.ts';
 import { packEventRow, unpackEventRow } from './packed-event-row.ts';
 import { createExpiries, type ExpiryOptions } from './tenant-expiry.ts';
 
@@ -125,29 +126,16 @@ function createInserter(
   client: DynamoDBClient,
   table: string,
 ): (row: Row & { readonly id: string }) => Promise<boolean> {
-  interface Gathering {
-    readonly rows: Map<string, Row>;
-    readonly insertions: Promise<ReadonlyMap<Row, Insertion>>;
-  }
-  let gathering: Gathering | undefined;
-  const begin = (): Gathering => {
-    const rows = new Map<string, Row>();
-    const begun: Gathering = {
-      rows,
-      insertions: Promise.resolve().then(async () => {
-        if (gathering === begun) gathering = undefined;
-        const all = [...rows.values()];
-        const insertions = await insertRows(client, table, all);
-        return new Map(all.map((row, index) => [row, insertions[index] as Insertion]));
-      }),
-    };
-    return begun;
-  };
+  const gatherer = createGatherer(async (rows: ReadonlyMap<string, Row>) => {
+    const insertions = await insertRows(client, table, [...rows.values()]);
+    return new Map([...rows.keys()].map((id, index) => [id, insertions[index]]));
+  });
   return async (row) => {
+    const current = gatherer.current();
     // A request may name an id once.
-    if (gathering === undefined || gathering.rows.has(row.id)) gathering = begin();
-    gathering.rows.set(row.id, row);
-    const insertion = (await gathering.insertions).get(row);
+    const { asked, answer } = current.asked.has(row.id) ? gatherer.next() : current;
+    asked.set(row.id, row);
+    const insertion = (await answer).get(row.id);
     if (insertion instanceof Error) throw insertion;
     return insertion === 'inserted';
   };

@@ -14,6 +14,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import { chunks } from './chunks.ts';
+import { createGatherer, type Gatherer } from './gatherer.ts';
 
 /** A row as plain values. */
 export type Row = Record<string, unknown>;
@@ -80,15 +81,18 @@ interface Asked {
   readonly mayLag: boolean;
 }
 
-/** What was asked of a client in this turn of the event loop, and is not sent yet. */
-interface Gathering {
-  /** By table and key: what several callers ask for is asked for once. */
-  readonly asked: Map<string, Asked>;
-  /** Rows by table, in no order. */
-  readonly answer: Promise<ReadonlyMap<string, readonly Item[]>>;
-}
+/** Rows by table, in no order. */
+type Found = ReadonlyMap<string, readonly Item[]>;
 
-const gatherings = new WeakMap<DynamoDBClient, Gathering>();
+const readers = new WeakMap<DynamoDBClient, Gatherer<Asked, Found>>();
+
+function readerOf(client: DynamoDBClient): Gatherer<Asked, Found> {
+  const known = readers.get(client);
+  if (known !== undefined) return known;
+  const reader = createGatherer((asked: ReadonlyMap<string, Asked>) => readAsked(client, [...asked.values()]));
+  readers.set(client, reader);
+  return reader;
+}
 
 export interface ReadOptions {
   /**
@@ -114,12 +118,12 @@ export async function readRows(
 ): Promise<Row[]> {
   if (keys.length === 0) return [];
   const wanted = new Map(keys.map((key) => [nameOf(key), toItem(key)]));
-  const gathering = gatherings.get(client) ?? gather(client);
+  const { asked, answer } = readerOf(client).current();
   for (const [name, key] of wanted) {
-    const known = gathering.asked.get(`${table} ${name}`);
-    gathering.asked.set(`${table} ${name}`, { table, key, mayLag: mayLag && known?.mayLag !== false });
+    const known = asked.get(`${table} ${name}`);
+    asked.set(`${table} ${name}`, { table, key, mayLag: mayLag && known?.mayLag !== false });
   }
-  const found = (await gathering.answer).get(table) ?? [];
+  const found = (await answer).get(table) ?? [];
   const attributes = Object.keys(keys[0] as Row);
   // Others may have asked for other rows of the table.
   const rows = found.map(fromItem).filter((row) => wanted.has(nameOf(row, attributes)));
@@ -140,19 +144,7 @@ function nameOf(row: Row, attributes: readonly string[] = Object.keys(row)): str
   return JSON.stringify(attributes.map((attribute) => row[attribute]));
 }
 
-/** Begin to gather; what is asked for until this turn ends is sent. */
-function gather(client: DynamoDBClient): Gathering {
-  const asked = new Map<string, Asked>();
-  const answer = Promise.resolve().then(async () => {
-    gatherings.delete(client);
-    return readAsked(client, [...asked.values()]);
-  });
-  const gathering = { asked, answer };
-  gatherings.set(client, gathering);
-  return gathering;
-}
-
-async function readAsked(client: DynamoDBClient, asked: readonly Asked[]): Promise<Map<string, Item[]>> {
+async function readAsked(client: DynamoDBClient, asked: readonly Asked[]): Promise<Found> {
   const found = new Map<string, Item[]>();
   await Promise.all(
     chunks(asked, maxBatchGet).map((chunk) =>

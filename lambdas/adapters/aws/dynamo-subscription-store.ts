@@ -7,6 +7,7 @@ import {
 } from '../../ports/subscription-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { type Row, readPartition, readRows, toItem } from './dynamo-rows.ts';
+import { createGatherer } from './gatherer.ts';
 
 /**
  * How subscriptions stand in their table. A row's key is its scope (a tenant, or `*`) and its id, so
@@ -37,18 +38,11 @@ export function createDynamoSubscriptionWriter(client: DynamoDBClient, table: st
 
 /** The engine's side of the subscriptions table. */
 export function createDynamoSubscriptionStore(client: DynamoDBClient, table: string): SubscriptionStore {
-  let readingForAll: Promise<readonly Row[]> | undefined;
-  /** The tenants of a batch ask at once, before anything is sent: what is for all of them is read once. */
-  const readForAll = () => {
-    readingForAll ??= Promise.resolve().then(() => {
-      readingForAll = undefined;
-      return readPartition(client, table, ['tenant', '*']);
-    });
-    return readingForAll;
-  };
+  // The tenants of a batch ask at once: what is for all of them is read once.
+  const forAll = createGatherer(() => readPartition(client, table, ['tenant', '*']));
   return {
     async listFor(tenant) {
-      const scopes = await Promise.all([readPartition(client, table, ['tenant', tenant]), readForAll()]);
+      const scopes = await Promise.all([readPartition(client, table, ['tenant', tenant]), forAll.current().answer]);
       return scopes.flat().map(toSubscription);
     },
     async getMany(keys) {

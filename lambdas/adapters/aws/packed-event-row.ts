@@ -1,17 +1,12 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { EngineError } from '../../contracts/engine-error.ts';
+import { ttlAttribute } from '../../contracts/tables.ts';
 import { itemBytes, type Row } from './dynamo-rows.ts';
 
 /** Write units are counted by it. @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
 const writeUnitBytes = 1_024;
 /** What is asked for by name, or tells of the row itself, and stays legible. */
-const plainAttributes: ReadonlySet<string> = new Set([
-  'tenant',
-  'sequence',
-  'id',
-  'writtenAtMs',
-  'expiresAtEpochSeconds',
-]);
+const plainAttributes: ReadonlySet<string> = new Set(['tenant', 'sequence', 'id', 'writtenAtMs', ttlAttribute]);
 
 /** Fields of the canonical resources, the frequent ones last: what is near costs less to point to. */
 const fieldNames = `

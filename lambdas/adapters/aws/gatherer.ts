@@ -1,0 +1,39 @@
+/** What is asked for in one turn of the event loop, and is not sent yet. */
+export interface Gathering<Asked, Answer> {
+  /** By name: what several callers ask for is asked for once. */
+  readonly asked: Map<string, Asked>;
+  /** What came of all that was asked for. */
+  readonly answer: Promise<Answer>;
+}
+
+export interface Gatherer<Asked, Answer> {
+  /** The gathering of this turn, to which something may be added until it ends. */
+  current(): Gathering<Asked, Answer>;
+  /** Begin another one, for what must not be asked for together with what has been gathered. */
+  next(): Gathering<Asked, Answer>;
+}
+
+/**
+ * Gather what several callers ask for at the same time, to ask for it together: a request costs more than what it
+ * is for.
+ *
+ * @param send - Called when the turn ends.
+ */
+export function createGatherer<Asked, Answer>(
+  send: (asked: ReadonlyMap<string, Asked>) => Promise<Answer>,
+): Gatherer<Asked, Answer> {
+  let gathering: Gathering<Asked, Answer> | undefined;
+  const next = (): Gathering<Asked, Answer> => {
+    const asked = new Map<string, Asked>();
+    const begun: Gathering<Asked, Answer> = {
+      asked,
+      answer: Promise.resolve().then(() => {
+        if (gathering === begun) gathering = undefined;
+        return send(asked);
+      }),
+    };
+    gathering = begun;
+    return begun;
+  };
+  return { current: () => gathering ?? next(), next };
+}
