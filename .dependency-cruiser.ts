@@ -11,7 +11,8 @@ import type { DependencyType, IConfiguration } from 'dependency-cruiser';
 const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
 /** A function's own, and what two functions have in common. */
-const runtime = '^lambdas/functions/([^/]+/|[a-z-]+\\.)runtime\\.ts$';
+/** Beside them, what runs in a process of its own. */
+const runtime = '^lambdas/functions/([^/]+/runtime|[a-z-]+\\.(runtime|child))\\.ts$';
 
 /** Modules of Node and of npm, as opposed to files of this repository. */
 const external: DependencyType[] = [

@@ -48,6 +48,14 @@ const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>(
   'drain',
 ]);
 
+/** Functions that evaluate expressions, in a process of their own. */
+const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'normalize',
+  'api',
+  'deliver',
+  'drain',
+]);
+
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 const number = (name: string) => ({ name, type: AttributeType.NUMBER });
 
@@ -516,6 +524,9 @@ export class TributaryStack extends Stack {
       name,
       bundle: bundleFunction({
         entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),
+        ...(functionsWithExpressions.has(name)
+          ? { processes: { expressions: fileURLToPath(new URL('expressions.child.ts', functionsRoot)) } }
+          : {}),
         ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
         ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
       }),

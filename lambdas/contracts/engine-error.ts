@@ -6,8 +6,10 @@ export type EngineErrorCode =
   | 'storage-unavailable'
   /** Another invocation holds what this one needs; later it will not. */
   | 'contended'
-  /** A mapping took longer than it may. */
+  /** A mapping took more time or memory than it may. */
   | 'mapping-timeout'
+  /** The process that evaluates expressions does not start, or does not answer. */
+  | 'expressions-unavailable'
   /** A provider did not answer, or may not be called. */
   | 'provider-unavailable'
   /** A stored row or a queue message is not of the shape that the engine writes. */

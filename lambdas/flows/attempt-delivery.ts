@@ -11,7 +11,7 @@ import {
   type RetryPolicy,
 } from '../engine/retry/next-attempt.ts';
 import { deprecationHeaders } from '../engine/schema-versions/deprecation-headers.ts';
-import { type PreparedShaping, prepareShaping, shapeEvents, wants } from '../engine/shaping/shape-event.ts';
+import { type PreparedShaping, prepareShaping, shapeEvents } from '../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../engine/signing/standard-webhooks.ts';
 import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../ports/callback-client.ts';
@@ -20,7 +20,7 @@ import type { Delivery, DeliveryAttempt, WaitsIn } from '../ports/delivery-store
 import type { EventRow } from '../ports/event-store.ts';
 import type { OauthTokens } from '../ports/oauth-tokens.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import type { Subscription } from '../ports/subscription-store.ts';
+import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
 import { type PinPorts, pinEvents } from './pin-events.ts';
 import { type EventPayloads, isForGood, tryToEvent } from './read-event.ts';
 
@@ -101,33 +101,78 @@ export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRo
   return subscription.tenant === null || subscription.tenant === row.tenant;
 }
 
-/**
- * Whether a subscription's filter lets an event through, in the version that the subscription reads. One that
- * cannot be had in that version is let through, as where the filter fails: its attempt says why.
- */
-export async function isWanted(
-  ports: PinPorts,
-  { subscription, shaping }: PreparedSubscription,
-  event: CanonicalEvent,
-): Promise<boolean> {
-  if (subscription.shaping.filter === undefined) return true;
-  const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
-  const [read] = pinned.events;
-  return read === undefined || wants(shaping, read);
+/** What a subscription's filter says of an event. */
+export type Judgement =
+  /** It lets the event through; or it fails, and a receiver can tell an event too many apart. */
+  | { readonly kind: 'wanted' }
+  | { readonly kind: 'unwanted' }
+  /** It was stopped before it said anything: the subscription is held back, and nothing of it is sent. */
+  | { readonly kind: 'died'; readonly reason: string };
+
+/** Whose expressions a subscription's are: they are stopped, and take turns, together. */
+function ownerOf(subscription: Subscription): string {
+  return `${scopeOf(subscription)} ${subscription.id}`;
 }
 
 /**
- * As {@link isWanted}, for an event that is still to be read. One that can never be read is let through, for its
- * owner to see: it is tried, and fails, and holds up no other.
+ * Ask a subscription's filter about an event, in the version that the subscription reads. An event that cannot be had
+ * in that version is let through: its attempt says why.
  */
-export async function isRowWanted(
+export async function judge(
+  ports: PinPorts,
+  { subscription, shaping: { filter } }: PreparedSubscription,
+  event: CanonicalEvent,
+): Promise<Judgement> {
+  if (filter === undefined) return { kind: 'wanted' };
+  const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
+  const [read] = pinned.events;
+  if (read === undefined) return { kind: 'wanted' };
+  const run = await ports.expressions.run('judge', { filter, event: read }, ownerOf(subscription));
+  if (run.kind === 'died') return { kind: 'died', reason: `filter: ${run.reason}` };
+  return { kind: run.result.kind === 'unwanted' ? 'unwanted' : 'wanted' };
+}
+
+/** What is known of a row without its event having been sent. */
+export type RowJudgement = 'wanted' | 'unwanted' | 'unjudged';
+
+/**
+ * Ask a subscription's filter about events that are still to be read, one after the other. One that can never be read
+ * is let through, for its owner to see: it is tried, and fails, and holds up no other. Once the filter was stopped it is
+ * asked no more: what is left is unjudged, and judged before its attempt.
+ *
+ * @returns In the order of the rows.
+ */
+export async function judgeRows(
   ports: PinPorts & EventPayloads,
   prepared: PreparedSubscription,
-  row: EventRow,
-): Promise<boolean> {
-  if (prepared.subscription.shaping.filter === undefined) return true;
-  const event = await tryToEvent(ports, row, isForGood);
-  return 'kind' in event || isWanted(ports, prepared, event);
+  rows: readonly EventRow[],
+): Promise<readonly RowJudgement[]> {
+  if (prepared.shaping.filter === undefined) return rows.map(() => 'wanted');
+  const judgements: RowJudgement[] = [];
+  let hasDied = false;
+  for (const row of rows) {
+    const event = hasDied ? undefined : await tryToEvent(ports, row, isForGood);
+    if (event === undefined) judgements.push('unjudged');
+    else if ('kind' in event) judgements.push('wanted');
+    else {
+      const { kind } = await judge(ports, prepared, event);
+      hasDied = kind === 'died';
+      judgements.push(kind === 'died' ? 'unjudged' : kind);
+    }
+  }
+  return judgements;
+}
+
+/** A delivery that the filter leaves out, although it waits already. */
+export function filteredOut(delivery: Delivery): Delivery {
+  return {
+    ...delivery,
+    state: 'cancelled',
+    nextAttemptAt: undefined,
+    waitsIn: undefined,
+    isManual: undefined,
+    isUnjudged: undefined,
+  };
 }
 
 /** What differs from a usual callback. */
@@ -159,8 +204,14 @@ export async function prepareCallback(
 ): Promise<PreparedCallback> {
   const pinned = await pinEvents(ports, subscription.shaping.schema_versions, events);
   if (pinned.kind === 'failed') return notSent(pinned.reason);
-  const shaped = await shapeEvents(shaping, pinned.events);
-  if (shaped.kind === 'failed') return notSent(shaped.reason);
+  let hasDied = false;
+  const shaped = await shapeEvents(shaping, pinned.events, async (transform, event) => {
+    const run = await ports.expressions.run('transform', { transform, event }, ownerOf(subscription));
+    if (run.kind === 'ended') return run.result;
+    hasDied = true;
+    return { kind: 'failed', reason: `transform: ${run.reason}` };
+  });
+  if (shaped.kind === 'failed') return hasDied ? diedBefore(shaped.reason) : notSent(shaped.reason);
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
   if (token?.kind === 'failed') return token;
@@ -188,6 +239,11 @@ export async function prepareCallback(
 
 function notSent(error: string): Extract<CallbackOutcome, { kind: 'failed' }> {
   return { kind: 'failed', error, durationMs: 0, isOwn: true };
+}
+
+/** The outcome of a callback that is not made because an expression of its subscription was stopped. */
+export function diedBefore(error: string): Extract<CallbackOutcome, { kind: 'failed' }> {
+  return { ...notSent(error), hasDied: true };
 }
 
 /** What signs now. */
@@ -269,6 +325,7 @@ export function recordAttempt(
     nextAttemptAt: decision.kind === 'retry-later' ? new Date(nowMs + decision.delayMs).toISOString() : undefined,
     waitsIn: decision.kind === 'retry-later' ? whereToWait(subscription, decision.delayMs) : undefined,
     isManual: undefined,
+    isUnjudged: outcome.kind === 'failed' && outcome.hasDied ? before.isUnjudged : undefined,
   };
   return { delivery, decision };
 }
@@ -286,6 +343,8 @@ function whereToWait({ ordering }: Subscription, delayMs: number): WaitsIn {
 
 /** What an outcome says of its endpoint; undefined where nothing was sent. */
 export function postResult(outcome: CallbackOutcome, nowMs: number): PostResult | undefined {
+  if (outcome.kind === 'failed' && outcome.hasDied)
+    return { ok: false, status: undefined, durationMs: 0, stopReason: outcome.error };
   if (outcome.kind === 'failed' && outcome.isOwn) return undefined;
   if (outcome.kind === 'failed') return { ok: false, status: undefined, durationMs: outcome.durationMs };
   const { status, durationMs, retryAfter } = outcome;

@@ -21,8 +21,8 @@ import {
   type Attempted,
   type AttemptPorts,
   isMine,
-  isWanted,
   jobOf,
+  judge,
   newDelivery,
   type PreparedSubscription,
   parked,
@@ -76,6 +76,8 @@ export type DeliveryOutcome =
 const beginPostsMs = 20_000;
 /** A lease ends when its posts must have ended, and what follows them. */
 const leaseMs = beginPostsMs + limits.maxCallbackTimeoutMs + 10_000;
+/** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
+const judgeMs = 2_000;
 /** How often, and after which pause, an endpoint that is busy is asked again before its events are parked. */
 const busyRetries = 20;
 const busyPauseMs = 40;
@@ -197,47 +199,32 @@ async function deliverToEndpoint(
   const isEnabled = status === 'enabled';
   const isDrained = ordering !== 'none' || shaping.batch !== undefined || !isEnabled;
   const mayPost = !isDrained && isFast(known, ports.endpointPolicy, startedAtMs);
-  const wanted: ReadyJob[] = [];
   const attempts = new Map<ReadyJob, CallbackOutcome>();
-  const posting: { readonly job: ReadyJob; readonly event: CanonicalEvent }[] = [];
-  await Promise.all(
-    group.map(async (job) => {
-      if (job.left !== 'all') return;
-      // What is parked unseen is read by whoever drains it.
-      if (mayPost || shaping.filter !== undefined) {
-        // Nothing is posted yet: what may be read another time comes again with its message.
-        const event = await tryToEvent(ports, job.row, isForGood);
-        if ('kind' in event) {
-          attempts.set(job, event);
-          return;
-        }
-        if (!(await isWanted(ports, prepared, event))) {
-          outcomes.set(job, { kind: 'filtered', reason: 'filter' });
-          return;
-        }
-        posting.push({ job, event });
-      }
-      wanted.push(job);
-    }),
-  );
+  const { wanted, unjudged, posting } = await sortJobs(ports, prepared, known, group, mayPost, { outcomes, attempts });
   // Half of what the endpoint may have: another run need not wait for this one.
   const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
   const admitted = mayPost ? await askForLease(ports, known, prepared, posting.length, lease) : undefined;
   const results: PostResult[] = [];
   let postsNotMade = admitted?.posts ?? 0;
+  let hasDied = false;
   if (admitted !== undefined)
     await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
-      if (ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
-      postsNotMade -= 1;
+      if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
       const outcome = await post(ports, prepared, job.row.id, [event], job.delivery.replay !== undefined);
+      if (outcome.kind === 'failed' && outcome.hasDied) {
+        // No attempt yet: the drain, which serves this endpoint alone, gives the transform more time.
+        hasDied = true;
+        return;
+      }
+      postsNotMade -= 1;
       attempts.set(job, outcome);
       const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
     });
 
   const parking = wanted.filter((job) => !attempts.has(job));
-  const recorded = await recordAll(ports, prepared, parking, attempts);
+  const recorded = await recordAll(ports, prepared, parking, unjudged, attempts);
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
 
   const repeated = group.filter(({ left }) => left === 'successor');
@@ -274,6 +261,64 @@ async function deliverToEndpoint(
     recorded.flatMap(([, outcome, delivery]) => (outcome.kind === 'dead-lettered' ? delivery : [])),
   );
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
+}
+
+/** Jobs of one endpoint that are to be made, by what is known of them. */
+interface SortedJobs {
+  readonly wanted: readonly ReadyJob[];
+  /** Of those: the filter has not decided. */
+  readonly unjudged: ReadonlySet<ReadyJob>;
+  /** Of those: may be posted here and now. */
+  readonly posting: readonly { readonly job: ReadyJob; readonly event: CanonicalEvent }[];
+}
+
+/**
+ * Read events and ask the filter, one after the other. A filter that is stopped, or that takes all the time there is,
+ * is asked no more: what is left is parked, and its drain goes on. One whose circuit is open is not asked at all.
+ */
+async function sortJobs(
+  ports: DeliverPorts,
+  prepared: PreparedSubscription,
+  known: EndpointState,
+  group: readonly ReadyJob[],
+  mayPost: boolean,
+  found: { readonly outcomes: Map<ReadyJob, DeliveryOutcome>; readonly attempts: Map<ReadyJob, CallbackOutcome> },
+): Promise<SortedJobs> {
+  const { filter } = prepared.subscription.shaping;
+  const isJudged = filter !== undefined && known.circuit === 'closed';
+  const jobs = group.filter(({ left }) => left === 'all');
+  // What is parked unseen is read by its drain.
+  const events = await Promise.all(
+    jobs.map(async ({ row }) =>
+      // Nothing is posted yet: what may be read another time comes again with its message.
+      mayPost || isJudged ? tryToEvent(ports, row, isForGood) : undefined,
+    ),
+  );
+  const untilMs = ports.clock.nowMs() + judgeMs;
+  const wanted: ReadyJob[] = [];
+  const unjudged = new Set<ReadyJob>();
+  const posting: { readonly job: ReadyJob; readonly event: CanonicalEvent }[] = [];
+  let isAsked = isJudged;
+  for (const [index, job] of jobs.entries()) {
+    const event = events[index];
+    if (event !== undefined && 'kind' in event) {
+      found.attempts.set(job, event);
+      continue;
+    }
+    if (event !== undefined && isAsked) {
+      const { kind } = await judge(ports, prepared, event);
+      if (kind === 'unwanted') {
+        found.outcomes.set(job, { kind: 'filtered', reason: 'filter' });
+        continue;
+      }
+      if (kind === 'died' || ports.clock.nowMs() >= untilMs) isAsked = false;
+      if (kind === 'died') unjudged.add(job);
+      else if (mayPost) posting.push({ job, event });
+    } else if (filter !== undefined) unjudged.add(job);
+    else if (event !== undefined) posting.push({ job, event });
+    wanted.push(job);
+  }
+  return { wanted, unjudged, posting };
 }
 
 /** Whether the backlog holds a batch: its drain was asked for when the oldest has waited long enough, and may come now. */
@@ -326,6 +371,7 @@ async function recordAll(
   ports: DeliverPorts,
   prepared: PreparedSubscription,
   parking: readonly ReadyJob[],
+  unjudged: ReadonlySet<ReadyJob>,
   attempts: ReadonlyMap<ReadyJob, CallbackOutcome>,
 ): Promise<readonly (readonly [ReadyJob, DeliveryOutcome, Delivery])[]> {
   const attempted = [...attempts].map(([job, outcome]) => ({
@@ -334,7 +380,10 @@ async function recordAll(
     ...recordAttempt(ports, prepared, job.delivery, outcome, false),
   }));
   const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
-  const setAside = parking.map((job) => ({ job, delivery: parked(job.delivery) }));
+  const setAside = parking.map((job) => ({
+    job,
+    delivery: { ...parked(job.delivery), isUnjudged: unjudged.has(job) || undefined },
+  }));
   await ports.deliveries.putMany(
     [...delivered, ...setAside.filter(({ job }) => !job.isStored)].map(({ delivery }) => delivery),
   );

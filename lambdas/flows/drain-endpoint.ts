@@ -20,7 +20,16 @@ import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
-import { type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
+import {
+  diedBefore,
+  filteredOut,
+  judge,
+  type PreparedSubscription,
+  parked,
+  post,
+  postResult,
+  recordAttempt,
+} from './attempt-delivery.ts';
 import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
@@ -253,16 +262,20 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const startedAtMs = ports.clock.nowMs();
   const attempts: Attempted[] = [];
   const results: PostResult[] = [];
+  const leftOut: WorkItem[] = [];
   let left = admission.posts;
   await forEachAtMost(admission.slots, posts, async (one) => {
-    for (const items of one.requests) {
+    for (const request of one.requests) {
       if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
       left -= 1;
-      const read = await Promise.all(items.map(({ row }) => tryToEvent(ports, row)));
-      const unreadable = read.find((event) => 'kind' in event);
-      const events = read.filter((event): event is CanonicalEvent => !('kind' in event));
+      const { items, events, failure, unwanted: filteredItems } = await prepareRequest(run, request);
+      leftOut.push(...filteredItems);
+      if (items.length === 0) {
+        left += 1;
+        continue;
+      }
       const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
-      const outcome = unreadable ?? (await post(ports, prepared, requestId(items), events, isReplay));
+      const outcome = failure ?? (await post(ports, prepared, requestId(items), events, isReplay));
       attempts.push({ items, outcome });
       const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
@@ -273,10 +286,11 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const recorded = attempts.flatMap(({ items, outcome }) =>
     items.map((item) => ({ item, ...recordAttempt(ports, prepared, item.delivery, outcome, admission.isProbe) })),
   );
-  const attempted = new Set(recorded.map(({ item }) => item));
+  const attempted = new Set([...recorded.map(({ item }) => item), ...leftOut]);
   const items = posts.flatMap((one) => one.requests.flat());
   // What the feed gave and was not sent has to stand somewhere before the feed is left behind.
   const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
+  await recordLeftOut(run, leftOut);
   const done = await recordRound(run, recorded, parking);
   const nowMs = ports.clock.nowMs();
   const settled = await changeEndpoint(ports, run.state, (current) => {
@@ -303,6 +317,58 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
     settled.result.some(({ kind }) => kind === 'disabled') ||
     exhausted.some(({ exhaustedBy }) => exhaustedBy === 'gone');
   return isDisabled ? { kind: 'disabled' } : { kind: 'more' };
+}
+
+/** What one request is made of. */
+interface PreparedRequest {
+  readonly items: readonly WorkItem[];
+  /** Those of the items, in their order; not all of them where there is a failure. */
+  readonly events: readonly CanonicalEvent[];
+  /** Why nothing can be sent. */
+  readonly failure: Extract<CallbackOutcome, { kind: 'failed' }> | undefined;
+  /** What the filter leaves out, asked only now. */
+  readonly unwanted: readonly WorkItem[];
+}
+
+/** Read the events of a request, and ask the filter about those that it was stopped at before. */
+async function prepareRequest({ ports, prepared }: Run, request: readonly WorkItem[]): Promise<PreparedRequest> {
+  const read = await Promise.all(request.map(({ row }) => tryToEvent(ports, row)));
+  const items: WorkItem[] = [];
+  const events: CanonicalEvent[] = [];
+  const unwanted: WorkItem[] = [];
+  let failure: PreparedRequest['failure'];
+  for (const [index, item] of request.entries()) {
+    const event = read[index] as (typeof read)[number];
+    if ('kind' in event) {
+      failure ??= event;
+    } else if (item.delivery.isUnjudged === true && failure === undefined) {
+      const judgement = await judge(ports, prepared, event);
+      if (judgement.kind === 'unwanted') {
+        unwanted.push(item);
+        continue;
+      }
+      if (judgement.kind === 'died') failure = diedBefore(judgement.reason);
+      else events.push(event);
+    } else events.push(event);
+    items.push(item);
+  }
+  return { items, events, failure, unwanted };
+}
+
+/** End what the filter leaves out although it waited. */
+async function recordLeftOut(run: Run, items: readonly WorkItem[]): Promise<void> {
+  if (items.length === 0) return;
+  const waited = items.filter(({ entry }) => entry !== undefined);
+  const ended = waited.map(({ delivery }) => filteredOut(delivery));
+  if (ended.length > 0) await run.ports.deliveries.putMany(ended);
+  noteDone(
+    run,
+    items.map(({ delivery }) => filtered(delivery)),
+  );
+  await removeEntries(
+    run.ports,
+    waited.flatMap(({ entry }) => entry ?? []),
+  );
 }
 
 interface Attempted {

@@ -2,7 +2,7 @@ import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
-import { isRowWanted, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { judgeRows, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import { hasEnded, readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
@@ -107,18 +107,20 @@ async function withoutKnown(
   const deliveries = rows.map((row) => deliveryOf(subscription, row));
   const stored = await ports.deliveries.getMany(deliveries);
   const known = new Set(stored.map(({ event }) => event));
-  const isFilteredIn = ({ row }: WorkItem) => isRowWanted(ports, prepared, row);
-  const unknown = await Promise.all(
-    rows.flatMap((row, index) => {
-      const item: WorkItem = { row, delivery: deliveries[index] as Delivery, entry: undefined };
-      return known.has(row.id) ? [] : isFilteredIn(item).then((wanted) => ({ item, wanted }));
-    }),
-  );
-  return {
-    fresh: unknown.flatMap(({ item, wanted }) => (wanted ? item : [])),
-    unwanted: unknown.flatMap(({ item, wanted }) => (wanted ? [] : item.delivery)),
-    known: stored,
-  };
+  const unknown = rows.filter(({ id }) => !known.has(id));
+  const judgements = await judgeRows(ports, prepared, unknown);
+  const fresh: WorkItem[] = [];
+  const unwanted: Delivery[] = [];
+  for (const [index, row] of unknown.entries()) {
+    const delivery = deliveryOf(subscription, row);
+    const judgement = judgements[index];
+    if (judgement === 'unwanted') unwanted.push(delivery);
+    else {
+      const isUnjudged = judgement === 'unjudged' || undefined;
+      fresh.push({ row, delivery: { ...delivery, isUnjudged }, entry: undefined });
+    }
+  }
+  return { fresh, unwanted, known: stored };
 }
 
 export function deliveryOf(subscription: Subscription, row: EventRow): Delivery {

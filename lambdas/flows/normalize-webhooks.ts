@@ -1,15 +1,10 @@
 import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
-import { type Drift, driftsOf, type PreparedResources } from '../engine/mapping/check-resource.ts';
+import { type Drift, driftsOf, type PreparedResources, schemaVersionOf } from '../engine/mapping/check-resource.ts';
 import { type Decryption, decryptItems } from '../engine/mapping/decrypt-items.ts';
-import { contextValues, lookupContexts, type PreparedRouting } from '../engine/mapping/lookup-context.ts';
-import {
-  type MappingInput,
-  type MappingResult,
-  mapRequest,
-  type PreparedMapping,
-} from '../engine/mapping/map-request.ts';
+import { contextValues } from '../engine/mapping/lookup-context.ts';
+import { deliveryNameOf, type MappingInput, type MappingResult } from '../engine/mapping/map-request.ts';
 import { decodeBody } from '../engine/verification/decode-body.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
 import { confirmationOf, deliveryIdOf } from '../engine/verification/receive-webhook.ts';
@@ -17,18 +12,23 @@ import type { SecretValues, WebhookRequest } from '../engine/verification/webhoo
 import type { AccountContexts } from '../ports/account-contexts.ts';
 import type { Account, AccountStore } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
+import type { Expressions } from '../ports/expressions.ts';
 import type { IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
 import type { RequestParking } from '../ports/parked-requests.ts';
 import type { ProviderClient } from '../ports/provider-client.ts';
 import type { DeadLetterQueue } from '../ports/queues.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
 import { type Publication, type PublishPorts, publishEvents } from './publish-events.ts';
 
 /** An integration, ready to normalize with. */
 export interface NormalizingIntegration {
   readonly webhook: PreparedWebhook;
-  readonly mapping: PreparedMapping;
-  /** Undefined where requests come by an account's own URL alone. */
-  readonly routing: PreparedRouting | undefined;
+  /** JSONata. */
+  readonly mapping: string;
+  /** What it maps to. */
+  readonly resources: PreparedResources;
+  /** How requests of the URL for all accounts find theirs; undefined where they come by an account's own URL alone. */
+  readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
 }
 
 export interface NormalizePorts extends PublishPorts {
@@ -40,6 +40,7 @@ export interface NormalizePorts extends PublishPorts {
   readonly integration: (name: string) => Promise<NormalizingIntegration | undefined>;
   readonly rawBodies: ClaimStore;
   readonly rawDeadLetters: DeadLetterQueue;
+  readonly expressions: Expressions;
 }
 
 /** One message of the raw queue: as it was received, and read. */
@@ -47,6 +48,8 @@ export interface RawDelivery {
   readonly messageId: string;
   readonly body: string;
   readonly message: RawMessage;
+  /** How often the queue has handed it over. @default 1 */
+  readonly receiveCount?: number;
 }
 
 /** What became of an event, and whose it is. */
@@ -75,6 +78,11 @@ export type Normalization =
   /** Not done, and nothing lost: the message must come again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
+/** Bodies that are in memory together. */
+const maxMappedAtATime = 4;
+/** Receives of a request whose mapping is stopped each time, after which it is dead-lettered. */
+const maxDeaths = 3;
+
 const accountMaxAgeMs = 10_000;
 /** How far clocks may differ. A tenant's erasure goes on for longer than this after its accounts were closed. */
 const clockSkewMs = 60_000;
@@ -84,10 +92,10 @@ export async function normalizeWebhooks(
   ports: NormalizePorts,
   deliveries: readonly RawDelivery[],
 ): Promise<readonly Normalization[]> {
-  // One after the other: mappings share one thread, and the time that one may take would run for all.
-  const mappings: Mapping[] = [];
-  for (const delivery of deliveries)
-    mappings.push(await mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed', error })));
+  const mappings = Array.from<Mapping>({ length: deliveries.length });
+  await forEachAtMost(maxMappedAtATime, [...deliveries.entries()], async ([index, delivery]) => {
+    mappings[index] = await mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed', error }));
+  });
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
       ? mapping.events.map((event) => ({ event, owner: (deliveries[index] as RawDelivery).message.rawId, index }))
@@ -175,9 +183,9 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
     await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
     return { kind: 'unrouted' };
   }
-  const mapped = await mapForAccount(integration, message, read, account);
+  const mapped = await mapForAccount(ports, delivery, integration, read, account);
   if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
-  return toMapping(mapped.events, integration.mapping.resources);
+  return toMapping(mapped.events, integration.resources);
 }
 
 /** Whether a request is of a tenant that is erased: its account is closed, or it is one that has the same id since. */
@@ -254,7 +262,13 @@ async function mapForItsAccounts(
 ): Promise<Mapping> {
   const { message } = delivery;
   const { routing } = integration;
-  const contexts = routing === undefined ? undefined : await lookupContexts(routing, read.input);
+  const looked =
+    routing === undefined
+      ? undefined
+      : await ports.expressions.run('lookUp', { expression: routing.lookup, input: read.input }, message.integration);
+  if (looked?.kind === 'died')
+    return deadLetter(ports, delivery, stopped(delivery, 'context_lookup_field', looked.reason));
+  const contexts = looked?.result ?? undefined;
   if (routing === undefined || contexts === undefined)
     return deadLetter(ports, delivery, 'context_lookup_field failed');
 
@@ -272,7 +286,7 @@ async function mapForItsAccounts(
   const tenant = soleTenant(owners);
   for (const { account, contexts: own } of owners) {
     if (account.closed === true) continue;
-    const mapped = await mapForAccount(integration, message, read, account);
+    const mapped = await mapForAccount(ports, delivery, integration, read, account);
     if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), tenant };
     if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
       const reason = 'a request of several contexts has an event that names none of them';
@@ -280,7 +294,7 @@ async function mapForItsAccounts(
     }
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
   }
-  if (owners.length > 0) return { ...toMapping(events, integration.mapping.resources), tenant };
+  if (owners.length > 0) return { ...toMapping(events, integration.resources), tenant };
   return unknown.length > 0 ? { kind: 'unrouted' } : withoutContext(ports, delivery, integration, read);
 }
 
@@ -292,7 +306,7 @@ async function withoutContext(
   read: ReadRequest,
 ): Promise<Mapping> {
   const nobody = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
-  const mapped = await mapForAccount(integration, delivery.message, read, nobody);
+  const mapped = await mapForAccount(ports, delivery, integration, read, nobody);
   return mapped.kind === 'mapped' && mapped.events.length === 0
     ? { kind: 'ignored' }
     : deadLetter(ports, delivery, 'context_lookup_field gave no value');
@@ -308,7 +322,7 @@ interface Owner {
 async function ownersOf(
   ports: NormalizePorts,
   integration: string,
-  routing: PreparedRouting,
+  routing: NonNullable<NormalizingIntegration['routing']>,
   contexts: readonly string[],
 ): Promise<readonly Owner[]> {
   const found = await Promise.all(contexts.map((context) => ports.contexts.find(integration, context)));
@@ -342,24 +356,55 @@ function toMapping(
   return events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events, drifts: driftsOf(resources, events) };
 }
 
-/** @throws {mapping-timeout} where the mapping took too long, which at another time it may not. */
+/** @throws {mapping-timeout} where the mapping was stopped, which at another time it may not be. */
 async function mapForAccount(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
   integration: NormalizingIntegration,
-  message: RawMessage,
   { request, decoded, input }: ReadRequest,
   account: Account,
 ): Promise<MappingResult> {
-  const mapped = await mapRequest(integration.mapping, input, {
+  const { message } = delivery;
+  const deliveryId = deliveryIdOf(integration.webhook, request, decoded, message.rawId);
+  const context = {
     tenant: account.tenant,
     account: account.id,
     integration: message.integration,
     receivedAt: message.receivedAt,
-    deliveryId: deliveryIdOf(integration.webhook, request, decoded, message.rawId),
-    rawBody: request.body,
-  });
-  if (mapped.kind === 'failed' && mapped.retryable)
-    throw new EngineError('mapping-timeout', mapped.reason, { retryable: true });
-  return mapped;
+    deliveryId: deliveryNameOf({ deliveryId, rawBody: request.body }),
+  };
+  const run = await ports.expressions.run(
+    'map',
+    { mapping: integration.mapping, input, context },
+    `${message.integration} ${account.id}`,
+  );
+  if (run.kind === 'died')
+    return { kind: 'failed', reason: stopped(delivery, 'mapping', run.reason), retryable: false };
+  const mapped = run.result;
+  if (mapped.kind === 'failed') {
+    if (mapped.retryable) throw new EngineError('mapping-timeout', mapped.reason, { retryable: true });
+    return mapped;
+  }
+  return {
+    kind: 'mapped',
+    events: mapped.events.map((event) => ({
+      ...event,
+      schema_version: schemaVersionOf(integration.resources, event.resource),
+    })),
+    // As JSON has it, what is undefined is null.
+    contexts: mapped.contexts.map((value) => value ?? undefined),
+  };
+}
+
+/**
+ * What is said of a request whose expression was stopped time and again.
+ *
+ * @throws {mapping-timeout} before that: the machine may have been at fault.
+ */
+function stopped({ receiveCount = 1 }: RawDelivery, what: string, reason: string): string {
+  const text = `${what} was stopped: ${reason}`;
+  if (receiveCount < maxDeaths) throw new EngineError('mapping-timeout', text, { retryable: true });
+  return text;
 }
 
 async function deadLetter(

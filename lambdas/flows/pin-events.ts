@@ -4,12 +4,14 @@ import { deprecationHeaders } from '../engine/schema-versions/deprecation-header
 import { deprecationsOf, pinEvent } from '../engine/schema-versions/pin-event.ts';
 import type { SchemaPins } from '../engine/schema-versions/schema-pins-schema.ts';
 import type { Deprecation } from '../engine/schema-versions/versioned-resource.ts';
+import type { Expressions } from '../ports/expressions.ts';
 import type { ResourceCatalog } from '../ports/resource-catalog.ts';
 import type { FeedPage } from './read-feed.ts';
 
 export interface PinPorts {
   /** Not read where nothing is pinned. */
   readonly resources: Pick<ResourceCatalog, 'versioned'>;
+  readonly expressions: Expressions;
 }
 
 export type PinnedEvents =
@@ -30,7 +32,7 @@ export type PinnedEvents =
 
 /** Events in the major versions that their reader is written against, one after the other. */
 export async function pinEvents(
-  { resources }: PinPorts,
+  { resources, expressions }: PinPorts,
   pins: SchemaPins | undefined,
   events: readonly CanonicalEvent[],
 ): Promise<PinnedEvents> {
@@ -40,7 +42,10 @@ export async function pinEvents(
   const deprecations: Deprecation[] = [];
   // One after the other: each may use all the time that an expression is given.
   for (const event of events) {
-    const one = await pinEvent(versioned, pins, event);
+    const one = await pinEvent(versioned, pins, event, async (down, data) => {
+      const run = await expressions.run('mapDown', { down, data }, `pins of ${event.tenant}`);
+      return run.kind === 'ended' ? run.result : { kind: 'failed', reason: run.reason };
+    });
     if (one.kind === 'failed') return { ...one, event: event.id, events: pinned };
     pinned.push(one.event);
     deprecations.push(...one.deprecations);
@@ -80,7 +85,7 @@ function fitting(events: readonly CanonicalEvent[]): readonly CanonicalEvent[] {
 
 /** The headers for whoever reads these versions, be there an event or not; none where nothing is deprecated. */
 export async function pinHeaders(
-  { resources }: PinPorts,
+  { resources }: Pick<PinPorts, 'resources'>,
   pins: SchemaPins | undefined,
 ): Promise<Readonly<Record<string, string>>> {
   if (pins === undefined || Object.keys(pins).length === 0) return {};

@@ -8,7 +8,7 @@ import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
-import { isRowWanted, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { judgeRows, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
@@ -209,7 +209,7 @@ export async function cancelReplay(
 }
 
 async function readPage(
-  ports: Pick<ReplayPorts, 'events' | 'payloads' | 'resources' | 'deliveries' | 'clock'>,
+  ports: Pick<ReplayPorts, 'events' | 'payloads' | 'resources' | 'expressions' | 'deliveries' | 'clock'>,
   prepared: PreparedSubscription,
   { tenant, mode, ratePerSecond }: Pick<ReplayRequest, 'tenant' | 'mode' | 'ratePerSecond'>,
   position: number,
@@ -225,15 +225,16 @@ async function readPage(
   const known = new Map(
     (await ports.deliveries.getMany(rows.map((row) => deliveryOf(subscription, row)))).map((one) => [one.event, one]),
   );
-  const deliveries = await Promise.all(
-    rows.map(async (row): Promise<Delivery | undefined> => {
-      const delivery = known.get(row.id);
-      if (!isAskedFor(mode, delivery)) return undefined;
-      return (await isRowWanted(ports, prepared, row)) ? (delivery ?? deliveryOf(subscription, row)) : undefined;
-    }),
-  );
+  const asked = rows.filter((row) => isAskedFor(mode, known.get(row.id)));
+  const judgements = await judgeRows(ports, prepared, asked);
+  const deliveries = asked.flatMap((row, index): readonly Delivery[] => {
+    const judgement = judgements[index];
+    if (judgement === 'unwanted') return [];
+    const delivery = known.get(row.id) ?? deliveryOf(subscription, row);
+    return [{ ...delivery, isUnjudged: judgement === 'unjudged' || undefined }];
+  });
   return {
-    deliveries: deliveries.filter((delivery) => delivery !== undefined),
+    deliveries,
     waiting: [...known.values()].filter(({ state }) => state === 'waiting'),
     scanned: rows.length,
     reached: Math.min(gapless.reached, Math.max(upTo, position)),

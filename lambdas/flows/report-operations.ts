@@ -33,6 +33,7 @@ export async function reportEndpoint(
           percent: effect.percent,
           failing_since: iso(effect.failingSinceMs),
           disables_at: iso(effect.disablesAtMs),
+          ...(effect.stopReason === undefined ? {} : { reason: 'expression-stopped', detail: effect.stopReason }),
         });
         break;
       case 'recovered':

@@ -17,6 +17,7 @@ import { createEgressPolicy } from '../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../adapters/http/undici-callback-client.ts';
 import { createBundledResourceCatalog } from '../adapters/node/bundled-resource-catalog.ts';
+import { createExpressionProcess } from '../adapters/node/expression-process.ts';
 import { systemClock } from '../adapters/node/system-clock.ts';
 import { systemPause } from '../adapters/node/system-pause.ts';
 import { systemRandomness } from '../adapters/node/system-randomness.ts';
@@ -28,6 +29,15 @@ import type { DrainPorts } from '../flows/drain-endpoint.ts';
 import type { OutcomeCounter } from '../ports/outcome-counter.ts';
 import { egressOptions, readEnvironment, readNumber } from './environment.ts';
 import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
+
+/**
+ * Filters and transforms take microseconds. `deliver` serves many endpoints at a time: what takes longer there is parked, and
+ * its subscription passed over for a while. `drain` serves one endpoint alone, and gives it more time.
+ */
+const expressionLimits = {
+  deliver: { heapMb: 128, limitMs: 250, suspendMs: 60_000 },
+  drain: { heapMb: 128, limitMs: 2_000 },
+} as const;
 
 /** Environment to ports of the two functions that send callbacks. */
 export function createSendingPorts(
@@ -66,6 +76,7 @@ export function createSendingPorts(
     },
     prepare: createPreparedSubscriptions(),
     resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
+    expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits[name] }),
     deliveries: createDynamoDeliveryStore(dynamo, tables.deliveries, expiry),
     replays: createDynamoReplayStore(dynamo, tables.deliveries, expiry),
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),

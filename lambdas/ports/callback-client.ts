@@ -27,6 +27,8 @@ export type CallbackOutcome =
       readonly durationMs: number;
       /** Nothing was sent: the fault is in what was to be sent, and none of the endpoint's. */
       readonly isOwn?: true;
+      /** Nothing was sent: an expression of the subscription took too much time or memory, and was stopped. */
+      readonly hasDied?: true;
     };
 
 /** Posts callbacks. Never throws for what the receiver does, and never follows a redirect. */

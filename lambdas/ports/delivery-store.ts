@@ -59,6 +59,8 @@ export interface Delivery {
   readonly replay: string | undefined;
   /** Whether somebody asked for the next attempt. */
   readonly isManual: boolean | undefined;
+  /** Whether the subscription's filter has not decided yet: it was stopped, and decides before the next attempt. */
+  readonly isUnjudged?: boolean | undefined;
   /** Counts the conditional writes of the row; 0 where nothing is stored yet. */
   readonly revision: number;
 }

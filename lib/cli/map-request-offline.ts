@@ -2,7 +2,7 @@ import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import { noResources, type PreparedResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { decryptItems } from '../../lambdas/engine/mapping/decrypt-items.ts';
-import { lookupContexts, prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
+import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
@@ -48,7 +48,7 @@ export async function mapRequestOffline(
     path: kept.path,
   };
   const { routing } = definition;
-  const named = routing === undefined ? [] : await lookupContexts(prepareRouting(routing), input);
+  const named = routing === undefined ? [] : await lookupContexts(routing.context_lookup_field, input);
   if (named === undefined) return { kind: 'failed', reason: 'routing.context_lookup_field failed' };
   const mapped = await mapRequest(prepareMapping(definition.mapping, resources), input, {
     tenant: 'demo',

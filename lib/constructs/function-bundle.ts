@@ -35,6 +35,12 @@ export interface FunctionBundleProps {
   /** The `.lambda.ts` file whose `handler` Lambda calls. */
   readonly entry: string;
   /**
+   * What the function starts as a process of its own, by the name of its file beside the code: `expressions` becomes
+   * `expressions.mjs`.
+   * @default - none
+   */
+  readonly processes?: Readonly<Record<string, string>>;
+  /**
    * Compiled integrations by name, written beside the code as `integrations/<name>.json`.
    * @default - none
    */
@@ -71,8 +77,13 @@ const compiledEntries = new Map<string, CompiledEntry>();
  *
  * @throws Error with esbuild's messages when the entry does not compile.
  */
-export function bundleFunction({ entry, integrations = new Map(), resources }: FunctionBundleProps): FunctionBundle {
-  const { files: code, metafile } = compileEntry(resolve(entry));
+export function bundleFunction({
+  entry,
+  processes = {},
+  integrations = new Map(),
+  resources,
+}: FunctionBundleProps): FunctionBundle {
+  const { files: code, metafile } = compileEntry(resolve(entry), processes);
   const definitions = [...integrations]
     .map(([name, definition]) => ({
       path: join('integrations', `${name}.json`),
@@ -99,7 +110,7 @@ export function bundleFunction({ entry, integrations = new Map(), resources }: F
   return { directory, metafilePath };
 }
 
-function compileEntry(entry: string): CompiledEntry {
+function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledEntry {
   const known = compiledEntries.get(entry);
   if (known !== undefined) return known;
   // Nothing is written here; the depth only decides how source maps name their sources.
@@ -107,7 +118,10 @@ function compileEntry(entry: string): CompiledEntry {
   const { outputFiles, metafile } = buildSync({
     ...bundleOptions,
     outdir,
-    entryPoints: [{ in: entry, out: 'index' }],
+    entryPoints: [
+      { in: entry, out: 'index' },
+      ...Object.entries(processes).map(([out, path]) => ({ in: resolve(path), out })),
+    ],
   });
   const files = outputFiles
     .map(({ path, contents }) => ({ path: relative(outdir, path), contents }))

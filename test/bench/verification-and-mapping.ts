@@ -1,5 +1,5 @@
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import { lookupContexts, type PreparedRouting, prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
+import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { type MappingInput, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
@@ -57,7 +57,7 @@ async function measureEvent(
   const [bareUs = Number.NaN, engineUs = Number.NaN, routedUs] = await measureInterleaved([
     bare(event),
     engineOf(definition, event),
-    ...(routing === undefined ? [] : [engineOf(definition, event, prepareRouting(routing))]),
+    ...(routing === undefined ? [] : [engineOf(definition, event, routing.context_lookup_field)]),
   ]);
   const difference = figure('difference', engineUs - bareUs, 'µs');
   return [
@@ -78,7 +78,7 @@ async function measureEvent(
  * @param routing - Given where the request counts as one of the URL for all accounts, whose account is found
  *   by its context.
  */
-function engineOf(definition: Definition, { request, secrets }: SignedEvent, routing?: PreparedRouting): Contender {
+function engineOf(definition: Definition, { request, secrets }: SignedEvent, routing?: string): Contender {
   const webhook = prepareWebhook(definition, readXml);
   const mapping = prepareMapping(definition.mapping);
   // As the queue carries it.

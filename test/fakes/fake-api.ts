@@ -92,6 +92,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
     tokens: engine.tokens,
     integrations: createInMemoryCatalog([staff, shared]),
     resources: engine.resources,
+    expressions: engine.expressions,
     egress: engine.egress,
     clock: engine.clock,
     pause: engine.pause,

@@ -1,8 +1,7 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { defaultEndpointPolicy } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import { prepareRouting } from '../../lambdas/engine/mapping/lookup-context.ts';
-import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
+import { noResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
@@ -53,6 +52,7 @@ import { createManualClock, pauseOn } from './manual-clock.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { createProgrammableCallbacks } from './programmable-callbacks.ts';
 import { createProgrammableEgress } from './programmable-egress.ts';
+import { createProgrammableExpressions } from './programmable-expressions.ts';
 import { createProgrammableKeys, createProgrammableProvider } from './programmable-provider.ts';
 import { createProgrammableTokens } from './programmable-tokens.ts';
 import { staff } from './samples.ts';
@@ -106,8 +106,11 @@ export function createFakeEngine(
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
   const webhook = prepareWebhook(definition, readXml);
-  const mapping = prepareMapping(definition.mapping);
-  const routing = definition.routing === undefined ? undefined : prepareRouting(definition.routing);
+  const expressions = createProgrammableExpressions();
+  const routing =
+    definition.routing === undefined
+      ? undefined
+      : { lookup: definition.routing.context_lookup_field, accountContext: definition.routing.account_context };
   const contexts = createInMemoryContexts();
   const parking = createInMemoryParking();
   const settings = createInMemorySettings();
@@ -136,6 +139,7 @@ export function createFakeEngine(
     replays,
     prepare: prepareSubscription,
     resources,
+    expressions,
     callbacks,
     tokens,
     notices,
@@ -155,6 +159,7 @@ export function createFakeEngine(
     endpoints,
     replays,
     resources,
+    expressions,
     callbacks,
     tokens,
     notices,
@@ -196,7 +201,11 @@ export function createFakeEngine(
       accounts: accounts.reader(clock),
       settings,
       provider,
-      integration: async (name) => (name === definition.name ? { webhook, mapping, routing } : undefined),
+      integration: async (name) =>
+        name === definition.name
+          ? { webhook, mapping: definition.mapping, resources: noResources, routing }
+          : undefined,
+      expressions,
       contexts,
       parking,
       rawBodies,

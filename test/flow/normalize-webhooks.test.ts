@@ -139,8 +139,8 @@ describe('one failing request goes back alone (invariant 12)', () => {
   test('when its account cannot be read', async () => {
     const engine = await prepare();
     const { ports } = injectFault<NormalizePorts>(engine.normalizePorts, {
-      // 1 and 2 are the first request's integration and account.
-      at: 2,
+      // 1 and 2 are the integrations of both requests, 3 is the first one's account.
+      at: 3,
       kind: 'error',
       moment: 'before its effect',
     });

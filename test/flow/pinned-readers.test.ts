@@ -5,6 +5,7 @@ import { limits } from '../../lambdas/contracts/limits.ts';
 import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
+import { transformEvent } from '../../lambdas/engine/shaping/run-expression.ts';
 import { prepareShaping, shapeEvents } from '../../lambdas/engine/shaping/shape-event.ts';
 import type { ShapingOptions } from '../../lambdas/engine/shaping/shaping-schema.ts';
 import { prepareCallback, prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
@@ -212,7 +213,7 @@ describe('a callback without pins', () => {
           },
         );
         const { schema_versions: _, ...unpinned } = shaping;
-        const shaped = await shapeEvents(prepareShaping(unpinned), [event]);
+        const shaped = await shapeEvents(prepareShaping(unpinned), [event], transformEvent);
         if (callback.kind !== 'ready' || shaped.kind !== 'body') throw new Error('not shaped');
         expect(callback.request.body).toBe(shaped.body);
         expect(Object.keys(callback.request.headers).sort()).toEqual([

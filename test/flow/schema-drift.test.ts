@@ -2,7 +2,6 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { prepareResources, type ResourceSchema } from '../../lambdas/engine/mapping/check-resource.ts';
-import { prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { createNormalizationCounter } from '../../lambdas/flows/count-normalizations.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
 import { createNormalizeHandler } from '../../lambdas/functions/normalize/handler.ts';
@@ -41,10 +40,10 @@ async function normalize(requests: readonly (readonly Change[])[]) {
   await engine.accounts.create(anAccount());
   const known = await engine.normalizePorts.integration(staff.name);
   if (known === undefined) throw new Error('the fake engine knows staff');
-  const prepared = prepareMapping(mapping, prepareResources(new Map([['hris/employees', employees]])));
+  const resources = prepareResources(new Map([['hris/employees', employees]]));
   const ports: NormalizePorts = {
     ...engine.normalizePorts,
-    integration: async () => ({ ...known, mapping: prepared }),
+    integration: async () => ({ ...known, mapping, resources }),
   };
   const outcomes = createOutcomeTally();
   const log = new RecordingLog({ logLevel: 'SILENT' });

@@ -97,6 +97,8 @@ export const defaultEndpointPolicy: EndpointPolicy = {
 
 /** Shares of the way to being disabled at which its owner is told, in percent. */
 const noticePercents = [50, 75, 90, 100] as const;
+/** Stands for the notice that an expression was stopped, which comes before all others. */
+const stoppedPercent = 1;
 
 /** A drainer that was asked for and has not begun. */
 const pendingDrainer = 'pending';
@@ -156,7 +158,8 @@ const failuresInARow = 10;
 
 /** Whether posts that were admitted together are to end here, with these results so far. */
 export function endsEarly(results: readonly PostResult[]): boolean {
-  if (results.some(({ status }) => status === 429 || status === 503)) return true;
+  if (results.some(({ status, stopReason }) => status === 429 || status === 503 || stopReason !== undefined))
+    return true;
   return results.length >= failuresInARow && results.slice(-failuresInARow).every(({ ok }) => !ok);
 }
 
@@ -234,6 +237,11 @@ export interface PostResult {
   readonly durationMs: number;
   /** What the answer asked for. */
   readonly retryAfterMs?: number | undefined;
+  /**
+   * Why nothing more may be tried for now, although nothing was sent: an expression of the subscription was stopped.
+   * Opens the circuit at once, and its owner is told the reason.
+   */
+  readonly stopReason?: string | undefined;
 }
 
 /** What has to be told to whom after posts were settled. */
@@ -245,6 +253,8 @@ export type EndpointEffect =
       readonly percent: number;
       readonly failingSinceMs: number;
       readonly disablesAtMs: number;
+      /** Set where it is told early, because an expression of the subscription was stopped. */
+      readonly stopReason?: string;
     }
   | { readonly kind: 'disabled'; readonly failingSinceMs: number };
 
@@ -301,13 +311,22 @@ export function settle(
     state = { ...state, failingSinceMs: state.failingSinceMs ?? nowMs };
   }
 
-  const failsTooOften = state.circuit === 'closed' && isFailing(state, policy);
+  const stopReason = results.find((result) => result.stopReason !== undefined)?.stopReason;
+  const failsTooOften = state.circuit === 'closed' && (isFailing(state, policy) || stopReason !== undefined);
   if (failsTooOften || (isProbe && failures.length > 0 && state.circuit === 'open')) {
     const coolDownMs = policy.coolDownsMs[Math.min(state.openings, policy.coolDownsMs.length - 1)] ?? 0;
     state = { ...state, circuit: 'open', openings: state.openings + 1, probeAtMs: nowMs + coolDownMs };
     if (!isProbe) effects.push({ kind: 'circuit-opened', probeAtMs: state.probeAtMs });
   }
   const noticed = notice(state, policy, nowMs);
+  const { failingSinceMs, noticedPercent } = noticed.state;
+  if (stopReason !== undefined && failingSinceMs !== undefined && noticedPercent === 0) {
+    // At once, and once for each time of failures: the endpoint itself will not tell its owner.
+    const percent = stoppedPercent;
+    const disablesAtMs = failingSinceMs + policy.disableAfterMs;
+    effects.push({ kind: 'disabling', percent, failingSinceMs, disablesAtMs, stopReason });
+    return { state: { ...noticed.state, noticedPercent: percent }, effects };
+  }
   return { state: noticed.state, effects: [...effects, ...noticed.effects] };
 }
 

@@ -4,16 +4,26 @@ import { parseJsonExactly } from '../verification/decode-body.ts';
 import { readXml } from '../verification/read-xml.ts';
 import { LinearRegex } from './linear-regex.ts';
 
-const mappingTimeoutMs = 2000;
+/** Time that an expression may take by the wall clock, asked between two nodes of it. */
+const defaultTimeoutMs = 2000;
 /** JSONata asks for its timeout at every node, and is told it at every few. */
 const timeoutReads = 8;
 
-/** Bounds of one mapping: a definition is data, and data must not be able to hang a function. */
+/**
+ * Bounds within one evaluation. They end most of what runs for too long with a message that says where. What one
+ * native function does they cannot end: for that, deployed functions evaluate in a process of its own
+ * (`ports/expressions.ts`).
+ */
 class MappingOptions implements jsonata.JsonataOptions {
   readonly stack = 200;
   readonly sequence = 100_000;
   readonly RegexEngine = LinearRegex as unknown as RegExpConstructor;
+  private readonly timeoutMs: number;
   private reads = 0;
+
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+  }
 
   /**
    * Where there is a timeout, JSONata reads the clock, which takes as long as many a node does. NaN is none:
@@ -21,12 +31,14 @@ class MappingOptions implements jsonata.JsonataOptions {
    */
   get timeout(): number {
     this.reads = (this.reads + 1) % timeoutReads;
-    return this.reads < 2 ? mappingTimeoutMs : Number.NaN;
+    return this.reads < 2 ? this.timeoutMs : Number.NaN;
   }
 }
 
 /** Values in what is copied: an expression can make few that are shared, and many once they are written down. */
 const maxCopied = 1_000_000;
+/** Characters that `$pad` makes: more is no text that anyone reads. */
+const maxPadded = 1_000_000;
 
 /**
  * The functions that mappings have beside JSONata's own, or in place of them. None reaches the process, the network or a
@@ -42,6 +54,18 @@ const functions: Readonly<
       Array.isArray(value)
         ? value.map((one) => mapValue(one, map, lower, fallback))
         : mapValue(value, map, lower, fallback),
+  },
+  /** JSONata's own, with a bound: `$pad("x", 100000000)` would take all memory at once. */
+  pad: {
+    signature: '<s-ns?:s>',
+    apply: (text: string, width: number, fill?: string) => pad(text, width, fill),
+  },
+  /** JSONata's own runs text as an expression, which no check has seen. */
+  eval: {
+    signature: '<sx?:x>',
+    apply: () => {
+      throw failure('eval', '$eval is not available');
+    },
   },
   /** JSONata's own, with which `|…|…|` begins, rounds numbers to 15 digits. */
   clone: { signature: '<(oa)-:o>', apply: (value: unknown) => copyExactly(value, { left: maxCopied }) },
@@ -59,11 +83,15 @@ const functions: Readonly<
  * Compile JSONata with the functions, the bounds and the regular expressions of mappings.
  *
  * @throws {jsonata.JsonataError} where the text is no JSONata, with its position; an error of code
- *   `regex` where a pattern needs backtracking.
+ *   `regex` where a pattern needs backtracking, of code `eval` where `$eval` is used.
  */
-export function compileMapping(text: string): jsonata.Expression {
-  const expression = jsonata(text, new MappingOptions());
-  for (const pattern of patternsOf(expression.ast())) assertLinear(pattern);
+export function compileMapping(text: string, timeoutMs = defaultTimeoutMs): jsonata.Expression {
+  const expression = jsonata(text, new MappingOptions(timeoutMs));
+  for (const node of nodesOf(expression.ast())) {
+    if (node.value instanceof RegExp) assertLinear({ pattern: node.value, position: node.position ?? 0 });
+    if (node.type === 'variable' && node.value === 'eval')
+      throw Object.assign(failure('eval', '$eval is not available'), { position: node.position ?? 0, token: 'eval' });
+  }
   for (const [name, { apply, signature }] of Object.entries(functions))
     expression.registerFunction(name, apply as (...args: unknown[]) => unknown, signature);
   return expression;
@@ -105,13 +133,32 @@ function assertLinear({ pattern, position }: { pattern: RegExp; position: number
   }
 }
 
-/** Every regular expression of an expression's tree. */
-function* patternsOf(node: unknown): Generator<{ pattern: RegExp; position: number }> {
+interface ExpressionNode {
+  readonly type?: unknown;
+  readonly value?: unknown;
+  readonly position?: number;
+}
+
+/** Every node of an expression's tree. */
+function* nodesOf(node: unknown): Generator<ExpressionNode> {
   if (typeof node !== 'object' || node === null) return;
-  const { value, position } = node as { readonly value?: unknown; readonly position?: number };
-  if (value instanceof RegExp) {
-    yield { pattern: value, position: position ?? 0 };
-    return;
-  }
-  for (const child of Object.values(node)) yield* patternsOf(child);
+  yield node;
+  if (node instanceof RegExp) return;
+  for (const child of Object.values(node)) yield* nodesOf(child);
+}
+
+/** As JSONata's: to the right, or to the left where the width is negative. */
+function pad(text: string, width: number, fill: string | undefined): string {
+  if (Math.abs(width) > maxPadded) throw failure('pad', `$pad: got ${width}, expected at most ${maxPadded} characters`);
+  const characters = Array.from(text);
+  const missing = Math.abs(width) - characters.length;
+  if (missing <= 0) return text;
+  const unit = Array.from(fill === undefined || fill === '' ? ' ' : fill);
+  const padding = Array.from({ length: missing }, (_, index) => unit[index % unit.length]).join('');
+  return width < 0 ? padding + text : text + padding;
+}
+
+/** An error with a code, as JSONata's own have one. */
+function failure(code: string, message: string): Error & { code: string } {
+  return Object.assign(new Error(message), { code });
 }

@@ -1,10 +1,13 @@
 import { RE2JS } from 're2js';
 
+/** Program size times characters that one search may take: some seconds of work. */
+const maxSearch = 50_000_000;
+
 /**
- * A regular expression whose matching takes time in proportion to the text, whatever the pattern:
+ * A regular expression whose search takes time in proportion to the text and to the pattern's program:
  * JSONata runs patterns of definitions over text that strangers send, and a backtracking engine can be
  * kept busy for hours by a few characters. Look-around and back-references, which need backtracking, are
- * refused when the definition is compiled.
+ * refused when the definition is compiled; a search that is too long is refused when it is made.
  *
  * It has just what JSONata asks of a `RegExp`: `exec` and `lastIndex`.
  */
@@ -17,7 +20,10 @@ export class LinearRegex {
     this.compiled = compiledOf(pattern);
   }
 
+  /** @throws {Error} of code `search` where the text is too long for the pattern. */
   exec(text: string): (readonly (string | undefined)[] & { readonly index: number }) | null {
+    if ((text.length - this.lastIndex) * this.compiled.programSize() > maxSearch)
+      throw Object.assign(new Error('the text is too long to be searched with this pattern'), { code: 'search' });
     const matcher = this.compiled.matcher(text);
     if (this.lastIndex > text.length || !matcher.find(this.lastIndex)) {
       this.lastIndex = 0;

@@ -1,33 +1,33 @@
 import type jsonata from 'jsonata';
-import type { Definition } from '../definition/schema.ts';
 import { compileMapping } from './compile-mapping.ts';
 import type { MappingInput } from './map-request.ts';
-
-/** How requests of the URL for all accounts find theirs. */
-export interface PreparedRouting {
-  readonly expression: jsonata.Expression;
-  readonly accountContext: string;
-}
 
 /** A request that names more is none that a provider sends. */
 const maxContexts = 1000;
 const maxContextCharacters = 512;
 
-export function prepareRouting(routing: NonNullable<Definition['routing']>): PreparedRouting {
-  return { expression: compileMapping(routing.context_lookup_field), accountContext: routing.account_context };
-}
+/** Lookups by their text: there is one for each integration that has a URL for all accounts. */
+const compiled = new Map<string, jsonata.Expression>();
+const maxCompiled = 500;
 
 /**
  * The values by which a request names whose it is, each once.
  *
+ * @param text - JSONata: the definition's `context_lookup_field`.
+ * @param timeoutMs - By the wall clock. @default 2 s
  * @returns Undefined where the expression failed.
  */
 export async function lookupContexts(
-  routing: PreparedRouting,
+  text: string,
   input: MappingInput,
+  timeoutMs?: number,
 ): Promise<readonly string[] | undefined> {
   try {
-    const found: unknown = await routing.expression.evaluate(input);
+    const key = `${timeoutMs ?? ''} ${text}`;
+    const expression = compiled.get(key) ?? compileMapping(text, timeoutMs);
+    if (compiled.size >= maxCompiled) compiled.clear();
+    compiled.set(key, expression);
+    const found: unknown = await expression.evaluate(input);
     return contextValues(found).slice(0, maxContexts);
   } catch {
     return undefined;

@@ -93,6 +93,16 @@ export interface MappingContext {
   readonly rawBody: Buffer;
 }
 
+/** Where a request came from, with a name that is found already: {@link deliveryNameOf}. */
+export interface NamedMappingContext extends Omit<MappingContext, 'deliveryId' | 'rawBody'> {
+  readonly deliveryId: string;
+}
+
+/** What a delivery is known by: the provider's id of it, or a digest of its body. */
+export function deliveryNameOf({ deliveryId, rawBody }: Pick<MappingContext, 'deliveryId' | 'rawBody'>): string {
+  return deliveryId ?? createHash('sha256').update(rawBody).digest('hex');
+}
+
 export type MappingResult =
   /** No event: the mapping gave nothing, so the request is ignored. */
   | {
@@ -104,16 +114,34 @@ export type MappingResult =
   /** `retryable` where it took too long, which at another time it may not. */
   | { readonly kind: 'failed'; readonly reason: string; readonly retryable: boolean };
 
-/** Compile a mapping once per definition. Its events name the versions of the resources' schemas. */
-export function prepareMapping(text: string, resources: PreparedResources = noResources): PreparedMapping {
-  return { expression: compileMapping(text), resources };
+/** Mappings by their text, the one used longest ago first. They hold nothing of what they mapped. */
+const compiled = new Map<string, jsonata.Expression>();
+const maxCompiled = 500;
+
+/**
+ * Compile a mapping, once for each text. Its events name the versions of the resources' schemas.
+ *
+ * @param timeoutMs - By the wall clock. @default 2 s
+ */
+export function prepareMapping(
+  text: string,
+  resources: PreparedResources = noResources,
+  timeoutMs?: number,
+): PreparedMapping {
+  const key = `${timeoutMs ?? ''} ${text}`;
+  const expression = compiled.get(key) ?? compileMapping(text, timeoutMs);
+  compiled.delete(key);
+  compiled.set(key, expression);
+  const [oldest] = compiled.keys();
+  if (compiled.size > maxCompiled && oldest !== undefined) compiled.delete(oldest);
+  return { expression, resources };
 }
 
 /** Run a mapping over one request: no event, one, or many. A failure says where its author has to look. */
 export async function mapRequest(
   mapping: PreparedMapping,
   input: MappingInput,
-  context: MappingContext,
+  context: MappingContext | NamedMappingContext,
 ): Promise<MappingResult> {
   let result: unknown;
   try {
@@ -124,7 +152,7 @@ export async function mapRequest(
   }
   const items: readonly unknown[] =
     result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
-  const delivery = context.deliveryId ?? createHash('sha256').update(context.rawBody).digest('hex');
+  const delivery = 'rawBody' in context ? deliveryNameOf(context) : context.deliveryId;
   const events: UnsequencedEvent[] = [];
   const contexts: (string | undefined)[] = [];
   for (const [index, item] of items.entries()) {

@@ -12,9 +12,10 @@ export type MappedDown =
  * The data of a record as the major version before has it.
  *
  * @param down - JSONata that was compiled when the resources were checked.
+ * @param timeoutMs - By the wall clock. @default 2 s
  */
-export async function mapDown(down: string, data: CanonicalEvent['data']): Promise<MappedDown> {
-  const compilation = compileExpression(down);
+export async function mapDown(down: string, data: CanonicalEvent['data'], timeoutMs?: number): Promise<MappedDown> {
+  const compilation = compileExpression(down, timeoutMs);
   if (compilation.kind === 'fault') return { kind: 'failed', reason: compilation.message };
   const result = await runExpression(compilation.expression, data);
   if (result.kind === 'failed') return result;

@@ -1,5 +1,5 @@
 import type { CanonicalEvent } from '../mapping/canonical-event.ts';
-import { mapDown } from './map-down.ts';
+import { type MappedDown, mapDown } from './map-down.ts';
 import type { SchemaPins } from './schema-pins-schema.ts';
 import { type Deprecation, majorOf, servedMajors, type VersionedResources } from './versioned-resource.ts';
 
@@ -20,6 +20,7 @@ export type PinnedEvent =
  * stored in this version or in an older one, before there was this one, stays as it is: nothing maps up, and
  * its `schema_version` tells.
  *
+ * @param mapOneDown - Maps data to the major version before. @default in this process
  * @returns `failed` where a version on the way is not served, or its mapping fails; the event must not be sent
  *   in a shape that its reader does not know.
  */
@@ -27,6 +28,7 @@ export async function pinEvent(
   resources: VersionedResources,
   pins: SchemaPins,
   event: CanonicalEvent,
+  mapOneDown: (down: string, data: CanonicalEvent['data']) => Promise<MappedDown> = mapDown,
 ): Promise<PinnedEvent> {
   const { resource, schema_version: stored } = event;
   const pin = pins[resource];
@@ -41,7 +43,7 @@ export async function pinEvent(
     });
     const next = older.find(({ schema }) => majorOf(schema.version) === major);
     if (next === undefined) return failed(`major version ${major} is not served any more`);
-    const mapped = await mapDown(next.down, pinned.data);
+    const mapped = await mapOneDown(next.down, pinned.data);
     if (mapped.kind === 'failed') return failed(`the mapping down to ${next.schema.version} failed: ${mapped.reason}`);
     pinned = { ...pinned, schema_version: next.schema.version, data: mapped.data };
   }

@@ -1,5 +1,8 @@
 import type jsonata from 'jsonata';
+import { limits } from '../../contracts/limits.ts';
+import type { CanonicalEvent } from '../mapping/canonical-event.ts';
 import { compileMapping } from '../mapping/compile-mapping.ts';
+import { type JsonText, writeJson } from './json-text.ts';
 
 export type Compilation =
   | { readonly kind: 'compiled'; readonly expression: jsonata.Expression }
@@ -21,21 +24,28 @@ const bounds: Readonly<Record<string, string>> = {
 };
 /** Codes of `$error` and `$assert`, whose messages are the author's own words. */
 const raisedByAuthor: readonly unknown[] = ['D3137', 'D3141'];
+/** Codes of the engine's own bounds, whose messages quote nothing. */
+const raisedByEngine: readonly unknown[] = ['pad', 'eval', 'search'];
 const maxMessageCharacters = 200;
 
-/** Compile a subscriber's JSONata, with the functions and the bounds of mappings; each text once. */
-export function compileExpression(text: string): Compilation {
-  const known = compiled.get(text);
+/**
+ * Compile a subscriber's JSONata, with the functions and the bounds of mappings; each text once.
+ *
+ * @param timeoutMs - Of an evaluation, by the wall clock. @default 2 s
+ */
+export function compileExpression(text: string, timeoutMs?: number): Compilation {
+  const key = `${timeoutMs ?? ''} ${text}`;
+  const known = compiled.get(key);
   if (known !== undefined) {
-    compiled.delete(text);
-    compiled.set(text, known);
+    compiled.delete(key);
+    compiled.set(key, known);
     return { kind: 'compiled', expression: known };
   }
   try {
-    const expression = compileMapping(text);
+    const expression = compileMapping(text, timeoutMs);
     const [oldest] = compiled.keys();
     if (compiled.size >= maxCompiled && oldest !== undefined) compiled.delete(oldest);
-    compiled.set(text, expression);
+    compiled.set(key, expression);
     return { kind: 'compiled', expression };
   } catch (error) {
     const { code, position, message } = error as Partial<jsonata.JsonataError>;
@@ -62,11 +72,53 @@ export async function runExpression(expression: jsonata.Expression, input: objec
   }
 }
 
+/** What a filter says of an event. One that fails leaves it undecided. */
+export type Verdict =
+  | { readonly kind: 'wanted' }
+  | { readonly kind: 'unwanted' }
+  | { readonly kind: 'undecided'; readonly reason: string };
+
+/** What a filter says of an event, with the reason where it failed. */
+export async function judgeEvent(filter: string, event: CanonicalEvent, timeoutMs?: number): Promise<Verdict> {
+  const result = await evaluate(filter, event, timeoutMs);
+  if (result.kind === 'failed') return { kind: 'undecided', reason: `filter failed: ${result.reason}` };
+  return { kind: isTrue(result.value) ? 'wanted' : 'unwanted' };
+}
+
+/** What a transform made of an event, as JSON. */
+export type Transformed = Extract<JsonText, { kind: 'text' }> | { readonly kind: 'failed'; readonly reason: string };
+
+/** Run a transform over an event, and write its result. */
+export async function transformEvent(
+  transform: string,
+  event: CanonicalEvent,
+  timeoutMs?: number,
+): Promise<Transformed> {
+  const result = await evaluate(transform, event, timeoutMs);
+  if (result.kind === 'failed') return { kind: 'failed', reason: `transform failed: ${result.reason}` };
+  if (result.value === undefined) return { kind: 'failed', reason: 'transform gave nothing' };
+  const written = writeJson(result.value, limits.maxEventBytes);
+  return written.kind === 'fault' ? { kind: 'failed', reason: `transform gave ${written.message}` } : written;
+}
+
+async function evaluate(text: string, event: CanonicalEvent, timeoutMs: number | undefined): Promise<ExpressionResult> {
+  const compilation = compileExpression(text, timeoutMs);
+  if (compilation.kind === 'fault') return { kind: 'failed', reason: compilation.message };
+  return runExpression(compilation.expression, event);
+}
+
+/** What counts as true in JSONata: any value but false, null, 0, and what is empty; a list, where one of its items does. */
+function isTrue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isTrue);
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
 /** Where and how an expression failed. JSONata's own messages quote the values at fault, which may be ones to hide. */
 function describeFailure(error: unknown): string {
   const { code, position, token, message } = error as Partial<jsonata.JsonataError>;
   if (typeof code !== 'string') return 'the expression threw';
-  if (raisedByAuthor.includes(code)) return (message ?? code).slice(0, maxMessageCharacters);
+  if (raisedByAuthor.includes(code) || raisedByEngine.includes(code))
+    return (message ?? code).slice(0, maxMessageCharacters);
   const meaning = bounds[code] === undefined ? '' : ` (${bounds[code]})`;
   return `JSONata ${code}${meaning}${token === undefined ? '' : ` in "${token}"`} at character ${position ?? 0}`;
 }

@@ -1,21 +1,20 @@
-import type jsonata from 'jsonata';
-import { limits } from '../../contracts/limits.ts';
 import type { CanonicalEvent } from '../mapping/canonical-event.ts';
 import { cloudEventTypes, toCloudEvent } from './cloud-event.ts';
 import { type Encryption, encryptFields } from './encrypt-fields.ts';
 import { type EncryptionKey, readEncryptionKey } from './encryption-key.ts';
 import { changeFields, type FieldTree, keepFields, plantPaths } from './field-paths.ts';
-import { writeJson } from './json-text.ts';
-import { compileExpression, runExpression } from './run-expression.ts';
+import type { Transformed } from './run-expression.ts';
 import type { ShapingOptions } from './shaping-schema.ts';
 
 /** A subscription's shaping, compiled: reusable over events. */
 export interface PreparedShaping {
-  readonly filter: jsonata.Expression | undefined;
+  /** JSONata. */
+  readonly filter: string | undefined;
   readonly include: FieldTree | undefined;
   readonly drop: FieldTree | undefined;
   readonly encryption: { readonly fields: FieldTree; readonly key: EncryptionKey } | undefined;
-  readonly transform: jsonata.Expression | undefined;
+  /** JSONata. */
+  readonly transform: string | undefined;
   readonly envelope: 'tributary' | 'cloudevents';
   /** Whether callbacks have the form of a batch, be it of one event. */
   readonly isBatched: boolean;
@@ -26,46 +25,27 @@ export type ShapedEvents =
   /** `event` is the id of the one that could not be shaped. Of its data the reason has only what `$error` was given. */
   | { readonly kind: 'failed'; readonly event: string; readonly reason: string };
 
-/** What a filter says of an event. One that fails leaves it undecided. */
-export type Verdict =
-  | { readonly kind: 'wanted' }
-  | { readonly kind: 'unwanted' }
-  | { readonly kind: 'undecided'; readonly reason: string };
+/** Runs a transform over a reduced event: where, the caller decides. */
+export type RunTransform = (transform: string, event: CanonicalEvent) => Promise<Transformed>;
 
 /**
- * Compile what the schema has let through.
+ * Prepare what the schema has let through.
  *
  * @throws {TypeError} for options that `shapingSchema` refuses.
  */
 export function prepareShaping(options: ShapingOptions): PreparedShaping {
   return {
-    filter: compile(options.filter),
+    filter: options.filter,
     include: plant(options.fields?.include),
     drop: plant(options.fields?.drop),
     encryption:
       options.encrypt === undefined
         ? undefined
         : { fields: plantPaths(options.encrypt.fields), key: encryptionKey(options.encrypt.jwk) },
-    transform: compile(options.transform),
+    transform: options.transform,
     envelope: options.envelope ?? 'tributary',
     isBatched: options.batch !== undefined,
   };
-}
-
-/**
- * Whether a subscription's filter lets an event through. It does so where the filter fails: an event that is
- * one too many can be told apart by its receiver, one that vanished cannot.
- */
-export async function wants(prepared: PreparedShaping, event: CanonicalEvent): Promise<boolean> {
-  return (await judgeEvent(prepared, event)).kind !== 'unwanted';
-}
-
-/** What {@link wants} decides by, with the reason where the filter failed. */
-export async function judgeEvent({ filter }: PreparedShaping, event: CanonicalEvent): Promise<Verdict> {
-  if (filter === undefined) return { kind: 'wanted' };
-  const result = await runExpression(filter, event);
-  if (result.kind === 'failed') return { kind: 'undecided', reason: `filter failed: ${result.reason}` };
-  return { kind: isTrue(result.value) ? 'wanted' : 'unwanted' };
 }
 
 /**
@@ -75,7 +55,11 @@ export async function judgeEvent({ filter }: PreparedShaping, event: CanonicalEv
  * @param events - One, or with `batch` one or more, in the order in which they are sent.
  * @returns `failed` where one of them cannot be shaped; then nothing may be sent.
  */
-export async function shapeEvents(prepared: PreparedShaping, events: readonly CanonicalEvent[]): Promise<ShapedEvents> {
+export async function shapeEvents(
+  prepared: PreparedShaping,
+  events: readonly CanonicalEvent[],
+  runTransform: RunTransform,
+): Promise<ShapedEvents> {
   if (events.length === 0 || (events.length > 1 && !prepared.isBatched))
     throw new TypeError(
       `got ${events.length} events for one callback, expected ${prepared.isBatched ? 'some' : 'one'}`,
@@ -83,18 +67,18 @@ export async function shapeEvents(prepared: PreparedShaping, events: readonly Ca
   const texts: string[] = [];
   // One after the other: each may use all the time that an expression is given.
   for (const event of events) {
-    const shaped = await shapeEvent(prepared, event);
+    const shaped = await shapeEvent(prepared, event, runTransform);
     if (shaped.kind === 'failed') return { ...shaped, event: event.id };
     texts.push(shaped.text);
   }
   return { kind: 'body', ...joinTexts(prepared, texts) };
 }
 
-type ShapedEvent =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'failed'; readonly reason: string };
-
-async function shapeEvent(prepared: PreparedShaping, event: CanonicalEvent): Promise<ShapedEvent> {
+async function shapeEvent(
+  prepared: PreparedShaping,
+  event: CanonicalEvent,
+  runTransform: RunTransform,
+): Promise<Transformed> {
   const reduction = await reduceData(prepared, event.data);
   if (reduction.kind === 'failed') return { kind: 'failed', reason: `encryption failed: ${reduction.reason}` };
   const reduced: CanonicalEvent = { ...event, data: reduction.data };
@@ -102,12 +86,9 @@ async function shapeEvent(prepared: PreparedShaping, event: CanonicalEvent): Pro
   if (prepared.transform === undefined)
     return { kind: 'text', text: JSON.stringify(isWrapped ? toCloudEvent(reduced, reduced.data) : reduced) };
 
-  const transformed = await runExpression(prepared.transform, reduced);
-  if (transformed.kind === 'failed') return { kind: 'failed', reason: `transform failed: ${transformed.reason}` };
-  if (transformed.value === undefined) return { kind: 'failed', reason: 'transform gave nothing' };
-  const written = writeJson(transformed.value, limits.maxEventBytes);
-  if (written.kind === 'fault') return { kind: 'failed', reason: `transform gave ${written.message}` };
-  return isWrapped ? { kind: 'text', text: JSON.stringify(toCloudEvent(reduced, transformed.value)) } : written;
+  const transformed = await runTransform(prepared.transform, reduced);
+  if (transformed.kind === 'failed' || !isWrapped) return transformed;
+  return { kind: 'text', text: JSON.stringify(toCloudEvent(reduced, JSON.parse(transformed.text))) };
 }
 
 async function reduceData(
@@ -135,19 +116,6 @@ function joinTexts(
         ? { contentType: cloudEventTypes.batch, body: `[${joined}]` }
         : { contentType: cloudEventTypes.one, body: joined };
   }
-}
-
-/** What counts as true in JSONata: any value but false, null, 0, and what is empty; a list, where one of its items does. */
-function isTrue(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(isTrue);
-  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
-}
-
-function compile(text: string | undefined): jsonata.Expression | undefined {
-  if (text === undefined) return undefined;
-  const compilation = compileExpression(text);
-  if (compilation.kind === 'fault') throw new TypeError(compilation.message);
-  return compilation.expression;
 }
 
 function plant(paths: readonly string[] | undefined): FieldTree | undefined {

@@ -14,6 +14,7 @@ import type { ConsumerStore } from '../../ports/consumer-store.ts';
 import type { DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
 import type { EndpointStore } from '../../ports/endpoint-store.ts';
 import type { EventLocator, EventReader } from '../../ports/event-store.ts';
+import type { Expressions } from '../../ports/expressions.ts';
 import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
 import type { IntegrationSettingsDirectory, IntegrationSettingsStore } from '../../ports/integration-settings-store.ts';
 import type { OauthTokens } from '../../ports/oauth-tokens.ts';
@@ -66,6 +67,7 @@ export interface ApiPorts {
   readonly tokens: OauthTokens;
   readonly integrations: IntegrationCatalog;
   readonly resources: ResourceCatalog;
+  readonly expressions: Expressions;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
   readonly pause: Pause;

@@ -29,6 +29,7 @@ import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
+import { createExpressionProcess } from '../../adapters/node/expression-process.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
@@ -37,6 +38,9 @@ import { defaultEndpointPolicy, newEndpoint } from '../../engine/endpoint/endpoi
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { ApiRuntime } from './handler.ts';
+
+/** What tests of endpoints and counts of replays evaluate: an API call has 29 s. */
+const expressionLimits = { heapMb: 128, limitMs: 2_000, suspendMs: 10_000 };
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): ApiRuntime & Telemetry {
@@ -100,6 +104,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       tokens: createOauthTokens(egress, systemClock),
       integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
       resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
+      expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
       egress,
       clock: systemClock,
       pause: systemPause,

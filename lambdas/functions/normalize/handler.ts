@@ -35,7 +35,10 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, statistics 
           record.messageId,
           new EngineError('corrupt-state', 'a raw message is no JSON', { retryable: false }),
         );
-      else deliveries.push({ messageId: record.messageId, body: record.body, message });
+      else {
+        const receiveCount = Number(record.attributes?.ApproximateReceiveCount ?? 1);
+        deliveries.push({ messageId: record.messageId, body: record.body, message, receiveCount });
+      }
     }
     const normalizations = await normalizeWebhooks(ports, deliveries);
     const ended: Normalized[] = [];

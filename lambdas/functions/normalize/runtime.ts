@@ -19,12 +19,11 @@ import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
+import { createExpressionProcess } from '../../adapters/node/expression-process.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
-import { prepareRouting } from '../../engine/mapping/lookup-context.ts';
-import { prepareMapping } from '../../engine/mapping/map-request.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
 import { readXml } from '../../engine/verification/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/count-normalizations.ts';
@@ -32,6 +31,12 @@ import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
+
+/**
+ * A request of a megabyte, mapped, is some ten of them in memory. A mapping takes less than a millisecond; an account whose
+ * requests take all that there is waits, and no other.
+ */
+const expressionLimits = { heapMb: 256, limitMs: 1_000, suspendMs: 10_000 };
 
 /** Calls that complete handshakes; what fails is repeated by the queue. */
 const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
@@ -71,10 +76,15 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
         const definition = await catalog.get(name);
         if (definition === undefined) return undefined;
         resources ??= prepareResources(await schemas.all());
+        const { routing } = definition;
         const integration = {
           webhook: prepareWebhook(definition, readXml),
-          mapping: prepareMapping(definition.mapping, resources),
-          routing: definition.routing === undefined ? undefined : prepareRouting(definition.routing),
+          mapping: definition.mapping,
+          resources,
+          routing:
+            routing === undefined
+              ? undefined
+              : { lookup: routing.context_lookup_field, accountContext: routing.account_context },
         };
         prepared.set(name, integration);
         return integration;
@@ -93,6 +103,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
       subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable]),
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+      expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
       rawDeadLetters: createSqsDeadLetterQueue(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       clock: systemClock,
       claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import jsonata from 'jsonata';
 import { expect, test } from 'vitest';
 import { compileMapping } from '../../../../lambdas/engine/mapping/compile-mapping.ts';
 
@@ -31,4 +32,36 @@ test('functions within what is changed can still be called', async () => {
 test('fails when what is changed grows without end once it is written down', async () => {
   const doubled = '$reduce([1..60], function($all, $n) { { "l": $all, "r": $all } }, {}) ~> |$| {} |';
   await expect(compileMapping(doubled).evaluate({})).rejects.toMatchObject({ code: 'D2015' });
+});
+
+test.each(['$eval("1")', '($run := $eval; $run("1"))', '[1..3].{ "a": $eval($) }'])(
+  'fails when text would be run as an expression: %s',
+  (text) => {
+    expect(() => compileMapping(text)).toThrow(expect.objectContaining({ code: 'eval', token: 'eval' }));
+  },
+);
+
+test('pads as JSONata does, up to a bound', async () => {
+  const padding = fc.record({
+    text: fc.string({ maxLength: 20 }),
+    width: fc.integer({ min: -40, max: 40 }),
+    fill: fc.string({ maxLength: 3 }),
+  });
+  const own = jsonata('$pad(text, width, fill)');
+  const bounded = compileMapping('$pad(text, width, fill)');
+  await fc.assert(
+    fc.asyncProperty(padding, async (input) => {
+      expect(await bounded.evaluate(input)).toBe(await own.evaluate(input));
+    }),
+  );
+  for (const width of [1_000_001, -1_000_001, 100_000_000])
+    await expect(compileMapping(`$pad("x", ${width})`).evaluate({})).rejects.toMatchObject({ code: 'pad' });
+});
+
+test('fails when a text is too long for its pattern to be searched', async () => {
+  const input = { text: 'a'.repeat(1_000_000) };
+  expect(await compileMapping('$contains(text, /b/)').evaluate(input)).toBe(false);
+  await expect(compileMapping('$contains(text, /(a{1,100}b){1,5}/)').evaluate(input)).rejects.toMatchObject({
+    code: 'search',
+  });
 });

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  createExpressionProcess,
+  type ExpressionProcessOptions,
+} from '../../lambdas/adapters/node/expression-process.ts';
+import type { Expressions } from '../../lambdas/ports/expressions.ts';
+import { anEvent } from '../fakes/samples.ts';
+
+const script = new URL('../../lambdas/functions/expressions.child.ts', import.meta.url);
+const opened: { stop(): void }[] = [];
+afterEach(() => {
+  for (const one of opened.splice(0)) one.stop();
+});
+function open(options: Partial<ExpressionProcessOptions> = {}) {
+  const expressions = createExpressionProcess({ script, heapMb: 96, limitMs: 500, ...options });
+  opened.push(expressions);
+  return expressions;
+}
+const judge = (expressions: Expressions, filter: string, owner = 'sub_1') =>
+  expressions.run(
+    'judge',
+    { filter, event: { ...anEvent({ data: { id: '123', status: 'active' } }), sequence: 1 } },
+    owner,
+  );
+const wanted = { kind: 'ended', result: { kind: 'wanted' } };
+
+/** What takes too much, each in its own way. */
+const hostile: Readonly<Record<string, string>> = {
+  'a huge string': '$pad("x", 100000) ~> $split("") ~> $map(function($c) { $pad($c, 100000) }) ~> $join()',
+  'a string that doubles':
+    '($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, $uppercase($a & $a)) }; $f(40, "xxxxxxxx"))',
+  'nested ranges': '[1..99999].([1..99999])',
+  'a loop without end': '($f := function($n) { $n = -1 ? 0 : $f($n + 1) }; $f(0))',
+  'a slow function of JSONata': '$distinct([1..99999].{ "a": $ })',
+};
+
+describe('expressions in a process of their own', () => {
+  test('give what they give', async () => {
+    const expressions = open();
+    expect(await judge(expressions, 'data.status = "active"')).toEqual(wanted);
+    expect(await judge(expressions, 'data.status = "gone"')).toEqual({ kind: 'ended', result: { kind: 'unwanted' } });
+    expect(await judge(expressions, '$error("no")')).toMatchObject({ result: { kind: 'undecided' } });
+    expect(
+      await expressions.run(
+        'transform',
+        { transform: '{ "n": data.id & "é\n" }', event: { ...anEvent(), sequence: 1 } },
+        'sub_1',
+      ),
+    ).toEqual({ kind: 'ended', result: { kind: 'text', text: '{"n":"123é\\n"}' } });
+  });
+
+  test('answer each who asks at once with what was asked', async () => {
+    const expressions = open();
+    const runs = await Promise.all(
+      Array.from({ length: 60 }, (_, index) =>
+        expressions.run(
+          'transform',
+          { transform: `"${index}" & record_id`, event: { ...anEvent({ record_id: `r${index}` }), sequence: 1 } },
+          `sub_${index % 7}`,
+        ),
+      ),
+    );
+    expect(runs).toEqual(
+      runs.map((_, index) => ({ kind: 'ended', result: { kind: 'text', text: `"${index}r${index}"` } })),
+    );
+  });
+
+  test.each(Object.entries(hostile))('die alone: %s', { timeout: 30_000 }, async (_, filter) => {
+    const expressions = open();
+    // The neighbours' are behind it in the same process, and are given to the next.
+    const [died, ...others] = await Promise.all([
+      judge(expressions, filter, 'sub_hostile'),
+      ...Array.from({ length: 5 }, (_, index) => judge(expressions, 'data.status = "active"', `sub_${index}`)),
+    ]);
+    expect(died).toMatchObject({ kind: 'died', by: expect.stringMatching(/^(time|memory)$/) });
+    expect(others).toEqual(others.map(() => wanted));
+    expect(await judge(expressions, 'data.status = "active"')).toEqual(wanted);
+  });
+
+  test.each([
+    '($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, $append($a, $a)) }; $count($f(40, [1, 2, 3])))',
+    '$match($pad("a", 100000), /a(.*b)?/)',
+    '$pad("x", 100000000)',
+    '$contains($pad("a", 1000000), /(a{1,100}b){1,5}/)',
+    '($f := function($n) { 1 + $f($n + 1) }; $f(0))',
+  ])('end within the bounds of JSONata where they can: %s', { timeout: 30_000 }, async (filter) => {
+    expect(await judge(open({ limitMs: 5_000 }), filter)).toMatchObject({ kind: 'ended' });
+  });
+
+  test('never keep a neighbour from its answer, whatever they are made of', { timeout: 60_000 }, async () => {
+    const value = fc.constantFrom(
+      'data',
+      '[1..5000]',
+      '$pad("x", 1000000)',
+      '"a"',
+      '$string($$)',
+      '[1..99]',
+      '9007199',
+    );
+    const call = fc.constantFrom(
+      (of: string) => `$join($map([1..3000], function($c) { ${of} & "" }))`,
+      (of: string) => `$distinct([${of}, ${of}])`,
+      (of: string) => `$sort([${of}], function($a, $b) { $string($a) > $string($b) })`,
+      (of: string) => `$split($string(${of}), "")`,
+      (of: string) => `$reduce([1..40], function($a, $b) { $append($a, $a) }, [${of}])`,
+      (of: string) => `$reduce([1..40], function($a, $b) { $a & $a }, $string(${of}))`,
+      (of: string) => `$replace($string(${of}), /(x|a|1)+/, "$1$1$1$1")`,
+      (of: string) => `[${of}].([${of}])`,
+      (of: string) => `$map([${of}], function($x) { $pad($string($x), 1000000) })`,
+      (of: string) => `{ "a": ${of}, "b": [${of}, ${of}] }`,
+    );
+    const hostileExpression = fc
+      .tuple(value, fc.array(call, { minLength: 1, maxLength: 4 }))
+      .map(([start, calls]) => calls.reduce<string>((of, apply) => apply(of), start));
+    const expressions = open({ limitMs: 200 });
+    await fc.assert(
+      fc.asyncProperty(hostileExpression, async (filter) => {
+        const [run, neighbour] = await Promise.all([
+          judge(expressions, filter, 'sub_hostile'),
+          judge(expressions, 'data.status = "active"', 'sub_quiet'),
+        ]);
+        expect(['ended', 'died']).toContain(run.kind);
+        expect(neighbour).toEqual(wanted);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test('are refused for a while after one of their owner has died, and those of others are not', async () => {
+    const expressions = open({ limitMs: 100, suspendMs: 60_000 });
+    const loop = hostile['a loop without end'] as string;
+    const runs = await Promise.all([1, 2, 3].map(() => judge(expressions, loop, 'sub_hostile')));
+    expect(runs.map((run) => run.kind === 'died' && run.by)).toEqual(['time', 'suspended', 'suspended']);
+    expect(await judge(expressions, 'true', 'sub_hostile')).toMatchObject({ kind: 'died', by: 'suspended' });
+    expect(await judge(expressions, 'true', 'sub_other')).toEqual(wanted);
+  });
+
+  test('of an owner who asks for many do not keep those of another waiting until all are done', async () => {
+    const expressions = open();
+    const order: string[] = [];
+    const note = (owner: string) => async () =>
+      judge(expressions, '$sum([1..2000].($ * $)) > 0', owner).then(() => order.push(owner));
+    await Promise.all([...Array.from({ length: 40 }, () => note('sub_busy')()), note('sub_quiet')()]);
+    expect(order.indexOf('sub_quiet')).toBeLessThan(20);
+  });
+
+  test('know nothing of the process that asks: no environment, no files', async () => {
+    process.env['TRIBUTARY_TEST_SECRET'] = 'hidden';
+    const expressions = open();
+    for (const filter of [
+      '$string.constructor("return process")()',
+      'data.constructor.constructor("return process.env")()',
+    ])
+      expect(await judge(expressions, filter)).not.toMatchObject({ result: { kind: 'wanted' } });
+    delete process.env['TRIBUTARY_TEST_SECRET'];
+  });
+
+  test('fails when the process does not start, and says that it may be asked again', async () => {
+    const expressions = open({ script: new URL('./no-such-script.ts', import.meta.url) });
+    await expect(judge(expressions, 'true')).rejects.toMatchObject({
+      code: 'expressions-unavailable',
+      retryable: true,
+    });
+  });
+});

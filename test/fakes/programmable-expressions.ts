@@ -1,0 +1,37 @@
+import {
+  type ArgumentOf,
+  createPrograms,
+  type ProgramName,
+  type ResultOf,
+} from '../../lambdas/engine/expression/programs.ts';
+import type { ExpressionRun, Expressions } from '../../lambdas/ports/expressions.ts';
+
+export interface ProgrammableExpressions extends Expressions {
+  /** Expressions that are stopped when they are run, by their text. */
+  readonly stopped: Set<string>;
+  /** What was run, by program. */
+  readonly runs: { readonly program: ProgramName; readonly owner: string }[];
+}
+
+/** Evaluates in this process; what goes in and comes out is JSON, as where it crosses to another. */
+export function createProgrammableExpressions(): ProgrammableExpressions {
+  const programs = createPrograms();
+  const stopped = new Set<string>();
+  const runs: { readonly program: ProgramName; readonly owner: string }[] = [];
+  return {
+    stopped,
+    runs,
+    async run<Name extends ProgramName>(
+      program: Name,
+      argument: ArgumentOf<Name>,
+      owner: string,
+    ): Promise<ExpressionRun<ResultOf<Name>>> {
+      runs.push({ program, owner });
+      if (Object.values(argument).some((value) => typeof value === 'string' && stopped.has(value)))
+        return { kind: 'died', by: 'time', reason: 'it was stopped after 2 s of computing' };
+      const carryOut = programs[program] as (argument: unknown) => Promise<unknown>;
+      const result = await carryOut(JSON.parse(JSON.stringify(argument)));
+      return { kind: 'ended', result: JSON.parse(JSON.stringify(result)) as ResultOf<Name> };
+    },
+  };
+}
