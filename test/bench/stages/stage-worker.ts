@@ -1,6 +1,7 @@
 /** The deployed bundles of an event's way, in one thread: one invocation at a time, each looked at. */
 import { randomUUID } from 'node:crypto';
 import { subscribe } from 'node:diagnostics_channel';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { ClientRequest } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -43,13 +44,38 @@ async function invoke({ stage, event }: StageOrder): Promise<void> {
   logLines = 0;
   const startedMs = performance.now();
   const before = process.threadCpuUsage();
+  const expressionsBefore = expressionCpuUs();
   try {
     const result = await (handlers.get(stage) as Handler)(event, context(stage));
     const { user, system } = process.threadCpuUsage(before);
-    const cost = { requests, cpuUs: user + system, durationMs: performance.now() - startedMs, logBytes, logLines };
+    const cpuUs = user + system + expressionCpuUs() - expressionsBefore;
+    const cost = { requests, cpuUs, durationMs: performance.now() - startedMs, logBytes, logLines };
     post({ kind: 'ended', result, cost });
   } catch (error) {
     post({ kind: 'failed', message: `${stage}: ${(error as Error).stack}` });
+  }
+}
+
+/** CPU of the processes that evaluate expressions for the functions: it is the engine's own. */
+function expressionCpuUs(): number {
+  return childrenOf(process.pid)
+    .filter((pid) => read(`/proc/${pid}/cmdline`).includes('expressions.mjs'))
+    .flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((thread) => read(`/proc/${pid}/task/${thread}/schedstat`)))
+    .reduce((sum, times) => sum + Number(times.split(' ')[0]) / 1000, 0);
+}
+
+function childrenOf(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/task`)
+    .flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(' '))
+    .filter((child) => child !== '');
+}
+
+/** What is gone when it is read has no time to tell. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
 }
 
