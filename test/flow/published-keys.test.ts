@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/key-request.ts';
 import { createPublishedKeys } from '../../lambdas/flows/published-keys.ts';
+import { createInMemoryCallLimits } from '../fakes/in-memory-call-limits.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { createProgrammableProvider } from '../fakes/programmable-provider.ts';
 import { aParty, certificateOf, derOf } from '../fakes/provider-certificates.ts';
@@ -26,8 +27,22 @@ function prepare() {
   const clock = createManualClock();
   const [provider, issuers] = [createProgrammableProvider(), createProgrammableProvider()];
   issuers.answerWith({ status: 500 });
-  const keys = createPublishedKeys({ provider, issuers, clock }, [rootPem]);
-  return { clock, provider, issuers, find: (request: KeyRequest, maxAgeMs = dayMs) => keys.find(request, maxAgeMs) };
+  const limits = createInMemoryCallLimits(clock);
+  const keys = createPublishedKeys({ provider, issuers, limits, clock }, [rootPem]);
+  let finds = 0;
+  return {
+    clock,
+    provider,
+    issuers,
+    keys,
+    /** Each for another owner, so that no budget is spent. */
+    async find(request: KeyRequest, maxAgeMs = dayMs) {
+      finds += 1;
+      const found = await keys.find(request, { maxAgeMs, owner: `acc_${finds}` });
+      if (found.kind === 'limited') throw new Error('the budget is spent');
+      return found.keys;
+    },
+  };
 }
 
 const certificateAt = (url = 'https://acme.example/cert.pem', names = ['keys.acme.example']): KeyRequest => ({
@@ -35,6 +50,7 @@ const certificateAt = (url = 'https://acme.example/cert.pem', names = ['keys.acm
   kind: 'certificate',
   url,
   names,
+  issuers: ['issuer.example'],
 });
 const setKey = (keyId?: string, kind: 'jwks' | 'oidc' = 'jwks', url = 'https://acme.example/keys'): KeyRequest => ({
   locator: `${kind} ${url} ${keyId}`,

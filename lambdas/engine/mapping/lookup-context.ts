@@ -1,7 +1,10 @@
 import type jsonata from 'jsonata';
 import type { Definition } from '../definition/schema.ts';
 import { compileMapping } from './compile-mapping.ts';
+import { contextValues } from './context-values.ts';
 import type { MappingInput } from './map-request.ts';
+
+export { contextValues } from './context-values.ts';
 
 /** How requests of the URL for all accounts find theirs. */
 export interface PreparedRouting {
@@ -11,7 +14,6 @@ export interface PreparedRouting {
 
 /** A request that names more is none that a provider sends. */
 const maxContexts = 1000;
-const maxContextCharacters = 512;
 
 export function prepareRouting(routing: NonNullable<Definition['routing']>): PreparedRouting {
   return { expression: compileMapping(routing.context_lookup_field), accountContext: routing.account_context };
@@ -32,11 +34,4 @@ export async function lookupContexts(
   } catch {
     return undefined;
   }
-}
-
-/** The values that an account, or a request, has for a context: one, or a list; text or numbers, as text. */
-export function contextValues(value: unknown): readonly string[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const texts = list.flatMap((one) => (typeof one === 'string' || typeof one === 'number' ? [String(one)] : []));
-  return [...new Set(texts)].filter((text) => text !== '' && text.length <= maxContextCharacters);
 }
