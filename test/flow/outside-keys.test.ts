@@ -27,7 +27,7 @@ const pemOf = ({ publicKey }: Pair) => publicKey.export({ type: 'spki', format: 
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 function tokenOf({ privateKey }: Pair, kid?: string, claims: object = {}): string {
-  const signed = `${encode({ alg: 'ES256', kid })}.${encode(claims)}`;
+  const signed = `${encode({ alg: 'ES256', kid })}.${encode({ exp: 4_000_000_000, ...claims })}`;
   return `${signed}.${sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 

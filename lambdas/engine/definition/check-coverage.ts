@@ -111,7 +111,11 @@ function isOfBody({ from }: Source): boolean {
 }
 
 function hasSecret(message: string | readonly string[]): boolean {
-  return [message].flat().every((text) => placeholdersOf(text).some(({ source }) => source.from === 'secret'));
+  return [message].flat().every((text) => 
+    placeholdersOf(text).some(
+      ({ source, transforms }) => source.from === 'secret' || transforms.some(({ secret }) => secret !== undefined),
+    ),
+  );
 }
 
 function waysOf(node: VerifySpec, path: readonly PropertyKey[]): readonly Way[] {

@@ -262,15 +262,16 @@ test.each([
   ['is passed by anybody for each item', `each: { items: json.items, verify: { ${digest('"{item.id}"')} } }`, true],
   ['has all checks, one of which needs a secret', `all: [{ ${freshness} }, { any: [{ ${token} }] }]`, false],
 ])('a tree of checks that %s', (_name, tree, isOpen) => {
-  const open = faultsOf({ text: change(verify, `verify: { ${tree} }`) }).map((fault) =>
-    fault.includes('webhook.verify: got checks that anybody can pass'),
-  );
+  const open = faultsOf({ text: change(verify, `verify: { ${tree} }`) })
+    // Its time is signed by none of them, which is a fault of its own.
+    .filter((fault) => !fault.includes('which no signature covers'))
+    .map((fault) => fault.includes('webhook.verify: got checks that anybody can pass'));
   expect(open).toEqual(isOpen ? [true] : []);
 });
 
 test('fails when a token may be signed with a public key and with a shared secret', () => {
   const jwt = (names: string) =>
-    `verify: { jwt: { token: "{header.X}", algorithms: [${names}], key: signing_secret } }`;
+    `verify: { jwt: { token: "{header.X}", algorithms: [${names}], key: signing_secret, require: [exp] } }`;
   expect(faultsOf({ text: change(verify, jwt('RS256, HS256')) })).toEqual([
     expect.stringContaining('webhook.verify.jwt.algorithms: expected algorithms of one kind of key'),
   ]);
