@@ -105,6 +105,8 @@ describe('Low: tokens of Jira', () => {
 describe('M6: the secret of a customer speaks for that customer alone', () => {
   beforeAll(async () => {
     const { call } = running();
+    // What an operator had to do: give the URL a secret that a customer knows. It is refused by now.
+    await call('PUT', '/v1/integrations/hibob/settings', { secrets: { signing_secret: secretOf(companyA) } });
     for (const [tenant, company] of [
       ['victim', companyB],
       ['attacker', companyA],

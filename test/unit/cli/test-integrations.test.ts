@@ -277,6 +277,13 @@ describe('notes what is allowed and seldom meant:', () => {
     });
   });
 
+  test('fails when ingress would find another account than the mapping', async () => {
+    writeIntegration(folder);
+    lookup('body.id\n  secrets: account\n  context: "{json.verb}"');
+    const { faults } = await testStaff();
+    expect(faults).toEqual(['context gives "created", context_lookup_field "7": expected the same of both']);
+  });
+
   test('fails when a request of several accounts has an event that is nobody’s', async () => {
     writeIntegration(folder);
     lookup(`'["c1", "c2"]'`);
