@@ -36,7 +36,7 @@ function prepare() {
     issuers,
     keys,
     /** Each for another owner, so that no budget is spent. */
-    async find(request: KeyRequest, maxAgeMs = dayMs) {
+    find: async (request: KeyRequest, maxAgeMs = dayMs) => {
       finds += 1;
       const found = await keys.find(request, { maxAgeMs, owner: `acc_${finds}` });
       if (found.kind === 'limited') throw new Error('the budget is spent');

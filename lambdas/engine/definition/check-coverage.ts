@@ -111,11 +111,13 @@ function isOfBody({ from }: Source): boolean {
 }
 
 function hasSecret(message: string | readonly string[]): boolean {
-  return [message].flat().every((text) => 
-    placeholdersOf(text).some(
-      ({ source, transforms }) => source.from === 'secret' || transforms.some(({ secret }) => secret !== undefined),
-    ),
-  );
+  return [message]
+    .flat()
+    .every((text) =>
+      placeholdersOf(text).some(
+        ({ source, transforms }) => source.from === 'secret' || transforms.some(({ secret }) => secret !== undefined),
+      ),
+    );
 }
 
 function waysOf(node: VerifySpec, path: readonly PropertyKey[]): readonly Way[] {
