@@ -117,7 +117,9 @@ export class TributaryStack extends Stack {
     const ingress = this.engineFunction('Ingress', 'ingress', limits.ingressTimeoutSeconds, 512, {
       [environmentKeys.publicUrl]: publicUrl,
       [environmentKeys.accountsTable]: tables.accounts.tableName,
+      [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
       [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
@@ -130,6 +132,8 @@ export class TributaryStack extends Stack {
     // A secret that a provider chooses in its handshake is stored where the others are.
     tables.accounts.grant(ingress, 'GetItem', 'PutItem');
     tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
+    tables.accountContexts.grant(ingress, 'Query');
+    tables.limits.grant(ingress, 'GetItem', 'UpdateItem');
     tables.idempotency.grant(ingress, 'PutItem');
     tables.statistics.grant(ingress, 'UpdateItem');
     buckets.raw.grantPut(ingress);

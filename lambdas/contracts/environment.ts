@@ -76,7 +76,9 @@ export const functionEnvironments = {
   ingress: [
     environmentKeys.publicUrl,
     environmentKeys.accountsTable,
+    environmentKeys.accountContextsTable,
     environmentKeys.integrationSettingsTable,
+    environmentKeys.limitsTable,
     environmentKeys.rawBucket,
     environmentKeys.rawLocked,
     environmentKeys.rawQueueUrl,

@@ -9,6 +9,11 @@ export const limits = {
    * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
    */
   maxBodyBytes: 4 * 1024 * 1024,
+  /**
+   * The same at a URL that finds the account in the body, and its secret with it: what is decoded before anybody has
+   * proved anything. Larger ones go to the account's own URL.
+   */
+  maxUnverifiedBodyBytes: 1024 * 1024,
   /** Largest body that an HTTP API accepts at all. @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
   gatewayMaxBodyBytes: 10 * 1024 * 1024,
   /**

@@ -23,6 +23,8 @@ export type Configuration =
   | { readonly kind: 'unknown-integration' }
   /** The definition has no routing: its requests come by the URL of an account. */
   | { readonly kind: 'not-shared' }
+  /** Its requests are verified with the secrets of the accounts that they name: there is nothing to set. */
+  | { readonly kind: 'secrets-of-accounts' }
   | SecretsFault;
 
 const maxAttempts = 4;
@@ -43,6 +45,7 @@ export async function configureIntegration(
   const definition = await ports.integrations.get(integration);
   if (definition === undefined) return { kind: 'unknown-integration' };
   if (definition.routing === undefined) return { kind: 'not-shared' };
+  if (definition.routing.secrets === 'account') return { kind: 'secrets-of-accounts' };
   const fault = findSecretsFault(definition, secrets, capture);
   if (fault !== undefined) return fault;
   const kept = [...capturedSecrets(definition), urlTokenSecret];

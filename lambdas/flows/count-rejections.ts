@@ -62,6 +62,7 @@ function reasonOf(receipt: Receipt): RejectedBy | undefined {
     case 'malformed':
       return 'body-malformed';
     case 'method-not-allowed':
+    case 'key-calls-limited':
       return receipt.kind;
   }
 }

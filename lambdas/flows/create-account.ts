@@ -1,4 +1,4 @@
-import { contextValues } from '../engine/mapping/lookup-context.ts';
+import { contextValues } from '../engine/mapping/context-values.ts';
 import type { AccountContextRegistry } from '../ports/account-contexts.ts';
 import type { Account, AccountDirectory } from '../ports/account-store.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -2,9 +2,10 @@ import { X509Certificate } from 'node:crypto';
 import { EngineError } from '../contracts/engine-error.ts';
 import { checkChain, readCertificates } from '../engine/verification/certificate-chain.ts';
 import type { KeyRequest, OutboundCall } from '../engine/verification/key-request.ts';
+import type { CallLimits } from '../ports/call-limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ProviderAnswer, ProviderClient } from '../ports/provider-client.ts';
-import type { ProviderKeys } from '../ports/provider-keys.ts';
+import type { KeySearch, KeysFound, ProviderKeys } from '../ports/provider-keys.ts';
 
 /** How long a key is used before it is asked for again. */
 const keyLifetimeMs = 24 * 3_600_000;
@@ -31,12 +32,33 @@ interface KeySet {
   readonly readAtMs: number;
 }
 
+/**
+ * Calls for keys that are not known, by whose URL the request came to and by host, over all functions: a request
+ * names its key before it is verified, so whoever knows the URL can make them up.
+ */
+const callBudget = { calls: 5, windowMs: 60_000 };
+
 /** What keys are fetched with. */
 export interface PublishedKeyPorts {
   readonly provider: ProviderClient;
-  /** Fetches certificates of issuers, which stand at http URLs: each proves itself by its own signature. */
+  /**
+   * Fetches certificates of issuers. It may use plain http, where authorities publish them: a client that needs
+   * one to check the server that it fetches from would never begin. Nothing rests on how it came: a certificate
+   * counts only if the signatures of its chain lead to a root. Definitions say which hosts are asked so.
+   */
   readonly issuers: ProviderClient;
+  readonly limits: CallLimits;
   readonly clock: Clock;
+}
+
+/** The budget for calls is spent. */
+class KeyCallsLimited extends Error {
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    super('too many keys that are not known were asked for');
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 /**
@@ -45,14 +67,33 @@ export interface PublishedKeyPorts {
  * @param rootCertificates - PEM of the roots that certificates must chain to.
  */
 export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: readonly string[]): ProviderKeys {
-  const { provider, issuers, clock } = ports;
+  const { provider, issuers, limits, clock } = ports;
   // Apart, so that ids which somebody makes up push no key out.
   const [present, absent] = [new Map<string, Remembered>(), new Map<string, Remembered>()];
   const sets = new Map<string, KeySet>();
   const once = createSharing();
+  /** Until when a budget is spent (epoch milliseconds), so that a flood asks for it no more. */
+  const spent = new Map<string, number>();
   let roots: readonly X509Certificate[] | undefined;
 
-  async function fetchCertificate(request: Extract<KeyRequest, { kind: 'certificate' }>): Promise<Found> {
+  /** @throws {KeyCallsLimited} where no call may be made. */
+  async function takeCall(owner: string, url: string): Promise<void> {
+    const bucket = `keys#${owner}#${new URL(url).host}`;
+    const nowMs = clock.nowMs();
+    const untilMs = spent.get(bucket) ?? nowMs;
+    if (untilMs > nowMs) throw new KeyCallsLimited(untilMs - nowMs);
+    const admission = await limits.take({ bucket, ...callBudget });
+    if (admission.kind === 'admitted') return;
+    if (spent.size >= maxRemembered) spent.clear();
+    spent.set(bucket, nowMs + admission.retryAfterMs);
+    throw new KeyCallsLimited(admission.retryAfterMs);
+  }
+
+  async function fetchCertificate(
+    request: Extract<KeyRequest, { kind: 'certificate' }>,
+    owner: string,
+  ): Promise<Found> {
+    await takeCall(owner, request.url);
     roots ??= rootCertificates.map((pem) => new X509Certificate(pem));
     const answer = await succeed(provider, getting(request.url));
     const certificates = answer === undefined ? [] : [...readCertificates(answer.body)];
@@ -60,6 +101,8 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
       const check = checkChain(certificates, roots, request.names, clock.nowMs());
       if (check.kind === 'trusted') return { keys: [check.pem], validUntilMs: check.validUntilMs };
       if (check.kind === 'refused' || check.issuerUrl === undefined || fetches === maxIssuerFetches) return none;
+      if (!mayAskIssuer(check.issuerUrl, request.issuers)) return none;
+      await takeCall(owner, check.issuerUrl);
       const found = await fetchIssuers(check.issuerUrl);
       if (found.length === 0) return none;
       certificates.push(...found);
@@ -79,7 +122,7 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
 
   async function fetchFromSet(
     request: Extract<KeyRequest, { kind: 'jwks' | 'oidc' }>,
-    maxAgeMs: number,
+    { maxAgeMs, owner }: KeySearch,
   ): Promise<Found> {
     const { kind, url, keyId } = request;
     const name = `${kind} ${url}`;
@@ -87,6 +130,8 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
     let set = sets.get(name);
     const ageMs = set === undefined ? Number.POSITIVE_INFINITY : clock.nowMs() - set.readAtMs;
     if (ageMs >= maxAgeMs || (pick(set).length === 0 && ageMs >= setRefreshMs)) {
+      // A set has one URL, whatever a request says: a function's first reading is its own. Any further one may be caused.
+      if (set !== undefined && ageMs < keyLifetimeMs) await takeCall(owner, url);
       // Whichever of its keys are needed: at one time a set is read once.
       set = await once(name, () => readSet(kind, url));
       sets.set(name, set);
@@ -110,7 +155,8 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
     return uri;
   }
 
-  async function fetchByCall({ call, select }: Extract<KeyRequest, { kind: 'call' }>): Promise<Found> {
+  async function fetchByCall({ call, select }: Extract<KeyRequest, { kind: 'call' }>, owner: string): Promise<Found> {
+    await takeCall(owner, call.url);
     const answer = await succeed(provider, call);
     if (answer === undefined) return none;
     if (select.length === 0) return { keys: [answer.body.toString('utf8')] };
@@ -127,13 +173,13 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
     return value as T;
   }
 
-  async function fetchKeys(request: KeyRequest, maxAgeMs: number): Promise<Remembered> {
+  async function fetchKeys(request: KeyRequest, search: KeySearch): Promise<Remembered> {
     const found =
       request.kind === 'certificate'
-        ? await fetchCertificate(request)
+        ? await fetchCertificate(request, search.owner)
         : request.kind === 'call'
-          ? await fetchByCall(request)
-          : await fetchFromSet(request, maxAgeMs);
+          ? await fetchByCall(request, search.owner)
+          : await fetchFromSet(request, search);
     const [memory, other] = found.keys.length === 0 ? [absent, present] : [present, absent];
     if (memory.size >= maxRemembered) memory.clear();
     const remembered = { ...found, readAtMs: clock.nowMs() };
@@ -144,21 +190,23 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
   }
 
   return {
-    async find(request, maxAgeMs) {
+    async find(request, { maxAgeMs, owner }) {
       const nowMs = clock.nowMs();
       const known = present.get(request.locator);
       const isUsable =
         known !== undefined && nowMs - known.readAtMs < keyLifetimeMs && nowMs <= (known.validUntilMs ?? nowMs);
-      if (isUsable && nowMs - known.readAtMs < maxAgeMs) return known.keys;
+      if (isUsable && nowMs - known.readAtMs < maxAgeMs) return foundKeys(known.keys);
       const missing = absent.get(request.locator);
-      if (missing !== undefined && nowMs - missing.readAtMs < absenceLifetimeMs) return [];
+      if (missing !== undefined && nowMs - missing.readAtMs < absenceLifetimeMs) return foundKeys([]);
       try {
         // Requests that need the same key at the same time wait for one call.
-        const { keys } = await once(request.locator, () => fetchKeys(request, Math.min(maxAgeMs, keyLifetimeMs)));
-        return keys;
+        const search = { owner, maxAgeMs: Math.min(maxAgeMs, keyLifetimeMs) };
+        const { keys } = await once(request.locator, () => fetchKeys(request, search));
+        return foundKeys(keys);
       } catch (error) {
         // What is known is as good as it was, although nobody can say now whether there is something newer.
-        if (isUsable) return known.keys;
+        if (isUsable) return foundKeys(known.keys);
+        if (error instanceof KeyCallsLimited) return { kind: 'limited', retryAfterMs: error.retryAfterMs };
         throw error;
       }
     },
@@ -166,6 +214,22 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
 }
 
 const none: Found = { keys: [] };
+
+function foundKeys(keys: readonly string[]): KeysFound {
+  return { kind: 'found', keys };
+}
+
+/** Whether an issuer's certificate may be fetched from a URL that a certificate names. */
+function mayAskIssuer(text: string, issuers: readonly string[]): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.port !== '') return false;
+  if (url.protocol === 'https:') return true;
+  const { hostname } = url;
+  return (
+    url.protocol === 'http:' &&
+    issuers.some((issuer) => (issuer.startsWith('.') ? hostname.endsWith(issuer) : hostname === issuer))
+  );
+}
 
 /** Runs that have one name, and are asked for while one of them goes on, are that one. */
 function createSharing(): <T>(name: string, run: () => Promise<T>) => Promise<T> {

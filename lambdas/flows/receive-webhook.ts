@@ -9,9 +9,11 @@ import {
   settleReception,
 } from '../engine/verification/ingress-answer.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
-import { type DecidedReception, type Nonce, receiveWebhook } from '../engine/verification/receive-webhook.ts';
+import type { PreparedContexts } from '../engine/verification/read-contexts.ts';
+import type { Nonce } from '../engine/verification/receive-webhook.ts';
 import type { RejectionReason, SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
 import { withoutCredentials } from '../engine/verification/without-credentials.ts';
+import type { AccountContexts } from '../ports/account-contexts.ts';
 import type { AccountStore, AccountWriter } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -21,9 +23,12 @@ import type { ProviderKeys } from '../ports/provider-keys.ts';
 import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { captureSecret } from './capture-secret.ts';
+import { decideReception, type LimitedReception } from './decide-reception.ts';
+import { receiveForAccounts } from './receive-for-accounts.ts';
 
 export interface ReceivePorts {
   readonly accounts: AccountStore & AccountWriter;
+  readonly contexts: AccountContexts;
   readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
   readonly providerKeys: ProviderKeys;
   readonly nonces: NonceStore;
@@ -62,22 +67,15 @@ export interface ReceiveTarget {
  */
 export async function receiveProviderRequest(
   ports: ReceivePorts,
-  target: ReceiveTarget,
+  asked: ReceiveTarget,
   request: WebhookRequest,
 ): Promise<Receipt> {
-  const webhook = await ports.webhook(target.integration);
-  if (webhook === undefined || (target.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
-  const secrets = await secretsFor(ports, target, secretsMaxAgeMs);
-  if (secrets === undefined) return { kind: 'unknown' };
-  if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large' };
-
-  let reception = await decide(ports, webhook, request, { secrets, keysMaxAgeMs });
-  if (reception.kind === 'rejected') {
-    // The secret, or the provider's key, may have been changed since it was read.
-    const current = await secretsFor(ports, target, 0);
-    if (current === undefined) return { kind: 'unknown' };
-    reception = await decide(ports, webhook, request, { secrets: current, keysMaxAgeMs: keysRefreshMs });
-  }
+  const webhook = await ports.webhook(asked.integration);
+  if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
+  const received = await verify(ports, webhook, asked, request);
+  if (received.kind !== 'received') return received;
+  const { reception, target } = received;
+  if (reception.kind === 'key-calls-limited') return reception;
   const settlement = settleReception(reception, request.method);
   const rejected = (reason: RejectionReason): Receipt => ({ kind: 'rejected', reason, reply: webhook.reply });
   if (settlement.kind === 'rejected') return { ...settlement, reply: webhook.reply };
@@ -99,23 +97,45 @@ export async function receiveProviderRequest(
   return { kind: 'accepted', rawId: message.rawId, reply: webhook.reply };
 }
 
-/** Calls for published keys that one request may cause. */
-const maxKeyFetches = 4;
+type Received =
+  /** A target names the account that a request was verified for, also where it came by the URL for all. */
+  | { readonly kind: 'received'; readonly reception: LimitedReception; readonly target: ReceiveTarget }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'too-large'; readonly maxBytes: number };
 
-/** Run the checks, fetching what keys they lack. */
-async function decide(
+/** Verify a request with what is remembered; and, should it be rejected, with what is stored now: it may have changed. */
+const proofAges = [
+  { secretsMaxAgeMs, keysMaxAgeMs },
+  { secretsMaxAgeMs: 0, keysMaxAgeMs: keysRefreshMs },
+];
+
+async function verify(
   ports: ReceivePorts,
   webhook: PreparedWebhook,
+  target: ReceiveTarget,
   request: WebhookRequest,
-  { secrets, keysMaxAgeMs }: { readonly secrets: SecretValues; readonly keysMaxAgeMs: number },
-): Promise<DecidedReception> {
-  const keys = new Map<string, readonly string[]>();
-  for (;;) {
-    const reception = receiveWebhook(webhook, request, secrets, ports.clock.nowMs(), keys);
-    if (reception.kind !== 'key-needed') return reception;
-    if (keys.size === maxKeyFetches) return { kind: 'rejected', reason: 'key-unknown' };
-    keys.set(reception.request.locator, await ports.providerKeys.find(reception.request, keysMaxAgeMs));
+): Promise<Received> {
+  if (target.account === undefined && hasContexts(webhook)) {
+    // Such a body is decoded before anybody has proved anything.
+    const maxBytes = limits.maxUnverifiedBodyBytes;
+    if (request.body.length > maxBytes) return { kind: 'too-large', maxBytes };
+    const { reception, account } = await receiveForAccounts(ports, webhook, request, proofAges);
+    return { kind: 'received', reception, target: account === undefined ? target : { ...target, account } };
   }
+  let reception: LimitedReception | undefined;
+  for (const ages of proofAges) {
+    const secrets = await secretsFor(ports, target, ages.secretsMaxAgeMs);
+    if (secrets === undefined) return { kind: 'unknown' };
+    if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large', maxBytes: limits.maxBodyBytes };
+    const { keysMaxAgeMs: maxAgeMs } = ages;
+    reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs: maxAgeMs });
+    if (reception.kind !== 'rejected') break;
+  }
+  return reception === undefined ? { kind: 'unknown' } : { kind: 'received', reception, target };
+}
+
+function hasContexts(webhook: PreparedWebhook): webhook is PreparedWebhook & { readonly contexts: PreparedContexts } {
+  return webhook.contexts !== undefined;
 }
 
 async function claimNonce(

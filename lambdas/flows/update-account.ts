@@ -1,5 +1,5 @@
 import { EngineError } from '../contracts/engine-error.ts';
-import { contextValues } from '../engine/mapping/lookup-context.ts';
+import { contextValues } from '../engine/mapping/context-values.ts';
 import type { Account } from '../ports/account-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
 import { type AccountPorts, replayParked } from './create-account.ts';

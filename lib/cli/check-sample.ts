@@ -5,6 +5,7 @@ import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { checksForRequest } from '../definitions/checks-for-request.ts';
+import { contextsOf } from '../definitions/contexts-of.ts';
 import { makeKeys, rotatingSecrets } from '../definitions/make-keys.ts';
 import type { Sample } from '../definitions/samples.ts';
 import { type SigningKeys, signRequest } from '../definitions/sign-request.ts';
@@ -72,7 +73,7 @@ export async function checkSample(
   const outcome: readonly SampleCheck[] = [
     { name: 'events', faults: mapped === undefined ? handshakeFaults(sample) : eventFaults(sample, mapped) },
     ...(mapped?.kind === 'mapped' && mapped.events.length > 0
-      ? [...checkRouting(definition, mapped), checkSchemas(resources, mapped.events)]
+      ? [...checkRouting(definition, signed, mapped), checkSchemas(resources, mapped.events)]
       : []),
   ];
   const isOpen = definition.webhook.handshakes.some(({ name, verify }) => name === handshake && verify === 'none');
@@ -139,20 +140,34 @@ function eventFaults({ expected }: Sample, mapped: OfflineMapping): readonly str
 
 /** Whether a request of the one URL for all accounts would find its own: each event must name, or be of, one context. */
 function checkRouting(
-  { routing }: Definition,
+  definition: Definition,
+  request: WebhookRequest,
   { named, contexts }: Extract<OfflineMapping, { kind: 'mapped' }>,
 ): readonly SampleCheck[] {
+  const { routing } = definition;
   if (routing === undefined || named === undefined) return [];
-  const isShared = named.length > 1 && contexts.includes(undefined);
+  // An account whose secret verifies a request is the account of all its events.
+  const isShared = routing.secrets === 'app' && named.length > 1 && contexts.includes(undefined);
+  const read = contextsOf(definition, request);
+  const isSame = read === undefined || [...read].sort().join('\n') === [...named].sort().join('\n');
   return [
     {
       name: 'routing',
-      faults: isShared
-        ? [`names ${named.length} contexts, but an event says not whose it is: expected its context`]
-        : [],
+      faults: [
+        ...(isShared
+          ? [`names ${named.length} contexts, but an event says not whose it is: expected its context`]
+          : []),
+        ...(isSame
+          ? []
+          : [`context gives ${listed(read)}, context_lookup_field ${listed(named)}: expected the same of both`]),
+      ],
       namesAccount: named.length > 0,
     },
   ];
+}
+
+function listed(values: readonly string[]): string {
+  return values.length === 0 ? 'nothing' : values.map((value) => JSON.stringify(value)).join(', ');
 }
 
 /** Whether the data of each event is what its resource's schema says. A team may map to resources of its own. */

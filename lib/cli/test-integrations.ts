@@ -111,12 +111,12 @@ function reviewRouting(
   );
   const lost = looked.filter(({ namesAccount }) => !namesAccount).map(({ sample }) => sample);
   if (routing === undefined || lost.length === 0) return { faults: [], notes: [] };
-  const { account_context: context } = routing;
+  const { account_context: context, secrets } = routing;
   if (lost.length < looked.length)
     return {
       faults: [],
       notes: [
-        `routing: no "${context}" in ${lost.join(', ')}: served at an account's own URL only, dead-lettered at the one for all`,
+        `routing: no "${context}" in ${lost.join(', ')}: served at an account's own URL only, ${secrets === 'account' ? 'rejected' : 'dead-lettered'} at the one for all`,
       ],
     };
   const path = 'routing.context_lookup_field';

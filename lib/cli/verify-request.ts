@@ -21,6 +21,7 @@ import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
 import { type DecidedReception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
 import { readResources } from '../definitions/compile-resources.ts';
+import { contextsOf as readContextsOf } from '../definitions/contexts-of.ts';
 import {
   type Command,
   type CommandArguments,
@@ -56,7 +57,12 @@ interface Verification {
   readonly response: IngressAnswer;
   readonly events: readonly UnsequencedEvent[];
   /** Whose it is at the URL for all accounts; absent where the definition has no routing. */
-  readonly contexts?: { readonly account_context: string; readonly values: readonly string[] };
+  readonly contexts?: {
+    readonly account_context: string;
+    readonly values: readonly string[];
+    /** Whose secrets verify it there. */
+    readonly secrets: 'app' | 'account';
+  };
   readonly mapping_error?: string;
   /** Where the data of events does not fit the schema of its resource; absent where it does. */
   readonly drift?: readonly EventDrift[];
@@ -128,26 +134,28 @@ async function verifyOffline(
     reason: reasonOf(reception, settlement),
     ...explanationOf(definition, request, secrets, nowMs, reception),
     response: ingressAnswer(settlement, reply),
+    // Such a request is asked whose it is before it is verified.
+    ...namedContexts(definition, readContextsOf(definition, request)),
   };
   if (settlement.kind !== 'accepted') return { ...settled, events: [] };
   const mapped = await mapRequestOffline(definition, request, secrets, nowMs, resources);
   return mapped.kind === 'mapped'
     ? {
         ...settled,
-        ...contextsOf(definition, mapped.named),
+        ...namedContexts(definition, mapped.named),
         events: mapped.events,
         ...driftOf(resources, mapped.events),
       }
     : { ...settled, events: [], mapping_error: mapped.reason };
 }
 
-function contextsOf(
+function namedContexts(
   { routing }: Definition,
   values: readonly string[] | undefined,
 ): Pick<Verification, 'contexts'> | undefined {
   return routing === undefined || values === undefined
     ? undefined
-    : { contexts: { account_context: routing.account_context, values } };
+    : { contexts: { account_context: routing.account_context, values, secrets: routing.secrets } };
 }
 
 /** The detail that the engine has, and what a look at the checks adds to it; nothing of what holds. */
@@ -202,7 +210,7 @@ function describe(verification: Verification, resources: PreparedResources): rea
     ...(contexts === undefined
       ? []
       : [
-          `contexts: ${contexts.account_context} ${contexts.values.map((value) => JSON.stringify(value)).join(', ') || 'none'}`,
+          `contexts: ${contexts.account_context} ${contexts.values.map((value) => JSON.stringify(value)).join(', ') || 'none'}${contexts.secrets === 'account' ? '; at the URL for all accounts, their secrets verify' : ''}`,
         ]),
     ...(fault === undefined ? [] : [`mapping error: ${fault}`]),
     ...(outcome === 'verified' && fault === undefined && response.status < 300

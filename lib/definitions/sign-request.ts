@@ -35,6 +35,11 @@ export interface SigningKeys {
   readonly privateKeys?: Readonly<Record<string, string>>;
 }
 
+/** Has the form that providers' ids of keys have. */
+const sampleKeyId = '00000000-0000-4000-8000-000000000001';
+/** A token without a maximum age lives for so long. */
+const tokenLifeSeconds = 300;
+
 type Signing = 'hmac' | 'digest' | 'public_key';
 
 /**
@@ -208,8 +213,8 @@ function setJwt(
   if (spec.query_hash_claim !== undefined) claims[spec.query_hash_claim] = queryHashes(input)[0] ?? '';
   const algorithm = spec.algorithms[0] ?? 'HS256';
   const signed = [
-    { alg: algorithm, typ: 'JWT', kid: 'sample' },
-    { ...claims, iat, exp: iat + 300 },
+    { alg: algorithm, typ: 'JWT', kid: sampleKeyId },
+    { ...claims, iat, exp: iat + Math.max(tokenLifeSeconds, spec.max_age_seconds ?? 0) },
   ]
     .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
     .join('.');

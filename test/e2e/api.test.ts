@@ -14,6 +14,12 @@ const integrations = new URL('../../integrations/', import.meta.url);
 const acmeKey = 'tk_acme_secret-of-acme';
 const globexKey = 'tk_globex_secret-of-globex';
 
+/** An Intercom webhook that tells of a contact's deletion. */
+function intercomDeletion(workspace: number, contact: string): string {
+  const item = { id: contact, type: 'contact', deleted: true };
+  return JSON.stringify({ id: `notif_${contact}`, app_id: workspace, topic: 'contact.deleted', data: { item } });
+}
+
 function expectProblem(answer: Answer, status: number): void {
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
@@ -242,16 +248,16 @@ describe('changing an account', () => {
 
   test('has it known by what it is given, and what waited for that is served', async () => {
     const { call, post, subscriber, eventually, engine } = running();
-    await call('PUT', '/v1/integrations/hibob/settings', { secrets: { signing_secret: 'app' } });
-    const account = { id: 'acc_later', tenant: 'later', integration: 'hibob', context: { company_id: '1' } };
+    await call('PUT', '/v1/integrations/intercom/settings', { secrets: { signing_secret: 'app' } });
+    const account = { id: 'acc_later', tenant: 'later', integration: 'intercom', context: { app_id: '1' } };
     expect((await call('POST', '/v1/accounts', account)).status).toBe(201);
     const receiver = await subscriber({ tenant: 'later' });
-    const body = JSON.stringify({ companyId: 4242, type: 'employee.deleted', data: { employeeId: '78' } });
-    const signature = createHmac('sha512', 'app').update(body).digest('base64');
+    const body = intercomDeletion(4242, '78');
+    const signature = `sha1=${createHmac('sha1', 'app').update(body).digest('hex')}`;
     const before = engine.metrics.sum('unrouted', { service: 'normalize' });
-    expect((await post(`${engine.url}/in/hibob`, body, { 'bob-signature': signature })).status).toBe(200);
+    expect((await post(`${engine.url}/in/intercom`, body, { 'x-hub-signature': signature })).status).toBe(200);
     await eventually(() => engine.metrics.sum('unrouted', { service: 'normalize' }) > before);
-    const change = { context: { company_id: ['1', 4242] } };
+    const change = { context: { app_id: ['1', 4242] } };
     expect((await call('PATCH', '/v1/accounts/acc_later', change)).body).toMatchObject(change);
     await eventually(() => receiver.callbacks.length > 0);
     expect(receiver.callbacks[0]?.event).toMatchObject({ tenant: 'later', account: 'acc_later', record_id: '78' });
@@ -483,25 +489,20 @@ test('fails when there is no such route (404) or it does not take the method (40
 describe('the URL for all accounts of an integration', () => {
   test('verifies with its settings, parks what is nobody’s, and serves it once the account exists', async () => {
     const { call, post, subscriber, eventually, engine } = running();
-    const settings = await call('PUT', '/v1/integrations/hibob/settings', { secrets: { signing_secret: 'app' } });
+    const settings = await call('PUT', '/v1/integrations/intercom/settings', { secrets: { signing_secret: 'app' } });
     expect(settings.body).toEqual({
-      integration: 'hibob',
+      integration: 'intercom',
       secret_names: ['signing_secret'],
-      webhook_url: `${engine.url}/in/hibob`,
+      webhook_url: `${engine.url}/in/intercom`,
     });
     const receiver = await subscriber({ tenant: 'bob' });
-    const body = JSON.stringify({
-      companyId: 636_192,
-      type: 'employee.deleted',
-      triggeredAt: '2026-11-20T12:56:18.955603',
-      data: { employeeId: '77' },
-    });
-    const signature = createHmac('sha512', 'app').update(body).digest('base64');
+    const body = intercomDeletion(636_192, '77');
+    const signature = `sha1=${createHmac('sha1', 'app').update(body).digest('hex')}`;
     const before = engine.metrics.sum('unrouted', { service: 'normalize' });
-    expect((await post(settings.body.webhook_url, body, { 'bob-signature': signature })).status).toBe(200);
+    expect((await post(settings.body.webhook_url, body, { 'x-hub-signature': signature })).status).toBe(200);
     await eventually(() => engine.metrics.sum('unrouted', { service: 'normalize' }) > before);
 
-    const account = { id: 'acc_bob', tenant: 'bob', integration: 'hibob', context: { company_id: '636192' } };
+    const account = { id: 'acc_bob', tenant: 'bob', integration: 'intercom', context: { app_id: '636192' } };
     expect((await call('POST', '/v1/accounts', account)).status).toBe(201);
     await eventually(() => receiver.callbacks.length > 0);
     expect(receiver.callbacks[0]?.event).toMatchObject({ tenant: 'bob', account: 'acc_bob', record_id: '77' });
@@ -512,8 +513,8 @@ describe('the URL for all accounts of an integration', () => {
     expectProblem(await post(`${engine.url}/in/slack`, '{}'), 404);
     expectProblem(await post(`${engine.url}/in/nosuch`, '{}'), 404);
     expectProblem(await call('PUT', '/v1/integrations/nosuch/settings', { secrets: {} }), 404);
-    expectProblem(await call('PUT', '/v1/integrations/hibob/settings', { secrets: { other: 'x' } }), 422);
-    expectProblem(await call('PUT', '/v1/integrations/hibob/settings', { secrets: {} }, acmeKey), 403);
-    expectProblem(await call('GET', '/v1/integrations/hibob/settings'), 405);
+    expectProblem(await call('PUT', '/v1/integrations/intercom/settings', { secrets: { other: 'x' } }), 422);
+    expectProblem(await call('PUT', '/v1/integrations/intercom/settings', { secrets: {} }, acmeKey), 403);
+    expectProblem(await call('GET', '/v1/integrations/intercom/settings'), 405);
   });
 });

@@ -34,7 +34,7 @@ const shipped = compileVersionedResources(new URL('../../integrations/', import.
 const shared: Definition = {
   ...staff,
   name: 'shared',
-  routing: { context_lookup_field: 'body.company', account_context: 'company_id' },
+  routing: { context_lookup_field: 'body.company', account_context: 'company_id', secrets: 'app' },
 };
 /** Keys by the tenant that they may act for. */
 const keys = { all: 'tk_all_secret', acme: 'tk_acme_secret', globex: 'tk_globex_secret' } as const;

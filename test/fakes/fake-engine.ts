@@ -186,6 +186,7 @@ export function createFakeEngine(
     consumerPorts: { events, payloads, consumers, clock, pause, randomness } satisfies ConsumerPorts,
     receivePorts: {
       accounts: { ...accounts.reader(clock), replace: (account) => accounts.replace(account) },
+      contexts,
       settings,
       providerKeys,
       nonces,

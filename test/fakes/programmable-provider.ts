@@ -53,7 +53,7 @@ export function createProgrammableKeys(): ProgrammableKeys {
     async find(request) {
       requests.push(request);
       if (published instanceof Error) throw published;
-      return published;
+      return { kind: 'found', keys: published };
     },
   };
 }

@@ -121,6 +121,7 @@ export const staff: Definition = {
   routing: {
     context_lookup_field: 'body.company ? body.company : body.changes.company',
     account_context: 'company_id',
+    secrets: 'app',
   },
   mapping: `[body.changes.{
     "context": company,

@@ -256,8 +256,26 @@ export function batchWebhook({ id, url }: TestAccount, records: readonly number[
   };
 }
 
-/** A HiBob webhook on the URL for all accounts, for the company that an account names. */
-export function sharedWebhook(url: string, account: string, company: number, employee: number): Webhook {
+/** An Intercom webhook on the URL for all accounts, for the workspace that an account names. */
+export function sharedWebhook(url: string, account: string, workspace: number, contact: number): Webhook {
+  const item = { id: String(contact), type: 'contact', deleted: true };
+  return {
+    url,
+    body: JSON.stringify({
+      id: `notif_${workspace}_${contact}`,
+      app_id: workspace,
+      topic: 'contact.deleted',
+      data: { item },
+    }),
+    headers: (_, body) => ({
+      'x-hub-signature': `sha1=${createHmac('sha1', signingSecret).update(body).digest('hex')}`,
+    }),
+    events: [{ account, resource: 'crm/contacts', recordId: String(contact) }],
+  };
+}
+
+/** A HiBob webhook on the URL for all accounts, signed with the secret of the account that its company names. */
+export function accountWebhook(url: string, account: string, company: number, employee: number): Webhook {
   return {
     url,
     body: JSON.stringify({ companyId: company, type: 'employee.deleted', data: { employeeId: String(employee) } }),

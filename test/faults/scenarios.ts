@@ -1,4 +1,11 @@
-import { batchWebhook, type FaultRun, githubWebhook, sharedWebhook, signingSecret } from './fault-run.ts';
+import {
+  accountWebhook,
+  batchWebhook,
+  type FaultRun,
+  githubWebhook,
+  sharedWebhook,
+  signingSecret,
+} from './fault-run.ts';
 
 /** One path through the engine. Adding one is a few lines here: CONTRIBUTING.md, "The fault sweep". */
 export interface Scenario {
@@ -48,12 +55,22 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'shared-url': {
     async play(run) {
       const url = await sharedUrl(run);
-      const account = await run.account('hibob', { secrets: {}, context: { company_id: String(run.number) } });
+      const account = await run.account('intercom', { secrets: {}, context: { app_id: String(run.number) } });
       await run.subscriber();
       // Nobody remembers the settings: they are read in this run.
       await run.letTimePass(10_000);
       run.faultsBegin();
       await run.send(sharedWebhook(url, account.id, run.number, 77));
+    },
+  },
+
+  /** The same, where the secrets are those of the accounts: the request's own account is found, and verifies it. */
+  'shared-url-of-accounts': {
+    async play(run) {
+      const account = await run.account('hibob', { context: { company_id: String(run.number) } });
+      await run.subscriber();
+      run.faultsBegin();
+      await run.send(accountWebhook(account.url.replace(/\/[^/]*$/, ''), account.id, run.number, 77));
     },
   },
 
@@ -100,7 +117,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const id = `acc_later_${run.number}`;
       await run.send(sharedWebhook(url, id, run.number, 78));
       await run.settle();
-      const account = { id, tenant: run.tenant, integration: 'hibob', context: { company_id: String(run.number) } };
+      const account = { id, tenant: run.tenant, integration: 'intercom', context: { app_id: String(run.number) } };
       // The first of several tries may have made it although its answer was lost: then it is there, and a change of it routes.
       const made = await run.call('POST', '/v1/accounts', account);
       if (made.status === 409) await run.call('PATCH', `/v1/accounts/${id}`, { context: account.context });
@@ -264,7 +281,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 };
 
 async function sharedUrl(run: FaultRun): Promise<string> {
-  const path = '/v1/integrations/hibob/settings';
+  const path = '/v1/integrations/intercom/settings';
   const settings = await run.call('PUT', path, { secrets: { signing_secret: signingSecret } });
   if (settings.status !== 200) throw new Error(`no settings: ${settings.status}`);
   return settings.body.webhook_url;

@@ -13,7 +13,7 @@ import { rawMessage, staffRequest, staffWith } from './provider-request.ts';
 const confirm = {
   method: 'PUT',
   url: '{json.url}',
-  hosts: ['*.staff.example'],
+  hosts: ['api.staff.example'],
   headers: { Authorization: 'Bearer {secret.api_token}' },
   json: { token: '{json.token}' },
 };

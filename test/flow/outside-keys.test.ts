@@ -10,6 +10,7 @@ import { type ReceivePorts, receiveProviderRequest } from '../../lambdas/flows/r
 import { answerProblems } from '../../lambdas/functions/answer-problems.ts';
 import { createIngressHandler } from '../../lambdas/functions/ingress/handler.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
+import { createInMemoryCallLimits } from '../fakes/in-memory-call-limits.ts';
 import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
 import { createOutcomeTally } from '../fakes/outcome-tally.ts';
 import { anAccount } from '../fakes/samples.ts';
@@ -26,11 +27,13 @@ const pemOf = ({ publicKey }: Pair) => publicKey.export({ type: 'spki', format: 
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 function tokenOf({ privateKey }: Pair, kid?: string, claims: object = {}): string {
-  const signed = `${encode({ alg: 'ES256', kid })}.${encode(claims)}`;
+  const signed = `${encode({ alg: 'ES256', kid })}.${encode({ exp: 4_000_000_000, ...claims })}`;
   return `${signed}.${sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 
-const jwt = { jwt: { token: '{json.tokens}', algorithms: ['ES256'], key: { jwks: 'https://staff.example/keys' } } };
+const jwt = {
+  jwt: { token: '{json.tokens}', algorithms: ['ES256'], key: { jwks: 'https://staff.example/keys' }, require: ['exp'] },
+};
 const hmac = {
   hmac: { algorithm: 'sha256', encoding: 'hex', key: 'signing_secret', message: '{body}', signature: '{header.X-Mac}' },
 };
@@ -52,7 +55,13 @@ const receive = (engine: FakeEngine, ...tokens: readonly string[]) =>
 function publishing(engine: FakeEngine, publish: () => readonly string[]): ReceivePorts {
   engine.provider.answerWith(() => ({ body: Buffer.from(`{"keys":[${publish().join()}]}`) }));
   const { provider, clock } = engine;
-  return { ...engine.receivePorts, providerKeys: createPublishedKeys({ provider, issuers: provider, clock }, []) };
+  return {
+    ...engine.receivePorts,
+    providerKeys: createPublishedKeys(
+      { provider, issuers: provider, limits: createInMemoryCallLimits(clock), clock },
+      [],
+    ),
+  };
 }
 
 describe('a request whose key is published', () => {

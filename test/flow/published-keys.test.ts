@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/key-request.ts';
 import { createPublishedKeys } from '../../lambdas/flows/published-keys.ts';
+import { createInMemoryCallLimits } from '../fakes/in-memory-call-limits.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { createProgrammableProvider } from '../fakes/programmable-provider.ts';
 import { aParty, certificateOf, derOf } from '../fakes/provider-certificates.ts';
@@ -26,8 +27,22 @@ function prepare() {
   const clock = createManualClock();
   const [provider, issuers] = [createProgrammableProvider(), createProgrammableProvider()];
   issuers.answerWith({ status: 500 });
-  const keys = createPublishedKeys({ provider, issuers, clock }, [rootPem]);
-  return { clock, provider, issuers, find: (request: KeyRequest, maxAgeMs = dayMs) => keys.find(request, maxAgeMs) };
+  const limits = createInMemoryCallLimits(clock);
+  const keys = createPublishedKeys({ provider, issuers, limits, clock }, [rootPem]);
+  let finds = 0;
+  return {
+    clock,
+    provider,
+    issuers,
+    keys,
+    /** Each for another owner, so that no budget is spent. */
+    find: async (request: KeyRequest, maxAgeMs = dayMs) => {
+      finds += 1;
+      const found = await keys.find(request, { maxAgeMs, owner: `acc_${finds}` });
+      if (found.kind === 'limited') throw new Error('the budget is spent');
+      return found.keys;
+    },
+  };
 }
 
 const certificateAt = (url = 'https://acme.example/cert.pem', names = ['keys.acme.example']): KeyRequest => ({
@@ -35,6 +50,7 @@ const certificateAt = (url = 'https://acme.example/cert.pem', names = ['keys.acm
   kind: 'certificate',
   url,
   names,
+  issuers: ['issuer.example'],
 });
 const setKey = (keyId?: string, kind: 'jwks' | 'oidc' = 'jwks', url = 'https://acme.example/keys'): KeyRequest => ({
   locator: `${kind} ${url} ${keyId}`,
@@ -348,6 +364,127 @@ describe('while the provider is down', () => {
     provider.answerWith(down(), body({ key: 'the key' }));
     await expect(find(callKey())).rejects.toThrow('did not answer');
     expect(await find(callKey())).toEqual(['the key']);
+  });
+});
+
+describe('a flood of requests that name keys which nobody knows', () => {
+  const owner = 'acc_acme';
+  const unknown = { status: 404 };
+  const keyAt = (at: number, host = 'acme.example') => callKey({ url: `https://${host}/${at}` });
+
+  test('makes five calls to a host, and as many in each further minute', async () => {
+    const { provider, keys, clock } = prepare();
+    provider.answerWith(unknown);
+    const search = { maxAgeMs: dayMs, owner };
+    const found = [];
+    for (let at = 0; at < 50; at += 1) found.push((await keys.find(keyAt(at), search)).kind);
+    expect(provider.calls).toHaveLength(5);
+    expect(found.filter((kind) => kind === 'limited')).toHaveLength(45);
+    expect(await keys.find(keyAt(50), search)).toEqual({ kind: 'limited', retryAfterMs: 12_000 });
+    clock.advance(minuteMs);
+    for (let at = 100; at < 150; at += 1) await keys.find(keyAt(at), search);
+    expect(provider.calls).toHaveLength(10);
+  });
+
+  test('makes them over all functions, and asks a budget that is spent no more', async () => {
+    const clock = createManualClock();
+    const provider = createProgrammableProvider();
+    provider.answerWith(unknown);
+    const shared = createInMemoryCallLimits(clock);
+    let taken = 0;
+    const limits: typeof shared = {
+      take(limit) {
+        taken += 1;
+        return shared.take(limit);
+      },
+    };
+    const functions = [1, 2, 3].map(() => createPublishedKeys({ provider, issuers: provider, limits, clock }, []));
+    for (let at = 0; at < 30; at += 1)
+      for (const keys of functions) await keys.find(keyAt(at), { maxAgeMs: dayMs, owner });
+    expect(provider.calls).toHaveLength(5);
+    // Each function was once told that it is spent.
+    expect(taken).toBe(8);
+  });
+
+  test('costs neither another owner nor another host anything, and no key that is known', async () => {
+    const { provider, keys, clock } = prepare();
+    const search = { maxAgeMs: dayMs, owner };
+    provider.answerWith(body({ key: 'the key' }));
+    await keys.find(callKey(), search);
+    provider.answerWith(unknown);
+    for (let at = 0; at < 50; at += 1) await keys.find(keyAt(at), search);
+    expect(provider.calls).toHaveLength(5);
+    provider.answerWith(body({ key: 'another' }));
+    expect(await keys.find(keyAt(1, 'other.example'), search)).toMatchObject({ keys: ['another'] });
+    expect(await keys.find(keyAt(51), { ...search, owner: 'acc_globex' })).toMatchObject({ keys: ['another'] });
+    expect(await keys.find(callKey(), search)).toEqual({ kind: 'found', keys: ['the key'] });
+    // Nor where a newer one is looked for: it goes on with what it has.
+    for (let at = 0; at < 9; at += 1) await keys.find(keyAt(200 + at), search);
+    clock.advance(minuteMs - 1);
+    for (let at = 0; at < 9; at += 1) await keys.find(keyAt(300 + at), search);
+    expect(await keys.find(callKey(), { ...search, maxAgeMs: 1_000 })).toEqual({ kind: 'found', keys: ['the key'] });
+  });
+
+  test('has a set read once by a function, and again within the budget only', async () => {
+    const { provider, keys, clock } = prepare();
+    provider.answerWith(body({ keys: [jwk('a')] }));
+    const search = { maxAgeMs: dayMs, owner };
+    for (let minute = 0; minute < 3; minute += 1) {
+      for (let made = 0; made < 50; made += 1) await keys.find(setKey(`made up ${minute} ${made}`), search);
+      clock.advance(minuteMs);
+    }
+    expect(provider.calls.length).toBeLessThanOrEqual(3);
+    expect(await keys.find(setKey('a'), search)).toMatchObject({ kind: 'found', keys: [expect.any(String)] });
+  });
+
+  test('counts the certificates of issuers for their own host', async () => {
+    const { provider, issuers, keys } = prepare();
+    provider.answerWith(body(leafPem));
+    issuers.answerWith(unknown);
+    for (let at = 0; at < 20; at += 1)
+      await keys.find(certificateAt(`https://acme.example/${at}`), { maxAgeMs: dayMs, owner });
+    expect([provider.calls.length, issuers.calls.length]).toEqual([5, 5]);
+  });
+});
+
+describe('the certificate of an issuer', () => {
+  const found = { body: derOf(intermediatePem) };
+  const leafOf = (url: string) =>
+    certificateOf({ subject: leaf, issuer: intermediate, hosts: ['keys.acme.example'], issuerUrl: url });
+  const certificate = (issuers: readonly string[]): KeyRequest => ({
+    ...(certificateAt() as Extract<KeyRequest, { kind: 'certificate' }>),
+    issuers,
+  });
+
+  test.each([
+    ['over http from a host that is declared', 'http://crt.acme.example/a.cer', ['crt.acme.example']],
+    ['over http from a host of a domain that is declared', 'http://crt.r2m01.acme.example/a.cer', ['.acme.example']],
+    ['over https from any host', 'https://other.example/a.cer', ['crt.acme.example']],
+    ['over https where none is declared', 'https://other.example/a.cer', []],
+  ])('is fetched %s', async (_name, url, declared) => {
+    const { provider, issuers, find } = prepare();
+    provider.answerWith(body(leafOf(url)));
+    issuers.answerWith(found);
+    expect(await find(certificate(declared))).toHaveLength(1);
+    expect(issuers.calls.map((call) => call.url)).toEqual([url]);
+  });
+
+  test.each([
+    ['over http from another host', 'http://evil.example/a.cer', ['crt.acme.example']],
+    ['over http from a host that ends like it', 'http://evilacme.example/a.cer', ['.acme.example']],
+    ['over http from the domain itself', 'http://acme.example/a.cer', ['.acme.example']],
+    ['over http from a host that goes on', 'http://crt.acme.example.evil.example/a.cer', ['crt.acme.example']],
+    ['over http where none is declared', 'http://crt.acme.example/a.cer', []],
+    ['from another port', 'http://crt.acme.example:8080/a.cer', ['crt.acme.example']],
+    ['from another port over https', 'https://crt.acme.example:8443/a.cer', ['crt.acme.example']],
+    ['by another scheme', 'ldap://crt.acme.example/a.cer', ['crt.acme.example']],
+    ['from the address of metadata', 'http://169.254.169.254/latest', ['crt.acme.example']],
+  ])('is not fetched %s', async (_name, url, declared) => {
+    const { provider, issuers, find } = prepare();
+    provider.answerWith(body(leafOf(url)));
+    issuers.answerWith(found);
+    expect(await find(certificate(declared))).toEqual([]);
+    expect(issuers.calls).toEqual([]);
   });
 });
 

@@ -153,7 +153,7 @@ describe('turning away', () => {
   test('fails when the body is larger than the limit, without a look at its signature', async () => {
     const engine = await prepare();
     const request = { ...staffRequest({}), body: Buffer.alloc(limits.maxBodyBytes + 1) };
-    expect(await receive(engine, request)).toEqual({ kind: 'too-large' });
+    expect(await receive(engine, request)).toEqual({ kind: 'too-large', maxBytes: limits.maxBodyBytes });
   });
 
   test('fails when the body cannot be read', async () => {

@@ -217,9 +217,9 @@ describe('permissions', () => {
         put: /^Raw/,
         send: [/^RawQueue[0-9A-F]{8}$/],
         receive: [],
-        tables: /^(Accounts|IntegrationSettings|Idempotency|Statistics)Table/,
+        tables: /^(Accounts|AccountContexts|IntegrationSettings|Idempotency|Limits|Statistics)Table/,
         // Secrets that providers choose, values that come once, and what was turned away.
-        written: /^(Accounts|IntegrationSettings|Idempotency|Statistics)Table/,
+        written: /^(Accounts|IntegrationSettings|Idempotency|Limits|Statistics)Table/,
       },
     ],
     [

@@ -3,6 +3,7 @@ import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { compileMapping } from '../mapping/compile-mapping.ts';
 import { urlTokenSecret } from '../verification/secret-values.ts';
+import { findUncovered } from './check-coverage.ts';
 import { type Definition, definitionSchema, type VerifySpec } from './schema.ts';
 import { parseTemplate } from './template.ts';
 
@@ -76,6 +77,7 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
       report(path, `got "${key}", expected one of the declared ${of}s: ${declared[of].join(', ') || 'none'}`);
   if (parsed.success) {
     const { verify, handshakes } = parsed.data.webhook;
+    for (const { path, message } of findUncovered(parsed.data)) report(path, message);
     if (!authenticates(verify))
       report(['webhook', 'verify'], 'got checks that anybody can pass, expected one that needs a secret or a key');
     for (const [index, handshake] of handshakes.entries()) {

@@ -46,14 +46,56 @@ const key = z
   ])
   .describe('Name of a declared secret; its UTF-8 bytes are the key unless `decode` says otherwise.');
 
-/** A host, or a pattern of hosts: `*` stands for letters, digits and hyphens within one label. */
+/**
+ * A host, or the hosts of a service by region. There is no wildcard: `sns.*.amazonaws.com` is also the bucket of
+ * anybody who calls it "sns" (sns.s3.amazonaws.com).
+ */
 const hostPattern = z
   .string()
   .regex(
-    /^(?=.{4,253}$)([a-z0-9*-]+\.)+[a-z]{2,}$/,
-    'expected a host such as api.example.com; `*` stands for one label, or a part of one',
+    /^(?=.{4,253}$)(([a-z0-9-]+|\{region\})\.)+[a-z]{2,}$/,
+    'expected a host such as api.example.com, or sns.{region}.amazonaws.com where {region} stands for an AWS region; a wildcard would let in hosts that others own',
   )
-  .refine((host) => !/\*[^.]*\.[^.]+$/.test(host), 'expected a registered domain: its last two labels stay literal');
+  .refine(
+    (host) => !/\{region\}\.[^.]+$/.test(host),
+    'expected a registered domain: its last two labels must be literal',
+  );
+
+/** Longest text that a declared syntax allows: no provider's key id is longer. */
+const maxSyntaxCharacters = 128;
+
+const syntaxFields = {
+  syntax: z
+    .enum(['hex', 'digits', 'base64url', 'uuid'])
+    .describe('Characters: hexadecimal digits, decimal digits, letters with digits, `-` and `_`, or a UUID.'),
+  min: z.int().positive().default(1).describe('Fewest characters; a UUID has 36.'),
+  max: z
+    .int()
+    .positive()
+    .max(maxSyntaxCharacters)
+    .default(maxSyntaxCharacters)
+    .describe('Most characters; a UUID has 36.'),
+};
+
+/** Few syntaxes and no patterns: ingress checks them for strangers, in time that grows with the text alone. */
+const valueSyntax = z.strictObject(syntaxFields).describe('What a part of the request must look like.');
+
+export type ValueSyntax = z.infer<typeof valueSyntax>;
+
+const certificatePath = z
+  .strictObject({
+    prefix: z
+      .string()
+      .regex(/^\/[\w./-]*$/, 'expected a path such as /certs/')
+      .describe('How the path begins.'),
+    ...syntaxFields,
+    suffix: z
+      .string()
+      .regex(/^[\w.-]*$/, 'expected an ending such as .pem')
+      .default('')
+      .describe('How the path ends.'),
+  })
+  .describe('The path of the URL: its beginning, a name of the syntax, and its ending. The URL must have no query.');
 
 const urlFields = {
   url: template.describe(
@@ -88,20 +130,60 @@ const outboundCall = {
   json: z.record(z.string(), template).optional().describe('A JSON body: member to template.'),
 };
 
+/** Whether a template reads a part of the request: a secret, or no part at all, is not a stranger's choice. */
+function readsRequest(text: string): boolean {
+  return requestSources(text).length > 0;
+}
+
+/** The parts of the request that a template reads, as they are written. */
+function requestSources(text: string): readonly string[] {
+  const parsed = parseTemplate(text);
+  if (parsed.kind === 'fault') return [];
+  return parsed.template.parts.flatMap((part) =>
+    'source' in part && part.source.from !== 'secret' ? [part.text] : [],
+  );
+}
+
+const issuerHost = z
+  .string()
+  .regex(/^\.?([a-z0-9-]+\.)+[a-z]{2,}$/, 'expected a host such as cacerts.example.com, or .example.com for a domain');
+
 const certificate = z
   .strictObject({
     ...urlFields,
+    path: certificatePath.optional(),
+    issuers: z
+      .array(issuerHost)
+      .min(1)
+      .optional()
+      .describe(
+        'Hosts that may be asked over plain http for the certificate of an issuer, as most authorities publish theirs; `.example.com` means each host of that domain. Any other issuer is asked over https only.',
+      ),
     names: z
       .array(z.string().min(1))
       .min(1)
       .describe('Host names of which the certificate must carry one: whose certificate it has to be.'),
   })
   .superRefine(confine)
+  .superRefine(({ url, path }, context) => {
+    if (path === undefined && readsRequest(url))
+      context.addIssue({
+        code: 'custom',
+        path: ['url'],
+        message: `got "${url}" without \`path\`, expected the path that the provider's certificates have: each other path would be a call that anybody can cause`,
+      });
+  })
   .describe('X.509 in PEM at a URL of the request; it must chain to a public root and be valid now.');
 
 const keyCall = z
   .strictObject({
     ...outboundCall,
+    parts: z
+      .record(source, valueSyntax)
+      .default({})
+      .describe(
+        'What each part of the request that the call holds must look like, for example `jwt.header.kid: { syntax: uuid }`; anything else is rejected without a call.',
+      ),
     select: z
       .string()
       .min(1)
@@ -109,6 +191,23 @@ const keyCall = z
       .describe('Path in the JSON answer where the key (JWK, or PEM) stands; without it the answer itself is the key.'),
   })
   .superRefine(confine)
+  .superRefine(({ url, headers, json = {}, parts }, context) => {
+    const read = new Set([url, ...Object.values(headers), ...Object.values(json)].flatMap(requestSources));
+    for (const name of read)
+      if (!Object.hasOwn(parts, name))
+        context.addIssue({
+          code: 'custom',
+          path: ['parts'],
+          message: `got a call that holds {${name}} without its syntax, expected for example ${name}: { syntax: uuid }; each other value would be a call that anybody can cause`,
+        });
+    for (const name of Object.keys(parts))
+      if (!read.has(name))
+        context.addIssue({
+          code: 'custom',
+          path: ['parts', name],
+          message: `got "${name}", which the call does not hold`,
+        });
+  })
   .describe("One key by its id, from the provider's API.");
 
 const keySources = ['certificate', 'jwks', 'oidc', 'call'] as const;
@@ -211,7 +310,12 @@ const jwt = z
       .record(z.string(), template)
       .default({})
       .describe("Claims that must equal these texts, which may read the token's own: `{jwt.claims.tid}`."),
-    max_age_seconds: z.int().positive().optional().describe('How old `iat` may be.'),
+    require: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('Claims that must be there, for example `exp`: a token without it would be valid forever.'),
+    max_age_seconds: z.int().positive().optional().describe('How old `iat` may be; a token without `iat` is rejected.'),
     body_sha256_claim: z.string().min(1).optional().describe('Claim that holds the hexadecimal SHA-256 of the body.'),
     query_hash_claim: z
       .string()
@@ -230,6 +334,9 @@ const jwt = z
   .refine(({ algorithms, key: of }) => typeof of === 'string' || !algorithms.some((name) => name.startsWith('HS')), {
     path: ['key'],
     message: 'expected the name of a secret: a shared secret is never published',
+  })
+  .refine(({ require = [], max_age_seconds: maxAge }) => maxAge !== undefined || require.includes('exp'), {
+    message: 'got a token without an end, expected `max_age_seconds`, or `require: [exp]`',
   });
 
 export type HmacSpec = z.infer<typeof hmac>;
@@ -409,6 +516,31 @@ const encrypted = z
 
 export type DecryptSpec = z.infer<typeof encrypted>;
 
+const contextPlace = z.union([
+  template,
+  z.strictObject({
+    items: source.describe('A list in the body, for example `json.items`.'),
+    value: template.describe('Where the value stands in each `{item.…}`.'),
+  }),
+]);
+
+/** Sources that ingress has before it knows anybody's secret, and that say whose a request is. */
+const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item']);
+
+/** Why a context could not be found in a request; undefined where it can. */
+function contextFault(place: z.infer<typeof contextPlace>): string | undefined {
+  const text = typeof place === 'string' ? place : place.value;
+  const parsed = parseTemplate(text);
+  const parts = parsed.kind === 'fault' ? [] : parsed.template.parts;
+  const sources = parts.flatMap((part) => ('source' in part ? [part.source] : []));
+  if (sources.length === 0) return `got "${text}", which is the same for every request`;
+  const wrong = sources.find(({ from }) => !contextSources.has(from));
+  if (wrong !== undefined) return `got "${text}", expected parts of headers, query and body`;
+  return sources.some(({ from }) => from === 'item') === (typeof place === 'string')
+    ? `got "${text}", expected {item.…} within \`items\`, and there only`
+    : undefined;
+}
+
 const variable = z.strictObject({
   from: template,
   split: z.string().min(1).optional(),
@@ -446,6 +578,31 @@ export const definitionSchema = z.strictObject({
         .min(1)
         .describe('JSONata over the request: the value, or values, that name whose request it is.'),
       account_context: identifier.describe("Key of an account's context that holds its value, or its values."),
+      secrets: z
+        .enum(['app', 'account'])
+        .default('app')
+        .describe(
+          "Whose secrets verify the requests of that URL: `app` where the provider has one for the vendor's app (they are set for the integration), `account` where each customer has its own (the accounts hold them, and a request is verified with those of the accounts that it names).",
+        ),
+      context: z
+        .union([contextPlace, z.array(contextPlace).min(1).max(8)])
+        .optional()
+        .describe(
+          'With `secrets: account`: where that value stands, as a template, since ingress reads it before it verifies. A list where requests have several forms; `items` and `value` where a body holds several, all of which must be of one account.',
+        ),
+    })
+    .superRefine(({ secrets, context: places }, context) => {
+      if ((secrets === 'account') !== (places !== undefined))
+        context.addIssue({
+          code: 'custom',
+          path: places === undefined ? ['secrets'] : ['context'],
+          message:
+            places === undefined
+              ? 'got `account` without `context`, expected where a request names its account, for example context: "{json.company_id}"'
+              : 'got `context` without `secrets: account`, expected both or neither',
+        });
+      for (const fault of [places ?? []].flat().flatMap((place) => contextFault(place) ?? []))
+        context.addIssue({ code: 'custom', path: ['context'], message: fault });
     })
     .optional()
     .describe('For the one URL that serves all accounts of the integration: how a request finds its accounts.'),

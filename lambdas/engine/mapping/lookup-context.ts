@@ -1,10 +1,10 @@
 import type jsonata from 'jsonata';
 import { compileMapping } from './compile-mapping.ts';
+import { contextValues } from './context-values.ts';
 import type { MappingInput } from './map-request.ts';
 
 /** A request that names more is none that a provider sends. */
 const maxContexts = 1000;
-const maxContextCharacters = 512;
 
 /** Lookups by their text: there is one for each integration that has a URL for all accounts. */
 const compiled = new Map<string, jsonata.Expression>();
@@ -32,11 +32,4 @@ export async function lookupContexts(
   } catch {
     return undefined;
   }
-}
-
-/** The values that an account, or a request, has for a context: one, or a list; text or numbers, as text. */
-export function contextValues(value: unknown): readonly string[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const texts = list.flatMap((one) => (typeof one === 'string' || typeof one === 'number' ? [String(one)] : []));
-  return [...new Set(texts)].filter((text) => text !== '' && text.length <= maxContextCharacters);
 }

@@ -13,8 +13,10 @@ export type IngressSettlement =
   | Extract<Reception, { kind: 'handshake' }>
   | { readonly kind: 'unknown' }
   | { readonly kind: 'method-not-allowed' }
-  | { readonly kind: 'too-large' }
+  | { readonly kind: 'too-large'; readonly maxBytes?: number }
   | { readonly kind: 'malformed'; readonly expected: string }
+  /** The key that it needs may not be asked for now. */
+  | { readonly kind: 'key-calls-limited'; readonly retryAfterMs: number }
   | Extract<Verdict, { kind: 'rejected' }>;
 
 /**
@@ -45,12 +47,23 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
     case 'method-not-allowed':
       return problemAnswer({ status: 405, detail: 'Webhooks are sent with POST.', headers: { allow: 'POST' } });
     case 'too-large':
-      return problemAnswer({ status: 413, detail: `A body may have at most ${limits.maxBodyBytes} bytes.` });
+      return problemAnswer({
+        status: 413,
+        detail: `A body may have at most ${settlement.maxBytes ?? limits.maxBodyBytes} bytes.`,
+      });
     case 'malformed':
       return problemAnswer({
         status: 400,
         detail: `The body cannot be read: expected ${settlement.expected}.`,
         extensions: { reason: 'body-malformed' },
+      });
+    // Not a rejection: the request may be the first one that a new key of the provider signed, and has to come again.
+    case 'key-calls-limited':
+      return problemAnswer({
+        status: 503,
+        detail: 'Too many keys that are not known were asked for. Try again.',
+        headers: { 'retry-after': String(Math.ceil(settlement.retryAfterMs / 1000)) },
+        extensions: { reason: settlement.kind },
       });
     case 'rejected': {
       const { reason, detail } = settlement;

@@ -139,11 +139,17 @@ function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
-/** `*` stands for letters, digits and hyphens: never for a dot, so never for more labels than are written. */
+/**
+ * AWS's regions, such as eu-north-1, us-gov-west-1 and eusc-de-east-1: never the name of a service (s3), nor one
+ * that a customer chose.
+ */
+const regionSyntax = '[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}';
+
+/** `{region}` stands for one label: never for a dot, so never for more labels than are written. */
 function hostPattern(pattern: string): RegExp {
   const source = pattern
-    .split('*')
-    .map((literal) => literal.replaceAll('.', '\\.'))
-    .join('[a-z0-9-]+');
+    .split('{region}')
+    .map((literal) => literal.replace(/[^a-z0-9-]/g, '\\$&'))
+    .join(regionSyntax);
   return new RegExp(`^${source}$`);
 }

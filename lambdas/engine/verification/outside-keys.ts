@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { OutsideKeySpec } from '../definition/schema.ts';
-import type { TemplateInput } from '../definition/template.ts';
+import { parseSource, readSource, type TemplateInput } from '../definition/template.ts';
 import type { KeyRequest } from './key-request.ts';
 import { prepareCall, prepareUrl } from './outbound-call.ts';
 import { firstValues, valuesOf } from './secret-values.ts';
+import { hasPath, hasSyntax } from './value-syntax.ts';
 import type { SecretValues, Verdict } from './webhook-request.ts';
 
 /** Keys by the locator of their request: PEM or JWK texts, none where the provider has no such key. */
@@ -48,15 +49,26 @@ function prepareOutside(spec: OutsideKeySpec): NonNullable<KeySource['outside']>
   const { certificate, jwks, oidc, call } = spec;
   if (certificate !== undefined) {
     const readUrl = prepareUrl(certificate);
+    const { names, issuers = [], path } = certificate;
     return (input) => {
       const url = readUrl(input);
-      return url.kind === 'rejected' ? url : located({ kind: 'certificate', url: url.url, names: certificate.names });
+      if (url.kind === 'rejected') return url;
+      if (path !== undefined && !hasPath(new URL(url.url), path))
+        return { kind: 'rejected', reason: 'url-not-allowed', detail: certificate.url };
+      return located({ kind: 'certificate', url: url.url, names, issuers });
     };
   }
   if (call !== undefined) {
     const readCall = prepareCall(call);
     const select = call.select?.split('.') ?? [];
+    const parts = Object.entries(call.parts).map(([name, syntax]) => ({ name, syntax, from: parseSource(name) }));
     return (input) => {
+      // What the request names is looked at before it is asked for: whatever else it is, it is no key of this provider.
+      for (const { name, syntax, from } of parts) {
+        const value = from === undefined ? undefined : readSource(from, input);
+        if (typeof value !== 'string' || !hasSyntax(value, syntax))
+          return { kind: 'rejected', reason: 'key-id-malformed', detail: name };
+      }
       const read = readCall(input);
       return read.kind === 'rejected' ? read : located({ kind: 'call', call: read.call, select });
     };

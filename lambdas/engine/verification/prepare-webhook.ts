@@ -1,4 +1,4 @@
-import { checksOf } from '../definition/checks-within.ts';
+import { checksOf, secretNames } from '../definition/checks-within.ts';
 import type {
   ConditionSpec,
   DecryptSpec,
@@ -20,6 +20,7 @@ import {
 import type { XmlReader } from './decode-body.ts';
 import { prepareCall, type ReadCall } from './outbound-call.ts';
 import { type KeyRing, prepareKeySource } from './outside-keys.ts';
+import { type PreparedContexts, prepareContexts } from './read-contexts.ts';
 import { urlTokenSecret } from './secret-values.ts';
 import type { SignaturePlace } from './signature-candidates.ts';
 import { prepareMessages } from './signed-messages.ts';
@@ -74,6 +75,8 @@ export interface PreparedWebhook {
   readonly deliveryId: Template | 'none' | undefined;
   /** Whether one URL may serve all accounts: a request says itself whose it is. */
   readonly servesAllAccounts: boolean;
+  /** Where such a request says so, if the secrets that verify it are the accounts'. */
+  readonly contexts: PreparedContexts | undefined;
   /** A value that comes once, where the signature does not cover the body. */
   readonly nonce: { readonly value: Template; readonly ttlSeconds: number } | undefined;
   readonly decrypt: DecryptSpec | undefined;
@@ -88,10 +91,10 @@ const maxItems = 1000;
 
 /** Do, once per definition, all work that needs no request. */
 export function prepareWebhook(
-  definition: Pick<Definition, 'name' | 'webhook' | 'routing'>,
+  definition: Pick<Definition, 'name' | 'webhook' | 'routing'> & Partial<Pick<Definition, 'secrets'>>,
   readXml: XmlReader,
 ): PreparedWebhook {
-  const { webhook } = definition;
+  const { webhook, routing, secrets = {} } = definition;
   const verify = prepareCheck(webhook.verify);
   return {
     name: definition.name,
@@ -111,7 +114,8 @@ export function prepareWebhook(
       webhook.delivery_id === undefined || webhook.delivery_id === 'none'
         ? webhook.delivery_id
         : template(webhook.delivery_id),
-    servesAllAccounts: definition.routing !== undefined,
+    servesAllAccounts: routing !== undefined,
+    contexts: prepareContexts(routing, secretNames({ webhook, secrets })),
     credentials: credentialsOf(definition),
   };
 }

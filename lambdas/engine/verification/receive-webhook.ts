@@ -1,8 +1,9 @@
 import { renderText, type TemplateInput } from '../definition/template.ts';
-import { decodeBody } from './decode-body.ts';
+import { type Decoded, decodeBody } from './decode-body.ts';
 import type { OutboundCall } from './key-request.ts';
 import type { KeyRing } from './outside-keys.ts';
 import { type CheckContext, type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
+import { readContexts } from './read-contexts.ts';
 import { firstValues } from './secret-values.ts';
 import type { SecretValues, Verdict, WebhookRequest } from './webhook-request.ts';
 
@@ -61,6 +62,7 @@ const decodedUnverifiedBytes = 64 * 1024;
  *
  * @param nowMs - Epoch milliseconds, for freshness.
  * @param keys - Published keys that were fetched; `key-needed` names one that is not among them.
+ * @param known - The body, where it has been decoded already.
  */
 export function receiveWebhook(
   webhook: PreparedWebhook,
@@ -68,13 +70,14 @@ export function receiveWebhook(
   secrets: SecretValues,
   nowMs: number,
   keys: KeyRing = noKeys,
+  known?: Decoded,
 ): Reception {
   const context: CheckContext = { secrets, keys, nowMs };
-  if (!webhook.readsBody && request.body.length > decodedUnverifiedBytes) {
+  if (known === undefined && !webhook.readsBody && request.body.length > decodedUnverifiedBytes) {
     const verdict = webhook.verify(toInput(webhook, request, undefined), context);
     if (verdict.kind !== 'verified') return verdict;
   }
-  const decoded = decodeBody(webhook.decode, request, webhook.readXml);
+  const decoded = known ?? decodeBody(webhook.decode, request, webhook.readXml);
   const input = toInput(webhook, request, decoded.kind === 'decoded' ? decoded.value : undefined);
   const handshake = webhook.handshakes.find((candidate) => candidate.matches(input));
   const verdict = (handshake ?? webhook).verify(input, context);
@@ -89,6 +92,33 @@ export function receiveWebhook(
   if (handshake === undefined) return verdict.kind === 'verified' ? withNonce(webhook, input) : verdict;
   const shaken = verdict.kind === 'verified' ? shakeHands(handshake, input, secrets) : verdict;
   return shaken.kind === 'rejected' ? { ...shaken, isHandshake: true } : shaken;
+}
+
+/** What a request of a URL that verifies with the secrets of accounts says before anybody's secret is known. */
+export type Opening =
+  /** It needs no secret: a handshake that is open to anybody, or a body that cannot be read. */
+  | { readonly kind: 'settled'; readonly reception: DecidedReception }
+  /** Whose it says that it is, and its body: it is decoded once, however many accounts are tried. */
+  | { readonly kind: 'named'; readonly contexts: readonly string[]; readonly decoded: Decoded };
+
+/**
+ * Read whose a request says that it is.
+ *
+ * @returns `settled` in the same way whichever accounts there are.
+ */
+export function openWebhook(webhook: PreparedWebhook, request: WebhookRequest, nowMs: number): Opening {
+  const decoded = decodeBody(webhook.decode, request, webhook.readXml);
+  // Without secrets nothing is verified: what comes through is what needs none.
+  const reception = receiveWebhook(webhook, request, {}, nowMs, noKeys, decoded);
+  if (reception.kind === 'malformed') return { kind: 'settled', reception };
+  if (reception.kind === 'handshake' && reception.capture === undefined && reception.isConfirmed === undefined)
+    return { kind: 'settled', reception };
+  const input = toInput(webhook, request, decoded.kind === 'decoded' ? decoded.value : undefined);
+  return {
+    kind: 'named',
+    contexts: webhook.contexts === undefined ? [] : readContexts(webhook.contexts, input),
+    decoded,
+  };
 }
 
 /** A verified request together with the value that it may bring only once. */

@@ -89,6 +89,8 @@ function verifyClaims(
 ): Verdict {
   const nowSeconds = context.nowMs / 1000;
   const { exp, nbf, iat } = token.claims;
+  const lacking = spec.require?.find((name) => own(token.claims, name) === undefined);
+  if (lacking !== undefined) return { kind: 'rejected', reason: 'claim-mismatch', detail: lacking };
   // A time that is no number would be a limit that never comes.
   const odd = Object.entries({ exp, nbf }).find(([, time]) => time !== undefined && typeof time !== 'number');
   if (odd !== undefined) return { kind: 'rejected', reason: 'claim-mismatch', detail: odd[0] };

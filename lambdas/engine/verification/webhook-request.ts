@@ -21,6 +21,10 @@ export type RejectionReason =
   | 'secret-not-configured'
   | 'key-unusable'
   | 'key-unknown'
+  /** What a request names its key by does not look like one: the provider is not asked. */
+  | 'key-id-malformed'
+  /** At a URL that verifies with secrets of accounts: it verifies with those of none that it names. */
+  | 'account-unverified'
   | 'url-not-allowed'
   | 'capture-not-armed'
   | 'nonce-replayed'

@@ -2,7 +2,9 @@ import { rootCertificates } from 'node:tls';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
+import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/aws/dynamo-account-store.ts';
+import { createDynamoCallLimits } from '../../adapters/aws/dynamo-call-limits.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoNonceStore } from '../../adapters/aws/dynamo-nonce-store.ts';
 import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
@@ -63,11 +65,13 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
     }),
     ports: {
       accounts: { ...accounts, ...createDynamoAccountWriter(dynamo, env[environmentKeys.accountsTable]) },
+      contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
       nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       providerKeys: createPublishedKeys(
         {
           provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), keyCalls),
           issuers: createHttpsProviderClient(createEgressPolicy({ ...egressOptions(env), allowHttp: true }), keyCalls),
+          limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
           clock: systemClock,
         },
         rootCertificates,

@@ -76,6 +76,11 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
             status: 422,
             detail: `The integration "${integration}" has no routing: its requests come by the URL of an account.`,
           });
+        case 'secrets-of-accounts':
+          throw new ProblemError({
+            status: 422,
+            detail: `The secrets of "${integration}" belong to its accounts: set them on each account. Requests to ${ports.publicUrl}/in/${integration} are verified with the secrets of the account that they name.`,
+          });
         default:
           throw secretsProblem(configuration);
       }

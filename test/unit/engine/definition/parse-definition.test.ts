@@ -262,15 +262,54 @@ test.each([
   ['is passed by anybody for each item', `each: { items: json.items, verify: { ${digest('"{item.id}"')} } }`, true],
   ['has all checks, one of which needs a secret', `all: [{ ${freshness} }, { any: [{ ${token} }] }]`, false],
 ])('a tree of checks that %s', (_name, tree, isOpen) => {
-  const open = faultsOf({ text: change(verify, `verify: { ${tree} }`) }).map((fault) =>
-    fault.includes('webhook.verify: got checks that anybody can pass'),
-  );
+  const open = faultsOf({ text: change(verify, `verify: { ${tree} }`) })
+    // Its time is signed by none of them, which is a fault of its own.
+    .filter((fault) => !fault.includes('which no signature covers'))
+    .map((fault) => fault.includes('webhook.verify: got checks that anybody can pass'));
   expect(open).toEqual(isOpen ? [true] : []);
+});
+
+test.each<[string, string, readonly string[]]>([
+  ['says where', 'secrets: account\n  context: "{json.company}"', []],
+  [
+    'says several places',
+    'secrets: account\n  context: ["{header.X-Company}", "{query.company}", "{form.company}"]',
+    [],
+  ],
+  ['says it of each item', 'secrets: account\n  context: { items: json.items, value: "{item.company}" }', []],
+  ['takes the app’s', 'secrets: app', []],
+  ['does not say where', 'secrets: account', ['secrets: got `account` without `context`']],
+  [
+    'says where, but not that they are',
+    'context: "{json.company}"',
+    ['context: got `context` without `secrets: account`'],
+  ],
+  ['says the same for all', 'secrets: account\n  context: acme', ['context: got "acme", which is the same for every']],
+  [
+    'says it is a secret',
+    'secrets: account\n  context: "{secret.signing_secret}"',
+    ['context: got "{secret.signing_secret}"'],
+  ],
+  ['says it is the body', 'secrets: account\n  context: "{body}"', ['context: got "{body}", expected parts of']],
+  [
+    'says it of an item of no list',
+    'secrets: account\n  context: "{item.company}"',
+    ['context: got "{item.company}", expected {item'],
+  ],
+  [
+    'says it of no item',
+    'secrets: account\n  context: { items: json.items, value: "{json.company}" }',
+    ['context: got "{json.company}"'],
+  ],
+  ['is nobody’s', 'secrets: nobody', ['secrets: ']],
+])('routing whose secrets are the accounts’ %s', (_name, more, faults) => {
+  const text = `${yaml}routing:\n  context_lookup_field: body.company\n  account_context: company\n  ${more}\n`;
+  expect(faultsOf({ text })).toEqual(faults.map((fault) => expect.stringContaining(`routing.${fault}`)));
 });
 
 test('fails when a token may be signed with a public key and with a shared secret', () => {
   const jwt = (names: string) =>
-    `verify: { jwt: { token: "{header.X}", algorithms: [${names}], key: signing_secret } }`;
+    `verify: { jwt: { token: "{header.X}", algorithms: [${names}], key: signing_secret, require: [exp] } }`;
   expect(faultsOf({ text: change(verify, jwt('RS256, HS256')) })).toEqual([
     expect.stringContaining('webhook.verify.jwt.algorithms: expected algorithms of one kind of key'),
   ]);

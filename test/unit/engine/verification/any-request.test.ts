@@ -121,6 +121,7 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
           covers: { items: 'json.items', value: '{item.tid}', claim: 'tid' },
           body_sha256_claim: 'hash',
           query_hash_claim: 'qsh',
+          require: ['exp'],
         },
       },
     },
@@ -132,7 +133,14 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
         public_key: {
           algorithm: 'ecdsa-p256-sha256',
           encoding: 'base64',
-          key: { certificate: { url: '{json.cert}', hosts: ['sns.*.acme.example'], names: ['sns.acme.example'] } },
+          key: {
+            certificate: {
+              url: '{json.cert}',
+              hosts: ['sns.{region}.acme.example'],
+              path: { prefix: '/', syntax: 'base64url', suffix: '.pem' },
+              names: ['sns.acme.example'],
+            },
+          },
           message: ['{header.X-Time}{body}', '{header.X-Other}{json.missing}{body}'],
           signature: '{header.X-Signature}',
         },
@@ -143,7 +151,7 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
           when: { 'json.type': 'confirm' },
           confirm: {
             url: '{json.url}',
-            hosts: ['sns.*.acme.example'],
+            hosts: ['sns.{region}.acme.example'],
             headers: { 'X-Trace': '{json.trace}' },
             json: { id: '{json.id}', token: '{secret.token}' },
           },

@@ -202,6 +202,8 @@ describe('as a definition', () => {
       'got "other", expected one of the declared secrets',
     ],
   ])('fails when %s', (_name, handshake, message) => {
-    expect(faults(handshake)).toEqual([expect.stringContaining(message)]);
+    // A time that no signature covers is a fault of its own.
+    const found = faults(handshake).filter((fault) => !fault.includes('which no signature covers'));
+    expect(found).toEqual([expect.stringContaining(message)]);
   });
 });

@@ -18,7 +18,7 @@ const input = (decoded: unknown, change: Partial<TemplateInput> = {}): TemplateI
 });
 
 describe('a URL that the request gives', () => {
-  const read = prepareUrl({ url: '{json.url}', hosts: ['sns.*.acme.com', 'api.acme.com', 'x-*.acme.co'] });
+  const read = prepareUrl({ url: '{json.url}', hosts: ['sns.{region}.acme.com', 'api.acme.com'] });
   const urlOf = (url: unknown) => read(input({ url }));
 
   test.each([
@@ -27,7 +27,8 @@ describe('a URL that the request gives', () => {
     ['https://API.ACME.COM/Path?A=B', 'https://api.acme.com/Path?A=B'],
     ['HTTPS://api.acme.com:443/', 'https://api.acme.com/'],
     ['https://api.acme.com/a#b', 'https://api.acme.com/a'],
-    ['https://x-1-y.acme.co/', 'https://x-1-y.acme.co/'],
+    ['https://sns.us-gov-west-1.acme.com/', 'https://sns.us-gov-west-1.acme.com/'],
+    ['https://sns.eusc-de-east-1.acme.com/', 'https://sns.eusc-de-east-1.acme.com/'],
     // What a browser reads as this host is called as this host.
     ['https:\\\\api.acme.com\\a', 'https://api.acme.com/a'],
     ['https:api.acme.com/a', 'https://api.acme.com/a'],
@@ -45,10 +46,14 @@ describe('a URL that the request gives', () => {
     ['a domain that ends with it', 'https://api.acme.com.evil.example/'],
     ['its domain', 'https://acme.com/'],
     ['a host below it', 'https://x.api.acme.com/'],
-    ['two labels for a star', 'https://sns.a.b.acme.com/'],
-    ['no label for a star', 'https://sns..acme.com/'],
-    ['the star left out', 'https://sns.acme.com/'],
-    ['an empty part for a star', 'https://x-.acme.co/'],
+    ['two labels for a region', 'https://sns.us-east-1.us-east-1.acme.com/'],
+    ['no label for a region', 'https://sns..acme.com/'],
+    ['the region left out', 'https://sns.acme.com/'],
+    ['a service for a region', 'https://sns.s3.acme.com/'],
+    ['a service with a region for a region', 'https://sns.s3-us-west-2.acme.com/'],
+    ['a name for a region', 'https://sns.my-bucket.acme.com/'],
+    ['a name that ends like a region', 'https://sns.x1-east-1.acme.com/'],
+    ['the pattern itself', 'https://sns.{region}.acme.com/'],
     ['a dot at its end', 'https://api.acme.com./'],
     ['an escaped dot', 'https://api%2eacme.com.evil.example/'],
     ['another host behind userinfo', 'https://api.acme.com@evil.example/'],
@@ -210,8 +215,8 @@ describe('as a definition', () => {
     { url: 'https://api.acme.com/{json.id}' },
     { url: 'https://api.acme.com:8443/{json.id}' },
     { url: 'https://api.acme.com' },
-    { url: '{json.url}', hosts: ['sns.*.acme.com', 'api.acme.com'] },
-    { url: 'https://{json.region}.acme.com/', hosts: ['eu-*.acme.com'] },
+    { url: '{json.url}', hosts: ['sns.{region}.acme.com', 'api.acme.com'] },
+    { url: 'https://{json.region}.acme.com/', hosts: ['eu.acme.com'] },
   ])('%j is taken', (confirm) => {
     expect(faults(confirm)).toEqual([]);
   });
@@ -225,8 +230,12 @@ describe('as a definition', () => {
     ['a user is written out', { url: 'https://user@api.acme.com/' }],
     ['it is plain http', { url: 'http://api.acme.com/' }],
     ['a host is a star', { url: '{json.url}', hosts: ['*'] }],
-    ['a host is all of a top level', { url: '{json.url}', hosts: ['*.com'] }],
-    ['a host is a part of a registered name', { url: '{json.url}', hosts: ['acme*.com'] }],
+    ['a host is all of a domain', { url: '{json.url}', hosts: ['*.acme.com'] }],
+    ['a label is a star', { url: '{json.url}', hosts: ['sns.*.amazonaws.com'] }],
+    ['a part of a label is a star', { url: '{json.url}', hosts: ['eu-*.acme.com'] }],
+    ['a registered name is a region', { url: '{json.url}', hosts: ['{region}.com'] }],
+    ['a label is a region and more', { url: '{json.url}', hosts: ['x{region}.acme.com'] }],
+    ['a label is another placeholder', { url: '{json.url}', hosts: ['{zone}.acme.com'] }],
     ['a top level is a star', { url: '{json.url}', hosts: ['acme.*'] }],
     ['a host is an address', { url: '{json.url}', hosts: ['10.0.0.1'] }],
     ['a host has a port', { url: '{json.url}', hosts: ['api.acme.com:443'] }],

@@ -16,13 +16,13 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 
 function token(key: KeyObject, claims: object = {}, header: object = {}): string {
   const alg = key.asymmetricKeyType === 'rsa' ? 'RS256' : 'ES256';
-  const signed = `${encode({ alg, kid: 'k1', ...header })}.${encode(claims)}`;
+  const signed = `${encode({ alg, kid: 'k1', ...header })}.${encode({ exp: nowSeconds + 60, ...claims })}`;
   return `${signed}.${sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 
 const jwksUrl = 'https://acme.example/keys';
 const jwt = (more: object = {}) => ({
-  jwt: { token: '{header.X-Token}', algorithms: ['ES256'], key: { jwks: jwksUrl }, ...more },
+  jwt: { token: '{header.X-Token}', algorithms: ['ES256'], key: { jwks: jwksUrl }, require: ['exp'], ...more },
 });
 const hmac = {
   hmac: { algorithm: 'sha256', encoding: 'hex', key: 'signing_secret', message: '{body}', signature: '{header.X-Mac}' },
@@ -90,7 +90,7 @@ describe('a token whose key its provider publishes', () => {
   test('fails when it is made with another algorithm than the definition’s, and asks for nothing', () => {
     const publicKey = pem(ec.publicKey);
     const mac = (alg: string, key: string) => {
-      const signed = `${encode({ alg, kid: 'k1' })}.${encode({})}`;
+      const signed = `${encode({ alg, kid: 'k1' })}.${encode({ exp: nowSeconds + 60 })}`;
       return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
     };
     for (const text of [
@@ -225,13 +225,14 @@ describe('a key by a call', () => {
       method: 'POST',
       url: 'https://acme.example/key/{jwt.header.kid}',
       json: { client_id: '{secret.client_id}', key_id: '{jwt.header.kid}' },
+      parts: { 'jwt.header.kid': { syntax: 'base64url', max: 64 } },
       select: 'key',
     },
   };
   const webhook = prepare({ verify: jwt({ key }) });
 
   test('names the id of the token, and the account’s secrets', () => {
-    const { reception, asked } = decide(webhook, withToken(token(ec.privateKey, {}, { kid: 'a/../b' })), () => [
+    const { reception, asked } = decide(webhook, withToken(token(ec.privateKey, {}, { kid: 'a-_b' })), () => [
       jwk(ec.publicKey),
     ]);
     expect(reception).toEqual(verified);
@@ -240,24 +241,50 @@ describe('a key by a call', () => {
         kind: 'call',
         call: {
           method: 'POST',
-          url: 'https://acme.example/key/a%2F..%2Fb',
+          url: 'https://acme.example/key/a-_b',
           headers: { 'content-type': 'application/json' },
-          body: '{"client_id":"client-1","key_id":"a/../b"}',
+          body: '{"client_id":"client-1","key_id":"a-_b"}',
         },
         select: ['key'],
       },
     ]);
   });
 
-  test.each([[undefined], ['..'], [7.5], [{}]])(
-    'fails when the token’s id is %j, without a call of another kind',
+  test.each([[undefined], ['..'], [7.5], [{}], [''], ['a/b'], ['a b'], ['k1\n'], ['é'], ['k'.repeat(65)], [['k1']]])(
+    'fails when the token’s id is %j, and asks nobody',
     (kid) => {
       const { reception, asked } = decide(webhook, withToken(token(ec.privateKey, {}, { kid })), () => []);
-      for (const one of asked)
-        expect(one).toMatchObject({ call: { url: expect.stringMatching(/^https:\/\/acme\.example\/key\/[^/]+$/) } });
-      expect(reception.kind).toBe('rejected');
+      expect(reception).toEqual({ kind: 'rejected', reason: 'key-id-malformed', detail: 'jwt.header.kid' });
+      expect(asked).toEqual([]);
     },
   );
+
+  test.each([
+    ['its syntax is not declared', { url: 'https://acme.example/key/{jwt.header.kid}' }, 'call.parts'],
+    [
+      'a syntax is of a part that it does not hold',
+      { url: 'https://acme.example/key', parts: { 'jwt.header.kid': { syntax: 'hex' } } },
+      'call.parts.jwt.header.kid',
+    ],
+    [
+      'the syntax of another part is missing',
+      {
+        url: 'https://acme.example/key/{jwt.header.kid}',
+        headers: { 'X-Tenant': '{json.tenant}' },
+        parts: { 'jwt.header.kid': { syntax: 'hex' } },
+      },
+      'call.parts',
+    ],
+    [
+      'the syntax is a pattern',
+      { url: 'https://acme.example/{json.a}', parts: { 'json.a': { syntax: '(a+)+$' } } },
+      '',
+    ],
+  ])('fails as a definition when %s', (_name, call, path) => {
+    expect(faultsOf({ verify: jwt({ key: { call } }) })).toEqual([
+      expect.stringContaining(`webhook.verify.jwt.key.${path}`),
+    ]);
+  });
 
   test('is remembered apart for each account', () => {
     const locatorOf = (client_id: string) =>
@@ -268,7 +295,13 @@ describe('a key by a call', () => {
 });
 
 describe('a certificate at a URL of the request', () => {
-  const certificate = { url: '{header.X-Cert}', hosts: ['api.acme.example'], names: ['keys.acme.example'] };
+  const certificate = {
+    url: '{header.X-Cert}',
+    hosts: ['api.acme.example'],
+    path: { prefix: '/c', syntax: 'base64url', max: 8, suffix: '.pem' },
+    names: ['keys.acme.example'],
+    issuers: ['issuer.example'],
+  };
   const webhook = prepare({
     verify: {
       public_key: {
@@ -288,11 +321,18 @@ describe('a certificate at a URL of the request', () => {
   test('is asked for with the names that it must carry', () => {
     const { reception, asked } = decide(webhook, request({}), () => [pem(rsa.publicKey)]);
     expect(reception).toEqual(verified);
-    expect(asked).toMatchObject([{ kind: 'certificate', url, names: ['keys.acme.example'] }]);
+    expect(asked).toMatchObject([
+      { kind: 'certificate', url, names: ['keys.acme.example'], issuers: ['issuer.example'] },
+    ]);
   });
 
   test.each<[string, Readonly<Record<string, string>>, string]>([
     ['its host is another', { 'x-cert': 'https://evil.example/cert.pem' }, 'url-not-allowed'],
+    ['its path is another', { 'x-cert': 'https://api.acme.example/other.pem' }, 'url-not-allowed'],
+    ['its path goes on', { 'x-cert': 'https://api.acme.example/cert.pem/x.pem' }, 'url-not-allowed'],
+    ['its name is too long', { 'x-cert': 'https://api.acme.example/c123456789.pem' }, 'url-not-allowed'],
+    ['its name is missing', { 'x-cert': 'https://api.acme.example/c.pem' }, 'url-not-allowed'],
+    ['it has a query', { 'x-cert': `${url}?a=1` }, 'url-not-allowed'],
     ['the signature is missing', { 'x-signature': '' }, 'signature-malformed'],
     ['the signature is none', { 'x-signature': '!' }, 'signature-malformed'],
   ])('fails when %s, and fetches nothing', (_name, headers, reason) => {

@@ -11,6 +11,8 @@ const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 const secrets = { signing_secret: 'first secret', other_secret: 'second secret' };
 const hmac = (key: string, header: string) =>
   `{ hmac: { algorithm: sha256, encoding: hex, key: ${key}, message: "{body}", signature: "{header.${header}}" } }`;
+/** A MAC over a time and the body. */
+const timed = (key: string, header: string) => hmac(key, header).replace('{body}', '{header.X-Time}{body}');
 const freshness =
   '{ freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } }';
 
@@ -131,7 +133,7 @@ describe('a handshake with checks of its own', () => {
 describe('a handshake before there is a secret', () => {
   const webhook = prepare(`{
     decode: json,
-    verify: { all: [${hmac('signing_secret', 'X-Signature')}, ${freshness}] },
+    verify: { all: [${timed('signing_secret', 'X-Signature')}, ${freshness}] },
     handshakes: [
       { name: challenge, when: { query.hub.mode: subscribe }, verify: none, respond: { body: "{query.hub.challenge}" } },
       { name: verification, when: { json.type: url_verification }, verify: none,
@@ -207,8 +209,6 @@ describe('a handshake before there is a secret', () => {
 });
 
 describe('a tree of checks', () => {
-  const fresh = { 'x-time': String(nowMs / 1000) };
-  const stale = { 'x-time': String(nowMs / 1000 - 301) };
   const one = { 'x-one': sign('{}') };
   const two = { 'x-two': sign('{}', secrets.other_secret) };
   const [first, second] = [hmac('signing_secret', 'X-One'), hmac('other_secret', 'X-Two')];
@@ -227,10 +227,13 @@ describe('a tree of checks', () => {
   });
 
   test('nests', () => {
-    const webhook = prepare(`{ decode: json, verify: { all: [{ any: [${first}, ${second}] }, ${freshness}] } }`);
-    expect(receive(webhook, request('{}', { ...two, ...fresh }))).toEqual({ kind: 'verified' });
-    expect(receive(webhook, request('{}', { ...two, ...stale }))).toMatchObject({ reason: 'timestamp-too-old' });
-    expect(receive(webhook, request('{}', fresh))).toMatchObject({ reason: 'header-missing' });
+    const times = `{ freshness: { timestamp: "{json.at}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } }`;
+    const webhook = prepare(`{ decode: json, verify: { all: [{ any: [${first}, ${second}] }, ${times}] } }`);
+    const at = (seconds: number) => JSON.stringify({ at: nowMs / 1000 - seconds });
+    const by = (body: string) => request(body, { 'x-two': sign(body, secrets.other_secret) });
+    expect(receive(webhook, by(at(0)))).toEqual({ kind: 'verified' });
+    expect(receive(webhook, by(at(301)))).toMatchObject({ reason: 'timestamp-too-old' });
+    expect(receive(webhook, request(at(0)))).toMatchObject({ reason: 'header-missing' });
   });
 });
 

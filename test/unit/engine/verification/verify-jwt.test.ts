@@ -15,7 +15,7 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 
 /** A token; with a private key signed by it, with a text by HMAC. */
 function token(algorithm: string, key: KeyObject | string, claims: object = {}, header: object = {}): string {
-  const signed = `${encode({ alg: algorithm, typ: 'JWT', ...header })}.${encode(claims)}`;
+  const signed = `${encode({ alg: algorithm, typ: 'JWT', ...header })}.${encode({ exp: nowSeconds + 60, ...claims })}`;
   const hash = `sha${algorithm.slice(2)}`;
   const signature =
     typeof key === 'string'
@@ -29,7 +29,14 @@ function token(algorithm: string, key: KeyObject | string, claims: object = {}, 
 const jwtCheck = (algorithms: readonly string[], more: object = {}) =>
   prepare({
     verify: {
-      jwt: { token: '{header.Authorization}', prefix: 'Bearer ', algorithms, key: 'signing_secret', ...more },
+      jwt: {
+        token: '{header.Authorization}',
+        prefix: 'Bearer ',
+        algorithms,
+        key: 'signing_secret',
+        require: ['exp'],
+        ...more,
+      },
     },
   });
 const bearer = (text: string) => aRequest(body, { headers: { authorization: `Bearer ${text}` } });

@@ -1,0 +1,103 @@
+import { contextValues } from '../engine/mapping/context-values.ts';
+import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
+import type { PreparedContexts } from '../engine/verification/read-contexts.ts';
+import { type DecidedReception, openWebhook, receiveWebhook } from '../engine/verification/receive-webhook.ts';
+import type { SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
+import type { AccountContexts } from '../ports/account-contexts.ts';
+import type { AccountStore } from '../ports/account-store.ts';
+import type { Randomness } from '../ports/randomness.ts';
+import { type DecidePorts, decideReception, type LimitedReception } from './decide-reception.ts';
+
+export interface ReceiveForAccountsPorts extends DecidePorts {
+  readonly accounts: AccountStore;
+  readonly contexts: AccountContexts;
+  readonly randomness: Randomness;
+}
+
+/** What remembered secrets and keys may be used. */
+export interface ProofAges {
+  readonly secretsMaxAgeMs: number;
+  readonly keysMaxAgeMs: number;
+}
+
+/** A request of a URL for all accounts, and the account with whose secrets it was verified. */
+export interface AccountReception {
+  readonly reception: LimitedReception;
+  /** Undefined where nobody's secrets were needed, or none verified it. */
+  readonly account?: string;
+}
+
+/** Accounts whose secrets are tried for one request: those of one tenant that share a value. */
+const maxCandidates = 10;
+/** An id that no account has: it is read in place of accounts where there are none. */
+const noAccount = '-';
+
+interface Candidate {
+  readonly account: string;
+  readonly secrets: SecretValues;
+}
+
+/**
+ * Verify a request of a URL for all accounts with the secrets of those accounts that it names: its context is bound
+ * to their secret, so a customer who knows its own secret cannot speak for another.
+ *
+ * A stranger learns nothing of which values are known. Whatever is wrong, the reason is one and the same. A value that
+ * nobody has costs the same reads, and a check against secrets that are drawn for it. What is left is that several
+ * accounts of one value take several checks.
+ */
+export async function receiveForAccounts(
+  ports: ReceiveForAccountsPorts,
+  webhook: PreparedWebhook & { readonly contexts: PreparedContexts },
+  request: WebhookRequest,
+  ages: readonly ProofAges[],
+): Promise<AccountReception> {
+  const opening = openWebhook(webhook, request, ports.clock.nowMs());
+  if (opening.kind === 'settled') return { reception: opening.reception };
+  const { contexts, decoded } = opening;
+  const { name: integration } = webhook;
+  const [first] = contexts;
+  // One value is looked up: an account that holds all of them is among those that hold the first.
+  const ids = first === undefined ? [] : (await ports.contexts.find(integration, first)).slice(0, maxCandidates);
+
+  let isHandshake = false;
+  for (const { secretsMaxAgeMs, keysMaxAgeMs } of ages) {
+    const candidates = await readCandidates(ports, webhook, ids, contexts, secretsMaxAgeMs);
+    for (const { account, secrets } of candidates) {
+      const target = { integration, account };
+      const reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs, decoded });
+      if (reception.kind !== 'rejected') return { reception, account };
+      isHandshake ||= reception.isHandshake === true;
+    }
+    if (candidates.length === 0) {
+      const drawn = drawSecrets(ports.randomness, webhook.contexts);
+      const reception = receiveWebhook(webhook, request, drawn, ports.clock.nowMs(), undefined, decoded);
+      isHandshake ||= reception.kind === 'rejected' && reception.isHandshake === true;
+    }
+  }
+  return { reception: unverified(isHandshake) };
+}
+
+function unverified(isHandshake: boolean): DecidedReception {
+  return { kind: 'rejected', reason: 'account-unverified', ...(isHandshake ? { isHandshake } : {}) };
+}
+
+/** The accounts that themselves hold every value of the request. */
+async function readCandidates(
+  { accounts }: ReceiveForAccountsPorts,
+  { name, contexts: { accountContext } }: { readonly name: string; readonly contexts: PreparedContexts },
+  ids: readonly string[],
+  values: readonly string[],
+  maxAgeMs: number,
+): Promise<readonly Candidate[]> {
+  const read = await Promise.all((ids.length === 0 ? [noAccount] : ids).map((id) => accounts.get(id, maxAgeMs)));
+  return read.flatMap((account) => {
+    if (account === undefined || account.integration !== name || account.closed === true) return [];
+    const held = contextValues(account.context[accountContext]);
+    return values.every((value) => held.includes(value)) ? [{ account: account.id, secrets: account.secrets }] : [];
+  });
+}
+
+/** Secrets of nobody, in a form that every way of writing a key can read: they take the time that a check takes. */
+function drawSecrets(randomness: Randomness, { secretNames }: PreparedContexts): SecretValues {
+  return Object.fromEntries(secretNames.map((name) => [name, randomness.bytes(32).toString('hex')]));
+}

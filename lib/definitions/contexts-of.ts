@@ -1,0 +1,15 @@
+import { secretNames } from '../../lambdas/engine/definition/checks-within.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { prepareContexts, readContexts } from '../../lambdas/engine/verification/read-contexts.ts';
+import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { templateInput } from './checks-for-request.ts';
+
+/**
+ * The values by which ingress finds the accounts whose secrets verify a request of the URL for all accounts.
+ *
+ * @returns Undefined where the integration's own secrets verify.
+ */
+export function contextsOf(definition: Definition, request: WebhookRequest): readonly string[] | undefined {
+  const contexts = prepareContexts(definition.routing, secretNames(definition));
+  return contexts === undefined ? undefined : readContexts(contexts, templateInput(definition, request));
+}
