@@ -119,6 +119,18 @@ const settingsSchema = z.strictObject({
     .preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(z.string().refine(isRange)))
     .describe('a list of address ranges in CIDR form, such as "10.20.0.0/16,fd00::/8"'),
   /**
+   * Further origins that lead to this deployment, such as a CDN's in front of it; as text, separated by commas.
+   * The public URL and the HTTP API's own endpoint are known. The engine calls none of them, on any port: a
+   * callback that came back to its ingress would become an event again.
+   * @default - none
+   */
+  ownOrigins: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? splitList(value) : value),
+      z.array(z.string().refine(isPublicOrigin)),
+    )
+    .describe('a list of origins without a path or a trailing slash, such as "https://hooks.example.net"'),
+  /**
    * Address that alarms are mailed to.
    * @default nobody; subscribe to the alarm topic yourself
    */
@@ -154,6 +166,7 @@ function defaultsOf(stage: Stage): Settings {
     deliverMaxConcurrency: local ? 16 : 100,
     drainMaxConcurrency: local ? 16 : 200,
     egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
+    ownOrigins: [],
   };
 }
 

@@ -105,6 +105,8 @@ export class TributaryStack extends Stack {
       removalPolicy: this.removalPolicy,
     });
     const publicUrl = config.publicUrl ?? httpApi.url;
+    // The API's own endpoint answers beside a custom domain.
+    const ownOrigins = [...new Set([publicUrl, httpApi.url, ...config.ownOrigins])].join(',');
 
     const ingress = this.engineFunction('Ingress', 'ingress', limits.ingressTimeoutSeconds, 512, {
       [environmentKeys.publicUrl]: publicUrl,
@@ -118,6 +120,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
     });
     // A secret that a provider chooses in its handshake is stored where the others are.
     tables.accounts.grant(ingress, 'GetItem', 'PutItem');
@@ -133,6 +136,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
       [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
       [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
       [environmentKeys.tenantsTable]: tables.tenants.tableName,
@@ -180,6 +184,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
     };
     const deliver = this.engineFunction('Deliver', 'deliver', limits.deliverTimeoutSeconds, 512, sendingEnvironment);
     const drain = this.engineFunction('Drain', 'drain', limits.drainTimeoutSeconds, 512, sendingEnvironment);
@@ -255,6 +260,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
     });
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     // An admin key lists the accounts, keys and tenants that there are: these are the scans.

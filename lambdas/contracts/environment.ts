@@ -50,6 +50,8 @@ export const environmentKeys = {
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
+  /** Origins by which this deployment is reached (comma separated): no outbound call goes there. */
+  ownOrigins: 'TRIBUTARY_OWN_ORIGINS',
 } as const;
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
@@ -69,6 +71,7 @@ const sendingKeys = [
   environmentKeys.retentionDays,
   environmentKeys.egressAllowedRanges,
   environmentKeys.egressAllowHttp,
+  environmentKeys.ownOrigins,
 ] as const;
 
 /** The keys each function reads: what the stack must give it, and nothing more. */
@@ -85,12 +88,14 @@ export const functionEnvironments = {
     environmentKeys.statisticsTable,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
   ],
   normalize: [
     environmentKeys.accountsTable,
     environmentKeys.integrationSettingsTable,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
     environmentKeys.accountContextsTable,
     environmentKeys.parkedRequestsTable,
     environmentKeys.tenantsTable,
@@ -145,6 +150,7 @@ export const functionEnvironments = {
     environmentKeys.rawRetentionDays,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
   ],
   govern: [
     environmentKeys.tenantsTable,
