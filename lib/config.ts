@@ -86,6 +86,18 @@ const settingsSchema = z.strictObject({
    */
   apiTenantRatePerMinute: wholeNumber(1, 1_000_000, 'calls'),
   /**
+   * Webhooks that one account may bring in a minute, and at once; more are answered 429 with `Retry-After`. Instances
+   * of ingress count apart and settle with each other in blocks: together they may let through a little more, each a
+   * 600th of this.
+   * @default 12000; 1000000 in local
+   */
+  ingressAccountRatePerMinute: wholeNumber(1, 10_000_000, 'webhooks'),
+  /**
+   * The same of all accounts of one tenant together.
+   * @default 60000; 1000000 in local
+   */
+  ingressTenantRatePerMinute: wholeNumber(1, 10_000_000, 'webhooks'),
+  /**
    * Concurrent invocations of normalize.
    * @default 50; 4 in local
    * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
@@ -161,6 +173,8 @@ function defaultsOf(stage: Stage): Settings {
     auditRetentionDays: 400,
     apiKeyRatePerMinute: local ? 60_000 : 3000,
     apiTenantRatePerMinute: local ? 60_000 : 6000,
+    ingressAccountRatePerMinute: local ? 1_000_000 : 12_000,
+    ingressTenantRatePerMinute: local ? 1_000_000 : 60_000,
     normalizeMaxConcurrency: local ? 4 : 50,
     // More than one endpoint may have posts under way, so that none takes up all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,

@@ -117,6 +117,9 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
+      [environmentKeys.ingressAccountRatePerMinute]: String(config.ingressAccountRatePerMinute),
+      [environmentKeys.ingressTenantRatePerMinute]: String(config.ingressTenantRatePerMinute),
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
@@ -126,6 +129,7 @@ export class TributaryStack extends Stack {
     tables.accounts.grant(ingress, 'GetItem', 'PutItem');
     tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
     tables.idempotency.grant(ingress, 'PutItem');
+    tables.limits.grant(ingress, 'GetItem', 'UpdateItem');
     tables.statistics.grant(ingress, 'UpdateItem');
     buckets.raw.grantPut(ingress);
     buckets.raw.grantRetain(ingress);

@@ -42,6 +42,10 @@ export const environmentKeys = {
   apiKeyRatePerMinute: 'TRIBUTARY_API_KEY_RATE_PER_MINUTE',
   /** Calls of the API that all keys of a tenant together may make in a minute. */
   apiTenantRatePerMinute: 'TRIBUTARY_API_TENANT_RATE_PER_MINUTE',
+  /** Webhooks that one account may bring in a minute. */
+  ingressAccountRatePerMinute: 'TRIBUTARY_INGRESS_ACCOUNT_RATE_PER_MINUTE',
+  /** Webhooks that all accounts of a tenant together may bring in a minute. */
+  ingressTenantRatePerMinute: 'TRIBUTARY_INGRESS_TENANT_RATE_PER_MINUTE',
   /** Days that the raw archive keeps what providers sent. */
   rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
   /** `true` where the raw archive locks its objects until their retention is over. */
@@ -85,6 +89,9 @@ export const functionEnvironments = {
     environmentKeys.rawQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.idempotencyTable,
+    environmentKeys.limitsTable,
+    environmentKeys.ingressAccountRatePerMinute,
+    environmentKeys.ingressTenantRatePerMinute,
     environmentKeys.statisticsTable,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,

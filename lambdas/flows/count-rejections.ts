@@ -62,6 +62,8 @@ function reasonOf(receipt: Receipt): RejectedBy | undefined {
     case 'malformed':
       return 'body-malformed';
     case 'method-not-allowed':
+    case 'hop-limit':
+    case 'rate-limited':
       return receipt.kind;
   }
 }

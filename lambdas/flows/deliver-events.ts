@@ -20,6 +20,7 @@ import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/sub
 import {
   type Attempted,
   type AttemptPorts,
+  hopsOf,
   isMine,
   isWanted,
   jobOf,
@@ -230,7 +231,10 @@ async function deliverToEndpoint(
     await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
       if (ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
       postsNotMade -= 1;
-      const outcome = await post(ports, prepared, job.row.id, [event], job.delivery.replay !== undefined);
+      const outcome = await post(ports, prepared, job.row.id, [event], {
+        isReplay: job.delivery.replay !== undefined,
+        hops: hopsOf([job]),
+      });
       attempts.set(job, outcome);
       const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
@@ -271,7 +275,9 @@ async function deliverToEndpoint(
   await reportDelivery(
     ports,
     prepared.subscription,
-    recorded.flatMap(([, outcome, delivery]) => (outcome.kind === 'dead-lettered' ? delivery : [])),
+    recorded.flatMap(([{ row }, outcome, delivery]) =>
+      outcome.kind === 'dead-lettered' ? { delivery, hops: row.hops } : [],
+    ),
   );
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
 }

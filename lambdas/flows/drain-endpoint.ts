@@ -20,7 +20,7 @@ import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
-import { type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
+import { hopsOf, type PreparedSubscription, parked, post, postResult, recordAttempt } from './attempt-delivery.ts';
 import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
@@ -262,7 +262,8 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
       const unreadable = read.find((event) => 'kind' in event);
       const events = read.filter((event): event is CanonicalEvent => !('kind' in event));
       const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
-      const outcome = unreadable ?? (await post(ports, prepared, requestId(items), events, isReplay));
+      const options = { isReplay, hops: hopsOf(items) };
+      const outcome = unreadable ?? (await post(ports, prepared, requestId(items), events, options));
       attempts.push({ items, outcome });
       const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
@@ -297,11 +298,13 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   run.state = settled.state;
   noteDone(run, [...unwanted.map(filtered), ...passed.map(ended)]);
   await reportEndpoint(ports, prepared.subscription, settled.result);
-  const exhausted = done.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
+  const exhausted = done.flatMap(({ item, delivery, decision }) =>
+    decision.kind === 'exhausted' ? { delivery, hops: item.row.hops } : [],
+  );
   await reportDelivery(ports, prepared.subscription, exhausted);
   const isDisabled =
     settled.result.some(({ kind }) => kind === 'disabled') ||
-    exhausted.some(({ exhaustedBy }) => exhaustedBy === 'gone');
+    exhausted.some(({ delivery }) => delivery.exhaustedBy === 'gone');
   return isDisabled ? { kind: 'disabled' } : { kind: 'more' };
 }
 

@@ -90,7 +90,10 @@ export async function normalizeWebhooks(
     mappings.push(await mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed', error })));
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
-      ? mapping.events.map((event) => ({ event, owner: (deliveries[index] as RawDelivery).message.rawId, index }))
+      ? mapping.events.map((event) => {
+          const { rawId, hops } = (deliveries[index] as RawDelivery).message;
+          return { event, owner: rawId, hops, index };
+        })
       : [],
   );
   const published = candidates.length === 0 ? [] : await publishEvents(ports, candidates);

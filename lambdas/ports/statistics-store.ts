@@ -2,7 +2,14 @@ import type { NormalizeNote, NormalizeOutcome } from '../contracts/outcomes.ts';
 import type { RejectionReason } from '../engine/verification/webhook-request.ts';
 
 /** Why ingress turned a request away: it was not verified, or not looked at that far. */
-export type RejectedBy = RejectionReason | 'url-unknown' | 'method-not-allowed' | 'body-too-large' | 'body-malformed';
+export type RejectedBy =
+  | RejectionReason
+  | 'url-unknown'
+  | 'method-not-allowed'
+  | 'body-too-large'
+  | 'body-malformed'
+  | 'hop-limit'
+  | 'rate-limited';
 
 /** What is counted of an integration's requests: `verified` ones, how they ended, their events, and those turned away. */
 export type RequestCount =

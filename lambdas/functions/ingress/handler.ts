@@ -24,7 +24,9 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
     const target = account === undefined ? { integration } : { integration, account };
     const receipt =
       account === undefined || isIdentifier(account)
-        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl))
+        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl), (error) =>
+            log.warn('webhooks are let through uncounted', { integration, account, error: error as Error }),
+          )
         : { kind: 'unknown' as const };
     const outcome = receipt.kind === 'accepted' || receipt.kind === 'handshake' ? receipt.kind : 'rejected';
     outcomes.count(outcome);
@@ -37,6 +39,8 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
       outcome: receipt.kind,
       ...(receipt.kind === 'rejected' ? { reason: receipt.reason } : {}),
       ...(receipt.kind === 'accepted' ? { rawId: receipt.rawId } : {}),
+      ...(receipt.kind === 'hop-limit' ? { hops: receipt.hops, cause: receipt.cause } : {}),
+      ...(receipt.kind === 'rate-limited' ? { limitedBy: receipt.by } : {}),
     });
     return toResponse(answerOf(receipt));
   };
