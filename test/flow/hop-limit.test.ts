@@ -87,7 +87,7 @@ describe('a loop (H4)', () => {
   test('is counted through what the engine tells of a delivery that failed', async () => {
     const engine = await prepare({ retry: { scheduleMs: [] } });
     await engine.subscriptions.create(
-      aSubscription({ id: 'sub_told', url: 'https://told.example.com/', eventTypes: ['delivery.exhausted'] }),
+      aSubscription({ id: 'sub_told', url: 'https://told.example.com/', types: ['delivery.exhausted'] }),
     );
     engine.callbacks.answerWith(({ url }) => answered(url.includes('told') ? 204 : 400));
     await receive(engine, webhook({ 'tributary-hops': await signed(engine, 2) }));
