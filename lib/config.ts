@@ -66,15 +66,37 @@ const settingsSchema = z.strictObject({
    */
   claimThresholdBytes: wholeNumber(0, 64 * 1024, 'bytes'),
   /**
-   * Requests per second that the HTTP API takes before it answers 429.
+   * Requests per second that a route of the HTTP API takes before it answers 429, where it has no rate of its own.
+   * Each route counts for itself: a flood of one leaves the others theirs.
    * @default 2000
+   * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
    */
   throttleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second'),
   /**
-   * Requests that the HTTP API takes at once above the rate.
+   * Requests that such a route takes at once above the rate.
    * @default 4000
    */
   throttleBurst: wholeNumber(1, 1_000_000, 'requests'),
+  /**
+   * Webhooks per second at `/in/{integration}/{account}`, and as many at `/in/{integration}`.
+   * @default throttleRatePerSecond
+   */
+  ingressThrottleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second').optional(),
+  /**
+   * Webhooks that each of the two takes at once above the rate.
+   * @default throttleBurst
+   */
+  ingressThrottleBurst: wholeNumber(1, 1_000_000, 'requests').optional(),
+  /**
+   * Calls of the API per second, all keys together.
+   * @default 500
+   */
+  apiThrottleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second'),
+  /**
+   * Calls of the API that are taken at once above the rate.
+   * @default 1000
+   */
+  apiThrottleBurst: wholeNumber(1, 1_000_000, 'requests'),
   /**
    * Calls of the API that one key may make in a minute, and at once, where the key itself says nothing else.
    * @default 3000; 60000 in local
@@ -114,6 +136,28 @@ const settingsSchema = z.strictObject({
    * @default 200; 16 in local
    */
   drainMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
+  /**
+   * Concurrent invocations that are kept for ingress alone, and the most that it has: webhooks are answered even
+   * where another function uses up the account's concurrency.
+   *
+   * An account keeps at least 100 that no function reserves, of 1,000 by default; a new account has less, often 10,
+   * and none to reserve. A deployment that reserves more than there is fails.
+   * @default none: ingress shares what the account has
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+   */
+  ingressReservedConcurrency: wholeNumber(1, 100_000, 'invocations').optional(),
+  /**
+   * The same for normalize; at least `normalizeMaxConcurrency`, or its queue would be polled by more than may run.
+   * @default none
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
+   */
+  normalizeReservedConcurrency: wholeNumber(2, 100_000, 'invocations').optional(),
+  /**
+   * The same for api. It is a cap as well: calls that wait (`wait` of the feed, tests of endpoints) keep an
+   * invocation busy for seconds, and more of them than this cannot take concurrency from ingress.
+   * @default none
+   */
+  apiReservedConcurrency: wholeNumber(1, 100_000, 'invocations').optional(),
   /**
    * Public origin of a custom domain in front of the HTTP API.
    * @default the HTTP API's own endpoint
@@ -170,6 +214,8 @@ function defaultsOf(stage: Stage): Settings {
     claimThresholdBytes: limits.claimThresholdBytes,
     throttleRatePerSecond: 2000,
     throttleBurst: 4000,
+    apiThrottleRatePerSecond: 500,
+    apiThrottleBurst: 1000,
     auditRetentionDays: 400,
     apiKeyRatePerMinute: local ? 60_000 : 3000,
     apiTenantRatePerMinute: local ? 60_000 : 6000,
@@ -220,6 +266,19 @@ export function loadConfig(context: (key: string) => unknown): TributaryConfig {
       fault(origin?.source ?? name, origin?.value, settingsSchema.shape[name].description ?? 'something else'),
     );
   }
+  const { normalizeReservedConcurrency, normalizeMaxConcurrency } = parsed.data ?? {};
+  if (
+    normalizeReservedConcurrency !== undefined &&
+    normalizeMaxConcurrency !== undefined &&
+    normalizeReservedConcurrency < normalizeMaxConcurrency
+  )
+    faults.push(
+      fault(
+        chosen.get('normalizeReservedConcurrency')?.source ?? 'normalizeReservedConcurrency',
+        normalizeReservedConcurrency,
+        `at least normalizeMaxConcurrency, which is ${normalizeMaxConcurrency}`,
+      ),
+    );
   if (stage === undefined || parsed.data === undefined || faults.length > 0) throw new ConfigurationError(faults);
   return { ...parsed.data, stage, retainData: stage === 'prod', egressAllowHttp: stage === 'local' };
 }

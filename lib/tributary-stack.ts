@@ -8,7 +8,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
-import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import { type EndpointNote, type IngressNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
 import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import {
   accountsByTenantIndex,
@@ -98,8 +98,7 @@ export class TributaryStack extends Stack {
       Duration.minutes(15),
     );
     const httpApi = new PublicHttpApi(this, 'HttpApi', {
-      throttleRatePerSecond: config.throttleRatePerSecond,
-      throttleBurst: config.throttleBurst,
+      throttle: { ratePerSecond: config.throttleRatePerSecond, burst: config.throttleBurst },
       logRetention: config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,
@@ -215,6 +214,7 @@ export class TributaryStack extends Stack {
     deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
     drainQueue.consumedBy(drain, config.drainMaxConcurrency, limits.drainBatchSize);
     this.endpointAlarms();
+    this.ingressAlarms();
 
     const dispatch = this.engineFunction('Dispatch', 'dispatch', limits.dispatchTimeoutSeconds, 512, {
       [environmentKeys.eventsTable]: tables.events.tableName,
@@ -340,16 +340,20 @@ export class TributaryStack extends Stack {
 
     httpApi.route(
       ingress,
+      {
+        ratePerSecond: config.ingressThrottleRatePerSecond ?? config.throttleRatePerSecond,
+        burst: config.ingressThrottleBurst ?? config.throttleBurst,
+      },
       HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
       HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
     );
+    // Paths of no route are API Gateway's to answer: they invoke nothing.
     httpApi.route(
       api,
+      { ratePerSecond: config.apiThrottleRatePerSecond, burst: config.apiThrottleBurst },
       HttpRouteKey.with('/v1/{proxy+}', HttpMethod.ANY),
-      HttpRouteKey.with('/healthz', HttpMethod.GET),
-      // Unknown routes get the API's own 404, as problem+json.
-      HttpRouteKey.DEFAULT,
     );
+    httpApi.route(api, undefined, HttpRouteKey.with('/healthz', HttpMethod.GET));
 
     new CfnOutput(this, 'ApiUrl', { value: publicUrl, description: 'Origin of webhook URLs, admin API and feed' });
   }
@@ -515,6 +519,40 @@ export class TributaryStack extends Stack {
     });
   }
 
+  /** How webhooks fare that the engine does not take although they are genuine. */
+  private ingressAlarms(): void {
+    const counted = (note: IngressNote) =>
+      new Metric({
+        namespace: metricsNamespace,
+        metricName: note,
+        dimensionsMap: { service: 'ingress' satisfies FunctionName },
+        statistic: 'Sum',
+        period: Duration.minutes(5),
+      });
+    this.alarms.add(this, 'HopLimitAlarm', {
+      meaning: 'A loop was cut: a receiver of callbacks sends them back as webhooks.',
+      runbookEntry: 'hop-limit',
+      metric: counted('hop-limit'),
+      threshold: 1,
+    });
+    this.alarms.add(this, 'RateLimitedAlarm', {
+      meaning: 'Webhooks were refused: an account, or a tenant, brings more than it may.',
+      runbookEntry: 'rate-limited',
+      metric: counted('rate-limited'),
+      threshold: 1,
+    });
+  }
+
+  private reservedConcurrencyOf(name: FunctionName): number | undefined {
+    const { ingressReservedConcurrency, normalizeReservedConcurrency, apiReservedConcurrency } = this.config;
+    const reserved: Partial<Record<FunctionName, number | undefined>> = {
+      ingress: ingressReservedConcurrency,
+      normalize: normalizeReservedConcurrency,
+      api: apiReservedConcurrency,
+    };
+    return reserved[name];
+  }
+
   private engineFunction<Name extends FunctionName>(
     id: string,
     name: Name,
@@ -532,6 +570,7 @@ export class TributaryStack extends Stack {
       environment,
       timeout: Duration.seconds(timeoutSeconds),
       memorySizeMb,
+      reservedConcurrency: this.reservedConcurrencyOf(name),
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,
