@@ -66,15 +66,37 @@ const settingsSchema = z.strictObject({
    */
   claimThresholdBytes: wholeNumber(0, 64 * 1024, 'bytes'),
   /**
-   * Requests per second that the HTTP API takes before it answers 429.
+   * Requests per second that a route of the HTTP API takes before it answers 429, where it has no rate of its own.
+   * Each route counts for itself: a flood of one leaves the others theirs.
    * @default 2000
+   * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
    */
   throttleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second'),
   /**
-   * Requests that the HTTP API takes at once above the rate.
+   * Requests that such a route takes at once above the rate.
    * @default 4000
    */
   throttleBurst: wholeNumber(1, 1_000_000, 'requests'),
+  /**
+   * Webhooks per second at `/in/{integration}/{account}`, and as many at `/in/{integration}`.
+   * @default throttleRatePerSecond
+   */
+  ingressThrottleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second').optional(),
+  /**
+   * Webhooks that each of the two takes at once above the rate.
+   * @default throttleBurst
+   */
+  ingressThrottleBurst: wholeNumber(1, 1_000_000, 'requests').optional(),
+  /**
+   * Calls of the API per second, all keys together.
+   * @default 500
+   */
+  apiThrottleRatePerSecond: wholeNumber(1, 1_000_000, 'requests per second'),
+  /**
+   * Calls of the API that are taken at once above the rate.
+   * @default 1000
+   */
+  apiThrottleBurst: wholeNumber(1, 1_000_000, 'requests'),
   /**
    * Calls of the API that one key may make in a minute, and at once, where the key itself says nothing else.
    * @default 3000; 60000 in local
@@ -85,6 +107,18 @@ const settingsSchema = z.strictObject({
    * @default 6000; 60000 in local
    */
   apiTenantRatePerMinute: wholeNumber(1, 1_000_000, 'calls'),
+  /**
+   * Webhooks that one account may bring in a minute, and at once; more are answered 429 with `Retry-After`. Instances
+   * of ingress count apart and settle with each other in blocks: together they may let through a little more, each a
+   * 600th of this.
+   * @default 12000; 1000000 in local
+   */
+  ingressAccountRatePerMinute: wholeNumber(1, 10_000_000, 'webhooks'),
+  /**
+   * The same of all accounts of one tenant together.
+   * @default 60000; 1000000 in local
+   */
+  ingressTenantRatePerMinute: wholeNumber(1, 10_000_000, 'webhooks'),
   /**
    * Concurrent invocations of normalize.
    * @default 50; 4 in local
@@ -103,6 +137,28 @@ const settingsSchema = z.strictObject({
    */
   drainMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
   /**
+   * Concurrent invocations that are kept for ingress alone, and the most that it has: webhooks are answered even
+   * where another function uses up the account's concurrency.
+   *
+   * An account keeps at least 100 that no function reserves, of 1,000 by default; a new account has less, often 10,
+   * and none to reserve. A deployment that reserves more than there is fails.
+   * @default none: ingress shares what the account has
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+   */
+  ingressReservedConcurrency: wholeNumber(1, 100_000, 'invocations').optional(),
+  /**
+   * The same for normalize; at least `normalizeMaxConcurrency`, or its queue would be polled by more than may run.
+   * @default none
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
+   */
+  normalizeReservedConcurrency: wholeNumber(2, 100_000, 'invocations').optional(),
+  /**
+   * The same for api. It is a cap as well: calls that wait (`wait` of the feed, tests of endpoints) keep an
+   * invocation busy for seconds, and more of them than this cannot take concurrency from ingress.
+   * @default none
+   */
+  apiReservedConcurrency: wholeNumber(1, 100_000, 'invocations').optional(),
+  /**
    * Public origin of a custom domain in front of the HTTP API.
    * @default the HTTP API's own endpoint
    */
@@ -118,6 +174,18 @@ const settingsSchema = z.strictObject({
   egressAllowedRanges: z
     .preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(z.string().refine(isRange)))
     .describe('a list of address ranges in CIDR form, such as "10.20.0.0/16,fd00::/8"'),
+  /**
+   * Further origins that lead to this deployment, such as a CDN's in front of it; as text, separated by commas.
+   * The public URL and the HTTP API's own endpoint are known. The engine calls none of them, on any port: a
+   * callback that came back to its ingress would become an event again.
+   * @default - none
+   */
+  ownOrigins: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? splitList(value) : value),
+      z.array(z.string().refine(isPublicOrigin)),
+    )
+    .describe('a list of origins without a path or a trailing slash, such as "https://hooks.example.net"'),
   /**
    * Address that alarms are mailed to.
    * @default nobody; subscribe to the alarm topic yourself
@@ -146,14 +214,19 @@ function defaultsOf(stage: Stage): Settings {
     claimThresholdBytes: limits.claimThresholdBytes,
     throttleRatePerSecond: 2000,
     throttleBurst: 4000,
+    apiThrottleRatePerSecond: 500,
+    apiThrottleBurst: 1000,
     auditRetentionDays: 400,
     apiKeyRatePerMinute: local ? 60_000 : 3000,
     apiTenantRatePerMinute: local ? 60_000 : 6000,
+    ingressAccountRatePerMinute: local ? 1_000_000 : 12_000,
+    ingressTenantRatePerMinute: local ? 1_000_000 : 60_000,
     normalizeMaxConcurrency: local ? 4 : 50,
     // More than one endpoint may have posts under way, so that none takes up all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,
     drainMaxConcurrency: local ? 16 : 200,
     egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
+    ownOrigins: [],
   };
 }
 
@@ -193,6 +266,19 @@ export function loadConfig(context: (key: string) => unknown): TributaryConfig {
       fault(origin?.source ?? name, origin?.value, settingsSchema.shape[name].description ?? 'something else'),
     );
   }
+  const { normalizeReservedConcurrency, normalizeMaxConcurrency } = parsed.data ?? {};
+  if (
+    normalizeReservedConcurrency !== undefined &&
+    normalizeMaxConcurrency !== undefined &&
+    normalizeReservedConcurrency < normalizeMaxConcurrency
+  )
+    faults.push(
+      fault(
+        chosen.get('normalizeReservedConcurrency')?.source ?? 'normalizeReservedConcurrency',
+        normalizeReservedConcurrency,
+        `at least normalizeMaxConcurrency, which is ${normalizeMaxConcurrency}`,
+      ),
+    );
   if (stage === undefined || parsed.data === undefined || faults.length > 0) throw new ConfigurationError(faults);
   return { ...parsed.data, stage, retainData: stage === 'prod', egressAllowHttp: stage === 'local' };
 }

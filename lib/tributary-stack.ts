@@ -8,7 +8,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
-import { type EndpointNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import { type EndpointNote, type IngressNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
 import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import {
   accountsByTenantIndex,
@@ -106,13 +106,14 @@ export class TributaryStack extends Stack {
       Duration.minutes(15),
     );
     const httpApi = new PublicHttpApi(this, 'HttpApi', {
-      throttleRatePerSecond: config.throttleRatePerSecond,
-      throttleBurst: config.throttleBurst,
+      throttle: { ratePerSecond: config.throttleRatePerSecond, burst: config.throttleBurst },
       logRetention: config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,
     });
     const publicUrl = config.publicUrl ?? httpApi.url;
+    // The API's own endpoint answers beside a custom domain.
+    const ownOrigins = [...new Set([publicUrl, httpApi.url, ...config.ownOrigins])].join(',');
 
     const ingress = this.engineFunction('Ingress', 'ingress', limits.ingressTimeoutSeconds, 512, {
       [environmentKeys.publicUrl]: publicUrl,
@@ -125,9 +126,12 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
+      [environmentKeys.ingressAccountRatePerMinute]: String(config.ingressAccountRatePerMinute),
+      [environmentKeys.ingressTenantRatePerMinute]: String(config.ingressTenantRatePerMinute),
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
     });
     // A secret that a provider chooses in its handshake is stored where the others are.
     tables.accounts.grant(ingress, 'GetItem', 'PutItem');
@@ -145,6 +149,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
       [environmentKeys.accountContextsTable]: tables.accountContexts.tableName,
       [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
       [environmentKeys.tenantsTable]: tables.tenants.tableName,
@@ -192,6 +197,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
     };
     const deliver = this.engineFunction('Deliver', 'deliver', limits.deliverTimeoutSeconds, 512, sendingEnvironment);
     const drain = this.engineFunction('Drain', 'drain', limits.drainTimeoutSeconds, 512, sendingEnvironment);
@@ -218,6 +224,7 @@ export class TributaryStack extends Stack {
     deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
     drainQueue.consumedBy(drain, config.drainMaxConcurrency, limits.drainBatchSize);
     this.endpointAlarms();
+    this.ingressAlarms();
 
     const dispatch = this.engineFunction('Dispatch', 'dispatch', limits.dispatchTimeoutSeconds, 512, {
       [environmentKeys.eventsTable]: tables.events.tableName,
@@ -267,6 +274,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+      [environmentKeys.ownOrigins]: ownOrigins,
     });
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     // An admin key lists the accounts, keys and tenants that there are: these are the scans.
@@ -342,16 +350,20 @@ export class TributaryStack extends Stack {
 
     httpApi.route(
       ingress,
+      {
+        ratePerSecond: config.ingressThrottleRatePerSecond ?? config.throttleRatePerSecond,
+        burst: config.ingressThrottleBurst ?? config.throttleBurst,
+      },
       HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
       HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
     );
+    // Paths of no route are API Gateway's to answer: they invoke nothing.
     httpApi.route(
       api,
+      { ratePerSecond: config.apiThrottleRatePerSecond, burst: config.apiThrottleBurst },
       HttpRouteKey.with('/v1/{proxy+}', HttpMethod.ANY),
-      HttpRouteKey.with('/healthz', HttpMethod.GET),
-      // Unknown routes get the API's own 404, as problem+json.
-      HttpRouteKey.DEFAULT,
     );
+    httpApi.route(api, undefined, HttpRouteKey.with('/healthz', HttpMethod.GET));
 
     new CfnOutput(this, 'ApiUrl', { value: publicUrl, description: 'Origin of webhook URLs, admin API and feed' });
   }
@@ -517,6 +529,40 @@ export class TributaryStack extends Stack {
     });
   }
 
+  /** How webhooks fare that the engine does not take although they are genuine. */
+  private ingressAlarms(): void {
+    const counted = (note: IngressNote) =>
+      new Metric({
+        namespace: metricsNamespace,
+        metricName: note,
+        dimensionsMap: { service: 'ingress' satisfies FunctionName },
+        statistic: 'Sum',
+        period: Duration.minutes(5),
+      });
+    this.alarms.add(this, 'HopLimitAlarm', {
+      meaning: 'A loop was cut: a receiver of callbacks sends them back as webhooks.',
+      runbookEntry: 'hop-limit',
+      metric: counted('hop-limit'),
+      threshold: 1,
+    });
+    this.alarms.add(this, 'RateLimitedAlarm', {
+      meaning: 'Webhooks were refused: an account, or a tenant, brings more than it may.',
+      runbookEntry: 'rate-limited',
+      metric: counted('rate-limited'),
+      threshold: 1,
+    });
+  }
+
+  private reservedConcurrencyOf(name: FunctionName): number | undefined {
+    const { ingressReservedConcurrency, normalizeReservedConcurrency, apiReservedConcurrency } = this.config;
+    const reserved: Partial<Record<FunctionName, number | undefined>> = {
+      ingress: ingressReservedConcurrency,
+      normalize: normalizeReservedConcurrency,
+      api: apiReservedConcurrency,
+    };
+    return reserved[name];
+  }
+
   private engineFunction<Name extends FunctionName>(
     id: string,
     name: Name,
@@ -537,6 +583,7 @@ export class TributaryStack extends Stack {
       environment,
       timeout: Duration.seconds(timeoutSeconds),
       memorySizeMb,
+      reservedConcurrency: this.reservedConcurrencyOf(name),
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,

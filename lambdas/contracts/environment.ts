@@ -42,6 +42,10 @@ export const environmentKeys = {
   apiKeyRatePerMinute: 'TRIBUTARY_API_KEY_RATE_PER_MINUTE',
   /** Calls of the API that all keys of a tenant together may make in a minute. */
   apiTenantRatePerMinute: 'TRIBUTARY_API_TENANT_RATE_PER_MINUTE',
+  /** Webhooks that one account may bring in a minute. */
+  ingressAccountRatePerMinute: 'TRIBUTARY_INGRESS_ACCOUNT_RATE_PER_MINUTE',
+  /** Webhooks that all accounts of a tenant together may bring in a minute. */
+  ingressTenantRatePerMinute: 'TRIBUTARY_INGRESS_TENANT_RATE_PER_MINUTE',
   /** Days that the raw archive keeps what providers sent. */
   rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
   /** `true` where the raw archive locks its objects until their retention is over. */
@@ -50,6 +54,8 @@ export const environmentKeys = {
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
+  /** Origins by which this deployment is reached (comma separated): no outbound call goes there. */
+  ownOrigins: 'TRIBUTARY_OWN_ORIGINS',
 } as const;
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
@@ -69,6 +75,7 @@ const sendingKeys = [
   environmentKeys.retentionDays,
   environmentKeys.egressAllowedRanges,
   environmentKeys.egressAllowHttp,
+  environmentKeys.ownOrigins,
 ] as const;
 
 /** The keys each function reads: what the stack must give it, and nothing more. */
@@ -84,15 +91,19 @@ export const functionEnvironments = {
     environmentKeys.rawQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.idempotencyTable,
+    environmentKeys.ingressAccountRatePerMinute,
+    environmentKeys.ingressTenantRatePerMinute,
     environmentKeys.statisticsTable,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
   ],
   normalize: [
     environmentKeys.accountsTable,
     environmentKeys.integrationSettingsTable,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
     environmentKeys.accountContextsTable,
     environmentKeys.parkedRequestsTable,
     environmentKeys.tenantsTable,
@@ -147,6 +158,7 @@ export const functionEnvironments = {
     environmentKeys.rawRetentionDays,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
   ],
   govern: [
     environmentKeys.tenantsTable,

@@ -19,6 +19,11 @@ export interface RawMessage {
   readonly handshake?: string;
   /** ISO 8601, the instant of acceptance. */
   readonly receivedAt: string;
+  /**
+   * How often what caused it has passed through this deployment: 2 for what a callback of an ordinary event brought
+   * back. @default 1
+   */
+  readonly hops?: number;
   readonly request: {
     readonly method: string;
     /** The public URL as the provider called it. */

@@ -27,6 +27,9 @@ export const metricsNamespace = 'Tributary';
  */
 export type IngressOutcome = 'accepted' | 'handshake' | 'rejected';
 
+/** What ingress counts beside outcomes: genuine webhooks that it does not take. They are `rejected`. Alarms look at it. */
+export type IngressNote = 'hop-limit' | 'rate-limited';
+
 export type NormalizeOutcome =
   | 'mapped'
   | 'ignored'

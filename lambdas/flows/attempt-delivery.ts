@@ -2,6 +2,7 @@ import { limits } from '../contracts/limits.ts';
 import type { DeliveryJob } from '../contracts/messages.ts';
 import type { EndpointLimits, PostResult } from '../engine/endpoint/endpoint-state.ts';
 import { endpointHeaders } from '../engine/endpoint-auth/endpoint-headers.ts';
+import { hopHeader, hopKeyPurpose, writeHops } from '../engine/hops/hop-count.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import {
   type Decision,
@@ -17,6 +18,7 @@ import { type CallbackKeys, signCallback } from '../engine/signing/standard-webh
 import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../ports/callback-client.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Delivery, DeliveryAttempt, WaitsIn } from '../ports/delivery-store.ts';
+import type { EngineKey } from '../ports/engine-key.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { OauthTokens } from '../ports/oauth-tokens.ts';
 import type { Randomness } from '../ports/randomness.ts';
@@ -35,6 +37,8 @@ export interface PreparedSubscription {
 export interface AttemptPorts extends PinPorts {
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
+  /** Signs how often what caused an event has passed through. */
+  readonly engineKey: EngineKey;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
@@ -179,6 +183,8 @@ export function filteredOut(delivery: Delivery): Delivery {
 export interface CallbackOptions {
   /** Whether somebody asked for what was sent, or could have been, before. */
   readonly isReplay: boolean;
+  /** How often what caused the events has passed through this deployment. @default 1 */
+  readonly hops?: number;
   /** Instead of the subscription's own, for tests of a receiver. */
   readonly keys?: CallbackKeys | undefined;
   /** Instead of now, for tests of a receiver. */
@@ -200,7 +206,7 @@ export async function prepareCallback(
   { subscription, shaping }: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
-  { isReplay, keys, signedAtMs }: CallbackOptions,
+  { isReplay, hops = 1, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
   const pinned = await pinEvents(ports, subscription.shaping.schema_versions, events);
   if (pinned.kind === 'failed') return notSent(pinned.reason);
@@ -215,6 +221,7 @@ export async function prepareCallback(
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
   if (token?.kind === 'failed') return token;
+  const hopKey = await ports.engineKey.derive(hopKeyPurpose);
   const nowMs = ports.clock.nowMs();
   const timestampSeconds = Math.floor((signedAtMs ?? nowMs) / 1000);
   return {
@@ -227,6 +234,7 @@ export async function prepareCallback(
         'content-type': shaped.contentType,
         'user-agent': 'Tributary/1',
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
+        [hopHeader]: writeHops(hopKey, { hops, id }),
         ...signCallback(keys ?? currentKeys(subscription, nowMs), id, timestampSeconds, shaped.body),
       },
       body: shaped.body,
@@ -269,15 +277,20 @@ export async function postCallback(
   return outcome;
 }
 
+/** The hops of a callback: those of its event that has most. */
+export function hopsOf(items: readonly { readonly row: Pick<EventRow, 'hops'> }[]): number {
+  return Math.max(1, ...items.map(({ row }) => row.hops ?? 1));
+}
+
 /** Post events to an endpoint, as {@link prepareCallback} makes them. */
 export async function post(
   ports: AttemptPorts,
   prepared: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
-  isReplay: boolean,
+  options: CallbackOptions,
 ): Promise<CallbackOutcome> {
-  return postCallback(ports, prepared, await prepareCallback(ports, prepared, id, events, { isReplay }));
+  return postCallback(ports, prepared, await prepareCallback(ports, prepared, id, events, options));
 }
 
 export interface Attempted {

@@ -63,6 +63,8 @@ function reasonOf(receipt: Receipt): RejectedBy | undefined {
       return 'body-malformed';
     case 'method-not-allowed':
     case 'key-calls-limited':
+    case 'hop-limit':
+    case 'rate-limited':
       return receipt.kind;
   }
 }

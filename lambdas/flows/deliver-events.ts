@@ -20,6 +20,7 @@ import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/sub
 import {
   type Attempted,
   type AttemptPorts,
+  hopsOf,
   isMine,
   jobOf,
   judge,
@@ -211,7 +212,10 @@ async function deliverToEndpoint(
   if (admitted !== undefined)
     await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
       if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
-      const outcome = await post(ports, prepared, job.row.id, [event], job.delivery.replay !== undefined);
+      const outcome = await post(ports, prepared, job.row.id, [event], {
+        isReplay: job.delivery.replay !== undefined,
+        hops: hopsOf([job]),
+      });
       if (outcome.kind === 'failed' && outcome.hasDied) {
         // No attempt yet: the drain, which serves this endpoint alone, gives the transform more time.
         hasDied = true;
@@ -258,7 +262,9 @@ async function deliverToEndpoint(
   await reportDelivery(
     ports,
     prepared.subscription,
-    recorded.flatMap(([, outcome, delivery]) => (outcome.kind === 'dead-lettered' ? delivery : [])),
+    recorded.flatMap(([{ row }, outcome, delivery]) =>
+      outcome.kind === 'dead-lettered' ? { delivery, hops: row.hops } : [],
+    ),
   );
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
 }

@@ -23,6 +23,7 @@ import type { EventReader } from '../ports/event-store.ts';
 import {
   diedBefore,
   filteredOut,
+  hopsOf,
   judge,
   type PreparedSubscription,
   parked,
@@ -275,7 +276,8 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
         continue;
       }
       const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
-      const outcome = failure ?? (await post(ports, prepared, requestId(items), events, isReplay));
+      const options = { isReplay, hops: hopsOf(items) };
+      const outcome = failure ?? (await post(ports, prepared, requestId(items), events, options));
       attempts.push({ items, outcome });
       const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
@@ -311,11 +313,13 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   run.state = settled.state;
   noteDone(run, [...unwanted.map(filtered), ...passed.map(ended)]);
   await reportEndpoint(ports, prepared.subscription, settled.result);
-  const exhausted = done.flatMap(({ delivery, decision }) => (decision.kind === 'exhausted' ? delivery : []));
+  const exhausted = done.flatMap(({ item, delivery, decision }) =>
+    decision.kind === 'exhausted' ? { delivery, hops: item.row.hops } : [],
+  );
   await reportDelivery(ports, prepared.subscription, exhausted);
   const isDisabled =
     settled.result.some(({ kind }) => kind === 'disabled') ||
-    exhausted.some(({ exhaustedBy }) => exhaustedBy === 'gone');
+    exhausted.some(({ delivery }) => delivery.exhaustedBy === 'gone');
   return isDisabled ? { kind: 'disabled' } : { kind: 'more' };
 }
 

@@ -98,7 +98,10 @@ export async function normalizeWebhooks(
   });
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
-      ? mapping.events.map((event) => ({ event, owner: (deliveries[index] as RawDelivery).message.rawId, index }))
+      ? mapping.events.map((event) => {
+          const { rawId, hops } = (deliveries[index] as RawDelivery).message;
+          return { event, owner: rawId, hops, index };
+        })
       : [],
   );
   const published = candidates.length === 0 ? [] : await publishEvents(ports, candidates);

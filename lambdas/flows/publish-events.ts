@@ -27,6 +27,8 @@ export interface Candidate {
   readonly event: UnsequencedEvent;
   /** Names the input: its retries, and only they, go on with what it began. */
   readonly owner: string;
+  /** How often what caused the event has passed through this deployment. @default 1 */
+  readonly hops?: number | undefined;
 }
 
 /** How one candidate ended; in the order of the candidates. */
@@ -224,16 +226,17 @@ async function placeCandidate(
         error: new EngineError('contended', `another run is publishing ${id}`, { retryable: true }),
       };
   }
-  return { kind: 'placed', placed: { candidate, row: await toRow(ports, policy, event, sequence), stored: false } };
+  return { kind: 'placed', placed: { candidate, row: await toRow(ports, policy, candidate, sequence), stored: false } };
 }
 
 async function toRow(
   ports: PublishPorts,
   policy: TenantPolicy | undefined,
-  event: UnsequencedEvent,
+  { event, hops = 1 }: Candidate,
   sequence: number,
 ): Promise<EventRow> {
-  const { data, ...metadata } = event;
+  const { data, ...rest } = event;
+  const metadata = { ...rest, ...(hops === 1 ? {} : { hops }) };
   const text = JSON.stringify(data);
   const dataBytes = Buffer.byteLength(text);
   if (dataBytes <= ports.claimThresholdBytes)

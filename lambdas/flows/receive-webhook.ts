@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { limits } from '../contracts/limits.ts';
 import type { BodyReference, RawMessage } from '../contracts/messages.ts';
 import type { ReplySpec } from '../engine/definition/schema.ts';
+import { type HopCount, holdsHops, hopHeader, hopKeyPurpose, maxHops, readHops } from '../engine/hops/hop-count.ts';
 import {
   type IngressAnswer,
   type IngressSettlement,
@@ -14,23 +15,27 @@ import type { Nonce } from '../engine/verification/receive-webhook.ts';
 import type { RejectionReason, SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
 import { withoutCredentials } from '../engine/verification/without-credentials.ts';
 import type { AccountContexts } from '../ports/account-contexts.ts';
-import type { AccountStore, AccountWriter } from '../ports/account-store.ts';
+import type { Account, AccountStore, AccountWriter } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { EngineKey } from '../ports/engine-key.ts';
 import type { IntegrationSettingsDirectory, IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
 import type { NonceStore } from '../ports/nonce-store.ts';
 import type { ProviderKeys } from '../ports/provider-keys.ts';
 import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import { type AdmitPorts, type Admitted, admitWebhook, isRefusedAlready } from './admit-webhook.ts';
 import { captureSecret } from './capture-secret.ts';
 import { decideReception, type LimitedReception } from './decide-reception.ts';
 import { receiveForAccounts } from './receive-for-accounts.ts';
 
-export interface ReceivePorts {
+export interface ReceivePorts extends AdmitPorts {
   readonly accounts: AccountStore & AccountWriter;
   readonly contexts: AccountContexts;
   readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
   readonly providerKeys: ProviderKeys;
+  /** Asked for by a request that carries a hop count, and by no other. */
+  readonly engineKey: EngineKey;
   readonly nonces: NonceStore;
   readonly webhook: (integration: string) => Promise<PreparedWebhook | undefined>;
   readonly rawBodies: ClaimStore;
@@ -64,17 +69,26 @@ export interface ReceiveTarget {
  *
  * `accepted` is returned only after the request is durable: in the queue, and in S3 before that
  * when it is large. Whatever fails before throws, so that the provider is told to try again.
+ *
+ * A webhook is counted against its account and tenant after it was verified and before anything is written: strangers
+ * cannot use up what an account may bring, and one that is refused may be sent again.
+ *
+ * @param warn - Is told why webhooks are not counted, which refuses none.
  */
 export async function receiveProviderRequest(
   ports: ReceivePorts,
   asked: ReceiveTarget,
   request: WebhookRequest,
+  warn: (error: unknown) => void = () => undefined,
 ): Promise<Receipt> {
   const webhook = await ports.webhook(asked.integration);
   if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
+  const passed = await passedBefore(ports, request);
+  if (passed !== undefined && passed.hops >= maxHops) return { kind: 'hop-limit', hops: passed.hops, cause: passed.id };
+  const hops = (passed?.hops ?? 0) + 1;
   const received = await verify(ports, webhook, asked, request);
   if (received.kind !== 'received') return received;
-  const { reception, target } = received;
+  const { reception, target, account } = received;
   if (reception.kind === 'key-calls-limited') return reception;
   const settlement = settleReception(reception, request.method);
   const rejected = (reason: RejectionReason): Receipt => ({ kind: 'rejected', reason, reply: webhook.reply });
@@ -84,24 +98,64 @@ export async function receiveProviderRequest(
     const { capture, isConfirmed, name } = settlement;
     if (capture !== undefined && (await captureSecret(ports, target, capture)) === 'not-armed')
       return rejected('capture-not-armed');
+    if (!isConfirmed) return settlement;
+    const admitted = await admit(ports, account, warn);
+    if (admitted.kind === 'limited') return rateLimited(admitted);
     // The call that completes it is made from the queue, which repeats it until it succeeds.
-    if (isConfirmed) await ports.rawQueue.send(await toRawMessage(ports, target, request, webhook, name));
+    await ports.rawQueue.send(await toRawMessage(ports, target, request, webhook, { handshake: name }));
     return settlement;
   }
   if (settlement.kind !== 'accepted') return settlement;
+  const admitted = await admit(ports, account, warn);
+  if (admitted.kind === 'limited') return rateLimited(admitted);
   if (reception.kind === 'verified' && reception.nonce !== undefined)
     if ((await claimNonce(ports, target, request, reception.nonce)) === 'taken') return rejected('nonce-replayed');
 
-  const message = await toRawMessage(ports, target, request, webhook);
+  const message = await toRawMessage(ports, target, request, webhook, { hops });
   await ports.rawQueue.send(message);
   return { kind: 'accepted', rawId: message.rawId, reply: webhook.reply };
 }
 
 type Received =
-  /** A target names the account that a request was verified for, also where it came by the URL for all. */
-  | { readonly kind: 'received'; readonly reception: LimitedReception; readonly target: ReceiveTarget }
+  | {
+      readonly kind: 'received';
+      readonly reception: LimitedReception;
+      /** Names the account that a request was verified for, also where it came by the URL for all. */
+      readonly target: ReceiveTarget;
+      /** Whose the request is; undefined where only its body tells. */
+      readonly account: Account | undefined;
+    }
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'too-large'; readonly maxBytes: number };
+  | { readonly kind: 'too-large'; readonly maxBytes: number }
+  | Extract<Receipt, { kind: 'rate-limited' }>;
+
+const admittedAlways: Admitted = { kind: 'admitted' };
+
+/**
+ * Where the account is not known before its body is mapped, nothing is counted: one count for all accounts would have one
+ * tenant's flood refuse the webhooks of the others. A loop cannot run through such a URL, since its requests are signed
+ * by the provider alone.
+ */
+async function admit(
+  ports: ReceivePorts,
+  account: Account | undefined,
+  warn: (error: unknown) => void,
+): Promise<Admitted> {
+  return account === undefined ? admittedAlways : admitWebhook(ports, account, warn);
+}
+
+function rateLimited({
+  by,
+  retryAfterMs,
+}: Extract<Admitted, { kind: 'limited' }>): Extract<Receipt, { kind: 'rate-limited' }> {
+  return { kind: 'rate-limited', by, retryAfterMs };
+}
+
+/** How often what caused a request has passed through; undefined where no callback of this deployment did. */
+async function passedBefore({ engineKey }: ReceivePorts, { headers }: WebhookRequest): Promise<HopCount | undefined> {
+  const header = headers[hopHeader];
+  return holdsHops(header) ? readHops(await engineKey.derive(hopKeyPurpose), header) : undefined;
+}
 
 /** Verify a request with what is remembered; and, should it be rejected, with what is stored now: it may have changed. */
 const proofAges = [
@@ -119,19 +173,25 @@ async function verify(
     // Such a body is decoded before anybody has proved anything.
     const maxBytes = limits.maxUnverifiedBodyBytes;
     if (request.body.length > maxBytes) return { kind: 'too-large', maxBytes };
-    const { reception, account } = await receiveForAccounts(ports, webhook, request, proofAges);
-    return { kind: 'received', reception, target: account === undefined ? target : { ...target, account } };
+    const { reception, account: id } = await receiveForAccounts(ports, webhook, request, proofAges);
+    if (id === undefined) return { kind: 'received', reception, target, account: undefined };
+    const account = await ports.accounts.get(id, secretsMaxAgeMs);
+    return { kind: 'received', reception, target: { ...target, account: id }, account };
   }
-  let reception: LimitedReception | undefined;
+  let received: Received = { kind: 'unknown' };
   for (const ages of proofAges) {
-    const secrets = await secretsFor(ports, target, ages.secretsMaxAgeMs);
-    if (secrets === undefined) return { kind: 'unknown' };
+    const holder = await holderOf(ports, target, ages.secretsMaxAgeMs);
+    if (holder === undefined) return { kind: 'unknown' };
+    const { secrets, account } = holder;
+    const known = account === undefined ? admittedAlways : isRefusedAlready(ports, account);
+    if (known.kind === 'limited') return rateLimited(known);
     if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large', maxBytes: limits.maxBodyBytes };
     const { keysMaxAgeMs: maxAgeMs } = ages;
-    reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs: maxAgeMs });
+    const reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs: maxAgeMs });
+    received = { kind: 'received', reception, target, account };
     if (reception.kind !== 'rejected') break;
   }
-  return reception === undefined ? { kind: 'unknown' } : { kind: 'received', reception, target };
+  return received;
 }
 
 function hasContexts(webhook: PreparedWebhook): webhook is PreparedWebhook & { readonly contexts: PreparedContexts } {
@@ -152,15 +212,26 @@ async function claimNonce(
   });
 }
 
-/** The secrets that a URL's requests are verified with; undefined where there is no such URL. */
-async function secretsFor(
+/** Who holds the secrets that a URL's requests are verified with. */
+interface SecretHolder {
+  readonly secrets: SecretValues;
+  /** Undefined at the URL for all accounts. */
+  readonly account: Account | undefined;
+}
+
+/** @returns Undefined where there is no such URL. */
+async function holderOf(
   ports: ReceivePorts,
   { integration, account: id }: ReceiveTarget,
   maxAgeMs: number,
-): Promise<SecretValues | undefined> {
-  if (id === undefined) return (await ports.settings.get(integration, maxAgeMs))?.secrets;
+): Promise<SecretHolder | undefined> {
+  if (id === undefined) {
+    const settings = await ports.settings.get(integration, maxAgeMs);
+    return settings === undefined ? undefined : { secrets: settings.secrets, account: undefined };
+  }
   const account = await ports.accounts.get(id, maxAgeMs);
-  return account?.integration === integration && account.closed !== true ? account.secrets : undefined;
+  if (account?.integration !== integration || account.closed === true) return undefined;
+  return { secrets: account.secrets, account };
 }
 
 /** What the provider is told of its request. */
@@ -176,15 +247,18 @@ async function toRawMessage(
   target: ReceiveTarget,
   request: WebhookRequest,
   { credentials }: PreparedWebhook,
-  handshake?: string,
+  { handshake, hops = 1 }: Pick<RawMessage, 'handshake' | 'hops'>,
 ): Promise<RawMessage> {
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
-  const { method, url, path, query, headers } = withoutCredentials(request, credentials);
+  const { method, url, path, query, headers: kept } = withoutCredentials(request, credentials);
+  // Of the engine's own, and nothing of the provider's: no mapping sees it.
+  const { [hopHeader]: _, ...headers } = kept;
   return {
     rawId,
     ...target,
     ...(handshake === undefined ? {} : { handshake }),
+    ...(hops === 1 ? {} : { hops }),
     receivedAt: new Date(nowMs).toISOString(),
     request: { method, url, path, query, headers },
     body: await referTo(ports, target, rawId, request.body),

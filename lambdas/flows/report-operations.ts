@@ -50,17 +50,25 @@ export async function reportEndpoint(
   }
 }
 
+/** A delivery that is tried no more, and how often what caused its event has passed through. */
+export interface ExhaustedDelivery {
+  readonly delivery: Delivery;
+  readonly hops: number | undefined;
+}
+
 /** Tell of deliveries that are tried no more. An endpoint that says it is gone is disabled. */
 export async function reportDelivery(
   ports: ReportPorts,
   subscription: Subscription,
-  exhausted: readonly Delivery[],
+  exhausted: readonly ExhaustedDelivery[],
 ): Promise<void> {
   // Of what the engine itself says nothing is said: it would go on for ever.
-  const told = exhausted.filter(({ event }) => !isOperational(event));
+  const told = exhausted.filter(({ delivery }) => !isOperational(delivery.event));
   await publishAll(
     ports,
-    told.map((delivery) => ({
+    told.map(({ delivery, hops }) => ({
+      // What it causes may come back as the event itself may.
+      hops,
       type: 'delivery.exhausted',
       tenant: subscription.tenant,
       about: 'deliveries',
@@ -79,8 +87,8 @@ export async function reportDelivery(
       },
     })),
   );
-  const gone = exhausted.find(({ exhaustedBy }) => exhaustedBy === 'gone');
-  if (gone !== undefined) await disable(ports, subscription, 'gone', gone.event, {});
+  const gone = exhausted.find(({ delivery }) => delivery.exhaustedBy === 'gone');
+  if (gone !== undefined) await disable(ports, subscription, 'gone', gone.delivery.event, {});
 }
 
 async function disable(
@@ -120,13 +128,16 @@ async function tell(
   await ports.notices.send([{ type, detail }]);
 }
 
-async function publishAll(ports: ReportPorts, operations: readonly Operation[]): Promise<void> {
+async function publishAll(
+  ports: ReportPorts,
+  operations: readonly (Operation & { readonly hops?: number | undefined })[],
+): Promise<void> {
   if (operations.length === 0) return;
   const publications = await publishEvents(
     ports,
-    operations.map((operation) => {
+    operations.map(({ hops, ...operation }) => {
       const event = operationalEvent(operation);
-      return { event, owner: event.id };
+      return { event, owner: event.id, hops };
     }),
   );
   const failed = publications.find((publication) => publication.kind === 'failed');

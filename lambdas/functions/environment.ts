@@ -36,12 +36,28 @@ export function readNumber(value: string, key: string): number {
   return Number(value);
 }
 
-/** What outbound calls may reach: plain http, and ranges that are not public, only where a stage allows them. */
+/**
+ * What outbound calls may reach: plain http, and ranges that are not public, only where a stage allows them; the
+ * engine itself never.
+ */
 export function egressOptions(
-  env: Readonly<Record<typeof environmentKeys.egressAllowHttp | typeof environmentKeys.egressAllowedRanges, string>>,
-): { readonly allowedRanges: readonly string[]; readonly allowHttp: boolean } {
+  env: Readonly<
+    Record<
+      | typeof environmentKeys.egressAllowHttp
+      | typeof environmentKeys.egressAllowedRanges
+      | typeof environmentKeys.ownOrigins,
+      string
+    >
+  >,
+): {
+  readonly allowedRanges: readonly string[];
+  readonly allowHttp: boolean;
+  readonly ownOrigins: readonly string[];
+} {
+  const list = (text: string) => text.split(',').filter((item) => item !== '');
   return {
-    allowedRanges: env[environmentKeys.egressAllowedRanges].split(',').filter((range) => range !== ''),
+    allowedRanges: list(env[environmentKeys.egressAllowedRanges]),
     allowHttp: env[environmentKeys.egressAllowHttp] === 'true',
+    ownOrigins: list(env[environmentKeys.ownOrigins]),
   };
 }

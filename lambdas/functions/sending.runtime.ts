@@ -3,6 +3,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../adapters/aws/client-settings.ts';
 import { createDynamoDeliveryStore } from '../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../adapters/aws/dynamo-endpoint-store.ts';
+import { createDynamoEngineKey } from '../adapters/aws/dynamo-engine-key.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../adapters/aws/dynamo-event-store.ts';
 import { createDynamoReplayStore } from '../adapters/aws/dynamo-replay-store.ts';
 import {
@@ -87,6 +88,7 @@ export function createSendingPorts(
     operations,
     callbacks: createUndiciCallbackClient(egress, systemClock),
     tokens: createOauthTokens(egress, systemClock),
+    engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
     clock: systemClock,
     pause: systemPause,
     randomness: systemRandomness,

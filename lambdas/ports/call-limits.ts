@@ -7,6 +7,8 @@ export interface CallQuota {
 export interface CallLimit extends CallQuota {
   /** Whose: a key or a tenant. Two names never share a bucket. */
   readonly bucket: string;
+  /** Calls to take at once, all or none; at most `calls`. @default 1 */
+  readonly cost?: number;
 }
 
 export type CallAdmission =

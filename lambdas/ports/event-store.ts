@@ -14,6 +14,8 @@ export interface EventRow extends Omit<CanonicalEvent, 'data'> {
   readonly claimKey: string | undefined;
   /** Length of the data as JSON text, wherever it lies. */
   readonly dataBytes: number;
+  /** As of the request that brought it; callbacks carry it on. @default 1 */
+  readonly hops?: number;
 }
 
 /** A number of the sequence that no event will ever have. */

@@ -8,7 +8,9 @@ export type RejectedBy =
   | 'method-not-allowed'
   | 'body-too-large'
   | 'body-malformed'
-  | 'key-calls-limited';
+  | 'key-calls-limited'
+  | 'hop-limit'
+  | 'rate-limited';
 
 /** What is counted of an integration's requests: `verified` ones, how they ended, their events, and those turned away. */
 export type RequestCount =

@@ -27,6 +27,11 @@ export interface EngineFunctionProps<Name extends FunctionName> {
   readonly timeout: Duration;
   /** Mebibytes; CPU comes in proportion, one whole core at 1769. */
   readonly memorySizeMb: number;
+  /**
+   * Invocations at once that are kept for it, and the most that it has.
+   * @default - none: it shares what the account has
+   */
+  readonly reservedConcurrency?: number | undefined;
   readonly logRetention: RetentionDays;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
@@ -58,6 +63,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       architecture: Architecture.ARM_64,
       timeout: props.timeout,
       memorySize: props.memorySizeMb,
+      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
@@ -74,7 +80,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       threshold: 5,
     });
     props.alarms.add(this, 'ThrottlesAlarm', {
-      meaning: `${name} was throttled: the account has no concurrency left for it.`,
+      meaning: `${name} was throttled: neither the account nor its own reservation has concurrency left for it.`,
       runbookEntry: `${name}-throttles`,
       metric: this.lambda.metricThrottles({ period }),
       threshold: 1,

@@ -1,6 +1,13 @@
 import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
-import { HttpApi, HttpRoute, type HttpRouteKey, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
+import {
+  type CfnStage,
+  HttpApi,
+  HttpRoute,
+  type HttpRouteKey,
+  HttpStage,
+  LogGroupLogDestination,
+} from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { LogGroup, LogGroupClass, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -26,11 +33,16 @@ const accessLogFields = {
   integrationError: '$context.integrationErrorMessage',
 };
 
-export interface PublicHttpApiProps {
-  /** Requests per second before the API answers 429. */
-  readonly throttleRatePerSecond: number;
+/** How many requests a route takes before it answers 429. */
+export interface RouteThrottle {
+  readonly ratePerSecond: number;
   /** Requests that it takes at once above the rate. */
-  readonly throttleBurst: number;
+  readonly burst: number;
+}
+
+export interface PublicHttpApiProps {
+  /** Of each route that has none of its own. */
+  readonly throttle: RouteThrottle;
   readonly logRetention: RetentionDays;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
@@ -41,6 +53,8 @@ export class PublicHttpApi extends Construct {
   /** Origin of the API, without a trailing slash. */
   readonly url: string;
   private readonly api: HttpApi;
+  private readonly stage: HttpStage;
+  private readonly routeSettings: Record<string, object> = {};
   private readonly integrations = new Map<EngineFunction, HttpLambdaIntegration>();
 
   constructor(scope: Construct, id: string, props: PublicHttpApiProps) {
@@ -58,21 +72,24 @@ export class PublicHttpApi extends Construct {
       retention: props.logRetention,
       removalPolicy: props.removalPolicy,
     });
-    const stage = new HttpStage(this, 'Stage', {
+    this.stage = new HttpStage(this, 'Stage', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
-      throttle: { rateLimit: props.throttleRatePerSecond, burstLimit: props.throttleBurst },
+      throttle: { rateLimit: props.throttle.ratePerSecond, burstLimit: props.throttle.burst },
       accessLogSettings: {
         destination: new LogGroupLogDestination(logs),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     });
 
+    // No alarm on 429: API Gateway counts it among all 4xx, of each route only as custom metrics, which cost apart.
+    // RUNBOOK.md#rate-limited says how the access logs tell it.
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     props.alarms.add(this, 'ServerErrorsAlarm', {
       meaning: 'The HTTP API answered ten requests of five minutes with a 5xx status.',
       runbookEntry: 'http-api-server-errors',
-      metric: stage.metricServerError({ period: Duration.minutes(5), statistic: 'Sum' }),
+      metric: this.stage.metricServerError({ period: Duration.minutes(5), statistic: 'Sum' }),
       threshold: 10,
     });
     Validations.of(this).acknowledge({
@@ -82,12 +99,25 @@ export class PublicHttpApi extends Construct {
     });
   }
 
-  /** Send requests of these routes to a function. */
-  route(target: EngineFunction, ...routes: HttpRouteKey[]): void {
+  /**
+   * Send requests of these routes to a function.
+   *
+   * @param throttle - Of each of the routes, so that a flood of one takes nothing from another. Undefined leaves them
+   *   that of the stage.
+   */
+  route(target: EngineFunction, throttle: RouteThrottle | undefined, ...routes: HttpRouteKey[]): void {
     const integration = this.integrationOf(target);
     for (const routeKey of routes) {
-      new HttpRoute(this, routeKey.key, { httpApi: this.api, routeKey, integration });
+      const route = new HttpRoute(this, routeKey.key, { httpApi: this.api, routeKey, integration });
+      if (throttle === undefined) continue;
+      this.routeSettings[routeKey.key] = {
+        ThrottlingRateLimit: throttle.ratePerSecond,
+        ThrottlingBurstLimit: throttle.burst,
+      };
+      // API Gateway refuses settings of a route that it does not know ("Unable to find Route by key").
+      this.stage.node.addDependency(route);
     }
+    (this.stage.node.defaultChild as CfnStage).routeSettings = this.routeSettings;
   }
 
   private integrationOf(target: EngineFunction): HttpLambdaIntegration {

@@ -12,17 +12,20 @@ const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
  * command line does; without it, since that would need the network.
  *
  * @param signal - Ends the synthesis with whoever asked for it.
+ * @param settings - Settings of lib/config.ts that take the place of those of cdk.json, as `-c` does.
  * @param outDir - Folder of the assembly; inside the project, so that bundles find what they leave out.
  * @throws {LocalEngineError} synthesis-failed with what the app wrote to stderr.
  */
 export async function synthesizeLocalAssembly(
   outDir: string,
   signal?: AbortSignal,
+  settings: Readonly<Record<string, unknown>> = {},
 ): Promise<{ readonly assemblyDir: string; readonly stackName: string }> {
   const assemblyDir = resolve(outDir);
-  const settings = JSON.parse(await readFile(join(projectRoot, 'cdk.json'), 'utf8')) as { context?: object };
+  const app = JSON.parse(await readFile(join(projectRoot, 'cdk.json'), 'utf8')) as { context?: object };
   const context = {
-    ...settings.context,
+    ...app.context,
+    ...settings,
     // The construct's path in each resource's metadata: names for people come from it.
     'aws:cdk:enable-path-metadata': true,
     'aws:cdk:disable-version-reporting': true,

@@ -52,6 +52,33 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     expect(await limits.take({ ...limit, bucket: 'key#two' })).toMatchObject({ kind: 'admitted', remaining: 3 });
   });
 
+  test('take several calls at once, all or none', async () => {
+    const clock = createManualClock();
+    const limits = await open(clock);
+    const ten = { ...limit, calls: 10 };
+    expect(await limits.take({ ...ten, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 6, fullInMs: 24_000 });
+    expect(await limits.take({ ...ten, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 2 });
+    // Two are left: a third of it is not given.
+    expect(await limits.take({ ...ten, cost: 4 })).toEqual({ kind: 'limited', retryAfterMs: 12_000 });
+    expect(await limits.take({ ...ten, cost: 2 })).toMatchObject({ kind: 'admitted', remaining: 0 });
+    expect(await limits.take(ten)).toEqual({ kind: 'limited', retryAfterMs: 6_000 });
+    clock.advance(24_000);
+    expect(await limits.take({ ...ten, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 0 });
+  });
+
+  test('take all that there are at once, and no more', async () => {
+    const limits = await open(createManualClock());
+    expect(await limits.take({ ...limit, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 0 });
+    expect(await limits.take({ ...limit, cost: 4 })).toEqual({ kind: 'limited', retryAfterMs: 60_000 });
+  });
+
+  test('never give more than there is, however many ask for blocks at once', async () => {
+    const limits = await open(createManualClock());
+    const hundred = { ...limit, calls: 100, cost: 12 };
+    const taken = await Promise.all(Array.from({ length: 20 }, () => limits.take(hundred)));
+    expect(taken.filter(({ kind }) => kind === 'admitted')).toHaveLength(8);
+  });
+
   test('never let more through than there are, however many call at once', async () => {
     const limits = await open(createManualClock());
     const taken = await Promise.all(Array.from({ length: 12 }, () => limits.take(limit)));

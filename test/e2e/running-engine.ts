@@ -1,10 +1,13 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, inject, vi } from 'vitest';
 import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
+import { synthesizeLocalAssembly } from '../../lib/local/synthesize.ts';
 
 /** Longer than any queue's visibility timeout and than any writer's life: what was lost comes back. */
 const longerThanAnyVisibilityMs = 400_000;
@@ -57,11 +60,13 @@ export interface RunningEngine {
 
 let deliveries = 0;
 
-export function useRunningEngine(): () => RunningEngine {
+/** @param settings - Settings of lib/config.ts: the file has a stack of its own then. */
+export function useRunningEngine(settings?: Readonly<Record<string, unknown>>): () => RunningEngine {
   let running: RunningEngine;
   const undo: (() => Promise<void>)[] = [];
   beforeAll(async () => {
-    const engine = await startLocalEngine({ ...inject('assembly'), port: 0 });
+    const assembly = settings === undefined ? inject('assembly') : await synthesizeWith(settings, undo);
+    const engine = await startLocalEngine({ ...assembly, port: 0 });
     undo.push(() => engine.stop());
     await seedApiKey(engine, localAdminKey, null);
     running = createRunningEngine(engine, undo);
@@ -70,6 +75,12 @@ export function useRunningEngine(): () => RunningEngine {
     for (const step of undo.reverse()) await step();
   });
   return () => running;
+}
+
+async function synthesizeWith(settings: Readonly<Record<string, unknown>>, undo: (() => Promise<void>)[]) {
+  const folder = fileURLToPath(new URL(`../../.cache/e2e-${process.pid}-${randomUUID()}`, import.meta.url));
+  undo.push(() => rm(folder, { recursive: true, force: true }));
+  return synthesizeLocalAssembly(folder, undefined, settings);
 }
 
 function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[]): RunningEngine {

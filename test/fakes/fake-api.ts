@@ -90,6 +90,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
     drainQueue: drainQueueOn(engine.drainQueue),
     callbacks: engine.callbacks,
     tokens: engine.tokens,
+    engineKey: engine.engineKey,
     integrations: createInMemoryCatalog([staff, shared]),
     resources: engine.resources,
     expressions: engine.expressions,

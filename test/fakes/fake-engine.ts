@@ -25,11 +25,13 @@ import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
 import { bothErasers } from './both-erasers.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
 import { createInMemoryApiKeys } from './in-memory-api-keys.ts';
+import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryConsumers } from './in-memory-consumers.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
 import { createInMemoryEndpoints } from './in-memory-endpoints.ts';
+import { createInMemoryEngineKey } from './in-memory-engine-key.ts';
 import { createInMemoryEvents } from './in-memory-events.ts';
 import { createInMemoryNonces } from './in-memory-nonces.ts';
 import { createInMemoryNotices } from './in-memory-notices.ts';
@@ -92,6 +94,7 @@ export function createFakeEngine(
   const resources = createInMemoryResources(versioned);
   const callbacks = createProgrammableCallbacks();
   const tokens = createProgrammableTokens();
+  const engineKey = createInMemoryEngineKey();
   const notices = createInMemoryNotices();
   const operations = createOutcomeTally();
   const egress = createProgrammableEgress();
@@ -105,6 +108,10 @@ export function createFakeEngine(
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
+  const callLimits = createInMemoryCallLimits(clock);
+  // As in the stage local: no test comes near it unless it is about it.
+  const perMinute = { calls: 1_000_000, windowMs: 60_000 };
+  const admission = { perAccount: perMinute, perTenant: perMinute, allowances: new Map() };
   const webhook = prepareWebhook(definition, readXml);
   const expressions = createProgrammableExpressions();
   const routing =
@@ -142,6 +149,7 @@ export function createFakeEngine(
     expressions,
     callbacks,
     tokens,
+    engineKey,
     notices,
     operations,
     pause,
@@ -162,6 +170,7 @@ export function createFakeEngine(
     expressions,
     callbacks,
     tokens,
+    engineKey,
     notices,
     operations,
     egress,
@@ -189,6 +198,10 @@ export function createFakeEngine(
       contexts,
       settings,
       providerKeys,
+      engineKey,
+      callLimits,
+      admission,
+      pause,
       nonces,
       webhook: async (name) => (name === definition.name ? webhook : undefined),
       rawBodies,

@@ -246,3 +246,32 @@ export const hostileUrls: readonly HostileUrl[] = [
     'a name of signs': "https://internal';x.hostile.test/",
   }),
 ];
+
+/** Where the engine of these tests is reached. */
+export const ownOrigins = [
+  'https://hooks.tributary.test',
+  'https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com',
+  'http://localhost:8787',
+];
+
+/** Every way to make the engine call itself, where its own machine may be called. */
+export const ownUrls: readonly HostileUrl[] = rows(
+  /^[a-z0-9.:-]+ leads back to this Tributary deployment, which must not call itself$/,
+  {
+    'its webhook URL': 'https://hooks.tributary.test/in/github/acc_1',
+    'its API': 'https://hooks.tributary.test/v1/events',
+    'its name with a trailing dot': 'https://hooks.tributary.test./in/github/acc_1',
+    'its name in upper case': 'https://HOOKS.TRIBUTARY.TEST/in/github/acc_1',
+    'its name on another port': 'https://hooks.tributary.test:8443/in/github/acc_1',
+    'its name with ideographic stops': 'https://hooks。tributary。test/in/github/acc_1',
+    'the endpoint behind its name': 'https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/in/github/acc_1',
+    'its machine by name': 'http://localhost:8787/in/github/acc_1',
+    'its machine by name with a trailing dot': 'http://localhost.:8787/in/github/acc_1',
+    'its machine by another name': 'http://engine.localhost:8787/in/github/acc_1',
+    'its machine by address': 'http://127.0.0.1:8787/in/github/acc_1',
+    'its machine by another address': 'http://127.1.2.3:8787/in/github/acc_1',
+    'its machine over IPv6': 'http://[::1]:8787/in/github/acc_1',
+    'its machine over mapped IPv4': 'http://[::ffff:127.0.0.1]:8787/in/github/acc_1',
+    'a name that resolves to its machine': 'http://127.0.0.1.nip.io:8787/in/github/acc_1',
+  },
+);

@@ -5,17 +5,17 @@ import type { Clock } from '../../lambdas/ports/clock.ts';
 export function createInMemoryCallLimits(clock: Clock): CallLimits {
   const fullAtMs = new Map<string, number>();
   return {
-    async take({ bucket, calls, windowMs }) {
+    async take({ bucket, calls, windowMs, cost = 1 }) {
       const nowMs = clock.nowMs();
-      const stepMs = windowMs / calls;
+      const stepMs = (windowMs / calls) * cost;
       const next = Math.max(fullAtMs.get(bucket) ?? nowMs, nowMs) + stepMs;
       // Fractions of a millisecond add up; a clock has none.
-      const excessMs = next - (nowMs + windowMs) - Math.min(stepMs / 2, 0.5);
+      const excessMs = next - (nowMs + windowMs) - Math.min(stepMs / cost / 2, 0.5);
       if (excessMs > 0) return { kind: 'limited', retryAfterMs: Math.max(1, Math.ceil(excessMs)) };
       fullAtMs.set(bucket, next);
       const fullInMs = next - nowMs;
       const remaining = Math.floor(((windowMs - fullInMs) * calls) / windowMs + 1e-6);
-      return { kind: 'admitted', remaining: Math.max(0, Math.min(calls - 1, remaining)), fullInMs };
+      return { kind: 'admitted', remaining: Math.max(0, Math.min(calls - cost, remaining)), fullInMs };
     },
   };
 }

@@ -12,7 +12,7 @@ import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
 import { countDials } from '../fakes/count-dials.ts';
 import { createFakeApi } from '../fakes/fake-api.ts';
 import { createFakeEngine } from '../fakes/fake-engine.ts';
-import { hostileUrls, resolveHostileNames } from '../fakes/hostile-urls.ts';
+import { hostileUrls, ownOrigins, ownUrls, resolveHostileNames } from '../fakes/hostile-urls.ts';
 import { createOutcomeTally } from '../fakes/outcome-tally.ts';
 import { anEvent, aSubscription } from '../fakes/samples.ts';
 
@@ -66,14 +66,71 @@ describe('a hostile URL (invariant 11)', () => {
   });
 });
 
-function creation(body: object): APIGatewayProxyEventV2 {
+describe("the engine's own URL (H4)", () => {
+  const self = createEgressPolicy({
+    allowedRanges: ['127.0.0.0/8', '::1/128'],
+    allowHttp: true,
+    ownOrigins,
+    resolve: resolveHostileNames,
+  });
+
+  test.each(ownUrls)('fails to be subscribed, by creation or change: $name', async ({ url, refusal }) => {
+    const { ports } = createFakeApi();
+    const log = new Logger({ logLevel: 'SILENT' });
+    const handler = middy(
+      createApiHandler({ ports: { ...ports, egress: self }, log, outcomes: createOutcomeTally() }),
+    ).use(answerProblems(log));
+    const call = async (body: object, method = 'POST', path = '/v1/subscriptions') => {
+      const { statusCode, body: answer = '' } = await handler(creation(body, method, path), {} as Context);
+      return { statusCode, answer: JSON.parse(answer) };
+    };
+    const tokenFrom = { type: 'oauth2', token_url: url, client_id: 'c', client_secret: 's' };
+
+    const { dials } = await countDials(async () => {
+      const created = await call({ tenant: 'acme', url: 'https://app.example.com/hooks' });
+      expect(created.statusCode).toBe(201);
+      for (const refused of [
+        await call({ tenant: 'acme', url }),
+        await call({ tenant: 'acme', url: 'https://app.example.com/hooks', auth: tokenFrom }),
+        await call({ url }, 'PATCH', `/v1/subscriptions/${created.answer.id}`),
+        await call({ auth: tokenFrom }, 'PATCH', `/v1/subscriptions/${created.answer.id}`),
+      ]) {
+        expect(refused.statusCode).toBe(422);
+        const [, reason] = /^The URL may not be called: (?:token_url: )?(.*)\.$/.exec(refused.answer.detail) ?? [];
+        expect(reason).toMatch(refusal);
+      }
+    });
+    expect(dials).toBe(0);
+  });
+
+  test('fails to be delivered to, however it came to be subscribed', async () => {
+    const engine = createFakeEngine();
+    for (const [index, { url }] of ownUrls.entries())
+      await engine.subscriptions.create(aSubscription({ id: `sub_${index}`, url }));
+    await publishEvents(engine.publishPorts, [{ owner: 'raw_1', event: anEvent() }]);
+    const jobs = engine.deliveryQueue.messages().map(({ id, body }) => ({ messageId: id, job: JSON.parse(body) }));
+    const ports = { ...engine.drainPorts, callbacks: createUndiciCallbackClient(self, engine.clock) };
+    const { dials } = await countDials(async () => {
+      await deliverEvents(ports, jobs);
+      for (const { body } of engine.drainQueue.messages()) await drainEndpoint(ports, JSON.parse(body));
+    });
+    expect(dials).toBe(0);
+    for (const [index, { name, refusal }] of ownUrls.entries()) {
+      const [delivery] = (await engine.deliveries.list(`sub_${index}`, 10, undefined)).items;
+      const [, reason] = /^refused: (.*)$/.exec(delivery?.attempts[0]?.error ?? '') ?? [];
+      expect(reason, name).toMatch(refusal);
+    }
+  });
+});
+
+function creation(body: object, method = 'POST', path = '/v1/subscriptions'): APIGatewayProxyEventV2 {
   return {
     version: '2.0',
     routeKey: 'ANY /v1/{proxy+}',
-    rawPath: '/v1/subscriptions',
+    rawPath: path,
     rawQueryString: '',
     headers: { authorization: 'Bearer tk_all_secret', 'content-type': 'application/json' },
-    requestContext: { requestId: 'r1', http: { method: 'POST', path: '/v1/subscriptions' } },
+    requestContext: { requestId: 'r1', http: { method, path } },
     body: JSON.stringify(body),
     isBase64Encoded: false,
   } as unknown as APIGatewayProxyEventV2;

@@ -56,6 +56,58 @@ describe('overrides', () => {
   });
 });
 
+describe('throttles', () => {
+  test('of ingress are those of every route unless they are set, and those of the API are lower', () => {
+    const { throttleRatePerSecond, ingressThrottleRatePerSecond, apiThrottleRatePerSecond } = load();
+    expect([throttleRatePerSecond, ingressThrottleRatePerSecond, apiThrottleRatePerSecond]).toEqual([
+      2000,
+      undefined,
+      500,
+    ]);
+  });
+
+  test('of accounts and tenants are far away in local', () => {
+    expect(load()).toMatchObject({ ingressAccountRatePerMinute: 12_000, ingressTenantRatePerMinute: 60_000 });
+    expect(load({ stage: 'local' })).toMatchObject({
+      ingressAccountRatePerMinute: 1_000_000,
+      ingressTenantRatePerMinute: 1_000_000,
+    });
+  });
+});
+
+describe('own origins', () => {
+  test('are a list, or text with commas', () => {
+    expect(load({ ownOrigins: 'https://a.example, https://b.example:8443' }).ownOrigins).toEqual([
+      'https://a.example',
+      'https://b.example:8443',
+    ]);
+    expect(load().ownOrigins).toEqual([]);
+  });
+
+  test.each(['a.example', 'https://a.example/', 'https://a.example/in', 'ftp://a.example'])(
+    'fails when one is no origin: %s',
+    (origin) => {
+      expect(faultsOf({ ownOrigins: origin })).toEqual([
+        expect.stringMatching(/^ownOrigins: got .*, expected a list of origins/),
+      ]);
+    },
+  );
+});
+
+describe('reserved concurrency', () => {
+  test('is none unless it is set', () => {
+    expect(load()).not.toHaveProperty('ingressReservedConcurrency');
+    expect(load({ ingressReservedConcurrency: '100' })).toMatchObject({ ingressReservedConcurrency: 100 });
+  });
+
+  test('fails when normalize is polled by more than may run', () => {
+    expect(faultsOf({ normalizeReservedConcurrency: 40 })).toEqual([
+      'normalizeReservedConcurrency: got 40, expected at least normalizeMaxConcurrency, which is 50',
+    ]);
+    expect(faultsOf({ normalizeReservedConcurrency: 40, normalizeMaxConcurrency: 40 })).toEqual([]);
+  });
+});
+
 describe('rejections', () => {
   test('fails when anything is wrong, with all faults at once, each saying where, what was got, what was expected', () => {
     const faults = faultsOf({

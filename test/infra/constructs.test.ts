@@ -93,6 +93,7 @@ function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly
     TRIBUTARY_DRAIN_QUEUE_URL: 'dq',
     TRIBUTARY_RETENTION_DAYS: '30',
     TRIBUTARY_EGRESS_ALLOWED_RANGES: '',
+    TRIBUTARY_OWN_ORIGINS: 'https://hooks.example.com',
   } satisfies FunctionEnvironment<'deliver'>;
   const alarms = new OperatorAlarms(stack, 'Alarms', { removalPolicy: RemovalPolicy.DESTROY });
   const deliver = new EngineFunction(stack, 'Deliver', {

@@ -10,6 +10,7 @@ export interface Resource {
   // JSON whose shape CloudFormation defines; tests look at what they name.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly Properties: Record<string, any>;
+  readonly DependsOn?: readonly string[];
   readonly DeletionPolicy?: string;
   readonly UpdateReplacePolicy?: string;
 }

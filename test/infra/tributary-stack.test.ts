@@ -16,6 +16,13 @@ const customized = synthesize('dev', {
   retentionDays: '7',
   publicUrl: 'https://hooks.example.com',
   alarmEmail: 'ops@example.com',
+  throttleBurst: 700,
+  ingressThrottleRatePerSecond: 3000,
+  apiThrottleRatePerSecond: '50',
+  ingressReservedConcurrency: 200,
+  normalizeReservedConcurrency: 60,
+  apiReservedConcurrency: 40,
+  ownOrigins: 'https://cdn.example.com, https://hooks.example.net',
 });
 
 function ofType(stage: SynthesizedStage, type: string): [string, Resource][] {
@@ -218,7 +225,7 @@ describe('permissions', () => {
         send: [/^RawQueue[0-9A-F]{8}$/],
         receive: [],
         tables: /^(Accounts|AccountContexts|IntegrationSettings|Idempotency|Limits|Statistics)Table/,
-        // Secrets that providers choose, values that come once, and what was turned away.
+        // Secrets that providers choose, values that come once, what was turned away, and how often who sends.
         written: /^(Accounts|IntegrationSettings|Idempotency|Limits|Statistics)Table/,
       },
     ],
@@ -482,7 +489,7 @@ describe('data at rest', () => {
 });
 
 describe('HTTP API', () => {
-  test('routes webhooks to ingress and all else to api', () => {
+  test('routes webhooks to ingress and calls of the API to api; what is neither invokes nothing', () => {
     const routes = ofType(dev, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
       const integration = dev.resources[target(Properties.Target['Fn::Join'][1][1]) ?? ''];
       return [Properties.RouteKey, target(integration?.Properties.IntegrationUri)];
@@ -492,7 +499,6 @@ describe('HTTP API', () => {
       'ANY /in/{integration}/{account}': expect.stringMatching(functionIds.ingress),
       'ANY /v1/{proxy+}': expect.stringMatching(functionIds.api),
       'GET /healthz': expect.stringMatching(functionIds.api),
-      $default: expect.stringMatching(functionIds.api),
     });
   });
 
@@ -500,6 +506,33 @@ describe('HTTP API', () => {
     for (const [id, { Properties }] of ofType(dev, 'AWS::ApiGatewayV2::Integration')) {
       expect(Properties.PayloadFormatVersion, id).toBe('2.0');
     }
+  });
+
+  test('throttles webhooks and the API apart, once it knows their routes', () => {
+    const settingsOf = (stage: SynthesizedStage) => {
+      const [[id, resource] = expect.fail('no stage')] = ofType(stage, 'AWS::ApiGatewayV2::Stage');
+      return { id, resource, settings: resource.Properties.RouteSettings };
+    };
+    const { resource, settings } = settingsOf(dev);
+    const webhooks = { ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 4000 };
+    expect(settings).toEqual({
+      'ANY /in/{integration}': webhooks,
+      'ANY /in/{integration}/{account}': webhooks,
+      'ANY /v1/{proxy+}': { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 },
+    });
+    const routeOf = (key: string) =>
+      ofType(dev, 'AWS::ApiGatewayV2::Route').find(([, { Properties }]) => Properties.RouteKey === key)?.[0];
+    expect(resource.DependsOn).toEqual(expect.arrayContaining(Object.keys(settings).map(routeOf)));
+
+    expect(settingsOf(customized).settings).toEqual({
+      'ANY /in/{integration}': { ThrottlingRateLimit: 3000, ThrottlingBurstLimit: 700 },
+      'ANY /in/{integration}/{account}': { ThrottlingRateLimit: 3000, ThrottlingBurstLimit: 700 },
+      'ANY /v1/{proxy+}': { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 1000 },
+    });
+    expect(settingsOf(customized).resource.Properties.DefaultRouteSettings).toEqual({
+      ThrottlingRateLimit: 2000,
+      ThrottlingBurstLimit: 700,
+    });
   });
 
   test('is throttled and logs neither query strings nor headers that carry secrets', () => {
@@ -516,6 +549,42 @@ describe('HTTP API', () => {
     expect(urlIn(dev)).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] });
     expect(urlIn(customized)).toBe('https://hooks.example.com');
     expect(customized.outputs.ApiUrl?.Value).toBe('https://hooks.example.com');
+  });
+});
+
+describe('concurrency', () => {
+  const reservedIn = (stage: SynthesizedStage) =>
+    Object.fromEntries(
+      (Object.keys(functionIds) as FunctionName[]).map((name) => [
+        name,
+        functionNamed(stage, name).Properties.ReservedConcurrentExecutions,
+      ]),
+    );
+
+  test('is reserved for no function, since a new account has none to reserve', () => {
+    for (const stage of stages)
+      expect(Object.values(reservedIn(synthesized[stage])).every((one) => one === undefined)).toBe(true);
+  });
+
+  test('is reserved where the deployer says so', () => {
+    expect(reservedIn(customized)).toMatchObject({ ingress: 200, normalize: 60, api: 40, deliver: undefined });
+  });
+});
+
+describe('own origins', () => {
+  const calling = ['ingress', 'normalize', 'deliver', 'drain', 'api'] satisfies FunctionName[];
+  const ownIn = (stage: SynthesizedStage, name: FunctionName) =>
+    functionNamed(stage, name).Properties.Environment.Variables[environmentKeys.ownOrigins];
+  const endpoint = { 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] };
+
+  test.each(calling)('are the endpoint of the API, for what %s calls', (name) => {
+    expect(ownIn(dev, name)).toEqual(endpoint);
+  });
+
+  test.each(calling)('are also a domain before it, and what the deployer names, for what %s calls', (name) => {
+    expect(ownIn(customized, name)).toEqual({
+      'Fn::Join': ['', ['https://hooks.example.com,', endpoint, ',https://cdn.example.com,https://hooks.example.net']],
+    });
   });
 });
 

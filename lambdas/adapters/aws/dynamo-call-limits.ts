@@ -9,20 +9,21 @@ import { fromItem, toItem } from './dynamo-rows.ts';
  * Token buckets of callers, in the limits table: a row each.
  *
  * A bucket is one number, the time at which it will be full again (`fullAtMs`, the "theoretical arrival time" of
- * GCRA). A call puts it off by the time that one call takes to be refilled. So taking is one conditional update
+ * GCRA). A call puts it off by the time that it takes to be refilled, several at once by as many times that. So taking is one conditional update
  * without a read, and callers who take at once do not run into each other:
  *
  *   fullAtMs <= now                      the bucket is full: it is full again at now + step
- *   fullAtMs <= now + window - step      there is at least one call left: put it off by a step
+ *   fullAtMs <= now + window - step      there are as many calls left: put it off by a step
  *   later                                it is empty until fullAtMs + step - window
  */
 export function createDynamoCallLimits(client: DynamoDBClient, table: string, clock: Clock): CallLimits {
   return {
     async take(limit) {
       const nowMs = clock.nowMs();
-      const stepMs = limit.windowMs / limit.calls;
+      const { cost = 1 } = limit;
+      const stepMs = (limit.windowMs / limit.calls) * cost;
       // Steps have fractions of a millisecond, which no number here holds to the last digit; a clock has none.
-      const toleranceMs = Math.min(stepMs / 2, 0.5);
+      const toleranceMs = Math.min(stepMs / cost / 2, 0.5);
       const key = { TableName: table, Key: toItem({ id: `calls#${limit.bucket}` }) };
       // A row that is not asked for any more is a full bucket, and may be forgotten.
       const expiresAt = Math.ceil((nowMs + limit.windowMs) / 1000) + 60;
@@ -64,7 +65,11 @@ export function createDynamoCallLimits(client: DynamoDBClient, table: string, cl
 }
 
 /** @param fullInMs - As it is after the call. */
-function admitted({ calls, windowMs }: CallLimit, fullInMs: number): CallAdmission {
+function admitted({ calls, windowMs, cost = 1 }: CallLimit, fullInMs: number): CallAdmission {
   const remaining = Math.floor(((windowMs - fullInMs) * calls) / windowMs + 1e-6);
-  return { kind: 'admitted', remaining: Math.max(0, Math.min(calls - 1, remaining)), fullInMs: Math.max(0, fullInMs) };
+  return {
+    kind: 'admitted',
+    remaining: Math.max(0, Math.min(calls - cost, remaining)),
+    fullInMs: Math.max(0, fullInMs),
+  };
 }

@@ -2,6 +2,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { EgressPolicy } from '../../ports/callback-client.ts';
+import { bareHost, createOwnHosts, portOf } from './own-hosts.ts';
 
 /**
  * Ranges that are not public: RFC 6890 and its registries, and what clouds put there (metadata).
@@ -50,10 +51,10 @@ const translatedIpv4 = '64:ff9b::/96';
 
 type LookupAll = (hostname: string, callback: (error: Error | null, addresses: LookupAddress[]) => void) => void;
 
-/** A lookup with the signature of `net.connect`'s option. */
+/** A lookup with the signature of `net.connect`'s option; `port` is what is dialled, where the engine listens on one. */
 export type CheckedLookup = (
   hostname: string,
-  options: { readonly all?: boolean },
+  options: { readonly all?: boolean; readonly port?: string },
   callback: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
 ) => void;
 
@@ -65,6 +66,11 @@ export interface EgressPolicyOptions {
   readonly allowedRanges: readonly string[];
   /** Whether plain http may be called. */
   readonly allowHttp: boolean;
+  /**
+   * Origins by which this deployment itself is reached: a call to it would feed the engine with what it sent.
+   * @default - none
+   */
+  readonly ownOrigins?: readonly string[];
   /** @default the system's resolver */
   readonly resolve?: LookupAll;
 }
@@ -76,11 +82,13 @@ export interface EgressPolicyOptions {
  * the same `lookup` serves the check and the dialling, so a name cannot change between the two.
  * Any port but 0 may be called: behind a public address there is nothing that others cannot reach.
  *
- * @throws {configuration-invalid} when an allowed range is none.
+ * @throws {configuration-invalid} when an allowed range is none, or an own origin.
  */
 export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy & {
   /** For the dialler. Fails with an {@link EgressRefusal} when any address of the name is refused. */
   readonly lookup: CheckedLookup;
+  /** As `lookup`, for dialling the port of a URL. */
+  lookupFor(url: string): CheckedLookup;
   /** Why an address literal or the URL itself is refused, without resolving a name. */
   refusalOfUrl(url: string): string | undefined;
 } {
@@ -88,6 +96,7 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
   const allowed = rangesOf(options.allowedRanges);
   const mapped = rangesOf([mappedIpv4]);
   const translated = rangesOf([translatedIpv4]);
+  const own = createOwnHosts(options.ownOrigins ?? []);
   const resolve: LookupAll =
     options.resolve ?? ((hostname, callback) => systemLookup(hostname, { all: true, verbatim: true }, callback));
 
@@ -107,8 +116,10 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
     if (url.username !== '' || url.password !== '') return 'it must not carry a user name or password';
     if (url.port === '0') return 'its port must not be 0';
     const host = bareHost(url);
-    if (isIP(host) === 0) return isName(host) ? undefined : 'its host is no name that can be resolved';
-    return mayDial(host) ? undefined : `${host} is not a public address`;
+    const isAddress = isIP(host) !== 0;
+    if (!isAddress && !isName(host)) return 'its host is no name that can be resolved';
+    if (own.include(host, portOf(url))) return ownRefusal(host);
+    return isAddress && !mayDial(host) ? `${host} is not a public address` : undefined;
   }
 
   const lookup: CheckedLookup = (hostname, lookupOptions, callback) => {
@@ -117,12 +128,22 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       const [first] = addresses;
       if (first === undefined || !addresses.every(({ address }) => mayDial(address)))
         return callback(new EgressRefusal(`${hostname} does not resolve to public addresses only`), '');
+      const { port } = lookupOptions;
+      // Any name may stand for this machine.
+      if (port !== undefined && addresses.some(({ address }) => own.include(address, port)))
+        return callback(new EgressRefusal(ownRefusal(hostname)), '');
       return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
 
+  function lookupFor(url: string): CheckedLookup {
+    const port = portOf(new URL(url));
+    return (hostname, lookupOptions, callback) => lookup(hostname, { ...lookupOptions, port }, callback);
+  }
+
   return {
     lookup,
+    lookupFor,
     refusalOfUrl,
     async refusalOf(text) {
       const refusal = refusalOfUrl(text);
@@ -131,14 +152,16 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       if (isIP(host) !== 0) return undefined;
       return new Promise((settle) => {
         // A name that does not resolve now may later; every call resolves and checks it anew.
-        lookup(host, { all: true }, (error) => settle(error instanceof EgressRefusal ? error.message : undefined));
+        lookupFor(text)(host, { all: true }, (error) =>
+          settle(error instanceof EgressRefusal ? error.message : undefined),
+        );
       });
     },
   };
 }
 
-function bareHost(url: URL): string {
-  return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
+function ownRefusal(host: string): string {
+  return `${host} leads back to this Tributary deployment, which must not call itself`;
 }
 
 /** Whether DNS can hold a name: labels of 1 to 63 characters, 253 in all, one dot at the end or none. */

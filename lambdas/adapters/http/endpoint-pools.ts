@@ -60,7 +60,7 @@ export function createEndpointPools(
       allowH2: false,
       connect: {
         timeout: limits.callbackConnectTimeoutMs,
-        lookup: policy.lookup as never,
+        lookup: policy.lookupFor(origin) as never,
         ...(certificate === undefined
           ? {}
           : { secureContext: createSecureContext({ cert: certificate.certificate, key: certificate.private_key }) }),

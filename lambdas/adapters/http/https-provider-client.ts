@@ -35,7 +35,7 @@ export function createHttpsProviderClient(
             {
               method,
               headers: { ...headers, ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }) },
-              lookup: policy.lookup as never,
+              lookup: policy.lookupFor(url) as never,
               signal: AbortSignal.timeout(timeoutMs),
               agent: false,
             },

@@ -47,6 +47,8 @@ const oauth2Auth = z.strictObject({
   auth_style: z.enum(['basic', 'body']).default('basic'),
 });
 
+/** The engine speaks for itself in headers that begin so: signatures, replays, hops. */
+const reservedPrefixes = ['webhook-', 'tributary-'];
 /** The engine speaks for itself in these: they describe the connection, the body, or the signature. */
 const reservedHeaders = new Set([
   // https://www.rfc-editor.org/rfc/rfc9110#field.connection and https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2
@@ -82,7 +84,7 @@ const requestHeaders = z
       const lower = name.toLowerCase();
       // What is no name may be a value in the wrong place, so it is told by its number.
       if (!headerName.test(name)) fault(`the name of header ${index + 1} is no HTTP header name`);
-      else if (reservedHeaders.has(lower) || lower.startsWith('webhook-'))
+      else if (reservedHeaders.has(lower) || reservedPrefixes.some((prefix) => lower.startsWith(prefix)))
         fault('this header is set by the engine, or by none', [name]);
       else if (seen.has(lower)) fault('this header is given twice', [name]);
       seen.add(lower);

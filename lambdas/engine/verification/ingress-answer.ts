@@ -17,6 +17,10 @@ export type IngressSettlement =
   | { readonly kind: 'malformed'; readonly expected: string }
   /** The key that it needs may not be asked for now. */
   | { readonly kind: 'key-calls-limited'; readonly retryAfterMs: number }
+  /** What caused it has passed through this deployment too often. `cause` is the `webhook-id` of the last callback. */
+  | { readonly kind: 'hop-limit'; readonly hops: number; readonly cause: string }
+  /** Its account, or all accounts of its tenant, bring more than they may. */
+  | { readonly kind: 'rate-limited'; readonly by: 'account' | 'tenant'; readonly retryAfterMs: number }
   | Extract<Verdict, { kind: 'rejected' }>;
 
 /**
@@ -63,6 +67,21 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
         status: 503,
         detail: 'Too many keys that are not known were asked for. Try again.',
         headers: { 'retry-after': String(Math.ceil(settlement.retryAfterMs / 1000)) },
+        extensions: { reason: settlement.kind },
+      });
+    case 'hop-limit':
+      return problemAnswer({
+        status: 508,
+        detail:
+          `What caused this request has passed through this deployment ${settlement.hops} times: a receiver of its ` +
+          'callbacks sends them back as webhooks. Stop it from doing so, or filter these events from its subscription.',
+        extensions: { reason: settlement.kind },
+      });
+    case 'rate-limited':
+      return problemAnswer({
+        status: 429,
+        detail: `The webhooks of this ${settlement.by} are more than it may bring. Send this one again later.`,
+        headers: { 'retry-after': String(Math.max(1, Math.ceil(settlement.retryAfterMs / 1000))) },
         extensions: { reason: settlement.kind },
       });
     case 'rejected': {

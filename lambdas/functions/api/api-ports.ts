@@ -13,6 +13,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ConsumerStore } from '../../ports/consumer-store.ts';
 import type { DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
 import type { EndpointStore } from '../../ports/endpoint-store.ts';
+import type { EngineKey } from '../../ports/engine-key.ts';
 import type { EventLocator, EventReader } from '../../ports/event-store.ts';
 import type { Expressions } from '../../ports/expressions.ts';
 import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
@@ -65,6 +66,7 @@ export interface ApiPorts {
   /** For tests of endpoints: what is delivered goes by the functions that deliver. */
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
+  readonly engineKey: EngineKey;
   readonly integrations: IntegrationCatalog;
   readonly resources: ResourceCatalog;
   readonly expressions: Expressions;

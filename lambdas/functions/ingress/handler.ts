@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { IngressOutcome } from '../../contracts/outcomes.ts';
+import type { IngressNote, IngressOutcome } from '../../contracts/outcomes.ts';
 import type { WebhookRequest } from '../../engine/verification/webhook-request.ts';
 import type { RejectionCounter } from '../../flows/count-rejections.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
@@ -11,7 +11,7 @@ export interface IngressRuntime {
   readonly ports: ReceivePorts;
   readonly log: Logger;
   readonly tell: Tell;
-  readonly outcomes: OutcomeCounter<IngressOutcome>;
+  readonly outcomes: OutcomeCounter<IngressOutcome | IngressNote>;
   readonly rejections: RejectionCounter;
   /** Origin under which providers call, without a trailing slash: some sign the URL. */
   readonly publicUrl: string;
@@ -24,10 +24,13 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
     const target = account === undefined ? { integration } : { integration, account };
     const receipt =
       account === undefined || isIdentifier(account)
-        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl))
+        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl), (error) =>
+            log.warn('webhooks are let through uncounted', { integration, account, error: error as Error }),
+          )
         : { kind: 'unknown' as const };
     const outcome = receipt.kind === 'accepted' || receipt.kind === 'handshake' ? receipt.kind : 'rejected';
     outcomes.count(outcome);
+    if (receipt.kind === 'hop-limit' || receipt.kind === 'rate-limited') outcomes.count(receipt.kind);
     const counting = await rejections.count(target, receipt);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { integration, ...counting });
     // At last: what it carries is counted then, and a call that dies before has counted nothing.
@@ -37,6 +40,8 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
       outcome: receipt.kind,
       ...(receipt.kind === 'rejected' ? { reason: receipt.reason } : {}),
       ...(receipt.kind === 'accepted' ? { rawId: receipt.rawId } : {}),
+      ...(receipt.kind === 'hop-limit' ? { hops: receipt.hops, cause: receipt.cause } : {}),
+      ...(receipt.kind === 'rate-limited' ? { limitedBy: receipt.by } : {}),
     });
     return toResponse(answerOf(receipt));
   };

@@ -5,6 +5,7 @@ import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoCallLimits } from '../../adapters/aws/dynamo-call-limits.ts';
+import { createDynamoEngineKey } from '../../adapters/aws/dynamo-engine-key.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoNonceStore } from '../../adapters/aws/dynamo-nonce-store.ts';
 import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
@@ -43,6 +44,12 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
   const prepared = new Map<string, PreparedWebhook>();
+  const perMinute = (
+    key: typeof environmentKeys.ingressAccountRatePerMinute | typeof environmentKeys.ingressTenantRatePerMinute,
+  ) => ({
+    calls: readNumber(env[key], key),
+    windowMs: 60_000,
+  });
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   const webhook = async (name: string): Promise<PreparedWebhook | undefined> => {
     const known = prepared.get(name);
@@ -66,6 +73,13 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
     ports: {
       accounts: { ...accounts, ...createDynamoAccountWriter(dynamo, env[environmentKeys.accountsTable]) },
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
+      engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
+      callLimits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
+      admission: {
+        perAccount: perMinute(environmentKeys.ingressAccountRatePerMinute),
+        perTenant: perMinute(environmentKeys.ingressTenantRatePerMinute),
+        allowances: new Map(),
+      },
       nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       providerKeys: createPublishedKeys(
         {
@@ -84,6 +98,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
       ),
       rawQueue: createSqsRawQueue(lean(new SQSClient(clientSettings)), env[environmentKeys.rawQueueUrl]),
       clock: systemClock,
+      pause: systemPause,
       randomness: systemRandomness,
       claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
     },

@@ -25,6 +25,8 @@ export interface FunctionPool {
   whenFree(): Promise<void>;
   /** Invocations that wait for a sandbox. */
   waiting(): number;
+  /** Whether Lambda would refuse a further invocation: as many run, or wait here, as are reserved for the function. */
+  isThrottled(): boolean;
   /** Whether an invocation runs, or waits for a sandbox. */
   isAtWork(): boolean;
   counts(): InvocationCounts;
@@ -143,6 +145,8 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
         pump();
       }),
     waiting: jobs.size,
+    isThrottled: () =>
+      model.reservedConcurrency !== undefined && begunMs.size + jobs.size() >= model.reservedConcurrency,
     isAtWork: () => begunMs.size > 0 || jobs.size() > 0,
     counts: () => ({ ...counts }),
     killBusy() {

@@ -105,6 +105,7 @@ async function answer(request: IncomingMessage, api: ServedApi | undefined): Pro
   const route = api.router.match(method, splitTarget(target).path);
   if (route === undefined) return toProblem(404, 'Not Found', `No route is ${method} ${splitTarget(target).path}.`);
   const { pool, timeoutMs } = route.target;
+  if (pool.isThrottled()) return unavailable('The function has no concurrency left; try again later.');
   if (pool.waiting() >= maxWaiting) return unavailable('Too many requests wait already; try again later.');
 
   const event = toProxyEvent(

@@ -83,6 +83,88 @@ describe('an address in a URL', () => {
   });
 });
 
+describe('the engine itself', () => {
+  const ownOrigins = ['https://hooks.example.com', 'https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com'];
+  const policy = policyFor({ ownOrigins, resolve: resolveTo('93.184.216.34') });
+  const refusal = /^[a-z0-9.-]+ leads back to this Tributary deployment, which must not call itself$/;
+
+  test.each([
+    'https://hooks.example.com/in/github/acc_1',
+    'https://HOOKS.Example.COM/v1/events',
+    'https://hooks.example.com./',
+    'https://hooks.example.com:443/',
+    'https://hooks.example.com:8443/',
+    'https://hooks%2eexample.com/',
+    'https://ｈｏｏｋｓ.example。com/',
+    'https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/in/github/acc_1',
+    'https://A1B2C3D4E5.execute-api.eu-west-1.api.aws/',
+  ])('is not called: %s', async (url) => {
+    expect(await policy.refusalOf(url)).toMatch(refusal);
+    expect(policy.refusalOfUrl(url)).toMatch(refusal);
+  });
+
+  test.each([
+    'https://example.com/',
+    'https://xhooks.example.com/',
+    'https://hooks.example.com.example.net/',
+    'https://other12345.execute-api.eu-west-1.amazonaws.com/',
+  ])('is not its neighbour: %s', async (url) => {
+    expect(await policy.refusalOf(url)).toBeUndefined();
+  });
+
+  test('is known by its name in another script', async () => {
+    const other = policyFor({ ownOrigins: ['https://höoks.example.com'], resolve: resolveTo('93.184.216.34') });
+    expect(await other.refusalOf('https://xn--hoks-5qa.example.com/')).toMatch(refusal);
+    expect(await other.refusalOf('https://HÖOKS.example.com/')).toMatch(refusal);
+  });
+
+  test('fails when an own origin is none', () => {
+    expect(() => policyFor({ ownOrigins: ['hooks.example.com'] })).toThrow(/own origin must be an absolute URL/);
+  });
+
+  describe('on this machine', () => {
+    const local = policyFor({
+      ownOrigins: ['http://localhost:8787'],
+      allowedRanges: ['0.0.0.0/0', '::/0'],
+      allowHttp: true,
+      resolve: resolveTo('127.0.0.1', '::1'),
+    });
+
+    test.each([
+      'http://localhost:8787/',
+      'http://LOCALHOST.:8787/',
+      'https://localhost:8787/',
+      'http://engine.localhost:8787/',
+      'http://127.0.0.1:8787/',
+      'http://127.0.0.1.:8787/',
+      'http://127.9.9.9:8787/',
+      'http://2130706433:8787/',
+      'http://0.0.0.0:8787/',
+      'http://[::1]:8787/',
+      'http://[::]:8787/',
+      'http://[::ffff:127.0.0.1]:8787/',
+      'http://[::ffff:7f00:1]:8787/',
+    ])('is not called: %s', (url) => {
+      expect(local.refusalOfUrl(url)).toMatch(/ leads back to this Tributary deployment/);
+    });
+
+    test('is not dialled by a name that resolves to it', async () => {
+      expect(await local.refusalOf('http://relay.example:8787/')).toMatch(/^relay\.example leads back/);
+      const dialled = new Promise((settle) => {
+        local.lookupFor('http://relay.example:8787/')('relay.example', { all: true }, settle);
+      });
+      expect(await dialled).toBeInstanceOf(EgressRefusal);
+    });
+
+    test.each(['http://localhost:8788/', 'http://127.0.0.1:80/', 'http://[::1]:1/', 'http://relay.example:8788/'])(
+      'is no other program of it: %s',
+      async (url) => {
+        expect(await local.refusalOf(url)).toBeUndefined();
+      },
+    );
+  });
+});
+
 describe('a range that is allowed', () => {
   const policy = policyFor({ allowedRanges: ['127.0.0.0/8', 'fd12::/16'], allowHttp: true });
 

@@ -139,6 +139,8 @@ describe('settings of an endpoint', () => {
     'webhook-id',
     'Webhook-Signature',
     'webhook-anything',
+    'tributary-hops',
+    'Tributary-Anything',
   ])('fails when a header is the engine’s own: %s', (name) => {
     expect(faultsOf({ headers: { [name]: 'x' } })).toEqual([
       `headers.${name}: this header is set by the engine, or by none`,
