@@ -16,6 +16,7 @@ import { apiKey } from './in-memory-api-keys.ts';
 import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
+import { createInMemoryEngineKey } from './in-memory-engine-key.ts';
 import { drainQueueOn, rawQueueOn } from './in-memory-queue.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { staff } from './samples.ts';
@@ -96,6 +97,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
     clock: engine.clock,
     pause: engine.pause,
     randomness: engine.randomness,
+    engineKey: createInMemoryEngineKey(),
     publicUrl: 'https://api.example.com',
   };
   const log = { info() {}, warn() {}, error() {} } as unknown as Logger;

@@ -13,6 +13,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { ConsumerStore } from '../../ports/consumer-store.ts';
 import type { DeliveryLog, DeliveryStore } from '../../ports/delivery-store.ts';
 import type { EndpointStore } from '../../ports/endpoint-store.ts';
+import type { EngineKey } from '../../ports/engine-key.ts';
 import type { EventLocator, EventReader } from '../../ports/event-store.ts';
 import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
 import type { IntegrationSettingsDirectory, IntegrationSettingsStore } from '../../ports/integration-settings-store.ts';
@@ -70,6 +71,8 @@ export interface ApiPorts {
   readonly clock: Clock;
   readonly pause: Pause;
   readonly randomness: Randomness;
+  /** Signs cursors. */
+  readonly engineKey: EngineKey;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly publicUrl: string;
 }

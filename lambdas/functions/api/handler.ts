@@ -14,6 +14,7 @@ import { type AnyAnswer, type ApiCall, bodyText, check, type Handlers } from './
 import type { ApiOutcomes, ApiPorts } from './api-ports.ts';
 import { authenticateClient, oauthProblem } from './client-credentials.ts';
 import { entityTag, hasAlready } from './conditional-answer.ts';
+import { createCursors } from './cursors.ts';
 import { authenticate, lacksScope, notFound, type Principal } from './principal.ts';
 import { rateLimitHeaders, refuseOverLimit } from './rate-limit.ts';
 import { accessHandlers } from './routes/access.ts';
@@ -165,9 +166,10 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
       key = principal.keyId;
       const text = bodyText(event);
       const read = readCall(shape, event, text);
+      const cursors = createCursors(ports.engineKey, { operation: id, principal, ...read });
       const repeatable = readIdempotencyKey(shape, event, principal, text);
       const perform = async (stableId?: string) =>
-        written(await carryOut(id, shape, event, { ...read, principal, stableId } as ApiCall));
+        written(await carryOut(id, shape, event, { ...read, principal, cursors, stableId } as ApiCall));
       const readPage = async () => {
         let given = await perform();
         // As large as its entries are: a page that no function could answer is read again, half as long.

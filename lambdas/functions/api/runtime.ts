@@ -10,6 +10,7 @@ import { createDynamoCallLimits } from '../../adapters/aws/dynamo-call-limits.ts
 import { createDynamoConsumerStore } from '../../adapters/aws/dynamo-consumer-store.ts';
 import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
+import { createDynamoEngineKey } from '../../adapters/aws/dynamo-engine-key.ts';
 import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
@@ -104,6 +105,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       clock: systemClock,
       pause: systemPause,
       randomness: systemRandomness,
+      engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
       publicUrl: env[environmentKeys.publicUrl],
     },
   };

@@ -10,7 +10,7 @@ import {
 } from '../../../flows/manage-api-key.ts';
 import type { ApiKey } from '../../../ports/api-key-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { oauthProblem } from '../client-credentials.ts';
 import { mustNotBeErasing } from '../ownership.ts';
@@ -87,9 +87,9 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
         change: { object: objectOf(issue.key.id), tenant, before: null, after },
       };
     },
-    async listKeys({ query, principal }) {
-      const page = await ports.keys.list(principal.tenant ?? undefined, query.limit, readCursor(query.cursor));
-      return { status: 200, body: { data: page.items.map(keyView), next_cursor: nextCursor(page.next) } };
+    async listKeys({ query, principal, cursors }) {
+      const page = await ports.keys.list(principal.tenant ?? undefined, query.limit, await cursors.after());
+      return { status: 200, body: { data: page.items.map(keyView), next_cursor: await cursors.next(page.next) } };
     },
     getKey: async (call) => ({ status: 200, body: keyView(await find(call)) }),
     async updateKey(call) {
