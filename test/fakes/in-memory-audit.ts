@@ -16,6 +16,9 @@ export function createInMemoryAudit(): InMemoryAudit {
     async end(entry) {
       if ((rows.get(keyOf(entry))?.status ?? null) === null) rows.set(keyOf(entry), structuredClone(entry));
     },
+    async note(entry) {
+      if (!rows.has(keyOf(entry))) rows.set(keyOf(entry), structuredClone(entry));
+    },
     async list({ tenant, since, until, limit, after }) {
       const before = after !== undefined && after < until ? after : until;
       const matching = [...rows]

@@ -1,4 +1,4 @@
-import type { ApiOutcome } from '../../contracts/outcomes.ts';
+import type { ApiNote, ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
 import type { CallPolicy } from '../../flows/limit-calls.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
@@ -29,8 +29,8 @@ import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 import type { TenantStore } from '../../ports/tenant-store.ts';
 
-/** How deliveries end by a call of the API. */
-export type ApiOutcomes = OutcomeCounter<ApiOutcome>;
+/** How deliveries end by a call of the API, and what it counts beside. */
+export type ApiOutcomes = OutcomeCounter<ApiOutcome | ApiNote>;
 
 /** What the API does its work with. */
 export interface ApiPorts {
