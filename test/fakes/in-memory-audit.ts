@@ -1,6 +1,7 @@
 import type { AuditEntry, AuditLog } from '../../lambdas/ports/audit-log.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
-export interface InMemoryAudit extends AuditLog {
+export interface InMemoryAudit extends AuditLog, Dumpable {
   /** Every entry as it stands, oldest first. */
   readonly entries: () => readonly AuditEntry[];
 }
@@ -9,6 +10,7 @@ export function createInMemoryAudit(): InMemoryAudit {
   const rows = new Map<string, AuditEntry>();
   const keyOf = ({ at, id }: AuditEntry) => `${at}#${id}`;
   return {
+    dump: () => dumpOf(rows),
     entries: () => [...rows.values()],
     async begin(entry) {
       rows.set(keyOf(entry), structuredClone(entry));

@@ -3,10 +3,12 @@ import { shardOf } from '../../lambdas/contracts/shards.ts';
 import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
 import type { EndpointEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
-export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & EndpointEraser {
+export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & EndpointEraser & Dumpable {
   const rows = new Map<string, { readonly state: EndpointState; readonly dueAtMs: number | undefined }>();
   return {
+    dump: () => dumpOf(rows),
     async getMany(keys) {
       return keys.map(({ endpoint, scope }) => {
         const state = rows.get(endpoint)?.state;

@@ -6,9 +6,13 @@ import {
   scopeOf,
 } from '../../lambdas/ports/subscription-store.ts';
 import type { SubscriptionEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionDirectory & SubscriptionEraser {
+export function createInMemorySubscriptions(): SubscriptionStore &
+  SubscriptionDirectory &
+  SubscriptionEraser &
+  Dumpable {
   const rows = new Map<string, Subscription>();
   /** Whose an id is, also when its subscription is gone. */
   const scopes = new Map<string, string>();
@@ -18,6 +22,7 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
     return 'reserved';
   }
   return {
+    dump: () => dumpOf(rows, scopes),
     async listFor(tenant) {
       return structuredClone([...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant));
     },
