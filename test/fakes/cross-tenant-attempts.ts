@@ -143,10 +143,10 @@ function forgedCursors({ tenant, account, subscription, consumer, key }: TenantT
   });
 }
 
-/** A tenant's own signature on another's position. */
+/** A tenant's own signature on another's position, where that is another position. */
 function crossedCursors(own: TenantThings, others: TenantThings): readonly string[] {
   const signatureBytes = 17;
-  return own.cursors.slice(0, 3).flatMap((mine) =>
+  const crossed = own.cursors.slice(0, 3).flatMap((mine) =>
     others.cursors.slice(0, 3).map((theirs) => {
       const signature = Buffer.from(mine, 'base64url').subarray(0, signatureBytes);
       return Buffer.concat([signature, Buffer.from(theirs, 'base64url').subarray(signatureBytes)]).toString(
@@ -154,6 +154,7 @@ function crossedCursors(own: TenantThings, others: TenantThings): readonly strin
       );
     }),
   );
+  return crossed.filter((cursor) => !own.cursors.includes(cursor));
 }
 
 /** Bodies that are right for a tenant's own things. */
@@ -378,4 +379,28 @@ export function listsOf(own: TenantThings): readonly string[] {
     if (shape.isForAllTenants === true || !membersOfQuery(shape).includes('cursor')) return [];
     return ownRequest(id, shape, own).map(({ path }) => `${path}?limit=1`);
   });
+}
+
+/** Every text that a call says, and the object that the audit makes of its path: an answer may repeat them. */
+export function textsOf({ path, body }: Pick<Attempt, 'path' | 'body'>): readonly string[] {
+  const [, object = ''] = /^\/v1\/([^/?]+\/[^/?]+)/.exec(path) ?? [];
+  const texts: string[] = [object, ...path.split(/[/?&=]/).map(decodeURIComponent)];
+  const look = (value: unknown): void => {
+    if (typeof value === 'string') texts.push(value);
+    else if (typeof value === 'object' && value !== null) Object.values(value).forEach(look);
+  };
+  look(body);
+  return texts.filter((text) => text.length > 4);
+}
+
+/**
+ * What of another tenant is in an answer, apart from what its reader has said.
+ *
+ * @param marks - Texts that tell the other tenant's things: its name, ids and secrets.
+ */
+export function leaksIn(text: string, said: ReadonlySet<string>, marks: readonly string[]): readonly string[] {
+  const present = marks.filter((mark) => text.includes(mark));
+  if (present.length === 0) return [];
+  const rest = [...said].sort((a, b) => b.length - a.length).reduce((left, one) => left.replaceAll(one, ''), text);
+  return present.filter((mark) => rest.includes(mark));
 }

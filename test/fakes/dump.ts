@@ -19,13 +19,13 @@ function textOf(value: unknown): string {
   const isRow = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   const text = isRow ? known.get(value) : undefined;
   if (text !== undefined) return text;
-  const written = String(
-    JSON.stringify(value, (_, member: unknown) => {
-      if (member instanceof Map || member instanceof Set) return [...member];
-      if (member instanceof Uint8Array) return Buffer.from(member).toString('latin1');
-      return member;
-    }),
-  );
+  const read = (_: string, member: unknown): unknown => {
+    if (member instanceof Map || member instanceof Set) return [...member];
+    if (member instanceof Uint8Array) return Buffer.from(member).toString('latin1');
+    return member;
+  };
+  // Undefined has no JSON.
+  const written = value === undefined ? 'undefined' : JSON.stringify(value, read);
   if (isRow) known.set(value, written);
   return written;
 }
