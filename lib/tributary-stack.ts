@@ -8,7 +8,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
-import { type EndpointNote, type IngressNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import { type ApiNote, type EndpointNote, type IngressNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
 import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import {
   accountsByTenantIndex,
@@ -33,6 +33,9 @@ import { compileVersionedResources } from './definitions/compile-resources.ts';
 
 /** Tenants whose data is erased at the same time: the least that SQS allows. */
 const governMaxConcurrency = 2;
+
+/** Refused keys and tokens in five minutes from which a person is asked to look. */
+const refusedCredentialsToAlarm = 100;
 
 const functionsRoot = new URL('../lambdas/functions/', import.meta.url);
 const integrationsRoot = new URL('../integrations/', import.meta.url);
@@ -276,6 +279,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
       [environmentKeys.ownOrigins]: ownOrigins,
     });
+    this.credentialsAlarm();
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     // An admin key lists the accounts, keys and tenants that there are: these are the scans.
     tables.accounts.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan');
@@ -484,6 +488,23 @@ export class TributaryStack extends Stack {
       runbookEntry: 'subscription-disabled',
       metric: counted('subscription-disabled'),
       threshold: 1,
+    });
+  }
+
+  /** Strangers try keys all the time; this many mean that somebody means this deployment, or that a caller has an old key. */
+  private credentialsAlarm(): void {
+    const note: ApiNote = 'credentials-refused';
+    this.alarms.add(this, 'CredentialsRefusedAlarm', {
+      meaning: `The API refused keys or tokens ${refusedCredentialsToAlarm} times in five minutes.`,
+      runbookEntry: 'credentials-refused',
+      metric: new Metric({
+        namespace: metricsNamespace,
+        metricName: note,
+        dimensionsMap: { service: 'api' satisfies FunctionName },
+        statistic: 'Sum',
+        period: Duration.minutes(5),
+      }),
+      threshold: refusedCredentialsToAlarm,
     });
   }
 

@@ -52,6 +52,9 @@ export type DrainOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried
 /** A delivery that waited, and that somebody has given up: it alone, or its subscription. */
 export type ApiOutcome = 'cancelled';
 
+/** What the API counts beside outcomes: calls that showed a key, or a token, that is not valid. An alarm looks at it. */
+export type ApiNote = 'credentials-refused';
+
 /** What deliver and drain count beside outcomes: how endpoints fare. Alarms look at it. */
 export type EndpointNote = 'circuit-opened' | 'subscription-disabling' | 'subscription-disabled';
 

@@ -96,10 +96,14 @@ export async function createSubscription(
     createdAt,
     revision: 1,
   };
-  // What is known of an endpoint stands under its id, which may be another subscription's.
   if (id !== undefined && (await ports.subscriptions.find(id)) !== undefined) return { kind: 'exists' };
-  // Before the subscription: an ordered one begins with what is published after it was made.
-  if (subscription.ordering !== 'none') await beginAtEnd(ports, subscription);
+  if (subscription.ordering !== 'none') {
+    // The position is stored under the id alone: the id must be this tenant's before anything is written there.
+    const reservation = await ports.subscriptions.reserve({ scope: scopeOf(subscription), id: subscription.id });
+    if (reservation === 'taken') return { kind: 'exists' };
+    // Before the subscription: an ordered one begins with what is published after it was made.
+    await beginAtEnd(ports, subscription);
+  }
   const result = await ports.subscriptions.create(subscription);
   return result === 'created' ? { kind: 'created', subscription, secret } : { kind: 'exists' };
 }

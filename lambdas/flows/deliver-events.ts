@@ -110,7 +110,7 @@ export async function deliverEvents(
   const prepared = new Map(subscriptions.map((one) => [`${scopeOf(one)} ${one.id}`, ports.prepare(one)]));
   const rowById = new Map(rows.map((row) => [row.id, row]));
   const deliveryByKey = new Map(stored.map((delivery) => [deliveryKey(delivery), delivery]));
-  const endpointById = new Map(endpoints.map((endpoint) => [endpoint.endpoint, endpoint]));
+  const endpointByKey = new Map(endpoints.map((state) => [`${state.scope} ${state.endpoint}`, state]));
 
   const outcomes = Array.from<DeliveryOutcome>({ length: jobs.length });
   const seen = new Set<string>();
@@ -132,7 +132,8 @@ export async function deliverEvents(
     Map.groupBy(ready, ({ prepared: { subscription } }) => subscription.id)
       .values()
       .map(async (group) => {
-        const endpoint = endpointById.get(group[0]?.prepared.subscription.id ?? '') as EndpointState;
+        const { subscription } = (group[0] as ReadyJob).prepared;
+        const endpoint = endpointByKey.get(`${scopeOf(subscription)} ${subscription.id}`) as EndpointState;
         const results = await deliverToEndpoint(ports, endpoint, group, startedAtMs).catch((error: unknown) =>
           group.map(() => ({ kind: 'failed' as const, error })),
         );

@@ -13,7 +13,7 @@ import { tryToEvent } from './read-event.ts';
 export interface ExportPorts {
   readonly tenants: TenantStore;
   readonly accounts: Pick<AccountDirectory, 'list'>;
-  readonly subscriptions: Pick<SubscriptionDirectory, 'list'>;
+  readonly subscriptions: Pick<SubscriptionDirectory, 'find' | 'list'>;
   readonly consumers: Pick<ConsumerStore, 'list'>;
   readonly keys: Pick<ApiKeyDirectory, 'list'>;
   readonly deliveries: Pick<DeliveryLog, 'list'>;
@@ -181,13 +181,13 @@ interface Position {
 }
 
 function writePosition({ section, place }: Position): string {
-  return Buffer.from(JSON.stringify([sections[section]?.name, place ?? null])).toString('base64url');
+  return JSON.stringify([sections[section]?.name, place ?? null]);
 }
 
 function readPosition(text: string): Position | undefined {
   try {
     // A page that ends at a section's beginning has no place in it.
-    const [name, place] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as readonly unknown[];
+    const [name, place] = JSON.parse(text) as readonly unknown[];
     const section = sections.findIndex((one) => one.name === name);
     if (section === -1) return undefined;
     if (place === null) return { section, place: undefined };
@@ -206,8 +206,9 @@ async function readDeliveries(
   after: string | undefined,
 ): Promise<FoundPage> {
   const [current, place] = after === undefined ? [] : (after.split(' ') as [string, string?]);
-  // A subscription that is gone has no deliveries to show; its list goes on with the next one.
   if (current !== undefined && place !== undefined) {
+    // The place chooses the partition: it is read only where it is the tenant's (invariant 3).
+    if ((await subscriptions.find(current))?.tenant !== tenant) return { found: [], next: current };
     const page = await deliveries.list(current, limit, place === '' ? undefined : place);
     const found = page.items
       .filter((one) => one.tenant === tenant && one.scope === tenant)

@@ -23,9 +23,18 @@ export interface Principal {
 export type Identification =
   | { readonly kind: 'known'; readonly principal: Principal }
   | { readonly kind: 'no-credentials' }
-  | { readonly kind: 'unknown' }
+  /** `key`: the one that was named; undefined where none was. */
+  | { readonly kind: 'unknown'; readonly key: RefusedKey | undefined }
   /** The credentials were good once. */
-  | { readonly kind: 'expired' };
+  | { readonly kind: 'expired'; readonly key: RefusedKey };
+
+/** A key that was named with credentials that were refused. */
+export interface RefusedKey {
+  /** Of the form of an id. It may be anything, if there is no such key. */
+  readonly id: string;
+  /** Whose it is, null for all tenants; undefined where there is no such key. */
+  readonly tenant: string | null | undefined;
+}
 
 export interface IdentifyPorts {
   readonly keys: ApiKeyStore;
@@ -54,27 +63,28 @@ async function identifyKey(ports: IdentifyPorts, { id, secret }: PresentedKey): 
   const nowMs = ports.clock.nowMs();
   const key = await ports.keys.find(id);
   const matching = findSecret(key?.secrets ?? [], secret, nowMs);
-  if (key === undefined || matching === undefined) return { kind: 'unknown' };
-  if (hasExpired(key, nowMs)) return { kind: 'expired' };
+  if (key === undefined || matching === undefined) return { kind: 'unknown', key: { id, tenant: key?.tenant } };
+  if (hasExpired(key, nowMs)) return { kind: 'expired', key };
   await noteUse(ports, key, nowMs);
   return { kind: 'known', principal: toPrincipal(key, matching) };
 }
 
 async function identifyToken(ports: IdentifyPorts, text: string): Promise<Identification> {
   const id = keyOfToken(text);
-  const key = id === undefined ? undefined : await ports.keys.find(id);
-  if (key === undefined) return { kind: 'unknown' };
+  if (id === undefined) return { kind: 'unknown', key: undefined };
+  const key = await ports.keys.find(id);
+  if (key === undefined) return { kind: 'unknown', key: { id, tenant: undefined } };
   const nowMs = ports.clock.nowMs();
   for (const secret of key.secrets) {
     const token = await verifyToken(ports.publicUrl, text, [secret], nowMs);
     if (token === undefined || token.key !== key.id) continue;
-    if (hasExpired(key, nowMs)) return { kind: 'expired' };
+    if (hasExpired(key, nowMs)) return { kind: 'expired', key };
     await noteUse(ports, key, nowMs);
     // What was taken from the key since is taken from its tokens.
     const scopes = token.scopes.filter((scope) => holdsScope(key.scopes, scope));
     return { kind: 'known', principal: { ...toPrincipal(key, secret), scopes, tokenId: token.id } };
   }
-  return { kind: 'unknown' };
+  return { kind: 'unknown', key };
 }
 
 function hasExpired({ expiresAtMs }: ApiKey, nowMs: number): boolean {
@@ -113,6 +123,8 @@ export async function identifyClient(
   const [name, password] = basic === undefined ? [id, secret] : readBasic(basic);
   if (name === undefined || password === undefined) return { kind: 'no-credentials' };
   const bareId = name.replace(/^tk_/, '');
+  // What is no id is the id of no key.
+  if (readApiKey(`tk_${bareId}_x`)?.id !== bareId) return { kind: 'unknown', key: undefined };
   const whole = readApiKey(password);
   if (whole !== undefined && whole.id === bareId) return identifyKey(ports, whole);
   return identifyKey(ports, { id: bareId, secret: password });

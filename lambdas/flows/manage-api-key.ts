@@ -6,9 +6,11 @@ import type { ApiKey, ApiKeyDirectory } from '../ports/api-key-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Principal } from './identify-caller.ts';
+import type { CallPolicy } from './limit-calls.ts';
 
 export interface ManageKeyPorts {
   readonly keys: ApiKeyDirectory;
+  readonly callPolicy: Pick<CallPolicy, 'perKey'>;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
@@ -31,9 +33,17 @@ export interface KeyChange {
   readonly ratePerMinute?: number | null | undefined;
 }
 
-/** Nobody gives away, or takes hold of, what is not his. */
+/** Why a caller may not make, change or take hold of a key: it would have more by it than it has itself. */
 export type KeyRefusal =
   | { readonly kind: 'beyond'; readonly scopes: readonly Scope[] }
+  /** The key would live longer than what the caller shows. */
+  | { readonly kind: 'outlives'; readonly endsAtMs: number }
+  /** The key could call more often than the caller. */
+  | { readonly kind: 'outpaces'; readonly ratePerMinute: number }
+  /** A key does not change what it may do itself. */
+  | { readonly kind: 'own-key' }
+  /** A secret that is being rotated out would live on in the one that it makes. */
+  | { readonly kind: 'needs-current-secret' }
   /** A token would outlive itself by the key that it makes. */
   | { readonly kind: 'needs-key' };
 
@@ -52,28 +62,85 @@ function refusalFor(principal: Principal, ...wanted: readonly (readonly Scope[])
   return scopes.length === 0 ? undefined : { kind: 'beyond', scopes: [...new Set(scopes)] };
 }
 
+/** Until when, and how often, a key calls; infinite where nothing bounds it. */
+interface KeyBounds {
+  readonly endsAtMs: number;
+  readonly ratePerMinute: number;
+}
+
+/** Calls a minute of a key that says nothing itself. */
+function usualRate({ callPolicy: { perKey } }: ManageKeyPorts): number {
+  return (perKey.calls * 60_000) / perKey.windowMs;
+}
+
+/**
+ * What a caller has, and so may give. Its end is that of the key or of the secret that it shows, whichever is first. The
+ * operator's keys, of all tenants, may give a rate beyond what the deployment usually allows; a tenant's may not.
+ */
+function boundsOf(ports: ManageKeyPorts, { endsAtMs, ratePerMinute, tenant }: Principal): KeyBounds {
+  return { endsAtMs, ratePerMinute: ratePerMinute ?? (tenant === null ? Number.POSITIVE_INFINITY : usualRate(ports)) };
+}
+
+function boundsOfKey(ports: ManageKeyPorts, { expiresAtMs, ratePerMinute }: ApiKey): KeyBounds {
+  return { endsAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY, ratePerMinute: ratePerMinute ?? usualRate(ports) };
+}
+
+/** Why a caller may not give a key, or take hold of it: it would live longer, or call more often, than the caller. */
+function refuseBeyondOwn(ports: ManageKeyPorts, principal: Principal, key: ApiKey): KeyRefusal | undefined {
+  const own = boundsOf(ports, principal);
+  const given = boundsOfKey(ports, key);
+  if (given.endsAtMs > own.endsAtMs) return { kind: 'outlives', endsAtMs: own.endsAtMs };
+  if (given.ratePerMinute > own.ratePerMinute) return { kind: 'outpaces', ratePerMinute: own.ratePerMinute };
+  return undefined;
+}
+
+/** Whether a key may more than before: then it is given something, else something is taken from it. */
+function isWidened(ports: ManageKeyPorts, before: ApiKey, after: ApiKey): boolean {
+  const [had, has] = [boundsOfKey(ports, before), boundsOfKey(ports, after)];
+  return (
+    has.endsAtMs > had.endsAtMs ||
+    has.ratePerMinute > had.ratePerMinute ||
+    scopesBeyond(before.scopes, after.scopes).length > 0
+  );
+}
+
+/** A bound that is not given is the caller's own, where it has one. */
+function inherited(
+  { endsAtMs, ratePerMinute }: Principal,
+  given: { readonly expiresAtMs: number | undefined; readonly ratePerMinute: number | undefined },
+) {
+  return {
+    expiresAtMs: given.expiresAtMs ?? (Number.isFinite(endsAtMs) ? endsAtMs : undefined),
+    ratePerMinute: given.ratePerMinute ?? ratePerMinute,
+  };
+}
+
 function newSecret({ clock, randomness }: ManageKeyPorts): { readonly secret: ApiKeySecret; readonly text: string } {
   const text = randomness.bytes(secretBytes).toString('base64url');
   return { text, secret: { sha256: hashSecret(text), createdAt: new Date(clock.nowMs()).toISOString() } };
 }
 
-/** Make a key. It is told whole, once; a try that is repeated under the same id gets a new secret for it. */
+/**
+ * Make a key, which lives no longer and calls no more often than the one that makes it. It is told whole, once; a try
+ * that is repeated under the same id gets a new secret for it.
+ */
 export async function createApiKey(
   ports: ManageKeyPorts,
   principal: Principal,
   request: KeyRequest,
 ): Promise<KeyIssue> {
-  const refusal = refusalFor(principal, request.scopes);
-  if (refusal !== undefined) return refusal;
   const { secret, text } = newSecret(ports);
   const key: ApiKey = {
     ...request,
+    ...inherited(principal, request),
     id: request.id ?? ports.randomness.bytes(idBytes).toString('hex'),
     secrets: [secret],
     lastUsedAt: undefined,
     createdAt: secret.createdAt,
     revision: 1,
   };
+  const refusal = refusalFor(principal, request.scopes) ?? refuseBeyondOwn(ports, principal, key);
+  if (refusal !== undefined) return refusal;
   if ((await ports.keys.create(key)) === 'exists') {
     const rotation = await rotateApiKey(ports, principal, key.id, 0);
     if (rotation.kind === 'gone') throw new EngineError('contended', 'the key is being removed', { retryable: true });
@@ -82,7 +149,12 @@ export async function createApiKey(
   return { kind: 'issued', key, text: writeApiKey({ id: key.id, secret: text }) };
 }
 
-/** Make a new secret for a key; its former ones are taken for a while, too. */
+/**
+ * Make a new secret for a key; its former ones are taken for a while, too. The key ends when it ended before.
+ *
+ * Who has the new secret has the key: another key is rotated only where it gives the caller nothing beyond its own, and
+ * the caller's own only with its current secret.
+ */
 export async function rotateApiKey(
   ports: ManageKeyPorts,
   principal: Principal,
@@ -92,34 +164,53 @@ export async function rotateApiKey(
   const { secret, text } = newSecret(ports);
   const nowMs = ports.clock.nowMs();
   const endsAtMs = nowMs + overlapSeconds * 1000;
-  const update = await changeKey(ports, principal, id, [], (key) => ({
-    ...key,
-    secrets: [
-      secret,
-      ...key.secrets
-        // A rotation may shorten the life of a secret, but never lengthens it.
-        .map((former) => ({ ...former, expiresAtMs: Math.min(former.expiresAtMs ?? endsAtMs, endsAtMs) }))
-        .filter(({ expiresAtMs }) => expiresAtMs > nowMs),
-    ].slice(0, maxSecrets),
-  }));
+  const update = await changeKey(ports, principal, id, [], (key) => {
+    const refusal = id === principal.keyId ? refuseOwnRotation(principal, key) : refuseBeyondOwn(ports, principal, key);
+    if (refusal !== undefined) return refusal;
+    return {
+      kind: 'changed',
+      key: {
+        ...key,
+        secrets: [
+          secret,
+          ...key.secrets
+            // A rotation may shorten the life of a secret, but never lengthens it.
+            .map((former) => ({ ...former, expiresAtMs: Math.min(former.expiresAtMs ?? endsAtMs, endsAtMs) }))
+            .filter(({ expiresAtMs }) => expiresAtMs > nowMs),
+        ].slice(0, maxSecrets),
+      },
+    };
+  });
   return update.kind === 'updated'
     ? { kind: 'issued', key: update.key, text: writeApiKey({ id, secret: text }) }
     : update;
 }
 
+function refuseOwnRotation({ secret: shown }: Principal, { secrets }: ApiKey): KeyRefusal | undefined {
+  const isCurrent = secrets.some(({ sha256, expiresAtMs }) => sha256 === shown?.sha256 && expiresAtMs === undefined);
+  return isCurrent ? undefined : { kind: 'needs-current-secret' };
+}
+
+/** Change another key. What the change gives is no more than the caller has: scopes, life and rate. */
 export async function updateApiKey(
   ports: ManageKeyPorts,
   principal: Principal,
   id: string,
   { name, scopes, expiresAtMs, ratePerMinute }: KeyChange,
 ): Promise<KeyUpdate> {
-  return changeKey(ports, principal, id, scopes ?? [], (key) => ({
-    ...key,
-    name: name ?? key.name,
-    scopes: scopes ?? key.scopes,
-    expiresAtMs: expiresAtMs === undefined ? key.expiresAtMs : (expiresAtMs ?? undefined),
-    ratePerMinute: ratePerMinute === undefined ? key.ratePerMinute : (ratePerMinute ?? undefined),
-  }));
+  if (id === principal.keyId) return { kind: 'own-key' };
+  return changeKey(ports, principal, id, scopes ?? [], (before) => {
+    const own = inherited(principal, { expiresAtMs: undefined, ratePerMinute: undefined });
+    const after: ApiKey = {
+      ...before,
+      name: name ?? before.name,
+      scopes: scopes ?? before.scopes,
+      expiresAtMs: expiresAtMs === undefined ? before.expiresAtMs : (expiresAtMs ?? own.expiresAtMs),
+      ratePerMinute: ratePerMinute === undefined ? before.ratePerMinute : (ratePerMinute ?? own.ratePerMinute),
+    };
+    const refusal = isWidened(ports, before, after) ? refuseBeyondOwn(ports, principal, after) : undefined;
+    return refusal ?? { kind: 'changed', key: after };
+  });
 }
 
 /** Refuse a key from the next call on, and its tokens with it. */
@@ -140,7 +231,7 @@ async function changeKey(
   principal: Principal,
   id: string,
   wanted: readonly Scope[],
-  change: (key: ApiKey) => ApiKey,
+  change: (key: ApiKey) => { readonly kind: 'changed'; readonly key: ApiKey } | KeyRefusal,
 ): Promise<KeyUpdate> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.keys.find(id);
@@ -148,7 +239,9 @@ async function changeKey(
     // Whoever could make a new secret for a key that may do more would have its rights.
     const refusal = refusalFor(principal, before.scopes, wanted);
     if (refusal !== undefined) return refusal;
-    const key = change(before);
+    const changed = change(before);
+    if (changed.kind !== 'changed') return changed;
+    const { key } = changed;
     if (await ports.keys.replace(key)) return { kind: 'updated', key: { ...key, revision: key.revision + 1 } };
   }
   throw new EngineError('contended', 'the key is being changed', { retryable: true });

@@ -53,7 +53,11 @@ export async function updateSubscription(
     const after = {
       ...before,
       ...options,
-      endpoint: { ...before.endpoint, ...options.endpoint },
+      endpoint: {
+        ...before.endpoint,
+        ...(isMoved(before.url, options.url) ? noCredentials : {}),
+        ...options.endpoint,
+      },
       shaping: { ...before.shaping, ...options.shaping },
     } as Subscription;
     const conflict =
@@ -71,6 +75,21 @@ export async function updateSubscription(
           : undefined;
     return { kind: 'changed', subscription: { ...after, url: new URL(after.url).href, signingKeys } };
   });
+}
+
+/**
+ * What an endpoint is called with that its subscriber alone should see. The API takes these and never shows them: sent
+ * to a URL that the caller chooses, they would be shown after all.
+ */
+const noCredentials = {
+  auth: undefined,
+  headers: {},
+  client_certificate: undefined,
+} satisfies Partial<EndpointSettings>;
+
+/** Whether a URL leads to another origin: another scheme, host or port. What is no URL is refused elsewhere. */
+function isMoved(before: string, after: string | undefined): boolean {
+  return after !== undefined && URL.canParse(after) && new URL(after).origin !== new URL(before).origin;
 }
 
 /** Beyond its place in the feed nothing was queued for it: it would be sent none of that. */

@@ -40,6 +40,8 @@ export interface AuditLog {
   begin(entry: AuditEntry): Promise<void>;
   /** How it ended. An entry that has ended stays as it is. */
   end(entry: AuditEntry): Promise<void>;
+  /** An entry that has begun and ended, once: where its id is at its time already, nothing is written. */
+  note(entry: AuditEntry): Promise<void>;
   /** Newest first. A page may be short without being the last. */
   list(query: AuditQuery): Promise<Page<AuditEntry>>;
 }

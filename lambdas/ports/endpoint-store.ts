@@ -6,15 +6,18 @@ export interface EndpointKey {
   readonly scope: string;
 }
 
-/** What all functions together know of endpoints. */
+/**
+ * What all functions together know of endpoints. A state belongs to one scope: what is stored under another one is
+ * neither given nor changed (invariant 3).
+ */
 export interface EndpointStore {
-  /** Reads what is stored now; a new state where nothing is. */
+  /** Reads what is stored now; a new state where nothing is, or where what is stored is another scope's. */
   getMany(keys: readonly EndpointKey[]): Promise<readonly EndpointState[]>;
   /**
    * @param state - With the revision that was read.
    * @param dueAtMs - When dispatch is to look at it; undefined for never.
    * @returns False when somebody else wrote in between, or put something into a backlog that is said to be
-   *   empty; nothing is changed then.
+   *   empty, or when the stored state is another scope's; nothing is changed then.
    */
   replace(state: EndpointState, dueAtMs: number | undefined): Promise<boolean>;
   /**
@@ -22,6 +25,7 @@ export interface EndpointStore {
    * it is no change that a `replace` could run into, unless that says that the backlog is empty.
    *
    * @returns The state with it.
+   * @throws {EngineError} corrupt-state where the stored state is another scope's.
    */
   wake(key: EndpointKey): Promise<EndpointState>;
 }

@@ -65,6 +65,14 @@ export interface SubscriptionWriter {
 export interface SubscriptionDirectory extends SubscriptionWriter {
   find(id: string): Promise<Subscription | undefined>;
   /**
+   * Keep an id for a scope. Whatever else is stored under the id may be written only once this has succeeded.
+   *
+   * @returns `taken` when another scope has, or ever had, the id. The same scope may reserve it again.
+   */
+  reserve(key: SubscriptionKey): Promise<'reserved' | 'taken'>;
+  /**
+   * Reserves the id too, where nothing has reserved it.
+   *
    * @returns `exists` when the id is taken, or was ever taken by another tenant; nothing is changed then.
    */
   create(subscription: Subscription): Promise<'created' | 'exists'>;

@@ -82,6 +82,21 @@ test('a row that was written by hand is a key that may do everything for its ten
   expect(await store.find('first')).toMatchObject({ secrets, scopes: ['admin'], revision: 1 });
 });
 
+test('a row that was written by hand has a time of its creation, the same once it has been rotated', async () => {
+  const { table, store } = await openDynamo();
+  const createdAt = new Date(0).toISOString();
+  await tables.put(table, { id: 'first', tenant: null, secretSha256: hashSecret('by hand') });
+  const key = await store.find('first');
+  expect(key?.createdAt).toBe(createdAt);
+  if (key === undefined) throw new Error('no key');
+  await store.replace({ ...key, secrets: [{ sha256: hashSecret('new'), createdAt: '2026-11-21T12:00:00.000Z' }] });
+  expect((await store.find('first'))?.createdAt).toBe(createdAt);
+  // As an earlier version left it.
+  const secrets = [{ sha256: hashSecret('new'), createdAt: '2026-11-21T12:00:00.000Z' }];
+  await tables.put(table, { id: 'second', tenant: null, name: 'second', scopes: ['admin'], secrets, revision: 1 });
+  expect((await store.find('second'))?.createdAt).toBe(createdAt);
+});
+
 test('a row that is not whole opens nothing', async () => {
   const { table, store } = await openDynamo();
   await tables.put(table, { id: 'noSecret', tenant: null });

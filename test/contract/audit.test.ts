@@ -63,6 +63,18 @@ describe.each(implementations)('audit on %s', (_, open) => {
     expect(await idsOf(await filled(), undefined, limit)).toEqual(newest());
   });
 
+  test('notes an entry once, whoever is first, and copies that one', async () => {
+    const log = await open();
+    const noted = entry('2026-11-21T03:00:00.000Z', { id: 'aud_noted', status: 401, after: { reason: 'unknown' } });
+    await Promise.all(
+      ['one', 'two', 'three'].map((request_id) => log.note({ ...noted, source: { ...noted.source, request_id } })),
+    );
+    await log.note({ ...noted, status: 200 });
+    const { items } = await log.list({ ...span, tenant: 'acme', limit: 10, after: undefined });
+    expect(items).toMatchObject([{ id: 'aud_noted', status: 401, after: { reason: 'unknown' } }]);
+    expect(copies.keys().filter((key) => key.includes('aud_noted')).length).toBeLessThanOrEqual(1);
+  });
+
   test('lists a tenant what was done to its things, and nothing else (invariant 3)', async () => {
     const log = await filled();
     for (const limit of [1, 2, 100]) expect(await idsOf(log, 'acme', limit)).toEqual(newest('acme'));

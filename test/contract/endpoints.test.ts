@@ -42,6 +42,28 @@ const worn: EndpointState = {
 };
 
 describe.each(implementations)('endpoint store on %s', (_, open) => {
+  test('fails when the state is another scope’s: it is neither given nor changed (invariant 3)', async () => {
+    const endpoints = await open();
+    await endpoints.replace(worn, nowMs);
+    const stored = await read(endpoints, worn);
+    const foreign = { endpoint: 'sub_1', scope: 'globex' };
+    expect(await endpoints.getMany([foreign])).toEqual([newEndpoint('globex', 'sub_1')]);
+    for (const revision of [0, 1])
+      for (const hasBacklog of [false, true]) {
+        const theirs = {
+          ...newEndpoint('globex', 'sub_1'),
+          revision,
+          hasBacklog,
+          wakeups: stored.wakeups,
+          position: 9,
+        };
+        expect(await endpoints.replace(theirs, undefined)).toBe(false);
+      }
+    await expect(endpoints.wake(foreign)).rejects.toMatchObject({ code: 'corrupt-state' });
+    expect(await read(endpoints, worn)).toEqual(stored);
+    expect(await endpoints.listDue(shardOf('sub_1'), nowMs, 10)).toEqual([keyOf(worn)]);
+  });
+
   test('gives a new state where nothing is stored, in the order of the keys', async () => {
     const endpoints = await open();
     const stored = newEndpoint('acme', 'sub_2');

@@ -50,6 +50,25 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(await subscriptions.find('sub_3')).toBeUndefined();
   });
 
+  test('keeps a reserved id for its scope, before, while and after there is a subscription (invariant 3)', async () => {
+    const subscriptions = await open();
+    const reserve = (scope: string) => subscriptions.reserve({ scope, id: 'sub_1' });
+    const expectKept = async () => {
+      expect(await reserve('acme')).toBe('reserved');
+      for (const scope of ['globex', '*']) expect(await reserve(scope)).toBe('taken');
+      for (const tenant of ['globex', null])
+        expect(await subscriptions.create(aSubscription({ tenant }))).toBe('exists');
+    };
+    await expectKept();
+    expect(await subscriptions.find('sub_1')).toBeUndefined();
+    expect((await subscriptions.list(undefined, 10, undefined)).items).toEqual([]);
+    expect(await subscriptions.create(aSubscription())).toBe('created');
+    await expectKept();
+    expect(await subscriptions.find('sub_1')).toEqual(aSubscription());
+    await subscriptions.remove(aSubscription());
+    await expectKept();
+  });
+
   test('fails when the id is taken, by whichever tenant, and changes nothing (invariant 3)', async () => {
     const subscriptions = await open();
     const first = aSubscription();

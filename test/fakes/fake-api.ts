@@ -10,6 +10,7 @@ import { problemResponse } from '../../lambdas/functions/problem-details.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
 import { compileVersionedResources } from '../../lib/definitions/compile-resources.ts';
 import { mustBeDeclared } from './declared-answer.ts';
+import type { Dumpable } from './dump.ts';
 import { createFakeEngine } from './fake-engine.ts';
 import { createInMemoryAnswers } from './in-memory-answers.ts';
 import { apiKey } from './in-memory-api-keys.ts';
@@ -57,15 +58,17 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
   const { apiKeys } = engine;
   const outcomes = createOutcomeTally();
   const audit = createInMemoryAudit();
+  const answers = createInMemoryAnswers(engine.clock);
+  const callLimits = createInMemoryCallLimits(engine.clock);
   const ports: ApiPorts = {
     keys: apiKeys,
-    limits: createInMemoryCallLimits(engine.clock),
+    limits: callLimits,
     callPolicy: {
       perKey: { calls: 60_000, windowMs: 60_000 },
       perTenant: { calls: 60_000, windowMs: 60_000 },
       ...callPolicy,
     },
-    answers: createInMemoryAnswers(engine.clock),
+    answers,
     audit,
     accounts: engine.accounts,
     tenants: engine.tenants,
@@ -105,6 +108,32 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
 
   return {
     engine,
+    /** All that can be compared, by name. */
+    stores: {
+      accounts: engine.accounts,
+      answers,
+      apiKeys,
+      audit,
+      callLimits,
+      consumers: engine.consumers,
+      contexts: engine.contexts,
+      deliveries: engine.deliveries,
+      deliveryQueue: engine.deliveryQueue,
+      drainQueue: engine.drainQueue,
+      endpoints: engine.endpoints,
+      events: engine.events,
+      governanceQueue: engine.governanceQueue,
+      parking: engine.parking,
+      payloads: engine.payloads,
+      rawBodies: engine.rawBodies,
+      rawDeadLetters: engine.rawDeadLetters,
+      rawQueue: engine.rawQueue,
+      replays: engine.replays,
+      settings: engine.settings,
+      statistics: engine.statistics,
+      subscriptions: engine.subscriptions,
+      tenants: engine.tenants,
+    } satisfies Readonly<Record<string, Dumpable>>,
     outcomes,
     ports,
     audit,

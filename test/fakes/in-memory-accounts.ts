@@ -1,10 +1,11 @@
 import type { Account, AccountDirectory, AccountStore } from '../../lambdas/ports/account-store.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { AccountEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 /** The accounts table, and what reads and administers it. */
-export interface InMemoryAccounts extends AccountDirectory {
+export interface InMemoryAccounts extends AccountDirectory, Dumpable {
   /** A reader with a memory of its own, as each instance of a function has. */
   reader(clock: Clock): AccountStore;
   /** What a tenant's accounts are erased with. */
@@ -18,6 +19,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
   // What is left of one whose tenant's data is gone.
   const isBuried = (account: Account | undefined) => account?.tenant === '';
   return {
+    dump: () => dumpOf(rows),
     async find(id) {
       return isBuried(rows.get(id)) ? undefined : structuredClone(rows.get(id));
     },

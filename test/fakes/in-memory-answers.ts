@@ -1,10 +1,12 @@
 import type { AnswerClaim, AnswerStore, StoredAnswer } from '../../lambdas/ports/answer-store.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
-export function createInMemoryAnswers(clock: Clock): AnswerStore {
+export function createInMemoryAnswers(clock: Clock): AnswerStore & Dumpable {
   const rows = new Map<string, { readonly claim: AnswerClaim; readonly answer: StoredAnswer | undefined }>();
   const isMine = (claim: AnswerClaim) => rows.get(claim.id)?.claim.owner === claim.owner;
   return {
+    dump: () => dumpOf(rows),
     async claim(claim) {
       const standing = rows.get(claim.id);
       const nowMs = clock.nowMs();

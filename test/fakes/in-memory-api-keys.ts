@@ -1,11 +1,15 @@
 import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../lambdas/ports/api-key-store.ts';
 import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemoryApiKeys(keys: readonly ApiKey[] = []): ApiKeyDirectory & { readonly eraser: Eraser } {
+export function createInMemoryApiKeys(
+  keys: readonly ApiKey[] = [],
+): ApiKeyDirectory & Dumpable & { readonly eraser: Eraser } {
   const rows = new Map(keys.map((key) => [key.id, key]));
   return {
+    dump: () => dumpOf(rows),
     async find(id) {
       return structuredClone(rows.get(id));
     },

@@ -1,6 +1,7 @@
 import type { AuditEntry, AuditLog } from '../../lambdas/ports/audit-log.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
-export interface InMemoryAudit extends AuditLog {
+export interface InMemoryAudit extends AuditLog, Dumpable {
   /** Every entry as it stands, oldest first. */
   readonly entries: () => readonly AuditEntry[];
 }
@@ -9,12 +10,16 @@ export function createInMemoryAudit(): InMemoryAudit {
   const rows = new Map<string, AuditEntry>();
   const keyOf = ({ at, id }: AuditEntry) => `${at}#${id}`;
   return {
+    dump: () => dumpOf(rows),
     entries: () => [...rows.values()],
     async begin(entry) {
       rows.set(keyOf(entry), structuredClone(entry));
     },
     async end(entry) {
       if ((rows.get(keyOf(entry))?.status ?? null) === null) rows.set(keyOf(entry), structuredClone(entry));
+    },
+    async note(entry) {
+      if (!rows.has(keyOf(entry))) rows.set(keyOf(entry), structuredClone(entry));
     },
     async list({ tenant, since, until, limit, after }) {
       const before = after !== undefined && after < until ? after : until;

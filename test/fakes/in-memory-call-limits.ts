@@ -1,10 +1,12 @@
 import type { CallLimits } from '../../lambdas/ports/call-limits.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
 /** Token buckets, each as the time at which it is full again. */
-export function createInMemoryCallLimits(clock: Clock): CallLimits {
+export function createInMemoryCallLimits(clock: Clock): CallLimits & Dumpable {
   const fullAtMs = new Map<string, number>();
   return {
+    dump: () => dumpOf(fullAtMs),
     async take({ bucket, calls, windowMs, cost = 1 }) {
       const nowMs = clock.nowMs();
       const stepMs = (windowMs / calls) * cost;

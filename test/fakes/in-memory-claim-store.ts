@@ -1,9 +1,10 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import type { ClaimStore } from '../../lambdas/ports/claim-store.ts';
 import type { ObjectEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-export interface InMemoryClaimStore extends ClaimStore {
+export interface InMemoryClaimStore extends ClaimStore, Dumpable {
   keys(): readonly string[];
   /** Days that an object was put for; undefined where it has the retention of the store. */
   retentionOf(key: string): number | undefined;
@@ -15,6 +16,7 @@ export function createInMemoryClaimStore(): InMemoryClaimStore {
   const objects = new Map<string, Buffer>();
   const retentions = new Map<string, number | undefined>();
   return {
+    dump: () => dumpOf(objects, retentions),
     async put(key, content, _, retentionDays) {
       retentions.set(key, retentionDays);
       objects.set(key, Buffer.from(content));

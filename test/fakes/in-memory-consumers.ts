@@ -1,11 +1,13 @@
 import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
 import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemoryConsumers(): ConsumerStore & { readonly eraser: Eraser } {
+export function createInMemoryConsumers(): ConsumerStore & Dumpable & { readonly eraser: Eraser } {
   const rows = new Map<string, FeedConsumer>();
   const keyOf = ({ tenant, name }: Pick<FeedConsumer, 'tenant' | 'name'>) => `${tenant} ${name}`;
   return {
+    dump: () => dumpOf(rows),
     async find(tenant, name) {
       return structuredClone(rows.get(keyOf({ tenant, name })));
     },

@@ -11,6 +11,7 @@ import type {
 } from '../../lambdas/ports/delivery-store.ts';
 import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import type { TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
@@ -20,7 +21,7 @@ interface Expiring<T> {
   readonly expiresAtMs: number;
 }
 
-export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog, DeliveryEraser {
+export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog, DeliveryEraser, Dumpable {
   /** The first of the two writes of `putMany`: the deliveries without their entries. */
   putRows(deliveries: readonly Delivery[]): void;
   /** The last of the two writes of `replace`: the delivery without its entry. */
@@ -79,6 +80,7 @@ export function createInMemoryDeliveries(
   };
 
   return {
+    dump: () => dumpOf(rows, backlog, due),
     putRows,
     replaceRow,
     async getMany(keys) {

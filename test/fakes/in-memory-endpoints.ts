@@ -1,19 +1,24 @@
+import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
 import type { EndpointEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
-export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & EndpointEraser {
+export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & EndpointEraser & Dumpable {
   const rows = new Map<string, { readonly state: EndpointState; readonly dueAtMs: number | undefined }>();
   return {
+    dump: () => dumpOf(rows),
     async getMany(keys) {
-      return keys.map(({ endpoint, scope }) =>
-        structuredClone(rows.get(endpoint)?.state ?? newEndpoint(scope, endpoint)),
-      );
+      return keys.map(({ endpoint, scope }) => {
+        const state = rows.get(endpoint)?.state;
+        return structuredClone(state?.scope === scope ? state : newEndpoint(scope, endpoint));
+      });
     },
     async replace(state, dueAtMs) {
       const stored = rows.get(state.endpoint)?.state;
       const wakeups = stored?.wakeups ?? 0;
+      if (stored !== undefined && stored.scope !== state.scope) return false;
       if ((stored?.revision ?? 0) !== state.revision) return false;
       if (!state.hasBacklog && stored !== undefined && wakeups !== state.wakeups) return false;
       rows.set(state.endpoint, {
@@ -30,6 +35,8 @@ export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & Endpoi
     },
     async wake({ endpoint, scope }) {
       const stored = rows.get(endpoint);
+      if (stored !== undefined && stored.state.scope !== scope)
+        throw new EngineError('corrupt-state', `the endpoint ${endpoint} is another scope's`, { retryable: false });
       const state = woken(stored?.state ?? newEndpoint(scope, endpoint));
       rows.set(endpoint, { state, dueAtMs: stored?.dueAtMs });
       return structuredClone(state);

@@ -10,6 +10,7 @@ import type {
 } from '../../lambdas/ports/event-store.ts';
 import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
 import type { Erasable, TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
@@ -25,7 +26,7 @@ export function createInMemoryEvents(
   { retentionDays, policies }: { readonly retentionDays: number; readonly policies?: TenantPolicies } = {
     retentionDays: 30,
   },
-): EventWriter & EventReader & EventLocator & { readonly eraser: Eraser } {
+): EventWriter & EventReader & EventLocator & Dumpable & { readonly eraser: Eraser } {
   const taken = new Map<string, number>();
   const claims = new Map<string, Expiring<EventClaim>>();
   const rows = new Map<string, Map<number, Expiring<FeedRow>>>();
@@ -42,6 +43,14 @@ export function createInMemoryEvents(
     row !== undefined && row.expiresAtMs > clock.nowMs() ? { ...row.value } : undefined;
 
   return {
+    dump: () =>
+      dumpOf(
+        taken,
+        claims,
+        [...rows].flatMap(([tenant, own]) =>
+          [...own].map(([sequence, row]) => [`${tenant} ${sequence}`, row] as const),
+        ),
+      ),
     async takeSequences(tenant, count) {
       const last = (taken.get(tenant) ?? 0) + count;
       taken.set(tenant, last);

@@ -8,6 +8,7 @@ import type {
   GovernanceQueue,
   RawQueue,
 } from '../../lambdas/ports/queues.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 
 export interface QueuedMessage {
   readonly id: string;
@@ -20,7 +21,7 @@ export interface QueuedMessage {
 }
 
 /** A standard queue: what is received stays, invisible for a while, until it is removed. */
-export interface InMemoryQueue {
+export interface InMemoryQueue extends Dumpable {
   send(body: string, options?: { group?: string; reason?: string; delayMs?: number }): void;
   /** Visible messages, at most ten. */
   receive(): readonly QueuedMessage[];
@@ -35,6 +36,7 @@ export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000)
   const messages = new Map<string, QueuedMessage>();
   let sent = 0;
   return {
+    dump: () => dumpOf(messages),
     send(body, { group, reason, delayMs = 0 } = {}) {
       sent += 1;
       const id = `message-${sent}`;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { Replay, ReplayStore } from '../../lambdas/ports/replay-store.ts';
 import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
@@ -8,7 +9,7 @@ const msPerDay = 86_400_000;
 export function createInMemoryReplays(
   clock: Clock,
   { retentionDays }: { readonly retentionDays: number } = { retentionDays: 30 },
-): ReplayStore & DeliveryEraser {
+): ReplayStore & DeliveryEraser & Dumpable {
   const rows = new Map<string, { readonly replay: Replay; readonly expiresAtMs: number }>();
   const keyOf = (subscription: string, id: string) => `${subscription} ${id}`;
   const put = (replay: Replay) =>
@@ -19,6 +20,7 @@ export function createInMemoryReplays(
   const live = () =>
     [...rows.values()].flatMap(({ replay, expiresAtMs }) => (expiresAtMs > clock.nowMs() ? replay : []));
   return {
+    dump: () => dumpOf(rows),
     async findOf(subscription, tenant, after) {
       const own = [...rows]
         .filter(([, { replay }]) => replay.subscription === subscription && (tenant ?? replay.tenant) === replay.tenant)

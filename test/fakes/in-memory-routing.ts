@@ -7,13 +7,15 @@ import type {
 } from '../../lambdas/ports/integration-settings-store.ts';
 import type { ParkedRequests, RequestParking } from '../../lambdas/ports/parked-requests.ts';
 import type { AccountContextEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 const keyOf = (integration: string, value: string) => JSON.stringify([integration, value]);
 
-export function createInMemoryContexts(): AccountContexts & AccountContextRegistry & AccountContextEraser {
+export function createInMemoryContexts(): AccountContexts & AccountContextRegistry & AccountContextEraser & Dumpable {
   const accounts = new Map<string, Set<string>>();
   return {
+    dump: () => dumpOf(accounts),
     find: async (integration, value) => [...(accounts.get(keyOf(integration, value)) ?? [])].sort(),
     async register(integration, values, account) {
       for (const value of values) {
@@ -34,7 +36,7 @@ export function createInMemoryContexts(): AccountContexts & AccountContextRegist
   };
 }
 
-export function createInMemoryParking(): RequestParking & ParkedRequests {
+export function createInMemoryParking(): RequestParking & ParkedRequests & Dumpable {
   const parked = new Map<string, Map<string, RawMessage>>();
   const waiting = (integration: string, value: string) => {
     const key = keyOf(integration, value);
@@ -43,6 +45,7 @@ export function createInMemoryParking(): RequestParking & ParkedRequests {
     return requests;
   };
   return {
+    dump: () => dumpOf(parked),
     async park(integration, values, message) {
       for (const value of values) waiting(integration, value).set(message.rawId, message);
     },
@@ -56,9 +59,10 @@ export function createInMemoryParking(): RequestParking & ParkedRequests {
   };
 }
 
-export function createInMemorySettings(): IntegrationSettingsStore & IntegrationSettingsDirectory {
+export function createInMemorySettings(): IntegrationSettingsStore & IntegrationSettingsDirectory & Dumpable {
   const stored = new Map<string, IntegrationSettings>();
   return {
+    dump: () => dumpOf(stored),
     get: async (integration) => structuredClone(stored.get(integration)),
     async replace(settings) {
       if ((stored.get(settings.integration)?.revision ?? 0) !== settings.revision) return false;

@@ -6,15 +6,17 @@ import type {
   StatisticsWriter,
 } from '../../lambdas/ports/statistics-store.ts';
 import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 const retentionMs = 35 * 86_400_000;
 
 export function createInMemoryStatistics(
   clock: Clock,
-): StatisticsWriter & StatisticsReader & { readonly eraser: Eraser } {
+): StatisticsWriter & StatisticsReader & Dumpable & { readonly eraser: Eraser } {
   const rows = new Map<string, HourlyCounts>();
   return {
+    dump: () => dumpOf(rows),
     async add({ scope, integration, hour, counts }) {
       const named = Object.entries(counts) as [RequestCount, number][];
       if (named.length === 0) return;

@@ -1,17 +1,28 @@
 import {
   type Subscription,
   type SubscriptionDirectory,
+  type SubscriptionKey,
   type SubscriptionStore,
   scopeOf,
 } from '../../lambdas/ports/subscription-store.ts';
 import type { SubscriptionEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionDirectory & SubscriptionEraser {
+export function createInMemorySubscriptions(): SubscriptionStore &
+  SubscriptionDirectory &
+  SubscriptionEraser &
+  Dumpable {
   const rows = new Map<string, Subscription>();
   /** Whose an id is, also when its subscription is gone. */
   const scopes = new Map<string, string>();
+  async function reserve({ scope, id }: SubscriptionKey): Promise<'reserved' | 'taken'> {
+    if ((scopes.get(id) ?? scope) !== scope) return 'taken';
+    scopes.set(id, scope);
+    return 'reserved';
+  }
   return {
+    dump: () => dumpOf(rows, scopes),
     async listFor(tenant) {
       return structuredClone([...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant));
     },
@@ -23,11 +34,10 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
     async find(id) {
       return structuredClone(rows.get(id));
     },
+    reserve,
     async create(subscription) {
       const { id } = subscription;
-      const scope = scopeOf(subscription);
-      if (rows.has(id) || (scopes.get(id) ?? scope) !== scope) return 'exists';
-      scopes.set(id, scope);
+      if (rows.has(id) || (await reserve({ scope: scopeOf(subscription), id })) === 'taken') return 'exists';
       rows.set(id, structuredClone(subscription));
       return 'created';
     },

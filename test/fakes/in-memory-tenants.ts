@@ -1,9 +1,10 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { Tenant, TenantPolicies, TenantPolicy, TenantStore } from '../../lambdas/ports/tenant-store.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-export interface InMemoryTenants extends TenantStore {
+export interface InMemoryTenants extends TenantStore, Dumpable {
   /** Policies with a memory of their own, as each instance of a function has. */
   policies(clock: Clock): TenantPolicies;
 }
@@ -11,6 +12,7 @@ export interface InMemoryTenants extends TenantStore {
 export function createInMemoryTenants(): InMemoryTenants {
   const rows = new Map<string, Tenant>();
   return {
+    dump: () => dumpOf(rows),
     async find(tenant) {
       return structuredClone(rows.get(tenant));
     },

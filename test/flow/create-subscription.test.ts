@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { createSubscription, type SubscriptionRequest } from '../../lambdas/flows/create-subscription.ts';
+import { removeSubscription } from '../../lambdas/flows/manage-subscription.ts';
 import { createFakeEngine } from '../fakes/fake-engine.ts';
 import { anEventRow } from '../fakes/samples.ts';
 
@@ -53,6 +54,22 @@ test('an ordered one begins at the end of its tenant’s feed', async () => {
   );
   await createSubscription(engine.manageSubscriptionPorts, { id: 'sub_1', ...request, ordering: 'record' });
   expect((await engine.endpoints.getMany([{ scope: 'acme', endpoint: 'sub_1' }]))[0]?.position).toBe(4);
+});
+
+test('fails when the id was another tenant’s, and leaves its endpoint’s position as it is (invariant 3)', async () => {
+  const engine = createFakeEngine();
+  const ports = engine.manageSubscriptionPorts;
+  const written = { writtenAtMs: engine.clock.nowMs() };
+  await engine.events.writeRows([{ ...anEventRow(3), ...written }]);
+  await engine.events.writeRows([{ ...anEventRow(900), tenant: 'globex', ...written }]);
+  const ordered = { id: 'sub_1', ...request, ordering: 'record' } as const;
+  await createSubscription(ports, ordered);
+  await removeSubscription(ports, 'sub_1');
+  expect(await createSubscription(ports, { ...ordered, tenant: 'globex' })).toEqual({ kind: 'exists' });
+  const key = { scope: 'acme', endpoint: 'sub_1' };
+  expect((await engine.endpoints.getMany([key]))[0]?.position).toBeUndefined();
+  await createSubscription(ports, ordered);
+  expect((await engine.endpoints.getMany([key]))[0]?.position).toBe(3);
 });
 
 test('two subscriptions get two ids and two secrets', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/key-request.ts';
 import { createPublishedKeys } from '../../lambdas/flows/published-keys.ts';
+import type { CallLimits } from '../../lambdas/ports/call-limits.ts';
 import { createInMemoryCallLimits } from '../fakes/in-memory-call-limits.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { createProgrammableProvider } from '../fakes/programmable-provider.ts';
@@ -392,7 +393,7 @@ describe('a flood of requests that name keys which nobody knows', () => {
     provider.answerWith(unknown);
     const shared = createInMemoryCallLimits(clock);
     let taken = 0;
-    const limits: typeof shared = {
+    const limits: CallLimits = {
       take(limit) {
         taken += 1;
         return shared.take(limit);

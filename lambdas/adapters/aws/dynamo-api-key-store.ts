@@ -41,8 +41,10 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       });
       return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
-    async replace({ id, name, scopes, secrets, expiresAtMs, ratePerMinute, revision }) {
-      const set = Object.entries({ name, scopes, secrets, expiresAtMs, ratePerMinute, revision: revision + 1 });
+    async replace({ id, name, scopes, secrets, expiresAtMs, ratePerMinute, createdAt, revision }) {
+      // A row that was written by hand does not say when it was created: it keeps what was shown of it.
+      const bounds = { expiresAtMs, ratePerMinute };
+      const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, revision: revision + 1 });
       const given = set.filter(([, value]) => value !== undefined);
       const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
       // A row that was written by hand has its secret in an attribute of its own, and no revision.
@@ -89,9 +91,9 @@ function toApiKey(row: Row): ApiKey | undefined {
   const { id, secretSha256, tenant, createdAt } = row;
   const { owner: _, secretSha256: __, ...rest } = row;
   if (typeof id !== 'string' || (tenant !== null && typeof tenant !== 'string')) return undefined;
-  if (Array.isArray(row['secrets'])) return rest as unknown as ApiKey;
-  if (typeof secretSha256 !== 'string') return undefined;
   const bornAt = typeof createdAt === 'string' ? createdAt : new Date(0).toISOString();
+  if (Array.isArray(row['secrets'])) return { ...rest, createdAt: bornAt } as unknown as ApiKey;
+  if (typeof secretSha256 !== 'string') return undefined;
   const unsaid = {
     name: id,
     scopes: ['admin'],

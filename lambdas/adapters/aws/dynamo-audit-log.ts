@@ -94,6 +94,16 @@ export function createDynamoAuditLog(
       });
       await Promise.all([putOnCondition(client, put), copy(entry, 'ended')]);
     },
+    async note(entry) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toItem(toRow(entry)),
+        ConditionExpression: 'attribute_not_exists(#day)',
+        ExpressionAttributeNames: { '#day': 'day' },
+      });
+      // One after the other: only the first of its kind is copied.
+      if (await putOnCondition(client, put)) await copy(entry, 'ended');
+    },
     async list({ tenant, since, until, after, limit }) {
       // No entry's key is a bare time: what is of the instant `until` comes after it.
       const before = after !== undefined && after < until ? after : until;

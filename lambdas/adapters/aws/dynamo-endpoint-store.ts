@@ -1,4 +1,10 @@
-import { type DynamoDBClient, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { EngineError } from '../../contracts/engine-error.ts';
 import { shardOf } from '../../contracts/shards.ts';
 import { endpointsByDueIndex } from '../../contracts/tables.ts';
 import type { EndpointState, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
@@ -30,7 +36,10 @@ export function createDynamoEndpointStore(
         keys.map(({ endpoint }) => ({ id: endpointRowId(endpoint) })),
       );
       const stored = new Map(rows.map((row) => [row['id'], toState(row)]));
-      return keys.map(({ endpoint, scope }) => stored.get(endpointRowId(endpoint)) ?? create(scope, endpoint));
+      return keys.map(({ endpoint, scope }) => {
+        const state = stored.get(endpointRowId(endpoint));
+        return state?.scope === scope ? state : create(scope, endpoint);
+      });
     },
     async replace(state, dueAtMs) {
       // Wakeups are counted by `wake` alone, beside all other writes.
@@ -40,6 +49,7 @@ export function createDynamoEndpointStore(
       const set = attributes.filter(([, value]) => value !== undefined);
       const removed = attributes.filter(([, value]) => value === undefined);
       const isRevision = '#revision = :read OR (attribute_not_exists(id) AND :read = :none)';
+      const isOwn = '(attribute_not_exists(#scope) OR #scope = :scope)';
       // A backlog is empty only if nothing was put into it since it was looked at.
       const isStillEmpty = '(attribute_not_exists(#wakeups) OR #wakeups = :wakeups)';
       return updateOnCondition(
@@ -50,7 +60,7 @@ export function createDynamoEndpointStore(
           UpdateExpression: `SET ${set.map(([name]) => `#${name} = :${name}`).join(', ')}${
             removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`
           }`,
-          ConditionExpression: state.hasBacklog ? isRevision : `(${isRevision}) AND ${isStillEmpty}`,
+          ConditionExpression: [isOwn, `(${isRevision})`, ...(state.hasBacklog ? [] : [isStillEmpty])].join(' AND '),
           ExpressionAttributeNames: Object.fromEntries(
             [...attributes.map(([name]) => name), ...(state.hasBacklog ? [] : ['wakeups'])].map((name) => [
               `#${name}`,
@@ -67,25 +77,28 @@ export function createDynamoEndpointStore(
       );
     },
     async wake({ endpoint, scope }) {
-      const { Attributes } = await client.send(
-        new UpdateItemCommand({
-          TableName: table,
-          Key: toItem({ id: endpointRowId(endpoint) }),
-          UpdateExpression:
-            'SET #hasBacklog = :true, #endpoint = :endpoint, #scope = :scope, #revision = if_not_exists(#revision, :none) ADD #wakeups :one',
-          ExpressionAttributeNames: Object.fromEntries(
-            ['hasBacklog', 'endpoint', 'scope', 'revision', 'wakeups'].map((name) => [`#${name}`, name]),
-          ),
-          ExpressionAttributeValues: toItem({
-            ':true': true,
-            ':endpoint': endpoint,
-            ':scope': scope,
-            ':none': 0,
-            ':one': 1,
-          }),
-          ReturnValues: 'ALL_NEW',
+      const update = new UpdateItemCommand({
+        TableName: table,
+        Key: toItem({ id: endpointRowId(endpoint) }),
+        UpdateExpression:
+          'SET #hasBacklog = :true, #endpoint = :endpoint, #scope = :scope, #revision = if_not_exists(#revision, :none) ADD #wakeups :one',
+        ConditionExpression: 'attribute_not_exists(#scope) OR #scope = :scope',
+        ExpressionAttributeNames: Object.fromEntries(
+          ['hasBacklog', 'endpoint', 'scope', 'revision', 'wakeups'].map((name) => [`#${name}`, name]),
+        ),
+        ExpressionAttributeValues: toItem({
+          ':true': true,
+          ':endpoint': endpoint,
+          ':scope': scope,
+          ':none': 0,
+          ':one': 1,
         }),
-      );
+        ReturnValues: 'ALL_NEW',
+      });
+      const { Attributes } = await client.send(update).catch((error: unknown) => {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        throw new EngineError('corrupt-state', `the endpoint ${endpoint} is another scope's`, { retryable: false });
+      });
       return toState(fromItem(Attributes ?? {}));
     },
     async listDue(shard, untilMs, limit) {

@@ -5,7 +5,7 @@ import {
   PutItemCommand,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
-import { type SubscriptionDirectory, scopeOf } from '../../ports/subscription-store.ts';
+import { type SubscriptionDirectory, type SubscriptionKey, scopeOf } from '../../ports/subscription-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, readRows, toItem } from './dynamo-rows.ts';
 import { createDynamoSubscriptionWriter, idScope, toSubscription } from './dynamo-subscription-store.ts';
@@ -18,27 +18,27 @@ export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table:
     );
     return Item === undefined ? undefined : fromItem(Item);
   }
+  async function reserve({ scope, id }: SubscriptionKey): Promise<'reserved' | 'taken'> {
+    const put = new PutItemCommand({
+      TableName: table,
+      Item: toItem({ tenant: idScope, id, scope }),
+      ConditionExpression: 'attribute_not_exists(id) OR #scope = :scope',
+      ExpressionAttributeNames: { '#scope': 'scope' },
+      ExpressionAttributeValues: toItem({ ':scope': scope }),
+    });
+    return (await putOnCondition(client, put)) ? 'reserved' : 'taken';
+  }
   return {
     async find(id) {
       const place = await get(idScope, id);
       const row = place === undefined ? undefined : await get(String(place['scope']), id);
       return row === undefined ? undefined : toSubscription(row);
     },
+    reserve,
     async create(subscription) {
-      const { id } = subscription;
       const scope = scopeOf(subscription);
       // A crash after this row leaves the id to the same tenant, whose next try completes it.
-      const holdsId = await putOnCondition(
-        client,
-        new PutItemCommand({
-          TableName: table,
-          Item: toItem({ tenant: idScope, id, scope }),
-          ConditionExpression: 'attribute_not_exists(id) OR #scope = :scope',
-          ExpressionAttributeNames: { '#scope': 'scope' },
-          ExpressionAttributeValues: toItem({ ':scope': scope }),
-        }),
-      );
-      if (!holdsId) return 'exists';
+      if ((await reserve({ scope, id: subscription.id })) === 'taken') return 'exists';
       const put = new PutItemCommand({
         TableName: table,
         Item: toItem({ ...subscription, tenant: scope }),

@@ -12,8 +12,10 @@ const keyBody = z.strictObject({
   name,
   tenant: tenantName.nullable().optional().describe('Whose things it may reach; null for those of all tenants.'),
   scopes: scopeList,
-  expires_at: instant.optional(),
-  rate_per_minute: ratePerMinute.optional().describe('Calls a minute; without it, what the deployment says.'),
+  expires_at: instant.optional().describe('Without it, the end of the key that calls, where it has one.'),
+  rate_per_minute: ratePerMinute
+    .optional()
+    .describe('Calls a minute; without it, that of the key that calls, or what the deployment says.'),
 });
 
 const keyPatch = z.strictObject({
@@ -87,7 +89,8 @@ const example = {
 };
 const shownKey = 'tk_3f9c2a7b5d1e4f60_mHk0lIQ9n3V1r8b2yXw5tZs7uA4cE6gJ0pLqRdTfN8k';
 const params = { id: example.id };
-const beyond = 'The key that calls may not do all that this one may.';
+const beyond =
+  'The key would have more than the one that calls: a scope, a later end or a higher rate. `reason` tells.';
 
 /** Who may call, and what. */
 export const accessOperations = {
@@ -97,7 +100,7 @@ export const accessOperations = {
     tag: 'Access',
     summary: 'Make an API key',
     description:
-      'It may do no more than the key that makes it, and reach no other tenant. A token makes no keys: it would outlive itself.',
+      'It may do no more than the key that makes it, lives no longer, calls no more often, and reaches no other tenant. Left out, `expires_at` and `rate_per_minute` are those of the key that makes it. A token makes no keys: it would outlive itself.',
     access: 'keys:write',
     body: keyBody,
     answers: { 201: { description: 'The key, whole, this once.', body: withSecret } },
@@ -131,6 +134,8 @@ export const accessOperations = {
     path: '/v1/keys/{id}',
     tag: 'Access',
     summary: 'Change what an API key may do, and until when',
+    description:
+      'Of another key: none changes itself. Null takes a bound away; where the key that calls has that bound, it is the new one. What the change gives is within what the key that calls has.',
     access: 'keys:write',
     body: keyPatch,
     answers: { 200: { description: 'The key as it is now.', body: key } },
@@ -142,6 +147,8 @@ export const accessOperations = {
     path: '/v1/keys/{id}/rotate',
     tag: 'Access',
     summary: 'Make a new secret; the former ones are taken, too, until the overlap is over',
+    description:
+      'The key ends when it ended before. A key rotates itself with its current secret only, and other keys only where they live no longer and call no more often than it.',
     access: 'keys:write',
     body: rotateBody,
     hasOptionalBody: true,
@@ -170,7 +177,10 @@ export const accessOperations = {
     access: 'credentials',
     query: noQuery,
     body: tokenBody,
+    // An id, a secret and all scopes are a tenth of it; and whoever sends it is a stranger.
+    maxBodyBytes: 8 * 1024,
     answers: { 200: { description: 'The token.', body: token } },
+    problems: { 413: 'A request for a token has at most 8 KiB.' },
     example: {
       body: { grant_type: 'client_credentials', client_id: example.id, client_secret: 'the secret', expires_in: 900 },
       answer: {

@@ -15,7 +15,11 @@ const entry = z
   .object({
     id: z.string(),
     at: time,
-    operation: z.string().describe('The `operationId` in the OpenAPI document.'),
+    operation: z
+      .string()
+      .describe(
+        'The `operationId` in the OpenAPI document; or `refuseCredentials`: the key was shown with a secret or a token that is not valid, or after its end. One entry for each key and hour, with the first of them.',
+      ),
     object: z.string().describe('What it was done to: `<kind>/<id>`.'),
     tenant: z.string().nullable().describe('Whose it is; null for what concerns all tenants.'),
     actor: z.object({

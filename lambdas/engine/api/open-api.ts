@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { scopes } from '../access/scopes.ts';
-import { bodySchema, type OperationShape } from './operation.ts';
+import { bodySchema, maxBodyBytesOf, type OperationShape } from './operation.ts';
 
 type Json = Record<string, unknown>;
 
@@ -27,7 +27,7 @@ const usual = {
   403: 'The key lacks the scope.',
   404: 'There is no such thing, or it is another tenant’s.',
   409: 'The Idempotency-Key was used for another request, or one with it is being carried out.',
-  413: 'The body is too large.',
+  413: 'The body is too large: 1 MiB is the most, unless the operation says otherwise.',
   422: 'The body is not what the route takes: `errors` names every fault.',
   429: 'Too many calls: Retry-After says when to try again.',
   500: 'The request could not be processed.',
@@ -171,6 +171,7 @@ function describe(id: string, shape: OperationShape, components: Json): Json {
       ),
       ...(shape.method === 'GET' ? { 304: { description: 'As `If-None-Match` has it.', headers: limited } } : {}),
       ...problemsOf(shape, limited),
+      ...gatewayRefusals(shape),
     },
   };
 }
@@ -185,7 +186,7 @@ export function problemStatuses(shape: OperationShape): Readonly<Record<number, 
     403: !isPublic && access !== 'any-key' && access !== 'credentials',
     404: path.includes('{') || namesTenant(query),
     409: method === 'POST' && !isPublic,
-    413: body !== undefined,
+    413: maxBodyBytesOf(shape) !== undefined,
     // OAuth has 400 for whatever is wrong with a request for a token.
     422: body !== undefined && access !== 'credentials',
     429: !isPublic,
@@ -204,6 +205,19 @@ export function problemStatuses(shape: OperationShape): Readonly<Record<number, 
         .join(' '),
     ]),
   );
+}
+
+/**
+ * What API Gateway refuses before the engine sees it, with a body of its own: request line and headers may have 10,240
+ * bytes together.
+ *
+ * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+ */
+function gatewayRefusals({ path, query }: OperationShape): Json {
+  return {
+    ...(path.includes('{') || query !== undefined ? { 414: { description: 'The URL is too long.' } } : {}),
+    431: { description: 'URL and headers are larger than 10,240 bytes together.' },
+  };
 }
 
 /** Whether a list may be asked for of a tenant, which may be another's. */

@@ -31,6 +31,11 @@ export interface OperationShape {
   readonly query?: z.ZodType;
   readonly body?: BodySchema;
   /**
+   * Bytes of a body at most: a larger one is refused before anything else is looked at.
+   * @default 1 MiB
+   */
+  readonly maxBodyBytes?: number;
+  /**
    * Whether its calls stand in the audit.
    * @default true for all but GET
    */
@@ -84,6 +89,15 @@ export type AnswerOf<Shape extends OperationShape> = {
     readonly body: ReadonlyDeep<InputOf<Member<Shape['answers'][Status], 'body'>>>;
   };
 }[keyof Shape['answers'] & number];
+
+/** Larger bodies describe nothing. */
+const usualMaxBodyBytes = 1024 * 1024;
+
+/** Bytes of a body that an operation looks at; undefined where it looks at none. */
+export function maxBodyBytesOf({ method, body, maxBodyBytes }: OperationShape): number | undefined {
+  // Of a POST the body is compared with that of an earlier try, whether the operation takes one or not.
+  return body === undefined && method !== 'POST' ? undefined : (maxBodyBytes ?? usualMaxBodyBytes);
+}
 
 /** The schema of a body at a time. */
 export function bodySchema(body: BodySchema, nowMs: number): z.ZodType {

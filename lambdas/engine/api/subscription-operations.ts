@@ -225,7 +225,8 @@ export const subscriptionOperations = {
     path: '/v1/subscriptions/{id}',
     tag: 'Subscriptions',
     summary: 'Change a subscription',
-    description: 'Each member replaces what there is as a whole; null takes it back to what it is by default.',
+    description:
+      'Each member replaces what there is as a whole; null takes it back to what it is by default. A `url` of another origin (scheme, host or port) clears `auth`, `headers` and `client_certificate`, each unless the same request gives it: they were meant for the receiver before.',
     access: 'subscriptions:write',
     body: subscriptionPatch,
     answers: { 200: { description: 'The subscription as it is now.', body: subscription } },

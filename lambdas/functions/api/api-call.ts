@@ -1,10 +1,11 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { AnswerOf, BodyOf, QueryOf } from '../../engine/api/operation.ts';
 import type { OperationId, Operations } from '../../engine/api/operations.ts';
 import type { AuditedChange } from '../../flows/audit-call.ts';
 import type { Principal } from '../../flows/identify-caller.ts';
 import { ProblemError } from '../answer-problems.ts';
+import type { Cursors } from './cursors.ts';
 
 /** One request of the API that may be carried out: who calls is known, and what it says is of the right form. */
 export interface ApiCall<Id extends OperationId = OperationId> {
@@ -14,6 +15,7 @@ export interface ApiCall<Id extends OperationId = OperationId> {
   readonly body: BodyOf<Operations[Id]>;
   /** Of a public operation: nobody. */
   readonly principal: Principal;
+  readonly cursors: Cursors;
   /** Part of the id of what the call makes, where it may be tried again (`Idempotency-Key`); undefined otherwise. */
   readonly stableId: string | undefined;
 }
@@ -64,31 +66,4 @@ export function bodyProblem(path: string, message: string): ProblemError {
     detail: 'The body is not what this route takes.',
     extensions: { errors: [{ path, message }] },
   });
-}
-
-/** Write a position as an opaque cursor. */
-export function encodeCursor(position: Readonly<Record<string, string | number>>): string {
-  return Buffer.from(JSON.stringify(position)).toString('base64url');
-}
-
-/** @throws {ProblemError} 400 when the cursor was not made by {@link encodeCursor} for this list. */
-export function decodeCursor<T>(cursor: string | undefined, schema: z.ZodType<T>): T | undefined {
-  if (cursor === undefined) return undefined;
-  try {
-    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-  } catch {
-    throw new ProblemError({ status: 400, detail: 'The cursor is not one that this list gave.' });
-  }
-}
-
-/** The cursor of a list by a name; null on the last page. */
-export function nextCursor(next: string | undefined): string | null {
-  return next === undefined ? null : encodeCursor({ after: next });
-}
-
-const afterCursor = z.object({ after: z.string().min(1).max(512) });
-
-/** What {@link nextCursor} wrote. */
-export function readCursor(cursor: string | undefined): string | undefined {
-  return decodeCursor(cursor, afterCursor)?.after;
 }

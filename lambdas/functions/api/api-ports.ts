@@ -1,4 +1,4 @@
-import type { ApiOutcome } from '../../contracts/outcomes.ts';
+import type { ApiNote, ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
 import type { CallPolicy } from '../../flows/limit-calls.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
@@ -30,8 +30,8 @@ import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 import type { TenantStore } from '../../ports/tenant-store.ts';
 
-/** How deliveries end by a call of the API. */
-export type ApiOutcomes = OutcomeCounter<ApiOutcome>;
+/** How deliveries end by a call of the API, and what it counts beside. */
+export type ApiOutcomes = OutcomeCounter<ApiOutcome | ApiNote>;
 
 /** What the API does its work with. */
 export interface ApiPorts {
@@ -66,7 +66,6 @@ export interface ApiPorts {
   /** For tests of endpoints: what is delivered goes by the functions that deliver. */
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
-  readonly engineKey: EngineKey;
   readonly integrations: IntegrationCatalog;
   readonly resources: ResourceCatalog;
   readonly expressions: Expressions;
@@ -74,6 +73,8 @@ export interface ApiPorts {
   readonly clock: Clock;
   readonly pause: Pause;
   readonly randomness: Randomness;
+  /** Signs cursors, and hop counts of tests. */
+  readonly engineKey: EngineKey;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly publicUrl: string;
 }

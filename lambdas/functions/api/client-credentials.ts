@@ -1,24 +1,26 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type { Problem } from '../../contracts/problem-details.ts';
-import { type IdentifyPorts, identifyClient } from '../../flows/identify-caller.ts';
+import { type Identification, type IdentifyPorts, identifyClient } from '../../flows/identify-caller.ts';
 import { ProblemError } from '../answer-problems.ts';
 import { bodyText } from './api-call.ts';
-import type { Principal } from './principal.ts';
 
-/**
- * Find out who asks for a token.
- *
- * @throws {ProblemError} 401, with the `error` that OAuth clients look for.
- */
-export async function authenticateClient(ports: IdentifyPorts, event: APIGatewayProxyEventV2): Promise<Principal> {
-  const { client_id: id, client_secret: secret } = readMembers(bodyText(event));
-  const identification = await identifyClient(ports, {
-    authorization: event.headers['authorization'],
+/** Find out who asks for a token. The body is read only where no header says it: until then it is a stranger's. */
+export async function identifyTokenClient(
+  ports: IdentifyPorts,
+  event: APIGatewayProxyEventV2,
+): Promise<Identification> {
+  const authorization = event.headers['authorization'];
+  const { client_id: id, client_secret: secret } = authorization === undefined ? readMembers(bodyText(event)) : {};
+  return identifyClient(ports, {
+    authorization,
     id: typeof id === 'string' ? id : undefined,
     secret: typeof secret === 'string' ? secret : undefined,
   });
-  if (identification.kind === 'known') return identification.principal;
-  throw new ProblemError({
+}
+
+/** The 401 with the `error` that OAuth clients look for. */
+export function unknownClient(): ProblemError {
+  return new ProblemError({
     status: 401,
     detail: 'The client is not known, or its secret is not valid.',
     extensions: { error: 'invalid_client' },
@@ -35,7 +37,8 @@ export function oauthProblem(problem: Problem): ProblemError {
   const { errors = [] } = (problem.extensions ?? {}) as { readonly errors?: readonly { readonly path: string }[] };
   const of = (member: string) => errors.some(({ path }) => path === member);
   const error = of('grant_type') ? 'unsupported_grant_type' : of('scope') ? 'invalid_scope' : 'invalid_request';
-  return new ProblemError({ ...problem, status: 400, extensions: { error, ...problem.extensions } });
+  const status = problem.status === 413 ? 413 : 400;
+  return new ProblemError({ ...problem, status, extensions: { error, ...problem.extensions } });
 }
 
 /** Whether it is of the right form is looked at once it is known who sends it. */

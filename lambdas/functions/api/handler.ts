@@ -3,18 +3,22 @@ import httpRouter, { type Route } from '@middy/http-router';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { limits } from '../../contracts/limits.ts';
 import { holdsScope } from '../../engine/access/scopes.ts';
-import { bodySchema, type OperationShape } from '../../engine/api/operation.ts';
+import { bodySchema, maxBodyBytesOf, type OperationShape } from '../../engine/api/operation.ts';
 import { type OperationId, operations } from '../../engine/api/operations.ts';
 import { answerOnce, type RepeatableRequest } from '../../flows/answer-once.ts';
 import { auditCall } from '../../flows/audit-call.ts';
+import { identifyCaller, type RefusedKey } from '../../flows/identify-caller.ts';
 import { limitCall } from '../../flows/limit-calls.ts';
+import { createRefusalNotes } from '../../flows/note-refusal.ts';
 import type { StoredAnswer } from '../../ports/answer-store.ts';
+import type { AuditEntry } from '../../ports/audit-log.ts';
 import { ProblemError } from '../answer-problems.ts';
 import { type AnyAnswer, type ApiCall, bodyText, check, type Handlers } from './api-call.ts';
 import type { ApiOutcomes, ApiPorts } from './api-ports.ts';
-import { authenticateClient, oauthProblem } from './client-credentials.ts';
+import { identifyTokenClient, oauthProblem, unknownClient } from './client-credentials.ts';
 import { entityTag, hasAlready } from './conditional-answer.ts';
-import { authenticate, lacksScope, notFound, type Principal } from './principal.ts';
+import { createCursors } from './cursors.ts';
+import { lacksScope, notFound, notKnown, type Principal } from './principal.ts';
 import { rateLimitHeaders, refuseOverLimit } from './rate-limit.ts';
 import { accessHandlers } from './routes/access.ts';
 import { accountHandlers } from './routes/accounts.ts';
@@ -33,11 +37,11 @@ export interface ApiRuntime {
   readonly outcomes: ApiOutcomes;
 }
 
+/** A secret has 43 characters. */
+const maxLoggedId = 32;
+
 type Result = APIGatewayProxyStructuredResultV2;
 type AnyHandler = (call: ApiCall) => Promise<AnyAnswer>;
-
-/** Larger bodies are no description of anything. */
-const maxBodyBytes = 1024 * 1024;
 
 /** Nobody: public operations look at no principal. */
 const nobody: Principal = {
@@ -53,7 +57,7 @@ const nobody: Principal = {
 /**
  * The API. What an operation declares is done here, for each the same way and in this order:
  *
- *   who calls (401) -> how often (429) -> with which scope (403) -> is what is said of the right form (400, 422)
+ *   how large is the body (413) -> who calls (401) -> how often (429) -> with which scope (403) -> is what is said of the right form (400, 422)
  *   -> was it said before (Idempotency-Key) -> the audit -> the operation -> has the caller its answer (304)
  */
 export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
@@ -69,15 +73,38 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     ...tenantHandlers(ports),
     ...systemHandlers(ports),
   };
+  const noteRefusal = createRefusalNotes(ports);
   const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);
 
+  /** @throws {ProblemError} 401 for who is not known, which is counted, logged and noted. */
+  async function identify(id: OperationId, shape: OperationShape, event: APIGatewayProxyEventV2): Promise<Principal> {
+    const isClient = shape.access === 'credentials';
+    const identification = isClient
+      ? await identifyTokenClient(ports, event)
+      : await identifyCaller(ports, event.headers['authorization']);
+    if (identification.kind === 'known') return identification.principal;
+    const source = sourceOf(event);
+    const key = identification.kind === 'no-credentials' ? undefined : identification.key;
+    log.warn('credentials refused', { operation: id, reason: identification.kind, key: safeId(key), ip: source.ip });
+    if (identification.kind !== 'no-credentials') {
+      outcomes.count('credentials-refused');
+      if (key !== undefined)
+        await noteRefusal({ key, reason: identification.kind, operation: id, source }).catch(
+          warn('a refusal cannot be noted'),
+        );
+    }
+    throw isClient ? unknownClient() : notKnown(identification);
+  }
+
   /** Who calls, where it is told how often it may go on. */
-  async function admit(shape: OperationShape, event: APIGatewayProxyEventV2, headers: Record<string, string>) {
+  async function admit(
+    id: OperationId,
+    shape: OperationShape,
+    event: APIGatewayProxyEventV2,
+    headers: Record<string, string>,
+  ): Promise<Principal> {
     if (shape.access === 'public') return nobody;
-    const principal =
-      shape.access === 'credentials'
-        ? await authenticateClient(ports, event)
-        : await authenticate(ports, event.headers['authorization']);
+    const principal = await identify(id, shape, event);
     const standings = await limitCall(ports, principal, warn('limits cannot be read'));
     Object.assign(headers, rateLimitHeaders(standings));
     refuseOverLimit(standings);
@@ -110,8 +137,6 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
 
   function readJson({ body, hasOptionalBody, access }: OperationShape, text: string): unknown {
     if (body === undefined) return undefined;
-    if (Buffer.byteLength(text) > maxBodyBytes)
-      throw new ProblemError({ status: 413, detail: `The body is larger than ${maxBodyBytes} bytes.` });
     const schema = bodySchema(body, ports.clock.nowMs());
     if (access === 'credentials' && !/^\s*\{/.test(text))
       return check(schema, Object.fromEntries(new URLSearchParams(text)), 422);
@@ -129,7 +154,6 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     const handle = handlers[id] as unknown as AnyHandler;
     const { isAudited = shape.method !== 'GET' } = shape;
     if (!isAudited) return handle(call);
-    const { http, requestId } = event.requestContext;
     const { keyId, tenant, tokenId } = call.principal;
     const named = /^\/v1\/([^/]+(?:\/[^/]+)?)/.exec(event.rawPath)?.[1] ?? event.rawPath;
     return auditCall(
@@ -139,7 +163,7 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
         object: named,
         tenant,
         actor: { key: keyId, token: tokenId },
-        source: { ip: http.sourceIp ?? null, user_agent: http.userAgent ?? null, request_id: requestId },
+        source: sourceOf(event),
         // Those of a body that was checked: what a route does not take is not written down.
         fields: shape.body === undefined ? [] : Object.keys(parsed(bodyText(event)) ?? {}).slice(0, 100),
       },
@@ -161,13 +185,15 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     let status = 500;
     let key: string | undefined;
     try {
-      const principal = await admit(shape, event, headers);
+      refuseLargeBody(shape, event);
+      const principal = await admit(id, shape, event, headers);
       key = principal.keyId;
-      const text = bodyText(event);
+      const text = maxBodyBytesOf(shape) === undefined ? '' : bodyText(event);
       const read = readCall(shape, event, text);
+      const cursors = createCursors(ports.engineKey, { operation: id, principal, ...read });
       const repeatable = readIdempotencyKey(shape, event, principal, text);
       const perform = async (stableId?: string) =>
-        written(await carryOut(id, shape, event, { ...read, principal, stableId } as ApiCall));
+        written(await carryOut(id, shape, event, { ...read, principal, cursors, stableId } as ApiCall));
       const readPage = async () => {
         let given = await perform();
         // As large as its entries are: a page that no function could answer is read again, half as long.
@@ -238,6 +264,27 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
           });
     },
   });
+}
+
+/** Bodies of strangers are measured before they are looked at. @throws {ProblemError} 413 */
+function refuseLargeBody(shape: OperationShape, { body = '', isBase64Encoded }: APIGatewayProxyEventV2): void {
+  const maxBodyBytes = maxBodyBytesOf(shape);
+  if (maxBodyBytes === undefined || Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8') <= maxBodyBytes)
+    return;
+  const problem = { status: 413, detail: `The body is larger than ${maxBodyBytes} bytes.` };
+  throw shape.access === 'credentials' ? oauthProblem(problem) : new ProblemError(problem);
+}
+
+function sourceOf({ requestContext: { http, requestId } }: APIGatewayProxyEventV2): AuditEntry['source'] {
+  return { ip: http.sourceIp ?? null, user_agent: http.userAgent ?? null, request_id: requestId };
+}
+
+/**
+ * The id of a refused key as it may be logged: that of a key that there is, or one that is too short to be a secret in
+ * the wrong place.
+ */
+function safeId(key: RefusedKey | undefined): string | undefined {
+  return key !== undefined && (key.tenant !== undefined || key.id.length <= maxLoggedId) ? key.id : undefined;
 }
 
 /** @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question. */

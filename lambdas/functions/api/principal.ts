@@ -1,34 +1,18 @@
 import type { Access } from '../../engine/api/operation.ts';
-import {
-  type Identification,
-  type IdentifyPorts,
-  identifyCaller,
-  type Principal,
-} from '../../flows/identify-caller.ts';
+import type { Identification, Principal } from '../../flows/identify-caller.ts';
 import { ProblemError } from '../answer-problems.ts';
 
 export type { Principal } from '../../flows/identify-caller.ts';
 
-/**
- * Find out who calls, by `Authorization: Bearer <key or token>`.
- *
- * @throws {ProblemError} 401, the same for an unknown key and for a wrong secret.
- */
-export async function authenticate(ports: IdentifyPorts, authorization: string | undefined): Promise<Principal> {
-  return known(await identifyCaller(ports, authorization));
-}
-
-/** @throws {ProblemError} 401 for whoever is not known. */
-function known(identification: Identification): Principal {
-  switch (identification.kind) {
-    case 'known':
-      return identification.principal;
+/** The 401 for who is not known, the same for an unknown key and for a wrong secret. */
+export function notKnown({ kind }: Exclude<Identification, { kind: 'known' }>): ProblemError {
+  switch (kind) {
     case 'no-credentials':
-      throw unauthorized('This route needs a key, or a token: "Authorization: Bearer tk_<id>_<secret>".', 'Bearer');
+      return unauthorized('This route needs a key, or a token: "Authorization: Bearer tk_<id>_<secret>".', 'Bearer');
     case 'expired':
-      throw unauthorized('The key has expired.', 'Bearer error="invalid_token"');
+      return unauthorized('The key has expired.', 'Bearer error="invalid_token"');
     case 'unknown':
-      throw unauthorized('The key, or token, is not valid.', 'Bearer error="invalid_token"');
+      return unauthorized('The key, or token, is not valid.', 'Bearer error="invalid_token"');
   }
 }
 

@@ -103,7 +103,6 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
       callbacks: createUndiciCallbackClient(egress, systemClock),
       tokens: createOauthTokens(egress, systemClock),
-      engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
       integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
       resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
       expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
@@ -111,6 +110,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       clock: systemClock,
       pause: systemPause,
       randomness: systemRandomness,
+      engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
       publicUrl: env[environmentKeys.publicUrl],
     },
   };

@@ -1,6 +1,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import { answerProblems } from '../answer-problems.ts';
+import { securityHeaders } from '../security-headers.ts';
 import { publishMetrics } from '../telemetry.ts';
 import { createIngressHandler } from './handler.ts';
 import { createIngressRuntime } from './runtime.ts';
@@ -8,6 +9,7 @@ import { createIngressRuntime } from './runtime.ts';
 const runtime = createIngressRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(createIngressHandler(runtime))
+  .use(securityHeaders())
   .use(injectLambdaContext(runtime.log))
   .use(publishMetrics(runtime.metrics))
   .use(answerProblems(runtime.log));

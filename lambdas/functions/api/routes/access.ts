@@ -10,7 +10,7 @@ import {
 } from '../../../flows/manage-api-key.ts';
 import type { ApiKey } from '../../../ports/api-key-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { oauthProblem } from '../client-credentials.ts';
 import { mustNotBeErasing } from '../ownership.ts';
@@ -36,13 +36,24 @@ export function keyView(key: ApiKey) {
 }
 
 function refused(refusal: KeyRefusal): ProblemError {
-  return new ProblemError({
-    status: 403,
-    detail:
-      refusal.kind === 'needs-key'
-        ? 'A token may not do this: show the key itself.'
-        : `The key that calls lacks ${refusal.scopes.join(', ')}: it may neither give that away nor take hold of it.`,
-  });
+  return new ProblemError({ status: 403, detail: refusalDetail(refusal), extensions: { reason: refusal.kind } });
+}
+
+function refusalDetail(refusal: KeyRefusal): string {
+  switch (refusal.kind) {
+    case 'needs-key':
+      return 'A token may not do this: show the key itself.';
+    case 'beyond':
+      return `The key that calls lacks ${refusal.scopes.join(', ')}: it may neither give that away nor take hold of it.`;
+    case 'outlives':
+      return `expires_at: the key that calls, or the secret that it shows, ends at ${new Date(refusal.endsAtMs).toISOString()}: it may neither make a key that ends later, give more to one, nor take hold of one.`;
+    case 'outpaces':
+      return `rate_per_minute: the key that calls has ${refusal.ratePerMinute} calls a minute, and may neither give more to a key nor take hold of one that has more.`;
+    case 'own-key':
+      return 'A key does not change itself: call with another key.';
+    case 'needs-current-secret':
+      return 'A key is rotated by itself with its current secret only: this one is being rotated out.';
+  }
 }
 
 const objectOf = (id: string) => `keys/${id}`;
@@ -76,9 +87,9 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
         change: { object: objectOf(issue.key.id), tenant, before: null, after },
       };
     },
-    async listKeys({ query, principal }) {
-      const page = await ports.keys.list(principal.tenant ?? undefined, query.limit, readCursor(query.cursor));
-      return { status: 200, body: { data: page.items.map(keyView), next_cursor: nextCursor(page.next) } };
+    async listKeys({ query, principal, cursors }) {
+      const page = await ports.keys.list(principal.tenant ?? undefined, query.limit, await cursors.after());
+      return { status: 200, body: { data: page.items.map(keyView), next_cursor: await cursors.next(page.next) } };
     },
     getKey: async (call) => ({ status: 200, body: keyView(await find(call)) }),
     async updateKey(call) {

@@ -4,7 +4,7 @@ import { createAccount } from '../../../flows/create-account.ts';
 import { updateAccount } from '../../../flows/update-account.ts';
 import type { Account, Capture } from '../../../ports/account-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type AnyCall, type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { erasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
@@ -98,11 +98,11 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
           throw secretsProblem(creation);
       }
     },
-    async listAccounts({ query, principal }) {
-      const page = await ports.accounts.list(principal.tenant ?? undefined, query.limit, readCursor(query.cursor));
+    async listAccounts({ query, principal, cursors }) {
+      const page = await ports.accounts.list(principal.tenant ?? undefined, query.limit, await cursors.after());
       return {
         status: 200,
-        body: { data: await Promise.all(page.items.map(view)), next_cursor: nextCursor(page.next) },
+        body: { data: await Promise.all(page.items.map(view)), next_cursor: await cursors.next(page.next) },
       };
     },
     getAccount: async (call) => ({ status: 200, body: await view(await find(call)) }),

@@ -5,29 +5,30 @@ import { describeIntegration, eventTypeCatalogue } from '../../../flows/describe
 import { listServedMajors } from '../../../flows/list-served-majors.ts';
 import { reprocessRequests } from '../../../flows/reprocess-requests.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import type { Cursors } from '../cursors.ts';
 import { notFound } from '../principal.ts';
 import { captureView, secretsProblem, withoutQuery } from './accounts.ts';
 
 /** A page of what is all at hand, in the order of its names. */
-function pageBy<Item>(
+async function pageBy<Item>(
   items: readonly Item[],
   nameOf: (item: Item) => string,
-  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  { query: { limit }, cursors }: { readonly query: { readonly limit: number }; readonly cursors: Cursors },
 ) {
-  const after = readCursor(cursor) ?? '';
+  const after = (await cursors.after()) ?? '';
   const left = items.filter((item) => nameOf(item) > after);
   const page = left.slice(0, limit);
   const last = left.length > limit ? page.at(-1) : undefined;
-  return { page, next_cursor: nextCursor(last === undefined ? undefined : nameOf(last)) };
+  return { page, next_cursor: await cursors.next(last === undefined ? undefined : nameOf(last)) };
 }
 
 /** What there is, and what serves all accounts of an integration. */
 export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalogueOperations> {
   return {
-    async listIntegrations({ query }) {
-      const { page, next_cursor } = pageBy(await ports.integrations.names(), (name) => name, query);
+    async listIntegrations(call) {
+      const { page, next_cursor } = await pageBy(await ports.integrations.names(), (name) => name, call);
       const definitions = await Promise.all(page.map((name) => ports.integrations.get(name)));
       return {
         status: 200,
@@ -93,12 +94,12 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
       const reprocessing = await reprocessRequests(ports, integration, Date.parse(before));
       return { status: 200, body: { ...reprocessing, before } };
     },
-    async listEventTypes({ query }) {
-      const { page, next_cursor } = pageBy(eventTypeCatalogue, ({ type }) => type, query);
+    async listEventTypes(call) {
+      const { page, next_cursor } = await pageBy(eventTypeCatalogue, ({ type }) => type, call);
       return { status: 200, body: { data: page, next_cursor } };
     },
-    async listSchemas({ query }) {
-      const { page, next_cursor } = pageBy([...(await ports.resources.all())], ([resource]) => resource, query);
+    async listSchemas(call) {
+      const { page, next_cursor } = await pageBy([...(await ports.resources.all())], ([resource]) => resource, call);
       const data = await Promise.all(
         page.map(async ([resource, { version, title }]) => ({
           resource,

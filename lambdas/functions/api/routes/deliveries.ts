@@ -8,7 +8,7 @@ import type { Delivery } from '../../../ports/delivery-store.ts';
 import type { Replay } from '../../../ports/replay-store.ts';
 import type { Subscription } from '../../../ports/subscription-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type AnyCall, type Handlers } from '../api-call.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { readDeliveryId } from '../delivery-id.ts';
 import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../ownership.ts';
@@ -56,11 +56,11 @@ export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handle
 
   return {
     async listDeliveries(call) {
-      const { limit, cursor, state } = call.query;
+      const { limit, state } = call.query;
       const { id } = await findSubscription(ports, call);
-      const page = await listDeliveries(ports, id, { state, limit, after: readCursor(cursor) });
+      const page = await listDeliveries(ports, id, { state, limit, after: await call.cursors.after() });
       const data = page.items.map((delivery) => deliveryView(delivery, { isListed: true }));
-      return { status: 200, body: { data, next_cursor: nextCursor(page.next) } };
+      return { status: 200, body: { data, next_cursor: await call.cursors.next(page.next) } };
     },
     getDelivery: async (call) => ({ status: 200, body: deliveryView((await find(call)).delivery) }),
     async retryDelivery(call) {
@@ -120,8 +120,11 @@ export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handle
     },
     async listReplays(call) {
       const { id } = await findSubscription(ports, call);
-      const page = await ports.replays.list(id, call.query.limit, readCursor(call.query.cursor));
-      return { status: 200, body: { data: page.items.map(replayView), next_cursor: nextCursor(page.next) } };
+      const page = await ports.replays.list(id, call.query.limit, await call.cursors.after());
+      return {
+        status: 200,
+        body: { data: page.items.map(replayView), next_cursor: await call.cursors.next(page.next) },
+      };
     },
     async getReplay(call) {
       const { id } = await findSubscription(ports, call);

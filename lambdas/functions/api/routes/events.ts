@@ -1,6 +1,4 @@
-import { z } from 'zod';
 import type { eventOperations } from '../../../engine/api/event-operations.ts';
-import { tenantName } from '../../../engine/api/shared-schema.ts';
 import type { SchemaPins } from '../../../engine/schema-versions/schema-pins-schema.ts';
 import type { FeedStart } from '../../../engine/subscription/feed-start.ts';
 import {
@@ -20,31 +18,23 @@ import { refuseFeedPins } from '../../../flows/refuse-pins.ts';
 import { startingPosition } from '../../../flows/starting-position.ts';
 import type { FeedConsumer } from '../../../ports/consumer-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { decodeCursor, encodeCursor, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import type { FeedCursors } from '../cursors.ts';
 import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
 import { isoOrNull } from './subscription-view.ts';
 
-const feedCursor = z.object({ tenant: tenantName, sequence: z.int().nonnegative() });
-
-/** The position that a cursor of a tenant's feed stands for. */
-function positionOf(tenant: string, text: string): number {
-  const cursor = decodeCursor(text, feedCursor);
-  if (cursor?.tenant !== tenant)
-    throw new ProblemError({ status: 400, detail: 'The cursor is that of another tenant.' });
-  return cursor.sequence;
-}
-
 export function consumerView(
   { tenant, name, filter, position, lease, createdAt, updatedAt }: FeedConsumer,
+  feed: FeedCursors,
   nowMs: number,
 ) {
   return {
     name,
     tenant,
     ...filter,
-    cursor: encodeCursor({ tenant, sequence: position }),
+    cursor: feed.write(position),
     sequence: position,
     leased_until: isoOrNull(lease !== undefined && lease.expiresAtMs > nowMs ? lease.expiresAtMs : undefined),
     created_at: createdAt,
@@ -54,14 +44,14 @@ export function consumerView(
 
 /** The pull feed of a tenant, single events, and consumers. */
 export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOperations> {
-  const view = (consumer: FeedConsumer) => consumerView(consumer, ports.clock.nowMs());
-  const changed = (before: FeedConsumer | undefined, after: FeedConsumer | undefined) => {
+  const view = (consumer: FeedConsumer, feed: FeedCursors) => consumerView(consumer, feed, ports.clock.nowMs());
+  const changed = (feed: FeedCursors, before: FeedConsumer | undefined, after: FeedConsumer | undefined) => {
     const { name, tenant } = (after ?? before) as FeedConsumer;
     return {
       object: `consumers/${name}`,
       tenant,
-      before: before === undefined ? null : view(before),
-      after: after === undefined ? null : view(after),
+      before: before === undefined ? null : view(before, feed),
+      after: after === undefined ? null : view(after, feed),
     };
   };
   async function find(name: { readonly tenant: string; readonly name: string }): Promise<FeedConsumer> {
@@ -90,15 +80,16 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
   }
 
   return {
-    async readFeed({ query, principal }) {
+    async readFeed({ query, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
+      const feed = await cursors.ofFeed(tenant);
       if (query.cursor !== undefined && query.since !== undefined)
         throw new ProblemError({ status: 400, detail: 'Either cursor or since: where is it to begin?' });
       await mustBeServed(query.schema);
       const start: FeedStart = query.since ?? { kind: 'beginning' };
       const waitsUntilMs = ports.clock.nowMs() + query.wait * 1000;
       const position =
-        query.cursor === undefined ? await startingPosition(ports, tenant, start) : positionOf(tenant, query.cursor);
+        query.cursor === undefined ? await startingPosition(ports, tenant, start) : feed.read(query.cursor);
       const page = await waitForFeed(
         ports,
         {
@@ -119,7 +110,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         status: 200,
         body: {
           data: pinned.page.events,
-          next_cursor: encodeCursor({ tenant, sequence: pinned.page.position }),
+          next_cursor: feed.write(pinned.page.position),
           caught_up: pinned.page.caughtUp,
         },
         headers: pinned.headers,
@@ -133,7 +124,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
       const { page, headers } = await inVersions(query.schema, alone);
       return { status: 200, body: page.events[0] ?? event, headers };
     },
-    async createConsumer({ body, principal }) {
+    async createConsumer({ body, principal, cursors }) {
       const { name, since, types, resources, accounts, integrations, origins } = body;
       const tenant = tenantOf(principal, body.tenant);
       if (tenant === null)
@@ -143,25 +134,31 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
       const creation = await createConsumer(ports, { tenant, name, filter, since });
       if (creation.kind === 'exists')
         throw new ProblemError({ status: 409, detail: 'The tenant has a consumer with this name.' });
-      return { status: 201, body: view(creation.consumer), change: changed(undefined, creation.consumer) };
+      const feed = await cursors.ofFeed(tenant);
+      return { status: 201, body: view(creation.consumer, feed), change: changed(feed, undefined, creation.consumer) };
     },
-    async listConsumers({ query, principal }) {
+    async listConsumers({ query, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
-      const page = await listConsumers(ports, tenant, query.limit, readCursor(query.cursor));
-      return { status: 200, body: { data: page.items.map(view), next_cursor: nextCursor(page.next) } };
+      const page = await listConsumers(ports, tenant, query.limit, await cursors.after());
+      const feed = await cursors.ofFeed(tenant);
+      const data = page.items.map((consumer) => view(consumer, feed));
+      return { status: 200, body: { data, next_cursor: await cursors.next(page.next) } };
     },
-    async getConsumer({ params, query, principal }) {
+    async getConsumer({ params, query, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
-      return { status: 200, body: view(await find({ tenant, name: params['name'] ?? '' })) };
+      const consumer = await find({ tenant, name: params['name'] ?? '' });
+      return { status: 200, body: view(consumer, await cursors.ofFeed(tenant)) };
     },
-    async deleteConsumer({ params, query, principal }) {
+    async deleteConsumer({ params, query, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
       const before = await find({ tenant, name: params['name'] ?? '' });
       if ((await deleteConsumer(ports, before)).kind === 'unknown') throw notFound('consumer');
-      return { status: 204, body: undefined, change: changed(before, undefined) };
+      return { status: 204, body: undefined, change: changed(await cursors.ofFeed(tenant), before, undefined) };
     },
-    async leaseConsumer({ params, query, body, principal }) {
+    async leaseConsumer({ params, query, body, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
+      // Before the lease: what cannot be given back must not be taken.
+      const feed = await cursors.ofFeed(tenant);
       await mustBeServed(body.schema_versions);
       const outcome = await leaseConsumer(ports, {
         tenant,
@@ -196,7 +193,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
               lease: outcome.lease,
               expires_at: new Date(outcome.expiresAtMs).toISOString(),
               data: page.events,
-              next_cursor: encodeCursor({ tenant, sequence: page.position }),
+              next_cursor: feed.write(page.position),
               caught_up: page.caughtUp,
             },
             headers,
@@ -204,10 +201,11 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         }
       }
     },
-    async commitConsumer({ params, query, body, principal }) {
+    async commitConsumer({ params, query, body, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
       const { lease, cursor, release } = body;
-      const position = positionOf(tenant, cursor);
+      const feed = await cursors.ofFeed(tenant);
+      const position = feed.read(cursor);
       const outcome = await commitConsumer(ports, { tenant, name: params['name'] ?? '', lease, position, release });
       switch (outcome.kind) {
         case 'unknown':
@@ -225,15 +223,17 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
             extensions: { reason: 'not-leased', committed: outcome.position, read: outcome.handedOut },
           });
         case 'committed':
-          return { status: 200, body: view(outcome.consumer) };
+          return { status: 200, body: view(outcome.consumer, feed) };
       }
     },
-    async seekConsumer({ params, query, body, principal }) {
+    async seekConsumer({ params, query, body, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
       const before = await find({ tenant, name: params['name'] ?? '' });
       const outcome = await seekConsumer(ports, before, body.since);
       if (outcome.kind === 'unknown') throw notFound('consumer');
-      return { status: 200, body: view(outcome.consumer), change: changed(before, outcome.consumer) };
+      const feed = await cursors.ofFeed(tenant);
+      const { consumer } = outcome;
+      return { status: 200, body: view(consumer, feed), change: changed(feed, before, consumer) };
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { statisticsOperations } from '../../../engine/api/statistics-operations.ts';
 import { readStatistics } from '../../../flows/read-statistics.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { tenantOf } from '../principal.ts';
 import { statisticsView } from '../statistics-view.ts';
@@ -13,14 +13,14 @@ const maxSpanMs = 35 * msPerDay;
 /** How subscriptions and integrations fare. */
 export function statisticsHandlers(ports: ApiPorts): Handlers<keyof typeof statisticsOperations> {
   return {
-    async getStatistics({ query, principal }) {
+    async getStatistics({ query, principal, cursors }) {
       const tenant = tenantOf(principal, query.tenant) ?? undefined;
       const untilMs = query.until ?? ports.clock.nowMs();
       const sinceMs = query.since ?? untilMs - msPerDay;
       if (sinceMs >= untilMs) throw new ProblemError({ status: 400, detail: 'Expected since before until.' });
       if (untilMs - sinceMs > maxSpanMs)
         throw new ProblemError({ status: 400, detail: 'Expected since and until at most 35 days apart.' });
-      const page = await ports.subscriptions.list(tenant, query.limit, readCursor(query.cursor));
+      const page = await ports.subscriptions.list(tenant, query.limit, await cursors.after());
       const statistics = await readStatistics(ports, { tenant, subscriptions: page.items, sinceMs, untilMs });
       const view = statisticsView(statistics);
       return {
@@ -28,7 +28,7 @@ export function statisticsHandlers(ports: ApiPorts): Handlers<keyof typeof stati
         body: {
           ...view,
           integrations: query.cursor === undefined ? view.integrations : [],
-          next_cursor: nextCursor(page.next),
+          next_cursor: await cursors.next(page.next),
         },
       };
     },

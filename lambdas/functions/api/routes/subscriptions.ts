@@ -12,7 +12,7 @@ import {
 import { testEndpoint } from '../../../flows/test-endpoint.ts';
 import type { Subscription } from '../../../ports/subscription-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { bodyProblem, type Handlers } from '../api-call.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { erasing, findSubscription, namedTenant } from '../ownership.ts';
 import { notFound, tenantOf } from '../principal.ts';
@@ -67,9 +67,9 @@ export function subscriptionHandlers(
           throw erasing();
       }
     },
-    async listSubscriptions({ query, principal }) {
-      const page = await ports.subscriptions.list(principal.tenant ?? undefined, query.limit, readCursor(query.cursor));
-      return { status: 200, body: { data: await views(page.items), next_cursor: nextCursor(page.next) } };
+    async listSubscriptions({ query, principal, cursors }) {
+      const page = await ports.subscriptions.list(principal.tenant ?? undefined, query.limit, await cursors.after());
+      return { status: 200, body: { data: await views(page.items), next_cursor: await cursors.next(page.next) } };
     },
     getSubscription: async (call) => ({ status: 200, body: await view(await findSubscription(ports, call)) }),
     async updateSubscription(call) {

@@ -4,7 +4,7 @@ import { exportTenant } from '../../../flows/export-tenant.ts';
 import { certificatesOf, getTenant, listTenants, updateTenant } from '../../../flows/manage-tenant.ts';
 import type { Erasure, Tenant } from '../../../ports/tenant-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { erasing } from '../ownership.ts';
 import { mayAccess, notFound } from '../principal.ts';
@@ -54,9 +54,9 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
   });
 
   return {
-    async listTenants({ query }) {
-      const page = await listTenants(ports, query.limit, readCursor(query.cursor));
-      return { status: 200, body: { data: page.items.map(view), next_cursor: nextCursor(page.next) } };
+    async listTenants({ query, cursors }) {
+      const page = await listTenants(ports, query.limit, await cursors.after());
+      return { status: 200, body: { data: page.items.map(view), next_cursor: await cursors.next(page.next) } };
     },
     getTenant: async (call) => ({ status: 200, body: view(await getTenant(ports, nameOf(call))) }),
     async updateTenant(call) {
@@ -83,24 +83,25 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
       return { status: 202, body: after, change: changed(name, null, after) };
     },
     async exportTenant(call) {
-      const { limit, cursor } = call.query;
+      const name = nameOf(call);
       const nowMs = ports.clock.nowMs();
+      const feed = await call.cursors.ofFeed(name);
       const page = await exportTenant(
         ports,
         {
           tenant: view,
           account: plainAccountView,
           subscription: (subscription) => plainSubscriptionView(subscription, ports.endpointPolicy),
-          consumer: (consumer) => consumerView(consumer, nowMs),
+          consumer: (consumer) => consumerView(consumer, feed, nowMs),
           key: keyView,
           delivery: deliveryView,
         },
-        nameOf(call),
-        { limit, after: cursor },
+        name,
+        { limit: call.query.limit, after: await call.cursors.after() },
       );
       if (page.kind === 'invalid-position')
         throw new ProblemError({ status: 400, detail: 'The cursor is not one that this export gave.' });
-      return { status: 200, body: { data: page.entries, next_cursor: page.next ?? null } };
+      return { status: 200, body: { data: page.entries, next_cursor: await call.cursors.next(page.next) } };
     },
   };
 }
