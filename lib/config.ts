@@ -48,7 +48,8 @@ const settingsSchema = z.strictObject({
    */
   rawRetentionDays: wholeNumber(29, 3650, 'days'),
   /**
-   * Days that the audit is kept. In prod nobody can change or delete an entry's copy in S3 before then.
+   * Days that the audit is kept. In prod no user of the AWS account, its root user included, can change or delete an
+   * entry's copy in S3 before then, and a smaller number applies to new entries only (Object Lock, compliance mode).
    * @default 400
    */
   auditRetentionDays: wholeNumber(1, 3650, 'days'),

@@ -482,7 +482,8 @@ export class TributaryStack extends Stack {
       audit: new PrivateBucket(this, 'AuditArchive', {
         ...protection,
         expiration: Duration.days(this.config.auditRetentionDays),
-        writeOnce: this.config.retainData ? 'locked' : 'versioned',
+        // Not even the operator of the engine may rewrite what the engine did.
+        writeOnce: this.config.retainData ? 'immutable' : 'versioned',
       }),
       raw: new PrivateBucket(this, 'Raw', {
         ...protection,
@@ -490,6 +491,7 @@ export class TributaryStack extends Stack {
         retentionClasses: retentionClassesDays
           .filter((days) => days < this.config.rawRetentionDays)
           .map((days) => ({ days, expiration: Duration.days(days) })),
+        // An erasure must be able to bypass the lock.
         writeOnce: this.config.retainData ? 'locked' : 'versioned',
       }),
     };
