@@ -153,7 +153,8 @@ export class TributaryStack extends Stack {
     tables.accountContexts.grant(normalize, 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
     tables.tenants.grant(normalize, 'BatchGetItem');
-    tables.subscriptions.grant(normalize, 'Query');
+    // Versions of what publishing remembers; and what has changed.
+    tables.subscriptions.grant(normalize, 'BatchGetItem', 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
     tables.statistics.grant(normalize, 'UpdateItem');

@@ -97,7 +97,12 @@ export async function createSubscription(
     revision: 1,
   };
   // What is known of an endpoint stands under its id, which may be another subscription's.
-  if (id !== undefined && (await ports.subscriptions.find(id)) !== undefined) return { kind: 'exists' };
+  const known = id === undefined ? undefined : await ports.subscriptions.find(id);
+  if (known !== undefined) {
+    // The call that made it may have been cut off before publishing could see it.
+    if (known.tenant === request.tenant) await ports.subscriptions.announce(known);
+    return { kind: 'exists' };
+  }
   // Before the subscription: an ordered one begins with what is published after it was made.
   if (subscription.ordering !== 'none') await beginAtEnd(ports, subscription);
   const result = await ports.subscriptions.create(subscription);

@@ -1,6 +1,7 @@
 import {
   type Subscription,
   type SubscriptionDirectory,
+  type SubscriptionRoute,
   type SubscriptionStore,
   scopeOf,
 } from '../../lambdas/ports/subscription-store.ts';
@@ -13,7 +14,9 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
   const scopes = new Map<string, string>();
   return {
     async listFor(tenant) {
-      return structuredClone([...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant));
+      return structuredClone(
+        [...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant).map(toRoute),
+      );
     },
     async getMany(keys) {
       const wanted = new Set(keys.map(({ scope, id }) => `${scope} ${id}`));
@@ -40,6 +43,10 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
     async remove(subscription) {
       rows.delete(subscription.id);
     },
+    async announce() {},
+    async count(tenant, most) {
+      return Math.min(most, [...rows.values()].filter((row) => row.tenant === tenant).length);
+    },
     async listIds(limit, after) {
       const all = [...scopes].map(([id, scope]) => ({ id, scope }));
       return pageOf(all, ({ id }) => id, limit, after);
@@ -61,4 +68,18 @@ export function createInMemorySubscriptions(): SubscriptionStore & SubscriptionD
       return pageOf(all, ({ id }) => id, limit, after);
     },
   };
+}
+
+/** What publishing may know of a subscription. */
+export function toRoute({
+  id,
+  tenant,
+  status,
+  types,
+  resources,
+  integrations,
+  accounts,
+  ordering,
+}: Subscription): SubscriptionRoute {
+  return { id, tenant, status, types, resources, integrations, accounts, ordering };
 }

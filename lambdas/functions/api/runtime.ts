@@ -82,7 +82,11 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-      subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable]),
+      subscriptions: createDynamoSubscriptionDirectory(
+        dynamo,
+        env[environmentKeys.subscriptionsTable],
+        systemRandomness,
+      ),
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),
