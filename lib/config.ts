@@ -87,6 +87,42 @@ const settingsSchema = z.strictObject({
    */
   apiTenantRatePerMinute: wholeNumber(1, 1_000_000, 'calls'),
   /**
+   * Calls of one key that may hold a function while they wait at the same time: `wait` of the feed and of leases, tests
+   * of endpoints, dry runs of replays. A read beyond it is answered at once, a test or dry run with 429.
+   * @default 5; 50 in local
+   */
+  apiWaitingCallsPerKey: wholeNumber(1, 1_000, 'calls'),
+  /**
+   * The same for all keys of one tenant together.
+   * @default 20; 200 in local
+   */
+  apiWaitingCallsPerTenant: wholeNumber(1, 1_000, 'calls'),
+  /**
+   * Subscriptions that one tenant may have. Publishing looks at each of them for every event of the tenant.
+   * @default 100
+   */
+  subscriptionsPerTenant: wholeNumber(1, 10_000, 'subscriptions'),
+  /**
+   * Subscriptions that may serve all tenants. Publishing looks at each of them for every event.
+   * @default 100
+   */
+  sharedSubscriptions: wholeNumber(1, 10_000, 'subscriptions'),
+  /**
+   * Accounts that one tenant may have.
+   * @default 1000
+   */
+  accountsPerTenant: wholeNumber(1, 1_000_000, 'accounts'),
+  /**
+   * API keys that one tenant may have; keys of all tenants have no quota.
+   * @default 100
+   */
+  keysPerTenant: wholeNumber(1, 100_000, 'keys'),
+  /**
+   * Consumers of the feed that one tenant may have.
+   * @default 100
+   */
+  consumersPerTenant: wholeNumber(1, 100_000, 'consumers'),
+  /**
    * Concurrent invocations of normalize.
    * @default 50; 4 in local
    * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
@@ -150,6 +186,13 @@ function defaultsOf(stage: Stage): Settings {
     auditRetentionDays: 400,
     apiKeyRatePerMinute: local ? 60_000 : 3000,
     apiTenantRatePerMinute: local ? 60_000 : 6000,
+    apiWaitingCallsPerKey: local ? 50 : 5,
+    apiWaitingCallsPerTenant: local ? 200 : 20,
+    subscriptionsPerTenant: 100,
+    sharedSubscriptions: 100,
+    accountsPerTenant: 1000,
+    keysPerTenant: 100,
+    consumersPerTenant: 100,
     normalizeMaxConcurrency: local ? 4 : 50,
     // More than one endpoint may have posts under way, so that none takes up all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,

@@ -17,6 +17,7 @@ import type { TenantStore } from '../ports/tenant-store.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { isErasing } from './manage-tenant.ts';
+import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 import { type RefusePinsPorts, refuseSubscriptionPins } from './refuse-pins.ts';
 
 /** What a caller says of a subscription, beside its filter. */
@@ -42,6 +43,7 @@ export type SubscriptionCreation =
   | { readonly kind: 'exists' }
   /** Its tenant's data is being erased: it can be made when that is done. */
   | { readonly kind: 'tenant-erasing' }
+  | QuotaExceeded
   | UrlRefused
   | Conflict;
 
@@ -64,6 +66,7 @@ export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts 
   readonly events: Pick<EventReader, 'firstAfter'>;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
+  readonly quotas: Quotas;
 }
 
 /** Bytes of a new signing key; Standard Webhooks asks for 24 to 64. */
@@ -103,10 +106,19 @@ export async function createSubscription(
     if (known.tenant === request.tenant) await ports.subscriptions.announce(known);
     return { kind: 'exists' };
   }
+  const use: QuotaUse = {
+    quotas: ports.quotas,
+    quota: request.tenant === null ? 'sharedSubscriptions' : 'subscriptionsPerTenant',
+    count: (most) => ports.subscriptions.count(request.tenant, most),
+  };
+  const exceeded = await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
   // Before the subscription: an ordered one begins with what is published after it was made.
   if (subscription.ordering !== 'none') await beginAtEnd(ports, subscription);
   const result = await ports.subscriptions.create(subscription);
-  return result === 'created' ? { kind: 'created', subscription, secret } : { kind: 'exists' };
+  if (result === 'exists') return { kind: 'exists' };
+  const undone = await undoBeyondQuota(use, () => ports.subscriptions.remove(subscription));
+  return undone ?? { kind: 'created', subscription, secret };
 }
 
 /** Have an ordered subscription begin at the end of its tenant's feed. */

@@ -6,6 +6,7 @@ import type { ApiKey, ApiKeyDirectory } from '../ports/api-key-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Principal } from './identify-caller.ts';
+import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 
 export interface ManageKeyPorts {
   readonly keys: ApiKeyDirectory;
@@ -37,6 +38,7 @@ export type KeyRefusal =
   /** A token would outlive itself by the key that it makes. */
   | { readonly kind: 'needs-key' };
 
+export type KeyCreation = KeyIssue | QuotaExceeded;
 export type KeyIssue = { readonly kind: 'issued'; readonly key: ApiKey; readonly text: string } | KeyRefusal;
 export type KeyUpdate = { readonly kind: 'updated'; readonly key: ApiKey } | { readonly kind: 'gone' } | KeyRefusal;
 
@@ -59,12 +61,22 @@ function newSecret({ clock, randomness }: ManageKeyPorts): { readonly secret: Ap
 
 /** Make a key. It is told whole, once; a try that is repeated under the same id gets a new secret for it. */
 export async function createApiKey(
-  ports: ManageKeyPorts,
+  ports: ManageKeyPorts & { readonly quotas: Quotas },
   principal: Principal,
   request: KeyRequest,
-): Promise<KeyIssue> {
+): Promise<KeyCreation> {
   const refusal = refusalFor(principal, request.scopes);
   if (refusal !== undefined) return refusal;
+  const { tenant } = request;
+  // Keys of all tenants are the operator's own.
+  const use: QuotaUse | undefined =
+    tenant === null
+      ? undefined
+      : { quotas: ports.quotas, quota: 'keysPerTenant', count: (most) => ports.keys.count(tenant, most) };
+  // The next try of a call that was cut off makes nothing new.
+  const isKnown = request.id !== undefined && (await ports.keys.find(request.id)) !== undefined;
+  const exceeded = use === undefined || isKnown ? undefined : await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
   const { secret, text } = newSecret(ports);
   const key: ApiKey = {
     ...request,
@@ -79,7 +91,8 @@ export async function createApiKey(
     if (rotation.kind === 'gone') throw new EngineError('contended', 'the key is being removed', { retryable: true });
     return rotation;
   }
-  return { kind: 'issued', key, text: writeApiKey({ id: key.id, secret: text }) };
+  const undone = use === undefined ? undefined : await undoBeyondQuota(use, () => ports.keys.remove(key.id));
+  return undone ?? { kind: 'issued', key, text: writeApiKey({ id: key.id, secret: text }) };
 }
 
 /** Make a new secret for a key; its former ones are taken for a while, too. */

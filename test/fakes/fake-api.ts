@@ -3,6 +3,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import type { CallPolicy } from '../../lambdas/flows/limit-calls.ts';
+import type { Quotas } from '../../lambdas/flows/quotas.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
 import type { ApiPorts } from '../../lambdas/functions/api/api-ports.ts';
 import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
@@ -43,12 +44,18 @@ export interface FakeApiOptions {
   /** Beside `all`, `acme` and `globex`. */
   readonly keys?: readonly ApiKey[];
   readonly callPolicy?: Partial<CallPolicy>;
+  readonly quotas?: Partial<Quotas>;
   /** Those that have schemas; the shipped ones unless told otherwise. */
   readonly resources?: VersionedResources;
 }
 
 /** The API's handler on the stores and queues of a fake engine. */
-export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources = shipped }: FakeApiOptions = {}) {
+export function createFakeApi({
+  keys: moreKeys = [],
+  callPolicy = {},
+  quotas = {},
+  resources = shipped,
+}: FakeApiOptions = {}) {
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
   const engine = createFakeEngine(staff, resources, [
     ...Object.entries(tenants).map(([id, tenant]) => apiKey(id, 'secret', tenant)),
@@ -65,6 +72,7 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
       perTenant: { calls: 60_000, windowMs: 60_000 },
       ...callPolicy,
     },
+    quotas: { ...engine.quotas, ...quotas },
     answers: createInMemoryAnswers(engine.clock),
     audit,
     accounts: engine.accounts,

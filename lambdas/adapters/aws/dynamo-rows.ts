@@ -247,13 +247,14 @@ export async function readPageById(
  * Count the rows of a partition, of the table or of an index.
  *
  * @param most - Counting ends here.
+ * @param without - An attribute: rows that have it do not count.
  */
 export async function countPartition(
   client: DynamoDBClient,
   table: string,
   key: readonly [name: string, value: string],
   most: number,
-  index?: string,
+  { index, without }: { readonly index?: string; readonly without?: string } = {},
 ): Promise<number> {
   let count = 0;
   let start: Item | undefined;
@@ -263,9 +264,10 @@ export async function countPartition(
         TableName: table,
         ...(index === undefined ? { ConsistentRead: true } : { IndexName: index }),
         Select: 'COUNT',
-        Limit: most - count,
+        // A limit is of rows that are read, whether they count or not.
+        ...(without === undefined ? { Limit: most - count } : { FilterExpression: 'attribute_not_exists(#without)' }),
         KeyConditionExpression: '#key = :key',
-        ExpressionAttributeNames: { '#key': key[0] },
+        ExpressionAttributeNames: { '#key': key[0], ...(without === undefined ? {} : { '#without': without }) },
         ExpressionAttributeValues: toItem({ ':key': key[1] }),
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       }),
@@ -273,7 +275,7 @@ export async function countPartition(
     count += answer.Count ?? 0;
     start = answer.LastEvaluatedKey;
   } while (start !== undefined && count < most);
-  return count;
+  return Math.min(count, most);
 }
 
 /** Put many rows, without conditions. Nothing is written once the signal is aborted. */

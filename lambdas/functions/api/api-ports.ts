@@ -1,6 +1,7 @@
 import type { ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
 import type { CallPolicy } from '../../flows/limit-calls.ts';
+import type { Quotas } from '../../flows/quotas.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import type { AnswerStore } from '../../ports/answer-store.ts';
@@ -36,6 +37,7 @@ export interface ApiPorts {
   readonly keys: ApiKeyDirectory;
   readonly limits: CallLimits;
   readonly callPolicy: CallPolicy;
+  readonly quotas: Quotas;
   /** Answers to requests that are carried out once. */
   readonly answers: AnswerStore;
   readonly audit: AuditLog;

@@ -50,12 +50,8 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
   };
   const egress = createEgressPolicy(egressOptions(env));
   const payloads = createS3ClaimStore(env[environmentKeys.payloadsBucket]);
-  const perMinute = (
-    key: typeof environmentKeys.apiKeyRatePerMinute | typeof environmentKeys.apiTenantRatePerMinute,
-  ) => ({
-    calls: readNumber(env[key], key),
-    windowMs: 60_000,
-  });
+  const number = (key: keyof typeof env) => readNumber(env[key], key);
+  const perMinute = (key: keyof typeof env) => ({ calls: number(key), windowMs: 60_000 });
   return {
     ...createTelemetry('api'),
     ports: {
@@ -64,6 +60,13 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       callPolicy: {
         perKey: perMinute(environmentKeys.apiKeyRatePerMinute),
         perTenant: perMinute(environmentKeys.apiTenantRatePerMinute),
+      },
+      quotas: {
+        subscriptionsPerTenant: number(environmentKeys.subscriptionsPerTenant),
+        sharedSubscriptions: number(environmentKeys.sharedSubscriptions),
+        accountsPerTenant: number(environmentKeys.accountsPerTenant),
+        keysPerTenant: number(environmentKeys.keysPerTenant),
+        consumersPerTenant: number(environmentKeys.consumersPerTenant),
       },
       answers: createDynamoAnswerStore(dynamo, env[environmentKeys.idempotencyTable], payloads, systemClock),
       audit: createDynamoAuditLog(

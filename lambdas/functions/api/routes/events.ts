@@ -24,6 +24,7 @@ import { decodeCursor, encodeCursor, type Handlers, nextCursor, readCursor } fro
 import type { ApiPorts } from '../api-ports.ts';
 import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
+import { quotaExceeded } from '../quota-problem.ts';
 import { isoOrNull } from './subscription-view.ts';
 
 const feedCursor = z.object({ tenant: tenantName, sequence: z.int().nonnegative() });
@@ -141,6 +142,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
       await mustNotBeErasing(ports, tenant);
       const filter = { types, resources, accounts, integrations, origins };
       const creation = await createConsumer(ports, { tenant, name, filter, since });
+      if (creation.kind === 'quota-exceeded') throw quotaExceeded(creation);
       if (creation.kind === 'exists')
         throw new ProblemError({ status: 409, detail: 'The tenant has a consumer with this name.' });
       return { status: 201, body: view(creation.consumer), change: changed(undefined, creation.consumer) };

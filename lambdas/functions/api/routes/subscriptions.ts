@@ -16,6 +16,7 @@ import { bodyProblem, type Handlers, nextCursor, readCursor } from '../api-call.
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { erasing, findSubscription, namedTenant } from '../ownership.ts';
 import { notFound, tenantOf } from '../principal.ts';
+import { quotaExceeded } from '../quota-problem.ts';
 import { replayView } from './deliveries.ts';
 import { isoOrNull, subscriptionView } from './subscription-view.ts';
 import { testView } from './test-view.ts';
@@ -65,6 +66,8 @@ export function subscriptionHandlers(
           throw bodyProblem(creation.path, creation.reason);
         case 'tenant-erasing':
           throw erasing();
+        case 'quota-exceeded':
+          throw quotaExceeded(creation);
       }
     },
     async listSubscriptions({ query, principal }) {
