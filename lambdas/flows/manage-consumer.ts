@@ -5,6 +5,7 @@ import type { FeedStart } from '../engine/subscription/feed-start.ts';
 import type { Page } from '../ports/account-store.ts';
 import type { ConsumerLease, ConsumerStore, FeedConsumer } from '../ports/consumer-store.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import type { WaitingPermit } from './enter-waiting.ts';
 import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 import { type FeedPage, type FeedWaitPorts, waitForFeed } from './read-feed.ts';
 import { type StartPorts, startingPosition } from './starting-position.ts';
@@ -96,6 +97,8 @@ export interface LeaseRequest extends ConsumerName {
   readonly limit: number;
   /** How long to wait for an event where there is none. @default 0 */
   readonly waitMs?: number;
+  /** Asked before the wait begins: see {@link waitForFeed}. */
+  readonly enter: () => Promise<WaitingPermit>;
 }
 
 export type LeaseOutcome =
@@ -150,7 +153,7 @@ export async function leaseConsumer(ports: ConsumerPorts, request: LeaseRequest)
   const { id } = taken.result.lease;
   let page: FeedPage;
   try {
-    page = await waitForFeed(ports, { ...filter, tenant, position, limit }, waitingMs);
+    page = await waitForFeed(ports, { ...filter, tenant, position, limit }, waitingMs, request.enter);
   } catch (error) {
     // Nobody was told of a new lease: nobody could give it back.
     if (id === newId) await endLease(ports, request, id);

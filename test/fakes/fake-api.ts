@@ -2,6 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
+import type { WaitingPolicy } from '../../lambdas/flows/enter-waiting.ts';
 import type { CallPolicy } from '../../lambdas/flows/limit-calls.ts';
 import type { Quotas } from '../../lambdas/flows/quotas.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
@@ -18,6 +19,7 @@ import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { drainQueueOn, rawQueueOn } from './in-memory-queue.ts';
+import { createInMemoryWaitingCalls } from './in-memory-waiting-calls.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { staff } from './samples.ts';
 
@@ -44,6 +46,7 @@ export interface FakeApiOptions {
   /** Beside `all`, `acme` and `globex`. */
   readonly keys?: readonly ApiKey[];
   readonly callPolicy?: Partial<CallPolicy>;
+  readonly waitingPolicy?: Partial<WaitingPolicy>;
   readonly quotas?: Partial<Quotas>;
   /** Those that have schemas; the shipped ones unless told otherwise. */
   readonly resources?: VersionedResources;
@@ -53,6 +56,7 @@ export interface FakeApiOptions {
 export function createFakeApi({
   keys: moreKeys = [],
   callPolicy = {},
+  waitingPolicy = {},
   quotas = {},
   resources = shipped,
 }: FakeApiOptions = {}) {
@@ -72,6 +76,8 @@ export function createFakeApi({
       perTenant: { calls: 60_000, windowMs: 60_000 },
       ...callPolicy,
     },
+    waitingCalls: createInMemoryWaitingCalls(engine.clock),
+    waitingPolicy: { perKey: 50, perTenant: 200, ...waitingPolicy },
     quotas: { ...engine.quotas, ...quotas },
     answers: createInMemoryAnswers(engine.clock),
     audit,

@@ -1,5 +1,6 @@
 import type { ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
+import type { WaitingPolicy } from '../../flows/enter-waiting.ts';
 import type { CallPolicy } from '../../flows/limit-calls.ts';
 import type { Quotas } from '../../flows/quotas.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
@@ -28,6 +29,7 @@ import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
 import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 import type { TenantStore } from '../../ports/tenant-store.ts';
+import type { WaitingCalls } from '../../ports/waiting-calls.ts';
 
 /** How deliveries end by a call of the API. */
 export type ApiOutcomes = OutcomeCounter<ApiOutcome>;
@@ -37,6 +39,8 @@ export interface ApiPorts {
   readonly keys: ApiKeyDirectory;
   readonly limits: CallLimits;
   readonly callPolicy: CallPolicy;
+  readonly waitingCalls: WaitingCalls;
+  readonly waitingPolicy: WaitingPolicy;
   readonly quotas: Quotas;
   /** Answers to requests that are carried out once. */
   readonly answers: AnswerStore;

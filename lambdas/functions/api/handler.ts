@@ -57,11 +57,12 @@ const nobody: Principal = {
  *   -> was it said before (Idempotency-Key) -> the audit -> the operation -> has the caller its answer (304)
  */
 export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
+  const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);
   const handlers: Handlers<OperationId> = {
     ...accountHandlers(ports),
     ...subscriptionHandlers(ports, outcomes),
     ...deliveryHandlers(ports, outcomes),
-    ...eventHandlers(ports),
+    ...eventHandlers(ports, warn('waiting calls cannot be counted')),
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
     ...auditHandlers(ports),
@@ -69,7 +70,6 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     ...tenantHandlers(ports),
     ...systemHandlers(ports),
   };
-  const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);
 
   /** Who calls, where it is told how often it may go on. */
   async function admit(shape: OperationShape, event: APIGatewayProxyEventV2, headers: Record<string, string>) {

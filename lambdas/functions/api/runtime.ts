@@ -17,6 +17,7 @@ import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.
 import { createDynamoStatisticsReader } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
+import { createDynamoWaitingCalls } from '../../adapters/aws/dynamo-waiting-calls.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import {
   createSqsDeadLetterInbox,
@@ -60,6 +61,11 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       callPolicy: {
         perKey: perMinute(environmentKeys.apiKeyRatePerMinute),
         perTenant: perMinute(environmentKeys.apiTenantRatePerMinute),
+      },
+      waitingCalls: createDynamoWaitingCalls(dynamo, env[environmentKeys.limitsTable], systemClock, systemRandomness),
+      waitingPolicy: {
+        perKey: number(environmentKeys.apiWaitingCallsPerKey),
+        perTenant: number(environmentKeys.apiWaitingCallsPerTenant),
       },
       quotas: {
         subscriptionsPerTenant: number(environmentKeys.subscriptionsPerTenant),

@@ -25,6 +25,7 @@ import type { ApiPorts } from '../api-ports.ts';
 import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
 import { quotaExceeded } from '../quota-problem.ts';
+import { mayWait, waitHeaders } from '../waiting.ts';
 import { isoOrNull } from './subscription-view.ts';
 
 const feedCursor = z.object({ tenant: tenantName, sequence: z.int().nonnegative() });
@@ -54,7 +55,7 @@ export function consumerView(
 }
 
 /** The pull feed of a tenant, single events, and consumers. */
-export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOperations> {
+export function eventHandlers(ports: ApiPorts, warn: (error: unknown) => void): Handlers<keyof typeof eventOperations> {
   const view = (consumer: FeedConsumer) => consumerView(consumer, ports.clock.nowMs());
   const changed = (before: FeedConsumer | undefined, after: FeedConsumer | undefined) => {
     const { name, tenant } = (after ?? before) as FeedConsumer;
@@ -114,6 +115,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         },
         // To look for the beginning takes its time, too, and the function has only so much.
         Math.max(0, waitsUntilMs - ports.clock.nowMs()),
+        mayWait(ports, principal, warn),
       );
       const pinned = await inVersions(query.schema, page);
       return {
@@ -123,7 +125,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
           next_cursor: encodeCursor({ tenant, sequence: pinned.page.position }),
           caught_up: pinned.page.caughtUp,
         },
-        headers: pinned.headers,
+        headers: { ...pinned.headers, ...waitHeaders(page) },
       };
     },
     async getEvent({ params, query, principal }) {
@@ -172,6 +174,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         ttlSeconds: body.ttl_seconds,
         limit: body.limit,
         waitMs: body.wait * 1000,
+        enter: mayWait(ports, principal, warn),
       });
       switch (outcome.kind) {
         case 'unknown':
@@ -201,7 +204,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
               next_cursor: encodeCursor({ tenant, sequence: page.position }),
               caught_up: page.caughtUp,
             },
-            headers,
+            headers: { ...headers, ...waitHeaders(outcome.page) },
           };
         }
       }
