@@ -38,7 +38,8 @@ export async function refuseBeyondQuota(use: QuotaUse): Promise<QuotaExceeded | 
  * Take back what was just made where it is one too many after all: others were made at the same time.
  *
  * Each call counts after its own write, so the last one to write sees all the others: however many run at once, no more
- * are left than the quota allows, where counting is consistent. Calls that race for the last place may all be refused.
+ * are left than the quota allows, where counting is consistent. Calls that race for the last place may all be refused. A
+ * call that dies in between leaves what it made.
  */
 export async function undoBeyondQuota(use: QuotaUse, undo: () => Promise<void>): Promise<QuotaExceeded | undefined> {
   const limit = use.quotas[use.quota];
