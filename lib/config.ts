@@ -89,12 +89,12 @@ const settingsSchema = z.strictObject({
   /**
    * Calls of one key that may hold a function while they wait at the same time: `wait` of the feed and of leases, tests
    * of endpoints, dry runs of replays. A read beyond it is answered at once, a test or dry run with 429.
-   * @default 5; 8 in local, where 16 invocations of a function run at once
+   * @default 5
    */
   apiWaitingCallsPerKey: wholeNumber(1, 1_000, 'calls'),
   /**
    * The same for all keys of one tenant together.
-   * @default 20; 10 in local
+   * @default 20; 10 in local, where 16 invocations of a function run at once
    */
   apiWaitingCallsPerTenant: wholeNumber(1, 1_000, 'calls'),
   /**
@@ -186,7 +186,7 @@ function defaultsOf(stage: Stage): Settings {
     auditRetentionDays: 400,
     apiKeyRatePerMinute: local ? 60_000 : 3000,
     apiTenantRatePerMinute: local ? 60_000 : 6000,
-    apiWaitingCallsPerKey: local ? 8 : 5,
+    apiWaitingCallsPerKey: 5,
     apiWaitingCallsPerTenant: local ? 10 : 20,
     subscriptionsPerTenant: 100,
     sharedSubscriptions: 100,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { createFakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
+import type { FakeApi, FakeApiOptions } from '../fakes/fake-api.ts';
 import { apiKey } from '../fakes/in-memory-api-keys.ts';
 import { createApiWorld } from './api-world.ts';
 
@@ -9,10 +9,10 @@ const open = (options: FakeApiOptions = {}) =>
   createApiWorld({ waitingPolicy, keys: [apiKey('second', 'secret', 'acme')], ...options });
 const second = 'tk_second_secret';
 const end = '/v1/events?since=now&wait=20';
-const startedAt = (api: ReturnType<typeof createFakeApi>) => api.engine.clock.nowMs();
+const startedAt = (api: FakeApi) => api.engine.clock.nowMs();
 
 /** Calls of a key that wait all the time. */
-async function occupy(api: ReturnType<typeof createFakeApi>, name: string, calls: number) {
+async function occupy(api: FakeApi, name: string, calls: number) {
   const untilMs = startedAt(api) + 1000 * limits.apiTimeoutSeconds;
   for (let call = 0; call < calls; call += 1) await api.ports.waitingCalls.enter([{ name, most: 100 }], untilMs);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../ports/clock.ts';
 import type { Randomness } from '../../ports/randomness.ts';
@@ -36,9 +37,9 @@ const routeAttributes: readonly string[] = [
   'ordering',
 ] satisfies (keyof SubscriptionRoute)[];
 
-/** No tenant's name begins with this: the partition is no scope. */
-export function versionKey(scope: string) {
-  return { tenant: `#version#${scope}`, id: '#version' };
+/** No tenant's name begins with this: the partition is no scope. The digest tells nothing of an erased tenant. */
+function versionKey(scope: string) {
+  return { tenant: `#version#${createHash('sha256').update(scope).digest('base64url')}`, id: '#version' };
 }
 
 export function newVersionRow(scope: string, randomness: Randomness): Row {

@@ -189,7 +189,7 @@ export function createDynamoSubscriptionEraser(
         [],
         ids.map((id) => ({ tenant: scope, id })),
       );
-      // Publishers forget what they know of the scope. The row says nothing of its tenant but that it existed.
+      // Publishers forget what they know of the scope.
       await writeRows(client, table, [newVersionRow(scope, randomness)]);
     },
   };

@@ -103,7 +103,7 @@ export function keptOf({
     },
     {
       what: 'the version of its subscriptions',
-      why: 'a random value: publishing sees by it that they are gone',
+      why: 'a random value under a digest of the name: publishing sees by it that they are gone',
       until: null,
     },
     {

@@ -4,7 +4,7 @@ import { ProblemError } from '../answer-problems.ts';
 import type { Principal } from './principal.ts';
 
 /** What a read is told that was not allowed to wait. */
-export const waitHeader = 'tributary-wait';
+const waitHeader = 'tributary-wait';
 /** Others that wait are done within half a minute; most are sooner. */
 const retryAfterSeconds = 5;
 
