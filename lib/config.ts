@@ -48,7 +48,8 @@ const settingsSchema = z.strictObject({
    */
   rawRetentionDays: wholeNumber(29, 3650, 'days'),
   /**
-   * Days that the audit is kept. In prod nobody can change or delete an entry's copy in S3 before then.
+   * Days that the audit is kept. In prod no user of the AWS account, its root user included, can change or delete an
+   * entry's copy in S3 before then, and a smaller number applies to new entries only (Object Lock, compliance mode).
    * @default 400
    */
   auditRetentionDays: wholeNumber(1, 3650, 'days'),
@@ -119,6 +120,42 @@ const settingsSchema = z.strictObject({
    * @default 60000; 1000000 in local
    */
   ingressTenantRatePerMinute: wholeNumber(1, 10_000_000, 'webhooks'),
+  /**
+   * Calls of one key that may hold a function while they wait at the same time: `wait` of the feed and of leases, tests
+   * of endpoints, dry runs of replays. A read beyond it is answered at once, a test or dry run with 429.
+   * @default 5
+   */
+  apiWaitingCallsPerKey: wholeNumber(1, 1_000, 'calls'),
+  /**
+   * The same for all keys of one tenant together.
+   * @default 20; 10 in local, where 16 invocations of a function run at once
+   */
+  apiWaitingCallsPerTenant: wholeNumber(1, 1_000, 'calls'),
+  /**
+   * Subscriptions that one tenant may have. Publishing looks at each of them for every event of the tenant.
+   * @default 100
+   */
+  subscriptionsPerTenant: wholeNumber(1, 10_000, 'subscriptions'),
+  /**
+   * Subscriptions that may serve all tenants. Publishing looks at each of them for every event.
+   * @default 100
+   */
+  sharedSubscriptions: wholeNumber(1, 10_000, 'subscriptions'),
+  /**
+   * Accounts that one tenant may have.
+   * @default 1000
+   */
+  accountsPerTenant: wholeNumber(1, 1_000_000, 'accounts'),
+  /**
+   * API keys that one tenant may have; keys of all tenants have no quota.
+   * @default 100
+   */
+  keysPerTenant: wholeNumber(1, 100_000, 'keys'),
+  /**
+   * Consumers of the feed that one tenant may have.
+   * @default 100
+   */
+  consumersPerTenant: wholeNumber(1, 100_000, 'consumers'),
   /**
    * Concurrent invocations of normalize.
    * @default 50; 4 in local
@@ -221,6 +258,13 @@ function defaultsOf(stage: Stage): Settings {
     apiTenantRatePerMinute: local ? 60_000 : 6000,
     ingressAccountRatePerMinute: local ? 1_000_000 : 12_000,
     ingressTenantRatePerMinute: local ? 1_000_000 : 60_000,
+    apiWaitingCallsPerKey: 5,
+    apiWaitingCallsPerTenant: local ? 10 : 20,
+    subscriptionsPerTenant: 100,
+    sharedSubscriptions: 100,
+    accountsPerTenant: 1000,
+    keysPerTenant: 100,
+    consumersPerTenant: 100,
     normalizeMaxConcurrency: local ? 4 : 50,
     // More than one endpoint may have posts under way, so that none takes up all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,

@@ -173,7 +173,8 @@ export class TributaryStack extends Stack {
     tables.accountContexts.grant(normalize, 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
     tables.tenants.grant(normalize, 'BatchGetItem');
-    tables.subscriptions.grant(normalize, 'Query');
+    // Versions of what publishing remembers; and what has changed.
+    tables.subscriptions.grant(normalize, 'BatchGetItem', 'Query');
     tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
     tables.statistics.grant(normalize, 'UpdateItem');
@@ -263,6 +264,13 @@ export class TributaryStack extends Stack {
       [environmentKeys.auditRetentionDays]: String(config.auditRetentionDays),
       [environmentKeys.apiKeyRatePerMinute]: String(config.apiKeyRatePerMinute),
       [environmentKeys.apiTenantRatePerMinute]: String(config.apiTenantRatePerMinute),
+      [environmentKeys.apiWaitingCallsPerKey]: String(config.apiWaitingCallsPerKey),
+      [environmentKeys.apiWaitingCallsPerTenant]: String(config.apiWaitingCallsPerTenant),
+      [environmentKeys.subscriptionsPerTenant]: String(config.subscriptionsPerTenant),
+      [environmentKeys.sharedSubscriptions]: String(config.sharedSubscriptions),
+      [environmentKeys.accountsPerTenant]: String(config.accountsPerTenant),
+      [environmentKeys.keysPerTenant]: String(config.keysPerTenant),
+      [environmentKeys.consumersPerTenant]: String(config.consumersPerTenant),
       [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
       [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
@@ -527,7 +535,8 @@ export class TributaryStack extends Stack {
       audit: new PrivateBucket(this, 'AuditArchive', {
         ...protection,
         expiration: Duration.days(this.config.auditRetentionDays),
-        writeOnce: this.config.retainData ? 'locked' : 'versioned',
+        // Not even the operator of the engine may rewrite what the engine did.
+        writeOnce: this.config.retainData ? 'immutable' : 'versioned',
       }),
       raw: new PrivateBucket(this, 'Raw', {
         ...protection,
@@ -535,6 +544,7 @@ export class TributaryStack extends Stack {
         retentionClasses: retentionClassesDays
           .filter((days) => days < this.config.rawRetentionDays)
           .map((days) => ({ days, expiration: Duration.days(days) })),
+        // An erasure must be able to bypass the lock.
         writeOnce: this.config.retainData ? 'locked' : 'versioned',
       }),
     };

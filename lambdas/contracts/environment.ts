@@ -46,6 +46,15 @@ export const environmentKeys = {
   ingressAccountRatePerMinute: 'TRIBUTARY_INGRESS_ACCOUNT_RATE_PER_MINUTE',
   /** Webhooks that all accounts of a tenant together may bring in a minute. */
   ingressTenantRatePerMinute: 'TRIBUTARY_INGRESS_TENANT_RATE_PER_MINUTE',
+  /** Subscriptions, accounts, keys and consumers that a tenant may have; subscriptions that may serve all tenants. */
+  subscriptionsPerTenant: 'TRIBUTARY_SUBSCRIPTIONS_PER_TENANT',
+  sharedSubscriptions: 'TRIBUTARY_SHARED_SUBSCRIPTIONS',
+  accountsPerTenant: 'TRIBUTARY_ACCOUNTS_PER_TENANT',
+  keysPerTenant: 'TRIBUTARY_KEYS_PER_TENANT',
+  consumersPerTenant: 'TRIBUTARY_CONSUMERS_PER_TENANT',
+  /** Calls of a key, and of a tenant, that may hold a function while they wait. */
+  apiWaitingCallsPerKey: 'TRIBUTARY_API_WAITING_CALLS_PER_KEY',
+  apiWaitingCallsPerTenant: 'TRIBUTARY_API_WAITING_CALLS_PER_TENANT',
   /** Days that the raw archive keeps what providers sent. */
   rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
   /** `true` where the raw archive locks its objects until their retention is over. */
@@ -144,6 +153,13 @@ export const functionEnvironments = {
     environmentKeys.auditRetentionDays,
     environmentKeys.apiKeyRatePerMinute,
     environmentKeys.apiTenantRatePerMinute,
+    environmentKeys.apiWaitingCallsPerKey,
+    environmentKeys.apiWaitingCallsPerTenant,
+    environmentKeys.subscriptionsPerTenant,
+    environmentKeys.sharedSubscriptions,
+    environmentKeys.accountsPerTenant,
+    environmentKeys.keysPerTenant,
+    environmentKeys.consumersPerTenant,
     environmentKeys.tenantsTable,
     environmentKeys.governanceQueueUrl,
     environmentKeys.subscriptionsTable,

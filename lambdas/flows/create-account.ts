@@ -9,6 +9,7 @@ import type { Randomness } from '../ports/randomness.ts';
 import type { TenantStore } from '../ports/tenant-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
 import { isErasing, tellAccount } from './manage-tenant.ts';
+import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 
 export interface AccountRequest {
   readonly id?: string | undefined;
@@ -25,6 +26,7 @@ export type AccountCreation =
   | { readonly kind: 'unknown-integration' }
   /** Its tenant's data is being erased: it can be made when that is done. */
   | { readonly kind: 'tenant-erasing' }
+  | QuotaExceeded
   | SecretsFault;
 
 /** What accounts are made and changed with. */
@@ -37,6 +39,7 @@ export interface AccountPorts {
   readonly rawQueue: RawQueue;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  readonly quotas: Quotas;
 }
 
 /** Connect a tenant to an integration. Secrets go by the names that the integration declares. */
@@ -59,11 +62,22 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     createdAt: new Date(ports.clock.nowMs()).toISOString(),
     revision: 1,
   };
+  const use: QuotaUse = {
+    quotas: ports.quotas,
+    quota: 'accountsPerTenant',
+    count: (most) => ports.accounts.count(request.tenant, most),
+  };
+  // The next try of a call that was cut off makes nothing new.
+  const isKnown = request.id !== undefined && (await ports.accounts.find(request.id)) !== undefined;
+  const exceeded = isKnown ? undefined : await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
   const { routing } = integration;
   const contexts = routing === undefined ? [] : contextValues(account.context[routing.account_context]);
   // Before the account itself: a value that points to an account which does not hold it is passed over.
   if (contexts.length > 0) await ports.contexts.register(account.integration, contexts, account.id);
   const result = await ports.accounts.create(account);
+  const undone = result === 'created' ? await undoBeyondQuota(use, () => ports.accounts.remove(account.id)) : undefined;
+  if (undone !== undefined) return undone;
   // Where it exists, too: it may have been made by a call that was cut off before it came to this.
   for (const context of contexts) await replayParked(ports, account.integration, context);
   if (result === 'exists') return { kind: 'exists' };

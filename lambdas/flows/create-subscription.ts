@@ -17,6 +17,7 @@ import type { TenantStore } from '../ports/tenant-store.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { isErasing } from './manage-tenant.ts';
+import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 import { type RefusePinsPorts, refuseSubscriptionPins } from './refuse-pins.ts';
 
 /** What a caller says of a subscription, beside its filter. */
@@ -42,6 +43,7 @@ export type SubscriptionCreation =
   | { readonly kind: 'exists' }
   /** Its tenant's data is being erased: it can be made when that is done. */
   | { readonly kind: 'tenant-erasing' }
+  | QuotaExceeded
   | UrlRefused
   | Conflict;
 
@@ -64,6 +66,7 @@ export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts 
   readonly events: Pick<EventReader, 'firstAfter'>;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
+  readonly quotas: Quotas;
 }
 
 /** Bytes of a new signing key; Standard Webhooks asks for 24 to 64. */
@@ -96,7 +99,19 @@ export async function createSubscription(
     createdAt,
     revision: 1,
   };
-  if (id !== undefined && (await ports.subscriptions.find(id)) !== undefined) return { kind: 'exists' };
+  const known = id === undefined ? undefined : await ports.subscriptions.find(id);
+  if (known !== undefined) {
+    // The call that made it may have been cut off before publishing could see it.
+    if (known.tenant === request.tenant) await ports.subscriptions.announce(known);
+    return { kind: 'exists' };
+  }
+  const use: QuotaUse = {
+    quotas: ports.quotas,
+    quota: request.tenant === null ? 'sharedSubscriptions' : 'subscriptionsPerTenant',
+    count: (most) => ports.subscriptions.count(request.tenant, most),
+  };
+  const exceeded = await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
   if (subscription.ordering !== 'none') {
     // The position is stored under the id alone: the id must be this tenant's before anything is written there.
     const reservation = await ports.subscriptions.reserve({ scope: scopeOf(subscription), id: subscription.id });
@@ -105,7 +120,9 @@ export async function createSubscription(
     await beginAtEnd(ports, subscription);
   }
   const result = await ports.subscriptions.create(subscription);
-  return result === 'created' ? { kind: 'created', subscription, secret } : { kind: 'exists' };
+  if (result === 'exists') return { kind: 'exists' };
+  const undone = await undoBeyondQuota(use, () => ports.subscriptions.remove(subscription));
+  return undone ?? { kind: 'created', subscription, secret };
 }
 
 /** Have an ordered subscription begin at the end of its tenant's feed. */

@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Principal } from './identify-caller.ts';
 import type { CallPolicy } from './limit-calls.ts';
+import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 
 export interface ManageKeyPorts {
   readonly keys: ApiKeyDirectory;
@@ -47,6 +48,7 @@ export type KeyRefusal =
   /** A token would outlive itself by the key that it makes. */
   | { readonly kind: 'needs-key' };
 
+export type KeyCreation = KeyIssue | QuotaExceeded;
 export type KeyIssue = { readonly kind: 'issued'; readonly key: ApiKey; readonly text: string } | KeyRefusal;
 export type KeyUpdate = { readonly kind: 'updated'; readonly key: ApiKey } | { readonly kind: 'gone' } | KeyRefusal;
 
@@ -125,10 +127,10 @@ function newSecret({ clock, randomness }: ManageKeyPorts): { readonly secret: Ap
  * that is repeated under the same id gets a new secret for it.
  */
 export async function createApiKey(
-  ports: ManageKeyPorts,
+  ports: ManageKeyPorts & { readonly quotas: Quotas },
   principal: Principal,
   request: KeyRequest,
-): Promise<KeyIssue> {
+): Promise<KeyCreation> {
   const { secret, text } = newSecret(ports);
   const key: ApiKey = {
     ...request,
@@ -141,12 +143,23 @@ export async function createApiKey(
   };
   const refusal = refusalFor(principal, request.scopes) ?? refuseBeyondOwn(ports, principal, key);
   if (refusal !== undefined) return refusal;
+  const { tenant } = request;
+  // Keys of all tenants are the operator's own.
+  const use: QuotaUse | undefined =
+    tenant === null
+      ? undefined
+      : { quotas: ports.quotas, quota: 'keysPerTenant', count: (most) => ports.keys.count(tenant, most) };
+  // The next try of a call that was cut off makes nothing new.
+  const isKnown = request.id !== undefined && (await ports.keys.find(request.id)) !== undefined;
+  const exceeded = use === undefined || isKnown ? undefined : await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
   if ((await ports.keys.create(key)) === 'exists') {
     const rotation = await rotateApiKey(ports, principal, key.id, 0);
     if (rotation.kind === 'gone') throw new EngineError('contended', 'the key is being removed', { retryable: true });
     return rotation;
   }
-  return { kind: 'issued', key, text: writeApiKey({ id: key.id, secret: text }) };
+  const undone = use === undefined ? undefined : await undoBeyondQuota(use, () => ports.keys.remove(key.id));
+  return undone ?? { kind: 'issued', key, text: writeApiKey({ id: key.id, secret: text }) };
 }
 
 /**

@@ -5,6 +5,8 @@ import type { FeedStart } from '../engine/subscription/feed-start.ts';
 import type { Page } from '../ports/account-store.ts';
 import type { ConsumerLease, ConsumerStore, FeedConsumer } from '../ports/consumer-store.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import type { WaitingPermit } from './enter-waiting.ts';
+import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 import { type FeedPage, type FeedWaitPorts, waitForFeed } from './read-feed.ts';
 import { type StartPorts, startingPosition } from './starting-position.ts';
 
@@ -26,14 +28,23 @@ export interface NewConsumer extends ConsumerName {
   readonly since: FeedStart;
 }
 
+export type ConsumerCreation = { readonly kind: 'created' | 'exists'; readonly consumer: FeedConsumer } | QuotaExceeded;
+
 /** Keep a reader's place from now on. One of the same name stays as it is, where it is. */
 export async function createConsumer(
-  ports: ConsumerPorts,
+  ports: ConsumerPorts & { readonly quotas: Quotas },
   { tenant, name, filter, since }: NewConsumer,
-): Promise<{ readonly kind: 'created' | 'exists'; readonly consumer: FeedConsumer }> {
-  return retried(name, async () => {
+): Promise<ConsumerCreation> {
+  const use: QuotaUse = {
+    quotas: ports.quotas,
+    quota: 'consumersPerTenant',
+    count: (most) => ports.consumers.count(tenant, most),
+  };
+  return retried<ConsumerCreation>(name, async () => {
     const known = await ports.consumers.find(tenant, name);
     if (known !== undefined) return { kind: 'exists', consumer: known };
+    const exceeded = await refuseBeyondQuota(use);
+    if (exceeded !== undefined) return exceeded;
     const position = await startingPosition(ports, tenant, since);
     const createdAt = now(ports);
     const consumer: FeedConsumer = {
@@ -46,7 +57,9 @@ export async function createConsumer(
       updatedAt: createdAt,
       revision: 1,
     };
-    return (await ports.consumers.create(consumer)) === 'created' ? { kind: 'created', consumer } : undefined;
+    if ((await ports.consumers.create(consumer)) === 'exists') return undefined;
+    const undone = await undoBeyondQuota(use, async () => void (await ports.consumers.remove(tenant, name)));
+    return undone ?? { kind: 'created', consumer };
   });
 }
 
@@ -84,6 +97,8 @@ export interface LeaseRequest extends ConsumerName {
   readonly limit: number;
   /** How long to wait for an event where there is none. @default 0 */
   readonly waitMs?: number;
+  /** Asked before the wait begins: see {@link waitForFeed}. */
+  readonly enter: () => Promise<WaitingPermit>;
 }
 
 export type LeaseOutcome =
@@ -138,7 +153,7 @@ export async function leaseConsumer(ports: ConsumerPorts, request: LeaseRequest)
   const { id } = taken.result.lease;
   let page: FeedPage;
   try {
-    page = await waitForFeed(ports, { ...filter, tenant, position, limit }, waitingMs);
+    page = await waitForFeed(ports, { ...filter, tenant, position, limit }, waitingMs, request.enter);
   } catch (error) {
     // Nobody was told of a new lease: nobody could give it back.
     if (id === newId) await endLease(ports, request, id);

@@ -261,7 +261,11 @@ async function changeSubscription(
     const before = await ports.subscriptions.find(id);
     if (before === undefined) return { kind: 'gone' };
     const changed = await change(before);
-    if (changed.kind === 'unchanged') return { kind: 'updated', subscription: changed.subscription };
+    if (changed.kind === 'unchanged') {
+      // The call that changed it may have been cut off before publishing could see it.
+      await ports.subscriptions.announce(changed.subscription);
+      return { kind: 'updated', subscription: changed.subscription };
+    }
     if (changed.kind !== 'changed') return changed;
     if (await ports.subscriptions.replace(changed.subscription))
       return {

@@ -7,14 +7,14 @@ import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../ports/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
-import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
+import { type SubscriptionRoute, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
 import type { TenantPolicies, TenantPolicy } from '../ports/tenant-store.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 
 export interface PublishPorts {
   readonly events: EventWriter & Pick<EventReader, 'getMany'>;
   readonly payloads: ClaimStore;
-  readonly subscriptions: SubscriptionStore;
+  readonly subscriptions: Pick<SubscriptionStore, 'listFor'>;
   readonly deliveryQueue: DeliveryQueue;
   readonly drainQueue: DrainQueue;
   readonly tenantPolicies: TenantPolicies;
@@ -111,7 +111,7 @@ async function publishForTenant(
 
   let firstSequence: number;
   let takenAtMs: number;
-  let subscriptions: readonly Subscription[];
+  let subscriptions: readonly SubscriptionRoute[];
   try {
     subscriptions = await ports.subscriptions.listFor(tenant);
     // Before the call: by its answer the numbers may have been taken for a while.
@@ -247,7 +247,7 @@ async function toRow(
 }
 
 /** The job of an event's first attempt. */
-export function toJob(subscription: Subscription, row: EventRow): DeliveryJob {
+export function toJob(subscription: Pick<SubscriptionRoute, 'id' | 'tenant'>, row: EventRow): DeliveryJob {
   return {
     subscription: subscription.id,
     scope: scopeOf(subscription),

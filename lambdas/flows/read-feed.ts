@@ -5,6 +5,7 @@ import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
 import type { Pause } from '../ports/pause.ts';
+import type { WaitingPermit } from './enter-waiting.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toEvent } from './read-event.ts';
 
@@ -38,6 +39,8 @@ export interface FeedPage {
   readonly position: number;
   /** Whether nothing that is stored lies beyond. */
   readonly caughtUp: boolean;
+  /** True where nothing came and its reader did not wait, since too many of its calls do. */
+  readonly isWaitRefused?: true;
 }
 
 /**
@@ -87,11 +90,29 @@ export interface FeedWaitPorts extends FeedPorts {
  * As {@link readFeed}; where there is no event, look again until there is one, or the time is over.
  *
  * @param waitMs - `limits.feedMaxWaitMs` at most.
+ * @param enter - Asked once, before the wait begins: a call that finds an event at once waits for nothing.
  * @returns A page without events where none came. Its position may have moved, past events that are not asked for.
  */
-export async function waitForFeed(ports: FeedWaitPorts, query: FeedQuery, waitMs: number): Promise<FeedPage> {
+export async function waitForFeed(
+  ports: FeedWaitPorts,
+  query: FeedQuery,
+  waitMs: number,
+  enter: () => Promise<WaitingPermit>,
+): Promise<FeedPage> {
   const untilMs = ports.clock.nowMs() + Math.min(waitMs, limits.feedMaxWaitMs);
-  let page = await readFeed(ports, query);
+  const first = await readFeed(ports, query);
+  if (first.events.length > 0 || ports.clock.nowMs() >= untilMs) return first;
+  const permit = await enter();
+  if (permit.kind === 'full') return { ...first, isWaitRefused: true };
+  try {
+    return await lookUntil(ports, query, first, untilMs);
+  } finally {
+    await permit.leave();
+  }
+}
+
+async function lookUntil(ports: FeedWaitPorts, query: FeedQuery, first: FeedPage, untilMs: number): Promise<FeedPage> {
+  let page = first;
   let from = query.position;
   for (;;) {
     const leftMs = untilMs - ports.clock.nowMs();

@@ -72,8 +72,8 @@ export function createSendingPorts(
     payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
     claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
     subscriptions: {
-      ...createDynamoSubscriptionStore(dynamo, tables.subscriptions),
-      ...createDynamoSubscriptionWriter(dynamo, tables.subscriptions),
+      ...createDynamoSubscriptionStore(dynamo, tables.subscriptions, systemClock),
+      ...createDynamoSubscriptionWriter(dynamo, tables.subscriptions, systemRandomness),
     },
     prepare: createPreparedSubscriptions(),
     resources: createBundledResourceCatalog(new URL('resources.json', bundle)),

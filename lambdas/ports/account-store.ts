@@ -59,6 +59,12 @@ export interface AccountDirectory extends AccountWriter {
   /** @returns `exists` when the id is taken; nothing is changed then. */
   create(account: Account): Promise<'created' | 'exists'>;
   remove(id: string): Promise<void>;
+  /**
+   * Count a tenant's open accounts. One that was created or removed a moment ago may be counted as before.
+   *
+   * @param most - Counting ends here: a larger number is not told from this one.
+   */
+  count(tenant: string, most: number): Promise<number>;
   /** @param tenant - Undefined lists all tenants. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<Account>>;
 }

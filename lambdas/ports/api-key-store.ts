@@ -39,6 +39,12 @@ export interface ApiKeyDirectory extends ApiKeyStore {
    */
   replace(key: ApiKey): Promise<boolean>;
   remove(id: string): Promise<void>;
+  /**
+   * Count a tenant's keys. One that was created or removed a moment ago may be counted as before.
+   *
+   * @param most - Counting ends here: a larger number is not told from this one.
+   */
+  count(tenant: string, most: number): Promise<number>;
   /** @param tenant - Undefined lists those of all tenants together with every tenant's own. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<ApiKey>>;
 }

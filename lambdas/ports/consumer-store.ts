@@ -40,6 +40,12 @@ export interface ConsumerStore {
   replace(consumer: FeedConsumer): Promise<boolean>;
   /** @returns Whether there was one. */
   remove(tenant: string, name: string): Promise<boolean>;
+  /**
+   * Count those of a tenant.
+   *
+   * @param most - Counting ends here: a larger number is not told from this one.
+   */
+  count(tenant: string, most: number): Promise<number>;
   /** Those of a tenant, by their names. */
   list(tenant: string, limit: number, after: string | undefined): Promise<Page<FeedConsumer>>;
 }

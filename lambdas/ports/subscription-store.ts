@@ -48,9 +48,18 @@ export interface SubscriptionKey {
   readonly id: string;
 }
 
+/** What publishing must know of a subscription: whom to queue an event for, and how. It holds no secret. */
+export type SubscriptionRoute = Pick<
+  Subscription,
+  'id' | 'tenant' | 'status' | 'types' | 'resources' | 'integrations' | 'accounts' | 'ordering'
+>;
+
 export interface SubscriptionStore {
-  /** All subscriptions that may want events of a tenant: its own and those of all tenants. Reads what is stored now. */
-  listFor(tenant: string): Promise<readonly Subscription[]>;
+  /**
+   * All subscriptions that may want events of a tenant: its own and those of all tenants. Every change whose answer
+   * was given before the call is in it.
+   */
+  listFor(tenant: string): Promise<readonly SubscriptionRoute[]>;
   getMany(keys: readonly SubscriptionKey[]): Promise<readonly Subscription[]>;
 }
 
@@ -78,6 +87,17 @@ export interface SubscriptionDirectory extends SubscriptionWriter {
   create(subscription: Subscription): Promise<'created' | 'exists'>;
   /** Its id stays with its tenant, who alone may use it again: what is kept under the id is his (invariant 3). */
   remove(subscription: Subscription): Promise<void>;
+  /**
+   * Have publishers see a subscription as it is stored. Creating, replacing and removing do so by themselves; a call
+   * that finds done what it wanted to do does it for the one before, which may have been cut off in between.
+   */
+  announce(subscription: Pick<Subscription, 'tenant'>): Promise<void>;
+  /**
+   * Count those of a tenant, or those that serve all tenants; removed ones do not count.
+   *
+   * @param most - Counting ends here: a larger number is not told from this one.
+   */
+  count(tenant: string | null, most: number): Promise<number>;
   /** @param tenant - Undefined lists those of all tenants together with every tenant's own. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<Subscription>>;
 }

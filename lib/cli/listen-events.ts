@@ -19,7 +19,7 @@ import { type Forwarded, type ForwardTarget, forwardEvent } from './forward-even
 
 /** How long the engine may keep a question that it has no event for. */
 const waitSeconds = limits.feedMaxWaitMs / 1000;
-/** An engine that answers sooner with nothing is not asked again at once. */
+/** An engine that answers sooner with nothing (too many calls wait: `tributary-wait: full`) is not asked again at once. */
 const pollMs = 1_000;
 /** The most that a page of the feed has. */
 const pageSize = 500;

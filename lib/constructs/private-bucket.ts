@@ -21,10 +21,13 @@ export interface PrivateBucketProps {
   readonly removalPolicy: RemovalPolicy;
   /**
    * How overwriting is held off: `versioned` keeps what was written first for as long as the object
-   * lives; `locked` also stops anyone from deleting it before then (Object Lock, governance mode).
+   * lives; `locked` also stops everyone who may not bypass that from deleting it before then (Object Lock, governance
+   * mode); `immutable` stops everyone, the account's root user included, and can be neither shortened nor lifted
+   * (Object Lock, compliance mode).
    * @default 'none' - the newest write wins
+   * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes
    */
-  readonly writeOnce?: 'none' | 'versioned' | 'locked';
+  readonly writeOnce?: 'none' | 'versioned' | 'locked' | 'immutable';
   /**
    * Retentions that an object may have of its own, by its tag.
    * @default - all are kept for as long
@@ -43,14 +46,20 @@ export interface RetentionClass {
 /** Objects that only named functions read or write, over TLS, encrypted, logged, for a limited time. */
 export class PrivateBucket extends Construct {
   readonly bucket: Bucket;
-  /** Whether nobody deletes an object before its time, unless he may bypass that. */
+  /** Whether Object Lock keeps an object from being deleted before its time. */
   readonly isLocked: boolean;
+  /** Whether it does so for everyone, the account's root user included. */
+  private readonly isImmutable: boolean;
   private readonly encryptionKey: DataKey;
 
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id);
     const { expiration, writeOnce = 'none', retentionClasses = [] } = props;
-    this.isLocked = writeOnce === 'locked';
+    this.isImmutable = writeOnce === 'immutable';
+    this.isLocked = writeOnce === 'locked' || this.isImmutable;
+    const lock = this.isImmutable
+      ? ObjectLockRetention.compliance(expiration)
+      : ObjectLockRetention.governance(expiration);
     this.encryptionKey = props.encryptionKey;
     this.bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -63,7 +72,7 @@ export class PrivateBucket extends Construct {
       serverAccessLogsBucket: props.accessLogs.bucket,
       serverAccessLogsPrefix: `${id.toLowerCase()}/`,
       versioned: writeOnce !== 'none',
-      ...(writeOnce === 'locked' ? { objectLockDefaultRetention: ObjectLockRetention.governance(expiration) } : {}),
+      ...(this.isLocked ? { objectLockDefaultRetention: lock } : {}),
       lifecycleRules: [
         {
           expiration,
@@ -71,7 +80,7 @@ export class PrivateBucket extends Construct {
           // What is locked stays for its time whatever becomes of it; then it need not be kept once more for as long.
           ...(writeOnce === 'none'
             ? {}
-            : { noncurrentVersionExpiration: writeOnce === 'locked' ? Duration.days(1) : expiration }),
+            : { noncurrentVersionExpiration: this.isLocked ? Duration.days(1) : expiration }),
         },
         ...retentionClasses.map((one) => ({
           expiration: one.expiration,
@@ -108,6 +117,7 @@ export class PrivateBucket extends Construct {
 
   /** Find and delete objects, every version of them, those that are locked, too. */
   grantErase(grantee: IGrantable & IConstruct): void {
+    if (this.isImmutable) throw new Error(`Nothing may delete an object of ${this.node.id}: it is immutable.`);
     this.grantOnObjects(
       grantee,
       's3:DeleteObject',

@@ -94,8 +94,9 @@ function usageOf(cost: WayCost, rows: Rows): Usage {
     readUnits:
       // Each event: its row, and its delivery, which is not there yet.
       events * (reads('event', true) + readUnits(0)) +
-      // Each batch: subscriptions of the tenant and of all tenants; subscription and endpoint.
-      normalize.invocations * (reads('subscription') + readUnits(0)) +
+      // Each batch: the versions of the tenant's subscriptions and of those of all tenants, which themselves are read
+      // once a minute, if they do not change; subscription and endpoint.
+      normalize.invocations * 2 * readUnits(0) +
       deliver.invocations * (reads('subscription') + reads('endpoint')),
     s3Puts: requests('s3:Put'),
     s3Gets: requests('s3:Get'),

@@ -82,6 +82,18 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     expect((await directory.list('initech', 2, undefined)).items).toEqual([]);
   });
 
+  test('counts the open accounts of a tenant up to a number, and no other’s', async () => {
+    const { directory, overwrite } = await open();
+    for (const id of ['acc_1', 'acc_2', 'acc_3', 'acc_4']) await directory.create(anAccount({ id }));
+    await directory.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
+    await directory.remove('acc_2');
+    await overwrite(anAccount({ id: 'acc_3', closed: true }));
+    expect(await directory.count('acme', 10)).toBe(2);
+    expect(await directory.count('acme', 2)).toBe(2);
+    expect(await directory.count('acme', 1)).toBe(1);
+    expect(await directory.count('initech', 10)).toBe(0);
+  });
+
   test('lists the accounts of all tenants, page by page', async () => {
     const { directory } = await open();
     const ids = Array.from({ length: 11 }, (_, index) => `acc_${index}`);

@@ -50,6 +50,17 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.find('key1')).toBeUndefined();
   });
 
+  test('counts the keys of a tenant up to a number, and no other’s', async () => {
+    const store = await open();
+    for (const id of ['key_a', 'key_b', 'key_c']) await store.create(apiKey(id, id, 'acme'));
+    await store.create(ofAll);
+    await store.remove('key_b');
+    expect(await store.count('acme', 10)).toBe(2);
+    expect(await store.count('acme', 2)).toBe(2);
+    expect(await store.count('acme', 1)).toBe(1);
+    expect(await store.count('globex', 10)).toBe(0);
+  });
+
   test('lists a tenant its own, and all to whoever serves all (invariant 3)', async () => {
     const store = await open();
     for (const id of ['a', 'b', 'c']) await store.create(apiKey(id, id, 'acme'));

@@ -97,6 +97,17 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.find('acme', 'warehouse')).toBeUndefined();
   });
 
+  test('counts those of a tenant up to a number, and no other’s', async () => {
+    const store = await open();
+    for (const name of ['a', 'b', 'c']) await store.create(aConsumer({ name }));
+    await store.create(aConsumer({ tenant: 'globex' }));
+    await store.remove('acme', 'b');
+    expect(await store.count('acme', 10)).toBe(2);
+    expect(await store.count('acme', 2)).toBe(2);
+    expect(await store.count('acme', 1)).toBe(1);
+    expect(await store.count('initech', 10)).toBe(0);
+  });
+
   test('lists those of a tenant by their names, page by page', async () => {
     const store = await open();
     for (const name of ['c', 'a', 'e', 'b', 'd']) await store.create(aConsumer({ name }));

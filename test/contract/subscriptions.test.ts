@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/aws/dynamo-subscription-directory.ts';
+import { maxRememberedMs } from '../../lambdas/adapters/aws/dynamo-subscription-routes.ts';
 import { createDynamoSubscriptionStore } from '../../lambdas/adapters/aws/dynamo-subscription-store.ts';
+import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
 import type { SubscriptionDirectory, SubscriptionStore } from '../../lambdas/ports/subscription-store.ts';
-import { createInMemorySubscriptions } from '../fakes/in-memory-subscriptions.ts';
+import { createInMemorySubscriptions, toRoute } from '../fakes/in-memory-subscriptions.ts';
+import { createManualClock } from '../fakes/manual-clock.ts';
 import { aSubscription } from '../fakes/samples.ts';
-import { useTables } from './emulated-aws.ts';
+import { countRequests, useTables } from './emulated-aws.ts';
 import { readAllPages } from './read-all-pages.ts';
 
 type Subscriptions = SubscriptionStore & SubscriptionDirectory;
@@ -17,8 +20,8 @@ const implementations: readonly (readonly [string, () => Promise<Subscriptions>]
     async () => {
       const table = await tables.create('subscriptions');
       return {
-        ...createDynamoSubscriptionStore(tables.client(), table),
-        ...createDynamoSubscriptionDirectory(tables.client(), table),
+        ...createDynamoSubscriptionStore(tables.client(), table, createManualClock()),
+        ...createDynamoSubscriptionDirectory(tables.client(), table, systemRandomness),
       };
     },
   ],
@@ -76,7 +79,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     for (const tenant of ['acme', 'globex', null])
       expect(await subscriptions.create(aSubscription({ tenant, url: 'https://evil.example.com' }))).toBe('exists');
     expect(await subscriptions.find('sub_1')).toEqual(first);
-    expect(await subscriptions.listFor('acme')).toEqual([first]);
+    expect(await subscriptions.listFor('acme')).toEqual([toRoute(first)]);
     expect(await subscriptions.listFor('globex')).toEqual([]);
   });
 
@@ -114,6 +117,19 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     for (const tenant of ['globex', null]) expect(await subscriptions.replace(aSubscription({ tenant }))).toBe(false);
     expect(await subscriptions.find('sub_1')).toEqual(aSubscription());
     expect(await subscriptions.listFor('globex')).toEqual([]);
+  });
+
+  test('counts those of a tenant, or those for all tenants, up to a number, and none that was removed', async () => {
+    const subscriptions = await open();
+    for (const id of ['sub_1', 'sub_2', 'sub_3']) await subscriptions.create(aSubscription({ id }));
+    await subscriptions.create(aSubscription({ id: 'sub_all', tenant: null }));
+    await subscriptions.create(aSubscription({ id: 'sub_globex', tenant: 'globex' }));
+    await subscriptions.remove(aSubscription({ id: 'sub_2' }));
+    expect(await subscriptions.count('acme', 10)).toBe(2);
+    expect(await subscriptions.count('acme', 2)).toBe(2);
+    expect(await subscriptions.count('acme', 1)).toBe(1);
+    expect(await subscriptions.count(null, 10)).toBe(1);
+    expect(await subscriptions.count('initech', 10)).toBe(0);
   });
 
   test('removes a subscription; its tenant alone can take its id again (invariant 3)', async () => {
@@ -163,8 +179,28 @@ describe.each(implementations)('subscription store on %s', (_, open) => {
     expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_acme', 'sub_all']);
     expect(idsOf(await subscriptions.listFor('initech'))).toEqual(['sub_all']);
     expect((await subscriptions.listFor('acme')).find(({ id }) => id === 'sub_all')).toEqual(
-      aSubscription({ id: 'sub_all', tenant: null }),
+      toRoute(aSubscription({ id: 'sub_all', tenant: null })),
     );
+  });
+
+  test('shows publishing each change with its answer, and no secret (invariants 3, 10)', async () => {
+    const subscriptions = await open();
+    const first = aSubscription();
+    await subscriptions.create(first);
+    expect(await subscriptions.listFor('acme')).toEqual([toRoute(first)]);
+    const disabled = aSubscription({ status: 'disabled', types: ['record:created'] });
+    await subscriptions.replace(disabled);
+    const listed = await subscriptions.listFor('acme');
+    expect(listed).toEqual([toRoute(disabled)]);
+    expect(JSON.stringify(listed)).not.toContain(first.secrets[0]?.value);
+    const second = aSubscription({ id: 'sub_2', tenant: null });
+    await subscriptions.create(second);
+    expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_1', 'sub_2']);
+    await subscriptions.remove(first);
+    await subscriptions.remove(second);
+    expect(await subscriptions.listFor('acme')).toEqual([]);
+    await subscriptions.create(first);
+    expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_1']);
   });
 
   test('lists all for a tenant although they are larger than a page of the store', async () => {
@@ -190,5 +226,115 @@ describe.each(implementations)('subscription store on %s', (_, open) => {
       aSubscription({ id: 'sub_acme' }),
       aSubscription({ id: 'sub_all', tenant: null }),
     ]);
+  });
+});
+
+describe('what publishing remembers of subscriptions on DynamoDB', () => {
+  async function open() {
+    const table = await tables.create('subscriptions');
+    const clock = createManualClock();
+    const directory = createDynamoSubscriptionDirectory(tables.client(), table, systemRandomness);
+    const newPublisher = () => createDynamoSubscriptionStore(tables.client(), table, clock);
+    return { table, clock, directory, newPublisher };
+  }
+  /** Requests that something takes. */
+  async function requestsOf(work: () => Promise<unknown>): Promise<number> {
+    const requests = countRequests(tables.client());
+    await work();
+    requests.end();
+    return requests.count();
+  }
+
+  test('costs one request while nothing changes, for however many tenants ask at once', async () => {
+    const { clock, directory, newPublisher } = await open();
+    for (const tenant of ['acme', 'globex', null])
+      await directory.create(aSubscription({ id: `sub_${tenant}`, tenant }));
+    const publisher = newPublisher();
+    const ask = () => Promise.all(['acme', 'globex'].map((tenant) => publisher.listFor(tenant)));
+    // The versions, and three scopes.
+    expect(await requestsOf(ask)).toBe(4);
+    expect(await requestsOf(ask)).toBe(1);
+    await directory.create(aSubscription({ id: 'sub_new', tenant: 'globex' }));
+    expect(await requestsOf(ask)).toBe(2);
+    clock.advance(maxRememberedMs);
+    expect(await requestsOf(ask)).toBe(4);
+  });
+
+  test('is read without what publishing does not need', async () => {
+    const { directory, newPublisher } = await open();
+    await directory.create(aSubscription());
+    const answers: unknown[] = [];
+    tables.client().middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        answers.push((result.output as { Items?: unknown }).Items);
+        return result;
+      },
+      { step: 'initialize', name: 'answers' },
+    );
+    await newPublisher().listFor('acme');
+    tables.client().middlewareStack.remove('answers');
+    const [item] = answers.flatMap((items) => (items as Record<string, unknown>[] | undefined) ?? []);
+    expect(Object.keys(item ?? {}).sort()).toEqual(Object.keys(toRoute(aSubscription())).sort());
+  });
+
+  test('is what every other function has changed and answered', async () => {
+    const { directory, newPublisher } = await open();
+    const publishers = [newPublisher(), newPublisher()];
+    const seen = () => Promise.all(publishers.map(async (publisher) => idsOf(await publisher.listFor('acme'))));
+    await seen();
+    await directory.create(aSubscription());
+    expect(await seen()).toEqual([['sub_1'], ['sub_1']]);
+    await directory.remove(aSubscription());
+    expect(await seen()).toEqual([[], []]);
+  });
+
+  test('comes to hold a change that was cut off before its version, by the next try or after a minute', async () => {
+    const { table, clock, directory, newPublisher } = await open();
+    await directory.create(aSubscription());
+    const publisher = newPublisher();
+    const ids = async () => idsOf(await publisher.listFor('acme'));
+    expect(await ids()).toEqual(['sub_1']);
+    await tables.put(table, { tenant: '#id', id: 'sub_2', scope: 'acme' });
+    await tables.put(table, aSubscription({ id: 'sub_2' }));
+    expect(await ids()).toEqual(['sub_1']);
+    expect(await directory.create(aSubscription({ id: 'sub_2' }))).toBe('exists');
+    expect(await ids()).toEqual(['sub_1', 'sub_2']);
+    await tables.put(table, aSubscription({ id: 'sub_3' }));
+    await directory.announce({ tenant: 'globex' });
+    expect(await ids()).toEqual(['sub_1', 'sub_2']);
+    await directory.announce({ tenant: 'acme' });
+    expect(await ids()).toEqual(['sub_1', 'sub_2', 'sub_3']);
+    await tables.put(table, aSubscription({ id: 'sub_4' }));
+    clock.advance(maxRememberedMs);
+    expect(await ids()).toEqual(['sub_1', 'sub_2', 'sub_3', 'sub_4']);
+  });
+
+  test('is not what a read that failed left behind', async () => {
+    const { directory, newPublisher } = await open();
+    await directory.create(aSubscription());
+    const publisher = newPublisher();
+    tables.client().middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          if (commandName === 'QueryCommand') throw new Error('not now');
+          return next(args);
+        },
+      { step: 'initialize', name: 'refuse' },
+    );
+    await expect(publisher.listFor('acme')).rejects.toThrow('not now');
+    tables.client().middlewareStack.remove('refuse');
+    expect(idsOf(await publisher.listFor('acme'))).toEqual(['sub_1']);
+  });
+
+  test('is bounded: scopes that were not asked for of late are read again', async () => {
+    const { directory, newPublisher } = await open();
+    await directory.create(aSubscription());
+    const publisher = newPublisher();
+    const tenants = Array.from({ length: 1_000 }, (_, index) => `tenant-${index}`);
+    await publisher.listFor('acme');
+    await Promise.all(tenants.map((tenant) => publisher.listFor(tenant)));
+    expect(await requestsOf(() => publisher.listFor('acme'))).toBe(2);
+    expect(await requestsOf(() => publisher.listFor('acme'))).toBe(1);
   });
 });

@@ -26,6 +26,7 @@ import {
   createDynamoSubscriptionEraser,
 } from '../../lambdas/adapters/aws/dynamo-tenant-erasers.ts';
 import { createS3ObjectEraser } from '../../lambdas/adapters/aws/s3-object-eraser.ts';
+import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
 import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import { newDelivery, parked } from '../../lambdas/flows/attempt-delivery.ts';
 import type { AccountContextRegistry, AccountContexts } from '../../lambdas/ports/account-contexts.ts';
@@ -144,8 +145,8 @@ const implementations: readonly (readonly [string, () => Promise<Stores>])[] = [
           ...createDynamoAccountContextEraser(client, contexts),
         },
         subscriptions: {
-          ...createDynamoSubscriptionDirectory(client, subscriptions),
-          ...createDynamoSubscriptionEraser(client, subscriptions),
+          ...createDynamoSubscriptionDirectory(client, subscriptions, systemRandomness),
+          ...createDynamoSubscriptionEraser(client, subscriptions, systemRandomness),
         },
         deliveries: {
           ...createDynamoDeliveryStore(client, deliveries, options),

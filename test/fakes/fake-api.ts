@@ -2,7 +2,9 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
+import type { WaitingPolicy } from '../../lambdas/flows/enter-waiting.ts';
 import type { CallPolicy } from '../../lambdas/flows/limit-calls.ts';
+import type { Quotas } from '../../lambdas/flows/quotas.ts';
 import { ProblemError } from '../../lambdas/functions/answer-problems.ts';
 import type { ApiPorts } from '../../lambdas/functions/api/api-ports.ts';
 import { createApiHandler } from '../../lambdas/functions/api/handler.ts';
@@ -18,6 +20,7 @@ import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { drainQueueOn, rawQueueOn } from './in-memory-queue.ts';
+import { createInMemoryWaitingCalls } from './in-memory-waiting-calls.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { staff } from './samples.ts';
 
@@ -44,12 +47,20 @@ export interface FakeApiOptions {
   /** Beside `all`, `acme` and `globex`. */
   readonly keys?: readonly ApiKey[];
   readonly callPolicy?: Partial<CallPolicy>;
+  readonly waitingPolicy?: Partial<WaitingPolicy>;
+  readonly quotas?: Partial<Quotas>;
   /** Those that have schemas; the shipped ones unless told otherwise. */
   readonly resources?: VersionedResources;
 }
 
 /** The API's handler on the stores and queues of a fake engine. */
-export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources = shipped }: FakeApiOptions = {}) {
+export function createFakeApi({
+  keys: moreKeys = [],
+  callPolicy = {},
+  waitingPolicy = {},
+  quotas = {},
+  resources = shipped,
+}: FakeApiOptions = {}) {
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
   const engine = createFakeEngine(staff, resources, [
     ...Object.entries(tenants).map(([id, tenant]) => apiKey(id, 'secret', tenant)),
@@ -68,6 +79,9 @@ export function createFakeApi({ keys: moreKeys = [], callPolicy = {}, resources 
       perTenant: { calls: 60_000, windowMs: 60_000 },
       ...callPolicy,
     },
+    waitingCalls: createInMemoryWaitingCalls(engine.clock),
+    waitingPolicy: { perKey: 50, perTenant: 200, ...waitingPolicy },
+    quotas: { ...engine.quotas, ...quotas },
     answers,
     audit,
     accounts: engine.accounts,

@@ -19,6 +19,7 @@ import type { ManageDeliveryPorts } from '../../lambdas/flows/manage-delivery.ts
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/manage-subscription.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize-webhooks.ts';
 import type { PublishPorts } from '../../lambdas/flows/publish-events.ts';
+import type { Quotas } from '../../lambdas/flows/quotas.ts';
 import type { FeedPorts } from '../../lambdas/flows/read-feed.ts';
 import type { ReceivePorts } from '../../lambdas/flows/receive-webhook.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
@@ -59,6 +60,7 @@ import { createProgrammableKeys, createProgrammableProvider } from './programmab
 import { createProgrammableTokens } from './programmable-tokens.ts';
 import { staff } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
+import { usualQuotas } from './usual-quotas.ts';
 
 /** As a deployment of the stage dev keeps the raw archive. */
 const rawRetentionDays = 30;
@@ -126,6 +128,7 @@ export function createFakeEngine(
   const nonces = createInMemoryNonces(clock);
   const statistics = createInMemoryStatistics(clock);
 
+  const quotas = usualQuotas;
   const publishPorts: PublishPorts = {
     events,
     payloads,
@@ -190,9 +193,12 @@ export function createFakeEngine(
     providerKeys,
     nonces,
     statistics,
+    quotas,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
-    consumerPorts: { events, payloads, consumers, clock, pause, randomness } satisfies ConsumerPorts,
+    consumerPorts: { events, payloads, consumers, clock, pause, randomness, quotas } satisfies ConsumerPorts & {
+      readonly quotas: Quotas;
+    },
     receivePorts: {
       accounts: { ...accounts.reader(clock), replace: (account) => accounts.replace(account) },
       contexts,
@@ -248,6 +254,7 @@ export function createFakeEngine(
       rawLetters: deadLetterInboxOn(rawDeadLetters),
       clock,
       randomness,
+      quotas,
     },
     deliverPorts: drainPorts satisfies DeliverPorts,
     drainPorts,
@@ -259,7 +266,7 @@ export function createFakeEngine(
       drainQueue: drainQueueOn(drainQueue),
       clock,
     } satisfies DispatchPorts,
-    manageSubscriptionPorts: { ...drainPorts, tenants, egress } satisfies ManageSubscriptionPorts,
+    manageSubscriptionPorts: { ...drainPorts, tenants, egress, quotas } satisfies ManageSubscriptionPorts,
     exportPorts: {
       tenants,
       accounts,

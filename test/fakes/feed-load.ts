@@ -7,6 +7,7 @@ import { type FeedPage, type FeedWaitPorts, readFeed, waitForFeed } from '../../
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { EventReader, EventRow, EventWriter, FeedRow } from '../../lambdas/ports/event-store.ts';
 import type { Randomness } from '../../lambdas/ports/randomness.ts';
+import { alwaysEnter } from './always-enter.ts';
 import type { ManualClock } from './manual-clock.ts';
 import { anEvent } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
@@ -164,7 +165,9 @@ async function readAll(
     const wasWritten = isWritten();
     const query = { ...filter, tenant, position, limit: Math.ceil(dice.between(0, 200)) };
     const page: FeedPage =
-      dice.between(0, 1) < waits ? await waitForFeed(ports, query, dice.ms(0, 20_000)) : await readFeed(ports, query);
+      dice.between(0, 1) < waits
+        ? await waitForFeed(ports, query, dice.ms(0, 20_000), alwaysEnter)
+        : await readFeed(ports, query);
     pages += 1;
     for (const { id } of page.events.filter((event) => !known.has(event.id))) {
       known.add(id);

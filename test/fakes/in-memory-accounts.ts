@@ -28,6 +28,10 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       rows.set(account.id, structuredClone(account));
       return 'created';
     },
+    async count(tenant, most) {
+      const open = [...rows.values()].filter((account) => account.tenant === tenant && account.closed !== true);
+      return Math.min(most, open.length);
+    },
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter(
         (account) => !isBuried(account) && (tenant === undefined || account.tenant === tenant),

@@ -31,6 +31,9 @@ export function createInMemoryApiKeys(
     async remove(id) {
       rows.delete(id);
     },
+    async count(tenant, most) {
+      return Math.min(most, [...rows.values()].filter((key) => key.tenant === tenant).length);
+    },
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter((key) => tenant === undefined || key.tenant === tenant);
       return pageOf(all, ({ id }) => id, limit, after);

@@ -25,6 +25,9 @@ export function createInMemoryConsumers(): ConsumerStore & Dumpable & { readonly
     async remove(tenant, name) {
       return rows.delete(keyOf({ tenant, name }));
     },
+    async count(tenant, most) {
+      return Math.min(most, [...rows.values()].filter((consumer) => consumer.tenant === tenant).length);
+    },
     async list(tenant, limit, after) {
       const own = [...rows.values()].filter((consumer) => consumer.tenant === tenant);
       return pageOf(own, ({ name }) => name, limit, after);

@@ -2,6 +2,7 @@ import {
   type Subscription,
   type SubscriptionDirectory,
   type SubscriptionKey,
+  type SubscriptionRoute,
   type SubscriptionStore,
   scopeOf,
 } from '../../lambdas/ports/subscription-store.ts';
@@ -24,7 +25,9 @@ export function createInMemorySubscriptions(): SubscriptionStore &
   return {
     dump: () => dumpOf(rows, scopes),
     async listFor(tenant) {
-      return structuredClone([...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant));
+      return structuredClone(
+        [...rows.values()].filter((row) => row.tenant === null || row.tenant === tenant).map(toRoute),
+      );
     },
     async getMany(keys) {
       const wanted = new Set(keys.map(({ scope, id }) => `${scope} ${id}`));
@@ -50,6 +53,10 @@ export function createInMemorySubscriptions(): SubscriptionStore &
     async remove(subscription) {
       rows.delete(subscription.id);
     },
+    async announce() {},
+    async count(tenant, most) {
+      return Math.min(most, [...rows.values()].filter((row) => row.tenant === tenant).length);
+    },
     async listIds(limit, after) {
       const all = [...scopes].map(([id, scope]) => ({ id, scope }));
       return pageOf(all, ({ id }) => id, limit, after);
@@ -71,4 +78,18 @@ export function createInMemorySubscriptions(): SubscriptionStore &
       return pageOf(all, ({ id }) => id, limit, after);
     },
   };
+}
+
+/** What publishing may know of a subscription. */
+export function toRoute({
+  id,
+  tenant,
+  status,
+  types,
+  resources,
+  integrations,
+  accounts,
+  ordering,
+}: Subscription): SubscriptionRoute {
+  return { id, tenant, status, types, resources, integrations, accounts, ordering };
 }

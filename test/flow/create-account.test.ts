@@ -7,6 +7,7 @@ import { createInMemoryTenants } from '../fakes/in-memory-tenants.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
+import { usualQuotas } from '../fakes/usual-quotas.ts';
 
 const createPorts = () => ({
   accounts: createInMemoryAccounts(),
@@ -17,6 +18,7 @@ const createPorts = () => ({
   rawQueue: { send: () => Promise.reject(new Error('nothing is parked')) },
   clock: createManualClock(),
   randomness: createSeededRandomness(),
+  quotas: usualQuotas,
 });
 const request = {
   tenant: 'acme',

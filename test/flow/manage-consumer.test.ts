@@ -12,6 +12,7 @@ import {
   listConsumers,
   seekConsumer,
 } from '../../lambdas/flows/manage-consumer.ts';
+import { alwaysEnter } from '../fakes/always-enter.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { anEventRow } from '../fakes/samples.ts';
 
@@ -33,7 +34,7 @@ async function aFeed(count = 10): Promise<FakeEngine> {
 }
 
 const lease = (engine: FakeEngine, change: Partial<LeaseRequest> = {}) =>
-  leaseConsumer(engine.consumerPorts, { ...warehouse, limit: 4, ...change });
+  leaseConsumer(engine.consumerPorts, { ...warehouse, enter: alwaysEnter, limit: 4, ...change });
 const commit = (engine: FakeEngine, id: string, position: number, release = false) =>
   commitConsumer(engine.consumerPorts, { ...warehouse, lease: id, position, release });
 const positionOf = async (engine: FakeEngine) => (await findConsumer(engine.consumerPorts, warehouse))?.position;
@@ -165,7 +166,9 @@ describe('a lease', () => {
       if (pauses === 30) await write(engine, 1, 1);
     };
     const ports = { ...engine.consumerPorts, pause };
-    const got = leased(await leaseConsumer(ports, { ...warehouse, limit: 4, ttlSeconds: 5, waitMs: 20_000 }));
+    const got = leased(
+      await leaseConsumer(ports, { ...warehouse, enter: alwaysEnter, limit: 4, ttlSeconds: 5, waitMs: 20_000 }),
+    );
     expect(others?.kind).toBe('held');
     expect(got.sequences).toEqual([1]);
     expect(got.expiresAtMs).toBe(engine.clock.nowMs() + 5_000);
@@ -178,7 +181,7 @@ describe('a lease', () => {
       { ...anEventRow(11), inlineData: undefined, claimKey: 'acme/evt_11', writtenAtMs: 0 },
     ]);
     const ports = { ...engine.consumerPorts, payloads };
-    await expect(leaseConsumer(ports, { ...warehouse, limit: 20 })).rejects.toThrow('not now');
+    await expect(leaseConsumer(ports, { ...warehouse, enter: alwaysEnter, limit: 20 })).rejects.toThrow('not now');
     expect((await lease(engine)).kind).toBe('leased');
   });
 
@@ -194,7 +197,10 @@ describe('a lease', () => {
         return writes === 1 ? engine.consumers.replace(consumer) : isReplaced;
       },
     };
-    const got = await leaseConsumer({ ...engine.consumerPorts, consumers }, { ...warehouse, limit: 4 });
+    const got = await leaseConsumer(
+      { ...engine.consumerPorts, consumers },
+      { ...warehouse, enter: alwaysEnter, limit: 4 },
+    );
     expect(leased(got).sequences).toEqual([1, 2, 3, 4]);
   });
 
@@ -280,7 +286,7 @@ describe('a seek', () => {
       await seekConsumer(engine.consumerPorts, warehouse, { kind: 'sequence', sequence: 3 });
     };
     const ports = { ...engine.consumerPorts, pause };
-    const outcome = await leaseConsumer(ports, { ...warehouse, limit: 4, waitMs: 20_000 });
+    const outcome = await leaseConsumer(ports, { ...warehouse, enter: alwaysEnter, limit: 4, waitMs: 20_000 });
     expect(outcome).toEqual({ kind: 'held', untilMs: engine.clock.nowMs() });
     expect(leased(await lease(engine)).sequences).toEqual([3]);
   });

@@ -8,6 +8,7 @@ import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
 import { rawQueueOn } from '../fakes/in-memory-queue.ts';
 import { aSubscription, staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
+import { usualQuotas } from '../fakes/usual-quotas.ts';
 import { followFeed } from './follow-feed.ts';
 import { staffRequest } from './provider-request.ts';
 
@@ -20,6 +21,7 @@ const accountPorts = (engine: FakeEngine) => ({
   rawQueue: rawQueueOn(engine.rawQueue),
   clock: engine.clock,
   randomness: createSeededRandomness(),
+  quotas: usualQuotas,
 });
 
 /** An account of a tenant that answers for these companies. */

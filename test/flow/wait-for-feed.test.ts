@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type FeedQuery, waitForFeed } from '../../lambdas/flows/read-feed.ts';
+import { alwaysEnter } from '../fakes/always-enter.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { anEventRow } from '../fakes/samples.ts';
 
@@ -17,6 +18,7 @@ async function wait(
   waitMs: number,
   happen: (pause: number) => Promise<void> | undefined = () => undefined,
   query: Partial<FeedQuery> = {},
+  enter = alwaysEnter,
 ) {
   const startedAtMs = engine.clock.nowMs();
   let pauses = 0;
@@ -25,7 +27,7 @@ async function wait(
     engine.clock.advance(ms);
     await happen(pauses);
   };
-  const page = await waitForFeed({ ...engine.feedPorts, pause }, { ...everything, ...query }, waitMs);
+  const page = await waitForFeed({ ...engine.feedPorts, pause }, { ...everything, ...query }, waitMs, enter);
   return {
     sequences: page.events.map(({ sequence }) => sequence),
     position: page.position,
@@ -96,4 +98,42 @@ test('the reader passes what it does not ask for without a pause, and keeps its 
   expect(await wait(engine, 1_000, undefined, contacts)).toMatchObject({ position: count, caughtUp: true, pauses: 2 });
   await write(engine, contact);
   expect(await wait(engine, 1_000, undefined, contacts)).toMatchObject({ sequences: [count + 1], pauses: 0 });
+});
+
+test('a call that finds an event, or is to wait for nothing, is not counted', async () => {
+  const engine = createFakeEngine();
+  const refuse = () => Promise.reject(new Error('it was counted'));
+  expect(await wait(engine, 0, undefined, {}, refuse)).toMatchObject({ sequences: [], waitedMs: 0 });
+  await write(engine, anEventRow(1));
+  expect(await wait(engine, 20_000, undefined, {}, refuse)).toMatchObject({ sequences: [1], pauses: 0 });
+});
+
+test('a call that may not wait is answered at once, and told so', async () => {
+  const engine = createFakeEngine();
+  const full = async () => ({ kind: 'full' as const, whose: 'key' as const, most: 5 });
+  const page = await waitForFeed({ ...engine.feedPorts, pause: engine.pause }, everything, 20_000, full);
+  expect(page).toEqual({ events: [], position: 0, caughtUp: true, isWaitRefused: true });
+});
+
+test.each(['an event comes', 'nothing comes', 'the store fails'])('a call that waits leaves when %s', async (what) => {
+  const engine = createFakeEngine();
+  let left = 0;
+  const enter = async () => ({ kind: 'entered' as const, leave: async () => void (left += 1) });
+  const waiting = wait(
+    engine,
+    2_000,
+    (pause) => {
+      if (pause === 1 && what === 'an event comes') return write(engine, anEventRow(1));
+      if (pause === 1 && what === 'the store fails') throw new Error('not now');
+      return undefined;
+    },
+    {},
+    enter,
+  );
+  const ending = await waiting.then(
+    () => 'answered',
+    (error: Error) => error.message,
+  );
+  expect(ending).toBe(what === 'the store fails' ? 'not now' : 'answered');
+  expect(left).toBe(1);
 });

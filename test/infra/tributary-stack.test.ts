@@ -432,7 +432,7 @@ describe('data at rest', () => {
     );
   });
 
-  test('the raw archive keeps what was written first, and in prod nobody deletes it before its time', () => {
+  test('the raw archive keeps what was written first, and in prod only an erasure deletes it before its time', () => {
     const rawOf = (stage: SynthesizedStage) =>
       Object.entries(stage.resources).find(([id]) => /^RawBucket[0-9A-F]{8}$/.test(id))?.[1].Properties;
     expect(rawOf(dev)?.VersioningConfiguration).toEqual({ Status: 'Enabled' });
@@ -442,7 +442,7 @@ describe('data at rest', () => {
     });
   });
 
-  test('nobody may change or delete an entry of the audit: no grant says so, and in prod its copy is locked', () => {
+  test('no function may change or delete an entry of the audit, and in prod its copy is locked for the root user, too', () => {
     const grants = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Resource }]) =>
       list(Resource).some((resource) => /"Audit(Table|ArchiveBucket)[0-9A-F]{8}"/.test(JSON.stringify(resource))),
     );
@@ -453,7 +453,7 @@ describe('data at rest', () => {
       /^AuditArchiveBucket[0-9A-F]{8}$/.test(id),
     );
     expect(archive?.[1].Properties.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({
-      Mode: 'GOVERNANCE',
+      Mode: 'COMPLIANCE',
       Days: 400,
     });
   });

@@ -3,7 +3,7 @@ import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import { createDynamoAccountWriter, toAccount, toAccountItem } from './dynamo-account-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Row, readPageById, toItem } from './dynamo-rows.ts';
+import { countPartition, fromItem, type Row, readPageById, toItem } from './dynamo-rows.ts';
 
 /** The administration's side of the accounts table. */
 export function createDynamoAccountDirectory(client: DynamoDBClient, table: string): AccountDirectory {
@@ -28,6 +28,8 @@ export function createDynamoAccountDirectory(client: DynamoDBClient, table: stri
     async remove(id) {
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
+    count: (tenant, most) =>
+      countPartition(client, table, ['tenant', tenant], most, { index: accountsByTenantIndex, without: 'closed' }),
     async list(tenant, limit, after) {
       const index = { name: accountsByTenantIndex, owner: 'tenant' };
       const { rows, next } = await readPageById(client, table, index, tenant, limit, after);

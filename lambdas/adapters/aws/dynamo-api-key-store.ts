@@ -8,7 +8,7 @@ import {
 import { apiKeysByOwnerIndex } from '../../contracts/tables.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../ports/api-key-store.ts';
 import { putOnCondition, updateOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Item, type Row, readPageById, toItem } from './dynamo-rows.ts';
+import { countPartition, fromItem, type Item, type Row, readPageById, toItem } from './dynamo-rows.ts';
 
 /** A key for all tenants has no tenant to be indexed by. */
 const allTenants = '*';
@@ -71,6 +71,7 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
     async remove(id) {
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
+    count: (tenant, most) => countPartition(client, table, ['owner', tenant], most, { index: apiKeysByOwnerIndex }),
     async list(tenant, limit, after) {
       const index = { name: apiKeysByOwnerIndex, owner: 'owner' };
       const { rows, next } = await readPageById(client, table, index, tenant, limit, after);

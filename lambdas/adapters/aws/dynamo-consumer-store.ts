@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { ConsumerStore, FeedConsumer } from '../../ports/consumer-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Row, toItem } from './dynamo-rows.ts';
+import { countPartition, fromItem, type Row, toItem } from './dynamo-rows.ts';
 
 /** Consumers of the feed, in a table of their own: a tenant's by their names. */
 export function createDynamoConsumerStore(client: DynamoDBClient, table: string): ConsumerStore {
@@ -42,6 +42,7 @@ export function createDynamoConsumerStore(client: DynamoDBClient, table: string)
       );
       return Attributes !== undefined;
     },
+    count: (tenant, most) => countPartition(client, table, ['tenant', tenant], most),
     async list(tenant, limit, after) {
       const answer = await client.send(
         new QueryCommand({

@@ -173,12 +173,20 @@ function tablesOf(asked: readonly Asked[]): string {
   return [...new Set(asked.map(({ table }) => table))].join(', ');
 }
 
-/** All rows of a partition, consistently, however many pages they are. */
+/**
+ * All rows of a partition, consistently, however many pages they are.
+ *
+ * @param attributes - Those to read; none for all. It saves the sending of the others, not their price: DynamoDB charges for whole
+ * rows.
+ */
 export async function readPartition(
   client: DynamoDBClient,
   table: string,
   key: readonly [name: string, value: string],
+  attributes: readonly string[] = [],
 ): Promise<Row[]> {
+  // By placeholders: some names of attributes are reserved words of DynamoDB.
+  const places = attributes.map((_, index) => `#read${index}`);
   const items: Item[] = [];
   let start: Item | undefined;
   do {
@@ -187,7 +195,11 @@ export async function readPartition(
         TableName: table,
         ConsistentRead: true,
         KeyConditionExpression: '#key = :key',
-        ExpressionAttributeNames: { '#key': key[0] },
+        ...(places.length === 0 ? {} : { ProjectionExpression: places.join(', ') }),
+        ExpressionAttributeNames: {
+          '#key': key[0],
+          ...Object.fromEntries(places.map((place, index) => [place, attributes[index] as string])),
+        },
         ExpressionAttributeValues: toItem({ ':key': key[1] }),
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       }),
@@ -229,6 +241,41 @@ export async function readPageById(
         );
   const next = answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['id']);
   return { rows: (answer.Items ?? []).map(fromItem), next };
+}
+
+/**
+ * Count the rows of a partition, of the table or of an index.
+ *
+ * @param most - Counting ends here.
+ * @param without - An attribute: rows that have it do not count.
+ */
+export async function countPartition(
+  client: DynamoDBClient,
+  table: string,
+  key: readonly [name: string, value: string],
+  most: number,
+  { index, without }: { readonly index?: string; readonly without?: string } = {},
+): Promise<number> {
+  let count = 0;
+  let start: Item | undefined;
+  do {
+    const answer = await client.send(
+      new QueryCommand({
+        TableName: table,
+        ...(index === undefined ? { ConsistentRead: true } : { IndexName: index }),
+        Select: 'COUNT',
+        // A limit is of rows that are read, whether they count or not.
+        ...(without === undefined ? { Limit: most - count } : { FilterExpression: 'attribute_not_exists(#without)' }),
+        KeyConditionExpression: '#key = :key',
+        ExpressionAttributeNames: { '#key': key[0], ...(without === undefined ? {} : { '#without': without }) },
+        ExpressionAttributeValues: toItem({ ':key': key[1] }),
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+    );
+    count += answer.Count ?? 0;
+    start = answer.LastEvaluatedKey;
+  } while (start !== undefined && count < most);
+  return Math.min(count, most);
 }
 
 /** Put many rows, without conditions. Nothing is written once the signal is aborted. */

@@ -5,13 +5,19 @@ import {
   PutItemCommand,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb';
+import type { Randomness } from '../../ports/randomness.ts';
 import { type SubscriptionDirectory, type SubscriptionKey, scopeOf } from '../../ports/subscription-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, readRows, toItem } from './dynamo-rows.ts';
+import { countPartition, fromItem, readRows, toItem } from './dynamo-rows.ts';
+import { writeNewVersion } from './dynamo-subscription-routes.ts';
 import { createDynamoSubscriptionWriter, idScope, toSubscription } from './dynamo-subscription-store.ts';
 
 /** The administration's side of the subscriptions table. */
-export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table: string): SubscriptionDirectory {
+export function createDynamoSubscriptionDirectory(
+  client: DynamoDBClient,
+  table: string,
+  randomness: Randomness,
+): SubscriptionDirectory {
   async function get(tenant: string, id: string) {
     const { Item } = await client.send(
       new GetItemCommand({ TableName: table, Key: toItem({ tenant, id }), ConsistentRead: true }),
@@ -44,15 +50,22 @@ export function createDynamoSubscriptionDirectory(client: DynamoDBClient, table:
         Item: toItem({ ...subscription, tenant: scope }),
         ConditionExpression: 'attribute_not_exists(id)',
       });
-      return (await putOnCondition(client, put)) ? 'created' : 'exists';
+      const isCreated = await putOnCondition(client, put);
+      // Where it exists, too: the call that made it may have been cut off before it came to this.
+      await writeNewVersion(client, table, scope, randomness);
+      return isCreated ? 'created' : 'exists';
     },
-    ...createDynamoSubscriptionWriter(client, table),
+    ...createDynamoSubscriptionWriter(client, table, randomness),
     async remove(subscription) {
       const { id } = subscription;
       // Its place stays, with nothing behind it: nobody else can take the id.
-      const key = toItem({ tenant: scopeOf(subscription), id });
-      await client.send(new DeleteItemCommand({ TableName: table, Key: key }));
+      const scope = scopeOf(subscription);
+      await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ tenant: scope, id }) }));
+      await writeNewVersion(client, table, scope, randomness);
     },
+    announce: (subscription) => writeNewVersion(client, table, scopeOf(subscription), randomness),
+    // The partition of a scope holds its subscriptions and nothing else.
+    count: (tenant, most) => countPartition(client, table, ['tenant', scopeOf({ tenant })], most),
     async list(tenant, limit, after) {
       // Every subscription has its row under `#id`, so a list over all tenants is a list of that scope.
       const scope = tenant ?? idScope;

@@ -1,4 +1,6 @@
 import { type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../ports/clock.ts';
+import type { Randomness } from '../../ports/randomness.ts';
 import {
   type Subscription,
   type SubscriptionStore,
@@ -6,8 +8,8 @@ import {
   scopeOf,
 } from '../../ports/subscription-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { type Row, readPartition, readRows, toItem } from './dynamo-rows.ts';
-import { createGatherer } from './gatherer.ts';
+import { type Row, readRows, toItem } from './dynamo-rows.ts';
+import { createDynamoSubscriptionRoutes, writeNewVersion } from './dynamo-subscription-routes.ts';
 
 /**
  * How subscriptions stand in their table. A row's key is its scope (a tenant, or `*`) and its id, so
@@ -22,29 +24,31 @@ export function toSubscription(row: Row): Subscription {
 }
 
 /** Replaces subscriptions that were read. */
-export function createDynamoSubscriptionWriter(client: DynamoDBClient, table: string): SubscriptionWriter {
+export function createDynamoSubscriptionWriter(
+  client: DynamoDBClient,
+  table: string,
+  randomness: Randomness,
+): SubscriptionWriter {
   return {
     async replace(subscription) {
+      const scope = scopeOf(subscription);
       const put = new PutItemCommand({
         TableName: table,
-        Item: toItem({ ...subscription, tenant: scopeOf(subscription), revision: subscription.revision + 1 }),
+        Item: toItem({ ...subscription, tenant: scope, revision: subscription.revision + 1 }),
         ConditionExpression: 'revision = :read',
         ExpressionAttributeValues: toItem({ ':read': subscription.revision }),
       });
-      return putOnCondition(client, put);
+      const isReplaced = await putOnCondition(client, put);
+      if (isReplaced) await writeNewVersion(client, table, scope, randomness);
+      return isReplaced;
     },
   };
 }
 
 /** The engine's side of the subscriptions table. */
-export function createDynamoSubscriptionStore(client: DynamoDBClient, table: string): SubscriptionStore {
-  // The tenants of a batch ask at once: what is for all of them is read once.
-  const forAll = createGatherer(() => readPartition(client, table, ['tenant', '*']));
+export function createDynamoSubscriptionStore(client: DynamoDBClient, table: string, clock: Clock): SubscriptionStore {
   return {
-    async listFor(tenant) {
-      const scopes = await Promise.all([readPartition(client, table, ['tenant', tenant]), forAll.current().answer]);
-      return scopes.flat().map(toSubscription);
-    },
+    ...createDynamoSubscriptionRoutes(client, table, clock),
     async getMany(keys) {
       const rows = await readRows(
         client,

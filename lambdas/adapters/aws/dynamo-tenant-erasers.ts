@@ -8,6 +8,7 @@ import {
 import { accountsByTenantIndex, ttlAttribute } from '../../contracts/tables.ts';
 import type { Page } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Randomness } from '../../ports/randomness.ts';
 import type {
   AccountContextEraser,
   AccountEraser,
@@ -23,7 +24,8 @@ import { backlogOf, pointerKey, toDelivery } from './dynamo-delivery-store.ts';
 import { endpointRowId } from './dynamo-endpoint-store.ts';
 import { counterSequence, type EventTables } from './dynamo-event-store.ts';
 import { replaysOf } from './dynamo-replay-store.ts';
-import { changeRows, fromItem, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { changeRows, fromItem, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { newVersionRow } from './dynamo-subscription-routes.ts';
 import { idScope } from './dynamo-subscription-store.ts';
 
 /*
@@ -149,7 +151,11 @@ export function createDynamoAccountContextEraser(client: DynamoDBClient, table: 
   };
 }
 
-export function createDynamoSubscriptionEraser(client: DynamoDBClient, table: string): SubscriptionEraser {
+export function createDynamoSubscriptionEraser(
+  client: DynamoDBClient,
+  table: string,
+  randomness: Randomness,
+): SubscriptionEraser {
   return {
     async listIds(limit, after) {
       const { rows, next } = await queryPage(
@@ -183,6 +189,8 @@ export function createDynamoSubscriptionEraser(client: DynamoDBClient, table: st
         [],
         ids.map((id) => ({ tenant: scope, id })),
       );
+      // Publishers forget what they know of the scope.
+      await writeRows(client, table, [newVersionRow(scope, randomness)]);
     },
   };
 }

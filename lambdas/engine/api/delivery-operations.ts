@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { operation } from './operation.ts';
 import { replay } from './replay-schema.ts';
-import { emptyBody, identifier, instant, listQuery, pageOf, tenantName, time } from './shared-schema.ts';
+import {
+  emptyBody,
+  identifier,
+  instant,
+  listQuery,
+  pageOf,
+  tenantName,
+  time,
+  tooManyWaiting,
+} from './shared-schema.ts';
 
 const states = ['waiting', 'retrying', 'delivered', 'exhausted', 'cancelled'] as const;
 
@@ -192,7 +201,7 @@ export const deliveryOperations = {
       },
       200: { description: 'With `dry_run`: how many.', body: count },
     },
-    problems: { 409: 'The subscription is disabled.' },
+    problems: { 409: 'The subscription is disabled.', 429: `With \`dry_run\`: ${tooManyWaiting}` },
     example: {
       params: ofSubscription,
       body: { mode: 'missing', dry_run: true },

@@ -36,6 +36,11 @@ const deprecationHeaders = {
   Sunset: 'From when it may be served no longer (RFC 8594).',
   Link: 'Where to read about it.',
 };
+/** Of a page that came at once although it was to wait. */
+const waitHeader = {
+  'Tributary-Wait':
+    '`full`: nothing came, and the call did not wait, since as many calls of its key, or of its tenant, wait already as may. Wait a second before you ask again.',
+};
 const notMappable = 'An event cannot be had in the version that is asked for: read it without `schema`.';
 
 const tenantQuery = z.strictObject({
@@ -147,14 +152,14 @@ export const eventOperations = {
     tag: 'Events',
     summary: "Read a tenant's events, in sequence order, none left out",
     description:
-      'Follow `next_cursor`. Filters may change from page to page: the cursor is a place in the sequence. `cursor` and `since` exclude each other.',
+      'Follow `next_cursor`. With `wait` an empty page comes after that time at the earliest; where too many of your calls wait, it comes at once, with `Tributary-Wait: full`. Filters may change from page to page: the cursor is a place in the sequence. `cursor` and `since` exclude each other.',
     access: 'events:read',
     query: feedQuery,
     answers: {
       200: {
         description: 'A page.',
         body: feed,
-        headers: deprecationHeaders,
+        headers: { ...deprecationHeaders, ...waitHeader },
       },
     },
     problems: { 500: notMappable },
@@ -230,7 +235,13 @@ export const eventOperations = {
     query: tenantQuery,
     body: leaseBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The lease, and events.', body: lease, headers: deprecationHeaders } },
+    answers: {
+      200: {
+        description: 'The lease, and events.',
+        body: lease,
+        headers: { ...deprecationHeaders, ...waitHeader },
+      },
+    },
     problems: { 409: held, 500: notMappable },
     example: {
       params: ofConsumer,

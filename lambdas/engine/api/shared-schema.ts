@@ -85,3 +85,7 @@ export const secretValues = z
   .record(z.string(), secretValue)
   .default({})
   .refine(...fitsRow);
+
+/** Of operations that take seconds. */
+export const tooManyWaiting =
+  'As many calls of the key, or of its tenant, that take seconds are under way as may be (`too-many-waiting`).';

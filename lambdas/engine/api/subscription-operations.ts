@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { recordEventType, resourceName } from '../subscription/filter-schema.ts';
 import { operation } from './operation.ts';
 import { replay } from './replay-schema.ts';
-import { emptyBody, listQuery, pageOf, tenantName, time } from './shared-schema.ts';
+import { emptyBody, listQuery, pageOf, tenantName, time, tooManyWaiting } from './shared-schema.ts';
 import { subscriptionBody, subscriptionPatch } from './subscription-body-schema.ts';
 
 /** What a receiver may meet, and has to stand. */
@@ -317,6 +317,7 @@ export const subscriptionOperations = {
     body: testBody,
     hasOptionalBody: true,
     answers: { 200: { description: 'What was sent, and how it was answered.', body: testResult } },
+    problems: { 429: tooManyWaiting },
     example: {
       params,
       body: { simulate: 'bad-signature' },

@@ -102,6 +102,11 @@ export function keptOf({
       until: null,
     },
     {
+      what: 'the version of its subscriptions',
+      why: 'a random value under a digest of the name: publishing sees by it that they are gone',
+      until: null,
+    },
+    {
       what: 'this record, with the name of the tenant',
       why: 'it proves the erasure',
       until: null,

@@ -1,6 +1,8 @@
 import type { ApiNote, ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
+import type { WaitingPolicy } from '../../flows/enter-waiting.ts';
 import type { CallPolicy } from '../../flows/limit-calls.ts';
+import type { Quotas } from '../../flows/quotas.ts';
 import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import type { AnswerStore } from '../../ports/answer-store.ts';
@@ -29,6 +31,7 @@ import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
 import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 import type { TenantStore } from '../../ports/tenant-store.ts';
+import type { WaitingCalls } from '../../ports/waiting-calls.ts';
 
 /** How deliveries end by a call of the API, and what it counts beside. */
 export type ApiOutcomes = OutcomeCounter<ApiOutcome | ApiNote>;
@@ -38,6 +41,9 @@ export interface ApiPorts {
   readonly keys: ApiKeyDirectory;
   readonly limits: CallLimits;
   readonly callPolicy: CallPolicy;
+  readonly waitingCalls: WaitingCalls;
+  readonly waitingPolicy: WaitingPolicy;
+  readonly quotas: Quotas;
   /** Answers to requests that are carried out once. */
   readonly answers: AnswerStore;
   readonly audit: AuditLog;

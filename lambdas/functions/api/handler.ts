@@ -61,11 +61,12 @@ const nobody: Principal = {
  *   -> was it said before (Idempotency-Key) -> the audit -> the operation -> has the caller its answer (304)
  */
 export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
+  const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);
   const handlers: Handlers<OperationId> = {
     ...accountHandlers(ports),
     ...subscriptionHandlers(ports, outcomes),
     ...deliveryHandlers(ports, outcomes),
-    ...eventHandlers(ports),
+    ...eventHandlers(ports, warn('waiting calls cannot be counted')),
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
     ...auditHandlers(ports),
@@ -74,7 +75,6 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     ...systemHandlers(ports),
   };
   const noteRefusal = createRefusalNotes(ports);
-  const warn = (what: string) => (error: unknown) => log.warn(what, error as Error);
 
   /** @throws {ProblemError} 401 for who is not known, which is counted, logged and noted. */
   async function identify(id: OperationId, shape: OperationShape, event: APIGatewayProxyEventV2): Promise<Principal> {

@@ -18,6 +18,7 @@ import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.
 import { createDynamoStatisticsReader } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
+import { createDynamoWaitingCalls } from '../../adapters/aws/dynamo-waiting-calls.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import {
   createSqsDeadLetterInbox,
@@ -55,12 +56,8 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
   };
   const egress = createEgressPolicy(egressOptions(env));
   const payloads = createS3ClaimStore(env[environmentKeys.payloadsBucket]);
-  const perMinute = (
-    key: typeof environmentKeys.apiKeyRatePerMinute | typeof environmentKeys.apiTenantRatePerMinute,
-  ) => ({
-    calls: readNumber(env[key], key),
-    windowMs: 60_000,
-  });
+  const number = (key: keyof typeof env) => readNumber(env[key], key);
+  const perMinute = (key: keyof typeof env) => ({ calls: number(key), windowMs: 60_000 });
   return {
     ...createTelemetry('api'),
     ports: {
@@ -69,6 +66,18 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       callPolicy: {
         perKey: perMinute(environmentKeys.apiKeyRatePerMinute),
         perTenant: perMinute(environmentKeys.apiTenantRatePerMinute),
+      },
+      waitingCalls: createDynamoWaitingCalls(dynamo, env[environmentKeys.limitsTable], systemClock, systemRandomness),
+      waitingPolicy: {
+        perKey: number(environmentKeys.apiWaitingCallsPerKey),
+        perTenant: number(environmentKeys.apiWaitingCallsPerTenant),
+      },
+      quotas: {
+        subscriptionsPerTenant: number(environmentKeys.subscriptionsPerTenant),
+        sharedSubscriptions: number(environmentKeys.sharedSubscriptions),
+        accountsPerTenant: number(environmentKeys.accountsPerTenant),
+        keysPerTenant: number(environmentKeys.keysPerTenant),
+        consumersPerTenant: number(environmentKeys.consumersPerTenant),
       },
       answers: createDynamoAnswerStore(dynamo, env[environmentKeys.idempotencyTable], payloads, systemClock),
       audit: createDynamoAuditLog(
@@ -87,7 +96,11 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-      subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable]),
+      subscriptions: createDynamoSubscriptionDirectory(
+        dynamo,
+        env[environmentKeys.subscriptionsTable],
+        systemRandomness,
+      ),
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
       consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),

@@ -17,6 +17,7 @@ import { createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.
 import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
 import { createSqsDeadLetterInbox, createSqsGovernanceQueue } from '../../adapters/aws/sqs-queues.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
+import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import { readEnvironment, readNumber } from '../environment.ts';
@@ -41,7 +42,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
       },
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
-      subscriptions: createDynamoSubscriptionEraser(dynamo, env[environmentKeys.subscriptionsTable]),
+      subscriptions: createDynamoSubscriptionEraser(dynamo, env[environmentKeys.subscriptionsTable], systemRandomness),
       deliveries: createDynamoDeliveryEraser(dynamo, env[environmentKeys.deliveriesTable]),
       endpoints: createDynamoEndpointEraser(dynamo, env[environmentKeys.limitsTable]),
       events: createDynamoEventEraser(dynamo, {

@@ -100,7 +100,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
       tenantPolicies,
       payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
       rawBodies: createS3ClaimStore(env[environmentKeys.rawBucket]),
-      subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable]),
+      subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
       expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),

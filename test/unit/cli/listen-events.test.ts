@@ -245,6 +245,21 @@ test('prints events alone as JSON where none is forwarded', async () => {
   expect(JSON.parse(printed)).toEqual({ event: anEvent(1), forward: null });
 });
 
+test('asks an engine that does not let it wait again a second later', async () => {
+  const engine = await serveFeed([anEvent(1)]);
+  const pauses: number[] = [];
+  await listen([...to(engine), '--since', 'now'], {
+    nowMs: () => 0,
+    onPause: (ms) => {
+      pauses.push(ms);
+      return engine.received.length > 3 ? 'interrupt' : undefined;
+    },
+  });
+  // The first answer is asked for without a wait.
+  expect(pauses).toEqual([1_000, 1_000, 1_000]);
+  expect(engine.received).toHaveLength(4);
+});
+
 test('waits for an engine that is started anew, and goes on where it was', async () => {
   const engine = await serveFeed([anEvent(1), anEvent(2), anEvent(3)], (number) =>
     number === 2 ? { status: 503, body: { detail: 'Not now.' } } : undefined,

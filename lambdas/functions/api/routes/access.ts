@@ -15,6 +15,7 @@ import type { ApiPorts } from '../api-ports.ts';
 import { oauthProblem } from '../client-credentials.ts';
 import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
+import { quotaExceeded } from '../quota-problem.ts';
 import { isoOrNull } from './subscription-view.ts';
 
 /** A key as its owner sees it: never a secret, nor its hash (invariant 10). */
@@ -79,6 +80,7 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
         expiresAtMs: body.expires_at,
         ratePerMinute: body.rate_per_minute,
       });
+      if (issue.kind === 'quota-exceeded') throw quotaExceeded(issue);
       if (issue.kind !== 'issued') throw refused(issue);
       const after = keyView(issue.key);
       return {

@@ -8,6 +8,7 @@ import { type AnyCall, type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { erasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
+import { quotaExceeded } from '../quota-problem.ts';
 
 /** What an account, or the settings of an integration, wait for; nothing once it has come. */
 export function captureView(waiting: Capture | undefined) {
@@ -94,6 +95,8 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
           throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
         case 'tenant-erasing':
           throw erasing();
+        case 'quota-exceeded':
+          throw quotaExceeded(creation);
         default:
           throw secretsProblem(creation);
       }

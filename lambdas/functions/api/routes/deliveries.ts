@@ -13,6 +13,7 @@ import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { readDeliveryId } from '../delivery-id.ts';
 import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../ownership.ts';
 import { mayAccess, notFound } from '../principal.ts';
+import { whileCounted } from '../waiting.ts';
 import { deliveryView } from './delivery-view.ts';
 
 export function replayView(replay: Replay) {
@@ -111,7 +112,9 @@ export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handle
         ratePerSecond: what.rate_per_second ?? replayRateOf(subscription),
       };
       if (isDryRun) {
-        const count = await countReplay(ports, prepareSubscription(subscription), request);
+        const count = await whileCounted(ports, call.principal, () =>
+          countReplay(ports, prepareSubscription(subscription), request),
+        );
         const { scanned, matched, isComplete } = count;
         return { status: 200, body: { dry_run: true, scanned, matched, is_complete: isComplete } };
       }

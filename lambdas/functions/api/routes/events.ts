@@ -23,6 +23,8 @@ import type { ApiPorts } from '../api-ports.ts';
 import type { FeedCursors } from '../cursors.ts';
 import { mustNotBeErasing } from '../ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
+import { quotaExceeded } from '../quota-problem.ts';
+import { mayWait, waitHeaders } from '../waiting.ts';
 import { isoOrNull } from './subscription-view.ts';
 
 export function consumerView(
@@ -43,7 +45,7 @@ export function consumerView(
 }
 
 /** The pull feed of a tenant, single events, and consumers. */
-export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOperations> {
+export function eventHandlers(ports: ApiPorts, warn: (error: unknown) => void): Handlers<keyof typeof eventOperations> {
   const view = (consumer: FeedConsumer, feed: FeedCursors) => consumerView(consumer, feed, ports.clock.nowMs());
   const changed = (feed: FeedCursors, before: FeedConsumer | undefined, after: FeedConsumer | undefined) => {
     const { name, tenant } = (after ?? before) as FeedConsumer;
@@ -104,6 +106,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         },
         // To look for the beginning takes its time, too, and the function has only so much.
         Math.max(0, waitsUntilMs - ports.clock.nowMs()),
+        mayWait(ports, principal, warn),
       );
       const pinned = await inVersions(query.schema, page);
       return {
@@ -113,7 +116,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
           next_cursor: feed.write(pinned.page.position),
           caught_up: pinned.page.caughtUp,
         },
-        headers: pinned.headers,
+        headers: { ...pinned.headers, ...waitHeaders(page) },
       };
     },
     async getEvent({ params, query, principal }) {
@@ -132,6 +135,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
       await mustNotBeErasing(ports, tenant);
       const filter = { types, resources, accounts, integrations, origins };
       const creation = await createConsumer(ports, { tenant, name, filter, since });
+      if (creation.kind === 'quota-exceeded') throw quotaExceeded(creation);
       if (creation.kind === 'exists')
         throw new ProblemError({ status: 409, detail: 'The tenant has a consumer with this name.' });
       const feed = await cursors.ofFeed(tenant);
@@ -167,6 +171,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
         ttlSeconds: body.ttl_seconds,
         limit: body.limit,
         waitMs: body.wait * 1000,
+        enter: mayWait(ports, principal, warn),
       });
       switch (outcome.kind) {
         case 'unknown':
@@ -196,7 +201,7 @@ export function eventHandlers(ports: ApiPorts): Handlers<keyof typeof eventOpera
               next_cursor: feed.write(page.position),
               caught_up: page.caughtUp,
             },
-            headers,
+            headers: { ...headers, ...waitHeaders(outcome.page) },
           };
         }
       }

@@ -16,6 +16,8 @@ import { bodyProblem, type Handlers } from '../api-call.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { erasing, findSubscription, namedTenant } from '../ownership.ts';
 import { notFound, tenantOf } from '../principal.ts';
+import { quotaExceeded } from '../quota-problem.ts';
+import { whileCounted } from '../waiting.ts';
 import { replayView } from './deliveries.ts';
 import { isoOrNull, subscriptionView } from './subscription-view.ts';
 import { testView } from './test-view.ts';
@@ -65,6 +67,8 @@ export function subscriptionHandlers(
           throw bodyProblem(creation.path, creation.reason);
         case 'tenant-erasing':
           throw erasing();
+        case 'quota-exceeded':
+          throw quotaExceeded(creation);
       }
     },
     async listSubscriptions({ query, principal, cursors }) {
@@ -155,7 +159,9 @@ export function subscriptionHandlers(
     async testSubscription(call) {
       const { simulate, type, resource } = call.body;
       const subscription = await findSubscription(ports, call);
-      const result = await testEndpoint(ports, prepareSubscription(subscription), { simulate, type, resource });
+      const result = await whileCounted(ports, call.principal, () =>
+        testEndpoint(ports, prepareSubscription(subscription), { simulate, type, resource }),
+      );
       return {
         status: 200,
         body: testView(simulate, result),

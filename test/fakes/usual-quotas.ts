@@ -1,0 +1,10 @@
+import type { Quotas } from '../../lambdas/flows/quotas.ts';
+
+/** As a deployment has them that says nothing else. */
+export const usualQuotas: Quotas = {
+  subscriptionsPerTenant: 100,
+  sharedSubscriptions: 100,
+  accountsPerTenant: 1000,
+  keysPerTenant: 100,
+  consumersPerTenant: 100,
+};
