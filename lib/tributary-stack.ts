@@ -258,7 +258,7 @@ export class TributaryStack extends Stack {
     });
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     // An admin key lists the accounts, keys and tenants that there are: these are the scans.
-    tables.accounts.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan');
+    tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
     tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
     // A tenant's data is to be erased.

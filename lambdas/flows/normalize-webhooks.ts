@@ -64,7 +64,7 @@ export type Normalization =
       readonly publications: readonly TenantPublication[];
       readonly drifts: readonly Drift[];
     } & Whose)
-  /** The mapping makes no event of it, or it is of a tenant whose data is being erased, or was. */
+  /** The mapping makes no event of it, or the account that accepted it is gone: erased, or replaced by a later one. */
   | ({ readonly kind: 'ignored' } & Whose)
   /** A handshake, completed by the call that its provider waits for. */
   | { readonly kind: 'confirmed' }
@@ -144,7 +144,7 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   const account =
     message.account === undefined ? undefined : await ports.accounts.get(message.account, accountMaxAgeMs);
   // Before its body is asked for, which may be gone: nothing of it may come to lie on a dead-letter queue.
-  if (account !== undefined && isErased(account, message)) return { kind: 'ignored' };
+  if (account !== undefined && isGone(account, message)) return { kind: 'ignored' };
   const body = await bodyOf(ports, message);
   if (body === undefined) return deadLetter(ports, delivery, 'its body is no longer kept');
   const request: WebhookRequest = { ...message.request, body };
@@ -180,9 +180,12 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   return toMapping(mapped.events, integration.mapping.resources);
 }
 
-/** Whether a request is of a tenant that is erased: its account is closed, or it is one that has the same id since. */
-function isErased({ closed, createdAt }: Account, { receivedAt }: RawMessage): boolean {
-  return closed === true || Date.parse(receivedAt) + clockSkewMs < Date.parse(createdAt);
+/** Whether the account that accepted a request is gone: it is closed, or a later one has its id. */
+function isGone({ closed, createdAt }: Account, { incarnation, receivedAt }: RawMessage): boolean {
+  if (closed === true) return true;
+  return incarnation === undefined
+    ? Date.parse(receivedAt) + clockSkewMs < Date.parse(createdAt)
+    : incarnation !== createdAt;
 }
 
 /** The secrets of the URL that a request came by. */

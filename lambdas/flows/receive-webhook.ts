@@ -161,9 +161,13 @@ async function toRawMessage(
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
   const { method, url, path, query, headers } = withoutCredentials(request, credentials);
+  // It was read a moment ago, and is remembered.
+  const account =
+    target.account === undefined ? undefined : await ports.accounts.get(target.account, 2 * secretsMaxAgeMs);
   return {
     rawId,
     ...target,
+    ...(account === undefined ? {} : { incarnation: account.createdAt }),
     ...(handshake === undefined ? {} : { handshake }),
     receivedAt: new Date(nowMs).toISOString(),
     request: { method, url, path, query, headers },

@@ -26,8 +26,8 @@ export interface AccountEraser {
   /** Take away secrets and context, and have nothing accepted any more. */
   close(tenant: string, id: string): Promise<void>;
   /**
-   * Take away the tenant: what is left is an id that is closed, for as long as a queue may hold something of
-   * it. The id may be used again.
+   * Take the account out of its tenant's: what is left is an id that is closed and held for the tenant. What a queue
+   * still holds of it is dropped; another tenant never gets the id.
    */
   bury(tenant: string, id: string): Promise<void>;
 }

@@ -15,14 +15,18 @@ export interface InMemoryAccounts extends AccountDirectory {
 
 export function createInMemoryAccounts(): InMemoryAccounts {
   const rows = new Map<string, Account>();
+  // Ids of accounts that were removed or erased, and whose they are.
+  const heldFor = new Map<string, string>();
   // What is left of one whose tenant's data is gone.
   const isBuried = (account: Account | undefined) => account?.tenant === '';
+  const isSame = (a: Account, b: Account | undefined) => a.tenant === b?.tenant && a.createdAt === b.createdAt;
   return {
     async find(id) {
       return isBuried(rows.get(id)) ? undefined : structuredClone(rows.get(id));
     },
     async create(account) {
       if (rows.has(account.id) && !isBuried(rows.get(account.id))) return 'exists';
+      if ((heldFor.get(account.id) ?? account.tenant) !== account.tenant) return 'exists';
       rows.set(account.id, structuredClone(account));
       return 'created';
     },
@@ -33,7 +37,8 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       return pageOf(all, ({ id }) => id, limit, after);
     },
     async replace(account) {
-      if (rows.get(account.id)?.revision !== account.revision) return false;
+      const stored = rows.get(account.id);
+      if (stored?.revision !== account.revision || !isSame(account, stored)) return false;
       rows.set(account.id, structuredClone({ ...account, revision: account.revision + 1 }));
       return true;
     },
@@ -66,13 +71,17 @@ export function createInMemoryAccounts(): InMemoryAccounts {
         const account = rows.get(id);
         if (account?.tenant !== tenant || account.closed !== true) return;
         rows.set(id, { ...account, tenant: '', revision: account.revision + 1 });
+        heldFor.set(id, tenant);
       },
     },
     overwrite(account) {
       rows.set(account.id, structuredClone(account));
     },
-    async remove(id) {
-      rows.delete(id);
+    async remove(account) {
+      const stored = rows.get(account.id);
+      if (!isSame(account, stored) || stored?.closed === true) return false;
+      heldFor.set(account.id, account.tenant);
+      return rows.delete(account.id);
     },
   };
 }

@@ -297,13 +297,16 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await tracesOf(engine, 'acme')).toEqual({});
   });
 
-  test('is dropped, too, where a new account has the id meanwhile', async () => {
+  test('is dropped, too, where its tenant has a new account of the id meanwhile', async () => {
     const engine = await prepare();
     await startAll(engine);
     await letGovernRun(engine);
-    const account = { id: 'acc_acme', tenant: 'globex', integration: 'staff', secrets: {}, context: {} };
+    const account = { id: 'acc_acme', tenant: 'acme', integration: 'staff', secrets: {}, context: {} };
+    expect(await createAccount(engine.adminPorts, { ...account, tenant: 'globex' })).toEqual({ kind: 'exists' });
     expect((await createAccount(engine.adminPorts, account)).kind).toBe('created');
     expect(await normalizeWebhooks(engine.normalizePorts, [raw()])).toMatchObject([{ kind: 'ignored' }]);
+    const accepted = raw({ receivedAt: new Date(engine.clock.nowMs()).toISOString(), incarnation: 'another' });
+    expect(await normalizeWebhooks(engine.normalizePorts, [accepted])).toMatchObject([{ kind: 'ignored' }]);
     const receivedAt = new Date(engine.clock.nowMs()).toISOString();
     const content = JSON.stringify({ changes: [{ verb: 'created', id: '1' }] });
     const fresh = raw({ receivedAt, body: { kind: 'inline', encoding: 'utf8', content } });

@@ -5,9 +5,8 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { accountsByTenantIndex, ttlAttribute } from '../../contracts/tables.ts';
+import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { Page } from '../../ports/account-store.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type {
   AccountContextEraser,
   AccountEraser,
@@ -54,13 +53,7 @@ async function queryPage(
   return { rows: (answer.Items ?? []).map(fromItem), next: last === undefined ? undefined : toKey(fromItem(last)) };
 }
 
-/** @param keptDays - How long a queue may hold something of an account. */
-export function createDynamoAccountEraser(
-  client: DynamoDBClient,
-  table: string,
-  clock: Clock,
-  keptDays: number,
-): AccountEraser {
+export function createDynamoAccountEraser(client: DynamoDBClient, table: string): AccountEraser {
   const ofTenant = { ConditionExpression: 'tenant = :tenant' };
   return {
     async list(tenant, limit, after) {
@@ -103,15 +96,9 @@ export function createDynamoAccountEraser(
       const update = new UpdateItemCommand({
         TableName: table,
         Key: toItem({ id }),
-        UpdateExpression: 'SET #expiry = :expiry REMOVE tenant ADD revision :one',
+        UpdateExpression: 'SET heldFor = :tenant REMOVE tenant ADD revision :one',
         ConditionExpression: `${ofTenant.ConditionExpression} AND closed = :true`,
-        ExpressionAttributeNames: { '#expiry': ttlAttribute },
-        ExpressionAttributeValues: toItem({
-          ':tenant': tenant,
-          ':true': true,
-          ':expiry': Math.ceil(clock.nowMs() / 1000) + keptDays * 86_400,
-          ':one': 1,
-        }),
+        ExpressionAttributeValues: toItem({ ':tenant': tenant, ':true': true, ':one': 1 }),
       });
       await updateOnCondition(client, update);
     },
@@ -284,7 +271,7 @@ export function createDynamoEventEraser(client: DynamoDBClient, tables: EventTab
             );
       return {
         items: [
-          // The account's id may be another tenant's by now, and with it the event's.
+          // Ids of before they named the tenant may be another tenant's.
           ...claims
             .filter((claim) => claim['tenant'] === tenant)
             .map(({ id }) => ({ kind: 'event_claims', key: toKey({ id }) })),

@@ -147,9 +147,10 @@ export const accountOperations = {
     tag: 'Accounts',
     summary: 'Delete an account',
     description:
-      'Its URL answers 404 from then on (a function may go on with what it has read for 10 seconds). Its events stay for as long as they are kept.',
+      'Its URL answers 404 from then on (a function may go on with what it has read for 10 seconds). Its events stay for as long as they are kept. Its id stays with the tenant: no other tenant can create an account with it.',
     access: 'accounts:write',
     answers: { 204: { description: 'It is gone.' } },
+    problems: { 409: 'The tenant is being erased.' },
     example: { params: { id: 'acc_github_acme' } },
   }),
 } as const;

@@ -108,8 +108,8 @@ export function keptOf({
     },
     {
       what: 'ids of accounts, closed',
-      why: 'ids without data: what queues may still hold of them is dropped by them',
-      until: after(queuedDays),
+      why: 'ids without data: what queues still hold of them is dropped by them, and no other tenant may ever use one',
+      until: null,
     },
     {
       what: 'digests of events and requests that were seen',

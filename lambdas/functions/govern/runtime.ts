@@ -18,7 +18,6 @@ import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
 import { createSqsDeadLetterInbox, createSqsGovernanceQueue } from '../../adapters/aws/sqs-queues.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import { readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { GovernRuntime } from './handler.ts';
@@ -34,7 +33,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
     ports: {
       tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
-      accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable], systemClock, queuedDays),
+      accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable]),
       contexts: {
         ...createDynamoAccountContexts(dynamo, contextsTable),
         ...createDynamoAccountContextEraser(dynamo, contextsTable),

@@ -1,6 +1,7 @@
 import type { accountOperations } from '../../../engine/api/account-operations.ts';
 import { ownSecretNames, type SecretsFault, webhookUrl } from '../../../flows/account-secrets.ts';
 import { createAccount } from '../../../flows/create-account.ts';
+import { deleteAccount } from '../../../flows/delete-account.ts';
 import { updateAccount } from '../../../flows/update-account.ts';
 import type { Account, Capture } from '../../../ports/account-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
@@ -133,7 +134,9 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
     },
     async deleteAccount(call) {
       const account = await find(call);
-      await ports.accounts.remove(account.id);
+      const { kind } = await deleteAccount(ports, account);
+      if (kind === 'unknown-account') throw notFound('account');
+      if (kind === 'tenant-erasing') throw erasing();
       return {
         status: 204,
         body: undefined,
