@@ -266,7 +266,8 @@ export class TributaryStack extends Stack {
     // Entries are added and completed: nobody may delete one.
     tables.audit.grant(api, 'PutItem', 'Query');
     buckets.audit.grantPut(api);
-    tables.accountContexts.grant(api, 'BatchWriteItem');
+    // Claims are made and released; an operator's list of collisions is the scan.
+    tables.accountContexts.grant(api, 'DeleteItem', 'PutItem', 'Query', 'Scan');
     tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
     tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
     // A parked request is sent again when its account is made.
@@ -312,7 +313,7 @@ export class TributaryStack extends Stack {
     tables.tenants.grant(govern, 'GetItem', 'PutItem');
     tables.accounts.grant(govern, 'Query', 'UpdateItem');
     // No index leads from an account to its values, nor from a tenant to its keys: an erasure looks at all.
-    tables.accountContexts.grant(govern, 'BatchWriteItem', 'Query', 'Scan');
+    tables.accountContexts.grant(govern, 'DeleteItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
     tables.consumers.grant(govern, 'BatchWriteItem', 'Query');
     tables.statistics.grant(govern, 'BatchWriteItem', 'Query');

@@ -37,17 +37,19 @@ export interface ErasableAccount {
   readonly isClosed: boolean;
 }
 
-/** A value that an account is known by. */
+/** A tenant, or an account, that a value names: by a claim, a registration of before, or as its last owner. */
 export interface AccountContext {
   readonly integration: string;
   readonly value: string;
-  readonly account: string;
+  /** Absent where the account registered the value in a version that knew no claims. */
+  readonly tenant?: string;
+  /** Absent where the tenant has given up the value. */
+  readonly account?: string;
 }
 
 export interface AccountContextEraser {
-  /** A page of all values of all accounts, in no order. */
+  /** A page of all that values name, in no order. */
   listAll(after: string | undefined): Promise<Page<AccountContext>>;
-  remove(contexts: readonly AccountContext[]): Promise<void>;
 }
 
 export interface SubscriptionEraser {

@@ -172,7 +172,8 @@ describe('at the same time', () => {
       accounts: {
         ...accounts,
         async replace(account) {
-          if (meanwhile-- > 0) await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: '7' } });
+          if (meanwhile-- > 0)
+            await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: '7' }, mayClaim: true });
           return accounts.replace(account);
         },
       },

@@ -313,6 +313,34 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await normalizeWebhooks(engine.normalizePorts, [fresh])).toMatchObject([{ kind: 'mapped' }]);
   });
 
+  test('reaches no next owner of what it was known by (invariant 3)', async () => {
+    const engine = await prepare();
+    const company = 'company of acme';
+    const { account: _, ...shared } = aRawMessage('acme', 'raw_shared', {
+      body: {
+        kind: 'inline',
+        encoding: 'utf8',
+        content: JSON.stringify({ company, changes: [{ verb: 'created', id: '1' }] }),
+      },
+    });
+    const delivery = { messageId: '1', body: JSON.stringify(shared), message: shared };
+    engine.clock.advance(1);
+    // Given up before the erasure began: the value still says whose it was.
+    await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: 'another' }, mayClaim: true });
+    expect((await engine.contexts.find('staff', company)).released).toMatchObject({ by: 'acme' });
+    await startAll(engine);
+    await letGovernRun(engine);
+    for (const value of [company, 'another'])
+      expect(JSON.stringify(await engine.contexts.find('staff', value))).not.toContain('"acme"');
+    expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
+    expect(await engine.parking.list('staff', company, 10)).toEqual([]);
+    const next = { id: 'acc_next', tenant: 'globex', integration: 'staff', secrets: {}, mayClaim: true };
+    expect((await createAccount(engine.adminPorts, { ...next, context: { company_id: company } })).kind).toBe(
+      'created',
+    );
+    expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
+  });
+
   test('is dropped while it is erased where it came by the URL for all accounts', async () => {
     const engine = await prepare();
     await engine.accounts.eraser.close('acme', 'acc_acme');

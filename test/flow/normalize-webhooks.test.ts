@@ -147,6 +147,14 @@ describe('what an account accepted that is gone', () => {
     expect(engine.rawDeadLetters.messages()).toEqual([]);
   });
 
+  test('is not what a later account accepted while the former one is remembered', async () => {
+    const engine = await prepare();
+    await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_0', changes))]);
+    engine.accounts.overwrite(anAccount({ createdAt }));
+    const own = received(rawMessage('raw_1', changes, { incarnation: createdAt, receivedAt: createdAt }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [own])).toMatchObject([{ kind: 'mapped' }]);
+  });
+
   test('is told by time where its message is of a version that wrote no more', async () => {
     const engine = await withSuccessor();
     const early = received(rawMessage('raw_1', changes, { receivedAt: '2026-11-21T11:58:59.000Z' }));

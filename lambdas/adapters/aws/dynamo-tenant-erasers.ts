@@ -8,6 +8,7 @@ import {
 import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { Page } from '../../ports/account-store.ts';
 import type {
+  AccountContext,
   AccountContextEraser,
   AccountEraser,
   DeliveryEraser,
@@ -16,7 +17,7 @@ import type {
   SubscriptionEraser,
 } from '../../ports/tenant-erasers.ts';
 import type { Erasable } from '../../ports/tenant-store.ts';
-import { contextKey } from './dynamo-account-contexts.ts';
+import { claimsIn, claimsKey, readContextKey } from './dynamo-account-contexts.ts';
 import { updateOnCondition } from './dynamo-conditions.ts';
 import { backlogOf, pointerKey, toDelivery } from './dynamo-delivery-store.ts';
 import { endpointRowId } from './dynamo-endpoint-store.ts';
@@ -117,21 +118,17 @@ export function createDynamoAccountContextEraser(client: DynamoDBClient, table: 
       );
       const last = answer.LastEvaluatedKey;
       return {
-        items: (answer.Items ?? []).map(fromItem).map((row) => {
-          const context = String(row['context']);
-          // An integration's name has no space; a value may.
-          const at = context.indexOf(' ');
-          return { integration: context.slice(0, at), value: context.slice(at + 1), account: String(row['account']) };
+        items: (answer.Items ?? []).map(fromItem).flatMap((row): readonly AccountContext[] => {
+          const of = readContextKey(String(row['context']));
+          if (row['account'] !== claimsKey) return [{ ...of, account: String(row['account']) }];
+          const releasedBy = (row as { readonly released?: { readonly by?: string } }).released?.by;
+          return [
+            ...claimsIn(row).map(({ tenant, account }) => ({ ...of, tenant, account })),
+            ...(releasedBy === undefined ? [] : [{ ...of, tenant: releasedBy }]),
+          ];
         }),
         next: last === undefined ? undefined : toKey(fromItem(last)),
       };
-    },
-    async remove(contexts) {
-      const keys = contexts.map(({ integration, value, account }) => ({
-        context: contextKey(integration, value),
-        account,
-      }));
-      await changeRows(client, table, [], keys);
     },
   };
 }

@@ -112,6 +112,11 @@ export function keptOf({
       until: null,
     },
     {
+      what: 'values by which providers named its accounts, as free, without its name',
+      why: 'what still waits for it must not reach the next tenant that is known by one',
+      until: after(Math.max(queuedDays, retentionDays)),
+    },
+    {
       what: 'digests of events and requests that were seen',
       why: 'ids without data, of which no event was stored; they expire by themselves',
       until: after(retentionDays),

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
+import { createDynamoContextRegistry } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import {
   createDynamoAccountContextEraser,
@@ -18,6 +18,7 @@ import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
 import { createSqsDeadLetterInbox, createSqsGovernanceQueue } from '../../adapters/aws/sqs-queues.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import { readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { GovernRuntime } from './handler.ts';
@@ -27,6 +28,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
   const env = readEnvironment('govern', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
+  const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
   const contextsTable = env[environmentKeys.accountContextsTable];
   return {
     ...createTelemetry('govern'),
@@ -35,7 +37,10 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
       accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable]),
       contexts: {
-        ...createDynamoAccountContexts(dynamo, contextsTable),
+        ...createDynamoContextRegistry(dynamo, contextsTable, {
+          clock: systemClock,
+          keptDays: Math.max(queuedDays, retentionDays),
+        }),
         ...createDynamoAccountContextEraser(dynamo, contextsTable),
       },
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
@@ -61,7 +66,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
       payloads: createS3ObjectEraser(env[environmentKeys.payloadsBucket], false),
       rawBodies: createS3ObjectEraser(env[environmentKeys.rawBucket], env[environmentKeys.rawLocked] === 'true'),
       clock: systemClock,
-      retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+      retentionDays,
       rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
       auditRetentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays),
     },

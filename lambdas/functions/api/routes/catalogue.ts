@@ -42,9 +42,9 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
       if (definition === undefined) throw notFound('integration');
       return { status: 200, body: describeIntegration(definition) };
     },
-    async configureIntegration({ params, body: { secrets, capture } }) {
+    async configureIntegration({ params, body: { secrets, capture, shared_contexts: sharedContexts } }) {
       const integration = params['integration'] ?? '';
-      const configuration = await configureIntegration(ports, { integration, secrets, capture });
+      const configuration = await configureIntegration(ports, { integration, secrets, capture, sharedContexts });
       switch (configuration.kind) {
         case 'configured': {
           const { settings } = configuration;
@@ -57,6 +57,7 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
               settings.secrets,
             ),
             ...captureView(settings.capture),
+            shared_contexts: settings.sharedContexts === true,
           };
           return {
             status: 200,
