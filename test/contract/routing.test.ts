@@ -23,16 +23,18 @@ import { readAllPages } from './read-all-pages.ts';
 const tables = useTables();
 const clock = createManualClock();
 
-const registryOf = (contexts: InMemoryContexts) => ({ contexts, register: contexts.register });
-
 const implementations = [
   [
     'the fake',
-    async () => ({
-      ...registryOf(createInMemoryContexts()),
-      parking: createInMemoryParking(),
-      settings: createInMemorySettings(),
-    }),
+    async () => {
+      const contexts = createInMemoryContexts();
+      return {
+        contexts,
+        register: (...registration: Parameters<InMemoryContexts['register']>) => contexts.register(...registration),
+        parking: createInMemoryParking(),
+        settings: createInMemorySettings(),
+      };
+    },
   ],
   [
     'DynamoDB',

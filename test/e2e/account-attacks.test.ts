@@ -19,8 +19,7 @@ beforeAll(async () => {
   const { engine, call } = running();
   await seedApiKey(engine, malloryKey, 'mallory');
   await seedApiKey(engine, victimKey, 'victim');
-  const settings = { secrets: { signing_secret: appSecret } };
-  expect((await call('PUT', '/v1/integrations/hubspot/settings', settings)).status).toBe(200);
+  await call('PUT', '/v1/integrations/hubspot/settings', { secrets: { signing_secret: appSecret } });
 });
 
 /** An account of HubSpot that is known by these portals. */
@@ -147,7 +146,7 @@ describe('C1: sharing', () => {
       output: 'hubspot "99001": acc_left of left, acc_right of right\n1 value has accounts of several tenants\n',
     });
 
-    expect((await share(false)).body).toMatchObject({ shared_contexts: false });
+    expect((await share(false)).body).not.toHaveProperty('shared_contexts');
     await engine.advanceClock(60_000);
     const dead = normalized('dead-lettered');
     await hubspot(99001, 802);

@@ -31,10 +31,10 @@ export function createInMemoryContexts(): InMemoryContexts {
     });
   return {
     find: async (integration, value) => structuredClone(read(integration, value)),
-    async replace(integration, value, { registered: _, ...record }) {
-      const before = read(integration, value);
-      if (before.revision !== record.revision) return false;
-      write(integration, value, { ...record, registered: before.registered, revision: before.revision + 1 });
+    async replace(integration, value, record) {
+      const { registered, revision } = read(integration, value);
+      if (revision !== record.revision) return false;
+      write(integration, value, { ...record, registered, revision: revision + 1 });
       return true;
     },
     async forget(integration, value, account) {

@@ -7,6 +7,7 @@ import { createAccount } from '../../lambdas/flows/create-account.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { updateAccount } from '../../lambdas/flows/update-account.ts';
 import { createIngressHandler } from '../../lambdas/functions/ingress/handler.ts';
+import type { Account } from '../../lambdas/ports/account-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
 import { createOutcomeTally } from '../fakes/outcome-tally.ts';
@@ -96,8 +97,7 @@ describe('a secret is refused, and nothing changes', () => {
 
   test('fails when the account is gone, or is another integration’s', async () => {
     const engine = await prepare();
-    const account = (await accountOf(engine)) ?? expect.fail('no account');
-    await engine.accounts.remove(account);
+    await engine.accounts.remove((await accountOf(engine)) as Account);
     expect(await shake(engine, first)).toEqual({ kind: 'unknown' });
   });
 });

@@ -327,11 +327,14 @@ describe('what queues still hold of an erased tenant', () => {
     engine.clock.advance(1);
     // Given up before the erasure began: the value still says whose it was.
     await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: 'another' }, mayClaim: true });
+    await engine.contexts.register('staff', ['of before'], 'acc_acme');
+    await engine.contexts.register('staff', ['of before'], 'acc_acme2');
     expect((await engine.contexts.find('staff', company)).released).toMatchObject({ by: 'acme' });
     await startAll(engine);
     await letGovernRun(engine);
     for (const value of [company, 'another'])
       expect(JSON.stringify(await engine.contexts.find('staff', value))).not.toContain('"acme"');
+    expect((await engine.contexts.find('staff', 'of before')).registered).toEqual(['acc_acme2']);
     expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
     expect(await engine.parking.list('staff', company, 10)).toEqual([]);
     const next = { id: 'acc_next', tenant: 'globex', integration: 'staff', secrets: {}, mayClaim: true };

@@ -36,7 +36,7 @@ const settings = z
     secret_names: z.array(z.string()),
     webhook_url: z.string(),
     capture: captureView.optional(),
-    shared_contexts: z.boolean(),
+    shared_contexts: z.literal(true).optional().describe('Where several tenants may have one value.'),
   })
   .meta({ id: 'IntegrationSettings' });
 
@@ -113,7 +113,6 @@ export const catalogueOperations = {
         integration: 'hibob',
         secret_names: ['signing_secret'],
         webhook_url: 'https://api.example.com/in/hibob',
-        shared_contexts: false,
       },
     },
   }),

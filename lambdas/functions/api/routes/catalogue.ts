@@ -57,7 +57,7 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
               settings.secrets,
             ),
             ...captureView(settings.capture),
-            shared_contexts: settings.sharedContexts === true,
+            ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
           };
           return {
             status: 200,
