@@ -10,8 +10,6 @@ export interface DeleteAccountPorts extends Omit<ClaimPorts, 'accounts' | 'setti
 
 export type AccountDeletion =
   | { readonly kind: 'deleted' }
-  /** It is gone already. */
-  | { readonly kind: 'unknown-account' }
   /** The erasure of its tenant finds other data by it, and removes it last. */
   | { readonly kind: 'tenant-erasing' };
 
@@ -20,10 +18,9 @@ export type AccountDeletion =
  * stay for as long as they are kept. Claims that a call leaves which is cut off in between fall by themselves.
  */
 export async function deleteAccount(ports: DeleteAccountPorts, account: Account): Promise<AccountDeletion> {
-  if (!(await ports.accounts.remove(account))) {
-    const current = await ports.accounts.find(account.id);
-    return { kind: current?.closed === true ? 'tenant-erasing' : 'unknown-account' };
-  }
+  // One that is gone already was removed by a call whose answer was lost: what that left undone is made up for.
+  if (!(await ports.accounts.remove(account)) && (await ports.accounts.find(account.id))?.closed === true)
+    return { kind: 'tenant-erasing' };
   const { id, tenant, integration } = account;
   const routing = (await ports.integrations.get(integration))?.routing;
   if (routing === undefined) return { kind: 'deleted' };

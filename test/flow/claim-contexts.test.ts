@@ -166,6 +166,14 @@ describe('a claim', () => {
     expect((await engine.contexts.find('staff', '1')).released).toMatchObject({ by: 'acme' });
   });
 
+  test('ends with a deletion whose answer was lost', async () => {
+    const engine = await withOwner();
+    const account = await accountOf(engine, 'acc_acme');
+    await engine.accounts.remove(account);
+    expect(await deleteAccount(engine.adminPorts, account)).toEqual({ kind: 'deleted' });
+    expect(await ownersOf(engine, '1')).toEqual([]);
+  });
+
   test('of a call that was cut off falls by itself, and keeps no account from its owner', async () => {
     const probe = createFakeEngine();
     const { ports, calls } = injectFault(probe.adminPorts);

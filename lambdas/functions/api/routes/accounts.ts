@@ -185,7 +185,6 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
     async deleteAccount(call) {
       const account = await find(call);
       const { kind } = await deleteAccount(ports, account);
-      if (kind === 'unknown-account') throw notFound('account');
       if (kind === 'tenant-erasing') throw erasing();
       return {
         status: 204,
