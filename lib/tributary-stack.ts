@@ -290,7 +290,7 @@ export class TributaryStack extends Stack {
     this.credentialsAlarm();
     tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     // An admin key lists the accounts, keys and tenants that there are: these are the scans.
-    tables.accounts.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan');
+    tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
     tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
     // A tenant's data is to be erased.
@@ -298,7 +298,8 @@ export class TributaryStack extends Stack {
     // Entries are added and completed: nobody may delete one.
     tables.audit.grant(api, 'PutItem', 'Query');
     buckets.audit.grantPut(api);
-    tables.accountContexts.grant(api, 'BatchWriteItem');
+    // Claims are made and released; an operator's list of collisions is the scan.
+    tables.accountContexts.grant(api, 'DeleteItem', 'PutItem', 'Query', 'Scan');
     tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
     tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
     // A parked request is sent again when its account is made.
@@ -344,7 +345,7 @@ export class TributaryStack extends Stack {
     tables.tenants.grant(govern, 'GetItem', 'PutItem');
     tables.accounts.grant(govern, 'Query', 'UpdateItem');
     // No index leads from an account to its values, nor from a tenant to its keys: an erasure looks at all.
-    tables.accountContexts.grant(govern, 'BatchWriteItem', 'Query', 'Scan');
+    tables.accountContexts.grant(govern, 'DeleteItem', 'PutItem', 'Query', 'Scan');
     tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
     tables.consumers.grant(govern, 'BatchWriteItem', 'Query');
     tables.statistics.grant(govern, 'BatchWriteItem', 'Query');

@@ -15,6 +15,11 @@ export interface RawMessage {
   readonly integration: string;
   /** Absent where it came by the URL for all accounts: normalize finds out whose it is. */
   readonly account?: string;
+  /**
+   * The account's `createdAt` when it accepted the request: an account that was created since with the same id is
+   * another one. Absent at the URL for all accounts, and in messages of versions that did not write it.
+   */
+  readonly incarnation?: string;
   /** Name of the handshake that a call of the engine's own completes; absent for an event. */
   readonly handshake?: string;
   /** ISO 8601, the instant of acceptance. */

@@ -16,6 +16,12 @@ export interface SettingsRequest {
   readonly integration: string;
   readonly secrets: SecretValues;
   readonly capture?: CaptureRequest | undefined;
+  /**
+   * Whether several tenants may have one value of the routing context.
+   *
+   * @default false
+   */
+  readonly sharedContexts?: boolean | undefined;
 }
 
 export type Configuration =
@@ -40,7 +46,7 @@ export async function configureIntegration(
     readonly clock: Clock;
     readonly randomness: Randomness;
   },
-  { integration, secrets, capture }: SettingsRequest,
+  { integration, secrets, capture, sharedContexts = false }: SettingsRequest,
 ): Promise<Configuration> {
   const definition = await ports.integrations.get(integration);
   if (definition === undefined) return { kind: 'unknown-integration' };
@@ -57,6 +63,7 @@ export async function configureIntegration(
       secrets: withUrlToken(definition, { ...Object.fromEntries(former), ...secrets }, ports.randomness),
       ...(capture === undefined && before?.capture !== undefined ? { capture: before.capture } : {}),
       ...arm(capture, ports.clock),
+      ...(sharedContexts ? { sharedContexts } : {}),
       revision: before?.revision ?? 0,
     };
     if (await ports.settings.replace(settings)) return { kind: 'configured', settings };

@@ -54,7 +54,8 @@ async function scopeOf({ accounts }: CountNormalizationPorts, { message, normali
   if ('tenant' in normalization && normalization.tenant !== undefined) return normalization.tenant;
   if (message.account === undefined) return nobody;
   const account = await accounts.get(message.account, accountMaxAgeMs);
-  return account?.tenant ?? nobody;
+  // An erased account is known, and no tenant's.
+  return account?.tenant || nobody;
 }
 
 function tallyOf(scope: string, { message, normalization }: Normalized): readonly Tally[] {

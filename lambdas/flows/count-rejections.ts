@@ -80,5 +80,5 @@ async function whoseIs(
     return { scope: nobody, integration: isDeployed ? integration : nobody };
   }
   const owner = account === undefined ? undefined : await ports.accounts.get(account, accountMaxAgeMs);
-  return { scope: owner?.tenant ?? nobody, integration };
+  return { scope: owner?.tenant || nobody, integration };
 }

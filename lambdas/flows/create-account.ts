@@ -1,5 +1,5 @@
 import { contextValues } from '../engine/mapping/context-values.ts';
-import type { AccountContextRegistry } from '../ports/account-contexts.ts';
+import { holdsValue } from '../engine/routing/context-claims.ts';
 import type { Account, AccountDirectory } from '../ports/account-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { IntegrationCatalog } from '../ports/integration-catalog.ts';
@@ -8,6 +8,7 @@ import type { RawQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { TenantStore } from '../ports/tenant-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+import { type ClaimPorts, type ClaimRefusal, claimContexts } from './claim-contexts.ts';
 import { isErasing, tellAccount } from './manage-tenant.ts';
 import { type QuotaExceeded, type Quotas, type QuotaUse, refuseBeyondQuota, undoBeyondQuota } from './quotas.ts';
 
@@ -18,6 +19,12 @@ export interface AccountRequest {
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;
   readonly capture?: CaptureRequest | undefined;
+  /**
+   * Whether the caller may claim a value of the routing context that no tenant owns.
+   *
+   * @default false
+   */
+  readonly mayClaim?: boolean | undefined;
 }
 
 export type AccountCreation =
@@ -27,14 +34,14 @@ export type AccountCreation =
   /** Its tenant's data is being erased: it can be made when that is done. */
   | { readonly kind: 'tenant-erasing' }
   | QuotaExceeded
+  | ClaimRefusal
   | SecretsFault;
 
 /** What accounts are made and changed with. */
-export interface AccountPorts {
+export interface AccountPorts extends ClaimPorts {
   readonly accounts: AccountDirectory;
   readonly tenants: Pick<TenantStore, 'find'>;
   readonly integrations: IntegrationCatalog;
-  readonly contexts: AccountContextRegistry;
   readonly parked: ParkedRequests;
   readonly rawQueue: RawQueue;
   readonly clock: Clock;
@@ -42,7 +49,13 @@ export interface AccountPorts {
   readonly quotas: Quotas;
 }
 
-/** Connect a tenant to an integration. Secrets go by the names that the integration declares. */
+/**
+ * Connect a tenant to an integration. Secrets go by the names that the integration declares.
+ *
+ *   claim what it is to be known by -> create it -> replay what waited for that
+ *
+ * A claim is refused before anything is done. One that is left by a call that was cut off falls by itself.
+ */
 export async function createAccount(ports: AccountPorts, request: AccountRequest): Promise<AccountCreation> {
   const integration = await ports.integrations.get(request.integration);
   if (integration === undefined) return { kind: 'unknown-integration' };
@@ -73,14 +86,26 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   if (exceeded !== undefined) return exceeded;
   const { routing } = integration;
   const contexts = routing === undefined ? [] : contextValues(account.context[routing.account_context]);
-  // Before the account itself: a value that points to an account which does not hold it is passed over.
-  if (contexts.length > 0) await ports.contexts.register(account.integration, contexts, account.id);
+  const accountContext = routing?.account_context ?? '';
+  const holder = { integration: account.integration, accountContext, tenant: account.tenant, account: account.id };
+  const claim = await claimContexts(ports, holder, contexts, request.mayClaim === true);
+  if (claim.kind !== 'claimed') return claim;
   const result = await ports.accounts.create(account);
-  const undone = result === 'created' ? await undoBeyondQuota(use, () => ports.accounts.remove(account.id)) : undefined;
+  if (result === 'exists') {
+    const existing = contexts.length === 0 ? undefined : await ports.accounts.find(account.id);
+    // It may have been made by a call that was cut off before it came to replay what waited.
+    if (existing?.tenant === account.tenant)
+      for (const value of claim.values)
+        if (holdsValue(existing, { ...holder, value })) await replayParked(ports, account.integration, value);
+    await claim.withdraw();
+    return { kind: 'exists' };
+  }
+  const undone = await undoBeyondQuota(use, async () => {
+    await ports.accounts.remove(account);
+    await claim.withdraw();
+  });
   if (undone !== undefined) return undone;
-  // Where it exists, too: it may have been made by a call that was cut off before it came to this.
-  for (const context of contexts) await replayParked(ports, account.integration, context);
-  if (result === 'exists') return { kind: 'exists' };
+  for (const value of claim.values) await replayParked(ports, account.integration, value);
   // Whoever has changed the tenant meanwhile may not have found the account.
   const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
   if (since !== rawDays) await tellAccount(ports, account.id, since);

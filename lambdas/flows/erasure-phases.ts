@@ -1,5 +1,7 @@
+import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
-import type { AccountContexts } from '../ports/account-contexts.ts';
+import { withoutTenant } from '../engine/routing/context-claims.ts';
+import type { AccountContextRegistry } from '../ports/account-contexts.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ParkedRequests } from '../ports/parked-requests.ts';
 import type { DeadLetter, DeadLetterInbox } from '../ports/queues.ts';
@@ -18,7 +20,7 @@ import type { Erasable, ErasurePlan } from '../ports/tenant-store.ts';
 /** What a tenant's data is found and removed with. */
 export interface ErasurePorts {
   readonly accounts: AccountEraser;
-  readonly contexts: AccountContextEraser & AccountContexts;
+  readonly contexts: AccountContextEraser & AccountContextRegistry;
   readonly parked: ParkedRequests;
   readonly rawLetters: DeadLetterInbox;
   readonly subscriptions: SubscriptionEraser;
@@ -178,15 +180,16 @@ async function findDeliveries(
 /** Requests that are looked at under one value at a time. */
 const parkedPage = 50;
 
-/** The values that the tenant's accounts are known by, and the requests that wait under them. */
+/** The values that name the tenant or its accounts, and the requests that wait under them. */
 async function findContexts(ports: ErasurePorts, tenant: string, position: string | undefined): Promise<ErasurePlan> {
   const own = await accountIds(ports, tenant);
   const page = await ports.contexts.listAll(position === '' ? undefined : position);
   const items: Erasable[] = [];
   for (const context of page.items) {
-    if (!own.has(context.account)) continue;
-    const { integration, value } = context;
-    const isShared = (await ports.contexts.find(integration, value)).some((account) => !own.has(account));
+    const { integration, value, account } = context;
+    if (context.tenant === undefined ? !own.has(account ?? '') : context.tenant !== tenant) continue;
+    const { claims, registered } = await ports.contexts.find(integration, value);
+    const isShared = claims.some((claim) => claim.tenant !== tenant) || registered.some((id) => !own.has(id));
     // What waits under a value that another tenant's account has, too, is sent to that one.
     const requests = isShared ? [] : await ports.parked.list(integration, value, parkedPage);
     for (const request of requests) items.push(...(await parkedItems(ports, context, request)));
@@ -211,7 +214,7 @@ async function parkedItems(
   ];
 }
 
-async function removeContexts(ports: ErasurePorts, _: string, items: readonly Erasable[]): Promise<void> {
+async function removeContexts(ports: ErasurePorts, tenant: string, items: readonly Erasable[]): Promise<void> {
   const of = (kind: string) => items.filter((item) => item.kind === kind);
   await ports.rawBodies.remove('', of('raw_bodies'));
   for (const { key } of of('parked_requests')) {
@@ -219,7 +222,29 @@ async function removeContexts(ports: ErasurePorts, _: string, items: readonly Er
     await ports.parked.remove(integration, value, rawId);
   }
   // Last: what waits is found by its value.
-  await ports.contexts.remove(of('account_contexts').map(({ key }) => JSON.parse(key) as AccountContext));
+  for (const { key } of of('account_contexts')) await removeContext(ports, tenant, JSON.parse(key) as AccountContext);
+}
+
+const maxAttempts = 5;
+
+/** What waits for a former owner in a queue must not reach the next: the value remembers when it became free. */
+async function removeContext(
+  { contexts, clock }: ErasurePorts,
+  tenant: string,
+  { integration, value, ...named }: AccountContext,
+): Promise<void> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const record = await contexts.find(integration, value);
+    const registered = named.tenant === undefined ? named.account : undefined;
+    // One that was registered only leaves no claim by which the value would remember.
+    const isLast = registered !== undefined && record.registered.includes(registered) && record.claims.length === 0;
+    const free = withoutTenant(record, tenant, clock.nowMs());
+    const changed = isLast ? { ...free, released: { atMs: clock.nowMs() } } : free;
+    if (changed !== record && !(await contexts.replace(integration, value, changed))) continue;
+    if (registered !== undefined) await contexts.forget(integration, value, registered);
+    return;
+  }
+  throw new EngineError('contended', 'a value is being claimed', { retryable: true });
 }
 
 async function accountIds({ accounts }: ErasurePorts, tenant: string): Promise<ReadonlySet<string>> {

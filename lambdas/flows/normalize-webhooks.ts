@@ -2,9 +2,9 @@ import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
 import { type Drift, driftsOf, type PreparedResources, schemaVersionOf } from '../engine/mapping/check-resource.ts';
-import { contextValues } from '../engine/mapping/context-values.ts';
 import { type Decryption, decryptItems } from '../engine/mapping/decrypt-items.ts';
 import { deliveryNameOf, type MappingInput, type MappingResult } from '../engine/mapping/map-request.ts';
+import { type ContextRecord, holdersOf } from '../engine/routing/context-claims.ts';
 import { decodeBody } from '../engine/verification/decode-body.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
 import { confirmationOf, deliveryIdOf } from '../engine/verification/receive-webhook.ts';
@@ -67,7 +67,7 @@ export type Normalization =
       readonly publications: readonly TenantPublication[];
       readonly drifts: readonly Drift[];
     } & Whose)
-  /** The mapping makes no event of it, or it is of a tenant whose data is being erased, or was. */
+  /** The mapping makes no event of it, or the account that accepted it is gone: erased, or replaced by a later one. */
   | ({ readonly kind: 'ignored' } & Whose)
   /** A handshake, completed by the call that its provider waits for. */
   | { readonly kind: 'confirmed' }
@@ -152,10 +152,9 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   if (integration === undefined)
     return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
 
-  const account =
-    message.account === undefined ? undefined : await ports.accounts.get(message.account, accountMaxAgeMs);
+  const account = await accepting(ports, message);
   // Before its body is asked for, which may be gone: nothing of it may come to lie on a dead-letter queue.
-  if (account !== undefined && isErased(account, message)) return { kind: 'ignored' };
+  if (account !== undefined && isGone(account, message)) return { kind: 'ignored' };
   const body = await bodyOf(ports, message);
   if (body === undefined) return deadLetter(ports, delivery, 'its body is no longer kept');
   const request: WebhookRequest = { ...message.request, body };
@@ -191,9 +190,20 @@ async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promis
   return toMapping(mapped.events, integration.resources);
 }
 
-/** Whether a request is of a tenant that is erased: its account is closed, or it is one that has the same id since. */
-function isErased({ closed, createdAt }: Account, { receivedAt }: RawMessage): boolean {
-  return closed === true || Date.parse(receivedAt) + clockSkewMs < Date.parse(createdAt);
+/** The account that a request came to; undefined at the URL for all accounts, and where it does not exist. */
+async function accepting({ accounts }: NormalizePorts, message: RawMessage): Promise<Account | undefined> {
+  if (message.account === undefined) return undefined;
+  const remembered = await accounts.get(message.account, accountMaxAgeMs);
+  // What is remembered may be the former account, and the request the later one's.
+  return remembered === undefined || !isGone(remembered, message) ? remembered : accounts.get(message.account, 0);
+}
+
+/** Whether the account that accepted a request is gone: it is closed, or a later one has its id. */
+function isGone({ closed, createdAt }: Account, { incarnation, receivedAt }: RawMessage): boolean {
+  if (closed === true) return true;
+  return incarnation === undefined
+    ? Date.parse(receivedAt) + clockSkewMs < Date.parse(createdAt)
+    : incarnation !== createdAt;
 }
 
 /** The secrets of the URL that a request came by. */
@@ -254,8 +264,9 @@ async function confirm(
 /**
  * Map a request of the URL for all accounts: find whose it is by its contexts, and map it for each.
  *
- * A context that nobody registered is parked, so that the request can be replayed once its account
- * exists; its other contexts are served now. Served again, their events have the ids that they have.
+ * A context that no tenant owns is parked, so that the request can be replayed once its account exists; where one has
+ * accounts of several tenants that may not share it, the request is kept on the dead-letter queue. Its other contexts
+ * are served now. Served again, their events have the ids that they have.
  */
 async function mapForItsAccounts(
   ports: NormalizePorts,
@@ -275,20 +286,17 @@ async function mapForItsAccounts(
   if (routing === undefined || contexts === undefined)
     return deadLetter(ports, delivery, 'context_lookup_field failed');
 
-  const owners = await ownersOf(ports, message.integration, routing, contexts);
-  const unknown = contexts.filter((context) => !owners.some((owner) => owner.contexts.includes(context)));
-  if (unknown.length > 0) {
-    await ports.parking.park(message.integration, unknown, message);
+  const { owners, free, contested } = await ownersOf(ports, message, routing, contexts);
+  if (free.length > 0) {
+    await ports.parking.park(message.integration, free, message);
     // An account may have been made, and its parked requests replayed, since it was looked for.
-    const since = await ownersOf(ports, message.integration, routing, unknown);
-    if (since.length > 0)
+    const since = await ownersOf(ports, message, routing, free);
+    if (since.free.length < free.length)
       throw new EngineError('contended', 'an account was made for a parked request', { retryable: true });
   }
-
   const events: UnsequencedEvent[] = [];
   const tenant = soleTenant(owners);
   for (const { account, contexts: own } of owners) {
-    if (account.closed === true) continue;
     const mapped = await mapForAccount(ports, delivery, integration, read, account);
     if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), tenant };
     if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
@@ -297,8 +305,16 @@ async function mapForItsAccounts(
     }
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
   }
+  const [collision] = contested;
+  if (collision !== undefined) {
+    // Nothing tells which of them is the owner. The request's other values are served all the same.
+    const value = `the value ${JSON.stringify(collision)} of ${routing.accountContext}`;
+    const refusal = await deadLetter(ports, delivery, `${value} has accounts of two tenants`);
+    if (owners.length === 0) return refusal;
+  }
   if (owners.length > 0) return { ...toMapping(events, integration.resources), tenant };
-  return unknown.length > 0 ? { kind: 'unrouted' } : withoutContext(ports, delivery, integration, read);
+  if (free.length > 0) return { kind: 'unrouted' };
+  return contexts.length > 0 ? { kind: 'ignored' } : withoutContext(ports, delivery, integration, read);
 }
 
 /** A request that names nobody is a ping or a heartbeat where it makes no event, and a fault where it does. */
@@ -321,24 +337,49 @@ interface Owner {
   readonly contexts: readonly string[];
 }
 
-/** The accounts that hold a request's contexts, by what the accounts themselves say; closed ones, too. */
+/** A request's contexts, by whose they are. Those of former owners are nobody's. */
+interface Ownership {
+  readonly owners: readonly Owner[];
+  /** Owned by no tenant. */
+  readonly free: readonly string[];
+  /** With accounts of several tenants, where the integration's settings do not let them share. */
+  readonly contested: readonly string[];
+}
+
 async function ownersOf(
   ports: NormalizePorts,
-  integration: string,
-  routing: NonNullable<NormalizingIntegration['routing']>,
+  { integration, receivedAt }: RawMessage,
+  { accountContext }: NonNullable<NormalizingIntegration['routing']>,
   contexts: readonly string[],
-): Promise<readonly Owner[]> {
-  const found = await Promise.all(contexts.map((context) => ports.contexts.find(integration, context)));
-  const accounts = await Promise.all([...new Set(found.flat())].map((id) => ports.accounts.get(id, 0)));
-  return accounts.flatMap((account) => {
-    if (account === undefined || account.integration !== integration) return [];
-    // It says nothing any more, and what names it is not to wait for another.
-    if (account.closed === true)
-      return [{ account, contexts: contexts.filter((_, index) => found[index]?.includes(account.id)) }];
-    const own = contextValues(account.context[routing.accountContext]);
-    const shared = contexts.filter((context) => own.includes(context));
-    return shared.length === 0 ? [] : [{ account, contexts: shared }];
-  });
+): Promise<Ownership> {
+  const records = await Promise.all(contexts.map((value) => ports.contexts.find(integration, value)));
+  const ids = records.flatMap(({ claims, registered }) => [...claims.map(({ account }) => account), ...registered]);
+  const found = await Promise.all([...new Set(ids)].map((id) => ports.accounts.get(id, 0)));
+  const accounts = new Map(found.flatMap((account) => (account === undefined ? [] : [[account.id, account] as const])));
+  const holdings = contexts.map((value, index) =>
+    holdersOf(
+      records[index] as ContextRecord,
+      accounts,
+      { integration, accountContext, value },
+      Date.parse(receivedAt),
+    ),
+  );
+  const isShared = holdings.some(({ kind }) => kind === 'contested') && (await sharesContexts(ports, integration));
+  const own = new Map<Account, string[]>();
+  const contextsOf = (wanted: string) => contexts.filter((_, index) => holdings[index]?.kind === wanted);
+  for (const [index, holding] of holdings.entries())
+    if (holding.kind === 'held' || (holding.kind === 'contested' && isShared))
+      for (const account of holding.accounts)
+        own.set(account, [...(own.get(account) ?? []), contexts[index] as string]);
+  return {
+    owners: [...own].map(([account, held]) => ({ account, contexts: held })),
+    free: contextsOf('free'),
+    contested: isShared ? [] : contextsOf('contested'),
+  };
+}
+
+async function sharesContexts({ settings }: NormalizePorts, integration: string): Promise<boolean> {
+  return (await settings.get(integration, accountMaxAgeMs))?.sharedContexts === true;
 }
 
 function soleTenant(owners: readonly Owner[]): string | undefined {

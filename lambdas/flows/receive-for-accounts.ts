@@ -57,7 +57,7 @@ export async function receiveForAccounts(
   const { name: integration } = webhook;
   const [first] = contexts;
   // One value is looked up: an account that holds all of them is among those that hold the first.
-  const ids = first === undefined ? [] : (await ports.contexts.find(integration, first)).slice(0, maxCandidates);
+  const ids = first === undefined ? [] : (await holdersOf(ports, integration, first)).slice(0, maxCandidates);
 
   let isHandshake = false;
   for (const { secretsMaxAgeMs, keysMaxAgeMs } of ages) {
@@ -75,6 +75,16 @@ export async function receiveForAccounts(
     }
   }
   return { reception: unverified(isHandshake) };
+}
+
+/** Ids of the accounts that claimed a value, and of those that registered it before there were claims. */
+async function holdersOf(
+  { contexts }: ReceiveForAccountsPorts,
+  integration: string,
+  value: string,
+): Promise<readonly string[]> {
+  const { claims, registered } = await contexts.find(integration, value);
+  return [...new Set([...claims.map(({ account }) => account), ...registered])];
 }
 
 function unverified(isHandshake: boolean): DecidedReception {

@@ -254,9 +254,13 @@ async function toRawMessage(
   const { method, url, path, query, headers: kept } = withoutCredentials(request, credentials);
   // Of the engine's own, and nothing of the provider's: no mapping sees it.
   const { [hopHeader]: _, ...headers } = kept;
+  // It was read a moment ago, and is remembered.
+  const account =
+    target.account === undefined ? undefined : await ports.accounts.get(target.account, 2 * secretsMaxAgeMs);
   return {
     rawId,
     ...target,
+    ...(account === undefined ? {} : { incarnation: account.createdAt }),
     ...(handshake === undefined ? {} : { handshake }),
     ...(hops === 1 ? {} : { hops }),
     receivedAt: new Date(nowMs).toISOString(),

@@ -2,6 +2,7 @@ import { EngineError } from '../contracts/engine-error.ts';
 import { contextValues } from '../engine/mapping/context-values.ts';
 import type { Account } from '../ports/account-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+import { type ClaimRefusal, claimContexts, releaseContexts } from './claim-contexts.ts';
 import { type AccountPorts, replayParked } from './create-account.ts';
 
 /** What changes; what is left out stays. */
@@ -12,17 +13,28 @@ export interface AccountChange {
   readonly context?: Readonly<Record<string, unknown>> | undefined;
   /** Null stops waiting. */
   readonly capture?: CaptureRequest | null | undefined;
+  /**
+   * Whether the caller may claim a value of the routing context that no tenant owns.
+   *
+   * @default false
+   */
+  readonly mayClaim?: boolean | undefined;
 }
 
 export type AccountUpdate =
   | { readonly kind: 'updated'; readonly account: Account }
   | { readonly kind: 'unknown-account' }
   | { readonly kind: 'unknown-integration' }
+  | ClaimRefusal
   | SecretsFault;
 
 const maxAttempts = 4;
 
-/** Change an account: rotate its secrets, say what it is known by, wait for a secret of its provider. */
+/**
+ * Change an account: rotate its secrets, say what it is known by, wait for a secret of its provider.
+ *
+ *   claim what it is to be known by -> change it -> release what it was known by -> replay what waited
+ */
 export async function updateAccount(ports: AccountPorts, id: string, change: AccountChange): Promise<AccountUpdate> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.accounts.find(id);
@@ -48,12 +60,22 @@ export async function updateAccount(ports: AccountPorts, id: string, change: Acc
       routing === undefined ? [] : contextValues(context[routing.account_context]);
     const known = valuesIn(before.context);
     const values = change.context === undefined ? [] : valuesIn(account.context);
-    const added = values.filter((value) => !known.includes(value));
-    // Before the account itself: a value that points to an account which does not hold it is passed over.
-    if (added.length > 0) await ports.contexts.register(account.integration, added, account.id);
-    if (!(await ports.accounts.replace(account))) continue;
-    // Those that it had, too: whoever repeats a change that was cut off has what it left undone made up for.
-    for (const context of values) await replayParked(ports, account.integration, context);
+    const accountContext = routing?.account_context ?? '';
+    const holder = { integration: account.integration, accountContext, tenant: account.tenant, account: id };
+    const claim = await claimContexts(ports, holder, values, change.mayClaim === true, known);
+    if (claim.kind !== 'claimed') return claim;
+    if (!(await ports.accounts.replace(account))) {
+      await claim.withdraw();
+      continue;
+    }
+    if (change.context !== undefined)
+      await releaseContexts(
+        ports,
+        holder,
+        known.filter((value) => !values.includes(value)),
+      );
+    // Those that it had, too: a change that was cut off is made up for when it is repeated.
+    for (const value of claim.values) await replayParked(ports, account.integration, value);
     return { kind: 'updated', account };
   }
   throw new EngineError('contended', 'the account is being changed', { retryable: true });

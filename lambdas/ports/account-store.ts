@@ -15,7 +15,7 @@ export interface Account {
    * is dropped. It has neither secrets nor context then; once all is erased, no tenant either.
    */
   readonly closed?: true;
-  /** ISO 8601. */
+  /** ISO 8601. Tells an account from a former one of the same id. */
   readonly createdAt: string;
   /** Counts the writes of the row, from 1. */
   readonly revision: number;
@@ -48,23 +48,34 @@ export interface AccountWriter {
    * Put what was read and changed in the place of what was read.
    *
    * @param account - With the revision that was read.
-   * @returns False when somebody else wrote in between; nothing is changed then.
+   * @returns False when somebody else wrote in between, or the account was removed; nothing is changed then.
    */
   replace(account: Account): Promise<boolean>;
 }
 
 export interface AccountDirectory extends AccountWriter {
-  /** A closed account whose tenant's data is gone is none. */
+  /** Undefined once an account is removed, and once a closed account's tenant has been erased. */
   find(id: string): Promise<Account | undefined>;
-  /** @returns `exists` when the id is taken; nothing is changed then. */
+  /**
+   * An id stays with the tenant that used it first, also when its account is removed or erased: caches, queues and
+   * archives know accounts by id alone.
+   *
+   * @returns `exists` when the id is taken, or held for another tenant; nothing is changed then.
+   */
   create(account: Account): Promise<'created' | 'exists'>;
-  remove(id: string): Promise<void>;
   /**
    * Count a tenant's open accounts. One that was created or removed a moment ago may be counted as before.
    *
    * @param most - Counting ends here: a larger number is not told from this one.
    */
   count(tenant: string, most: number): Promise<number>;
+  /**
+   * Remove an account. Its id is held for its tenant.
+   *
+   * @returns False when there is no such account any more, or when an erasure has closed it: the erasure still
+   *   needs its row.
+   */
+  remove(account: Account): Promise<boolean>;
   /** @param tenant - Undefined lists all tenants. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<Account>>;
 }

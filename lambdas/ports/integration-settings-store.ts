@@ -7,6 +7,8 @@ export interface IntegrationSettings {
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   /** What is waited for; absent where that is nothing. */
   readonly capture?: Capture;
+  /** Several tenants may have one value of the routing context, and each gets its events. */
+  readonly sharedContexts?: true;
   /** Counts the writes, from 1. */
   readonly revision: number;
 }

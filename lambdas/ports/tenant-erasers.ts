@@ -26,8 +26,8 @@ export interface AccountEraser {
   /** Take away secrets and context, and have nothing accepted any more. */
   close(tenant: string, id: string): Promise<void>;
   /**
-   * Take away the tenant: what is left is an id that is closed, for as long as a queue may hold something of
-   * it. The id may be used again.
+   * Take the account out of its tenant's: what is left is an id that is closed and held for the tenant. What a queue
+   * still holds of it is dropped; another tenant never gets the id.
    */
   bury(tenant: string, id: string): Promise<void>;
 }
@@ -37,17 +37,19 @@ export interface ErasableAccount {
   readonly isClosed: boolean;
 }
 
-/** A value that an account is known by. */
+/** A tenant, or an account, that a value names: by a claim, a registration of before, or as its last owner. */
 export interface AccountContext {
   readonly integration: string;
   readonly value: string;
-  readonly account: string;
+  /** Absent where the account registered the value in a version that knew no claims. */
+  readonly tenant?: string;
+  /** Absent where the tenant has given up the value. */
+  readonly account?: string;
 }
 
 export interface AccountContextEraser {
-  /** A page of all values of all accounts, in no order. */
+  /** A page of all that values name, in no order. */
   listAll(after: string | undefined): Promise<Page<AccountContext>>;
-  remove(contexts: readonly AccountContext[]): Promise<void>;
 }
 
 export interface SubscriptionEraser {

@@ -6,6 +6,7 @@ import {
   type CommandResult,
   UnusableInput,
 } from './command.ts';
+import { collisionsCommand } from './list-collisions.ts';
 import { listenCommand } from './listen-events.ts';
 import { suggestion } from './nearest-name.ts';
 import { newCommand } from './new-integration.ts';
@@ -27,6 +28,7 @@ const commands: readonly Command[] = [
   replayCommand,
   redriveCommand,
   reprocessCommand,
+  collisionsCommand,
 ];
 
 /** Run one command line, without the process: what it prints and its exit status are returned. */

@@ -71,6 +71,35 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     expect((await Promise.all(creations)).filter((result) => result === 'created')).toHaveLength(1);
   });
 
+  test('a removed account is gone, and its id stays with its tenant (invariant 3)', async () => {
+    const { directory, store } = await open();
+    const account = anAccount();
+    await directory.create(account);
+    await store.get(account.id, 10_000);
+    expect(await directory.remove(account)).toBe(true);
+    expect(await directory.find(account.id)).toBeUndefined();
+    expect(await store.get(account.id, 0)).toBeUndefined();
+    for (const tenant of ['acme', undefined]) expect((await directory.list(tenant, 10, undefined)).items).toEqual([]);
+    expect(await directory.remove(account), 'it is gone already').toBe(false);
+    expect(await directory.create(anAccount({ tenant: 'globex' }))).toBe('exists');
+    const again = anAccount({ createdAt: '2026-11-22T00:00:00.000Z' });
+    expect(await directory.create(again)).toBe('created');
+    expect(await directory.find(account.id)).toEqual(again);
+    expect(await directory.create(anAccount({ tenant: 'globex' }))).toBe('exists');
+  });
+
+  test('fails to remove another account than the one that was read, and one that an erasure has closed', async () => {
+    const { directory, overwrite } = await open();
+    await directory.create(anAccount());
+    expect(await directory.remove(anAccount({ tenant: 'globex' }))).toBe(false);
+    expect(await directory.remove(anAccount({ createdAt: '2026-10-01T00:00:00.000Z' }))).toBe(false);
+    expect(await directory.remove(anAccount({ id: 'acc_none' }))).toBe(false);
+    expect(await directory.find('acc_acme')).toEqual(anAccount());
+    await overwrite(anAccount({ closed: true }));
+    expect(await directory.remove(anAccount())).toBe(false);
+    expect(await directory.find('acc_acme')).toMatchObject({ closed: true });
+  });
+
   test('lists the accounts of a tenant, page by page, and no other (invariant 3)', async () => {
     const { directory } = await open();
     for (const id of ['c', 'a', 'e', 'b', 'd']) await directory.create(anAccount({ id: `acc_${id}` }));
@@ -86,7 +115,7 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     const { directory, overwrite } = await open();
     for (const id of ['acc_1', 'acc_2', 'acc_3', 'acc_4']) await directory.create(anAccount({ id }));
     await directory.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
-    await directory.remove('acc_2');
+    await directory.remove(anAccount({ id: 'acc_2' }));
     await overwrite(anAccount({ id: 'acc_3', closed: true }));
     expect(await directory.count('acme', 10)).toBe(2);
     expect(await directory.count('acme', 2)).toBe(2);
@@ -136,6 +165,19 @@ describe.each(implementations)('account writer on %s', (_, open) => {
     expect(await directory.find('acc_none')).toBeUndefined();
   });
 
+  test('fails when the account was removed, or another has its id since, and changes nothing', async () => {
+    const { directory, writer } = await open();
+    const before = anAccount();
+    await directory.create(before);
+    await directory.remove(before);
+    for (const revision of [0, 1]) expect(await writer.replace(anAccount({ ...changed, revision }))).toBe(false);
+    expect(await directory.find('acc_acme')).toBeUndefined();
+    const again = anAccount({ createdAt: '2026-11-22T00:00:00.000Z' });
+    await directory.create(again);
+    expect(await writer.replace(anAccount(changed))).toBe(false);
+    expect(await directory.find('acc_acme')).toEqual(again);
+  });
+
   test('lets one of many concurrent changes succeed', async () => {
     const { directory, writer } = await open();
     await directory.create(anAccount());
@@ -165,6 +207,21 @@ test('an account that was stored before its writes were counted is changed like 
   const changes = await Promise.all([1, 2].map((at) => directory.replace(anAccount({ context: { at }, revision: 0 }))));
   expect(changes.filter((isWritten) => isWritten)).toHaveLength(1);
   expect(await directory.find('acc_acme')).toMatchObject({ revision: 1 });
+});
+
+test('an id that was buried before ids were held is no tenant’s until its row expires', async () => {
+  const clock = createManualClock();
+  const table = await tables.create('accounts');
+  const { tenant: _, ...rest } = anAccount({ secrets: {}, closed: true });
+  const expiresAtEpochSeconds = clock.nowMs() / 1000 + 60;
+  await tables.put(table, { ...rest, context: '{}', expiresAtEpochSeconds });
+  const directory = createDynamoAccountDirectory(tables.client(), table);
+  expect(await directory.find('acc_acme')).toBeUndefined();
+  expect(await directory.create(anAccount())).toBe('exists');
+  const store = createDynamoAccountStore(tables.client(), table, clock);
+  expect(await store.get('acc_acme', 0)).toMatchObject({ closed: true });
+  clock.advance(60_000);
+  expect(await store.get('acc_acme', 0)).toBeUndefined();
 });
 
 describe.each(implementations)('account store on %s', (_, open) => {

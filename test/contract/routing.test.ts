@@ -1,14 +1,24 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { createDynamoAccountContexts } from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
+import {
+  createDynamoContextRegistry,
+  createDynamoSharedContexts,
+} from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoIntegrationSettings } from '../../lambdas/adapters/aws/dynamo-integration-settings.ts';
 import {
   createDynamoParkedRequests,
   createDynamoRequestParking,
 } from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
-import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from '../fakes/in-memory-routing.ts';
+import {
+  createInMemoryContexts,
+  createInMemoryParking,
+  createInMemorySettings,
+  type InMemoryContexts,
+} from '../fakes/in-memory-routing.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { rawMessage } from '../flow/provider-request.ts';
 import { useTables } from './emulated-aws.ts';
+import { readAllPages } from './read-all-pages.ts';
 
 const tables = useTables();
 const clock = createManualClock();
@@ -16,11 +26,15 @@ const clock = createManualClock();
 const implementations = [
   [
     'the fake',
-    async () => ({
-      contexts: createInMemoryContexts(),
-      parking: createInMemoryParking(),
-      settings: createInMemorySettings(),
-    }),
+    async () => {
+      const contexts = createInMemoryContexts();
+      return {
+        contexts,
+        register: (...registration: Parameters<InMemoryContexts['register']>) => contexts.register(...registration),
+        parking: createInMemoryParking(),
+        settings: createInMemorySettings(),
+      };
+    },
   ],
   [
     'DynamoDB',
@@ -30,7 +44,14 @@ const implementations = [
       );
       const client = tables.client();
       return {
-        contexts: createDynamoAccountContexts(client, contexts as string),
+        contexts: {
+          ...createDynamoContextRegistry(client, contexts as string, { clock, keptDays: 30 }),
+          ...createDynamoSharedContexts(client, contexts as string),
+        },
+        register: async (integration: string, values: readonly string[], account: string) => {
+          for (const value of values)
+            await tables.put(contexts as string, { context: `${integration} ${value}`, account });
+        },
         parking: {
           ...createDynamoRequestParking(client, parked as string, { clock, retentionDays: 30 }),
           ...createDynamoParkedRequests(client, parked as string, clock),
@@ -42,14 +63,67 @@ const implementations = [
 ] as const;
 
 describe.each(implementations)('routing on %s', (_, open) => {
-  test('a value finds every account that registered it, of its integration alone', async () => {
+  test('a value finds every account that registered it, of its integration alone, until it is forgotten', async () => {
+    const { contexts, register } = await open();
+    await register('staff', ['1', 'a b'], 'acc_1');
+    await register('staff', ['1'], 'acc_2');
+    await register('staff b', ['1'], 'acc_3');
+    const found = async (integration: string, value: string) => (await contexts.find(integration, value)).registered;
+    expect(await found('staff', '1')).toEqual(['acc_1', 'acc_2']);
+    expect(await found('staff', 'a b')).toEqual(['acc_1']);
+    expect(await contexts.find('crm', '1')).toEqual({ claims: [], registered: [], revision: 0 });
+    await contexts.forget('staff', '1', 'acc_1');
+    await contexts.forget('staff', '1', 'acc_none');
+    expect(await found('staff', '1')).toEqual(['acc_2']);
+    expect(await found('staff', 'a b')).toEqual(['acc_1']);
+  });
+
+  const claim = { tenant: 'acme', account: 'acc_1', claimedAtMs: 1_795_262_400_000 };
+  const none = { claims: [], registered: [], revision: 0 };
+
+  test('claims are replaced whole, beside what accounts registered', async () => {
+    const { contexts, register } = await open();
+    await register('staff', ['1'], 'acc_old');
+    expect(await contexts.replace('staff', '1', { ...none, claims: [claim] })).toBe(true);
+    const stored = { claims: [claim], registered: ['acc_old'], revision: 1 };
+    expect(await contexts.find('staff', '1')).toEqual(stored);
+    const other = { ...claim, tenant: 'globex', account: 'acc_2', sinceMs: 7 };
+    const released = { atMs: 1_795_262_400_000, by: 'acme' };
+    expect(await contexts.replace('staff', '1', { ...stored, claims: [claim, other], released })).toBe(true);
+    expect(await contexts.find('staff', '1')).toEqual({ ...stored, claims: [claim, other], released, revision: 2 });
+    expect(await contexts.replace('staff', '1', { ...stored, claims: [], released, revision: 2 })).toBe(true);
+    expect(await contexts.find('staff', '1')).toEqual({ ...stored, claims: [], released, revision: 3 });
+    expect(await contexts.find('crm', '1')).toEqual(none);
+  });
+
+  test('claims are written by one of many at once, and fail when another call wrote in between', async () => {
     const { contexts } = await open();
-    await contexts.register('staff', ['1', 'a b'], 'acc_1');
-    await contexts.register('staff', ['1'], 'acc_2');
-    await contexts.register('staff b', ['1'], 'acc_3');
-    expect(await contexts.find('staff', '1')).toEqual(['acc_1', 'acc_2']);
-    expect(await contexts.find('staff', 'a b')).toEqual(['acc_1']);
-    expect(await contexts.find('crm', '1')).toEqual([]);
+    const calls = Array.from({ length: 8 }, (_, at) =>
+      contexts.replace('staff', '1', { ...none, claims: [{ ...claim, tenant: `t${at}` }] }),
+    );
+    const written = await Promise.all(calls);
+    expect(written.filter((isWritten) => isWritten)).toHaveLength(1);
+    const stored = await contexts.find('staff', '1');
+    expect(stored.claims).toMatchObject([{ tenant: `t${written.indexOf(true)}` }]);
+    for (const revision of [0, 2]) expect(await contexts.replace('staff', '1', { ...none, revision })).toBe(false);
+    expect(await contexts.find('staff', '1')).toEqual(stored);
+  });
+
+  test('values that several tenants may have are listed page by page, each once', async () => {
+    const { contexts, register } = await open();
+    const globex = { ...claim, tenant: 'globex', account: 'acc_2' };
+    for (let at = 0; at < 12; at += 1) await contexts.replace('staff', `own ${at}`, { ...none, claims: [claim] });
+    await contexts.replace('staff', 'shared', { ...none, claims: [claim, globex] });
+    await register('crm', ['of before'], 'acc_1');
+    await register('crm', ['of before'], 'acc_2');
+    await register('crm', ['of before'], 'acc_3');
+    for (const limit of [1, 2, 100]) {
+      const pages = await readAllPages((after) => contexts.listShared(limit, after));
+      const listed = pages.flat().map(({ integration, value }) => `${integration}: ${value}`);
+      expect(new Set(listed).size).toBe(listed.length);
+      expect(listed).toEqual(expect.arrayContaining(['staff: shared', 'crm: of before']));
+    }
+    expect((await contexts.listShared(100, undefined)).items).toHaveLength(2);
   });
 
   test('a parked request waits under each of its values, once, until it is removed', async () => {
@@ -105,4 +179,33 @@ test('settings that were stored before their writes were counted are replaced li
   expect(await settings.replace({ integration: 'staff', secrets: {}, revision: 0 })).toBe(true);
   expect(await settings.replace({ integration: 'staff', secrets: {}, revision: 0 })).toBe(false);
   expect(await settings.get('staff', 0)).toEqual({ integration: 'staff', secrets: {}, revision: 1 });
+});
+
+test('a cursor of shared values is one that a list can read, however long the values are', async () => {
+  const table = await tables.create('accountContexts');
+  const client = tables.client();
+  const contexts = createDynamoSharedContexts(client, table);
+  for (let at = 0; at < 9; at += 1)
+    await tables.put(table, { context: `staff ${String(at).padEnd(at % 2 === 0 ? 512 : 9, 'x')}`, account: 'acc_1' });
+  let after: string | undefined;
+  do {
+    ({ next: after } = await contexts.listShared(1, after));
+    expect(after?.length ?? 0).toBeLessThanOrEqual(512);
+  } while (after !== undefined);
+});
+
+test('a value without claims expires once no queue can hold a request of before', async () => {
+  const table = await tables.create('accountContexts');
+  const registry = createDynamoContextRegistry(tables.client(), table, { clock, keptDays: 28 });
+  const expiry = async () => {
+    const { Items: [item] = [] } = await tables.client().send(new ScanCommand({ TableName: table }));
+    return item?.['expiresAtEpochSeconds']?.N;
+  };
+  const claims = [{ tenant: 'acme', account: 'acc_1', claimedAtMs: 0 }];
+  await registry.replace('staff', '1', { claims, registered: [], revision: 0 });
+  expect(await expiry()).toBeUndefined();
+  await registry.replace('staff', '1', { claims: [], registered: [], revision: 1 });
+  expect(await expiry()).toBe(String(clock.nowMs() / 1000 + 28 * 86_400));
+  await registry.replace('staff', '1', { claims, registered: [], revision: 2 });
+  expect(await expiry()).toBeUndefined();
 });

@@ -33,7 +33,8 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
   const account = `acc_${tenant}`;
   const company = `company of ${tenant}`;
   await engine.accounts.create(anAccount({ id: account, tenant, context: { company_id: company } }));
-  await engine.contexts.register('staff', [company], account);
+  const claims = [{ tenant, account, claimedAtMs: 0 }];
+  await engine.contexts.replace('staff', company, { claims, registered: [], revision: 0 });
   const parkedBody = `_staff/raw_parked_${tenant}`;
   await engine.rawBodies.put(parkedBody, Buffer.from('{}'), 'application/octet-stream');
   const waiting = aRawMessage(tenant, `raw_parked_${tenant}`, {
@@ -110,9 +111,10 @@ export async function tracesOf(engine: FakeEngine, tenant: string): Promise<Read
   ).flat();
   const states = await engine.endpoints.getMany(subscriptions.map((endpoint) => ({ endpoint, scope: tenant })));
   const letters = engine.rawDeadLetters.messages();
+  const context = await engine.contexts.find('staff', `company of ${tenant}`);
   const found = {
     accounts: (await engine.accounts.list(tenant, 500, undefined)).items.length,
-    contexts: (await engine.contexts.find('staff', `company of ${tenant}`)).length,
+    contexts: [...context.claims, ...context.registered].length + (context.released?.by === tenant ? 1 : 0),
     parked: (await engine.parking.list('staff', `company of ${tenant}`, 500)).length,
     rawBodies: engine.rawBodies
       .keys()

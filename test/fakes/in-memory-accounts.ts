@@ -16,8 +16,11 @@ export interface InMemoryAccounts extends AccountDirectory, Dumpable {
 
 export function createInMemoryAccounts(): InMemoryAccounts {
   const rows = new Map<string, Account>();
+  // Ids of accounts that were removed or erased, and whose they are.
+  const heldFor = new Map<string, string>();
   // What is left of one whose tenant's data is gone.
   const isBuried = (account: Account | undefined) => account?.tenant === '';
+  const isSame = (a: Account, b: Account | undefined) => a.tenant === b?.tenant && a.createdAt === b.createdAt;
   return {
     dump: () => dumpOf(rows),
     async find(id) {
@@ -25,6 +28,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
     },
     async create(account) {
       if (rows.has(account.id) && !isBuried(rows.get(account.id))) return 'exists';
+      if ((heldFor.get(account.id) ?? account.tenant) !== account.tenant) return 'exists';
       rows.set(account.id, structuredClone(account));
       return 'created';
     },
@@ -39,7 +43,8 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       return pageOf(all, ({ id }) => id, limit, after);
     },
     async replace(account) {
-      if (rows.get(account.id)?.revision !== account.revision) return false;
+      const stored = rows.get(account.id);
+      if (stored?.revision !== account.revision || !isSame(account, stored)) return false;
       rows.set(account.id, structuredClone({ ...account, revision: account.revision + 1 }));
       return true;
     },
@@ -72,13 +77,17 @@ export function createInMemoryAccounts(): InMemoryAccounts {
         const account = rows.get(id);
         if (account?.tenant !== tenant || account.closed !== true) return;
         rows.set(id, { ...account, tenant: '', revision: account.revision + 1 });
+        heldFor.set(id, tenant);
       },
     },
     overwrite(account) {
       rows.set(account.id, structuredClone(account));
     },
-    async remove(id) {
-      rows.delete(id);
+    async remove(account) {
+      const stored = rows.get(account.id);
+      if (!isSame(account, stored) || stored?.closed === true) return false;
+      heldFor.set(account.id, account.tenant);
+      return rows.delete(account.id);
     },
   };
 }

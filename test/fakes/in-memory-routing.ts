@@ -1,5 +1,6 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
-import type { AccountContextRegistry, AccountContexts } from '../../lambdas/ports/account-contexts.ts';
+import type { ContextRecord } from '../../lambdas/engine/routing/context-claims.ts';
+import type { AccountContextRegistry, SharedContexts } from '../../lambdas/ports/account-contexts.ts';
 import type {
   IntegrationSettings,
   IntegrationSettingsDirectory,
@@ -12,26 +13,60 @@ import { pageOf } from './page-of.ts';
 
 const keyOf = (integration: string, value: string) => JSON.stringify([integration, value]);
 
-export function createInMemoryContexts(): AccountContexts & AccountContextRegistry & AccountContextEraser & Dumpable {
-  const accounts = new Map<string, Set<string>>();
+/** The values of all accounts, and what reads, claims and erases them. */
+export interface InMemoryContexts extends AccountContextRegistry, AccountContextEraser, SharedContexts, Dumpable {
+  /** Register an account as a version did that knew no claims. */
+  register(integration: string, values: readonly string[], account: string): Promise<void>;
+}
+
+export function createInMemoryContexts(): InMemoryContexts {
+  const records = new Map<string, ContextRecord>();
+  const none: ContextRecord = { claims: [], registered: [], revision: 0 };
+  const read = (integration: string, value: string) => records.get(keyOf(integration, value)) ?? none;
+  const write = (integration: string, value: string, record: ContextRecord) =>
+    records.set(keyOf(integration, value), structuredClone(record));
+  const all = () =>
+    [...records].map(([key, record]) => {
+      const [integration = '', value = ''] = JSON.parse(key) as string[];
+      return { integration, value, record };
+    });
   return {
-    dump: () => dumpOf(accounts),
-    find: async (integration, value) => [...(accounts.get(keyOf(integration, value)) ?? [])].sort(),
+    dump: () => dumpOf(records),
+    find: async (integration, value) => structuredClone(read(integration, value)),
+    async replace(integration, value, record) {
+      const { registered, revision } = read(integration, value);
+      if (revision !== record.revision) return false;
+      write(integration, value, { ...record, registered, revision: revision + 1 });
+      return true;
+    },
+    async forget(integration, value, account) {
+      const before = read(integration, value);
+      write(integration, value, { ...before, registered: before.registered.filter((id) => id !== account) });
+    },
     async register(integration, values, account) {
       for (const value of values) {
-        const key = keyOf(integration, value);
-        accounts.set(key, (accounts.get(key) ?? new Set()).add(account));
+        const before = read(integration, value);
+        const registered = [...new Set([...before.registered, account])].sort();
+        write(integration, value, { ...before, registered });
       }
     },
     async listAll(after) {
-      const all = [...accounts].flatMap(([key, ids]) => {
-        const [integration = '', value = ''] = JSON.parse(key) as string[];
-        return [...ids].map((account) => ({ integration, value, account }));
-      });
-      return pageOf(all, (one) => JSON.stringify(one), 10, after);
+      const named = all().flatMap(({ integration, value, record: { claims, registered, released } }) => [
+        ...claims.map(({ tenant, account }) => ({ integration, value, tenant, account })),
+        ...registered.map((account) => ({ integration, value, account })),
+        ...(released?.by === undefined ? [] : [{ integration, value, tenant: released.by }]),
+      ]);
+      return pageOf(named, (one) => JSON.stringify(one), 10, after);
     },
-    async remove(contexts) {
-      for (const { integration, value, account } of contexts) accounts.get(keyOf(integration, value))?.delete(account);
+    async listShared(limit, after) {
+      const { items, next } = pageOf(all(), ({ integration, value }) => keyOf(integration, value), limit, after);
+      return {
+        items: items.flatMap(({ integration, value, record: { claims, registered } }) => {
+          const tenants = new Set(claims.map(({ tenant }) => tenant));
+          return tenants.size + registered.length > 1 ? [{ integration, value }] : [];
+        }),
+        next,
+      };
     },
   };
 }

@@ -7,6 +7,7 @@ import { createAccount } from '../../lambdas/flows/create-account.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { updateAccount } from '../../lambdas/flows/update-account.ts';
 import { createIngressHandler } from '../../lambdas/functions/ingress/handler.ts';
+import type { Account } from '../../lambdas/ports/account-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
 import { createOutcomeTally } from '../fakes/outcome-tally.ts';
@@ -96,7 +97,7 @@ describe('a secret is refused, and nothing changes', () => {
 
   test('fails when the account is gone, or is another integration’s', async () => {
     const engine = await prepare();
-    await engine.accounts.remove('acc_acme');
+    await engine.accounts.remove((await accountOf(engine)) as Account);
     expect(await shake(engine, first)).toEqual({ kind: 'unknown' });
   });
 });
@@ -171,7 +172,8 @@ describe('at the same time', () => {
       accounts: {
         ...accounts,
         async replace(account) {
-          if (meanwhile-- > 0) await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: '7' } });
+          if (meanwhile-- > 0)
+            await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: '7' }, mayClaim: true });
           return accounts.replace(account);
         },
       },

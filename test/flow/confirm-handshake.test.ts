@@ -138,7 +138,7 @@ describe('a handshake that a call completes', () => {
   test('is kept with the reason where its secret is missing, its account gone or its definition another', async () => {
     for (const [change, reason] of [
       [(engine: FakeEngine) => engine.accounts.overwrite(anAccount()), /api_token/],
-      [(engine: FakeEngine) => engine.accounts.remove('acc_acme'), /api_token/],
+      [(engine: FakeEngine) => engine.accounts.remove(anAccount()), /api_token/],
     ] as const) {
       const engine = await prepare();
       await receive(engine);

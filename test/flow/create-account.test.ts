@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createAccount } from '../../lambdas/flows/create-account.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
-import { createInMemoryContexts, createInMemoryParking } from '../fakes/in-memory-routing.ts';
+import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from '../fakes/in-memory-routing.ts';
 import { createInMemoryTenants } from '../fakes/in-memory-tenants.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { staff } from '../fakes/samples.ts';
@@ -14,6 +14,7 @@ const createPorts = () => ({
   tenants: createInMemoryTenants(),
   integrations: createInMemoryCatalog([staff]),
   contexts: createInMemoryContexts(),
+  settings: createInMemorySettings(),
   parked: createInMemoryParking(),
   rawQueue: { send: () => Promise.reject(new Error('nothing is parked')) },
   clock: createManualClock(),
@@ -26,17 +27,18 @@ const request = {
   secrets: { signing_secret: ['old', 'new'] },
   context: { company_id: '636192' },
 };
+const asOperator = { ...request, mayClaim: true };
 
 test('an account is stored with the id that was asked for', async () => {
   const ports = createPorts();
   const account = { id: 'acc_acme', ...request, revision: 1, createdAt: '2026-11-21T12:00:00.000Z' };
-  expect(await createAccount(ports, { id: 'acc_acme', ...request })).toEqual({ kind: 'created', account });
+  expect(await createAccount(ports, { id: 'acc_acme', ...asOperator })).toEqual({ kind: 'created', account });
   expect(await ports.accounts.find('acc_acme')).toEqual(account);
 });
 
 test('an account without an id gets one that nobody can guess', async () => {
   const ports = createPorts();
-  const creations = [await createAccount(ports, request), await createAccount(ports, request)];
+  const creations = [await createAccount(ports, asOperator), await createAccount(ports, request)];
   const ids = creations.map((creation) => (creation.kind === 'created' ? creation.account.id : undefined));
   for (const id of ids) expect(id).toMatch(/^acc_[0-9a-f]{24}$/);
   expect(new Set(ids).size).toBe(2);
@@ -44,8 +46,10 @@ test('an account without an id gets one that nobody can guess', async () => {
 
 test('fails when the id is taken, and leaves the account as it is (invariant 3)', async () => {
   const ports = createPorts();
-  await createAccount(ports, { id: 'acc_acme', ...request });
-  expect(await createAccount(ports, { id: 'acc_acme', ...request, tenant: 'globex' })).toEqual({ kind: 'exists' });
+  await createAccount(ports, { id: 'acc_acme', ...asOperator });
+  const other = { ...asOperator, id: 'acc_acme', tenant: 'globex', context: { company_id: '2' } };
+  expect(await createAccount(ports, other)).toEqual({ kind: 'exists' });
+  expect((await ports.contexts.find('staff', '2')).claims).toEqual([]);
   expect((await ports.accounts.find('acc_acme'))?.tenant).toBe('acme');
 });
 

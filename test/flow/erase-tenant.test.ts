@@ -297,17 +297,51 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await tracesOf(engine, 'acme')).toEqual({});
   });
 
-  test('is dropped, too, where a new account has the id meanwhile', async () => {
+  test('is dropped, too, where its tenant has a new account of the id meanwhile', async () => {
     const engine = await prepare();
     await startAll(engine);
     await letGovernRun(engine);
-    const account = { id: 'acc_acme', tenant: 'globex', integration: 'staff', secrets: {}, context: {} };
+    const account = { id: 'acc_acme', tenant: 'acme', integration: 'staff', secrets: {}, context: {} };
+    expect(await createAccount(engine.adminPorts, { ...account, tenant: 'globex' })).toEqual({ kind: 'exists' });
     expect((await createAccount(engine.adminPorts, account)).kind).toBe('created');
     expect(await normalizeWebhooks(engine.normalizePorts, [raw()])).toMatchObject([{ kind: 'ignored' }]);
+    const accepted = raw({ receivedAt: new Date(engine.clock.nowMs()).toISOString(), incarnation: 'another' });
+    expect(await normalizeWebhooks(engine.normalizePorts, [accepted])).toMatchObject([{ kind: 'ignored' }]);
     const receivedAt = new Date(engine.clock.nowMs()).toISOString();
     const content = JSON.stringify({ changes: [{ verb: 'created', id: '1' }] });
     const fresh = raw({ receivedAt, body: { kind: 'inline', encoding: 'utf8', content } });
     expect(await normalizeWebhooks(engine.normalizePorts, [fresh])).toMatchObject([{ kind: 'mapped' }]);
+  });
+
+  test('reaches no next owner of what it was known by (invariant 3)', async () => {
+    const engine = await prepare();
+    const company = 'company of acme';
+    const { account: _, ...shared } = aRawMessage('acme', 'raw_shared', {
+      body: {
+        kind: 'inline',
+        encoding: 'utf8',
+        content: JSON.stringify({ company, changes: [{ verb: 'created', id: '1' }] }),
+      },
+    });
+    const delivery = { messageId: '1', body: JSON.stringify(shared), message: shared };
+    engine.clock.advance(1);
+    // Given up before the erasure began: the value still says whose it was.
+    await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: 'another' }, mayClaim: true });
+    await engine.contexts.register('staff', ['of before'], 'acc_acme');
+    await engine.contexts.register('staff', ['of before'], 'acc_acme2');
+    expect((await engine.contexts.find('staff', company)).released).toMatchObject({ by: 'acme' });
+    await startAll(engine);
+    await letGovernRun(engine);
+    for (const value of [company, 'another'])
+      expect(JSON.stringify(await engine.contexts.find('staff', value))).not.toContain('"acme"');
+    expect((await engine.contexts.find('staff', 'of before')).registered).toEqual(['acc_acme2']);
+    expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
+    expect(await engine.parking.list('staff', company, 10)).toEqual([]);
+    const next = { id: 'acc_next', tenant: 'globex', integration: 'staff', secrets: {}, mayClaim: true };
+    expect((await createAccount(engine.adminPorts, { ...next, context: { company_id: company } })).kind).toBe(
+      'created',
+    );
+    expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
   });
 
   test('is dropped while it is erased where it came by the URL for all accounts', async () => {

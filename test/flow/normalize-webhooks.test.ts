@@ -124,6 +124,59 @@ describe('what cannot be mapped', () => {
   });
 });
 
+describe('what an account accepted that is gone', () => {
+  const changes = [{ verb: 'created', id: '1' }];
+  const createdAt = '2026-11-21T12:00:00.000Z';
+
+  async function withSuccessor(tenant = 'acme'): Promise<FakeEngine> {
+    const engine = await prepare();
+    const account = anAccount();
+    expect(await engine.accounts.remove(account)).toBe(true);
+    engine.accounts.overwrite(anAccount({ tenant, createdAt }));
+    return engine;
+  }
+
+  test('is ignored where a later account has its id, however soon (invariant 3)', async () => {
+    const engine = await withSuccessor();
+    const old = received(rawMessage('raw_1', changes, { incarnation: anAccount().createdAt, receivedAt: createdAt }));
+    const own = received(rawMessage('raw_2', changes, { incarnation: createdAt, receivedAt: createdAt }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [old, own])).toMatchObject([
+      { kind: 'ignored' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+    expect(engine.rawDeadLetters.messages()).toEqual([]);
+  });
+
+  test('is not what a later account accepted while the former one is remembered', async () => {
+    const engine = await prepare();
+    await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_0', changes))]);
+    engine.accounts.overwrite(anAccount({ createdAt }));
+    const own = received(rawMessage('raw_1', changes, { incarnation: createdAt, receivedAt: createdAt }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [own])).toMatchObject([{ kind: 'mapped' }]);
+  });
+
+  test('is told by time where its message is of a version that wrote no more', async () => {
+    const engine = await withSuccessor();
+    const early = received(rawMessage('raw_1', changes, { receivedAt: '2026-11-21T11:58:59.000Z' }));
+    const late = received(rawMessage('raw_2', changes, { receivedAt: '2026-11-21T12:00:00.000Z' }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [early, late])).toMatchObject([
+      { kind: 'ignored' },
+      { kind: 'mapped' },
+    ]);
+  });
+
+  test('suppresses no event of another tenant with the same account, delivery and record (invariant 3)', async () => {
+    const engine = await prepare();
+    const delivery = { deliveryId: 'd' };
+    await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', changes, delivery))]);
+    // As in a deployment of before, where the id of a removed account was free.
+    engine.accounts.overwrite(anAccount({ tenant: 'globex' }));
+    engine.clock.advance(60_000);
+    const [second] = await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_2', changes, delivery))]);
+    expect(second).toMatchObject({ publications: [{ kind: 'published', tenant: 'globex' }] });
+  });
+});
+
 describe('one failing request goes back alone (invariant 12)', () => {
   const good = received(rawMessage('raw_good', [{ verb: 'created', id: '1' }]));
 

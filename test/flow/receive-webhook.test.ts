@@ -32,6 +32,7 @@ describe('accepting', () => {
         rawId: receipt.kind === 'accepted' ? receipt.rawId : undefined,
         integration: 'staff',
         account: 'acc_acme',
+        incarnation: '2026-11-01T00:00:00.000Z',
         receivedAt: '2026-11-21T12:00:00.000Z',
         request: {
           method: 'POST',
@@ -52,8 +53,9 @@ describe('accepting', () => {
     const { ports, calls } = injectFault(engine.receivePorts);
     const request = staffRequest({ text: 'x'.repeat(limits.claimThresholdBytes) });
     expect((await receiveProviderRequest(ports, target, request)).kind).toBe('accepted');
-    // The account is remembered when it is asked how long the body is kept.
-    expect(calls).toEqual(['webhook', 'accounts.get', 'accounts.get', 'rawBodies.put', 'rawQueue.send']);
+    // The account is remembered when it is asked for its incarnation, and how long the body is kept.
+    const remembered = ['accounts.get', 'accounts.get'];
+    expect(calls).toEqual(['webhook', 'accounts.get', ...remembered, 'rawBodies.put', 'rawQueue.send']);
     const [key = ''] = engine.rawBodies.keys();
     expect(queuedOf(engine)[0]?.body).toEqual({ kind: 'claim', key, sizeBytes: request.body.length });
     expect(await engine.rawBodies.get(key)).toEqual(request.body);
@@ -202,7 +204,7 @@ describe('a secret that was changed since the account was read', () => {
   test('fails when the account was removed meanwhile', async () => {
     const engine = await prepare();
     await receive(engine, staffRequest({}));
-    await engine.accounts.remove('acc_acme');
+    await engine.accounts.remove(anAccount());
     expect(await receive(engine, staffRequest({}, {}, 'rotated'))).toEqual({ kind: 'unknown' });
   });
 });

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import { configureIntegration } from '../../lambdas/flows/configure-integration.ts';
 import { createAccount } from '../../lambdas/flows/create-account.ts';
+import { deleteAccount } from '../../lambdas/flows/delete-account.ts';
+import { listCollisions } from '../../lambdas/flows/list-collisions.ts';
 import { normalizeWebhooks } from '../../lambdas/flows/normalize-webhooks.ts';
 import { receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
 import { rawQueueOn } from '../fakes/in-memory-queue.ts';
-import { aSubscription, staff } from '../fakes/samples.ts';
+import { anAccount, aSubscription, staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 import { usualQuotas } from '../fakes/usual-quotas.ts';
 import { followFeed } from './follow-feed.ts';
@@ -17,6 +20,7 @@ const accountPorts = (engine: FakeEngine) => ({
   tenants: engine.tenants,
   integrations: createInMemoryCatalog([staff]),
   contexts: engine.contexts,
+  settings: engine.settings,
   parked: engine.parking,
   rawQueue: rawQueueOn(engine.rawQueue),
   clock: engine.clock,
@@ -25,14 +29,18 @@ const accountPorts = (engine: FakeEngine) => ({
 });
 
 /** An account of a tenant that answers for these companies. */
-const connect = (engine: FakeEngine, tenant: string, companies: unknown) =>
+const connect = (engine: FakeEngine, tenant: string, companies: unknown, id = `acc_${tenant}`) =>
   createAccount(accountPorts(engine), {
-    id: `acc_${tenant}`,
+    id,
     tenant,
     integration: 'staff',
     secrets: {},
     context: { company_id: companies },
+    mayClaim: true,
   });
+
+const accountOf = async (engine: FakeEngine, id: string) =>
+  (await engine.accounts.find(id)) ?? expect.fail(`no account ${id}`);
 
 /** Send a request to the URL for all accounts, as the provider does. */
 async function send(engine: FakeEngine, body: unknown, secret = 'app secret') {
@@ -94,24 +102,145 @@ describe('the URL for all accounts', () => {
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
   });
 
-  test('a context that two accounts hold gives each its event', async () => {
+  test('a context that two accounts of a tenant hold gives each its event', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
-    await connect(engine, 'globex', '1');
+    await connect(engine, 'acme', '1', 'acc_second');
     await send(engine, { company: '1', changes: [created('a')] });
     await normalize(engine);
-    expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
-    expect(await recordsOf(engine, 'globex')).toEqual([['a', 'acc_globex']]);
+    expect(await recordsOf(engine, 'acme')).toEqual([
+      ['a', 'acc_acme'],
+      ['a', 'acc_second'],
+    ]);
   });
 
   test('an account that does not hold a context gets nothing, whatever the registry says (invariant 3)', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
-    // As after a creation under a taken id: the registry names an account of somebody else.
     expect(await connect(engine, 'acme', '2')).toEqual({ kind: 'exists' });
-    await send(engine, { company: '2', changes: [created('a')] });
-    expect(await normalize(engine)).toEqual(['unrouted']);
+    // As after a creation that was cut off, and as in versions before.
+    const claims = [{ tenant: 'acme', account: 'acc_acme', claimedAtMs: engine.clock.nowMs() }];
+    await engine.contexts.replace('staff', '3', { claims, registered: [], revision: 0 });
+    await engine.contexts.register('staff', ['4'], 'acc_acme');
+    for (const company of ['2', '3', '4']) {
+      await send(engine, { company, changes: [created('a')] });
+      expect(await normalize(engine)).toEqual(['unrouted']);
+    }
     expect(await recordsOf(engine, 'acme')).toEqual([]);
+  });
+});
+
+describe('a context that accounts of two tenants hold', () => {
+  const reason = 'the value "1" of company_id has accounts of two tenants';
+
+  /** Two accounts as versions made them that knew no claims. */
+  async function prepareCollision(): Promise<FakeEngine> {
+    const engine = createFakeEngine();
+    for (const tenant of ['acme', 'globex']) {
+      await engine.accounts.create(anAccount({ id: `acc_${tenant}`, tenant, context: { company_id: '1' } }));
+      await engine.contexts.register('staff', ['1'], `acc_${tenant}`);
+    }
+    return engine;
+  }
+
+  test('gives neither anything: its requests are dead-lettered with the reason (invariants 3 and 9)', async () => {
+    const engine = await prepareCollision();
+    await send(engine, { company: '1', changes: [created('a')] });
+    expect(await normalize(engine)).toEqual(['dead-lettered']);
+    expect(engine.rawDeadLetters.messages()).toMatchObject([{ reason }]);
+    for (const tenant of ['acme', 'globex']) expect(await recordsOf(engine, tenant)).toEqual([]);
+  });
+
+  test('keeps no other context of the request from its owner', async () => {
+    const engine = await prepareCollision();
+    await connect(engine, 'initech', '2');
+    await send(engine, { changes: [created('a', '1'), created('b', '2')] });
+    expect(await normalize(engine)).toEqual(['mapped']);
+    expect(engine.rawDeadLetters.messages()).toMatchObject([{ reason }]);
+    expect(await recordsOf(engine, 'initech')).toEqual([['b', 'acc_initech']]);
+    for (const tenant of ['acme', 'globex']) expect(await recordsOf(engine, tenant)).toEqual([]);
+  });
+
+  test('gives each its event where the settings of the integration let tenants share', async () => {
+    const engine = await prepareCollision();
+    await configureIntegration(engine.adminPorts, {
+      integration: 'staff',
+      secrets: { signing_secret: 'app secret' },
+      sharedContexts: true,
+    });
+    await send(engine, { company: '1', changes: [created('a')] });
+    expect(await normalize(engine)).toEqual(['mapped']);
+    for (const tenant of ['acme', 'globex']) expect(await recordsOf(engine, tenant)).toEqual([['a', `acc_${tenant}`]]);
+  });
+
+  test('is found by who lists collisions, and by them alone', async () => {
+    const engine = await prepareCollision();
+    await connect(engine, 'initech', '2');
+    await connect(engine, 'initech', '2', 'acc_second');
+    const accounts = [
+      { id: 'acc_acme', tenant: 'acme' },
+      { id: 'acc_globex', tenant: 'globex' },
+    ];
+    const collisions = { items: [{ integration: 'staff', value: '1', accounts }], next: undefined };
+    expect(await listCollisions(engine.adminPorts, 10, undefined)).toEqual(collisions);
+    await deleteAccount(engine.adminPorts, await accountOf(engine, 'acc_globex'));
+    expect((await listCollisions(engine.adminPorts, 10, undefined)).items).toEqual([]);
+  });
+
+  test('is one tenant’s once the other’s account is gone, and what was dead-lettered with it', async () => {
+    const engine = await prepareCollision();
+    await send(engine, { company: '1', changes: [created('a')] });
+    await normalize(engine);
+    await deleteAccount(engine.adminPorts, await accountOf(engine, 'acc_globex'));
+    engine.rawQueue.send(engine.rawDeadLetters.messages()[0]?.body ?? '');
+    expect(await normalize(engine)).toEqual(['mapped']);
+    expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
+  });
+
+  test('is its owner’s alone where one of them claimed it (invariant 3)', async () => {
+    const engine = createFakeEngine();
+    await connect(engine, 'acme', '1');
+    // As a version before may write while it is being replaced.
+    await engine.accounts.create(anAccount({ id: 'acc_globex', tenant: 'globex', context: { company_id: '1' } }));
+    await engine.contexts.register('staff', ['1'], 'acc_globex');
+    await send(engine, { company: '1', changes: [created('a')] });
+    expect(await normalize(engine)).toEqual(['mapped']);
+    expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
+    expect(await recordsOf(engine, 'globex')).toEqual([]);
+  });
+});
+
+describe('a context that changes hands', () => {
+  test('gives its new owner nothing that was received before (invariant 3)', async () => {
+    const engine = createFakeEngine();
+    await connect(engine, 'acme', '1');
+    await send(engine, { company: '1', changes: [created('a')] });
+    engine.clock.advance(1_000);
+    await deleteAccount(engine.adminPorts, await accountOf(engine, 'acc_acme'));
+    engine.clock.advance(1_000);
+    expect((await connect(engine, 'globex', '1')).kind).toBe('created');
+    await send(engine, { company: '1', changes: [created('b')] });
+    expect(await normalize(engine)).toEqual(['ignored', 'mapped']);
+    expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
+  });
+
+  test('gives what was received in between to the new owner, and all of it to the old one that comes back', async () => {
+    for (const [tenant, records] of [
+      ['globex', ['b']],
+      ['acme', ['a', 'b']],
+    ] as const) {
+      const engine = createFakeEngine();
+      await connect(engine, 'acme', '1');
+      await send(engine, { company: '1', changes: [created('a')] });
+      engine.clock.advance(1_000);
+      await deleteAccount(engine.adminPorts, await accountOf(engine, 'acc_acme'));
+      engine.clock.advance(1_000);
+      await send(engine, { company: '1', changes: [created('b')] });
+      expect(await normalize(engine)).toEqual(['unrouted', 'unrouted']);
+      await connect(engine, tenant, '1');
+      await normalize(engine);
+      expect((await recordsOf(engine, tenant)).map(([id]) => id)).toEqual(records);
+    }
   });
 });
 

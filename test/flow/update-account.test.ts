@@ -34,7 +34,7 @@ async function prepare(of = definition): Promise<FakeEngine> {
 }
 
 const update = (engine: FakeEngine, change: AccountChange, id = 'acc_acme') =>
-  updateAccount(engine.adminPorts, id, change);
+  updateAccount(engine.adminPorts, id, { mayClaim: true, ...change });
 const accountOf = (engine: FakeEngine, id = 'acc_acme') => engine.accounts.find(id);
 
 describe('secrets', () => {
@@ -201,20 +201,22 @@ describe('what the account is known by', () => {
     return reader.seen.map(({ record_id: id }) => id);
   };
 
-  test('is registered before the account holds it, and what waited for it is sent again', async () => {
+  test('is claimed before the account holds it, and what waited for it is sent again', async () => {
     const engine = await prepare();
     await engine.parking.park('staff', ['2'], shared);
     const { ports, calls } = injectFault(engine.adminPorts);
-    expect(await updateAccount(ports, 'acc_acme', { context: { company_id: ['636192', '2', '3'] } })).toMatchObject({
+    expect(
+      await updateAccount(ports, 'acc_acme', { context: { company_id: ['636192', '2', '3'] }, mayClaim: true }),
+    ).toMatchObject({
       kind: 'updated',
       account: { context: { company_id: ['636192', '2', '3'] } },
     });
     const place = (name: string) => calls.indexOf(name);
-    expect(place('contexts.register')).toBeGreaterThan(-1);
-    expect(place('contexts.register')).toBeLessThan(place('accounts.replace'));
+    expect(place('contexts.replace')).toBeGreaterThan(-1);
+    expect(place('contexts.replace')).toBeLessThan(place('accounts.replace'));
     expect(place('accounts.replace')).toBeLessThan(place('parked.list'));
     expect(place('rawQueue.send')).toBeLessThan(place('parked.remove'));
-    expect(await engine.contexts.find('staff', '2')).toEqual(['acc_acme']);
+    expect((await engine.contexts.find('staff', '2')).claims).toMatchObject([{ tenant: 'acme', account: 'acc_acme' }]);
     expect(await recordsOf(engine)).toEqual(['2']);
     expect(await engine.parking.list('staff', '2', 10)).toEqual([]);
   });
@@ -236,11 +238,11 @@ describe('what the account is known by', () => {
     const { ports, calls } = injectFault(engine.adminPorts);
     await updateAccount(ports, 'acc_acme', { secrets: { token: 't' } });
     expect(calls).not.toContain('parked.list');
-    expect(calls).not.toContain('contexts.register');
+    expect(calls).not.toContain('contexts.replace');
   });
 
   test('finds what was parked, whatever fails, once its owner asks again (invariant 9)', async () => {
-    const change = { context: { company_id: '2' } };
+    const change = { context: { company_id: '2' }, mayClaim: true };
     const prepared = async () => {
       const engine = await prepare();
       for (let at = 0; at < 3; at += 1) await engine.parking.park('staff', ['2'], { ...shared, rawId: `raw_${at}` });
@@ -260,7 +262,8 @@ describe('what the account is known by', () => {
   });
 
   test('finds what was parked when the account’s creation was cut off, once its owner asks again', async () => {
-    const request = { id: 'acc_new', tenant: 'acme', integration: 'staff', secrets: {}, context: { company_id: '2' } };
+    const context = { company_id: '2' };
+    const request = { id: 'acc_new', tenant: 'acme', integration: 'staff', secrets: {}, context, mayClaim: true };
     const prepared = async () => {
       const engine = createFakeEngine(definition);
       await engine.parking.park('staff', ['2'], shared);

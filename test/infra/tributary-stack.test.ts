@@ -326,9 +326,10 @@ describe('permissions', () => {
     const scans = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Action, Resource }]) =>
       list(Action).includes('dynamodb:Scan') ? list(Resource).map((one) => [id, target(one) ?? '']) : [],
     );
-    expect(scans).toHaveLength(5);
+    expect(scans).toHaveLength(6);
     for (const [role, table] of [
       [/^ApiRole/, /^AccountsTable/],
+      [/^ApiRole/, /^AccountContextsTable/],
       [/^ApiRole/, /^ApiKeysTable/],
       [/^ApiRole/, /^TenantsTable/],
       [/^GovernRole/, /^AccountContextsTable/],

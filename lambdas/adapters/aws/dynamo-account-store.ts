@@ -14,6 +14,11 @@ export function toAccount(row: Row): Account {
   return { tenant: '', revision: 0, ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
 }
 
+/** Of a removed account the row holds the id alone; an erased one is still known as closed. */
+function isRemoved(row: Row): boolean {
+  return row['tenant'] === undefined && row['closed'] !== true;
+}
+
 export function toAccountItem(account: Account): Item {
   return toItem({ ...account, context: JSON.stringify(account.context) });
 }
@@ -24,9 +29,15 @@ export function createDynamoAccountWriter(client: DynamoDBClient, table: string)
       const put = new PutItemCommand({
         TableName: table,
         Item: toAccountItem({ ...account, revision: account.revision + 1 }),
+        // Another account may have the id by now, with the same revision.
         ConditionExpression:
-          'revision = :read OR (attribute_exists(id) AND attribute_not_exists(revision) AND :read = :none)',
-        ExpressionAttributeValues: toItem({ ':read': account.revision, ':none': 0 }),
+          'tenant = :tenant AND createdAt = :createdAt AND (revision = :read OR (attribute_not_exists(revision) AND :read = :none))',
+        ExpressionAttributeValues: toItem({
+          ':tenant': account.tenant,
+          ':createdAt': account.createdAt,
+          ':read': account.revision,
+          ':none': 0,
+        }),
       });
       return putOnCondition(client, put);
     },
@@ -46,7 +57,7 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
         new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
       );
       const row = Item === undefined ? undefined : fromItem(Item);
-      if (row === undefined || !isLive(row, clock.nowMs())) return undefined;
+      if (row === undefined || !isLive(row, clock.nowMs()) || isRemoved(row)) return undefined;
       const account = toAccount(row);
       // Its id may be another account's a moment later.
       if (account.closed === true) return account;

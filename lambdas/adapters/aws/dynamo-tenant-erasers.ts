@@ -5,11 +5,11 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { accountsByTenantIndex, ttlAttribute } from '../../contracts/tables.ts';
+import { accountsByTenantIndex } from '../../contracts/tables.ts';
 import type { Page } from '../../ports/account-store.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 import type {
+  AccountContext,
   AccountContextEraser,
   AccountEraser,
   DeliveryEraser,
@@ -18,7 +18,7 @@ import type {
   SubscriptionEraser,
 } from '../../ports/tenant-erasers.ts';
 import type { Erasable } from '../../ports/tenant-store.ts';
-import { contextKey } from './dynamo-account-contexts.ts';
+import { claimsIn, claimsKey, readContextKey } from './dynamo-account-contexts.ts';
 import { updateOnCondition } from './dynamo-conditions.ts';
 import { backlogOf, pointerKey, toDelivery } from './dynamo-delivery-store.ts';
 import { endpointRowId } from './dynamo-endpoint-store.ts';
@@ -56,13 +56,7 @@ async function queryPage(
   return { rows: (answer.Items ?? []).map(fromItem), next: last === undefined ? undefined : toKey(fromItem(last)) };
 }
 
-/** @param keptDays - How long a queue may hold something of an account. */
-export function createDynamoAccountEraser(
-  client: DynamoDBClient,
-  table: string,
-  clock: Clock,
-  keptDays: number,
-): AccountEraser {
+export function createDynamoAccountEraser(client: DynamoDBClient, table: string): AccountEraser {
   const ofTenant = { ConditionExpression: 'tenant = :tenant' };
   return {
     async list(tenant, limit, after) {
@@ -105,15 +99,9 @@ export function createDynamoAccountEraser(
       const update = new UpdateItemCommand({
         TableName: table,
         Key: toItem({ id }),
-        UpdateExpression: 'SET #expiry = :expiry REMOVE tenant ADD revision :one',
+        UpdateExpression: 'SET heldFor = :tenant REMOVE tenant ADD revision :one',
         ConditionExpression: `${ofTenant.ConditionExpression} AND closed = :true`,
-        ExpressionAttributeNames: { '#expiry': ttlAttribute },
-        ExpressionAttributeValues: toItem({
-          ':tenant': tenant,
-          ':true': true,
-          ':expiry': Math.ceil(clock.nowMs() / 1000) + keptDays * 86_400,
-          ':one': 1,
-        }),
+        ExpressionAttributeValues: toItem({ ':tenant': tenant, ':true': true, ':one': 1 }),
       });
       await updateOnCondition(client, update);
     },
@@ -132,21 +120,17 @@ export function createDynamoAccountContextEraser(client: DynamoDBClient, table: 
       );
       const last = answer.LastEvaluatedKey;
       return {
-        items: (answer.Items ?? []).map(fromItem).map((row) => {
-          const context = String(row['context']);
-          // An integration's name has no space; a value may.
-          const at = context.indexOf(' ');
-          return { integration: context.slice(0, at), value: context.slice(at + 1), account: String(row['account']) };
+        items: (answer.Items ?? []).map(fromItem).flatMap((row): readonly AccountContext[] => {
+          const of = readContextKey(String(row['context']));
+          if (row['account'] !== claimsKey) return [{ ...of, account: String(row['account']) }];
+          const releasedBy = (row as { readonly released?: { readonly by?: string } }).released?.by;
+          return [
+            ...claimsIn(row).map(({ tenant, account }) => ({ ...of, tenant, account })),
+            ...(releasedBy === undefined ? [] : [{ ...of, tenant: releasedBy }]),
+          ];
         }),
         next: last === undefined ? undefined : toKey(fromItem(last)),
       };
-    },
-    async remove(contexts) {
-      const keys = contexts.map(({ integration, value, account }) => ({
-        context: contextKey(integration, value),
-        account,
-      }));
-      await changeRows(client, table, [], keys);
     },
   };
 }
@@ -292,7 +276,7 @@ export function createDynamoEventEraser(client: DynamoDBClient, tables: EventTab
             );
       return {
         items: [
-          // The account's id may be another tenant's by now, and with it the event's.
+          // Ids of before they named the tenant may be another tenant's.
           ...claims
             .filter((claim) => claim['tenant'] === tenant)
             .map(({ id }) => ({ kind: 'event_claims', key: toKey({ id }) })),

@@ -82,6 +82,20 @@ const example = {
   created_at: '2026-11-27T12:00:00.000Z',
 };
 
+/** Reasons of problems with values of the context that route requests. */
+const claimNeedsOperator =
+  '`claim-needs-operator` where the context has a value that routes requests of the shared URL, and no account of the tenant has it.';
+const claimConflicts =
+  '`context-claimed` where the context has a value that another tenant owns, `context-accounts` where a value has as many accounts as it may have.';
+
+const collision = z
+  .object({
+    integration: z.string(),
+    value: z.string().describe('Of the context by which requests to the shared URL find their account.'),
+    accounts: z.array(z.object({ id: z.string(), tenant: z.string() })),
+  })
+  .meta({ id: 'ContextCollision' });
+
 /** Accounts: secrets go in and never come out. */
 export const accountOperations = {
   createAccount: operation({
@@ -93,8 +107,9 @@ export const accountOperations = {
     body: accountBody,
     answers: { 201: { description: 'The account, with the URL for its provider.', body: account } },
     problems: {
+      403: `The key lacks the scope. \`reason\`: ${claimNeedsOperator}`,
       404: "The tenant is not the key's.",
-      409: 'An account with this id exists, or the tenant is being erased.',
+      409: `An account with this id exists, or existed and was another tenant's, or the tenant is being erased. \`reason\`: ${claimConflicts}`,
     },
     example: {
       body: {
@@ -116,6 +131,34 @@ export const accountOperations = {
     answers: { 200: { description: 'A page, by id.', body: pageOf(account) } },
     example: { query: { limit: '50' }, answer: { data: [example], next_cursor: null } },
   }),
+  listContextCollisions: operation({
+    method: 'GET',
+    path: '/v1/context-collisions',
+    tag: 'Accounts',
+    summary: 'List values of contexts that accounts of several tenants have',
+    description:
+      'Of integrations that let tenants share, and of versions that let every tenant claim what it liked: requests for such a value are dead-lettered until one tenant has it, or the settings of the integration say `shared_contexts`. A page may be empty without being the last.',
+    access: 'accounts:read',
+    isForAllTenants: true,
+    query: listQuery,
+    answers: { 200: { description: 'A page, in no order.', body: pageOf(collision) } },
+    example: {
+      query: { limit: '50' },
+      answer: {
+        data: [
+          {
+            integration: 'hubspot',
+            value: '62515',
+            accounts: [
+              { id: 'acc_acme', tenant: 'acme' },
+              { id: 'acc_globex', tenant: 'globex' },
+            ],
+          },
+        ],
+        next_cursor: null,
+      },
+    },
+  }),
   getAccount: operation({
     method: 'GET',
     path: '/v1/accounts/{id}',
@@ -134,7 +177,10 @@ export const accountOperations = {
     access: 'accounts:write',
     body: accountPatch,
     answers: { 200: { description: 'The account as it is now.', body: account } },
-    problems: { 409: 'The tenant is being erased.' },
+    problems: {
+      403: `The key lacks the scope. \`reason\`: ${claimNeedsOperator}`,
+      409: `The tenant is being erased. \`reason\`: ${claimConflicts}`,
+    },
     example: {
       params: { id: 'acc_github_acme' },
       body: { secrets: { signing_secret: ['the new one', 'keep it secret'] } },
@@ -147,9 +193,10 @@ export const accountOperations = {
     tag: 'Accounts',
     summary: 'Delete an account',
     description:
-      'Its URL answers 404 from then on (a function may go on with what it has read for 10 seconds). Its events stay for as long as they are kept.',
+      'Its URL answers 404 from then on (a function may go on with what it has read for 10 seconds). Its events stay for as long as they are kept. Its id stays with the tenant: no other tenant can create an account with it.',
     access: 'accounts:write',
     answers: { 204: { description: 'It is gone.' } },
+    problems: { 409: 'The tenant is being erased.' },
     example: { params: { id: 'acc_github_acme' } },
   }),
 } as const;

@@ -6,6 +6,10 @@ import { listQuery, pageOf, secretValues } from './shared-schema.ts';
 const settingsBody = z.strictObject({
   secrets: secretValues,
   capture: captureRequest.optional(),
+  shared_contexts: z
+    .boolean()
+    .default(false)
+    .describe('Whether several tenants may have one value of the routing context; each gets its events.'),
   client: z
     .record(z.string(), z.unknown())
     .default({})
@@ -32,6 +36,7 @@ const settings = z
     secret_names: z.array(z.string()),
     webhook_url: z.string(),
     capture: captureView.optional(),
+    shared_contexts: z.literal(true).optional().describe('Where several tenants may have one value.'),
   })
   .meta({ id: 'IntegrationSettings' });
 
@@ -96,7 +101,7 @@ export const catalogueOperations = {
     method: 'PUT',
     path: '/v1/integrations/{integration}/settings',
     tag: 'Catalogue',
-    summary: 'Set the secrets of the URL that serves all accounts',
+    summary: 'Set the secrets of the URL that serves all accounts, and whether tenants may share',
     access: 'integrations:write',
     isForAllTenants: true,
     body: settingsBody,

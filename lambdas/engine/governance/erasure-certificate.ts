@@ -113,8 +113,13 @@ export function keptOf({
     },
     {
       what: 'ids of accounts, closed',
-      why: 'ids without data: what queues may still hold of them is dropped by them',
-      until: after(queuedDays),
+      why: 'ids without data: what queues still hold of them is dropped by them, and no other tenant may ever use one',
+      until: null,
+    },
+    {
+      what: 'values by which providers named its accounts, as free, without its name',
+      why: 'what still waits for it must not reach the next tenant that is known by one',
+      until: after(Math.max(queuedDays, retentionDays)),
     },
     {
       what: 'digests of events and requests that were seen',

@@ -39,6 +39,8 @@ export type UnsequencedEvent = Omit<CanonicalEvent, 'sequence'>;
 
 /** What makes a change this change and no other. */
 export interface ChangeIdentity {
+  /** Part of the id, so that what one tenant published never suppresses another tenant's event. */
+  readonly tenant: string;
   readonly account: string;
   readonly resource: string;
   readonly recordId: string;
@@ -52,7 +54,8 @@ export interface ChangeIdentity {
  * of parts run together to the same bytes.
  */
 export function eventId(identity: ChangeIdentity): string {
-  const parts = [identity.account, identity.resource, identity.recordId, identity.type, identity.change];
+  const { tenant, account, resource, recordId, type, change } = identity;
+  const parts = [tenant, account, resource, recordId, type, change];
   const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
   return `evt_${hash('sha256', text).slice(0, 32)}`;
 }

@@ -172,6 +172,7 @@ export async function mapRequest(
     contexts.push(mapped.context);
     events.push({
       id: eventId({
+        tenant: context.tenant,
         account: context.account,
         resource: mapped.resource,
         recordId: named,

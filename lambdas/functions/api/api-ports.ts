@@ -3,7 +3,7 @@ import type { EndpointPolicy } from '../../engine/endpoint/endpoint-state.ts';
 import type { WaitingPolicy } from '../../flows/enter-waiting.ts';
 import type { CallPolicy } from '../../flows/limit-calls.ts';
 import type { Quotas } from '../../flows/quotas.ts';
-import type { AccountContextRegistry } from '../../ports/account-contexts.ts';
+import type { AccountContextRegistry, SharedContexts } from '../../ports/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/account-store.ts';
 import type { AnswerStore } from '../../ports/answer-store.ts';
 import type { ApiKeyDirectory } from '../../ports/api-key-store.ts';
@@ -53,7 +53,7 @@ export interface ApiPorts {
   /** Days that the deployment keeps events, and the raw archive. */
   readonly retentionDays: number;
   readonly rawRetentionDays: number;
-  readonly contexts: AccountContextRegistry;
+  readonly contexts: AccountContextRegistry & SharedContexts;
   readonly parked: ParkedRequests;
   readonly rawQueue: RawQueue;
   readonly rawLetters: DeadLetterInbox;

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
+import { createDynamoContextRegistry, createDynamoSharedContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
 import { createDynamoAnswerStore } from '../../adapters/aws/dynamo-answer-store.ts';
 import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
@@ -37,6 +37,7 @@ import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
+import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { ApiRuntime } from './handler.ts';
@@ -91,7 +92,13 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
       retentionDays: expiry.retentionDays,
       rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
-      contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
+      contexts: {
+        ...createDynamoContextRegistry(dynamo, env[environmentKeys.accountContextsTable], {
+          clock: systemClock,
+          keptDays: Math.max(queuedDays, expiry.retentionDays),
+        }),
+        ...createDynamoSharedContexts(dynamo, env[environmentKeys.accountContextsTable]),
+      },
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
+import { createDynamoContextRegistry } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import {
   createDynamoAccountContextEraser,
@@ -29,15 +29,19 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
   const env = readEnvironment('govern', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
+  const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
   const contextsTable = env[environmentKeys.accountContextsTable];
   return {
     ...createTelemetry('govern'),
     ports: {
       tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
-      accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable], systemClock, queuedDays),
+      accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable]),
       contexts: {
-        ...createDynamoAccountContexts(dynamo, contextsTable),
+        ...createDynamoContextRegistry(dynamo, contextsTable, {
+          clock: systemClock,
+          keptDays: Math.max(queuedDays, retentionDays),
+        }),
         ...createDynamoAccountContextEraser(dynamo, contextsTable),
       },
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
@@ -63,7 +67,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
       payloads: createS3ObjectEraser(env[environmentKeys.payloadsBucket], false),
       rawBodies: createS3ObjectEraser(env[environmentKeys.rawBucket], env[environmentKeys.rawLocked] === 'true'),
       clock: systemClock,
-      retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+      retentionDays,
       rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
       auditRetentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays),
     },

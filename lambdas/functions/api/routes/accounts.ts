@@ -1,10 +1,14 @@
 import type { accountOperations } from '../../../engine/api/account-operations.ts';
+
 import { ownSecretNames, type SecretsFault, webhookUrl } from '../../../flows/account-secrets.ts';
+import type { ClaimRefusal } from '../../../flows/claim-contexts.ts';
 import { createAccount } from '../../../flows/create-account.ts';
+import { deleteAccount } from '../../../flows/delete-account.ts';
+import { listCollisions } from '../../../flows/list-collisions.ts';
 import { updateAccount } from '../../../flows/update-account.ts';
 import type { Account, Capture } from '../../../ports/account-store.ts';
 import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, type Handlers } from '../api-call.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { erasing } from '../ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../principal.ts';
@@ -20,6 +24,37 @@ export function captureView(waiting: Capture | undefined) {
 /** The 422 for secrets that do not fit the integration. */
 export function secretsProblem(fault: SecretsFault): ProblemError {
   return new ProblemError({ status: 422, detail: secretsDetail(fault) });
+}
+
+/** The problem for a value of the routing context that the account may not have. It never says whose the value is. */
+function claimProblem(refusal: ClaimRefusal): ProblemError {
+  const { kind, accountContext } = refusal;
+  switch (refusal.kind) {
+    case 'too-many-values':
+      return bodyProblem(`context.${accountContext}`, `expected at most ${refusal.most} values`);
+    case 'context-claimed':
+      return claimRefused(
+        409,
+        kind,
+        `Another tenant owns the value ${JSON.stringify(refusal.value)} of ${accountContext}, by which webhooks of the shared URL find their account.`,
+      );
+    case 'context-accounts':
+      return claimRefused(
+        409,
+        kind,
+        `The value ${JSON.stringify(refusal.value)} of ${accountContext} has as many accounts as it may have. Delete one, or take the value out of its context, first.`,
+      );
+    case 'claim-needs-operator':
+      return claimRefused(
+        403,
+        kind,
+        `${accountContext} routes webhooks of the shared URL, and no account of your tenant has the value ${JSON.stringify(refusal.value)}. A key for all tenants has to create or change the account, which claims the value for your tenant.`,
+      );
+  }
+}
+
+function claimRefused(status: 403 | 409, reason: string, detail: string): ProblemError {
+  return new ProblemError({ status, detail, extensions: { reason } });
 }
 
 function secretsDetail(fault: SecretsFault): string {
@@ -74,7 +109,8 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
       if (tenant === null)
         throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
       const id = body.id ?? (stableId === undefined ? undefined : `acc_${stableId}`);
-      const creation = await createAccount(ports, { ...body, id, tenant });
+      const mayClaim = principal.tenant === null;
+      const creation = await createAccount(ports, { ...body, id, tenant, mayClaim });
       switch (creation.kind) {
         case 'created': {
           const { account } = creation;
@@ -97,6 +133,11 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
           throw erasing();
         case 'quota-exceeded':
           throw quotaExceeded(creation);
+        case 'context-claimed':
+        case 'context-accounts':
+        case 'claim-needs-operator':
+        case 'too-many-values':
+          throw claimProblem(creation);
         default:
           throw secretsProblem(creation);
       }
@@ -108,10 +149,15 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
         body: { data: await Promise.all(page.items.map(view)), next_cursor: await cursors.next(page.next) },
       };
     },
+    async listContextCollisions({ query, cursors }) {
+      const page = await listCollisions(ports, query.limit, await cursors.after());
+      return { status: 200, body: { data: page.items, next_cursor: await cursors.next(page.next) } };
+    },
     getAccount: async (call) => ({ status: 200, body: await view(await find(call)) }),
     async updateAccount(call) {
       const account = await find(call);
-      const update = await updateAccount(ports, account.id, call.body);
+      const mayClaim = call.principal.tenant === null;
+      const update = await updateAccount(ports, account.id, { ...call.body, mayClaim });
       switch (update.kind) {
         case 'updated': {
           const after = await view(update.account);
@@ -130,13 +176,19 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
           throw notFound('account');
         case 'unknown-integration':
           throw new ProblemError({ status: 422, detail: `There is no integration "${account.integration}".` });
+        case 'context-claimed':
+        case 'context-accounts':
+        case 'claim-needs-operator':
+        case 'too-many-values':
+          throw claimProblem(update);
         default:
           throw secretsProblem(update);
       }
     },
     async deleteAccount(call) {
       const account = await find(call);
-      await ports.accounts.remove(account.id);
+      const { kind } = await deleteAccount(ports, account);
+      if (kind === 'tenant-erasing') throw erasing();
       return {
         status: 204,
         body: undefined,

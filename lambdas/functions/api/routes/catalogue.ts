@@ -43,9 +43,9 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
       if (definition === undefined) throw notFound('integration');
       return { status: 200, body: describeIntegration(definition) };
     },
-    async configureIntegration({ params, body: { secrets, capture } }) {
+    async configureIntegration({ params, body: { secrets, capture, shared_contexts: sharedContexts } }) {
       const integration = params['integration'] ?? '';
-      const configuration = await configureIntegration(ports, { integration, secrets, capture });
+      const configuration = await configureIntegration(ports, { integration, secrets, capture, sharedContexts });
       switch (configuration.kind) {
         case 'configured': {
           const { settings } = configuration;
@@ -58,6 +58,7 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
               settings.secrets,
             ),
             ...captureView(settings.capture),
+            ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
           };
           return {
             status: 200,

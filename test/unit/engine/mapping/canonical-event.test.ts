@@ -5,16 +5,18 @@ import { type ChangeIdentity, eventId, eventTypes } from '../../../../lambdas/en
 // Few characters, so that parts which run together would often be the same text.
 const part = fc.string({ unit: fc.constantFrom('a', ':', '1', '2', '#', 'é'), maxLength: 4 });
 const identity: fc.Arbitrary<ChangeIdentity> = fc.record({
+  tenant: part,
   account: part,
   resource: part,
   recordId: part,
   type: fc.constantFrom(...eventTypes),
   change: part,
 });
-const partsOf = (of: ChangeIdentity) => [of.account, of.resource, of.recordId, of.type, of.change];
+const partsOf = (of: ChangeIdentity) => [of.tenant, of.account, of.resource, of.recordId, of.type, of.change];
 
 test('is evt_ and 32 hexadecimal digits, and always the same', () => {
   const change: ChangeIdentity = {
+    tenant: 'acme',
     account: 'acc_1',
     resource: 'hris/employees',
     recordId: '123',
@@ -22,8 +24,8 @@ test('is evt_ and 32 hexadecimal digits, and always the same', () => {
     change: 'delivery-1#0',
   };
   expect(eventId(change)).toMatch(/^evt_[0-9a-f]{32}$/);
-  // Written down: subscribers keep these ids, so no later version may compute another.
-  expect(eventId(change)).toBe('evt_947c982713577959e3fb14283050cd90');
+  // Written down: subscribers keep these ids, so no later version may compute another without a decision that says so.
+  expect(eventId(change)).toBe('evt_26f46fd7c27ee27377dc89e5b46ff435');
 });
 
 test('differs exactly when a part differs', () => {
@@ -41,6 +43,8 @@ test('differs when a character moves from one part to the next', () => {
       const before = { ...base, account: base.account + moved };
       const after = { ...base, resource: moved + base.resource };
       expect(eventId(before)).not.toBe(eventId(after));
+      const first = { ...base, tenant: base.tenant + moved };
+      expect(eventId(first)).not.toBe(eventId({ ...base, account: moved + base.account }));
       const last = { ...base, recordId: base.recordId + moved };
       expect(eventId(last)).not.toBe(eventId({ ...base, change: moved + base.change }));
     }),
