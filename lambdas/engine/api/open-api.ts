@@ -55,7 +55,7 @@ export function openApiDocument(shapes: Readonly<Record<string, OperationShape>>
       version: '1.0.0',
       summary: 'Every third-party API as one stream of normalized, signed record events.',
       description:
-        'Errors are RFC 9457 problem details; lists are pages with `next_cursor`. Every POST honours `Idempotency-Key`; every GET answers with an `ETag` and honours `If-None-Match`.',
+        'Errors are RFC 9457 problem details; lists are pages with `next_cursor`, which is opaque, signed, and good for the same list with the same parameters (those of the feed, whatever the filters). Every POST honours `Idempotency-Key`; every GET answers with an `ETag` and honours `If-None-Match`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: origin }],
