@@ -84,12 +84,11 @@ export async function receiveProviderRequest(
   const webhook = await ports.webhook(asked.integration);
   if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
   const passed = await passedBefore(ports, request);
-  if (passed !== undefined && passed.hops >= maxHops) return { kind: 'hop-limit', hops: passed.hops, cause: passed.id };
-  const hops = (passed?.hops ?? 0) + 1;
-  const received = await verify(ports, webhook, asked, request);
+  const received = await verify(ports, webhook, asked, request, passed);
   if (received.kind !== 'received') return received;
   const { reception, target, account } = received;
   if (reception.kind === 'key-calls-limited') return reception;
+  const hops = (passed?.hops ?? 0) + 1;
   const settlement = settleReception(reception, request.method);
   const rejected = (reason: RejectionReason): Receipt => ({ kind: 'rejected', reason, reply: webhook.reply });
   if (settlement.kind === 'rejected') return { ...settlement, reply: webhook.reply };
@@ -127,7 +126,7 @@ type Received =
     }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'too-large'; readonly maxBytes: number }
-  | Extract<Receipt, { kind: 'rate-limited' }>;
+  | Extract<Receipt, { kind: 'rate-limited' | 'hop-limit' }>;
 
 const admittedAlways: Admitted = { kind: 'admitted' };
 
@@ -168,8 +167,14 @@ async function verify(
   webhook: PreparedWebhook,
   target: ReceiveTarget,
   request: WebhookRequest,
+  passed: HopCount | undefined,
 ): Promise<Received> {
+  const looping: Received | undefined =
+    passed !== undefined && passed.hops >= maxHops
+      ? { kind: 'hop-limit', hops: passed.hops, cause: passed.id }
+      : undefined;
   if (target.account === undefined && hasContexts(webhook)) {
+    if (looping !== undefined) return looping;
     // Such a body is decoded before anybody has proved anything.
     const maxBytes = limits.maxUnverifiedBodyBytes;
     if (request.body.length > maxBytes) return { kind: 'too-large', maxBytes };
@@ -185,6 +190,8 @@ async function verify(
     const { secrets, account } = holder;
     const known = account === undefined ? admittedAlways : isRefusedAlready(ports, account);
     if (known.kind === 'limited') return rateLimited(known);
+    // Said only where there is such a URL.
+    if (looping !== undefined) return looping;
     if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large', maxBytes: limits.maxBodyBytes };
     const { keysMaxAgeMs: maxAgeMs } = ages;
     const reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs: maxAgeMs });

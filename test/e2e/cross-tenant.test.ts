@@ -42,7 +42,9 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
     return answer.body;
   };
   const account = await engine.account('github', { tenant, id: `acc_${tenant}`, secret: `secret-of-${tenant}` });
-  await engine.account('github', { tenant, id: `acc_${tenant}_2` });
+  const context = { installation_id: `installation-of-${tenant}` };
+  const second = { id: `acc_${tenant}_2`, tenant, integration: 'github', context };
+  if ((await engine.call('POST', '/v1/accounts', second)).status !== 201) throw new Error('the account is not made');
   const receiver = await engine.subscriber({
     tenant,
     id: `sub_${tenant}`,
@@ -91,6 +93,7 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
     lease: lease.lease,
     key: key.id,
     integration: 'github',
+    context,
     cursors: [],
     feedCursor: lease.next_cursor,
   };

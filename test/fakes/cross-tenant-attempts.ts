@@ -18,6 +18,8 @@ export interface TenantThings {
   readonly lease: string;
   readonly key: string;
   readonly integration: string;
+  /** What an account of the tenant is known by at the URL for all accounts. */
+  readonly context: Readonly<Record<string, unknown>>;
   /** Cursors that the tenant's lists gave, with that of its feed. */
   readonly cursors: readonly string[];
   readonly feedCursor: string;
@@ -55,9 +57,7 @@ const harmless = new Set(
     'url ordering rate_per_second concurrency retry disable_after_seconds signatures auth headers client_certificate',
     'timeout_seconds filter fields encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
-    'resource ttl_seconds release retention client_secret client',
-    // One tenant for each value of a context is the business of test/flow/routing.test.ts.
-    'context',
+    'resource ttl_seconds release retention client_secret client shared_contexts',
   ].flatMap((names) => names.split(' ')),
 );
 
@@ -104,6 +104,8 @@ function valuesOfMember(id: OperationId, member: string, things: TenantThings): 
       return [things.account];
     case 'accounts':
       return [[things.account]];
+    case 'context':
+      return [things.context];
     case 'subscription':
       return subscriptions;
     case 'event':

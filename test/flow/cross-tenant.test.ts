@@ -40,8 +40,8 @@ interface World {
 /** Give a tenant one of everything. */
 async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantThings; secrets: readonly string[] }> {
   const secrets: string[] = [];
-  const made = async (method: string, path: string, body?: unknown) => {
-    const answer = await api.call(method, path, body, tenant);
+  const made = async (method: string, path: string, body?: unknown, key = tenant) => {
+    const answer = await api.call(method, path, body, key);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
     return answer.body;
   };
@@ -49,12 +49,8 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
   const account = `acc_${tenant}_2`;
   const secret = `the secret of ${account}`;
   const context = { company_id: `another company of ${tenant}` };
-  await made('POST', '/v1/accounts', {
-    id: account,
-    integration: 'staff',
-    secrets: { signing_secret: secret },
-    context,
-  });
+  const accountBody = { id: account, tenant, integration: 'staff', secrets: { signing_secret: secret }, context };
+  await made('POST', '/v1/accounts', accountBody, 'all');
   const url = `https://${tenant}.example.com/hooks`;
   const auth = { type: 'bearer', token: `token-of-${tenant}` };
   const created = [];
@@ -95,6 +91,7 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
     lease: lease.lease,
     key: key.id,
     integration: 'staff',
+    context,
     cursors: [],
     feedCursor: lease.next_cursor,
   };
