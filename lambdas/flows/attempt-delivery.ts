@@ -20,9 +20,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { Delivery, DeliveryAttempt, WaitsIn } from '../ports/delivery-store.ts';
 import type { EngineKey } from '../ports/engine-key.ts';
 import type { EventRow } from '../ports/event-store.ts';
+import type { ExpressionRun } from '../ports/expressions.ts';
 import type { OauthTokens } from '../ports/oauth-tokens.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
+import type { Subscription } from '../ports/subscription-store.ts';
 import { type PinPorts, pinEvents } from './pin-events.ts';
 import { type EventPayloads, isForGood, tryToEvent } from './read-event.ts';
 
@@ -111,11 +112,16 @@ export type Judgement =
   | { readonly kind: 'wanted' }
   | { readonly kind: 'unwanted' }
   /** It was stopped before it said anything: the subscription is held back, and nothing of it is sent. */
-  | { readonly kind: 'died'; readonly reason: string };
+  | { readonly kind: 'died'; readonly failure: ExpressionFailure };
 
-/** Whose expressions a subscription's are: they are stopped, and take turns, together. */
-function ownerOf(subscription: Subscription): string {
-  return `${scopeOf(subscription)} ${subscription.id}`;
+type ExpressionFailure = Extract<CallbackOutcome, { kind: 'failed' }>;
+
+/**
+ * Whose expressions a subscription's are: they are stopped, and take turns, together. A tenant's are one, so that many
+ * subscriptions give it no more than one. Those to all tenants are the operator's.
+ */
+function ownerOf({ tenant, id }: Subscription): string {
+  return tenant === null ? `subscription ${id}` : `tenant ${tenant}`;
 }
 
 /**
@@ -132,7 +138,7 @@ export async function judge(
   const [read] = pinned.events;
   if (read === undefined) return { kind: 'wanted' };
   const run = await ports.expressions.run('judge', { filter, event: read }, ownerOf(subscription));
-  if (run.kind === 'died') return { kind: 'died', reason: `filter: ${run.reason}` };
+  if (run.kind === 'died') return { kind: 'died', failure: diedBefore('filter', run) };
   return { kind: run.result.kind === 'unwanted' ? 'unwanted' : 'wanted' };
 }
 
@@ -210,14 +216,14 @@ export async function prepareCallback(
 ): Promise<PreparedCallback> {
   const pinned = await pinEvents(ports, subscription.shaping.schema_versions, events);
   if (pinned.kind === 'failed') return notSent(pinned.reason);
-  let hasDied = false;
+  let died: ExpressionFailure | undefined;
   const shaped = await shapeEvents(shaping, pinned.events, async (transform, event) => {
     const run = await ports.expressions.run('transform', { transform, event }, ownerOf(subscription));
     if (run.kind === 'ended') return run.result;
-    hasDied = true;
-    return { kind: 'failed', reason: `transform: ${run.reason}` };
+    died ??= diedBefore('transform', run);
+    return { kind: 'failed', reason: died.error };
   });
-  if (shaped.kind === 'failed') return hasDied ? diedBefore(shaped.reason) : notSent(shaped.reason);
+  if (shaped.kind === 'failed') return died ?? notSent(shaped.reason);
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
   if (token?.kind === 'failed') return token;
@@ -245,13 +251,16 @@ export async function prepareCallback(
   };
 }
 
-function notSent(error: string): Extract<CallbackOutcome, { kind: 'failed' }> {
+function notSent(error: string): ExpressionFailure {
   return { kind: 'failed', error, durationMs: 0, isOwn: true };
 }
 
 /** The outcome of a callback that is not made because an expression of its subscription was stopped. */
-export function diedBefore(error: string): Extract<CallbackOutcome, { kind: 'failed' }> {
-  return { ...notSent(error), hasDied: true };
+function diedBefore(
+  what: string,
+  { by, reason }: Extract<ExpressionRun<unknown>, { kind: 'died' }>,
+): ExpressionFailure {
+  return { ...notSent(`${what}: ${reason}`), hasDied: true, ...(by === 'suspended' ? { isSuspended: true } : {}) };
 }
 
 /** What signs now. */

@@ -21,7 +21,6 @@ import type { CallbackOutcome } from '../ports/callback-client.ts';
 import type { Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import {
-  diedBefore,
   filteredOut,
   hopsOf,
   judge,
@@ -67,6 +66,8 @@ const roundMs = 5_000;
 const pageSize = 100;
 /** A wait up to this is sat out; a longer one is left to a delayed message, or to dispatch. */
 const maxPauseMs = 1_000;
+/** How long a run stays away whose expressions are refused at present. */
+const suspensionPauseMs = 5_000;
 const leaseMs = roundMs + limits.maxCallbackTimeoutMs + 30_000;
 
 /**
@@ -265,6 +266,7 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const results: PostResult[] = [];
   const leftOut: WorkItem[] = [];
   let left = admission.posts;
+  let isSuspended = false;
   await forEachAtMost(admission.slots, posts, async (one) => {
     for (const request of one.requests) {
       if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
@@ -278,6 +280,12 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
       const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
       const options = { isReplay, hops: hopsOf(items) };
       const outcome = failure ?? (await post(ports, prepared, requestId(items), events, options));
+      if (outcome.kind === 'failed' && outcome.isSuspended === true) {
+        // No attempt: it comes again when what was stopped is no longer held against its owner.
+        left += 1;
+        isSuspended = true;
+        return;
+      }
       attempts.push({ items, outcome });
       const result = postResult(outcome, ports.clock.nowMs());
       if (result !== undefined) results.push(result);
@@ -320,7 +328,8 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const isDisabled =
     settled.result.some(({ kind }) => kind === 'disabled') ||
     exhausted.some(({ delivery }) => delivery.exhaustedBy === 'gone');
-  return isDisabled ? { kind: 'disabled' } : { kind: 'more' };
+  if (isDisabled) return { kind: 'disabled' };
+  return isSuspended && attempts.length === 0 ? waitUntil(run, nowMs + suspensionPauseMs) : { kind: 'more' };
 }
 
 /** What one request is made of. */
@@ -351,7 +360,7 @@ async function prepareRequest({ ports, prepared }: Run, request: readonly WorkIt
         unwanted.push(item);
         continue;
       }
-      if (judgement.kind === 'died') failure = diedBefore(judgement.reason);
+      if (judgement.kind === 'died') failure = judgement.failure;
       else events.push(event);
     } else events.push(event);
     items.push(item);

@@ -32,12 +32,13 @@ import { egressOptions, readEnvironment, readNumber } from './environment.ts';
 import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
 
 /**
- * Filters and transforms take microseconds. `deliver` serves many endpoints at a time: what takes longer there is parked, and
- * its subscription passed over for a while. `drain` serves one endpoint alone, and gives it more time.
+ * Filters and transforms take microseconds. `deliver` serves many endpoints at a time: what takes longer there is
+ * parked, and the expressions of its owner are passed over for a while. `drain` serves one endpoint alone, and gives it
+ * more time; what it sends at the same time must not take that time each.
  */
 const expressionLimits = {
-  deliver: { heapMb: 128, limitMs: 250, suspendMs: 60_000 },
-  drain: { heapMb: 128, limitMs: 2_000 },
+  deliver: { heapMb: 128, limitMs: 250, suspendMs: 60_000, allowance: { burstMs: 1_000, share: 0.2 } },
+  drain: { heapMb: 128, limitMs: 1_000, suspendMs: 5_000 },
 } as const;
 
 /** Environment to ports of the two functions that send callbacks. */

@@ -29,6 +29,8 @@ export type CallbackOutcome =
       readonly isOwn?: true;
       /** Nothing was sent: an expression of the subscription took too much time or memory, and was stopped. */
       readonly hasDied?: true;
+      /** Nor was the expression begun: those of its owner were stopped, or took too much, a moment ago. No attempt. */
+      readonly isSuspended?: true;
     };
 
 /** Posts callbacks. Never throws for what the receiver does, and never follows a redirect. */

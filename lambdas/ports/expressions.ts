@@ -3,8 +3,8 @@ import type { ArgumentOf, ProgramName, ResultOf } from '../engine/expression/pro
 export type ExpressionRun<Result> =
   | { readonly kind: 'ended'; readonly result: Result }
   /**
-   * The evaluation was stopped from outside: it took too much time or memory, or one of the same owner did a moment
-   * ago. The reason quotes neither the expression nor its input.
+   * The evaluation was stopped from outside: it took too much time or memory. Or it was not begun (`suspended`): those of
+   * the same owner did a moment ago. The reason quotes neither the expression nor its input.
    */
   | { readonly kind: 'died'; readonly by: 'time' | 'memory' | 'suspended'; readonly reason: string };
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   createExpressionProcess,
   type ExpressionProcessOptions,
@@ -134,6 +134,17 @@ describe('expressions in a process of their own', () => {
     expect(runs.map((run) => run.kind === 'died' && run.by)).toEqual(['time', 'suspended', 'suspended']);
     expect(await judge(expressions, 'true', 'sub_hostile')).toMatchObject({ kind: 'died', by: 'suspended' });
     expect(await judge(expressions, 'true', 'sub_other')).toEqual(wanted);
+  });
+
+  test('of an owner who has taken its allowance are refused until its time has come in again', async () => {
+    const expressions = open({ allowance: { burstMs: 200, share: 0.5 } });
+    const busy = '$sum([1..20000].($ * $)) > 0';
+    const kinds: string[] = [];
+    for (let run = 0; run < 200 && !kinds.includes('died'); run += 1)
+      kinds.push((await judge(expressions, busy, 'sub_busy')).kind);
+    expect(kinds.at(-1)).toBe('died');
+    expect(await judge(expressions, 'true', 'sub_other')).toEqual(wanted);
+    await vi.waitFor(async () => expect(await judge(expressions, 'true', 'sub_busy')).toEqual(wanted), 5_000);
   });
 
   test('of an owner who asks for many do not keep those of another waiting until all are done', async () => {

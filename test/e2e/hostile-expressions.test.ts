@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { useRunningEngine } from './running-engine.ts';
 
 /*
- * H1: what one tenant's expressions do harms nobody else. Measured on the deployed bundles: from acceptance to delivery,
- * for a quiet tenant, without hostile subscriptions and with them.
+ * H1: what one tenant's expressions do harms nobody else. Measured on the deployed bundles, from acceptance to delivery:
+ * a quiet tenant beside others with harmless expressions, and then beside as many with hostile ones.
  */
 const running = useRunningEngine();
 
@@ -18,11 +18,14 @@ const hostile: Readonly<Record<string, string>> = {
 };
 
 const quiet = 'tenant_quiet';
+const rounds = 20;
+/** The same load with both: what takes long does not make the others send less. */
+const roundMs = 300;
 
 test('H1: hostile filters and transforms leave the time of other tenants within twice its value', {
-  timeout: 240_000,
+  timeout: 300_000,
 }, async () => {
-  const { account, subscriber, github, call, eventually } = running();
+  const { account, subscriber, github, call } = running();
   const sentAtMs = new Map<number, number>();
   const tookMs: number[] = [];
   const receiver = await subscriber({ tenant: quiet, filter: 'data.status = "open"' });
@@ -34,52 +37,61 @@ test('H1: hostile filters and transforms leave the time of other tenants within 
   const own = await account('github', { tenant: quiet, id: 'acc_quiet' });
   let issue = 0;
 
-  /** The slowest but one of some events, sent one after the other, from acceptance to delivery. */
-  async function measure(beside: () => Promise<unknown> = async () => undefined): Promise<number> {
+  /** @returns The median time of events that are sent one after the other, each beside a webhook of every neighbour. */
+  async function measure(neighbours: readonly { url: string }[]): Promise<number> {
     tookMs.length = 0;
-    for (let round = 0; round < 20; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       issue += 1;
-      const sending = beside();
-      const before = tookMs.length;
-      expect((await github(own.url, { issue })).status).toBe(200);
+      const endOfRound = new Promise((resolve) => setTimeout(resolve, roundMs));
+      const sending = neighbours.map(({ url }) => github(url, { issue: 900_000 + issue }));
       sentAtMs.set(issue, performance.now());
-      await eventually(() => tookMs.length > before);
-      await sending;
+      expect((await github(own.url, { issue })).status).toBe(200);
+      // The clock is the true one: advancing it would end what the engine holds against the hostile.
+      await vi.waitFor(() => expect(tookMs.length).toBeGreaterThan(round), { timeout: 30_000, interval: 5 });
+      await Promise.all([...sending, endOfRound]);
     }
-    return tookMs.sort((one, other) => one - other).at(-2) ?? Number.NaN;
+    return tookMs.toSorted((one, other) => one - other).at(rounds / 2) ?? Number.NaN;
   }
 
-  // Until the endpoint is known, and what is hot is compiled.
-  await measure();
-  const alone = await measure();
-
-  const others: { url: string; id: string }[] = [];
-  for (const [index, [, expression]] of Object.entries(hostile).entries()) {
-    const tenant = `tenant_hostile_${index}`;
-    others.push(await account('github', { tenant, id: `acc_hostile_${index}` }));
-    for (const kind of ['filter', 'transform'])
-      await subscriber({ tenant, id: `sub_hostile_${index}_${kind}`, [kind]: expression });
+  async function addNeighbours(name: string, expressions: readonly string[]) {
+    const accounts: { url: string }[] = [];
+    for (const [index, expression] of expressions.entries()) {
+      const tenant = `tenant_${name}_${index}`;
+      accounts.push(await account('github', { tenant, id: `acc_${name}_${index}` }));
+      for (const kind of ['filter', 'transform'])
+        await subscriber({ tenant, id: `sub_${name}_${index}_${kind}`, [kind]: expression });
+    }
+    return accounts;
   }
-  const flood = () =>
-    Promise.all(others.map(({ url }) => github(url, { issue: 900_000 + Math.floor(Math.random() * 1e6) })));
-  // The first of them are stopped: their subscriptions are held back from then on.
-  for (let round = 0; round < 3; round += 1) await flood();
-  await measure(flood);
-  const beside = await measure(flood);
-  expect(beside).toBeLessThan(2 * Math.max(alone, 150));
+
+  const harmless = await addNeighbours(
+    'harmless',
+    Object.keys(hostile).map(() => '$merge([$, {"seen": true}])'),
+  );
+  // Until the endpoints are known, and what is hot is compiled.
+  await measure(harmless);
+  const besideHarmless = await measure(harmless);
+  const others = await addNeighbours('hostile', Object.values(hostile));
+  // Each is stopped once by deliver and once by its drain, on the two cores that serve everybody here.
+  await measure(others);
+  expect(await measure(others)).toBeLessThan(2 * Math.max(besideHarmless, 100));
 
   // Held back, and told why.
-  await eventually(async () => {
-    const { body } = await call('GET', '/v1/subscriptions/sub_hostile_3_filter');
-    return body.health.circuit !== 'closed';
-  });
-  const { body } = await call('GET', '/v1/subscriptions/sub_hostile_3_filter/deliveries');
-  const errors = (body.data as { attempts: { error: string | null }[] }[]).flatMap(({ attempts }) => attempts);
-  expect(errors.map(({ error }) => error)).toContainEqual(expect.stringMatching(/^filter: it was stopped/));
+  for (const kind of ['filter', 'transform']) {
+    const { body } = await call('GET', `/v1/subscriptions/sub_hostile_3_${kind}`);
+    expect(body.health.circuit).not.toBe('closed');
+    const deliveries = await call('GET', `/v1/subscriptions/sub_hostile_3_${kind}/deliveries?limit=100`);
+    const attempts = (deliveries.body.data as { attempts: { error: string | null }[] }[]).flatMap(
+      (one) => one.attempts,
+    );
+    expect(attempts[0]?.error).toMatch(new RegExp(`^${kind}: it was stopped`));
+    // One a trial, not one for each event that waits.
+    expect(attempts.length).toBeLessThan(rounds);
+  }
 });
 
-test('H1: a mapping over hostile input harms no other account', { timeout: 120_000 }, async () => {
-  const { account, post, github, subscriber, eventually } = running();
+test('H1: a mapping over hostile input harms no other account', { timeout: 60_000 }, async () => {
+  const { account, post, github, subscriber } = running();
   const receiver = await subscriber({ tenant: 'tenant_mapped' });
   const own = await account('github', { tenant: 'tenant_mapped', id: 'acc_mapped' });
   const attacker = await account('github', { tenant: 'tenant_flooding', id: 'acc_flooding' });
@@ -97,5 +109,6 @@ test('H1: a mapping over hostile input harms no other account', { timeout: 120_0
       'x-hub-signature-256': `sha256=${signature}`,
     });
   expect((await github(own.url, { issue: 77 })).status).toBe(200);
-  await eventually(() => receiver.callbacks.some(({ event }) => event['record_id'] === '77'));
+  const hasCome = () => receiver.callbacks.some(({ event }) => event['record_id'] === '77');
+  await vi.waitFor(() => expect(hasCome()).toBe(true), 30_000);
 });

@@ -9,6 +9,8 @@ import type { ExpressionRun, Expressions } from '../../lambdas/ports/expressions
 export interface ProgrammableExpressions extends Expressions {
   /** Expressions that are stopped when they are run, by their text. */
   readonly stopped: Set<string>;
+  /** Owners whose expressions are not begun. */
+  readonly suspended: Set<string>;
   /** What was run, by program. */
   readonly runs: { readonly program: ProgramName; readonly owner: string }[];
 }
@@ -17,18 +19,21 @@ export interface ProgrammableExpressions extends Expressions {
 export function createProgrammableExpressions(): ProgrammableExpressions {
   const programs = createPrograms();
   const stopped = new Set<string>();
+  const suspended = new Set<string>();
   const runs: { readonly program: ProgramName; readonly owner: string }[] = [];
   return {
     stopped,
+    suspended,
     runs,
     async run<Name extends ProgramName>(
       program: Name,
       argument: ArgumentOf<Name>,
       owner: string,
     ): Promise<ExpressionRun<ResultOf<Name>>> {
+      if (suspended.has(owner)) return { kind: 'died', by: 'suspended', reason: 'one was stopped a moment ago' };
       runs.push({ program, owner });
       if (Object.values(argument).some((value) => typeof value === 'string' && stopped.has(value)))
-        return { kind: 'died', by: 'time', reason: 'it was stopped after 2 s of computing' };
+        return { kind: 'died', by: 'time', reason: 'it was stopped after 1 s of computing' };
       const carryOut = programs[program] as (argument: unknown) => Promise<unknown>;
       const result = await carryOut(JSON.parse(JSON.stringify(argument)));
       return { kind: 'ended', result: JSON.parse(JSON.stringify(result)) as ResultOf<Name> };

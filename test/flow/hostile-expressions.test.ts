@@ -85,7 +85,7 @@ describe.each(['filter', 'transform'] as const)('a subscription whose %s is stop
     const [delivery] = (await engine.deliveries.list('sub_hostile', 100, undefined)).items.slice(-1);
     expect(delivery?.attempts.at(-1)).toMatchObject({
       status: undefined,
-      error: expect.stringContaining('it was stopped after 2 s'),
+      error: expect.stringContaining('it was stopped after 1 s'),
     });
   });
 
@@ -114,6 +114,29 @@ describe.each(['filter', 'transform'] as const)('a subscription whose %s is stop
     expect(new Set(sent)).toEqual(new Set([...sent.filter((id) => !ids.includes(id)), ...ids]));
     expect(sent.filter((id) => ids.includes(id))).toHaveLength(ids.length);
   });
+});
+
+test.each([
+  ['filter', 'none'],
+  ['transform', 'none'],
+  ['filter', 'record'],
+  ['transform', 'record'],
+] as const)('a %s that is not begun, in order of %s, is no attempt: it waits until it is', async (kind, ordering) => {
+  const { engine } = await engineWith({ ordering, shaping: { [kind]: kind === 'filter' ? 'true' : '{ "id": id }' } });
+  engine.expressions.suspended.add('tenant acme');
+  const ids = await publish(engine, 20);
+  const before = sentTo(engine, 'sub_hostile').length;
+  await letTimePass(engine, minuteMs);
+  expect(sentTo(engine, 'sub_hostile')).toHaveLength(before);
+  const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_hostile', scope: 'acme' }]);
+  expect(state).toMatchObject({ circuit: 'closed', hasBacklog: true });
+  engine.expressions.suspended.clear();
+  await letTimePass(engine, minuteMs);
+  expect(idsOf(sentTo(engine, 'sub_hostile')).slice(before).sort()).toEqual([...ids].sort());
+  const { items } = await engine.deliveries.list('sub_hostile', 100, undefined);
+  expect(items.filter(({ event }) => ids.includes(event)).map(({ attemptCount }) => attemptCount)).toEqual(
+    ids.map(() => 1),
+  );
 });
 
 test('what waited for a filter that was stopped is left out when the mended filter says so', async () => {

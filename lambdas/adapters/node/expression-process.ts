@@ -19,6 +19,12 @@ export interface ExpressionProcessOptions {
    * @default 0
    */
   readonly suspendMs?: number;
+  /**
+   * CPU time that an owner may take: `burstMs` at once, and then this share of the time that passes. One that has taken
+   * more is refused until its time has come in again.
+   * @default no bound
+   */
+  readonly allowance?: { readonly burstMs: number; readonly share: number };
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, null>;
@@ -57,11 +63,13 @@ const msPerTick = 10;
  * given to the next process.
  */
 export function createExpressionProcess(options: ExpressionProcessOptions): Expressions & { stop(): void } {
-  const { limitMs, suspendMs = 0 } = options;
+  const { limitMs, suspendMs = 0, allowance } = options;
   /** Waiting jobs by owner; the owner whose turn is next comes first. */
   const waiting = new Map<string, Job[]>();
   /** By owner, until when its expressions are refused, by `performance.now()`. */
   const suspended = new Map<string, number>();
+  /** By owner, when the CPU time that it has taken has come in again, by `performance.now()`. */
+  const repaidAtMs = new Map<string, number>();
   let inFlight: Job[] = [];
   let child: Child | undefined;
   let isReady = false;
@@ -122,12 +130,14 @@ export function createExpressionProcess(options: ExpressionProcessOptions): Expr
 
   function receive(line: string): void {
     const reply = JSON.parse(line) as Reply;
+    const tookMs = reply.cpuMs - cpuMs;
     cpuMs = reply.cpuMs;
     if (reply.ready === true) {
       isReady = true;
       failedStarts = 0;
     } else {
       const job = inFlight.shift();
+      if (job !== undefined) charge(job.owner, tookMs);
       if (reply.error === undefined) job?.settle({ kind: 'ended', result: reply.result });
       else
         job?.fail(
@@ -136,6 +146,20 @@ export function createExpressionProcess(options: ExpressionProcessOptions): Expr
     }
     send();
     watch();
+  }
+
+  /** Count what an evaluation has taken. What does not add up to an allowance is forgotten as the time passes. */
+  function charge(owner: string, tookMs: number): void {
+    if (allowance === undefined) return;
+    const nowMs = performance.now();
+    const repaidMs = Math.max(nowMs, repaidAtMs.get(owner) ?? 0) + tookMs / allowance.share;
+    repaidAtMs.delete(owner);
+    repaidAtMs.set(owner, repaidMs);
+    if (repaidMs - nowMs > allowance.burstMs / allowance.share) suspended.set(owner, repaidMs);
+    for (const [other, atMs] of repaidAtMs) {
+      if (atMs > nowMs) break;
+      repaidAtMs.delete(other);
+    }
   }
 
   /** Give the process as much as it may have at a time, one job of each owner in turn. */
@@ -263,7 +287,7 @@ export function createExpressionProcess(options: ExpressionProcessOptions): Expr
 const refusal = {
   kind: 'died',
   by: 'suspended',
-  reason: 'an expression of the same owner was stopped a moment ago',
+  reason: 'the expressions of the same owner were stopped, or took too much, a moment ago',
 } as const;
 
 function tooLong(limitMs: number): ExpressionRun<never> {
