@@ -42,15 +42,17 @@ export interface Work {
   readonly untold: readonly Delivery[];
   /** What waited for longer than its event is kept, and is given up. */
   readonly expired: readonly Delivery[];
+  /** Entries that point to no work any more: to be removed when what they have led to is told. */
+  readonly stale: readonly BacklogEntry[];
 }
 
-/** The deliveries that entries of a backlog point to, with their events. Entries that point to nothing any more are removed. */
+/** The deliveries that entries of a backlog point to, with their events. */
 export async function readItems(
   ports: Pick<WorkPorts, 'deliveries' | 'events'>,
   prepared: PreparedSubscription,
   entries: readonly BacklogEntry[],
-): Promise<{ readonly items: readonly WorkItem[] } & Pick<Work, 'expired' | 'untold'>> {
-  if (entries.length === 0) return { items: [], expired: [], untold: [] };
+): Promise<{ readonly items: readonly WorkItem[] } & Pick<Work, 'expired' | 'untold' | 'stale'>> {
+  if (entries.length === 0) return { items: [], expired: [], untold: [], stale: [] };
   const deliveries = new Map((await ports.deliveries.getMany(entries)).map((one) => [one.event, one]));
   const waiting = entries.flatMap((entry) => {
     const delivery = deliveries.get(entry.event);
@@ -75,8 +77,7 @@ export async function readItems(
     return delivery.attemptCount === attempt || delivery.exhaustedBy === 'event-expired' ? delivery : [];
   });
   if (expired.length > 0) await ports.deliveries.putMany(expired);
-  await removeEntries(ports, stale);
-  return { items, expired, untold };
+  return { items, expired, untold, stale };
 }
 
 /** Take entries out of the backlog. What was put into it again since the look at it is there afterwards. */

@@ -151,7 +151,7 @@ interface Ready {
   /** Whether somebody has stored the delivery, and may change it meanwhile. */
   readonly isStored: boolean;
   /** What an earlier run of the job left to do. */
-  readonly left: 'all' | 'successor' | 'wake';
+  readonly left: 'all' | 'successor' | 'wake' | 'report';
 }
 
 interface ReadyJob extends Ready {
@@ -179,8 +179,7 @@ function decide(
   // Made by an earlier run of this very message, which did not live to say so.
   if (isLastAttempt && isRepeated && delivery.state === 'delivered')
     return { kind: 'delivered', status: delivery.attempts.at(-1)?.status ?? 0 };
-  if (isLastAttempt && delivery.state === 'exhausted')
-    return { kind: 'dead-lettered', reason: delivery.exhaustedBy ?? 'attempts-exhausted' };
+  if (isLastAttempt && delivery.state === 'exhausted') return { ...ready, left: 'report' };
   return { kind: 'duplicate' };
 }
 
@@ -240,6 +239,10 @@ async function deliverToEndpoint(
   const woken = group.filter(({ left }) => left === 'wake');
   if (woken.length > 0) await ports.deliveries.remind(woken.map(({ delivery }) => delivery));
   for (const job of woken) outcomes.set(job, { kind: 'parked' });
+  // The run that made the attempt may not have lived to tell of it.
+  const untold = group.filter(({ left }) => left === 'report');
+  for (const job of untold)
+    outcomes.set(job, { kind: 'dead-lettered', reason: job.delivery.exhaustedBy ?? 'attempts-exhausted' });
 
   if (admitted !== undefined) {
     const { result: effects } = await changeEndpoint(ports, admitted.state, (current) => {
@@ -260,13 +263,12 @@ async function deliverToEndpoint(
   // Whoever has enabled it meanwhile may have had its backlog drained before this was in it.
   if (isParked && (isEnabled || (await isEnabledNow(ports, prepared.subscription))))
     await askForDrain(ports, prepared.subscription, await isBatchFull(ports, prepared));
-  await reportDelivery(
-    ports,
-    prepared.subscription,
-    recorded.flatMap(([{ row }, outcome, delivery]) =>
+  await reportDelivery(ports, prepared.subscription, [
+    ...untold.map(({ delivery, row }) => ({ delivery, hops: row.hops })),
+    ...recorded.flatMap(([{ row }, outcome, delivery]) =>
       outcome.kind === 'dead-lettered' ? { delivery, hops: row.hops } : [],
     ),
-  );
+  ]);
   return group.map((job) => outcomes.get(job) as DeliveryOutcome);
 }
 
@@ -429,20 +431,27 @@ async function recordAll(
 export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   { deliveries }: Pick<DeliverPorts, 'deliveries'>,
   changed: readonly T[],
+  onKept: (one: T) => void = () => {},
 ): Promise<ReadonlySet<T>> {
-  const kept = await Promise.all(
+  const kept = new Set<T>();
+  const settled = await Promise.allSettled(
     changed.map(async (one) => {
-      const { delivery } = one;
-      if (await deliveries.replace(delivery)) return one;
-      // A write whose answer was lost is made again by the client, and then refused: what is stored may be it.
-      const [stored] = await deliveries.getMany([delivery]);
-      const isOwn = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
-      return isOwn && stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn
-        ? one
-        : [];
+      if (!(await isKept(one))) return;
+      kept.add(one);
+      onKept(one);
     }),
   );
-  return new Set(kept.flat() as T[]);
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return kept;
+
+  async function isKept({ delivery }: T): Promise<boolean> {
+    if (await deliveries.replace(delivery)) return true;
+    // A write whose answer was lost is made again by the client, and then refused: what is stored may be it.
+    const [stored] = await deliveries.getMany([delivery]);
+    const isOwn = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
+    return isOwn && stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn;
+  }
 }
 
 /** The job of a delivery's next attempt, delayed until its time. */

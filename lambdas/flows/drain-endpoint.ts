@@ -18,7 +18,7 @@ import {
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
-import type { Delivery } from '../ports/delivery-store.ts';
+import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import {
   filteredOut,
@@ -186,6 +186,9 @@ async function drainRound(run: Run): Promise<Step> {
   const seenWakeups = run.state.wakeups;
   const found = await findWork(run);
   noteDone(run, [...found.expired.map(filtered), ...found.untold.map(ended)]);
+  // What leads to a delivery goes when its end is told, and not before.
+  await reportEnded(run, [...found.untold, ...found.passed]);
+  await removeEntries(ports, found.stale);
   if (found.posts.length === 0) {
     if (!(await moveOn(run, found.position))) return { kind: 'taken' };
     noteDone(run, [...found.unwanted.map(filtered), ...found.passed.map(ended)]);
@@ -218,7 +221,7 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
   const { ordering, shaping } = prepared.subscription;
   if (ordering !== 'none') return followOrderedFeed(ports, prepared, state.position ?? 0);
   const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
-  const { items, expired, untold } = await readItems(ports, prepared, entries);
+  const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
   const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
     posts: requests.map((request) => ({ requests: [request] })),
     nextAtMs: undefined,
@@ -228,6 +231,7 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
     passed: [],
     expired,
     untold,
+    stale,
   });
   const { batch } = shaping;
   if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
@@ -301,7 +305,14 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   // What the feed gave and was not sent has to stand somewhere before the feed is left behind.
   const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
   await recordLeftOut(run, leftOut);
-  const done = await recordRound(run, recorded, parking);
+  const { done, moved } = await recordRound(run, recorded, parking);
+  const exhausted = done.flatMap(({ item, delivery, decision }) =>
+    decision.kind === 'exhausted' ? { delivery, hops: item.row.hops } : [],
+  );
+  await reportDelivery(ports, prepared.subscription, exhausted);
+  // Last: until the next attempt waits somewhere else, or the end is told, the entry is what is left of the delivery.
+  // Whoever asked for an attempt in the meantime relies on it, too.
+  await removeEntries(ports, moved);
   const nowMs = ports.clock.nowMs();
   const settled = await changeEndpoint(ports, run.state, (current) => {
     const { state, effects } = settle(
@@ -321,10 +332,6 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   run.state = settled.state;
   noteDone(run, [...unwanted.map(filtered), ...passed.map(ended)]);
   await reportEndpoint(ports, prepared.subscription, settled.result);
-  const exhausted = done.flatMap(({ item, delivery, decision }) =>
-    decision.kind === 'exhausted' ? { delivery, hops: item.row.hops } : [],
-  );
-  await reportDelivery(ports, prepared.subscription, exhausted);
   const isDisabled =
     settled.result.some(({ kind }) => kind === 'disabled') ||
     exhausted.some(({ delivery }) => delivery.exhaustedBy === 'gone');
@@ -400,12 +407,16 @@ function requestId(items: readonly WorkItem[]): string {
 
 type Recorded = { readonly item: WorkItem } & ReturnType<typeof recordAttempt>;
 
-/** Make the attempts of a round durable, and what follows them. @returns Those that nobody else has overtaken. */
+/**
+ * Make the attempts of a round durable, and what follows them.
+ *
+ * @returns Those that no other run has overtaken, and the entries that are to be removed when they are told of.
+ */
 async function recordRound(
   run: Run,
   recorded: readonly Recorded[],
   parking: readonly WorkItem[],
-): Promise<readonly Recorded[]> {
+): Promise<{ readonly done: readonly Recorded[]; readonly moved: readonly BacklogEntry[] }> {
   const { ports } = run;
   const delivered = recorded.filter(({ decision }) => decision.kind === 'delivered');
   const entriesOf = (some: readonly Recorded[]) => some.flatMap(({ item }) => item.entry ?? []);
@@ -422,20 +433,25 @@ async function recordRound(
   );
   // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
   if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
-  const kept = await keepAttempts(ports, failed);
-  // Before anything else may fail: one that the feed gave has no entry by which the next run would find it, and
-  // its subscription may be disabled by then.
-  noteDone(
-    run,
-    [...kept].map(({ delivery }) => ended(delivery)),
-  );
+  // Each as soon as it is kept: one that the feed gave has no entry by which the next run would find it, and its
+  // subscription may be disabled by then.
+  const kept = await keepAttempts(ports, failed, ({ delivery }) => noteDone(run, [ended(delivery)]));
   // After those that failed: what waits for one of them must not be found without it.
   if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
-  // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery. Whoever asked
-  // for an attempt in the meantime relies on it, too.
-  const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');
-  await removeEntries(ports, entriesOf(moved));
-  return [...delivered, ...kept];
+  const moved = entriesOf([...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog'));
+  return { done: [...delivered, ...kept], moved };
+}
+
+/** Tell of what a run before this one has ended, and may have died before it told of it. Told twice, it is one event. */
+async function reportEnded({ ports, prepared }: Run, deliveries: readonly Delivery[]): Promise<void> {
+  const exhausted = deliveries.filter(({ state }) => state === 'exhausted');
+  if (exhausted.length === 0) return;
+  const rows = new Map((await ports.events.getMany(exhausted)).map((row) => [row.id, row]));
+  await reportDelivery(
+    ports,
+    prepared.subscription,
+    exhausted.map((delivery) => ({ delivery, hops: rows.get(delivery.event)?.hops })),
+  );
 }
 
 /** Wait for a moment here, or leave. */

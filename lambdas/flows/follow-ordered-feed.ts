@@ -31,8 +31,8 @@ export async function followOrderedFeed(
   position: number,
 ): Promise<Work> {
   const { subscription } = prepared;
-  const { chains, blocked, nextAtMs, waiting, expired, untold, entries } = await readBacklog(ports, prepared);
-  const backlog = { again: false, position: undefined, unwanted: [], passed: [], expired, untold };
+  const { chains, blocked, nextAtMs, waiting, expired, untold, stale, entries } = await readBacklog(ports, prepared);
+  const backlog = { again: false, position: undefined, unwanted: [], passed: [], expired, untold, stale };
   if (chains.length > 0) return { ...backlog, posts: chains, nextAtMs: undefined };
   const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || waiting >= maxWaiting);
   if (isHeldUp || subscription.tenant === null) return { ...backlog, posts: [], nextAtMs };
@@ -63,6 +63,7 @@ export async function followOrderedFeed(
     passed: known.filter(hasEnded),
     expired,
     untold,
+    stale,
   };
 }
 
@@ -75,7 +76,7 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     entries.push(...page);
     if (page.length < pageSize) break;
   }
-  const { items, expired, untold } = await readItems(ports, prepared, entries);
+  const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
   const nowMs = ports.clock.nowMs();
   const blocked = new Set<string>();
   const free = new Map<string, WorkItem[]>();
@@ -90,7 +91,7 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     } else free.set(group, [...(free.get(group) ?? []), item]);
   }
   const chains = [...free.values()].map((chain) => ({ requests: chain.map((item) => [item]) }));
-  return { chains, blocked, nextAtMs, waiting: items.length, expired, untold, entries };
+  return { chains, blocked, nextAtMs, waiting: items.length, expired, untold, stale, entries };
 }
 
 /** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */

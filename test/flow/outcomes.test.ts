@@ -11,6 +11,7 @@ import { readStatistics, type SubscriptionStatistics } from '../../lambdas/flows
 import { createDeliverHandler } from '../../lambdas/functions/deliver/handler.ts';
 import { createDrainHandler } from '../../lambdas/functions/drain/handler.ts';
 import { createNormalizeHandler } from '../../lambdas/functions/normalize/handler.ts';
+import type { Delivery } from '../../lambdas/ports/delivery-store.ts';
 import type { EventRow, FeedRow } from '../../lambdas/ports/event-store.ts';
 import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
@@ -238,6 +239,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         );
         let isLeftInFeed = false;
         let waiting = 0;
+        let untold = 0;
         let given = 0;
         for (const [index, { id, tenant, ordering }] of subscriptions.entries()) {
           const { items } = await engine.deliveries.list(id, 1_000, undefined);
@@ -249,6 +251,13 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
           expect(ended.length === items.length || isHeld, `${id} is done`).toBe(true);
           isLeftInFeed ||= isHeld && ordering !== 'none';
           waiting += items.length - ended.length;
+          // What a run has not lived to count, the next one counts that finds it in the backlog or the feed: once the
+          // endpoint is enabled.
+          const entries = await engine.deliveries.listBacklog(id, 1_000, undefined);
+          const isFoundAgain = ({ event, sequence }: Delivery) =>
+            entries.some((entry) => entry.event === event) ||
+            (ordering !== 'none' && sequence > (endpoint?.position ?? 0));
+          if (isHeld) untold += ended.filter(isFoundAgain).length;
           given += items.length;
           const unwanted = subscribed[index]?.filter === undefined ? '' : '2';
           const wanted = stored
@@ -265,7 +274,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         const sent = (...outcomes: readonly string[]) =>
           deliver.outcomes.sum(...outcomes) + drain.outcomes.sum(...outcomes);
         // Whatever failed or died: none is missing, and what came again may have been counted again.
-        expect(sent('delivered', 'dead-lettered')).toBeGreaterThanOrEqual(given - waiting);
+        expect(sent('delivered', 'dead-lettered')).toBeGreaterThanOrEqual(given - waiting - untold);
         const isUndisturbed = [...normalizeFaults, ...deliverFaults, ...drainFaults].every(
           (fault) => fault === undefined,
         );
