@@ -565,10 +565,10 @@ export const definitionSchema = z.strictObject({
     handshakes: z.array(handshake).default([]),
     decrypt: encrypted.optional(),
     delivery_id: z
-      .union([z.literal('none'), template])
+      .union([z.literal('none'), template, z.array(template).min(1)])
       .optional()
       .describe(
-        'What names one delivery and stays the same when the provider repeats it; default: a digest of the body. `none` where even two equal bodies are two deliveries.',
+        'What names one delivery and stays the same when the provider repeats it; default: a digest of the body. A list where requests have several forms: the first that a request has. `none` where even two equal bodies are two deliveries.',
       ),
   }),
   routing: z
