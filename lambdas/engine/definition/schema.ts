@@ -456,7 +456,7 @@ const reply = z
   .describe('What the provider wants to hear, where 200 with an empty body and 401 are not it.');
 
 const decode = z.union([
-  z.enum(['json', 'form', 'xml', 'text']),
+  z.enum(['json', 'form', 'multipart', 'xml', 'text']),
   z.strictObject({
     form_json: z.string().min(1).describe('Name of the form field that holds the JSON.'),
   }),
@@ -557,7 +557,9 @@ export const definitionSchema = z.strictObject({
   webhook: z.strictObject({
     decode: z
       .union([decode, z.record(z.string().includes('/'), decode)])
-      .describe('How the body is read; by media type where the provider sends several.'),
+      .describe(
+        'How the body is read; by media type where the provider sends several. `multipart` (multipart/form-data) gives fields as text, and of a file its `filename`, `content_type` and `size`, not its bytes.',
+      ),
     vars: z.record(identifier, variable).default({}).describe('Parts of the request under a name: `{var.name}`.'),
     verify: verifyNodes,
     reply,
