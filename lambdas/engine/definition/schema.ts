@@ -99,9 +99,9 @@ const certificatePath = z
 
 const urlFields = {
   url: template.describe(
-    'An https URL. Where it begins with a literal host, what is put into it is percent-encoded; where the request gives all of it, `hosts` says which hosts may be called.',
+    'An https URL. Where it begins with a literal host, what is put into it is percent-encoded; where the request gives all of it, or a secret a part of the host, `hosts` says which hosts may be called.',
   ),
-  hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the request gives the URL.'),
+  hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the host is not written out.'),
 };
 
 /** A URL that nobody confines is a way into the deployment's network. */
@@ -525,7 +525,7 @@ const contextPlace = z.union([
 ]);
 
 /** Sources that ingress has before it knows anybody's secret, and that say whose a request is. */
-const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item']);
+const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item', 'var']);
 
 /** Why a context could not be found in a request; undefined where it can. */
 function contextFault(place: z.infer<typeof contextPlace>): string | undefined {
@@ -535,7 +535,7 @@ function contextFault(place: z.infer<typeof contextPlace>): string | undefined {
   const sources = parts.flatMap((part) => ('source' in part ? [part.source] : []));
   if (sources.length === 0) return `got "${text}", which is the same for every request`;
   const wrong = sources.find(({ from }) => !contextSources.has(from));
-  if (wrong !== undefined) return `got "${text}", expected parts of headers, query and body`;
+  if (wrong !== undefined) return `got "${text}", expected parts of headers, query and body, or variables`;
   return sources.some(({ from }) => from === 'item') === (typeof place === 'string')
     ? `got "${text}", expected {item.…} within \`items\`, and there only`
     : undefined;
