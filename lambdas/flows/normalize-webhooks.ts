@@ -415,7 +415,7 @@ async function mapForAccount(
     account: account.id,
     integration: message.integration,
     receivedAt: message.receivedAt,
-    deliveryId: deliveryNameOf({ deliveryId, rawBody: request.body }),
+    ...deliveryNameOf({ deliveryId, acceptanceId: message.rawId, rawBody: request.body }),
   };
   const run = await ports.expressions.run(
     'map',

@@ -135,7 +135,11 @@ function rotationFaults(
 function eventFaults({ expected }: Sample, mapped: OfflineMapping): readonly string[] {
   if (mapped.kind === 'failed') return [mapped.reason];
   if (expected === undefined) return ['has no expected events'];
-  return differences(expected, mapped.events.map(comparableEvent));
+  return [...differences(expected, mapped.events.map(comparableEvent)), ...(mapped.unnamed ?? []).map(unnamedFault)];
+}
+
+function unnamedFault(place: number): string {
+  return `event ${place}: is thin, and only a digest of the body would name it: two changes of a record with the same body would count as one; give the event an id, a version or occurred_at, or say delivery_id: none`;
 }
 
 /** Whether a request of the one URL for all accounts would find its own: each event must name, or be of, one context. */

@@ -3,7 +3,7 @@ import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-ev
 import { noResources, type PreparedResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { decryptItems } from '../../lambdas/engine/mapping/decrypt-items.ts';
 import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
-import { mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
+import { type MappingResult, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
 import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
 import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
@@ -20,6 +20,8 @@ export type OfflineMapping =
       readonly contexts: readonly (string | undefined)[];
       /** The contexts that the request names; absent where the definition has no routing. */
       readonly named?: readonly string[];
+      /** Places of thin events that nothing but the request's acceptance names: neither they, nor it, nor a time. */
+      readonly unnamed?: readonly number[];
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
@@ -50,15 +52,29 @@ export async function mapRequestOffline(
   const { routing } = definition;
   const named = routing === undefined ? [] : await lookupContexts(routing.context_lookup_field, input);
   if (named === undefined) return { kind: 'failed', reason: 'routing.context_lookup_field failed' };
-  const mapped = await mapRequest(prepareMapping(definition.mapping, resources), input, {
+  const deliveryId = deliveryIdOf(webhook, kept, decoded.value);
+  const context = {
     tenant: 'demo',
     account: `acc_demo_${definition.name}`,
     integration: definition.name,
     receivedAt: new Date(nowMs).toISOString(),
-    deliveryId: deliveryIdOf(webhook, kept, decoded.value),
+    deliveryId,
     rawBody: kept.body,
-  });
+  };
+  const mapping = prepareMapping(definition.mapping, resources);
+  const mapped = await mapRequest(mapping, input, context);
   if (mapped.kind === 'failed')
     return { kind: 'failed', reason: await explainMappingFailure(definition.mapping, input, mapped.reason) };
-  return routing !== undefined ? { ...mapped, named } : mapped;
+  const accepted = (acceptanceId: string) => mapRequest(mapping, input, { ...context, acceptanceId });
+  const unnamed =
+    deliveryId !== undefined || webhook.deliveryId === 'none' || !mapped.events.some(({ thin }) => thin === true)
+      ? []
+      : differingPlaces(await accepted('one'), await accepted('another'));
+  return { ...mapped, unnamed, ...(routing === undefined ? {} : { named }) };
+}
+
+/** Places of the events whose id depends on which acceptance of a request brings them. */
+function differingPlaces(one: MappingResult, another: MappingResult): readonly number[] {
+  if (one.kind === 'failed' || another.kind === 'failed') return [];
+  return [...one.events.keys()].filter((place) => one.events[place]?.id !== another.events[place]?.id);
 }

@@ -62,6 +62,63 @@ describe('a webhook goes the whole way', () => {
     ]);
   });
 
+  test('two edits of a Teams message, told in equal bodies, both arrive', async () => {
+    const { account, subscriber, post, eventually, engine } = running();
+    const { url } = await account('generic-hmac', { tenant: 'teams-thin' });
+    const graph = await running().call('POST', '/v1/accounts', {
+      tenant: 'teams',
+      integration: 'msgraph',
+      secrets: { client_state: 's3cret' },
+    });
+    const receiver = await subscriber({ tenant: 'teams' });
+    const thin = await subscriber({ tenant: 'teams-thin' });
+    const notification = {
+      subscriptionId: 'a1b2c3d4-0000-4000-8000-00000000c021',
+      clientState: 's3cret',
+      changeType: 'updated',
+      resource: "chats('19:c@thread.v2')/messages('1')",
+      tenantId: '8d6f0000-0000-4000-8000-00000000b001',
+      resourceData: { '@odata.type': '#Microsoft.Graph.chatMessage', id: '1' },
+    };
+    const changed = JSON.stringify({ type: 'updated', resource: 'crm/contacts', id: '1' });
+    for (let edit = 0; edit < 2; edit += 1) {
+      const answer = await post(graph.body.webhook_url, JSON.stringify({ value: [notification] }));
+      expect(answer.status).toBe(202);
+      const time = String(Math.floor(engine.now() / 1000));
+      const signature = createHmac('sha256', 's3cret').update(`${time}.${changed}`).digest('hex');
+      expect((await post(url, changed, { 'x-timestamp': time, 'x-signature': signature })).status).toBe(200);
+    }
+    await eventually(() => receiver.ids().size === 2 && thin.ids().size === 2);
+  });
+
+  test('a multipart body with a file reaches the subscriber as metadata, its bytes unharmed on the way', async () => {
+    const { account, subscriber, post, eventually, engine } = running();
+    const { url } = await account('mailgun', { tenant: 'post' });
+    const receiver = await subscriber({ tenant: 'post' });
+    const timestamp = String(Math.floor(engine.now() / 1000));
+    const token = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00c0ffee0021';
+    const signature = createHmac('sha256', 's3cret').update(`${timestamp}${token}`).digest('hex');
+    const fields = {
+      recipient: 'a@b.example',
+      'Message-Id': '<1@b.example>',
+      subject: 'Grüße',
+      timestamp,
+      token,
+      signature,
+    };
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append('attachment-1', new Blob([Buffer.from([0, 255, 13, 10, 45, 45])], { type: 'image/png' }), 'a.png');
+    const request = new Request('http://localhost', { method: 'POST', body: form });
+    const body = Buffer.from(await request.arrayBuffer());
+    expect((await post(url, body, { 'content-type': request.headers.get('content-type') ?? '' })).status).toBe(200);
+    await eventually(() => receiver.callbacks.length > 0);
+    expect(receiver.callbacks[0]?.event['data']).toMatchObject({
+      subject: 'Grüße',
+      files: [{ id: 'attachment-1', name: 'a.png', mime_type: 'image/png', size: 6 }],
+    });
+  });
+
   test("Slack's url_verification is answered with its challenge as inert text", async () => {
     const { account, post } = running();
     const { url } = await account('slack');

@@ -3,7 +3,7 @@ import type { RawMessage } from '../../lambdas/contracts/messages.ts';
 import { type NormalizePorts, normalizeWebhooks, type RawDelivery } from '../../lambdas/flows/normalize-webhooks.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
-import { anAccount, aSubscription } from '../fakes/samples.ts';
+import { anAccount, aSubscription, staff } from '../fakes/samples.ts';
 import { followFeed } from './follow-feed.ts';
 import { rawMessage } from './provider-request.ts';
 
@@ -77,6 +77,17 @@ test('a request that the provider sends again makes no second event (invariant 2
   ]);
   expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate', tenant: 'acme' }], drifts: [] });
   expect(await feedOf(engine)).toHaveLength(1);
+});
+
+test('two changes of a record are two events where a thin event has no name and no time (invariant 1)', async () => {
+  const mapping = `{ "event_type": "updated", "raw_event_type": "employee.updated", "resource": "hris/employees",
+    "record_id": body.id, "method": "get", "method_config": { "id": body.id } }`;
+  const engine = createFakeEngine({ ...staff, mapping });
+  await engine.accounts.create(anAccount());
+  const edited = (rawId: string) => received(rawMessage(rawId, [], { deliveryId: '', body: inline('{"id":"1"}') }));
+  // The queue hands the last one over again.
+  for (const rawId of ['raw_1', 'raw_2', 'raw_2']) await normalizeWebhooks(engine.normalizePorts, [edited(rawId)]);
+  expect(await feedOf(engine)).toHaveLength(2);
 });
 
 test('a request of which the mapping makes nothing is ignored', async () => {

@@ -72,7 +72,13 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
   const lookupFault = typeof lookup === 'string' ? compileFault(lookup) : undefined;
   if (lookupFault !== undefined) report(['routing', 'context_lookup_field'], lookupFault.message);
   const declared = { secret: namesOf(secrets), var: isRecord(webhook) ? namesOf(webhook['vars']) : [] };
-  for (const { path, key, of } of [...secretsNamed(webhook, ['webhook']), ...namesInTemplates(webhook, ['webhook'])])
+  const contexts = isRecord(routing) ? routing['context'] : undefined;
+  const named = [
+    ...secretsNamed(webhook, ['webhook']),
+    ...namesInTemplates(webhook, ['webhook']),
+    ...namesInTemplates(contexts, ['routing', 'context']),
+  ];
+  for (const { path, key, of } of named)
     if (!declared[of].includes(key) && !(of === 'secret' && key === urlTokenSecret))
       report(path, `got "${key}", expected one of the declared ${of}s: ${declared[of].join(', ') || 'none'}`);
   if (parsed.success) {

@@ -99,9 +99,9 @@ const certificatePath = z
 
 const urlFields = {
   url: template.describe(
-    'An https URL. Where it begins with a literal host, what is put into it is percent-encoded; where the request gives all of it, `hosts` says which hosts may be called.',
+    'An https URL. Where it begins with a literal host, what is put into it is percent-encoded; where the request gives all of it, or a secret a part of the host, `hosts` says which hosts may be called.',
   ),
-  hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the request gives the URL.'),
+  hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the host is not written out.'),
 };
 
 /** A URL that nobody confines is a way into the deployment's network. */
@@ -456,7 +456,7 @@ const reply = z
   .describe('What the provider wants to hear, where 200 with an empty body and 401 are not it.');
 
 const decode = z.union([
-  z.enum(['json', 'form', 'xml', 'text']),
+  z.enum(['json', 'form', 'multipart', 'xml', 'text']),
   z.strictObject({
     form_json: z.string().min(1).describe('Name of the form field that holds the JSON.'),
   }),
@@ -525,7 +525,7 @@ const contextPlace = z.union([
 ]);
 
 /** Sources that ingress has before it knows anybody's secret, and that say whose a request is. */
-const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item']);
+const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item', 'var']);
 
 /** Why a context could not be found in a request; undefined where it can. */
 function contextFault(place: z.infer<typeof contextPlace>): string | undefined {
@@ -535,7 +535,7 @@ function contextFault(place: z.infer<typeof contextPlace>): string | undefined {
   const sources = parts.flatMap((part) => ('source' in part ? [part.source] : []));
   if (sources.length === 0) return `got "${text}", which is the same for every request`;
   const wrong = sources.find(({ from }) => !contextSources.has(from));
-  if (wrong !== undefined) return `got "${text}", expected parts of headers, query and body`;
+  if (wrong !== undefined) return `got "${text}", expected parts of headers, query and body, or variables`;
   return sources.some(({ from }) => from === 'item') === (typeof place === 'string')
     ? `got "${text}", expected {item.…} within \`items\`, and there only`
     : undefined;
@@ -557,7 +557,9 @@ export const definitionSchema = z.strictObject({
   webhook: z.strictObject({
     decode: z
       .union([decode, z.record(z.string().includes('/'), decode)])
-      .describe('How the body is read; by media type where the provider sends several.'),
+      .describe(
+        'How the body is read; by media type where the provider sends several. `multipart` (multipart/form-data) gives fields as text, and of a file its `filename`, `content_type` and `size`, not its bytes.',
+      ),
     vars: z.record(identifier, variable).default({}).describe('Parts of the request under a name: `{var.name}`.'),
     verify: verifyNodes,
     reply,
@@ -565,10 +567,10 @@ export const definitionSchema = z.strictObject({
     handshakes: z.array(handshake).default([]),
     decrypt: encrypted.optional(),
     delivery_id: z
-      .union([z.literal('none'), template])
+      .union([z.literal('none'), template, z.array(template).min(1)])
       .optional()
       .describe(
-        'What names one delivery and stays the same when the provider repeats it; default: a digest of the body. `none` where even two equal bodies are two deliveries.',
+        'What names one delivery and stays the same when the provider repeats it; default: a digest of the body. A list where requests have several forms: the first that a request has. `none` where even two equal bodies are two deliveries.',
       ),
   }),
   routing: z

@@ -90,17 +90,36 @@ export interface MappingContext {
   readonly receivedAt: string;
   /** The provider's id of the delivery; undefined where it has none. */
   readonly deliveryId: string | undefined;
+  /** Id of this acceptance: names a change that nothing in the request names. @default a digest of the body */
+  readonly acceptanceId?: string | undefined;
   readonly rawBody: Buffer;
 }
 
 /** Where a request came from, with a name that is found already: {@link deliveryNameOf}. */
-export interface NamedMappingContext extends Omit<MappingContext, 'deliveryId' | 'rawBody'> {
+export interface NamedMappingContext extends Omit<MappingContext, 'deliveryId' | 'acceptanceId' | 'rawBody'> {
   readonly deliveryId: string;
+  /** Only where `deliveryId` is a digest of the body: names the change of a thin event without a time. */
+  readonly acceptanceId?: string;
 }
 
-/** What a delivery is known by: the provider's id of it, or a digest of its body. */
-export function deliveryNameOf({ deliveryId, rawBody }: Pick<MappingContext, 'deliveryId' | 'rawBody'>): string {
-  return deliveryId ?? createHash('sha256').update(rawBody).digest('hex');
+/**
+ * What a delivery is known by: the provider's id of it, or a digest of its body.
+ *
+ * A thin event says which record changed, not how: two changes of a record may have the same body, and the second
+ * must not pass for a repetition of the first. So a digest comes with the id of the acceptance, which names such an
+ * event instead.
+ */
+export function deliveryNameOf({
+  deliveryId,
+  acceptanceId,
+  rawBody,
+}: Pick<MappingContext, 'deliveryId' | 'acceptanceId' | 'rawBody'>): Pick<
+  NamedMappingContext,
+  'deliveryId' | 'acceptanceId'
+> {
+  if (deliveryId !== undefined) return { deliveryId };
+  const digest = createHash('sha256').update(rawBody).digest('hex');
+  return { deliveryId: digest, ...(acceptanceId === undefined ? {} : { acceptanceId }) };
 }
 
 export type MappingResult =
@@ -152,7 +171,7 @@ export async function mapRequest(
   }
   const items: readonly unknown[] =
     result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
-  const delivery = 'rawBody' in context ? deliveryNameOf(context) : context.deliveryId;
+  const { deliveryId: delivery, acceptanceId } = 'rawBody' in context ? deliveryNameOf(context) : context;
   const events: UnsequencedEvent[] = [];
   const contexts: (string | undefined)[] = [];
   for (const [index, item] of items.entries()) {
@@ -169,6 +188,14 @@ export async function mapRequest(
     if (answerBytes > limits.maxEventBytes)
       return badEvent(index, `data: ${answerBytes} bytes, expected at most ${limits.maxEventBytes}`);
     const type = verbs[verb.replace('record:', '')] as EventType;
+    const isThin = mapped.method_config !== undefined;
+    // Its time tells two changes of a record apart, wherever in the request it stands.
+    const place =
+      !isThin || acceptanceId === undefined
+        ? delivery
+        : occurredAt === undefined
+          ? acceptanceId
+          : `${delivery} at ${toIso(occurredAt)}`;
     contexts.push(mapped.context);
     events.push({
       id: eventId({
@@ -177,7 +204,7 @@ export async function mapRequest(
         resource: mapped.resource,
         recordId: named,
         type,
-        change: changeOf(mapped, `${delivery}#${index}`),
+        change: changeOf(mapped, `${place}#${index}`),
       }),
       type,
       timestamp: context.receivedAt,
@@ -190,7 +217,7 @@ export async function mapRequest(
       raw_event_type: mapped.raw_event_type,
       schema_version: schemaVersionOf(mapping.resources, mapped.resource),
       ...(occurredAt === undefined ? {} : { occurred_at: toIso(occurredAt) }),
-      ...(mapped.method_config === undefined ? {} : { thin: true as const }),
+      ...(isThin ? { thin: true as const } : {}),
       data,
     });
   }

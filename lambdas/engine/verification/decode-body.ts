@@ -1,4 +1,5 @@
 import type { DecodeSpec, Definition } from '../definition/schema.ts';
+import { decodeMultipart } from './decode-multipart.ts';
 import type { WebhookRequest } from './webhook-request.ts';
 
 export type Decoded =
@@ -20,6 +21,7 @@ export function decodeBody(
   const decode = specFor(spec, request.headers['content-type'] ?? '');
   if (decode === undefined)
     return { kind: 'malformed', expected: `a content type of ${Object.keys(spec).join(' or ')}` };
+  if (decode === 'multipart') return readMultipart(request);
   const text = request.body.toString('utf8');
   if (decode === 'text') return { kind: 'decoded', value: text };
   if (decode === 'form') return { kind: 'decoded', value: Object.fromEntries(new URLSearchParams(text)) };
@@ -27,6 +29,13 @@ export function decodeBody(
   if (decode === 'json') return parseJson(text, 'a JSON body');
   const field = new URLSearchParams(text).get(decode.form_json);
   return parseJson(field ?? '', `JSON in the form field "${decode.form_json}"`);
+}
+
+function readMultipart({ headers, body }: WebhookRequest): Decoded {
+  const value = decodeMultipart(headers['content-type'] ?? '', body);
+  return value === undefined
+    ? { kind: 'malformed', expected: 'a multipart/form-data body whose parts have names' }
+    : { kind: 'decoded', value };
 }
 
 /** Whether bodies may be XML. */

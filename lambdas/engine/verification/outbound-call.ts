@@ -24,7 +24,7 @@ const maxUrlCharacters = 2048;
 /**
  * Prepare a URL that a definition names. Where its host is written out, what the request puts into it is
  * percent-encoded and cannot leave its place; where the request gives all of it, its host must be one of
- * `hosts`, its scheme https and its port the standard one.
+ * `hosts`, its scheme https and its port the standard one; where a secret is a part of the host, both hold.
  */
 export function prepareUrl(spec: { readonly url: string; readonly hosts?: readonly string[] | undefined }): ReadUrl {
   const parsed = parseTemplate(spec.url);
@@ -33,11 +33,13 @@ export function prepareUrl(spec: { readonly url: string; readonly hosts?: readon
   const { hosts } = spec;
   if (hosts === undefined) return (input) => renderEncoded(template, input);
   const allowed = hosts.map(hostPattern);
+  const [first] = template.parts;
+  // What the request puts behind a host that is partly a secret must not leave its place either.
+  const isBuilt = first !== undefined && 'literal' in first;
   return (input) => {
-    const rendered = renderTemplate(template, input);
-    if (rendered.kind === 'missing')
-      return { kind: 'rejected', reason: missingReason(rendered.source), detail: rendered.source };
-    const text = rendered.chunks.map(String).join('');
+    const rendered = isBuilt ? renderEncoded(template, input) : renderWhole(template, input);
+    if (rendered.kind === 'rejected') return rendered;
+    const text = rendered.url;
     const url = text.length <= maxUrlCharacters && URL.canParse(text) ? new URL(text) : undefined;
     const isAllowed =
       url !== undefined &&
@@ -112,6 +114,13 @@ function templatesOf(texts: Readonly<Record<string, string>>): Readonly<Record<s
       return [name, parsed.template];
     }),
   );
+}
+
+function renderWhole(template: Template, input: TemplateInput): OutboundUrl {
+  const rendered = renderTemplate(template, input);
+  return rendered.kind === 'missing'
+    ? { kind: 'rejected', reason: missingReason(rendered.source), detail: rendered.source }
+    : { kind: 'url', url: rendered.chunks.map(String).join('') };
 }
 
 function renderEncoded({ parts }: Template, input: TemplateInput): OutboundUrl {

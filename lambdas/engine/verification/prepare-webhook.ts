@@ -71,8 +71,8 @@ export interface PreparedWebhook {
   readonly verify: Check;
   readonly reply: ReplySpec;
   readonly handshakes: readonly PreparedHandshake[];
-  /** `none` where each request is a delivery of its own. */
-  readonly deliveryId: Template | 'none' | undefined;
+  /** The first that a request has counts; `none` where each request is a delivery of its own. */
+  readonly deliveryId: readonly Template[] | 'none' | undefined;
   /** Whether one URL may serve all accounts: a request says itself whose it is. */
   readonly servesAllAccounts: boolean;
   /** Where such a request says so, if the secrets that verify it are the accounts'. */
@@ -113,7 +113,7 @@ export function prepareWebhook(
     deliveryId:
       webhook.delivery_id === undefined || webhook.delivery_id === 'none'
         ? webhook.delivery_id
-        : template(webhook.delivery_id),
+        : [webhook.delivery_id].flat().map(template),
     servesAllAccounts: routing !== undefined,
     contexts: prepareContexts(routing, secretNames({ webhook, secrets })),
     credentials: credentialsOf(definition),

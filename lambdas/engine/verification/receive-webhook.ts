@@ -159,8 +159,12 @@ export function deliveryIdOf(
 ): string | undefined {
   if (webhook.deliveryId === undefined) return undefined;
   if (webhook.deliveryId === 'none') return requestId;
-  const id = renderText(webhook.deliveryId, toInput(webhook, request, decoded));
-  return id === '' ? undefined : id;
+  const input = toInput(webhook, request, decoded);
+  for (const name of webhook.deliveryId) {
+    const id = renderText(name, input);
+    if (id !== undefined && id !== '') return id;
+  }
+  return undefined;
 }
 
 /** What templates read of a request, without secrets. */

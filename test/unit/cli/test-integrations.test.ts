@@ -175,6 +175,28 @@ test('fails when a schema is wrong, which no sample can be held to', async () =>
   expect(output).toMatch(/^resources\n {2}integrations\/resources\/hris\/employees\.json:\d+:\d+ required: got \[\]/);
 });
 
+test('fails when only a digest of the body would name a thin event', async () => {
+  const thin = (more: string) =>
+    folder.write(
+      'integrations/staff/mapping.jsonata',
+      `{ "event_type": "updated", "raw_event_type": "u", "resource": "hris/employees", "record_id": body.id,
+         "method": "get", "method_config": { "id": body.id }${more} }`,
+    );
+  writeIntegration(folder);
+  thin('');
+  await folder.run(['test', 'staff', '--update']);
+  expect((await testStaff()).faults).toEqual([expect.stringMatching(/^event 0: is thin, .* delivery_id: none$/)]);
+  for (const named of [', "id": "c1"', ', "version": 2', ', "occurred_at": "2026-11-20T09:00:00Z"']) {
+    thin(named);
+    await folder.run(['test', 'staff', '--update']);
+    expect((await testStaff()).faults, named).toEqual([]);
+  }
+  writeIntegration(folder, { more: ', delivery_id: none' });
+  thin('');
+  await folder.run(['test', 'staff', '--update']);
+  expect((await testStaff()).faults).toEqual([]);
+});
+
 test('writes the expected events anew when it is told to', async () => {
   writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
   expect((await folder.run(['test', 'staff', '--update'])).exitCode).toBe(0);

@@ -77,7 +77,7 @@ test.each<[string, Written, string]>([
   [
     'a value of alternatives is none of them',
     { text: change('decode: json', 'decode:\n    application/json: yaml') },
-    `${file}:8:23 webhook.decode.application/json: Invalid option: expected one of "json"|"form"|"xml"|"text"`,
+    `${file}:8:23 webhook.decode.application/json: Invalid option: expected one of "json"|"form"|"multipart"|"xml"|"text"`,
   ],
   [
     'a member is missing',
@@ -275,6 +275,11 @@ test.each<[string, string, readonly string[]]>([
     'says several places',
     'secrets: account\n  context: ["{header.X-Company}", "{query.company}", "{form.company}"]',
     [],
+  ],
+  [
+    'says it by a variable',
+    'secrets: account\n  context: "{var.company}"',
+    ['context: got "company", expected one of'],
   ],
   ['says it of each item', 'secrets: account\n  context: { items: json.items, value: "{item.company}" }', []],
   ['takes the app’s', 'secrets: app', []],

@@ -134,6 +134,29 @@ describe('ids', () => {
     expect(await idsOf(mapping, {}, { ...unnamed, rawBody: Buffer.from('a') })).toEqual(ids[3]);
   });
 
+  test('of thin events are by the acceptance, not by a digest of the body, where nothing else names the change', async () => {
+    const thin = (members: string) => eventWith(`{ "method": "get", "method_config": { "id": "7" }, ${members} }`);
+    const twice = async (mapping: string, headers: readonly string[] = ['', ''], deliveryId?: string) =>
+      Promise.all(
+        ['raw_1', 'raw_2'].map(async (acceptanceId, index) => {
+          const given = { ...input, headers: { 'x-time': headers[index] ?? '' } };
+          const changed = { ...context, deliveryId, acceptanceId };
+          const result = await mapRequest(prepareMapping(mapping), given, changed);
+          return result.kind === 'mapped' ? result.events[0]?.id : result.reason;
+        }),
+      );
+    const isOne = async (...call: Parameters<typeof twice>) => new Set(await twice(...call)).size === 1;
+    expect(await isOne(thin('"raw_payload": 1'))).toBe(false);
+    expect(await isOne(thin('"occurred_at": "2026-11-20T08:00:00Z"'))).toBe(true);
+    expect(await isOne(thin('"occurred_at": headers."x-time"'), ['2026-11-20T08:00:00Z', '2026-11-20T08:00:01Z'])).toBe(
+      false,
+    );
+    expect(await isOne(thin('"id": "change-9"'))).toBe(true);
+    expect(await isOne(thin('"version": 3'))).toBe(true);
+    expect(await isOne(thin('"raw_payload": 1'), ['', ''], 'delivery-1')).toBe(true);
+    expect(await isOne(eventWith('{ "data": { "id": "7" } }'))).toBe(true);
+  });
+
   test("are by the provider's own id of the change where the mapping gives it, in whatever delivery it comes", async () => {
     const named = eventWith('{ "id": "change-9" }');
     expect(await idsOf(named, {}, { deliveryId: 'delivery-2' })).toEqual(await idsOf(named));

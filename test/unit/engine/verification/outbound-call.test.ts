@@ -17,6 +17,34 @@ const input = (decoded: unknown, change: Partial<TemplateInput> = {}): TemplateI
   ...change,
 });
 
+describe('a URL whose host is partly a secret', () => {
+  const read = prepareUrl({
+    url: 'https://api.acme{secret.suffix?}.com/v1/{json.id}/verify',
+    hosts: ['api.acme.com', 'api.acme-demo.com'],
+  });
+  const urlOf = (id: unknown, suffix?: string) =>
+    read(input({ id }, { secrets: suffix === undefined ? {} : { suffix } }));
+
+  test.each([
+    [undefined, 'https://api.acme.com/v1/7/verify'],
+    ['-demo', 'https://api.acme-demo.com/v1/7/verify'],
+  ])('is called where the host is one of those: %s', (suffix, url) => {
+    expect(urlOf('7', suffix)).toEqual({ kind: 'url', url });
+  });
+
+  test('keeps what the request puts into it in its place', () => {
+    expect(urlOf('../x?y#z')).toEqual({ kind: 'url', url: 'https://api.acme.com/v1/..%2Fx%3Fy%23z/verify' });
+    expect(urlOf('..')).toMatchObject({ kind: 'rejected', reason: 'url-not-allowed' });
+  });
+
+  test.each(['.evil.example/', '-other', '@evil.example', '-demo.com.evil'])(
+    'fails with %s for the secret',
+    (suffix) => {
+      expect(urlOf('7', suffix)).toMatchObject({ kind: 'rejected', reason: 'url-not-allowed' });
+    },
+  );
+});
+
 describe('a URL that the request gives', () => {
   const read = prepareUrl({ url: '{json.url}', hosts: ['sns.{region}.acme.com', 'api.acme.com'] });
   const urlOf = (url: unknown) => read(input({ url }));

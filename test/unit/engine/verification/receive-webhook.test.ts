@@ -252,6 +252,16 @@ describe('deliveryIdOf', () => {
     expect(deliveryIdOf(webhook, request(JSON.stringify(decoded)), decoded)).toBe(id);
   });
 
+  test('is the first of several names that a request has', () => {
+    const named = prepare(
+      `{ decode: json, verify: ${hmac('signing_secret', 'X-Signature')}, delivery_id: ["{json.id}", "{json.key}"] }`,
+    );
+    const idOf = (decoded: object) => deliveryIdOf(named, request(JSON.stringify(decoded)), decoded);
+    expect(idOf({ id: 'd1', key: 'k1' })).toBe('d1');
+    expect(idOf({ id: '', key: 'k1' })).toBe('k1');
+    expect(idOf({})).toBeUndefined();
+  });
+
   test('is not there where the definition names none', () => {
     const unnamed = prepare(`{ decode: json, verify: ${hmac('signing_secret', 'X-Signature')} }`);
     expect(deliveryIdOf(unnamed, request('{"id":"d1"}'), { id: 'd1' })).toBeUndefined();
