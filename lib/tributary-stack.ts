@@ -59,6 +59,12 @@ const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName
   'drain',
 ]);
 
+/**
+ * Functions that send to the queue that invokes them: deliver puts off an attempt, drain and govern leave the rest of
+ * their work to the next run. Their chains end by what they do, not after 16 messages.
+ */
+const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>(['deliver', 'drain', 'govern']);
+
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 const number = (name: string) => ({ name, type: AttributeType.NUMBER });
 
@@ -361,6 +367,8 @@ export class TributaryStack extends Stack {
     governanceQueue.queue.grantSendMessages(govern);
     governanceQueue.consumedBy(govern, governMaxConcurrency, limits.governBatchSize);
 
+    this.recursionAlarm({ normalize, deliver, drain, govern });
+
     httpApi.route(
       ingress,
       {
@@ -500,6 +508,27 @@ export class TributaryStack extends Stack {
     });
   }
 
+  /** Lambda finds loops by way of queues, so only what a queue invokes can be stopped. */
+  private recursionAlarm(consumers: Partial<Record<FunctionName, EngineFunction>>): void {
+    const period = Duration.minutes(5);
+    this.alarms.add(this, 'RecursionAlarm', {
+      meaning: 'Lambda took a chain of messages for an endless loop and stopped it: work was left undone.',
+      runbookEntry: 'recursion-stopped',
+      metric: new MathExpression({
+        expression: 'SUM(FILL(METRICS(), 0))',
+        label: 'RecursiveInvocationsDropped',
+        period,
+        usingMetrics: Object.fromEntries(
+          Object.entries(consumers).map(([name, { lambda }]) => [
+            name,
+            lambda.metric('RecursiveInvocationsDropped', { statistic: 'Sum', period }),
+          ]),
+        ),
+      }),
+      threshold: 1,
+    });
+  }
+
   /** Strangers try keys all the time; this many mean that somebody means this deployment, or that a caller has an old key. */
   private credentialsAlarm(): void {
     const note: ApiNote = 'credentials-refused';
@@ -616,6 +645,7 @@ export class TributaryStack extends Stack {
       timeout: Duration.seconds(timeoutSeconds),
       memorySizeMb,
       reservedConcurrency: this.reservedConcurrencyOf(name),
+      requeuesItself: functionsThatRequeueThemselves.has(name),
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,
