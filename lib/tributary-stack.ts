@@ -8,7 +8,13 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
-import { type ApiNote, type EndpointNote, type IngressNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import {
+  type ApiNote,
+  type DispatchNote,
+  type EndpointNote,
+  type IngressNote,
+  metricsNamespace,
+} from '../lambdas/contracts/outcomes.ts';
 import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import {
   accountsByTenantIndex,
@@ -237,18 +243,24 @@ export class TributaryStack extends Stack {
     this.ingressAlarms();
 
     const dispatch = this.engineFunction('Dispatch', 'dispatch', limits.dispatchTimeoutSeconds, 512, {
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
       [environmentKeys.limitsTable]: tables.limits.tableName,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
+      [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
     tables.events.grant(dispatch, 'BatchGetItem');
-    tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'Query');
+    // GetItem, PutItem: a replay that has fallen silent is started again, and so is an erasure.
+    tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
+    tables.tenants.grant(dispatch, 'GetItem');
+    governanceQueue.queue.grantSendMessages(dispatch);
     tables.limits.grant(dispatch, 'Query');
     deliveryQueue.queue.grantSendMessages(dispatch);
     drainQueue.queue.grantSendMessages(dispatch);
+    this.silentWorkAlarm();
     new MinuteSchedule(this, 'DispatchSchedule', {
       target: dispatch,
       runbookEntry: 'dispatch-silent',
@@ -524,6 +536,23 @@ export class TributaryStack extends Stack {
             lambda.metric('RecursiveInvocationsDropped', { statistic: 'Sum', period }),
           ]),
         ),
+      }),
+      threshold: 1,
+    });
+  }
+
+  /** Dispatch mends it; why the work fell silent is for a person to find out. */
+  private silentWorkAlarm(): void {
+    const note: DispatchNote = 'silent-work-restarted';
+    this.alarms.add(this, 'SilentWorkAlarm', {
+      meaning: 'A replay or an erasure had not gone on for 15 minutes, and was started again.',
+      runbookEntry: 'silent-work',
+      metric: new Metric({
+        namespace: metricsNamespace,
+        metricName: note,
+        dimensionsMap: { service: 'dispatch' satisfies FunctionName },
+        statistic: 'Sum',
+        period: Duration.minutes(5),
       }),
       threshold: 1,
     });

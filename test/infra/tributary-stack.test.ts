@@ -203,7 +203,7 @@ describe('functions', () => {
     const consumers = ofType(dev, 'AWS::Lambda::EventSourceMapping').map(([, one]) =>
       target(one.Properties.FunctionName),
     );
-    expect(watched.sort()).toEqual(consumers.map((id) => ['RecursiveInvocationsDropped', id]).sort());
+    expect(new Set(watched.map(String))).toEqual(new Set(consumers.map((id) => `RecursiveInvocationsDropped,${id}`)));
   });
 
   test('every function has alarms on errors and throttles', () => {
@@ -287,7 +287,11 @@ describe('permissions', () => {
     ],
     [
       'dispatch',
-      { send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/], tables: /^(Events|Deliveries|Limits)/ },
+      {
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
+        tables: /^(Tenants|Events|Deliveries|Limits)/,
+        written: /^Deliveries/,
+      },
     ],
     [
       'normalize',
