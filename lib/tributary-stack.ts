@@ -8,7 +8,13 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
-import { type ApiNote, type EndpointNote, type IngressNote, metricsNamespace } from '../lambdas/contracts/outcomes.ts';
+import {
+  type ApiNote,
+  type DispatchNote,
+  type EndpointNote,
+  type IngressNote,
+  metricsNamespace,
+} from '../lambdas/contracts/outcomes.ts';
 import { retentionClassesDays } from '../lambdas/contracts/retention-classes.ts';
 import {
   accountsByTenantIndex,
@@ -58,6 +64,12 @@ const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName
   'deliver',
   'drain',
 ]);
+
+/**
+ * Functions that send to the queue that invokes them: deliver puts off an attempt, drain and govern leave the rest of
+ * their work to the next run. Their chains end by what they do, not after 16 messages.
+ */
+const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>(['deliver', 'drain', 'govern']);
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 const number = (name: string) => ({ name, type: AttributeType.NUMBER });
@@ -231,18 +243,24 @@ export class TributaryStack extends Stack {
     this.ingressAlarms();
 
     const dispatch = this.engineFunction('Dispatch', 'dispatch', limits.dispatchTimeoutSeconds, 512, {
+      [environmentKeys.tenantsTable]: tables.tenants.tableName,
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.deliveriesTable]: tables.deliveries.tableName,
       [environmentKeys.limitsTable]: tables.limits.tableName,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
+      [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl,
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
     tables.events.grant(dispatch, 'BatchGetItem');
-    tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'Query');
+    // GetItem, PutItem: a replay that has fallen silent is started again, and so is an erasure.
+    tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
+    tables.tenants.grant(dispatch, 'GetItem');
+    governanceQueue.queue.grantSendMessages(dispatch);
     tables.limits.grant(dispatch, 'Query');
     deliveryQueue.queue.grantSendMessages(dispatch);
     drainQueue.queue.grantSendMessages(dispatch);
+    this.silentWorkAlarm();
     new MinuteSchedule(this, 'DispatchSchedule', {
       target: dispatch,
       runbookEntry: 'dispatch-silent',
@@ -360,6 +378,8 @@ export class TributaryStack extends Stack {
     rawQueue.deadLetterQueue.grantConsumeMessages(govern);
     governanceQueue.queue.grantSendMessages(govern);
     governanceQueue.consumedBy(govern, governMaxConcurrency, limits.governBatchSize);
+
+    this.recursionAlarm({ normalize, deliver, drain, govern });
 
     httpApi.route(
       ingress,
@@ -500,6 +520,44 @@ export class TributaryStack extends Stack {
     });
   }
 
+  /** Lambda finds loops by way of queues, so only what a queue invokes can be stopped. */
+  private recursionAlarm(consumers: Partial<Record<FunctionName, EngineFunction>>): void {
+    const period = Duration.minutes(5);
+    this.alarms.add(this, 'RecursionAlarm', {
+      meaning: 'Lambda took a chain of messages for an endless loop and stopped it: work was left undone.',
+      runbookEntry: 'recursion-stopped',
+      metric: new MathExpression({
+        expression: 'SUM(FILL(METRICS(), 0))',
+        label: 'RecursiveInvocationsDropped',
+        period,
+        usingMetrics: Object.fromEntries(
+          Object.entries(consumers).map(([name, { lambda }]) => [
+            name,
+            lambda.metric('RecursiveInvocationsDropped', { statistic: 'Sum', period }),
+          ]),
+        ),
+      }),
+      threshold: 1,
+    });
+  }
+
+  /** Dispatch mends it; why the work fell silent is for a person to find out. */
+  private silentWorkAlarm(): void {
+    const note: DispatchNote = 'silent-work-restarted';
+    this.alarms.add(this, 'SilentWorkAlarm', {
+      meaning: 'A replay or an erasure had not gone on for 15 minutes, and was started again.',
+      runbookEntry: 'silent-work',
+      metric: new Metric({
+        namespace: metricsNamespace,
+        metricName: note,
+        dimensionsMap: { service: 'dispatch' satisfies FunctionName },
+        statistic: 'Sum',
+        period: Duration.minutes(5),
+      }),
+      threshold: 1,
+    });
+  }
+
   /** Strangers try keys all the time; this many mean that somebody means this deployment, or that a caller has an old key. */
   private credentialsAlarm(): void {
     const note: ApiNote = 'credentials-refused';
@@ -616,6 +674,7 @@ export class TributaryStack extends Stack {
       timeout: Duration.seconds(timeoutSeconds),
       memorySizeMb,
       reservedConcurrency: this.reservedConcurrencyOf(name),
+      requeuesItself: functionsThatRequeueThemselves.has(name),
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,

@@ -131,11 +131,13 @@ export const functionEnvironments = {
   deliver: sendingKeys,
   drain: sendingKeys,
   dispatch: [
+    environmentKeys.tenantsTable,
     environmentKeys.eventsTable,
     environmentKeys.deliveriesTable,
     environmentKeys.limitsTable,
     environmentKeys.deliveryQueueUrl,
     environmentKeys.drainQueueUrl,
+    environmentKeys.governanceQueueUrl,
     environmentKeys.retentionDays,
   ],
   api: [

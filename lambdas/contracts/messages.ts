@@ -59,7 +59,14 @@ export interface DeliveryJob {
 /** Drain queue: an endpoint's backlog may go on, or a replay. */
 export type DrainMessage =
   | { readonly kind: 'drain'; readonly subscription: string; readonly scope: string }
-  | { readonly kind: 'replay'; readonly replay: string; readonly subscription: string; readonly scope: string };
+  | {
+      readonly kind: 'replay';
+      readonly replay: string;
+      readonly subscription: string;
+      readonly scope: string;
+      /** Times that dispatch had started the replay again when this was sent. @default 0 */
+      readonly restarts?: number | undefined;
+    };
 
 /** Governance queue: a tenant's erasure may go on. */
 export interface GovernanceMessage {

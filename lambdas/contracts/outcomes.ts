@@ -58,8 +58,11 @@ export type ApiNote = 'credentials-refused';
 /** What deliver and drain count beside outcomes: how endpoints fare. Alarms look at it. */
 export type EndpointNote = 'circuit-opened' | 'subscription-disabling' | 'subscription-disabled';
 
-/** What dispatch counts: attempts that it put on the delivery queue, and endpoints that it had drained. */
-export type DispatchNote = 'attempts-dispatched' | 'drains-requested';
+/**
+ * What dispatch counts: attempts that it put on the delivery queue, endpoints that it had drained, and replays and
+ * erasures that it started again because they had fallen silent.
+ */
+export type DispatchNote = 'attempts-dispatched' | 'drains-requested' | 'silent-work-restarted';
 
 /** What govern counts: tenants whose data is gone. */
 export type GovernNote = 'tenants-erased';

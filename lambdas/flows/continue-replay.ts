@@ -11,10 +11,10 @@ export interface ContinueReplayPorts extends ReplayPorts {
 /** Go on with a replay that a message names; one whose subscription is gone ends. */
 export async function continueReplay(
   ports: ContinueReplayPorts,
-  { subscription: id, scope, replay }: Extract<DrainMessage, { kind: 'replay' }>,
+  { subscription: id, scope, replay, restarts }: Extract<DrainMessage, { kind: 'replay' }>,
 ): Promise<Awaited<ReturnType<typeof runReplay>>> {
   const [subscription] = await ports.subscriptions.getMany([{ scope, id }]);
-  if (subscription !== undefined) return runReplay(ports, ports.prepare(subscription), replay);
+  if (subscription !== undefined) return runReplay(ports, ports.prepare(subscription), replay, restarts);
   await cancelReplay(ports, id, replay);
   return 'ended';
 }

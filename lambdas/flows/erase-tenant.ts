@@ -5,13 +5,16 @@ import { type ErasureCertificate, keptOf } from '../engine/governance/erasure-ce
 import type { Clock } from '../ports/clock.ts';
 import type { GovernanceQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
+import type { RunningWorkLog } from '../ports/running-work.ts';
 import type { Erasure, ErasurePlan, ErasureProgress, Tenant, TenantStore } from '../ports/tenant-store.ts';
 import { type ErasurePhase, type ErasurePorts, erasurePhases } from './erasure-phases.ts';
 import { getTenant } from './manage-tenant.ts';
+import { silentAfterMs } from './restart-silent.ts';
 
 export interface StartErasurePorts {
   readonly tenants: TenantStore;
   readonly governanceQueue: GovernanceQueue;
+  readonly runningWork: Pick<RunningWorkLog, 'expect'>;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
@@ -19,6 +22,7 @@ export interface StartErasurePorts {
 export interface EraseTenantPorts extends ErasurePorts {
   readonly tenants: TenantStore;
   readonly governanceQueue: GovernanceQueue;
+  readonly runningWork: Pick<RunningWorkLog, 'expect' | 'remove'>;
   readonly clock: Clock;
   /** Days that the deployment keeps events, and the raw archive. */
   readonly retentionDays: number;
@@ -68,6 +72,8 @@ export async function startErasure(ports: StartErasurePorts, tenant: string, req
       startedAt: new Date(nowMs).toISOString(),
       progress: beginPass(1, {}),
     };
+    // Before it is begun: one that dies before its message is sent is started by dispatch.
+    await ports.runningWork.expect({ kind: 'erasure', tenant, erasure: erasure.id }, nowMs + silentAfterMs);
     if (running === undefined && !(await ports.tenants.replace({ ...before, erasure }))) continue;
     await ports.governanceQueue.send({ kind: 'erase', tenant, erasure: erasure.id }, 0);
     return erasure;
@@ -120,7 +126,10 @@ export async function continueErasure(
         ? {}
         : { retention: {}, certificates: [certificate, ...row.certificates].slice(0, maxCertificates) }),
     });
-    if (isWritten && certificate !== undefined) return { kind: 'done', certificate };
+    if (isWritten && certificate !== undefined) {
+      await ports.runningWork.remove({ kind: 'erasure', tenant, erasure: id });
+      return { kind: 'done', certificate };
+    }
     run = isWritten
       ? readRun({ ...row, erasure, revision: row.revision + 1 }, id)
       : readRun(await ports.tenants.find(tenant), id);
@@ -145,6 +154,8 @@ async function goOnLater(
   { row, erasure, progress }: Run,
   delayMs: number,
 ): Promise<ErasureRun> {
+  const work = { kind: 'erasure', tenant: row.tenant, erasure: erasure.id } as const;
+  await ports.runningWork.expect(work, ports.clock.nowMs() + delayMs + silentAfterMs);
   await ports.governanceQueue.send({ kind: 'erase', tenant: row.tenant, erasure: erasure.id }, delayMs);
   return { kind: 'continued', pass: progress.pass, phase: progress.phase };
 }

@@ -7,6 +7,7 @@ import type { EventReader } from '../ports/event-store.ts';
 import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
+import type { RunningWorkLog } from '../ports/running-work.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
 import { judgeRows, type PreparedSubscription, parked } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
@@ -15,6 +16,7 @@ import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import type { PinPorts } from './pin-events.ts';
+import { silentAfterMs } from './restart-silent.ts';
 
 /** What is to be sent again. */
 export interface ReplayRequest {
@@ -32,6 +34,7 @@ export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly payloads: Pick<ClaimStore, 'get'>;
   readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany' | 'remind'>;
   readonly replays: ReplayStore;
+  readonly runningWork: Pick<RunningWorkLog, 'expect'>;
   readonly drainQueue: DrainQueue;
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -82,8 +85,10 @@ export async function startReplay(
     endedAt: undefined,
     revision: 1,
   };
-  await ports.replays.create(replay);
   const { id, scope } = replay;
+  // Before there is a replay: one that dies before its message is sent is started by dispatch.
+  await ports.runningWork.expect({ kind: 'replay', subscription: subscription.id, replay: id }, nowMs + silentAfterMs);
+  await ports.replays.create(replay);
   await ports.drainQueue.send({ kind: 'replay', replay: id, subscription: subscription.id, scope }, 0);
   return replay;
 }
@@ -141,16 +146,21 @@ export async function countReplay(
   return { scanned, matched, isComplete: position >= upToSequence };
 }
 
-/** Go on with a replay: put its next events into the endpoint's backlog, at its rate. */
+/**
+ * Go on with a replay: put its next events into the endpoint's backlog, at its rate.
+ *
+ * @param restarts - Of the message; where dispatch has started the replay again since, another message goes on with it.
+ */
 export async function runReplay(
   ports: ReplayPorts,
   prepared: PreparedSubscription,
   id: string,
+  restarts = 0,
 ): Promise<'done' | 'continued' | 'ended'> {
   const { subscription } = prepared;
   let replay = await ports.replays.find(subscription.id, id);
   const untilMs = ports.clock.nowMs() + runMs;
-  while (replay?.state === 'running') {
+  while (replay?.state === 'running' && (replay.restarts ?? 0) === restarts) {
     const startedAtMs = ports.clock.nowMs();
     if (startedAtMs >= untilMs) return goOnLater(ports, replay, 0);
     const { followsUntilMs = 0 } = replay;
@@ -190,8 +200,10 @@ export async function runReplay(
 }
 
 async function goOnLater(ports: ReplayPorts, replay: Replay, delayMs: number): Promise<'continued'> {
-  const { id, subscription, scope } = replay;
-  await ports.drainQueue.send({ kind: 'replay', replay: id, subscription, scope }, delayMs);
+  const { id, subscription, scope, restarts } = replay;
+  const dueAtMs = ports.clock.nowMs() + delayMs;
+  await ports.runningWork.expect({ kind: 'replay', subscription, replay: id }, dueAtMs + silentAfterMs);
+  await ports.drainQueue.send({ kind: 'replay', replay: id, subscription, scope, restarts }, delayMs);
   return 'continued';
 }
 

@@ -6,6 +6,7 @@ import { createDynamoEndpointStore } from '../adapters/aws/dynamo-endpoint-store
 import { createDynamoEngineKey } from '../adapters/aws/dynamo-engine-key.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../adapters/aws/dynamo-event-store.ts';
 import { createDynamoReplayStore } from '../adapters/aws/dynamo-replay-store.ts';
+import { createDynamoRunningWorkLog } from '../adapters/aws/dynamo-running-work.ts';
 import {
   createDynamoSubscriptionStore,
   createDynamoSubscriptionWriter,
@@ -81,6 +82,7 @@ export function createSendingPorts(
     expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits[name] }),
     deliveries: createDynamoDeliveryStore(dynamo, tables.deliveries, expiry),
     replays: createDynamoReplayStore(dynamo, tables.deliveries, expiry),
+    runningWork: createDynamoRunningWorkLog(dynamo, tables.deliveries),
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,
     deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),

@@ -30,6 +30,8 @@ export interface Replay {
   /** Events that are put into the endpoint's backlog in a second, at most. */
   readonly ratePerSecond: number;
   readonly state: 'running' | 'done' | 'cancelled';
+  /** Times that dispatch has started it again after a silence; undefined for none. A message of an earlier start ends. */
+  readonly restarts?: number | undefined;
   /** Events that it has looked at, and those of them that it has sent. */
   readonly scanned: number;
   readonly replayed: number;

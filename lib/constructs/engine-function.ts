@@ -5,6 +5,7 @@ import {
   Code,
   Function as LambdaFunction,
   LoggingFormat,
+  RecursiveLoop,
   Runtime,
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
@@ -32,6 +33,13 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    * @default - none: it shares what the account has
    */
   readonly reservedConcurrency?: number | undefined;
+  /**
+   * Whether it sends messages to the queue that invokes it. Lambda stops any other function at the 17th invocation by
+   * one chain of messages.
+   * @default false
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+   */
+  readonly requeuesItself?: boolean;
   readonly logRetention: RetentionDays;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
@@ -64,6 +72,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       timeout: props.timeout,
       memorySize: props.memorySizeMb,
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
+      recursiveLoop: props.requeuesItself === true ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,

@@ -1,6 +1,12 @@
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
+import { environmentKeys } from '../../lambdas/contracts/environment.ts';
+import type { DrainMessage } from '../../lambdas/contracts/messages.ts';
+import type { Replay } from '../../lambdas/ports/replay-store.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Callback, useRunningEngine } from './running-engine.ts';
 
@@ -165,3 +171,58 @@ test('a secret is rotated while callbacks go on; what is deleted is sent nothing
   await engine.advanceClock(60_000);
   expect(receiver.callbacks).toHaveLength(2);
 });
+
+test('a slow replay goes on past the 16 runs after which Lambda stops a chain of messages', async () => {
+  const { account, subscriber, github, call, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'slow' });
+  const receiver = await subscriber({ tenant: 'slow' });
+  const events = 18;
+  for (let issue = 1; issue <= events; issue += 1) await github(url, { issue: 7_000 + issue });
+  await eventually(() => receiver.ids().size === events);
+
+  // Slower than the API takes, so that a run is over after one event.
+  const { client, replays } = replayStore();
+  const replay = {
+    id: 'rpl_slow',
+    subscription: receiver.id,
+    scope: 'slow',
+    tenant: 'slow',
+    mode: 'all',
+    afterSequence: 0,
+    upToSequence: Math.max(...receiver.callbacks.map(({ event }) => Number(event['sequence']))),
+    position: 0,
+    ratePerSecond: 0.1,
+    state: 'running',
+    scanned: 0,
+    replayed: 0,
+    createdAt: new Date(engine.now()).toISOString(),
+    endedAt: undefined,
+    revision: 1,
+  } as const satisfies Replay;
+  await replays.create(replay);
+  const message: DrainMessage = { kind: 'replay', replay: replay.id, subscription: receiver.id, scope: 'slow' };
+  const sqs = new SQSClient(engine.clientConfig('sqs'));
+  const QueueUrl = engine.environment('drain')[environmentKeys.drainQueueUrl];
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message) }));
+
+  const view = async () => (await call('GET', `/v1/subscriptions/${receiver.id}/replays/${replay.id}`)).body;
+  const isDone = async () => (await view()).state === 'done';
+  for (let round = 0; round < 75 && !(await isDone()); round += 1) {
+    await vi.waitFor(() => expect(engine.isAtWork()).toBe(false), 10_000);
+    // The next run is due 10 s after the one before.
+    await engine.advanceClock(11_000);
+  }
+  expect(await view()).toMatchObject({ state: 'done', replayed: events });
+  // Its own messages brought it there: dispatch would have started it again after 15 minutes.
+  expect(engine.metrics.sum('silent-work-restarted', { service: 'dispatch' })).toBe(0);
+  sqs.destroy();
+  client.destroy();
+}, 120_000);
+
+function replayStore() {
+  const { engine } = running();
+  const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
+  const table = engine.environment('drain')[environmentKeys.deliveriesTable] ?? '';
+  const clock = { nowMs: () => engine.now() };
+  return { client, replays: createDynamoReplayStore(client, table, { clock, retentionDays: 30 }) };
+}

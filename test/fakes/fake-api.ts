@@ -101,6 +101,7 @@ export function createFakeApi({
     payloads: engine.payloads,
     deliveries: engine.deliveries,
     replays: engine.replays,
+    runningWork: engine.runningWork,
     endpoints: engine.endpoints,
     endpointPolicy: engine.drainPorts.endpointPolicy,
     statistics: engine.statistics,

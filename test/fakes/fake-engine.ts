@@ -22,6 +22,7 @@ import type { PublishPorts } from '../../lambdas/flows/publish-events.ts';
 import type { Quotas } from '../../lambdas/flows/quotas.ts';
 import type { FeedPorts } from '../../lambdas/flows/read-feed.ts';
 import type { ReceivePorts } from '../../lambdas/flows/receive-webhook.ts';
+import type { RestartPorts } from '../../lambdas/flows/restart-silent.ts';
 import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
 import { bothErasers } from './both-erasers.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
@@ -48,6 +49,7 @@ import {
 import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
+import { createInMemoryRunningWork } from './in-memory-running-work.ts';
 import { createInMemoryStatistics } from './in-memory-statistics.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
 import { createInMemoryTenants } from './in-memory-tenants.ts';
@@ -93,6 +95,7 @@ export function createFakeEngine(
   const deliveries = createInMemoryDeliveries(clock, retention);
   const endpoints = createInMemoryEndpoints();
   const replays = createInMemoryReplays(clock);
+  const runningWork = createInMemoryRunningWork();
   const resources = createInMemoryResources(versioned);
   const callbacks = createProgrammableCallbacks();
   const tokens = createProgrammableTokens();
@@ -147,6 +150,7 @@ export function createFakeEngine(
     endpoints,
     endpointPolicy: defaultEndpointPolicy,
     replays,
+    runningWork,
     prepare: prepareSubscription,
     resources,
     expressions,
@@ -169,6 +173,7 @@ export function createFakeEngine(
     deliveries,
     endpoints,
     replays,
+    runningWork,
     resources,
     expressions,
     callbacks,
@@ -264,8 +269,12 @@ export function createFakeEngine(
       events,
       deliveryQueue: deliveryQueueOn(deliveryQueue),
       drainQueue: drainQueueOn(drainQueue),
+      governanceQueue: governanceQueueOn(governanceQueue),
+      replays,
+      tenants,
+      runningWork,
       clock,
-    } satisfies DispatchPorts,
+    } satisfies DispatchPorts & RestartPorts,
     manageSubscriptionPorts: { ...drainPorts, tenants, egress, quotas } satisfies ManageSubscriptionPorts,
     exportPorts: {
       tenants,
@@ -280,12 +289,14 @@ export function createFakeEngine(
     startErasurePorts: {
       tenants,
       governanceQueue: governanceQueueOn(governanceQueue),
+      runningWork,
       clock,
       randomness,
     } satisfies StartErasurePorts,
     erasePorts: {
       tenants,
       governanceQueue: governanceQueueOn(governanceQueue),
+      runningWork,
       accounts: accounts.eraser,
       contexts,
       parked: parking,

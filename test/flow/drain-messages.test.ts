@@ -190,6 +190,19 @@ describe('a run of dispatch', () => {
     expect(outcomes.sum('attempts-dispatched')).toBe(2);
     expect(engine.deliveryQueue.messages()).toHaveLength(2);
   });
+
+  test('starts what has fallen silent, and does so although what is due cannot be read', async () => {
+    const engine = await prepare(['evt_1']);
+    await startReplay(engine.drainPorts, aSubscription(), { tenant: 'acme', mode: 'all', ratePerSecond: 50 });
+    for (const { id } of engine.drainQueue.messages()) engine.drainQueue.remove(id);
+    engine.clock.advance(900_000);
+    const outcomes = createOutcomeTally();
+    const endpoints = { listDue: async () => Promise.reject(new Error('unreadable')) };
+    const dispatch = createDispatchHandler({ ports: { ...engine.dispatchPorts, endpoints }, log, outcomes });
+    await expect(dispatch()).rejects.toThrow('unreadable');
+    expect(outcomes.sum('silent-work-restarted')).toBe(1);
+    expect(engine.drainQueue.messages().map(({ body }) => (JSON.parse(body) as DrainMessage).kind)).toEqual(['replay']);
+  });
 });
 
 describe('a subscription', () => {

@@ -186,9 +186,9 @@ describe("a tenant's erasure", () => {
 
   test('that is asked for twice is one, and whoever asks again mends a start that was cut off', async () => {
     const engine = await prepare();
-    const broken = injectFault(engine.startErasurePorts, { at: 3, moment: 'before its effect', kind: 'crash' });
+    const broken = injectFault(engine.startErasurePorts, { at: 4, moment: 'before its effect', kind: 'crash' });
     await expect(startErasure(broken.ports, 'acme', 'key_admin')).rejects.toThrow('governanceQueue.send failed');
-    expect(broken.calls).toEqual(['tenants.find', 'tenants.replace', 'governanceQueue.send']);
+    expect(broken.calls).toEqual(['tenants.find', 'runningWork.expect', 'tenants.replace', 'governanceQueue.send']);
     expect(engine.governanceQueue.messages()).toEqual([]);
     const begun = (await engine.tenants.find('acme'))?.erasure;
     expect((await startAll(engine)).id).toBe(begun?.id);

@@ -174,6 +174,38 @@ describe('functions', () => {
     }
   });
 
+  test('only those that send to the queue that invokes them may recur, and an alarm says where Lambda stopped a chain', () => {
+    const recurring = (Object.keys(functionEnvironments) as FunctionName[]).filter(
+      (name) => functionNamed(dev, name).Properties.RecursiveLoop === 'Allow',
+    );
+    expect(recurring).toEqual(['deliver', 'drain', 'govern']);
+    const mayRequeueItself = ofType(dev, 'AWS::Lambda::EventSourceMapping').flatMap(([, { Properties }]) => {
+      const consumer = target(Properties.FunctionName);
+      const queue = target(Properties.EventSourceArn);
+      const role = target(dev.resources[consumer ?? '']?.Properties.Role);
+      const sends = ofType(dev, 'AWS::IAM::Policy').some(
+        ([, policy]) =>
+          policy.Properties.Roles.some((one: unknown) => target(one) === role) &&
+          (policy.Properties.PolicyDocument.Statement as Statement[]).some(
+            ({ Action, Resource }) =>
+              list(Action).includes('sqs:SendMessage') && list(Resource).some((one) => target(one) === queue),
+          ),
+      );
+      return sends ? [consumer] : [];
+    });
+    for (const id of mayRequeueItself) expect(dev.resources[id ?? '']?.Properties.RecursiveLoop, id).toBe('Allow');
+    expect(mayRequeueItself).toHaveLength(recurring.length);
+
+    const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', /^RecursionAlarm/).Properties;
+    const watched = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
+      MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, target(MetricStat.Metric.Dimensions[0].Value)]],
+    );
+    const consumers = ofType(dev, 'AWS::Lambda::EventSourceMapping').map(([, one]) =>
+      target(one.Properties.FunctionName),
+    );
+    expect(new Set(watched.map(String))).toEqual(new Set(consumers.map((id) => `RecursiveInvocationsDropped,${id}`)));
+  });
+
   test('every function has alarms on errors and throttles', () => {
     const watched = ofType(dev, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => [
       target(Properties.Dimensions?.[0].Value ?? {}),
@@ -255,7 +287,11 @@ describe('permissions', () => {
     ],
     [
       'dispatch',
-      { send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/], tables: /^(Events|Deliveries|Limits)/ },
+      {
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
+        tables: /^(Tenants|Events|Deliveries|Limits)/,
+        written: /^Deliveries/,
+      },
     ],
     [
       'normalize',

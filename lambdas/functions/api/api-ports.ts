@@ -28,6 +28,7 @@ import type { DeadLetterInbox, DrainQueue, GovernanceQueue, RawQueue } from '../
 import type { Randomness } from '../../ports/randomness.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
 import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
+import type { RunningWorkLog } from '../../ports/running-work.ts';
 import type { StatisticsReader } from '../../ports/statistics-store.ts';
 import type { SubscriptionDirectory } from '../../ports/subscription-store.ts';
 import type { TenantStore } from '../../ports/tenant-store.ts';
@@ -65,6 +66,7 @@ export interface ApiPorts {
   readonly payloads: Pick<ClaimStore, 'get'>;
   readonly deliveries: DeliveryStore & DeliveryLog;
   readonly replays: ReplayStore;
+  readonly runningWork: RunningWorkLog;
   readonly endpoints: EndpointStore;
   readonly endpointPolicy: EndpointPolicy;
   readonly statistics: StatisticsReader;

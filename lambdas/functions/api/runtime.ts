@@ -15,6 +15,7 @@ import { createDynamoEventLocator, createDynamoEventReader } from '../../adapter
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
 import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
+import { createDynamoRunningWorkLog } from '../../adapters/aws/dynamo-running-work.ts';
 import { createDynamoStatisticsReader } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
@@ -117,6 +118,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
         ...createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
       },
       replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+      runningWork: createDynamoRunningWorkLog(dynamo, env[environmentKeys.deliveriesTable]),
       endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
       endpointPolicy: defaultEndpointPolicy,
       statistics: createDynamoStatisticsReader(dynamo, env[environmentKeys.statisticsTable], systemClock),

@@ -1,10 +1,11 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DispatchNote } from '../../contracts/outcomes.ts';
 import { type DispatchPorts, dispatchDue } from '../../flows/dispatch-due.ts';
+import { type RestartPorts, restartSilent } from '../../flows/restart-silent.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 
 export interface DispatchRuntime {
-  readonly ports: DispatchPorts;
+  readonly ports: DispatchPorts & RestartPorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<DispatchNote>;
 }
@@ -12,10 +13,18 @@ export interface DispatchRuntime {
 /** Start what is due. Whatever comes too late for one run is the next minute's, so a failed run is not repeated. */
 export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime) {
   return async (): Promise<void> => {
-    const { attempts, endpoints } = await dispatchDue(ports);
+    // Neither fails with the other.
+    const [dispatched, restarted] = await Promise.allSettled([dispatchDue(ports), restartSilent(ports)]);
+    if (restarted.status === 'fulfilled' && restarted.value.length > 0) {
+      outcomes.count('silent-work-restarted', restarted.value.length);
+      log.warn('silent work restarted', { work: restarted.value });
+    }
+    if (dispatched.status === 'rejected') throw dispatched.reason;
+    const { attempts, endpoints } = dispatched.value;
     outcomes.count('attempts-dispatched', attempts);
     outcomes.count('drains-requested', endpoints);
     // A minute in which nothing is due, as most are, is not worth a line.
     if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
+    if (restarted.status === 'rejected') throw restarted.reason;
   };
 }

@@ -4,7 +4,14 @@ import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
-import { createSqsDeliveryQueue, createSqsDrainQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
+import { createDynamoRunningWorkLog } from '../../adapters/aws/dynamo-running-work.ts';
+import { createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
+import {
+  createSqsDeliveryQueue,
+  createSqsDrainQueue,
+  createSqsGovernanceQueue,
+} from '../../adapters/aws/sqs-queues.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
@@ -17,17 +24,22 @@ export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRun
   const env = readEnvironment('dispatch', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
+  const expiry = {
+    clock: systemClock,
+    retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+  };
   return {
     ...createTelemetry('dispatch'),
     ports: {
-      deliveries: createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], {
-        clock: systemClock,
-        retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
-      }),
+      deliveries: createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+      replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+      runningWork: createDynamoRunningWorkLog(dynamo, env[environmentKeys.deliveriesTable]),
+      tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
       endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
       events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+      governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
       clock: systemClock,
     },
   };

@@ -61,7 +61,7 @@ async function drain({ ports, log, outcomes }: DrainRuntime, message: DrainMessa
 /** A message that is none must not reach the stores. */
 function isDrainMessage(message: unknown): message is DrainMessage {
   if (typeof message !== 'object' || message === null) return false;
-  const { kind, subscription, scope, replay } = message as Readonly<Record<string, unknown>>;
+  const { kind, subscription, scope, replay, restarts = 0 } = message as Readonly<Record<string, unknown>>;
   const named = kind === 'drain' ? [subscription, scope] : kind === 'replay' ? [subscription, scope, replay] : [''];
-  return named.every((text) => typeof text === 'string' && text !== '');
+  return typeof restarts === 'number' && named.every((text) => typeof text === 'string' && text !== '');
 }

@@ -3,6 +3,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoContextRegistry } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
+import { createDynamoRunningWorkLog } from '../../adapters/aws/dynamo-running-work.ts';
 import {
   createDynamoAccountContextEraser,
   createDynamoAccountEraser,
@@ -36,6 +37,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
     ports: {
       tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
+      runningWork: createDynamoRunningWorkLog(dynamo, env[environmentKeys.deliveriesTable]),
       accounts: createDynamoAccountEraser(dynamo, env[environmentKeys.accountsTable]),
       contexts: {
         ...createDynamoContextRegistry(dynamo, contextsTable, {

@@ -1,6 +1,7 @@
 /** SQS and S3: fauxqs in memory. */
 import type { AddressInfo } from 'node:net';
 import { guardFauxqs } from './guard-fauxqs.ts';
+import { keepTraceHeaders } from './keep-trace-headers.ts';
 import { listVersions } from './list-versions.ts';
 import { runEmulator } from './run-emulator.ts';
 
@@ -11,6 +12,7 @@ await runEmulator(async (guard) => {
   app.server.keepAliveTimeout = 120_000;
   guardFauxqs(app, guard);
   listVersions(app);
+  keepTraceHeaders(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
   return (app.server.address() as AddressInfo).port;
 });

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { nextHop } from '../sources/lineage.ts';
 import type { FunctionModel } from '../template/stack-model.ts';
 import type { MachineLoad } from './machine-load.ts';
 import type { FunctionError } from './protocol.ts';
@@ -19,8 +20,12 @@ export interface FunctionPool {
   readonly maxSandboxes: number;
   /** Start one sandbox ahead of demand. @returns why the bundle cannot be loaded, if it cannot. */
   prewarm(): Promise<FunctionError | undefined>;
-  /** Run one event, when a sandbox is free. Never rejects. */
-  invoke(event: unknown): Promise<InvocationOutcome>;
+  /**
+   * Run one event, when a sandbox is free. Never rejects.
+   *
+   * @param traceHeader - Of the chain that it belongs to. @default - a chain begins
+   */
+  invoke(event: unknown, traceHeader?: string): Promise<InvocationOutcome>;
   /** Resolves when an invocation would begin at once, so that a poller receives no message that must wait. */
   whenFree(): Promise<void>;
   /** Invocations that wait for a sandbox. */
@@ -99,7 +104,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
 
   const dispatch = async (sandbox: Sandbox, job: Job) => {
     begunMs.set(sandbox, performance.now());
-    const outcome = await sandbox.invoke(job.event);
+    const outcome = await sandbox.invoke(job.event, job.traceHeader);
     begunMs.delete(sandbox);
     if (outcome.kind === 'succeeded' || outcome.reason === 'error') idle.push(sandbox);
     end(job, outcome);
@@ -132,10 +137,10 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     model,
     maxSandboxes,
     prewarm: launch,
-    invoke: (event) =>
+    invoke: (event, traceHeader = nextHop(model.arn, [], Date.now()).traceHeader) =>
       new Promise((resolve) => {
         if (stopped) return resolve(stoppedOutcome);
-        jobs.add({ event, end: resolve });
+        jobs.add({ event, traceHeader, end: resolve });
         pump();
       }),
     whenFree: () =>
@@ -167,6 +172,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
 
 interface Job {
   readonly event: unknown;
+  readonly traceHeader: string;
   readonly end: (outcome: InvocationOutcome) => void;
 }
 

@@ -16,6 +16,8 @@ export interface SandboxData {
 export interface InvokeMessage {
   readonly requestId: string;
   readonly event: unknown;
+  /** What the SDK forwards with each request of the invocation. */
+  readonly traceHeader: string;
   readonly timeoutMs: number;
 }
 

@@ -46,7 +46,8 @@ async function loadHandler(): Promise<Handler> {
   return handler as Handler;
 }
 
-async function invoke(handler: Handler, { requestId, event, timeoutMs }: InvokeMessage): Promise<void> {
+async function invoke(handler: Handler, { requestId, event, traceHeader, timeoutMs }: InvokeMessage): Promise<void> {
+  process.env['_X_AMZN_TRACE_ID'] = traceHeader;
   try {
     const result = await handler(event, createContext(requestId, timeoutMs));
     const payload = JSON.stringify(result) ?? 'null';

@@ -30,7 +30,7 @@ export interface Sandbox {
   readonly ended: Promise<void>;
   readonly isBusy: () => boolean;
   /** Run one event. Never rejects; the sandbox is usable again if it has not ended. */
-  invoke(event: unknown): Promise<InvocationOutcome>;
+  invoke(event: unknown, traceHeader: string): Promise<InvocationOutcome>;
   /** End the thread at once; a running invocation fails with this reason. */
   kill(reason: FailureReason, errorMessage: string): Promise<void>;
 }
@@ -146,7 +146,7 @@ export function startSandbox({ model, endpoints, clockOffsetMs, onLine }: Sandbo
     ended,
     isBusy: () => running !== undefined,
     kill,
-    invoke: (event) =>
+    invoke: (event, traceHeader) =>
       new Promise((end) => {
         const requestId = randomUUID();
         const timer = setTimeout(() => {
@@ -155,7 +155,7 @@ export function startSandbox({ model, endpoints, clockOffsetMs, onLine }: Sandbo
         }, model.timeoutMs);
         running = { requestId, timer, end };
         if (hasEnded) return finish({ kind: 'failed', ...(crash as NonNullable<typeof crash>) });
-        worker.postMessage({ requestId, event, timeoutMs: model.timeoutMs } satisfies InvokeMessage);
+        worker.postMessage({ requestId, event, traceHeader, timeoutMs: model.timeoutMs } satisfies InvokeMessage);
       }),
   };
 }

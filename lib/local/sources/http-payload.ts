@@ -1,7 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { localAccountId } from '../template/resource-type.ts';
 import { decodePath } from './http-routes.ts';
+import { newRoot } from './lineage.ts';
 
 /** A request that was read whole. */
 export interface ReceivedRequest {
@@ -106,13 +107,8 @@ function readHeaders({ rawHeaders, sourceIp }: ReceivedRequest, port: number) {
   headers['x-forwarded-for'] = forwardedFor === undefined ? sourceIp : `${forwardedFor}, ${sourceIp}`;
   headers['x-forwarded-port'] = String(port);
   headers['x-forwarded-proto'] = 'http';
-  headers['x-amzn-trace-id'] ??= traceId();
+  headers['x-amzn-trace-id'] ??= `Root=${newRoot(Date.now())}`;
   return { headers, cookies };
-}
-
-function traceId(): string {
-  const seconds = Math.floor(Date.now() / 1_000).toString(16);
-  return `Root=1-${seconds}-${randomBytes(12).toString('hex')}`;
 }
 
 /** Decoded values by name; several values of one name are joined with commas. */

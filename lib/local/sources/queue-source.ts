@@ -1,6 +1,7 @@
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { FunctionPool } from '../sandbox/function-pool.ts';
 import type { QueueSourceModel } from '../template/stack-model.ts';
+import { maxHops, nextHop } from './lineage.ts';
 import { readBatchResponse, splitBySize, toSqsEvent } from './queue-batch.ts';
 
 export interface QueueSourceOptions {
@@ -64,7 +65,13 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
 
   const process = async (messages: readonly Message[]): Promise<void> => {
     for (const batch of splitBySize(messages)) {
-      const outcome = await pool.invoke(toSqsEvent(batch, queue.arn));
+      const headers = batch.flatMap(({ Attributes }) => Attributes?.AWSTraceHeader ?? []);
+      const { hops, traceHeader } = nextHop(source.function.arn, headers, Date.now());
+      if (hops > maxHops && !source.function.allowsRecursion) {
+        onProblem(recursionStopped(source.function.label));
+        continue;
+      }
+      const outcome = await pool.invoke(toSqsEvent(batch, queue.arn), traceHeader);
       if (outcome.kind === 'failed') continue;
       let failed: ReadonlySet<string> = new Set();
       if (source.reportsBatchItemFailures) {
@@ -125,6 +132,14 @@ export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOp
       await Promise.all(running);
     },
   };
+}
+
+/** What is not invoked is not deleted: it comes back until SQS moves it to the dead-letter queue. */
+function recursionStopped(label: string): string {
+  return (
+    `Recursive loop: a chain of messages has invoked ${label} ${maxHops} times, so Lambda would stop it here ` +
+    'and count RecursiveInvocationsDropped. A function that sends to its own queue sets RecursiveLoop to Allow.'
+  );
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

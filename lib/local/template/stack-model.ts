@@ -23,6 +23,8 @@ export interface FunctionModel {
   /** What the template gives; Lambda's own variables come on top. */
   readonly environment: Readonly<Record<string, string>>;
   readonly reservedConcurrency: number | undefined;
+  /** Whether it may be invoked again and again by a chain of its own messages; else Lambda stops the chain. */
+  readonly allowsRecursion: boolean;
   /** As whom it calls AWS, and what it may do there. */
   readonly caller: Caller;
   /** Retries of an asynchronous invocation that failed. */
@@ -243,6 +245,7 @@ function readFunctions({ resources, assembly, keys, apiId, endpoints, faults }: 
         variables.map(([key, value]) => [key, value.replaceAll(publicOrigin, endpoints.http)]),
       ),
       reservedConcurrency: properties.ReservedConcurrentExecutions,
+      allowsRecursion: properties.RecursiveLoop === 'Allow',
       caller: {
         accessKeyId: `ASIA${logicalId}`,
         arn: toArn('sts', `assumed-role/${roleName}/${name}`, { region: '' }),

@@ -15,13 +15,13 @@ export const functionProperties = z.strictObject({
     .strictObject({ Variables: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String)) })
     .optional(),
   ReservedConcurrentExecutions: number.pipe(z.int().min(1)).optional(),
+  RecursiveLoop: z.enum(['Allow', 'Terminate']).default('Terminate'),
   Architectures: noLocalEffect,
   Description: noLocalEffect,
   EphemeralStorage: noLocalEffect,
   KmsKeyArn: noLocalEffect,
   LoggingConfig: noLocalEffect,
   RuntimeManagementConfig: noLocalEffect,
-  RecursiveLoop: noLocalEffect,
   Tags: noLocalEffect,
   TracingConfig: noLocalEffect,
 });
