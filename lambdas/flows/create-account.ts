@@ -115,20 +115,24 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
 /** Requests that are replayed in one go. */
 const replayPage = 25;
 
-/** Send again what waited for a context. What is sent twice is published once: it has the ids that it has. */
+/**
+ * Send again what waited for a context, and forget what waited too long. What is sent twice is published once: it has
+ * the ids that it has.
+ */
 export async function replayParked(
   ports: { readonly parked: ParkedRequests; readonly rawQueue: RawQueue },
   integration: string,
   context: string,
 ): Promise<void> {
-  for (;;) {
-    const requests = await ports.parked.list(integration, context, replayPage);
+  let after: string | undefined;
+  do {
+    const page = await ports.parked.list(integration, context, replayPage, after);
     await Promise.all(
-      requests.map(async (request) => {
-        await ports.rawQueue.send(request);
-        await ports.parked.remove(integration, context, request.rawId);
+      page.items.map(async ({ message, isExpired }) => {
+        if (!isExpired) await ports.rawQueue.send(message);
+        await ports.parked.remove(integration, context, message.rawId);
       }),
     );
-    if (requests.length < replayPage) return;
-  }
+    after = page.next;
+  } while (after !== undefined);
 }

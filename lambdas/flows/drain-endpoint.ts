@@ -241,7 +241,11 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
     // What does not fill a batch waits for more, each event as long as it may.
     const waitsUntilMs = Date.parse(some[0].row.timestamp) + batch.max_wait_seconds * 1000;
     if (some.length === batch.max_events || waitsUntilMs <= ports.clock.nowMs()) batches.push(some);
-    else if (batches.length === 0) return { ...work([]), nextAtMs: waitsUntilMs, again: false };
+    else if (batches.length === 0) {
+      // Entries without a delivery, which are removed now, took the place of events that may fill the batch.
+      const again = entries.length === pageSize && items.length < pageSize;
+      return { ...work([]), nextAtMs: waitsUntilMs, again };
+    }
   }
   return work(batches);
 }

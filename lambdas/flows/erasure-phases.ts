@@ -2,8 +2,9 @@ import { EngineError } from '../contracts/engine-error.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import { withoutTenant } from '../engine/routing/context-claims.ts';
 import type { AccountContextRegistry } from '../ports/account-contexts.ts';
+import type { Page } from '../ports/account-store.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ParkedRequests } from '../ports/parked-requests.ts';
+import type { ParkedRequest, ParkedRequests } from '../ports/parked-requests.ts';
 import type { DeadLetter, DeadLetterInbox } from '../ports/queues.ts';
 import type {
   AccountContext,
@@ -179,26 +180,30 @@ async function findDeliveries(
 
 /** Requests that are looked at under one value at a time. */
 const parkedPage = 50;
+const noRequests: Page<ParkedRequest> = { items: [], next: undefined };
 
 /** The values that name the tenant or its accounts, and the requests that wait under them. */
 async function findContexts(ports: ErasurePorts, tenant: string, position: string | undefined): Promise<ErasurePlan> {
   const own = await accountIds(ports, tenant);
   const page = await ports.contexts.listAll(position === '' ? undefined : position);
   const items: Erasable[] = [];
+  let isWhole = true;
   for (const context of page.items) {
     const { integration, value, account } = context;
     if (context.tenant === undefined ? !own.has(account ?? '') : context.tenant !== tenant) continue;
     const { claims, registered } = await ports.contexts.find(integration, value);
     const isShared = claims.some((claim) => claim.tenant !== tenant) || registered.some((id) => !own.has(id));
     // What waits under a value that another tenant's account has, too, is sent to that one.
-    const requests = isShared ? [] : await ports.parked.list(integration, value, parkedPage);
-    for (const request of requests) items.push(...(await parkedItems(ports, context, request)));
+    const requests = isShared ? noRequests : await ports.parked.list(integration, value, parkedPage, undefined);
+    for (const { message } of requests.items) items.push(...(await parkedItems(ports, context, message)));
     // While requests are left the value is how they are found.
-    if (requests.length < parkedPage) items.push({ kind: 'account_contexts', key: JSON.stringify(context) });
-    if (items.length >= pageSize) break;
+    if (requests.next === undefined) items.push({ kind: 'account_contexts', key: JSON.stringify(context) });
+    else isWhole = false;
+    if (items.length < pageSize) continue;
+    isWhole = false;
+    break;
   }
   // A page that was cut short is looked at again, when what it had so far is gone.
-  const isWhole = items.length < pageSize;
   return { items, next: isWhole ? page.next : (position ?? '') };
 }
 

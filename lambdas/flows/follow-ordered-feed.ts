@@ -31,10 +31,16 @@ export async function followOrderedFeed(
   position: number,
 ): Promise<Work> {
   const { subscription } = prepared;
-  const { chains, blocked, nextAtMs, waiting, expired, untold, stale, entries } = await readBacklog(ports, prepared);
+  const { chains, blocked, nextAtMs, waiting, isWhole, expired, untold, stale, entries } = await readBacklog(
+    ports,
+    prepared,
+  );
   const backlog = { again: false, position: undefined, unwanted: [], passed: [], expired, untold, stale };
   if (chains.length > 0) return { ...backlog, posts: chains, nextAtMs: undefined };
-  const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || waiting >= maxWaiting);
+  // Entries without a delivery took the place of what waits behind them. They are removed now: look again, before
+  // anything of the feed overtakes what was not seen.
+  if (!isWhole && waiting < entries.length) return { ...backlog, posts: [], nextAtMs: undefined, again: true };
+  const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || !isWhole);
   if (isHeldUp || subscription.tenant === null) return { ...backlog, posts: [], nextAtMs };
 
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
@@ -71,10 +77,11 @@ export async function followOrderedFeed(
 async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
   const { subscription } = prepared;
   const entries: BacklogEntry[] = [];
-  for (let after: string | undefined; entries.length < maxWaiting; after = entries.at(-1)?.place) {
-    const page = await ports.deliveries.listBacklog(subscription.id, pageSize, after);
+  let isWhole = false;
+  while (!isWhole && entries.length < maxWaiting) {
+    const page = await ports.deliveries.listBacklog(subscription.id, pageSize, entries.at(-1)?.place);
     entries.push(...page);
-    if (page.length < pageSize) break;
+    isWhole = page.length < pageSize;
   }
   const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
   const nowMs = ports.clock.nowMs();
@@ -91,7 +98,7 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     } else free.set(group, [...(free.get(group) ?? []), item]);
   }
   const chains = [...free.values()].map((chain) => ({ requests: chain.map((item) => [item]) }));
-  return { chains, blocked, nextAtMs, waiting: items.length, expired, untold, stale, entries };
+  return { chains, blocked, nextAtMs, waiting: items.length, isWhole, expired, untold, stale, entries };
 }
 
 /** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */

@@ -1,13 +1,14 @@
 import { type DeliveryStatistics, deliveryStatistics } from '../engine/statistics/delivery-statistics.ts';
 import { hourOf } from '../engine/statistics/hour.ts';
 import { type IntegrationStatistics, integrationStatistics } from '../engine/statistics/integration-statistics.ts';
-import type { DeliveryLog, DeliveryStore } from '../ports/delivery-store.ts';
+import type { DeliveryKey, DeliveryLog, DeliveryStore } from '../ports/delivery-store.ts';
 import type { StatisticsReader } from '../ports/statistics-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 
 export interface ReadStatisticsPorts {
-  readonly deliveries: Pick<DeliveryLog, 'listNewest' | 'countBacklog'> & Pick<DeliveryStore, 'listBacklog'>;
+  readonly deliveries: Pick<DeliveryLog, 'listNewest' | 'countBacklog'> &
+    Pick<DeliveryStore, 'listBacklog' | 'getMany'>;
   readonly statistics: StatisticsReader;
 }
 
@@ -95,10 +96,10 @@ async function readSubscription(
   window: Statistics['window'],
 ): Promise<SubscriptionStatistics> {
   const { id } = subscription;
-  const [newest, backlog, [firstInBacklog]] = await Promise.all([
+  const [newest, backlog, firstInBacklog] = await Promise.all([
     deliveries.listNewest(id, window, maxDeliveries),
     deliveries.countBacklog(id, maxBacklog),
-    deliveries.listBacklog(id, 1, undefined),
+    firstWaiting(deliveries, id),
   ]);
   const { oldestWaitingAt, ...statistics } = deliveryStatistics(newest.items);
   const oldestRead = newest.items.at(-1)?.timestamp;
@@ -115,6 +116,20 @@ async function readSubscription(
     backlog,
     oldestWaitingAt: waitingSince.sort()[0],
   };
+}
+
+/** Entries of a backlog that are looked at for one that is no leftover. */
+const maxEntries = 100;
+
+/** The first of a backlog that still waits: entries outlive deliveries that have expired. */
+async function firstWaiting(
+  deliveries: ReadStatisticsPorts['deliveries'],
+  subscription: string,
+): Promise<DeliveryKey | undefined> {
+  const entries = await deliveries.listBacklog(subscription, maxEntries, undefined);
+  const waiting = (await deliveries.getMany(entries)).filter(({ waitsIn }) => waitsIn === 'backlog');
+  const events = new Set(waiting.map(({ event }) => event));
+  return entries.find(({ event }) => events.has(event));
 }
 
 async function readIntegrations(

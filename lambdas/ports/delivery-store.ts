@@ -91,7 +91,12 @@ export interface DeliveryStore {
   replace(delivery: Delivery): Promise<boolean>;
   /** Put the backlog entries of deliveries again, which a crash may have left out. */
   remind(deliveries: readonly Delivery[]): Promise<void>;
-  /** An endpoint's backlog in its order. Reads what is stored now. */
+  /**
+   * An endpoint's backlog in its order. Reads what is stored now, expired entries included: the store deletes them days
+   * late, and their deliveries are gone by then. Whoever reads an entry without a delivery removes it.
+   *
+   * @returns Fewer than `limit` only where the backlog ends.
+   */
   listBacklog(subscription: string, limit: number, after: string | undefined): Promise<readonly BacklogEntry[]>;
 }
 
@@ -103,8 +108,13 @@ export interface DueEntry extends DeliveryKey {
 }
 
 export interface DueIndex {
-  /** Entries of a shard that are due, the earliest first. */
-  listDue(shard: number, untilMs: number, limit: number): Promise<readonly DueEntry[]>;
+  /**
+   * Entries of a shard that are due, the earliest first, expired ones included.
+   *
+   * @param after - The last entry of the page before.
+   * @returns Fewer than `limit` only where no more are due.
+   */
+  listDue(shard: number, untilMs: number, limit: number, after?: DueEntry): Promise<readonly DueEntry[]>;
   removeDue(entries: readonly DueEntry[]): Promise<void>;
 }
 

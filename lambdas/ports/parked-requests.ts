@@ -1,4 +1,5 @@
 import type { RawMessage } from '../contracts/messages.ts';
+import type { Page } from './account-store.ts';
 
 /** Accepted requests that name an account which does not exist yet. */
 export interface RequestParking {
@@ -6,8 +7,18 @@ export interface RequestParking {
   park(integration: string, values: readonly string[], message: RawMessage): Promise<void>;
 }
 
+export interface ParkedRequest {
+  readonly message: RawMessage;
+  /** Whether it waited for longer than requests are kept: the store deletes it days late. */
+  readonly isExpired: boolean;
+}
+
 export interface ParkedRequests {
-  /** Requests that wait for a value, oldest first; at most `limit`. */
-  list(integration: string, value: string, limit: number): Promise<readonly RawMessage[]>;
+  /**
+   * A page of the requests that wait for a value, oldest first, and expired ones among them.
+   *
+   * @param after - `next` of the page before.
+   */
+  list(integration: string, value: string, limit: number, after: string | undefined): Promise<Page<ParkedRequest>>;
   remove(integration: string, value: string, rawId: string): Promise<void>;
 }

@@ -3,7 +3,7 @@ import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
 } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
-import { dueShards } from '../../lambdas/contracts/shards.ts';
+import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
 import type { Delivery, DeliveryLog, DeliveryStore, DueEntry, DueIndex } from '../../lambdas/ports/delivery-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
@@ -231,11 +231,20 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect((await deliveries.list('sub_1', 10, undefined)).items).toEqual([aParked(1)]);
   });
 
-  test('counts expired entries as absent', async () => {
+  test('gives expired entries like any other: a page of them hides none that is behind it', async () => {
     const opened = await open();
-    await opened.deliveries.putMany([aParked(1)]);
+    const { deliveries } = opened;
+    await deliveries.putMany(Array.from({ length: 100 }, (_, index) => aParked(index + 1)));
     opened.clock.advance((retentionDays + 1) * msPerDay);
-    expect(await eventsIn(opened)).toEqual([]);
+    await deliveries.putMany([aParked(101)]);
+    const page = await deliveries.listBacklog('sub_1', 100, undefined);
+    expect(page).toHaveLength(100);
+    expect(await deliveries.getMany(page)).toEqual([]);
+    const rest = await deliveries.listBacklog('sub_1', 100, page.at(-1)?.place);
+    expect(rest.map(({ event }) => event)).toEqual(['evt_101']);
+    expect(await deliveries.countBacklog('sub_1', 1_000)).toEqual({ count: 1, isComplete: true });
+    await deliveries.putMany([], page);
+    expect(await eventsIn(opened)).toEqual(['evt_101']);
   });
 });
 
@@ -291,6 +300,35 @@ describe.each(implementations)('due index on %s', (_, open) => {
       at('13:00:00'),
       at('15:00:00'),
     ]);
+  });
+
+  test('gives expired entries like any other, page by page', async () => {
+    const opened = await open();
+    const { deliveries, clock } = opened;
+    const one = aDue(1, at('13:00:00'));
+    const shard = shardOf(one.event);
+    await deliveries.putMany(Array.from({ length: 7 }, (_, index) => ({ ...one, subscription: `sub_${index}` })));
+    clock.advance((retentionDays + 1) * msPerDay);
+    const live = new Date(clock.nowMs()).toISOString();
+    await deliveries.putMany([{ ...one, nextAttemptAt: live }]);
+    const due = clock.nowMs();
+    const first = await deliveries.listDue(shard, due, 7);
+    expect(first.map(({ subscription }) => subscription)).toEqual([0, 1, 2, 3, 4, 5, 6].map((at) => `sub_${at}`));
+    const rest = await deliveries.listDue(shard, due, 7, first.at(-1));
+    expect(rest.map(({ dueAtMs }) => dueAtMs)).toEqual([due]);
+    await deliveries.removeDue(first);
+    expect(await deliveries.listDue(shard, due, 7)).toEqual(rest);
+  });
+
+  test('keeps a delivery and its entry until its time has come, however soon rows expire', async () => {
+    const opened = await open();
+    const nextAttemptAt = new Date(opened.clock.nowMs() + (retentionDays + 5) * msPerDay).toISOString();
+    await opened.deliveries.putMany([aDue(1, nextAttemptAt)]);
+    opened.clock.advance((retentionDays + 6) * msPerDay);
+    const entries = await opened.deliveries.listDue(shardOf('evt_1'), opened.clock.nowMs(), 10);
+    expect(await opened.deliveries.getMany(entries)).toEqual([aDue(1, nextAttemptAt)]);
+    opened.clock.advance(2 * msPerDay);
+    expect(await opened.deliveries.getMany(entries)).toEqual([]);
   });
 
   test('removes entries, and nothing else', async () => {

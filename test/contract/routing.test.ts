@@ -14,6 +14,7 @@ import {
   createInMemoryParking,
   createInMemorySettings,
   type InMemoryContexts,
+  waitingRequests,
 } from '../fakes/in-memory-routing.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { rawMessage } from '../flow/provider-request.ts';
@@ -31,7 +32,7 @@ const implementations = [
       return {
         contexts,
         register: (...registration: Parameters<InMemoryContexts['register']>) => contexts.register(...registration),
-        parking: createInMemoryParking(),
+        parking: createInMemoryParking(clock, { retentionDays: 30 }),
         settings: createInMemorySettings(),
       };
     },
@@ -130,13 +131,29 @@ describe.each(implementations)('routing on %s', (_, open) => {
     const { parking } = await open();
     const [first, second] = [rawMessage('raw_1', [{ verb: 'created', id: 'ü' }]), rawMessage('raw_2', [])];
     for (const message of [second, first, first]) await parking.park('staff', ['1', '2'], message);
-    expect(await parking.list('staff', '1', 10)).toEqual([first, second]);
-    expect(await parking.list('staff', '1', 1)).toEqual([first]);
+    expect(await waitingRequests(parking, 'staff', '1')).toEqual([first, second]);
+    expect(await parking.list('staff', '1', 1, undefined)).toEqual({
+      items: [{ message: first, isExpired: false }],
+      next: 'raw_1',
+    });
     await parking.remove('staff', '1', 'raw_1');
     await parking.remove('staff', '1', 'raw_unknown');
-    expect(await parking.list('staff', '1', 10)).toEqual([second]);
-    expect(await parking.list('staff', '2', 10)).toEqual([first, second]);
-    expect(await parking.list('crm', '1', 10)).toEqual([]);
+    expect(await waitingRequests(parking, 'staff', '1')).toEqual([second]);
+    expect(await waitingRequests(parking, 'staff', '2')).toEqual([first, second]);
+    expect(await waitingRequests(parking, 'crm', '1')).toEqual([]);
+  });
+
+  test('a parked request that has expired takes its place in a page, and hides none that is behind it', async () => {
+    const { parking } = await open();
+    await parking.park('staff', ['7'], rawMessage('raw_00', []));
+    clock.advance(31 * 86_400_000);
+    const live = Array.from({ length: 59 }, (_, at) => `raw_${String(at + 1).padStart(2, '0')}`);
+    for (const id of live) await parking.park('staff', ['7'], rawMessage(id, []));
+    const pages = await readAllPages((after) => parking.list('staff', '7', 25, after));
+    expect(pages.map((page) => page.length)).toEqual([25, 25, 10]);
+    const [expired, ...others] = pages.flat();
+    expect(expired).toMatchObject({ message: { rawId: 'raw_00' }, isExpired: true });
+    expect(others.map(({ message, isExpired }) => (isExpired ? [] : message.rawId))).toEqual(live);
   });
 
   test('settings are replaced whole, and read as they are now when asked for age 0', async () => {

@@ -124,7 +124,7 @@ export function createFakeEngine(
       ? undefined
       : { lookup: definition.routing.context_lookup_field, accountContext: definition.routing.account_context };
   const contexts = createInMemoryContexts();
-  const parking = createInMemoryParking();
+  const parking = createInMemoryParking(clock, retention);
   const settings = createInMemorySettings();
   const provider = createProgrammableProvider();
   const providerKeys = createProgrammableKeys();

@@ -6,6 +6,7 @@ import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { apiKey } from './in-memory-api-keys.ts';
 import { deadLetterQueueOn } from './in-memory-queue.ts';
+import { waitingRequests } from './in-memory-routing.ts';
 import { aConsumer, anAccount, anEvent, aSubscription } from './samples.ts';
 
 /** A key of each of these tenants. */
@@ -115,7 +116,7 @@ export async function tracesOf(engine: FakeEngine, tenant: string): Promise<Read
   const found = {
     accounts: (await engine.accounts.list(tenant, 500, undefined)).items.length,
     contexts: [...context.claims, ...context.registered].length + (context.released?.by === tenant ? 1 : 0),
-    parked: (await engine.parking.list('staff', `company of ${tenant}`, 500)).length,
+    parked: (await waitingRequests(engine.parking, 'staff', `company of ${tenant}`)).length,
     rawBodies: engine.rawBodies
       .keys()
       .filter((key) => key.startsWith(`${account}/`) || key === `_staff/raw_parked_${tenant}`).length,

@@ -15,6 +15,7 @@ import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 const msPerDay = 86_400_000;
+const waitingSlackMs = 2 * msPerDay;
 
 interface Expiring<T> {
   readonly value: T;
@@ -28,7 +29,10 @@ export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog
   replaceRow(delivery: Delivery): boolean;
 }
 
-/** The deliveries table: rows, and the pointers to them from backlogs and from the due index. */
+/**
+ * The deliveries table: rows, and the pointers to them from backlogs and from the due index. As in DynamoDB a row that
+ * has expired is there still, and takes its place in the pages of what is read.
+ */
 export function createInMemoryDeliveries(
   clock: Clock,
   { retentionDays, policies }: { readonly retentionDays: number; readonly policies?: TenantPolicies } = {
@@ -49,33 +53,37 @@ export function createInMemoryDeliveries(
     for (const [tenant, { eventsDays = retentionDays }] of known ?? [])
       daysByTenant.set(tenant, Math.min(eventsDays, retentionDays));
   };
-  const expiring = <T>(value: T, tenant: string): Expiring<T> => ({
+  const expiring = <T>(value: T, { tenant, waitsIn, nextAttemptAt }: Delivery): Expiring<T> => ({
     value: structuredClone(value),
-    expiresAtMs: clock.nowMs() + (daysByTenant.get(tenant) ?? retentionDays) * msPerDay,
+    expiresAtMs: Math.max(
+      clock.nowMs() + (daysByTenant.get(tenant) ?? retentionDays) * msPerDay,
+      waitsIn === undefined || nextAttemptAt === undefined ? 0 : Date.parse(nextAttemptAt) + waitingSlackMs,
+    ),
   });
+  const all = <T>(entries: Iterable<Expiring<T>>): T[] => [...entries].map(({ value }) => value);
   const live = <T>(entries: Iterable<Expiring<T> | undefined>): T[] =>
     [...entries].flatMap((entry) => (entry !== undefined && entry.expiresAtMs > clock.nowMs() ? entry.value : []));
 
   function point(delivery: Delivery): void {
-    const { subscription, event, timestamp, scope, sequence, attemptCount, waitsIn, nextAttemptAt, tenant } = delivery;
+    const { subscription, event, timestamp, scope, sequence, attemptCount, waitsIn, nextAttemptAt } = delivery;
     if (waitsIn === 'backlog') {
       const place = `${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
       const entry: BacklogEntry = { subscription, event, timestamp, place, attempt: attemptCount + 1 };
-      backlog.set(backlogKey(entry), expiring(entry, tenant));
+      backlog.set(backlogKey(entry), { ...expiring(delivery, delivery), value: entry });
     }
     if (waitsIn === 'due-index' && nextAttemptAt !== undefined) {
       const dueAtMs = Date.parse(nextAttemptAt);
       const entry: DueEntry = { subscription, event, timestamp, dueAtMs, shard: shardOf(event) };
-      due.set(dueKey(entry), expiring(entry, tenant));
+      due.set(dueKey(entry), { ...expiring(delivery, delivery), value: entry });
     }
   }
 
   const putRows = (deliveries: readonly Delivery[]) => {
-    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery, delivery.tenant));
+    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery, delivery));
   };
   const replaceRow = (delivery: Delivery) => {
     if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
-    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery.tenant));
+    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery));
     return true;
   };
 
@@ -104,12 +112,14 @@ export function createInMemoryDeliveries(
       for (const delivery of deliveries) point(delivery);
     },
     async listBacklog(subscription, limit, after) {
-      const own = live(backlog.values()).filter((entry) => entry.subscription === subscription);
+      const own = all(backlog.values()).filter((entry) => entry.subscription === subscription);
       return pageOf(own, ({ place }) => place, limit, after).items;
     },
-    async listDue(shard, untilMs, limit) {
-      const own = live(due.values()).filter((entry) => entry.shard === shard && entry.dueAtMs <= untilMs);
-      return structuredClone(own.sort((a, b) => a.dueAtMs - b.dueAtMs).slice(0, limit));
+    async listDue(shard, untilMs, limit, after) {
+      const own = all(due.values()).filter((entry) => entry.shard === shard && entry.dueAtMs <= untilMs);
+      const place = ({ dueAtMs, subscription, event }: DueEntry) =>
+        `${String(dueAtMs).padStart(16, '0')}#${subscription}#${event}`;
+      return pageOf(own, place, limit, after === undefined ? undefined : place(after)).items;
     },
     async removeDue(entries) {
       for (const entry of entries) due.delete(dueKey(entry));
@@ -146,16 +156,16 @@ export function createInMemoryDeliveries(
       return structuredClone(live([rows.get(rowKey(key))])[0]);
     },
     async list(subscription, limit, after) {
-      const own = live(rows.values()).filter((delivery) => delivery.subscription === subscription);
-      return pageOf(own, sortKey, limit, after, 'falling');
+      const own = [...rows.values()].filter(({ value }) => value.subscription === subscription);
+      const { items, next } = pageOf(own, ({ value }) => sortKey(value), limit, after, 'falling');
+      return { items: live(items), next };
     },
     async listNewest(subscription, { since, until }, limit) {
-      const own = live(rows.values()).filter(
-        (delivery) =>
-          delivery.subscription === subscription && delivery.timestamp >= since && delivery.timestamp < until,
+      const own = [...rows.values()].filter(
+        ({ value }) => value.subscription === subscription && value.timestamp >= since && value.timestamp < until,
       );
-      const { items, next } = pageOf(own, sortKey, limit, undefined, 'falling');
-      return { items, isComplete: next === undefined };
+      const { items, next } = pageOf(own, ({ value }) => sortKey(value), limit, undefined, 'falling');
+      return { items: live(items), isComplete: next === undefined };
     },
     async countBacklog(subscription, limit) {
       const own = live(backlog.values()).filter((entry) => entry.subscription === subscription);

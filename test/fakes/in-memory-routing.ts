@@ -1,6 +1,7 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
 import type { ContextRecord } from '../../lambdas/engine/routing/context-claims.ts';
 import type { AccountContextRegistry, SharedContexts } from '../../lambdas/ports/account-contexts.ts';
+import type { Clock } from '../../lambdas/ports/clock.ts';
 import type {
   IntegrationSettings,
   IntegrationSettingsDirectory,
@@ -71,22 +72,48 @@ export function createInMemoryContexts(): InMemoryContexts {
   };
 }
 
-export function createInMemoryParking(): RequestParking & ParkedRequests & Dumpable {
-  const parked = new Map<string, Map<string, RawMessage>>();
+/** Requests that wait for a value and have not expired. */
+export async function waitingRequests(
+  parking: ParkedRequests,
+  integration: string,
+  value: string,
+): Promise<readonly RawMessage[]> {
+  const found: RawMessage[] = [];
+  let after: string | undefined;
+  do {
+    const { items, next } = await parking.list(integration, value, 10, after);
+    found.push(...items.flatMap(({ message, isExpired }) => (isExpired ? [] : message)));
+    after = next;
+  } while (after !== undefined);
+  return found;
+}
+
+/** As in DynamoDB a request that has expired is there still. */
+export function createInMemoryParking(
+  clock: Clock,
+  { retentionDays }: { readonly retentionDays: number },
+): RequestParking & ParkedRequests & Dumpable {
+  const parked = new Map<string, Map<string, { readonly message: RawMessage; readonly expiresAtMs: number }>>();
   const waiting = (integration: string, value: string) => {
     const key = keyOf(integration, value);
-    const requests = parked.get(key) ?? new Map<string, RawMessage>();
+    const requests = parked.get(key) ?? new Map();
     parked.set(key, requests);
     return requests;
   };
   return {
     dump: () => dumpOf(parked),
     async park(integration, values, message) {
-      for (const value of values) waiting(integration, value).set(message.rawId, message);
+      for (const value of values) {
+        const expiresAtMs = clock.nowMs() + retentionDays * 86_400_000;
+        waiting(integration, value).set(message.rawId, { message, expiresAtMs });
+      }
     },
-    async list(integration, value, limit) {
-      const requests = [...waiting(integration, value).values()];
-      return requests.sort((a, b) => (a.rawId < b.rawId ? -1 : 1)).slice(0, limit);
+    async list(integration, value, limit, after) {
+      const requests = [...waiting(integration, value).values()].map(({ message, expiresAtMs }) => ({
+        message,
+        isExpired: expiresAtMs <= clock.nowMs(),
+      }));
+      return pageOf(requests, ({ message }) => message.rawId, limit, after);
     },
     async remove(integration, value, rawId) {
       waiting(integration, value).delete(rawId);

@@ -6,6 +6,7 @@ import { type AccountRequest, createAccount } from '../../lambdas/flows/create-a
 import { deleteAccount } from '../../lambdas/flows/delete-account.ts';
 import { type AccountChange, updateAccount } from '../../lambdas/flows/update-account.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
+import { waitingRequests } from '../fakes/in-memory-routing.ts';
 import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
 import { anAccount } from '../fakes/samples.ts';
 import { rawMessage } from './provider-request.ts';
@@ -37,7 +38,7 @@ async function withOwner(): Promise<FakeEngine> {
 
 const stateOf = async (engine: FakeEngine) => ({
   accounts: (await engine.accounts.list(undefined, 100, undefined)).items,
-  parked: (await engine.parking.list('staff', '1', 10)).length,
+  parked: (await waitingRequests(engine.parking, 'staff', '1')).length,
   queued: engine.rawQueue.messages().length,
 });
 
@@ -105,7 +106,7 @@ describe('a value that is free', () => {
     expect(await change(engine, 'acc_acme', ['1', '2', '3'], { mayClaim })).toEqual(refused);
     expect((await create(engine, 'acme', '1', { id: 'acc_second', mayClaim })).kind).toBe('created');
     expect((await change(engine, 'acc_acme', [2, '1'], { mayClaim })).kind).toBe('updated');
-    expect(await engine.parking.list('staff', '3', 10)).toHaveLength(1);
+    expect(await waitingRequests(engine.parking, 'staff', '3')).toHaveLength(1);
   });
 
   test('is no concern of the rest of the context, nor of an integration without routing', async () => {
@@ -217,12 +218,12 @@ test('what is parked goes to an owner alone, whatever id its request names (inva
   const before = await stateOf(engine);
   expect(await create(engine, 'globex', ['3', '4'], { id: 'acc_acme' })).toEqual({ kind: 'exists' });
   expect(await stateOf(engine)).toEqual(before);
-  expect(await engine.parking.list('staff', '3', 10)).toHaveLength(1);
+  expect(await waitingRequests(engine.parking, 'staff', '3')).toHaveLength(1);
   expect(await ownersOf(engine, '3')).toEqual([]);
   // Nor where the id is the tenant's own, and its account is not known by the value.
   expect(await create(engine, 'acme', ['1', '3'], { id: 'acc_acme' })).toEqual({ kind: 'exists' });
-  expect(await engine.parking.list('staff', '3', 10)).toHaveLength(1);
-  expect(await engine.parking.list('staff', '1', 10)).toEqual([]);
+  expect(await waitingRequests(engine.parking, 'staff', '3')).toHaveLength(1);
+  expect(await waitingRequests(engine.parking, 'staff', '1')).toEqual([]);
   expect(await ownersOf(engine, '3')).toEqual([]);
 });
 

@@ -9,15 +9,15 @@ import { staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 import { usualQuotas } from '../fakes/usual-quotas.ts';
 
-const createPorts = () => ({
+const createPorts = (clock = createManualClock()) => ({
   accounts: createInMemoryAccounts(),
   tenants: createInMemoryTenants(),
   integrations: createInMemoryCatalog([staff]),
   contexts: createInMemoryContexts(),
   settings: createInMemorySettings(),
-  parked: createInMemoryParking(),
+  parked: createInMemoryParking(clock, { retentionDays: 30 }),
   rawQueue: { send: () => Promise.reject(new Error('nothing is parked')) },
-  clock: createManualClock(),
+  clock,
   randomness: createSeededRandomness(),
   quotas: usualQuotas,
 });

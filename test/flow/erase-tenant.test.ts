@@ -13,6 +13,7 @@ import { receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { updateAccount } from '../../lambdas/flows/update-account.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { aRawMessage, everyone, furnishTenant, keysOf, tracesOf } from '../fakes/furnish-tenant.ts';
+import { waitingRequests } from '../fakes/in-memory-routing.ts';
 import { type Fault, faultsAt, injectFault } from '../fakes/inject-fault.ts';
 import { anEvent, staff } from '../fakes/samples.ts';
 import { staffRequest } from './provider-request.ts';
@@ -336,7 +337,7 @@ describe('what queues still hold of an erased tenant', () => {
       expect(JSON.stringify(await engine.contexts.find('staff', value))).not.toContain('"acme"');
     expect((await engine.contexts.find('staff', 'of before')).registered).toEqual(['acc_acme2']);
     expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
-    expect(await engine.parking.list('staff', company, 10)).toEqual([]);
+    expect(await waitingRequests(engine.parking, 'staff', company)).toEqual([]);
     const next = { id: 'acc_next', tenant: 'globex', integration: 'staff', secrets: {}, mayClaim: true };
     expect((await createAccount(engine.adminPorts, { ...next, context: { company_id: company } })).kind).toBe(
       'created',
@@ -352,7 +353,7 @@ describe('what queues still hold of an erased tenant', () => {
     });
     const delivery = { messageId: '1', body: JSON.stringify(shared), message: shared };
     expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
-    expect(await engine.parking.list('staff', 'company of acme', 10)).toHaveLength(1);
+    expect(await waitingRequests(engine.parking, 'staff', 'company of acme')).toHaveLength(1);
   });
 
   test('is filtered where it is a delivery, and leaves no trace where it is a drain', async () => {

@@ -9,6 +9,7 @@ import { receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
 import { rawQueueOn } from '../fakes/in-memory-queue.ts';
+import { waitingRequests } from '../fakes/in-memory-routing.ts';
 import { anAccount, aSubscription, staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 import { usualQuotas } from '../fakes/usual-quotas.ts';
@@ -253,7 +254,7 @@ describe('a request that nobody is known for', () => {
     await connect(engine, 'acme', '9');
     expect(await normalize(engine)).toEqual(['mapped']);
     expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
-    expect(await engine.parking.list('staff', '9', 10)).toEqual([]);
+    expect(await waitingRequests(engine.parking, 'staff', '9')).toEqual([]);
   });
 
   test('in part is served in part, and the rest later, nothing twice (invariant 2)', async () => {

@@ -7,6 +7,7 @@ import { normalizeWebhooks } from '../../lambdas/flows/normalize-webhooks.ts';
 import { receiveProviderRequest } from '../../lambdas/flows/receive-webhook.ts';
 import { type AccountChange, updateAccount } from '../../lambdas/flows/update-account.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
+import { waitingRequests } from '../fakes/in-memory-routing.ts';
 import { faultsAt, injectFault } from '../fakes/inject-fault.ts';
 import { anAccount } from '../fakes/samples.ts';
 import { followFeed } from './follow-feed.ts';
@@ -218,7 +219,7 @@ describe('what the account is known by', () => {
     expect(place('rawQueue.send')).toBeLessThan(place('parked.remove'));
     expect((await engine.contexts.find('staff', '2')).claims).toMatchObject([{ tenant: 'acme', account: 'acc_acme' }]);
     expect(await recordsOf(engine)).toEqual(['2']);
-    expect(await engine.parking.list('staff', '2', 10)).toEqual([]);
+    expect(await waitingRequests(engine.parking, 'staff', '2')).toEqual([]);
   });
 
   test('is the whole of what is given: what it is no longer known by is nobody’s (invariant 3)', async () => {
@@ -257,7 +258,7 @@ describe('what the account is known by', () => {
         await expect(updateAccount(struck.ports, 'acc_acme', change)).rejects.toThrow(/failed|ended/);
         expect(await update(engine, change)).toMatchObject({ kind: 'updated' });
         expect(await recordsOf(engine)).toEqual(['2']);
-        expect(await engine.parking.list('staff', '2', 10), `${calls[at - 1]} ${fault.moment}`).toEqual([]);
+        expect(await waitingRequests(engine.parking, 'staff', '2'), `${calls[at - 1]} ${fault.moment}`).toEqual([]);
       }
   });
 

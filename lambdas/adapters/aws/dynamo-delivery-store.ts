@@ -15,6 +15,13 @@ import { putOnCondition } from './dynamo-conditions.ts';
 import { changeRows, fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expiry.ts';
 
+/**
+ * A delivery whose next attempt has its time is kept for this much longer than until then, however soon its tenant's
+ * rows expire: dispatch may come late, and a delivery ends by its attempt, never by its row's end.
+ */
+const waitingSlackSeconds = 2 * 86_400;
+/** Rows that are counted together. */
+const countedTogether = 1_000;
 /** Queries of 1 MB for the newest deliveries: rows with many answers in them are large. */
 const maxNewestPages = 5;
 
@@ -27,7 +34,8 @@ const maxNewestPages = 5;
  *   due#<shard>          <due at>#<subscr.>#<event>  points to a delivery whose next attempt waits for its time
  *
  * Pointers are read consistently, which an index could not be: whoever finds a backlog empty may rely on
- * it. They are written after the delivery and removed after it, so that a pointer without meaning may be left
+ * it. DynamoDB deletes expired rows days late. Expired pointers are read like any other, so that no page of them hides
+ * the live ones behind it: their delivery tells what they are worth, and their reader removes those without one. They are written after the delivery and removed after it, so that a pointer without meaning may be left
  * behind by a crash, but never a delivery without its pointer.
  */
 
@@ -46,6 +54,9 @@ function backlogPlace({ scope, sequence, timestamp, event }: Delivery): string {
   return `${scope === '*' ? timestamp : padded(sequence)}#${event}`;
 }
 
+const duePlace = ({ dueAtMs, subscription, event }: Pick<DueEntry, 'dueAtMs' | 'subscription' | 'event'>) =>
+  `${padded(dueAtMs)}#${subscription}#${event}`;
+
 /** The keys of what points to a delivery that waits; undefined where nothing does. */
 export function pointerKey(
   delivery: Delivery,
@@ -55,7 +66,7 @@ export function pointerKey(
   if (waitsIn !== 'due-index' || nextAttemptAt === undefined) return undefined;
   return {
     subscription: dueOf(shardOf(event)),
-    delivery: `${padded(Date.parse(nextAttemptAt))}#${subscription}#${event}`,
+    delivery: duePlace({ dueAtMs: Date.parse(nextAttemptAt), subscription, event }),
   };
 }
 
@@ -66,40 +77,47 @@ export function createDynamoDeliveryStore(
 ): DeliveryStore & DueIndex {
   const expiriesOf = createExpiries(options);
   const expiryFor = (deliveries: readonly Delivery[]) => expiriesOf(deliveries.map(({ tenant }) => tenant));
+  const expiryAt = ({ tenant, waitsIn, nextAttemptAt }: Delivery, expiryOf: ExpiryOf): number =>
+    waitsIn === undefined || nextAttemptAt === undefined
+      ? expiryOf(tenant)
+      : Math.max(expiryOf(tenant), Math.ceil(Date.parse(nextAttemptAt) / 1000) + waitingSlackSeconds);
   const toRow = (delivery: Delivery, expiryOf: ExpiryOf): Row => ({
     ...delivery,
     delivery: sortKey(delivery),
-    [ttlAttribute]: expiryOf(delivery.tenant),
+    [ttlAttribute]: expiryAt(delivery, expiryOf),
   });
   const pointerOf = (delivery: Delivery, expiryOf: ExpiryOf): Row | undefined => {
-    const { subscription, event, timestamp, attemptCount, waitsIn, tenant } = delivery;
+    const { subscription, event, timestamp, attemptCount, waitsIn } = delivery;
     const key = pointerKey(delivery);
     if (key === undefined) return undefined;
     const more = waitsIn === 'due-index' ? { of: subscription } : { attempt: attemptCount + 1 };
-    return { ...key, ...more, event, timestamp, [ttlAttribute]: expiryOf(tenant) };
+    return { ...key, ...more, event, timestamp, [ttlAttribute]: expiryAt(delivery, expiryOf) };
   };
 
+  /** Expired rows, too: the page is shorter than the limit only where the partition ends. */
   async function list(
     partition: string,
     limit: number,
     range: { readonly after?: string; readonly until?: string },
   ): Promise<readonly Row[]> {
     const { after, until } = range;
-    const bound =
-      after === undefined ? (until === undefined ? '' : ' AND delivery < :bound') : ' AND delivery > :bound';
-    const { Items = [] } = await client.send(
-      new QueryCommand({
-        TableName: table,
-        ConsistentRead: true,
-        Limit: limit,
-        KeyConditionExpression: `subscription = :partition${bound}`,
-        ExpressionAttributeValues: toItem({
-          ':partition': partition,
-          ':bound': bound === '' ? undefined : (after ?? until),
+    const items: Item[] = [];
+    let start = after === undefined ? undefined : toItem({ subscription: partition, delivery: after });
+    do {
+      const answer = await client.send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Limit: limit - items.length,
+          KeyConditionExpression: `subscription = :partition${until === undefined ? '' : ' AND delivery < :until'}`,
+          ExpressionAttributeValues: toItem({ ':partition': partition, ':until': until }),
+          ...(start === undefined ? {} : { ExclusiveStartKey: start }),
         }),
-      }),
-    );
-    return Items.map(fromItem).filter((row) => isLive(row, options.clock.nowMs()));
+      );
+      items.push(...(answer.Items ?? []));
+      start = answer.LastEvaluatedKey;
+    } while (start !== undefined && items.length < limit);
+    return items.map(fromItem);
   }
 
   return {
@@ -162,8 +180,9 @@ export function createDynamoDeliveryStore(
         }),
       );
     },
-    async listDue(shard, untilMs, limit) {
-      const rows = await list(dueOf(shard), limit, { until: padded(untilMs + 1) });
+    async listDue(shard, untilMs, limit, after) {
+      const range = { until: padded(untilMs + 1), ...(after === undefined ? {} : { after: duePlace(after) }) };
+      const rows = await list(dueOf(shard), limit, range);
       return rows.map(
         (row): DueEntry => ({
           subscription: String(row['of']),
@@ -179,10 +198,7 @@ export function createDynamoDeliveryStore(
         client,
         table,
         [],
-        entries.map(({ shard, dueAtMs, subscription, event }) => ({
-          subscription: dueOf(shard),
-          delivery: `${padded(dueAtMs)}#${subscription}#${event}`,
-        })),
+        entries.map((entry) => ({ subscription: dueOf(entry.shard), delivery: duePlace(entry) })),
       );
     },
   };
@@ -258,7 +274,8 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
           new QueryCommand({
             TableName: table,
             Select: 'COUNT',
-            Limit: limit - count,
+            // A limit is of rows that are read: expired ones among them do not count.
+            Limit: Math.max(limit - count, countedTogether),
             KeyConditionExpression: 'subscription = :backlog',
             FilterExpression: '#expiry > :now',
             ExpressionAttributeNames: { '#expiry': ttlAttribute },
@@ -272,7 +289,7 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
         count += answer.Count ?? 0;
         start = answer.LastEvaluatedKey;
       } while (start !== undefined && count < limit);
-      return { count, isComplete: start === undefined };
+      return { count: Math.min(count, limit), isComplete: start === undefined && count <= limit };
     },
   };
 }

@@ -33,21 +33,26 @@ export function createDynamoRequestParking(
 
 export function createDynamoParkedRequests(client: DynamoDBClient, table: string, clock: Clock): ParkedRequests {
   return {
-    async list(integration, value, limit) {
-      const { Items } = await client.send(
+    async list(integration, value, limit, after) {
+      const context = contextKey(integration, value);
+      const { Items = [], LastEvaluatedKey } = await client.send(
         new QueryCommand({
           TableName: table,
           ConsistentRead: true,
           Limit: limit,
           KeyConditionExpression: '#context = :context',
           ExpressionAttributeNames: { '#context': 'context' },
-          ExpressionAttributeValues: toItem({ ':context': contextKey(integration, value) }),
+          ExpressionAttributeValues: toItem({ ':context': context }),
+          ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ context, rawId: after }) }),
         }),
       );
-      return (Items ?? [])
-        .map(fromItem)
-        .filter((row) => isLive(row, clock.nowMs()))
-        .map((row) => JSON.parse(String(row['message'])) as RawMessage);
+      return {
+        items: Items.map(fromItem).map((row) => ({
+          message: JSON.parse(String(row['message'])) as RawMessage,
+          isExpired: !isLive(row, clock.nowMs()),
+        })),
+        next: LastEvaluatedKey === undefined ? undefined : String(fromItem(LastEvaluatedKey)['rawId']),
+      };
     },
     async remove(integration, value, rawId) {
       await client.send(
