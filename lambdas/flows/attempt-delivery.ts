@@ -17,7 +17,7 @@ import { currentSecrets } from '../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../engine/signing/standard-webhooks.ts';
 import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../ports/callback-client.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Delivery, DeliveryAttempt, WaitsIn } from '../ports/delivery-store.ts';
+import type { Delivery, DeliveryAttempt, DeliveryStore, WaitsIn } from '../ports/delivery-store.ts';
 import type { EngineKey } from '../ports/engine-key.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { ExpressionRun } from '../ports/expressions.ts';
@@ -100,6 +100,26 @@ export function jobOf(delivery: Delivery): DeliveryJob {
 /** A delivery as it waits for its endpoint's turn. */
 export function parked(delivery: Delivery): Delivery {
   return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
+}
+
+/**
+ * Put deliveries into the backlog that were not stored when they were read.
+ *
+ * @returns Those that wait there now. The others were stored by another run meanwhile, whose word stands.
+ */
+export async function parkNew(
+  { deliveries }: { readonly deliveries: Pick<DeliveryStore, 'addMany' | 'getMany' | 'remind'> },
+  fresh: readonly Delivery[],
+): Promise<ReadonlySet<Delivery>> {
+  if (fresh.length === 0) return new Set();
+  const added = await deliveries.addMany(fresh);
+  const others = fresh.filter((one) => !added.has(one));
+  if (others.length === 0) return added;
+  // One that waits there may be this run's own, whose answer was lost, and lack its entry.
+  const waiting = (await deliveries.getMany(others)).filter(({ waitsIn }) => waitsIn === 'backlog');
+  if (waiting.length > 0) await deliveries.remind(waiting);
+  const events = new Set(waiting.map(({ event }) => event));
+  return new Set([...added, ...others.filter(({ event }) => events.has(event))]);
 }
 
 export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRow, 'tenant'>): boolean {

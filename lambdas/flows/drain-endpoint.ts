@@ -26,6 +26,7 @@ import {
   judge,
   type PreparedSubscription,
   parked,
+  parkNew,
   post,
   postResult,
   recordAttempt,
@@ -372,8 +373,7 @@ async function prepareRequest({ ports, prepared }: Run, request: readonly WorkIt
 async function recordLeftOut(run: Run, items: readonly WorkItem[]): Promise<void> {
   if (items.length === 0) return;
   const waited = items.filter(({ entry }) => entry !== undefined);
-  const ended = waited.map(({ delivery }) => filteredOut(delivery));
-  if (ended.length > 0) await run.ports.deliveries.putMany(ended);
+  await Promise.all(waited.map(({ delivery }) => run.ports.deliveries.replace(filteredOut(delivery))));
   noteDone(
     run,
     items.map(({ delivery }) => filtered(delivery)),
@@ -430,7 +430,10 @@ async function recordRound(
     [...kept].map(({ delivery }) => ended(delivery)),
   );
   // After those that failed: what waits for one of them must not be found without it.
-  if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
+  await parkNew(
+    ports,
+    parking.map(({ delivery }) => parked(delivery)),
+  );
   // Last: until the next attempt waits somewhere else, the entry is what is left of the delivery. Whoever asked
   // for an attempt in the meantime relies on it, too.
   const moved = [...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog');

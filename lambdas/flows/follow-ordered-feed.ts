@@ -2,7 +2,7 @@ import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
-import { judgeRows, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { judgeRows, newDelivery, type PreparedSubscription, parked, parkNew } from './attempt-delivery.ts';
 import { hasEnded, readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
@@ -48,7 +48,10 @@ export async function followOrderedFeed(
     return { ...backlog, posts: [], nextAtMs: undefined, again: true };
   }
   const held = fresh.filter(({ row }) => blocked.has(groupOf(subscription, row)));
-  if (held.length > 0) await ports.deliveries.putMany(held.map(({ delivery }) => parked(delivery)));
+  await parkNew(
+    ports,
+    held.map(({ delivery }) => parked(delivery)),
+  );
   const free = fresh.filter(({ row }) => !blocked.has(groupOf(subscription, row)));
   const posts = [...Map.groupBy(free, ({ row }) => groupOf(subscription, row)).values()].map((items) => ({
     requests: items.map((item) => [item]),

@@ -71,7 +71,8 @@ async function changeDelivery(
     const [stored] = await ports.deliveries.getMany([key]);
     const changed = change(stored);
     if (changed === stored) return changed;
-    if (await ports.deliveries.replace(changed)) return { ...changed, revision: changed.revision + 1 };
+    if (await ports.deliveries.replace(changed, stored?.state === 'delivered'))
+      return { ...changed, revision: changed.revision + 1 };
   }
   throw new EngineError('contended', 'the delivery is being changed', { retryable: true });
 }

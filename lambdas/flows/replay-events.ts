@@ -8,11 +8,12 @@ import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
-import { judgeRows, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { judgeRows, type PreparedSubscription, parked, parkNew } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import type { PinPorts } from './pin-events.ts';
 
@@ -30,7 +31,7 @@ export interface ReplayRequest {
 export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly events: EventReader;
   readonly payloads: Pick<ClaimStore, 'get'>;
-  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany' | 'remind'>;
+  readonly deliveries: Pick<DeliveryStore, 'addMany' | 'getMany' | 'remind' | 'replace'>;
   readonly replays: ReplayStore;
   readonly drainQueue: DrainQueue;
   readonly clock: Clock;
@@ -44,6 +45,8 @@ const runMs = 40_000;
 const maxPauseMs = 5_000;
 /** A count that takes longer is told as what it has found so far. */
 const countMs = 15_000;
+/** Stored deliveries that are replaced at a time. */
+const replacedTogether = 25;
 
 /** The window of a request, in sequences. */
 async function windowOf(
@@ -161,8 +164,7 @@ export async function runReplay(
       const nextMs = page.holeUntilMs ?? followsUntilMs;
       if (nextMs > startedAtMs) return goOnLater(ports, replay, nextMs - startedAtMs);
     }
-    const queued = page.deliveries.map((delivery) => parked({ ...delivery, replay: id, isManual: true }));
-    await ports.deliveries.putMany(queued);
+    const queued = await queueAgain(ports, id, page.deliveries);
     // A run before this one may have died between the deliveries, their entries, and the drain.
     const begun = page.waiting.filter((delivery) => delivery.replay === id && delivery.waitsIn === 'backlog');
     if (begun.length > 0) await ports.deliveries.remind(begun);
@@ -189,6 +191,30 @@ export async function runReplay(
   return 'ended';
 }
 
+/** Put deliveries into the backlog once more. @returns Those that no other writer has changed meanwhile. */
+async function queueAgain(
+  ports: Pick<ReplayPorts, 'deliveries'>,
+  replay: string,
+  found: readonly FoundDelivery[],
+): Promise<readonly Delivery[]> {
+  const asked = found.map(({ delivery, stored }) => ({
+    stored,
+    delivery: parked({ ...delivery, replay, isManual: true }),
+  }));
+  const queued = await parkNew(
+    ports,
+    asked.flatMap(({ delivery, stored }) => (stored === undefined ? delivery : [])),
+  );
+  const again: Delivery[] = [];
+  await forEachAtMost(replacedTogether, asked, async ({ delivery, stored }) => {
+    if (stored === undefined) return;
+    if (await ports.deliveries.replace(delivery, stored.state === 'delivered')) again.push(delivery);
+  });
+  // Who drains may have seen the entry before the delivery, and have removed it.
+  if (again.length > 0) await ports.deliveries.remind(again);
+  return [...queued, ...again];
+}
+
 async function goOnLater(ports: ReplayPorts, replay: Replay, delayMs: number): Promise<'continued'> {
   const { id, subscription, scope } = replay;
   await ports.drainQueue.send({ kind: 'replay', replay: id, subscription, scope }, delayMs);
@@ -206,6 +232,12 @@ export async function cancelReplay(
     const ended: Replay = { ...replay, state: 'cancelled', endedAt: new Date(ports.clock.nowMs()).toISOString() };
     if (await ports.replays.replace(ended)) return { ...ended, revision: ended.revision + 1 };
   }
+}
+
+/** A delivery that a replay is asked for, and as it is stored. */
+interface FoundDelivery {
+  readonly delivery: Delivery;
+  readonly stored: Delivery | undefined;
 }
 
 async function readPage(
@@ -227,11 +259,12 @@ async function readPage(
   );
   const asked = rows.filter((row) => isAskedFor(mode, known.get(row.id)));
   const judgements = await judgeRows(ports, prepared, asked);
-  const deliveries = asked.flatMap((row, index): readonly Delivery[] => {
+  const deliveries = asked.flatMap((row, index): readonly FoundDelivery[] => {
     const judgement = judgements[index];
     if (judgement === 'unwanted') return [];
-    const delivery = known.get(row.id) ?? deliveryOf(subscription, row);
-    return [{ ...delivery, isUnjudged: judgement === 'unjudged' || undefined }];
+    const stored = known.get(row.id);
+    const delivery = stored ?? deliveryOf(subscription, row);
+    return [{ stored, delivery: { ...delivery, isUnjudged: judgement === 'unjudged' || undefined } }];
   });
   return {
     deliveries,

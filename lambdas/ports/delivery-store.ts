@@ -79,16 +79,24 @@ export interface DeliveryStore {
   /** Reads what is stored now. */
   getMany(keys: readonly DeliveryKey[]): Promise<readonly Delivery[]>;
   /**
-   * Put deliveries, and take entries out of backlogs, whatever is stored: for what is delivered, and for
-   * what nobody has stored before. A delivery that waits in the backlog gets its entry there.
+   * Put deliveries, and take entries out of backlogs, whatever is stored: only for what is delivered. A delivery that
+   * waits in the backlog gets its entry there. As every write, it raises the revision.
    */
   putMany(deliveries: readonly Delivery[], done?: readonly BacklogEntry[]): Promise<void>;
   /**
+   * Put deliveries that are not stored yet, with their entries in the backlog.
+   *
+   * @returns Those that were put. Of the others nothing is changed.
+   */
+  addMany(deliveries: readonly Delivery[]): Promise<ReadonlySet<Delivery>>;
+  /**
    * Put a delivery in the place of what was read, with its entry in backlog or due index.
    *
-   * @returns False when somebody else wrote in between; nothing is changed then.
+   * @param opensAgain - Whether it may take the place of a delivered one: the caller read it as delivered, and it is
+   *   to be sent once more. @default false
+   * @returns False when another writer came in between, or when it is delivered; nothing is changed then.
    */
-  replace(delivery: Delivery): Promise<boolean>;
+  replace(delivery: Delivery, opensAgain?: boolean): Promise<boolean>;
   /** Put the backlog entries of deliveries again, which a crash may have left out. */
   remind(deliveries: readonly Delivery[]): Promise<void>;
   /** An endpoint's backlog in its order. Reads what is stored now. */

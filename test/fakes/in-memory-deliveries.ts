@@ -25,7 +25,7 @@ export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog
   /** The first of the two writes of `putMany`: the deliveries without their entries. */
   putRows(deliveries: readonly Delivery[]): void;
   /** The last of the two writes of `replace`: the delivery without its entry. */
-  replaceRow(delivery: Delivery): boolean;
+  replaceRow(delivery: Delivery, opensAgain?: boolean): boolean;
 }
 
 /** The deliveries table: rows, and the pointers to them from backlogs and from the due index. */
@@ -71,11 +71,14 @@ export function createInMemoryDeliveries(
   }
 
   const putRows = (deliveries: readonly Delivery[]) => {
-    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery, delivery.tenant));
+    for (const delivery of deliveries)
+      rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery.tenant));
   };
-  const replaceRow = (delivery: Delivery) => {
-    if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
-    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery.tenant));
+  const replaceRow = (delivery: Delivery, opensAgain = false) => {
+    const stored = rows.get(rowKey(delivery))?.value;
+    if ((stored?.revision ?? 0) !== delivery.revision || (opensAgain && stored === undefined)) return false;
+    if (stored?.state === 'delivered' && !opensAgain) return false;
+    putRows([delivery]);
     return true;
   };
 
@@ -94,10 +97,17 @@ export function createInMemoryDeliveries(
       for (const delivery of deliveries) point(delivery);
       for (const entry of done) backlog.delete(backlogKey(entry));
     },
-    async replace(delivery) {
+    async addMany(deliveries) {
+      await learn(deliveries);
+      const added = deliveries.filter((delivery) => live([rows.get(rowKey(delivery))]).length === 0);
+      putRows(added);
+      for (const delivery of added) point(delivery);
+      return new Set(added);
+    },
+    async replace(delivery, opensAgain) {
       await learn([delivery]);
       point(delivery);
-      return replaceRow(delivery);
+      return replaceRow(delivery, opensAgain);
     },
     async remind(deliveries) {
       await learn(deliveries);

@@ -50,14 +50,13 @@ async function onlyDelivery(engine: FakeEngine) {
   return delivery;
 }
 
-/** A store that dies within its first `putMany` that parks: the rows are written, their entries are not. */
+/** A store that dies within its first `addMany`: the rows are written, their entries are not. */
 function dyingBeforeEntries(engine: FakeEngine) {
   let isDead = false;
   return {
     ...engine.deliveries,
-    putMany: async (...[deliveries, done]: Parameters<FakeEngine['deliveries']['putMany']>) => {
-      if (isDead || !deliveries.some(({ waitsIn }) => waitsIn === 'backlog'))
-        return engine.deliveries.putMany(deliveries, done);
+    addMany: async (deliveries: readonly Delivery[]) => {
+      if (isDead || deliveries.length === 0) return engine.deliveries.addMany(deliveries);
       isDead = true;
       engine.deliveries.putRows(deliveries);
       throw new Error('the process has ended');
@@ -268,13 +267,13 @@ describe('a job', () => {
     const { deliveries } = engine;
     const slow = {
       ...deliveries,
-      putMany: async (...args: Parameters<typeof deliveries.putMany>) => {
+      addMany: async (...args: Parameters<typeof deliveries.addMany>) => {
         await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', undefined);
         for (const drain of engine.drainQueue.receive()) {
           await drainEndpoint(engine.drainPorts, JSON.parse(drain.body));
           engine.drainQueue.remove(drain.id);
         }
-        return deliveries.putMany(...args);
+        return deliveries.addMany(...args);
       },
     };
     const [message] = engine.deliveryQueue.receive();

@@ -12,7 +12,7 @@ import type {
   DueIndex,
 } from '../../ports/delivery-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { changeRows, fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { changeRows, fromItem, type Item, insertRows, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expiry.ts';
 
 /** Queries of 1 MB for the newest deliveries: rows with many answers in them are large. */
@@ -68,6 +68,7 @@ export function createDynamoDeliveryStore(
   const expiryFor = (deliveries: readonly Delivery[]) => expiriesOf(deliveries.map(({ tenant }) => tenant));
   const toRow = (delivery: Delivery, expiryOf: ExpiryOf): Row => ({
     ...delivery,
+    revision: delivery.revision + 1,
     delivery: sortKey(delivery),
     [ttlAttribute]: expiryOf(delivery.tenant),
   });
@@ -102,6 +103,18 @@ export function createDynamoDeliveryStore(
     return Items.map(fromItem).filter((row) => isLive(row, options.clock.nowMs()));
   }
 
+  /** DynamoDB deletes expired rows days late: such a one is as good as none. */
+  async function putOverExpired(row: Row): Promise<boolean> {
+    const put = new PutItemCommand({
+      TableName: table,
+      Item: toItem(row),
+      ConditionExpression: '#expiry < :now',
+      ExpressionAttributeNames: { '#expiry': ttlAttribute },
+      ExpressionAttributeValues: toItem({ ':now': Math.floor(options.clock.nowMs() / 1000) }),
+    });
+    return putOnCondition(client, put);
+  }
+
   return {
     async getMany(keys) {
       const rows = await readRows(
@@ -128,6 +141,23 @@ export function createDynamoDeliveryStore(
       );
       await changeRows(client, table, pointers, removals);
     },
+    async addMany(deliveries) {
+      const expiryOf = await expiryFor(deliveries);
+      const insertions = await insertRows(
+        client,
+        table,
+        deliveries.map((one) => toRow(one, expiryOf)),
+      );
+      const added = new Set<Delivery>();
+      for (const [index, delivery] of deliveries.entries()) {
+        const insertion = insertions[index];
+        if (insertion instanceof Error) throw insertion;
+        if (insertion === 'inserted' || (await putOverExpired(toRow(delivery, expiryOf)))) added.add(delivery);
+      }
+      const pointers = [...added].map((one) => pointerOf(one, expiryOf)).filter((row) => row !== undefined);
+      await changeRows(client, table, pointers, []);
+      return added;
+    },
     async remind(deliveries) {
       const expiryOf = await expiryFor(deliveries);
       await changeRows(
@@ -137,16 +167,23 @@ export function createDynamoDeliveryStore(
         [],
       );
     },
-    async replace(delivery) {
+    async replace(delivery, opensAgain = false) {
       const expiryOf = await expiryFor([delivery]);
       const pointer = pointerOf(delivery, expiryOf);
       // Before the delivery: a pointer to what does not wait is removed by whoever finds it.
       if (pointer !== undefined) await client.send(new PutItemCommand({ TableName: table, Item: toItem(pointer) }));
       const put = new PutItemCommand({
         TableName: table,
-        Item: toItem(toRow({ ...delivery, revision: delivery.revision + 1 }, expiryOf)),
-        ConditionExpression: 'revision = :read OR (attribute_not_exists(subscription) AND :read = :none)',
-        ExpressionAttributeValues: toItem({ ':read': delivery.revision, ':none': 0 }),
+        Item: toItem(toRow(delivery, expiryOf)),
+        ConditionExpression: opensAgain
+          ? 'revision = :read'
+          : '(revision = :read AND #state <> :delivered) OR (attribute_not_exists(subscription) AND :read = :none)',
+        ...(opensAgain ? {} : { ExpressionAttributeNames: { '#state': 'state' } }),
+        ExpressionAttributeValues: toItem(
+          opensAgain
+            ? { ':read': delivery.revision }
+            : { ':read': delivery.revision, ':none': 0, ':delivered': 'delivered' satisfies Delivery['state'] },
+        ),
       });
       return putOnCondition(client, put);
     },
