@@ -97,6 +97,11 @@ export function jobOf(delivery: Delivery): DeliveryJob {
   return { subscription, scope, event, tenant, sequence, timestamp, attempt: attemptCount + 1 };
 }
 
+/** A delivery that has ended and is to be sent again: a new schedule begins, and earlier attempts are kept as history. */
+export function restarted(delivery: Delivery): Delivery {
+  return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };
+}
+
 /** A delivery as it waits for its endpoint's turn. */
 export function parked(delivery: Delivery): Delivery {
   return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
@@ -339,12 +344,13 @@ export function recordAttempt(
   const startedAtMs = nowMs - outcome.durationMs;
   const status = outcome.kind === 'answered' ? outcome.status : undefined;
   const trigger = before.isManual ? 'manual' : isProbe && before.scheduledCount > 0 ? 'probe' : 'schedule';
-  const scheduledCount = before.scheduledCount + (trigger === 'schedule' ? 1 : 0);
+  // The first attempt begins the schedule, whatever it was made for.
+  const scheduledCount = before.scheduledCount + (trigger === 'schedule' || before.scheduledCount === 0 ? 1 : 0);
   const firstAttemptAt = before.firstAttemptAt ?? new Date(startedAtMs).toISOString();
   const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
   const decision = nextAttempt(
     retryPolicy,
-    { number: Math.max(1, scheduledCount), status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
+    { number: scheduledCount, status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
     ports.randomness.fraction(),
   );
   const attempt: DeliveryAttempt = {

@@ -8,7 +8,7 @@ import type { DrainQueue } from '../ports/queues.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
-import { judgeRows, type PreparedSubscription, parked, parkNew } from './attempt-delivery.ts';
+import { judgeRows, type PreparedSubscription, parked, parkNew, restarted } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
@@ -199,7 +199,7 @@ async function queueAgain(
 ): Promise<readonly Delivery[]> {
   const asked = found.map(({ delivery, stored }) => ({
     stored,
-    delivery: parked({ ...delivery, replay, isManual: true }),
+    delivery: parked({ ...restarted(delivery), replay, isManual: true }),
   }));
   const queued = await parkNew(
     ports,

@@ -7,7 +7,7 @@ export interface DeliveryAttempt {
   readonly number: number;
   /**
    * Why it was made: as the schedule has it, to find out whether the endpoint is back, or because
-   * somebody asked. Only those of the schedule count against it.
+   * somebody asked. Only those of the schedule count against it, and the one that begins it.
    */
   readonly trigger: 'schedule' | 'probe' | 'manual';
   /** ISO 8601. */
@@ -47,7 +47,7 @@ export interface Delivery {
   readonly attemptCount: number;
   /** Attempts that count against the schedule. */
   readonly scheduledCount: number;
-  /** ISO 8601; undefined before the first attempt. */
+  /** ISO 8601, of the present schedule: a replay begins a new one. Undefined before its first attempt. */
   readonly firstAttemptAt: string | undefined;
   /** Why there is no further attempt; only when exhausted. */
   readonly exhaustedBy: ExhaustedBy | undefined;
@@ -64,6 +64,14 @@ export interface Delivery {
   /** Counts the conditional writes of the row; 0 where nothing is stored yet. */
   readonly revision: number;
 }
+
+/** Whether a replay sends it: what is new goes first. A single event that a person sends again is not put back so. */
+export function isReplayed({ replay }: Pick<Delivery, 'replay'>): boolean {
+  return replay !== undefined && replay !== manualReplay;
+}
+
+/** Stands for the replay of a single event. */
+export const manualReplay = 'manual';
 
 export type DeliveryKey = Pick<Delivery, 'subscription' | 'event' | 'timestamp'>;
 

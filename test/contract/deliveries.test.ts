@@ -207,6 +207,22 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(events).toEqual([1, 2, 9, 10, 100, 30_000].map((number) => `evt_${number}`));
   });
 
+  test('gives what a replay has put there after all else, and what a person sends again in its place', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([
+      aParked(1, { replay: 'rpl_1' }),
+      aParked(2, { replay: 'manual' }),
+      aParked(3),
+      aParked(10, { replay: 'rpl_1' }),
+    ]);
+    expect(await eventsIn(opened)).toEqual(['evt_2', 'evt_3', 'evt_1', 'evt_10']);
+    await opened.deliveries.putMany([
+      aParked(4, { scope: '*', subscription: 'sub_2', replay: 'rpl_2' }),
+      aParked(5, { scope: '*', subscription: 'sub_2' }),
+    ]);
+    expect(await eventsIn(opened, 'sub_2')).toEqual(['evt_5', 'evt_4']);
+  });
+
   test('gives the events of several tenants in the order of time', async () => {
     const opened = await open();
     await opened.deliveries.putMany([

@@ -1,13 +1,14 @@
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
-import type {
-  BacklogEntry,
-  Delivery,
-  DeliveryKey,
-  DeliveryLog,
-  DeliveryStore,
-  DueEntry,
-  DueIndex,
+import {
+  type BacklogEntry,
+  type Delivery,
+  type DeliveryKey,
+  type DeliveryLog,
+  type DeliveryStore,
+  type DueEntry,
+  type DueIndex,
+  isReplayed,
 } from '../../lambdas/ports/delivery-store.ts';
 import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import type { TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
@@ -59,7 +60,7 @@ export function createInMemoryDeliveries(
   function point(delivery: Delivery): void {
     const { subscription, event, timestamp, scope, sequence, attemptCount, waitsIn, nextAttemptAt, tenant } = delivery;
     if (waitsIn === 'backlog') {
-      const place = `${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
+      const place = `${isReplayed(delivery) ? 'replay#' : ''}${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
       const entry: BacklogEntry = { subscription, event, timestamp, place, attempt: attemptCount + 1 };
       backlog.set(backlogKey(entry), expiring(entry, tenant));
     }

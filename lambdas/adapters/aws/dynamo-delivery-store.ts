@@ -2,14 +2,15 @@ import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } fro
 import { shardOf } from '../../contracts/shards.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type {
-  BacklogEntry,
-  Delivery,
-  DeliveryKey,
-  DeliveryLog,
-  DeliveryStore,
-  DueEntry,
-  DueIndex,
+import {
+  type BacklogEntry,
+  type Delivery,
+  type DeliveryKey,
+  type DeliveryLog,
+  type DeliveryStore,
+  type DueEntry,
+  type DueIndex,
+  isReplayed,
 } from '../../ports/delivery-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
 import { changeRows, fromItem, type Item, insertRows, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
@@ -23,7 +24,8 @@ const maxNewestPages = 5;
  *
  *   partition            sort                        what
  *   <subscription>       <timestamp>#<event>         the delivery: a subscription's list, in order of time
- *   backlog#<subscr.>    <place>                     points to a delivery that waits for its endpoint's turn
+ *   backlog#<subscr.>    <place>                     points to a delivery that waits for its endpoint's turn;
+ *                                                    replayed ones stand behind all others
  *   due#<shard>          <due at>#<subscr.>#<event>  points to a delivery whose next attempt waits for its time
  *
  * Pointers are read consistently, which an index could not be: whoever finds a backlog empty may rely on
@@ -41,9 +43,12 @@ const dueOf = (shard: number) => `due#${shard}`;
 /** As many digits as any sequence or epoch time in milliseconds has, so that texts sort as numbers do. */
 const padded = (number: number) => String(number).padStart(16, '0');
 
-/** In its tenant's sequence; in order of time where the events are of several tenants. */
-function backlogPlace({ scope, sequence, timestamp, event }: Delivery): string {
-  return `${scope === '*' ? timestamp : padded(sequence)}#${event}`;
+/** In its tenant's sequence; in order of time where the events are of several tenants. What is replayed comes last. */
+function backlogPlace(delivery: Delivery): string {
+  const { scope, sequence, timestamp, event } = delivery;
+  // Other places begin with a digit, which sorts before any letter.
+  const rank = isReplayed(delivery) ? 'replay#' : '';
+  return `${rank}${scope === '*' ? timestamp : padded(sequence)}#${event}`;
 }
 
 /** The keys of what points to a delivery that waits; undefined where nothing does. */
