@@ -225,7 +225,7 @@ export class TributaryStack extends Stack {
       // What is to be told is published like any event.
       tables.events.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
       tables.idempotency.grant(sender, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
-      tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PutItem');
+      tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem');
       tables.limits.grant(sender, 'BatchGetItem', 'UpdateItem');
       buckets.payloads.grantGet(sender);
       buckets.payloads.grantPut(sender);

@@ -17,7 +17,7 @@ import { currentSecrets } from '../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../engine/signing/standard-webhooks.ts';
 import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../ports/callback-client.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Delivery, DeliveryAttempt, WaitsIn } from '../ports/delivery-store.ts';
+import type { Delivery, DeliveryAttempt, DeliveryStore, WaitsIn } from '../ports/delivery-store.ts';
 import type { EngineKey } from '../ports/engine-key.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { ExpressionRun } from '../ports/expressions.ts';
@@ -97,9 +97,34 @@ export function jobOf(delivery: Delivery): DeliveryJob {
   return { subscription, scope, event, tenant, sequence, timestamp, attempt: attemptCount + 1 };
 }
 
+/** A delivery that has ended and is to be sent again: a new schedule begins, and earlier attempts are kept as history. */
+export function restarted(delivery: Delivery): Delivery {
+  return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };
+}
+
 /** A delivery as it waits for its endpoint's turn. */
 export function parked(delivery: Delivery): Delivery {
   return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
+}
+
+/**
+ * Put deliveries into the backlog that were not stored when they were read.
+ *
+ * @returns Those that wait there now. The others were stored by another run meanwhile, whose word stands.
+ */
+export async function parkNew(
+  { deliveries }: { readonly deliveries: Pick<DeliveryStore, 'addMany' | 'getMany' | 'remind'> },
+  fresh: readonly Delivery[],
+): Promise<ReadonlySet<Delivery>> {
+  if (fresh.length === 0) return new Set();
+  const added = await deliveries.addMany(fresh);
+  const others = fresh.filter((one) => !added.has(one));
+  if (others.length === 0) return added;
+  // One that waits there may be this run's own, whose answer was lost, and lack its entry.
+  const waiting = (await deliveries.getMany(others)).filter(({ waitsIn }) => waitsIn === 'backlog');
+  if (waiting.length > 0) await deliveries.remind(waiting);
+  const events = new Set(waiting.map(({ event }) => event));
+  return new Set([...added, ...others.filter(({ event }) => events.has(event))]);
 }
 
 export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRow, 'tenant'>): boolean {
@@ -319,12 +344,13 @@ export function recordAttempt(
   const startedAtMs = nowMs - outcome.durationMs;
   const status = outcome.kind === 'answered' ? outcome.status : undefined;
   const trigger = before.isManual ? 'manual' : isProbe && before.scheduledCount > 0 ? 'probe' : 'schedule';
-  const scheduledCount = before.scheduledCount + (trigger === 'schedule' ? 1 : 0);
+  // The first attempt begins the schedule, whatever it was made for.
+  const scheduledCount = before.scheduledCount + (trigger === 'schedule' || before.scheduledCount === 0 ? 1 : 0);
   const firstAttemptAt = before.firstAttemptAt ?? new Date(startedAtMs).toISOString();
   const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
   const decision = nextAttempt(
     retryPolicy,
-    { number: Math.max(1, scheduledCount), status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
+    { number: scheduledCount, status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
     ports.randomness.fraction(),
   );
   const attempt: DeliveryAttempt = {

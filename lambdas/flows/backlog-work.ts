@@ -68,7 +68,13 @@ export async function readItems(
   });
   const kept = new Set<BacklogEntry>(items.map(({ entry }) => entry));
   const stale = entries.filter((entry) => !kept.has(entry));
-  const expired = waiting.flatMap(({ entry, delivery }) => (kept.has(entry) ? [] : givenUp(delivery)));
+  const lost = waiting.filter(({ entry }) => !kept.has(entry));
+  // One that was changed since it was read is not given up; what took its place has its own entry, or has ended.
+  const expired = (
+    await Promise.all(
+      lost.map(async ({ delivery }) => ((await ports.deliveries.replace(givenUp(delivery))) ? givenUp(delivery) : [])),
+    )
+  ).flat();
   // Who ends a delivery tells of it, and takes its entry away: one that is still there was left by a run that died,
   // or failed, in between. An entry that is put before its delivery waits for a later attempt.
   const untold = stale.flatMap(({ event, attempt }) => {
@@ -76,7 +82,6 @@ export async function readItems(
     if (delivery === undefined || !hasEnded(delivery)) return [];
     return delivery.attemptCount === attempt || delivery.exhaustedBy === 'event-expired' ? delivery : [];
   });
-  if (expired.length > 0) await ports.deliveries.putMany(expired);
   return { items, expired, untold, stale };
 }
 

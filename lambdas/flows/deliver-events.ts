@@ -27,6 +27,7 @@ import {
   newDelivery,
   type PreparedSubscription,
   parked,
+  parkNew,
   post,
   postResult,
   recordAttempt,
@@ -393,8 +394,10 @@ async function recordAll(
     job,
     delivery: { ...parked(job.delivery), isUnjudged: unjudged.has(job) || undefined },
   }));
-  await ports.deliveries.putMany(
-    [...delivered, ...setAside.filter(({ job }) => !job.isStored)].map(({ delivery }) => delivery),
+  await ports.deliveries.putMany(delivered.map(({ delivery }) => delivery));
+  const added = await parkNew(
+    ports,
+    setAside.flatMap(({ job, delivery }) => (job.isStored ? [] : delivery)),
   );
   const keptAside = await keepAttempts(
     ports,
@@ -411,7 +414,7 @@ async function recordAll(
   const overtaken = new Set(failed.filter((one) => !kept.has(one)));
   return [
     ...setAside.map((one) => {
-      const kind = one.job.isStored && !keptAside.has(one) ? 'duplicate' : 'parked';
+      const kind = keptAside.has(one) || added.has(one.delivery) ? 'parked' : 'duplicate';
       return [one.job, { kind }, one.job.delivery] as const;
     }),
     ...attempted.map((one) => {
@@ -446,11 +449,16 @@ export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   return kept;
 
   async function isKept({ delivery }: T): Promise<boolean> {
-    if (await deliveries.replace(delivery)) return true;
-    // A write whose answer was lost is made again by the client, and then refused: what is stored may be it.
+    const replaced = await deliveries.replace(delivery).catch((error: unknown) => ({ error }));
+    if (replaced === true) return true;
+    // A write whose answer was lost may have failed, or is made again by the client and then refused: what is stored
+    // may be it.
     const [stored] = await deliveries.getMany([delivery]);
-    const isOwn = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
-    return isOwn && stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn;
+    const isOwnAttempt = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
+    const waitsAsOwn = stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn;
+    if (isOwnAttempt && waitsAsOwn && stored?.revision === delivery.revision + 1) return true;
+    if (replaced !== false) throw replaced.error;
+    return false;
   }
 }
 

@@ -26,6 +26,7 @@ import {
   judge,
   type PreparedSubscription,
   parked,
+  parkNew,
   post,
   postResult,
   recordAttempt,
@@ -383,8 +384,7 @@ async function prepareRequest({ ports, prepared }: Run, request: readonly WorkIt
 async function recordLeftOut(run: Run, items: readonly WorkItem[]): Promise<void> {
   if (items.length === 0) return;
   const waited = items.filter(({ entry }) => entry !== undefined);
-  const ended = waited.map(({ delivery }) => filteredOut(delivery));
-  if (ended.length > 0) await run.ports.deliveries.putMany(ended);
+  await Promise.all(waited.map(({ delivery }) => run.ports.deliveries.replace(filteredOut(delivery))));
   noteDone(
     run,
     items.map(({ delivery }) => filtered(delivery)),
@@ -441,7 +441,10 @@ async function recordRound(
   // subscription may be disabled by then.
   const kept = await keepAttempts(ports, failed, ({ delivery }) => noteDone(run, [ended(delivery)]));
   // After those that failed: what waits for one of them must not be found without it.
-  if (parking.length > 0) await ports.deliveries.putMany(parking.map(({ delivery }) => parked(delivery)));
+  await parkNew(
+    ports,
+    parking.map(({ delivery }) => parked(delivery)),
+  );
   const moved = entriesOf([...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog'));
   return { done: [...delivered, ...kept], moved };
 }

@@ -1,8 +1,8 @@
 import { wantsEvent } from '../engine/subscription/wants-event.ts';
-import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
+import { type BacklogEntry, type Delivery, isReplayed } from '../ports/delivery-store.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
-import { judgeRows, newDelivery, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { judgeRows, newDelivery, type PreparedSubscription, parked, parkNew } from './attempt-delivery.ts';
 import { hasEnded, readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
@@ -24,6 +24,8 @@ const maxWaiting = 2_000;
  * sent      2b 4c 5b             2b before 5b
  * backlog   1a 3a                1a is tried again; 3a follows it, or its end
  * ```
+ *
+ * What is replayed was in the feed before: it is sent in order, after what is new, and holds up nothing of it.
  */
 export async function followOrderedFeed(
   ports: WorkPorts,
@@ -31,38 +33,44 @@ export async function followOrderedFeed(
   position: number,
 ): Promise<Work> {
   const { subscription } = prepared;
-  const { chains, blocked, nextAtMs, waiting, isWhole, expired, untold, stale, entries } = await readBacklog(
-    ports,
-    prepared,
-  );
+  const { live, replayed, isWhole, expired, untold, stale, entries } = await readBacklog(ports, prepared);
   const backlog = { again: false, position: undefined, unwanted: [], passed: [], expired, untold, stale };
-  if (chains.length > 0) return { ...backlog, posts: chains, nextAtMs: undefined };
+  if (live.chains.length > 0) return { ...backlog, posts: live.chains, nextAtMs: undefined };
+  const { blocked } = live;
   // Entries without a delivery took the place of what waits behind them. They are removed now: look again, before
   // anything of the feed overtakes what was not seen.
-  if (!isWhole && waiting < entries.length) return { ...backlog, posts: [], nextAtMs: undefined, again: true };
+  if (!isWhole && live.waiting + replayed.waiting < entries.length)
+    return { ...backlog, posts: [], nextAtMs: undefined, again: true };
+  const nextAtMs = earliestOf(live.nextAtMs, replayed.nextAtMs);
   const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || !isWhole);
-  if (isHeldUp || subscription.tenant === null) return { ...backlog, posts: [], nextAtMs };
+  if (isHeldUp || subscription.tenant === null)
+    return { ...backlog, posts: replayed.chains, nextAtMs: replayed.chains.length > 0 ? undefined : nextAtMs };
 
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
   const rows = gapless.rows.filter((row) => isEvent(row)).filter((row) => wantsEvent(subscription, row));
   const { fresh, unwanted, known } = await withoutKnown(ports, prepared, rows);
   // A run that died between the delivery and its entry: it has its turn before what follows it.
   const entered = new Set(entries.map(({ event }) => event));
-  const lost = known.filter(({ event, waitsIn }) => waitsIn === 'backlog' && !entered.has(event));
+  // What a replay has put there is the replay's to remind of, and may be more than was looked at.
+  const lost = known.filter((one) => one.waitsIn === 'backlog' && !isReplayed(one) && !entered.has(one.event));
   if (lost.length > 0) {
     await ports.deliveries.remind(lost);
     return { ...backlog, posts: [], nextAtMs: undefined, again: true };
   }
   const held = fresh.filter(({ row }) => blocked.has(groupOf(subscription, row)));
-  if (held.length > 0) await ports.deliveries.putMany(held.map(({ delivery }) => parked(delivery)));
+  await parkNew(
+    ports,
+    held.map(({ delivery }) => parked(delivery)),
+  );
   const free = fresh.filter(({ row }) => !blocked.has(groupOf(subscription, row)));
-  const posts = [...Map.groupBy(free, ({ row }) => groupOf(subscription, row)).values()].map((items) => ({
+  const fromFeed = [...Map.groupBy(free, ({ row }) => groupOf(subscription, row)).values()].map((items) => ({
     requests: items.map((item) => [item]),
   }));
-  const earliest = [nextAtMs, gapless.holeUntilMs].filter((time) => time !== undefined);
+  // What is new goes before what is replayed.
+  const posts = fromFeed.length > 0 ? fromFeed : replayed.chains;
   return {
     posts,
-    nextAtMs: posts.length > 0 || earliest.length === 0 ? undefined : Math.min(...earliest),
+    nextAtMs: posts.length > 0 ? undefined : earliestOf(nextAtMs, gapless.holeUntilMs),
     again: posts.length === 0 && gapless.reached > position,
     position: gapless.reached > position ? gapless.reached : undefined,
     unwanted,
@@ -73,7 +81,12 @@ export async function followOrderedFeed(
   };
 }
 
-/** Those that may be sent now, one after the other within a group; and the groups that have to wait. */
+function earliestOf(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** What waits in the backlog, and what a replay has put there: the one holds up nothing of the other. */
 async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
   const { subscription } = prepared;
   const entries: BacklogEntry[] = [];
@@ -85,6 +98,21 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
   }
   const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
   const nowMs = ports.clock.nowMs();
+  const live = chainsOf(
+    subscription,
+    items.filter(({ delivery }) => !isReplayed(delivery)),
+    nowMs,
+  );
+  const replayed = chainsOf(
+    subscription,
+    items.filter(({ delivery }) => isReplayed(delivery)),
+    nowMs,
+  );
+  return { live, replayed, isWhole, expired, untold, stale, entries };
+}
+
+/** Those that may be sent now, one after the other within a group; and the groups that have to wait. */
+function chainsOf(subscription: Subscription, items: readonly WorkItem[], nowMs: number) {
   const blocked = new Set<string>();
   const free = new Map<string, WorkItem[]>();
   let nextAtMs: number | undefined;
@@ -94,11 +122,11 @@ async function readBacklog(ports: WorkPorts, prepared: PreparedSubscription) {
     if (blocked.has(group)) continue;
     if (dueMs > nowMs) {
       blocked.add(group);
-      nextAtMs = Math.min(nextAtMs ?? dueMs, dueMs);
+      nextAtMs = earliestOf(nextAtMs, dueMs);
     } else free.set(group, [...(free.get(group) ?? []), item]);
   }
   const chains = [...free.values()].map((chain) => ({ requests: chain.map((item) => [item]) }));
-  return { chains, blocked, nextAtMs, waiting: items.length, isWhole, expired, untold, stale, entries };
+  return { chains, blocked, nextAtMs, waiting: items.length };
 }
 
 /** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */

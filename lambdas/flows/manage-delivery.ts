@@ -1,9 +1,9 @@
 import { EngineError } from '../contracts/engine-error.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Delivery, DeliveryKey, DeliveryStore } from '../ports/delivery-store.ts';
+import { type Delivery, type DeliveryKey, type DeliveryStore, manualReplay } from '../ports/delivery-store.ts';
 import type { DrainQueue } from '../ports/queues.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
-import { parked } from './attempt-delivery.ts';
+import { parked, restarted } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 
@@ -17,7 +17,7 @@ const maxAttempts = 5;
 
 /**
  * Send an event to a subscription now. It takes the place of an attempt that waits: that one, when its time
- * comes, finds that it has been made.
+ * comes, finds that it has been made. Of a delivery that has ended it begins a new schedule.
  *
  * @param first - What the delivery is where nobody has stored it.
  */
@@ -27,15 +27,19 @@ export async function attemptNow(
   first: Delivery,
 ): Promise<Delivery> {
   const delivery = await changeDelivery(ports, first, (stored) => ({
-    ...parked(stored ?? first),
-    exhaustedBy: undefined,
+    ...parked(stored === undefined ? first : isPending(stored) ? stored : restarted(stored)),
     isManual: true,
-    replay: stored?.state === 'delivered' ? (stored.replay ?? 'manual') : stored?.replay,
+    replay: stored?.state === 'delivered' ? (stored.replay ?? manualReplay) : stored?.replay,
   }));
   // Who drains may have seen the entry before the delivery, and have removed it.
   await ports.deliveries.remind([delivery]);
   await askForDrain(ports, subscription, true);
   return delivery;
+}
+
+/** Whether it is to be sent anyway. */
+function isPending({ state }: Delivery): boolean {
+  return state === 'waiting' || state === 'retrying';
 }
 
 /** A delivery that somebody has given up. */
@@ -55,7 +59,7 @@ export async function cancelDelivery(ports: ManageDeliveryPorts, key: DeliveryKe
   if (stored === undefined) return { kind: 'unknown' };
   let kind: 'cancelled' | 'ended' = 'ended';
   const delivery = await changeDelivery(ports, stored, (current = stored) => {
-    const isWaiting = current.state === 'waiting' || current.state === 'retrying';
+    const isWaiting = isPending(current);
     kind = isWaiting ? 'cancelled' : 'ended';
     return isWaiting ? cancelledDelivery(current) : current;
   });
@@ -71,7 +75,8 @@ async function changeDelivery(
     const [stored] = await ports.deliveries.getMany([key]);
     const changed = change(stored);
     if (changed === stored) return changed;
-    if (await ports.deliveries.replace(changed)) return { ...changed, revision: changed.revision + 1 };
+    if (await ports.deliveries.replace(changed, stored?.state === 'delivered'))
+      return { ...changed, revision: changed.revision + 1 };
   }
   throw new EngineError('contended', 'the delivery is being changed', { retryable: true });
 }

@@ -25,7 +25,7 @@ import { cancelledDelivery } from './manage-delivery.ts';
 import { catchUpReplay, type ReplayPorts } from './replay-events.ts';
 
 export type ManageSubscriptionPorts = CreateSubscriptionPorts &
-  ReplayPorts & { readonly deliveries: Pick<DeliveryStore, 'listBacklog'> };
+  ReplayPorts & { readonly deliveries: Pick<DeliveryStore, 'listBacklog' | 'putMany'> };
 
 /** What changes; what is left out stays, and what is undefined is as if it had never been said. */
 export interface SubscriptionChange
@@ -183,9 +183,17 @@ export async function removeSubscription(ports: ManageSubscriptionPorts, id: str
     if (ports.clock.nowMs() >= untilMs) return { kind: 'unfinished', cancelled };
     const entries = await ports.deliveries.listBacklog(id, cancelledTogether, undefined);
     const waiting = (await ports.deliveries.getMany(entries)).filter(({ waitsIn }) => waitsIn === 'backlog');
-    await ports.deliveries.putMany(waiting.map(cancelledDelivery), entries);
-    cancelled += waiting.length;
-    isMore = entries.length === cancelledTogether;
+    const ended = await Promise.all(
+      waiting.map(async (one) => ((await ports.deliveries.replace(cancelledDelivery(one))) ? [] : one.event)),
+    );
+    // What a run still at work has written meanwhile is looked at once more.
+    const changed = new Set(ended.flat());
+    await ports.deliveries.putMany(
+      [],
+      entries.filter(({ event }) => !changed.has(event)),
+    );
+    cancelled += waiting.length - changed.size;
+    isMore = entries.length === cancelledTogether || changed.size > 0;
   }
   // Writes, and what was put into the backlog, are counted on.
   await withEndpoint(ports, subscription, ({ scope, endpoint, revision, wakeups }) => ({

@@ -9,11 +9,12 @@ import type { Randomness } from '../ports/randomness.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../ports/replay-store.ts';
 import type { RunningWorkLog } from '../ports/running-work.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
-import { judgeRows, type PreparedSubscription, parked } from './attempt-delivery.ts';
+import { judgeRows, type PreparedSubscription, parked, parkNew, restarted } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
 import { askForDrain } from './deliver-events.ts';
 import { findSequenceAt } from './find-sequence.ts';
 import { deliveryOf } from './follow-ordered-feed.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import type { PinPorts } from './pin-events.ts';
 import { silentAfterMs } from './restart-silent.ts';
@@ -32,7 +33,7 @@ export interface ReplayRequest {
 export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly events: EventReader;
   readonly payloads: Pick<ClaimStore, 'get'>;
-  readonly deliveries: Pick<DeliveryStore, 'getMany' | 'putMany' | 'remind'>;
+  readonly deliveries: Pick<DeliveryStore, 'addMany' | 'getMany' | 'remind' | 'replace'>;
   readonly replays: ReplayStore;
   readonly runningWork: Pick<RunningWorkLog, 'expect'>;
   readonly drainQueue: DrainQueue;
@@ -47,6 +48,8 @@ const runMs = 40_000;
 const maxPauseMs = 5_000;
 /** A count that takes longer is told as what it has found so far. */
 const countMs = 15_000;
+/** Stored deliveries that are replaced at a time. */
+const replacedTogether = 25;
 
 /** The window of a request, in sequences. */
 async function windowOf(
@@ -171,8 +174,7 @@ export async function runReplay(
       const nextMs = page.holeUntilMs ?? followsUntilMs;
       if (nextMs > startedAtMs) return goOnLater(ports, replay, nextMs - startedAtMs);
     }
-    const queued = page.deliveries.map((delivery) => parked({ ...delivery, replay: id, isManual: true }));
-    await ports.deliveries.putMany(queued);
+    const queued = await queueAgain(ports, id, page.deliveries);
     // A run before this one may have died between the deliveries, their entries, and the drain.
     const begun = page.waiting.filter((delivery) => delivery.replay === id && delivery.waitsIn === 'backlog');
     if (begun.length > 0) await ports.deliveries.remind(begun);
@@ -199,6 +201,30 @@ export async function runReplay(
   return 'ended';
 }
 
+/** Put deliveries into the backlog once more. @returns Those that no other writer has changed meanwhile. */
+async function queueAgain(
+  ports: Pick<ReplayPorts, 'deliveries'>,
+  replay: string,
+  found: readonly FoundDelivery[],
+): Promise<readonly Delivery[]> {
+  const asked = found.map(({ delivery, stored }) => ({
+    stored,
+    delivery: parked({ ...restarted(delivery), replay, isManual: true }),
+  }));
+  const queued = await parkNew(
+    ports,
+    asked.flatMap(({ delivery, stored }) => (stored === undefined ? delivery : [])),
+  );
+  const again: Delivery[] = [];
+  await forEachAtMost(replacedTogether, asked, async ({ delivery, stored }) => {
+    if (stored === undefined) return;
+    if (await ports.deliveries.replace(delivery, stored.state === 'delivered')) again.push(delivery);
+  });
+  // Who drains may have seen the entry before the delivery, and have removed it.
+  if (again.length > 0) await ports.deliveries.remind(again);
+  return [...queued, ...again];
+}
+
 async function goOnLater(ports: ReplayPorts, replay: Replay, delayMs: number): Promise<'continued'> {
   const { id, subscription, scope, restarts } = replay;
   const dueAtMs = ports.clock.nowMs() + delayMs;
@@ -220,6 +246,12 @@ export async function cancelReplay(
   }
 }
 
+/** A delivery that a replay is asked for, and as it is stored. */
+interface FoundDelivery {
+  readonly delivery: Delivery;
+  readonly stored: Delivery | undefined;
+}
+
 async function readPage(
   ports: Pick<ReplayPorts, 'events' | 'payloads' | 'resources' | 'expressions' | 'deliveries' | 'clock'>,
   prepared: PreparedSubscription,
@@ -239,11 +271,12 @@ async function readPage(
   );
   const asked = rows.filter((row) => isAskedFor(mode, known.get(row.id)));
   const judgements = await judgeRows(ports, prepared, asked);
-  const deliveries = asked.flatMap((row, index): readonly Delivery[] => {
+  const deliveries = asked.flatMap((row, index): readonly FoundDelivery[] => {
     const judgement = judgements[index];
     if (judgement === 'unwanted') return [];
-    const delivery = known.get(row.id) ?? deliveryOf(subscription, row);
-    return [{ ...delivery, isUnjudged: judgement === 'unjudged' || undefined }];
+    const stored = known.get(row.id);
+    const delivery = stored ?? deliveryOf(subscription, row);
+    return [{ stored, delivery: { ...delivery, isUnjudged: judgement === 'unjudged' || undefined } }];
   });
   return {
     deliveries,

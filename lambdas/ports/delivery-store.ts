@@ -7,7 +7,7 @@ export interface DeliveryAttempt {
   readonly number: number;
   /**
    * Why it was made: as the schedule has it, to find out whether the endpoint is back, or because
-   * somebody asked. Only those of the schedule count against it.
+   * somebody asked. Only those of the schedule count against it, and the one that begins it.
    */
   readonly trigger: 'schedule' | 'probe' | 'manual';
   /** ISO 8601. */
@@ -47,7 +47,7 @@ export interface Delivery {
   readonly attemptCount: number;
   /** Attempts that count against the schedule. */
   readonly scheduledCount: number;
-  /** ISO 8601; undefined before the first attempt. */
+  /** ISO 8601, of the present schedule: a replay begins a new one. Undefined before its first attempt. */
   readonly firstAttemptAt: string | undefined;
   /** Why there is no further attempt; only when exhausted. */
   readonly exhaustedBy: ExhaustedBy | undefined;
@@ -65,6 +65,14 @@ export interface Delivery {
   readonly revision: number;
 }
 
+/** Whether a replay sends it: what is new goes first. A single event that a person sends again is not put back so. */
+export function isReplayed({ replay }: Pick<Delivery, 'replay'>): boolean {
+  return replay !== undefined && replay !== manualReplay;
+}
+
+/** Stands for the replay of a single event. */
+export const manualReplay = 'manual';
+
 export type DeliveryKey = Pick<Delivery, 'subscription' | 'event' | 'timestamp'>;
 
 /** A place in an endpoint's backlog. */
@@ -79,16 +87,24 @@ export interface DeliveryStore {
   /** Reads what is stored now. */
   getMany(keys: readonly DeliveryKey[]): Promise<readonly Delivery[]>;
   /**
-   * Put deliveries, and take entries out of backlogs, whatever is stored: for what is delivered, and for
-   * what nobody has stored before. A delivery that waits in the backlog gets its entry there.
+   * Put deliveries, and take entries out of backlogs, whatever is stored: only for what is delivered. A delivery that
+   * waits in the backlog gets its entry there. As every write, it raises the revision.
    */
   putMany(deliveries: readonly Delivery[], done?: readonly BacklogEntry[]): Promise<void>;
   /**
+   * Put deliveries that are not stored yet, with their entries in the backlog.
+   *
+   * @returns Those that were put. Of the others nothing is changed.
+   */
+  addMany(deliveries: readonly Delivery[]): Promise<ReadonlySet<Delivery>>;
+  /**
    * Put a delivery in the place of what was read, with its entry in backlog or due index.
    *
-   * @returns False when somebody else wrote in between; nothing is changed then.
+   * @param opensAgain - Whether it may take the place of a delivered one: the caller read it as delivered, and it is
+   *   to be sent once more. @default false
+   * @returns False when another writer came in between, or when it is delivered; nothing is changed then.
    */
-  replace(delivery: Delivery): Promise<boolean>;
+  replace(delivery: Delivery, opensAgain?: boolean): Promise<boolean>;
   /** Put the backlog entries of deliveries again, which a crash may have left out. */
   remind(deliveries: readonly Delivery[]): Promise<void>;
   /**

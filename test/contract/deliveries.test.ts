@@ -92,6 +92,8 @@ const aParked = (number: number, change: Partial<Delivery> = {}) =>
 const aDue = (number: number, nextAttemptAt: string, change: Partial<Delivery> = {}) =>
   aDelivery(number, { nextAttemptAt, waitsIn: 'due-index', ...change });
 
+/** As the first write of a delivery leaves it. */
+const written = (...all: readonly Delivery[]) => all.map((one) => ({ ...one, revision: 1 }));
 const byEvent = (all: readonly Delivery[]) => [...all].sort((a, b) => a.sequence - b.sequence);
 
 describe.each(implementations)('delivery store on %s', (_, open) => {
@@ -100,7 +102,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     const delivered = aDelivered(2);
     await deliveries.putMany([aDelivery(1), delivered, aDelivery(3, { subscription: 'sub_2' })]);
     const keys = [aDelivery(3), aDelivery(2), aDelivery(1), aDelivery(1), aDelivery(4)];
-    expect(byEvent(await deliveries.getMany(keys))).toEqual([aDelivery(1), delivered]);
+    expect(byEvent(await deliveries.getMany(keys))).toEqual(written(aDelivery(1), delivered));
     expect(await deliveries.getMany([])).toEqual([]);
   });
 
@@ -109,7 +111,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     await deliveries.putMany([aDelivery(1)]);
     await deliveries.putMany([aDelivered(1)]);
     await deliveries.putMany([]);
-    expect(await deliveries.getMany([aDelivery(1)])).toEqual([aDelivered(1)]);
+    expect(await deliveries.getMany([aDelivery(1)])).toEqual(written(aDelivered(1)));
   });
 
   test('replaces what was read, and fails when somebody else wrote in between', async () => {
@@ -127,14 +129,45 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
   test('replaces what was put without a condition', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aParked(1)]);
-    expect(await deliveries.replace(aDelivered(1))).toBe(true);
-    expect(await deliveries.getMany([aDelivery(1)])).toEqual([{ ...aDelivered(1), revision: 1 }]);
+    expect(await deliveries.replace(aDelivered(1))).toBe(false);
+    expect(await deliveries.replace({ ...aDelivered(1), revision: 1 })).toBe(true);
+    expect(await deliveries.getMany([aDelivery(1)])).toEqual([{ ...aDelivered(1), revision: 2 }]);
+  });
+
+  test('raises the revision on every write, and never replaces what is delivered unless it is to be sent again', async () => {
+    const { deliveries } = await open();
+    await deliveries.putMany([aDelivered(1)]);
+    // Another run of the same job read nothing, and failed.
+    expect(await deliveries.replace(aDelivery(1))).toBe(false);
+    // One that read what the delivered one was put over: the numbers are equal.
+    expect(await deliveries.replace(aDelivery(1, { revision: 1 }))).toBe(false);
+    expect(await deliveries.getMany([aDelivery(1)])).toEqual(written(aDelivered(1)));
+    expect(await deliveries.replace(aParked(1), true)).toBe(false);
+    expect(await deliveries.replace(aParked(1, { revision: 1 }), true)).toBe(true);
+    expect(await deliveries.getMany([aDelivery(1)])).toEqual([aParked(1, { revision: 2 })]);
+    expect(await deliveries.replace(aParked(2), true)).toBe(false);
+  });
+
+  test('adds what nobody has stored, with its entries, and leaves the rest as it is', async () => {
+    const { deliveries, clock } = await open();
+    await deliveries.putMany([aDelivered(1)]);
+    await deliveries.replace(aDelivery(2));
+    const fresh = Array.from({ length: 40 }, (_, index) => aParked(index + 1));
+    const added = await deliveries.addMany(fresh);
+    expect([...added]).toEqual(fresh.slice(2));
+    expect(await deliveries.addMany([])).toEqual(new Set());
+    expect(byEvent(await deliveries.getMany(fresh))).toEqual(written(aDelivered(1), aDelivery(2), ...fresh.slice(2)));
+    const entries = await deliveries.listBacklog('sub_1', 100, undefined);
+    expect(entries.map(({ event }) => event)).toEqual(fresh.slice(2).map(({ event }) => event));
+    clock.advance((retentionDays + 1) * msPerDay);
+    expect([...(await deliveries.addMany([aParked(1)]))]).toHaveLength(1);
+    expect(await deliveries.getMany([aParked(1)])).toEqual(written(aParked(1)));
   });
 
   test('lets one of many concurrent replacements succeed', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aDelivery(1)]);
-    const replacing = Array.from({ length: 8 }, () => deliveries.replace(aDelivered(1)));
+    const replacing = Array.from({ length: 8 }, () => deliveries.replace({ ...aDelivered(1), revision: 1 }));
     expect((await Promise.all(replacing)).filter((replaced) => replaced)).toHaveLength(1);
   });
 
@@ -142,7 +175,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     const { deliveries } = await open();
     const all = Array.from({ length: 120 }, (_, index) => aDelivery(index + 1));
     await deliveries.putMany(all);
-    expect(byEvent(await deliveries.getMany(all))).toEqual(all);
+    expect(byEvent(await deliveries.getMany(all))).toEqual(written(...all));
   });
 
   test('counts expired deliveries as absent', async () => {
@@ -174,6 +207,22 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(events).toEqual([1, 2, 9, 10, 100, 30_000].map((number) => `evt_${number}`));
   });
 
+  test('gives what a replay has put there after all else, and what a person sends again in its place', async () => {
+    const opened = await open();
+    await opened.deliveries.putMany([
+      aParked(1, { replay: 'rpl_1' }),
+      aParked(2, { replay: 'manual' }),
+      aParked(3),
+      aParked(10, { replay: 'rpl_1' }),
+    ]);
+    expect(await eventsIn(opened)).toEqual(['evt_2', 'evt_3', 'evt_1', 'evt_10']);
+    await opened.deliveries.putMany([
+      aParked(4, { scope: '*', subscription: 'sub_2', replay: 'rpl_2' }),
+      aParked(5, { scope: '*', subscription: 'sub_2' }),
+    ]);
+    expect(await eventsIn(opened, 'sub_2')).toEqual(['evt_5', 'evt_4']);
+  });
+
   test('gives the events of several tenants in the order of time', async () => {
     const opened = await open();
     await opened.deliveries.putMany([
@@ -190,12 +239,12 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     await deliveries.putMany([1, 2, 3].map((number) => aParked(number)));
     const [first, second] = await deliveries.listBacklog('sub_1', 2, undefined);
     if (first === undefined || second === undefined) throw new Error('nothing waits');
-    expect(await deliveries.getMany([first])).toEqual([aParked(1)]);
+    expect(await deliveries.getMany([first])).toEqual(written(aParked(1)));
     // Whoever finds the attempt made knows that the entry was left behind.
     expect(first.attempt).toBe(aParked(1).attemptCount + 1);
     await deliveries.putMany([aDelivered(1)], [first, second]);
     expect(await eventsIn(opened)).toEqual(['evt_3']);
-    expect(byEvent(await deliveries.getMany([first, second]))).toEqual([aDelivered(1), aParked(2)]);
+    expect(byEvent(await deliveries.getMany([first, second]))).toEqual(written(aDelivered(1), aParked(2)));
     await deliveries.putMany([], []);
   });
 
@@ -228,7 +277,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
   test('is in no list of deliveries', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aParked(1)]);
-    expect((await deliveries.list('sub_1', 10, undefined)).items).toEqual([aParked(1)]);
+    expect((await deliveries.list('sub_1', 10, undefined)).items).toEqual(written(aParked(1)));
   });
 
   test('gives expired entries like any other: a page of them hides none that is behind it', async () => {
@@ -265,7 +314,9 @@ describe.each(implementations)('due index on %s', (_, open) => {
     await opened.deliveries.replace(aDue(7, at('13:30:00')));
     expect(eventsOf(await listAll(opened, '12:59:59'))).toEqual([]);
     expect(eventsOf(await listAll(opened, '14:00:00'))).toEqual(['evt_1', 'evt_2', 'evt_7']);
-    expect(await opened.deliveries.getMany(await listAll(opened, '13:00:00'))).toEqual([aDue(1, at('13:00:00'))]);
+    expect(await opened.deliveries.getMany(await listAll(opened, '13:00:00'))).toEqual(
+      written(aDue(1, at('13:00:00'))),
+    );
   });
 
   test('spreads deliveries over shards, and gives those of a shard the earliest first, as many as are asked for', async () => {
@@ -347,14 +398,14 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     await deliveries.putMany([3, 1, 5, 2, 4].map((number) => aDelivery(number)));
     await deliveries.putMany([aDelivery(6, { subscription: 'sub_2' })]);
     const pages = await readAllPages((after) => deliveries.list('sub_1', 2, after));
-    expect(pages.flat()).toEqual([5, 4, 3, 2, 1].map((number) => aDelivery(number)));
+    expect(pages.flat()).toEqual(written(...[5, 4, 3, 2, 1].map((number) => aDelivery(number))));
     expect(pages.every((page) => page.length <= 2)).toBe(true);
   });
 
   test('finds a delivery by its key', async () => {
     const { deliveries, clock } = await open();
     await deliveries.putMany([aDelivery(1)]);
-    expect(await deliveries.find(aDelivery(1))).toEqual(aDelivery(1));
+    expect(await deliveries.find(aDelivery(1))).toEqual({ ...aDelivery(1), revision: 1 });
     expect(await deliveries.find(aDelivery(1, { subscription: 'sub_2' }))).toBeUndefined();
     clock.advance((retentionDays + 1) * msPerDay);
     expect(await deliveries.find(aDelivery(1))).toBeUndefined();
@@ -392,11 +443,11 @@ describe.each(implementations)('what statistics read of deliveries, on %s', (_, 
     await deliveries.putMany([aDelivered(4), aDelivery(4, { subscription: 'sub_2' }), aParked(5)]);
     const range = { since: at(2), until: at(6) };
     expect(await deliveries.listNewest('sub_1', range, 10)).toEqual({
-      items: [aParked(5), aDelivered(4), aDelivered(3), aDelivered(2)],
+      items: written(aParked(5), aDelivered(4), aDelivered(3), aDelivered(2)),
       isComplete: true,
     });
     expect(await deliveries.listNewest('sub_1', range, 3)).toEqual({
-      items: [aParked(5), aDelivered(4), aDelivered(3)],
+      items: written(aParked(5), aDelivered(4), aDelivered(3)),
       isComplete: false,
     });
     expect(await deliveries.listNewest('sub_3', range, 3)).toEqual({ items: [], isComplete: true });

@@ -1,13 +1,14 @@
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
-import type {
-  BacklogEntry,
-  Delivery,
-  DeliveryKey,
-  DeliveryLog,
-  DeliveryStore,
-  DueEntry,
-  DueIndex,
+import {
+  type BacklogEntry,
+  type Delivery,
+  type DeliveryKey,
+  type DeliveryLog,
+  type DeliveryStore,
+  type DueEntry,
+  type DueIndex,
+  isReplayed,
 } from '../../lambdas/ports/delivery-store.ts';
 import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import type { TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
@@ -26,7 +27,7 @@ export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog
   /** The first of the two writes of `putMany`: the deliveries without their entries. */
   putRows(deliveries: readonly Delivery[]): void;
   /** The last of the two writes of `replace`: the delivery without its entry. */
-  replaceRow(delivery: Delivery): boolean;
+  replaceRow(delivery: Delivery, opensAgain?: boolean): boolean;
 }
 
 /**
@@ -67,7 +68,7 @@ export function createInMemoryDeliveries(
   function point(delivery: Delivery): void {
     const { subscription, event, timestamp, scope, sequence, attemptCount, waitsIn, nextAttemptAt } = delivery;
     if (waitsIn === 'backlog') {
-      const place = `${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
+      const place = `${isReplayed(delivery) ? 'replay#' : ''}${scope === '*' ? timestamp : String(sequence).padStart(16, '0')}#${event}`;
       const entry: BacklogEntry = { subscription, event, timestamp, place, attempt: attemptCount + 1 };
       backlog.set(backlogKey(entry), { ...expiring(delivery, delivery), value: entry });
     }
@@ -79,11 +80,14 @@ export function createInMemoryDeliveries(
   }
 
   const putRows = (deliveries: readonly Delivery[]) => {
-    for (const delivery of deliveries) rows.set(rowKey(delivery), expiring(delivery, delivery));
+    for (const delivery of deliveries)
+      rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery));
   };
-  const replaceRow = (delivery: Delivery) => {
-    if ((rows.get(rowKey(delivery))?.value.revision ?? 0) !== delivery.revision) return false;
-    rows.set(rowKey(delivery), expiring({ ...delivery, revision: delivery.revision + 1 }, delivery));
+  const replaceRow = (delivery: Delivery, opensAgain = false) => {
+    const stored = rows.get(rowKey(delivery))?.value;
+    if ((stored?.revision ?? 0) !== delivery.revision || (opensAgain && stored === undefined)) return false;
+    if (stored?.state === 'delivered' && !opensAgain) return false;
+    putRows([delivery]);
     return true;
   };
 
@@ -102,10 +106,17 @@ export function createInMemoryDeliveries(
       for (const delivery of deliveries) point(delivery);
       for (const entry of done) backlog.delete(backlogKey(entry));
     },
-    async replace(delivery) {
+    async addMany(deliveries) {
+      await learn(deliveries);
+      const added = deliveries.filter((delivery) => live([rows.get(rowKey(delivery))]).length === 0);
+      putRows(added);
+      for (const delivery of added) point(delivery);
+      return new Set(added);
+    },
+    async replace(delivery, opensAgain) {
       await learn([delivery]);
       point(delivery);
-      return replaceRow(delivery);
+      return replaceRow(delivery, opensAgain);
     },
     async remind(deliveries) {
       await learn(deliveries);

@@ -462,6 +462,43 @@ describe('a job that comes more than once', () => {
     expect(engine.callbacks.requests).toHaveLength(2);
   });
 
+  test.each([500, 204])('stays delivered where another run of it at the same time is answered %i', async (status) => {
+    const engine = await prepare();
+    const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
+    const callbacks = {
+      async post(request: CallbackRequest) {
+        // The other run has read what this one has, and is done first.
+        engine.callbacks.answerWith(() => answered(204));
+        expect(await deliverEvents(engine.deliverPorts, jobs)).toEqual([{ kind: 'delivered', status: 204 }]);
+        engine.callbacks.answerWith(() => answered(status));
+        return engine.callbacks.post(request);
+      },
+    };
+    const [outcome] = await deliverEvents({ ...engine.deliverPorts, callbacks }, jobs);
+    expect(outcome?.kind).toBe(status === 204 ? 'delivered' : 'duplicate');
+    expect(await recordOf(engine)).toMatchObject({ state: 'delivered', waitsIn: undefined });
+    expect(engine.deliveryQueue.messages()).toHaveLength(1);
+  });
+
+  test('stays delivered where another run of it parks it at the same time', async () => {
+    const engine = await prepare();
+    const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
+    const { deliveries } = engine;
+    const late = {
+      ...deliveries,
+      async getMany(...keys: Parameters<typeof deliveries.getMany>) {
+        const found = await deliveries.getMany(...keys);
+        if (engine.callbacks.requests.length === 0) await deliverEvents(engine.deliverPorts, jobs);
+        return found;
+      },
+    };
+    const endpointPolicy = { ...engine.deliverPorts.endpointPolicy, fastLatencyMs: -1 };
+    const outcomes = await deliverEvents({ ...engine.deliverPorts, deliveries: late, endpointPolicy }, jobs);
+    expect(outcomes).toEqual([{ kind: 'duplicate' }]);
+    expect(await recordOf(engine)).toMatchObject({ state: 'delivered', attemptCount: 1 });
+    expect(await backlogOf(engine)).toEqual([]);
+  });
+
   test('is a duplicate when a later attempt is recorded', async () => {
     const engine = await prepare();
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 200));

@@ -50,14 +50,13 @@ async function onlyDelivery(engine: FakeEngine) {
   return delivery;
 }
 
-/** A store that dies within its first `putMany` that parks: the rows are written, their entries are not. */
+/** A store that dies within its first `addMany`: the rows are written, their entries are not. */
 function dyingBeforeEntries(engine: FakeEngine) {
   let isDead = false;
   return {
     ...engine.deliveries,
-    putMany: async (...[deliveries, done]: Parameters<FakeEngine['deliveries']['putMany']>) => {
-      if (isDead || !deliveries.some(({ waitsIn }) => waitsIn === 'backlog'))
-        return engine.deliveries.putMany(deliveries, done);
+    addMany: async (deliveries: readonly Delivery[]) => {
+      if (isDead || deliveries.length === 0) return engine.deliveries.addMany(deliveries);
       isDead = true;
       engine.deliveries.putRows(deliveries);
       throw new Error('the process has ended');
@@ -127,6 +126,83 @@ describe('an attempt that somebody asks for', () => {
     await letTimePass(engine, 5 * minuteMs);
     expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered' });
   });
+});
+
+describe('a replay', () => {
+  const retry = { scheduleMs: [secondMs, 5 * secondMs] };
+  const again = (engine: FakeEngine, subscription: Subscription, mode: 'all' | 'failed' = 'failed') =>
+    startReplay(engine.drainPorts, subscription, { tenant: 'acme', mode, ratePerSecond: 50 });
+
+  test('begins a new schedule for an exhausted delivery, and keeps its earlier attempts', async () => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine, { retry });
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(engine, ['1']);
+    await letTimePass(engine, hourMs);
+    expect(await onlyDelivery(engine)).toMatchObject({ state: 'exhausted', attemptCount: 3 });
+    await again(engine, subscription);
+    await letTimePass(engine, hourMs);
+    const delivery = await onlyDelivery(engine);
+    expect(delivery).toMatchObject({ state: 'exhausted', exhaustedBy: 'attempts-exhausted', attemptCount: 6 });
+    expect(delivery.attempts.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(delivery.attempts.map(({ trigger }) => trigger).slice(3)).toEqual(['manual', 'schedule', 'schedule']);
+  });
+
+  test.each(['replay', 'attempt'] as const)('of an old delivery is tried again where it fails (%s)', async (how) => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine, { retry });
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(engine, ['1']);
+    await letTimePass(engine, hourMs);
+    engine.clock.advance(100 * hourMs);
+    engine.callbacks.answerWith((_, earlier) => answered(earlier < 4 ? 500 : 204));
+    if (how === 'replay') await again(engine, subscription);
+    else await attemptNow(engine.manageDeliveryPorts, subscription, await onlyDelivery(engine));
+    await letTimePass(engine, hourMs);
+    expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered', exhaustedBy: undefined, attemptCount: 5 });
+  });
+
+  test.each(['none', 'record', 'tenant'] as const)('goes after what is new (ordering %s)', async (ordering) => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine, { ordering });
+    const old = await publish(engine, ['1', '2', '1']);
+    await letTimePass(engine, 10 * minuteMs);
+    const before = engine.callbacks.requests.length;
+    const { id } = await again(engine, subscription, 'all');
+    await runReplay(engine.drainPorts, prepareSubscription(subscription), id);
+    // Not as fast as deliver wants it: all goes through the backlog, or the feed.
+    const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
+    if (state === undefined) throw new Error('the endpoint is known');
+    await engine.endpoints.replace({ ...state, latencyMs: 60_000 }, undefined);
+    const fresh = await publish(engine, ['2', '3']);
+    for (const { id: message, body } of engine.deliveryQueue.receive()) {
+      const jobs = [JSON.parse(body)].flat() as readonly DeliveryJob[];
+      await deliverEvents(
+        engine.deliverPorts,
+        jobs.map((job) => ({ messageId: message, job })),
+      );
+      engine.deliveryQueue.remove(message);
+    }
+    await letTimePass(engine, 10 * minuteMs);
+    expect(engine.callbacks.requests.slice(before).map(idOf)).toEqual([...fresh, ...old]);
+  });
+
+  test.each(['record', 'tenant'] as const)(
+    'that fails holds up nothing that is new (ordering %s)',
+    async (ordering) => {
+      const engine = createFakeEngine();
+      const subscription = await subscribe(engine, { ordering });
+      const [old] = await publish(engine, ['1']);
+      await letTimePass(engine, 10 * minuteMs);
+      engine.callbacks.answerWith(({ headers }) => answered(headers['webhook-id'] === old ? 500 : 204));
+      await again(engine, subscription, 'all');
+      await letTimePass(engine, 2 * secondMs);
+      expect((await onlyDelivery(engine)).state).toBe('retrying');
+      const [fresh = ''] = await publish(engine, ['1']);
+      await letTimePass(engine, 2 * secondMs);
+      expect(engine.callbacks.requests.map(idOf)).toContain(fresh);
+    },
+  );
 });
 
 describe('a crash between deliveries and their entries', () => {
@@ -268,13 +344,13 @@ describe('a job', () => {
     const { deliveries } = engine;
     const slow = {
       ...deliveries,
-      putMany: async (...args: Parameters<typeof deliveries.putMany>) => {
+      addMany: async (...args: Parameters<typeof deliveries.addMany>) => {
         await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', undefined);
         for (const drain of engine.drainQueue.receive()) {
           await drainEndpoint(engine.drainPorts, JSON.parse(drain.body));
           engine.drainQueue.remove(drain.id);
         }
-        return deliveries.putMany(...args);
+        return deliveries.addMany(...args);
       },
     };
     const [message] = engine.deliveryQueue.receive();

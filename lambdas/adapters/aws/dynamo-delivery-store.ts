@@ -2,17 +2,18 @@ import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } fro
 import { shardOf } from '../../contracts/shards.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type {
-  BacklogEntry,
-  Delivery,
-  DeliveryKey,
-  DeliveryLog,
-  DeliveryStore,
-  DueEntry,
-  DueIndex,
+import {
+  type BacklogEntry,
+  type Delivery,
+  type DeliveryKey,
+  type DeliveryLog,
+  type DeliveryStore,
+  type DueEntry,
+  type DueIndex,
+  isReplayed,
 } from '../../ports/delivery-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { changeRows, fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { changeRows, fromItem, type Item, insertRows, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expiry.ts';
 
 /**
@@ -30,7 +31,8 @@ const maxNewestPages = 5;
  *
  *   partition            sort                        what
  *   <subscription>       <timestamp>#<event>         the delivery: a subscription's list, in order of time
- *   backlog#<subscr.>    <place>                     points to a delivery that waits for its endpoint's turn
+ *   backlog#<subscr.>    <place>                     points to a delivery that waits for its endpoint's turn;
+ *                                                    replayed ones stand behind all others
  *   due#<shard>          <due at>#<subscr.>#<event>  points to a delivery whose next attempt waits for its time
  *
  * Pointers are read consistently, which an index could not be: whoever finds a backlog empty may rely on
@@ -49,9 +51,12 @@ const dueOf = (shard: number) => `due#${shard}`;
 /** As many digits as any sequence or epoch time in milliseconds has, so that texts sort as numbers do. */
 const padded = (number: number) => String(number).padStart(16, '0');
 
-/** In its tenant's sequence; in order of time where the events are of several tenants. */
-function backlogPlace({ scope, sequence, timestamp, event }: Delivery): string {
-  return `${scope === '*' ? timestamp : padded(sequence)}#${event}`;
+/** In its tenant's sequence; in order of time where the events are of several tenants. What is replayed comes last. */
+function backlogPlace(delivery: Delivery): string {
+  const { scope, sequence, timestamp, event } = delivery;
+  // Other places begin with a digit, which sorts before any letter.
+  const rank = isReplayed(delivery) ? 'replay#' : '';
+  return `${rank}${scope === '*' ? timestamp : padded(sequence)}#${event}`;
 }
 
 const duePlace = ({ dueAtMs, subscription, event }: Pick<DueEntry, 'dueAtMs' | 'subscription' | 'event'>) =>
@@ -83,6 +88,7 @@ export function createDynamoDeliveryStore(
       : Math.max(expiryOf(tenant), Math.ceil(Date.parse(nextAttemptAt) / 1000) + waitingSlackSeconds);
   const toRow = (delivery: Delivery, expiryOf: ExpiryOf): Row => ({
     ...delivery,
+    revision: delivery.revision + 1,
     delivery: sortKey(delivery),
     [ttlAttribute]: expiryAt(delivery, expiryOf),
   });
@@ -120,6 +126,18 @@ export function createDynamoDeliveryStore(
     return items.map(fromItem);
   }
 
+  /** DynamoDB deletes expired rows days late: such a one is as good as none. */
+  async function putOverExpired(row: Row): Promise<boolean> {
+    const put = new PutItemCommand({
+      TableName: table,
+      Item: toItem(row),
+      ConditionExpression: '#expiry < :now',
+      ExpressionAttributeNames: { '#expiry': ttlAttribute },
+      ExpressionAttributeValues: toItem({ ':now': Math.floor(options.clock.nowMs() / 1000) }),
+    });
+    return putOnCondition(client, put);
+  }
+
   return {
     async getMany(keys) {
       const rows = await readRows(
@@ -146,6 +164,23 @@ export function createDynamoDeliveryStore(
       );
       await changeRows(client, table, pointers, removals);
     },
+    async addMany(deliveries) {
+      const expiryOf = await expiryFor(deliveries);
+      const insertions = await insertRows(
+        client,
+        table,
+        deliveries.map((one) => toRow(one, expiryOf)),
+      );
+      const added = new Set<Delivery>();
+      for (const [index, delivery] of deliveries.entries()) {
+        const insertion = insertions[index];
+        if (insertion instanceof Error) throw insertion;
+        if (insertion === 'inserted' || (await putOverExpired(toRow(delivery, expiryOf)))) added.add(delivery);
+      }
+      const pointers = [...added].map((one) => pointerOf(one, expiryOf)).filter((row) => row !== undefined);
+      await changeRows(client, table, pointers, []);
+      return added;
+    },
     async remind(deliveries) {
       const expiryOf = await expiryFor(deliveries);
       await changeRows(
@@ -155,16 +190,23 @@ export function createDynamoDeliveryStore(
         [],
       );
     },
-    async replace(delivery) {
+    async replace(delivery, opensAgain = false) {
       const expiryOf = await expiryFor([delivery]);
       const pointer = pointerOf(delivery, expiryOf);
       // Before the delivery: a pointer to what does not wait is removed by whoever finds it.
       if (pointer !== undefined) await client.send(new PutItemCommand({ TableName: table, Item: toItem(pointer) }));
       const put = new PutItemCommand({
         TableName: table,
-        Item: toItem(toRow({ ...delivery, revision: delivery.revision + 1 }, expiryOf)),
-        ConditionExpression: 'revision = :read OR (attribute_not_exists(subscription) AND :read = :none)',
-        ExpressionAttributeValues: toItem({ ':read': delivery.revision, ':none': 0 }),
+        Item: toItem(toRow(delivery, expiryOf)),
+        ConditionExpression: opensAgain
+          ? 'revision = :read'
+          : '(revision = :read AND #state <> :delivered) OR (attribute_not_exists(subscription) AND :read = :none)',
+        ...(opensAgain ? {} : { ExpressionAttributeNames: { '#state': 'state' } }),
+        ExpressionAttributeValues: toItem(
+          opensAgain
+            ? { ':read': delivery.revision }
+            : { ':read': delivery.revision, ':none': 0, ':delivered': 'delivered' satisfies Delivery['state'] },
+        ),
       });
       return putOnCondition(client, put);
     },
