@@ -9,6 +9,7 @@ import {
   isFast,
   type PostResult,
   settle,
+  slotsAfter,
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
@@ -210,8 +211,9 @@ async function deliverToEndpoint(
   const results: PostResult[] = [];
   let postsNotMade = admitted?.posts ?? 0;
   let hasDied = false;
+  const slotsNow = () => (admitted === undefined ? 1 : slotsAfter(admitted, results, prepared.limits));
   if (admitted !== undefined)
-    await forEachAtMost(admitted.slots, posting.slice(0, admitted.posts), async ({ job, event }) => {
+    await forEachAtMost(slotsNow, posting.slice(0, admitted.posts), async ({ job, event }) => {
       if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
       const outcome = await post(ports, prepared, job.row.id, [event], {
         isReplay: job.delivery.replay !== undefined,

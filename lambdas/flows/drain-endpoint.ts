@@ -15,6 +15,7 @@ import {
   notice,
   type PostResult,
   settle,
+  slotsAfter,
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
@@ -276,7 +277,8 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const leftOut: WorkItem[] = [];
   let left = admission.posts;
   let isSuspended = false;
-  await forEachAtMost(admission.slots, posts, async (one) => {
+  const slotsNow = () => slotsAfter(admission, results, prepared.limits);
+  await forEachAtMost(slotsNow, posts, async (one) => {
     for (const request of one.requests) {
       if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
       left -= 1;

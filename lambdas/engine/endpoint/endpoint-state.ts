@@ -30,10 +30,12 @@ export interface EndpointState {
   readonly openings: number;
   readonly window: AttemptWindow;
   readonly previousWindow: AttemptWindow;
-  /** It asked for a pause (429, 503) until then. */
+  /** It asked for a pause until then (Retry-After). */
   readonly pausedUntilMs: number;
-  /** Posts at a time that it bears at present; undefined where it bears all that it may have. */
+  /** Posts at a time that it bears at present, with a fraction; undefined where it bears all that it may have. */
   readonly bearsConcurrency: number | undefined;
+  /** Answers since its concurrency was halved; undefined where another refusal halves it again. */
+  readonly answersSinceHalved: number | undefined;
   /** Smoothed time of its successful answers; undefined before the first. */
   readonly latencyMs: number | undefined;
   /** Whether deliveries wait in its backlog. */
@@ -59,6 +61,8 @@ interface AttemptWindow {
   readonly startedAtMs: number;
   readonly succeeded: number;
   readonly failed: number;
+  /** Answers of an endpoint that has too much to do. Absent in rows of older versions. */
+  readonly refused?: number;
 }
 
 /** What an endpoint may be sent at most. */
@@ -73,12 +77,15 @@ export interface EndpointPolicy {
   /** Two windows of this length, the running one and the one before, are looked at. */
   readonly windowMs: number;
   readonly minRequests: number;
-  /** Share of failures at which the circuit opens. */
+  /** Share of failures, refusals left out, at which the circuit opens. */
   readonly failureRatio: number;
+  /**
+   * Share of failures and refusals together at which the circuit opens. An endpoint that takes some of what it is sent
+   * is up, and concurrency is what helps it; one that refuses nearly everything is down.
+   */
+  readonly refusalRatio: number;
   /** Cool-down after the first opening, the second, …; the last one repeats. */
   readonly coolDownsMs: readonly number[];
-  /** Pause after a 429 or 503 that asks for none. */
-  readonly defaultPauseMs: number;
   /** Smoothed latency up to which an endpoint is fast. */
   readonly fastLatencyMs: number;
   /** Time of nothing but failures after which a subscription is disabled. */
@@ -89,8 +96,8 @@ export const defaultEndpointPolicy: EndpointPolicy = {
   windowMs: 60_000,
   minRequests: 10,
   failureRatio: 0.5,
+  refusalRatio: 0.8,
   coolDownsMs: [10_000, 30_000, 60_000, 300_000, 900_000],
-  defaultPauseMs: 30_000,
   fastLatencyMs: 1_000,
   disableAfterMs: 5 * 86_400_000,
 };
@@ -111,6 +118,18 @@ const probeMs = 60_000;
 
 /** The longest pause that is given, whatever is asked for: what waits meanwhile grows old. */
 const maxPauseMs = 86_400_000;
+/** A pause of at least this is a remedy of its own: answers that ask for one do not count for the circuit. */
+const minRemedyMs = 1_000;
+
+/** Answers of an endpoint, or of what stands before it, that has too much to do. */
+const refusals: ReadonlySet<number | undefined> = new Set([429, 502, 503, 504]);
+/**
+ * Share of the whole concurrency that a round of posts gains when all of it is taken, and loses when all of it is
+ * refused. Large, so that an endpoint that refuses a tenth of its posts, whatever their number, keeps most of them.
+ */
+const roundStep = 0.5;
+/** Rounds of posts after a halving in which no further refusal halves: they show what the halving has done. */
+const settlingRounds = 10;
 
 const emptyWindow: AttemptWindow = { startedAtMs: 0, succeeded: 0, failed: 0 };
 
@@ -129,6 +148,7 @@ export function newEndpoint(scope: string, endpoint: string): EndpointState {
     previousWindow: emptyWindow,
     pausedUntilMs: 0,
     bearsConcurrency: undefined,
+    answersSinceHalved: undefined,
     latencyMs: undefined,
     hasBacklog: false,
     drainer: undefined,
@@ -158,8 +178,7 @@ const failuresInARow = 10;
 
 /** Whether posts that were admitted together are to end here, with these results so far. */
 export function endsEarly(results: readonly PostResult[]): boolean {
-  if (results.some(({ status, stopReason }) => status === 429 || status === 503 || stopReason !== undefined))
-    return true;
+  if (results.some((result) => askedPauseMs(result) > 0 || result.stopReason !== undefined)) return true;
   return results.length >= failuresInARow && results.slice(-failuresInARow).every(({ ok }) => !ok);
 }
 
@@ -197,7 +216,7 @@ export function admit(
   );
   const taken = Object.values(leases).reduce((sum, { slots }) => sum + slots, 0);
   const isProbe = before.circuit === 'open';
-  const concurrency = Math.min(limits.concurrency, before.bearsConcurrency ?? limits.concurrency);
+  const concurrency = Math.floor(Math.min(limits.concurrency, before.bearsConcurrency ?? limits.concurrency));
   const free = isProbe ? Math.min(1, concurrency - taken) : concurrency - taken;
   if (free <= 0) {
     const untilMs = Math.min(...Object.values(leases).map((one) => one.untilMs));
@@ -244,6 +263,50 @@ export interface PostResult {
   readonly stopReason?: string | undefined;
 }
 
+/** Whether an endpoint refused a post because it has too much to do. It is up, then, and able to say so. */
+function isRefusal({ ok, status }: PostResult): boolean {
+  return !ok && refusals.has(status);
+}
+
+/** The pause that a refusal asks for; 0 where it asks for none, and then only its own delivery waits. */
+function askedPauseMs(result: PostResult): number {
+  return isRefusal(result) ? Math.min(result.retryAfterMs ?? 0, maxPauseMs) : 0;
+}
+
+/** How many posts at a time an endpoint bears, as its answers tell. */
+export type Pace = Pick<EndpointState, 'bearsConcurrency' | 'answersSinceHalved'>;
+
+/**
+ * Follow one answer: a refusal halves the concurrency, down to one post at a time; each post that is taken gives some
+ * of it back. Refusals soon after a halving take as much as a post that is taken gives: so an endpoint that refuses more
+ * than half of its posts goes down to one at a time, and one that refuses a few whatever it is sent is not starved.
+ */
+export function paceAfter(before: Pace, result: PostResult, { concurrency }: EndpointLimits): Pace {
+  const { bearsConcurrency: bears = concurrency } = before;
+  const answers = before.answersSinceHalved === undefined ? undefined : before.answersSinceHalved + 1;
+  const answersSinceHalved = answers !== undefined && answers >= settlingRounds * concurrency ? undefined : answers;
+  // At most one for each answer: a round of posts at most doubles the concurrency.
+  const step = Math.min(1, (roundStep * concurrency) / bears);
+  if (isRefusal(result)) {
+    if (answersSinceHalved === undefined) return { bearsConcurrency: Math.max(1, bears / 2), answersSinceHalved: 0 };
+    return { bearsConcurrency: Math.max(1, bears - step), answersSinceHalved };
+  }
+  if (!result.ok) return { bearsConcurrency: before.bearsConcurrency, answersSinceHalved };
+  return { bearsConcurrency: bears + step >= concurrency ? undefined : bears + step, answersSinceHalved };
+}
+
+/** Posts that may be made at a time in the rest of a lease, by the answers that it has had so far. */
+export function slotsAfter(
+  { slots, state }: Extract<Admission, { kind: 'admitted' }>,
+  results: readonly PostResult[],
+  limits: EndpointLimits,
+): number {
+  const { concurrency } = limits;
+  const pace = results.reduce((before: Pace, result) => paceAfter(before, result, limits), state);
+  const share = (pace.bearsConcurrency ?? concurrency) / (state.bearsConcurrency ?? concurrency);
+  return Math.max(1, Math.floor(Math.min(1, share) * slots));
+}
+
 /** What has to be told to whom after posts were settled. */
 export type EndpointEffect =
   | { readonly kind: 'circuit-opened'; readonly probeAtMs: number }
@@ -285,20 +348,9 @@ export function settle(
   for (const result of results) state = noteLatency(noteResult(state, result, policy, nowMs), result);
 
   const failures = results.filter(({ ok }) => !ok);
-  const isSlowed = results.some(({ status }) => status === 429 || status === 503);
-  if (isSlowed) {
-    const asked = Math.max(...results.map(({ retryAfterMs = 0 }) => retryAfterMs));
-    const pauseMs = asked > 0 ? Math.min(asked, maxPauseMs) : policy.defaultPauseMs;
-    const bears = state.bearsConcurrency ?? limits.concurrency;
-    state = {
-      ...state,
-      pausedUntilMs: Math.max(state.pausedUntilMs, nowMs + pauseMs),
-      bearsConcurrency: Math.max(1, Math.floor(bears / 2)),
-    };
-  } else if (results.length > 0 && failures.length === 0 && state.bearsConcurrency !== undefined) {
-    const bears = state.bearsConcurrency * 2;
-    state = { ...state, bearsConcurrency: bears >= limits.concurrency ? undefined : bears };
-  }
+  const pauseMs = Math.max(0, ...results.map(askedPauseMs));
+  if (pauseMs > 0) state = { ...state, pausedUntilMs: Math.max(state.pausedUntilMs, nowMs + pauseMs) };
+  state = { ...state, ...paceAfterLease(state, results, limits) };
 
   if (results.some(({ ok }) => ok)) {
     const { failingSinceMs } = state;
@@ -346,17 +398,32 @@ export function notice(state: EndpointState, policy: EndpointPolicy, nowMs: numb
   return { state: { ...state, noticedPercent: reached }, effects: [effect] };
 }
 
-function noteResult(state: EndpointState, { ok, status }: PostResult, policy: EndpointPolicy, nowMs: number) {
-  // Whoever asks for a pause is there: it is given the pause, and no cool-down besides.
-  if (status === 429) return state;
+/** A lease at most doubles the concurrency: after an outage an endpoint is sent a little more at a time. */
+function paceAfterLease(before: Pace, results: readonly PostResult[], limits: EndpointLimits): Pace {
+  const after = results.reduce((pace: Pace, result) => paceAfter(pace, result, limits), before);
+  const { concurrency } = limits;
+  const doubled = 2 * (before.bearsConcurrency ?? concurrency);
+  const bears = Math.min(after.bearsConcurrency ?? concurrency, doubled);
+  return { ...after, bearsConcurrency: bears >= concurrency ? undefined : bears };
+}
+
+function noteResult(state: EndpointState, result: PostResult, policy: EndpointPolicy, nowMs: number) {
+  // An endpoint that asks for a pause is up: it is given the pause, and no cool-down besides.
+  if (askedPauseMs(result) >= minRemedyMs) return state;
   const isOver = nowMs - state.window.startedAtMs >= policy.windowMs;
   const isLongOver = nowMs - state.window.startedAtMs >= 2 * policy.windowMs;
   const window = isOver ? { ...emptyWindow, startedAtMs: nowMs } : state.window;
   return {
     ...state,
     previousWindow: isLongOver ? emptyWindow : isOver ? state.window : state.previousWindow,
-    window: ok ? { ...window, succeeded: window.succeeded + 1 } : { ...window, failed: window.failed + 1 },
+    window: counted(window, result),
   };
+}
+
+function counted(window: AttemptWindow, result: PostResult): AttemptWindow {
+  if (result.ok) return { ...window, succeeded: window.succeeded + 1 };
+  if (isRefusal(result)) return { ...window, refused: (window.refused ?? 0) + 1 };
+  return { ...window, failed: window.failed + 1 };
 }
 
 function noteLatency(state: EndpointState, { ok, durationMs }: PostResult): EndpointState {
@@ -369,8 +436,10 @@ function noteLatency(state: EndpointState, { ok, durationMs }: PostResult): Endp
 
 function isFailing({ window, previousWindow }: EndpointState, policy: EndpointPolicy): boolean {
   const failed = window.failed + previousWindow.failed;
-  const requests = failed + window.succeeded + previousWindow.succeeded;
-  return requests >= policy.minRequests && failed / requests >= policy.failureRatio;
+  const refused = (window.refused ?? 0) + (previousWindow.refused ?? 0);
+  const requests = failed + refused + window.succeeded + previousWindow.succeeded;
+  if (requests < policy.minRequests) return false;
+  return failed / requests >= policy.failureRatio || (failed + refused) / requests >= policy.refusalRatio;
 }
 
 /** Something was put into the backlog. */

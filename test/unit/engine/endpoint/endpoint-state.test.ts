@@ -6,13 +6,17 @@ import {
   claimDrain,
   dueAtMs,
   type EndpointState,
+  endsEarly,
   finishDrain,
   isFast,
   leaveDrain,
   newEndpoint,
+  type Pace,
   type PostResult,
+  paceAfter,
   defaultEndpointPolicy as policy,
   settle,
+  slotsAfter,
   woken,
 } from '../../../../lambdas/engine/endpoint/endpoint-state.ts';
 
@@ -173,22 +177,150 @@ describe('the circuit', () => {
   });
 });
 
+const refusals = [429, 502, 503, 504] as const;
+const refusing = (status: number, retryAfterMs?: number): PostResult => ({
+  ok: false,
+  status,
+  durationMs: 5,
+  ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+});
+
 describe('an endpoint that asks for a pause', () => {
-  test('is left alone for as long as it says, and bears half as much afterwards', () => {
-    const slowDown: PostResult = { ok: false, status: 429, durationMs: 5, retryAfterMs: 90_000 };
-    const { state } = post(endpoint(), repeat(slowDown, 10));
-    expect(state).toMatchObject({ circuit: 'closed', bearsConcurrency: 5 });
+  test.each(refusals)('with %i is left alone for as long as it says, and bears half as much afterwards', (status) => {
+    const { state } = post(endpoint(), repeat(refusing(status, 90_000), 10));
+    expect(state).toMatchObject({ circuit: 'closed', pausedUntilMs: startMs + 90_000 });
     expect(admit(state, limits, 5, { id: 'a', durationMs: 1 }, startMs + 89_999)).toEqual({
       kind: 'blocked',
       by: 'pause',
       untilMs: startMs + 90_000,
     });
-    expect(admit(state, limits, 9, { id: 'a', durationMs: 1 }, startMs + 90_000)).toMatchObject({ slots: 5 });
+    const once = post(endpoint(), [...repeat(ok, 3), refusing(status, 90_000)]).state;
+    expect(admit(once, limits, 9, { id: 'a', durationMs: 1 }, startMs + 90_000)).toMatchObject({ slots: 5 });
   });
 
-  test('is given half a minute where it says nothing', () => {
-    const { state } = post(endpoint(), [{ ok: false, status: 503, durationMs: 5 }]);
-    expect(state.pausedUntilMs).toBe(startMs + 30_000);
+  test('is given no cool-down besides, however often it asks; one that asks for less than a second is', () => {
+    const circuitAfter = (retryAfterMs: number) => {
+      let state = endpoint();
+      for (let atMs = startMs; atMs < startMs + 40_000; atMs += 2_000)
+        if (state.circuit === 'closed') state = post(state, [refusing(503, retryAfterMs)], atMs).state;
+      return state.circuit;
+    };
+    expect(circuitAfter(1_000)).toBe('closed');
+    expect(circuitAfter(10)).toBe('open');
+  });
+
+  test('ends a lease at once, and no other refusal does', () => {
+    expect(endsEarly([ok, refusing(503, 1_000)])).toBe(true);
+    expect(endsEarly([ok, refusing(503), refusing(429), refusing(502), refusing(504)])).toBe(false);
+    expect(endsEarly(repeat(refusing(503), 10))).toBe(true);
+  });
+
+  test('is asked again no later than it said, whatever it answers (property)', () => {
+    fc.assert(
+      fc.property(fc.array(anyResult, { minLength: 1, maxLength: 9 }), (results) => {
+        const asked = Math.max(0, ...results.map(({ retryAfterMs }) => retryAfterMs ?? 0));
+        const { pausedUntilMs } = post(endpoint(), results).state;
+        expect(pausedUntilMs).toBe(asked === 0 ? 0 : startMs + asked);
+      }),
+    );
+  });
+});
+
+const anyResult: fc.Arbitrary<PostResult> = fc.oneof(
+  fc.constant(ok),
+  fc.record({
+    ok: fc.constant(false),
+    status: fc.constantFrom(...refusals),
+    durationMs: fc.nat(2_000),
+    retryAfterMs: fc.option(fc.nat(80_000_000), { nil: undefined }),
+  }),
+);
+
+describe('an endpoint that has too much to do, and asks for no pause', () => {
+  test.each(refusals)('with %i bears half as much, and nothing else is held up', (status) => {
+    const { state, effects } = post(endpoint({ latencyMs: 20 }), [refusing(status)]);
+    expect(state).toMatchObject({ circuit: 'closed', pausedUntilMs: 0, bearsConcurrency: 5 });
+    expect(effects).toEqual([]);
+    expect(isFast(state, policy, startMs)).toBe(true);
+    expect(admit(state, limits, 9, { id: 'a', durationMs: 1 }, startMs)).toMatchObject({ kind: 'admitted', slots: 5 });
+  });
+
+  test('with 500 bears as much as before: that is a fault, and not load', () => {
+    expect(post(endpoint(), [broken]).state.bearsConcurrency).toBeUndefined();
+  });
+
+  test('is halved once in ten rounds, so that they show what the halving has done', () => {
+    const halved = post(endpoint(), [refusing(503)]).state;
+    const mixed = [ok, refusing(503), ok, refusing(503)];
+    expect(post(halved, mixed).state.bearsConcurrency).toBeGreaterThan(4);
+    const settled = { ...halved, answersSinceHalved: 100 };
+    expect(post(settled, [refusing(503)]).state.bearsConcurrency).toBe(2.5);
+  });
+
+  test('recovers within twenty posts that it takes', () => {
+    const halved = post(endpoint(), [refusing(503)]).state;
+    expect(post(halved, repeat(ok, 20)).state.bearsConcurrency).toBeUndefined();
+  });
+
+  test('is posted to with fewer at a time in the rest of the lease, too, and with as many again later', () => {
+    const admission = admit(endpoint(), limits, 100, { id: 'a', durationMs: 1, maxSlots: 6 }, startMs);
+    if (admission.kind !== 'admitted') throw new Error('not admitted');
+    expect(slotsAfter(admission, [], limits)).toBe(6);
+    expect(slotsAfter(admission, [ok, refusing(503)], limits)).toBe(3);
+    expect(slotsAfter(admission, [refusing(503), ...repeat(ok, 20)], limits)).toBe(6);
+  });
+
+  test('is sent hardly more than one post at a time where it refuses most, never fewer, and all again later (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), fc.array(anyResult, { maxLength: 200 }), (concurrency, results) => {
+        const of = { concurrency, ratePerSecond: undefined };
+        let pace: Pace = endpoint();
+        for (const result of results) {
+          pace = paceAfter(pace, result, of);
+          expect(pace.bearsConcurrency ?? concurrency).toBeGreaterThanOrEqual(1);
+          expect(pace.bearsConcurrency ?? 0).toBeLessThan(Math.max(1.1, concurrency));
+        }
+        // What it bore when this began counts no more after so many.
+        let sum = 0;
+        for (let answer = 0; answer < 200 * concurrency; answer += 1) {
+          pace = paceAfter(pace, answer % 5 < 4 ? refusing(503) : ok, of);
+          sum += pace.bearsConcurrency ?? concurrency;
+        }
+        expect(sum / (200 * concurrency)).toBeLessThanOrEqual(Math.max(2.5, 0.3 * concurrency));
+        for (let answer = 0; answer < 2 * concurrency; answer += 1) pace = paceAfter(pace, ok, of);
+        expect(pace.bearsConcurrency).toBeUndefined();
+      }),
+    );
+  });
+
+  test('keeps most of its concurrency where it refuses a third of its posts, whatever their number (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 100 }), fc.integer({ min: 0, max: 2 }), (concurrency, first) => {
+        const of = { concurrency, ratePerSecond: undefined };
+        let pace: Pace = endpoint();
+        let sum = 0;
+        const answers = 100 * concurrency;
+        for (let answer = 0; answer < answers; answer += 1) {
+          pace = paceAfter(pace, answer % 3 === first ? refusing(503) : ok, of);
+          sum += pace.bearsConcurrency ?? concurrency;
+        }
+        expect(sum / answers / concurrency).toBeGreaterThan(0.7);
+      }),
+    );
+  });
+
+  test('has its circuit opened where it refuses nearly all, and not where it refuses half', () => {
+    expect(post(endpoint(), repeat(refusing(503), 9)).state.circuit).toBe('closed');
+    expect(post(endpoint(), repeat(refusing(503), 10)).state.circuit).toBe('open');
+    expect(post(endpoint(), [...repeat(ok, 2), ...repeat(refusing(429), 8)]).state.circuit).toBe('open');
+    expect(post(endpoint(), [...repeat(ok, 3), ...repeat(refusing(429), 7)]).state.circuit).toBe('closed');
+    expect(post(endpoint(), [...repeat(ok, 5), ...repeat(broken, 5)]).state.circuit).toBe('open');
+  });
+
+  test('is counted on in a row that an older version wrote', () => {
+    const window = { startedAtMs: startMs, succeeded: 0, failed: 4 };
+    const { refused: _, ...older } = { ...window, refused: undefined };
+    expect(post(endpoint({ window: older }), repeat(refusing(502), 6)).state.circuit).toBe('open');
   });
 });
 
