@@ -174,13 +174,15 @@ export class TributaryStack extends Stack {
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
+      [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
       [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
-    tables.accounts.grant(normalize, 'GetItem');
+    // An account gets the key of what is archived of it with its first request.
+    tables.accounts.grant(normalize, 'GetItem', 'UpdateItem');
     tables.integrationSettings.grant(normalize, 'GetItem');
     tables.accountContexts.grant(normalize, 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
@@ -191,6 +193,9 @@ export class TributaryStack extends Stack {
     tables.idempotency.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
     tables.statistics.grant(normalize, 'UpdateItem');
     buckets.raw.grantGet(normalize);
+    // Every request that has ended is archived.
+    buckets.raw.grantPut(normalize);
+    buckets.raw.grantRetain(normalize);
     buckets.payloads.grantPut(normalize);
     buckets.payloads.grantRetain(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
@@ -299,6 +304,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
+      [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.retentionDays]: String(config.retentionDays),
       [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
       [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
@@ -323,6 +329,8 @@ export class TributaryStack extends Stack {
     // A parked request is sent again when its account is made.
     rawQueue.queue.grantSendMessages(api);
     rawQueue.deadLetterQueue.grantConsumeMessages(api);
+    // What is archived is sent again, too, where its mapping was mended.
+    buckets.raw.grantGet(api);
     tables.subscriptions.grant(api, 'BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query');
     tables.events.grant(api, 'BatchGetItem', 'Query');
     // Where an event stands; and the answers to requests that are carried out once.

@@ -29,6 +29,8 @@ export interface RawMessage {
    * back. @default 1
    */
   readonly hops?: number;
+  /** Whether it was read from the raw archive, so that it is not archived once more. @default false */
+  readonly archived?: true;
   readonly request: {
     readonly method: string;
     /** The public URL as the provider called it. */

@@ -17,6 +17,7 @@ import type { IntegrationSettingsStore } from '../ports/integration-settings-sto
 import type { RequestParking } from '../ports/parked-requests.ts';
 import type { ProviderClient } from '../ports/provider-client.ts';
 import type { DeadLetterQueue } from '../ports/queues.ts';
+import { type ArchivePorts, archiveRequests } from './archive-requests.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { type Publication, type PublishPorts, publishEvents } from './publish-events.ts';
 
@@ -31,7 +32,7 @@ export interface NormalizingIntegration {
   readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
 }
 
-export interface NormalizePorts extends PublishPorts {
+export interface NormalizePorts extends PublishPorts, ArchivePorts {
   readonly accounts: AccountStore;
   readonly settings: IntegrationSettingsStore;
   readonly provider: ProviderClient;
@@ -87,7 +88,10 @@ const accountMaxAgeMs = 10_000;
 /** How far clocks may differ. A tenant's erasure goes on for longer than this after its accounts were closed. */
 const clockSkewMs = 60_000;
 
-/** Turn accepted requests into published events. One that fails goes back alone. */
+/**
+ * Turn accepted requests into published events, and keep the requests in the raw archive. One that fails goes back
+ * alone; so does one that is not archived, whose events are not published a second time.
+ */
 export async function normalizeWebhooks(
   ports: NormalizePorts,
   deliveries: readonly RawDelivery[],
@@ -104,11 +108,21 @@ export async function normalizeWebhooks(
         })
       : [],
   );
-  const published = candidates.length === 0 ? [] : await publishEvents(ports, candidates);
+  const archiving = archiveEnded(ports, deliveries, mappings);
+  // It never fails as a whole; a run that ends with an error must not leave it half done.
+  const published =
+    candidates.length === 0
+      ? []
+      : await publishEvents(ports, candidates).finally(async () => {
+          await archiving;
+        });
+  const archived = await archiving;
   // At last and all at once: a provider that does not answer must not hold up the events of others.
   const settled = await Promise.all(mappings.map(settleConfirmation));
   return settled.map((mapping, index): Normalization => {
-    if (mapping.kind !== 'events') return mapping;
+    const unarchived = archived[index];
+    if (unarchived !== undefined) return { kind: 'failed', error: unarchived.error };
+    if (mapping.kind !== 'events') return withoutOwners(mapping);
     const publications = published.flatMap((publication, place): readonly TenantPublication[] => {
       const candidate = candidates[place];
       return candidate?.index === index ? [{ ...publication, tenant: candidate.event.tenant }] : [];
@@ -120,13 +134,68 @@ export async function normalizeWebhooks(
   });
 }
 
-type SettledMapping =
+type SettledMapping = (
   | ({
       readonly kind: 'events';
       readonly events: readonly UnsequencedEvent[];
       readonly drifts: readonly Drift[];
     } & Whose)
-  | Exclude<Normalization, { kind: 'mapped' }>;
+  | Exclude<Normalization, { kind: 'mapped' }>
+) & {
+  /**
+   * The accounts that a request of the URL for all accounts is for; `gone` where it was for former ones only, so that
+   * nothing of it may be kept.
+   * @default none
+   */
+  readonly owners?: readonly Account[] | 'gone';
+};
+
+/** An outcome is logged and counted: no account, with its secrets, may be in it. */
+function withoutOwners(
+  mapping: Exclude<SettledMapping, { kind: 'events' }>,
+): Exclude<Normalization, { kind: 'mapped' }> {
+  const { owners: _, ...outcome } = mapping;
+  return outcome;
+}
+
+/**
+ * Archive what has ended, whatever it became. What failed comes again; what is no event, what is archived already, and
+ * what is of an account that is gone is left out.
+ */
+async function archiveEnded(
+  ports: NormalizePorts,
+  deliveries: readonly RawDelivery[],
+  mappings: readonly Mapping[],
+): Promise<readonly ({ readonly error: unknown } | undefined)[]> {
+  const failures = Array.from<{ readonly error: unknown } | undefined>({ length: deliveries.length });
+  const ended = await Promise.all(
+    deliveries.map(async ({ message }, index) => {
+      const mapping = mappings[index] as Mapping;
+      if (mapping.kind === 'failed' || mapping.kind === 'confirmation' || mapping.owners === 'gone') return [];
+      if (message.archived === true || message.handshake !== undefined) return [];
+      // The engine writes no message without it.
+      if (Number.isNaN(Date.parse(message.receivedAt))) return [];
+      try {
+        const owners = message.account === undefined ? (mapping.owners ?? []) : await ownAccount(ports, message);
+        return owners === undefined ? [] : [{ message, owners, index }];
+      } catch (error) {
+        failures[index] = { error };
+        return [];
+      }
+    }),
+  );
+  const archivable = ended.flat();
+  const outcomes = archivable.length === 0 ? [] : await archiveRequests(ports, archivable);
+  for (const [place, { index }] of archivable.entries()) failures[index] ??= outcomes[place];
+  return failures;
+}
+
+/** @returns Undefined where the account that accepted the request is gone. */
+async function ownAccount(ports: NormalizePorts, message: RawMessage): Promise<readonly Account[] | undefined> {
+  // It was read a moment ago, and is remembered.
+  const account = await accepting(ports, message);
+  return account === undefined || isGone(account, message) ? undefined : [account];
+}
 
 type Mapping =
   | SettledMapping
@@ -295,13 +364,14 @@ async function mapForItsAccounts(
       throw new EngineError('contended', 'an account was made for a parked request', { retryable: true });
   }
   const events: UnsequencedEvent[] = [];
-  const tenant = soleTenant(owners);
+  const accounts = owners.map(({ account }) => account);
+  const whose = { tenant: soleTenant(owners), owners: accounts };
   for (const { account, contexts: own } of owners) {
     const mapped = await mapForAccount(ports, delivery, integration, read, account);
-    if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), tenant };
+    if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), ...whose };
     if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
       const reason = 'a request of several contexts has an event that names none of them';
-      return { ...(await deadLetter(ports, delivery, reason)), tenant };
+      return { ...(await deadLetter(ports, delivery, reason)), ...whose };
     }
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
   }
@@ -312,9 +382,9 @@ async function mapForItsAccounts(
     const refusal = await deadLetter(ports, delivery, `${value} has accounts of two tenants`);
     if (owners.length === 0) return refusal;
   }
-  if (owners.length > 0) return { ...toMapping(events, integration.resources), tenant };
+  if (owners.length > 0) return { ...toMapping(events, integration.resources), ...whose };
   if (free.length > 0) return { kind: 'unrouted' };
-  return contexts.length > 0 ? { kind: 'ignored' } : withoutContext(ports, delivery, integration, read);
+  return contexts.length > 0 ? { kind: 'ignored', owners: 'gone' } : withoutContext(ports, delivery, integration, read);
 }
 
 /** A request that names nobody is a ping or a heartbeat where it makes no event, and a fault where it does. */

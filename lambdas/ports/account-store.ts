@@ -11,6 +11,11 @@ export interface Account {
   /** Days that the raw archive keeps what comes for it; absent for as long as the deployment keeps it. */
   readonly rawRetentionDays?: number;
   /**
+   * What opens the requests that the raw archive has of it: 32 bytes as base64. Without the row nothing does. Absent
+   * until the first request is archived. Never leaves the engine.
+   */
+  readonly archiveKey?: string;
+  /**
    * Its tenant's data is being erased, or was: nothing is accepted for it, and what queues still hold of it
    * is dropped. It has neither secrets nor context then; once all is erased, no tenant either.
    */
@@ -41,6 +46,15 @@ export interface AccountStore {
    *   account does not exist is never remembered.
    */
   get(id: string, maxAgeMs: number): Promise<Account | undefined>;
+}
+
+export interface ArchiveKeys {
+  /**
+   * The account's archive key; one that has none is given one, which is a write of its row.
+   *
+   * @returns Undefined where the account is closed, removed, or replaced by a later one of its id.
+   */
+  keyOf(account: Account): Promise<string | undefined>;
 }
 
 export interface AccountWriter {

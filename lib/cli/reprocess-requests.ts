@@ -9,6 +9,7 @@ import {
 } from './command.ts';
 import { engineOptions } from './engine-call.ts';
 import { localEngine } from './local-engine.ts';
+import { archiveOptions, meansArchive, reprocessArchive } from './reprocess-archive.ts';
 
 /** Calls in a row that may find nothing of the integration's: the letters of others are in the way then. */
 const maxIdleCalls = 3;
@@ -16,17 +17,20 @@ const maxIdleCalls = 3;
 export const reprocessCommand: Command = {
   name: 'reprocess',
   positionals: ['<integration>'],
-  summary: 'send the dead-lettered requests of an integration through its mended mapping again',
+  summary: 'send dead-lettered or archived requests of an integration through its mended mapping again',
   help: [
+    '--since <ISO time> --until <ISO time>  all requests received in between, of the raw archive (default: dead letters)',
+    '--account <id>   with --since: of this account only',
+    '--send           with --since: send them; without it they are counted',
     `--url <origin>   of the engine's API (default: ${localEngine}, which npm start runs)`,
     '--key <api key>  one for all tenants (default: that of the local engine)',
     'Exit status: 0 all were taken up, 1 some may be left or the engine refused, 2 unusable input.',
   ],
-  options: engineOptions,
-  run: reprocessRequests,
+  options: { ...engineOptions, ...archiveOptions },
+  run: (args, ports) => (meansArchive(args) ? reprocessArchive(args, ports) : reprocessDeadLetters(args, ports)),
 };
 
-async function reprocessRequests(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
+async function reprocessDeadLetters(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const [integration = ''] = args.positionals;
   let reprocessed = 0;
   let skipped = 0;

@@ -3,11 +3,19 @@ import { createDynamoAccountDirectory } from '../../lambdas/adapters/aws/dynamo-
 import {
   createDynamoAccountStore,
   createDynamoAccountWriter,
+  createDynamoArchiveKeys,
 } from '../../lambdas/adapters/aws/dynamo-account-store.ts';
-import type { Account, AccountDirectory, AccountStore, AccountWriter } from '../../lambdas/ports/account-store.ts';
+import type {
+  Account,
+  AccountDirectory,
+  AccountStore,
+  AccountWriter,
+  ArchiveKeys,
+} from '../../lambdas/ports/account-store.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { anAccount } from '../fakes/samples.ts';
+import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 import { useTables } from './emulated-aws.ts';
 import { readAllPages } from './read-all-pages.ts';
 
@@ -16,6 +24,7 @@ interface Accounts {
   readonly store: AccountStore;
   /** What a function has that only changes accounts. */
   readonly writer: AccountWriter;
+  readonly keys: ArchiveKeys;
   readonly clock: ManualClock;
   readonly overwrite: (account: Account) => Promise<void>;
 }
@@ -32,6 +41,7 @@ const implementations: readonly (readonly [string, () => Promise<Accounts>])[] =
         directory: accounts,
         store: accounts.reader(clock),
         writer: accounts,
+        keys: accounts.archiveKeys,
         overwrite: async (account) => accounts.overwrite(account),
       };
     },
@@ -46,6 +56,7 @@ const implementations: readonly (readonly [string, () => Promise<Accounts>])[] =
         directory: createDynamoAccountDirectory(tables.client(), table),
         store: createDynamoAccountStore(tables.client(), table, clock),
         writer: createDynamoAccountWriter(tables.client(), table),
+        keys: createDynamoArchiveKeys(tables.client(), table, createSeededRandomness()),
         overwrite: (account) => tables.put(table, { ...account, context: JSON.stringify(account.context) }),
       };
     },
@@ -252,5 +263,44 @@ describe.each(implementations)('account store on %s', (_, open) => {
     expect(await store.get('acc_acme', 10_000)).toBeUndefined();
     await directory.create(anAccount());
     expect(await store.get('acc_acme', 10_000)).toEqual(anAccount());
+  });
+});
+
+describe.each(implementations)('archive keys on %s', (_, open) => {
+  test('an account gets one key, whoever asks, and keeps it', async () => {
+    const { directory, keys } = await open();
+    const account = anAccount();
+    await directory.create(account);
+    const given = await Promise.all([keys.keyOf(account), keys.keyOf(account), keys.keyOf(account)]);
+    expect(new Set(given).size).toBe(1);
+    expect(Buffer.from(given[0] ?? '', 'base64')).toHaveLength(32);
+    const stored = (await directory.find(account.id)) ?? expect.fail();
+    expect(stored).toEqual({ ...account, archiveKey: given[0], revision: account.revision + 1 });
+    expect(await keys.keyOf(stored)).toBe(given[0]);
+    expect(await directory.replace(stored)).toBe(true);
+    expect((await directory.find(account.id))?.archiveKey).toBe(given[0]);
+  });
+
+  test('a write of what was read before there was a key does not take it away', async () => {
+    const { directory, keys } = await open();
+    const account = anAccount();
+    await directory.create(account);
+    await keys.keyOf(account);
+    expect(await directory.replace(account)).toBe(false);
+  });
+
+  test('an account that is gone gets none, and a later one of its id gets another', async () => {
+    const { directory, keys } = await open();
+    const account = anAccount();
+    expect(await keys.keyOf(account)).toBeUndefined();
+    const former = anAccount({ id: 'acc_former' });
+    await directory.create(former);
+    const key = await keys.keyOf(former);
+    await directory.remove(former);
+    expect(await directory.find(former.id)).toBeUndefined();
+    const later = anAccount({ id: 'acc_former', createdAt: '2030-01-01T00:00:00.000Z' });
+    expect(await directory.create(later)).toBe('created');
+    expect(await keys.keyOf(anAccount({ id: 'acc_former', createdAt: '2029-01-01T00:00:00.000Z' }))).toBeUndefined();
+    expect(await keys.keyOf(later)).not.toBe(key);
   });
 });

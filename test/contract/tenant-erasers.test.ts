@@ -177,7 +177,11 @@ const implementations: readonly (readonly [string, () => Promise<Stores>])[] = [
 ];
 
 describe.each(implementations)('what erases accounts on %s', (_, open) => {
-  const own = anAccount({ rawRetentionDays: 3, capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1 } });
+  const own = anAccount({
+    rawRetentionDays: 3,
+    archiveKey: 'a key',
+    capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1 },
+  });
 
   test('closes them: no secret and no context is left, and nobody writes back what he had read', async () => {
     const { accounts, clock } = await open();

@@ -425,11 +425,42 @@ describe('reprocessing dead letters', () => {
     expect(await read()).toEqual(events);
   });
 
+  test('reads a window of the raw archive: small requests, too, and whatever became of them', async () => {
+    const { call, post, account, eventually, engine } = running();
+    const { url, id } = await account('github', { tenant: 'archived' });
+    const since = new Date(engine.now()).toISOString();
+    // Of an action that the mapping ignores: it leaves no event and no dead letter.
+    const body = JSON.stringify({ action: 'nothing-known', zen: 'small' });
+    const signature = `sha256=${createHmac('sha256', 's3cret').update(body).digest('hex')}`;
+    const ignored = () => engine.metrics.sum('ignored', { service: 'normalize' });
+    const before = ignored();
+    expect((await post(url, body, { 'x-github-event': 'ping', 'x-hub-signature-256': signature })).status).toBe(200);
+    await eventually(() => ignored() === before + 1);
+    await engine.advanceClock(1_000);
+    const window = `since=${since}&until=${new Date(engine.now()).toISOString()}&account=${id}`;
+    const path = `/v1/integrations/github/reprocess?${window}`;
+    expect((await call('POST', path)).body).toEqual({
+      reprocessed: 0,
+      skipped: 0,
+      more: false,
+      dry_run: true,
+      found: 1,
+      next_cursor: null,
+    });
+    expect((await call('POST', `${path}&dry_run=false`)).body).toMatchObject({ reprocessed: 1, found: 1 });
+    await eventually(() => ignored() === before + 2);
+    expect((await call('POST', path)).body, 'it is not archived once more').toMatchObject({ found: 1 });
+    expect((await call('DELETE', `/v1/accounts/${id}`)).status).toBe(204);
+    expect((await call('POST', path)).body, 'nothing opens it any more').toMatchObject({ found: 0, skipped: 1 });
+  });
+
   test('fails for an integration that is none (404), a key of one tenant (403) and a time that is none (400)', async () => {
     const { call } = running();
     expectProblem(await call('POST', '/v1/integrations/nosuch/reprocess'), 404);
     expectProblem(await call('POST', '/v1/integrations/github/reprocess', undefined, acmeKey), 403);
     expectProblem(await call('POST', '/v1/integrations/github/reprocess?before=yesterday'), 400);
+    expectProblem(await call('POST', '/v1/integrations/github/reprocess?account=acc_1'), 400);
+    expectProblem(await call('POST', '/v1/integrations/github/reprocess?since=2026-01-01T00:00:00Z'), 400);
     expectProblem(await call('GET', '/v1/integrations/github/reprocess'), 405);
   });
 });

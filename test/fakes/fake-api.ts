@@ -93,6 +93,7 @@ export function createFakeApi({
     parked: engine.parking,
     rawQueue: rawQueueOn(engine.rawQueue),
     rawLetters: { receive: async () => [], remove: async () => {}, putBack: async () => {} },
+    archive: engine.archive,
     settings: engine.settings,
     subscriptions: engine.subscriptions,
     events: engine.events,

@@ -46,6 +46,7 @@ import {
   governanceQueueOn,
   rawQueueOn,
 } from './in-memory-queue.ts';
+import { createInMemoryRawArchive } from './in-memory-raw-archive.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
@@ -91,6 +92,7 @@ export function createFakeEngine(
   const events = createInMemoryEvents(clock, retention);
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
+  const archive = createInMemoryRawArchive();
   const consumers = createInMemoryConsumers();
   const deliveries = createInMemoryDeliveries(clock, retention);
   const endpoints = createInMemoryEndpoints();
@@ -170,6 +172,7 @@ export function createFakeEngine(
     consumers,
     payloads,
     rawBodies,
+    archive,
     deliveries,
     endpoints,
     replays,
@@ -234,6 +237,8 @@ export function createFakeEngine(
       contexts,
       parking,
       rawBodies,
+      archive,
+      archiveKeys: accounts.archiveKeys,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
     } satisfies NormalizePorts,
     /** What requests are counted with. Nothing of it takes time. */
@@ -257,6 +262,7 @@ export function createFakeEngine(
       settings,
       rawQueue: rawQueueOn(rawQueue),
       rawLetters: deadLetterInboxOn(rawDeadLetters),
+      archive,
       clock,
       randomness,
       quotas,

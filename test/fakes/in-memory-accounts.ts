@@ -1,4 +1,4 @@
-import type { Account, AccountDirectory, AccountStore } from '../../lambdas/ports/account-store.ts';
+import type { Account, AccountDirectory, AccountStore, ArchiveKeys } from '../../lambdas/ports/account-store.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { AccountEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
@@ -10,6 +10,8 @@ export interface InMemoryAccounts extends AccountDirectory, Dumpable {
   reader(clock: Clock): AccountStore;
   /** What a tenant's accounts are erased with. */
   eraser: AccountEraser;
+  /** What opens what is archived of an account. */
+  archiveKeys: ArchiveKeys;
   /** Change an account behind the back of its readers. */
   overwrite(account: Account): void;
 }
@@ -61,6 +63,17 @@ export function createInMemoryAccounts(): InMemoryAccounts {
         },
       };
     },
+    archiveKeys: {
+      async keyOf({ id, createdAt, archiveKey }) {
+        if (archiveKey !== undefined) return archiveKey;
+        const stored = rows.get(id);
+        if (stored?.createdAt !== createdAt || stored.closed === true) return undefined;
+        if (stored.archiveKey !== undefined) return stored.archiveKey;
+        const given = Buffer.from(`${id} ${createdAt}`.padEnd(32).slice(0, 32)).toString('base64');
+        rows.set(id, { ...stored, archiveKey: given, revision: stored.revision + 1 });
+        return given;
+      },
+    },
     eraser: {
       async list(tenant, limit, after) {
         const own = [...rows.values()].filter((account) => account.tenant === tenant);
@@ -70,7 +83,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       async close(tenant, id) {
         const account = rows.get(id);
         if (account?.tenant !== tenant) return;
-        const { capture: _, rawRetentionDays: __, ...rest } = account;
+        const { capture: _, rawRetentionDays: __, archiveKey: ___, ...rest } = account;
         rows.set(id, { ...rest, secrets: {}, context: {}, closed: true, revision: rest.revision + 1 });
       },
       async bury(tenant, id) {

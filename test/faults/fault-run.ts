@@ -60,6 +60,8 @@ export interface FaultRun {
   /** Wait until nobody is at work, without letting time pass. */
   untilIdle(): Promise<void>;
   letTimePass(ms: number): Promise<void>;
+  /** The engine's clock. */
+  nowMs(): number;
   /** Follow the feed from where it was read last to where it ends at present. */
   readOn(): Promise<void>;
   /** What `readOn` has read. */
@@ -195,6 +197,7 @@ export async function createFaultRun(
       await fault.untilIdle();
     },
     letTimePass: (ms) => fault.letTimePass(ms),
+    nowMs: () => fault.engine.now(),
     read,
     async readOn() {
       for (let caughtUp = false, pages = 0; !caughtUp && pages < maxPages; pages += 1) {

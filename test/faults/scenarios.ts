@@ -125,6 +125,28 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     askedAgain: { requests: 1 },
   },
 
+  /** Archived requests are sent through normalize again: nothing is lost, and nothing comes a second time. */
+  'archive-reprocess': {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      const since = new Date(run.nowMs()).toISOString();
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 1 }));
+      await run.send(githubWebhook(account, { issue: 2, padding: 20_000 }));
+      await run.settle();
+      await run.letTimePass(1_000);
+      const window = `since=${since}&until=${new Date(run.nowMs()).toISOString()}&account=${account.id}`;
+      const path = `/v1/integrations/github/reprocess?${window}`;
+      const counted = await run.call('POST', path);
+      if (counted.body.found !== 2 || counted.body.reprocessed !== 0)
+        throw new Error(`the archive has ${JSON.stringify(counted.body)} in the place of 2 requests`);
+      const sent = await run.call('POST', `${path}&dry_run=false`);
+      if (sent.body.reprocessed !== 2) throw new Error(`${JSON.stringify(sent.body)}: not 2 requests`);
+    },
+    askedAgain: { requests: 2 },
+  },
+
   /** A subscriber that fails once: the second attempt waits in the queue. */
   retry: {
     async play(run) {

@@ -297,18 +297,21 @@ describe('permissions', () => {
       'normalize',
       {
         get: /^Raw/,
-        put: /^Payloads/,
+        // Requests that have ended.
+        put: /^(Payloads|Raw)/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables:
           /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Idempotency|Statistics)/,
-        written: /^(ParkedRequests|Events|Idempotency|Statistics)Table/,
+        // Accounts: the key of what is archived of one.
+        written: /^(Accounts|ParkedRequests|Events|Idempotency|Statistics)Table/,
       },
     ],
     [
       'api',
       {
-        get: /^Payloads/,
+        // The archive: to reprocess what it has.
+        get: /^(Payloads|Raw)/,
         // Answers that are kept, and entries of the audit.
         put: /^(Payloads|AuditArchive)/,
         send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],

@@ -1,7 +1,8 @@
-import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import type { Account, AccountStore, AccountWriter } from '../../ports/account-store.ts';
+import { type DynamoDBClient, GetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import type { Account, AccountStore, AccountWriter, ArchiveKeys } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { putOnCondition } from './dynamo-conditions.ts';
+import type { Randomness } from '../../ports/randomness.ts';
+import { putOnCondition, updateOnCondition } from './dynamo-conditions.ts';
 import { fromItem, type Item, isLive, type Row, toItem } from './dynamo-rows.ts';
 
 /** Bound of the memory of one function instance. */
@@ -64,6 +65,45 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
       if (remembered.size >= maxRemembered) remembered.clear();
       remembered.set(id, { account, readAtMs });
       return account;
+    },
+  };
+}
+
+const archiveKeyBytes = 32;
+
+/** Archive keys of accounts, in their rows. */
+export function createDynamoArchiveKeys(client: DynamoDBClient, table: string, randomness: Randomness): ArchiveKeys {
+  // Who has read an account before it got its key must not ask again with each batch.
+  const given = new Map<string, Promise<string | undefined>>();
+  async function give({ id, createdAt }: Account): Promise<string | undefined> {
+    const key = randomness.bytes(archiveKeyBytes).toString('base64');
+    const update = new UpdateItemCommand({
+      TableName: table,
+      Key: toItem({ id }),
+      // Another revision: who writes back what was read before would take the key away.
+      UpdateExpression: 'SET archiveKey = :key ADD revision :one',
+      ConditionExpression:
+        'createdAt = :createdAt AND attribute_exists(tenant) AND attribute_not_exists(closed) AND attribute_not_exists(archiveKey)',
+      ExpressionAttributeValues: toItem({ ':key': key, ':createdAt': createdAt, ':one': 1 }),
+    });
+    if (await updateOnCondition(client, update)) return key;
+    const { Item } = await client.send(
+      new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
+    );
+    const row = Item === undefined ? undefined : fromItem(Item);
+    return row?.['createdAt'] === createdAt ? (row['archiveKey'] as string | undefined) : undefined;
+  }
+  return {
+    async keyOf(account) {
+      if (account.archiveKey !== undefined) return account.archiveKey;
+      const name = JSON.stringify([account.id, account.createdAt]);
+      const known = given.get(name);
+      if (known !== undefined) return known;
+      if (given.size >= maxRemembered) given.clear();
+      const giving = give(account);
+      given.set(name, giving);
+      giving.catch(() => given.delete(name));
+      return giving;
     },
   };
 }

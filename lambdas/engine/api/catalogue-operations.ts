@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { captureRequest, captureView } from './account-operations.ts';
 import { operation } from './operation.ts';
-import { listQuery, pageOf, secretValues } from './shared-schema.ts';
+import { cursorText, identifier, instant, listQuery, pageOf, secretValues } from './shared-schema.ts';
 
 const settingsBody = z.strictObject({
   secrets: secretValues,
@@ -16,8 +16,32 @@ const settingsBody = z.strictObject({
     .refine((client) => Object.keys(client).length === 0, 'this integration takes no OAuth client'),
 });
 
-/** One instant for all calls that empty the queue: what fails meanwhile is not tried again by the next. */
-const reprocessQuery = z.strictObject({ before: z.iso.datetime({ offset: true }).optional() });
+const reprocessQuery = z
+  .strictObject({
+    /** One instant for all calls that empty the queue: what fails meanwhile is not tried again by the next. */
+    before: z.iso.datetime({ offset: true }).optional().describe('Dead letters of before; without it, of before now.'),
+    since: instant
+      .optional()
+      .describe('Reads the raw archive in place of dead letters: requests that were received from this time on.'),
+    until: instant.optional().describe('With `since`: requests that were received before this time.'),
+    account: identifier.optional().describe('With `since`: requests of this account only.'),
+    dry_run: z
+      .enum(['true', 'false'])
+      .optional()
+      .describe('With `since`: requests are counted and not sent, unless this is `false`.'),
+    cursor: cursorText.optional(),
+  })
+  .superRefine(({ before, since, until, ...ofArchive }, context) => {
+    const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (since === undefined) {
+      for (const [name, value] of Object.entries({ until, ...ofArchive }))
+        if (value !== undefined) fault(name, 'expected `since` with it: it belongs to a window of the raw archive');
+      return;
+    }
+    if (before !== undefined) fault('before', 'expected either `before`, for dead letters, or `since` and `until`');
+    if (until === undefined) fault('until', 'expected the end of the window, which `since` begins');
+    else if (until <= since) fault('until', 'expected a time after `since`');
+  });
 
 const integration = z
   .object({
@@ -42,10 +66,17 @@ const settings = z
 
 const reprocessing = z
   .object({
-    reprocessed: z.int(),
-    skipped: z.int(),
-    more: z.boolean().describe('Whether the queue may have more: call again, with the same `before`.'),
-    before: z.iso.datetime({ offset: true }),
+    reprocessed: z.int().describe('Requests that were sent through normalize again.'),
+    skipped: z
+      .int()
+      .describe('Dead letters that were left; archived requests that no key opens any more: their account is gone.'),
+    more: z
+      .boolean()
+      .describe('Whether there may be more: call again, with the same `before`, or the same window and `next_cursor`.'),
+    before: z.iso.datetime({ offset: true }).optional().describe('Of dead letters.'),
+    dry_run: z.boolean().optional().describe('Of a window of the archive, as all that follows.'),
+    found: z.int().optional().describe('Requests of the window that this call has read.'),
+    next_cursor: z.string().nullable().optional(),
   })
   .meta({ id: 'Reprocessing' });
 
@@ -120,7 +151,9 @@ export const catalogueOperations = {
     method: 'POST',
     path: '/v1/integrations/{integration}/reprocess',
     tag: 'Catalogue',
-    summary: 'Send its dead-lettered requests through normalize again',
+    summary: 'Send its dead-lettered, or its archived, requests through normalize again',
+    description:
+      'Without parameters: its dead letters. With `since` and `until`: all requests of the raw archive that were received in between, whatever became of them; they are counted first, and sent with `dry_run=false`. Events that were published before keep their ids, and are published no second time for as long as events are kept.',
     access: 'integrations:write',
     isForAllTenants: true,
     query: reprocessQuery,

@@ -35,7 +35,10 @@ export const time = z.iso.datetime();
 
 export const emptyBody = z.strictObject({});
 
-const cursorText = z.string().max(1024).describe('`next_cursor` of the page before; without it, the first page.');
+export const cursorText = z
+  .string()
+  .max(1024)
+  .describe('`next_cursor` of the page before; without it, the first page.');
 
 const limit = z.coerce.number().int().min(1).max(500).default(100).describe('Entries of a page, at most.');
 

@@ -127,8 +127,13 @@ export function keptOf({
       until: after(retentionDays),
     },
     {
-      what: 'large requests to URLs that serve all accounts of an integration, as they came',
+      what: 'requests to URLs that serve all accounts of an integration, as they came: large ones, and those that no account owned or that several tenants shared',
       why: 'one may hold data of several tenants, and nothing tells whose it is until it is mapped',
+      until: after(rawRetentionDays),
+    },
+    {
+      what: 'other requests in the raw archive, encrypted',
+      why: 'objects hold requests of many tenants and are locked; the keys of its accounts, which alone open its own, are removed',
       until: after(rawRetentionDays),
     },
     {
@@ -158,7 +163,7 @@ export function keptOf({
     },
     {
       what: 'backups of the tables (point-in-time recovery)',
-      why: 'they cannot be changed; a table restored from one has to be erased again',
+      why: 'they cannot be changed, and hold the keys of its archived requests until then; a table restored from one has to be erased again',
       until: after(backupDays),
     },
   ];

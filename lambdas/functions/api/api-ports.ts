@@ -26,6 +26,7 @@ import type { ParkedRequests } from '../../ports/parked-requests.ts';
 import type { Pause } from '../../ports/pause.ts';
 import type { DeadLetterInbox, DrainQueue, GovernanceQueue, RawQueue } from '../../ports/queues.ts';
 import type { Randomness } from '../../ports/randomness.ts';
+import type { RawArchiveReader } from '../../ports/raw-archive.ts';
 import type { ReplayStore } from '../../ports/replay-store.ts';
 import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
 import type { RunningWorkLog } from '../../ports/running-work.ts';
@@ -58,6 +59,7 @@ export interface ApiPorts {
   readonly parked: ParkedRequests;
   readonly rawQueue: RawQueue;
   readonly rawLetters: DeadLetterInbox;
+  readonly archive: RawArchiveReader;
   readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
   readonly subscriptions: SubscriptionDirectory;
   readonly events: EventReader;

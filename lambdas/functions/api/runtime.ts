@@ -21,6 +21,7 @@ import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-sub
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createDynamoWaitingCalls } from '../../adapters/aws/dynamo-waiting-calls.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
+import { createS3RawArchiveReader } from '../../adapters/aws/s3-raw-archive.ts';
 import {
   createSqsDeadLetterInbox,
   createSqsDrainQueue,
@@ -103,6 +104,10 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
+      archive: createS3RawArchiveReader(
+        env[environmentKeys.rawBucket],
+        createS3ClaimStore(env[environmentKeys.rawBucket]),
+      ),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       subscriptions: createDynamoSubscriptionDirectory(
         dynamo,

@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoAccountStore } from '../../adapters/aws/dynamo-account-store.ts';
+import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
@@ -10,6 +10,7 @@ import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statisti
 import { createDynamoSubscriptionStore } from '../../adapters/aws/dynamo-subscription-store.ts';
 import { createDynamoTenantPolicies } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
+import { createS3RawArchive } from '../../adapters/aws/s3-raw-archive.ts';
 import {
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
@@ -22,6 +23,7 @@ import { createBundledResourceCatalog } from '../../adapters/node/bundled-resour
 import { createExpressionProcess } from '../../adapters/node/expression-process.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
+import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
@@ -53,6 +55,8 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const prepared = new Map<string, NormalizingIntegration>();
   let resources: PreparedResources | undefined;
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
+  const isLocked = env[environmentKeys.rawLocked] === 'true';
+  const rawBodies = createS3ClaimStore(env[environmentKeys.rawBucket], isLocked ? { clock: systemClock } : undefined);
   return {
     ...createTelemetry('normalize'),
     statistics: createNormalizationCounter({
@@ -99,7 +103,9 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
       },
       tenantPolicies,
       payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
-      rawBodies: createS3ClaimStore(env[environmentKeys.rawBucket]),
+      rawBodies,
+      archive: createS3RawArchive(rawBodies),
+      archiveKeys: createDynamoArchiveKeys(dynamo, env[environmentKeys.accountsTable], systemRandomness),
       subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),

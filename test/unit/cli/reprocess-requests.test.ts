@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { useIntegrationsFolder } from './integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
@@ -106,4 +106,55 @@ test.each([
   expect(exitCode).toBe(2);
   expect(output).toContain(message);
   expect(sent).toEqual([]);
+});
+
+describe('a window of the archive', () => {
+  const window = ['github', '--since', '2026-11-21T00:00:00Z', '--until', '2026-11-22T00:00:00Z'];
+  const part = (found: number, isDryRun: boolean, next: string | null = null, skipped = 0) => ({
+    reprocessed: isDryRun ? 0 : found,
+    skipped,
+    more: next !== null,
+    dry_run: isDryRun,
+    found,
+    next_cursor: next,
+  });
+  const queriesOf = (sent: readonly { readonly url: string }[]) =>
+    sent.map(({ url }) => Object.fromEntries(new URL(url).searchParams));
+  const query = { since: '2026-11-21T00:00:00Z', until: '2026-11-22T00:00:00Z' };
+
+  test('is counted, page by page, and nothing is sent', async () => {
+    const { exitCode, output, sent } = await reprocess(
+      [...window, '--account', 'acc_1'],
+      part(7, true, 'a cursor'),
+      part(5, true, null, 2),
+    );
+    expect(exitCode).toBe(0);
+    expect(output).toBe(
+      'found 12 requests of github\n2 requests cannot be read any more: of accounts that are gone\nNothing was sent. The same with --until 2026-11-22T00:00:00Z --send sends them.\n',
+    );
+    const first = { ...query, account: 'acc_1', dry_run: 'true' };
+    expect(queriesOf(sent)).toEqual([first, { ...first, cursor: 'a cursor' }]);
+  });
+
+  test('is sent with --send', async () => {
+    const { output, sent } = await reprocess([...window, '--send', '--json'], part(3, false));
+    expect(JSON.parse(output)).toEqual({ integration: 'github', found: 3, reprocessed: 3, skipped: 0, dry_run: false });
+    expect(queriesOf(sent)).toEqual([{ ...query, dry_run: 'false' }]);
+  });
+
+  test('fails where the engine refuses, and says what was sent until then', async () => {
+    const { exitCode, output } = await reprocess([...window, '--send'], part(3, false, 'more'), problem(404, 'Gone.'));
+    expect(exitCode).toBe(1);
+    expect(output).toMatch(/^reprocessed 3 requests, then:\n.*answered 404: Gone\./);
+  });
+
+  test.each([[['--send']], [['--account', 'acc_1']], [['--until', '2026-11-22T00:00:00Z']]])(
+    'fails for %j without a beginning, and sends nothing',
+    async (options) => {
+      const { exitCode, output, sent } = await reprocess(['github', ...options]);
+      expect(exitCode).toBe(2);
+      expect(output).toContain('begin it with --since');
+      expect(sent).toEqual([]);
+    },
+  );
 });

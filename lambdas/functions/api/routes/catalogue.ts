@@ -3,6 +3,7 @@ import { ownSecretNames, webhookUrl } from '../../../flows/account-secrets.ts';
 import { configureIntegration } from '../../../flows/configure-integration.ts';
 import { describeIntegration, eventTypeCatalogue } from '../../../flows/describe-catalogue.ts';
 import { listServedMajors } from '../../../flows/list-served-majors.ts';
+import { reprocessArchive } from '../../../flows/reprocess-archive.ts';
 import { reprocessRequests } from '../../../flows/reprocess-requests.ts';
 import { ProblemError } from '../../answer-problems.ts';
 import { type Handlers } from '../api-call.ts';
@@ -87,10 +88,22 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
           throw secretsProblem(configuration);
       }
     },
-    async reprocessIntegration({ params, query }) {
+    async reprocessIntegration({ params, query, cursors }) {
       const integration = params['integration'] ?? '';
       if ((await ports.integrations.get(integration)) === undefined)
         throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+      const { since, until, account } = query;
+      if (since !== undefined && until !== undefined) {
+        const isDryRun = query.dry_run !== 'false';
+        const after = await cursors.after();
+        const window = { integration, account, sinceMs: since, untilMs: until, isDryRun, after };
+        const { found, reprocessed, skipped, next } = await reprocessArchive(ports, window);
+        const next_cursor = await cursors.next(next);
+        return {
+          status: 200,
+          body: { reprocessed, skipped, more: next !== undefined, dry_run: isDryRun, found, next_cursor },
+        };
+      }
       const { before = new Date(ports.clock.nowMs()).toISOString() } = query;
       const reprocessing = await reprocessRequests(ports, integration, Date.parse(before));
       return { status: 200, body: { ...reprocessing, before } };

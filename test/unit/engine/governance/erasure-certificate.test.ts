@@ -49,7 +49,8 @@ describe('a certificate', () => {
     expect(daysOf(/^ids of subscriptions/)).toBeNull();
     expect(daysOf(/^ids of accounts/)).toBeNull();
     expect(daysOf(/^digests/)).toBe(30);
-    expect(daysOf(/^large requests/)).toBe(90);
+    expect(daysOf(/^requests to URLs/)).toBe(90);
+    expect(daysOf(/^other requests in the raw archive/)).toBe(90);
     expect(daysOf(/^entries of the audit/)).toBe(400);
     expect(daysOf(/^backups/)).toBe(35);
     for (const { why } of kept) expect(why).not.toBe('');

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { ClaimStore } from '../../ports/claim-store.ts';
+import type { RawArchive, RawArchiveReader } from '../../ports/raw-archive.ts';
+import { readArchiveObject, writeArchiveObject } from './archive-object.ts';
+import { clientSettings, lean } from './client-settings.ts';
+
+/** Ids of accounts begin with a letter or a digit, and bodies of shared URLs with one underscore and an integration. */
+const prefix = '__requests/';
+/** Enough hexadecimal digits that two different batches never share them. */
+const digestLength = 32;
+const pageSize = 500;
+const msPerHour = 3_600_000;
+
+/**
+ * Objects by the time of their requests: `__requests/<earliest>_<latest>_<digest of their ids>.json.gz`, times as
+ * `20261129T013812123Z`. All requests of an object are of one hour, so a window begins with its hour's first object.
+ * A batch that comes again has the same key.
+ *
+ * @param bodies - Of the raw bucket.
+ */
+export function createS3RawArchive(bodies: ClaimStore): RawArchive {
+  return {
+    async put(requests, retentionDays) {
+      const times = requests.map(({ message }) => timeOf(Date.parse(message.receivedAt))).sort();
+      const ids = requests.map(({ message }) => message.rawId).sort();
+      const digest = createHash('sha256').update(JSON.stringify(ids)).digest('hex').slice(0, digestLength);
+      const key = `${prefix}${times[0]}_${times.at(-1)}_${digest}.json.gz`;
+      await bodies.put(key, await writeArchiveObject(requests), 'application/gzip', retentionDays);
+    },
+  };
+}
+
+export function createS3RawArchiveReader(bucket: string, bodies: ClaimStore): RawArchiveReader {
+  let client: S3Client | undefined;
+  return {
+    async list(sinceMs, untilMs, after) {
+      client ??= lean(new S3Client({ ...clientSettings, forcePathStyle: true }));
+      const since = timeOf(sinceMs);
+      const until = timeOf(untilMs);
+      const first = `${prefix}${timeOf(Math.floor(sinceMs / msPerHour) * msPerHour)}`;
+      const { Contents = [], IsTruncated } = await client.send(
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          StartAfter: after === undefined || after < first ? first : after,
+          MaxKeys: pageSize,
+        }),
+      );
+      const keys = Contents.map(({ Key = '' }) => Key);
+      const [earliest, latest] = [0, 1].map((at) => (key: string) => key.slice(prefix.length).split('_')[at] ?? '') as [
+        (key: string) => string,
+        (key: string) => string,
+      ];
+      const last = keys.at(-1);
+      const isOver = last === undefined || earliest(last) >= until;
+      return {
+        items: keys.filter((key) => earliest(key) < until && latest(key) >= since),
+        next: IsTruncated === true && !isOver ? last : undefined,
+      };
+    },
+    async read(object) {
+      let content: Buffer;
+      try {
+        content = await bodies.get(object);
+      } catch (error) {
+        if (error instanceof EngineError && error.code === 'corrupt-state') return undefined;
+        throw error;
+      }
+      return readArchiveObject(content);
+    },
+  };
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().replaceAll(/[-:.]/g, '');
+}

@@ -1,0 +1,58 @@
+import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import type { ArchivableRequest, RawArchive, RawArchiveReader } from '../../lambdas/ports/raw-archive.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
+import { pageOf } from './page-of.ts';
+
+export interface InMemoryRawArchive extends RawArchive, RawArchiveReader, Dumpable {
+  /** Objects, each with its requests and the days that it was put for. */
+  objects(): readonly ArchiveObject[];
+}
+
+interface ArchiveObject {
+  readonly requests: readonly ArchivableRequest[];
+  readonly retentionDays: number | undefined;
+}
+
+export function createInMemoryRawArchive(): InMemoryRawArchive {
+  const objects = new Map<string, ArchiveObject>();
+  const timesOf = ({ requests }: ArchiveObject) => requests.map(({ message }) => Date.parse(message.receivedAt));
+  return {
+    // Keys of accounts stand for what they seal.
+    dump: () => dumpOf(objects),
+    objects: () => [...objects.values()],
+    async put(requests, retentionDays) {
+      const ids = requests.map(({ message }) => message.rawId).sort();
+      const [earliest = ''] = requests.map(({ message }) => message.receivedAt).sort();
+      objects.set(`${earliest} ${ids.join()}`, { requests: structuredClone(requests), retentionDays });
+    },
+    async list(sinceMs, untilMs, after) {
+      const within = [...objects]
+        .filter(([, object]) => Math.min(...timesOf(object)) < untilMs && Math.max(...timesOf(object)) >= sinceMs)
+        .map(([key]) => key);
+      return pageOf(within, (key) => key, 2, after);
+    },
+    async read(key) {
+      const object = objects.get(key);
+      if (object === undefined) return undefined;
+      const alike = Map.groupBy(object.requests, ({ message, owners }) =>
+        JSON.stringify([message.integration, owners.map(({ account, createdAt }) => [account, createdAt])]),
+      );
+      return [...alike.values()].map((requests) => {
+        const [{ message, owners }] = requests as [ArchivableRequest];
+        return {
+          integration: message.integration,
+          owners: owners.map(({ account, createdAt }) => ({ account, createdAt })),
+          count: requests.length,
+          open(owner) {
+            const opens = owners.some(
+              ({ account, createdAt, key: sealed }) =>
+                account === owner?.account && createdAt === owner.createdAt && sealed === owner.key,
+            );
+            if (owners.length > 0 && !opens) return undefined;
+            return requests.map((request): RawMessage => structuredClone(request.message));
+          },
+        };
+      });
+    },
+  };
+}
