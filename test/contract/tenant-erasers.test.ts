@@ -177,9 +177,14 @@ const implementations: readonly (readonly [string, () => Promise<Stores>])[] = [
 ];
 
 describe.each(implementations)('what erases accounts on %s', (_, open) => {
-  const own = anAccount({ rawRetentionDays: 3, capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1 } });
+  const own = anAccount({
+    rawRetentionDays: 3,
+    capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1 },
+    name: 'Staff of Jane Doe',
+    metadata: { owner: 'jane@example.com' },
+  });
 
-  test('closes them: no secret and no context is left, and nobody writes back what he had read', async () => {
+  test('closes them: no secret, context, name or metadata is left, and nobody writes back what he had read', async () => {
     const { accounts, clock } = await open();
     await accounts.create(own);
     await accounts.eraser.close('acme', own.id);

@@ -70,7 +70,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       async close(tenant, id) {
         const account = rows.get(id);
         if (account?.tenant !== tenant) return;
-        const { capture: _, rawRetentionDays: __, ...rest } = account;
+        const { capture: _, rawRetentionDays: __, name: ___, metadata: ____, ...rest } = account;
         rows.set(id, { ...rest, secrets: {}, context: {}, closed: true, revision: rest.revision + 1 });
       },
       async bury(tenant, id) {
