@@ -19,6 +19,8 @@ export interface AccountRequest {
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;
   readonly capture?: CaptureRequest | undefined;
+  readonly name?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /**
    * Whether the caller may claim a value of the routing context that no tenant owns.
    *
@@ -68,6 +70,8 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     id: request.id ?? `acc_${ports.randomness.bytes(12).toString('hex')}`,
     tenant: request.tenant,
     integration: request.integration,
+    name: request.name,
+    metadata: request.metadata,
     secrets: withUrlToken(integration, request.secrets, ports.randomness),
     context: request.context,
     ...arm(request.capture, ports.clock),

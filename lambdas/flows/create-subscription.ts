@@ -23,6 +23,8 @@ import { type RefusePinsPorts, refuseSubscriptionPins } from './refuse-pins.ts';
 /** What a caller says of a subscription, beside its filter. */
 export interface SubscriptionOptions {
   readonly url: string;
+  readonly description?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly endpoint: EndpointSettings;
   readonly shaping: ShapingOptions;
   readonly ordering: Subscription['ordering'];

@@ -19,7 +19,8 @@ export interface ManageKeyPorts {
 export interface KeyRequest {
   /** Undefined for a new one. */
   readonly id: string | undefined;
-  readonly name: string;
+  /** Undefined for its id. */
+  readonly name: string | undefined;
   readonly tenant: string | null;
   readonly scopes: readonly Scope[];
   readonly expiresAtMs: number | undefined;
@@ -132,10 +133,12 @@ export async function createApiKey(
   request: KeyRequest,
 ): Promise<KeyCreation> {
   const { secret, text } = newSecret(ports);
+  const id = request.id ?? ports.randomness.bytes(idBytes).toString('hex');
   const key: ApiKey = {
     ...request,
     ...inherited(principal, request),
-    id: request.id ?? ports.randomness.bytes(idBytes).toString('hex'),
+    id,
+    name: request.name ?? id,
     secrets: [secret],
     lastUsedAt: undefined,
     createdAt: secret.createdAt,

@@ -13,6 +13,10 @@ export interface AccountChange {
   readonly context?: Readonly<Record<string, unknown>> | undefined;
   /** Null stops waiting. */
   readonly capture?: CaptureRequest | null | undefined;
+  /** Null clears it. */
+  readonly name?: string | null | undefined;
+  /** All pairs; null clears them. */
+  readonly metadata?: Readonly<Record<string, string>> | null | undefined;
   /**
    * Whether the caller may claim a value of the routing context that no tenant owns.
    *
@@ -50,6 +54,8 @@ export async function updateAccount(ports: AccountPorts, id: string, change: Acc
     const { capture, ...rest } = before;
     const account: Account = {
       ...rest,
+      name: change.name === undefined ? before.name : (change.name ?? undefined),
+      metadata: change.metadata === undefined ? before.metadata : (change.metadata ?? undefined),
       secrets: withUrlToken(integration, secrets, ports.randomness),
       context: change.context ?? before.context,
       ...(change.capture === undefined && capture !== undefined ? { capture } : {}),

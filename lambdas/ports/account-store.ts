@@ -3,6 +3,10 @@ export interface Account {
   readonly id: string;
   readonly tenant: string;
   readonly integration: string;
+  /** What people call it. */
+  readonly name?: string | undefined;
+  /** Its owner's own text by name. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** By secret name; a list while a secret rotates. Never leaves the engine. */
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;

@@ -9,6 +9,10 @@ import type { Page } from './account-store.ts';
 export interface Subscription extends SubscriptionFilter {
   readonly id: string;
   readonly url: string;
+  /** What people call it. */
+  readonly description?: string | undefined;
+  /** Its owner's own text by name. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly status: 'enabled' | 'disabled';
   /** Why and since when; only while disabled. */
   readonly disabled?: { readonly by: 'owner' | 'failures' | 'gone'; readonly at: string } | undefined;

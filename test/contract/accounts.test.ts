@@ -69,6 +69,8 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     const account = anAccount({
       secrets: { signing_secret: ['old', 'new'] },
       context: { nested: { list: [1, null] }, big: 2 ** 60 },
+      name: 'Staff',
+      metadata: { name: 'x', size: '', 'with space.ü': 'y' },
     });
     expect(await directory.create(account)).toBe('created');
     expect(await directory.create(anAccount({ tenant: 'globex' }))).toBe('exists');

@@ -181,9 +181,11 @@ describe.each(implementations)('what erases accounts on %s', (_, open) => {
     rawRetentionDays: 3,
     archiveKey: 'a key',
     capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1 },
+    name: 'Staff of Jane Doe',
+    metadata: { owner: 'jane@example.com' },
   });
 
-  test('closes them: no secret and no context is left, and nobody writes back what he had read', async () => {
+  test('closes them: no secret, context, name or metadata is left, and nobody writes back what he had read', async () => {
     const { accounts, clock } = await open();
     await accounts.create(own);
     await accounts.eraser.close('acme', own.id);

@@ -78,6 +78,32 @@ describe('accounts', () => {
     expect(new Set(listed).size).toBe(listed.length);
   });
 
+  test('are found by their metadata, page by page, as subscriptions are', async () => {
+    const { call } = running();
+    const things = { accounts: { integration: 'github' }, subscriptions: { url: 'http://127.0.0.1:9/hooks' } };
+    for (const [list, rest] of Object.entries(things)) {
+      for (const [index, team] of ['red', 'blue', 'red', 'red'].entries()) {
+        const thing = { ...rest, id: `labelled_${index}`, tenant: 'labels', metadata: { team, index: String(index) } };
+        expect((await call('POST', `/v1/${list}`, thing)).status).toBe(201);
+      }
+      const found: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const page: Answer = await call(
+          'GET',
+          `/v1/${list}?metadata[team]=red&limit=2${cursor && `&cursor=${cursor}`}`,
+        );
+        expect(page.status).toBe(200);
+        found.push(...page.body.data.map(({ id }: { id: string }) => id));
+        cursor = page.body.next_cursor;
+      }
+      expect(found.sort()).toEqual(['labelled_0', 'labelled_2', 'labelled_3']);
+      const both = await call('GET', `/v1/${list}?metadata[team]=red&metadata[index]=2`);
+      expect(both.body.data.map(({ metadata }: { metadata: object }) => metadata)).toEqual([
+        { team: 'red', index: '2' },
+      ]);
+    }
+  });
+
   test.each([
     ['an integration that does not exist', { tenant: 'acme', integration: 'nosuch' }, 422],
     [

@@ -83,7 +83,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       async close(tenant, id) {
         const account = rows.get(id);
         if (account?.tenant !== tenant) return;
-        const { capture: _, rawRetentionDays: __, archiveKey: ___, ...rest } = account;
+        const { capture: _, rawRetentionDays: __, name: ___, metadata: ____, archiveKey: _____, ...rest } = account;
         rows.set(id, { ...rest, secrets: {}, context: {}, closed: true, revision: rest.revision + 1 });
       },
       async bury(tenant, id) {

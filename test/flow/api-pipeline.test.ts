@@ -257,6 +257,13 @@ describe('API keys', () => {
     expect((await api.call('GET', `/v1/keys/${id}`)).body.last_used_at).toBe('2026-11-21T12:00:00.000Z');
   });
 
+  test('need no name: one without is called by its id', async () => {
+    const api = createFakeApi();
+    const { body } = await api.call('POST', '/v1/keys', { tenant: 'acme', scopes: ['events:read'] });
+    expect(body).toMatchObject({ name: body.id, scopes: ['events:read'] });
+    expect((await api.call('GET', `/v1/keys/${body.id}`)).body.name).toBe(body.id);
+  });
+
   test('write includes read, and no other scope', async () => {
     const api = createFakeApi();
     const { key } = await create(api, { tenant: 'acme', scopes: ['subscriptions:write'] });

@@ -25,6 +25,8 @@ describe('what creates a subscription', () => {
       id: 'sub_1',
       url,
       tenant: 'acme',
+      description: null,
+      metadata: {},
       status: 'enabled',
       disabled: null,
       types: [],
@@ -271,6 +273,8 @@ describe('what changes a subscription', () => {
     const before = (await create()).body;
     await api.call('DELETE', '/v1/subscriptions/sub_1');
     const said = {
+      description: 'people',
+      metadata: { team: 'payroll' },
       filter: 'true',
       fields: { drop: ['data.a'] },
       batch: { max_events: 2, max_wait_seconds: 1 },

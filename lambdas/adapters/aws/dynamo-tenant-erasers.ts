@@ -82,9 +82,9 @@ export function createDynamoAccountEraser(client: DynamoDBClient, table: string)
         Key: toItem({ id }),
         // Another revision: whoever has read it as it was writes nothing of that back.
         UpdateExpression:
-          'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, rawRetentionDays, archiveKey ADD revision :one',
+          'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, #name, metadata, rawRetentionDays, archiveKey ADD revision :one',
         ...ofTenant,
-        ExpressionAttributeNames: { '#context': 'context', '#capture': 'capture' },
+        ExpressionAttributeNames: { '#context': 'context', '#capture': 'capture', '#name': 'name' },
         ExpressionAttributeValues: toItem({
           ':tenant': tenant,
           ':true': true,

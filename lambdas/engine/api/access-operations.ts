@@ -9,7 +9,7 @@ const name = z.string().min(1).max(128);
 const ratePerMinute = z.int().min(1).max(1_000_000);
 
 const keyBody = z.strictObject({
-  name,
+  name: name.optional().describe('What people call it; without it, its id.'),
   tenant: tenantName.nullable().optional().describe('Whose things it may reach; null for those of all tenants.'),
   scopes: scopeList,
   expires_at: instant.optional().describe('Without it, the end of the key that calls, where it has one.'),

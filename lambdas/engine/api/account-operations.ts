@@ -4,7 +4,11 @@ import {
   fitsRow,
   identifier,
   jsonBytes,
+  label,
   listQuery,
+  metadata,
+  metadataListQuery,
+  metadataView,
   pageOf,
   secretValue,
   secretValues,
@@ -44,6 +48,8 @@ const accountBody = z.strictObject({
     .refine((credentials) => Object.keys(credentials).length === 0, 'this integration takes no credentials'),
   context: context.default({}),
   capture: captureRequest.optional(),
+  name: label.optional().describe('What people call it.'),
+  metadata: metadata.optional(),
 });
 
 const accountPatch = z.strictObject({
@@ -54,6 +60,8 @@ const accountPatch = z.strictObject({
     .describe('By name; null takes one away.'),
   context: context.optional(),
   capture: z.union([captureRequest, z.null()]).optional(),
+  name: label.nullable().optional(),
+  metadata: metadata.nullable().optional(),
 });
 
 /** What is waited for, as answers show it. */
@@ -64,6 +72,8 @@ const account = z
     id: z.string(),
     tenant: z.string(),
     integration: z.string(),
+    name: z.string().nullable(),
+    metadata: metadataView,
     context: z.record(z.string(), z.unknown()),
     webhook_url: z.string().describe('What you type into the provider; a token in it is what is verified.'),
     secret_names: z.array(z.string()).describe('Names of the secrets that it has.'),
@@ -76,6 +86,8 @@ const example = {
   id: 'acc_github_acme',
   tenant: 'acme',
   integration: 'github',
+  name: "Acme's GitHub",
+  metadata: { team: 'platform' },
   context: {},
   webhook_url: 'https://api.example.com/in/github/acc_github_acme',
   secret_names: ['signing_secret'],
@@ -117,6 +129,8 @@ export const accountOperations = {
         tenant: 'acme',
         integration: 'github',
         secrets: { signing_secret: 'keep it secret' },
+        name: "Acme's GitHub",
+        metadata: { team: 'platform' },
       },
       answer: example,
     },
@@ -127,7 +141,7 @@ export const accountOperations = {
     tag: 'Accounts',
     summary: 'List accounts',
     access: 'accounts:read',
-    query: listQuery,
+    query: metadataListQuery,
     answers: { 200: { description: 'A page, by id.', body: pageOf(account) } },
     example: { query: { limit: '50' }, answer: { data: [example], next_cursor: null } },
   }),
@@ -173,7 +187,8 @@ export const accountOperations = {
     path: '/v1/accounts/{id}',
     tag: 'Accounts',
     summary: 'Change an account',
-    description: 'What is left out stays. A rotating secret is a list: each of its values is good.',
+    description:
+      'What is left out stays; null clears `name` and `metadata`. A rotating secret is a list: each of its values is good.',
     access: 'accounts:write',
     body: accountPatch,
     answers: { 200: { description: 'The account as it is now.', body: account } },

@@ -256,6 +256,8 @@ function parametersOf(shape: OperationShape, components: Json): Json[] {
     in: 'query',
     required: required.includes(name),
     ...(description === undefined ? {} : { description }),
+    // A URL carries an object as `name[member]=value`.
+    ...(property['type'] === 'object' ? { style: 'deepObject', explode: true } : {}),
     schema: property,
     ...(example.query?.[name] === undefined ? {} : { example: typed(property, example.query[name]) }),
   }));

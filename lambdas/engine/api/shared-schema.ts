@@ -45,6 +45,45 @@ const limit = z.coerce.number().int().min(1).max(500).default(100).describe('Ent
 /** Query parameters of every list. */
 export const listQuery = z.strictObject({ limit, cursor: cursorText.optional() });
 
+const maxMetadataPairs = 50;
+/** Metadata is in one row with what it belongs to, and each delivery reads the row of its subscription. */
+const maxMetadataBytes = 16 * 1024;
+
+const metadataPairs = z.record(
+  z
+    .string()
+    .min(1)
+    .max(64)
+    // A query writes a name in brackets.
+    .regex(/^[^[\]\p{Cc}]*$/u, 'expected a name without "[", "]" and control characters'),
+  z.string().max(500),
+);
+
+/** Pairs that a caller keeps with a thing and finds it by. The engine does not interpret them. */
+export const metadata = metadataPairs
+  .refine((pairs) => Object.keys(pairs).length <= maxMetadataPairs, `expected at most ${maxMetadataPairs} pairs`)
+  .refine((pairs) => jsonBytes(pairs) <= maxMetadataBytes, `expected at most ${maxMetadataBytes} bytes of JSON`)
+  .describe(
+    'Text of your own by name: up to 50 pairs, names of at most 64 characters, values of at most 500, 16 KiB in all. It replaces the former pairs as a whole.',
+  );
+
+/** Metadata in an answer. */
+export const metadataView = z.record(z.string(), z.string()).describe('Empty where there is none.');
+
+/** Text for people. */
+export const label = z.string().min(1).max(256);
+
+/** Query parameters of a list of things that have metadata. */
+export const metadataListQuery = listQuery.extend({
+  metadata: z
+    .record(z.string().min(1).max(64), z.string().max(500), 'expected pairs such as metadata[team]=billing')
+    .refine((pairs) => Object.keys(pairs).length <= 10, 'expected at most 10 pairs')
+    .optional()
+    .describe(
+      'Only what has all of these pairs, such as `metadata[team]=billing`. A page of a filtered list may have fewer entries than `limit`, even none, and yet not be the last: follow `next_cursor` until it is null.',
+    ),
+});
+
 /** Query parameters of what takes none: one that is misspelt is told, not passed over. */
 export const noQuery = z.strictObject({});
 

@@ -3,7 +3,7 @@ import { limits } from '../../contracts/limits.ts';
 import { checkEndpoint, endpointFields } from '../endpoint-auth/endpoint-auth-schema.ts';
 import { type ShapingOptions, shapingSchema } from '../shaping/shaping-schema.ts';
 import { resourcePattern, typePattern } from '../subscription/filter-schema.ts';
-import { identifier, tenantName } from './shared-schema.ts';
+import { identifier, label, metadata, tenantName } from './shared-schema.ts';
 
 const secondsPerDay = 86_400;
 /** Events are kept for no longer, where a deployer does not say otherwise. */
@@ -74,6 +74,8 @@ export function subscriptionBody(nowMs: number) {
       id: identifier.optional(),
       url,
       tenant: tenantName.nullable().optional(),
+      description: label.optional().describe('What people call it.'),
+      metadata: metadata.optional(),
       types: types.default([]),
       resources: resources.default([]),
       integrations: names.default([]),
@@ -89,11 +91,14 @@ export function subscriptionBody(nowMs: number) {
     })
     .superRefine(checkEndpoint(nowMs))
     .transform((body) => {
-      const { id, url, tenant, types, resources, integrations, accounts, ordering, ...rest } = body;
+      const { id, url, tenant, description, metadata, types, resources, integrations, accounts, ordering, ...rest } =
+        body;
       const { rate_per_second, concurrency, retry, disable_after_seconds, signatures, ...settings } = rest;
       const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
       const request = {
         url,
+        description,
+        metadata,
         types,
         resources,
         integrations,
@@ -128,6 +133,8 @@ export function subscriptionPatch(nowMs: number) {
   return z
     .strictObject({
       url: url.optional(),
+      description: change(label),
+      metadata: change(metadata),
       types: types.optional(),
       resources: resources.optional(),
       integrations: names.optional(),
@@ -154,11 +161,14 @@ export function subscriptionPatch(nowMs: number) {
       checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),
     )
     .transform((body) => {
-      const { url, types, resources, integrations, accounts, ordering, signatures, ...rest } = body;
+      const { url, description, metadata, types, resources, integrations, accounts, ordering, signatures, ...rest } =
+        body;
       const { rate_per_second, concurrency, retry, disable_after_seconds, ...settings } = rest;
       const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
       return {
         ...given({ url, types, resources, integrations, accounts, ordering }),
+        ...(description === undefined ? {} : { description: description ?? undefined }),
+        ...(metadata === undefined ? {} : { metadata: metadata ?? undefined }),
         ...(signatures === undefined ? {} : { isAsymmetric: signatures.includes('v1a') }),
         ...(rate_per_second === undefined ? {} : { ratePerSecond: rate_per_second ?? undefined }),
         ...(concurrency === undefined ? {} : { concurrency: concurrency ?? limits.endpointConcurrency }),

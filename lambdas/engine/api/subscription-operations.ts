@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { recordEventType, resourceName } from '../subscription/filter-schema.ts';
 import { operation } from './operation.ts';
 import { replay } from './replay-schema.ts';
-import { emptyBody, listQuery, pageOf, tenantName, time, tooManyWaiting } from './shared-schema.ts';
+import {
+  emptyBody,
+  metadataListQuery,
+  metadataView,
+  pageOf,
+  tenantName,
+  time,
+  tooManyWaiting,
+} from './shared-schema.ts';
 import { subscriptionBody, subscriptionPatch } from './subscription-body-schema.ts';
 
 /** What a receiver may meet, and has to stand. */
@@ -40,6 +48,8 @@ const subscriptionShape = {
   id: z.string(),
   url: z.string(),
   tenant: z.string().nullable(),
+  description: z.string().nullable(),
+  metadata: metadataView,
   status: z.enum(['enabled', 'disabled']),
   disabled: z.object({ by: z.enum(['owner', 'failures', 'gone']), at: time }).nullable(),
   types: z.array(z.string()),
@@ -142,6 +152,8 @@ const example = {
   id: 'sub_acme',
   url: 'https://app.example.com/hooks',
   tenant: 'acme',
+  description: 'People, for the payroll',
+  metadata: { team: 'payroll' },
   status: 'enabled',
   disabled: null,
   types: ['record:*'],
@@ -197,7 +209,14 @@ export const subscriptionOperations = {
       409: 'A subscription with this id exists, or existed; or the tenant is being erased.',
     },
     example: {
-      body: { id: 'sub_acme', tenant: 'acme', url: 'https://app.example.com/hooks', resources: ['hris/*'] },
+      body: {
+        id: 'sub_acme',
+        tenant: 'acme',
+        url: 'https://app.example.com/hooks',
+        resources: ['hris/*'],
+        description: 'People, for the payroll',
+        metadata: { team: 'payroll' },
+      },
       answer: { ...example, secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD' },
     },
   }),
@@ -207,7 +226,7 @@ export const subscriptionOperations = {
     tag: 'Subscriptions',
     summary: 'List subscriptions',
     access: 'subscriptions:read',
-    query: listQuery,
+    query: metadataListQuery,
     answers: { 200: { description: 'A page, by id.', body: pageOf(subscription) } },
     example: { query: { limit: '50' }, answer: { data: [example], next_cursor: null } },
   }),

@@ -287,11 +287,15 @@ function safeId(key: RefusedKey | undefined): string | undefined {
   return key !== undefined && (key.tenant !== undefined || key.id.length <= maxLoggedId) ? key.id : undefined;
 }
 
-/** @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question. */
-function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, string>> {
+/**
+ * The parameters of a query; those written as `name[member]` are one object.
+ *
+ * @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question.
+ */
+function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, unknown>> {
   const given = new URLSearchParams(rawQueryString);
   const repeated = [...new Set(given.keys())].filter((name) => given.getAll(name).length > 1);
-  if (repeated.length === 0) return Object.fromEntries(given);
+  if (repeated.length === 0) return withObjects([...given]);
   const errors = repeated.map((path) => ({ path, message: 'given more than once: several values go with commas' }));
   throw new ProblemError({
     status: 400,
@@ -299,6 +303,21 @@ function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<
     extensions: { errors },
   });
 }
+
+function withObjects(parameters: readonly (readonly [string, string])[]): Readonly<Record<string, unknown>> {
+  const plain = parameters.filter(([name]) => !memberName.test(name));
+  const members = parameters.flatMap(([name, value]) => {
+    const [, object = '', member = ''] = memberName.exec(name) ?? [];
+    return object === '' ? [] : [{ object, member, value }];
+  });
+  const objects = [...Map.groupBy(members, ({ object }) => object)].map(
+    ([object, own]) => [object, Object.fromEntries(own.map(({ member, value }) => [member, value]))] as const,
+  );
+  // Where one is given both ways, its text is what the schema refuses.
+  return Object.fromEntries([...objects, ...plain]);
+}
+
+const memberName = /^(\w+)\[([^[\]]*)\]$/;
 
 /** Entries of a page that are asked for; 0 where the operation is no list. */
 function limitOf(query: unknown): number {

@@ -4,6 +4,7 @@ import { ownSecretNames, type SecretsFault, webhookUrl } from '../../../flows/ac
 import type { ClaimRefusal } from '../../../flows/claim-contexts.ts';
 import { createAccount } from '../../../flows/create-account.ts';
 import { deleteAccount } from '../../../flows/delete-account.ts';
+import { listByMetadata } from '../../../flows/list-by-metadata.ts';
 import { listCollisions } from '../../../flows/list-collisions.ts';
 import { updateAccount } from '../../../flows/update-account.ts';
 import type { Account, Capture } from '../../../ports/account-store.ts';
@@ -79,6 +80,8 @@ export function plainAccountView(account: Account) {
     id: account.id,
     tenant: account.tenant,
     integration: account.integration,
+    name: account.name ?? null,
+    metadata: account.metadata ?? {},
     context: account.context,
     secret_names: ownSecretNames(account.secrets),
     ...captureView(account.capture),
@@ -143,7 +146,11 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
       }
     },
     async listAccounts({ query, principal, cursors }) {
-      const page = await ports.accounts.list(principal.tenant ?? undefined, query.limit, await cursors.after());
+      const page = await listByMetadata(
+        (limit, after) => ports.accounts.list(principal.tenant ?? undefined, limit, after),
+        query,
+        await cursors.after(),
+      );
       return {
         status: 200,
         body: { data: await Promise.all(page.items.map(view)), next_cursor: await cursors.next(page.next) },

@@ -25,6 +25,8 @@ export function plainSubscriptionView(
     id,
     url,
     tenant,
+    description: subscription.description ?? null,
+    metadata: subscription.metadata ?? {},
     status,
     disabled: disabled ?? null,
     types,

@@ -2,6 +2,7 @@ import type { subscriptionOperations } from '../../../engine/api/subscription-op
 import { prepareSubscription } from '../../../flows/attempt-delivery.ts';
 import { createSubscription } from '../../../flows/create-subscription.ts';
 import { endpointHealths, publishedKeys } from '../../../flows/describe-subscription.ts';
+import { listByMetadata } from '../../../flows/list-by-metadata.ts';
 import {
   disableSubscription,
   enableSubscription,
@@ -72,7 +73,11 @@ export function subscriptionHandlers(
       }
     },
     async listSubscriptions({ query, principal, cursors }) {
-      const page = await ports.subscriptions.list(principal.tenant ?? undefined, query.limit, await cursors.after());
+      const page = await listByMetadata(
+        (limit, after) => ports.subscriptions.list(principal.tenant ?? undefined, limit, after),
+        query,
+        await cursors.after(),
+      );
       return { status: 200, body: { data: await views(page.items), next_cursor: await cursors.next(page.next) } };
     },
     getSubscription: async (call) => ({ status: 200, body: await view(await findSubscription(ports, call)) }),

@@ -67,6 +67,33 @@ describe('the OpenAPI document', () => {
   });
 });
 
+test('declares what the gateway refuses before the engine sees it: a long URL (414), large headers (431)', () => {
+  const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
+    string,
+    Record<string, { readonly responses: object }>
+  >;
+  for (const [id, { path, method, query }] of all) {
+    const statuses = Object.keys(paths[path]?.[method.toLowerCase()]?.responses ?? {});
+    expect(statuses, id).toContain('431');
+    expect(statuses.includes('414'), id).toBe(path.includes('{') || query !== undefined);
+  }
+});
+
+test('a filter by metadata is an object in the query', () => {
+  const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
+    string,
+    Record<string, { readonly parameters: readonly Record<string, unknown>[] }>
+  >;
+  for (const path of ['/v1/accounts', '/v1/subscriptions'])
+    expect(paths[path]?.['get']?.parameters.find(({ name }) => name === 'metadata')).toMatchObject({
+      in: 'query',
+      required: false,
+      style: 'deepObject',
+      explode: true,
+      schema: { type: 'object' },
+    });
+});
+
 describe.each(all)('the example of %s', (_, { path, query, body, answers, example }) => {
   test('is what its schemas take', () => {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
