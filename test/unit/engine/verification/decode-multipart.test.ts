@@ -76,7 +76,7 @@ describe('fails when', () => {
 
 test('gives back every form, and never throws', () => {
   const text = fc.string({ unit: 'grapheme' });
-  const name = fc.string({ unit: fc.constantFrom(...'abc-_ 0äöü'), minLength: 1 });
+  const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', '_', ' ', '0', 'ä', 'ü'), minLength: 1 });
   fc.assert(
     fc.property(fc.dictionary(name, text), (fields) => {
       fc.pre(!JSON.stringify(fields).includes(boundary));
