@@ -54,7 +54,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   let resources: PreparedResources | undefined;
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   return {
-    ...createTelemetry('normalize'),
+    ...createTelemetry('normalize', env[environmentKeys.stage]),
     statistics: createNormalizationCounter({
       accounts,
       statistics: createDynamoStatisticsWriter(dynamo, env[environmentKeys.statisticsTable]),
