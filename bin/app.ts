@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-/** The CDK app: `npx cdk synth -c stage=dev|staging|prod` (and `local`, which `npm start` runs). */
+/** The CDK app: `npx cdk synth -c stage=dev|staging|prod`. `npm start` runs it without the CDK's command line for `local`. */
 import { App } from 'aws-cdk-lib';
+import { CLI_VERSION_ENV } from 'aws-cdk-lib/cx-api';
 import { ConfigurationError, loadConfig } from '../lib/config.ts';
 import { assertDownMappings } from '../lib/definitions/try-down-mappings.ts';
 import { TributaryStack } from '../lib/tributary-stack.ts';
@@ -8,7 +9,7 @@ import { TributaryStack } from '../lib/tributary-stack.ts';
 const app = new App();
 try {
   await assertDownMappings(new URL('../integrations/', import.meta.url));
-  const config = loadConfig((key) => app.node.tryGetContext(key));
+  const config = loadConfig((key) => app.node.tryGetContext(key), process.env[CLI_VERSION_ENV] !== undefined);
   new TributaryStack(app, `Tributary-${config.stage}`, { config });
 } catch (error) {
   if (!(error instanceof ConfigurationError)) throw error;

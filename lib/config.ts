@@ -281,13 +281,18 @@ function defaultsOf(stage: Stage): Settings {
  * name), from `tributary.stages.<stage>`, from `tributary`, from the defaults.
  *
  * @param context - Looks up a CDK context key, `undefined` where it is not set.
+ * @param mayBeDeployed - Whether the command line of the CDK asks: it refuses the stage local, whose egress is open.
  * @throws {ConfigurationError} with all faults at once.
  */
-export function loadConfig(context: (key: string) => unknown): TributaryConfig {
+export function loadConfig(context: (key: string) => unknown, mayBeDeployed = false): TributaryConfig {
   const faults: string[] = [];
   const chosenStage = context('stage') ?? 'dev';
-  const stage = stages.find((known) => known === chosenStage);
-  if (stage === undefined) faults.push(fault('stage', chosenStage, `one of ${stages.join(', ')}`));
+  const allowed = mayBeDeployed ? stages.filter((known) => known !== 'local') : stages;
+  const stage = allowed.find((known) => known === chosenStage);
+  if (stage === undefined)
+    faults.push(
+      fault('stage', chosenStage, `one of ${allowed.join(', ')}${mayBeDeployed ? '; npm start runs local' : ''}`),
+    );
 
   const chosen = new Map<keyof Settings, { readonly source: string; readonly value: unknown }>();
   for (const [prefix, layer] of layersOf(context, stage, faults)) {

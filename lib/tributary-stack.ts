@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { CfnOutput, CfnRule, Duration, Fn, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { HttpMethod, HttpRouteKey } from 'aws-cdk-lib/aws-apigatewayv2';
 import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
@@ -94,6 +94,15 @@ export class TributaryStack extends Stack {
     Validations.of(this).addPlugins(new AwsSolutionsChecks(this));
     this.config = config;
     this.removalPolicy = config.retainData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    if (config.stage === 'local')
+      new CfnRule(this, 'OneMachineOnly', {
+        assertions: [
+          {
+            assert: Fn.conditionEquals('local', 'a stage that is deployed'),
+            assertDescription: 'The stage local takes plain http and calls loopback: it runs on one machine only.',
+          },
+        ],
+      });
     this.alarms = new OperatorAlarms(this, 'Alarms', { email: config.alarmEmail, removalPolicy: this.removalPolicy });
 
     const tables = this.tables();
@@ -507,7 +516,7 @@ export class TributaryStack extends Stack {
             new Metric({
               namespace: metricsNamespace,
               metricName: note,
-              dimensionsMap: { service },
+              dimensionsMap: { service, stage: this.config.stage },
               statistic: 'Sum',
               period,
             }),
@@ -558,7 +567,7 @@ export class TributaryStack extends Stack {
       metric: new Metric({
         namespace: metricsNamespace,
         metricName: note,
-        dimensionsMap: { service: 'dispatch' satisfies FunctionName },
+        dimensionsMap: { service: 'dispatch' satisfies FunctionName, stage: this.config.stage },
         statistic: 'Sum',
         period: Duration.minutes(5),
       }),
@@ -575,7 +584,7 @@ export class TributaryStack extends Stack {
       metric: new Metric({
         namespace: metricsNamespace,
         metricName: note,
-        dimensionsMap: { service: 'api' satisfies FunctionName },
+        dimensionsMap: { service: 'api' satisfies FunctionName, stage: this.config.stage },
         statistic: 'Sum',
         period: Duration.minutes(5),
       }),
@@ -633,7 +642,7 @@ export class TributaryStack extends Stack {
       new Metric({
         namespace: metricsNamespace,
         metricName: note,
-        dimensionsMap: { service: 'ingress' satisfies FunctionName },
+        dimensionsMap: { service: 'ingress' satisfies FunctionName, stage: this.config.stage },
         statistic: 'Sum',
         period: Duration.minutes(5),
       });
@@ -666,7 +675,7 @@ export class TributaryStack extends Stack {
     name: Name,
     timeoutSeconds: number,
     memorySizeMb: number,
-    environment: FunctionEnvironment<Name>,
+    environment: Omit<FunctionEnvironment<Name>, typeof environmentKeys.stage>,
   ): EngineFunction<Name> {
     return new EngineFunction(this, id, {
       name,
@@ -678,7 +687,8 @@ export class TributaryStack extends Stack {
         ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
         ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
       }),
-      environment,
+      // Checked by the construct, key by key.
+      environment: { ...environment, [environmentKeys.stage]: this.config.stage } as FunctionEnvironment<Name>,
       timeout: Duration.seconds(timeoutSeconds),
       memorySizeMb,
       reservedConcurrency: this.reservedConcurrencyOf(name),

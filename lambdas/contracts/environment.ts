@@ -26,6 +26,9 @@ export const environmentKeys = {
   payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
   rawBucket: 'TRIBUTARY_RAW_BUCKET',
 
+  /** Name of the stage: a dimension of every metric. */
+  stage: 'TRIBUTARY_STAGE',
+
   rawQueueUrl: 'TRIBUTARY_RAW_QUEUE_URL',
   rawDeadLetterQueueUrl: 'TRIBUTARY_RAW_DEAD_LETTER_QUEUE_URL',
   deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
@@ -71,6 +74,7 @@ export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKe
 
 /** What sending callbacks takes, and publishing what is to be said of them. */
 const sendingKeys = [
+  environmentKeys.stage,
   environmentKeys.tenantsTable,
   environmentKeys.subscriptionsTable,
   environmentKeys.eventsTable,
@@ -90,6 +94,7 @@ const sendingKeys = [
 /** The keys each function reads: what the stack must give it, and nothing more. */
 export const functionEnvironments = {
   ingress: [
+    environmentKeys.stage,
     environmentKeys.publicUrl,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,
@@ -108,6 +113,7 @@ export const functionEnvironments = {
     environmentKeys.ownOrigins,
   ],
   normalize: [
+    environmentKeys.stage,
     environmentKeys.accountsTable,
     environmentKeys.integrationSettingsTable,
     environmentKeys.egressAllowedRanges,
@@ -132,6 +138,7 @@ export const functionEnvironments = {
   deliver: sendingKeys,
   drain: sendingKeys,
   dispatch: [
+    environmentKeys.stage,
     environmentKeys.tenantsTable,
     environmentKeys.eventsTable,
     environmentKeys.deliveriesTable,
@@ -142,6 +149,7 @@ export const functionEnvironments = {
     environmentKeys.retentionDays,
   ],
   api: [
+    environmentKeys.stage,
     environmentKeys.publicUrl,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,
@@ -181,6 +189,7 @@ export const functionEnvironments = {
     environmentKeys.ownOrigins,
   ],
   govern: [
+    environmentKeys.stage,
     environmentKeys.tenantsTable,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,

@@ -40,8 +40,9 @@ class EngineLogFormatter extends LogFormatter {
 }
 
 /** Structured logs and outcome counts of one function. Outcomes become CloudWatch metrics through its log (EMF). */
-export function createTelemetry(name: FunctionName): Telemetry {
-  const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name });
+export function createTelemetry(name: FunctionName, stage: string): Telemetry {
+  // Stages of one account share the namespace: without their dimension one would raise the other's alarms.
+  const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name, defaultDimensions: { stage } });
   const log = new Logger({ serviceName: name, logFormatter: new EngineLogFormatter() });
   return {
     log,

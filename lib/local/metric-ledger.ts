@@ -16,8 +16,8 @@ export interface MetricLedger {
   /** Counts what a line carries. @returns Whether it says nothing else: others are lines of the log, too. */
   record(line: string): boolean;
   /**
-   * Sum of a metric. Without dimensions every logged sample counts once, however many dimension
-   * sets it was published under; with dimensions only those published under exactly this set.
+   * Sum of a metric: of each logged sample once, however many dimension sets it was published under, where one of
+   * these has at least the dimensions that are asked for.
    */
   sum(name: string, dimensions?: Readonly<Record<string, string>>): number;
   list(): readonly MetricSum[];
@@ -31,7 +31,8 @@ interface Directive {
 
 export function createMetricLedger(): MetricLedger {
   const byDimensions = new Map<string, { -readonly [K in keyof MetricSum]: MetricSum[K] }>();
-  const byName = new Map<string, number>();
+  /** By name, then by the sets of its samples. */
+  const byName = new Map<string, Map<string, { readonly sets: readonly Record<string, string>[]; sum: number }>>();
 
   const add = (namespace: string, name: string, dimensions: Record<string, string>, samples: readonly number[]) => {
     const key = keyOf(namespace, name, dimensions);
@@ -52,24 +53,24 @@ export function createMetricLedger(): MetricLedger {
         for (const metric of Array.isArray(directive.Metrics) ? directive.Metrics : []) {
           const name = textOf((metric as { Name?: unknown }).Name);
           const samples = [root[name]].flat().filter((value) => typeof value === 'number');
-          byName.set(
-            name,
-            samples.reduce((sum, sample) => sum + sample, byName.get(name) ?? 0),
+          const sets = (dimensionSets as string[][]).map((set) =>
+            Object.fromEntries(set.map((key) => [key, textOf(root[key])])),
           );
-          for (const set of dimensionSets as string[][]) {
-            add(namespace, name, Object.fromEntries(set.map((key) => [key, textOf(root[key])])), samples);
-          }
+          const ofName = byName.get(name) ?? new Map();
+          byName.set(name, ofName);
+          const key = JSON.stringify(sets);
+          const sum = samples.reduce((total, sample) => total + sample, ofName.get(key)?.sum ?? 0);
+          ofName.set(key, { sets, sum });
+          for (const set of sets) add(namespace, name, set, samples);
         }
       }
       return root['message'] === undefined;
     },
-    sum(name, dimensions) {
-      if (dimensions === undefined) return byName.get(name) ?? 0;
-      let sum = 0;
-      for (const entry of byDimensions.values()) {
-        if (entry.name === name && keyOf('', '', entry.dimensions) === keyOf('', '', dimensions)) sum += entry.sum;
-      }
-      return sum;
+    sum(name, dimensions = {}) {
+      const asked = Object.entries(dimensions);
+      return [...(byName.get(name)?.values() ?? [])]
+        .filter(({ sets }) => sets.some((set) => asked.every(([key, value]) => set[key] === value)))
+        .reduce((total, { sum }) => total + sum, 0);
     },
     list: () => [...byDimensions.values()],
   };

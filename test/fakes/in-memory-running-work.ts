@@ -3,7 +3,7 @@ import { type Dumpable, dumpOf } from './dump.ts';
 
 export function createInMemoryRunningWork(): RunningWorkLog & Dumpable {
   const rows = new Map<string, { readonly work: RunningWork; readonly byMs: number }>();
-  const keyOf = (work: RunningWork) => JSON.stringify(Object.entries(work).sort());
+  const keyOf = (work: RunningWork) => Object.values(work).join(' ');
   return {
     dump: () => dumpOf(rows),
     async expect(work, byMs) {

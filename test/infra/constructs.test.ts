@@ -80,6 +80,7 @@ describe('bundleFunction', () => {
 
 function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly environment?: object } = {}) {
   const environment = {
+    TRIBUTARY_STAGE: 'dev',
     TRIBUTARY_CLAIM_THRESHOLD_BYTES: '8192',
     TRIBUTARY_EGRESS_ALLOW_HTTP: 'false',
     TRIBUTARY_TENANTS_TABLE: 't',
@@ -112,7 +113,7 @@ function deliverIn(stack: Stack, change: { readonly timeout?: Duration; readonly
 describe('EngineFunction', () => {
   test('fails when its environment has a key that the function does not read', () => {
     expect(() => deliverIn(new Stack(new App()), { environment: { TRIBUTARY_PUBLIC_URL: 'x' } })).toThrow(
-      /^Environment of deliver: not expected TRIBUTARY_PUBLIC_URL; got .*; expected TRIBUTARY_TENANTS_TABLE, /,
+      /^Environment of deliver: not expected TRIBUTARY_PUBLIC_URL; got .*; expected TRIBUTARY_STAGE, TRIBUTARY_TENANTS_TABLE, /,
     );
   });
 });

@@ -17,6 +17,8 @@ export interface Resource {
 
 export interface SynthesizedStage {
   readonly resources: Readonly<Record<string, Resource>>;
+  /** What CloudFormation checks before it creates anything. */
+  readonly rules: Readonly<Record<string, { readonly Assertions: readonly { readonly Assert: unknown }[] }>>;
   readonly outputs: Readonly<Record<string, { readonly Value: unknown }>>;
   readonly terminationProtection: boolean;
   /** What the CLI would print: warnings and errors of constructs. */
@@ -50,6 +52,7 @@ export function synthesize(
     const report = JSON.parse(readFileSync(join(outdir, 'validation-report.json'), 'utf8'));
     return {
       resources: artifact.template.Resources,
+      rules: artifact.template.Rules ?? {},
       outputs: artifact.template.Outputs,
       terminationProtection: artifact.terminationProtection ?? false,
       messages: artifact.messages.map(({ level, entry }) => `${level}: ${JSON.stringify(entry.data)}`),

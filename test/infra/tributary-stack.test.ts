@@ -1,10 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, test } from 'vitest';
 import { environmentKeys, type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { stages } from '../../lib/config.ts';
 import { type Resource, type SynthesizedStage, synthesize } from './synthesized-stage.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
 
 // Each stage is synthesized once; every test below reads.
 const synthesized = Object.fromEntries(stages.map((stage) => [stage, synthesize(stage)])) as Record<
@@ -90,6 +94,24 @@ describe.each(stages)('stage %s', (stage) => {
 
 test('fails when a construct breaks a rule of cdk-nag', () => {
   expect(() => synthesize('dev', {}, (stack) => new Topic(stack, 'Open'))).toThrow('AwsSolutions-SNS3');
+});
+
+describe('the stage local', () => {
+  test('has a rule that no deployment passes, and no other stage has it', () => {
+    expect(synthesized.local.rules['OneMachineOnly']?.Assertions).toMatchObject([
+      { Assert: { 'Fn::Equals': ['local', 'a stage that is deployed'] } },
+    ]);
+    for (const stage of ['dev', 'staging', 'prod'] as const)
+      expect(synthesized[stage].rules).not.toHaveProperty('OneMachineOnly');
+  });
+
+  test('fails when the command line of the CDK asks for it, which `npm start` does not use', () => {
+    const context = JSON.stringify({ stage: 'local' });
+    const env = { ...process.env, CDK_CONTEXT_JSON: context, CDK_CLI_VERSION: '2.1148.1' };
+    const { status, stderr } = spawnSync(process.execPath, ['bin/app.ts'], { cwd: root, env, encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toContain('stage: got "local", expected one of dev, staging, prod');
+  });
 });
 
 describe('queues', () => {
@@ -683,7 +705,32 @@ describe('alarms', () => {
     const counted = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
       MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, MetricStat.Metric.Dimensions]],
     );
-    expect(counted).toEqual(['deliver', 'drain'].map((service) => [metric, [{ Name: 'service', Value: service }]]));
+    expect(counted).toEqual(
+      ['deliver', 'drain'].map((service) => [
+        metric,
+        [
+          { Name: 'service', Value: service },
+          { Name: 'stage', Value: 'dev' },
+        ],
+      ]),
+    );
+  });
+
+  test('on metrics of the engine are those of their own stage, which its functions put into each', () => {
+    const metrics = Object.values(synthesized.staging.resources)
+      .filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm')
+      .flatMap(({ Properties }) => [
+        Properties,
+        ...(Properties.Metrics ?? []).map(({ MetricStat }: Resource['Properties']) => MetricStat?.Metric ?? {}),
+      ])
+      .filter(({ Namespace }) => Namespace === 'Tributary');
+    expect(metrics.length).toBeGreaterThan(5);
+    for (const { MetricName, Dimensions } of metrics)
+      expect(Dimensions, MetricName).toContainEqual({ Name: 'stage', Value: 'staging' });
+    for (const name of Object.keys(functionEnvironments) as FunctionName[])
+      expect(functionNamed(synthesized.staging, name).Properties.Environment.Variables).toMatchObject({
+        [environmentKeys.stage]: 'staging',
+      });
   });
 
   test('every alarm publishes to the one encrypted topic', () => {

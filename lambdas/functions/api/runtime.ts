@@ -62,7 +62,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
   const number = (key: keyof typeof env) => readNumber(env[key], key);
   const perMinute = (key: keyof typeof env) => ({ calls: number(key), windowMs: 60_000 });
   return {
-    ...createTelemetry('api'),
+    ...createTelemetry('api', env[environmentKeys.stage]),
     ports: {
       keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
       limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),

@@ -29,7 +29,7 @@ export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRun
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
   };
   return {
-    ...createTelemetry('dispatch'),
+    ...createTelemetry('dispatch', env[environmentKeys.stage]),
     ports: {
       deliveries: createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
       replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),

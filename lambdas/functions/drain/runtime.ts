@@ -1,9 +1,11 @@
+import { environmentKeys } from '../../contracts/environment.ts';
+import { readEnvironment } from '../environment.ts';
 import { createSendingPorts } from '../sending.runtime.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { DrainRuntime } from './handler.ts';
 
 export function createDrainRuntime(variables: NodeJS.ProcessEnv, bundle: URL): DrainRuntime & Telemetry {
-  const telemetry = createTelemetry('drain');
+  const telemetry = createTelemetry('drain', readEnvironment('drain', variables)[environmentKeys.stage]);
   return {
     ...telemetry,
     // At once: a run goes on for long, and what it has counted would die with it.

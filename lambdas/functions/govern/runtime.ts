@@ -33,7 +33,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
   const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
   const contextsTable = env[environmentKeys.accountContextsTable];
   return {
-    ...createTelemetry('govern'),
+    ...createTelemetry('govern', env[environmentKeys.stage]),
     ports: {
       tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),

@@ -61,7 +61,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
     return webhook;
   };
   return {
-    ...createTelemetry('ingress'),
+    ...createTelemetry('ingress', env[environmentKeys.stage]),
     publicUrl: env[environmentKeys.publicUrl],
     rejections: createRejectionCounter({
       accounts,

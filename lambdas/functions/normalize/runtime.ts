@@ -58,7 +58,7 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const isLocked = env[environmentKeys.rawLocked] === 'true';
   const rawBodies = createS3ClaimStore(env[environmentKeys.rawBucket], isLocked ? { clock: systemClock } : undefined);
   return {
-    ...createTelemetry('normalize'),
+    ...createTelemetry('normalize', env[environmentKeys.stage]),
     statistics: createNormalizationCounter({
       accounts,
       statistics: createDynamoStatisticsWriter(dynamo, env[environmentKeys.statisticsTable]),

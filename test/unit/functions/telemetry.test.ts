@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 test('what a call has done and what it has counted are one line', () => {
-  const { outcomes, tell, metrics } = createTelemetry('deliver');
+  const { outcomes, tell, metrics } = createTelemetry('deliver', 'prod');
   outcomes.count('delivered', 2);
   outcomes.count('retried');
   tell('deliveries attempted', { deliveries: [{ event: 'evt_1' }] });
@@ -38,10 +38,14 @@ test('what a call has done and what it has counted are one line', () => {
   ledger.record(lines[0] ?? '');
   expect(ledger.sum('delivered', { service: 'deliver' })).toBe(2);
   expect(ledger.sum('retried', { service: 'deliver' })).toBe(1);
+  // As alarms ask for it: stages of one account share the namespace.
+  expect(ledger.list().map(({ dimensions }) => dimensions)).toEqual(
+    Array(2).fill({ service: 'deliver', stage: 'prod' }),
+  );
 });
 
 test('a line that counts nothing is a line of the log alone', () => {
-  const { tell, metrics } = createTelemetry('deliver');
+  const { tell, metrics } = createTelemetry('deliver', 'prod');
   tell('deliveries attempted', { deliveries: [] });
   publishMetrics(metrics).after();
   expect(lines).toHaveLength(1);
@@ -50,7 +54,7 @@ test('a line that counts nothing is a line of the log alone', () => {
 
 test('counts are published also where lines of this level are not logged', () => {
   vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'WARN');
-  const { outcomes, tell, metrics } = createTelemetry('deliver');
+  const { outcomes, tell, metrics } = createTelemetry('deliver', 'prod');
   outcomes.count('delivered');
   tell('deliveries attempted', {});
   expect(lines).toEqual([]);
@@ -62,7 +66,7 @@ test('counts are published also where lines of this level are not logged', () =>
 });
 
 test('what is counted after the line is published apart', () => {
-  const { outcomes, tell, metrics } = createTelemetry('deliver');
+  const { outcomes, tell, metrics } = createTelemetry('deliver', 'prod');
   outcomes.count('delivered');
   tell('deliveries attempted', {});
   outcomes.count('delivered');

@@ -26,7 +26,8 @@ test('sums by name and by dimension set', () => {
   expect(ledger.sum('retried')).toBe(3);
   expect(ledger.sum('delivered', { service: 'deliver' })).toBe(3);
   expect(ledger.sum('delivered', { service: 'deliver', tenant: 'acme' })).toBe(2);
-  expect(ledger.sum('delivered', {})).toBe(2);
+  expect(ledger.sum('delivered', {})).toBe(3);
+  expect(ledger.sum('delivered', { service: 'drain' })).toBe(0);
   expect(ledger.sum('unknown')).toBe(0);
   expect(ledger.list()).toContainEqual({
     namespace: 'Tributary',
