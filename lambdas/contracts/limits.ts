@@ -30,6 +30,13 @@ export const limits = {
   maxAnswerBytes: 6_000_000,
   /** Days that events, payloads and deliveries are kept. */
   retentionDays: 30,
+  /**
+   * Days that an event's id stays claimed at least, however soon its tenant's events expire: providers send again for
+   * up to three days (Stripe, for one), and what was published must not be published again.
+   *
+   * @see https://docs.stripe.com/webhooks#retries
+   */
+  minClaimDays: 7,
   /** Longest delay that SQS gives a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
   queueMaxDelayMs: 900_000,
 

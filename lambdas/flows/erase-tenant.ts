@@ -175,12 +175,12 @@ async function takeStep(
   const planned = progress.plan;
   if (planned !== undefined) await erasurePhases[at]?.remove(ports, tenant, planned.items);
   const done: ErasureProgress = planned === undefined ? progress : { ...progress, ...afterPlan(progress, planned) };
-  const isPhaseOver = planned !== undefined && planned.next === undefined;
+  const isPhaseOver = planned !== undefined && planned.next === undefined && planned.isCut !== true;
   for (let index = isPhaseOver ? at + 1 : at; index < erasurePhases.length; index += 1) {
     const phase = erasurePhases[index] as ErasurePhase;
     let position = index === at && !isPhaseOver ? done.position : undefined;
     do {
-      const plan = await phase.find(ports, tenant, position);
+      const plan = boundPlan(await phase.find(ports, tenant, position));
       if (plan.items.length > 0)
         return { kind: 'more', progress: { ...done, phase: phase.name, position, plan, resumesAtMs: undefined } };
       position = plan.next;
@@ -195,10 +195,33 @@ async function takeStep(
   return { kind: 'finished' };
 }
 
-function afterPlan(progress: ErasureProgress, { items, next }: ErasurePlan): Partial<ErasureProgress> {
+/**
+ * Bytes of the things that a plan names. It is kept in its tenant's row with all else that stands there, and DynamoDB
+ * takes 400 KB.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-items
+ */
+const maxPlanBytes = 200_000;
+
+/** What fits of a plan, at least one thing of it. The rest is found again where this was, once this is gone. */
+function boundPlan(plan: ErasurePlan): ErasurePlan {
+  let bytes = 0;
+  const isBeyond = plan.items.findIndex((item, index) => {
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    return index > 0 && bytes > maxPlanBytes;
+  });
+  return isBeyond === -1 ? plan : { items: plan.items.slice(0, isBeyond), isCut: true };
+}
+
+function afterPlan(progress: ErasureProgress, { items, next, isCut }: ErasurePlan): Partial<ErasureProgress> {
   const removed: Record<string, number> = { ...progress.removed };
   for (const { kind } of items) removed[kind] = (removed[kind] ?? 0) + 1;
-  return { removed, found: progress.found + items.length, position: next, plan: undefined };
+  return {
+    removed,
+    found: progress.found + items.length,
+    position: isCut === true ? progress.position : next,
+    plan: undefined,
+  };
 }
 
 const pageSize = 100;

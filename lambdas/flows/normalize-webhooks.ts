@@ -1,4 +1,5 @@
 import { EngineError } from '../contracts/engine-error.ts';
+import { limits } from '../contracts/limits.ts';
 import type { RawMessage } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
 import { type Drift, driftsOf, type PreparedResources, schemaVersionOf } from '../engine/mapping/check-resource.ts';
@@ -103,8 +104,10 @@ export async function normalizeWebhooks(
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
       ? mapping.events.map((event) => {
-          const { rawId, hops } = (deliveries[index] as RawDelivery).message;
-          return { event, owner: rawId, hops, index };
+          const { message, receiveCount = 1 } = deliveries[index] as RawDelivery;
+          // SQS moves a message that fails once more to the dead-letter queue.
+          const isLastTry = receiveCount >= limits.maxReceiveCount;
+          return { event, owner: message.rawId, hops: message.hops, isLastTry, index };
         })
       : [],
   );

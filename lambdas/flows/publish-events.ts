@@ -29,6 +29,11 @@ export interface Candidate {
   readonly owner: string;
   /** How often what caused the event has passed through this deployment. @default 1 */
   readonly hops?: number | undefined;
+  /**
+   * Whether the input does not come again by itself if this fails: its claims are given up then.
+   * @default false
+   */
+  readonly isLastTry?: boolean | undefined;
 }
 
 /** How one candidate ended; in the order of the candidates. */
@@ -51,7 +56,8 @@ export type Publication =
  *   4. queue the deliveries              crash: the retry finds the row and queues again, with the same ids
  *
  * An id claimed by another owner is a duplicate: that owner's input is durable until it is
- * published, so to drop this one loses nothing. Numbers that a block leaves over are sealed at
+ * published, so to drop this one loses nothing. An owner that fails for the last time abandons its claims: its input
+ * goes to a dead-letter queue, and a provider that sends the event again must not be dropped in its favour. Numbers that a block leaves over are sealed at
  * once, in the same write, so that no reader has to wait for them.
  *
  * Nobody writes at a number when a reader may have passed it: `limits.sequenceHoleLifetimeMs` has the
@@ -69,14 +75,30 @@ export async function publishEvents(
   await Promise.all(
     byTenant.entries().map(async ([tenant, indices]) => {
       const own = indices.map((index) => candidates[index] as Candidate);
+      const claims = new Map<Candidate, EventClaim>();
       const results = await asking.then(
-        (policies) => publishForTenant(ports, tenant, policies.get(tenant), own),
+        (policies) => publishForTenant(ports, tenant, policies.get(tenant), own, claims),
         (error: unknown) => own.map((): Publication => ({ kind: 'failed', error })),
+      );
+      await abandonClaims(
+        ports,
+        own.flatMap((candidate, place) => {
+          const claim = claims.get(candidate);
+          const isGivenUp = candidate.isLastTry === true && results[place]?.kind === 'failed';
+          return isGivenUp && claim !== undefined ? claim : [];
+        }),
       );
       for (const [place, index] of indices.entries()) publications[index] = results[place] as Publication;
     }),
   );
   return publications;
+}
+
+/** Say of claims that their owner does not come again, as far as that is possible: what failed before may fail here. */
+async function abandonClaims({ events }: PublishPorts, claims: readonly EventClaim[]): Promise<void> {
+  await forEachAtMost(maxPlacedAtATime, claims, async (claim) => {
+    await events.moveClaim(claim, { ...claim, isAbandoned: true }).catch(() => false);
+  });
 }
 
 /** An input may bring a thousand events: a call that waits for many others has no time left for itself. */
@@ -95,6 +117,7 @@ async function publishForTenant(
   tenant: string,
   policy: TenantPolicy | undefined,
   candidates: readonly Candidate[],
+  claims: Map<Candidate, EventClaim>,
 ): Promise<readonly Publication[]> {
   if (policy?.isErasing === true) return candidates.map(() => ({ kind: 'refused' }));
   const publications = new Map<Candidate, Publication>();
@@ -128,7 +151,8 @@ async function publishForTenant(
   const unused: SealedSequence[] = [];
   await forEachAtMost(maxPlacedAtATime, [...distinct.entries()], async ([index, candidate]) => {
     const sequence = firstSequence + index;
-    const place = await placeCandidate(ports, policy, candidate, sequence).catch(
+    const hold = (claim: EventClaim) => claims.set(candidate, claim);
+    const place = await placeCandidate(ports, policy, candidate, sequence, hold).catch(
       (error: unknown): Place => ({ kind: 'unknown', error }),
     );
     if (place.kind === 'placed') placed.push(place.placed);
@@ -201,7 +225,7 @@ type Place =
 /**
  * Claim an event's id and store its payload; find out where its row belongs.
  *
- * A claim of the same owner is that of an earlier run. Where its row stands, only the deliveries are
+ * A claim of the same owner, or one that its owner has abandoned, is that of an earlier run. Where its row stands, only the deliveries are
  * left to do. Where it does not, the earlier run may still be alive for a while: this one fails then,
  * and comes again. After that the event goes to the new number.
  */
@@ -210,16 +234,22 @@ async function placeCandidate(
   policy: TenantPolicy | undefined,
   candidate: Candidate,
   sequence: number,
+  hold: (claim: EventClaim) => void,
 ): Promise<Place> {
   const { event, owner } = candidate;
   const { id, tenant } = event;
   const wanted: EventClaim = { id, owner, tenant, sequence, claimedAtMs: ports.clock.nowMs() };
+  // An answer that is lost may be that of a claim that was made.
+  hold(wanted);
   const standing = await ports.events.claim(wanted);
-  if (standing.owner !== owner) return { kind: 'duplicate' };
+  const isAbandoned = standing.isAbandoned === true && standing.tenant === tenant;
+  if (standing.owner !== owner && !isAbandoned) return { kind: 'duplicate' };
+  hold(standing);
   if (standing.sequence !== sequence) {
     const [stored] = await ports.events.getMany([standing]);
     if (stored?.id === id) return { kind: 'placed', placed: { candidate, row: stored, stored: true } };
     const mayStillBeWritten = wanted.claimedAtMs - standing.claimedAtMs <= limits.sequenceHoleLifetimeMs;
+    if (!mayStillBeWritten) hold(wanted);
     if (mayStillBeWritten || !(await ports.events.moveClaim(standing, wanted)))
       return {
         kind: 'contended',

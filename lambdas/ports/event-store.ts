@@ -33,13 +33,16 @@ export interface EventClaim extends EventKey {
   readonly owner: string;
   /** Epoch milliseconds: when the number was claimed. */
   readonly claimedAtMs: number;
+  /** Whether its owner has tried for the last time, and failed: any other input that brings the event may go on with it. */
+  readonly isAbandoned?: boolean | undefined;
 }
 
 export interface EventWriter {
   /** Reserve consecutive numbers of a tenant's sequence. @returns The first. */
   takeSequences(tenant: string, count: number): Promise<number>;
   /**
-   * Claim an event's id for its owner, once. Decides what is a duplicate.
+   * Claim an event's id for its owner, once. Decides what is a duplicate. A claim is kept for as long as its tenant's
+   * events, and for `limits.minClaimDays` at least.
    *
    * @returns The claim that stands: the one asked for, or the one that was there.
    */

@@ -59,6 +59,8 @@ export interface ErasurePlan {
   readonly items: readonly Erasable[];
   /** Where the phase goes on; undefined where it ends. */
   readonly next?: string | undefined;
+  /** Whether more was found at the same place than a plan may hold: the phase looks there again, not at `next`. */
+  readonly isCut?: boolean | undefined;
 }
 
 /** One thing of a tenant, as its store names it. */

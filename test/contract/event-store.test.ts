@@ -22,21 +22,21 @@ interface Store {
   readonly clock: ManualClock;
 }
 
-const retentionDays = 30;
+const usualDays = 30;
 const msPerDay = 86_400_000;
 
 const tables = useTables();
-const implementations: readonly (readonly [string, () => Promise<Store>])[] = [
+const implementations: readonly (readonly [string, (retentionDays?: number) => Promise<Store>])[] = [
   [
     'the fake',
-    async () => {
+    async (retentionDays = usualDays) => {
       const clock = createManualClock();
       return { clock, events: createInMemoryEvents(clock, { retentionDays }) };
     },
   ],
   [
     'DynamoDB',
-    async () => {
+    async (retentionDays = usualDays) => {
       const clock = createManualClock();
       const [events, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
       const client = tables.client();
@@ -104,10 +104,27 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(claims).toContainEqual(standing[0]);
   });
 
+  test('keeps a claim that is abandoned, and says so', async () => {
+    const { events } = await open();
+    const claim = await events.claim(aClaim());
+    expect(await events.moveClaim(claim, { ...claim, isAbandoned: true })).toBe(true);
+    expect(await events.claim(aClaim({ owner: 'raw_2' }))).toEqual({ ...claim, isAbandoned: true });
+  });
+
+  test('keeps a claim for a week where rows expire sooner', async () => {
+    const { events, clock } = await open(1);
+    const claim = await events.claim(aClaim());
+    clock.advance(7 * msPerDay - 1_000);
+    expect(await events.claim(aClaim({ owner: 'raw_2' }))).toEqual(claim);
+    clock.advance(2_000);
+    const later = aClaim({ owner: 'raw_2' });
+    expect(await events.claim(later)).toEqual(later);
+  });
+
   test('counts an expired claim as absent', async () => {
     const { events, clock } = await open();
     await events.claim(aClaim());
-    clock.advance((retentionDays + 1) * msPerDay);
+    clock.advance((usualDays + 1) * msPerDay);
     expect(await events.locate('evt_1')).toBeUndefined();
     const later = aClaim({ owner: 'raw_2', sequence: 9 });
     expect(await events.claim(later)).toEqual(later);
@@ -183,7 +200,7 @@ test('what is claimed at once is claimed in one request, and again for what name
   const clock = createManualClock();
   const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
   const client = tables.client();
-  const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays });
+  const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays: usualDays });
   const requests = countRequests(client);
   const claims = numbers(1, 10).map((sequence) => aClaim({ id: `evt_${sequence}`, sequence }));
   expect(await Promise.all(claims.map((claim) => events.claim(claim)))).toEqual(claims);
@@ -204,7 +221,7 @@ test('a claim that is refused fails alone', async () => {
   const clock = createManualClock();
   const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
   const client = tables.client();
-  const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays });
+  const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays: usualDays });
   // Longer than a key may be.
   const claims = ['evt_1', 'e'.repeat(3_000), 'evt_2'].map((id) => aClaim({ id }));
   const made = await Promise.allSettled(claims.map((claim) => events.claim(claim)));
@@ -222,7 +239,7 @@ test('a write that gets no answer is called off when its time is over, and not t
   const { port } = server.address() as AddressInfo;
   const client = new DynamoDBClient({ ...awsConfig, ...clientSettings, endpoint: `http://127.0.0.1:${port}` });
   const names = { events: 'events', idempotency: 'idempotency' };
-  const events = createDynamoEventWriter(client, names, { clock, retentionDays });
+  const events = createDynamoEventWriter(client, names, { clock, retentionDays: usualDays });
   await expect(events.writeRows([written({}, 1)], clock.nowMs() + 100)).rejects.toMatchObject({
     code: 'storage-unavailable',
     retryable: true,
@@ -293,7 +310,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
   test('passes many expired rows for one that is alive', async () => {
     const { events, clock } = await open();
     await events.writeRows(numbers(1, 700).map((sequence) => written({}, sequence)));
-    clock.advance((retentionDays + 1) * msPerDay);
+    clock.advance((usualDays + 1) * msPerDay);
     await events.writeRows(numbers(701, 705).map((sequence) => written({}, sequence)));
     expect((await events.listAfter('acme', 0, 1)).map(({ sequence }) => sequence)).toEqual([701]);
     expect((await events.listAfter('acme', 690, 3)).map(({ sequence }) => sequence)).toEqual([701, 702, 703]);
@@ -303,7 +320,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     const { events, clock } = await open();
     await events.writeRows([written({}, 2), { tenant: 'acme', sequence: 4, sealed: true, writtenAtMs: 7 }]);
     await events.takeSequences('acme', 4);
-    clock.advance((retentionDays + 1) * msPerDay);
+    clock.advance((usualDays + 1) * msPerDay);
     const first = async (after: number) => events.firstAfter('acme', after);
     expect(await Promise.all([-1, 0, 1].map(first))).toEqual(
       [2, 2, 2].map((sequence) => ({ sequence, writtenAtMs: 5_002 })),

@@ -15,6 +15,7 @@ import {
   createDynamoEventWriter,
 } from '../../lambdas/adapters/aws/dynamo-event-store.ts';
 import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
+import { writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
 import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/aws/dynamo-subscription-directory.ts';
 import {
   createDynamoAccountContextEraser,
@@ -23,6 +24,7 @@ import {
   createDynamoDeliveryEraser,
   createDynamoEndpointEraser,
   createDynamoEventEraser,
+  createDynamoPartitionEraser,
   createDynamoSubscriptionEraser,
 } from '../../lambdas/adapters/aws/dynamo-tenant-erasers.ts';
 import { createS3ObjectEraser } from '../../lambdas/adapters/aws/s3-object-eraser.ts';
@@ -469,6 +471,19 @@ describe.each(implementations)('what erases API keys on %s', (_, open) => {
     expect(await apiKeys.find('admin')).toBeDefined();
     expect(await readAll((after) => apiKeys.eraser.find('acme', after))).toEqual([]);
   });
+});
+
+test('rows of a tenant’s own partition are found in pages of a hundred: each is kept in one row until it is removed', async () => {
+  const client = tables.client();
+  const table = await tables.create('statistics');
+  const rows = Array.from({ length: 250 }, (_, n) => ({ scope: 'acme', hourIntegration: `2026-11-21T12#name-${n}` }));
+  await writeRows(client, table, rows);
+  const shape = { partition: 'scope', sort: 'hourIntegration', kind: 'statistics' };
+  const eraser = createDynamoPartitionEraser(client, table, shape);
+  const pages = await readAllPages((after) => eraser.find('acme', after));
+  expect(pages.map((page) => page.length)).toEqual([100, 100, 50]);
+  for (const page of pages) await eraser.remove('acme', page);
+  expect(await readAll((after) => eraser.find('acme', after))).toEqual([]);
 });
 
 interface Objects {

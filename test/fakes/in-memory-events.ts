@@ -1,4 +1,5 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
+import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type {
   EventClaim,
@@ -34,9 +35,9 @@ export function createInMemoryEvents(
   const numbers = new Map<string, number[]>();
 
   // Rows and claims are flat: a copy of their members is one of them.
-  const expiring = async <T extends { readonly tenant: string }>(value: T): Promise<Expiring<T>> => {
+  const expiring = async <T extends { readonly tenant: string }>(value: T, leastDays = 0): Promise<Expiring<T>> => {
     const { eventsDays = retentionDays } = (await policies?.getMany([value.tenant]))?.get(value.tenant) ?? {};
-    const days = Math.min(eventsDays, retentionDays);
+    const days = Math.max(Math.min(eventsDays, retentionDays), leastDays);
     return { value: { ...value }, expiresAtMs: clock.nowMs() + days * msPerDay };
   };
   const live = <T extends object>(row: Expiring<T> | undefined): T | undefined =>
@@ -57,14 +58,14 @@ export function createInMemoryEvents(
       return last - count + 1;
     },
     async claim(claim) {
-      const wanted = await expiring(claim);
+      const wanted = await expiring(claim, limits.minClaimDays);
       const standing = live(claims.get(claim.id));
       if (standing !== undefined) return standing;
       claims.set(claim.id, wanted);
       return claim;
     },
     async moveClaim(from, to) {
-      const wanted = await expiring(to);
+      const wanted = await expiring(to, limits.minClaimDays);
       const standing = live(claims.get(from.id));
       if (standing?.owner !== from.owner || standing.sequence !== from.sequence) return false;
       claims.set(to.id, wanted);

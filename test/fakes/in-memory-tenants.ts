@@ -9,6 +9,9 @@ export interface InMemoryTenants extends TenantStore, Dumpable {
   policies(clock: Clock): TenantPolicies;
 }
 
+/** What DynamoDB takes of one row. */
+const maxItemBytes = 400 * 1024;
+
 export function createInMemoryTenants(): InMemoryTenants {
   const rows = new Map<string, Tenant>();
   return {
@@ -17,6 +20,8 @@ export function createInMemoryTenants(): InMemoryTenants {
       return structuredClone(rows.get(tenant));
     },
     async replace(tenant) {
+      if (Buffer.byteLength(JSON.stringify(tenant)) > maxItemBytes)
+        throw new Error('Item size has exceeded the maximum allowed size');
       if ((rows.get(tenant.tenant)?.revision ?? 0) !== tenant.revision) return false;
       rows.set(tenant.tenant, structuredClone({ ...tenant, revision: tenant.revision + 1 }));
       return true;

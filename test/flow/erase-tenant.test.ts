@@ -79,6 +79,27 @@ describe("a tenant's erasure", () => {
     expect(await engine.endpoints.findExisting([everyone.id])).toEqual([everyone.id]);
   });
 
+  test('ends for a tenant of whom more is found together than one row may hold', async () => {
+    const engine = await prepare();
+    // 35 days of hourly rows of 10 integrations, in pages of 1 MB, as a query without a limit has them.
+    const rows = Array.from({ length: 35 * 24 * 10 }, (_, n) =>
+      JSON.stringify({ scope: 'acme', hourIntegration: `hour ${Math.floor(n / 10)}#an-integration-${n % 10}` }),
+    );
+    const left = new Set(rows);
+    const { statistics } = engine.erasePorts;
+    statistics.find = async (tenant) => {
+      const page = tenant === 'acme' ? [...left].slice(0, 6_000) : [];
+      return { items: page.map((key) => ({ kind: 'statistics', key })), next: undefined };
+    };
+    statistics.remove = async (_, items) => {
+      for (const { key } of items) left.delete(key);
+    };
+    await startAll(engine);
+    await letGovernRun(engine);
+    expect(left.size).toBe(0);
+    expect(await certificateOf(engine)).toMatchObject({ removed: { statistics: 8_400 } });
+  });
+
   test('is proven by a certificate that counts what was removed and says what was not', async () => {
     const engine = await prepare();
     const { id } = await startAll(engine);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
 import { type NormalizePorts, normalizeWebhooks, type RawDelivery } from '../../lambdas/flows/normalize-webhooks.ts';
 import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
@@ -252,4 +253,26 @@ describe('one failing request goes back alone (invariant 12)', () => {
       expect(second?.kind).toBe('mapped');
     }
   });
+});
+
+test('a request that goes to the dead-letter queue leaves its event to the provider’s next one (invariant 9)', async () => {
+  const engine = await prepare();
+  const changes = [{ verb: 'created', id: '1' }];
+  const broken = {
+    ...engine.normalizePorts,
+    events: { ...engine.normalizePorts.events, writeRows: () => Promise.reject(new Error('not now')) },
+  };
+  const first = received(rawMessage('raw_1', changes, { deliveryId: 'same' }));
+  const again = received(rawMessage('raw_2', changes, { deliveryId: 'same' }));
+  const dropped = [{ kind: 'mapped', publications: [{ kind: 'duplicate' }] }];
+  for (const receiveCount of [1, limits.maxReceiveCount]) {
+    expect(await normalizeWebhooks(broken, [{ ...first, receiveCount }])).toMatchObject([{ kind: 'failed' }]);
+    engine.clock.advance(180_000);
+    if (receiveCount === 1) expect(await normalizeWebhooks(engine.normalizePorts, [again])).toMatchObject(dropped);
+  }
+  const published = [{ kind: 'mapped', publications: [{ kind: 'published' }] }];
+  expect(await normalizeWebhooks(engine.normalizePorts, [again])).toMatchObject(published);
+  // Readers wait for the numbers that the failed runs have taken.
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  expect(await feedOf(engine)).toHaveLength(1);
 });

@@ -54,7 +54,59 @@ describe('sequence', () => {
   });
 });
 
+describe('an input that fails for the last time', () => {
+  const lastTry = (id: string, owner: string) => ({ ...candidate(id, owner), isLastTry: true });
+  const failing = (engine: FakeEngine, change: object) => ({
+    ...engine.publishPorts,
+    events: { ...engine.publishPorts.events, ...change },
+  });
+  const refused = () => Promise.reject(new Error('not now'));
+
+  test('leaves its events to whoever brings them next, once its write can take effect no more', async () => {
+    const engine = createFakeEngine();
+    const ports = failing(engine, { writeRows: refused });
+    expect(kindsOf(await publishEvents(ports, [lastTry('evt_a', 'raw_1')]))).toEqual(['failed']);
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_2')]))).toEqual(['failed']);
+    engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_2')]))).toEqual(['published']);
+    // Sent again from the dead-letter queue.
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]))).toEqual(['duplicate']);
+    const places = placesOf(await rowsOf(engine)).filter(([, id]) => id === 'evt_a');
+    expect(places).toHaveLength(1);
+  });
+
+  test('leaves the deliveries of a row that it wrote', async () => {
+    const engine = createFakeEngine();
+    await engine.subscriptions.create(aSubscription());
+    const ports = { ...engine.publishPorts, deliveryQueue: { sendAll: refused } };
+    expect(kindsOf(await publishEvents(ports, [lastTry('evt_a', 'raw_1')]))).toEqual(['failed']);
+    expect(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_2')])).toEqual([
+      { kind: 'published', deliveries: 1 },
+    ]);
+    expect(jobsOf(engine).map(({ event }) => event)).toEqual(['evt_a']);
+  });
+
+  test('keeps the claim while it may come again', async () => {
+    const engine = createFakeEngine();
+    const ports = failing(engine, { writeRows: refused });
+    await publishEvents(ports, [candidate('evt_a', 'raw_1')]);
+    engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_2')]))).toEqual(['duplicate']);
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]))).toEqual(['published']);
+  });
+});
+
 describe('duplicates', () => {
+  test('are known for a week, however soon the tenant’s events expire', async () => {
+    const engine = createFakeEngine();
+    await engine.tenants.replace({ tenant: 'acme', retention: { eventsDays: 1 }, certificates: [], revision: 0 });
+    await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
+    engine.clock.advance(7 * 86_400_000 - 1);
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_2')]))).toEqual(['duplicate']);
+    engine.clock.advance(2);
+    expect(kindsOf(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_3')]))).toEqual(['published']);
+  });
+
   test('publishes an event that is in a batch several times once', async () => {
     const engine = createFakeEngine();
     const publications = await publishEvents(engine.publishPorts, [

@@ -6,6 +6,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { EngineError } from '../../contracts/engine-error.ts';
+import { limits } from '../../contracts/limits.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
@@ -34,6 +35,10 @@ export function createDynamoEventWriter(
 ): EventWriter {
   const { clock } = options;
   const expiriesOf = createExpiries(options);
+  const claimExpiryOf = async ({ tenant }: EventClaim): Promise<number> => {
+    const leastSeconds = Math.ceil(clock.nowMs() / 1000) + limits.minClaimDays * 86_400;
+    return Math.max((await expiriesOf([tenant]))(tenant), leastSeconds);
+  };
 
   const insert = createInserter(client, tables.idempotency);
 
@@ -77,8 +82,7 @@ export function createDynamoEventWriter(
     },
 
     async claim(claim) {
-      const expiryOf = await expiriesOf([claim.tenant]);
-      const row = { ...claim, [ttlAttribute]: expiryOf(claim.tenant) };
+      const row = { ...claim, [ttlAttribute]: await claimExpiryOf(claim) };
       if (await insert(row)) return claim;
       const standing = await standingClaim(claim.id);
       if (isLive(standing, clock.nowMs())) return toClaim(standing);
@@ -93,10 +97,9 @@ export function createDynamoEventWriter(
     },
 
     async moveClaim(from, to) {
-      const expiryOf = await expiriesOf([to.tenant]);
       const put = new PutItemCommand({
         TableName: tables.idempotency,
-        Item: toItem({ ...to, [ttlAttribute]: expiryOf(to.tenant) }),
+        Item: toItem({ ...to, [ttlAttribute]: await claimExpiryOf(to) }),
         ConditionExpression: '#owner = :owner AND #sequence = :sequence',
         ExpressionAttributeNames: { '#owner': 'owner', '#sequence': 'sequence' },
         ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),

@@ -316,6 +316,8 @@ export function createDynamoPartitionEraser(
         new QueryCommand({
           TableName: table,
           ConsistentRead: true,
+          // What is found is kept in one row until it is removed.
+          Limit: pageSize,
           KeyConditionExpression: '#partition = :tenant',
           ProjectionExpression: '#partition, #sort',
           ExpressionAttributeNames: { '#partition': partition, '#sort': sort },
@@ -342,6 +344,7 @@ export function createDynamoApiKeyEraser(client: DynamoDBClient, table: string):
         new ScanCommand({
           TableName: table,
           ConsistentRead: true,
+          Limit: 10 * pageSize,
           FilterExpression: '#tenant = :tenant',
           ExpressionAttributeNames: { '#tenant': 'tenant' },
           ExpressionAttributeValues: toItem({ ':tenant': tenant }),
