@@ -70,10 +70,11 @@ describe('a bad event of a batch', () => {
     const { engine } = await subscribe();
     const text = 'x'.repeat(limits.claimThresholdBytes);
     await publish(engine, ['evt_1', 'evt_2', 'evt_3'], text);
-    const { get } = engine.payloads;
+    const read = (key: string) => stored.get(key);
+    const stored = { ...engine.payloads };
     engine.payloads.get = async (key) => {
       if (key.includes('evt_2')) throw new EngineError('corrupt-state', 'it is gone', { retryable: false });
-      return get(key);
+      return read(key);
     };
     await letTimePass(engine, 5 * minuteMs);
     expect(engine.callbacks.requests.map(idsOf)).toEqual([['evt_1', 'evt_3']]);
@@ -93,13 +94,12 @@ describe('a bad event of a batch', () => {
 
   test('that the engine cannot sign for is an attempt, and holds up no event of later', async () => {
     const { engine } = await subscribe();
-    const { derive } = engine.engineKey;
     let faults = 1;
     const engineKey = {
       derive: async (purpose: string) => {
         faults -= 1;
         if (faults >= 0) throw new TypeError('a key of an unknown kind');
-        return derive(purpose);
+        return engine.engineKey.derive(purpose);
       },
     };
     await publish(engine, ['evt_1', 'evt_2']);
@@ -143,8 +143,8 @@ describe('a batch', () => {
     const batches = engine.callbacks.requests.map(idsOf);
     expect(batches.flat().sort()).toEqual([1, 2, 3, 4, 5, 6, 7].map((number) => `evt_${number}`));
     expect(batches).toContainEqual(['evt_6']);
-    for (const [index, { body }] of engine.callbacks.requests.entries())
-      if (batches[index]?.length !== 1) expect(body.length).toBeLessThanOrEqual(1024 * 1024);
+    const shared = engine.callbacks.requests.filter((_, index) => batches[index]?.length !== 1);
+    expect(Math.max(...shared.map(({ body }) => body.length))).toBeLessThanOrEqual(1024 * 1024);
     expect(batches.length).toBeLessThanOrEqual(5);
   });
 
@@ -163,7 +163,7 @@ describe('a batch', () => {
     const before = engine.callbacks.requests.length;
     await letTimePass(engine, 5 * minuteMs);
     const sent = engine.callbacks.requests.slice(before);
-    expect(sent.map(idsOf).sort()).toEqual([
+    expect(sent.map(idsOf).sort((a, b) => String(a).localeCompare(String(b)))).toEqual([
       ['evt_1', 'evt_2'],
       ['evt_3', 'evt_4'],
     ]);
