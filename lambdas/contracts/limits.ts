@@ -71,6 +71,13 @@ export const limits = {
   maxEndpointConcurrency: 100,
   /** Events that a replay sends in a second, where nobody says otherwise. */
   replayRatePerSecond: 50,
+  /**
+   * Data of the events of one callback, where a subscription asks for batches; an event that is larger goes alone. A
+   * receiver takes 1 MiB where nothing else was set.
+   *
+   * @see https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
+   */
+  batchMaxBytes: 900_000,
   /** Bytes of a subscriber's answer that are kept. */
   callbackResponseKeptBytes: 16 * 1024,
 

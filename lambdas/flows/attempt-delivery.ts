@@ -12,6 +12,7 @@ import {
   type RetryPolicy,
 } from '../engine/retry/next-attempt.ts';
 import { deprecationHeaders } from '../engine/schema-versions/deprecation-headers.ts';
+import type { Deprecation } from '../engine/schema-versions/versioned-resource.ts';
 import { type PreparedShaping, prepareShaping, shapeEvents } from '../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../engine/signing/standard-webhooks.ts';
@@ -136,6 +137,8 @@ export type Judgement =
   /** It lets the event through; or it fails, and a receiver can tell an event too many apart. */
   | { readonly kind: 'wanted' }
   | { readonly kind: 'unwanted' }
+  /** It cannot be asked about this event, now or later: a fault of the engine, which holds up no other event. */
+  | { readonly kind: 'failed'; readonly failure: ExpressionFailure }
   /** It was stopped before it said anything: the subscription is held back, and nothing of it is sent. */
   | { readonly kind: 'died'; readonly failure: ExpressionFailure };
 
@@ -159,12 +162,22 @@ export async function judge(
   event: CanonicalEvent,
 ): Promise<Judgement> {
   if (filter === undefined) return { kind: 'wanted' };
-  const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
-  const [read] = pinned.events;
-  if (read === undefined) return { kind: 'wanted' };
-  const run = await ports.expressions.run('judge', { filter, event: read }, ownerOf(subscription));
-  if (run.kind === 'died') return { kind: 'died', failure: diedBefore('filter', run) };
-  return { kind: run.result.kind === 'unwanted' ? 'unwanted' : 'wanted' };
+  try {
+    const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
+    const [read] = pinned.events;
+    if (read === undefined) return { kind: 'wanted' };
+    const run = await ports.expressions.run('judge', { filter, event: read }, ownerOf(subscription));
+    if (run.kind === 'died') return { kind: 'died', failure: diedBefore('filter', run) };
+    return { kind: run.result.kind === 'unwanted' ? 'unwanted' : 'wanted' };
+  } catch (error) {
+    if (!isForGood(error)) throw error;
+    return { kind: 'failed', failure: faultOf('filter', error) };
+  }
+}
+
+/** The outcome of a callback that is not made because of a fault of the engine, which comes again with each attempt. */
+export function faultOf(what: string, error: unknown): ExpressionFailure {
+  return notSent(`${what}: ${error instanceof Error ? error.message : 'it failed for an unknown reason'}`);
 }
 
 /** What is known of a row without its event having been sent. */
@@ -192,7 +205,7 @@ export async function judgeRows(
     else {
       const { kind } = await judge(ports, prepared, event);
       hasDied = kind === 'died';
-      judgements.push(kind === 'died' ? 'unjudged' : kind);
+      judgements.push(kind === 'wanted' || kind === 'unwanted' ? kind : 'unjudged');
     }
   }
   return judgements;
@@ -225,7 +238,12 @@ export interface CallbackOptions {
 /** A callback, signed and ready to be sent; or why it cannot be. */
 export type PreparedCallback =
   | { readonly kind: 'ready'; readonly request: CallbackRequest; readonly token: string | undefined }
-  | Extract<CallbackOutcome, { kind: 'failed' }>;
+  | NotPrepared;
+
+interface NotPrepared extends ExpressionFailure {
+  /** Events of which the callback cannot be made, by id, each with its own reason; undefined where it is none's. */
+  readonly failures?: ReadonlyMap<string, ExpressionFailure>;
+}
 
 /**
  * Pin, shape, authorize and sign a callback: one event, or a batch where the subscription asks for batches.
@@ -239,16 +257,34 @@ export async function prepareCallback(
   events: readonly CanonicalEvent[],
   { isReplay, hops = 1, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
-  const pinned = await pinEvents(ports, subscription.shaping.schema_versions, events);
-  if (pinned.kind === 'failed') return notSent(pinned.reason);
-  let died: ExpressionFailure | undefined;
-  const shaped = await shapeEvents(shaping, pinned.events, async (transform, event) => {
-    const run = await ports.expressions.run('transform', { transform, event }, ownerOf(subscription));
+  const pinned: CanonicalEvent[] = [];
+  const deprecations: Deprecation[] = [];
+  const failures = new Map<string, ExpressionFailure>();
+  for (const event of events) {
+    const one = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
+    if (one.kind === 'failed') failures.set(event.id, notSent(one.reason));
+    else {
+      pinned.push(...one.events);
+      deprecations.push(...one.deprecations);
+    }
+  }
+  if (failures.size > 0) return notPrepared(failures);
+  const shaped = await shapeEvents(shaping, pinned, async (transform, event) => {
+    const run = await ports.expressions
+      .run('transform', { transform, event }, ownerOf(subscription))
+      .catch((error: unknown) => {
+        if (!isForGood(error)) throw error;
+        return { kind: 'fault', failure: faultOf('transform', error) } as const;
+      });
     if (run.kind === 'ended') return run.result;
-    died ??= diedBefore('transform', run);
-    return { kind: 'failed', reason: died.error };
+    const failure = run.kind === 'died' ? diedBefore('transform', run) : run.failure;
+    failures.set(event.id, failure);
+    return { kind: 'failed', reason: failure.error, isLast: run.kind === 'died' };
   });
-  if (shaped.kind === 'failed') return died ?? notSent(shaped.reason);
+  if (shaped.kind === 'failed') {
+    for (const { event, reason } of shaped.failures) if (!failures.has(event)) failures.set(event, notSent(reason));
+    return notPrepared(failures);
+  }
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
   if (token?.kind === 'failed') return token;
@@ -261,7 +297,7 @@ export async function prepareCallback(
       url: subscription.url,
       headers: {
         ...endpointHeaders(subscription.endpoint, token?.token),
-        ...deprecationHeaders(pinned.deprecations),
+        ...deprecationHeaders(deprecations),
         'content-type': shaped.contentType,
         'user-agent': 'Tributary/1',
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
@@ -274,6 +310,12 @@ export async function prepareCallback(
     },
     token: token?.token,
   };
+}
+
+/** What stops a subscription comes before what is wrong with an event. */
+function notPrepared(failures: ReadonlyMap<string, ExpressionFailure>): NotPrepared {
+  const all = [...failures.values()] as [ExpressionFailure, ...ExpressionFailure[]];
+  return { ...(all.find(({ hasDied }) => hasDied) ?? all[0]), failures };
 }
 
 function notSent(error: string): ExpressionFailure {
@@ -302,7 +344,10 @@ export async function postCallback(
   { subscription }: PreparedSubscription,
   callback: PreparedCallback,
 ): Promise<CallbackOutcome> {
-  if (callback.kind === 'failed') return callback;
+  if (callback.kind === 'failed') {
+    const { failures: _, ...failure } = callback;
+    return failure;
+  }
   const { request, token } = callback;
   const outcome = await ports.callbacks.post(request);
   const { auth } = subscription.endpoint;

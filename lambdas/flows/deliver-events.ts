@@ -33,6 +33,7 @@ import {
   postResult,
   recordAttempt,
 } from './attempt-delivery.ts';
+import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { isForGood, tryToEvent } from './read-event.ts';
@@ -81,13 +82,23 @@ const beginPostsMs = 20_000;
 const leaseMs = beginPostsMs + limits.maxCallbackTimeoutMs + 10_000;
 /** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
 const judgeMs = 2_000;
+/**
+ * Data that the posts of a run hold at a time, over all its endpoints. An event is in memory several times while it is
+ * sent: as bytes, text, value and body.
+ */
+export const maxHeldBytes = 16 * 1024 * 1024;
+/** Data that is read ahead for a filter, which is asked about one event after the other. */
+const readAheadBytes = 2 * 1024 * 1024;
+/** Data of judged events that a run keeps until they are posted; what is beyond is read again. */
+const keptBytes = 4 * 1024 * 1024;
 /** How often, and after which pause, an endpoint that is busy is asked again before its events are parked. */
 const busyRetries = 20;
 const busyPauseMs = 40;
 
 /**
  * Make one attempt for each job whose endpoint is known to answer soon, and park the others in their
- * endpoints' backlogs, which are drained apart: nobody waits here for somebody else's slow endpoint.
+ * endpoints' backlogs, which are drained apart: nobody waits here for somebody else's slow endpoint. What throws over
+ * one event, or one subscription, fails its own jobs alone (invariant 12).
  *
  * Whatever is read or written for the whole batch is read or written once. The order of the writes is what
  * makes a crash harmless: the attempt is recorded (or the delivery parked), then its successor queued (or
@@ -109,7 +120,7 @@ export async function deliverEvents(
     ports.deliveries.getMany(jobs.map(({ job }) => job)),
     ports.endpoints.getMany(distinct(jobs, ({ scope, subscription: endpoint }) => ({ scope, endpoint }))),
   ]);
-  const prepared = new Map(subscriptions.map((one) => [`${scopeOf(one)} ${one.id}`, ports.prepare(one)]));
+  const prepared = new Map(subscriptions.map((one) => [`${scopeOf(one)} ${one.id}`, tryToPrepare(ports, one)]));
   const rowById = new Map(rows.map((row) => [row.id, row]));
   const deliveryByKey = new Map(stored.map((delivery) => [deliveryKey(delivery), delivery]));
   const endpointByKey = new Map(endpoints.map((state) => [`${state.scope} ${state.endpoint}`, state]));
@@ -126,23 +137,50 @@ export async function deliverEvents(
     }
     seen.add(key);
     const subscription = prepared.get(`${job.scope} ${job.subscription}`);
-    const decided = decide(job, subscription, rowById.get(job.event), deliveryByKey.get(key), isRepeated);
+    if (subscription?.kind === 'failed') {
+      outcomes[index] = subscription;
+      continue;
+    }
+    const decided = decide(job, subscription?.prepared, rowById.get(job.event), deliveryByKey.get(key), isRepeated);
     if (decided.kind === 'ready') ready.push({ index, ...decided });
     else outcomes[index] = decided;
   }
+  const run: DeliverRun = { ports, startedAtMs, memory: createByteBudget(maxHeldBytes), kept: { bytes: 0 } };
   await Promise.all(
     Map.groupBy(ready, ({ prepared: { subscription } }) => subscription.id)
       .values()
       .map(async (group) => {
         const { subscription } = (group[0] as ReadyJob).prepared;
         const endpoint = endpointByKey.get(`${scopeOf(subscription)} ${subscription.id}`) as EndpointState;
-        const results = await deliverToEndpoint(ports, endpoint, group, startedAtMs).catch((error: unknown) =>
+        const results = await deliverToEndpoint(run, endpoint, group).catch((error: unknown) =>
           group.map(() => ({ kind: 'failed' as const, error })),
         );
         for (const [place, { index }] of group.entries()) outcomes[index] = results[place] as DeliveryOutcome;
       }),
   );
   return outcomes;
+}
+
+type TriedPreparation =
+  | { readonly kind: 'prepared'; readonly prepared: PreparedSubscription }
+  | Extract<DeliveryOutcome, { kind: 'failed' }>;
+
+/** A subscription that was stored as what this version cannot prepare fails its own jobs. */
+function tryToPrepare(ports: DeliverPorts, subscription: Subscription): TriedPreparation {
+  try {
+    return { kind: 'prepared', prepared: ports.prepare(subscription) };
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+}
+
+/** What the endpoints of a run share. */
+interface DeliverRun {
+  readonly ports: DeliverPorts;
+  readonly startedAtMs: number;
+  readonly memory: ByteBudget;
+  /** Judged events that are kept until they are posted. */
+  readonly kept: { bytes: number };
 }
 
 interface Ready {
@@ -190,11 +228,11 @@ function isOver({ state }: Delivery): boolean {
 }
 
 async function deliverToEndpoint(
-  ports: DeliverPorts,
+  run: DeliverRun,
   known: EndpointState,
   group: readonly ReadyJob[],
-  startedAtMs: number,
 ): Promise<readonly DeliveryOutcome[]> {
+  const { ports, startedAtMs } = run;
   const [{ prepared }] = group as readonly [ReadyJob];
   const outcomes = new Map<ReadyJob, DeliveryOutcome>();
   const { ordering, shaping, status } = prepared.subscription;
@@ -203,7 +241,7 @@ async function deliverToEndpoint(
   const isDrained = ordering !== 'none' || shaping.batch !== undefined || !isEnabled;
   const mayPost = !isDrained && isFast(known, ports.endpointPolicy, startedAtMs);
   const attempts = new Map<ReadyJob, CallbackOutcome>();
-  const { wanted, unjudged, posting } = await sortJobs(ports, prepared, known, group, mayPost, { outcomes, attempts });
+  const { wanted, unjudged, posting } = await sortJobs(run, prepared, known, group, mayPost, { outcomes, attempts });
   // Half of what the endpoint may have: another run need not wait for this one.
   const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
@@ -213,24 +251,36 @@ async function deliverToEndpoint(
   let hasDied = false;
   const slotsNow = () => (admitted === undefined ? 1 : slotsAfter(admitted, results, prepared.limits));
   if (admitted !== undefined)
-    await forEachAtMost(slotsNow, posting.slice(0, admitted.posts), async ({ job, event }) => {
-      if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
-      const outcome = await post(ports, prepared, job.row.id, [event], {
-        isReplay: job.delivery.replay !== undefined,
-        hops: hopsOf([job]),
-      });
-      if (outcome.kind === 'failed' && outcome.hasDied) {
-        // No attempt yet: the drain, which serves this endpoint alone, gives the transform more time.
-        hasDied = true;
-        return;
-      }
-      postsNotMade -= 1;
-      attempts.set(job, outcome);
-      const result = postResult(outcome, ports.clock.nowMs());
-      if (result !== undefined) results.push(result);
-    });
+    await forEachAtMost(slotsNow, posting.slice(0, admitted.posts), ({ job, judged }) =>
+      run.memory.hold(job.row.dataBytes, async () => {
+        if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
+        try {
+          const event = judged ?? (await tryToEvent(ports, job.row, isForGood));
+          if ('kind' in event) {
+            attempts.set(job, event);
+            return;
+          }
+          const outcome = await post(ports, prepared, job.row.id, [event], {
+            isReplay: job.delivery.replay !== undefined,
+            hops: hopsOf([job]),
+          });
+          if (outcome.kind === 'failed' && outcome.hasDied) {
+            // No attempt yet: the drain, which serves this endpoint alone, gives the transform more time.
+            hasDied = true;
+            return;
+          }
+          postsNotMade -= 1;
+          attempts.set(job, outcome);
+          const result = postResult(outcome, ports.clock.nowMs());
+          if (result !== undefined) results.push(result);
+        } catch (error) {
+          // What may be had another time, or what no attempt can be made of: its message comes again, alone.
+          outcomes.set(job, { kind: 'failed', error });
+        }
+      }),
+    );
 
-  const parking = wanted.filter((job) => !attempts.has(job));
+  const parking = wanted.filter((job) => !attempts.has(job) && !outcomes.has(job));
   const recorded = await recordAll(ports, prepared, parking, unjudged, attempts);
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
 
@@ -281,56 +331,89 @@ interface SortedJobs {
   /** Of those: the filter has not decided. */
   readonly unjudged: ReadonlySet<ReadyJob>;
   /** Of those: may be posted here and now. */
-  readonly posting: readonly { readonly job: ReadyJob; readonly event: CanonicalEvent }[];
+  readonly posting: readonly PostingJob[];
+}
+
+interface PostingJob {
+  readonly job: ReadyJob;
+  /** Its event, where the filter has seen it and there is room to keep it. */
+  readonly judged: CanonicalEvent | undefined;
 }
 
 /**
- * Read events and ask the filter, one after the other. A filter that is stopped, or that takes all the time there is,
- * is asked no more: what is left is parked, and its drain goes on. One whose circuit is open is not asked at all.
+ * Ask the filter about the events, one after the other. A filter that is stopped, or that takes all the time there is,
+ * is asked no more: what is left is parked, and its drain goes on. One whose circuit is open is not asked at all. Where
+ * there is no filter, events are read when they are posted.
  */
 async function sortJobs(
-  ports: DeliverPorts,
+  run: DeliverRun,
   prepared: PreparedSubscription,
   known: EndpointState,
   group: readonly ReadyJob[],
   mayPost: boolean,
   found: { readonly outcomes: Map<ReadyJob, DeliveryOutcome>; readonly attempts: Map<ReadyJob, CallbackOutcome> },
 ): Promise<SortedJobs> {
-  const { filter } = prepared.subscription.shaping;
-  const isJudged = filter !== undefined && known.circuit === 'closed';
+  const { ports, memory, kept } = run;
   const jobs = group.filter(({ left }) => left === 'all');
-  // What is parked unseen is read by its drain.
-  const events = await Promise.all(
-    jobs.map(async ({ row }) =>
-      // Nothing is posted yet: what may be read another time comes again with its message.
-      mayPost || isJudged ? tryToEvent(ports, row, isForGood) : undefined,
-    ),
-  );
+  const { filter } = prepared.subscription.shaping;
+  if (filter === undefined) {
+    const posting = mayPost ? jobs.map((job) => ({ job, judged: undefined })) : [];
+    return { wanted: jobs, unjudged: new Set(), posting };
+  }
   const untilMs = ports.clock.nowMs() + judgeMs;
   const wanted: ReadyJob[] = [];
   const unjudged = new Set<ReadyJob>();
-  const posting: { readonly job: ReadyJob; readonly event: CanonicalEvent }[] = [];
-  let isAsked = isJudged;
-  for (const [index, job] of jobs.entries()) {
-    const event = events[index];
-    if (event !== undefined && 'kind' in event) {
-      found.attempts.set(job, event);
-      continue;
-    }
-    if (event !== undefined && isAsked) {
-      const { kind } = await judge(ports, prepared, event);
-      if (kind === 'unwanted') {
-        found.outcomes.set(job, { kind: 'filtered', reason: 'filter' });
-        continue;
+  const posting: PostingJob[] = [];
+  let isAsked = known.circuit === 'closed';
+
+  async function judgeJob(job: ReadyJob, event: CanonicalEvent): Promise<void> {
+    const judgement = await judge(ports, prepared, event);
+    if (judgement.kind === 'unwanted') found.outcomes.set(job, { kind: 'filtered', reason: 'filter' });
+    if (judgement.kind === 'failed') found.attempts.set(job, judgement.failure);
+    if (judgement.kind === 'died') unjudged.add(job);
+    if (judgement.kind === 'died' || ports.clock.nowMs() >= untilMs) isAsked = false;
+    if (judgement.kind !== 'wanted' || !mayPost) return;
+    const isKept = kept.bytes + job.row.dataBytes <= keptBytes;
+    if (isKept) kept.bytes += job.row.dataBytes;
+    posting.push({ job, judged: isKept ? event : undefined });
+  }
+
+  for (const some of chunksOf(jobs, readAheadBytes)) {
+    const bytes = some.reduce((sum, { row }) => sum + row.dataBytes, 0);
+    await memory.hold(bytes, async () => {
+      const events = isAsked ? await Promise.allSettled(some.map(({ row }) => tryToEvent(ports, row, isForGood))) : [];
+      for (const [index, job] of some.entries()) {
+        const read = events[index];
+        // Nothing is posted yet: what may be had another time comes again with its message, alone.
+        const event = read?.status === 'fulfilled' ? read.value : undefined;
+        if (read?.status === 'rejected') found.outcomes.set(job, { kind: 'failed', error: read.reason });
+        else if (event !== undefined && 'kind' in event) found.attempts.set(job, event);
+        else if (event === undefined || !isAsked) unjudged.add(job);
+        else
+          await judgeJob(job, event).catch((error: unknown) => {
+            found.outcomes.set(job, { kind: 'failed', error });
+          });
+        if (!found.outcomes.has(job) && !found.attempts.has(job)) wanted.push(job);
       }
-      if (kind === 'died' || ports.clock.nowMs() >= untilMs) isAsked = false;
-      if (kind === 'died') unjudged.add(job);
-      else if (mayPost) posting.push({ job, event });
-    } else if (filter !== undefined) unjudged.add(job);
-    else if (event !== undefined) posting.push({ job, event });
-    wanted.push(job);
+    });
   }
   return { wanted, unjudged, posting };
+}
+
+/** Jobs in their order, as many together as hold so many bytes of data; one that holds more is alone. */
+function chunksOf(jobs: readonly ReadyJob[], maxBytes: number): readonly (readonly ReadyJob[])[] {
+  const chunks: ReadyJob[][] = [];
+  let leftBytes = 0;
+  for (const job of jobs) {
+    leftBytes -= job.row.dataBytes;
+    const last = chunks.at(-1);
+    if (last !== undefined && leftBytes >= 0) last.push(job);
+    else {
+      chunks.push([job]);
+      leftBytes = maxBytes - job.row.dataBytes;
+    }
+  }
+  return chunks;
 }
 
 /** Whether the backlog holds a batch: its drain was asked for when the oldest has waited long enough, and may come now. */

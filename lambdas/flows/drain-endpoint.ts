@@ -19,25 +19,29 @@ import {
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
-import type { BacklogEntry, Delivery } from '../ports/delivery-store.ts';
+import { type BacklogEntry, type Delivery, isReplayed } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import {
+  faultOf,
   filteredOut,
   hopsOf,
   judge,
+  type PreparedCallback,
   type PreparedSubscription,
   parked,
   parkNew,
-  post,
+  postCallback,
   postResult,
+  prepareCallback,
   recordAttempt,
 } from './attempt-delivery.ts';
 import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
+import { createByteBudget } from './byte-budget.ts';
 import { changeEndpoint } from './change-endpoint.ts';
-import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
+import { type DeliverPorts, keepAttempts, leaseId, maxHeldBytes, policyOf, successorOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
-import { tryToEvent } from './read-event.ts';
+import { isForGood, tryToEvent } from './read-event.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DrainPorts extends DeliverPorts {
@@ -237,19 +241,56 @@ async function findWork({ ports, prepared, state }: Run): Promise<Work> {
   });
   const { batch } = shaping;
   if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
+  const { batches, nextAtMs } = toBatches(items, batch, ports.clock.nowMs());
+  if (batches.length > 0) return work(batches);
+  // Entries without a delivery, which are removed now, took the place of events that may fill the batch.
+  return { ...work([]), nextAtMs, again: entries.length === pageSize && items.length < pageSize };
+}
+
+/** Members of an event beside its data, about. */
+const metadataBytes = 500;
+
+/**
+ * Batches of what waits, in its order; what does not fill one waits for more, each event as long as it may. What was in
+ * a batch that failed is sent singly, so that what one event is refused for befalls no other again. What is replayed is
+ * not mixed with what is new.
+ *
+ * @returns When the next batch is due, where none is now.
+ */
+function toBatches(
+  items: readonly WorkItem[],
+  batch: { readonly max_events: number; readonly max_wait_seconds: number },
+  nowMs: number,
+): { readonly batches: readonly (readonly WorkItem[])[]; readonly nextAtMs: number | undefined } {
   const batches: (readonly WorkItem[])[] = [];
-  for (let at = 0; at < items.length; at += batch.max_events) {
-    const some = items.slice(at, at + batch.max_events) as [WorkItem, ...WorkItem[]];
-    // What does not fill a batch waits for more, each event as long as it may.
-    const waitsUntilMs = Date.parse(some[0].row.timestamp) + batch.max_wait_seconds * 1000;
-    if (some.length === batch.max_events || waitsUntilMs <= ports.clock.nowMs()) batches.push(some);
-    else if (batches.length === 0) {
-      // Entries without a delivery, which are removed now, took the place of events that may fill the batch.
-      const again = entries.length === pageSize && items.length < pageSize;
-      return { ...work([]), nextAtMs: waitsUntilMs, again };
+  const open = new Map<boolean, { items: WorkItem[]; bytes: number }>();
+  for (const item of items) {
+    const { delivery, row } = item;
+    if (delivery.scheduledCount > 0) {
+      batches.push([item]);
+      continue;
     }
+    const key = isReplayed(delivery);
+    const bytes = row.dataBytes + metadataBytes;
+    let current = open.get(key) ?? { items: [], bytes: 0 };
+    if (current.items.length > 0 && current.bytes + bytes > limits.batchMaxBytes) {
+      batches.push(current.items);
+      current = { items: [], bytes: 0 };
+    }
+    current.items.push(item);
+    current.bytes += bytes;
+    open.set(key, current);
+    if (current.items.length < batch.max_events) continue;
+    batches.push(current.items);
+    open.delete(key);
   }
-  return work(batches);
+  let nextAtMs: number | undefined;
+  for (const { items: some } of open.values()) {
+    const waitsUntilMs = Date.parse(some[0]?.row.timestamp ?? '') + batch.max_wait_seconds * 1000;
+    if (waitsUntilMs <= nowMs) batches.push(some);
+    else nextAtMs = Math.min(nextAtMs ?? waitsUntilMs, waitsUntilMs);
+  }
+  return { batches, nextAtMs };
 }
 
 async function postAll(run: Run, { posts, position, unwanted, passed }: Work): Promise<Step> {
@@ -275,32 +316,30 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const attempts: Attempted[] = [];
   const results: PostResult[] = [];
   const leftOut: WorkItem[] = [];
+  const memory = createByteBudget(maxHeldBytes);
   let left = admission.posts;
   let isSuspended = false;
+  let unavailable: { readonly error: unknown } | undefined;
   const slotsNow = () => slotsAfter(admission, results, prepared.limits);
   await forEachAtMost(slotsNow, posts, async (one) => {
     for (const request of one.requests) {
-      if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
-      left -= 1;
-      const { items, events, failure, unwanted: filteredItems } = await prepareRequest(run, request);
-      leftOut.push(...filteredItems);
-      if (items.length === 0) {
-        left += 1;
-        continue;
-      }
-      const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
-      const options = { isReplay, hops: hopsOf(items) };
-      const outcome = failure ?? (await post(ports, prepared, requestId(items), events, options));
-      if (outcome.kind === 'failed' && outcome.isSuspended === true) {
-        // No attempt: it comes again when what was stopped is no longer held against its owner.
-        left += 1;
-        isSuspended = true;
-        return;
-      }
-      attempts.push({ items, outcome });
-      const result = postResult(outcome, ports.clock.nowMs());
-      if (result !== undefined) results.push(result);
-      if (result?.ok !== true) return;
+      const bytes = request.reduce((sum, { row }) => sum + row.dataBytes, 0);
+      const goesOn = await memory.hold(bytes, async () => {
+        const isOver = ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results);
+        if (left === 0 || isOver || unavailable !== undefined) return false;
+        left -= 1;
+        const sent = await sendRequest(run, request);
+        leftOut.push(...sent.unwanted);
+        attempts.push(...sent.attempts);
+        const ofPosts = sent.attempts.flatMap(({ outcome }) => postResult(outcome, ports.clock.nowMs()) ?? []);
+        results.push(...ofPosts);
+        if (sent.attempts.length === 0) left += 1;
+        isSuspended ||= sent.isSuspended;
+        unavailable ??= sent.unavailable;
+        const isFiltered = sent.unwanted.length === request.length;
+        return isFiltered || (ofPosts.length > 0 && ofPosts.every(({ ok }) => ok));
+      });
+      if (!goesOn) return;
     }
   });
 
@@ -343,43 +382,111 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
     settled.result.some(({ kind }) => kind === 'disabled') ||
     exhausted.some(({ delivery }) => delivery.exhaustedBy === 'gone');
   if (isDisabled) return { kind: 'disabled' };
+  // What was sent is recorded: the message comes again for the rest.
+  if (unavailable !== undefined) throw unavailable.error;
   return isSuspended && attempts.length === 0 ? waitUntil(run, nowMs + suspensionPauseMs) : { kind: 'more' };
 }
 
-/** What one request is made of. */
-interface PreparedRequest {
-  readonly items: readonly WorkItem[];
-  /** Those of the items, in their order; not all of them where there is a failure. */
-  readonly events: readonly CanonicalEvent[];
-  /** Why nothing can be sent. */
-  readonly failure: Extract<CallbackOutcome, { kind: 'failed' }> | undefined;
+/** What came of one request. What is in none of its lists was not tried, and waits on. */
+interface SentRequest {
+  /** At most one of them was posted; an event that cannot be sent has its own. */
+  readonly attempts: readonly Attempted[];
   /** What the filter leaves out, asked only now. */
   readonly unwanted: readonly WorkItem[];
+  /** Whether it comes again when what was stopped is no longer held against its owner. */
+  readonly isSuspended: boolean;
+  /** Why something could not be tried now, although it can be another time. */
+  readonly unavailable: { readonly error: unknown } | undefined;
+}
+
+/**
+ * Make one request of events. One that cannot be read, judged or shaped fails alone: the others are sent without it.
+ *
+ * Where an expression is stopped nothing is sent, and nothing else is tried.
+ */
+async function sendRequest(run: Run, request: readonly WorkItem[]): Promise<SentRequest> {
+  const attempts: Attempted[] = [];
+  const unwanted: WorkItem[] = [];
+  const done = (change: Partial<SentRequest> = {}): SentRequest => ({
+    attempts,
+    unwanted,
+    isSuspended: false,
+    unavailable: undefined,
+    ...change,
+  });
+  try {
+    const stopped = await readRequest(run, request, attempts, unwanted);
+    if (stopped.kind === 'stopped') return done({ isSuspended: stopped.isSuspended });
+    let { sendable } = stopped;
+    // Ends: each round leaves at least one out, or sends what is left.
+    while (sendable.length > 0) {
+      const items = sendable.map(({ item }) => item);
+      const callback = await prepareAs(run, sendable);
+      const failures = callback.kind === 'failed' ? callback.failures : undefined;
+      if (failures === undefined) {
+        attempts.push({ items, outcome: await postCallback(run.ports, run.prepared, callback) });
+        return done();
+      }
+      if (callback.kind === 'failed' && callback.isSuspended === true) return done({ isSuspended: true });
+      for (const item of items) {
+        const outcome = failures.get(item.row.id);
+        if (outcome !== undefined) attempts.push({ items: [item], outcome });
+      }
+      if (callback.kind === 'failed' && callback.hasDied === true) return done();
+      sendable = sendable.filter(({ item }) => !failures.has(item.row.id));
+    }
+    return done();
+  } catch (error) {
+    return done({ unavailable: { error } });
+  }
+}
+
+interface Sendable {
+  readonly item: WorkItem;
+  readonly event: CanonicalEvent;
 }
 
 /** Read the events of a request, and ask the filter about those that it was stopped at before. */
-async function prepareRequest({ ports, prepared }: Run, request: readonly WorkItem[]): Promise<PreparedRequest> {
+async function readRequest(
+  { ports, prepared }: Run,
+  request: readonly WorkItem[],
+  attempts: Attempted[],
+  unwanted: WorkItem[],
+): Promise<
+  | { readonly kind: 'read'; readonly sendable: readonly Sendable[] }
+  | { readonly kind: 'stopped'; readonly isSuspended: boolean }
+> {
   const read = await Promise.all(request.map(({ row }) => tryToEvent(ports, row)));
-  const items: WorkItem[] = [];
-  const events: CanonicalEvent[] = [];
-  const unwanted: WorkItem[] = [];
-  let failure: PreparedRequest['failure'];
+  const sendable: Sendable[] = [];
   for (const [index, item] of request.entries()) {
     const event = read[index] as (typeof read)[number];
     if ('kind' in event) {
-      failure ??= event;
-    } else if (item.delivery.isUnjudged === true && failure === undefined) {
-      const judgement = await judge(ports, prepared, event);
-      if (judgement.kind === 'unwanted') {
-        unwanted.push(item);
-        continue;
-      }
-      if (judgement.kind === 'died') failure = judgement.failure;
-      else events.push(event);
-    } else events.push(event);
-    items.push(item);
+      attempts.push({ items: [item], outcome: event });
+      continue;
+    }
+    const judgement = item.delivery.isUnjudged === true ? await judge(ports, prepared, event) : undefined;
+    if (judgement?.kind === 'unwanted') unwanted.push(item);
+    else if (judgement?.kind === 'died') {
+      const isSuspended = judgement.failure.isSuspended === true;
+      if (!isSuspended) attempts.push({ items: [item], outcome: judgement.failure });
+      return { kind: 'stopped', isSuspended };
+    } else if (judgement?.kind === 'failed') attempts.push({ items: [item], outcome: judgement.failure });
+    else sendable.push({ item, event });
   }
-  return { items, events, failure, unwanted };
+  return { kind: 'read', sendable };
+}
+
+/** What the code cannot deal with is an attempt that failed, by the events that are sent: it would hold up all others. */
+async function prepareAs({ ports, prepared }: Run, sendable: readonly Sendable[]): Promise<PreparedCallback> {
+  const items = sendable.map(({ item }) => item);
+  const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
+  const events = sendable.map(({ event }) => event);
+  try {
+    return await prepareCallback(ports, prepared, requestId(items), events, { isReplay, hops: hopsOf(items) });
+  } catch (error) {
+    if (!isForGood(error)) throw error;
+    return faultOf('callback', error);
+  }
 }
 
 /** End what the filter leaves out although it waited. */

@@ -1,4 +1,3 @@
-import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import { type BacklogEntry, type Delivery, isReplayed } from '../ports/delivery-store.ts';
 import type { EventRow } from '../ports/event-store.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
@@ -6,6 +5,7 @@ import { judgeRows, newDelivery, type PreparedSubscription, parked, parkNew } fr
 import { hasEnded, readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import { toJob } from './publish-events.ts';
+import { mayWant } from './read-event.ts';
 
 /** Backlog entries and rows of the feed that are looked at together. */
 const pageSize = 100;
@@ -47,7 +47,7 @@ export async function followOrderedFeed(
     return { ...backlog, posts: replayed.chains, nextAtMs: replayed.chains.length > 0 ? undefined : nextAtMs };
 
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
-  const rows = gapless.rows.filter((row) => isEvent(row)).filter((row) => wantsEvent(subscription, row));
+  const rows = gapless.rows.filter((row) => isEvent(row)).filter((row) => mayWant(subscription, row));
   const { fresh, unwanted, known } = await withoutKnown(ports, prepared, rows);
   // A run that died between the delivery and its entry: it has its turn before what follows it.
   const entered = new Set(entries.map(({ event }) => event));

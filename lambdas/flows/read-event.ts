@@ -1,5 +1,6 @@
 import { EngineError } from '../contracts/engine-error.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
+import { type SubscriptionFilter, wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { EventLocator, EventReader, EventRow } from '../ports/event-store.ts';
 
@@ -12,8 +13,11 @@ export interface EventPayloads {
  *
  * The members always come in the order of the contract, whatever order the store gives them in, so
  * that every attempt at a callback sends the same bytes.
+ *
+ * @throws {corrupt-state} where the row, or what it claims, cannot be understood.
  */
 export async function toEvent(ports: EventPayloads, row: EventRow): Promise<CanonicalEvent> {
+  if (row.unreadable !== undefined) throw new EngineError('corrupt-state', row.unreadable, { retryable: false });
   const text =
     row.inlineData ?? (row.claimKey === undefined ? '{}' : (await ports.payloads.get(row.claimKey)).toString('utf8'));
   return {
@@ -54,9 +58,20 @@ export async function tryToEvent(
   }
 }
 
-/** Whether what cannot be read now can never be read. */
+/**
+ * Whether what failed now fails always: the engine says so, or the code met what it cannot deal with. What AWS and
+ * the network fail with is neither.
+ */
 export function isForGood(error: unknown): boolean {
-  return error instanceof EngineError && !error.retryable;
+  if (error instanceof EngineError) return !error.retryable;
+  const isFault = [TypeError, RangeError, SyntaxError].some((kind) => error instanceof kind);
+  // A TypeError with a cause is what a request that failed is reported as.
+  return isFault && (error as Error).cause === undefined;
+}
+
+/** Whether a row is to be looked at for a subscription: where that cannot be known, its attempt says why. */
+export function mayWant(filter: SubscriptionFilter, row: EventRow): boolean {
+  return row.unreadable !== undefined || wantsEvent(filter, row);
 }
 
 /** The outcome of a callback that is not made. */

@@ -66,7 +66,8 @@ export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<Feed
     const atATime = Math.min(rowsLeft, Math.max(minRows, Math.min(maxRows, limit - read.length)));
     const gapless = await readGaplessRows(ports, tenant, position, atATime);
     for (const row of gapless.rows) {
-      if (isEvent(row) && wantsOfFeed(filter, row)) {
+      // One that cannot be read is not passed over: its reader comes to know of it.
+      if (isEvent(row) && (row.unreadable !== undefined || wantsOfFeed(filter, row))) {
         // Escaped once more for the function's answer, text grows to twice its length at most.
         sizeBytes += 2 * (row.dataBytes + metadataBytes);
         const isFull = read.length >= limit || (read.length > 0 && sizeBytes > limits.maxEventBytes);

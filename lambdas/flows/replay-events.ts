@@ -1,5 +1,4 @@
 import { limits } from '../contracts/limits.ts';
-import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Delivery, DeliveryStore } from '../ports/delivery-store.ts';
@@ -17,6 +16,7 @@ import { deliveryOf } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { isEvent, readGaplessRows } from './gapless-rows.ts';
 import type { PinPorts } from './pin-events.ts';
+import { mayWant } from './read-event.ts';
 import { silentAfterMs } from './restart-silent.ts';
 
 /** What is to be sent again. */
@@ -265,7 +265,7 @@ async function readPage(
   const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
   const rows = gapless.rows
     .filter((row) => isEvent(row))
-    .filter((row) => row.sequence <= upTo && wantsEvent(subscription, row));
+    .filter((row) => row.sequence <= upTo && mayWant(subscription, row));
   const known = new Map(
     (await ports.deliveries.getMany(rows.map((row) => deliveryOf(subscription, row)))).map((one) => [one.event, one]),
   );

@@ -16,6 +16,11 @@ export interface EventRow extends Omit<CanonicalEvent, 'data'> {
   readonly dataBytes: number;
   /** As of the request that brought it; callbacks carry it on. @default 1 */
   readonly hops?: number;
+  /**
+   * Why what is stored cannot be understood: then only its key, id and time are known, and the other members say
+   * nothing. Such a row must fail alone, whatever it is read with. Undefined for any other.
+   */
+  readonly unreadable?: string;
 }
 
 /** A number of the sequence that no event will ever have. */

@@ -50,6 +50,16 @@ describe('expressions in a process of their own', () => {
     ).toEqual({ kind: 'ended', result: { kind: 'text', text: '{"n":"123é\\n"}' } });
   });
 
+  test('let nothing through that they leave out, be it many large events at once', { timeout: 60_000 }, async () => {
+    // As deliver has it, without its allowance.
+    const expressions = open({ heapMb: 128, limitMs: 250, suspendMs: 60_000 });
+    const event = { ...anEvent({ data: { text: 'x'.repeat(90_000) } }), sequence: 1 };
+    const runs = await Promise.all(
+      Array.from({ length: 100 }, () => expressions.run('judge', { filter: 'false', event }, 'sub_1')),
+    );
+    expect(runs).toEqual(runs.map(() => ({ kind: 'ended', result: { kind: 'unwanted' } })));
+  });
+
   test('answer each who asks at once with what was asked', async () => {
     const expressions = open();
     const runs = await Promise.all(

@@ -142,6 +142,27 @@ test('a disabled subscription misses nothing: enabled, it catches up; its past c
   await eventually(() => receiver.callbacks.length === 8);
 });
 
+test('what was given up gets a new schedule when it is replayed, and keeps its attempts', async () => {
+  const { account, subscriber, github, call, eventually } = running();
+  const { url } = await account('github', { tenant: 'given-up' });
+  const receiver = await subscriber({ tenant: 'given-up', retry: { schedule_seconds: [1, 1] } });
+  let refusals = 4;
+  receiver.answer((_, response) => {
+    refusals -= 1;
+    response.writeHead(refusals >= 0 ? 500 : 204).end();
+  });
+  await github(url, { issue: 1 });
+  const path = `/v1/subscriptions/${receiver.id}`;
+  const only = async () => (await call('GET', `${path}/deliveries`)).body.data[0];
+  await eventually(async () => (await only())?.state === 'exhausted');
+  expect(receiver.callbacks).toHaveLength(3);
+  await call('POST', `${path}/replay`, { mode: 'failed' });
+  await eventually(async () => (await only()).state === 'delivered');
+  const { body } = await call('GET', `/v1/deliveries/${(await only()).id}`);
+  expect(body).toMatchObject({ attempt_count: 5 });
+  expect(body.attempts.map(({ status }: { readonly status: number }) => status)).toEqual([500, 500, 500, 500, 204]);
+});
+
 test('a secret is rotated while callbacks go on; what is deleted is sent nothing more', async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'rotated' });

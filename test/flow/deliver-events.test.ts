@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
+import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { DeliveryJob, DrainMessage } from '../../lambdas/contracts/messages.ts';
 import { type EndpointState, newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
@@ -11,6 +12,7 @@ import {
   type DeliveryOutcome,
   deliverEvents,
   type JobDelivery,
+  maxHeldBytes,
 } from '../../lambdas/flows/deliver-events.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
 import { createDeliverHandler } from '../../lambdas/functions/deliver/handler.ts';
@@ -411,6 +413,154 @@ describe('a delivery that fails', () => {
     const engine = await prepare([{ id: 'sub_bad' }, { id: 'sub_good' }]);
     engine.callbacks.answerWith(({ url }) => answered(url === urlOf('sub_bad') ? 503 : 200));
     expect(kindsOf(await deliverVisible(engine)).sort()).toEqual(['delivered', 'retried']);
+  });
+});
+
+describe('what throws fails its own message alone (invariant 12):', () => {
+  const statesOf = async (engine: FakeEngine, subscription = 'sub_1') =>
+    Object.fromEntries(
+      (await engine.deliveries.list(subscription, 100, undefined)).items.map(({ event, state }) => [event, state]),
+    );
+
+  test('a subscription that cannot be prepared', async () => {
+    const engine = await prepare([{ id: 'sub_1' }, { id: 'sub_2' }], ['evt_1']);
+    const ports: DeliverPorts = {
+      ...engine.deliverPorts,
+      prepare: (subscription) => {
+        if (subscription.id === 'sub_1') throw new TypeError('a key of an unknown kind');
+        return engine.deliverPorts.prepare(subscription);
+      },
+    };
+    const jobs = engine.deliveryQueue.receive().flatMap(({ id, body }) => asJob(body, id));
+    const outcomes = await deliverEvents(ports, jobs);
+    const kinds = Object.fromEntries(jobs.map(({ job }, index) => [job.subscription, outcomes[index]?.kind]));
+    expect(kinds).toEqual({ sub_1: 'failed', sub_2: 'delivered' });
+  });
+
+  test('a row that cannot be understood is an attempt that failed', async () => {
+    const engine = await prepare([{}], ['evt_1', 'evt_2']);
+    const events = {
+      ...engine.events,
+      getMany: async (...keys: Parameters<typeof engine.events.getMany>) =>
+        (await engine.events.getMany(...keys)).map((row) =>
+          row.id === 'evt_1' ? { ...row, inlineData: undefined, unreadable: 'event evt_1 is packed oddly' } : row,
+        ),
+    };
+    const jobs = engine.deliveryQueue.receive().flatMap(({ id, body }) => asJob(body, id));
+    const outcomes = await deliverEvents({ ...engine.deliverPorts, events }, jobs);
+    expect(kindsOf(outcomes).sort()).toEqual(['delivered', 'retried']);
+    const { items } = await engine.deliveries.list('sub_1', 10, undefined);
+    expect(items.find(({ event }) => event === 'evt_1')?.attempts.at(-1)?.error).toBe(
+      'the event cannot be read: event evt_1 is packed oddly',
+    );
+  });
+
+  test.each([
+    ['filter', new EngineError('corrupt-state', 'a program threw', { retryable: false }), 'retrying'],
+    ['transform', new EngineError('corrupt-state', 'a program threw', { retryable: false }), 'retrying'],
+    ['filter', new EngineError('expressions-unavailable', 'later', { retryable: true }), undefined],
+    ['transform', new EngineError('expressions-unavailable', 'later', { retryable: true }), undefined],
+  ] as const)('a %s that throws (%s)', async (member, error, state) => {
+    const engine = await prepare([{ shaping: { [member]: 'data' } }], ['evt_1', 'evt_2', 'evt_3']);
+    const expressions: typeof engine.expressions = {
+      ...engine.expressions,
+      async run(program, argument, owner) {
+        if (JSON.stringify(argument).includes('"evt_2"')) throw error;
+        return engine.expressions.run(program, argument, owner);
+      },
+    };
+    const jobs = engine.deliveryQueue.receive().flatMap(({ id, body }) => asJob(body, id));
+    const outcomes = await deliverEvents({ ...engine.deliverPorts, expressions }, jobs);
+    const failed = outcomes.filter(({ kind }) => kind === 'failed');
+    expect(failed).toEqual(state === undefined ? [{ kind: 'failed', error }] : []);
+    expect(await statesOf(engine)).toEqual({
+      evt_1: 'delivered',
+      evt_3: 'delivered',
+      ...(state === undefined ? {} : { evt_2: state }),
+    });
+  });
+
+  test('a payload that cannot be read at present', async () => {
+    const engine = createFakeEngine();
+    await engine.subscriptions.create(aSubscription());
+    await know(engine, aSubscription());
+    const text = 'x'.repeat(limits.claimThresholdBytes);
+    await publishEvents(
+      engine.publishPorts,
+      ['evt_1', 'evt_2'].map((id) => ({ owner: 'raw_1', event: anEvent({ id, data: { id, text } }) })),
+    );
+    const payloads = {
+      ...engine.payloads,
+      async get(key: string) {
+        if (key.includes('evt_1')) throw new Error('S3 is slow');
+        return engine.payloads.get(key);
+      },
+    };
+    const jobs = engine.deliveryQueue.receive().flatMap(({ id, body }) => asJob(body, id));
+    const outcomes = await deliverEvents({ ...engine.deliverPorts, payloads }, jobs);
+    expect(kindsOf(outcomes).sort()).toEqual(['delivered', 'failed']);
+    expect(await statesOf(engine)).toEqual({ evt_2: 'delivered' });
+  });
+});
+
+describe('many large events', () => {
+  const count = 250;
+
+  /** Their jobs, and how many bytes of them are read and not yet posted at most. */
+  async function publishLarge(bytes: number, change: Partial<Subscription> = {}) {
+    const engine = createFakeEngine();
+    const subscriptions = Array.from({ length: 10 }, (_, index) => aSubscription({ id: `sub_${index}`, ...change }));
+    for (const subscription of subscriptions) {
+      await engine.subscriptions.create(subscription);
+      await know(engine, subscription);
+    }
+    const text = 'x'.repeat(bytes);
+    await publishEvents(
+      engine.publishPorts,
+      Array.from({ length: count / 10 }, (_, index) => ({
+        owner: 'raw_1',
+        event: anEvent({ id: `evt_${index}`, data: { text } }),
+      })),
+    );
+    let held = 0;
+    let most = 0;
+    const payloads = {
+      ...engine.payloads,
+      async get(key: string) {
+        held += bytes;
+        most = Math.max(most, held);
+        await new Promise((resolve) => setImmediate(resolve));
+        return engine.payloads.get(key);
+      },
+    };
+    const callbacks = {
+      async post(request: CallbackRequest) {
+        // Requests are kept by the fake; what they hold is not.
+        const outcome = await engine.callbacks.post({ ...request, body: '' });
+        await new Promise((resolve) => setImmediate(resolve));
+        held -= bytes;
+        return outcome;
+      },
+    };
+    const jobs = Array.from({ length: count / 10 }, () => engine.deliveryQueue.receive())
+      .flat()
+      .map(({ id, body }) => asJob(body, id));
+    return { engine, jobs, ports: { ...engine.deliverPorts, payloads, callbacks }, most: () => most };
+  }
+
+  test('are read as they are posted, and hold a bounded number of bytes', async () => {
+    const { jobs, ports, most } = await publishLarge(300_000);
+    expect(jobs).toHaveLength(count);
+    const outcomes = await deliverEvents(ports, jobs);
+    expect(new Set(kindsOf(outcomes))).toEqual(new Set(['delivered']));
+    expect(most()).toBeLessThanOrEqual(maxHeldBytes);
+  });
+
+  test('that the filter leaves out are sent to nobody, be they as many as a run takes', async () => {
+    const { engine, jobs, ports } = await publishLarge(90_000, { shaping: { filter: 'false' } });
+    const outcomes = await deliverEvents(ports, jobs);
+    expect(outcomes).toEqual(jobs.map(() => ({ kind: 'filtered', reason: 'filter' })));
+    expect(engine.callbacks.requests).toEqual([]);
   });
 });
 

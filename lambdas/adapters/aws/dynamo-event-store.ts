@@ -13,7 +13,7 @@ import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, Feed
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, insertRows, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
 import { createGatherer } from './gatherer.ts';
-import { packEventRow, unpackEventRow } from './packed-event-row.ts';
+import { packEventRow, readEventRow } from './packed-event-row.ts';
 import { createExpiries, type ExpiryOptions } from './tenant-expiry.ts';
 
 /** The row of a tenant that counts its sequence stands where no event can: before number 1. */
@@ -222,6 +222,6 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
 }
 
 function toFeedRow(row: Row): FeedRow {
-  const { [ttlAttribute]: _, ...rest } = unpackEventRow(row);
+  const { [ttlAttribute]: _, ...rest } = readEventRow(row);
   return { inlineData: undefined, claimKey: undefined, ...rest } as unknown as FeedRow;
 }

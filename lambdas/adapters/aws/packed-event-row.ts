@@ -72,6 +72,31 @@ export function packEventRow(row: Row): Row {
   return writeUnits(packed) < units ? packed : row;
 }
 
+/**
+ * As {@link unpackEventRow}, for rows that are read with others: one that cannot be understood says so in `unreadable`,
+ * instead of failing them all. What it lacks then is filled with what matches nothing.
+ */
+export function readEventRow(row: Row): Row {
+  try {
+    return unpackEventRow(row);
+  } catch (error) {
+    const unreadable = error instanceof EngineError ? error.message : `event ${String(row['id'])} cannot be unpacked`;
+    const { inlineData: _, ...plain } = row;
+    const unknown = 'unreadable';
+    return {
+      type: unknown,
+      timestamp: new Date(Number(row['writtenAtMs'] ?? 0)).toISOString(),
+      account: unknown,
+      integration: unknown,
+      resource: unknown,
+      record_id: unknown,
+      ...plain,
+      dataBytes: 0,
+      unreadable,
+    };
+  }
+}
+
 /** @throws {corrupt-state} where a row was packed by what this version does not know. */
 export function unpackEventRow(row: Row): Row {
   const { inlineData: bytes, ...plain } = row;

@@ -22,11 +22,24 @@ export interface PreparedShaping {
 
 export type ShapedEvents =
   | { readonly kind: 'body'; readonly contentType: string; readonly body: string }
-  /** `event` is the id of the one that could not be shaped. Of its data the reason has only what `$error` was given. */
-  | { readonly kind: 'failed'; readonly event: string; readonly reason: string };
+  /** Those that could not be shaped, in their order. */
+  | { readonly kind: 'failed'; readonly failures: readonly ShapingFailure[] };
 
-/** Runs a transform over a reduced event: where, the caller decides. */
-export type RunTransform = (transform: string, event: CanonicalEvent) => Promise<Transformed>;
+/** `event` is an id. Of the event's data the reason has only what `$error` was given. */
+interface ShapingFailure {
+  readonly event: string;
+  readonly reason: string;
+}
+
+/**
+ * Runs a transform over a reduced event: where, the caller decides.
+ *
+ * @returns `isLast` on a failure where the events after it are not to be tried.
+ */
+export type RunTransform = (
+  transform: string,
+  event: CanonicalEvent,
+) => Promise<Transformed & { readonly isLast?: boolean }>;
 
 /**
  * Prepare what the schema has let through.
@@ -53,7 +66,7 @@ export function prepareShaping(options: ShapingOptions): PreparedShaping {
  * The events themselves are not changed.
  *
  * @param events - One, or with `batch` one or more, in the order in which they are sent.
- * @returns `failed` where one of them cannot be shaped; then nothing may be sent.
+ * @returns `failed` where some of them cannot be shaped; then nothing may be sent, but what is left without them.
  */
 export async function shapeEvents(
   prepared: PreparedShaping,
@@ -65,12 +78,15 @@ export async function shapeEvents(
       `got ${events.length} events for one callback, expected ${prepared.isBatched ? 'some' : 'one'}`,
     );
   const texts: string[] = [];
+  const failures: ShapingFailure[] = [];
   // One after the other: each may use all the time that an expression is given.
   for (const event of events) {
     const shaped = await shapeEvent(prepared, event, runTransform);
-    if (shaped.kind === 'failed') return { ...shaped, event: event.id };
-    texts.push(shaped.text);
+    if (shaped.kind === 'text') texts.push(shaped.text);
+    else failures.push({ event: event.id, reason: shaped.reason });
+    if (shaped.isLast === true) break;
   }
+  if (failures.length > 0) return { kind: 'failed', failures };
   return { kind: 'body', ...joinTexts(prepared, texts) };
 }
 
@@ -78,7 +94,7 @@ async function shapeEvent(
   prepared: PreparedShaping,
   event: CanonicalEvent,
   runTransform: RunTransform,
-): Promise<Transformed> {
+): ReturnType<RunTransform> {
   const reduction = await reduceData(prepared, event.data);
   if (reduction.kind === 'failed') return { kind: 'failed', reason: `encryption failed: ${reduction.reason}` };
   const reduced: CanonicalEvent = { ...event, data: reduction.data };

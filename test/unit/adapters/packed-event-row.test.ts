@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fromItem, itemBytes, toItem } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
-import { packEventRow, unpackEventRow } from '../../../lambdas/adapters/aws/packed-event-row.ts';
+import { packEventRow, readEventRow, unpackEventRow } from '../../../lambdas/adapters/aws/packed-event-row.ts';
 import { toEvent } from '../../../lambdas/flows/read-event.ts';
 import type { EventRow } from '../../../lambdas/ports/event-store.ts';
 import { githubIssue } from '../../bench/github-issue.ts';
@@ -93,6 +94,18 @@ test('a row that an earlier version packed is read: its dictionary must not chan
 
 test.each([Buffer.of(9, 1, 2), Buffer.alloc(0)])('what is packed in an unknown way is said so: %j', (inlineData) => {
   expect(() => unpackEventRow({ id: 'evt_1', inlineData })).toThrow('event evt_1 is packed in an unknown way');
+});
+
+test.each([
+  Buffer.of(9, 1, 2),
+  Buffer.of(1, 255, 255, 255),
+  Buffer.concat([Buffer.of(1), deflateRawSync('{"account"')]),
+])('a row that cannot be unpacked is read as one that says so, with its place: %j', (inlineData) => {
+  const place = { id: 'evt_1', tenant: 'acme', sequence: 7, writtenAtMs: 1_000 };
+  const read = readEventRow({ ...place, inlineData });
+  expect(read).toMatchObject({ ...place, timestamp: '1970-01-01T00:00:01.000Z', dataBytes: 0 });
+  expect(read['unreadable']).toMatch('evt_1');
+  expect(read['inlineData']).toBeUndefined();
 });
 
 test('who takes a packed row for a plain one fails instead of delivering an empty event', async () => {

@@ -15,7 +15,7 @@ const shape = (options: Record<string, unknown>, ...events: CanonicalEvent[]) =>
 
 async function sentBy(...call: Parameters<typeof shape>) {
   const shaped = await shape(...call);
-  if (shaped.kind === 'failed') throw new Error(shaped.reason);
+  if (shaped.kind === 'failed') throw new Error(shaped.failures[0]?.reason);
   return { ...shaped, json: JSON.parse(shaped.body) };
 }
 
@@ -203,8 +203,12 @@ describe('encrypt', () => {
     const jwk = jwkOf('P-256');
     expect(await shape({ encrypt: { fields: ['data.items.price'], jwk } }, { ...event, data })).toEqual({
       kind: 'failed',
-      event: event.id,
-      reason: 'encryption failed: 1001 values, expected at most 1000: name the list itself',
+      failures: [
+        {
+          event: event.id,
+          reason: 'encryption failed: 1001 values, expected at most 1000: name the list itself',
+        },
+      ],
     });
     expect((await shape({ encrypt: { fields: ['data.items'], jwk } }, { ...event, data })).kind).toBe('body');
   });
@@ -213,8 +217,7 @@ describe('encrypt', () => {
     const jwk = { kty: 'OKP', crv: 'X25519', x: Buffer.alloc(32).toString('base64url') };
     expect(await shape({ encrypt: { fields: ['data.name'], jwk } })).toEqual({
       kind: 'failed',
-      event: event.id,
-      reason: 'encryption failed: the key cannot be used',
+      failures: [{ event: event.id, reason: 'encryption failed: the key cannot be used' }],
     });
   });
 });
@@ -248,7 +251,7 @@ describe('transform', () => {
       `transform gave more than ${limits.maxEventBytes} bytes`,
     ],
   ])('fails when it is %s', async (transform, reason) => {
-    expect(await shape({ transform })).toEqual({ kind: 'failed', event: event.id, reason });
+    expect(await shape({ transform })).toEqual({ kind: 'failed', failures: [{ event: event.id, reason }] });
   });
 
   test('sees the deepest data there can be', async () => {
@@ -298,12 +301,24 @@ describe('batch', () => {
     expect((await sentBy({ batch, envelope: 'cloudevents' })).json).toHaveLength(1);
   });
 
-  test('fails when one of its events cannot be shaped, and names it', async () => {
-    expect(await shape({ batch, transform: 'sequence = 4212 ? $error("no") : id' }, ...events)).toEqual({
+  test('fails when some of its events cannot be shaped, and names each', async () => {
+    expect(await shape({ batch, transform: 'sequence >= 4212 ? $error("no " & id) : id' }, ...events)).toEqual({
       kind: 'failed',
-      event: 'evt_2',
-      reason: 'transform failed: no',
+      failures: [
+        { event: 'evt_2', reason: 'transform failed: no evt_2' },
+        { event: 'evt_3', reason: 'transform failed: no evt_3' },
+      ],
     });
+  });
+
+  test('tries no event after one whose transform was the last to be run', async () => {
+    const tried: string[] = [];
+    const shaped = await shapeEvents(prepare({ batch, transform: 'id' }), events, async (_, { id }) => {
+      tried.push(id);
+      return { kind: 'failed', reason: 'it was stopped', isLast: true };
+    });
+    expect(shaped).toEqual({ kind: 'failed', failures: [{ event: event.id, reason: 'it was stopped' }] });
+    expect(tried).toEqual([event.id]);
   });
 
   test('fails when there is no event, or more than one without it', async () => {
