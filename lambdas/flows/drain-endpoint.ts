@@ -10,6 +10,7 @@ import {
   type EndpointState,
   endsEarly,
   finishDrain,
+  forgetFailures,
   leaveDrain,
   letRest,
   notice,
@@ -19,7 +20,7 @@ import {
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
-import type { Delivery } from '../ports/delivery-store.ts';
+import type { Delivery, DeliveryLog } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import {
   filteredOut,
@@ -36,11 +37,13 @@ import { changeEndpoint } from './change-endpoint.ts';
 import { type DeliverPorts, keepAttempts, leaseId, policyOf, successorOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
+import { attemptNow } from './manage-delivery.ts';
 import { tryToEvent } from './read-event.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DrainPorts extends DeliverPorts {
   readonly events: DeliverPorts['events'] & EventReader;
+  readonly deliveries: DeliverPorts['deliveries'] & Pick<DeliveryLog, 'list'>;
 }
 
 /** How a drain ended. */
@@ -488,5 +491,28 @@ async function tellOwner(run: Run): Promise<void> {
     return effects.length === 0 ? { result: effects } : { state, result: effects };
   });
   run.state = told.state;
+  if (told.result.some(({ kind }) => kind === 'last-probe')) await prepareLastProbe(run);
   await reportEndpoint(ports, prepared.subscription, told.result);
+}
+
+/** Deliveries among which one is looked for that an endpoint has not taken. */
+const probeCandidates = 100;
+
+/**
+ * See to it that something is posted to an endpoint before its subscription is disabled: what waits, or else the newest
+ * of what it has not taken.
+ */
+async function prepareLastProbe(run: Run): Promise<void> {
+  const { ports, prepared } = run;
+  const { subscription } = prepared;
+  if ((await ports.deliveries.listBacklog(subscription.id, 1, undefined)).length > 0) return;
+  const { items } = await ports.deliveries.list(subscription.id, probeCandidates, undefined);
+  const untaken = items.find(
+    ({ state, exhaustedBy }) => state === 'retrying' || (state === 'exhausted' && exhaustedBy !== 'event-expired'),
+  );
+  if (untaken !== undefined) await attemptNow(ports, subscription, untaken);
+  else
+    run.state = (
+      await changeEndpoint(ports, run.state, (state) => ({ state: forgetFailures(state), result: 0 }))
+    ).state;
 }
