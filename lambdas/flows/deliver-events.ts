@@ -74,10 +74,8 @@ export type DeliveryOutcome =
   /** Not done, and nothing lost: the message must come again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** After this long no further post is begun: what is left goes to the backlog. */
-const beginPostsMs = 20_000;
-/** A lease ends when its posts must have ended, and what follows them. */
-const leaseMs = beginPostsMs + limits.maxCallbackTimeoutMs + 10_000;
+/** A lease ends when its function does: its posts have ended by then, and what follows them. */
+const leaseMs = limits.deliverTimeoutSeconds * 1000;
 /** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
 const judgeMs = 2_000;
 /** How often, and after which pause, an endpoint that is busy is asked again before its events are parked. */
@@ -214,7 +212,7 @@ async function deliverToEndpoint(
   const slotsNow = () => (admitted === undefined ? 1 : slotsAfter(admitted, results, prepared.limits));
   if (admitted !== undefined)
     await forEachAtMost(slotsNow, posting.slice(0, admitted.posts), async ({ job, event }) => {
-      if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
+      if (hasDied || ports.clock.nowMs() - startedAtMs > limits.deliverBeginPostsMs || endsEarly(results)) return;
       const outcome = await post(ports, prepared, job.row.id, [event], {
         isReplay: job.delivery.replay !== undefined,
         hops: hopsOf([job]),

@@ -60,19 +60,15 @@ export interface DrainedDelivery {
   readonly delivery: Delivery;
 }
 
-/** How long a run goes on; what is left then is another run's, so that endpoints take turns. */
-const runMs = 40_000;
 /** A drainer is believed to live for this long after its last sign: a round, with all that follows it. */
 const drainerMs = 120_000;
-/** New posts of a round begin within this time. */
-const roundMs = 5_000;
 /** Backlog entries that are looked at together. */
 const pageSize = 100;
 /** A wait up to this is sat out; a longer one is left to a delayed message, or to dispatch. */
 const maxPauseMs = 1_000;
 /** How long a run stays away whose expressions are refused at present. */
 const suspensionPauseMs = 5_000;
-const leaseMs = roundMs + limits.maxCallbackTimeoutMs + 30_000;
+const leaseMs = limits.drainRoundMs + limits.maxCallbackTimeoutMs + 30_000;
 
 /**
  * Send what waits in an endpoint's backlog, in its order, as fast as the endpoint takes it.
@@ -115,7 +111,7 @@ export async function drainEndpoint(
   const { askedForMs } = claim.result;
   const run: Run = { ports, prepared, drainer, askedForMs, deliveries: [], onDone, state: claim.state };
   await tellOwner(run);
-  const untilMs = ports.clock.nowMs() + runMs;
+  const untilMs = ports.clock.nowMs() + limits.drainRunMs;
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
@@ -274,7 +270,7 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const slotsNow = () => slotsAfter(admission, results, prepared.limits);
   await forEachAtMost(slotsNow, posts, async (one) => {
     for (const request of one.requests) {
-      if (left === 0 || ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results)) return;
+      if (left === 0 || ports.clock.nowMs() - startedAtMs > limits.drainRoundMs || endsEarly(results)) return;
       left -= 1;
       const { items, events, failure, unwanted: filteredItems } = await prepareRequest(run, request);
       leftOut.push(...filteredItems);
