@@ -65,6 +65,21 @@ export const limits = {
   callbackTimeoutMs: 15_000,
   /** What a subscription may ask for instead. */
   maxCallbackTimeoutMs: 30_000,
+  /** How long the body of an answer is read, once its status is known. */
+  callbackReadingMs: 2_000,
+  /** The token that a callback may have to wait for. */
+  tokenTimeoutMs: 5_000,
+  /**
+   * What an attempt costs a sender beyond its token and its callback: payload, filter and transform before it, and
+   * then the records, each a request with all its tries (3 of 2.5 s, and the pauses between them).
+   */
+  sendingOverheadMs: 12_000,
+  /** After this long deliver begins no further post: what is left goes to the backlog. */
+  deliverBeginPostsMs: 10_000,
+  /** How long a run of a drain goes on; what is left then is another run's, so that endpoints take turns. */
+  drainRunMs: 40_000,
+  /** New posts of a drain's round begin within this time. */
+  drainRoundMs: 5_000,
   /** Posts to one endpoint at a time, where its subscription does not say otherwise. */
   endpointConcurrency: 10,
   /** What a subscription may ask for instead. */

@@ -76,10 +76,8 @@ export type DeliveryOutcome =
   /** Not done, and nothing lost: the message must come again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** After this long no further post is begun: what is left goes to the backlog. */
-const beginPostsMs = 20_000;
-/** A lease ends when its posts must have ended, and what follows them. */
-const leaseMs = beginPostsMs + limits.maxCallbackTimeoutMs + 10_000;
+/** A lease ends when its function does: its posts have ended by then, and what follows them. */
+const leaseMs = limits.deliverTimeoutSeconds * 1000;
 /** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
 const judgeMs = 2_000;
 /**
@@ -253,7 +251,7 @@ async function deliverToEndpoint(
   if (admitted !== undefined)
     await forEachAtMost(slotsNow, posting.slice(0, admitted.posts), ({ job, judged }) =>
       run.memory.hold(job.row.dataBytes, async () => {
-        if (hasDied || ports.clock.nowMs() - startedAtMs > beginPostsMs || endsEarly(results)) return;
+        if (hasDied || ports.clock.nowMs() - startedAtMs > limits.deliverBeginPostsMs || endsEarly(results)) return;
         try {
           const event = judged ?? (await tryToEvent(ports, job.row, isForGood));
           if ('kind' in event) {

@@ -10,6 +10,7 @@ import {
   type EndpointState,
   endsEarly,
   finishDrain,
+  forgetFailures,
   leaveDrain,
   letRest,
   notice,
@@ -19,7 +20,7 @@ import {
 } from '../engine/endpoint/endpoint-state.ts';
 import type { CanonicalEvent } from '../engine/mapping/canonical-event.ts';
 import type { CallbackOutcome } from '../ports/callback-client.ts';
-import { type BacklogEntry, type Delivery, isReplayed } from '../ports/delivery-store.ts';
+import { type BacklogEntry, type Delivery, type DeliveryLog, isReplayed } from '../ports/delivery-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import {
   faultOf,
@@ -41,11 +42,13 @@ import { changeEndpoint } from './change-endpoint.ts';
 import { type DeliverPorts, keepAttempts, leaseId, maxHeldBytes, policyOf, successorOf } from './deliver-events.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
+import { attemptNow } from './manage-delivery.ts';
 import { isForGood, tryToEvent } from './read-event.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DrainPorts extends DeliverPorts {
   readonly events: DeliverPorts['events'] & EventReader;
+  readonly deliveries: DeliverPorts['deliveries'] & Pick<DeliveryLog, 'list'>;
 }
 
 /** How a drain ended. */
@@ -62,19 +65,15 @@ export interface DrainedDelivery {
   readonly delivery: Delivery;
 }
 
-/** How long a run goes on; what is left then is another run's, so that endpoints take turns. */
-const runMs = 40_000;
 /** A drainer is believed to live for this long after its last sign: a round, with all that follows it. */
 const drainerMs = 120_000;
-/** New posts of a round begin within this time. */
-const roundMs = 5_000;
 /** Backlog entries that are looked at together. */
 const pageSize = 100;
 /** A wait up to this is sat out; a longer one is left to a delayed message, or to dispatch. */
 const maxPauseMs = 1_000;
 /** How long a run stays away whose expressions are refused at present. */
 const suspensionPauseMs = 5_000;
-const leaseMs = roundMs + limits.maxCallbackTimeoutMs + 30_000;
+const leaseMs = limits.drainRoundMs + limits.maxCallbackTimeoutMs + 30_000;
 
 /**
  * Send what waits in an endpoint's backlog, in its order, as fast as the endpoint takes it.
@@ -117,7 +116,7 @@ export async function drainEndpoint(
   const { askedForMs } = claim.result;
   const run: Run = { ports, prepared, drainer, askedForMs, deliveries: [], onDone, state: claim.state };
   await tellOwner(run);
-  const untilMs = ports.clock.nowMs() + runMs;
+  const untilMs = ports.clock.nowMs() + limits.drainRunMs;
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
@@ -325,7 +324,7 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
     for (const request of one.requests) {
       const bytes = request.reduce((sum, { row }) => sum + row.dataBytes, 0);
       const goesOn = await memory.hold(bytes, async () => {
-        const isOver = ports.clock.nowMs() - startedAtMs > roundMs || endsEarly(results);
+        const isOver = ports.clock.nowMs() - startedAtMs > limits.drainRoundMs || endsEarly(results);
         if (left === 0 || isOver || unavailable !== undefined) return false;
         left -= 1;
         const sent = await sendRequest(run, request);
@@ -618,5 +617,28 @@ async function tellOwner(run: Run): Promise<void> {
     return effects.length === 0 ? { result: effects } : { state, result: effects };
   });
   run.state = told.state;
+  if (told.result.some(({ kind }) => kind === 'last-probe')) await prepareLastProbe(run);
   await reportEndpoint(ports, prepared.subscription, told.result);
+}
+
+/** Deliveries among which one is looked for that an endpoint has not taken. */
+const probeCandidates = 100;
+
+/**
+ * See to it that something is posted to an endpoint before its subscription is disabled: what waits, or else the newest
+ * of what it has not taken.
+ */
+async function prepareLastProbe(run: Run): Promise<void> {
+  const { ports, prepared } = run;
+  const { subscription } = prepared;
+  if ((await ports.deliveries.listBacklog(subscription.id, 1, undefined)).length > 0) return;
+  const { items } = await ports.deliveries.list(subscription.id, probeCandidates, undefined);
+  const untaken = items.find(
+    ({ state, exhaustedBy }) => state === 'retrying' || (state === 'exhausted' && exhaustedBy !== 'event-expired'),
+  );
+  if (untaken !== undefined) await attemptNow(ports, subscription, untaken);
+  else
+    run.state = (
+      await changeEndpoint(ports, run.state, (state) => ({ state: forgetFailures(state), result: 0 }))
+    ).state;
 }

@@ -41,6 +41,8 @@ export async function reportEndpoint(
           failed_since: iso(effect.failingSinceMs),
         });
         break;
+      case 'last-probe':
+        break;
       case 'disabled':
         await disable(ports, subscription, 'failures', String(effect.failingSinceMs), {
           failing_since: iso(effect.failingSinceMs),

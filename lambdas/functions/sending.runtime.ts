@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../adapters/aws/client-settings.ts';
-import { createDynamoDeliveryStore } from '../adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../adapters/aws/dynamo-delivery-store.ts';
 import { createDynamoEndpointStore } from '../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEngineKey } from '../adapters/aws/dynamo-engine-key.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../adapters/aws/dynamo-event-store.ts';
@@ -80,7 +80,10 @@ export function createSendingPorts(
     prepare: createPreparedSubscriptions(),
     resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
     expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits[name] }),
-    deliveries: createDynamoDeliveryStore(dynamo, tables.deliveries, expiry),
+    deliveries: {
+      ...createDynamoDeliveryStore(dynamo, tables.deliveries, expiry),
+      ...createDynamoDeliveryLog(dynamo, tables.deliveries, systemClock),
+    },
     replays: createDynamoReplayStore(dynamo, tables.deliveries, expiry),
     runningWork: createDynamoRunningWorkLog(dynamo, tables.deliveries),
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),

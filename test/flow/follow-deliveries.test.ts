@@ -270,6 +270,69 @@ describe('an endpoint that breaks', () => {
     ).toBe(true);
   });
 
+  describe('twice within a second, and is sent nothing for days after', () => {
+    async function brokenFor(engine: FakeEngine, ms: number) {
+      await subscribe(engine, { retry: { scheduleMs: [secondMs] }, disableAfterMs: dayMs });
+      engine.callbacks.answerWith(() => answered(500));
+      await publish(engine, ['1']);
+      await letTimePass(engine, minuteMs);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      await letTimePass(engine, ms - minuteMs);
+    }
+
+    test('is probed with what it did not take before it is disabled, and is not when it takes it', async () => {
+      const engine = createFakeEngine();
+      await brokenFor(engine, 0.9 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      engine.callbacks.answerWith(() => answered(204));
+      await letTimePass(engine, dayMs);
+      expect(engine.callbacks.requests).toHaveLength(3);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
+      expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toMatchObject([{ state: 'delivered' }]);
+      const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
+      expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0 });
+    });
+
+    test('is disabled when it does not take it then either', async () => {
+      const engine = createFakeEngine();
+      await brokenFor(engine, 1.2 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(3);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({
+        status: 'disabled',
+        disabled: { by: 'failures' },
+      });
+    });
+
+    test('is not disabled where nothing is left to probe it with: its failures are counted anew', async () => {
+      const engine = createFakeEngine();
+      const list = async () => ({ items: [], next: undefined });
+      const drainPorts = { ...engine.drainPorts, deliveries: { ...engine.deliveries, list } };
+      await brokenFor({ ...engine, drainPorts }, 2 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
+      await publish(engine, ['2']);
+      await letTimePass(engine, hourMs);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
+    });
+
+    test('is asked for a sign by its own time, where its owner has set another', async () => {
+      const usual = createFakeEngine();
+      const drainPorts = {
+        ...usual.drainPorts,
+        endpointPolicy: { ...usual.drainPorts.endpointPolicy, disableAfterMs: hourMs },
+      };
+      const engine = { ...usual, drainPorts, deliverPorts: drainPorts };
+      await brokenFor(engine, 0.6 * dayMs);
+      // Once at half of its way, and not each minute from half of the usual way on.
+      const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
+      expect(state?.revision).toBeLessThan(20);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      await letTimePass(engine, 0.5 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(3);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'disabled' });
+    });
+  });
+
   test('that its owner disables gets nothing, and with the catch-up what it missed', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { limits } from '../../contracts/limits.ts';
 import type { OauthClient } from '../../engine/endpoint-auth/endpoint-auth-schema.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OauthTokens, TokenOutcome } from '../../ports/oauth-tokens.ts';
@@ -7,7 +8,7 @@ import type { createEgressPolicy } from './egress-policy.ts';
 import { createEndpointPools } from './endpoint-pools.ts';
 
 /** A callback waits for its token, and both must end within one invocation. */
-const timeoutMs = 10_000;
+const timeoutMs = limits.tokenTimeoutMs;
 const maxAnswerBytes = 64 * 1024;
 /** A token is not used in its last minute: it must still be valid where it arrives. */
 const marginMs = 60_000;

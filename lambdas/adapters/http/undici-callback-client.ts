@@ -5,9 +5,6 @@ import { createConfinedPost } from './confined-post.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 import { createEndpointPools } from './endpoint-pools.ts';
 
-/** How long the body of an answer is read, once its status is known. */
-const maxReadingMs = 2_000;
-
 /** Posts callbacks to where the egress policy lets them. A redirect is the receiver's answer and is not followed. */
 export function createUndiciCallbackClient(
   policy: ReturnType<typeof createEgressPolicy>,
@@ -24,7 +21,7 @@ export function createUndiciCallbackClient(
         timeoutMs,
         clientCertificate,
         maxBodyBytes: limits.callbackResponseKeptBytes,
-        maxReadingMs,
+        maxReadingMs: limits.callbackReadingMs,
       });
       if (answer.kind === 'failed') return answer;
       const { kind, status, retryAfter, body: response, durationMs } = answer;

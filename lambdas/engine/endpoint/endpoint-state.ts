@@ -46,6 +46,13 @@ export interface EndpointState {
   readonly wakeups: number;
   /** Since when there were only failures. */
   readonly failingSinceMs: number | undefined;
+  /** Time of nothing but failures that its subscription is given; undefined where it has the usual one. */
+  readonly disableAfterMs: number | undefined;
+  /**
+   * Set when that time is over: when the last probe is asked for again, should none have been made. One failure more
+   * disables the subscription.
+   */
+  readonly lastProbeDueAtMs: number | undefined;
   /** The share of the way to being disabled that its owner was told of last, in percent. */
   readonly noticedPercent: number;
   /** Ordered subscriptions: the sequence up to which the feed was taken. */
@@ -88,8 +95,10 @@ export interface EndpointPolicy {
   readonly coolDownsMs: readonly number[];
   /** Smoothed latency up to which an endpoint is fast. */
   readonly fastLatencyMs: number;
-  /** Time of nothing but failures after which a subscription is disabled. */
+  /** Time of nothing but failures after which one failure more disables a subscription. */
   readonly disableAfterMs: number;
+  /** Time for that last probe, before another is asked for. */
+  readonly lastProbeMs: number;
 }
 
 export const defaultEndpointPolicy: EndpointPolicy = {
@@ -100,9 +109,10 @@ export const defaultEndpointPolicy: EndpointPolicy = {
   coolDownsMs: [10_000, 30_000, 60_000, 300_000, 900_000],
   fastLatencyMs: 1_000,
   disableAfterMs: 5 * 86_400_000,
+  lastProbeMs: 900_000,
 };
 
-/** Shares of the way to being disabled at which its owner is told, in percent. */
+/** Shares of the way to being disabled at which its owner is told, in percent; at the last of them it is probed. */
 const noticePercents = [50, 75, 90, 100] as const;
 /** Stands for the notice that an expression was stopped, which comes before all others. */
 const stoppedPercent = 1;
@@ -131,6 +141,12 @@ const roundStep = 0.5;
 /** Rounds of posts after a halving in which no further refusal halves: they show what the halving has done. */
 const settlingRounds = 10;
 
+const noFailures = {
+  failingSinceMs: undefined,
+  disableAfterMs: undefined,
+  lastProbeDueAtMs: undefined,
+  noticedPercent: 0,
+} as const satisfies Partial<EndpointState>;
 const emptyWindow: AttemptWindow = { startedAtMs: 0, succeeded: 0, failed: 0 };
 
 export function newEndpoint(scope: string, endpoint: string): EndpointState {
@@ -153,8 +169,7 @@ export function newEndpoint(scope: string, endpoint: string): EndpointState {
     hasBacklog: false,
     drainer: undefined,
     wakeups: 0,
-    failingSinceMs: undefined,
-    noticedPercent: 0,
+    ...noFailures,
     position: undefined,
   };
 }
@@ -319,6 +334,8 @@ export type EndpointEffect =
       /** Set where it is told early, because an expression of the subscription was stopped. */
       readonly stopReason?: string;
     }
+  /** Nothing is told yet: an endpoint is disabled by how it answers at the end of its time, not by the time alone. */
+  | { readonly kind: 'last-probe' }
   | { readonly kind: 'disabled'; readonly failingSinceMs: number };
 
 export interface Settlement {
@@ -356,11 +373,12 @@ export function settle(
     const { failingSinceMs } = state;
     if (failingSinceMs !== undefined && (wasOpen || state.noticedPercent > 0))
       effects.push({ kind: 'recovered', failingSinceMs });
-    state = { ...state, failingSinceMs: undefined, noticedPercent: 0, openings: 0 };
+    state = { ...state, ...noFailures, openings: 0 };
     if (wasOpen)
       state = { ...state, circuit: 'closed', window: emptyWindow, previousWindow: emptyWindow, bearsConcurrency: 1 };
   } else if (failures.length > 0) {
-    state = { ...state, failingSinceMs: state.failingSinceMs ?? nowMs };
+    const { disableAfterMs } = policy;
+    state = { ...state, failingSinceMs: state.failingSinceMs ?? nowMs, disableAfterMs };
   }
 
   const stopReason = results.find((result) => result.stopReason !== undefined)?.stopReason;
@@ -370,6 +388,9 @@ export function settle(
     state = { ...state, circuit: 'open', openings: state.openings + 1, probeAtMs: nowMs + coolDownMs };
     if (!isProbe) effects.push({ kind: 'circuit-opened', probeAtMs: state.probeAtMs });
   }
+  if (failures.length > 0 && state.failingSinceMs !== undefined && isLastProbe(state, policy, nowMs))
+    // A run may die before its subscription is disabled: then the next failure says it again.
+    return { state, effects: [...effects, { kind: 'disabled', failingSinceMs: state.failingSinceMs }] };
   const noticed = notice(state, policy, nowMs);
   const { failingSinceMs, noticedPercent } = noticed.state;
   if (stopReason !== undefined && failingSinceMs !== undefined && noticedPercent === 0) {
@@ -382,19 +403,32 @@ export function settle(
   return { state: noticed.state, effects: [...effects, ...noticed.effects] };
 }
 
+/** Whether the next post decides: the time is over, and what was posted since then has not been answered well. */
+function isLastProbe(state: EndpointState, { disableAfterMs }: EndpointPolicy, nowMs: number): boolean {
+  const { failingSinceMs, lastProbeDueAtMs } = state;
+  return failingSinceMs !== undefined && lastProbeDueAtMs !== undefined && nowMs >= failingSinceMs + disableAfterMs;
+}
+
+/** Count the failures of an endpoint anew: nothing is left by which it could be found out whether it still fails. */
+export function forgetFailures(before: EndpointState): EndpointState {
+  return { ...before, ...noFailures };
+}
+
 /** What its owner has to be told by now of an endpoint that only fails. */
 export function notice(state: EndpointState, policy: EndpointPolicy, nowMs: number): Settlement {
   const { failingSinceMs } = state;
   if (failingSinceMs === undefined) return { state, effects: [] };
   const percent = ((nowMs - failingSinceMs) / policy.disableAfterMs) * 100;
   const reached = noticePercents.findLast((one) => one <= percent);
-  // A run may die between this and what follows from it: that a subscription is to be disabled is said until it is.
-  const isSaid = reached !== undefined && reached <= state.noticedPercent && reached < 100;
-  if (reached === undefined || isSaid) return { state, effects: [] };
-  const effect: EndpointEffect =
-    reached === 100
-      ? { kind: 'disabled', failingSinceMs }
-      : { kind: 'disabling', percent: reached, failingSinceMs, disablesAtMs: failingSinceMs + policy.disableAfterMs };
+  if (reached === 100) {
+    const { lastProbeDueAtMs } = state;
+    if (lastProbeDueAtMs !== undefined && nowMs < lastProbeDueAtMs) return { state, effects: [] };
+    const probed = { ...state, noticedPercent: reached, lastProbeDueAtMs: nowMs + policy.lastProbeMs };
+    return { state: probed, effects: [{ kind: 'last-probe' }] };
+  }
+  if (reached === undefined || reached <= state.noticedPercent) return { state, effects: [] };
+  const disablesAtMs = failingSinceMs + policy.disableAfterMs;
+  const effect: EndpointEffect = { kind: 'disabling', percent: reached, failingSinceMs, disablesAtMs };
   return { state: { ...state, noticedPercent: reached }, effects: [effect] };
 }
 
@@ -505,7 +539,7 @@ export function leaveDrain(before: EndpointState, goesOnAtMs: number): EndpointS
 
 /** Nobody wants what is in the backlog any more: nobody has to look at it either. */
 export function letRest(before: EndpointState): EndpointState {
-  return { ...before, hasBacklog: false, drainer: undefined, failingSinceMs: undefined, noticedPercent: 0 };
+  return { ...before, hasBacklog: false, drainer: undefined, ...noFailures };
 }
 
 /** Begin again with an endpoint whose owner says that it is well: what was learnt of its failures holds nothing up. */
@@ -518,8 +552,7 @@ export function beginAgain(before: EndpointState): EndpointState {
     window: emptyWindow,
     previousWindow: emptyWindow,
     pausedUntilMs: 0,
-    failingSinceMs: undefined,
-    noticedPercent: 0,
+    ...noFailures,
     // One that was asked for may have been asked to come when the pause was over.
     drainer: before.drainer?.id === pendingDrainer ? undefined : before.drainer,
   };
@@ -533,8 +566,9 @@ export function dueAtMs(state: EndpointState, policy: EndpointPolicy): number | 
   const times: number[] = [];
   if (state.hasBacklog) times.push(Math.max(state.drainer?.untilMs ?? 0, blockedUntilMs(state)));
   if (state.failingSinceMs !== undefined) {
-    const next = noticePercents.find((percent) => percent > state.noticedPercent);
-    if (next !== undefined) times.push(state.failingSinceMs + (policy.disableAfterMs * next) / 100);
+    const { failingSinceMs, disableAfterMs = policy.disableAfterMs, lastProbeDueAtMs } = state;
+    const next = noticePercents.find((percent) => percent > state.noticedPercent) ?? 100;
+    times.push(lastProbeDueAtMs ?? failingSinceMs + (disableAfterMs * next) / 100);
   }
   return times.length === 0 ? undefined : Math.min(...times);
 }

@@ -6,7 +6,7 @@ export interface SubscriptionFilter {
   readonly tenant: string | null;
   /** Patterns such as `record:*`. */
   readonly types: readonly string[];
-  /** Patterns such as `hris/*`. */
+  /** Patterns such as `hris/*`. These three are asked of records alone: what the engine says is of no provider. */
   readonly resources: readonly string[];
   readonly integrations: readonly string[];
   readonly accounts: readonly string[];
@@ -20,6 +20,19 @@ export function wantsEvent(
   return (
     (filter.tenant === null || filter.tenant === event.tenant) &&
     matchesType(filter.types, event.type) &&
+    (!isRecordType(event.type) || matchesSource(filter, event))
+  );
+}
+
+function isRecordType(type: string): boolean {
+  return type.startsWith('record:');
+}
+
+function matchesSource(
+  filter: SubscriptionFilter,
+  event: Pick<UnsequencedEvent, 'resource' | 'integration' | 'account'>,
+): boolean {
+  return (
     matchesAny(filter.resources, event.resource) &&
     (filter.integrations.length === 0 || filter.integrations.includes(event.integration)) &&
     (filter.accounts.length === 0 || filter.accounts.includes(event.account))
@@ -28,7 +41,7 @@ export function wantsEvent(
 
 /** What the engine itself has to say is for those who ask for it by name: none is record events alone. */
 function matchesType(patterns: readonly string[], type: string): boolean {
-  const isRecord = type.startsWith('record:');
+  const isRecord = isRecordType(type);
   const asked = isRecord ? patterns : patterns.filter((pattern) => pattern !== '*');
   return patterns.length === 0 ? isRecord : asked.length > 0 && matchesAny(asked, type);
 }

@@ -226,7 +226,7 @@ describe('no token', () => {
     vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => AbortSignal.abort(new Error(`${ms} ms are over`)));
     try {
       const { tokens, client } = await start();
-      expect(told(await tokens.tokenFor(client))).toBe('token endpoint not reached: no answer within 10 s');
+      expect(told(await tokens.tokenFor(client))).toBe('token endpoint not reached: no answer within 5 s');
     } finally {
       vi.restoreAllMocks();
     }

@@ -11,6 +11,7 @@ import {
   isFast,
   leaveDrain,
   newEndpoint,
+  notice,
   type Pace,
   type PostResult,
   paceAfter,
@@ -332,9 +333,56 @@ describe('an endpoint that only fails', () => {
     [2.5, [{ kind: 'disabling', percent: 50, disablesAtMs: startMs + 5 * dayMs }]],
     [3.8, [{ kind: 'disabling', percent: 75 }]],
     [4.5, [{ kind: 'disabling', percent: 90 }]],
-    [5, [{ kind: 'disabled' }]],
+    // Its owner is told once more when it is so: a probe comes before that.
+    [5, [{ kind: 'last-probe' }]],
   ])('has its owner told after %d days', (days, effects) => {
     expect(post(failing, [broken], startMs + days * dayMs).effects).toMatchObject(effects);
+  });
+
+  test('is disabled by a failure after its time is over, and by no time alone', () => {
+    const over = post(failing, [broken], startMs + 5 * dayMs).state;
+    expect(over).toMatchObject({ noticedPercent: 100 });
+    expect(notice(over, policy, startMs + 5 * dayMs + 1).effects).toEqual([]);
+    expect(dueAtMs(over, policy)).toBe(startMs + 5 * dayMs + policy.lastProbeMs);
+    expect(notice(over, policy, dueAtMs(over, policy) ?? 0).effects).toEqual([{ kind: 'last-probe' }]);
+    expect(post(over, [broken], startMs + 5 * dayMs + 1_000).effects).toMatchObject([{ kind: 'disabled' }]);
+    // A run that dies before the subscription is disabled leaves it to the next failure.
+    const { state } = post(over, [broken], startMs + 5 * dayMs + 1_000);
+    expect(post(state, [broken], startMs + 5 * dayMs + 2_000).effects).toMatchObject([{ kind: 'disabled' }]);
+  });
+
+  test('is disabled by no failures that lie less than half a day apart, whatever comes between (property)', () => {
+    const halfDayMs = dayMs / 2;
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ afterMs: fc.nat(2 * dayMs), isPost: fc.boolean() }), { maxLength: 40 }),
+        (steps) => {
+          let state = endpoint();
+          let nowMs = startMs;
+          let lastFailureMs = startMs;
+          for (const { afterMs, isPost } of [{ afterMs: 0, isPost: true }, ...steps]) {
+            nowMs += afterMs;
+            const since = state.failingSinceMs ?? nowMs;
+            if (isPost && admit(state, limits, 1, { id: 'a', durationMs: 1 }, nowMs).kind === 'blocked') continue;
+            const { effects, state: next } = isPost ? post(state, [broken], nowMs) : notice(state, policy, nowMs);
+            if (isPost) lastFailureMs = nowMs;
+            state = next;
+            if (effects.every(({ kind }) => kind !== 'disabled')) continue;
+            expect(isPost).toBe(true);
+            expect(lastFailureMs - since).toBeGreaterThanOrEqual(halfDayMs);
+            expect(nowMs - since).toBeGreaterThanOrEqual(policy.disableAfterMs);
+          }
+        },
+      ),
+    );
+  });
+
+  test('is forgiven by what it takes after its time is over', () => {
+    const over = post(failing, [broken], startMs + 5 * dayMs).state;
+    const { state, effects } = post(over, [ok], startMs + 5 * dayMs + 1_000);
+    expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0, lastProbeDueAtMs: undefined });
+    expect(effects).toMatchObject([{ kind: 'recovered' }]);
+    expect(dueAtMs(state, policy)).toBeUndefined();
   });
 
   test('has him told once, and due to be told next, although nothing is sent', () => {

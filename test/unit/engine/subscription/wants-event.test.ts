@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type SubscriptionFilter, wantsEvent } from '../../../../lambdas/engine/subscription/wants-event.ts';
 
 const event = {
@@ -43,6 +43,30 @@ test.each<[string, Partial<SubscriptionFilter>, boolean]>([
   ],
 ])('a filter of %s', (_name, filter, wanted) => {
   expect(wantsEvent({ ...all, ...filter }, event)).toBe(wanted);
+});
+
+describe('what the engine itself says', () => {
+  const said = {
+    tenant: 'acme',
+    type: 'subscription.disabling',
+    resource: 'tributary/subscriptions',
+    integration: 'tributary',
+    account: 'tributary',
+  } as const;
+
+  test.each<[string, Partial<SubscriptionFilter>]>([
+    ['resources', { resources: ['hris/*'] }],
+    ['integrations', { integrations: ['hibob'] }],
+    ['accounts', { accounts: ['acc_1'] }],
+    ['all three', { resources: ['hris/*'], integrations: ['hibob'], accounts: ['acc_1'] }],
+  ])('is filtered by its type alone, and records by their %s as well', (_, filter) => {
+    const asked = { ...all, types: ['record:*', 'subscription.*'], ...filter };
+    expect(wantsEvent(asked, said)).toBe(true);
+    expect(wantsEvent(asked, event)).toBe(true);
+    expect(wantsEvent(asked, { ...event, resource: 'crm/x', integration: 'x', account: 'x' })).toBe(false);
+    expect(wantsEvent({ ...asked, types: ['record:*'] }, said)).toBe(false);
+    expect(wantsEvent({ ...asked, tenant: 'globex' }, said)).toBe(false);
+  });
 });
 
 const names = fc.oneof(fc.constantFrom('acme', 'acm', 'acme2', '*', 'acme*', ''), fc.string());
