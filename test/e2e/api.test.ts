@@ -429,12 +429,12 @@ describe('reprocessing dead letters', () => {
     const { call, post, account, eventually, engine } = running();
     const { url, id } = await account('github', { tenant: 'archived' });
     const since = new Date(engine.now()).toISOString();
-    // Of an action that the mapping ignores: it leaves no event and no dead letter.
-    const body = JSON.stringify({ action: 'nothing-known', zen: 'small' });
+    // Of a kind that the mapping ignores: it leaves no event and no dead letter.
+    const body = JSON.stringify({ action: 'created', starred_at: null });
     const signature = `sha256=${createHmac('sha256', 's3cret').update(body).digest('hex')}`;
     const ignored = () => engine.metrics.sum('ignored', { service: 'normalize' });
     const before = ignored();
-    expect((await post(url, body, { 'x-github-event': 'ping', 'x-hub-signature-256': signature })).status).toBe(200);
+    expect((await post(url, body, { 'x-github-event': 'star', 'x-hub-signature-256': signature })).status).toBe(200);
     await eventually(() => ignored() === before + 1);
     await engine.advanceClock(1_000);
     const window = `since=${since}&until=${new Date(engine.now()).toISOString()}&account=${id}`;
