@@ -455,13 +455,13 @@ describe('reprocessing dead letters', () => {
     const { call, post, account, eventually, engine } = running();
     const { url, id } = await account('github', { tenant: 'archived' });
     const since = new Date(engine.now()).toISOString();
-    // Of an action that the mapping ignores: it leaves no event and no dead letter.
-    const body = JSON.stringify({ action: 'nothing-known', zen: 'small' });
+    // Of a kind that the mapping ignores: it leaves no event and no dead letter.
+    const body = JSON.stringify({ action: 'created', starred_at: null });
     const signature = `sha256=${createHmac('sha256', 's3cret').update(body).digest('hex')}`;
     const ignored = () => engine.metrics.sum('ignored', { service: 'normalize' });
     const before = ignored();
-    expect((await post(url, body, { 'x-github-event': 'ping', 'x-hub-signature-256': signature })).status).toBe(200);
-    await eventually(() => ignored() === before + 1);
+    expect((await post(url, body, { 'x-github-event': 'star', 'x-hub-signature-256': signature })).status).toBe(200);
+    await eventually(() => ignored() >= before + 1);
     await engine.advanceClock(1_000);
     const window = `since=${since}&until=${new Date(engine.now()).toISOString()}&account=${id}`;
     const path = `/v1/integrations/github/reprocess?${window}`;
@@ -474,7 +474,7 @@ describe('reprocessing dead letters', () => {
       next_cursor: null,
     });
     expect((await call('POST', `${path}&dry_run=false`)).body).toMatchObject({ reprocessed: 1, found: 1 });
-    await eventually(() => ignored() === before + 2);
+    await eventually(() => ignored() >= before + 2);
     expect((await call('POST', path)).body, 'it is not archived once more').toMatchObject({ found: 1 });
     expect((await call('DELETE', `/v1/accounts/${id}`)).status).toBe(204);
     expect((await call('POST', path)).body, 'nothing opens it any more').toMatchObject({ found: 0, skipped: 1 });

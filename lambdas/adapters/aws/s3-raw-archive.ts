@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import type * as S3 from '@aws-sdk/client-s3';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { ClaimStore } from '../../ports/claim-store.ts';
 import type { RawArchive, RawArchiveReader } from '../../ports/raw-archive.ts';
@@ -33,15 +33,23 @@ export function createS3RawArchive(bodies: ClaimStore): RawArchive {
 }
 
 export function createS3RawArchiveReader(bucket: string, bodies: ClaimStore): RawArchiveReader {
-  let client: S3Client | undefined;
+  let loading: Promise<{ readonly sdk: typeof S3; readonly client: S3.S3Client }> | undefined;
+  // Loaded with the first window: hardly any call of the API needs it.
+  const load = () => {
+    loading ??= import('@aws-sdk/client-s3').then((sdk) => ({
+      sdk,
+      client: lean(new sdk.S3Client({ ...clientSettings, forcePathStyle: true })),
+    }));
+    return loading;
+  };
   return {
     async list(sinceMs, untilMs, after) {
-      client ??= lean(new S3Client({ ...clientSettings, forcePathStyle: true }));
+      const { sdk, client } = await load();
       const since = timeOf(sinceMs);
       const until = timeOf(untilMs);
       const first = `${prefix}${timeOf(Math.floor(sinceMs / msPerHour) * msPerHour)}`;
       const { Contents = [], IsTruncated } = await client.send(
-        new ListObjectsV2Command({
+        new sdk.ListObjectsV2Command({
           Bucket: bucket,
           Prefix: prefix,
           StartAfter: after === undefined || after < first ? first : after,
