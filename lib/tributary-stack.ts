@@ -162,6 +162,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
+      [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,

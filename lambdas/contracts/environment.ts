@@ -122,6 +122,7 @@ export const functionEnvironments = {
     environmentKeys.statisticsTable,
     environmentKeys.payloadsBucket,
     environmentKeys.rawBucket,
+    environmentKeys.rawQueueUrl,
     environmentKeys.deliveryQueueUrl,
     environmentKeys.drainQueueUrl,
     environmentKeys.rawDeadLetterQueueUrl,

@@ -14,6 +14,7 @@ import {
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
   createSqsDrainQueue,
+  createSqsFailedMessages,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
@@ -22,6 +23,7 @@ import { createBundledResourceCatalog } from '../../adapters/node/bundled-resour
 import { createExpressionProcess } from '../../adapters/node/expression-process.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
+import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
@@ -29,6 +31,7 @@ import { readXml } from '../../engine/verification/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/count-normalizations.ts';
 import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
+import type { RetryRuntime } from '../retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
 
@@ -42,7 +45,10 @@ const expressionLimits = { heapMb: 256, limitMs: 1_000, suspendMs: 10_000 };
 const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
 
 /** Environment to ports: the only place of this function that knows AWS. */
-export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL): NormalizeRuntime & Telemetry {
+export function createNormalizeRuntime(
+  variables: NodeJS.ProcessEnv,
+  bundle: URL,
+): NormalizeRuntime & RetryRuntime & Telemetry {
   const env = readEnvironment('normalize', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -55,6 +61,8 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   return {
     ...createTelemetry('normalize'),
+    failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.rawQueueUrl]),
+    randomness: systemRandomness,
     statistics: createNormalizationCounter({
       accounts,
       statistics: createDynamoStatisticsWriter(dynamo, env[environmentKeys.statisticsTable]),
