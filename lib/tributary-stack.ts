@@ -184,6 +184,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
+      [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
       [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
       [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
       [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,

@@ -129,6 +129,7 @@ export const functionEnvironments = {
     environmentKeys.payloadsBucket,
     environmentKeys.rawBucket,
     environmentKeys.rawLocked,
+    environmentKeys.rawQueueUrl,
     environmentKeys.deliveryQueueUrl,
     environmentKeys.drainQueueUrl,
     environmentKeys.rawDeadLetterQueueUrl,

@@ -18,6 +18,9 @@ export const metricsNamespace = 'Tributary';
  * A function that fails or dies leaves its input to come again: then it is counted, and none is ever missing. An
  * input that came again may have been counted again, as it may have been delivered again: each time that it came.
  *
+ * `dead-lettered` of normalize and deliver includes what SQS moves to the dead-letter queue by itself: a message that is
+ * received for the last time is counted before the run, and taken back (a sample below zero) unless the run fails at it.
+ *
  * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and
  * `duplicate` (an earlier run had done it) are what a delivery goes through on its way, not how it ends.
  * A delivery that somebody asks for again, by a replay or a retry, ends once more.
@@ -57,6 +60,12 @@ export type ApiNote = 'credentials-refused';
 
 /** What deliver and drain count beside outcomes: how endpoints fare. Alarms look at it. */
 export type EndpointNote = 'circuit-opened' | 'subscription-disabling' | 'subscription-disabled';
+
+/**
+ * What drain and govern count of messages that SQS moves to their dead-letter queue. Such a message is a request to go
+ * on, and no input: what waits for it is asked for again by dispatch.
+ */
+export type QueueNote = 'messages-dead-lettered';
 
 /**
  * What dispatch counts: attempts that it put on the delivery queue, endpoints that it had drained, and replays and

@@ -115,6 +115,27 @@ export async function drainEndpoint(
 
   const { askedForMs } = claim.result;
   const run: Run = { ports, prepared, drainer, askedForMs, deliveries: [], onDone, state: claim.state };
+  try {
+    return await drainUntilEmpty(run);
+  } catch (error) {
+    // The message comes again in seconds, and must not find this run, which sends nothing more, at work. Where even that
+    // cannot be written, dispatch has the endpoint drained when this run would have ended.
+    await release(run).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Let another drainer begin at once; where none does, dispatch asks for one a little later. */
+async function release(run: Run): Promise<void> {
+  await changeEndpoint(run.ports, run.state, (current) =>
+    hasEndpoint(run, current)
+      ? { state: leaveDrain(current, run.ports.clock.nowMs()), result: undefined }
+      : { result: undefined },
+  );
+}
+
+async function drainUntilEmpty(run: Run): Promise<DrainOutcome> {
+  const { ports } = run;
   await tellOwner(run);
   const untilMs = ports.clock.nowMs() + limits.drainRunMs;
   while (ports.clock.nowMs() < untilMs) {

@@ -23,6 +23,7 @@ export function createBatchResponse(log: Logger) {
         error: error as Error,
       });
     },
+    hasFailed: (messageId: string) => failed.has(messageId),
     response: (): SQSBatchResponse => ({
       batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })),
     }),

@@ -14,7 +14,7 @@ import {
 import { createDynamoTenantPolicies } from '../adapters/aws/dynamo-tenant-store.ts';
 import { createEventBridgeOperatorNotices } from '../adapters/aws/eventbridge-operator-notices.ts';
 import { createS3ClaimStore } from '../adapters/aws/s3-claim-store.ts';
-import { createSqsDeliveryQueue, createSqsDrainQueue } from '../adapters/aws/sqs-queues.ts';
+import { createSqsDeliveryQueue, createSqsDrainQueue, createSqsFailedMessages } from '../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../adapters/http/undici-callback-client.ts';
@@ -31,6 +31,7 @@ import type { DrainPorts } from '../flows/drain-endpoint.ts';
 import type { OutcomeCounter } from '../ports/outcome-counter.ts';
 import { egressOptions, readEnvironment, readNumber } from './environment.ts';
 import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
+import type { RetryRuntime } from './retry-soon.ts';
 
 /**
  * Filters and transforms take microseconds. `deliver` serves many endpoints at a time: what takes longer there is
@@ -41,6 +42,19 @@ const expressionLimits = {
   deliver: { heapMb: 128, limitMs: 250, suspendMs: 60_000, allowance: { burstMs: 1_000, share: 0.2 } },
   drain: { heapMb: 128, limitMs: 1_000, suspendMs: 5_000 },
 } as const;
+
+/** How each of the two functions has its failed messages come again. */
+export function createSendingRetries(
+  name: 'deliver' | 'drain',
+  variables: NodeJS.ProcessEnv,
+): Pick<RetryRuntime, 'failedMessages' | 'randomness'> {
+  const env = readEnvironment(name, variables);
+  const queueUrl = { deliver: env[environmentKeys.deliveryQueueUrl], drain: env[environmentKeys.drainQueueUrl] }[name];
+  return {
+    failedMessages: createSqsFailedMessages(lean(new SQSClient(clientSettings)), queueUrl),
+    randomness: systemRandomness,
+  };
+}
 
 /** Environment to ports of the two functions that send callbacks. */
 export function createSendingPorts(

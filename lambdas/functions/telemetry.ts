@@ -10,6 +10,8 @@ export interface Telemetry {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly outcomes: OutcomeCounter<string>;
+  /** Counts in a line of its own at once: a call that dies afterwards has counted it. */
+  readonly outcomesNow: OutcomeCounter<string>;
   readonly tell: Tell;
 }
 
@@ -48,6 +50,9 @@ export function createTelemetry(name: FunctionName, stage: string): Telemetry {
     log,
     metrics,
     outcomes: { count: (outcome, amount = 1) => void metrics.addMetric(outcome, MetricUnit.Count, amount) },
+    outcomesNow: {
+      count: (outcome, amount = 1) => void metrics.singleMetric().addMetric(outcome, MetricUnit.Count, amount),
+    },
     tell(message, details) {
       if (log.level > LogLevelThreshold.INFO) return;
       if (!metrics.hasStoredMetrics()) {

@@ -20,6 +20,16 @@ export interface GovernanceQueue {
   send(message: GovernanceMessage, delayMs: number): Promise<void>;
 }
 
+/** What a consumer says to its queue of messages that it failed at. */
+export interface FailedMessages {
+  /**
+   * Show messages again after a delay, which replaces the visibility timeout of the queue.
+   *
+   * @returns How many the queue did not change: those come again when their visibility timeout ends.
+   */
+  hide(messages: readonly { readonly receipt: string; readonly delaySeconds: number }[]): Promise<number>;
+}
+
 /** A message that was taken from a dead-letter queue, and is hidden there for a while. */
 export interface DeadLetter {
   /** The message as it was put there. */

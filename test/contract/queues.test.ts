@@ -13,6 +13,7 @@ import {
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
   createSqsDrainQueue,
+  createSqsFailedMessages,
   createSqsGovernanceQueue,
   createSqsRawQueue,
 } from '../../lambdas/adapters/aws/sqs-queues.ts';
@@ -28,6 +29,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  FailedMessages,
   GovernanceQueue,
   RawQueue,
 } from '../../lambdas/ports/queues.ts';
@@ -37,6 +39,7 @@ import {
   deadLetterQueueOn,
   deliveryQueueOn,
   drainQueueOn,
+  failedMessagesOn,
   governanceQueueOn,
   rawQueueOn,
 } from '../fakes/in-memory-queue.ts';
@@ -55,6 +58,7 @@ interface OpenQueue {
   readonly governance: GovernanceQueue;
   readonly deadLetters: DeadLetterQueue;
   readonly inbox: DeadLetterInbox;
+  readonly failed: FailedMessages;
   /** Epoch milliseconds of the queue's clock. */
   nowMs(): number;
   /** All that is visible, each once. */
@@ -83,6 +87,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         governance: governanceQueueOn(queue),
         deadLetters: deadLetterQueueOn(queue),
         inbox: deadLetterInboxOn(queue),
+        failed: failedMessagesOn(queue),
         nowMs: () => clock.nowMs(),
         async receiveAll() {
           return untilEmpty(async () => queue.receive());
@@ -115,6 +120,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         governance: createSqsGovernanceQueue(client, QueueUrl),
         deadLetters: createSqsDeadLetterQueue(client, QueueUrl),
         inbox: createSqsDeadLetterInbox(client, QueueUrl),
+        failed: createSqsFailedMessages(client, QueueUrl),
         nowMs: () => Date.now() + emulatorOffsetMs,
         async receiveAll() {
           return untilEmpty(async () => {
@@ -322,6 +328,35 @@ describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
     await queue.inbox.remove([]);
     await queue.inbox.putBack([]);
     expect(await queue.inbox.receive()).toEqual([]);
+  });
+});
+
+describe.each(implementations)('failed messages on %s', (_, open) => {
+  test('are shown again after their delays, also more than one request takes', async () => {
+    const queue = await open();
+    const bodies = Array.from({ length: 23 }, (_, index) => JSON.stringify(index));
+    for (const body of bodies) await queue.deadLetters.send(body, 'because');
+    const letters: DeadLetter[] = [];
+    while (letters.length < bodies.length) letters.push(...(await queue.inbox.receive()));
+    const delays = new Map(letters.map(({ body }, index) => [body, index < 20 ? 2 : 40]));
+    expect(
+      await queue.failed.hide(letters.map(({ receipt, body }) => ({ receipt, delaySeconds: delays.get(body) ?? 0 }))),
+    ).toBe(0);
+    await queue.advance(1_000);
+    expect(await queue.receiveAll()).toEqual([]);
+    await queue.advance(1_500);
+    const soon = (await queue.receiveAll()).map(({ body }) => body);
+    expect(soon.sort()).toEqual(bodies.filter((body) => delays.get(body) === 2).sort());
+    await queue.advance(38_000);
+    expect((await queue.receiveAll()).map(({ body }) => body).sort()).toEqual(
+      bodies.filter((body) => delays.get(body) === 40).sort(),
+    );
+  });
+
+  test('those that the queue does not change are told, and none is no complaint', async () => {
+    const queue = await open();
+    expect(await queue.failed.hide([])).toBe(0);
+    expect(await queue.failed.hide([{ receipt: 'no receipt of this queue', delaySeconds: 1 }])).toBe(1);
   });
 });
 

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { expect, test } from 'vitest';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { expect, test, vi } from 'vitest';
+import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { useRunningEngine } from './running-engine.ts';
 
 const running = useRunningEngine();
@@ -133,4 +135,36 @@ test('a subscriber that fails is tried again through three days, its owner is to
       detail: expect.objectContaining({ subscription_id: receiver.id, percent: 50 }),
     }),
   );
+});
+
+test('a message that fails comes again in seconds, and is counted when SQS gives it up (invariant 9)', async () => {
+  const { engine } = running();
+  const sqs = new SQSClient(engine.clientConfig('sqs'));
+  const environment = engine.environment('normalize');
+  const QueueUrl = environment[environmentKeys.rawQueueUrl];
+  const ended = () => engine.invocations('normalize').succeeded;
+  const counted = () => engine.metrics.sum('dead-lettered', { service: 'normalize' });
+  const before = { ended: ended(), counted: counted() };
+  await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: '{' }));
+  const received = (times: number) =>
+    vi.waitFor(() => expect(ended()).toBeGreaterThanOrEqual(before.ended + times), 20_000);
+  await received(1);
+  // Each wait with the most that chance adds. The visibility timeout of the queue is three minutes.
+  for (const [index, seconds] of [3, 13, 50, 150, 450, 1_125, 2_250].entries()) {
+    expect(counted()).toBe(before.counted);
+    await engine.advanceClock(seconds * 1000);
+    await received(index + 2);
+  }
+  await vi.waitFor(() => expect(counted()).toBe(before.counted + 1), 10_000);
+  await engine.advanceClock(1_000);
+  await vi.waitFor(async () => {
+    const { Attributes = {} } = await sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: environment[environmentKeys.rawDeadLetterQueueUrl],
+        AttributeNames: ['ApproximateNumberOfMessages'],
+      }),
+    );
+    expect(Attributes['ApproximateNumberOfMessages']).toBe('1');
+  }, 20_000);
+  sqs.destroy();
 });

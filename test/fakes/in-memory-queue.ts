@@ -5,6 +5,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  FailedMessages,
   GovernanceQueue,
   RawQueue,
 } from '../../lambdas/ports/queues.ts';
@@ -26,8 +27,8 @@ export interface InMemoryQueue extends Dumpable {
   /** Visible messages, at most ten. */
   receive(): readonly QueuedMessage[];
   remove(id: string): void;
-  /** Make a received message visible at once. */
-  show(id: string): void;
+  /** Make a received message visible after a while, or at once. */
+  show(id: string, delayMs?: number): void;
   /** All that is in the queue, visible or not. */
   messages(): readonly QueuedMessage[];
 }
@@ -54,9 +55,9 @@ export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000)
     remove(id) {
       messages.delete(id);
     },
-    show(id) {
+    show(id, delayMs = 0) {
       const message = messages.get(id);
-      if (message !== undefined) messages.set(id, { ...message, visibleAtMs: clock.nowMs() });
+      if (message !== undefined) messages.set(id, { ...message, visibleAtMs: clock.nowMs() + delayMs });
     },
     messages: () => [...messages.values()],
   };
@@ -113,6 +114,16 @@ export function deadLetterInboxOn(queue: InMemoryQueue): DeadLetterInbox {
     },
     async putBack(letters) {
       for (const { receipt } of letters) queue.show(receipt);
+    },
+  };
+}
+
+export function failedMessagesOn(queue: InMemoryQueue): FailedMessages {
+  return {
+    async hide(messages) {
+      const known = new Set(queue.messages().map(({ id }) => id));
+      for (const { receipt, delaySeconds } of messages) queue.show(receipt, delaySeconds * 1000);
+      return messages.filter(({ receipt }) => !known.has(receipt)).length;
     },
   };
 }

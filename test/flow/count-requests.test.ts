@@ -225,7 +225,14 @@ describe('what normalize is done with', () => {
   ) {
     const log = new RecordingLog({ logLevel: 'SILENT' });
     const outcomes = createOutcomeTally();
-    const handle = createNormalizeHandler({ ports: engine.normalizePorts, log, tell: () => {}, outcomes, statistics });
+    const handle = createNormalizeHandler({
+      ports: engine.normalizePorts,
+      log,
+      tell: () => {},
+      outcomes,
+      outcomesNow: outcomes,
+      statistics,
+    });
     const Records = messages.map((message) => ({ messageId: message.rawId, body: JSON.stringify(message) }));
     const { batchItemFailures } = await handle({ Records } as SQSEvent);
     return { failures: batchItemFailures, outcomes, warnings: log.warnings };
@@ -332,6 +339,7 @@ describe('what normalize is done with', () => {
       log: new RecordingLog({ logLevel: 'SILENT' }),
       tell: () => {},
       outcomes: createOutcomeTally(),
+      outcomesNow: createOutcomeTally(),
       statistics: createNormalizationCounter(engine.countPorts),
     });
     const Records = [

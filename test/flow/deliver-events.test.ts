@@ -701,6 +701,7 @@ describe('a message that is no job (invariant 12)', () => {
         log: new Logger({ logLevel: 'SILENT' }),
         tell: () => {},
         outcomes,
+        outcomesNow: outcomes,
       });
       const records = [poison, ...engine.deliveryQueue.messages().map(({ body }) => body)].map(
         (body, index) => ({ messageId: `m${index}`, body }) as SQSRecord,

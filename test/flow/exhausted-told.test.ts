@@ -54,6 +54,7 @@ async function deliverToGone(
             log,
             tell: () => {},
             outcomes: createOutcomeTally(),
+            outcomesNow: createOutcomeTally(),
           }),
         );
         await work(engine.drainQueue, () =>
@@ -61,6 +62,7 @@ async function deliverToGone(
             ports: injectFault(engine.drainPorts, next('drain')).ports,
             log,
             outcomes: createOutcomeTally(),
+            outcomesNow: createOutcomeTally(),
           }),
         );
       }

@@ -12,7 +12,12 @@ const toRecord = (body: string, index: number) => ({ messageId: `m${index}`, bod
 
 function governOn(engine: FakeEngine, ports: Partial<FakeEngine['erasePorts']> = {}) {
   const outcomes = createOutcomeTally();
-  const handler = createGovernHandler({ ports: { ...engine.erasePorts, ...ports }, log, outcomes });
+  const handler = createGovernHandler({
+    ports: { ...engine.erasePorts, ...ports },
+    log,
+    outcomes,
+    outcomesNow: outcomes,
+  });
   return { outcomes, give: (...bodies: readonly string[]) => handler({ Records: bodies.map(toRecord) }) };
 }
 

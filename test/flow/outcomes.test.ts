@@ -185,6 +185,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
             log,
             tell: () => {},
             outcomes,
+            outcomesNow: outcomes,
             statistics,
           }),
         );
@@ -225,12 +226,18 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
             log,
             tell: () => {},
             outcomes,
+            outcomesNow: outcomes,
           }),
         );
         const drain = createWorker(
           engine.drainQueue,
           (run, outcomes) =>
-            createDrainHandler({ ports: injectFault(engine.drainPorts, drainFaults[run]).ports, log, outcomes }),
+            createDrainHandler({
+              ports: injectFault(engine.drainPorts, drainFaults[run]).ports,
+              log,
+              outcomes,
+              outcomesNow: outcomes,
+            }),
           limits.drainBatchSize,
         );
         await letWork(engine, [deliver, drain], 120 * minuteMs);

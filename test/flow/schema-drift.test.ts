@@ -52,7 +52,14 @@ async function normalize(requests: readonly (readonly Change[])[]) {
     body: JSON.stringify(rawMessage(`raw_${index}`, changes)),
   }));
   const statistics = createNormalizationCounter(engine.countPorts);
-  const response = await createNormalizeHandler({ ports, log, tell: () => {}, outcomes, statistics })({
+  const response = await createNormalizeHandler({
+    ports,
+    log,
+    tell: () => {},
+    outcomes,
+    outcomesNow: outcomes,
+    statistics,
+  })({
     Records,
   } as SQSEvent);
   expect(response.batchItemFailures).toEqual([]);

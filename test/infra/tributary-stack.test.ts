@@ -504,6 +504,25 @@ describe('data at rest', () => {
     });
   });
 
+  test('every consumer of a queue may have what it failed at come again sooner', () => {
+    const grants = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Action }]) =>
+      list(Action).includes('sqs:ChangeMessageVisibility'),
+    );
+    for (const [consumer, queue] of [
+      ['Normalize', 'RawQueue'],
+      ['Deliver', 'DeliveryQueue'],
+      ['Drain', 'DrainQueue'],
+      ['Govern', 'GovernanceQueue'],
+    ] as const)
+      expect(
+        grants.some(
+          ([id, { Resource }]) =>
+            id.startsWith(`${consumer}Role`) && new RegExp(`"${queue}[0-9A-F]{8}"`).test(JSON.stringify(Resource)),
+        ),
+        consumer,
+      ).toBe(true);
+  });
+
   test('no function may change or delete an entry of the audit, and in prod its copy is locked for the root user, too', () => {
     const grants = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Resource }]) =>
       list(Resource).some((resource) => /"Audit(Table|ArchiveBucket)[0-9A-F]{8}"/.test(JSON.stringify(resource))),

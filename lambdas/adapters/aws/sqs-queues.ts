@@ -1,4 +1,5 @@
 import {
+  ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
   ReceiveMessageCommand,
@@ -14,6 +15,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  FailedMessages,
   GovernanceQueue,
   RawQueue,
 } from '../../ports/queues.ts';
@@ -142,6 +144,27 @@ export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): D
           },
         }),
       );
+    },
+  };
+}
+
+export function createSqsFailedMessages(client: SQSClient, queueUrl: string): FailedMessages {
+  return {
+    async hide(messages) {
+      const unchanged = await Promise.all(
+        chunks(messages, maxBatch).map(async (chunk) => {
+          const Entries = chunk.map(({ receipt, delaySeconds }, index) => ({
+            Id: String(index),
+            ReceiptHandle: receipt,
+            VisibilityTimeout: delaySeconds,
+          }));
+          const { Failed = [] } = await client.send(
+            new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }),
+          );
+          return Failed.length;
+        }),
+      );
+      return unchanged.reduce((sum, count) => sum + count, 0);
     },
   };
 }

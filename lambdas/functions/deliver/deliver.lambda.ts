@@ -1,11 +1,12 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
+import { retrySoon } from '../retry-soon.ts';
 import { publishMetrics } from '../telemetry.ts';
 import { createDeliverHandler } from './handler.ts';
 import { createDeliverRuntime } from './runtime.ts';
 
 const runtime = createDeliverRuntime(process.env, new URL(import.meta.url));
 
-export const handler = middy(createDeliverHandler(runtime))
+export const handler = middy(retrySoon(runtime, createDeliverHandler(runtime)))
   .use(injectLambdaContext(runtime.log))
   .use(publishMetrics(runtime.metrics));

@@ -6,6 +6,7 @@ import type { DeliverOutcome } from '../../contracts/outcomes.ts';
 import { type DeliverPorts, deliverEvents, type JobDelivery } from '../../flows/deliver-events.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
+import { countLastReceives, receiveCountOf } from '../retry-soon.ts';
 import type { Tell } from '../telemetry.ts';
 
 export interface DeliverRuntime {
@@ -13,18 +14,26 @@ export interface DeliverRuntime {
   readonly log: Logger;
   readonly tell: Tell;
   readonly outcomes: OutcomeCounter<DeliverOutcome>;
+  readonly outcomesNow: OutcomeCounter<DeliverOutcome>;
 }
 
 /** One delivery attempt per record; a failed record goes back alone. */
-export function createDeliverHandler({ ports, log, tell, outcomes }: DeliverRuntime) {
+export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }: DeliverRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
+    const lastReceives = countLastReceives(
+      event.Records,
+      (amount) => outcomesNow.count('dead-lettered', amount),
+      (record) => Math.max(1, jobsIn(record).length),
+    );
     const jobs: JobDelivery[] = [];
     for (const record of event.Records) {
       // A message holds the jobs of one endpoint; it comes again whole, and those that are done are passed over.
-      const packed = [parseRecord(record)].flat() as readonly unknown[];
+      const packed = jobsIn(record);
       if (packed.length > 0 && packed.every(isJob))
-        jobs.push(...packed.map((job) => ({ messageId: record.messageId, job, isRepeated: isRepeated(record) })));
+        jobs.push(
+          ...packed.map((job) => ({ messageId: record.messageId, job, isRepeated: receiveCountOf(record) > 1 })),
+        );
       else
         batch.fail(
           record.messageId,
@@ -35,6 +44,11 @@ export function createDeliverHandler({ ports, log, tell, outcomes }: DeliverRunt
     const failed = new Set(
       jobs.filter((_, index) => results[index]?.kind === 'failed').map(({ messageId }) => messageId),
     );
+    const isFailed = (messageId: string) => (job: JobDelivery, index: number) =>
+      job.messageId === messageId && results[index]?.kind === 'failed';
+    lastReceives.settle((messageId) =>
+      failed.has(messageId) ? jobs.filter(isFailed(messageId)).length : batch.hasFailed(messageId) ? 1 : 0,
+    );
     const attempted: object[] = [];
     for (const [index, outcome] of results.entries()) {
       const { messageId, job } = jobs[index] as JobDelivery;
@@ -43,7 +57,7 @@ export function createDeliverHandler({ ports, log, tell, outcomes }: DeliverRunt
         continue;
       }
       // A message is counted once, when it is done: one that comes again says then how its jobs have ended.
-      if (!failed.has(messageId)) outcomes.count(outcome.kind);
+      if (!failed.has(messageId) || lastReceives.isLast(messageId)) outcomes.count(outcome.kind);
       attempted.push({
         event: job.event,
         subscription: job.subscription,
@@ -58,8 +72,8 @@ export function createDeliverHandler({ ports, log, tell, outcomes }: DeliverRunt
   };
 }
 
-function isRepeated({ attributes }: SQSRecord): boolean {
-  return Number(attributes?.ApproximateReceiveCount ?? 1) > 1;
+function jobsIn(record: SQSRecord): readonly unknown[] {
+  return [parseRecord(record)].flat();
 }
 
 /** Jobs are read for the whole batch at once: one that is none must not reach the stores with the others. */

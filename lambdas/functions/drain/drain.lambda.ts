@@ -1,11 +1,12 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
+import { retrySoon } from '../retry-soon.ts';
 import { publishMetrics } from '../telemetry.ts';
 import { createDrainHandler } from './handler.ts';
 import { createDrainRuntime } from './runtime.ts';
 
 const runtime = createDrainRuntime(process.env, new URL(import.meta.url));
 
-export const handler = middy(createDrainHandler(runtime))
+export const handler = middy(retrySoon(runtime, createDrainHandler(runtime)))
   .use(injectLambdaContext(runtime.log))
   .use(publishMetrics(runtime.metrics));

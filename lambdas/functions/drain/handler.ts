@@ -2,23 +2,28 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { DrainMessage } from '../../contracts/messages.ts';
-import type { DrainOutcome } from '../../contracts/outcomes.ts';
+import type { DrainOutcome, QueueNote } from '../../contracts/outcomes.ts';
 import { type ContinueReplayPorts, continueReplay } from '../../flows/continue-replay.ts';
 import { type DrainPorts, drainEndpoint } from '../../flows/drain-endpoint.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
+import { countLastReceives } from '../retry-soon.ts';
 
 export interface DrainRuntime {
   readonly ports: DrainPorts & ContinueReplayPorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<DrainOutcome>;
+  readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
 
 /** One endpoint's backlog, or one replay, per record; a failed record goes back alone. */
 export function createDrainHandler(runtime: DrainRuntime) {
-  const { ports, log } = runtime;
+  const { ports, log, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
+    const lastReceives = countLastReceives(event.Records, (amount) =>
+      outcomesNow.count('messages-dead-lettered', amount),
+    );
     await Promise.all(
       event.Records.map(async (record) => {
         const message = parseRecord(record);
@@ -35,6 +40,7 @@ export function createDrainHandler(runtime: DrainRuntime) {
         }
       }),
     );
+    lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
     return batch.response();
   };
 }

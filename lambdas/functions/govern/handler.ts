@@ -2,21 +2,26 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { GovernanceMessage } from '../../contracts/messages.ts';
-import type { GovernNote } from '../../contracts/outcomes.ts';
+import type { GovernNote, QueueNote } from '../../contracts/outcomes.ts';
 import { continueErasure, type EraseTenantPorts } from '../../flows/erase-tenant.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
+import { countLastReceives } from '../retry-soon.ts';
 
 export interface GovernRuntime {
   readonly ports: EraseTenantPorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<GovernNote>;
+  readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
 
 /** A run of one tenant's erasure per record; a failed record goes back alone. */
-export function createGovernHandler({ ports, log, outcomes }: GovernRuntime) {
+export function createGovernHandler({ ports, log, outcomes, outcomesNow }: GovernRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
+    const lastReceives = countLastReceives(event.Records, (amount) =>
+      outcomesNow.count('messages-dead-lettered', amount),
+    );
     await Promise.all(
       event.Records.map(async (record) => {
         const message = parseRecord(record);
@@ -38,6 +43,7 @@ export function createGovernHandler({ ports, log, outcomes }: GovernRuntime) {
         }
       }),
     );
+    lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
     return batch.response();
   };
 }

@@ -16,17 +16,22 @@ import {
 } from '../../adapters/aws/dynamo-tenant-erasers.ts';
 import { createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
-import { createSqsDeadLetterInbox, createSqsGovernanceQueue } from '../../adapters/aws/sqs-queues.ts';
+import {
+  createSqsDeadLetterInbox,
+  createSqsFailedMessages,
+  createSqsGovernanceQueue,
+} from '../../adapters/aws/sqs-queues.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import { readEnvironment, readNumber } from '../environment.ts';
+import type { RetryRuntime } from '../retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { GovernRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */
-export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime & Telemetry {
+export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime & RetryRuntime & Telemetry {
   const env = readEnvironment('govern', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -34,6 +39,8 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
   const contextsTable = env[environmentKeys.accountContextsTable];
   return {
     ...createTelemetry('govern', env[environmentKeys.stage]),
+    failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.governanceQueueUrl]),
+    randomness: systemRandomness,
     ports: {
       tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),

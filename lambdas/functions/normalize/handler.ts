@@ -13,6 +13,7 @@ import {
 } from '../../flows/normalize-webhooks.ts';
 import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../batch-response.ts';
+import { countLastReceives, receiveCountOf } from '../retry-soon.ts';
 import type { Tell } from '../telemetry.ts';
 
 export interface NormalizeRuntime {
@@ -20,13 +21,18 @@ export interface NormalizeRuntime {
   readonly log: Logger;
   readonly tell: Tell;
   readonly outcomes: OutcomeCounter<NormalizeOutcome | NormalizeNote>;
+  readonly outcomesNow: OutcomeCounter<NormalizeOutcome>;
   readonly statistics: NormalizationCounter;
 }
 
+/** A request that failed as often as SQS hands one over. */
+const movedBySqs = { kind: 'dead-lettered', reason: 'it failed whenever it was received' } as const;
+
 /** Accepted requests become published events; a failed record goes back alone. */
-export function createNormalizeHandler({ ports, log, tell, outcomes, statistics }: NormalizeRuntime) {
+export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow, statistics }: NormalizeRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
+    const lastReceives = countLastReceives(event.Records, (amount) => outcomesNow.count('dead-lettered', amount));
     const deliveries: RawDelivery[] = [];
     for (const record of event.Records) {
       const message = parseRecord(record) as RawMessage | undefined;
@@ -36,7 +42,7 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, statistics 
           new EngineError('corrupt-state', 'a raw message is no JSON', { retryable: false }),
         );
       else {
-        const receiveCount = Number(record.attributes?.ApproximateReceiveCount ?? 1);
+        const receiveCount = receiveCountOf(record);
         deliveries.push({ messageId: record.messageId, body: record.body, message, receiveCount });
       }
     }
@@ -46,12 +52,15 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, statistics 
       const { messageId, message } = deliveries[index] as RawDelivery;
       if (normalization.kind === 'failed') {
         batch.fail(messageId, normalization.error);
+        // Counted above; the statistics of its account have it, too.
+        if (lastReceives.isLast(messageId)) ended.push({ message, normalization: movedBySqs });
         continue;
       }
       ended.push({ message, normalization });
       countOutcome(outcomes, normalization);
       if (normalization.kind === 'mapped') reportDrifts({ log, outcomes }, message, normalization.drifts);
     }
+    lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
     const counting = await statistics.count(ended);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { ...counting });
     // At last: what it carries is counted then, and a run that dies before has counted nothing.

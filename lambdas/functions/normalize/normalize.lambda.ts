@@ -1,11 +1,12 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
+import { retrySoon } from '../retry-soon.ts';
 import { publishMetrics } from '../telemetry.ts';
 import { createNormalizeHandler } from './handler.ts';
 import { createNormalizeRuntime } from './runtime.ts';
 
 const runtime = createNormalizeRuntime(process.env, new URL(import.meta.url));
 
-export const handler = middy(createNormalizeHandler(runtime))
+export const handler = middy(retrySoon(runtime, createNormalizeHandler(runtime)))
   .use(injectLambdaContext(runtime.log))
   .use(publishMetrics(runtime.metrics));

@@ -15,6 +15,7 @@ import {
   createSqsDeadLetterQueue,
   createSqsDeliveryQueue,
   createSqsDrainQueue,
+  createSqsFailedMessages,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
@@ -31,6 +32,7 @@ import { readXml } from '../../engine/verification/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/count-normalizations.ts';
 import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
 import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
+import type { RetryRuntime } from '../retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
 
@@ -44,7 +46,10 @@ const expressionLimits = { heapMb: 256, limitMs: 1_000, suspendMs: 10_000 };
 const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
 
 /** Environment to ports: the only place of this function that knows AWS. */
-export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL): NormalizeRuntime & Telemetry {
+export function createNormalizeRuntime(
+  variables: NodeJS.ProcessEnv,
+  bundle: URL,
+): NormalizeRuntime & RetryRuntime & Telemetry {
   const env = readEnvironment('normalize', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -59,6 +64,8 @@ export function createNormalizeRuntime(variables: NodeJS.ProcessEnv, bundle: URL
   const rawBodies = createS3ClaimStore(env[environmentKeys.rawBucket], isLocked ? { clock: systemClock } : undefined);
   return {
     ...createTelemetry('normalize', env[environmentKeys.stage]),
+    failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.rawQueueUrl]),
+    randomness: systemRandomness,
     statistics: createNormalizationCounter({
       accounts,
       statistics: createDynamoStatisticsWriter(dynamo, env[environmentKeys.statisticsTable]),
