@@ -12,10 +12,12 @@ export interface DispatchRuntime {
 /** Start what is due. Whatever comes too late for one run is the next minute's, so a failed run is not repeated. */
 export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime) {
   return async (): Promise<void> => {
-    const { attempts, endpoints } = await dispatchDue(ports);
+    const { attempts, endpoints, failures } = await dispatchDue(ports);
     outcomes.count('attempts-dispatched', attempts);
     outcomes.count('drains-requested', endpoints);
     // A minute in which nothing is due, as most are, is not worth a line.
     if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
+    // Last, so that what was done is counted; the alarm on errors tells of the shards that were not done.
+    if (failures.length > 0) throw new AggregateError(failures, 'some shards were not dispatched');
   };
 }
