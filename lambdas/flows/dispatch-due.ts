@@ -20,6 +20,8 @@ export interface Dispatched {
   readonly attempts: number;
   /** Endpoints whose drain was asked for. */
   readonly endpoints: number;
+  /** What went wrong, in whichever shards: the others were dispatched all the same. */
+  readonly failures: readonly unknown[];
 }
 
 /** What is due before dispatch comes again is given to the queue now, delayed by the rest. */
@@ -38,16 +40,20 @@ const runMs = 45_000;
 export async function dispatchDue(ports: DispatchPorts): Promise<Dispatched> {
   const startedAtMs = ports.clock.nowMs();
   const shards = Array.from({ length: dueShards }, (_, shard) => shard);
-  const counts = await Promise.all(
-    shards.map(async (shard) => ({
-      attempts: await dispatchAttempts(ports, shard, startedAtMs),
-      endpoints: await dispatchEndpoints(ports, shard, startedAtMs),
-    })),
+  const failures: unknown[] = [];
+  // All are waited for: one that fails must not end the function while the others are at work.
+  const contain = (dispatching: Promise<number>) =>
+    dispatching.catch((error: unknown) => {
+      failures.push(error);
+      return 0;
+    });
+  const [attempts, endpoints] = await Promise.all(
+    [dispatchAttempts, dispatchEndpoints].map(async (dispatch) => {
+      const counts = await Promise.all(shards.map((shard) => contain(dispatch(ports, shard, startedAtMs))));
+      return counts.reduce((sum, count) => sum + count, 0);
+    }),
   );
-  return {
-    attempts: counts.reduce((sum, { attempts }) => sum + attempts, 0),
-    endpoints: counts.reduce((sum, { endpoints }) => sum + endpoints, 0),
-  };
+  return { attempts: attempts ?? 0, endpoints: endpoints ?? 0, failures };
 }
 
 async function dispatchAttempts(ports: DispatchPorts, shard: number, startedAtMs: number): Promise<number> {

@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import type { DrainMessage } from '../../lambdas/contracts/messages.ts';
+import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
 import type { EndpointState } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
 import { publishEvents } from '../../lambdas/flows/publish-events.ts';
@@ -207,6 +208,31 @@ describe('a run of dispatch', () => {
     await expect(dispatch()).rejects.toThrow('unreadable');
     expect(outcomes.sum('silent-work-restarted')).toBe(1);
     expect(engine.drainQueue.messages().map(({ body }) => (JSON.parse(body) as DrainMessage).kind)).toEqual(['replay']);
+  });
+});
+
+describe('a shard that fails', () => {
+  test('keeps dispatch from no other, and is told of once all are done', async () => {
+    const engine = await prepare(['evt_1', 'evt_2']);
+    await engine.subscriptions.replace(aSubscription({ retry: { scheduleMs: [3_600_000] } }));
+    engine.callbacks.answerWith(() => answered(500));
+    await drainOn(engine).tell(drainIt);
+    engine.clock.advance(5_400_000);
+    const broken = (shardOf('evt_1') + 1) % dueShards;
+    const { deliveries } = engine.dispatchPorts;
+    const ports = {
+      ...engine.dispatchPorts,
+      deliveries: {
+        ...deliveries,
+        listDue: (...args: Parameters<typeof deliveries.listDue>) =>
+          args[0] === broken ? Promise.reject(new Error('a bad shard')) : deliveries.listDue(...args),
+      },
+    };
+    const outcomes = createOutcomeTally();
+    const dispatch = createDispatchHandler({ ports, log, outcomes });
+    await expect(dispatch()).rejects.toThrow('some shards were not dispatched');
+    expect(outcomes.sum('attempts-dispatched')).toBeGreaterThanOrEqual(1);
+    expect(engine.deliveryQueue.messages().map(({ body }) => body)).toContainEqual(expect.stringContaining('evt_1'));
   });
 });
 

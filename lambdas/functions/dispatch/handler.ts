@@ -20,11 +20,13 @@ export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime)
       log.warn('silent work restarted', { work: restarted.value });
     }
     if (dispatched.status === 'rejected') throw dispatched.reason;
-    const { attempts, endpoints } = dispatched.value;
+    const { attempts, endpoints, failures } = dispatched.value;
     outcomes.count('attempts-dispatched', attempts);
     outcomes.count('drains-requested', endpoints);
     // A minute in which nothing is due, as most are, is not worth a line.
     if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
     if (restarted.status === 'rejected') throw restarted.reason;
+    // Last, so that what was done is counted; the alarm on errors tells of the shards that were not done.
+    if (failures.length > 0) throw new AggregateError(failures, 'some shards were not dispatched');
   };
 }
