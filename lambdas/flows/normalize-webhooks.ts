@@ -107,19 +107,18 @@ export async function normalizeWebhooks(
           const { message, receiveCount = 1 } = deliveries[index] as RawDelivery;
           // SQS moves a message that fails once more to the dead-letter queue.
           const isLastTry = receiveCount >= limits.maxReceiveCount;
-          return { event, owner: message.rawId, hops: message.hops, isLastTry, index };
+          return { event, owner: ownerOf(message), hops: message.hops, isLastTry, index };
         })
       : [],
   );
-  const archiving = archiveEnded(ports, deliveries, mappings);
-  // It never fails as a whole; a run that ends with an error must not leave it half done.
-  const published =
-    candidates.length === 0
-      ? []
-      : await publishEvents(ports, candidates).finally(async () => {
-          await archiving;
-        });
-  const archived = await archiving;
+  // Archiving never fails as a whole; a run that ends with an error must not leave it half done.
+  const [publishing, archiving] = await Promise.allSettled([
+    candidates.length === 0 ? [] : publishEvents(ports, candidates),
+    archiveEnded(ports, deliveries, mappings),
+  ]);
+  if (publishing.status === 'rejected') throw publishing.reason;
+  if (archiving.status === 'rejected') throw archiving.reason;
+  const [published, archived] = [publishing.value, archiving.value];
   // At last and all at once: a provider that does not answer must not hold up the events of others.
   const settled = await Promise.all(mappings.map(settleConfirmation));
   return settled.map((mapping, index): Normalization => {
@@ -159,6 +158,11 @@ function withoutOwners(
 ): Exclude<Normalization, { kind: 'mapped' }> {
   const { owners: _, ...outcome } = mapping;
   return outcome;
+}
+
+/** Who claims a message's events. One from the archive is another input, even of a request whose own message has them. */
+function ownerOf({ rawId, archived }: RawMessage): string {
+  return archived === true ? `reprocess:${rawId}` : rawId;
 }
 
 /**

@@ -276,7 +276,7 @@ describe.each(implementations)('archive keys on %s', (_, open) => {
     const given = await Promise.all([keys.keyOf(account), keys.keyOf(account), keys.keyOf(account)]);
     expect(new Set(given).size).toBe(1);
     expect(Buffer.from(given[0] ?? '', 'base64')).toHaveLength(32);
-    const stored = (await directory.find(account.id)) ?? expect.fail();
+    const stored = (await directory.find(account.id)) as Account;
     expect(stored).toEqual({ ...account, archiveKey: given[0], revision: account.revision + 1 });
     expect(await keys.keyOf(stored)).toBe(given[0]);
     expect(await directory.replace(stored)).toBe(true);

@@ -72,6 +72,9 @@ describe('events of a tenant with a retention of its own', () => {
     expect(await left()).toEqual([1, 1, 2]);
     engine.clock.advance(1);
     expect(await left()).toEqual([0, 1, 1]);
+    // What a provider sends again for days is still known.
+    expect(await engine.events.locate('evt_acme')).toEqual({ tenant: 'acme', sequence: 1 });
+    engine.clock.advance((limits.minClaimDays - 5) * msPerDay);
     expect(await engine.events.locate('evt_acme')).toBeUndefined();
     engine.clock.advance(25 * msPerDay);
     expect(await left()).toEqual([0, 0, 0]);
