@@ -576,7 +576,7 @@ export class TributaryStack extends Stack {
     });
   }
 
-  /** Strangers try keys all the time; this many mean that somebody means this deployment, or that a caller has an old key. */
+  /** Strangers try keys all the time; this many mean an attack on this deployment, or that a caller has an old key. */
   private credentialsAlarm(): void {
     const note: ApiNote = 'credentials-refused';
     this.alarms.add(this, 'CredentialsRefusedAlarm', {

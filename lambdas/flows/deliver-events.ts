@@ -95,7 +95,7 @@ const busyPauseMs = 40;
 
 /**
  * Make one attempt for each job whose endpoint is known to answer soon, and park the others in their
- * endpoints' backlogs, which are drained apart: nobody waits here for somebody else's slow endpoint. What throws over
+ * endpoints' backlogs, which are drained apart: no endpoint waits here for another that is slow. What throws over
  * one event, or one subscription, fails its own jobs alone (invariant 12).
  *
  * Whatever is read or written for the whole batch is read or written once. The order of the writes is what

@@ -377,7 +377,7 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   );
   await reportDelivery(ports, prepared.subscription, exhausted);
   // Last: until the next attempt waits somewhere else, or the end is told, the entry is what is left of the delivery.
-  // Whoever asked for an attempt in the meantime relies on it, too.
+  // A caller that asked for an attempt in the meantime relies on it, too.
   await removeEntries(ports, moved);
   const nowMs = ports.clock.nowMs();
   const settled = await changeEndpoint(ports, run.state, (current) => {

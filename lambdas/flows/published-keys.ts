@@ -34,7 +34,7 @@ interface KeySet {
 
 /**
  * Calls for keys that are not known, by whose URL the request came to and by host, over all functions: a request
- * names its key before it is verified, so whoever knows the URL can make them up.
+ * names its key before it is verified, so a stranger who knows the URL can make them up.
  */
 const callBudget = { calls: 5, windowMs: 60_000 };
 

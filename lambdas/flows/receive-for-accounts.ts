@@ -23,7 +23,7 @@ export interface ProofAges {
 /** A request of a URL for all accounts, and the account with whose secrets it was verified. */
 export interface AccountReception {
   readonly reception: LimitedReception;
-  /** Undefined where nobody's secrets were needed, or none verified it. */
+  /** Undefined where no secrets were needed, or none verified it. */
   readonly account?: string;
 }
 
@@ -107,7 +107,7 @@ async function readCandidates(
   });
 }
 
-/** Secrets of nobody, in a form that every way of writing a key can read: they take the time that a check takes. */
+/** Secrets of no account, in a form that every way of writing a key can read: they take the time that a check takes. */
 function drawSecrets(randomness: Randomness, { secretNames }: PreparedContexts): SecretValues {
   return Object.fromEntries(secretNames.map((name) => [name, randomness.bytes(32).toString('hex')]));
 }

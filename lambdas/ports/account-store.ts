@@ -66,7 +66,7 @@ export interface AccountWriter {
    * Put what was read and changed in the place of what was read.
    *
    * @param account - With the revision that was read.
-   * @returns False when somebody else wrote in between, or the account was removed; nothing is changed then.
+   * @returns False when another caller wrote in between, or the account was removed; nothing is changed then.
    */
   replace(account: Account): Promise<boolean>;
 }

@@ -109,7 +109,7 @@ export interface DeliveryStore {
   remind(deliveries: readonly Delivery[]): Promise<void>;
   /**
    * An endpoint's backlog in its order. Reads what is stored now, expired entries included: the store deletes them days
-   * late, and their deliveries are gone by then. Whoever reads an entry without a delivery removes it.
+   * late, and their deliveries are gone by then. The run that reads an entry without a delivery removes it.
    *
    * @returns Fewer than `limit` only where the backlog ends.
    */

@@ -10,7 +10,7 @@ export interface KeySearch {
 export type KeysFound =
   /** PEM or JWK texts; none where the provider has no such key, or none that can be trusted. */
   | { readonly kind: 'found'; readonly keys: readonly string[] }
-  /** Too many keys that nobody knows were asked for: no call was made. */
+  /** Too many unknown keys were asked for: no call was made. */
   | { readonly kind: 'limited'; readonly retryAfterMs: number };
 
 /** The public keys that providers publish. */

@@ -177,7 +177,7 @@ export const accessOperations = {
     access: 'credentials',
     query: noQuery,
     body: tokenBody,
-    // An id, a secret and all scopes are a tenth of it; and whoever sends it is a stranger.
+    // An id, a secret and all scopes are a tenth of it; and its sender is a stranger.
     maxBodyBytes: 8 * 1024,
     answers: { 200: { description: 'The token.', body: token } },
     problems: { 413: 'A request for a token has at most 8 KiB.' },

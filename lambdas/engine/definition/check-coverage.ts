@@ -19,7 +19,7 @@ interface Way {
 const maxWays = 1_000;
 
 /**
- * Find times and nonces that no signature covers: whoever has seen a request could send it again with another one.
+ * Find times and nonces that no signature covers: a stranger who has seen a request could send it again with another one.
  * They must be covered on each way on which a request can be verified.
  */
 export function findUncovered({ webhook }: Pick<Definition, 'webhook'>): readonly Uncovered[] {

@@ -27,7 +27,7 @@ export function decodeMultipart(contentType: string, body: Buffer): Readonly<Rec
   if (boundary === undefined) return undefined;
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   const first = delimiter.subarray(lineBreak.length);
-  // What stands before the first delimiter is for nobody.
+  // What stands before the first delimiter is no part of the form.
   const opening = body.subarray(0, first.length).equals(first) ? 0 : body.indexOf(delimiter);
   if (opening < 0) return undefined;
   let at = opening === 0 ? first.length : opening + delimiter.length;
