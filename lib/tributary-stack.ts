@@ -241,7 +241,7 @@ export class TributaryStack extends Stack {
       tables.events.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
       tables.idempotency.grant(sender, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
       tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem');
-      tables.limits.grant(sender, 'BatchGetItem', 'UpdateItem');
+      tables.limits.grant(sender, 'BatchGetItem', 'PartiQLUpdate', 'UpdateItem');
       buckets.payloads.grantGet(sender);
       buckets.payloads.grantPut(sender);
       buckets.payloads.grantRetain(sender);

@@ -6,14 +6,15 @@ import { ttlAttribute } from '../../lambdas/contracts/tables.ts';
 import type { DataKey } from './data-key.ts';
 
 type ReadAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'Scan';
-/** Statements that insert, each on the condition that its key is not there. */
-type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PartiQLInsert' | 'PutItem' | 'UpdateItem';
+/** Of statements: inserts on the condition that the key is not there, and updates on the condition that it is. */
+type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PartiQLInsert' | 'PartiQLUpdate' | 'PutItem' | 'UpdateItem';
 export type TableAction = ReadAction | WriteAction;
 
 const writeActions: ReadonlySet<TableAction> = new Set<WriteAction>([
   'BatchWriteItem',
   'DeleteItem',
   'PartiQLInsert',
+  'PartiQLUpdate',
   'PutItem',
   'UpdateItem',
 ]);

@@ -1,10 +1,11 @@
+import type { BatchExecuteStatementCommandOutput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
 import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
 import { admit, type EndpointState, newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
 import { createInMemoryEndpoints } from '../fakes/in-memory-endpoints.ts';
-import { useTables } from './emulated-aws.ts';
+import { countRequests, useTables } from './emulated-aws.ts';
 
 type Endpoints = EndpointStore & DueEndpoints;
 
@@ -125,6 +126,34 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.replace({ ...newEndpoint('acme', 'sub_9'), revision: 1 }, undefined)).toBe(false);
   });
 
+  test('replaces many at once, each under its own conditions', async () => {
+    const endpoints = await open();
+    const ids = Array.from({ length: 60 }, (_, index) => `sub_${index}`);
+    await Promise.all(ids.map((endpoint) => endpoints.replace({ ...worn, endpoint }, nowMs)));
+    const woken = ids.filter((_, index) => index % 4 === 3);
+    await Promise.all(woken.map((endpoint) => endpoints.wake({ endpoint, scope: 'acme' })));
+    const known = await endpoints.getMany(ids.map((endpoint) => ({ endpoint, scope: 'acme' })));
+    // Nothing of the first is as it was; the second was read before another wrote, and so on.
+    const changes = known.map((state, index): EndpointState => {
+      if (index % 4 === 1) return { ...state, revision: state.revision - 1 || 7 };
+      if (index % 4 === 2) return { ...newEndpoint('globex', state.endpoint), revision: state.revision };
+      // Those that were woken have a backlog.
+      if (index % 4 === 3) return { ...state, hasBacklog: false, wakeups: 0, drainer: undefined };
+      return { ...newEndpoint('acme', state.endpoint), hasBacklog: true, position: index, revision: state.revision };
+    });
+    const replaced = await Promise.all(changes.map((state) => endpoints.replace(state, undefined)));
+    expect(replaced).toEqual(ids.map((_, index) => index % 4 === 0));
+    const after = await endpoints.getMany(ids.map((endpoint) => ({ endpoint, scope: 'acme' })));
+    for (const [index, state] of after.entries()) {
+      const { wakeups } = known[index] as EndpointState;
+      const changed = changes[index] as EndpointState;
+      expect(state).toEqual(index % 4 === 0 ? { ...changed, wakeups, revision: changed.revision + 1 } : known[index]);
+    }
+    const gone = { ...newEndpoint('acme', 'sub_gone'), revision: 3 };
+    expect(await Promise.all([gone, gone].map((state) => endpoints.replace(state, undefined)))).toEqual([false, false]);
+    expect(await read(endpoints, gone)).toEqual(newEndpoint('acme', 'sub_gone'));
+  });
+
   test('keeps an endpoint within its concurrency, however many ask for a lease at once (invariant 7)', async () => {
     const endpoints = await open();
     const blank = newEndpoint('acme', 'sub_1');
@@ -183,5 +212,47 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(idsOf(all)).toEqual([...ids].sort());
     expect(await endpoints.listDue(3, nowMs, 3)).toEqual(all.slice(0, 3));
     expect(await endpoints.listDue(4, nowMs, 1_000)).toEqual([]);
+  });
+});
+
+describe('endpoints that are replaced at once on DynamoDB', () => {
+  const seed = async (client: DynamoDBClient, count: number) => {
+    const endpoints = createDynamoEndpointStore(client, await tables.create('limits'), newEndpoint);
+    const states = Array.from({ length: count }, (_, index) => newEndpoint('acme', `sub_${index}`));
+    await Promise.all(states.map((state) => endpoints.replace(state, nowMs)));
+    return { endpoints, stored: await endpoints.getMany(states) };
+  };
+
+  test('are one request for 25', async () => {
+    const client = tables.client();
+    const { endpoints, stored } = await seed(client, 50);
+    const requests = countRequests(client);
+    await Promise.all(stored.map((state) => endpoints.replace(state, undefined)));
+    expect(requests.count()).toBe(2);
+    requests.end();
+  });
+
+  test('are updated one by one where the service refuses a statement', async () => {
+    const client = tables.client();
+    const { endpoints, stored } = await seed(client, 3);
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const answer = await next(args);
+        const { Responses } = answer.output as BatchExecuteStatementCommandOutput;
+        if (Responses?.[1] !== undefined) Responses[1] = { Error: { Code: 'ValidationError', Message: 'no' } };
+        return answer;
+      },
+      { step: 'initialize', name: 'refuse' },
+    );
+    const [first, second, third] = stored as [EndpointState, EndpointState, EndpointState];
+    const changes = [first, { ...second, position: 1 }, { ...third, revision: 9 }];
+    // The refused one was carried out here, as it would not be there: the update of its own finds that.
+    expect(await Promise.all(changes.map((state) => endpoints.replace(state, undefined)))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    client.middlewareStack.remove('refuse');
+    expect(await read(endpoints, second)).toEqual({ ...second, position: 1, revision: 2 });
   });
 });

@@ -10,7 +10,8 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { fromItem, insertRows, readRows, toItem, writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { fromItem, readRows, toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { insertRows, writeRows } from '../../lambdas/adapters/aws/dynamo-writes.ts';
 import { awsConfig, countRequests, useTables } from './emulated-aws.ts';
 
 const tables = useTables();
@@ -236,6 +237,42 @@ test('a row that is not taken in time fails alone, and so does a request', async
   server.close();
 });
 
+test('rows that are not taken keep no others waiting that are written at the same time', async () => {
+  const requests: string[][] = [];
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk) => (text += String(chunk)));
+    request.on('end', () => {
+      const { RequestItems } = JSON.parse(text) as {
+        readonly RequestItems: Readonly<Record<string, { readonly PutRequest: { readonly Item: object } }[]>>;
+      };
+      requests.push(Object.entries(RequestItems).flatMap(([table, puts]) => puts.map(() => table)));
+      const hot = requests.length < 3 ? (RequestItems['hot'] ?? []) : [];
+      response.setHeader('content-type', 'application/x-amz-json-1.0');
+      response.end(JSON.stringify({ UnprocessedItems: hot.length === 0 ? {} : { hot: hot.slice(0, 1) } }));
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = new DynamoDBClient({
+    ...awsConfig,
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  });
+  const ended: string[] = [];
+  const hotRows = [
+    { id: 'a', bytes: Buffer.from('a'), list: [{ z: 1, a: null }] },
+    { id: 'b', bytes: Buffer.from('b') },
+  ];
+  await Promise.all([
+    writeRows(client, 'hot', hotRows).then(() => ended.push('hot')),
+    writeRows(client, 'calm', [{ id: 'c' }]).then(() => ended.push('calm')),
+  ]);
+  expect(ended).toEqual(['calm', 'hot']);
+  expect(requests).toEqual([['hot', 'hot', 'calm'], ['hot'], ['hot']]);
+  client.destroy();
+  server.closeAllConnections();
+  server.close();
+});
+
 describe('the statements that the local runner takes', () => {
   const execute = async (statements: readonly (readonly [statement: string, ...parameters: unknown[]])[]) =>
     tables.client().send(
@@ -249,17 +286,55 @@ describe('the statements that the local runner takes', () => {
       }),
     );
 
-  test('are no others than inserts', async () => {
+  test('are no others than those that the engine sends', async () => {
     const table = await tables.create('accounts');
     for (const statements of [
       [[`SELECT * FROM "${table}" WHERE id = ?`, 'a']],
       [[`INSERT INTO "${table}" VALUE {'id': 'a'}`]],
       [[`INSERT INTO "${table}" VALUE {'id': ?}`, 'a', 'b']],
       [[`INSERT INTO "${table}" VALUE {'id': ?, 'name': ?}`, 'a']],
+      [[`UPDATE "${table}" SET "name" = 'b' WHERE "id" = ?`, 'a']],
+      [[`UPDATE "${table}" SET "name" = ? WHERE "id" = ?`, 'b']],
+      [[`UPDATE "${table}" REMOVE "name" WHERE "id" = ?`, 'a']],
+      [[`UPDATE "${table}" SET "name" = ? WHERE "id" = ? OR "name" = ?`, 'b', 'a', 'b']],
+      [[`UPDATE "${table}" SET "name" = ? WHERE "id" = ? AND ("name" = ? OR "other" IS MISSING)`, 'b', 'a', 'b']],
       Array.from({ length: 26 }, (_, index) => [`INSERT INTO "${table}" VALUE {'id': ?}`, `id_${index}`] as const),
     ] as const)
       await expect(execute(statements)).rejects.toMatchObject({ name: 'ValidationException' });
     expect(await readRows(tables.client(), table, [{ id: 'a' }, { id: 'id_0' }])).toEqual([]);
+  });
+
+  test('update rows that are there, each under its conditions', async () => {
+    const table = await tables.create('accounts');
+    const client = tables.client();
+    await writeRows(client, table, [
+      { id: 'a', name: 'one', size: 1, old: true },
+      { id: 'b', name: 'two' },
+    ]);
+    const update = `UPDATE "${table}" SET "name" = ? SET "size" = ? REMOVE "old" REMOVE "never" WHERE "id" = ?`;
+    const { Responses = [] } = await execute([
+      [`${update} AND "name" = ? AND ("size" = ? OR "size" IS MISSING)`, 'new', 2, 'a', 'one', 1],
+      [`${update} AND "name" = ?`, 'new', 2, 'b', 'one'],
+      [update, 'new', 2, 'c'],
+    ]);
+    expect(Responses.map(({ Error: error }) => error?.Code)).toEqual([
+      undefined,
+      'ConditionalCheckFailed',
+      'ConditionalCheckFailed',
+    ]);
+    const rows = await readRows(client, table, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+    expect(new Map(rows.map((row) => [row['id'], row]))).toEqual(
+      new Map([
+        ['a', { id: 'a', name: 'new', size: 2 }],
+        ['b', { id: 'b', name: 'two' }],
+      ]),
+    );
+  });
+
+  test('change a key once in a batch', async () => {
+    const table = await tables.create('accounts');
+    const twice = [`UPDATE "${table}" SET "name" = ? WHERE "id" = ?`, 'new', 'a'] as const;
+    await expect(execute([twice, twice])).rejects.toMatchObject({ name: 'ValidationException' });
   });
 
   test('insert a key once in a batch', async () => {

@@ -15,7 +15,6 @@ import {
   createDynamoEventWriter,
 } from '../../lambdas/adapters/aws/dynamo-event-store.ts';
 import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
-import { writeRows } from '../../lambdas/adapters/aws/dynamo-rows.ts';
 import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/aws/dynamo-subscription-directory.ts';
 import {
   createDynamoAccountContextEraser,
@@ -27,6 +26,7 @@ import {
   createDynamoPartitionEraser,
   createDynamoSubscriptionEraser,
 } from '../../lambdas/adapters/aws/dynamo-tenant-erasers.ts';
+import { writeRows } from '../../lambdas/adapters/aws/dynamo-writes.ts';
 import { createS3ObjectEraser } from '../../lambdas/adapters/aws/s3-object-eraser.ts';
 import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
 import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';

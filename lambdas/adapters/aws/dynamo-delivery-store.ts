@@ -13,7 +13,8 @@ import {
   isReplayed,
 } from '../../ports/delivery-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { changeRows, fromItem, type Item, insertRows, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { changeRows, insertRows } from './dynamo-writes.ts';
 import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expiry.ts';
 
 /**

@@ -9,8 +9,8 @@ import { shardOf } from '../../contracts/shards.ts';
 import { endpointsByDueIndex } from '../../contracts/tables.ts';
 import type { EndpointState, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
 import type { DueEndpoints, EndpointStore } from '../../ports/endpoint-store.ts';
-import { updateOnCondition } from './dynamo-conditions.ts';
 import { fromItem, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { updateRow } from './dynamo-writes.ts';
 
 export const endpointRowId = (endpoint: string) => `endpoint#${endpoint}`;
 
@@ -46,35 +46,19 @@ export function createDynamoEndpointStore(
       const { wakeups, revision, ...rest } = state;
       const dueShard = dueAtMs === undefined ? undefined : String(shardOf(state.endpoint));
       const attributes = Object.entries({ ...rest, revision: revision + 1, dueShard, dueAtMs });
-      const set = attributes.filter(([, value]) => value !== undefined);
-      const removed = attributes.filter(([, value]) => value === undefined);
-      const isRevision = '#revision = :read OR (attribute_not_exists(id) AND :read = :none)';
-      const isOwn = '(attribute_not_exists(#scope) OR #scope = :scope)';
-      // A backlog is empty only if nothing was put into it since it was looked at.
-      const isStillEmpty = '(attribute_not_exists(#wakeups) OR #wakeups = :wakeups)';
-      return updateOnCondition(
-        client,
-        new UpdateItemCommand({
-          TableName: table,
-          Key: toItem({ id: endpointRowId(state.endpoint) }),
-          UpdateExpression: `SET ${set.map(([name]) => `#${name} = :${name}`).join(', ')}${
-            removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`
-          }`,
-          ConditionExpression: [isOwn, `(${isRevision})`, ...(state.hasBacklog ? [] : [isStillEmpty])].join(' AND '),
-          ExpressionAttributeNames: Object.fromEntries(
-            [...attributes.map(([name]) => name), ...(state.hasBacklog ? [] : ['wakeups'])].map((name) => [
-              `#${name}`,
-              name,
-            ]),
-          ),
-          ExpressionAttributeValues: toItem({
-            ...Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
-            ...(state.hasBacklog ? {} : { ':wakeups': wakeups }),
-            ':read': revision,
-            ':none': 0,
-          }),
-        }),
-      );
+      return updateRow(client, {
+        table,
+        key: { id: endpointRowId(state.endpoint) },
+        set: Object.fromEntries(attributes.filter(([, value]) => value !== undefined)),
+        removed: attributes.filter(([, value]) => value === undefined).map(([name]) => name),
+        conditions: [
+          { attribute: 'scope', is: state.scope, orMissing: true },
+          { attribute: 'revision', is: revision, orMissing: revision === 0 },
+          // A backlog is empty only if nothing was put into it since it was looked at.
+          ...(state.hasBacklog ? [] : [{ attribute: 'wakeups', is: wakeups, orMissing: true }]),
+        ],
+        mayCreate: revision === 0,
+      });
     },
     async wake({ endpoint, scope }) {
       const update = new UpdateItemCommand({

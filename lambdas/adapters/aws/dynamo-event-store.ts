@@ -11,8 +11,8 @@ import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventClaim, EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../ports/event-store.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, insertRows, isLive, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
-import { createGatherer } from './gatherer.ts';
+import { fromItem, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { insertRows, writeRows } from './dynamo-writes.ts';
 import { packEventRow, readEventRow } from './packed-event-row.ts';
 import { createExpiries, type ExpiryOptions } from './tenant-expiry.ts';
 
@@ -39,8 +39,6 @@ export function createDynamoEventWriter(
     const leastSeconds = Math.ceil(clock.nowMs() / 1000) + limits.minClaimDays * 86_400;
     return Math.max((await expiriesOf([tenant]))(tenant), leastSeconds);
   };
-
-  const insert = createInserter(client, tables.idempotency);
 
   /**
    * The claim that stands. A claim that vanishes between the write and the read has expired in
@@ -83,7 +81,9 @@ export function createDynamoEventWriter(
 
     async claim(claim) {
       const row = { ...claim, [ttlAttribute]: await claimExpiryOf(claim) };
-      if (await insert(row)) return claim;
+      const [insertion] = await insertRows(client, tables.idempotency, [row]);
+      if (insertion instanceof Error) throw insertion;
+      if (insertion === 'inserted') return claim;
       const standing = await standingClaim(claim.id);
       if (isLive(standing, clock.nowMs())) return toClaim(standing);
       const put = new PutItemCommand({
@@ -116,31 +116,6 @@ export function createDynamoEventWriter(
         untilMs === undefined ? undefined : endsAt(untilMs),
       );
     },
-  };
-}
-
-/**
- * Inserts rows, each unless its id is there already. What is to be inserted at the same time is one request: an event
- * is claimed by a row of its own, and a request for it would be a third of all that an event takes.
- *
- * @returns Whether the row was inserted.
- */
-function createInserter(
-  client: DynamoDBClient,
-  table: string,
-): (row: Row & { readonly id: string }) => Promise<boolean> {
-  const gatherer = createGatherer(async (rows: ReadonlyMap<string, Row>) => {
-    const insertions = await insertRows(client, table, [...rows.values()]);
-    return new Map([...rows.keys()].map((id, index) => [id, insertions[index]]));
-  });
-  return async (row) => {
-    const current = gatherer.current();
-    // A request may name an id once.
-    const { asked, answer } = current.asked.has(row.id) ? gatherer.next() : current;
-    asked.set(row.id, row);
-    const insertion = (await answer).get(row.id);
-    if (insertion instanceof Error) throw insertion;
-    return insertion === 'inserted';
   };
 }
 

@@ -4,7 +4,8 @@ import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ParkedRequests, RequestParking } from '../../ports/parked-requests.ts';
 import { contextKey } from './dynamo-account-contexts.ts';
-import { fromItem, isLive, toItem, writeRows } from './dynamo-rows.ts';
+import { fromItem, isLive, toItem } from './dynamo-rows.ts';
+import { writeRows } from './dynamo-writes.ts';
 
 const secondsPerDay = 86_400;
 

@@ -1,14 +1,9 @@
 import {
   type AttributeValue,
-  BatchExecuteStatementCommand,
   BatchGetItemCommand,
-  type BatchStatementError,
-  type BatchStatementRequest,
-  BatchWriteItemCommand,
   type DynamoDBClient,
   QueryCommand,
   ScanCommand,
-  type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { EngineError } from '../../contracts/engine-error.ts';
@@ -22,18 +17,6 @@ export type Item = Record<string, AttributeValue>;
 
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const maxBatchGet = 100;
-/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html */
-const maxBatchWrite = 25;
-/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html */
-const maxBatchStatements = 25;
-/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html */
-const retryableStatementErrors: ReadonlySet<string> = new Set([
-  'InternalServerError',
-  'ProvisionedThroughputExceeded',
-  'RequestLimitExceeded',
-  'ThrottlingError',
-  'TransactionConflict',
-]);
 /** Rounds in which a batch asks again for what was left over, each twice as late as the one before. */
 const batchRounds = 6;
 const firstPauseMs = 50;
@@ -118,7 +101,7 @@ export async function readRows(
 ): Promise<Row[]> {
   if (keys.length === 0) return [];
   const wanted = new Map(keys.map((key) => [nameOf(key), toItem(key)]));
-  const { asked, answer } = readerOf(client).current();
+  const { asked, answer } = readerOf(client)();
   for (const [name, key] of wanted) {
     const known = asked.get(`${table} ${name}`);
     asked.set(`${table} ${name}`, { table, key, mayLag: mayLag && known?.mayLag !== false });
@@ -276,103 +259,6 @@ export async function countPartition(
     start = answer.LastEvaluatedKey;
   } while (start !== undefined && count < most);
   return Math.min(count, most);
-}
-
-/** Put many rows, without conditions. Nothing is written once the signal is aborted. */
-export async function writeRows(
-  client: DynamoDBClient,
-  table: string,
-  rows: readonly Row[],
-  signal?: AbortSignal,
-): Promise<void> {
-  return changeRows(client, table, rows, [], signal);
-}
-
-/** Put many rows and delete others, without conditions. No row may be named twice. */
-export async function changeRows(
-  client: DynamoDBClient,
-  table: string,
-  rows: readonly Row[],
-  removed: readonly Row[],
-  signal?: AbortSignal,
-): Promise<void> {
-  const requests = [
-    ...rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } })),
-    ...removed.map((key): WriteRequest => ({ DeleteRequest: { Key: toItem(key) } })),
-  ];
-  // All are waited for, also when one fails: a write must not go on after its function has answered.
-  const results = await Promise.allSettled(
-    chunks(requests, maxBatchWrite).map((chunk) =>
-      inRounds(table, chunk, async (rest) => {
-        const calledOff = () =>
-          new EngineError('storage-unavailable', `rows of ${table} were not taken in time`, { retryable: true });
-        if (signal?.aborted === true) throw calledOff();
-        const put = new BatchWriteItemCommand({ RequestItems: { [table]: rest } });
-        // Options, even none, make the client forget what it has put together for others.
-        const sending = signal === undefined ? client.send(put) : client.send(put, { abortSignal: signal });
-        const answer = await sending.catch((error) => {
-          throw signal?.aborted === true ? calledOff() : error;
-        });
-        return answer.UnprocessedItems?.[table] ?? [];
-      }),
-    ),
-  );
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
-}
-
-/** What came of a row that was to be inserted. */
-export type Insertion = 'inserted' | 'present' | Error;
-
-/**
- * Put many rows, each only if none has its key: a condition that a batch of puts cannot have, and one of statements
- * can, for the same write units. Their keys are different.
- *
- * @returns What came of each, in their order: a row that is refused, or not taken in time, fails alone.
- * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
- */
-export async function insertRows(
-  client: DynamoDBClient,
-  table: string,
-  rows: readonly Row[],
-): Promise<readonly Insertion[]> {
-  const insertions = new Map<Row, Insertion>();
-  await Promise.all(
-    chunks(rows, maxBatchStatements).map(async (chunk) => {
-      try {
-        await inRounds(table, chunk, async (rest) => {
-          const Statements = rest.map((row) => toInsert(table, row));
-          const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
-          return rest.filter((row, index) => {
-            const { Error: error } = Responses[index] ?? { Error: { Code: 'InternalServerError' as const } };
-            if (error !== undefined && retryableStatementErrors.has(error.Code ?? '')) return true;
-            if (error === undefined) insertions.set(row, 'inserted');
-            else insertions.set(row, error.Code === 'DuplicateItem' ? 'present' : refused(table, error));
-            return false;
-          });
-        });
-      } catch (error) {
-        // The others of the chunk have their outcomes.
-        for (const row of chunk) if (!insertions.has(row)) insertions.set(row, error as Error);
-      }
-    }),
-  );
-  return rows.map((row) => insertions.get(row) as Insertion);
-}
-
-function refused(table: string, { Code, Message = 'no reason was given' }: BatchStatementError): EngineError {
-  return new EngineError('storage-unavailable', `a row of ${table} was refused: ${Code}: ${Message}`, {
-    retryable: true,
-  });
-}
-
-function toInsert(table: string, row: Row): BatchStatementRequest {
-  const attributes = Object.entries(toItem(row));
-  const members = attributes.map(([name]) => `'${name}': ?`).join(', ');
-  return {
-    Statement: `INSERT INTO "${table}" VALUE {${members}}`,
-    Parameters: attributes.map(([, value]) => value),
-  };
 }
 
 /** DynamoDB answers a batch with what it did not take; ask again, later and later, until nothing is left. */

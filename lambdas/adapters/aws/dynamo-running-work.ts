@@ -1,7 +1,8 @@
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { RunningWork, RunningWorkLog } from '../../ports/running-work.ts';
-import { changeRows, fromItem, type Row, toItem } from './dynamo-rows.ts';
+import { fromItem, type Row, toItem } from './dynamo-rows.ts';
+import { changeRows } from './dynamo-writes.ts';
 
 /** No subscription has this id: they begin with `sub_`, and the other partitions of the table have a `#`. */
 const partition = 'running#work';

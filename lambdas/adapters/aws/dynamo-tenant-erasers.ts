@@ -24,9 +24,10 @@ import { backlogOf, pointerKey, toDelivery } from './dynamo-delivery-store.ts';
 import { endpointRowId } from './dynamo-endpoint-store.ts';
 import { counterSequence, type EventTables } from './dynamo-event-store.ts';
 import { replaysOf } from './dynamo-replay-store.ts';
-import { changeRows, fromItem, type Row, readRows, toItem, writeRows } from './dynamo-rows.ts';
+import { fromItem, type Row, readRows, toItem } from './dynamo-rows.ts';
 import { newVersionRow } from './dynamo-subscription-routes.ts';
 import { idScope } from './dynamo-subscription-store.ts';
+import { changeRows, writeRows } from './dynamo-writes.ts';
 
 /*
  * The side of the tables from which a tenant's data is removed. Rows that have expired and still stand are

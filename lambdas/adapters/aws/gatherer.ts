@@ -6,12 +6,8 @@ export interface Gathering<Asked, Answer> {
   readonly answer: Promise<Answer>;
 }
 
-export interface Gatherer<Asked, Answer> {
-  /** The gathering of this turn, to which something may be added until it ends. */
-  current(): Gathering<Asked, Answer>;
-  /** Begin another one, for what must not be asked for together with what has been gathered. */
-  next(): Gathering<Asked, Answer>;
-}
+/** @returns The gathering of this turn, to which something may be added until it ends. */
+export type Gatherer<Asked, Answer> = () => Gathering<Asked, Answer>;
 
 /**
  * Gather what several callers ask for at the same time, to ask for it together: a request costs more than what it
@@ -23,17 +19,16 @@ export function createGatherer<Asked, Answer>(
   send: (asked: ReadonlyMap<string, Asked>) => Promise<Answer>,
 ): Gatherer<Asked, Answer> {
   let gathering: Gathering<Asked, Answer> | undefined;
-  const next = (): Gathering<Asked, Answer> => {
+  return () => {
+    if (gathering !== undefined) return gathering;
     const asked = new Map<string, Asked>();
-    const begun: Gathering<Asked, Answer> = {
+    gathering = {
       asked,
       answer: Promise.resolve().then(() => {
-        if (gathering === begun) gathering = undefined;
+        gathering = undefined;
         return send(asked);
       }),
     };
-    gathering = begun;
-    return begun;
+    return gathering;
   };
-  return { current: () => gathering ?? next(), next };
 }

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
-import { deadLetterReasonAttribute } from '../../contracts/messages.ts';
+import { type DeliveryJob, deadLetterReasonAttribute } from '../../contracts/messages.ts';
 import type {
   DeadLetterInbox,
   DeadLetterQueue,
@@ -19,12 +19,11 @@ import type {
   GovernanceQueue,
   RawQueue,
 } from '../../ports/queues.ts';
+import { createBatcher, outcomesOrThrow } from './batcher.ts';
 import { chunks } from './chunks.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const maxBatch = 10;
-/** Tries at the entries that a batch did not take. */
-const batchTries = 4;
 /** SQS takes at most 256 KB for an attribute; a reason is a sentence. */
 const maxReasonCharacters = 1_000;
 /** Not allowed in a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
@@ -61,27 +60,27 @@ export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue
 }
 
 export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): DeliveryQueue {
+  const send = createBatcher<PackedJobs, 'sent'>({
+    maxItems: maxBatch,
+    async send(messages) {
+      const Entries = messages.map(({ packed, group, delayMs }, index) => ({
+        Id: String(index),
+        MessageBody: toMessageBody(packed),
+        MessageGroupId: group,
+        DelaySeconds: delaySeconds(delayMs),
+      }));
+      const { Failed = [] } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+      const failed = new Set(Failed.map(({ Id }) => Id));
+      return Entries.map(({ Id }) => (failed.has(Id) ? undefined : 'sent'));
+    },
+    notTaken: (messages) =>
+      new EngineError('storage-unavailable', `${messages.length} messages were not taken by the queue`, {
+        retryable: true,
+      }),
+  });
   return {
     async sendAll(jobs) {
-      await Promise.all(
-        chunks(packJobs(jobs), maxBatch).map(async (chunk) => {
-          let entries = chunk.map(({ packed, group, delayMs }, index) => ({
-            Id: String(index),
-            MessageBody: toMessageBody(packed),
-            MessageGroupId: group,
-            DelaySeconds: delaySeconds(delayMs),
-          }));
-          for (let tries = 0; entries.length > 0; tries += 1) {
-            if (tries === batchTries)
-              throw new EngineError('storage-unavailable', `${entries.length} jobs were not taken by the queue`, {
-                retryable: true,
-              });
-            const { Failed } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
-            const failed = new Set((Failed ?? []).map(({ Id }) => Id));
-            entries = entries.filter(({ Id }) => failed.has(Id));
-          }
-        }),
-      );
+      outcomesOrThrow(await send(packJobs(jobs)));
     },
   };
 }
@@ -117,7 +116,13 @@ function createSqsDelayedQueue<Message>(
 /** Jobs of one endpoint in one message: what a consumer does for an endpoint it does once for all of them. */
 const maxPackedJobs = 25;
 
-function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]) {
+interface PackedJobs {
+  readonly packed: readonly DeliveryJob[];
+  readonly group: string;
+  readonly delayMs: number;
+}
+
+function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]): readonly PackedJobs[] {
   const alike = Map.groupBy(jobs, ({ job, group, delayMs }) =>
     JSON.stringify([job.subscription, group, delaySeconds(delayMs)]),
   );

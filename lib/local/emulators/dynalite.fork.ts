@@ -2,13 +2,13 @@
 import type { AddressInfo } from 'node:net';
 import { guardDynalite } from './guard-dynalite.ts';
 import { runEmulator } from './run-emulator.ts';
-import { serveInserts } from './serve-inserts.ts';
+import { serveStatements } from './serve-statements.ts';
 
 await runEmulator(async (guard) => {
   const { default: dynalite } = await import('dynalite');
   const server = dynalite({ createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 });
   server.keepAliveTimeout = 120_000;
-  serveInserts(server);
+  serveStatements(server);
   guardDynalite(server, guard);
   return new Promise<number>((resolve, reject) => {
     server.once('error', reject);

@@ -7,7 +7,7 @@ import {
   request as sendRequest,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { parseInsert } from '../partiql-insert.ts';
+import { parseStatement } from '../partiql-statement.ts';
 
 export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge';
 
@@ -195,7 +195,7 @@ function tablesOf({
 }): ReadonlySet<string> {
   return new Set([
     ...Object.keys(RequestItems),
-    ...Statements.flatMap(({ Statement }) => parseInsert(Statement)?.table ?? []),
+    ...Statements.flatMap(({ Statement }) => parseStatement(Statement)?.table ?? []),
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { parseInsert } from '../partiql-insert.ts';
+import { parseStatement } from '../partiql-statement.ts';
 import { arn } from '../template/resource-type.ts';
 import { type KeyOf, keyCalls, type RequiredCalls } from './required-calls.ts';
 
@@ -30,7 +30,7 @@ export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): Requ
   const operation = target.split('.')[1];
   if (operation === undefined || body === null || typeof body !== 'object') return { kind: 'malformed' };
   const { TableName, IndexName, RequestItems, Statements } = body as Readonly<Record<string, unknown>>;
-  if (operation === 'BatchExecuteStatement') return insertCalls(Statements, keyOf);
+  if (operation === 'BatchExecuteStatement') return statementCalls(Statements, keyOf);
   const action = `dynamodb:${operation}`;
   let tables: readonly string[];
   if (operation === 'ListTables') return { kind: 'calls', calls: [{ action, resource: tableArn('*') }] };
@@ -49,18 +49,20 @@ export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): Requ
   return { kind: 'calls', calls };
 }
 
-/** Statements that insert, which are the ones that the runner takes. */
-function insertCalls(statements: unknown, keyOf: KeyOf): RequiredCalls {
+/** The statements that the runner takes. */
+function statementCalls(statements: unknown, keyOf: KeyOf): RequiredCalls {
   if (!Array.isArray(statements)) return { kind: 'malformed' };
-  const inserts = statements.map((one) => parseInsert((one as { readonly Statement?: unknown } | null)?.Statement));
-  const tables = new Set(inserts.flatMap((insert) => insert?.table ?? []));
-  if (tables.size === 0 || inserts.includes(undefined)) return { kind: 'malformed' };
+  const read = statements.map((one) => parseStatement((one as { readonly Statement?: unknown } | null)?.Statement));
+  const known = read.filter((statement) => statement !== undefined);
+  if (known.length === 0 || known.length < read.length) return { kind: 'malformed' };
+  const actions = { insert: 'dynamodb:PartiQLInsert', update: 'dynamodb:PartiQLUpdate' };
+  const calls = known.flatMap(({ kind, table }) => [
+    { action: actions[kind], resource: tableArn(table) },
+    ...keyCalls(keyOf(tableArn(table)), 'Decrypt'),
+  ]);
   return {
     kind: 'calls',
-    calls: [...tables].flatMap((table) => [
-      { action: 'dynamodb:PartiQLInsert', resource: tableArn(table) },
-      ...keyCalls(keyOf(tableArn(table)), 'Decrypt'),
-    ]),
+    calls: [...new Map(calls.map((one) => [`${one.action} ${one.resource}`, one])).values()],
   };
 }
 

@@ -12,7 +12,8 @@ import {
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { chunks } from '../../../lambdas/adapters/aws/chunks.ts';
 import { createDynamoEndpointStore } from '../../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
-import { fromItem, type Row, writeRows } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
+import { fromItem, type Row } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
+import { writeRows } from '../../../lambdas/adapters/aws/dynamo-writes.ts';
 import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
 import { newEndpoint } from '../../../lambdas/engine/endpoint/endpoint-state.ts';
 import { startEmulator } from '../../../lib/local/emulators/emulator.ts';

@@ -112,6 +112,15 @@ describe('what a request needs', () => {
       },
       [`dynamodb:PartiQLInsert ${table}`, `dynamodb:PartiQLInsert ${table}2`],
     ],
+    [
+      'BatchExecuteStatement',
+      {
+        Statements: ['id', 'name'].map((name) => ({
+          Statement: `UPDATE "Events" SET "${name}" = ? WHERE "id" = ?`,
+        })),
+      },
+      [`dynamodb:PartiQLUpdate ${table}`],
+    ],
   ])('DynamoDB %s %j', (operation, body, expected) => {
     expect(show(dynamodbCalls(`DynamoDB_20120810.${operation}`, body, unencrypted))).toEqual(expected);
   });
