@@ -192,9 +192,9 @@ export class TributaryStack extends Stack {
       [environmentKeys.retentionDays]: String(config.retentionDays),
     });
     // An account gets the key of what is archived of it with its first request.
-    tables.accounts.grant(normalize, 'GetItem', 'UpdateItem');
+    tables.accounts.grant(normalize, 'BatchGetItem', 'GetItem', 'UpdateItem');
     tables.integrationSettings.grant(normalize, 'GetItem');
-    tables.accountContexts.grant(normalize, 'Query');
+    tables.accountContexts.grant(normalize, 'BatchGetItem', 'Query');
     tables.parkedRequests.grant(normalize, 'BatchWriteItem');
     tables.tenants.grant(normalize, 'BatchGetItem');
     // Versions of what publishing remembers; and what has changed.

@@ -8,7 +8,7 @@ import type { Normalization } from './normalize-webhooks.ts';
 import { createStatisticsBuffer, type Tally } from './statistics-buffer.ts';
 
 export interface CountNormalizationPorts {
-  readonly accounts: AccountStore;
+  readonly accounts: Pick<AccountStore, 'get'>;
   readonly statistics: StatisticsWriter;
   readonly clock: Clock;
   readonly pause: Pause;

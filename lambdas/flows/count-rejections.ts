@@ -7,7 +7,7 @@ import type { Receipt, ReceiveTarget } from './receive-webhook.ts';
 import { createStatisticsBuffer } from './statistics-buffer.ts';
 
 export interface CountRejectionPorts {
-  readonly accounts: AccountStore;
+  readonly accounts: Pick<AccountStore, 'get'>;
   /** The integration, where one of this name is deployed. */
   readonly webhook: (integration: string) => Promise<unknown>;
   readonly statistics: StatisticsWriter;

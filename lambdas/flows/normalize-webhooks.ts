@@ -5,13 +5,11 @@ import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
 import { type Drift, driftsOf, type PreparedResources, schemaVersionOf } from '../engine/mapping/check-resource.ts';
 import { type Decryption, decryptItems } from '../engine/mapping/decrypt-items.ts';
 import { deliveryNameOf, type MappingInput, type MappingResult } from '../engine/mapping/map-request.ts';
-import { type ContextRecord, holdersOf } from '../engine/routing/context-claims.ts';
 import { decodeBody } from '../engine/verification/decode-body.ts';
 import type { PreparedWebhook } from '../engine/verification/prepare-webhook.ts';
 import { confirmationOf, deliveryIdOf } from '../engine/verification/receive-webhook.ts';
 import type { SecretValues, WebhookRequest } from '../engine/verification/webhook-request.ts';
-import type { AccountContexts } from '../ports/account-contexts.ts';
-import type { Account, AccountStore } from '../ports/account-store.ts';
+import type { Account } from '../ports/account-store.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
 import type { Expressions } from '../ports/expressions.ts';
 import type { IntegrationSettingsStore } from '../ports/integration-settings-store.ts';
@@ -19,6 +17,7 @@ import type { RequestParking } from '../ports/parked-requests.ts';
 import type { ProviderClient } from '../ports/provider-client.ts';
 import type { DeadLetterQueue } from '../ports/queues.ts';
 import { type ArchivePorts, archiveRequests } from './archive-requests.ts';
+import { confirmOwners, findOwners, type OwnerPorts, type Ownership, soleTenant } from './find-owners.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { type Publication, type PublishPorts, publishEvents } from './publish-events.ts';
 
@@ -33,11 +32,9 @@ export interface NormalizingIntegration {
   readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
 }
 
-export interface NormalizePorts extends PublishPorts, ArchivePorts {
-  readonly accounts: AccountStore;
+export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts {
   readonly settings: IntegrationSettingsStore;
   readonly provider: ProviderClient;
-  readonly contexts: AccountContexts;
   readonly parking: RequestParking;
   readonly integration: (name: string) => Promise<NormalizingIntegration | undefined>;
   readonly rawBodies: ClaimStore;
@@ -101,6 +98,7 @@ export async function normalizeWebhooks(
   await forEachAtMost(maxMappedAtATime, [...deliveries.entries()], async ([index, delivery]) => {
     mappings[index] = await mapDelivery(ports, delivery).catch((error: unknown) => ({ kind: 'failed', error }));
   });
+  await failUnconfirmed(ports, mappings);
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
       ? mapping.events.map((event) => {
@@ -150,13 +148,28 @@ type SettledMapping = (
    * @default none
    */
   readonly owners?: readonly Account[] | 'gone';
+  /** What the owners were told by; it may be remembered, and is confirmed before anything is published or archived. */
+  readonly ownership?: Ownership;
 };
+
+/** A request whose owners are others by now goes back: it is read anew. */
+async function failUnconfirmed(ports: NormalizePorts, mappings: Mapping[]): Promise<void> {
+  const told = mappings.flatMap((mapping, index) =>
+    'ownership' in mapping && mapping.ownership !== undefined ? [{ index, ownership: mapping.ownership }] : [],
+  );
+  const confirmed = await confirmOwners(
+    ports,
+    told.map(({ ownership }) => ownership),
+  ).catch((error: unknown) => told.map(() => error));
+  for (const [place, { index }] of told.entries())
+    if (confirmed[place] !== true) mappings[index] = { kind: 'failed', error: confirmed[place] };
+}
 
 /** An outcome is logged and counted: no account, with its secrets, may be in it. */
 function withoutOwners(
   mapping: Exclude<SettledMapping, { kind: 'events' }>,
 ): Exclude<Normalization, { kind: 'mapped' }> {
-  const { owners: _, ...outcome } = mapping;
+  const { owners: _, ownership: __, ...outcome } = mapping;
   return outcome;
 }
 
@@ -362,17 +375,18 @@ async function mapForItsAccounts(
   if (routing === undefined || contexts === undefined)
     return deadLetter(ports, delivery, 'context_lookup_field failed');
 
-  const { owners, free, contested } = await ownersOf(ports, message, routing, contexts);
+  const ownership = await findOwners(ports, message, routing, contexts);
+  const { owners, free, contested } = ownership;
   if (free.length > 0) {
     await ports.parking.park(message.integration, free, message);
     // An account may have been made, and its parked requests replayed, since it was looked for.
-    const since = await ownersOf(ports, message, routing, free);
+    const since = await findOwners(ports, message, routing, free);
     if (since.free.length < free.length)
       throw new EngineError('contended', 'an account was made for a parked request', { retryable: true });
   }
   const events: UnsequencedEvent[] = [];
   const accounts = owners.map(({ account }) => account);
-  const whose = { tenant: soleTenant(owners), owners: accounts };
+  const whose = { tenant: soleTenant(owners), owners: accounts, ownership };
   for (const { account, contexts: own } of owners) {
     const mapped = await mapForAccount(ports, delivery, integration, read, account);
     if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), ...whose };
@@ -406,62 +420,6 @@ async function withoutContext(
   return mapped.kind === 'mapped' && mapped.events.length === 0
     ? { kind: 'ignored' }
     : deadLetter(ports, delivery, 'context_lookup_field gave no value');
-}
-
-interface Owner {
-  readonly account: Account;
-  /** Those of the request's contexts that are the account's. */
-  readonly contexts: readonly string[];
-}
-
-/** A request's contexts, by whose they are. Those of former owners are nobody's. */
-interface Ownership {
-  readonly owners: readonly Owner[];
-  /** Owned by no tenant. */
-  readonly free: readonly string[];
-  /** With accounts of several tenants, where the integration's settings do not let them share. */
-  readonly contested: readonly string[];
-}
-
-async function ownersOf(
-  ports: NormalizePorts,
-  { integration, receivedAt }: RawMessage,
-  { accountContext }: NonNullable<NormalizingIntegration['routing']>,
-  contexts: readonly string[],
-): Promise<Ownership> {
-  const records = await Promise.all(contexts.map((value) => ports.contexts.find(integration, value)));
-  const ids = records.flatMap(({ claims, registered }) => [...claims.map(({ account }) => account), ...registered]);
-  const found = await Promise.all([...new Set(ids)].map((id) => ports.accounts.get(id, 0)));
-  const accounts = new Map(found.flatMap((account) => (account === undefined ? [] : [[account.id, account] as const])));
-  const holdings = contexts.map((value, index) =>
-    holdersOf(
-      records[index] as ContextRecord,
-      accounts,
-      { integration, accountContext, value },
-      Date.parse(receivedAt),
-    ),
-  );
-  const isShared = holdings.some(({ kind }) => kind === 'contested') && (await sharesContexts(ports, integration));
-  const own = new Map<Account, string[]>();
-  const contextsOf = (wanted: string) => contexts.filter((_, index) => holdings[index]?.kind === wanted);
-  for (const [index, holding] of holdings.entries())
-    if (holding.kind === 'held' || (holding.kind === 'contested' && isShared))
-      for (const account of holding.accounts)
-        own.set(account, [...(own.get(account) ?? []), contexts[index] as string]);
-  return {
-    owners: [...own].map(([account, held]) => ({ account, contexts: held })),
-    free: contextsOf('free'),
-    contested: isShared ? [] : contextsOf('contested'),
-  };
-}
-
-async function sharesContexts({ settings }: NormalizePorts, integration: string): Promise<boolean> {
-  return (await settings.get(integration, accountMaxAgeMs))?.sharedContexts === true;
-}
-
-function soleTenant(owners: readonly Owner[]): string | undefined {
-  const [first, ...others] = new Set(owners.map(({ account }) => account.tenant));
-  return others.length === 0 ? first : undefined;
 }
 
 /** An event that names its context is for the accounts that hold it; one that names none, for the request's only one. */

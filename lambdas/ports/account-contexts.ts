@@ -10,6 +10,24 @@ export interface AccountContexts {
   find(integration: string, value: string): Promise<ContextRecord>;
 }
 
+/** What is stored of a value, as it was found. */
+export interface FoundContext extends ContextValue {
+  readonly record: ContextRecord;
+}
+
+/** Reads what is stored of values, and remembers it: a reader of many requests asks for the same few. */
+export interface RememberedContexts {
+  /** As {@link AccountContexts.find}, or as it was at most `maxAgeMs` ago; 0 reads what is stored now. */
+  recall(integration: string, value: string, maxAgeMs: number): Promise<ContextRecord>;
+  /**
+   * Whether the claims of values are stored still as they were found, all in one request. What is not is remembered no
+   * more.
+   *
+   * @returns In the order of the values.
+   */
+  confirm(found: readonly FoundContext[]): Promise<readonly boolean[]>;
+}
+
 export interface AccountContextRegistry extends AccountContexts {
   /**
    * Put what was read and changed in the place of what was read. What has no claim left expires once no queue can hold

@@ -50,6 +50,13 @@ export interface AccountStore {
    *   account does not exist is never remembered.
    */
   get(id: string, maxAgeMs: number): Promise<Account | undefined>;
+  /**
+   * Whether accounts are stored still, open, and of the same tenant and context as they were read, all in one request.
+   * What is not is remembered no more.
+   *
+   * @returns In the order of the accounts.
+   */
+  confirm(accounts: readonly Account[]): Promise<readonly boolean[]>;
 }
 
 export interface ArchiveKeys {

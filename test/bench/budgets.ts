@@ -2,6 +2,8 @@
 export const budgets = {
   /** AWS requests for one webhook event to one subscriber, in batches of 10, from ingress until it is delivered. */
   requestsPerEvent: 3.5,
+  /** The same where the events of a batch are of ten tenants, in batches of 10 for normalize and for deliver. */
+  requestsPerEventOfTenTenants: 6,
   /** Modelled AWS cost of a million events of 2 KB with one subscriber, from list prices. */
   costPerMillionUsd: 5,
   /** What ingress loads before its first request, minified. */

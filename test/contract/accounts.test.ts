@@ -266,6 +266,24 @@ describe.each(implementations)('account store on %s', (_, open) => {
     await directory.create(anAccount());
     expect(await store.get('acc_acme', 10_000)).toEqual(anAccount());
   });
+
+  test('confirms accounts whose owner and context are as they were read, and forgets the others', async () => {
+    const { directory, store, overwrite } = await open();
+    const ids = ['same', 'rotated', 'moved', 'closed', 'later'];
+    for (const id of ids) await directory.create(anAccount({ id }));
+    const read = (await Promise.all(ids.map((id) => store.get(id, 0)))).filter((account) => account !== undefined);
+    expect(read).toHaveLength(ids.length);
+    await overwrite(anAccount({ id: 'rotated', secrets: { signing_secret: 'rotated' }, revision: 2 }));
+    const moved = anAccount({ id: 'moved', context: { company_id: ['636192', '2'] } });
+    await overwrite(moved);
+    await overwrite(anAccount({ id: 'closed', closed: true }));
+    await overwrite(anAccount({ id: 'later', createdAt: '2026-11-22T00:00:00.000Z' }));
+    const never = anAccount({ id: 'never' });
+    expect(await store.confirm([...read, never])).toEqual([true, true, false, false, false, false]);
+    expect(await store.get('moved', 10_000)).toEqual(moved);
+    expect(await store.get('rotated', 10_000)).toEqual(anAccount({ id: 'rotated' }));
+    expect(await store.confirm([])).toEqual([]);
+  });
 });
 
 describe.each(implementations)('archive keys on %s', (_, open) => {

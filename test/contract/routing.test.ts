@@ -2,6 +2,7 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import {
   createDynamoContextRegistry,
+  createDynamoRememberedContexts,
   createDynamoSharedContexts,
 } from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoIntegrationSettings } from '../../lambdas/adapters/aws/dynamo-integration-settings.ts';
@@ -31,6 +32,7 @@ const implementations = [
       const contexts = createInMemoryContexts();
       return {
         contexts,
+        reader: contexts.reader(clock),
         register: (...registration: Parameters<InMemoryContexts['register']>) => contexts.register(...registration),
         parking: createInMemoryParking(clock, { retentionDays: 30 }),
         settings: createInMemorySettings(),
@@ -49,6 +51,7 @@ const implementations = [
           ...createDynamoContextRegistry(client, contexts as string, { clock, keptDays: 30 }),
           ...createDynamoSharedContexts(client, contexts as string),
         },
+        reader: createDynamoRememberedContexts(client, contexts as string, clock),
         register: async (integration: string, values: readonly string[], account: string) => {
           for (const value of values)
             await tables.put(contexts as string, { context: `${integration} ${value}`, account });
@@ -95,6 +98,33 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(await contexts.replace('staff', '1', { ...stored, claims: [], released, revision: 2 })).toBe(true);
     expect(await contexts.find('staff', '1')).toEqual({ ...stored, claims: [], released, revision: 3 });
     expect(await contexts.find('crm', '1')).toEqual(none);
+  });
+
+  test('are remembered for as long as the caller allows, and confirmed while their claims are the same', async () => {
+    const { contexts, reader } = await open();
+    const values = ['1', '2', 'free'];
+    for (const value of ['1', '2']) await contexts.replace('staff', value, { ...none, claims: [claim] });
+    const recall = (value: string, maxAgeMs = 10_000) => reader.recall('staff', value, maxAgeMs);
+    const found = await Promise.all(
+      values.map(async (value) => ({ integration: 'staff', value, record: await recall(value) })),
+    );
+    expect(found.map(({ record }) => record.claims)).toEqual([[claim], [claim], []]);
+    expect(await reader.confirm(found)).toEqual([true, true, true]);
+
+    const other = { ...claim, tenant: 'globex' };
+    for (const value of ['2', 'free']) {
+      const stored = await contexts.find('staff', value);
+      await contexts.replace('staff', value, { ...stored, claims: [other] });
+    }
+    expect((await recall('2')).claims).toEqual([claim]);
+    expect((await recall('free', 0)).claims).toEqual([other]);
+    expect(await reader.confirm(found)).toEqual([true, false, false]);
+    // What was not confirmed is read anew.
+    expect((await recall('2')).claims).toEqual([other]);
+    clock.advance(10_000);
+    await contexts.replace('staff', '1', { ...none, claims: [], revision: 1 });
+    expect((await recall('1')).claims).toEqual([]);
+    expect(await reader.confirm([])).toEqual([]);
   });
 
   test('claims are written by one of many at once, and fail when another call wrote in between', async () => {

@@ -22,3 +22,13 @@ test('deliver reads all that a batch needs with one request', async () => {
   const { stages } = await way.run({ events: 20, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
   expect(stages.deliver.requests['dynamodb:BatchGetItem']).toBe(stages.deliver.invocations);
 });
+
+test('an event costs no more AWS requests where each of a batch is of another tenant', async () => {
+  const strangers = await startEventWay(inject('assembly'), { tenants: 10, subscriptions: 1 });
+  const batches = { normalize: 10, deliver: 10 };
+  await strangers.run({ events: 10, bodyBytes: 1_024, batches });
+  const cost = await strangers.run({ events: 50, bodyBytes: 1_024, batches });
+  await strangers.stop();
+  expect(cost.delivered).toBe(50);
+  expect(requestsPerEvent(cost)).toBeLessThanOrEqual(budgets.requestsPerEventOfTenTenants);
+});

@@ -234,7 +234,7 @@ export function createFakeEngine(
           ? { webhook, mapping: definition.mapping, resources: noResources, routing }
           : undefined,
       expressions,
-      contexts,
+      contexts: contexts.reader(clock),
       parking,
       rawBodies,
       archive,

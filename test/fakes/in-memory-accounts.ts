@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Account, AccountDirectory, AccountStore, ArchiveKeys } from '../../lambdas/ports/account-store.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type { AccountEraser } from '../../lambdas/ports/tenant-erasers.ts';
@@ -22,7 +23,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
   const heldFor = new Map<string, string>();
   // What is left of one whose tenant's data is gone.
   const isBuried = (account: Account | undefined) => account?.tenant === '';
-  const isSame = (a: Account, b: Account | undefined) => a.tenant === b?.tenant && a.createdAt === b.createdAt;
+  const isSameAccount = (a: Account, b: Account | undefined) => a.tenant === b?.tenant && a.createdAt === b.createdAt;
   return {
     dump: () => dumpOf(rows),
     async find(id) {
@@ -46,7 +47,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
     },
     async replace(account) {
       const stored = rows.get(account.id);
-      if (stored?.revision !== account.revision || !isSame(account, stored)) return false;
+      if (stored?.revision !== account.revision || !isSameAccount(account, stored)) return false;
       rows.set(account.id, structuredClone({ ...account, revision: account.revision + 1 }));
       return true;
     },
@@ -60,6 +61,18 @@ export function createInMemoryAccounts(): InMemoryAccounts {
           if (account === undefined || account.closed === true) remembered.delete(id);
           else remembered.set(id, { account, readAtMs: clock.nowMs() });
           return account;
+        },
+        async confirm(accounts) {
+          return accounts.map((account) => {
+            const stored = rows.get(account.id);
+            const isSame =
+              stored?.closed !== true &&
+              isSameAccount(account, stored) &&
+              isDeepStrictEqual(account.context, stored?.context) &&
+              account.integration === stored?.integration;
+            if (!isSame) remembered.delete(account.id);
+            return isSame;
+          });
         },
       };
     },
@@ -98,7 +111,7 @@ export function createInMemoryAccounts(): InMemoryAccounts {
     },
     async remove(account) {
       const stored = rows.get(account.id);
-      if (!isSame(account, stored) || stored?.closed === true) return false;
+      if (!isSameAccount(account, stored) || stored?.closed === true) return false;
       heldFor.set(account.id, account.tenant);
       return rows.delete(account.id);
     },

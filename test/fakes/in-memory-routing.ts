@@ -1,6 +1,10 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
 import type { ContextRecord } from '../../lambdas/engine/routing/context-claims.ts';
-import type { AccountContextRegistry, SharedContexts } from '../../lambdas/ports/account-contexts.ts';
+import type {
+  AccountContextRegistry,
+  RememberedContexts,
+  SharedContexts,
+} from '../../lambdas/ports/account-contexts.ts';
 import type { Clock } from '../../lambdas/ports/clock.ts';
 import type {
   IntegrationSettings,
@@ -18,6 +22,8 @@ const keyOf = (integration: string, value: string) => JSON.stringify([integratio
 export interface InMemoryContexts extends AccountContextRegistry, AccountContextEraser, SharedContexts, Dumpable {
   /** Register an account as a version did that knew no claims. */
   register(integration: string, values: readonly string[], account: string): Promise<void>;
+  /** A reader with a memory of its own, as each instance of a function has. */
+  reader(clock: Clock): RememberedContexts;
 }
 
 export function createInMemoryContexts(): InMemoryContexts {
@@ -50,6 +56,26 @@ export function createInMemoryContexts(): InMemoryContexts {
         const registered = [...new Set([...before.registered, account])].sort();
         write(integration, value, { ...before, registered });
       }
+    },
+    reader(clock) {
+      const remembered = new Map<string, { readonly record: ContextRecord; readonly readAtMs: number }>();
+      return {
+        async recall(integration, value, maxAgeMs) {
+          const key = keyOf(integration, value);
+          const known = remembered.get(key);
+          if (known !== undefined && clock.nowMs() - known.readAtMs < maxAgeMs) return known.record;
+          const record = structuredClone(read(integration, value));
+          remembered.set(key, { record, readAtMs: clock.nowMs() });
+          return record;
+        },
+        async confirm(found) {
+          return found.map(({ integration, value, record }) => {
+            const isSame = read(integration, value).revision === record.revision;
+            if (!isSame) remembered.delete(keyOf(integration, value));
+            return isSame;
+          });
+        },
+      };
     },
     async listAll(after) {
       const named = all().flatMap(({ integration, value, record: { claims, registered, released } }) => [

@@ -10,6 +10,7 @@ import { createFakeEngine, type FakeEngine } from '../fakes/fake-engine.ts';
 import { createInMemoryCatalog } from '../fakes/in-memory-catalog.ts';
 import { rawQueueOn } from '../fakes/in-memory-queue.ts';
 import { waitingRequests } from '../fakes/in-memory-routing.ts';
+import { injectFault } from '../fakes/inject-fault.ts';
 import { anAccount, aSubscription, staff } from '../fakes/samples.ts';
 import { createSeededRandomness } from '../fakes/seeded-randomness.ts';
 import { usualQuotas } from '../fakes/usual-quotas.ts';
@@ -101,6 +102,45 @@ describe('the URL for all accounts', () => {
       ['c', 'acc_acme'],
     ]);
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
+  });
+
+  test('a value that changes hands while it is remembered gives its former owner nothing more (invariant 3)', async () => {
+    const engine = createFakeEngine();
+    await connect(engine, 'acme', '1');
+    await send(engine, { company: '1', changes: [created('a')] });
+    expect(await normalize(engine)).toEqual(['mapped']);
+    await deleteAccount(engine.adminPorts, await accountOf(engine, 'acc_acme'));
+    engine.clock.advance(1_000);
+    await connect(engine, 'globex', '1');
+    await send(engine, { company: '1', changes: [created('b')] });
+    // What is remembered names acme: the request goes back, and is read anew.
+    expect(await normalize(engine)).toEqual(['failed']);
+    for (const { id } of engine.rawQueue.messages()) engine.rawQueue.show(id);
+    expect(await normalize(engine)).toEqual(['mapped']);
+    expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
+    expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
+  });
+
+  test('a batch reads whose its values are once, and confirms that with one call each', async () => {
+    const engine = createFakeEngine();
+    for (const company of ['1', '2', '3']) await connect(engine, `tenant${company}`, company);
+    const callsOf = async (ids: string) => {
+      const { ports, calls } = injectFault(engine.normalizePorts);
+      for (const company of ['1', '2', '3']) await send(engine, { company, changes: [created(`${ids}${company}`)] });
+      const received = engine.rawQueue.receive().map(({ id, body }) => {
+        engine.rawQueue.remove(id);
+        return { messageId: id, body, message: JSON.parse(body) as RawMessage };
+      });
+      expect(await normalizeWebhooks(ports, received)).toMatchObject(received.map(() => ({ kind: 'mapped' })));
+      return Object.fromEntries(
+        ['contexts.recall', 'contexts.confirm', 'accounts.get', 'accounts.confirm'].map((name) => [
+          name,
+          calls.filter((call) => call === name).length,
+        ]),
+      );
+    };
+    const once = { 'contexts.recall': 3, 'contexts.confirm': 1, 'accounts.get': 3, 'accounts.confirm': 1 };
+    expect(await callsOf('a')).toEqual(once);
   });
 
   test('a context that two accounts of a tenant hold gives each its event', async () => {

@@ -1,10 +1,15 @@
 import { DeleteItemCommand, type DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { ContextClaim, ContextRecord } from '../../engine/routing/context-claims.ts';
-import type { AccountContextRegistry, AccountContexts, SharedContexts } from '../../ports/account-contexts.ts';
+import type {
+  AccountContextRegistry,
+  AccountContexts,
+  RememberedContexts,
+  SharedContexts,
+} from '../../ports/account-contexts.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { putOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Row, readPartition, toItem } from './dynamo-rows.ts';
+import { fromItem, type Row, readPartition, readRows, toItem } from './dynamo-rows.ts';
 
 /*
  * A partition for each integration and value. One row holds its claims; before there were claims, an account that
@@ -41,6 +46,45 @@ export function createDynamoAccountContexts(client: DynamoDBClient, table: strin
         ...(released === undefined ? {} : { released }),
         revision: Number(row?.['revision'] ?? 0),
       };
+    },
+  };
+}
+
+/** Bound of the memory of one function instance. */
+const maxRemembered = 5_000;
+
+export function createDynamoRememberedContexts(
+  client: DynamoDBClient,
+  table: string,
+  clock: Clock,
+): RememberedContexts {
+  const contexts = createDynamoAccountContexts(client, table);
+  const remembered = new Map<string, { readonly record: ContextRecord; readonly readAtMs: number }>();
+  return {
+    async recall(integration, value, maxAgeMs) {
+      const key = contextKey(integration, value);
+      const known = remembered.get(key);
+      if (known !== undefined && clock.nowMs() - known.readAtMs < maxAgeMs) return known.record;
+      const readAtMs = clock.nowMs();
+      const record = await contexts.find(integration, value);
+      if (remembered.size >= maxRemembered) remembered.clear();
+      remembered.set(key, { record, readAtMs });
+      return record;
+    },
+    async confirm(found) {
+      const keys = found.map(({ integration, value }) => contextKey(integration, value));
+      const rows = await readRows(
+        client,
+        table,
+        keys.map((context) => ({ context, account: claimsKey })),
+      );
+      const revisions = new Map(rows.map((row) => [row['context'], Number(row['revision'])]));
+      return found.map(({ record }, index) => {
+        const key = keys[index] as string;
+        const isSame = (revisions.get(key) ?? 0) === record.revision;
+        if (!isSame) remembered.delete(key);
+        return isSame;
+      });
     },
   };
 }

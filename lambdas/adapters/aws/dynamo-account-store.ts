@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Account, AccountStore, AccountWriter, ArchiveKeys } from '../../ports/account-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Randomness } from '../../ports/randomness.ts';
 import { putOnCondition, updateOnCondition } from './dynamo-conditions.ts';
-import { fromItem, type Item, isLive, type Row, toItem } from './dynamo-rows.ts';
+import { fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 
 /** Bound of the memory of one function instance. */
 const maxRemembered = 5_000;
@@ -66,7 +67,33 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
       remembered.set(id, { account, readAtMs });
       return account;
     },
+    async confirm(accounts) {
+      const rows = await readRows(
+        client,
+        table,
+        accounts.map(({ id }) => ({ id })),
+      );
+      const stored = new Map(rows.map((row) => [row['id'], row]));
+      return accounts.map((account) => {
+        const row = stored.get(account.id);
+        const isSame = row !== undefined && !isRemoved(row) && isLive(row, clock.nowMs()) && isUnchanged(account, row);
+        if (!isSame) remembered.delete(account.id);
+        return isSame;
+      });
+    },
   };
+}
+
+/** Most writes change nothing that tells whose a request is: a secret, an archive key. */
+function isUnchanged(account: Account, row: Row): boolean {
+  const { tenant, integration, context, createdAt, closed } = toAccount(row);
+  return (
+    closed !== true &&
+    tenant === account.tenant &&
+    integration === account.integration &&
+    createdAt === account.createdAt &&
+    isDeepStrictEqual(context, account.context)
+  );
 }
 
 const archiveKeyBytes = 32;

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
+import { createDynamoRememberedContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/aws/dynamo-account-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
@@ -76,7 +76,7 @@ export function createNormalizeRuntime(
       accounts,
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
       provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), confirmationCalls),
-      contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
+      contexts: createDynamoRememberedContexts(dynamo, env[environmentKeys.accountContextsTable], systemClock),
       parking: createDynamoRequestParking(dynamo, env[environmentKeys.parkedRequestsTable], {
         clock: systemClock,
         retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
