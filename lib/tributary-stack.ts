@@ -272,7 +272,8 @@ export class TributaryStack extends Stack {
     tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
     tables.tenants.grant(dispatch, 'GetItem');
     governanceQueue.queue.grantSendMessages(dispatch);
-    tables.limits.grant(dispatch, 'Query');
+    // UpdateItem: an endpoint whose drain was asked for is marked.
+    tables.limits.grant(dispatch, 'Query', 'UpdateItem');
     deliveryQueue.queue.grantSendMessages(dispatch);
     drainQueue.queue.grantSendMessages(dispatch);
     this.silentWorkAlarm();

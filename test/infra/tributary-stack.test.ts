@@ -312,7 +312,7 @@ describe('permissions', () => {
       {
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
         tables: /^(Tenants|Events|Deliveries|Limits)/,
-        written: /^Deliveries/,
+        written: /^(Deliveries|Limits)/,
       },
     ],
     [
