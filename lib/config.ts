@@ -224,6 +224,19 @@ const settingsSchema = z.strictObject({
     )
     .describe('a list of origins without a path or a trailing slash, such as "https://hooks.example.net"'),
   /**
+   * Private subnets for the functions that call out, best in two zones; as text, separated by commas. They need a route
+   * to the internet and to SQS and EventBridge: a NAT gateway (33 USD a month, and 0.045 USD for each GB), whose address
+   * is then the one that callbacks come from. Gateway endpoints for DynamoDB and S3 are free.
+   * @default - none: no function runs in a VPC, reaches a private address or has a fixed one
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+   */
+  vpcSubnetIds: idList('subnet', 16),
+  /**
+   * Security groups of these functions. They must let out 443 and the ports of callbacks; nothing has to be let in.
+   * @default - none
+   */
+  vpcSecurityGroupIds: idList('sg', 5),
+  /**
    * Address that alarms are mailed to.
    * @default nobody; subscribe to the alarm topic yourself
    */
@@ -271,6 +284,8 @@ function defaultsOf(stage: Stage): Settings {
     drainMaxConcurrency: local ? 16 : 200,
     egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
     ownOrigins: [],
+    vpcSubnetIds: [],
+    vpcSecurityGroupIds: [],
   };
 }
 
@@ -314,6 +329,14 @@ export function loadConfig(context: (key: string) => unknown, mayBeDeployed = fa
     faults.push(
       fault(origin?.source ?? name, origin?.value, settingsSchema.shape[name].description ?? 'something else'),
     );
+  }
+  const { vpcSubnetIds = [], vpcSecurityGroupIds = [] } = parsed.data ?? {};
+  if ((vpcSubnetIds.length === 0) !== (vpcSecurityGroupIds.length === 0)) {
+    const [set, missing] =
+      vpcSubnetIds.length > 0
+        ? (['vpcSubnetIds', 'vpcSecurityGroupIds'] as const)
+        : (['vpcSecurityGroupIds', 'vpcSubnetIds'] as const);
+    faults.push(fault(missing, [], `at least one, because ${set} is set: set both, or neither`));
   }
   const { normalizeReservedConcurrency, normalizeMaxConcurrency } = parsed.data ?? {};
   if (
@@ -371,6 +394,17 @@ function numeric<Schema extends z.ZodType<number>>(schema: Schema) {
 
 function wholeNumber(least: number, most: number, unit: string) {
   return numeric(z.number().int().min(least).max(most)).describe(`a whole number of ${unit} from ${least} to ${most}`);
+}
+
+/** @param most - That Lambda takes. @see https://docs.aws.amazon.com/lambda/latest/api/API_VpcConfig.html */
+function idList(prefix: 'subnet' | 'sg', most: number) {
+  const id = new RegExp(`^${prefix}-[0-9a-f]{8,17}$`);
+  return z
+    .preprocess(
+      (value) => (typeof value === 'string' ? splitList(value) : value),
+      z.array(z.string().regex(id)).max(most),
+    )
+    .describe(`a list of at most ${most} ids, such as "${prefix}-0123456789abcdef0"`);
 }
 
 function splitList(text: string): string[] {

@@ -6,7 +6,7 @@ import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
-import { environmentKeys, type FunctionName } from '../lambdas/contracts/environment.ts';
+import { environmentKeys, type FunctionName, functionEnvironments } from '../lambdas/contracts/environment.ts';
 import { limits } from '../lambdas/contracts/limits.ts';
 import {
   type ApiNote,
@@ -70,6 +70,13 @@ const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName
  * their work to the next run. Their chains end by what they do, not after 16 messages.
  */
 const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>(['deliver', 'drain', 'govern']);
+
+/** Functions that call what is not AWS's: those that have to know which addresses they may reach. */
+const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(
+  (Object.keys(functionEnvironments) as FunctionName[]).filter((name) =>
+    (functionEnvironments[name] as readonly string[]).includes(environmentKeys.egressAllowedRanges),
+  ),
+);
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 const number = (name: string) => ({ name, type: AttributeType.NUMBER });
@@ -272,7 +279,8 @@ export class TributaryStack extends Stack {
     tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
     tables.tenants.grant(dispatch, 'GetItem');
     governanceQueue.queue.grantSendMessages(dispatch);
-    tables.limits.grant(dispatch, 'Query');
+    // UpdateItem: an endpoint whose drain was asked for is marked.
+    tables.limits.grant(dispatch, 'Query', 'UpdateItem');
     deliveryQueue.queue.grantSendMessages(dispatch);
     drainQueue.queue.grantSendMessages(dispatch);
     this.silentWorkAlarm();
@@ -671,6 +679,11 @@ export class TributaryStack extends Stack {
     return reserved[name];
   }
 
+  private vpcOf(name: FunctionName) {
+    const { vpcSubnetIds: subnetIds, vpcSecurityGroupIds: securityGroupIds } = this.config;
+    return subnetIds.length > 0 && functionsThatCallOut.has(name) ? { subnetIds, securityGroupIds } : undefined;
+  }
+
   private engineFunction<Name extends FunctionName>(
     id: string,
     name: Name,
@@ -694,6 +707,7 @@ export class TributaryStack extends Stack {
       memorySizeMb,
       reservedConcurrency: this.reservedConcurrencyOf(name),
       requeuesItself: functionsThatRequeueThemselves.has(name),
+      vpc: this.vpcOf(name),
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,

@@ -1,10 +1,11 @@
 import { dueShards } from '../contracts/shards.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeliveryStore, DueEntry, DueIndex } from '../ports/delivery-store.ts';
-import type { DueEndpoints } from '../ports/endpoint-store.ts';
+import type { DueEndpoint, DueEndpoints } from '../ports/endpoint-store.ts';
 import type { EventReader } from '../ports/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
 import { jobOf } from './attempt-delivery.ts';
+import { forEachAtMost } from './for-each-at-most.ts';
 
 export interface DispatchPorts {
   readonly deliveries: Pick<DeliveryStore, 'getMany'> & DueIndex;
@@ -20,15 +21,25 @@ export interface Dispatched {
   readonly attempts: number;
   /** Endpoints whose drain was asked for. */
   readonly endpoints: number;
-  /** What went wrong, in whichever shards: the others were dispatched all the same. */
+  /** What went wrong, in whichever shards, or with single endpoints: the others were dispatched all the same. */
   readonly failures: readonly unknown[];
 }
 
 /** What is due before dispatch comes again is given to the queue now, delayed by the rest. */
 const lookAheadMs = 60_000;
 const pageSize = 100;
-/** Time for one run; what is left is the next minute's. */
+/**
+ * Time for one run; what is left is the next minute's, the earliest first. Bounds what one run hands out, some ten
+ * thousands in all.
+ */
 const runMs = 45_000;
+/** Endpoints of a shard that are handed out at the same time: the shards are worked on beside each other. */
+const endpointsAtATime = 10;
+/**
+ * How long the drain of an endpoint that was handed out has to begin, before it is asked for again. A message that its
+ * function drops comes again by itself, so this is for one that is lost, or that waits behind many others.
+ */
+const drainSlackMs = 180_000;
 
 /**
  * Wake what waits for its time: attempts further away than SQS can delay a message, and endpoints that
@@ -47,13 +58,13 @@ export async function dispatchDue(ports: DispatchPorts): Promise<Dispatched> {
       failures.push(error);
       return 0;
     });
-  const [attempts, endpoints] = await Promise.all(
-    [dispatchAttempts, dispatchEndpoints].map(async (dispatch) => {
-      const counts = await Promise.all(shards.map((shard) => contain(dispatch(ports, shard, startedAtMs))));
-      return counts.reduce((sum, count) => sum + count, 0);
-    }),
-  );
-  return { attempts: attempts ?? 0, endpoints: endpoints ?? 0, failures };
+  const sumOf = async (counts: readonly Promise<number>[]) =>
+    (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  const [attempts, endpoints] = await Promise.all([
+    sumOf(shards.map((shard) => contain(dispatchAttempts(ports, shard, startedAtMs)))),
+    sumOf(shards.map((shard) => contain(dispatchEndpoints(ports, shard, startedAtMs, failures)))),
+  ]);
+  return { attempts, endpoints, failures };
 }
 
 async function dispatchAttempts(ports: DispatchPorts, shard: number, startedAtMs: number): Promise<number> {
@@ -87,10 +98,43 @@ function isOf(
   return entry.subscription === subscription && entry.event === event && waitsIn === 'due-index';
 }
 
-async function dispatchEndpoints(ports: DispatchPorts, shard: number, startedAtMs: number): Promise<number> {
-  const due = await ports.endpoints.listDue(shard, startedAtMs, pageSize);
-  await Promise.all(
-    due.map(({ endpoint, scope }) => ports.drainQueue.send({ kind: 'drain', subscription: endpoint, scope }, 0)),
-  );
-  return due.length;
+/**
+ * Ask for the drains of endpoints that are due, each once: its due time is moved on until its drain has had time to
+ * begin. That is only a mark in the index, and holds until the endpoint's state says again when it is due.
+ *
+ * ```
+ *   dispatch   reads due D --- sends the message --- D -> now + slack, if it is still D
+ *   drain                            takes it: D -> its own time, or out of the index
+ * ```
+ *
+ * The message comes first: a run that dies between the two asks once too often, and never too seldom. Whatever else sets
+ * a due time, or removes it, before the mark is made has changed D, so that the mark is not made; whatever does so
+ * afterwards overwrites it.
+ *
+ * @param failures - Takes what goes wrong with single endpoints, one for each page.
+ */
+async function dispatchEndpoints(
+  ports: DispatchPorts,
+  shard: number,
+  startedAtMs: number,
+  failures: unknown[],
+): Promise<number> {
+  const { endpoints, drainQueue, clock } = ports;
+  const isOver = () => clock.nowMs() - startedAtMs >= runMs;
+  let requested = 0;
+  let page: readonly DueEndpoint[] = [];
+  do {
+    const before = requested;
+    page = await endpoints.listDue(shard, startedAtMs, pageSize, page.at(-1));
+    // One that fails is the next minute's; ten of a page are a sign to leave the rest of it to the next minute, too.
+    await forEachAtMost(endpointsAtATime, page, async (due) => {
+      if (isOver()) return;
+      await drainQueue.send({ kind: 'drain', subscription: due.endpoint, scope: due.scope }, 0);
+      requested += 1;
+      await endpoints.postpone(due, clock.nowMs() + drainSlackMs);
+    }).catch((error: unknown) => failures.push(error));
+    // A queue that takes nothing is not asked page after page.
+    if (requested === before) break;
+  } while (page.length === pageSize && !isOver());
+  return requested;
 }

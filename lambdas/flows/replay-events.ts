@@ -201,7 +201,12 @@ export async function runReplay(
   return 'ended';
 }
 
-/** Put deliveries into the backlog once more. @returns Those that no other writer has changed meanwhile. */
+/**
+ * Put deliveries into the backlog once more.
+ *
+ * @returns Those that no other writer has changed meanwhile. A write whose answer was lost is made again by the client,
+ *   and then refused: what waits for this very replay is its own.
+ */
 async function queueAgain(
   ports: Pick<ReplayPorts, 'deliveries'>,
   replay: string,
@@ -216,10 +221,16 @@ async function queueAgain(
     asked.flatMap(({ delivery, stored }) => (stored === undefined ? delivery : [])),
   );
   const again: Delivery[] = [];
+  const refused: Delivery[] = [];
   await forEachAtMost(replacedTogether, asked, async ({ delivery, stored }) => {
     if (stored === undefined) return;
-    if (await ports.deliveries.replace(delivery, stored.state === 'delivered')) again.push(delivery);
+    const isReplaced = await ports.deliveries.replace(delivery, stored.state === 'delivered');
+    (isReplaced ? again : refused).push(delivery);
   });
+  if (refused.length > 0) {
+    const waiting = await ports.deliveries.getMany(refused);
+    again.push(...waiting.filter((delivery) => delivery.replay === replay && delivery.waitsIn === 'backlog'));
+  }
   // Who drains may have seen the entry before the delivery, and have removed it.
   if (again.length > 0) await ports.deliveries.remind(again);
   return [...queued, ...again];

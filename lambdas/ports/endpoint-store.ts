@@ -30,7 +30,26 @@ export interface EndpointStore {
   wake(key: EndpointKey): Promise<EndpointState>;
 }
 
+/** An endpoint in the due index. */
+export interface DueEndpoint extends EndpointKey {
+  /** Epoch milliseconds, as the index shows it: the endpoint itself may have a newer one. */
+  readonly dueAtMs: number;
+}
+
 export interface DueEndpoints {
-  /** Endpoints of a shard that are due. May be late by a moment. */
-  listDue(shard: number, untilMs: number, limit: number): Promise<readonly EndpointKey[]>;
+  /**
+   * Endpoints of a shard that are due, the earliest first. May be late by a moment.
+   *
+   * @param after - The last endpoint of the page before.
+   * @returns Fewer than `limit` only where no more are due.
+   */
+  listDue(shard: number, untilMs: number, limit: number, after?: DueEndpoint): Promise<readonly DueEndpoint[]>;
+  /**
+   * Move an endpoint's due time, and nothing else of it. No `replace` runs into this, and each sets the due time of its
+   * own state again.
+   *
+   * @param due - As it was read.
+   * @returns False when the endpoint has another due time by now, or none, or is gone; nothing is changed then.
+   */
+  postpone(due: DueEndpoint, untilMs: number): Promise<boolean>;
 }

@@ -1,7 +1,16 @@
-import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
-import { type IGrantable, type IPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib';
+import {
+  Effect,
+  type IGrantable,
+  type IPrincipal,
+  Policy,
+  PolicyStatement,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
+  type CfnFunction,
   Code,
   Function as LambdaFunction,
   LoggingFormat,
@@ -40,6 +49,11 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
    */
   readonly requeuesItself?: boolean;
+  /**
+   * Subnets and security groups that it runs in, by their ids.
+   * @default - none: it runs in no VPC
+   */
+  readonly vpc?: { readonly subnetIds: readonly string[]; readonly securityGroupIds: readonly string[] } | undefined;
   readonly logRetention: RetentionDays;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
@@ -81,6 +95,8 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
     });
 
+    if (props.vpc !== undefined) placeInVpc(this.lambda, role, props.vpc);
+
     const period = Duration.minutes(5);
     props.alarms.add(this, 'ErrorsAlarm', {
       meaning: `${name} failed five times in five minutes: invocations that threw or ran out of time.`,
@@ -96,6 +112,51 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       periods: 2,
     });
   }
+}
+
+/**
+ * Run a function in subnets that are known by their ids alone: to look their VPC up, synthesis would need an account.
+ *
+ * The policy is AWSLambdaVPCAccessExecutionRole without its logs, and for Lambda alone: what the function's own code
+ * asks of EC2 is denied.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+ */
+function placeInVpc(
+  lambda: LambdaFunction,
+  role: Role,
+  vpc: NonNullable<EngineFunctionProps<FunctionName>['vpc']>,
+): void {
+  const actions = [
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  const policy = new Policy(role, 'Vpc', {
+    roles: [role],
+    statements: [
+      new PolicyStatement({ actions, resources: ['*'] }),
+      new PolicyStatement({
+        effect: Effect.DENY,
+        actions,
+        resources: ['*'],
+        // Only requests of a function's code name a function.
+        conditions: { Null: { 'lambda:SourceFunctionArn': 'false' } },
+      }),
+    ],
+  });
+  Validations.of(policy).acknowledge({
+    id: 'AwsSolutions-IAM5[Resource::*]',
+    reason:
+      'Lambda creates a function’s network interfaces with its role: they have no name yet that a policy could give.',
+  });
+  const resource = lambda.node.defaultChild as CfnFunction;
+  resource.vpcConfig = { subnetIds: [...vpc.subnetIds], securityGroupIds: [...vpc.securityGroupIds] };
+  // Lambda checks the permission when the function is created, and needs it until the interfaces are deleted.
+  resource.node.addDependency(policy);
 }
 
 /** A value that arrives untyped (a spread, a cast) is still caught, before it is deployed. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
 import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
 import { admit, type EndpointState, newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
+import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
 import { createInMemoryEndpoints } from '../fakes/in-memory-endpoints.ts';
 import { countRequests, useTables } from './emulated-aws.ts';
 
@@ -62,7 +62,7 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
       }
     await expect(endpoints.wake(foreign)).rejects.toMatchObject({ code: 'corrupt-state' });
     expect(await read(endpoints, worn)).toEqual(stored);
-    expect(await endpoints.listDue(shardOf('sub_1'), nowMs, 10)).toEqual([keyOf(worn)]);
+    expect(await endpoints.listDue(shardOf('sub_1'), nowMs, 10)).toEqual([{ ...keyOf(worn), dueAtMs: nowMs }]);
   });
 
   test('gives a new state where nothing is stored, in the order of the keys', async () => {
@@ -186,9 +186,9 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     await endpoints.replace(newEndpoint('*', 'sub_2'), nowMs + 1);
     await endpoints.replace(newEndpoint('acme', 'sub_3'), undefined);
     expect(await listAll(endpoints, nowMs - 1)).toEqual([]);
-    expect(await listAll(endpoints, nowMs)).toEqual([{ endpoint: 'sub_1', scope: 'acme' }]);
+    expect(await listAll(endpoints, nowMs)).toEqual([{ endpoint: 'sub_1', scope: 'acme', dueAtMs: nowMs }]);
     expect(idsOf(await listAll(endpoints, nowMs + 1))).toEqual(['sub_1', 'sub_2']);
-    expect(await listAll(endpoints, nowMs + 1)).toContainEqual({ endpoint: 'sub_2', scope: '*' });
+    expect(await listAll(endpoints, nowMs + 1)).toContainEqual({ endpoint: 'sub_2', scope: '*', dueAtMs: nowMs + 1 });
   });
 
   test('follows an endpoint to its next time, and out of the index', async () => {
@@ -212,6 +212,57 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(idsOf(all)).toEqual([...ids].sort());
     expect(await endpoints.listDue(3, nowMs, 3)).toEqual(all.slice(0, 3));
     expect(await endpoints.listDue(4, nowMs, 1_000)).toEqual([]);
+  });
+
+  test('gives every endpoint of a shard once, page by page, also where many are due at the same moment', async () => {
+    const endpoints = await open();
+    const ids = idsOfShard(3, 25);
+    for (const [index, id] of ids.entries())
+      await endpoints.replace(newEndpoint('acme', id), nowMs - Math.floor(index / 10));
+    const pages: (readonly DueEndpoint[])[] = [];
+    for (let page = await endpoints.listDue(3, nowMs, 10); ; ) {
+      pages.push(page);
+      if (page.length < 10) break;
+      // What is handed out is marked before the next page is read, and is not on it.
+      for (const due of page.slice(5)) expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(true);
+      page = await endpoints.listDue(3, nowMs, 10, page.at(-1));
+    }
+    expect(pages.map(({ length }) => length)).toEqual([10, 10, 5]);
+    expect(idsOf(pages.flat())).toEqual([...ids].sort());
+    const dueAts = pages.flat().map(({ dueAtMs }) => dueAtMs);
+    expect(dueAts).toEqual([...dueAts].sort((a, b) => a - b));
+  });
+
+  test('postpones an endpoint, which no replacement runs into, and which the next one overrules', async () => {
+    const endpoints = await open();
+    const state = newEndpoint('acme', 'sub_1');
+    await endpoints.replace(state, nowMs);
+    const [due] = await listAll(endpoints, nowMs);
+    if (due === undefined) throw new Error('nothing is due');
+    expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(true);
+    expect(await listAll(endpoints, nowMs + 59_999)).toEqual([]);
+    expect(await listAll(endpoints, nowMs + 60_000)).toEqual([{ ...due, dueAtMs: nowMs + 60_000 }]);
+    expect(await read(endpoints, state)).toEqual({ ...state, revision: 1 });
+    expect(await endpoints.replace({ ...state, revision: 1 }, nowMs + 1_000)).toBe(true);
+    expect(await listAll(endpoints, nowMs + 1_000)).toEqual([{ ...due, dueAtMs: nowMs + 1_000 }]);
+  });
+
+  test('fails to postpone what is due at another time, is not due any more, is gone, or is another scope’s', async () => {
+    const endpoints = await open();
+    const state = newEndpoint('acme', 'sub_1');
+    const due = { endpoint: 'sub_1', scope: 'acme', dueAtMs: nowMs };
+    expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(false);
+    expect(await read(endpoints, state)).toEqual(state);
+    // A drain came first, with a due time of its own that is earlier than the mark.
+    await endpoints.replace(state, nowMs);
+    await endpoints.replace({ ...state, revision: 1 }, nowMs + 1_000);
+    expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(false);
+    expect(await listAll(endpoints, nowMs + 1_000)).toEqual([{ ...due, dueAtMs: nowMs + 1_000 }]);
+    expect(await endpoints.postpone({ ...due, scope: 'globex', dueAtMs: nowMs + 1_000 }, nowMs + 60_000)).toBe(false);
+    // A drain took it out of the index.
+    await endpoints.replace({ ...state, revision: 2 }, undefined);
+    expect(await endpoints.postpone({ ...due, dueAtMs: nowMs + 1_000 }, nowMs + 60_000)).toBe(false);
+    expect(await listAll(endpoints, Number.MAX_SAFE_INTEGER)).toEqual([]);
   });
 });
 
@@ -256,3 +307,9 @@ describe('endpoints that are replaced at once on DynamoDB', () => {
     expect(await read(endpoints, second)).toEqual({ ...second, position: 1, revision: 2 });
   });
 });
+
+function idsOfShard(shard: number, count: number): readonly string[] {
+  const ids: string[] = [];
+  for (let at = 0; ids.length < count; at += 1) if (shardOf(`sub_${at}`) === shard) ids.push(`sub_${at}`);
+  return ids;
+}

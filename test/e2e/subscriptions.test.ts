@@ -3,9 +3,12 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test, vi } from 'vitest';
+import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { DrainMessage } from '../../lambdas/contracts/messages.ts';
+import { shardOf } from '../../lambdas/contracts/shards.ts';
+import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { Replay } from '../../lambdas/ports/replay-store.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Callback, useRunningEngine } from './running-engine.ts';
@@ -239,6 +242,31 @@ test('a slow replay goes on past the 16 runs after which Lambda stops a chain of
   sqs.destroy();
   client.destroy();
 }, 120_000);
+
+test('dispatch asks for every endpoint of a shard that is due, once', async () => {
+  const { engine } = running();
+  const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
+  const table = engine.environment('dispatch')[environmentKeys.limitsTable] ?? '';
+  const endpoints = createDynamoEndpointStore(client, table, newEndpoint);
+  const shard = 3;
+  const ids = Array.from({ length: 3_000 }, (_, at) => `sub_due_${at}`).filter((id) => shardOf(id) === shard);
+  const due = ids.slice(0, 110);
+  const requested = () => engine.metrics.sum('drains-requested', { service: 'dispatch' });
+  const before = requested();
+  const { error } = engine.invocations('dispatch');
+  const dueAtMs = engine.now();
+  for (const id of due) await endpoints.replace({ ...newEndpoint('due', id), hasBacklog: true }, dueAtMs);
+
+  await engine.advanceClock(60_000);
+  expect(requested() - before).toBe(due.length);
+  // Each is looked at, and taken out of the index: there is no subscription that anything waits for.
+  const left = () => endpoints.listDue(shard, Number.MAX_SAFE_INTEGER, 1_000);
+  await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 40_000, interval: 200 });
+  await engine.advanceClock(60_000);
+  expect(requested() - before).toBe(due.length);
+  expect(engine.invocations('dispatch').error).toBe(error);
+  client.destroy();
+}, 60_000);
 
 function replayStore() {
   const { engine } = running();

@@ -1,9 +1,10 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
+import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
 import type { EndpointEraser } from '../../lambdas/ports/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
+import { pageOf } from './page-of.ts';
 
 export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & EndpointEraser & Dumpable {
   const rows = new Map<string, { readonly state: EndpointState; readonly dueAtMs: number | undefined }>();
@@ -41,16 +42,20 @@ export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & Endpoi
       rows.set(endpoint, { state, dueAtMs: stored?.dueAtMs });
       return structuredClone(state);
     },
-    async listDue(shard, untilMs, limit) {
-      return [...rows.values()]
-        .flatMap(({ state: { endpoint, scope }, dueAtMs }) =>
-          dueAtMs !== undefined && dueAtMs <= untilMs && shardOf(endpoint) === shard
-            ? { endpoint, scope, dueAtMs }
-            : [],
-        )
-        .sort((a, b) => a.dueAtMs - b.dueAtMs)
-        .slice(0, limit)
-        .map(({ endpoint, scope }) => ({ endpoint, scope }));
+    async listDue(shard, untilMs, limit, after) {
+      const own = [...rows.values()].flatMap(({ state: { endpoint, scope }, dueAtMs }) =>
+        dueAtMs !== undefined && dueAtMs <= untilMs && shardOf(endpoint) === shard
+          ? [{ endpoint, scope, dueAtMs }]
+          : [],
+      );
+      const place = ({ dueAtMs, endpoint }: DueEndpoint) => `${String(dueAtMs).padStart(16, '0')}#${endpoint}`;
+      return pageOf(own, place, limit, after === undefined ? undefined : place(after)).items;
+    },
+    async postpone({ endpoint, scope, dueAtMs }, untilMs) {
+      const stored = rows.get(endpoint);
+      if (stored === undefined || stored.dueAtMs !== dueAtMs || stored.state.scope !== scope) return false;
+      rows.set(endpoint, { ...stored, dueAtMs: untilMs });
+      return true;
     },
   };
 }

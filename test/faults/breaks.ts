@@ -35,6 +35,20 @@ export const breaks: Readonly<Record<string, Break>> = {
     to: 'if (row !== undefined) return claim;',
     scenario: 'duplicate',
   },
+  /** A page of pointers lacks those that have expired, so that it is taken for the last one. */
+  'hide-expired': {
+    file: 'lambdas/adapters/aws/dynamo-delivery-store.ts',
+    from: 'return items.map(fromItem);',
+    to: 'return items.map(fromItem).filter((row) => isLive(row, options.clock.nowMs()));',
+    scenario: 'expired-pointers',
+  },
+  /** A replay goes on with the schedule that a delivery has used up. */
+  'old-schedule': {
+    file: 'lambdas/flows/attempt-delivery.ts',
+    from: 'return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };',
+    to: 'return { ...delivery, exhaustedBy: undefined };',
+    scenario: 'replay-exhausted',
+  },
 };
 
 const root = resolve(import.meta.dirname, '../..');

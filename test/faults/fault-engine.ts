@@ -11,6 +11,7 @@ import { environmentKeys, functionEnvironments } from '../../lambdas/contracts/e
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
 import type { CallInjector } from './call-injector.ts';
+import { createLeftovers, type Leftovers } from './leftovers.ts';
 import { type SubscriberServer, startSubscriberServer } from './subscribers.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -59,6 +60,7 @@ export interface FaultEngine {
   readonly letTimePass: (ms: number) => Promise<void>;
   readonly partition: (table: TableKey, key: string, value: string) => Promise<readonly Row[]>;
   readonly item: (table: TableKey, key: Readonly<Record<string, { S: string }>>) => Promise<Row | undefined>;
+  readonly leftovers: Leftovers;
   /** Forget what a run that went wrong has left to do, so that it does not reach the next one. */
   readonly reset: () => Promise<void>;
   stop(): Promise<void>;
@@ -235,6 +237,11 @@ export async function startFaultEngine(assembly: {
       const { Item } = await dynamo.send(new GetItemCommand({ TableName: tableOf(table), Key: key }));
       return Item === undefined ? undefined : unmarshall(Item);
     },
+    leftovers: createLeftovers(
+      dynamo,
+      { deliveries: tableOf('deliveriesTable'), parkedRequests: tableOf('parkedRequestsTable') },
+      () => engine.now(),
+    ),
     async reset() {
       await Promise.all(queueUrls.map((QueueUrl) => sqs.send(new PurgeQueueCommand({ QueueUrl }))));
       await clear('deliveriesTable', ['subscription', 'delivery']);

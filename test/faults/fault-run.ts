@@ -1,6 +1,8 @@
 import { createHmac, randomUUID } from 'node:crypto';
+import { contextKey } from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
+import type { Leftovers } from './leftovers.ts';
 import type { Subscriber } from './subscribers.ts';
 
 /** A record of which the feed must tell once: what a provider's request is to become. */
@@ -67,6 +69,9 @@ export interface FaultRun {
   /** What `readOn` has read. */
   readonly read: readonly Row[];
   deliveriesOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
+  /** Requests that wait for an account, under the value that they name it by. */
+  parkedUnder(integration: string, value: string): Promise<readonly Row[]>;
+  readonly leftovers: Leftovers;
   /** What the engine knows of a subscriber's endpoint. */
   endpointOf(subscriber: TestSubscriber): Promise<Row | undefined>;
 }
@@ -211,6 +216,9 @@ export async function createFaultRun(
       }
     },
     endpointOf: ({ id }) => fault.item('limitsTable', { id: { S: `endpoint#${id}` } }),
+    leftovers: fault.leftovers,
+    parkedUnder: (integration, value) =>
+      fault.partition('parkedRequestsTable', 'context', contextKey(integration, value)),
     deliveriesOf: ({ id }) => fault.partition('deliveriesTable', 'subscription', id),
   };
   return run;

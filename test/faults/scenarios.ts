@@ -15,12 +15,22 @@ export interface Scenario {
   readonly countsDispatch?: boolean;
   /** Whether a subscriber may be sent an event more than once although no call fails. */
   readonly sendsAgain?: boolean;
+  /** Calls that do not fail here, since another of the same name does, or the same one of another path. */
+  readonly isAlike?: (name: string, number: number) => boolean;
   /** What ends once more because somebody asks for it again: requests that are routed later, deliveries that are replayed. */
   readonly askedAgain?: { readonly requests?: number; readonly deliveries?: number };
 }
 
 /** Waits that SQS cannot give a message, so that dispatch gives them; enough of them for what is throttled meanwhile. */
 const laterThanAQueueDelays = [1_200, 1_200, 1_200, 1_200, 1_200, 1_200];
+
+/** Waits between tries that are few, and still more than a fault takes away from a replay. */
+const fewTries = [1, 1, 1, 1, 1];
+
+/** Pointers that fill a page of whoever reads them: dispatch, and a drain. */
+const aFullPage = 100;
+/** The same of requests that wait for an account. */
+const aFullPageOfRequests = 25;
 
 /** An account and a subscriber whose endpoint the engine knows to be fast, so that deliver posts to it. */
 async function knownEndpoint(run: FaultRun) {
@@ -204,6 +214,88 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
     sendsAgain: true,
     askedAgain: { deliveries: 1 },
+  },
+
+  /** A delivery whose tries are used up is replayed: it is tried as often as a new one, and keeps what was tried before. */
+  'replay-exhausted': {
+    async play(run) {
+      const account = await run.account('github');
+      const tries = 1;
+      const subscriber = await run.subscriber({ retry: { schedule_seconds: [] } });
+      // Also of the replay the first one fails.
+      subscriber.answerWith((earlier) => (earlier <= tries ? 500 : 204));
+      await run.send(githubWebhook(account, { issue: 1 }));
+      await run.untilIdle();
+      const [before] = await run.deliveriesOf(subscriber);
+      if (before?.['state'] !== 'exhausted' || before['attemptCount'] !== tries)
+        throw new Error(`the delivery is ${String(before?.['state'])} after ${String(before?.['attemptCount'])} tries`);
+      await run.call('PATCH', `/v1/subscriptions/${subscriber.id}`, { retry: { schedule_seconds: fewTries } });
+      await run.letTimePass(1_000);
+      run.faultsBegin();
+      const { status } = await run.call('POST', `/v1/subscriptions/${subscriber.id}/replay`, { mode: 'failed' });
+      if (status !== 202) throw new Error(`a replay was answered with ${status}`);
+      await run.settle();
+      const [after] = await run.deliveriesOf(subscriber);
+      const attempts = (after?.['attempts'] ?? []) as readonly { readonly number: number }[];
+      if (attempts.length <= tries || attempts.some(({ number }, index) => number !== index + 1))
+        throw new Error(`the history is ${JSON.stringify(attempts.map(({ number }) => number))}`);
+      if (Number(after?.['scheduledCount']) > attempts.length - tries)
+        throw new Error(`${String(after?.['scheduledCount'])} of ${attempts.length} tries count against it`);
+      if (String(after?.['firstAttemptAt']) <= String(before['firstAttemptAt']))
+        throw new Error('the new schedule began with the old one');
+    },
+    // The call is as in `replay`, and what comes after the first try as in `retry`.
+    isAlike: (name) => /^(api|caller|deliver)\.|\.delivery$/.test(name),
+    sendsAgain: true,
+    askedAgain: { deliveries: 1 },
+  },
+
+  /** Pages of pointers that have expired stand before a delivery, in the due index and then in the backlog. */
+  'expired-pointers': {
+    async play(run) {
+      const account = await run.account('github');
+      const subscriber = await run.subscriber({ retry: { schedule_seconds: laterThanAQueueDelays } });
+      subscriber.answerWith((earlier) => (earlier === 0 ? 500 : 204));
+      await run.send(githubWebhook(account, { issue: 1 }));
+      await run.untilIdle();
+      const [waiting] = await run.deliveriesOf(subscriber);
+      if (waiting?.['waitsIn'] !== 'due-index') throw new Error(`it waits in ${String(waiting?.['waitsIn'])}`);
+      const own = { id: subscriber.id, tenant: run.tenant };
+      await run.leftovers.inDueIndex(own, String(waiting['event']), aFullPage);
+      await run.leftovers.inBacklog(own, aFullPage);
+      run.faultsBegin();
+    },
+    countsDispatch: true,
+    sendsAgain: true,
+  },
+
+  /** A page of requests that have expired stands before one that waits for its account, which is made now. */
+  'expired-requests': {
+    async play(run) {
+      const url = await sharedUrl(run);
+      await run.subscriber();
+      await run.letTimePass(10_000);
+      const id = `acc_later_${run.number}`;
+      const value = String(run.number);
+      await run.send(sharedWebhook(url, id, run.number, 79));
+      await run.settle();
+      await run.leftovers.inParking('intercom', value, aFullPageOfRequests);
+      if ((await run.parkedUnder('intercom', value)).length !== aFullPageOfRequests + 1)
+        throw new Error('the request does not wait');
+      run.faultsBegin();
+      const account = { id, tenant: run.tenant, integration: 'intercom', context: { app_id: value } };
+      const made = await run.call('POST', '/v1/accounts', account);
+      if (made.status === 409) await run.call('PATCH', `/v1/accounts/${id}`, { context: account.context });
+      await run.settle();
+      const left = await run.parkedUnder('intercom', value);
+      if (left.length > 0) throw new Error(`${left.length} requests are left waiting`);
+    },
+    isAlike: (name, number) =>
+      // The removals of expired requests, between the first one and the one that waits.
+      (name === 'api.DeleteItem.parked-requests' && number > 1 && number <= aFullPageOfRequests) ||
+      // How the key is looked at is as in `repeated-call`, and how the request goes on as in `unrouted`.
+      /^(deliver|drain|callback)\.|\.api-keys$/.test(name),
+    askedAgain: { requests: 1 },
   },
 
   /** A subscription that is in order: its drain takes the events from the feed. */

@@ -20,7 +20,11 @@ export interface RunResult {
 
 export function runNamesOf(scenario: string, calls: readonly string[]): readonly RunName[] {
   // Dispatch asks each of its shards for the same: that the first fails is to it as that the next one does.
-  const isAlike = (call: string) => /^dispatch\.Query\..*\.(?!1$)\d+$/.test(call);
+  const isOfShards = (call: string) => /^dispatch\.Query\..*\.(?!1$)\d+$/.test(call);
+  const isAlike = (call: string) => {
+    const [, name = '', number] = /^(.*)\.(\d+)$/.exec(call) ?? [];
+    return isOfShards(call) || scenarios[scenario]?.isAlike?.(name, Number(number)) === true;
+  };
   return calls
     .filter((call) => !isAlike(call))
     .flatMap((call) => kindsOf(call).map((kind) => `${scenario}/${call}/${kind}`));

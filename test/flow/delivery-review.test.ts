@@ -148,6 +148,34 @@ describe('a replay', () => {
     expect(delivery.attempts.map(({ trigger }) => trigger).slice(3)).toEqual(['manual', 'schedule', 'schedule']);
   });
 
+  test.each(['failed', 'all'] as const)(
+    'sends what it queued where the answer to that was lost, and the write was made twice (mode %s)',
+    async (mode) => {
+      const engine = createFakeEngine();
+      const subscription = await subscribe(engine, { retry });
+      engine.callbacks.answerWith(() => answered(mode === 'failed' ? 500 : 204));
+      await publish(engine, ['1']);
+      await letTimePass(engine, hourMs);
+      const before = await onlyDelivery(engine);
+      engine.callbacks.answerWith(() => answered(204));
+      const { id } = await again(engine, subscription, mode);
+      const { deliveries } = engine;
+      const unheard = {
+        ...deliveries,
+        replace: async (...args: Parameters<typeof deliveries.replace>) => {
+          expect(await deliveries.replace(...args)).toBe(true);
+          return deliveries.replace(...args);
+        },
+      };
+      for (const { id: message } of engine.drainQueue.messages()) engine.drainQueue.remove(message);
+      await runReplay({ ...engine.drainPorts, deliveries: unheard }, prepareSubscription(subscription), id);
+      expect(await engine.replays.find('sub_1', id)).toMatchObject({ state: 'done', replayed: 1 });
+      await letTimePass(engine, hourMs);
+      const after = await onlyDelivery(engine);
+      expect(after).toMatchObject({ state: 'delivered', attemptCount: before.attemptCount + 1 });
+    },
+  );
+
   test.each(['replay', 'attempt'] as const)('of an old delivery is tried again where it fails (%s)', async (how) => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry });

@@ -203,7 +203,7 @@ describe('a run of dispatch', () => {
     for (const { id } of engine.drainQueue.messages()) engine.drainQueue.remove(id);
     engine.clock.advance(900_000);
     const outcomes = createOutcomeTally();
-    const endpoints = { listDue: async () => Promise.reject(new Error('unreadable')) };
+    const endpoints = { ...engine.endpoints, listDue: async () => Promise.reject(new Error('unreadable')) };
     const dispatch = createDispatchHandler({ ports: { ...engine.dispatchPorts, endpoints }, log, outcomes });
     await expect(dispatch()).rejects.toThrow('some shards were not dispatched');
     expect(outcomes.sum('silent-work-restarted')).toBe(1);

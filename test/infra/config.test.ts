@@ -75,6 +75,37 @@ describe('throttles', () => {
   });
 });
 
+describe('a VPC', () => {
+  test('is none, or subnets and security groups, as lists or as text', () => {
+    expect(load()).toMatchObject({ vpcSubnetIds: [], vpcSecurityGroupIds: [] });
+    expect(
+      load({ vpcSubnetIds: 'subnet-0a1b2c3d, subnet-0a1b2c3e', vpcSecurityGroupIds: ['sg-0a1b2c3d'] }),
+    ).toMatchObject({
+      vpcSubnetIds: ['subnet-0a1b2c3d', 'subnet-0a1b2c3e'],
+      vpcSecurityGroupIds: ['sg-0a1b2c3d'],
+    });
+  });
+
+  test('fails with half of the setting, whichever half it is', () => {
+    expect(faultsOf({ vpcSubnetIds: 'subnet-0a1b2c3d' })).toEqual([
+      'vpcSecurityGroupIds: got [], expected at least one, because vpcSubnetIds is set: set both, or neither',
+    ]);
+    expect(faultsOf({ vpcSecurityGroupIds: 'sg-0a1b2c3d' })).toEqual([
+      'vpcSubnetIds: got [], expected at least one, because vpcSecurityGroupIds is set: set both, or neither',
+    ]);
+  });
+
+  test('fails with what is no id, and with more than Lambda takes', () => {
+    expect(faultsOf({ vpcSubnetIds: 'vpc-1', vpcSecurityGroupIds: 'sg-0a1b2c3d' })).toEqual([
+      'vpcSubnetIds: got "vpc-1", expected a list of at most 16 ids, such as "subnet-0123456789abcdef0"',
+    ]);
+    const six = Array.from({ length: 6 }, (_, at) => `sg-0a1b2c3${at}`);
+    expect(faultsOf({ vpcSubnetIds: 'subnet-0a1b2c3d', vpcSecurityGroupIds: six })).toEqual([
+      expect.stringMatching(/^vpcSecurityGroupIds: got .*, expected a list of at most 5 ids/),
+    ]);
+  });
+});
+
 describe('own origins', () => {
   test('are a list, or text with commas', () => {
     expect(load({ ownOrigins: 'https://a.example, https://b.example:8443' }).ownOrigins).toEqual([

@@ -96,6 +96,49 @@ test('fails when a construct breaks a rule of cdk-nag', () => {
   expect(() => synthesize('dev', {}, (stack) => new Topic(stack, 'Open'))).toThrow('AwsSolutions-SNS3');
 });
 
+describe('a VPC', () => {
+  const inVpc = synthesize('dev', {
+    vpcSubnetIds: 'subnet-0a1b2c3d,subnet-0a1b2c3e',
+    vpcSecurityGroupIds: 'sg-0a1b2c3d',
+  });
+
+  const callOut: readonly FunctionName[] = ['ingress', 'normalize', 'deliver', 'drain', 'api'];
+  const placed = { SubnetIds: ['subnet-0a1b2c3d', 'subnet-0a1b2c3e'], SecurityGroupIds: ['sg-0a1b2c3d'] };
+  const names = Object.keys(functionEnvironments) as FunctionName[];
+
+  test('is clean by cdk-nag, and synthesizes without a warning', () => {
+    expect(inVpc.messages).toEqual([]);
+    expect(inVpc.findings).toEqual([]);
+  });
+
+  test('takes the functions that call out, and none where it is not set', () => {
+    for (const name of names) {
+      const expected = callOut.includes(name) ? placed : undefined;
+      expect(functionNamed(inVpc, name).Properties.VpcConfig, name).toEqual(expected);
+      expect(functionNamed(dev, name).Properties.VpcConfig, name).toBeUndefined();
+    }
+  });
+
+  test('lets Lambda, and not the code of a function, make network interfaces for these functions only', () => {
+    const ofEc2 = (stage: SynthesizedStage) =>
+      statementsOf(stage, 'AWS::IAM::Policy').filter(([, statement]) => JSON.stringify(statement).includes('"ec2:'));
+    const roleOf = (policy: string) => target(inVpc.resources[policy]?.Properties['Roles'][0]) ?? '';
+    const roles = new Set(callOut.map((name) => target(functionNamed(inVpc, name).Properties.Role)));
+    for (const effect of ['Allow', 'Deny']) {
+      const statements = ofEc2(inVpc).filter(([, { Effect }]) => Effect === effect);
+      const ofCode = effect === 'Deny' ? { Null: { 'lambda:SourceFunctionArn': 'false' } } : undefined;
+      expect(new Set(statements.map(([policy]) => roleOf(policy)))).toEqual(roles);
+      for (const [, { Condition }] of statements) expect(Condition).toEqual(ofCode);
+    }
+    expect(ofEc2(dev)).toEqual([]);
+    // Lambda refuses to create a function in a VPC before its role has the permission.
+    for (const name of callOut) {
+      const policies = (functionNamed(inVpc, name).DependsOn ?? []).map((id) => inVpc.resources[id]?.Properties);
+      expect(JSON.stringify(policies), name).toContain('ec2:CreateNetworkInterface');
+    }
+  });
+});
+
 describe('the stage local', () => {
   test('has a rule that no deployment passes, and no other stage has it', () => {
     expect(synthesized.local.rules['OneMachineOnly']?.Assertions).toMatchObject([
@@ -312,7 +355,7 @@ describe('permissions', () => {
       {
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
         tables: /^(Tenants|Events|Deliveries|Limits)/,
-        written: /^Deliveries/,
+        written: /^(Deliveries|Limits)/,
       },
     ],
     [

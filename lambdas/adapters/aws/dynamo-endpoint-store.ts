@@ -9,7 +9,8 @@ import { shardOf } from '../../contracts/shards.ts';
 import { endpointsByDueIndex } from '../../contracts/tables.ts';
 import type { EndpointState, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
 import type { DueEndpoints, EndpointStore } from '../../ports/endpoint-store.ts';
-import { fromItem, type Row, readRows, toItem } from './dynamo-rows.ts';
+import { updateOnCondition } from './dynamo-conditions.ts';
+import { fromItem, type Item, type Row, readRows, toItem } from './dynamo-rows.ts';
 import { updateRow } from './dynamo-writes.ts';
 
 export const endpointRowId = (endpoint: string) => `endpoint#${endpoint}`;
@@ -85,17 +86,46 @@ export function createDynamoEndpointStore(
       });
       return toState(fromItem(Attributes ?? {}));
     },
-    async listDue(shard, untilMs, limit) {
-      const { Items = [] } = await client.send(
-        new QueryCommand({
+    async listDue(shard, untilMs, limit, after) {
+      const dueShard = String(shard);
+      const items: Item[] = [];
+      let start =
+        after === undefined
+          ? undefined
+          : toItem({ dueShard, dueAtMs: after.dueAtMs, id: endpointRowId(after.endpoint) });
+      do {
+        const answer = await client.send(
+          new QueryCommand({
+            TableName: table,
+            IndexName: endpointsByDueIndex,
+            Limit: limit - items.length,
+            KeyConditionExpression: 'dueShard = :shard AND dueAtMs <= :until',
+            ExpressionAttributeValues: toItem({ ':shard': dueShard, ':until': untilMs }),
+            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+          }),
+        );
+        items.push(...(answer.Items ?? []));
+        start = answer.LastEvaluatedKey;
+      } while (start !== undefined && items.length < limit);
+      return items.map(fromItem).map((row) => ({
+        endpoint: String(row['endpoint']),
+        scope: String(row['scope']),
+        dueAtMs: Number(row['dueAtMs']),
+      }));
+    },
+    async postpone({ endpoint, scope, dueAtMs }, untilMs) {
+      return updateOnCondition(
+        client,
+        new UpdateItemCommand({
           TableName: table,
-          IndexName: endpointsByDueIndex,
-          Limit: limit,
-          KeyConditionExpression: 'dueShard = :shard AND dueAtMs <= :until',
-          ExpressionAttributeValues: toItem({ ':shard': String(shard), ':until': untilMs }),
+          Key: toItem({ id: endpointRowId(endpoint) }),
+          UpdateExpression: 'SET dueAtMs = :until',
+          // Holds for no row that is gone, or that is not due any more: an update would put either into the index.
+          ConditionExpression: 'dueAtMs = :read AND #scope = :scope',
+          ExpressionAttributeNames: { '#scope': 'scope' },
+          ExpressionAttributeValues: toItem({ ':until': untilMs, ':read': dueAtMs, ':scope': scope }),
         }),
       );
-      return Items.map(fromItem).map((row) => ({ endpoint: String(row['endpoint']), scope: String(row['scope']) }));
     },
   };
 }

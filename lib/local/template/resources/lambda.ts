@@ -24,6 +24,7 @@ export const functionProperties = z.strictObject({
   RuntimeManagementConfig: noLocalEffect,
   Tags: noLocalEffect,
   TracingConfig: noLocalEffect,
+  VpcConfig: noLocalEffect,
 });
 
 export const functionType: ResourceType<typeof functionProperties> = {

@@ -1,0 +1,74 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { createDynamoDeliveryStore } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
+import { createDynamoRequestParking } from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { shardOf } from '../../lambdas/contracts/shards.ts';
+import { newDelivery } from '../../lambdas/flows/attempt-delivery.ts';
+import type { Delivery } from '../../lambdas/ports/delivery-store.ts';
+
+const dayMs = 86_400_000;
+/** Twice as long ago as rows are kept. */
+const ageMs = 2 * limits.retentionDays * dayMs;
+
+/** Rows that the engine wrote long ago and that have expired since: DynamoDB deletes them days late. */
+export interface Leftovers {
+  /** Pointers of a subscription's backlog to deliveries that are gone; they sort before any of today. */
+  inBacklog(subscription: { readonly id: string; readonly tenant: string }, count: number): Promise<void>;
+  /** The same of the due index, in the shard of an event. */
+  inDueIndex(
+    subscription: { readonly id: string; readonly tenant: string },
+    event: string,
+    count: number,
+  ): Promise<void>;
+  /** Requests that wait for an account, under a value that none has registered. */
+  inParking(integration: string, value: string, count: number): Promise<void>;
+}
+
+export function createLeftovers(
+  client: DynamoDBClient,
+  tables: { readonly deliveries: string; readonly parkedRequests: string },
+  nowMs: () => number,
+): Leftovers {
+  const options = { clock: { nowMs: () => nowMs() - ageMs }, retentionDays: limits.retentionDays };
+  const deliveries = createDynamoDeliveryStore(client, tables.deliveries, options);
+  const parking = createDynamoRequestParking(client, tables.parkedRequests, options);
+  const longAgo = () => new Date(options.clock.nowMs()).toISOString();
+
+  const pointTo = (
+    { id, tenant }: { readonly id: string; readonly tenant: string },
+    events: readonly string[],
+    waiting: Pick<Delivery, 'state' | 'waitsIn' | 'nextAttemptAt'>,
+  ) => {
+    const job = { subscription: id, scope: tenant, tenant, sequence: 0, timestamp: longAgo() };
+    return deliveries.remind(events.map((event) => ({ ...newDelivery({ ...job, event }), ...waiting })));
+  };
+
+  return {
+    async inBacklog(subscription, count) {
+      const waiting = { state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined } as const;
+      await pointTo(subscription, names('evt_old_', count), waiting);
+    },
+    async inDueIndex(subscription, event, count) {
+      const shard = shardOf(event);
+      const waiting = { state: 'retrying', waitsIn: 'due-index', nextAttemptAt: longAgo() } as const;
+      const events = names('evt_old_', count, (name) => shardOf(name) === shard);
+      await pointTo(subscription, events, waiting);
+    },
+    async inParking(integration, value, count) {
+      for (const rawId of names('raw_0000_', count)) {
+        const request = { method: 'POST', url: 'http://localhost/', path: '/', query: '', headers: {} };
+        const body = { kind: 'inline', encoding: 'utf8', content: '{}' } as const;
+        await parking.park(integration, [value], { rawId, integration, receivedAt: longAgo(), request, body });
+      }
+    },
+  };
+}
+
+function names(prefix: string, count: number, isWanted: (name: string) => boolean = () => true): readonly string[] {
+  const found: string[] = [];
+  for (let at = 0; found.length < count; at += 1) {
+    const name = `${prefix}${String(at).padStart(5, '0')}`;
+    if (isWanted(name)) found.push(name);
+  }
+  return found;
+}
