@@ -12,4 +12,10 @@ export const budgets = {
   verificationAndMappingUs: 150,
   /** From provider to subscriber through the local engine, emulators included, on two cores. */
   localEventsPerSecond: 300,
+  /** What an endpoint that refuses such a share of first attempts takes, to one that refuses none: retries count. */
+  refusingEndpoints: [
+    { share: 0.01, atLeast: 0.9 },
+    { share: 0.1, atLeast: 0.7 },
+    { share: 0.33, atLeast: 0.4 },
+  ],
 } as const;

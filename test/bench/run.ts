@@ -13,6 +13,7 @@ import { ingressAnswers } from './ingress-answers.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { modelledCost } from './modelled-cost.ts';
 import { ownCpu } from './own-cpu.ts';
+import { refusingEndpoints } from './refusing-endpoints.ts';
 import { toMarkdown, toTable } from './report.ts';
 import type { Section, SectionResult } from './section.ts';
 import { removeSharedAssembly } from './shared-assembly.ts';
@@ -28,6 +29,7 @@ const sections: readonly Section[] = [
   bundles,
   ingressAnswers,
   throughput,
+  refusingEndpoints,
   growth,
   budgetSummary,
 ];
