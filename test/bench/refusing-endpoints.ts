@@ -1,5 +1,5 @@
 import { budgets } from './budgets.ts';
-import { endFork, forkNextTo, nextMessage } from './load/forked.ts';
+import { endFork, nextMessage, startFork } from './load/forked.ts';
 import { createLoadedAccount, loadedSecret, startSeededEngine } from './load/loaded-engine.ts';
 import type {
   RefusalsMessage,
@@ -69,7 +69,7 @@ function noteOf({ accepted, posts, refused, mostAtATime, lost }: RefusalsResult)
 
 async function measure(): Promise<readonly RefusalsResult[]> {
   const engine = await startSeededEngine();
-  const child = forkNextTo('./refusals.fork.ts', new URL('./load/', import.meta.url).href);
+  const child = startFork(new URL('./load/refusals.fork.ts', import.meta.url));
   try {
     const started = await nextMessage<RefusalsMessage>(child);
     if (started.kind !== 'listening') throw new Error('the endpoints do not listen');

@@ -3,10 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** A process of its own for providers and subscribers, so that what they cost is not the engine's event loop. */
-export function forkNextTo(file: string, importMetaUrl: string): ChildProcess {
-  return fork(fileURLToPath(new URL(file, importMetaUrl)), [], {
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-  });
+export function startFork(file: URL): ChildProcess {
+  return fork(fileURLToPath(file), [], { execArgv: ['--disable-warning=ExperimentalWarning'] });
 }
 
 /** @throws Error when the process ends first. */

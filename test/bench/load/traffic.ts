@@ -1,4 +1,4 @@
-import { endFork, forkNextTo, nextMessage } from './forked.ts';
+import { endFork, nextMessage, startFork } from './forked.ts';
 import type { TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from './protocol.ts';
 
 /** A provider and a subscriber. */
@@ -10,7 +10,7 @@ export interface Traffic {
 }
 
 export async function startTraffic(): Promise<Traffic> {
-  const child = forkNextTo('./traffic.fork.ts', import.meta.url);
+  const child = startFork(new URL('./traffic.fork.ts', import.meta.url));
   const started = await nextMessage<TrafficMessage>(child);
   if (started.kind !== 'listening') throw new Error('the subscriber does not listen');
   return {
