@@ -16,6 +16,12 @@ export const awsPrices = {
    * @see https://aws.amazon.com/sqs/pricing/
    */
   sqsPerMillionRequests: 0.4,
+  /**
+   * Fair queues: beside that, for requests of messages with a `MessageGroupId` in a standard queue. Which requests bear
+   * it is not said of each; the model takes all of them, the least favourable reading.
+   * @see https://aws.amazon.com/sqs/pricing/, as https://cloudburn.io/blog/amazon-sqs-pricing gives it of March 2026
+   */
+  sqsFairQueuePerMillionRequests: 0.1,
   /** On demand. @see https://aws.amazon.com/dynamodb/pricing/on-demand/ */
   dynamodbPerMillionWriteUnits: 0.625,
   dynamodbPerMillionReadUnits: 0.125,
@@ -39,20 +45,20 @@ export const assumptions = {
   /** Round trips within a region. */
   dynamodbRoundTripMs: 5,
   sqsRoundTripMs: 8,
+  s3RoundTripMs: 30,
   /** How long a receiver takes to answer. */
   receiverMs: 100,
   /** What a function has of a core grows with its memory. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
   memoryMbPerCore: 1_769,
   /** Functions' memory, of lib/tributary-stack.ts. */
   memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
-  /**
-   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at half of
-   * the usual concurrency of 10 are two rounds.
-   */
+  /** Posts that a run makes at once: half of the usual concurrency of 10. */
+  postsAtATime: 5,
+  /** Steps of a run that wait for one another, beside rounds of posts: calls that are made at once count as one. */
   waits: {
-    ingress: { dynamodb: 0, sqs: 1, receiver: 0 },
-    normalize: { dynamodb: 5, sqs: 1, receiver: 0 },
-    deliver: { dynamodb: 4, sqs: 0, receiver: 2 },
+    ingress: { dynamodb: 0, sqs: 1, s3: 0 },
+    normalize: { dynamodb: 5, sqs: 1, s3: 1 },
+    deliver: { dynamodb: 4, sqs: 0, s3: 0 },
   },
   /**
    * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;

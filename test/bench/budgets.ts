@@ -1,8 +1,8 @@
 /** What may be spent, of the page "Budgets" of the design. */
 export const budgets = {
   /** AWS requests for one webhook event to one subscriber, in batches of 10, from ingress until it is delivered. */
-  requestsPerEvent: 3.5,
-  /** Modelled AWS cost of a million events of 2 KB with one subscriber, from list prices. */
+  requestsPerEvent: 2.7,
+  /** Modelled AWS cost of a million events of 2 KB with one subscriber, in batches of 10, from list prices. */
   costPerMillionUsd: 5,
   /** What ingress loads before its first request, minified. */
   ingressBundleBytes: 400_000,

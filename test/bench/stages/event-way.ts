@@ -217,7 +217,7 @@ function printable(json: string): string {
 }
 
 function noCost(): StageTotal {
-  return { invocations: 0, requests: {}, cpuUs: 0, durationMs: 0, logBytes: 0, logLines: 0 };
+  return { invocations: 0, requests: {}, groupedSends: 0, cpuUs: 0, durationMs: 0, logBytes: 0, logLines: 0 };
 }
 
 function add(total: StageTotal, cost: StageCost): StageTotal {
@@ -227,6 +227,7 @@ function add(total: StageTotal, cost: StageCost): StageTotal {
   return {
     invocations: total.invocations + 1,
     requests,
+    groupedSends: total.groupedSends + cost.groupedSends,
     cpuUs: total.cpuUs + cost.cpuUs,
     durationMs: total.durationMs + cost.durationMs,
     logBytes: total.logBytes + cost.logBytes,

@@ -17,6 +17,8 @@ export interface StageOrder {
 export interface StageCost {
   /** AWS requests by operation: `dynamodb:PutItem`. */
   readonly requests: Readonly<Record<string, number>>;
+  /** Those of them that send messages with a `MessageGroupId`. */
+  readonly groupedSends: number;
   /** CPU of the thread, the AWS SDK's and HTTP's included. */
   readonly cpuUs: number;
   readonly durationMs: number;

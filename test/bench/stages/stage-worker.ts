@@ -15,12 +15,33 @@ const port = parentPort;
 const post = (message: StageMessage) => port.postMessage(message);
 
 let requests: Record<string, number> = {};
+let groupedSends = 0;
 let logBytes = 0;
 let logLines = 0;
 // The SDK calls through node:http, callbacks go through undici: what is counted here are AWS requests alone.
 subscribe('http.client.request.start', (message) => {
   const operation = operationOf((message as { readonly request: ClientRequest }).request);
   requests[operation] = (requests[operation] ?? 0) + 1;
+});
+// Emulators do not say of a standard queue's message which group it is of: it is looked for where it is sent.
+subscribe('http.client.request.created', (message) => {
+  const { request } = message as { readonly request: ClientRequest };
+  if (!operationOf(request).startsWith('sqs:Send')) return;
+  let isGrouped = false;
+  const look = (chunk: unknown) => {
+    if (isGrouped || !String(chunk ?? '').includes('"MessageGroupId"')) return;
+    isGrouped = true;
+    groupedSends += 1;
+  };
+  for (const method of ['write', 'end'] as const) {
+    const original = request[method].bind(request) as (...args: unknown[]) => unknown;
+    Object.assign(request, {
+      [method]: (...args: unknown[]) => {
+        look(args[0]);
+        return original(...args);
+      },
+    });
+  }
 });
 for (const stream of [process.stdout, process.stderr])
   stream.write = (chunk: string | Uint8Array) => {
@@ -40,6 +61,7 @@ post({ kind: 'ready' });
 
 async function invoke({ stage, event }: StageOrder): Promise<void> {
   requests = {};
+  groupedSends = 0;
   logBytes = 0;
   logLines = 0;
   const startedMs = performance.now();
@@ -49,7 +71,7 @@ async function invoke({ stage, event }: StageOrder): Promise<void> {
     const result = await (handlers.get(stage) as Handler)(event, context(stage));
     const { user, system } = process.threadCpuUsage(before);
     const cpuUs = user + system + expressionCpuUs() - expressionsBefore;
-    const cost = { requests, cpuUs, durationMs: performance.now() - startedMs, logBytes, logLines };
+    const cost = { requests, groupedSends, cpuUs, durationMs: performance.now() - startedMs, logBytes, logLines };
     post({ kind: 'ended', result, cost });
   } catch (error) {
     post({ kind: 'failed', message: `${stage}: ${(error as Error).stack}` });
