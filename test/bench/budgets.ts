@@ -4,6 +4,8 @@ export const budgets = {
   requestsPerEvent: 2.7,
   /** Modelled AWS cost of a million events of 2 KB with one subscriber, in batches of 10, from list prices. */
   costPerMillionUsd: 5,
+  /** A stack that nothing is sent to, in its first year. */
+  idlePerMonthUsd: 7,
   /** What ingress loads before its first request, minified. */
   ingressBundleBytes: 400_000,
   /** Own CPU of one event over the whole way, without network and emulators. */

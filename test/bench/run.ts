@@ -9,6 +9,7 @@ import { awsRequests } from './aws-requests.ts';
 import { budgetSummary } from './budget-summary.ts';
 import { bundles } from './bundles.ts';
 import { growth } from './growth.ts';
+import { idleCost } from './idle-cost.ts';
 import { ingressAnswers } from './ingress-answers.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { modelledCost } from './modelled-cost.ts';
@@ -25,6 +26,7 @@ const sections: readonly Section[] = [
   verificationAndMapping,
   awsRequests,
   modelledCost,
+  idleCost,
   ownCpu,
   bundles,
   ingressAnswers,
