@@ -27,7 +27,7 @@ const load: Omit<RefusalsPlan, 'secret' | 'endpoints'> = {
   // The first retry comes after five to six seconds.
   warmUpMs: 10_000,
   measuredMs: 30_000,
-  maxDrainMs: 30_000,
+  maxDrainMs: 20_000,
 };
 
 /**
@@ -63,8 +63,8 @@ export const refusingEndpoints: Section = {
   },
 };
 
-function noteOf({ accepted, posts, refused, mostAtATime, lost }: RefusalsResult): string {
-  return `${posts} posts, ${refused} refused, at most ${mostAtATime} at a time; of ${accepted} events accepted ${lost} lost`;
+function noteOf({ accepted, posts, refused, mostAtATime, outstanding }: RefusalsResult): string {
+  return `${posts} posts, ${refused} refused, at most ${mostAtATime} at a time; of ${accepted} events accepted ${outstanding} were not taken ${load.maxDrainMs / 1_000} s after the last`;
 }
 
 async function measure(): Promise<readonly RefusalsResult[]> {

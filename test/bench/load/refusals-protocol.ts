@@ -32,8 +32,8 @@ export interface RefusalsResult {
   readonly refused: number;
   /** The most that were under way at a time. */
   readonly mostAtATime: number;
-  /** Events that the provider was told are taken, and that the endpoint had not taken in the end. */
-  readonly lost: number;
+  /** Events that the provider was told are taken, and that the endpoint had not taken when the wait was over. */
+  readonly outstanding: number;
 }
 
 export type RefusalsMessage =

@@ -103,9 +103,9 @@ async function run(plan: RefusalsPlan): Promise<readonly RefusalsResult[]> {
   await pause(plan.measuredMs);
   isMeasured = false;
   await Promise.all(feeding);
-  const isLost = (event: Sent) => event.accepted && !event.isTaken;
+  const isOutstanding = (event: Sent) => event.accepted && !event.isTaken;
   const drainedByMs = performance.now() + plan.maxDrainMs;
-  while (performance.now() < drainedByMs && endpoints.some(({ events }) => [...events.values()].some(isLost)))
+  while (performance.now() < drainedByMs && endpoints.some(({ events }) => [...events.values()].some(isOutstanding)))
     await pause(100);
   return endpoints.map(({ events, taken, posts, refused, mostAtATime }) => ({
     accepted: [...events.values()].filter(({ accepted }) => accepted).length,
@@ -113,7 +113,7 @@ async function run(plan: RefusalsPlan): Promise<readonly RefusalsResult[]> {
     posts,
     refused,
     mostAtATime,
-    lost: [...events.values()].filter(isLost).length,
+    outstanding: [...events.values()].filter(isOutstanding).length,
   }));
 }
 
