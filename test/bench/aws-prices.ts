@@ -95,7 +95,6 @@ export const assumptions = {
   /** Round trips within a region. */
   dynamodbRoundTripMs: 5,
   sqsRoundTripMs: 8,
-  s3RoundTripMs: 30,
   /** How long a receiver takes to answer. */
   receiverMs: 100,
   /** What a function has of a core grows with its memory. @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html */
@@ -104,11 +103,14 @@ export const assumptions = {
   memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
   /** Posts that a run makes at once: half of the usual concurrency of 10. */
   postsAtATime: 5,
-  /** Steps of a run that wait for one another, beside rounds of posts: calls that are made at once count as one. */
+  /**
+   * Steps of a run that wait for one another, beside rounds of posts: calls that are made at once count as one. The
+   * archive is written while events are published, and takes no longer.
+   */
   waits: {
-    ingress: { dynamodb: 0, sqs: 1, s3: 0 },
-    normalize: { dynamodb: 5, sqs: 1, s3: 1 },
-    deliver: { dynamodb: 4, sqs: 0, s3: 0 },
+    ingress: { dynamodb: 0, sqs: 1 },
+    normalize: { dynamodb: 5, sqs: 1 },
+    deliver: { dynamodb: 4, sqs: 0 },
   },
   /**
    * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;

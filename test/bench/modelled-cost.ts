@@ -150,12 +150,9 @@ function gbSecondsOf(stage: (typeof stageNames)[number], { stages, events }: Way
   const { cpuUs, invocations } = stages[stage];
   const memoryMb = assumptions.memoryMb[stage];
   const cores = Math.min(1, memoryMb / assumptions.memoryMbPerCore);
-  const { dynamodb, sqs, s3 } = assumptions.waits[stage];
+  const { dynamodb, sqs } = assumptions.waits[stage];
   const rounds = stage === 'deliver' ? Math.ceil(events / invocations / assumptions.postsAtATime) : 0;
   const waitsMs =
-    dynamodb * assumptions.dynamodbRoundTripMs +
-    sqs * assumptions.sqsRoundTripMs +
-    s3 * assumptions.s3RoundTripMs +
-    rounds * assumptions.receiverMs;
+    dynamodb * assumptions.dynamodbRoundTripMs + sqs * assumptions.sqsRoundTripMs + rounds * assumptions.receiverMs;
   return gbSeconds(cpuUs / 1_000 / cores + invocations * waitsMs, memoryMb);
 }
