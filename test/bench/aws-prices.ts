@@ -16,6 +16,12 @@ export const awsPrices = {
    * @see https://aws.amazon.com/sqs/pricing/
    */
   sqsPerMillionRequests: 0.4,
+  /**
+   * Fair queues: beside that, for requests of messages with a `MessageGroupId` in a standard queue. Which requests bear
+   * it is not said of each; the model takes all of them, the least favourable reading.
+   * @see https://aws.amazon.com/sqs/pricing/, as https://cloudburn.io/blog/amazon-sqs-pricing gives it of March 2026
+   */
+  sqsFairQueuePerMillionRequests: 0.1,
   /** On demand. @see https://aws.amazon.com/dynamodb/pricing/on-demand/ */
   dynamodbPerMillionWriteUnits: 0.625,
   dynamodbPerMillionReadUnits: 0.125,
@@ -26,6 +32,56 @@ export const awsPrices = {
   logsPerGb: 0.5,
   /** Class Infrequent Access, ingestion. */
   infrequentLogsPerGb: 0.25,
+  /** Of logs as they are kept, a month. */
+  storedLogsPerGbMonth: 0.03,
+  /**
+   * A month, for each metric that an alarm of standard resolution looks at: one that adds up two costs as much as two.
+   * @see https://aws.amazon.com/cloudwatch/pricing/
+   */
+  alarmMetricPerMonth: 0.1,
+  /** Of the first 10,000, for each name with its dimensions; an hour without a value costs nothing. */
+  customMetricPerMonth: 0.3,
+  dashboardPerMonth: 3,
+  /**
+   * Of a customer-managed key; its first and its second yearly rotation add as much each, later ones nothing.
+   * @see https://aws.amazon.com/kms/pricing/
+   */
+  kmsKeyPerMonth: 1,
+  kmsPaidRotations: 2,
+  kmsPerMillionRequests: 3,
+  /**
+   * Of rules on the default bus. Events of AWS, those of schedules among them, are free; EventBridge Scheduler, which
+   * the stack does not use, asks 1 USD for a million beyond 14 million a month.
+   * @see https://aws.amazon.com/eventbridge/pricing/
+   */
+  scheduledRulePerMillionEvents: 0,
+} as const;
+
+/** What runs although nothing happens. */
+export const idleAssumptions = {
+  /** 365.25 days by twelve. */
+  secondsPerMonth: 2_629_800,
+  /**
+   * Batches that Lambda asks a standard queue for at once while it is quiet. It goes down to two only where the event
+   * source has no maximum concurrency, and each of this stack has one.
+   * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+   */
+  pollersPerQueue: 5,
+  /**
+   * The longest that SQS holds a receive: Lambda polls long.
+   * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+   */
+  emptyReceiveSeconds: 20,
+  /** A query that finds nothing, as if each were consistent: those of indexes cost half. */
+  readUnitsPerQuery: 1,
+  /** Queries of a run of dispatch are made at once. */
+  dispatchRoundTrips: 1,
+  /**
+   * DynamoDB has a table's key decrypted again after five minutes at most: of the two tables that dispatch reads.
+   * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+   */
+  tablesRead: 2,
+  tableKeySeconds: 300,
 } as const;
 
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html */
@@ -45,14 +101,16 @@ export const assumptions = {
   memoryMbPerCore: 1_769,
   /** Functions' memory, of lib/tributary-stack.ts. */
   memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
+  /** Posts that a run makes at once: half of the usual concurrency of 10. */
+  postsAtATime: 5,
   /**
-   * Steps of a run that wait for one another: calls that are made at once count as one. Posts: 10 events at half of
-   * the usual concurrency of 10 are two rounds.
+   * Steps of a run that wait for one another, beside rounds of posts: calls that are made at once count as one. The
+   * archive is written while events are published, and takes no longer.
    */
   waits: {
-    ingress: { dynamodb: 0, sqs: 1, receiver: 0 },
-    normalize: { dynamodb: 5, sqs: 1, receiver: 0 },
-    deliver: { dynamodb: 4, sqs: 0, receiver: 2 },
+    ingress: { dynamodb: 0, sqs: 1 },
+    normalize: { dynamodb: 5, sqs: 1 },
+    deliver: { dynamodb: 4, sqs: 0 },
   },
   /**
    * What Lambda itself logs of an invocation that goes well: nothing at the level WARN, which engine-function.ts sets;

@@ -4,9 +4,10 @@ import { sharedAssembly } from './shared-assembly.ts';
 import { startEventWay, type WayCost, type WayRun } from './stages/event-way.ts';
 import { stageNames } from './stages/protocol.ts';
 
-/** Batches as the budget has them, alone, and as full as SQS gives them: 10 messages, each with the jobs of 10 events. */
+/** Alone, in small batches, in batches as the budget has them, and as full as SQS gives them: 10 messages, each with the jobs of 10 events. */
 const runs: readonly (WayRun & { readonly title: string; readonly isBudgeted?: true })[] = [
   { title: 'batches of 1', events: 20, bodyBytes: 2_048, batches: { normalize: 1, deliver: 1 } },
+  { title: 'batches of 3', events: 60, bodyBytes: 2_048, batches: { normalize: 3, deliver: 1 } },
   { title: 'batches of 10', events: 100, bodyBytes: 2_048, batches: { normalize: 10, deliver: 1 }, isBudgeted: true },
   { title: 'full batches', events: 200, bodyBytes: 2_048, batches: { normalize: 10, deliver: 10 } },
 ];

@@ -6,6 +6,8 @@ export interface Usage {
   readonly lambdaRequests: number;
   readonly lambdaGbSeconds: number;
   readonly sqsRequests: number;
+  /** Those of them that concern messages with a `MessageGroupId`. */
+  readonly fairQueueRequests: number;
   readonly readUnits: number;
   readonly writeUnits: number;
   readonly s3Puts: number;
@@ -32,6 +34,10 @@ export function costPerMillion(usage: Usage, events: number): readonly CostLine[
     { name: 'Lambda, requests', usd: perMillion(usage.lambdaRequests, awsPrices.lambdaPerMillionRequests) },
     { name: 'Lambda, GB-seconds', usd: perMillion(usage.lambdaGbSeconds, awsPrices.lambdaPerGbSecond * million) },
     { name: 'SQS', usd: perMillion(usage.sqsRequests, awsPrices.sqsPerMillionRequests) },
+    {
+      name: 'SQS, fair-queue surcharge',
+      usd: perMillion(usage.fairQueueRequests, awsPrices.sqsFairQueuePerMillionRequests),
+    },
     { name: 'DynamoDB, writes', usd: perMillion(usage.writeUnits, awsPrices.dynamodbPerMillionWriteUnits) },
     { name: 'DynamoDB, reads', usd: perMillion(usage.readUnits, awsPrices.dynamodbPerMillionReadUnits) },
     {

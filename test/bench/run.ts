@@ -9,10 +9,12 @@ import { awsRequests } from './aws-requests.ts';
 import { budgetSummary } from './budget-summary.ts';
 import { bundles } from './bundles.ts';
 import { growth } from './growth.ts';
+import { idleCost } from './idle-cost.ts';
 import { ingressAnswers } from './ingress-answers.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { modelledCost } from './modelled-cost.ts';
 import { ownCpu } from './own-cpu.ts';
+import { refusingEndpoints } from './refusing-endpoints.ts';
 import { toMarkdown, toTable } from './report.ts';
 import type { Section, SectionResult } from './section.ts';
 import { removeSharedAssembly } from './shared-assembly.ts';
@@ -24,10 +26,12 @@ const sections: readonly Section[] = [
   verificationAndMapping,
   awsRequests,
   modelledCost,
+  idleCost,
   ownCpu,
   bundles,
   ingressAnswers,
   throughput,
+  refusingEndpoints,
   growth,
   budgetSummary,
 ];

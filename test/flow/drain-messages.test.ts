@@ -197,6 +197,14 @@ describe('a run of dispatch', () => {
     expect(engine.deliveryQueue.messages()).toHaveLength(2);
   });
 
+  test('counts nothing where nothing is due: a metric with a value in each minute is paid for all the time', async () => {
+    const engine = await prepare([]);
+    const counted: string[] = [];
+    const outcomes = { count: (outcome: string) => void counted.push(outcome) };
+    await createDispatchHandler({ ports: engine.dispatchPorts, log, outcomes })();
+    expect(counted).toEqual([]);
+  });
+
   test('starts what has fallen silent, and does so although what is due cannot be read', async () => {
     const engine = await prepare(['evt_1']);
     await startReplay(engine.drainPorts, aSubscription(), { tenant: 'acme', mode: 'all', ratePerSecond: 50 });

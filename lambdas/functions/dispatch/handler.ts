@@ -21,9 +21,9 @@ export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime)
     }
     if (dispatched.status === 'rejected') throw dispatched.reason;
     const { attempts, endpoints, failures } = dispatched.value;
-    outcomes.count('attempts-dispatched', attempts);
-    outcomes.count('drains-requested', endpoints);
-    // A minute in which nothing is due, as most are, is not worth a line.
+    // A minute in which nothing is due, as most are, is not worth a line, nor a metric that is paid for all month.
+    if (attempts > 0) outcomes.count('attempts-dispatched', attempts);
+    if (endpoints > 0) outcomes.count('drains-requested', endpoints);
     if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
     if (restarted.status === 'rejected') throw restarted.reason;
     // Last, so that what was done is counted; the alarm on errors tells of the shards that were not done.

@@ -19,13 +19,36 @@ export interface LoadedEngine {
   stop(): Promise<void>;
 }
 
-const secret = 's3cret';
+/** What the provider of each account signs with. */
+export const loadedSecret = 's3cret';
 /** Posts at a time to one endpoint: enough that it is the engine that is measured, and not its limits. */
 const concurrency = 50;
 
-export async function startLoadedEngine(): Promise<LoadedEngine> {
+/** The local engine, with an administrator's key. */
+export async function startSeededEngine(): Promise<LocalEngine> {
   const engine = await startLocalEngine({ ...(await sharedAssembly()), port: 0 });
   await seedApiKey(engine, localAdminKey, null);
+  return engine;
+}
+
+/**
+ * A GitHub account of a tenant, and a subscription of that tenant for each of these callback URLs.
+ *
+ * @returns The account's webhook URL.
+ */
+export async function createLoadedAccount(
+  engine: LocalEngine,
+  tenant: string,
+  subscriptions: readonly { readonly url: string; readonly concurrency: number }[],
+): Promise<string> {
+  const account = { tenant, integration: 'github', secrets: { signing_secret: loadedSecret } };
+  const { webhook_url: url } = await call<{ readonly webhook_url: string }>(engine, '/v1/accounts', account);
+  for (const subscription of subscriptions) await call(engine, '/v1/subscriptions', { tenant, ...subscription });
+  return url;
+}
+
+export async function startLoadedEngine(): Promise<LoadedEngine> {
+  const engine = await startSeededEngine();
   const traffic = await startTraffic();
   let tenants = 0;
   let records = 0;
@@ -33,18 +56,19 @@ export async function startLoadedEngine(): Promise<LoadedEngine> {
     engine,
     async tenant(subscriptions) {
       tenants += 1;
-      const tenant = `tenant_${tenants}`;
-      const account = { tenant, integration: 'github', secrets: { signing_secret: secret } };
-      const { webhook_url: url } = await call<{ readonly webhook_url: string }>(engine, '/v1/accounts', account);
-      for (let index = 0; index < subscriptions; index += 1)
-        await call(engine, '/v1/subscriptions', { tenant, url: `${traffic.subscriberUrl}/${index}`, concurrency });
+      const callbacks = Array.from({ length: subscriptions }, (_, index) => `${traffic.subscriberUrl}/${index}`);
+      const url = await createLoadedAccount(
+        engine,
+        `tenant_${tenants}`,
+        callbacks.map((callback) => ({ url: callback, concurrency })),
+      );
       return {
         async run(load) {
           const firstRecord = records + 1;
           records += load.events;
           return traffic.run({
             url,
-            secret,
+            secret: loadedSecret,
             firstRecord,
             subscriptions,
             connections: 32,

@@ -26,12 +26,21 @@ import { localRegion } from '../../../lib/local/template/resource-type.ts';
 import { type QueueSourceModel, readStackModel, type StackModel } from '../../../lib/local/template/stack-model.ts';
 import { githubHeaders, githubIssue } from '../github-issue.ts';
 import type { CpuProfile } from './cpu-profile.ts';
-import { type StageCost, type StageData, type StageMessage, type StageName, stageNames } from './protocol.ts';
+import {
+  functionNames,
+  type MeasuredFunction,
+  type StageCost,
+  type StageData,
+  type StageMessage,
+  type StageName,
+} from './protocol.ts';
 
 /** The way of events through the deployed bundles, batch by batch, on emulators: every batch has the size that is asked for. */
 export interface EventWay {
   /** Take events from their provider to one subscriber. */
   run(run: WayRun): Promise<WayCost>;
+  /** A minute's run of dispatch, where nothing is due. */
+  dispatch(): Promise<StageCost>;
   /** Profile the functions' thread while something is done. */
   profile(act: () => Promise<unknown>): Promise<CpuProfile>;
   /** Rows of a table, as they are stored. */
@@ -139,6 +148,7 @@ export async function startEventWay(
       await poll('deliver', Number.POSITIVE_INFINITY);
       return { events, delivered: subscriber.count() - before, stages, poller };
     },
+    dispatch: () => functions.call('dispatch', {}),
     profile: (act) => functions.profile(act),
     async rows(tableKey) {
       const environment: Readonly<Record<string, string>> = Object.assign(
@@ -174,16 +184,15 @@ async function fill(sqs: SQSClient, QueueUrl: string, messages: number, bodyByte
 
 /** The functions' thread. */
 async function startFunctions(model: StackModel, endpoints: Parameters<typeof runtimeEnvironment>[1]) {
-  const modelOf = (stage: StageName) =>
+  const modelOf = (stage: MeasuredFunction) =>
     model.functions.find(({ label }) => label === stage) as StackModel['functions'][number];
-  const environments = stageNames.map((stage) => runtimeEnvironment(modelOf(stage), endpoints, stage));
-  const folder = (stage: StageName) => modelOf(stage).codeFolder;
-  const bundles = { ingress: folder('ingress'), normalize: folder('normalize'), deliver: folder('deliver') };
+  const environments = functionNames.map((stage) => runtimeEnvironment(modelOf(stage), endpoints, stage));
+  const bundles = Object.fromEntries(functionNames.map((name) => [name, modelOf(name).codeFolder]));
   const worker = new Worker(new URL('./stage-worker.ts', import.meta.url), {
     // What two of them have in common is the same: each name stands for one resource.
     env: Object.assign({}, ...environments) as Record<string, string>,
     execArgv: ['--disable-warning=ExperimentalWarning'],
-    workerData: { bundles } satisfies StageData,
+    workerData: { bundles: bundles as StageData['bundles'] } satisfies StageData,
   });
   const next = (): Promise<StageMessage> =>
     new Promise((resolve, reject) => {
@@ -192,12 +201,17 @@ async function startFunctions(model: StackModel, endpoints: Parameters<typeof ru
     });
   await next();
   worker.removeAllListeners('error');
+  const call = async (stage: MeasuredFunction, event: unknown) => {
+    worker.postMessage({ stage, event });
+    const message = await next();
+    worker.removeAllListeners('error');
+    if (message.kind !== 'ended') throw new Error(message.kind === 'failed' ? message.message : message.kind);
+    return message;
+  };
   return {
+    call: async (name: MeasuredFunction, event: unknown) => (await call(name, event)).cost,
     async invoke(stage: StageName, event: unknown, totals: Record<StageName, StageTotal>): Promise<void> {
-      worker.postMessage({ stage, event });
-      const message = await next();
-      worker.removeAllListeners('error');
-      if (message.kind !== 'ended') throw new Error(message.kind === 'failed' ? message.message : message.kind);
+      const message = await call(stage, event);
       const failures = (message.result as { readonly batchItemFailures?: readonly unknown[] }).batchItemFailures ?? [];
       const { statusCode = 200 } = message.result as { readonly statusCode?: number };
       if (failures.length > 0 || statusCode >= 300) throw new Error(`${stage}: ${JSON.stringify(message.result)}`);
@@ -218,7 +232,16 @@ function printable(json: string): string {
 }
 
 function noCost(): StageTotal {
-  return { invocations: 0, requests: {}, cpuUs: 0, durationMs: 0, logBytes: 0, logLines: 0 };
+  return {
+    invocations: 0,
+    requests: {},
+    groupedSends: 0,
+    cpuUs: 0,
+    durationMs: 0,
+    logBytes: 0,
+    logLines: 0,
+    metrics: [],
+  };
 }
 
 function add(total: StageTotal, cost: StageCost): StageTotal {
@@ -228,10 +251,12 @@ function add(total: StageTotal, cost: StageCost): StageTotal {
   return {
     invocations: total.invocations + 1,
     requests,
+    groupedSends: total.groupedSends + cost.groupedSends,
     cpuUs: total.cpuUs + cost.cpuUs,
     durationMs: total.durationMs + cost.durationMs,
     logBytes: total.logBytes + cost.logBytes,
     logLines: total.logLines + cost.logLines,
+    metrics: [...new Set([...total.metrics, ...cost.metrics])],
   };
 }
 

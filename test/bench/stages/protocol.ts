@@ -2,14 +2,18 @@
 export const stageNames = ['ingress', 'normalize', 'deliver'] as const;
 export type StageName = (typeof stageNames)[number];
 
+/** Those, and the one that every stack runs each minute. */
+export const functionNames = [...stageNames, 'dispatch'] as const;
+export type MeasuredFunction = (typeof functionNames)[number];
+
 /** What the thread of the functions is started with. */
 export interface StageData {
   /** Folder of each function's bundle. */
-  readonly bundles: Readonly<Record<StageName, string>>;
+  readonly bundles: Readonly<Record<MeasuredFunction, string>>;
 }
 
 export interface StageOrder {
-  readonly stage: StageName;
+  readonly stage: MeasuredFunction;
   readonly event: unknown;
 }
 
@@ -17,12 +21,16 @@ export interface StageOrder {
 export interface StageCost {
   /** AWS requests by operation: `dynamodb:PutItem`. */
   readonly requests: Readonly<Record<string, number>>;
+  /** Those of them that send messages with a `MessageGroupId`. */
+  readonly groupedSends: number;
   /** CPU of the thread, the AWS SDK's and HTTP's included. */
   readonly cpuUs: number;
   readonly durationMs: number;
   /** What it wrote to its log. */
   readonly logBytes: number;
   readonly logLines: number;
+  /** Custom metrics that CloudWatch makes of its log. */
+  readonly metrics: readonly string[];
 }
 
 export type StageMessage =

@@ -6,7 +6,13 @@ import type { ClientRequest } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import { type StageData, type StageMessage, type StageName, type StageOrder, stageNames } from './protocol.ts';
+import {
+  functionNames,
+  type MeasuredFunction,
+  type StageData,
+  type StageMessage,
+  type StageOrder,
+} from './protocol.ts';
 
 type Handler = (event: unknown, context: object) => Promise<unknown>;
 
@@ -15,23 +21,48 @@ const port = parentPort;
 const post = (message: StageMessage) => port.postMessage(message);
 
 let requests: Record<string, number> = {};
+let groupedSends = 0;
 let logBytes = 0;
 let logLines = 0;
+/** Lines from which CloudWatch makes metrics. */
+let metricLines: string[] = [];
 // The SDK calls through node:http, callbacks go through undici: what is counted here are AWS requests alone.
 subscribe('http.client.request.start', (message) => {
   const operation = operationOf((message as { readonly request: ClientRequest }).request);
   requests[operation] = (requests[operation] ?? 0) + 1;
 });
+// Emulators do not say of a standard queue's message which group it is of: it is looked for where it is sent.
+subscribe('http.client.request.created', (message) => {
+  const { request } = message as { readonly request: ClientRequest };
+  if (!operationOf(request).startsWith('sqs:Send')) return;
+  let isGrouped = false;
+  const look = (chunk: unknown) => {
+    const text = chunk instanceof Uint8Array ? Buffer.from(chunk).toString('latin1') : chunk;
+    if (isGrouped || typeof text !== 'string' || !text.includes('"MessageGroupId"')) return;
+    isGrouped = true;
+    groupedSends += 1;
+  };
+  for (const method of ['write', 'end'] as const) {
+    const original = request[method].bind(request) as (...args: unknown[]) => unknown;
+    Object.assign(request, {
+      [method]: (...args: unknown[]) => {
+        look(args[0]);
+        return original(...args);
+      },
+    });
+  }
+});
 for (const stream of [process.stdout, process.stderr])
   stream.write = (chunk: string | Uint8Array) => {
     logBytes += Buffer.byteLength(chunk);
     logLines += 1;
+    if (typeof chunk === 'string' && chunk.includes('"_aws"')) metricLines.push(chunk);
     return true;
   };
 
-const handlers = new Map<StageName, Handler>();
+const handlers = new Map<MeasuredFunction, Handler>();
 const { bundles } = workerData as StageData;
-for (const name of stageNames) {
+for (const name of functionNames) {
   const module = (await import(pathToFileURL(join(bundles[name], 'index.mjs')).href)) as { readonly handler: Handler };
   handlers.set(name, module.handler);
 }
@@ -40,8 +71,10 @@ post({ kind: 'ready' });
 
 async function invoke({ stage, event }: StageOrder): Promise<void> {
   requests = {};
+  groupedSends = 0;
   logBytes = 0;
   logLines = 0;
+  metricLines = [];
   const startedMs = performance.now();
   const before = process.threadCpuUsage();
   const expressionsBefore = expressionCpuUs();
@@ -49,11 +82,40 @@ async function invoke({ stage, event }: StageOrder): Promise<void> {
     const result = await (handlers.get(stage) as Handler)(event, context(stage));
     const { user, system } = process.threadCpuUsage(before);
     const cpuUs = user + system + expressionCpuUs() - expressionsBefore;
-    const cost = { requests, cpuUs, durationMs: performance.now() - startedMs, logBytes, logLines };
+    const cost = {
+      requests,
+      groupedSends,
+      cpuUs,
+      durationMs: performance.now() - startedMs,
+      logBytes,
+      logLines,
+      metrics: metricsOf(metricLines),
+    };
     post({ kind: 'ended', result, cost });
   } catch (error) {
     post({ kind: 'failed', message: `${stage}: ${(error as Error).stack}` });
   }
+}
+
+/** Custom metrics, each by its name and its dimensions: as CloudWatch counts them. */
+function metricsOf(lines: readonly string[]): readonly string[] {
+  const found = lines.flatMap((line) => {
+    const fields = JSON.parse(line) as Record<string, unknown> & { readonly _aws: EmbeddedMetrics };
+    return fields._aws.CloudWatchMetrics.flatMap(({ Dimensions, Metrics }) =>
+      Dimensions.flatMap((keys) =>
+        Metrics.map(({ Name }) => [Name, ...keys.map((key) => `${key}=${String(fields[key])}`)].join(' ')),
+      ),
+    );
+  });
+  return [...new Set(found)];
+}
+
+/** @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html */
+interface EmbeddedMetrics {
+  readonly CloudWatchMetrics: readonly {
+    readonly Dimensions: readonly (readonly string[])[];
+    readonly Metrics: readonly { readonly Name: string }[];
+  }[];
 }
 
 /** CPU of the processes that evaluate expressions for the functions: it is the engine's own. */
