@@ -28,12 +28,26 @@ export const awsRequests: Section = {
         figures.push(isBudgeted ? withinBudget(total, budgets.requestsPerEvent) : total);
         figures.push(...byStage(title, cost));
       }
-      return figures;
+      return [...figures, ...(await ofTenTenants())];
     } finally {
       await way.stop();
     }
   },
 };
+
+/** What strangers cost each other: each event of a batch is of another tenant, with an endpoint of its own. */
+async function ofTenTenants(): Promise<readonly Figure[]> {
+  const way = await startEventWay(await sharedAssembly(), { tenants: 10, subscriptions: 1 });
+  try {
+    const run = { bodyBytes: 2_048, batches: { normalize: 10, deliver: 10 } };
+    await way.run({ ...run, events: 10 });
+    const cost = await way.run({ ...run, events: 100 });
+    const total = figure('ten tenants: all', requestsPerEvent(cost), 'requests');
+    return [withinBudget(total, budgets.requestsPerEventOfTenTenants), ...byStage('ten tenants', cost)];
+  } finally {
+    await way.stop();
+  }
+}
 
 /** Requests of all stages, and those of Lambda's poller, which are paid for like the others. */
 export function requestsPerEvent({ events, stages, poller }: WayCost): number {
