@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
+import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Subscriber } from './subscribers.ts';
@@ -67,6 +68,7 @@ export interface FaultRun {
   /** What `readOn` has read. */
   readonly read: readonly Row[];
   deliveriesOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
+  backlogOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
   /** What the engine knows of a subscriber's endpoint. */
   endpointOf(subscriber: TestSubscriber): Promise<Row | undefined>;
 }
@@ -104,10 +106,12 @@ export async function createFaultRun(
   let cursor: string | undefined;
   let accepted = 0;
 
+  const rowsIn = async (partitions: readonly string[]): Promise<readonly Row[]> =>
+    (await Promise.all(partitions.map((one) => fault.partition('deliveriesTable', 'subscription', one)))).flat();
   const isPending = async (subscriber: TestSubscriber): Promise<boolean> => {
     const [deliveries, backlog, endpoint] = await Promise.all([
-      fault.partition('deliveriesTable', 'subscription', subscriber.id),
-      fault.partition('deliveriesTable', 'subscription', `backlog#${subscriber.id}`),
+      run.deliveriesOf(subscriber),
+      run.backlogOf(subscriber),
       run.endpointOf(subscriber),
     ]);
     const waits = deliveries.some(({ state }) => state === 'waiting' || state === 'retrying');
@@ -211,7 +215,8 @@ export async function createFaultRun(
       }
     },
     endpointOf: ({ id }) => fault.item('limitsTable', { id: { S: `endpoint#${id}` } }),
-    deliveriesOf: ({ id }) => fault.partition('deliveriesTable', 'subscription', id),
+    deliveriesOf: ({ id }) => rowsIn(deliveryPartitions(id)),
+    backlogOf: ({ id }) => rowsIn(backlogPartitions(id)),
   };
   return run;
 }
