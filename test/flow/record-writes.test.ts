@@ -67,7 +67,8 @@ async function drain(engine: FakeEngine): Promise<void> {
   }
 }
 
-const postsOf = ({ callbacks }: FakeEngine) => callbacks.requests.map(({ headers }) => headers['webhook-id']).sort();
+const postsOf = ({ callbacks }: FakeEngine) =>
+  callbacks.requests.map(({ headers }) => String(headers['webhook-id'])).sort();
 const statesOf = async ({ deliveries }: FakeEngine) =>
   (await deliveries.list('sub_1', 10, undefined)).items.map(({ state, attemptCount }) => [state, attemptCount]);
 
