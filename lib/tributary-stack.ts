@@ -247,7 +247,8 @@ export class TributaryStack extends Stack {
       // What is to be told is published like any event.
       tables.events.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
       tables.idempotency.grant(sender, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
-      tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem');
+      // Query: the backlog, of which deliver asks whether it fills a batch.
+      tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem', 'Query');
       tables.limits.grant(sender, 'BatchGetItem', 'PartiQLUpdate', 'UpdateItem');
       buckets.payloads.grantGet(sender);
       buckets.payloads.grantPut(sender);
@@ -256,9 +257,9 @@ export class TributaryStack extends Stack {
       drainQueue.queue.grantSendMessages(sender);
       defaultBus.grantPutEventsTo(sender);
     }
-    // The feed, which ordered subscriptions and replays follow; the backlog; the replay itself.
+    // The feed, which ordered subscriptions and replays follow; the replay itself.
     tables.events.grant(drain, 'Query');
-    tables.deliveries.grant(drain, 'GetItem', 'Query');
+    tables.deliveries.grant(drain, 'GetItem');
     deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
     drainQueue.consumedBy(drain, config.drainMaxConcurrency, limits.drainBatchSize);
     this.endpointAlarms();

@@ -74,6 +74,10 @@ export const limits = {
    * then the records, each a request with all its tries (3 of 2.5 s, and the pauses between them).
    */
   sendingOverheadMs: 12_000,
+  /** One write of a record with all its tries, and a moment for what follows. */
+  recordTryMs: 10_000,
+  /** How long the record of a post is tried again where its store refuses it: a post without a record is made again. */
+  recordRetryMs: 10_000,
   /** After this long deliver begins no further post: what is left goes to the backlog. */
   deliverBeginPostsMs: 10_000,
   /** How long a run of a drain goes on; what is left then is another run's, so that endpoints take turns. */

@@ -37,6 +37,7 @@ import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { isForGood, tryToEvent } from './read-event.ts';
+import { bothOf, createRecordWrite, type RecordWrite } from './record-writes.ts';
 import { type ReportPorts, reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
@@ -279,7 +280,8 @@ async function deliverToEndpoint(
     );
 
   const parking = wanted.filter((job) => !attempts.has(job) && !outcomes.has(job));
-  const recorded = await recordAll(ports, prepared, parking, unjudged, attempts);
+  const record = createRecordWrite(ports, startedAtMs + limits.deliverTimeoutSeconds * 1000);
+  const recorded = await recordAll(ports, record, prepared, { parking, unjudged, attempts });
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
 
   const repeated = group.filter(({ left }) => left === 'successor');
@@ -459,13 +461,21 @@ async function askForLease(
   }
 }
 
-/** Make attempts durable, and what follows them. */
+/** What came of the jobs of an endpoint. */
+interface Made {
+  readonly attempts: ReadonlyMap<ReadyJob, CallbackOutcome>;
+  /** Not tried: they wait for the drain. */
+  readonly parking: readonly ReadyJob[];
+  /** Of those: the filter has not decided. */
+  readonly unjudged: ReadonlySet<ReadyJob>;
+}
+
+/** Make attempts durable, and what follows them. The attempts come first: a post that is not recorded is made again. */
 async function recordAll(
   ports: DeliverPorts,
+  record: RecordWrite,
   prepared: PreparedSubscription,
-  parking: readonly ReadyJob[],
-  unjudged: ReadonlySet<ReadyJob>,
-  attempts: ReadonlyMap<ReadyJob, CallbackOutcome>,
+  { attempts, parking, unjudged }: Made,
 ): Promise<readonly (readonly [ReadyJob, DeliveryOutcome, Delivery])[]> {
   const attempted = [...attempts].map(([job, outcome]) => ({
     job,
@@ -477,23 +487,27 @@ async function recordAll(
     job,
     delivery: { ...parked(job.delivery), isUnjudged: unjudged.has(job) || undefined },
   }));
-  await ports.deliveries.putMany(delivered.map(({ delivery }) => delivery));
+  const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
+  // Both at once: neither is to wait while the other is tried again.
+  const [, kept] = await bothOf(
+    record(() => ports.deliveries.putMany(delivered.map(({ delivery }) => delivery))),
+    keepAttempts(ports, record, failed),
+  );
+  const successors = [...kept].flatMap(({ delivery, job }) =>
+    delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, job.row)] : [],
+  );
+  if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
   const added = await parkNew(
     ports,
     setAside.flatMap(({ job, delivery }) => (job.isStored ? [] : delivery)),
   );
   const keptAside = await keepAttempts(
     ports,
+    (write) => write(),
     setAside.filter(({ job }) => job.isStored),
   );
   // Who drains may have seen an entry before its delivery said that it waits there, and have removed it.
   if (keptAside.size > 0) await ports.deliveries.remind([...keptAside].map(({ delivery }) => delivery));
-  const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
-  const kept = await keepAttempts(ports, failed);
-  const successors = [...kept].flatMap(({ delivery, job }) =>
-    delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, job.row)] : [],
-  );
-  if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
   const overtaken = new Set(failed.filter((one) => !kept.has(one)));
   return [
     ...setAside.map((one) => {
@@ -516,13 +530,14 @@ async function recordAll(
 /** Store what follows attempts that failed, or had to wait. @returns Those that nobody else has overtaken. */
 export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   { deliveries }: Pick<DeliverPorts, 'deliveries'>,
+  record: RecordWrite,
   changed: readonly T[],
   onKept: (one: T) => void = () => {},
 ): Promise<ReadonlySet<T>> {
   const kept = new Set<T>();
   const settled = await Promise.allSettled(
     changed.map(async (one) => {
-      if (!(await isKept(one))) return;
+      if (!(await record(() => isKept(one)))) return;
       kept.add(one);
       onKept(one);
     }),

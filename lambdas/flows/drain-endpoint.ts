@@ -44,6 +44,7 @@ import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { attemptNow } from './manage-delivery.ts';
 import { isForGood, tryToEvent } from './read-event.ts';
+import { bothOf, createRecordWrite, type RecordWrite } from './record-writes.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
 
 export interface DrainPorts extends DeliverPorts {
@@ -88,6 +89,7 @@ export async function drainEndpoint(
   message: DrainMessage,
   onDone: (deliveries: readonly DrainedDelivery[]) => void = () => {},
 ): Promise<DrainOutcome> {
+  const startedAtMs = ports.clock.nowMs();
   const key = { endpoint: message.subscription, scope: message.scope };
   const [[subscription], [known]] = await Promise.all([
     ports.subscriptions.getMany([{ scope: message.scope, id: message.subscription }]),
@@ -114,7 +116,7 @@ export async function drainEndpoint(
   }
 
   const { askedForMs } = claim.result;
-  const run: Run = { ports, prepared, drainer, askedForMs, deliveries: [], onDone, state: claim.state };
+  const run: Run = { ports, prepared, drainer, startedAtMs, askedForMs, deliveries: [], onDone, state: claim.state };
   try {
     return await drainUntilEmpty(run);
   } catch (error) {
@@ -168,6 +170,7 @@ interface Run {
   readonly ports: DrainPorts;
   readonly prepared: PreparedSubscription;
   readonly drainer: { readonly id: string; readonly durationMs: number };
+  readonly startedAtMs: number;
   /** For when a drainer had been asked for, when this one began. */
   readonly askedForMs: number | undefined;
   readonly deliveries: DrainedDelivery[];
@@ -370,8 +373,9 @@ async function postAll(run: Run, { posts, position, unwanted, passed }: Work): P
   const items = posts.flatMap((one) => one.requests.flat());
   // What the feed gave and was not sent has to stand somewhere before the feed is left behind.
   const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
+  const record = createRecordWrite(ports, run.startedAtMs + limits.drainTimeoutSeconds * 1000);
+  const { done, moved } = await recordRound(run, record, recorded, parking);
   await recordLeftOut(run, leftOut);
-  const { done, moved } = await recordRound(run, recorded, parking);
   const exhausted = done.flatMap(({ item, delivery, decision }) =>
     decision.kind === 'exhausted' ? { delivery, hops: item.row.hops } : [],
   );
@@ -547,28 +551,35 @@ type Recorded = { readonly item: WorkItem } & ReturnType<typeof recordAttempt>;
  */
 async function recordRound(
   run: Run,
+  record: RecordWrite,
   recorded: readonly Recorded[],
   parking: readonly WorkItem[],
 ): Promise<{ readonly done: readonly Recorded[]; readonly moved: readonly BacklogEntry[] }> {
   const { ports } = run;
   const delivered = recorded.filter(({ decision }) => decision.kind === 'delivered');
   const entriesOf = (some: readonly Recorded[]) => some.flatMap(({ item }) => item.entry ?? []);
-  await ports.deliveries.putMany(delivered.map(({ delivery }) => delivery));
-  // As soon as it is so, and before the entry is gone: of what a run has not lived to tell the next one tells.
-  noteDone(
-    run,
-    delivered.map(({ delivery }) => ended(delivery)),
-  );
-  await removeEntries(ports, entriesOf(delivered));
   const failed = recorded.filter(({ decision }) => decision.kind !== 'delivered');
   const successors = failed.flatMap(({ delivery, item }) =>
     delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, item.row)] : [],
   );
-  // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
-  if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
-  // Each as soon as it is kept: one that the feed gave has no entry by which the next run would find it, and its
-  // subscription may be disabled by then.
-  const kept = await keepAttempts(ports, failed, ({ delivery }) => noteDone(run, [ended(delivery)]));
+  const keepDelivered = async () => {
+    await record(() => ports.deliveries.putMany(delivered.map(({ delivery }) => delivery)));
+    // As soon as it is so, and before the entry is gone: of what a run has not lived to tell the next one tells.
+    noteDone(
+      run,
+      delivered.map(({ delivery }) => ended(delivery)),
+    );
+    await record(() => removeEntries(ports, entriesOf(delivered)));
+  };
+  const keepFailed = async () => {
+    // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
+    if (successors.length > 0) await record(() => ports.deliveryQueue.sendAll(successors));
+    // Each as soon as it is kept: one that the feed gave has no entry by which the next run would find it, and its
+    // subscription may be disabled by then.
+    return keepAttempts(ports, record, failed, ({ delivery }) => noteDone(run, [ended(delivery)]));
+  };
+  // Both at once: neither is to wait while the other is tried again.
+  const [, kept] = await bothOf(keepDelivered(), keepFailed());
   // After those that failed: what waits for one of them must not be found without it.
   await parkNew(
     ports,

@@ -1,9 +1,12 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
 } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
-import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
+import { backlogShards, deliveryShards, dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
+import { listDeliveries } from '../../lambdas/flows/list-deliveries.ts';
 import type { Delivery, DeliveryLog, DeliveryStore, DueEntry, DueIndex } from '../../lambdas/ports/delivery-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
@@ -274,6 +277,41 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(await deliveries.listBacklog('sub_1', 100, undefined)).toEqual([]);
   });
 
+  test('gives each entry once and in order, over pages of any size', async () => {
+    const { deliveries } = await open();
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.integer({ min: 1, max: 10_000 }), { maxLength: 120 }),
+        fc.integer({ min: 1, max: 50 }),
+        async (numbers, limit) => {
+          runs += 1;
+          const subscription = `sub_${runs}`;
+          const isReplayed = (number: number) => number % 5 === 0;
+          await deliveries.putMany(
+            numbers.map((number) =>
+              aParked(number, { subscription, replay: isReplayed(number) ? 'rpl_1' : undefined }),
+            ),
+          );
+          const seen: number[] = [];
+          for (let after: string | undefined, isLast = false; !isLast; ) {
+            const page = await deliveries.listBacklog(subscription, limit, after);
+            seen.push(...page.map(({ event }) => Number(event.slice('evt_'.length))));
+            after = page.at(-1)?.place;
+            isLast = page.length < limit;
+          }
+          const rising = numbers.toSorted((a, b) => a - b);
+          expect(seen).toEqual([...rising.filter((one) => !isReplayed(one)), ...rising.filter(isReplayed)]);
+          expect(await deliveries.countBacklog(subscription, 1_000)).toEqual({
+            count: numbers.length,
+            isComplete: true,
+          });
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
   test('is in no list of deliveries', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aParked(1)]);
@@ -402,6 +440,78 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     expect(pages.every((page) => page.length <= 2)).toBe(true);
   });
 
+  /** The order of lists, as a model that sorts. */
+  const keyOf = ({ timestamp, event }: Delivery) => `${timestamp}#${event}`;
+  const newestFirst = (all: readonly Delivery[]) => [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? 1 : -1));
+  const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 10_000 }), { maxLength: 60 });
+
+  test('lists each delivery once and in order, whatever comes between two pages and whatever a filter drops', async () => {
+    const { deliveries } = await open();
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        numbers,
+        numbers,
+        fc.integer({ min: 1, max: 25 }),
+        // Few instants: many deliveries have the same.
+        fc.integer({ min: 1, max: 20 }),
+        fc.constantFrom(undefined, 'delivered' as const),
+        async (first, late, limit, instants, state) => {
+          runs += 1;
+          const subscription = `sub_${runs}`;
+          const toDelivery = (number: number): Delivery => ({
+            ...aDelivery(number, { subscription, revision: 1 }),
+            timestamp: aDelivery(number % instants).timestamp,
+            state: number % 3 === 0 ? 'delivered' : 'retrying',
+          });
+          const stored = new Map<number, Delivery>();
+          const put = async (some: readonly number[]) => {
+            for (const number of some) stored.set(number, toDelivery(number));
+            await deliveries.putMany(some.map((number) => ({ ...toDelivery(number), revision: 0 })));
+          };
+          const isListed = (one: Delivery) => state === undefined || one.state === state;
+          const readPage = (after: string | undefined) =>
+            listDeliveries({ deliveries }, subscription, { state, limit, after });
+
+          await put(first);
+          const firstPage = await readPage(undefined);
+          await put(late.filter((number) => !first.includes(number)));
+          const rest =
+            firstPage.next === undefined ? [] : await readAllPages(async (after) => readPage(after ?? firstPage.next));
+          const seen = [...firstPage.items, ...rest.flat()];
+          const after = firstPage.next;
+          const expected = [
+            ...newestFirst(first.map(toDelivery)).filter((one) => after === undefined || keyOf(one) >= after),
+            ...newestFirst([...stored.values()]).filter((one) => after !== undefined && keyOf(one) < after),
+          ].filter(isListed);
+          expect(seen.map(keyOf)).toEqual(expected.map(keyOf));
+          expect(seen).toEqual(expected);
+          for (const page of [firstPage.items, ...rest]) expect(page.length).toBeLessThanOrEqual(limit);
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test('lists deliveries of which one partition has all', async () => {
+    const { deliveries } = await open();
+    const inOneShard = Array.from({ length: 2_000 }, (_, index) => index).filter(
+      (number) => shardOf(`evt_${number}`, deliveryShards) === 5,
+    );
+    await deliveries.putMany(inOneShard.map((number) => aDelivery(number)));
+    const pages = await readAllPages((after) => deliveries.list('sub_1', 40, after));
+    expect(pages.flat().map(({ sequence }) => sequence)).toEqual(inOneShard.toReversed());
+  });
+
+  test('passes over expired deliveries to the live ones behind them', async () => {
+    const { deliveries, clock } = await open();
+    await deliveries.putMany(Array.from({ length: 120 }, (_, index) => aDelivery(index + 100)));
+    clock.advance((retentionDays + 1) * msPerDay);
+    await deliveries.putMany([1, 2, 3, 300].map((number) => aDelivery(number)));
+    const pages = await readAllPages((after) => deliveries.list('sub_1', 10, after));
+    expect(pages.flat().map(({ sequence }) => sequence)).toEqual([300, 3, 2, 1]);
+  });
+
   test('finds a delivery by its key', async () => {
     const { deliveries, clock } = await open();
     await deliveries.putMany([aDelivery(1)]);
@@ -410,6 +520,47 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     clock.advance((retentionDays + 1) * msPerDay);
     expect(await deliveries.find(aDelivery(1))).toBeUndefined();
   });
+});
+
+test('DynamoDB has the deliveries of one subscription, and its backlog, in as many partitions as there are shards', async () => {
+  const client = tables.client();
+  const table = await tables.create('deliveries');
+  const options = { clock: createManualClock(), retentionDays };
+  const deliveries = createDynamoDeliveryStore(client, table, options);
+  await deliveries.putMany(Array.from({ length: 400 }, (_, index) => aParked(index)));
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: table }));
+  const rowsIn = (prefix: string) => {
+    const partitions = Items.map((item) => item['subscription']?.S ?? '').filter((name) => name.startsWith(prefix));
+    return [...Map.groupBy(partitions, (name) => name).values()].map((rows) => rows.length);
+  };
+  for (const [prefix, shards] of [
+    ['delivery#sub_1#', deliveryShards],
+    ['backlog#sub_1#', backlogShards],
+  ] as const) {
+    expect(rowsIn(prefix)).toHaveLength(shards);
+    expect(Math.max(...rowsIn(prefix))).toBeLessThan((2 * 400) / shards);
+  }
+});
+
+test('DynamoDB is asked for a page of deliveries once for each partition, and for little more than the page', async () => {
+  const client = tables.client();
+  const table = await tables.create('deliveries');
+  const options = { clock: createManualClock(), retentionDays };
+  const store = createDynamoDeliveryStore(client, table, options);
+  const log = createDynamoDeliveryLog(client, table, options.clock);
+  await store.putMany(Array.from({ length: 1_000 }, (_, index) => aDelivery(index)));
+  const limits: number[] = [];
+  client.middlewareStack.add(
+    (next) => (call) => {
+      limits.push(Number((call.input as { readonly Limit?: number }).Limit));
+      return next(call);
+    },
+    { name: 'noteLimits', step: 'initialize' },
+  );
+  onTestFinished(() => void client.middlewareStack.remove('noteLimits'));
+  expect((await log.list('sub_1', 50, undefined)).items).toHaveLength(50);
+  expect(limits.length).toBeLessThanOrEqual(deliveryShards + 2);
+  expect(limits.reduce((sum, limit) => sum + limit, 0)).toBeLessThan(4 * 50);
 });
 
 test('DynamoDB holds no entry of a delivery that could not be stored: whoever reads it would remove it', async () => {
@@ -466,6 +617,20 @@ describe.each(implementations)('what statistics read of deliveries, on %s', (_, 
     const { items, isComplete } = await deliveries.listNewest('sub_1', { since: at(0), until: at(100) }, 1_000);
     expect(items.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 30 }, (_, index) => 29 - index));
     expect(isComplete).toBe(true);
+  });
+
+  test('is the newest of what a few reads find, where one partition has much', async () => {
+    const { deliveries } = await open();
+    const [attempt] = aDelivered(0).attempts;
+    if (attempt === undefined) throw new Error('the sample has an attempt');
+    const attempts = [{ ...attempt, response: 'x'.repeat(100_000) }];
+    const numbers = Array.from({ length: 1_000 }, (_, index) => index)
+      .filter((number) => shardOf(`evt_${number}`, deliveryShards) === 5)
+      .slice(0, 40);
+    await deliveries.putMany(numbers.map((number) => ({ ...aDelivered(number), attempts })));
+    const { items, isComplete } = await deliveries.listNewest('sub_1', { since: at(0), until: at(10_000) }, 1_000);
+    expect(items.map(({ sequence }) => sequence)).toEqual(numbers.toReversed().slice(0, items.length));
+    expect(isComplete).toBe(items.length === numbers.length);
   });
 
   test('leaves out what has expired', async () => {

@@ -10,6 +10,7 @@ import {
   createDynamoParkedRequests,
   createDynamoRequestParking,
 } from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
+import { parkedShards } from '../../lambdas/contracts/shards.ts';
 import {
   createInMemoryContexts,
   createInMemoryParking,
@@ -173,6 +174,17 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(await waitingRequests(parking, 'crm', '1')).toEqual([]);
   });
 
+  test('many parked requests are listed once each, oldest first, over pages of any size', async () => {
+    const { parking } = await open();
+    const ids = Array.from({ length: 60 }, (_, index) => `raw_${String(index).padStart(2, '0')}`);
+    for (const id of ids.toReversed()) await parking.park('staff', ['a b', 'b'], rawMessage(id, []));
+    for (const limit of [1, 7, 25, 100]) {
+      const pages = await readAllPages((after) => parking.list('staff', 'a b', limit, after));
+      expect(pages.flat().map(({ message }) => message.rawId)).toEqual(ids);
+      for (const page of pages) expect(page.length).toBeLessThanOrEqual(limit);
+    }
+  });
+
   test('a parked request that has expired takes its place in a page, and hides none that is behind it', async () => {
     const { parking } = await open();
     await parking.park('staff', ['7'], rawMessage('raw_00', []));
@@ -255,4 +267,15 @@ test('a value without claims expires once no queue can hold a request of before'
   expect(await expiry()).toBe(String(clock.nowMs() / 1000 + 28 * 86_400));
   await registry.replace('staff', '1', { claims, registered: [], revision: 2 });
   expect(await expiry()).toBeUndefined();
+});
+
+test('DynamoDB has the requests that wait for one account in as many partitions as there are shards', async () => {
+  const client = tables.client();
+  const table = await tables.create('parkedRequests');
+  const parking = createDynamoRequestParking(client, table, { clock, retentionDays: 30 });
+  for (let index = 0; index < 200; index += 1) await parking.park('staff', ['1'], rawMessage(`raw_${index}`, []));
+  const { Items = [] } = await client.send(new ScanCommand({ TableName: table }));
+  const counts = Map.groupBy(Items, (item) => item['context']?.S);
+  expect(counts.size).toBe(parkedShards);
+  expect(Math.max(...[...counts.values()].map((rows) => rows.length))).toBeLessThan((2.5 * 200) / parkedShards);
 });

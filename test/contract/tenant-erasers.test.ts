@@ -365,6 +365,22 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
     expect(await eraseAll(stores, 'sub_all', 'acme')).toEqual([]);
   });
 
+  test('finds all of many deliveries, whichever partition has them, over pages that fit into a row', async () => {
+    const stores = await open();
+    const many = Array.from({ length: 330 }, (_, index) =>
+      aDelivery('sub_all', index % 11 === 0 ? 'acme' : 'acme2', index),
+    );
+    await stores.deliveries.putMany(many.map(parked));
+    const ofOne = await eraseAll(stores, 'sub_all', 'acme');
+    expect(Map.groupBy(ofOne, (kind) => kind).get('deliveries')).toHaveLength(30);
+    expect(Map.groupBy(ofOne, (kind) => kind).get('delivery_pointers')).toHaveLength(30);
+    const pages = await readAllPages((after) => stores.deliveryEraser.findOf('sub_all', undefined, after));
+    expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(600);
+    await eraseAll(stores, 'sub_all', undefined);
+    expect((await stores.deliveries.list('sub_all', 50, undefined)).items).toEqual([]);
+    expect(await stores.deliveries.listBacklog('sub_all', 50, undefined)).toEqual([]);
+  });
+
   test('finds all that a subscription has, pointers without a delivery, too', async () => {
     const stores = await open();
     await furnish(stores);

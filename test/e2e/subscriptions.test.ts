@@ -145,6 +145,30 @@ test('a disabled subscription misses nothing: enabled, it catches up; its past c
   await eventually(() => receiver.callbacks.length === 8);
 });
 
+test('a batch is sent when it is full, and its deliveries are listed once each, page by page', async () => {
+  const { account, subscriber, github, call, engine, eventually } = running();
+  const maxWaitSeconds = 60;
+  const { url } = await account('github', { tenant: 'batched' });
+  const receiver = await subscriber({ tenant: 'batched', batch: { max_events: 5, max_wait_seconds: maxWaitSeconds } });
+  const beganAtMs = engine.now();
+  for (const issue of [1, 2, 3, 4, 5]) await github(url, { issue });
+  await eventually(() => receiver.callbacks.length > 0);
+  expect(engine.now() - beganAtMs).toBeLessThan(maxWaitSeconds * 1000);
+  const { events } = JSON.parse(receiver.callbacks[0]?.body ?? '') as { readonly events: readonly { id: string }[] };
+  expect(events).toHaveLength(5);
+  const path = `/v1/subscriptions/${receiver.id}/deliveries?limit=2`;
+  await eventually(async () => (await call('GET', `${path}&state=delivered`)).body.data.length === 2);
+  const listed: string[][] = [];
+  for (let cursor = ''; ; ) {
+    const { body } = await call('GET', `${path}${cursor}`);
+    listed.push(body.data.map(({ event_id }: { event_id: string }) => event_id));
+    if (body.next_cursor === null) break;
+    cursor = `&cursor=${body.next_cursor}`;
+  }
+  expect(listed.flat().sort()).toEqual(events.map(({ id }) => id).sort());
+  expect(Math.max(...listed.map((page) => page.length))).toBeLessThanOrEqual(2);
+});
+
 test('what was given up gets a new schedule when it is replayed, and keeps its attempts', async () => {
   const { account, subscriber, github, call, eventually } = running();
   const { url } = await account('github', { tenant: 'given-up' });

@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { contextKey } from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
+import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
+import { parkedPartitions } from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Leftovers } from './leftovers.ts';
@@ -69,6 +70,7 @@ export interface FaultRun {
   /** What `readOn` has read. */
   readonly read: readonly Row[];
   deliveriesOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
+  backlogOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
   /** Requests that wait for an account, under the value that they name it by. */
   parkedUnder(integration: string, value: string): Promise<readonly Row[]>;
   readonly leftovers: Leftovers;
@@ -109,10 +111,17 @@ export async function createFaultRun(
   let cursor: string | undefined;
   let accepted = 0;
 
+  const rowsIn = async (
+    partitions: readonly string[],
+    [table, key]: readonly [table: 'deliveriesTable' | 'parkedRequestsTable', key: string] = [
+      'deliveriesTable',
+      'subscription',
+    ],
+  ): Promise<readonly Row[]> => (await Promise.all(partitions.map((one) => fault.partition(table, key, one)))).flat();
   const isPending = async (subscriber: TestSubscriber): Promise<boolean> => {
     const [deliveries, backlog, endpoint] = await Promise.all([
-      fault.partition('deliveriesTable', 'subscription', subscriber.id),
-      fault.partition('deliveriesTable', 'subscription', `backlog#${subscriber.id}`),
+      run.deliveriesOf(subscriber),
+      run.backlogOf(subscriber),
       run.endpointOf(subscriber),
     ]);
     const waits = deliveries.some(({ state }) => state === 'waiting' || state === 'retrying');
@@ -218,8 +227,9 @@ export async function createFaultRun(
     endpointOf: ({ id }) => fault.item('limitsTable', { id: { S: `endpoint#${id}` } }),
     leftovers: fault.leftovers,
     parkedUnder: (integration, value) =>
-      fault.partition('parkedRequestsTable', 'context', contextKey(integration, value)),
-    deliveriesOf: ({ id }) => fault.partition('deliveriesTable', 'subscription', id),
+      rowsIn(parkedPartitions(integration, value), ['parkedRequestsTable', 'context']),
+    deliveriesOf: ({ id }) => rowsIn(deliveryPartitions(id)),
+    backlogOf: ({ id }) => rowsIn(backlogPartitions(id)),
   };
   return run;
 }

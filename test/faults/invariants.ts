@@ -153,7 +153,7 @@ async function stateFaults(
       found.push(`9: ${keyOfRow(event)} stands in the due index after its time`);
   }
   if (rows.length > feed.length) found.push(`3: ${id} has deliveries of events that are not in the feed`);
-  const backlog = await fault.partition('deliveriesTable', 'subscription', `backlog#${id}`);
+  const backlog = await run.backlogOf(subscriber);
   if (backlog.length > 0) found.push(`9: ${backlog.length} entries are left in the backlog of ${id}`);
   const endpoint = await run.endpointOf(subscriber);
   if (endpoint?.['hasBacklog'] === true) found.push(`12: the endpoint of ${id} says that it has a backlog`);

@@ -1,5 +1,5 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { shardOf } from '../../contracts/shards.ts';
+import { backlogShards, deliveryShards, shardOf } from '../../contracts/shards.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import { putOnCondition } from './dynamo-conditions.ts';
 import { fromItem, type Item, isLive, type Row, readRows, toItem } from './dynamo-rows.ts';
 import { changeRows, insertRows } from './dynamo-writes.ts';
+import { type MergedQuery, queryMerged } from './merged-query.ts';
 import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expiry.ts';
 
 /**
@@ -24,22 +25,32 @@ import { createExpiries, type ExpiryOf, type ExpiryOptions } from './tenant-expi
 const waitingSlackSeconds = 2 * 86_400;
 /** Rows that are counted together. */
 const countedTogether = 1_000;
-/** Queries of 1 MB for the newest deliveries: rows with many answers in them are large. */
-const maxNewestPages = 5;
+/** Queries of up to 1 MB that a partition is asked for the newest deliveries: rows with many answers are large. */
+const maxNewestReads = 2;
 
 /*
  * How deliveries stand in their table.
  *
- *   partition            sort                        what
- *   <subscription>       <timestamp>#<event>         the delivery: a subscription's list, in order of time
- *   backlog#<subscr.>    <place>                     points to a delivery that waits for its endpoint's turn;
- *                                                    replayed ones stand behind all others
- *   due#<shard>          <due at>#<subscr.>#<event>  points to a delivery whose next attempt waits for its time
+ *   partition                    sort                        what
+ *   delivery#<subscr.>#<shard>   <timestamp>#<event>         the delivery: a subscription's list, in order of time
+ *   backlog#<subscr.>#<shard>    <place>                     points to a delivery that waits for its endpoint's turn;
+ *                                                            replayed ones stand behind all others
+ *   due#<shard>                  <due at>#<subscr.>#<event>  points to a delivery whose next attempt waits for its time
+ *
+ * The sort keys rise with time, so that all new rows of a partition are written at its end, which DynamoDB cannot split:
+ * one partition takes 1,000 write units a second. So each of the three is spread over shards, by a hash of the event:
+ * a key is known without a read, and lists are merged (`merged-query.ts`). No subscription's id has a `#`.
  *
  * Pointers are read consistently, which an index could not be: whoever finds a backlog empty may rely on
- * it. DynamoDB deletes expired rows days late. Expired pointers are read like any other, so that no page of them hides
- * the live ones behind it: their delivery tells what they are worth, and their reader removes those without one. They are written after the delivery and removed after it, so that a pointer without meaning may be left
- * behind by a crash, but never a delivery without its pointer.
+ * it. The shards of a backlog are read at the same time, and yet not at one instant. That is enough: who puts an entry
+ * wakes the endpoint afterwards, and who finds the backlog empty looks again where it was woken since; and the entries
+ * of an ordered subscription that wait for one another are put by the one drainer that also reads them, after one
+ * another.
+ *
+ * DynamoDB deletes expired rows days late. Expired pointers are read like any other, so that no page of them hides
+ * the live ones behind it: their delivery tells what they are worth, and their reader removes those without one. They
+ * are written after the delivery and removed after it, so that a pointer without meaning may be left behind by a crash,
+ * but never a delivery without its pointer.
  */
 
 /** A delivery's sort key. */
@@ -47,7 +58,18 @@ function sortKey({ timestamp, event }: DeliveryKey): string {
   return `${timestamp}#${event}`;
 }
 
-export const backlogOf = (subscription: string) => `backlog#${subscription}`;
+const shardsOf = (prefix: string, subscription: string, shards: number) =>
+  Array.from({ length: shards }, (_, shard) => `${prefix}#${subscription}#${shard}`);
+/** The partitions of a subscription's deliveries. */
+export const deliveryPartitions = (subscription: string) => shardsOf('delivery', subscription, deliveryShards);
+/** The partitions of an endpoint's backlog. */
+export const backlogPartitions = (subscription: string) => shardsOf('backlog', subscription, backlogShards);
+
+const rowKey = (key: DeliveryKey) => ({
+  subscription: `delivery#${key.subscription}#${shardOf(key.event, deliveryShards)}`,
+  delivery: sortKey(key),
+});
+const backlogOf = (subscription: string, event: string) => `backlog#${subscription}#${shardOf(event, backlogShards)}`;
 const dueOf = (shard: number) => `due#${shard}`;
 /** As many digits as any sequence or epoch time in milliseconds has, so that texts sort as numbers do. */
 const padded = (number: number) => String(number).padStart(16, '0');
@@ -68,7 +90,7 @@ export function pointerKey(
   delivery: Delivery,
 ): { readonly subscription: string; readonly delivery: string } | undefined {
   const { subscription, event, waitsIn, nextAttemptAt } = delivery;
-  if (waitsIn === 'backlog') return { subscription: backlogOf(subscription), delivery: backlogPlace(delivery) };
+  if (waitsIn === 'backlog') return { subscription: backlogOf(subscription, event), delivery: backlogPlace(delivery) };
   if (waitsIn !== 'due-index' || nextAttemptAt === undefined) return undefined;
   return {
     subscription: dueOf(shardOf(event)),
@@ -89,8 +111,8 @@ export function createDynamoDeliveryStore(
       : Math.max(expiryOf(tenant), Math.ceil(Date.parse(nextAttemptAt) / 1000) + waitingSlackSeconds);
   const toRow = (delivery: Delivery, expiryOf: ExpiryOf): Row => ({
     ...delivery,
+    ...rowKey(delivery),
     revision: delivery.revision + 1,
-    delivery: sortKey(delivery),
     [ttlAttribute]: expiryAt(delivery, expiryOf),
   });
   const pointerOf = (delivery: Delivery, expiryOf: ExpiryOf): Row | undefined => {
@@ -100,32 +122,6 @@ export function createDynamoDeliveryStore(
     const more = waitsIn === 'due-index' ? { of: subscription } : { attempt: attemptCount + 1 };
     return { ...key, ...more, event, timestamp, [ttlAttribute]: expiryAt(delivery, expiryOf) };
   };
-
-  /** Expired rows, too: the page is shorter than the limit only where the partition ends. */
-  async function list(
-    partition: string,
-    limit: number,
-    range: { readonly after?: string; readonly until?: string },
-  ): Promise<readonly Row[]> {
-    const { after, until } = range;
-    const items: Item[] = [];
-    let start = after === undefined ? undefined : toItem({ subscription: partition, delivery: after });
-    do {
-      const answer = await client.send(
-        new QueryCommand({
-          TableName: table,
-          ConsistentRead: true,
-          Limit: limit - items.length,
-          KeyConditionExpression: `subscription = :partition${until === undefined ? '' : ' AND delivery < :until'}`,
-          ExpressionAttributeValues: toItem({ ':partition': partition, ':until': until }),
-          ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-        }),
-      );
-      items.push(...(answer.Items ?? []));
-      start = answer.LastEvaluatedKey;
-    } while (start !== undefined && items.length < limit);
-    return items.map(fromItem);
-  }
 
   /** DynamoDB deletes expired rows days late: such a one is as good as none. */
   async function putOverExpired(row: Row): Promise<boolean> {
@@ -141,18 +137,14 @@ export function createDynamoDeliveryStore(
 
   return {
     async getMany(keys) {
-      const rows = await readRows(
-        client,
-        table,
-        keys.map((key) => ({ subscription: key.subscription, delivery: sortKey(key) })),
-      );
+      const rows = await readRows(client, table, keys.map(rowKey));
       return rows.filter((row) => isLive(row, options.clock.nowMs())).map(toDelivery);
     },
     async putMany(deliveries, done = []) {
       const expiryOf = await expiryFor(deliveries);
       const pointers = deliveries.map((one) => pointerOf(one, expiryOf)).filter((row) => row !== undefined);
-      const removals = done.map(({ subscription, place }) => ({
-        subscription: backlogOf(subscription),
+      const removals = done.map(({ subscription, event, place }) => ({
+        subscription: backlogOf(subscription, event),
         delivery: place,
       }));
       // A batch is written in no order: whoever saw a pointer before its delivery would remove it as one
@@ -212,7 +204,14 @@ export function createDynamoDeliveryStore(
       return putOnCondition(client, put);
     },
     async listBacklog(subscription, limit, after) {
-      const rows = await list(backlogOf(subscription), limit, after === undefined ? {} : { after });
+      const { rows } = await queryMerged(client, {
+        ...merged(table),
+        partitions: backlogPartitions(subscription),
+        order: 'rising',
+        limit,
+        after,
+        isConsistent: true,
+      });
       return rows.map(
         (row): BacklogEntry => ({
           subscription,
@@ -224,8 +223,15 @@ export function createDynamoDeliveryStore(
       );
     },
     async listDue(shard, untilMs, limit, after) {
-      const range = { until: padded(untilMs + 1), ...(after === undefined ? {} : { after: duePlace(after) }) };
-      const rows = await list(dueOf(shard), limit, range);
+      const { rows } = await queryMerged(client, {
+        ...merged(table),
+        partitions: [dueOf(shard)],
+        order: 'rising',
+        limit,
+        after: after === undefined ? undefined : duePlace(after),
+        between: [padded(0), padded(untilMs + 1)],
+        isConsistent: true,
+      });
       return rows.map(
         (row): DueEntry => ({
           subscription: String(row['of']),
@@ -248,12 +254,35 @@ export function createDynamoDeliveryStore(
 }
 
 export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, clock: Clock): DeliveryLog {
+  const toLive = (rows: readonly Row[]) => rows.filter((row) => isLive(row, clock.nowMs())).map(toDelivery);
+
+  async function countPage(
+    { partition, start }: Uncounted,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly rest: Uncounted | undefined }> {
+    const answer = await client.send(
+      new QueryCommand({
+        TableName: table,
+        Select: 'COUNT',
+        // A limit is of rows that are read: expired ones among them do not count.
+        Limit: Math.max(limit, countedTogether),
+        KeyConditionExpression: 'subscription = :backlog',
+        FilterExpression: '#expiry > :now',
+        ExpressionAttributeNames: { '#expiry': ttlAttribute },
+        ExpressionAttributeValues: toItem({ ':backlog': partition, ':now': Math.floor(clock.nowMs() / 1000) }),
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+    );
+    const next = answer.LastEvaluatedKey;
+    return { count: answer.Count ?? 0, rest: next === undefined ? undefined : { partition, start: next } };
+  }
+
   return {
     async find(key) {
       const { Item } = await client.send(
         new GetItemCommand({
           TableName: table,
-          Key: toItem({ subscription: key.subscription, delivery: sortKey(key) }),
+          Key: toItem(rowKey(key)),
           ConsistentRead: true,
         }),
       );
@@ -261,83 +290,56 @@ export function createDynamoDeliveryLog(client: DynamoDBClient, table: string, c
       return row !== undefined && isLive(row, clock.nowMs()) ? toDelivery(row) : undefined;
     },
     async list(subscription, limit, after) {
-      const answer = await client.send(
-        new QueryCommand({
-          TableName: table,
-          Limit: limit,
-          ScanIndexForward: false,
-          KeyConditionExpression: 'subscription = :subscription',
-          ExpressionAttributeValues: toItem({ ':subscription': subscription }),
-          ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ subscription, delivery: after }) }),
-        }),
-      );
-      return {
-        items: (answer.Items ?? [])
-          .map(fromItem)
-          .filter((row) => isLive(row, clock.nowMs()))
-          .map(toDelivery),
-        next: answer.LastEvaluatedKey === undefined ? undefined : String(fromItem(answer.LastEvaluatedKey)['delivery']),
-      };
+      const { rows, isComplete } = await queryMerged(client, {
+        ...merged(table),
+        partitions: deliveryPartitions(subscription),
+        order: 'falling',
+        limit,
+        after,
+      });
+      // Expired rows take their places: the next page begins after the last row, whether it counts or not.
+      return { items: toLive(rows), next: isComplete ? undefined : String(rows.at(-1)?.['delivery']) };
     },
     async listNewest(subscription, { since, until }, limit) {
       // DynamoDB takes no range that ends before it begins.
       if (until <= since) return { items: [], isComplete: true };
-      const items: Item[] = [];
-      let start: Item | undefined;
-      let pages = 0;
-      do {
-        const answer = await client.send(
-          new QueryCommand({
-            TableName: table,
-            Limit: limit - items.length,
-            ScanIndexForward: false,
-            // A sort key begins with the time: all of one instant are behind the instant alone.
-            KeyConditionExpression: 'subscription = :subscription AND delivery BETWEEN :since AND :until',
-            ExpressionAttributeValues: toItem({ ':subscription': subscription, ':since': since, ':until': until }),
-            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-          }),
-        );
-        pages += 1;
-        items.push(...(answer.Items ?? []));
-        start = answer.LastEvaluatedKey;
-      } while (start !== undefined && items.length < limit && pages < maxNewestPages);
-      return {
-        items: items
-          .map(fromItem)
-          .filter((row) => isLive(row, clock.nowMs()))
-          .map(toDelivery),
-        isComplete: start === undefined,
-      };
+      const { rows, isComplete } = await queryMerged(client, {
+        ...merged(table),
+        partitions: deliveryPartitions(subscription),
+        order: 'falling',
+        limit,
+        // A sort key begins with the time: all of one instant are behind the instant alone.
+        between: [since, until],
+        maxReads: maxNewestReads,
+      });
+      return { items: toLive(rows), isComplete };
     },
     async countBacklog(subscription, limit) {
       let count = 0;
-      let start: Item | undefined;
-      do {
-        const answer = await client.send(
-          new QueryCommand({
-            TableName: table,
-            Select: 'COUNT',
-            // A limit is of rows that are read: expired ones among them do not count.
-            Limit: Math.max(limit - count, countedTogether),
-            KeyConditionExpression: 'subscription = :backlog',
-            FilterExpression: '#expiry > :now',
-            ExpressionAttributeNames: { '#expiry': ttlAttribute },
-            ExpressionAttributeValues: toItem({
-              ':backlog': backlogOf(subscription),
-              ':now': Math.floor(clock.nowMs() / 1000),
-            }),
-            ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-          }),
-        );
-        count += answer.Count ?? 0;
-        start = answer.LastEvaluatedKey;
-      } while (start !== undefined && count < limit);
-      return { count: Math.min(count, limit), isComplete: start === undefined && count <= limit };
+      let unread: readonly Uncounted[] = backlogPartitions(subscription).map((partition) => ({ partition }));
+      while (unread.length > 0 && count < limit) {
+        const answers = await Promise.all(unread.map((one) => countPage(one, limit - count)));
+        count += answers.reduce((sum, answer) => sum + answer.count, 0);
+        unread = answers.flatMap(({ rest }) => rest ?? []);
+      }
+      return { count: Math.min(count, limit), isComplete: unread.length === 0 && count <= limit };
     },
   };
 }
 
+/** A partition, and from where on its rows are not counted yet. */
+interface Uncounted {
+  readonly partition: string;
+  readonly start?: Item;
+}
+
+const merged = (table: string): Pick<MergedQuery, 'table' | 'key'> => ({
+  table,
+  key: { partition: 'subscription', sort: 'delivery' },
+});
+
 export function toDelivery(row: Row): Delivery {
   const { delivery: _, [ttlAttribute]: __, ...delivery } = row;
-  return delivery as unknown as Delivery;
+  const [, subscription] = String(row['subscription']).split('#');
+  return { ...delivery, subscription } as unknown as Delivery;
 }

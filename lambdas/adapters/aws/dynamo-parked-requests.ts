@@ -1,13 +1,29 @@
-import { DeleteItemCommand, type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { RawMessage } from '../../contracts/messages.ts';
+import { parkedShards, shardOf } from '../../contracts/shards.ts';
 import { ttlAttribute } from '../../contracts/tables.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ParkedRequests, RequestParking } from '../../ports/parked-requests.ts';
 import { contextKey } from './dynamo-account-contexts.ts';
-import { fromItem, isLive, toItem } from './dynamo-rows.ts';
+import { isLive, toItem } from './dynamo-rows.ts';
 import { writeRows } from './dynamo-writes.ts';
+import { queryMerged } from './merged-query.ts';
 
 const secondsPerDay = 86_400;
+
+/*
+ * The requests that wait under one value are spread over shards by a hash of their ids, which rise with time: a row
+ * holds a body of up to 8 KiB, nine write units, of which one partition takes 1,000 a second.
+ */
+
+const partitionOf = (integration: string, value: string, shard: number) => `${shard} ${contextKey(integration, value)}`;
+/** The partitions of a value's requests. */
+export const parkedPartitions = (integration: string, value: string) =>
+  Array.from({ length: parkedShards }, (_, shard) => partitionOf(integration, value, shard));
+const rowKey = (integration: string, value: string, rawId: string) => ({
+  context: partitionOf(integration, value, shardOf(rawId, parkedShards)),
+  rawId,
+});
 
 /** A row for each request under each value, as the message that it was: replaying it is sending it again. */
 export function createDynamoRequestParking(
@@ -22,8 +38,7 @@ export function createDynamoRequestParking(
         client,
         table,
         values.map((value) => ({
-          context: contextKey(integration, value),
-          rawId: message.rawId,
+          ...rowKey(integration, value, message.rawId),
           message: JSON.stringify(message),
           [ttlAttribute]: expiresAt,
         })),
@@ -35,30 +50,25 @@ export function createDynamoRequestParking(
 export function createDynamoParkedRequests(client: DynamoDBClient, table: string, clock: Clock): ParkedRequests {
   return {
     async list(integration, value, limit, after) {
-      const context = contextKey(integration, value);
-      const { Items = [], LastEvaluatedKey } = await client.send(
-        new QueryCommand({
-          TableName: table,
-          ConsistentRead: true,
-          Limit: limit,
-          KeyConditionExpression: '#context = :context',
-          ExpressionAttributeNames: { '#context': 'context' },
-          ExpressionAttributeValues: toItem({ ':context': context }),
-          ...(after === undefined ? {} : { ExclusiveStartKey: toItem({ context, rawId: after }) }),
-        }),
-      );
+      const { rows, isComplete } = await queryMerged(client, {
+        table,
+        key: { partition: 'context', sort: 'rawId' },
+        partitions: parkedPartitions(integration, value),
+        order: 'rising',
+        limit,
+        after,
+        isConsistent: true,
+      });
       return {
-        items: Items.map(fromItem).map((row) => ({
+        items: rows.map((row) => ({
           message: JSON.parse(String(row['message'])) as RawMessage,
           isExpired: !isLive(row, clock.nowMs()),
         })),
-        next: LastEvaluatedKey === undefined ? undefined : String(fromItem(LastEvaluatedKey)['rawId']),
+        next: isComplete ? undefined : String(rows.at(-1)?.['rawId']),
       };
     },
     async remove(integration, value, rawId) {
-      await client.send(
-        new DeleteItemCommand({ TableName: table, Key: toItem({ context: contextKey(integration, value), rawId }) }),
-      );
+      await client.send(new DeleteItemCommand({ TableName: table, Key: toItem(rowKey(integration, value, rawId)) }));
     },
   };
 }

@@ -20,7 +20,7 @@ import type {
 import type { Erasable } from '../../ports/tenant-store.ts';
 import { claimsIn, claimsKey, readContextKey } from './dynamo-account-contexts.ts';
 import { updateOnCondition } from './dynamo-conditions.ts';
-import { backlogOf, pointerKey, toDelivery } from './dynamo-delivery-store.ts';
+import { backlogPartitions, deliveryPartitions, pointerKey, toDelivery } from './dynamo-delivery-store.ts';
 import { endpointRowId } from './dynamo-endpoint-store.ts';
 import { counterSequence, type EventTables } from './dynamo-event-store.ts';
 import { replaysOf } from './dynamo-replay-store.ts';
@@ -180,54 +180,72 @@ export function createDynamoSubscriptionEraser(
   };
 }
 
-/** Three partitions of the deliveries table are a subscription's; see `dynamo-delivery-store.ts`. */
+/** Partitions that one page looks into, where it finds little in them. */
+const maxPartitions = 32;
+
+interface ErasedPlace {
+  readonly kind: 'deliveries' | 'replays' | 'delivery_pointers';
+  readonly partition: string;
+}
+
+/** Many partitions of the deliveries table are a subscription's; see `dynamo-delivery-store.ts`. */
 export function createDynamoDeliveryEraser(client: DynamoDBClient, table: string): DeliveryEraser {
   const item = (kind: string, { subscription, delivery }: Row): Erasable => ({
     kind,
     key: toKey({ subscription, delivery }),
   });
-  const partitions = [
-    { kind: 'deliveries', partitionOf: (subscription: string) => subscription, tenantAttribute: '#tenant' },
-    { kind: 'replays', partitionOf: replaysOf, tenantAttribute: '#replay.#tenant' },
+  const placesOf = (subscription: string, isShared: boolean): readonly ErasedPlace[] => [
+    ...deliveryPartitions(subscription).map((partition) => ({ kind: 'deliveries', partition }) as const),
+    { kind: 'replays', partition: replaysOf(subscription) },
     // Those of a subscription of all tenants are found by the deliveries that they point to.
-    { kind: 'delivery_pointers', partitionOf: backlogOf, tenantAttribute: undefined },
-  ] as const;
+    ...(isShared
+      ? []
+      : backlogPartitions(subscription).map((partition) => ({ kind: 'delivery_pointers', partition }) as const)),
+  ];
+  const itemsOf = (kind: ErasedPlace['kind'], row: Row): readonly Erasable[] => {
+    const pointer = kind === 'deliveries' ? pointerKey(toDelivery(row)) : undefined;
+    return [item(kind, row), ...(pointer === undefined ? [] : [item('delivery_pointers', { ...pointer })])];
+  };
 
   return {
     async findOf(subscription, tenant, after) {
-      const [at, within] = after === undefined ? [0, undefined] : (JSON.parse(after) as [number, string?]);
-      const place = partitions[at];
-      if (place === undefined) return { items: [], next: undefined };
-      const { kind, partitionOf, tenantAttribute } = place;
-      const isLast = at === partitions.length - 1;
-      if (tenant !== undefined && tenantAttribute === undefined) return { items: [], next: undefined };
-      const { rows, next } = await queryPage(
-        client,
-        {
-          TableName: table,
-          ConsistentRead: true,
-          KeyConditionExpression: 'subscription = :partition',
-          ...(tenant === undefined
-            ? {}
-            : {
-                FilterExpression: `${tenantAttribute} = :tenant`,
-                ExpressionAttributeNames: {
-                  '#tenant': 'tenant',
-                  ...(kind === 'replays' ? { '#replay': 'replay' } : {}),
-                },
-              }),
-          ExpressionAttributeValues: toItem({ ':partition': partitionOf(subscription), ':tenant': tenant }),
-          // Most of what is looked at is others'. What is found has to fit into one row, with all pointers.
-          Limit: tenant === undefined ? pageSize : 3 * pageSize,
-        },
-        within ?? undefined,
-      );
-      const items = rows.flatMap((row) => {
-        const pointer = kind === 'deliveries' ? pointerKey(toDelivery(row)) : undefined;
-        return [item(kind, row), ...(pointer === undefined ? [] : [item('delivery_pointers', { ...pointer })])];
-      });
-      if (next !== undefined) return { items, next: JSON.stringify([at, next]) };
-      return { items, next: isLast ? undefined : JSON.stringify([at + 1]) };
+      const places = placesOf(subscription, tenant !== undefined);
+      // Most of what is looked at is others'. What is found has to fit into one row, with all pointers.
+      const limit = tenant === undefined ? pageSize : 3 * pageSize;
+      let [at, within] = after === undefined ? [0] : (JSON.parse(after) as [number, string?]);
+      const items: Erasable[] = [];
+      let found = 0;
+      for (let reads = 0; at < places.length && reads < maxPartitions && found < limit; reads += 1) {
+        const { kind, partition } = places[at] as ErasedPlace;
+        const { rows, next } = await queryPage(
+          client,
+          {
+            TableName: table,
+            ConsistentRead: true,
+            KeyConditionExpression: 'subscription = :partition',
+            ...(tenant === undefined
+              ? {}
+              : {
+                  FilterExpression: `${kind === 'replays' ? '#replay.#tenant' : '#tenant'} = :tenant`,
+                  ExpressionAttributeNames: {
+                    '#tenant': 'tenant',
+                    ...(kind === 'replays' ? { '#replay': 'replay' } : {}),
+                  },
+                }),
+            ExpressionAttributeValues: toItem({ ':partition': partition, ':tenant': tenant }),
+            Limit: limit - found,
+          },
+          within,
+        );
+        found += rows.length;
+        items.push(...rows.flatMap((row) => itemsOf(kind, row)));
+        within = next;
+        if (next === undefined) at += 1;
+      }
+      return {
+        items,
+        next: at === places.length ? undefined : JSON.stringify(within === undefined ? [at] : [at, within]),
+      };
     },
     async removeMany(items) {
       // A pointer is found by its delivery, and may be found by itself, too.
