@@ -6,13 +6,14 @@ import {
   admit,
   blockedUntilMs,
   claimDrain,
-  drainAskedForMs,
+  delayedMessageMs,
   type EndpointState,
   endsEarly,
   finishDrain,
   forgetFailures,
   leaveDrain,
   letRest,
+  messageFor,
   notice,
   type PostResult,
   settle,
@@ -105,7 +106,8 @@ export async function drainEndpoint(
   const claim = await changeEndpoint(ports, known, (current) => {
     const claimed = claimDrain(current, drainer, ports.clock.nowMs());
     if (claimed === undefined) return { result: undefined };
-    return { state: { ...claimed, hasBacklog: true }, result: { askedForMs: drainAskedForMs(current) } };
+    const messageAtMs = delayedMessageMs(current, ports.clock.nowMs());
+    return { state: { ...claimed, hasBacklog: true }, result: { messageAtMs } };
   });
   if (claim.result === undefined) {
     // The one who is at it looks again before it ends.
@@ -113,8 +115,8 @@ export async function drainEndpoint(
     return { kind: 'not-mine' };
   }
 
-  const { askedForMs } = claim.result;
-  const run: Run = { ports, prepared, drainer, askedForMs, deliveries: [], onDone, state: claim.state };
+  const { messageAtMs } = claim.result;
+  const run: Run = { ports, prepared, drainer, messageAtMs, deliveries: [], onDone, state: claim.state };
   try {
     return await drainUntilEmpty(run);
   } catch (error) {
@@ -141,12 +143,15 @@ async function drainUntilEmpty(run: Run): Promise<DrainOutcome> {
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
-    if (step.kind === 'wait') return leave(run, step.untilMs, step.seenWakeups);
-    if (step.kind === 'taken') return { kind: 'left', deliveries: run.deliveries };
+    if (step.kind === 'wait' && (await leave(run, step.untilMs, step.seenWakeups))) return leftBy(run);
+    if (step.kind === 'taken') return leftBy(run);
     if (step.kind === 'disabled') return rest(run);
   }
-  return leave(run, ports.clock.nowMs());
+  await leave(run, ports.clock.nowMs());
+  return leftBy(run);
 }
+
+const leftBy = ({ deliveries }: Run): DrainOutcome => ({ kind: 'left', deliveries });
 
 /** End the run, nothing more being wanted; or leave, where the owner has had his own word on that meanwhile. */
 async function rest(run: Run): Promise<DrainOutcome> {
@@ -161,15 +166,16 @@ async function rest(run: Run): Promise<DrainOutcome> {
     : await changeEndpoint(ports, run.state, (current) =>
         current.wakeups === wakeups ? { state: letRest(current), result: true } : { result: false },
       );
-  return rested.result ? { kind: 'left', deliveries: run.deliveries } : leave(run, ports.clock.nowMs());
+  if (!rested.result) await leave(run, ports.clock.nowMs());
+  return leftBy(run);
 }
 
 interface Run {
   readonly ports: DrainPorts;
   readonly prepared: PreparedSubscription;
   readonly drainer: { readonly id: string; readonly durationMs: number };
-  /** For when a drainer had been asked for, when this one began. */
-  readonly askedForMs: number | undefined;
+  /** When a drain message is shown that had been sent for later, when this run began. */
+  readonly messageAtMs: number | undefined;
   readonly deliveries: DrainedDelivery[];
   readonly onDone: (deliveries: readonly DrainedDelivery[]) => void;
   state: EndpointState;
@@ -602,32 +608,37 @@ async function waitUntil(run: Run, untilMs: number): Promise<Step> {
   return { kind: 'more' };
 }
 
-/** End the run, although something is left, and see to it that somebody goes on in time. */
-async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<DrainOutcome> {
+/**
+ * End the run, although something is left, and see to it that another goes on in time.
+ *
+ * @param seenWakeups - Wakeups that were counted before this run looked, where it may not leave if there are more: those
+ *   who woke it have seen it at work, and have sent no message.
+ * @returns False where there are more.
+ */
+async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<boolean> {
   const { ports, prepared } = run;
   const nowMs = ports.clock.nowMs();
+  const goesOnAtMs = Math.max(wantedUntilMs, nowMs);
+  const { messageAtMs } = run;
   // The message of one that is still to come goes on: with each run's own there would be more and more of them.
-  const { askedForMs = 0 } = run;
-  const isAskedFor = askedForMs > nowMs && askedForMs <= wantedUntilMs;
-  const left = await changeEndpoint(ports, run.state, (current) =>
-    hasEndpoint(run, current)
-      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(wantedUntilMs, nowMs)), result: true }
-      : { result: false },
-  );
+  const hasMessage = messageAtMs !== undefined && messageAtMs > nowMs && messageAtMs <= goesOnAtMs;
+  const left = await changeEndpoint<'left' | 'woken' | 'taken'>(ports, run.state, (current) => {
+    if (!hasEndpoint(run, current)) return { result: 'taken' };
+    if (seenWakeups !== undefined && current.wakeups !== seenWakeups) return { result: 'woken' };
+    const state = hasMessage
+      ? leaveDrain(current, messageAtMs, messageAtMs)
+      : leaveDrain(current, goesOnAtMs, messageFor(goesOnAtMs, nowMs));
+    return { state, result: 'left', isUnwoken: seenWakeups !== undefined };
+  });
   run.state = left.state;
-  // Who woke it before it had left took it to be at work; who does so from now on sees that it waits, and for how long.
-  const isWoken =
-    left.result &&
-    seenWakeups !== undefined &&
-    (await ports.endpoints.getMany([run.state]))[0]?.wakeups !== seenWakeups;
-  if (!left.result || (isAskedFor && !isWoken)) return { kind: 'left', deliveries: run.deliveries };
-  const delayMs = isWoken ? 0 : Math.max(0, wantedUntilMs - nowMs);
+  if (left.result === 'woken') return false;
+  const delayMs = goesOnAtMs - nowMs;
   // What is further away than SQS can delay is dispatch's: the state says when it is due.
-  if (delayMs <= limits.queueMaxDelayMs) {
+  if (left.result === 'left' && !hasMessage && delayMs <= limits.queueMaxDelayMs) {
     const { id: subscription } = prepared.subscription;
     await ports.drainQueue.send({ kind: 'drain', subscription, scope: run.state.scope }, delayMs);
   }
-  return { kind: 'left', deliveries: run.deliveries };
+  return true;
 }
 
 /** Tell the owner of an endpoint that only fails how far it is, although nothing is sent just now. */

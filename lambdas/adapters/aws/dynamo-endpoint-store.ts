@@ -41,7 +41,7 @@ export function createDynamoEndpointStore(
         return state?.scope === scope ? state : create(scope, endpoint);
       });
     },
-    async replace(state, dueAtMs) {
+    async replace(state, dueAtMs, isUnwoken = false) {
       // Wakeups are counted by `wake` alone, beside all other writes.
       const { wakeups, revision, ...rest } = state;
       const dueShard = dueAtMs === undefined ? undefined : String(shardOf(state.endpoint));
@@ -51,7 +51,8 @@ export function createDynamoEndpointStore(
       const isRevision = '#revision = :read OR (attribute_not_exists(id) AND :read = :none)';
       const isOwn = '(attribute_not_exists(#scope) OR #scope = :scope)';
       // A backlog is empty only if nothing was put into it since it was looked at.
-      const isStillEmpty = '(attribute_not_exists(#wakeups) OR #wakeups = :wakeups)';
+      const mustBeUnwoken = isUnwoken || !state.hasBacklog;
+      const isStillUnwoken = '(attribute_not_exists(#wakeups) OR #wakeups = :wakeups)';
       return updateOnCondition(
         client,
         new UpdateItemCommand({
@@ -60,16 +61,16 @@ export function createDynamoEndpointStore(
           UpdateExpression: `SET ${set.map(([name]) => `#${name} = :${name}`).join(', ')}${
             removed.length === 0 ? '' : ` REMOVE ${removed.map(([name]) => `#${name}`).join(', ')}`
           }`,
-          ConditionExpression: [isOwn, `(${isRevision})`, ...(state.hasBacklog ? [] : [isStillEmpty])].join(' AND '),
+          ConditionExpression: [isOwn, `(${isRevision})`, ...(mustBeUnwoken ? [isStillUnwoken] : [])].join(' AND '),
           ExpressionAttributeNames: Object.fromEntries(
-            [...attributes.map(([name]) => name), ...(state.hasBacklog ? [] : ['wakeups'])].map((name) => [
+            [...attributes.map(([name]) => name), ...(mustBeUnwoken ? ['wakeups'] : [])].map((name) => [
               `#${name}`,
               name,
             ]),
           ),
           ExpressionAttributeValues: toItem({
             ...Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
-            ...(state.hasBacklog ? {} : { ':wakeups': wakeups }),
+            ...(mustBeUnwoken ? { ':wakeups': wakeups } : {}),
             ':read': revision,
             ':none': 0,
           }),
