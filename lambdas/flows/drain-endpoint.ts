@@ -44,6 +44,7 @@ import { type DeliverPorts, keepAttempts, leaseId, maxHeldBytes, policyOf, succe
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { attemptNow } from './manage-delivery.ts';
+import { createOrderedBacklog, type OrderedBacklog } from './ordered-backlog.ts';
 import { isForGood, tryToEvent } from './read-event.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
 
@@ -116,7 +117,8 @@ export async function drainEndpoint(
   }
 
   const { messageAtMs } = claim.result;
-  const run: Run = { ports, prepared, drainer, messageAtMs, deliveries: [], onDone, state: claim.state };
+  const ordered = subscription.ordering === 'none' ? undefined : createOrderedBacklog(ports, prepared);
+  const run: Run = { ports, prepared, ordered, drainer, messageAtMs, deliveries: [], onDone, state: claim.state };
   try {
     return await drainUntilEmpty(run);
   } catch (error) {
@@ -173,6 +175,8 @@ async function rest(run: Run): Promise<DrainOutcome> {
 interface Run {
   readonly ports: DrainPorts;
   readonly prepared: PreparedSubscription;
+  /** What is known of the backlog, where the subscription is ordered. */
+  readonly ordered: OrderedBacklog | undefined;
   readonly drainer: { readonly id: string; readonly durationMs: number };
   /** When a drain message is shown that had been sent for later, when this run began. */
   readonly messageAtMs: number | undefined;
@@ -249,9 +253,13 @@ async function moveOn(run: Run, position: number | undefined): Promise<boolean> 
   return moved.result;
 }
 
-async function findWork({ ports, prepared, state }: Run): Promise<Work> {
-  const { ordering, shaping } = prepared.subscription;
-  if (ordering !== 'none') return followOrderedFeed(ports, prepared, state.position ?? 0);
+async function findWork({ ports, prepared, ordered, state }: Run): Promise<Work> {
+  const { shaping } = prepared.subscription;
+  if (ordered !== undefined) {
+    await ordered.read(state.wakeups);
+    const work = await followOrderedFeed(ports, prepared, state.position ?? 0, ordered);
+    return { ...work, ...ordered.takeFindings() };
+  }
   const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
   const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
   const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
@@ -524,6 +532,7 @@ async function recordLeftOut(run: Run, items: readonly WorkItem[]): Promise<void
     run,
     items.map(({ delivery }) => filtered(delivery)),
   );
+  for (const item of items) run.ordered?.settle(item, filteredOut(item.delivery));
   await removeEntries(
     run.ports,
     waited.flatMap(({ entry }) => entry ?? []),
@@ -581,7 +590,10 @@ async function recordRound(
     parking.map(({ delivery }) => parked(delivery)),
   );
   const moved = entriesOf([...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog'));
-  return { done: [...delivered, ...kept], moved };
+  const done = new Set([...delivered, ...kept]);
+  for (const one of recorded) run.ordered?.settle(one.item, done.has(one) ? one.delivery : undefined);
+  for (const item of parking) run.ordered?.settle(item, parked(item.delivery));
+  return { done: [...done], moved };
 }
 
 /** Tell of what a run before this one has ended, and may have died before it told of it. Told twice, it is one event. */
