@@ -188,6 +188,7 @@ export class TributaryStack extends Stack {
       [environmentKeys.eventsTable]: tables.events.tableName,
       [environmentKeys.idempotencyTable]: tables.idempotency.tableName,
       [environmentKeys.statisticsTable]: tables.statistics.tableName,
+      [environmentKeys.limitsTable]: tables.limits.tableName,
       [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
       [environmentKeys.rawBucket]: buckets.raw.bucketName,
       [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
@@ -216,7 +217,8 @@ export class TributaryStack extends Stack {
     buckets.payloads.grantPut(normalize);
     buckets.payloads.grantRetain(normalize);
     deliveryQueue.queue.grantSendMessages(normalize);
-    // Ordered subscriptions take their events from the feed: they are told that there are some.
+    // Ordered subscriptions take their events from the feed: they are told that there are some, unless they know.
+    tables.limits.grant(normalize, 'BatchGetItem', 'UpdateItem');
     drainQueue.queue.grantSendMessages(normalize);
     rawQueue.deadLetterQueue.grantSendMessages(normalize);
     rawQueue.consumedBy(normalize, config.normalizeMaxConcurrency);

@@ -126,6 +126,7 @@ export const functionEnvironments = {
     environmentKeys.eventsTable,
     environmentKeys.idempotencyTable,
     environmentKeys.statisticsTable,
+    environmentKeys.limitsTable,
     environmentKeys.payloadsBucket,
     environmentKeys.rawBucket,
     environmentKeys.rawLocked,

@@ -14,6 +14,8 @@ export interface EndpointPorts {
 /** What becomes of a state, and what the caller wants to know of it. Without a state nothing is written. */
 export interface EndpointChange<R> {
   readonly state?: EndpointState;
+  /** Whether it is so only if nothing was put into the backlog since. @default false */
+  readonly isUnwoken?: boolean;
   readonly result: R;
 }
 
@@ -34,9 +36,9 @@ export async function changeEndpoint<R>(
 ): Promise<{ readonly state: EndpointState; readonly result: R }> {
   let current = known;
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-    const { state, result } = change(current);
+    const { state, result, isUnwoken } = change(current);
     if (state === undefined) return { state: current, result };
-    if (await ports.endpoints.replace(state, dueAtMs(state, ports.endpointPolicy)))
+    if (await ports.endpoints.replace(state, dueAtMs(state, ports.endpointPolicy), isUnwoken))
       return { state: { ...state, revision: state.revision + 1 }, result };
     await ports.pause(Math.ceil(ports.randomness.fraction() * maxPauseMs));
     const [stored] = await ports.endpoints.getMany([{ endpoint: known.endpoint, scope: known.scope }]);

@@ -3,7 +3,6 @@ import type { DeliveryJob } from '../contracts/messages.ts';
 import {
   type Admission,
   admit,
-  callDrainer,
   type EndpointState,
   endsEarly,
   isFast,
@@ -18,6 +17,7 @@ import type { Delivery, DeliveryStore } from '../ports/delivery-store.ts';
 import type { EventReader, EventRow } from '../ports/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
 import { type Subscription, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
+import { askForDrain } from './ask-for-drain.ts';
 import {
   type Attempted,
   type AttemptPorts,
@@ -564,29 +564,6 @@ export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
 export function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
   const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - clock.nowMs());
   return { job: jobOf(delivery), group: row.account, delayMs };
-}
-
-/**
- * Have an endpoint's backlog drained, unless somebody does, or will when it may be.
- *
- * @param isUrgent - Whether what is in the backlog now need not wait for what was there before.
- */
-export async function askForDrain(
-  ports: EndpointPorts & Pick<DeliverPorts, 'drainQueue' | 'clock'>,
-  subscription: Pick<Subscription, 'id' | 'tenant'>,
-  isUrgent = false,
-): Promise<void> {
-  const scope = scopeOf(subscription);
-  const woken = await ports.endpoints.wake({ endpoint: subscription.id, scope });
-  if (callDrainer(woken, ports.clock.nowMs(), isUrgent) === undefined) return;
-  const { result: beginsAtMs } = await changeEndpoint<number | undefined>(ports, woken, (current) => {
-    const called = callDrainer(current, ports.clock.nowMs(), isUrgent);
-    return called === undefined ? { result: undefined } : { state: called.state, result: called.beginsAtMs };
-  });
-  const delayMs = (beginsAtMs ?? Number.POSITIVE_INFINITY) - ports.clock.nowMs();
-  // What is further away than SQS can delay is dispatch's: the state says when it is due.
-  if (delayMs <= limits.queueMaxDelayMs)
-    await ports.drainQueue.send({ kind: 'drain', subscription: subscription.id, scope }, Math.max(0, delayMs));
 }
 
 /** The policy with what the subscription has of its own. */

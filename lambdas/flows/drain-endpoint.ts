@@ -6,13 +6,14 @@ import {
   admit,
   blockedUntilMs,
   claimDrain,
-  drainAskedForMs,
+  delayedMessageMs,
   type EndpointState,
   endsEarly,
   finishDrain,
   forgetFailures,
   leaveDrain,
   letRest,
+  messageFor,
   notice,
   type PostResult,
   settle,
@@ -43,6 +44,7 @@ import { type DeliverPorts, keepAttempts, leaseId, maxHeldBytes, policyOf, succe
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 import { attemptNow } from './manage-delivery.ts';
+import { createOrderedBacklog, type OrderedBacklog } from './ordered-backlog.ts';
 import { isForGood, tryToEvent } from './read-event.ts';
 import { bothOf, createRecordWrite, type RecordWrite } from './record-writes.ts';
 import { reportDelivery, reportEndpoint } from './report-operations.ts';
@@ -107,7 +109,8 @@ export async function drainEndpoint(
   const claim = await changeEndpoint(ports, known, (current) => {
     const claimed = claimDrain(current, drainer, ports.clock.nowMs());
     if (claimed === undefined) return { result: undefined };
-    return { state: { ...claimed, hasBacklog: true }, result: { askedForMs: drainAskedForMs(current) } };
+    const messageAtMs = delayedMessageMs(current, ports.clock.nowMs());
+    return { state: { ...claimed, hasBacklog: true }, result: { messageAtMs } };
   });
   if (claim.result === undefined) {
     // The one who is at it looks again before it ends.
@@ -115,8 +118,10 @@ export async function drainEndpoint(
     return { kind: 'not-mine' };
   }
 
-  const { askedForMs } = claim.result;
-  const run: Run = { ports, prepared, drainer, startedAtMs, askedForMs, deliveries: [], onDone, state: claim.state };
+  const { messageAtMs } = claim.result;
+  const ordered = subscription.ordering === 'none' ? undefined : createOrderedBacklog(ports, prepared);
+  const { state } = claim;
+  const run: Run = { ports, prepared, ordered, drainer, startedAtMs, messageAtMs, deliveries: [], onDone, state };
   try {
     return await drainUntilEmpty(run);
   } catch (error) {
@@ -143,12 +148,15 @@ async function drainUntilEmpty(run: Run): Promise<DrainOutcome> {
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
     if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
-    if (step.kind === 'wait') return leave(run, step.untilMs, step.seenWakeups);
-    if (step.kind === 'taken') return { kind: 'left', deliveries: run.deliveries };
+    if (step.kind === 'wait' && (await leave(run, step.untilMs, step.seenWakeups))) return leftBy(run);
+    if (step.kind === 'taken') return leftBy(run);
     if (step.kind === 'disabled') return rest(run);
   }
-  return leave(run, ports.clock.nowMs());
+  await leave(run, ports.clock.nowMs());
+  return leftBy(run);
 }
+
+const leftBy = ({ deliveries }: Run): DrainOutcome => ({ kind: 'left', deliveries });
 
 /** End the run, nothing more being wanted; or leave, where the owner has had his own word on that meanwhile. */
 async function rest(run: Run): Promise<DrainOutcome> {
@@ -163,16 +171,19 @@ async function rest(run: Run): Promise<DrainOutcome> {
     : await changeEndpoint(ports, run.state, (current) =>
         current.wakeups === wakeups ? { state: letRest(current), result: true } : { result: false },
       );
-  return rested.result ? { kind: 'left', deliveries: run.deliveries } : leave(run, ports.clock.nowMs());
+  if (!rested.result) await leave(run, ports.clock.nowMs());
+  return leftBy(run);
 }
 
 interface Run {
   readonly ports: DrainPorts;
   readonly prepared: PreparedSubscription;
+  /** What is known of the backlog, where the subscription is ordered. */
+  readonly ordered: OrderedBacklog | undefined;
   readonly drainer: { readonly id: string; readonly durationMs: number };
   readonly startedAtMs: number;
-  /** For when a drainer had been asked for, when this one began. */
-  readonly askedForMs: number | undefined;
+  /** When a drain message is shown that had been sent for later, when this run began. */
+  readonly messageAtMs: number | undefined;
   readonly deliveries: DrainedDelivery[];
   readonly onDone: (deliveries: readonly DrainedDelivery[]) => void;
   state: EndpointState;
@@ -246,9 +257,13 @@ async function moveOn(run: Run, position: number | undefined): Promise<boolean> 
   return moved.result;
 }
 
-async function findWork({ ports, prepared, state }: Run): Promise<Work> {
-  const { ordering, shaping } = prepared.subscription;
-  if (ordering !== 'none') return followOrderedFeed(ports, prepared, state.position ?? 0);
+async function findWork({ ports, prepared, ordered, state }: Run): Promise<Work> {
+  const { shaping } = prepared.subscription;
+  if (ordered !== undefined) {
+    await ordered.read(state.wakeups);
+    const work = await followOrderedFeed(ports, prepared, state.position ?? 0, ordered);
+    return { ...work, ...ordered.takeFindings() };
+  }
   const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
   const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
   const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
@@ -522,6 +537,7 @@ async function recordLeftOut(run: Run, items: readonly WorkItem[]): Promise<void
     run,
     items.map(({ delivery }) => filtered(delivery)),
   );
+  for (const item of items) run.ordered?.settle(item, filteredOut(item.delivery));
   await removeEntries(
     run.ports,
     waited.flatMap(({ entry }) => entry ?? []),
@@ -586,7 +602,10 @@ async function recordRound(
     parking.map(({ delivery }) => parked(delivery)),
   );
   const moved = entriesOf([...kept].filter(({ delivery }) => delivery.waitsIn !== 'backlog'));
-  return { done: [...delivered, ...kept], moved };
+  const done = new Set([...delivered, ...kept]);
+  for (const one of recorded) run.ordered?.settle(one.item, done.has(one) ? one.delivery : undefined);
+  for (const item of parking) run.ordered?.settle(item, parked(item.delivery));
+  return { done: [...done], moved };
 }
 
 /** Tell of what a run before this one has ended, and may have died before it told of it. Told twice, it is one event. */
@@ -613,32 +632,37 @@ async function waitUntil(run: Run, untilMs: number): Promise<Step> {
   return { kind: 'more' };
 }
 
-/** End the run, although something is left, and see to it that somebody goes on in time. */
-async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<DrainOutcome> {
+/**
+ * End the run, although something is left, and see to it that another goes on in time.
+ *
+ * @param seenWakeups - Wakeups that were counted before this run looked, where it may not leave if there are more: those
+ *   who woke it have seen it at work, and have sent no message.
+ * @returns False where there are more.
+ */
+async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<boolean> {
   const { ports, prepared } = run;
   const nowMs = ports.clock.nowMs();
+  const goesOnAtMs = Math.max(wantedUntilMs, nowMs);
+  const { messageAtMs } = run;
   // The message of one that is still to come goes on: with each run's own there would be more and more of them.
-  const { askedForMs = 0 } = run;
-  const isAskedFor = askedForMs > nowMs && askedForMs <= wantedUntilMs;
-  const left = await changeEndpoint(ports, run.state, (current) =>
-    hasEndpoint(run, current)
-      ? { state: leaveDrain(current, isAskedFor ? askedForMs : Math.max(wantedUntilMs, nowMs)), result: true }
-      : { result: false },
-  );
+  const hasMessage = messageAtMs !== undefined && messageAtMs > nowMs && messageAtMs <= goesOnAtMs;
+  const left = await changeEndpoint<'left' | 'woken' | 'taken'>(ports, run.state, (current) => {
+    if (!hasEndpoint(run, current)) return { result: 'taken' };
+    if (seenWakeups !== undefined && current.wakeups !== seenWakeups) return { result: 'woken' };
+    const state = hasMessage
+      ? leaveDrain(current, messageAtMs, messageAtMs)
+      : leaveDrain(current, goesOnAtMs, messageFor(goesOnAtMs, nowMs));
+    return { state, result: 'left', isUnwoken: seenWakeups !== undefined };
+  });
   run.state = left.state;
-  // Who woke it before it had left took it to be at work; who does so from now on sees that it waits, and for how long.
-  const isWoken =
-    left.result &&
-    seenWakeups !== undefined &&
-    (await ports.endpoints.getMany([run.state]))[0]?.wakeups !== seenWakeups;
-  if (!left.result || (isAskedFor && !isWoken)) return { kind: 'left', deliveries: run.deliveries };
-  const delayMs = isWoken ? 0 : Math.max(0, wantedUntilMs - nowMs);
+  if (left.result === 'woken') return false;
+  const delayMs = goesOnAtMs - nowMs;
   // What is further away than SQS can delay is dispatch's: the state says when it is due.
-  if (delayMs <= limits.queueMaxDelayMs) {
+  if (left.result === 'left' && !hasMessage && delayMs <= limits.queueMaxDelayMs) {
     const { id: subscription } = prepared.subscription;
     await ports.drainQueue.send({ kind: 'drain', subscription, scope: run.state.scope }, delayMs);
   }
-  return { kind: 'left', deliveries: run.deliveries };
+  return true;
 }
 
 /** Tell the owner of an endpoint that only fails how far it is, although nothing is sent just now. */

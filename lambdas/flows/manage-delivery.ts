@@ -3,9 +3,9 @@ import type { Clock } from '../ports/clock.ts';
 import { type Delivery, type DeliveryKey, type DeliveryStore, manualReplay } from '../ports/delivery-store.ts';
 import type { DrainQueue } from '../ports/queues.ts';
 import type { Subscription } from '../ports/subscription-store.ts';
+import { askForDrain } from './ask-for-drain.ts';
 import { parked, restarted } from './attempt-delivery.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
-import { askForDrain } from './deliver-events.ts';
 
 export interface ManageDeliveryPorts extends EndpointPorts {
   readonly deliveries: Pick<DeliveryStore, 'getMany' | 'replace' | 'remind'>;

@@ -7,6 +7,7 @@ import type { SubscriptionFilter } from '../engine/subscription/wants-event.ts';
 import type { DeliveryStore } from '../ports/delivery-store.ts';
 import type { Replay } from '../ports/replay-store.ts';
 import { type Subscription, scopeOf } from '../ports/subscription-store.ts';
+import { askForDrain } from './ask-for-drain.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import {
   beginAtEnd,
@@ -20,7 +21,6 @@ import {
   type SubscriptionOptions,
   type UrlRefused,
 } from './create-subscription.ts';
-import { askForDrain } from './deliver-events.ts';
 import { cancelledDelivery } from './manage-delivery.ts';
 import { catchUpReplay, type ReplayPorts } from './replay-events.ts';
 

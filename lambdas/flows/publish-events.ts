@@ -4,21 +4,19 @@ import type { DeliveryJob } from '../contracts/messages.ts';
 import type { UnsequencedEvent } from '../engine/mapping/canonical-event.ts';
 import { wantsEvent } from '../engine/subscription/wants-event.ts';
 import type { ClaimStore } from '../ports/claim-store.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../ports/event-store.ts';
-import type { DeliveryQueue, DrainQueue } from '../ports/queues.ts';
+import type { DeliveryQueue } from '../ports/queues.ts';
 import { type SubscriptionRoute, type SubscriptionStore, scopeOf } from '../ports/subscription-store.ts';
 import type { TenantPolicies, TenantPolicy } from '../ports/tenant-store.ts';
+import { type AskForDrainPorts, askForDrain } from './ask-for-drain.ts';
 import { forEachAtMost } from './for-each-at-most.ts';
 
-export interface PublishPorts {
+export interface PublishPorts extends AskForDrainPorts {
   readonly events: EventWriter & Pick<EventReader, 'getMany'>;
   readonly payloads: ClaimStore;
   readonly subscriptions: Pick<SubscriptionStore, 'listFor'>;
   readonly deliveryQueue: DeliveryQueue;
-  readonly drainQueue: DrainQueue;
   readonly tenantPolicies: TenantPolicies;
-  readonly clock: Clock;
   readonly claimThresholdBytes: number;
 }
 
@@ -198,9 +196,7 @@ async function publishForTenant(
   try {
     await Promise.all([
       ports.deliveryQueue.sendAll(deliveries),
-      ...followers
-        .values()
-        .map((one) => ports.drainQueue.send({ kind: 'drain', subscription: one.id, scope: scopeOf(one) }, 0)),
+      ...followers.values().map((one) => callFollower(ports, one)),
     ]);
   } catch (error) {
     failAll(
@@ -213,6 +209,14 @@ async function publishForTenant(
   for (const { candidate, row } of placed)
     publications.set(candidate, { kind: 'published', deliveries: deliveriesByEvent.get(row.id)?.length ?? 0 });
   return all();
+}
+
+/** Have an ordered subscription's new events sent. They need not wait for a record whose event is tried again later. */
+async function callFollower(ports: AskForDrainPorts, follower: SubscriptionRoute): Promise<void> {
+  await askForDrain(ports, follower, true).catch(() =>
+    // What is wrong with the state of one endpoint fails its own drain, and no publication.
+    ports.drainQueue.send({ kind: 'drain', subscription: follower.id, scope: scopeOf(follower) }, 0),
+  );
 }
 
 type Place =

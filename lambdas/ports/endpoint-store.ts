@@ -16,13 +16,15 @@ export interface EndpointStore {
   /**
    * @param state - With the revision that was read.
    * @param dueAtMs - When dispatch is to look at it; undefined for never.
-   * @returns False when somebody else wrote in between, or put something into a backlog that is said to be
-   *   empty, or when the stored state is another scope's; nothing is changed then.
+   * @param isUnwoken - Whether it is replaced only if its backlog was not woken since it was read. One that is said to be
+   *   empty always is. @default false
+   * @returns False when another writer came in between, or has woken a backlog that must not be, or when the stored
+   *   state is another scope's; nothing is changed then.
    */
-  replace(state: EndpointState, dueAtMs: number | undefined): Promise<boolean>;
+  replace(state: EndpointState, dueAtMs: number | undefined, isUnwoken?: boolean): Promise<boolean>;
   /**
    * Note that something was put into the backlog. Whoever does is many, so that nobody waits for another:
-   * it is no change that a `replace` could run into, unless that says that the backlog is empty.
+   * it is no change that a `replace` could run into, unless that says that the backlog is empty or not woken.
    *
    * @returns The state with it.
    * @throws {EngineError} corrupt-state where the stored state is another scope's.

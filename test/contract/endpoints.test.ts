@@ -116,6 +116,17 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.getMany([key])).toEqual([{ ...after, hasBacklog: false, revision: 2 }]);
   });
 
+  test('replaces a state that must not be woken only where it was not', async () => {
+    const endpoints = await open();
+    const key = { endpoint: 'sub_1', scope: 'acme' };
+    const seen = await endpoints.wake(key);
+    await endpoints.wake(key);
+    expect(await endpoints.replace({ ...seen, latencyMs: 5 }, undefined, true)).toBe(false);
+    expect(await endpoints.getMany([key])).toEqual([{ ...seen, wakeups: 2 }]);
+    expect(await endpoints.replace({ ...seen, wakeups: 2, latencyMs: 5 }, undefined, true)).toBe(true);
+    expect(await endpoints.getMany([key])).toEqual([{ ...seen, wakeups: 2, latencyMs: 5, revision: 1 }]);
+  });
+
   test('fails to replace what somebody else has replaced, and changes nothing', async () => {
     const endpoints = await open();
     const first = newEndpoint('acme', 'sub_1');

@@ -8,6 +8,7 @@ import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-repla
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { DrainMessage } from '../../lambdas/contracts/messages.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
+
 import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
 import type { Replay } from '../../lambdas/ports/replay-store.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
@@ -289,6 +290,39 @@ test('dispatch asks for every endpoint of a shard that is due, once', async () =
   await engine.advanceClock(60_000);
   expect(requested() - before).toBe(due.length);
   expect(engine.invocations('dispatch').error).toBe(error);
+  client.destroy();
+}, 120_000);
+
+test('an ordered subscription is woken by what is published, and gets each record in its order', async () => {
+  const { account, subscriber, github, call, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'in-order' });
+  const receiver = await subscriber({ tenant: 'in-order', ordering: 'record', retry: { schedule_seconds: [60] } });
+  let refusals = 1;
+  receiver.answer(({ event }, response) => {
+    const isRefused = event['record_id'] === '1' && refusals > 0;
+    if (isRefused) refusals -= 1;
+    response.writeHead(isRefused ? 500 : 204).end();
+  });
+  const published = async (count: number) =>
+    eventually(async () => (await call('GET', '/v1/events?tenant=in-order')).body.data.length === count);
+  await github(url, { issue: 1 });
+  await eventually(() => receiver.callbacks.length === 1);
+  await github(url, { issue: 1 });
+  await published(2);
+  // The next event of the record waits; that of another does not, although a drain is asked for in a minute.
+  await github(url, { issue: 2 });
+  await eventually(() => receiver.callbacks.length === 2);
+  await engine.advanceClock(80_000);
+  await eventually(() => receiver.callbacks.length === 4);
+  const sequences = receiver.callbacks.map(({ event }) => event['sequence']);
+  expect(sequences).toEqual([1, 3, 1, 2]);
+
+  const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
+  const table = engine.environment('normalize')[environmentKeys.limitsTable] ?? '';
+  const endpoints = createDynamoEndpointStore(client, table, newEndpoint);
+  const [state] = await endpoints.getMany([{ endpoint: receiver.id, scope: 'in-order' }]);
+  // By each webhook: had a grant been missing, there would have been messages alone.
+  expect(state?.wakeups).toBeGreaterThanOrEqual(3);
   client.destroy();
 }, 60_000);
 

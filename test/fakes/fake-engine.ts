@@ -140,7 +140,11 @@ export function createFakeEngine(
     subscriptions,
     deliveryQueue: deliveryQueueOn(deliveryQueue),
     drainQueue: drainQueueOn(drainQueue),
+    endpoints,
+    endpointPolicy: defaultEndpointPolicy,
     tenantPolicies,
+    pause,
+    randomness,
     clock,
     claimThresholdBytes,
   };
@@ -149,8 +153,6 @@ export function createFakeEngine(
     events,
     subscriptions,
     deliveries,
-    endpoints,
-    endpointPolicy: defaultEndpointPolicy,
     replays,
     runningWork,
     prepare: prepareSubscription,
@@ -161,8 +163,6 @@ export function createFakeEngine(
     engineKey,
     notices,
     operations,
-    pause,
-    randomness,
   } satisfies DrainPorts & ContinueReplayPorts;
   return {
     clock,

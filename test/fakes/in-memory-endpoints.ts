@@ -16,12 +16,12 @@ export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & Endpoi
         return structuredClone(state?.scope === scope ? state : newEndpoint(scope, endpoint));
       });
     },
-    async replace(state, dueAtMs) {
+    async replace(state, dueAtMs, isUnwoken = false) {
       const stored = rows.get(state.endpoint)?.state;
       const wakeups = stored?.wakeups ?? 0;
       if (stored !== undefined && stored.scope !== state.scope) return false;
       if ((stored?.revision ?? 0) !== state.revision) return false;
-      if (!state.hasBacklog && stored !== undefined && wakeups !== state.wakeups) return false;
+      if ((isUnwoken || !state.hasBacklog) && stored !== undefined && wakeups !== state.wakeups) return false;
       rows.set(state.endpoint, {
         state: structuredClone({ ...state, wakeups, revision: state.revision + 1 }),
         dueAtMs,

@@ -367,9 +367,9 @@ describe('permissions', () => {
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Idempotency|Statistics)/,
-        // Accounts: the key of what is archived of one.
-        written: /^(Accounts|ParkedRequests|Events|Idempotency|Statistics)Table/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Idempotency|Limits|Statistics)/,
+        // Accounts: the key of what is archived of one. Limits: the endpoint of an ordered subscription is woken.
+        written: /^(Accounts|ParkedRequests|Events|Idempotency|Limits|Statistics)Table/,
       },
     ],
     [

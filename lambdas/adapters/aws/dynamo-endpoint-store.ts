@@ -42,11 +42,12 @@ export function createDynamoEndpointStore(
         return state?.scope === scope ? state : create(scope, endpoint);
       });
     },
-    async replace(state, dueAtMs) {
+    async replace(state, dueAtMs, isUnwoken = false) {
       // Wakeups are counted by `wake` alone, beside all other writes.
       const { wakeups, revision, ...rest } = state;
       const dueShard = dueAtMs === undefined ? undefined : String(shardOf(state.endpoint));
       const attributes = Object.entries({ ...rest, revision: revision + 1, dueShard, dueAtMs });
+      const mustBeUnwoken = isUnwoken || !state.hasBacklog;
       return updateRow(client, {
         table,
         key: { id: endpointRowId(state.endpoint) },
@@ -56,7 +57,7 @@ export function createDynamoEndpointStore(
           { attribute: 'scope', is: state.scope, orMissing: true },
           { attribute: 'revision', is: revision, orMissing: revision === 0 },
           // A backlog is empty only if nothing was put into it since it was looked at.
-          ...(state.hasBacklog ? [] : [{ attribute: 'wakeups', is: wakeups, orMissing: true }]),
+          ...(mustBeUnwoken ? [{ attribute: 'wakeups', is: wakeups, orMissing: true }] : []),
         ],
         mayCreate: revision === 0,
       });

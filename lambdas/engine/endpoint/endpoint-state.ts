@@ -1,3 +1,5 @@
+import { limits } from '../../contracts/limits.ts';
+
 /**
  * One subscription's endpoint, as all functions together see it: what it is being sent, how it answers,
  * and what it may be sent next. Pure: a caller reads a state, asks for the next one, and stores it if
@@ -41,7 +43,7 @@ export interface EndpointState {
   /** Whether deliveries wait in its backlog. */
   readonly hasBacklog: boolean;
   /** Who drains the backlog, and for how long that is believed. */
-  readonly drainer: { readonly id: string; readonly untilMs: number } | undefined;
+  readonly drainer: Drainer | undefined;
   /** Counts what was put into the backlog, so that a drainer that finds it empty knows whether it still is. */
   readonly wakeups: number;
   /** Since when there were only failures. */
@@ -57,6 +59,13 @@ export interface EndpointState {
   readonly noticedPercent: number;
   /** Ordered subscriptions: the sequence up to which the feed was taken. */
   readonly position: number | undefined;
+}
+
+export interface Drainer {
+  readonly id: string;
+  readonly untilMs: number;
+  /** Where none is at work: when a message that asks for one is going to be shown, if one is delayed until then. */
+  readonly messageAtMs?: number | undefined;
 }
 
 export interface Lease {
@@ -495,11 +504,24 @@ export function callDrainer(
   const beginsAtMs = Math.max(nowMs, blockedUntilMs(before));
   const isTooLate = isUrgent && (drainAskedForMs(before) ?? 0) > beginsAtMs;
   if (before.drainer !== undefined && before.drainer.untilMs > nowMs && !isTooLate) return undefined;
-  return { state: leaveDrain(before, beginsAtMs), beginsAtMs };
+  // A message that is overtaken comes all the same: the drainer that is asked for now needs no other for then.
+  const messageAtMs = beginsAtMs > nowMs ? messageFor(beginsAtMs, nowMs) : delayedMessageMs(before, nowMs);
+  return { state: leaveDrain(before, beginsAtMs, messageAtMs), beginsAtMs };
+}
+
+/** When a drain message is shown that is sent now for a time. Undefined where SQS cannot delay it so long. */
+export function messageFor(atMs: number, nowMs: number): number | undefined {
+  return atMs - nowMs <= limits.queueMaxDelayMs ? atMs : undefined;
+}
+
+/** When a drain message is going to be shown that was sent for later; undefined where none is known. */
+export function delayedMessageMs({ drainer }: EndpointState, nowMs: number): number | undefined {
+  const atMs = drainer?.messageAtMs;
+  return atMs !== undefined && atMs > nowMs ? atMs : undefined;
 }
 
 /** For when a drainer was asked that has not begun; undefined where none was. */
-export function drainAskedForMs({ drainer }: EndpointState): number | undefined {
+function drainAskedForMs({ drainer }: EndpointState): number | undefined {
   return drainer?.id === pendingDrainer ? drainer.untilMs - pendingDrainerMs : undefined;
 }
 
@@ -530,11 +552,14 @@ export function finishDrain(before: EndpointState, seenWakeups: number): Endpoin
 }
 
 /**
- * Stop draining, although something is left. Somebody was asked to go on then; should he not, dispatch
+ * Stop draining, although something is left. Another was asked to go on then; if none does, dispatch
  * asks again a little later.
+ *
+ * @param messageAtMs - When a drain message is shown that was, or is going to be, sent for later.
  */
-export function leaveDrain(before: EndpointState, goesOnAtMs: number): EndpointState {
-  return { ...before, drainer: { id: pendingDrainer, untilMs: goesOnAtMs + pendingDrainerMs } };
+export function leaveDrain(before: EndpointState, goesOnAtMs: number, messageAtMs?: number): EndpointState {
+  const drainer = { id: pendingDrainer, untilMs: goesOnAtMs + pendingDrainerMs };
+  return { ...before, drainer: messageAtMs === undefined ? drainer : { ...drainer, messageAtMs } };
 }
 
 /** Nobody wants what is in the backlog any more: nobody has to look at it either. */

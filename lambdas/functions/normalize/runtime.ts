@@ -3,6 +3,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import { createDynamoRememberedContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
 import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/aws/dynamo-account-store.ts';
+import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
@@ -26,6 +27,7 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { defaultEndpointPolicy, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
 import { readXml } from '../../engine/verification/read-xml.ts';
@@ -116,6 +118,10 @@ export function createNormalizeRuntime(
       subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+      endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
+      endpointPolicy: defaultEndpointPolicy,
+      pause: systemPause,
+      randomness: systemRandomness,
       expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
       rawDeadLetters: createSqsDeadLetterQueue(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       clock: systemClock,

@@ -4,12 +4,14 @@ import {
   admit,
   callDrainer,
   claimDrain,
+  delayedMessageMs,
   dueAtMs,
   type EndpointState,
   endsEarly,
   finishDrain,
   isFast,
   leaveDrain,
+  messageFor,
   newEndpoint,
   notice,
   type Pace,
@@ -442,6 +444,23 @@ describe('draining', () => {
     const seen = state.wakeups;
     expect(finishDrain(woken(state), seen)).toBeUndefined();
     expect(finishDrain(state, seen)).toMatchObject({ hasBacklog: false, drainer: undefined });
+  });
+
+  test('that is asked for at once keeps in mind the message that comes later, until it has come', () => {
+    const laterMs = startMs + 600_000;
+    const left = leaveDrain(woken(endpoint()), laterMs, laterMs);
+    expect(callDrainer(left, startMs)).toBeUndefined();
+    const called = callDrainer(left, startMs, true);
+    expect(called?.beginsAtMs).toBe(startMs);
+    const state = called?.state ?? endpoint();
+    expect(delayedMessageMs(state, startMs)).toBe(laterMs);
+    expect(delayedMessageMs(state, laterMs)).toBeUndefined();
+    expect(delayedMessageMs(endpoint(), startMs)).toBeUndefined();
+  });
+
+  test('relies on no message for a time until which SQS delays none', () => {
+    expect(messageFor(startMs + 900_000, startMs)).toBe(startMs + 900_000);
+    expect(messageFor(startMs + 900_001, startMs)).toBeUndefined();
   });
 
   test('is due again a little after it should have gone on', () => {
