@@ -10,9 +10,8 @@ import type { DependencyType, IConfiguration } from 'dependency-cruiser';
 
 const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
-/** A function's own, and what two functions have in common. */
-/** Beside them, what runs in a process of its own. */
-const runtime = '^lambdas/functions/([^/]+/runtime|[a-z-]+\\.(runtime|child))\\.ts$';
+/** What composes adapters: each function's runtime, what two runtimes share, and what runs in a process of its own. */
+const runtime = '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|[a-z-]+\\.child)\\.ts$';
 
 /** Modules of Node and of npm, as opposed to files of this repository. */
 const external: DependencyType[] = [
@@ -133,10 +132,10 @@ export default {
     },
     {
       name: 'functions-apart',
-      comment: 'A function shares with another through flows, ports and contracts only.',
+      comment: 'Functions share through flows, ports and contracts, and through the rooms `invocation` and `sending`.',
       severity: 'error',
       from: { path: '^lambdas/functions/([^/]+)/' },
-      to: { path: '^lambdas/functions/[^/]+/', pathNot: '^lambdas/functions/$1/' },
+      to: { path: '^lambdas/functions/[^/]+/', pathNot: '^lambdas/functions/($1|invocation|sending)/' },
     },
     {
       name: 'nothing-imports-functions',

@@ -6,17 +6,17 @@ import {
   type CommandResult,
   UnusableInput,
 } from './command.ts';
-import { collisionsCommand } from './list-collisions.ts';
-import { listenCommand } from './listen-events.ts';
-import { suggestion } from './nearest-name.ts';
-import { newCommand } from './new-integration.ts';
-import { redriveCommand } from './redrive-failures.ts';
-import { replayCommand } from './replay-events.ts';
-import { reprocessCommand } from './reprocess-requests.ts';
-import { testCommand } from './test-integrations.ts';
-import { triggerCommand } from './trigger-sample.ts';
-import { validateCommand } from './validate-integrations.ts';
-import { verifyCommand } from './verify-request.ts';
+import { collisionsCommand } from './commands/list-collisions.ts';
+import { listenCommand } from './commands/listen-events.ts';
+import { newCommand } from './commands/new-integration.ts';
+import { redriveCommand } from './commands/redrive-failures.ts';
+import { replayCommand } from './commands/replay-events.ts';
+import { reprocessCommand } from './commands/reprocess-requests.ts';
+import { testCommand } from './commands/test-integrations.ts';
+import { triggerCommand } from './commands/trigger-sample.ts';
+import { validateCommand } from './commands/validate-integrations.ts';
+import { verifyCommand } from './commands/verify-request.ts';
+import { suggestion } from './explain/nearest-name.ts';
 
 const commands: readonly Command[] = [
   validateCommand,

@@ -1,9 +1,9 @@
 import type { ConditionSpec, Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
-import type { TemplateInput } from '../../lambdas/engine/definition/template.ts';
-import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
-import { prepareCondition, prepareWebhook, readVariables } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { prepareCondition, prepareWebhook, readVariables } from '../../lambdas/engine/reception/prepare-webhook.ts';
+import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
+import { readXml } from '../../lambdas/engine/request/read-xml.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
+import type { TemplateInput } from '../../lambdas/engine/template/template.ts';
 
 /**
  * The checks that a request has to pass, as whoever signs it must know them: those of its handshake where

@@ -1,7 +1,7 @@
 import { secretNames } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import { prepareContexts, readContexts } from '../../lambdas/engine/verification/read-contexts.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { prepareContexts, readContexts } from '../../lambdas/engine/reception/read-contexts.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { templateInput } from './checks-for-request.ts';
 
 /**

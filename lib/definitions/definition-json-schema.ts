@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { definitionSchema } from '../../lambdas/engine/definition/schema.ts';
-import type { Source } from '../../lambdas/engine/definition/template.ts';
-import type { TransformName } from '../../lambdas/engine/definition/transforms.ts';
+import type { Source } from '../../lambdas/engine/template/template.ts';
+import type { TransformName } from '../../lambdas/engine/template/transforms.ts';
 
 export interface JsonSchema {
   readonly $ref?: string;

@@ -8,8 +8,8 @@ import {
 } from 'node:crypto';
 import { checksOf, secretNames, secretOf } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
-import { parseTemplate } from '../../lambdas/engine/definition/template.ts';
-import { urlTokenSecret } from '../../lambdas/engine/verification/secret-values.ts';
+import { urlTokenSecret } from '../../lambdas/engine/request/secret-values.ts';
+import { parseTemplate } from '../../lambdas/engine/template/template.ts';
 import type { SigningKeys } from './sign-request.ts';
 
 /** How a secret is written, as far as the definition tells. */

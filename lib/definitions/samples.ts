@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 
 /**
  * One file of an integration's `samples/`: a request as the provider would send it, but for the

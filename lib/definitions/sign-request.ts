@@ -10,6 +10,8 @@ import {
 } from 'node:crypto';
 import { secretOf } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import { urlTokenSecret } from '../../lambdas/engine/request/secret-values.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import {
   parseSource,
   parseTemplate,
@@ -19,10 +21,8 @@ import {
   renderText,
   type Source,
   type Template,
-} from '../../lambdas/engine/definition/template.ts';
-import { urlTokenSecret } from '../../lambdas/engine/verification/secret-values.ts';
-import { queryHashes } from '../../lambdas/engine/verification/verify-jwt.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+} from '../../lambdas/engine/template/template.ts';
+import { queryHashes } from '../../lambdas/engine/verification/checks/jwt.ts';
 import { checksForRequest, checksOfItem, templateInput } from './checks-for-request.ts';
 
 /** Where a sample says that its signature or its time belongs, in a header or in the body. */

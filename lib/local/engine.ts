@@ -1,7 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { createEngineClock, type EngineClock } from './clock.ts';
 import { type Emulator, startEmulator } from './emulators/emulator.ts';
 import { type BusEvent, type EventBus, startEventBus } from './emulators/event-bus.ts';
 import { provision } from './emulators/provision.ts';
@@ -21,6 +20,7 @@ import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
 import { readStackModel, type StackModel } from './template/stack-model.ts';
 import type { StackResource } from './template/stack-resources.ts';
+import { createEngineClock, type EngineClock } from './time/clock.ts';
 
 export interface LocalEngineOptions {
   /** Folder of the cloud assembly (`cdk.out`). */

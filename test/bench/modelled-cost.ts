@@ -1,5 +1,5 @@
-import { itemBytes, type Row } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { unpackEventRow } from '../../lambdas/adapters/aws/packed-event-row.ts';
+import { unpackEventRow } from '../../lambdas/adapters/dynamo/rows/packed-event-row.ts';
+import { itemBytes, type Row } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { assumptions } from './aws-prices.ts';
 import { budgets } from './budgets.ts';

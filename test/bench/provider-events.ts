@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { issueText } from './github-issue.ts';
 import type { Contender } from './measure-interleaved.ts';

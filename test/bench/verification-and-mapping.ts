@@ -1,12 +1,12 @@
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { type MappingInput, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
-import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
-import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
-import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
-import { withoutCredentials } from '../../lambdas/engine/verification/without-credentials.ts';
+import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
+import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
+import { withoutCredentials } from '../../lambdas/engine/reception/without-credentials.ts';
+import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
+import { readXml } from '../../lambdas/engine/request/read-xml.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { signingKeysOf } from '../integrations/signing-keys.ts';

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoAccountDirectory } from '../../lambdas/adapters/aws/dynamo-account-directory.ts';
+import { createDynamoAccountDirectory } from '../../lambdas/adapters/dynamo/stores/account-directory.ts';
 import {
   createDynamoAccountStore,
   createDynamoAccountWriter,
   createDynamoArchiveKeys,
-} from '../../lambdas/adapters/aws/dynamo-account-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/account-store.ts';
 import type {
   Account,
   AccountDirectory,
   AccountStore,
   AccountWriter,
   ArchiveKeys,
-} from '../../lambdas/ports/account-store.ts';
+} from '../../lambdas/ports/accounts/account-store.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { anAccount } from '../fakes/samples.ts';

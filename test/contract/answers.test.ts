@@ -1,9 +1,9 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { createDynamoAnswerStore } from '../../lambdas/adapters/aws/dynamo-answer-store.ts';
-import { fromItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import type { AnswerClaim, AnswerStore } from '../../lambdas/ports/answer-store.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
+import { fromItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { createDynamoAnswerStore } from '../../lambdas/adapters/dynamo/stores/idempotency-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { AnswerClaim, AnswerStore } from '../../lambdas/ports/tenants/idempotency-store.ts';
 import { createInMemoryAnswers } from '../fakes/in-memory-answers.ts';
 import { createInMemoryClaimStore } from '../fakes/in-memory-claim-store.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';

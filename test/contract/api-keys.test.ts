@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoApiKeyStore } from '../../lambdas/adapters/aws/dynamo-api-key-store.ts';
+import { createDynamoApiKeyStore } from '../../lambdas/adapters/dynamo/stores/api-key-store.ts';
 import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
-import type { ApiKeyDirectory } from '../../lambdas/ports/api-key-store.ts';
+import type { ApiKeyDirectory } from '../../lambdas/ports/tenants/api-key-store.ts';
 import { apiKey, createInMemoryApiKeys } from '../fakes/in-memory-api-keys.ts';
 import { useTables } from './emulated-aws.ts';
 import { readAllPages } from './read-all-pages.ts';

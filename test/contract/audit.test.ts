@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoAuditLog } from '../../lambdas/adapters/aws/dynamo-audit-log.ts';
-import { searchAudit } from '../../lambdas/flows/audit-call.ts';
-import type { AuditEntry, AuditLog } from '../../lambdas/ports/audit-log.ts';
+import { createDynamoAuditLog } from '../../lambdas/adapters/dynamo/stores/audit-log.ts';
+import { searchAudit } from '../../lambdas/flows/access/audit-call.ts';
+import type { AuditEntry, AuditLog } from '../../lambdas/ports/tenants/audit-log.ts';
 import { createInMemoryAudit } from '../fakes/in-memory-audit.ts';
 import { createInMemoryClaimStore } from '../fakes/in-memory-claim-store.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoCallLimits } from '../../lambdas/adapters/aws/dynamo-call-limits.ts';
-import type { CallLimits } from '../../lambdas/ports/call-limits.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
+import { createDynamoCallLimits } from '../../lambdas/adapters/dynamo/stores/call-limits.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { CallLimits } from '../../lambdas/ports/tenants/call-limits.ts';
 import { createInMemoryCallLimits } from '../fakes/in-memory-call-limits.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';

@@ -1,7 +1,7 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createS3ClaimStore } from '../../lambdas/adapters/aws/s3-claim-store.ts';
-import type { ClaimStore } from '../../lambdas/ports/claim-store.ts';
+import type { ClaimStore } from '../../lambdas/ports/events/claim-store.ts';
 import { createInMemoryClaimStore } from '../fakes/in-memory-claim-store.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { awsConfig, useEmulator } from './emulated-aws.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoConsumerStore } from '../../lambdas/adapters/aws/dynamo-consumer-store.ts';
-import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
+import { createDynamoConsumerStore } from '../../lambdas/adapters/dynamo/stores/consumer-store.ts';
+import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/events/consumer-store.ts';
 import { createInMemoryConsumers } from '../fakes/in-memory-consumers.ts';
 import { aConsumer } from '../fakes/samples.ts';
 import { useTables } from './emulated-aws.ts';

@@ -4,10 +4,16 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
-} from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
 import { backlogShards, deliveryShards, dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
-import { listDeliveries } from '../../lambdas/flows/list-deliveries.ts';
-import type { Delivery, DeliveryLog, DeliveryStore, DueEntry, DueIndex } from '../../lambdas/ports/delivery-store.ts';
+import { listDeliveries } from '../../lambdas/flows/subscriptions/list-deliveries.ts';
+import type {
+  Delivery,
+  DeliveryLog,
+  DeliveryStore,
+  DueEntry,
+  DueIndex,
+} from '../../lambdas/ports/delivery/delivery-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';

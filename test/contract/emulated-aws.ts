@@ -7,7 +7,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll } from 'vitest';
-import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
+import { toItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
 import {
   accountsByTenantIndex,
   apiKeysByOwnerIndex,

@@ -1,9 +1,9 @@
 import type { BatchExecuteStatementCommandOutput, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
+import { createDynamoEndpointStore } from '../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
 import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
-import { admit, type EndpointState, newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
+import { admit, type EndpointState, newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
+import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/delivery/endpoint-store.ts';
 import { createInMemoryEndpoints } from '../fakes/in-memory-endpoints.ts';
 import { countRequests, useTables } from './emulated-aws.ts';
 

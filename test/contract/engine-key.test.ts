@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoEngineKey } from '../../lambdas/adapters/aws/dynamo-engine-key.ts';
+import { createDynamoEngineKey } from '../../lambdas/adapters/dynamo/stores/engine-key.ts';
 import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
-import type { EngineKey } from '../../lambdas/ports/engine-key.ts';
+import type { EngineKey } from '../../lambdas/ports/runtime/engine-key.ts';
 import { createInMemoryEngineKey } from '../fakes/in-memory-engine-key.ts';
 import { useTables } from './emulated-aws.ts';
 

@@ -5,13 +5,19 @@ import type { AddressInfo } from 'node:net';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { clientSettings } from '../../lambdas/adapters/aws/client-settings.ts';
+import { toItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
 import {
   createDynamoEventLocator,
   createDynamoEventReader,
   createDynamoEventWriter,
-} from '../../lambdas/adapters/aws/dynamo-event-store.ts';
-import { toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import type { EventClaim, EventLocator, EventReader, EventWriter, FeedRow } from '../../lambdas/ports/event-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/event-store.ts';
+import type {
+  EventClaim,
+  EventLocator,
+  EventReader,
+  EventWriter,
+  FeedRow,
+} from '../../lambdas/ports/events/event-store.ts';
 import { createInMemoryEvents } from '../fakes/in-memory-events.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { anEventRow } from '../fakes/samples.ts';

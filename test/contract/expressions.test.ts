@@ -4,7 +4,7 @@ import {
   createExpressionProcess,
   type ExpressionProcessOptions,
 } from '../../lambdas/adapters/node/expression-process.ts';
-import type { Expressions } from '../../lambdas/ports/expressions.ts';
+import type { Expressions } from '../../lambdas/ports/runtime/expressions.ts';
 import { anEvent } from '../fakes/samples.ts';
 
 const script = new URL('../../lambdas/functions/expressions.child.ts', import.meta.url);
@@ -147,14 +147,15 @@ describe('expressions in a process of their own', () => {
   });
 
   test('of an owner who has taken its allowance are refused until its time has come in again', async () => {
-    const expressions = open({ allowance: { burstMs: 200, share: 0.5 } });
+    const expressions = open({ allowance: { burstMs: 200, share: 0.05 } });
     const busy = '$sum([1..20000].($ * $)) > 0';
+    // A machine under load gives the process little: its share must be less than that, or it never runs out.
     const kinds: string[] = [];
     for (let run = 0; run < 200 && !kinds.includes('died'); run += 1)
       kinds.push((await judge(expressions, busy, 'sub_busy')).kind);
     expect(kinds.at(-1)).toBe('died');
     expect(await judge(expressions, 'true', 'sub_other')).toEqual(wanted);
-    await vi.waitFor(async () => expect(await judge(expressions, 'true', 'sub_busy')).toEqual(wanted), 5_000);
+    await vi.waitFor(async () => expect(await judge(expressions, 'true', 'sub_busy')).toEqual(wanted), 10_000);
   });
 
   test('of an owner who asks for many do not keep those of another waiting until all are done', async () => {

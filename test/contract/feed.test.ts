@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createDynamoEventReader, createDynamoEventWriter } from '../../lambdas/adapters/aws/dynamo-event-store.ts';
+import { createDynamoEventReader, createDynamoEventWriter } from '../../lambdas/adapters/dynamo/stores/event-store.ts';
 import { createFakeEngine } from '../fakes/fake-engine.ts';
 import { expectExactlyOnce, runFeedLoad } from '../fakes/feed-load.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';

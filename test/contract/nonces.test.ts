@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoNonceStore } from '../../lambdas/adapters/aws/dynamo-nonce-store.ts';
-import type { NonceClaim, NonceStore } from '../../lambdas/ports/nonce-store.ts';
+import { createDynamoNonceStore } from '../../lambdas/adapters/dynamo/stores/nonce-store.ts';
+import type { NonceClaim, NonceStore } from '../../lambdas/ports/accounts/nonce-store.ts';
 import { createInMemoryNonces } from '../fakes/in-memory-nonces.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createEventBridgeOperatorNotices } from '../../lambdas/adapters/aws/eventbridge-operator-notices.ts';
-import type { OperatorNotices } from '../../lambdas/ports/operator-notices.ts';
+import { createEventBridgeOperatorNotices } from '../../lambdas/adapters/aws/eventbridge-notices.ts';
+import type { OperatorNotices } from '../../lambdas/ports/delivery/notices.ts';
 import { startEventBus } from '../../lib/local/emulators/event-bus.ts';
 import { createInMemoryNotices } from '../fakes/in-memory-notices.ts';
 import { awsConfig } from './emulated-aws.ts';

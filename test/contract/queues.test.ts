@@ -32,7 +32,7 @@ import type {
   FailedMessages,
   GovernanceQueue,
   RawQueue,
-} from '../../lambdas/ports/queues.ts';
+} from '../../lambdas/ports/events/queues.ts';
 import {
   createInMemoryQueue,
   deadLetterInboxOn,

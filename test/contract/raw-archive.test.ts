@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { createS3ClaimStore } from '../../lambdas/adapters/aws/s3-claim-store.ts';
 import { createS3RawArchive, createS3RawArchiveReader } from '../../lambdas/adapters/aws/s3-raw-archive.ts';
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
-import type { ArchiveOwner, RawArchive, RawArchiveReader } from '../../lambdas/ports/raw-archive.ts';
+import type { ArchiveOwner, RawArchive, RawArchiveReader } from '../../lambdas/ports/events/raw-archive.ts';
 import { createInMemoryRawArchive } from '../fakes/in-memory-raw-archive.ts';
 import { rawMessage } from '../flow/provider-request.ts';
 import { awsConfig, useEmulator } from './emulated-aws.ts';

@@ -1,4 +1,4 @@
-import type { Page } from '../../lambdas/ports/account-store.ts';
+import type { Page } from '../../lambdas/ports/accounts/account-store.ts';
 
 /** Follow a list to its end. @returns The items of each page. */
 export async function readAllPages<T>(

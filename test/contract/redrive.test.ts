@@ -6,7 +6,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { moveDeadLetters } from '../../lib/cli/move-dead-letters.ts';
+import { moveDeadLetters } from '../../lib/cli/engine/move-dead-letters.ts';
 import { awsConfig, useEmulator } from './emulated-aws.ts';
 
 const fauxqs = useEmulator('fauxqs');

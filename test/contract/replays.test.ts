@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
-import type { Replay, ReplayStore } from '../../lambdas/ports/replay-store.ts';
+import { createDynamoReplayStore } from '../../lambdas/adapters/dynamo/stores/replay-store.ts';
+import type { Replay, ReplayStore } from '../../lambdas/ports/delivery/replay-store.ts';
 import { createInMemoryReplays } from '../fakes/in-memory-replays.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';

@@ -4,12 +4,12 @@ import {
   createDynamoContextRegistry,
   createDynamoRememberedContexts,
   createDynamoSharedContexts,
-} from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoIntegrationSettings } from '../../lambdas/adapters/aws/dynamo-integration-settings.ts';
+} from '../../lambdas/adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoIntegrationSettings } from '../../lambdas/adapters/dynamo/stores/integration-settings.ts';
 import {
   createDynamoParkedRequests,
   createDynamoRequestParking,
-} from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
+} from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
 import { parkedShards } from '../../lambdas/contracts/shards.ts';
 import {
   createInMemoryContexts,

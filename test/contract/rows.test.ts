@@ -10,8 +10,8 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { fromItem, readRows, toItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { insertRows, writeRows } from '../../lambdas/adapters/aws/dynamo-writes.ts';
+import { fromItem, readRows, toItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { insertRows, writeRows } from '../../lambdas/adapters/dynamo/rows/row-writes.ts';
 import { awsConfig, countRequests, useTables } from './emulated-aws.ts';
 
 const tables = useTables();

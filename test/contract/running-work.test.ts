@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoRunningWorkLog } from '../../lambdas/adapters/aws/dynamo-running-work.ts';
-import type { RunningWork, RunningWorkLog } from '../../lambdas/ports/running-work.ts';
+import { createDynamoRunningWorkLog } from '../../lambdas/adapters/dynamo/stores/running-work.ts';
+import type { RunningWork, RunningWorkLog } from '../../lambdas/ports/runtime/running-work.ts';
 import { createInMemoryRunningWork } from '../fakes/in-memory-running-work.ts';
 import { useTables } from './emulated-aws.ts';
 

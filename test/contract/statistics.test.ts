@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import {
   createDynamoStatisticsReader,
   createDynamoStatisticsWriter,
-} from '../../lambdas/adapters/aws/dynamo-statistics-store.ts';
-import type { HourlyCounts, StatisticsReader, StatisticsWriter } from '../../lambdas/ports/statistics-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/statistics-store.ts';
+import type { HourlyCounts, StatisticsReader, StatisticsWriter } from '../../lambdas/ports/runtime/statistics-store.ts';
 import { createInMemoryStatistics } from '../fakes/in-memory-statistics.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/aws/dynamo-subscription-directory.ts';
-import { maxRememberedMs } from '../../lambdas/adapters/aws/dynamo-subscription-routes.ts';
-import { createDynamoSubscriptionStore } from '../../lambdas/adapters/aws/dynamo-subscription-store.ts';
+import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/dynamo/stores/subscription-directory.ts';
+import { maxRememberedMs } from '../../lambdas/adapters/dynamo/stores/subscription-routes.ts';
+import { createDynamoSubscriptionStore } from '../../lambdas/adapters/dynamo/stores/subscription-store.ts';
 import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
-import type { SubscriptionDirectory, SubscriptionStore } from '../../lambdas/ports/subscription-store.ts';
+import type { SubscriptionDirectory, SubscriptionStore } from '../../lambdas/ports/delivery/subscription-store.ts';
 import { createInMemorySubscriptions, toRoute } from '../fakes/in-memory-subscriptions.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { aSubscription } from '../fakes/samples.ts';

@@ -1,21 +1,23 @@
 import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { createDynamoContextRegistry } from '../../lambdas/adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoAccountDirectory } from '../../lambdas/adapters/aws/dynamo-account-directory.ts';
-import { createDynamoAccountStore } from '../../lambdas/adapters/aws/dynamo-account-store.ts';
-import { createDynamoApiKeyStore } from '../../lambdas/adapters/aws/dynamo-api-key-store.ts';
+import { createS3ObjectEraser } from '../../lambdas/adapters/aws/s3-object-eraser.ts';
+import { writeRows } from '../../lambdas/adapters/dynamo/rows/row-writes.ts';
+import { createDynamoContextRegistry } from '../../lambdas/adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoAccountDirectory } from '../../lambdas/adapters/dynamo/stores/account-directory.ts';
+import { createDynamoAccountStore } from '../../lambdas/adapters/dynamo/stores/account-store.ts';
+import { createDynamoApiKeyStore } from '../../lambdas/adapters/dynamo/stores/api-key-store.ts';
 import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
-} from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
-import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoEndpointStore } from '../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
 import {
   createDynamoEventLocator,
   createDynamoEventReader,
   createDynamoEventWriter,
-} from '../../lambdas/adapters/aws/dynamo-event-store.ts';
-import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
-import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/aws/dynamo-subscription-directory.ts';
+} from '../../lambdas/adapters/dynamo/stores/event-store.ts';
+import { createDynamoReplayStore } from '../../lambdas/adapters/dynamo/stores/replay-store.ts';
+import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/dynamo/stores/subscription-directory.ts';
 import {
   createDynamoAccountContextEraser,
   createDynamoAccountEraser,
@@ -25,20 +27,18 @@ import {
   createDynamoEventEraser,
   createDynamoPartitionEraser,
   createDynamoSubscriptionEraser,
-} from '../../lambdas/adapters/aws/dynamo-tenant-erasers.ts';
-import { writeRows } from '../../lambdas/adapters/aws/dynamo-writes.ts';
-import { createS3ObjectEraser } from '../../lambdas/adapters/aws/s3-object-eraser.ts';
+} from '../../lambdas/adapters/dynamo/stores/tenant-erasers.ts';
 import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
-import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import { newDelivery, parked } from '../../lambdas/flows/attempt-delivery.ts';
-import type { AccountContextRegistry } from '../../lambdas/ports/account-contexts.ts';
-import type { AccountDirectory, AccountStore } from '../../lambdas/ports/account-store.ts';
-import type { ApiKey, ApiKeyStore } from '../../lambdas/ports/api-key-store.ts';
-import type { Delivery, DeliveryLog, DeliveryStore, DueIndex } from '../../lambdas/ports/delivery-store.ts';
-import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
-import type { EventLocator, EventReader, EventWriter } from '../../lambdas/ports/event-store.ts';
-import type { Replay, ReplayStore } from '../../lambdas/ports/replay-store.ts';
-import type { SubscriptionDirectory } from '../../lambdas/ports/subscription-store.ts';
+import { newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
+import { newDelivery, parked } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import type { AccountContextRegistry } from '../../lambdas/ports/accounts/account-contexts.ts';
+import type { AccountDirectory, AccountStore } from '../../lambdas/ports/accounts/account-store.ts';
+import type { Delivery, DeliveryLog, DeliveryStore, DueIndex } from '../../lambdas/ports/delivery/delivery-store.ts';
+import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/delivery/endpoint-store.ts';
+import type { Replay, ReplayStore } from '../../lambdas/ports/delivery/replay-store.ts';
+import type { SubscriptionDirectory } from '../../lambdas/ports/delivery/subscription-store.ts';
+import type { EventLocator, EventReader, EventWriter } from '../../lambdas/ports/events/event-store.ts';
+import type { ApiKey, ApiKeyStore } from '../../lambdas/ports/tenants/api-key-store.ts';
 import type {
   AccountContextEraser,
   AccountEraser,
@@ -47,7 +47,7 @@ import type {
   Eraser,
   ObjectEraser,
   SubscriptionEraser,
-} from '../../lambdas/ports/tenant-erasers.ts';
+} from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { bothErasers } from '../fakes/both-erasers.ts';
 import { createInMemoryAccounts } from '../fakes/in-memory-accounts.ts';
 import { apiKey, createInMemoryApiKeys } from '../fakes/in-memory-api-keys.ts';

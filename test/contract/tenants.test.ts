@@ -2,18 +2,21 @@ import { describe, expect, test } from 'vitest';
 import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
-} from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
 import {
   createDynamoEventLocator,
   createDynamoEventReader,
   createDynamoEventWriter,
-} from '../../lambdas/adapters/aws/dynamo-event-store.ts';
-import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../lambdas/adapters/aws/dynamo-tenant-store.ts';
+} from '../../lambdas/adapters/dynamo/stores/event-store.ts';
+import {
+  createDynamoTenantPolicies,
+  createDynamoTenantStore,
+} from '../../lambdas/adapters/dynamo/stores/tenant-store.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { newDelivery } from '../../lambdas/flows/attempt-delivery.ts';
-import type { DeliveryLog, DeliveryStore } from '../../lambdas/ports/delivery-store.ts';
-import type { EventLocator, EventReader, EventWriter } from '../../lambdas/ports/event-store.ts';
-import type { Tenant, TenantPolicies, TenantStore } from '../../lambdas/ports/tenant-store.ts';
+import { newDelivery } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import type { DeliveryLog, DeliveryStore } from '../../lambdas/ports/delivery/delivery-store.ts';
+import type { EventLocator, EventReader, EventWriter } from '../../lambdas/ports/events/event-store.ts';
+import type { Tenant, TenantPolicies, TenantStore } from '../../lambdas/ports/tenants/tenant-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createInMemoryEvents } from '../fakes/in-memory-events.ts';
 import { createInMemoryTenants } from '../fakes/in-memory-tenants.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { createDynamoWaitingCalls } from '../../lambdas/adapters/aws/dynamo-waiting-calls.ts';
+import { createDynamoWaitingCalls } from '../../lambdas/adapters/dynamo/stores/waiting-calls.ts';
 import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { WaitingCalls, WaitingEntry } from '../../lambdas/ports/waiting-calls.ts';
+import type { WaitingCalls, WaitingEntry } from '../../lambdas/ports/events/waiting-calls.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 import { createInMemoryWaitingCalls } from '../fakes/in-memory-waiting-calls.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
 import { countRequests, useTables } from './emulated-aws.ts';

@@ -1,13 +1,13 @@
 import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
-import { fromItem } from '../../lambdas/adapters/aws/dynamo-rows.ts';
-import { deliveryId } from '../../lambdas/functions/api/delivery-id.ts';
+import { fromItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { deliveryId } from '../../lambdas/functions/api/views/delivery-id.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { crossTenantAttempts, leaksIn, listsOf, type TenantThings, textsOf } from '../fakes/cross-tenant-attempts.ts';
 import { type RunningEngine, useRunningEngine } from './running-engine.ts';
 
 /*
- * test/flow/cross-tenant.test.ts in the small, on the deployed bundles: what is acme's in the tables before globex has
+ * test/flow/tenants/cross-tenant.test.ts in the small, on the deployed bundles: what is acme's in the tables before globex has
  * tried is there afterwards, byte for byte.
  */
 

@@ -3,14 +3,14 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { createDynamoEndpointStore } from '../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
-import { createDynamoReplayStore } from '../../lambdas/adapters/aws/dynamo-replay-store.ts';
+import { createDynamoEndpointStore } from '../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
+import { createDynamoReplayStore } from '../../lambdas/adapters/dynamo/stores/replay-store.ts';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { DrainMessage } from '../../lambdas/contracts/messages.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 
-import { newEndpoint } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import type { Replay } from '../../lambdas/ports/replay-store.ts';
+import { newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
+import type { Replay } from '../../lambdas/ports/delivery/replay-store.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Callback, useRunningEngine } from './running-engine.ts';
 

@@ -1,4 +1,4 @@
-import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { DeliveryEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 
 /** Deliveries and replays share a table, and an eraser; the fakes keep them apart. */
 export function bothErasers(deliveries: DeliveryEraser, replays: DeliveryEraser): DeliveryEraser {

@@ -1,8 +1,8 @@
 import type { DeliveryJob, RawMessage } from '../../lambdas/contracts/messages.ts';
-import { newDelivery, parked } from '../../lambdas/flows/attempt-delivery.ts';
-import { publishEvents } from '../../lambdas/flows/publish-events.ts';
-import { startReplay } from '../../lambdas/flows/replay-events.ts';
-import type { ApiKey } from '../../lambdas/ports/api-key-store.ts';
+import { newDelivery, parked } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
+import { startReplay } from '../../lambdas/flows/subscriptions/replay-events.ts';
+import type { ApiKey } from '../../lambdas/ports/tenants/api-key-store.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { apiKey } from './in-memory-api-keys.ts';
 import { deadLetterQueueOn } from './in-memory-queue.ts';

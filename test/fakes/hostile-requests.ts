@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import { parseSource, parseTemplate, type Source } from '../../lambdas/engine/definition/template.ts';
-import type { Reception } from '../../lambdas/engine/verification/receive-webhook.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import type { Reception } from '../../lambdas/engine/reception/decide-reception.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
+import { parseSource, parseTemplate, type Source } from '../../lambdas/engine/template/template.ts';
 
 /**
  * Requests as somebody sends them who has read the definition: every source that it names is filled,

@@ -1,7 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Account, AccountDirectory, AccountStore, ArchiveKeys } from '../../lambdas/ports/account-store.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { AccountEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type {
+  Account,
+  AccountDirectory,
+  AccountStore,
+  ArchiveKeys,
+} from '../../lambdas/ports/accounts/account-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { AccountEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

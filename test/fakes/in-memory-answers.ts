@@ -1,5 +1,5 @@
-import type { AnswerClaim, AnswerStore, StoredAnswer } from '../../lambdas/ports/answer-store.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { AnswerClaim, AnswerStore, StoredAnswer } from '../../lambdas/ports/tenants/idempotency-store.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 
 export function createInMemoryAnswers(clock: Clock): AnswerStore & Dumpable {

@@ -1,6 +1,6 @@
 import { hashSecret } from '../../lambdas/engine/access/api-key-secret.ts';
-import type { ApiKey, ApiKeyDirectory } from '../../lambdas/ports/api-key-store.ts';
-import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { ApiKey, ApiKeyDirectory } from '../../lambdas/ports/tenants/api-key-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

@@ -1,4 +1,4 @@
-import type { AuditEntry, AuditLog } from '../../lambdas/ports/audit-log.ts';
+import type { AuditEntry, AuditLog } from '../../lambdas/ports/tenants/audit-log.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 
 export interface InMemoryAudit extends AuditLog, Dumpable {

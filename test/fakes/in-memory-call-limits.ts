@@ -1,5 +1,5 @@
-import type { CallLimits } from '../../lambdas/ports/call-limits.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { CallLimits } from '../../lambdas/ports/tenants/call-limits.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 
 /** Token buckets, each as the time at which it is full again. */

@@ -1,6 +1,6 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
-import type { ClaimStore } from '../../lambdas/ports/claim-store.ts';
-import type { ObjectEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { ClaimStore } from '../../lambdas/ports/events/claim-store.ts';
+import type { ObjectEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

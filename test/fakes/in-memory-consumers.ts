@@ -1,5 +1,5 @@
-import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
-import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { ConsumerStore, FeedConsumer } from '../../lambdas/ports/events/consumer-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

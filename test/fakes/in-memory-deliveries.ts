@@ -1,5 +1,4 @@
 import { shardOf } from '../../lambdas/contracts/shards.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
 import {
   type BacklogEntry,
   type Delivery,
@@ -9,9 +8,10 @@ import {
   type DueEntry,
   type DueIndex,
   isReplayed,
-} from '../../lambdas/ports/delivery-store.ts';
-import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
-import type { TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
+} from '../../lambdas/ports/delivery/delivery-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { DeliveryEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
+import type { TenantPolicies } from '../../lambdas/ports/tenants/tenant-store.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

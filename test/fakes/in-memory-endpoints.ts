@@ -1,8 +1,8 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
-import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/endpoint/endpoint-state.ts';
-import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/endpoint-store.ts';
-import type { EndpointEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/delivery/endpoint-state.ts';
+import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/delivery/endpoint-store.ts';
+import type { EndpointEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { EngineKey } from '../../lambdas/ports/engine-key.ts';
+import type { EngineKey } from '../../lambdas/ports/runtime/engine-key.ts';
 
 /** Keys of one deployment. @param deployment - Two names are two deployments. */
 export function createInMemoryEngineKey(deployment = 'one'): EngineKey {

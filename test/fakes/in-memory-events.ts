@@ -1,6 +1,5 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
 import type {
   EventClaim,
   EventLocator,
@@ -8,9 +7,10 @@ import type {
   EventRow,
   EventWriter,
   FeedRow,
-} from '../../lambdas/ports/event-store.ts';
-import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
-import type { Erasable, TenantPolicies } from '../../lambdas/ports/tenant-store.ts';
+} from '../../lambdas/ports/events/event-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { Eraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
+import type { Erasable, TenantPolicies } from '../../lambdas/ports/tenants/tenant-store.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { NonceClaim, NonceStore } from '../../lambdas/ports/nonce-store.ts';
+import type { NonceClaim, NonceStore } from '../../lambdas/ports/accounts/nonce-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 
 export function createInMemoryNonces(clock: Clock): NonceStore {
   const claims = new Map<string, NonceClaim>();

@@ -1,4 +1,4 @@
-import type { OperatorNotices } from '../../lambdas/ports/operator-notices.ts';
+import type { OperatorNotices } from '../../lambdas/ports/delivery/notices.ts';
 
 type Notice = Parameters<OperatorNotices['send']>[0][number];
 

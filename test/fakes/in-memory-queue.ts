@@ -1,5 +1,4 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
 import type {
   DeadLetterInbox,
   DeadLetterQueue,
@@ -8,7 +7,8 @@ import type {
   FailedMessages,
   GovernanceQueue,
   RawQueue,
-} from '../../lambdas/ports/queues.ts';
+} from '../../lambdas/ports/events/queues.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 
 export interface QueuedMessage {

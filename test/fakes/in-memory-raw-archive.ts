@@ -1,5 +1,5 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
-import type { ArchivableRequest, RawArchive, RawArchiveReader } from '../../lambdas/ports/raw-archive.ts';
+import type { ArchivableRequest, RawArchive, RawArchiveReader } from '../../lambdas/ports/events/raw-archive.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

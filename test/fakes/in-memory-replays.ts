@@ -1,6 +1,6 @@
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { Replay, ReplayStore } from '../../lambdas/ports/replay-store.ts';
-import type { DeliveryEraser } from '../../lambdas/ports/tenant-erasers.ts';
+import type { Replay, ReplayStore } from '../../lambdas/ports/delivery/replay-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { DeliveryEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

@@ -1,5 +1,5 @@
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
-import type { ResourceCatalog } from '../../lambdas/ports/resource-catalog.ts';
+import type { ResourceCatalog } from '../../lambdas/ports/accounts/resource-catalog.ts';
 
 /** A catalog of resources, with how often it was read. */
 export function createInMemoryResources(versioned: VersionedResources = new Map()) {

@@ -1,18 +1,18 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
-import type { ContextRecord } from '../../lambdas/engine/routing/context-claims.ts';
+import type { ContextRecord } from '../../lambdas/engine/account/context-claims.ts';
 import type {
   AccountContextRegistry,
   RememberedContexts,
   SharedContexts,
-} from '../../lambdas/ports/account-contexts.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
+} from '../../lambdas/ports/accounts/account-contexts.ts';
 import type {
   IntegrationSettings,
   IntegrationSettingsDirectory,
   IntegrationSettingsStore,
-} from '../../lambdas/ports/integration-settings-store.ts';
-import type { ParkedRequests, RequestParking } from '../../lambdas/ports/parked-requests.ts';
-import type { AccountContextEraser } from '../../lambdas/ports/tenant-erasers.ts';
+} from '../../lambdas/ports/accounts/integration-settings-store.ts';
+import type { ParkedRequests, RequestParking } from '../../lambdas/ports/accounts/parked-requests.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { AccountContextEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

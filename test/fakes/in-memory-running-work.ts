@@ -1,4 +1,4 @@
-import type { RunningWork, RunningWorkLog } from '../../lambdas/ports/running-work.ts';
+import type { RunningWork, RunningWorkLog } from '../../lambdas/ports/runtime/running-work.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 
 export function createInMemoryRunningWork(): RunningWorkLog & Dumpable {

@@ -1,11 +1,11 @@
-import type { Clock } from '../../lambdas/ports/clock.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 import type {
   HourlyCounts,
   RequestCount,
   StatisticsReader,
   StatisticsWriter,
-} from '../../lambdas/ports/statistics-store.ts';
-import type { Eraser } from '../../lambdas/ports/tenant-erasers.ts';
+} from '../../lambdas/ports/runtime/statistics-store.ts';
+import type { Eraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

@@ -5,8 +5,8 @@ import {
   type SubscriptionRoute,
   type SubscriptionStore,
   scopeOf,
-} from '../../lambdas/ports/subscription-store.ts';
-import type { SubscriptionEraser } from '../../lambdas/ports/tenant-erasers.ts';
+} from '../../lambdas/ports/delivery/subscription-store.ts';
+import type { SubscriptionEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

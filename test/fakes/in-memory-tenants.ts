@@ -1,6 +1,6 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { Tenant, TenantPolicies, TenantPolicy, TenantStore } from '../../lambdas/ports/tenant-store.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { Tenant, TenantPolicies, TenantPolicy, TenantStore } from '../../lambdas/ports/tenants/tenant-store.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { WaitingCalls } from '../../lambdas/ports/waiting-calls.ts';
+import type { WaitingCalls } from '../../lambdas/ports/events/waiting-calls.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 
 /** Ends of the calls that wait, by bucket. */
 export function createInMemoryWaitingCalls(clock: Clock): WaitingCalls {

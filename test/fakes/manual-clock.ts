@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../../lambdas/ports/clock.ts';
-import type { Pause } from '../../lambdas/ports/pause.ts';
+import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { Pause } from '../../lambdas/ports/runtime/pause.ts';
 
 export interface ManualClock extends Clock {
   advance(ms: number): void;

@@ -1,4 +1,4 @@
-import type { OutcomeCounter } from '../../lambdas/ports/outcome-counter.ts';
+import type { OutcomeCounter } from '../../lambdas/ports/runtime/outcome-counter.ts';
 
 export interface OutcomeTally extends OutcomeCounter<string> {
   /** The sum of what was counted under these names. */

@@ -1,4 +1,4 @@
-import type { Page } from '../../lambdas/ports/account-store.ts';
+import type { Page } from '../../lambdas/ports/accounts/account-store.ts';
 
 /** One page of a list in the order of its keys; `next` is the key of the page's last item. */
 export function pageOf<T>(

@@ -1,4 +1,4 @@
-import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../../lambdas/ports/callback-client.ts';
+import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../../lambdas/ports/delivery/callback-client.ts';
 
 type Answer = (request: CallbackRequest, earlier: number) => CallbackOutcome | Promise<CallbackOutcome>;
 

@@ -1,4 +1,4 @@
-import type { EgressPolicy } from '../../lambdas/ports/callback-client.ts';
+import type { EgressPolicy } from '../../lambdas/ports/delivery/callback-client.ts';
 
 export interface ProgrammableEgress extends EgressPolicy {
   /** Refuse from now on what the test says. */

@@ -4,7 +4,7 @@ import {
   type ProgramName,
   type ResultOf,
 } from '../../lambdas/engine/expression/programs.ts';
-import type { ExpressionRun, Expressions } from '../../lambdas/ports/expressions.ts';
+import type { ExpressionRun, Expressions } from '../../lambdas/ports/runtime/expressions.ts';
 
 export interface ProgrammableExpressions extends Expressions {
   /** Expressions that are stopped when they are run, by their text. */

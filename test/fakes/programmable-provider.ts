@@ -1,6 +1,6 @@
-import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/key-request.ts';
-import type { ProviderAnswer, ProviderClient } from '../../lambdas/ports/provider-client.ts';
-import type { ProviderKeys } from '../../lambdas/ports/provider-keys.ts';
+import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/keys/key-request.ts';
+import type { ProviderAnswer, ProviderClient } from '../../lambdas/ports/provider/provider-client.ts';
+import type { ProviderKeys } from '../../lambdas/ports/provider/provider-keys.ts';
 
 type Answer = Partial<ProviderAnswer> | Error;
 

@@ -1,4 +1,4 @@
-import type { OauthTokens, TokenOutcome } from '../../lambdas/ports/oauth-tokens.ts';
+import type { OauthTokens, TokenOutcome } from '../../lambdas/ports/delivery/oauth-tokens.ts';
 
 export interface ProgrammableTokens extends OauthTokens {
   /** Answer from now on as told. */

@@ -1,10 +1,10 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import type { UnsequencedEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
-import type { Account } from '../../lambdas/ports/account-store.ts';
-import type { FeedConsumer } from '../../lambdas/ports/consumer-store.ts';
-import type { EventRow } from '../../lambdas/ports/event-store.ts';
-import type { Subscription } from '../../lambdas/ports/subscription-store.ts';
+import type { UnsequencedEvent } from '../../lambdas/engine/event/canonical-event.ts';
+import type { Account } from '../../lambdas/ports/accounts/account-store.ts';
+import type { Subscription } from '../../lambdas/ports/delivery/subscription-store.ts';
+import type { FeedConsumer } from '../../lambdas/ports/events/consumer-store.ts';
+import type { EventRow } from '../../lambdas/ports/events/event-store.ts';
 
 export function anEvent(change: Partial<UnsequencedEvent> = {}): UnsequencedEvent {
   return {

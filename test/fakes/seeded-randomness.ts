@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Randomness } from '../../lambdas/ports/randomness.ts';
+import type { Randomness } from '../../lambdas/ports/runtime/randomness.ts';
 
 /** The same seed gives the same draws: SHA-256 of the seed and a counter. */
 export function createSeededRandomness(seed = 'tributary'): Randomness {

@@ -1,4 +1,4 @@
-import type { Quotas } from '../../lambdas/flows/quotas.ts';
+import type { Quotas } from '../../lambdas/flows/access/quotas.ts';
 
 /** As a deployment has them that says nothing else. */
 export const usualQuotas: Quotas = {

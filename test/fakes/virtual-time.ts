@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Pause } from '../../lambdas/ports/pause.ts';
+import type { Pause } from '../../lambdas/ports/runtime/pause.ts';
 import type { ManualClock } from './manual-clock.ts';
 
 export interface VirtualTime {

@@ -16,7 +16,7 @@ interface Break {
 export const breaks: Readonly<Record<string, Break>> = {
   /** Ingress answers before the queue has the request. */
   'acknowledge-early': {
-    file: 'lambdas/flows/receive-webhook.ts',
+    file: 'lambdas/flows/ingest/receive-webhook.ts',
     from: '  await ports.rawQueue.send(message);\n  return',
     to: '  ports.rawQueue.send(message).catch(() => undefined);\n  return',
     scenario: 'webhook',
@@ -30,21 +30,21 @@ export const breaks: Readonly<Record<string, Break>> = {
   },
   /** Whoever publishes an event does not write down that it is his. */
   'skip-claim': {
-    file: 'lambdas/adapters/aws/dynamo-event-store.ts',
-    from: 'if (await insert(row)) return claim;',
-    to: 'if (row !== undefined) return claim;',
+    file: 'lambdas/adapters/dynamo/stores/event-store.ts',
+    from: "if (insertion === 'inserted') return claim;",
+    to: 'if (insertion !== undefined) return claim;',
     scenario: 'duplicate',
   },
   /** A page of pointers lacks those that have expired, so that it is taken for the last one. */
   'hide-expired': {
-    file: 'lambdas/adapters/aws/dynamo-delivery-store.ts',
-    from: 'return items.map(fromItem);',
-    to: 'return items.map(fromItem).filter((row) => isLive(row, options.clock.nowMs()));',
+    file: 'lambdas/adapters/dynamo/stores/delivery-store.ts',
+    from: 'return rows.map(\n        (row): BacklogEntry =>',
+    to: 'return rows.filter((row) => isLive(row, options.clock.nowMs())).map(\n        (row): BacklogEntry =>',
     scenario: 'expired-pointers',
   },
   /** A replay goes on with the schedule that a delivery has used up. */
   'old-schedule': {
-    file: 'lambdas/flows/attempt-delivery.ts',
+    file: 'lambdas/flows/deliver/attempt-delivery.ts',
     from: 'return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };',
     to: 'return { ...delivery, exhaustedBy: undefined };',
     scenario: 'replay-exhausted',

@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
-import { parkedPartitions } from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
+import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { parkedPartitions } from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Leftovers } from './leftovers.ts';

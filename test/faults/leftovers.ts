@@ -1,10 +1,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { createDynamoDeliveryStore } from '../../lambdas/adapters/aws/dynamo-delivery-store.ts';
-import { createDynamoRequestParking } from '../../lambdas/adapters/aws/dynamo-parked-requests.ts';
+import { createDynamoDeliveryStore } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoRequestParking } from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
-import { newDelivery } from '../../lambdas/flows/attempt-delivery.ts';
-import type { Delivery } from '../../lambdas/ports/delivery-store.ts';
+import { newDelivery } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import type { Delivery } from '../../lambdas/ports/delivery/delivery-store.ts';
 
 const dayMs = 86_400_000;
 /** Twice as long ago as rows are kept. */

@@ -1,7 +1,7 @@
 import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
-import { deliveryOf } from '../../lambdas/flows/follow-ordered-feed.ts';
-import { publishEvents } from '../../lambdas/flows/publish-events.ts';
+import { deliveryOf } from '../../lambdas/flows/deliver/follow-ordered-feed.ts';
+import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
 import { anEvent } from '../fakes/samples.ts';
 

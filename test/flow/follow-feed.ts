@@ -1,5 +1,5 @@
-import type { CanonicalEvent } from '../../lambdas/engine/mapping/canonical-event.ts';
-import { type FeedPorts, readFeed } from '../../lambdas/flows/read-feed.ts';
+import type { CanonicalEvent } from '../../lambdas/engine/event/canonical-event.ts';
+import { type FeedPorts, readFeed } from '../../lambdas/flows/feed/read-feed.ts';
 
 /** A reader of a tenant's feed that goes on where it stopped. */
 export interface FeedFollower {

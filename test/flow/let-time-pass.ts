@@ -1,9 +1,9 @@
 import type { DeliveryJob, DrainMessage } from '../../lambdas/contracts/messages.ts';
-import { prepareSubscription } from '../../lambdas/flows/attempt-delivery.ts';
-import { deliverEvents } from '../../lambdas/flows/deliver-events.ts';
-import { dispatchDue } from '../../lambdas/flows/dispatch-due.ts';
-import { drainEndpoint } from '../../lambdas/flows/drain-endpoint.ts';
-import { runReplay } from '../../lambdas/flows/replay-events.ts';
+import { prepareSubscription } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import { deliverEvents } from '../../lambdas/flows/deliver/deliver-events.ts';
+import { dispatchDue } from '../../lambdas/flows/deliver/dispatch-due.ts';
+import { drainEndpoint } from '../../lambdas/flows/deliver/drain-endpoint.ts';
+import { runReplay } from '../../lambdas/flows/subscriptions/replay-events.ts';
 import type { FakeEngine } from '../fakes/fake-engine.ts';
 import { type Fault, injectFault } from '../fakes/inject-fault.ts';
 

@@ -1,7 +1,7 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
 import { parseDefinition } from '../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { staff } from '../fakes/samples.ts';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
-import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { type Reception, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
+import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/request/read-xml.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';

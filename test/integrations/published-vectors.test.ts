@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { checksWithin } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
-import { type Reception, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
-import type { Verdict, WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { type Reception, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
+import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/request/read-xml.ts';
+import type { Verdict, WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
 /** What the providers themselves, or the tests of their own libraries, give as a request and its signature. */

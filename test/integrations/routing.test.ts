@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
-import { decodeBody } from '../../lambdas/engine/verification/decode-body.ts';
-import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
+import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
+import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { contextsOf } from '../../lib/definitions/contexts-of.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';

@@ -1,10 +1,10 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import { prepareWebhook } from '../../lambdas/engine/verification/prepare-webhook.ts';
-import { readXml } from '../../lambdas/engine/verification/read-xml.ts';
-import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/verification/receive-webhook.ts';
-import type { WebhookRequest } from '../../lambdas/engine/verification/webhook-request.ts';
+import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
+import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
+import { readXml } from '../../lambdas/engine/request/read-xml.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
 /** Providers that sign as Standard Webhooks have it, each by the specification's own library. */

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { deflateRaw, gunzip, gzip, inflateRawSync } from 'node:zlib';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
-import type { ArchivableRequest, ArchivedPart, ArchiveOwner } from '../../ports/raw-archive.ts';
+import type { ArchivableRequest, ArchivedPart, ArchiveOwner } from '../../ports/events/raw-archive.ts';
 
 /*
  * One object of the raw archive: gzip of JSON. It holds requests of many tenants, and cannot be changed for as long as

@@ -1,8 +1,8 @@
 import type * as S3 from '@aws-sdk/client-s3';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { retentionClassOf, retentionTag } from '../../contracts/retention-classes.ts';
-import type { ClaimStore } from '../../ports/claim-store.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { ClaimStore } from '../../ports/events/claim-store.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
 import { clientSettings, lean } from './client-settings.ts';
 
 const msPerDay = 86_400_000;

@@ -1,8 +1,8 @@
 import { DeleteObjectsCommand, ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { ObjectEraser } from '../../ports/tenant-erasers.ts';
-import type { Erasable } from '../../ports/tenant-store.ts';
-import { chunks } from './chunks.ts';
+import type { ObjectEraser } from '../../ports/tenants/tenant-erasers.ts';
+import type { Erasable } from '../../ports/tenants/tenant-store.ts';
+import { chunks } from '../dynamo/rows/chunks.ts';
 import { clientSettings, lean } from './client-settings.ts';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */

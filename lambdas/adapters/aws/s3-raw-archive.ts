@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type * as S3 from '@aws-sdk/client-s3';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { ClaimStore } from '../../ports/claim-store.ts';
-import type { RawArchive, RawArchiveReader } from '../../ports/raw-archive.ts';
+import type { ClaimStore } from '../../ports/events/claim-store.ts';
+import type { RawArchive, RawArchiveReader } from '../../ports/events/raw-archive.ts';
 import { readArchiveObject, writeArchiveObject } from './archive-object.ts';
 import { clientSettings, lean } from './client-settings.ts';
 

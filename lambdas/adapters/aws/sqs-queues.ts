@@ -18,9 +18,9 @@ import type {
   FailedMessages,
   GovernanceQueue,
   RawQueue,
-} from '../../ports/queues.ts';
-import { createBatcher, outcomesOrThrow } from './batcher.ts';
-import { chunks } from './chunks.ts';
+} from '../../ports/events/queues.ts';
+import { chunks } from '../dynamo/rows/chunks.ts';
+import { createBatcher, outcomesOrThrow } from './request-batcher.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const maxBatch = 10;

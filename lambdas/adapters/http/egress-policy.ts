@@ -1,7 +1,7 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { EgressPolicy } from '../../ports/callback-client.ts';
+import type { EgressPolicy } from '../../ports/delivery/callback-client.ts';
 import { bareHost, createOwnHosts, portOf } from './own-hosts.ts';
 
 /**

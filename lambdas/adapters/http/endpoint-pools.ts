@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import { type Dispatcher, Pool } from 'undici';
 import { limits } from '../../contracts/limits.ts';
 import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 
 const defaultMaxPools = 50;

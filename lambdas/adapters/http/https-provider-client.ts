@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { ProviderAnswer, ProviderClient } from '../../ports/provider-client.ts';
+import type { ProviderAnswer, ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 
 export interface ProviderClientOptions {

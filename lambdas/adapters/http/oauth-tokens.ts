@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { limits } from '../../contracts/limits.ts';
 import type { OauthClient } from '../../engine/endpoint-auth/endpoint-auth-schema.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { OauthTokens, TokenOutcome } from '../../ports/oauth-tokens.ts';
+import type { OauthTokens, TokenOutcome } from '../../ports/delivery/oauth-tokens.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
 import { type ConfinedAnswer, createConfinedPost } from './confined-post.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 import { createEndpointPools } from './endpoint-pools.ts';

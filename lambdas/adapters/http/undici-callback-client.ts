@@ -1,6 +1,6 @@
 import { limits } from '../../contracts/limits.ts';
-import type { CallbackClient } from '../../ports/callback-client.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { CallbackClient } from '../../ports/delivery/callback-client.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
 import { createConfinedPost } from './confined-post.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 import { createEndpointPools } from './endpoint-pools.ts';

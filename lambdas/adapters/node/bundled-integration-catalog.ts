@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Definition } from '../../engine/definition/schema.ts';
-import type { IntegrationCatalog } from '../../ports/integration-catalog.ts';
+import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
 
 /** The compiled definitions that lie beside a function's bundle, each read when it is first asked for. */
 export function createBundledIntegrationCatalog(folder: URL): IntegrationCatalog {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { VersionedResource, VersionedResources } from '../../engine/schema-versions/versioned-resource.ts';
-import type { ResourceCatalog } from '../../ports/resource-catalog.ts';
+import type { ResourceCatalog } from '../../ports/accounts/resource-catalog.ts';
 
 /** The compiled resources that lie beside a function's bundle in one file, read when it is first asked for. */
 export function createBundledResourceCatalog(file: URL): ResourceCatalog {

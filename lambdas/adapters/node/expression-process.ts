@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { ArgumentOf, ProgramName, ResultOf } from '../../engine/expression/programs.ts';
-import type { ExpressionRun, Expressions } from '../../ports/expressions.ts';
+import type { ExpressionRun, Expressions } from '../../ports/runtime/expressions.ts';
 
 export interface ExpressionProcessOptions {
   /** What the process runs: `functions/expressions.child.ts`, or its bundle. */

@@ -1,3 +1,3 @@
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
 
 export const systemClock: Clock = { nowMs: () => Date.now() };

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Pause } from '../../ports/pause.ts';
+import type { Pause } from '../../ports/runtime/pause.ts';
 
 export const systemPause: Pause = async (ms) => {
   await setTimeout(ms);

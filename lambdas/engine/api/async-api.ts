@@ -1,6 +1,6 @@
-import { eventTypes } from '../mapping/canonical-event.ts';
+import { eventTypes } from '../event/canonical-event.ts';
+import { operationalTypes } from '../event/operational-types.ts';
 import type { ResourceSchema } from '../mapping/check-resource.ts';
-import { operationalTypes } from '../operations/operational-types.ts';
 import { event, eventExample } from './event-schema.ts';
 import { schemaOf } from './open-api.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { eventTypes, origins } from '../mapping/canonical-event.ts';
-import { operationalTypes } from '../operations/operational-types.ts';
+import { eventTypes, origins } from '../event/canonical-event.ts';
+import { operationalTypes } from '../event/operational-types.ts';
 import { time } from './shared-schema.ts';
 
 /** An event as the world sees it: in the feed, and as the body of a callback. */

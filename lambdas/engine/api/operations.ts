@@ -1,14 +1,14 @@
-import { accessOperations } from './access-operations.ts';
-import { accountOperations } from './account-operations.ts';
-import { auditOperations } from './audit-operations.ts';
-import { catalogueOperations } from './catalogue-operations.ts';
-import { deliveryOperations } from './delivery-operations.ts';
-import { eventOperations } from './event-operations.ts';
 import type { OperationShape } from './operation.ts';
-import { statisticsOperations } from './statistics-operations.ts';
-import { subscriptionOperations } from './subscription-operations.ts';
-import { systemOperations } from './system-operations.ts';
-import { tenantOperations } from './tenant-operations.ts';
+import { accessOperations } from './operations/access-operations.ts';
+import { accountOperations } from './operations/account-operations.ts';
+import { auditOperations } from './operations/audit-operations.ts';
+import { catalogueOperations } from './operations/catalogue-operations.ts';
+import { deliveryOperations } from './operations/delivery-operations.ts';
+import { eventOperations } from './operations/event-operations.ts';
+import { statisticsOperations } from './operations/statistics-operations.ts';
+import { subscriptionOperations } from './operations/subscription-operations.ts';
+import { systemOperations } from './operations/system-operations.ts';
+import { tenantOperations } from './operations/tenant-operations.ts';
 
 /** The whole API, by `operationId`. */
 export const operations = {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { limits } from '../../contracts/limits.ts';
 import { checkEndpoint, endpointFields } from '../endpoint-auth/endpoint-auth-schema.ts';
+import { resourcePattern, typePattern } from '../feed/filter-schema.ts';
 import { type ShapingOptions, shapingSchema } from '../shaping/shaping-schema.ts';
-import { resourcePattern, typePattern } from '../subscription/filter-schema.ts';
 import { identifier, label, metadata, tenantName } from './shared-schema.ts';
 
 const secondsPerDay = 86_400;

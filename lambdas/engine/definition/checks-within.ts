@@ -1,4 +1,4 @@
-import { urlTokenSecret } from '../verification/secret-values.ts';
+import { urlTokenSecret } from '../request/secret-values.ts';
 import type { Definition, OutsideKeySpec, VerifySpec } from './schema.ts';
 
 /** Every check of a verify tree, whichever branch it is on. */

@@ -2,10 +2,10 @@ import type jsonata from 'jsonata';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { compileMapping } from '../mapping/compile-mapping.ts';
-import { urlTokenSecret } from '../verification/secret-values.ts';
+import { urlTokenSecret } from '../request/secret-values.ts';
+import { parseTemplate } from '../template/template.ts';
 import { findUncovered } from './check-coverage.ts';
 import { type Definition, definitionSchema, type VerifySpec } from './schema.ts';
-import { parseTemplate } from './template.ts';
 
 /** One thing that is wrong in a definition, where its author can find it. */
 export interface DefinitionFault {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseSource, parseTemplate } from './template.ts';
+import { parseSource, parseTemplate } from '../template/template.ts';
 
 /**
  * The definition language: what `integration.yaml` may say. Every object is closed, so that a

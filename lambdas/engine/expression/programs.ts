@@ -1,4 +1,4 @@
-import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+import type { CanonicalEvent } from '../event/canonical-event.ts';
 import { noResources } from '../mapping/check-resource.ts';
 import { lookupContexts } from '../mapping/lookup-context.ts';
 import {
@@ -9,7 +9,7 @@ import {
   prepareMapping,
 } from '../mapping/map-request.ts';
 import { type MappedDown, mapDown } from '../schema-versions/map-down.ts';
-import { judgeEvent, type Transformed, transformEvent, type Verdict } from '../shaping/run-expression.ts';
+import { judgeEvent, type Transformed, transformEvent, type Verdict } from './run-expression.ts';
 
 /**
  * What evaluates JSONata that strangers wrote, or that runs over what strangers sent. Arguments and results are JSON:

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
-import { parseJsonExactly } from '../verification/decode-body.ts';
-import { readXml } from '../verification/read-xml.ts';
+import { parseJsonExactly } from '../request/decode-body.ts';
+import { readXml } from '../request/read-xml.ts';
 import { LinearRegex } from './linear-regex.ts';
 
 /** Time that an expression may take by the wall clock, asked between two nodes of it. */

@@ -1,8 +1,8 @@
 import { constants, createDecipheriv, createHmac, privateDecrypt, timingSafeEqual } from 'node:crypto';
 import type { DecryptSpec } from '../definition/schema.ts';
-import { parseSource, readPath } from '../definition/template.ts';
-import { valuesOf } from '../verification/secret-values.ts';
-import type { SecretValues } from '../verification/webhook-request.ts';
+import { valuesOf } from '../request/secret-values.ts';
+import type { SecretValues } from '../request/webhook-request.ts';
+import { parseSource, readPath } from '../template/template.ts';
 
 export type Decryption =
   | { readonly kind: 'decrypted'; readonly body: unknown }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type jsonata from 'jsonata';
 import { z } from 'zod';
 import { limits } from '../../contracts/limits.ts';
-import { type EventType, eventId, type UnsequencedEvent } from './canonical-event.ts';
+import { type EventType, eventId, type UnsequencedEvent } from '../event/canonical-event.ts';
 import { noResources, type PreparedResources, schemaVersionOf } from './check-resource.ts';
 import { compileMapping } from './compile-mapping.ts';
 

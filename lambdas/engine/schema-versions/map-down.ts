@@ -1,7 +1,7 @@
 import { limits } from '../../contracts/limits.ts';
-import type { CanonicalEvent } from '../mapping/canonical-event.ts';
-import { writeJson } from '../shaping/json-text.ts';
-import { compileExpression, runExpression } from '../shaping/run-expression.ts';
+import type { CanonicalEvent } from '../event/canonical-event.ts';
+import { writeJson } from '../expression/json-text.ts';
+import { compileExpression, runExpression } from '../expression/run-expression.ts';
 
 export type MappedDown =
   | { readonly kind: 'data'; readonly data: CanonicalEvent['data'] }

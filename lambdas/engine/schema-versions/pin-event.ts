@@ -1,4 +1,4 @@
-import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+import type { CanonicalEvent } from '../event/canonical-event.ts';
 import { type MappedDown, mapDown } from './map-down.ts';
 import type { SchemaPins } from './schema-pins-schema.ts';
 import { type Deprecation, majorOf, servedMajors, type VersionedResources } from './versioned-resource.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { resourceName } from '../subscription/filter-schema.ts';
+import { resourceName } from '../feed/filter-schema.ts';
 
 /** Which major versions a reader of events is written against. That they are served, a schema cannot tell. */
 

@@ -1,4 +1,4 @@
-import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+import type { CanonicalEvent } from '../event/canonical-event.ts';
 
 /** One event, and several in a JSON array. @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
 export const cloudEventTypes = {

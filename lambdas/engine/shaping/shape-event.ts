@@ -1,9 +1,9 @@
-import type { CanonicalEvent } from '../mapping/canonical-event.ts';
+import type { CanonicalEvent } from '../event/canonical-event.ts';
+import type { Transformed } from '../expression/run-expression.ts';
 import { cloudEventTypes, toCloudEvent } from './cloud-event.ts';
 import { type Encryption, encryptFields } from './encrypt-fields.ts';
 import { type EncryptionKey, readEncryptionKey } from './encryption-key.ts';
 import { changeFields, type FieldTree, keepFields, plantPaths } from './field-paths.ts';
-import type { Transformed } from './run-expression.ts';
 import type { ShapingOptions } from './shaping-schema.ts';
 
 /** A subscription's shaping, compiled: reusable over events. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { compileExpression } from '../expression/run-expression.ts';
 import { schemaPins } from '../schema-versions/schema-pins-schema.ts';
 import { keyTypes, readEncryptionKey, wrappingAlgorithms } from './encryption-key.ts';
 import { parseFieldPath } from './field-paths.ts';
-import { compileExpression } from './run-expression.ts';
 
 /** What a subscription may say about which events it is sent, and in what shape. Every object is closed. */
 

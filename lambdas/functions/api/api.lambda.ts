@@ -1,8 +1,8 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { answerProblems } from '../answer-problems.ts';
-import { securityHeaders } from '../security-headers.ts';
-import { publishMetrics } from '../telemetry.ts';
+import { answerProblems } from '../invocation/answer-problems.ts';
+import { securityHeaders } from '../invocation/security-headers.ts';
+import { publishMetrics } from '../invocation/telemetry.ts';
 import { createApiHandler } from './handler.ts';
 import { createApiRuntime } from './runtime.ts';
 

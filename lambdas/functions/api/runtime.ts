@@ -1,25 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoContextRegistry, createDynamoSharedContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoAccountDirectory } from '../../adapters/aws/dynamo-account-directory.ts';
-import { createDynamoAnswerStore } from '../../adapters/aws/dynamo-answer-store.ts';
-import { createDynamoApiKeyStore } from '../../adapters/aws/dynamo-api-key-store.ts';
-import { createDynamoAuditLog } from '../../adapters/aws/dynamo-audit-log.ts';
-import { createDynamoCallLimits } from '../../adapters/aws/dynamo-call-limits.ts';
-import { createDynamoConsumerStore } from '../../adapters/aws/dynamo-consumer-store.ts';
-import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
-import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
-import { createDynamoEngineKey } from '../../adapters/aws/dynamo-engine-key.ts';
-import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
-import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
-import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
-import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
-import { createDynamoRunningWorkLog } from '../../adapters/aws/dynamo-running-work.ts';
-import { createDynamoStatisticsReader } from '../../adapters/aws/dynamo-statistics-store.ts';
-import { createDynamoSubscriptionDirectory } from '../../adapters/aws/dynamo-subscription-directory.ts';
-import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
-import { createDynamoWaitingCalls } from '../../adapters/aws/dynamo-waiting-calls.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createS3RawArchiveReader } from '../../adapters/aws/s3-raw-archive.ts';
 import {
@@ -28,6 +9,28 @@ import {
   createSqsGovernanceQueue,
   createSqsRawQueue,
 } from '../../adapters/aws/sqs-queues.ts';
+import {
+  createDynamoContextRegistry,
+  createDynamoSharedContexts,
+} from '../../adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoAccountDirectory } from '../../adapters/dynamo/stores/account-directory.ts';
+import { createDynamoApiKeyStore } from '../../adapters/dynamo/stores/api-key-store.ts';
+import { createDynamoAuditLog } from '../../adapters/dynamo/stores/audit-log.ts';
+import { createDynamoCallLimits } from '../../adapters/dynamo/stores/call-limits.ts';
+import { createDynamoConsumerStore } from '../../adapters/dynamo/stores/consumer-store.ts';
+import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
+import { createDynamoEngineKey } from '../../adapters/dynamo/stores/engine-key.ts';
+import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/dynamo/stores/event-store.ts';
+import { createDynamoAnswerStore } from '../../adapters/dynamo/stores/idempotency-store.ts';
+import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
+import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
+import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-store.ts';
+import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
+import { createDynamoStatisticsReader } from '../../adapters/dynamo/stores/statistics-store.ts';
+import { createDynamoSubscriptionDirectory } from '../../adapters/dynamo/stores/subscription-directory.ts';
+import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
+import { createDynamoWaitingCalls } from '../../adapters/dynamo/stores/waiting-calls.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
@@ -38,10 +41,10 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import { defaultEndpointPolicy, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
+import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
-import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
-import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { ApiRuntime } from './handler.ts';
 
 /** What tests of endpoints and counts of replays evaluate: an API call has 29 s. */

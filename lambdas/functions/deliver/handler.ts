@@ -3,11 +3,11 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { DeliveryJob } from '../../contracts/messages.ts';
 import type { DeliverOutcome } from '../../contracts/outcomes.ts';
-import { type DeliverPorts, deliverEvents, type JobDelivery } from '../../flows/deliver-events.ts';
-import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import { createBatchResponse, parseRecord } from '../batch-response.ts';
-import { countLastReceives, receiveCountOf } from '../retry-soon.ts';
-import type { Tell } from '../telemetry.ts';
+import { type DeliverPorts, deliverEvents, type JobDelivery } from '../../flows/deliver/deliver-events.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
+import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
+import type { Tell } from '../invocation/telemetry.ts';
 
 export interface DeliverRuntime {
   readonly ports: DeliverPorts;

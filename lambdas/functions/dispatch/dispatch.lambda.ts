@@ -1,6 +1,6 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { publishMetrics } from '../telemetry.ts';
+import { publishMetrics } from '../invocation/telemetry.ts';
 import { createDispatchHandler } from './handler.ts';
 import { createDispatchRuntime } from './runtime.ts';
 

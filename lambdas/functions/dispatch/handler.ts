@@ -1,8 +1,8 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DispatchNote } from '../../contracts/outcomes.ts';
-import { type DispatchPorts, dispatchDue } from '../../flows/dispatch-due.ts';
-import { type RestartPorts, restartSilent } from '../../flows/restart-silent.ts';
-import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
+import { type DispatchPorts, dispatchDue } from '../../flows/deliver/dispatch-due.ts';
+import { type RestartPorts, restartSilent } from '../../flows/deliver/restart-silent.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 
 export interface DispatchRuntime {
   readonly ports: DispatchPorts & RestartPorts;

@@ -1,22 +1,22 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoDeliveryStore } from '../../adapters/aws/dynamo-delivery-store.ts';
-import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
-import { createDynamoEventReader } from '../../adapters/aws/dynamo-event-store.ts';
-import { createDynamoReplayStore } from '../../adapters/aws/dynamo-replay-store.ts';
-import { createDynamoRunningWorkLog } from '../../adapters/aws/dynamo-running-work.ts';
-import { createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
 import {
   createSqsDeliveryQueue,
   createSqsDrainQueue,
   createSqsGovernanceQueue,
 } from '../../adapters/aws/sqs-queues.ts';
+import { createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
+import { createDynamoEventReader } from '../../adapters/dynamo/stores/event-store.ts';
+import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-store.ts';
+import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
+import { createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import { newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
-import { readEnvironment, readNumber } from '../environment.ts';
-import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import { newEndpoint } from '../../engine/delivery/endpoint-state.ts';
+import { readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { DispatchRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */

@@ -3,11 +3,11 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { DrainMessage } from '../../contracts/messages.ts';
 import type { DrainOutcome, QueueNote } from '../../contracts/outcomes.ts';
-import { type ContinueReplayPorts, continueReplay } from '../../flows/continue-replay.ts';
-import { type DrainPorts, drainEndpoint } from '../../flows/drain-endpoint.ts';
-import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import { createBatchResponse, parseRecord } from '../batch-response.ts';
-import { countLastReceives } from '../retry-soon.ts';
+import { type DrainPorts, drainEndpoint } from '../../flows/deliver/drain-endpoint.ts';
+import { type ContinueReplayPorts, continueReplay } from '../../flows/subscriptions/continue-replay.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
+import { countLastReceives } from '../invocation/retry-soon.ts';
 
 export interface DrainRuntime {
   readonly ports: DrainPorts & ContinueReplayPorts;

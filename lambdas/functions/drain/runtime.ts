@@ -1,8 +1,8 @@
 import { environmentKeys } from '../../contracts/environment.ts';
-import { readEnvironment } from '../environment.ts';
-import type { RetryRuntime } from '../retry-soon.ts';
-import { createSendingPorts, createSendingRetries } from '../sending.runtime.ts';
-import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import { readEnvironment } from '../invocation/environment.ts';
+import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createSendingPorts, createSendingRetries } from '../sending/sending.runtime.ts';
 import type { DrainRuntime } from './handler.ts';
 
 export function createDrainRuntime(variables: NodeJS.ProcessEnv, bundle: URL): DrainRuntime & RetryRuntime & Telemetry {

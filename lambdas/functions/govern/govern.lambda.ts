@@ -1,7 +1,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
-import { retrySoon } from '../retry-soon.ts';
-import { publishMetrics } from '../telemetry.ts';
+import { retrySoon } from '../invocation/retry-soon.ts';
+import { publishMetrics } from '../invocation/telemetry.ts';
 import { createGovernHandler } from './handler.ts';
 import { createGovernRuntime } from './runtime.ts';
 

@@ -3,10 +3,10 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { GovernanceMessage } from '../../contracts/messages.ts';
 import type { GovernNote, QueueNote } from '../../contracts/outcomes.ts';
-import { continueErasure, type EraseTenantPorts } from '../../flows/erase-tenant.ts';
-import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import { createBatchResponse, parseRecord } from '../batch-response.ts';
-import { countLastReceives } from '../retry-soon.ts';
+import { continueErasure, type EraseTenantPorts } from '../../flows/tenants/erase-tenant.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
+import { countLastReceives } from '../invocation/retry-soon.ts';
 
 export interface GovernRuntime {
   readonly ports: EraseTenantPorts;

@@ -1,9 +1,15 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoContextRegistry } from '../../adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoParkedRequests } from '../../adapters/aws/dynamo-parked-requests.ts';
-import { createDynamoRunningWorkLog } from '../../adapters/aws/dynamo-running-work.ts';
+import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
+import {
+  createSqsDeadLetterInbox,
+  createSqsFailedMessages,
+  createSqsGovernanceQueue,
+} from '../../adapters/aws/sqs-queues.ts';
+import { createDynamoContextRegistry } from '../../adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
+import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import {
   createDynamoAccountContextEraser,
   createDynamoAccountEraser,
@@ -13,21 +19,15 @@ import {
   createDynamoEventEraser,
   createDynamoPartitionEraser,
   createDynamoSubscriptionEraser,
-} from '../../adapters/aws/dynamo-tenant-erasers.ts';
-import { createDynamoTenantStore } from '../../adapters/aws/dynamo-tenant-store.ts';
-import { createS3ObjectEraser } from '../../adapters/aws/s3-object-eraser.ts';
-import {
-  createSqsDeadLetterInbox,
-  createSqsFailedMessages,
-  createSqsGovernanceQueue,
-} from '../../adapters/aws/sqs-queues.ts';
+} from '../../adapters/dynamo/stores/tenant-erasers.ts';
+import { createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
-import { readEnvironment, readNumber } from '../environment.ts';
-import type { RetryRuntime } from '../retry-soon.ts';
-import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import { readEnvironment, readNumber } from '../invocation/environment.ts';
+import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { GovernRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */

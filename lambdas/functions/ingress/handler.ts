@@ -1,11 +1,11 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { IngressNote, IngressOutcome } from '../../contracts/outcomes.ts';
-import type { WebhookRequest } from '../../engine/verification/webhook-request.ts';
-import type { RejectionCounter } from '../../flows/count-rejections.ts';
-import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/receive-webhook.ts';
-import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import type { Tell } from '../telemetry.ts';
+import type { WebhookRequest } from '../../engine/request/webhook-request.ts';
+import type { RejectionCounter } from '../../flows/ingest/count-rejections.ts';
+import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/ingest/receive-webhook.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import type { Tell } from '../invocation/telemetry.ts';
 
 export interface IngressRuntime {
   readonly ports: ReceivePorts;

@@ -2,15 +2,15 @@ import { rootCertificates } from 'node:tls';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoAccountContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/aws/dynamo-account-store.ts';
-import { createDynamoCallLimits } from '../../adapters/aws/dynamo-call-limits.ts';
-import { createDynamoEngineKey } from '../../adapters/aws/dynamo-engine-key.ts';
-import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
-import { createDynamoNonceStore } from '../../adapters/aws/dynamo-nonce-store.ts';
-import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createSqsRawQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createDynamoAccountContexts } from '../../adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoAccountStore, createDynamoAccountWriter } from '../../adapters/dynamo/stores/account-store.ts';
+import { createDynamoCallLimits } from '../../adapters/dynamo/stores/call-limits.ts';
+import { createDynamoEngineKey } from '../../adapters/dynamo/stores/engine-key.ts';
+import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
+import { createDynamoNonceStore } from '../../adapters/dynamo/stores/nonce-store.ts';
+import { createDynamoStatisticsWriter } from '../../adapters/dynamo/stores/statistics-store.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
@@ -19,12 +19,12 @@ import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import type { Definition } from '../../engine/definition/schema.ts';
-import { decodesXml, type XmlReader } from '../../engine/verification/decode-body.ts';
-import { type PreparedWebhook, prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
-import { createRejectionCounter } from '../../flows/count-rejections.ts';
-import { createPublishedKeys } from '../../flows/published-keys.ts';
-import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
-import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import { type PreparedWebhook, prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
+import { decodesXml, type XmlReader } from '../../engine/request/decode-body.ts';
+import { createRejectionCounter } from '../../flows/ingest/count-rejections.ts';
+import { createPublishedKeys } from '../../flows/ingest/provider-keys.ts';
+import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { IngressRuntime } from './handler.ts';
 
 /** A provider waits for its answer meanwhile: a key that takes longer is asked for again with its next request. */
@@ -32,7 +32,7 @@ const keyCalls = { timeoutMs: 3_000, maxAnswerBytes: 256 * 1024 };
 
 /** The library that reads XML is a seventh of what this function would load: it is for those whose requests are XML. */
 async function xmlReaderFor({ webhook }: Definition): Promise<XmlReader> {
-  if (decodesXml(webhook.decode)) return (await import('../../engine/verification/read-xml.ts')).readXml;
+  if (decodesXml(webhook.decode)) return (await import('../../engine/request/read-xml.ts')).readXml;
   return () => {
     throw new SyntaxError('XML is not read for an integration that decodes none');
   };

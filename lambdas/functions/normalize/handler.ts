@@ -4,17 +4,17 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
 import type { Drift } from '../../engine/mapping/check-resource.ts';
-import type { NormalizationCounter, Normalized } from '../../flows/count-normalizations.ts';
+import type { NormalizationCounter, Normalized } from '../../flows/normalize/count-normalizations.ts';
 import {
   type Normalization,
   type NormalizePorts,
   normalizeWebhooks,
   type RawDelivery,
-} from '../../flows/normalize-webhooks.ts';
-import type { OutcomeCounter } from '../../ports/outcome-counter.ts';
-import { createBatchResponse, parseRecord } from '../batch-response.ts';
-import { countLastReceives, receiveCountOf } from '../retry-soon.ts';
-import type { Tell } from '../telemetry.ts';
+} from '../../flows/normalize/normalize-webhooks.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
+import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
+import type { Tell } from '../invocation/telemetry.ts';
 
 export interface NormalizeRuntime {
   readonly ports: NormalizePorts;

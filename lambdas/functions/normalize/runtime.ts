@@ -1,15 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
-import { createDynamoRememberedContexts } from '../../adapters/aws/dynamo-account-contexts.ts';
-import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/aws/dynamo-account-store.ts';
-import { createDynamoEndpointStore } from '../../adapters/aws/dynamo-endpoint-store.ts';
-import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/aws/dynamo-event-store.ts';
-import { createDynamoIntegrationSettings } from '../../adapters/aws/dynamo-integration-settings.ts';
-import { createDynamoRequestParking } from '../../adapters/aws/dynamo-parked-requests.ts';
-import { createDynamoStatisticsWriter } from '../../adapters/aws/dynamo-statistics-store.ts';
-import { createDynamoSubscriptionStore } from '../../adapters/aws/dynamo-subscription-store.ts';
-import { createDynamoTenantPolicies } from '../../adapters/aws/dynamo-tenant-store.ts';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createS3RawArchive } from '../../adapters/aws/s3-raw-archive.ts';
 import {
@@ -18,6 +9,15 @@ import {
   createSqsDrainQueue,
   createSqsFailedMessages,
 } from '../../adapters/aws/sqs-queues.ts';
+import { createDynamoRememberedContexts } from '../../adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/dynamo/stores/account-store.ts';
+import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
+import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/dynamo/stores/event-store.ts';
+import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
+import { createDynamoRequestParking } from '../../adapters/dynamo/stores/parked-requests.ts';
+import { createDynamoStatisticsWriter } from '../../adapters/dynamo/stores/statistics-store.ts';
+import { createDynamoSubscriptionStore } from '../../adapters/dynamo/stores/subscription-store.ts';
+import { createDynamoTenantPolicies } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
@@ -27,15 +27,15 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import { defaultEndpointPolicy, newEndpoint } from '../../engine/endpoint/endpoint-state.ts';
+import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
-import { prepareWebhook } from '../../engine/verification/prepare-webhook.ts';
-import { readXml } from '../../engine/verification/read-xml.ts';
-import { createNormalizationCounter } from '../../flows/count-normalizations.ts';
-import type { NormalizingIntegration } from '../../flows/normalize-webhooks.ts';
-import { egressOptions, readEnvironment, readNumber } from '../environment.ts';
-import type { RetryRuntime } from '../retry-soon.ts';
-import { createTelemetry, type Telemetry } from '../telemetry.ts';
+import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
+import { readXml } from '../../engine/request/read-xml.ts';
+import { createNormalizationCounter } from '../../flows/normalize/count-normalizations.ts';
+import type { NormalizingIntegration } from '../../flows/normalize/normalize-webhooks.ts';
+import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { shiftDate } from '../clock-shift.ts';
 import { type AccessGuard, createAccessGuard } from '../iam/access-guard.ts';
+import { shiftDate } from '../time/clock-shift.ts';
 import type { EmulatorMessage, EmulatorOrder } from './protocol.ts';
 
 /**

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import { shiftDate } from '../clock-shift.ts';
+import { shiftDate } from '../time/clock-shift.ts';
 import type { FunctionError, InvokeMessage, Output, SandboxData, SandboxMessage, SandboxNews } from './protocol.ts';
 
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */

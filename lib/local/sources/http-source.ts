@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { limits } from '../../../lambdas/contracts/limits.ts';
-import type { EngineClock } from '../clock.ts';
 import { LocalEngineError } from '../errors.ts';
 import type { FunctionPool } from '../sandbox/function-pool.ts';
+import type { EngineClock } from '../time/clock.ts';
 import { splitTarget, toProxyEvent } from './http-payload.ts';
 import { type GatewayResponse, toGatewayResponse, toProblem } from './http-response.ts';
 import type { Router } from './http-routes.ts';

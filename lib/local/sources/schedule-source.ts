@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { EngineClock } from '../clock.ts';
 import type { FunctionPool } from '../sandbox/function-pool.ts';
 import { localAccountId, localRegion } from '../template/resource-type.ts';
 import type { ScheduleModel } from '../template/stack-model.ts';
+import type { EngineClock } from '../time/clock.ts';
 import { parseSchedule } from './schedule-expression.ts';
 
 export interface ScheduleSource {

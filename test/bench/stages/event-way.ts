@@ -10,12 +10,12 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { chunks } from '../../../lambdas/adapters/aws/chunks.ts';
-import { createDynamoEndpointStore } from '../../../lambdas/adapters/aws/dynamo-endpoint-store.ts';
-import { fromItem, type Row } from '../../../lambdas/adapters/aws/dynamo-rows.ts';
-import { writeRows } from '../../../lambdas/adapters/aws/dynamo-writes.ts';
+import { chunks } from '../../../lambdas/adapters/dynamo/rows/chunks.ts';
+import { fromItem, type Row } from '../../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { writeRows } from '../../../lambdas/adapters/dynamo/rows/row-writes.ts';
+import { createDynamoEndpointStore } from '../../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
 import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
-import { newEndpoint } from '../../../lambdas/engine/endpoint/endpoint-state.ts';
+import { newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
 import { startEmulator } from '../../../lib/local/emulators/emulator.ts';
 import { provision } from '../../../lib/local/emulators/provision.ts';
 import { runtimeEnvironment } from '../../../lib/local/sandbox/runtime-environment.ts';

@@ -1,5 +1,5 @@
 import { type Scope, scopeNames } from '../../../engine/access/scopes.ts';
-import type { accessOperations } from '../../../engine/api/access-operations.ts';
+import type { accessOperations } from '../../../engine/api/operations/access-operations.ts';
 import {
   createApiKey,
   issueToken,
@@ -7,16 +7,16 @@ import {
   revokeApiKey,
   rotateApiKey,
   updateApiKey,
-} from '../../../flows/manage-api-key.ts';
-import type { ApiKey } from '../../../ports/api-key-store.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
+} from '../../../flows/access/manage-api-key.ts';
+import type { ApiKey } from '../../../ports/tenants/api-key-store.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { oauthProblem } from '../client-credentials.ts';
-import { mustNotBeErasing } from '../ownership.ts';
-import { mayAccess, notFound, tenantOf } from '../principal.ts';
-import { quotaExceeded } from '../quota-problem.ts';
-import { isoOrNull } from './subscription-view.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { oauthProblem } from '../pipeline/client-credentials.ts';
+import { mustNotBeErasing } from '../pipeline/ownership.ts';
+import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
+import { quotaExceeded } from '../pipeline/quota-problem.ts';
+import { isoOrNull } from '../views/subscription-view.ts';
 
 /** A key as its owner sees it: never a secret, nor its hash (invariant 10). */
 export function keyView(key: ApiKey) {

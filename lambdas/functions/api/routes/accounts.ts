@@ -1,19 +1,19 @@
-import type { accountOperations } from '../../../engine/api/account-operations.ts';
+import type { accountOperations } from '../../../engine/api/operations/account-operations.ts';
 
-import { ownSecretNames, type SecretsFault, webhookUrl } from '../../../flows/account-secrets.ts';
-import type { ClaimRefusal } from '../../../flows/claim-contexts.ts';
-import { createAccount } from '../../../flows/create-account.ts';
-import { deleteAccount } from '../../../flows/delete-account.ts';
-import { listByMetadata } from '../../../flows/list-by-metadata.ts';
-import { listCollisions } from '../../../flows/list-collisions.ts';
-import { updateAccount } from '../../../flows/update-account.ts';
-import type { Account, Capture } from '../../../ports/account-store.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
+import { ownSecretNames, type SecretsFault, webhookUrl } from '../../../flows/accounts/account-secrets.ts';
+import type { ClaimRefusal } from '../../../flows/accounts/claim-contexts.ts';
+import { createAccount } from '../../../flows/accounts/create-account.ts';
+import { deleteAccount } from '../../../flows/accounts/delete-account.ts';
+import { listByMetadata } from '../../../flows/accounts/list-by-metadata.ts';
+import { listCollisions } from '../../../flows/accounts/list-collisions.ts';
+import { updateAccount } from '../../../flows/accounts/update-account.ts';
+import type { Account, Capture } from '../../../ports/accounts/account-store.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { erasing } from '../ownership.ts';
-import { mayAccess, notFound, tenantOf } from '../principal.ts';
-import { quotaExceeded } from '../quota-problem.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { erasing } from '../pipeline/ownership.ts';
+import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
+import { quotaExceeded } from '../pipeline/quota-problem.ts';
 
 /** What an account, or the settings of an integration, wait for; nothing once it has come. */
 export function captureView(waiting: Capture | undefined) {

@@ -1,8 +1,8 @@
-import type { auditOperations } from '../../../engine/api/audit-operations.ts';
-import { searchAudit } from '../../../flows/audit-call.ts';
-import { type Handlers } from '../api-call.ts';
+import type { auditOperations } from '../../../engine/api/operations/audit-operations.ts';
+import { searchAudit } from '../../../flows/access/audit-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { tenantOf } from '../principal.ts';
+import { type Handlers } from '../pipeline/api-call.ts';
+import { tenantOf } from '../pipeline/principal.ts';
 
 /** Who did what. A tenant's key sees what was done to its tenant's things, by whomever. */
 export function auditHandlers(ports: ApiPorts): Handlers<keyof typeof auditOperations> {

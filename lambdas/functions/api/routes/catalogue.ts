@@ -1,15 +1,15 @@
-import type { catalogueOperations } from '../../../engine/api/catalogue-operations.ts';
-import { ownSecretNames, webhookUrl } from '../../../flows/account-secrets.ts';
-import { configureIntegration } from '../../../flows/configure-integration.ts';
-import { describeIntegration, eventTypeCatalogue } from '../../../flows/describe-catalogue.ts';
-import { listServedMajors } from '../../../flows/list-served-majors.ts';
-import { reprocessArchive } from '../../../flows/reprocess-archive.ts';
-import { reprocessRequests } from '../../../flows/reprocess-requests.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type Handlers } from '../api-call.ts';
+import type { catalogueOperations } from '../../../engine/api/operations/catalogue-operations.ts';
+import { ownSecretNames, webhookUrl } from '../../../flows/accounts/account-secrets.ts';
+import { configureIntegration } from '../../../flows/accounts/configure-integration.ts';
+import { describeIntegration, eventTypeCatalogue } from '../../../flows/accounts/describe-catalogue.ts';
+import { listServedMajors } from '../../../flows/feed/list-served-majors.ts';
+import { reprocessArchive } from '../../../flows/normalize/reprocess-archive.ts';
+import { reprocessRequests } from '../../../flows/normalize/reprocess-requests.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import type { Cursors } from '../cursors.ts';
-import { notFound } from '../principal.ts';
+import { type Handlers } from '../pipeline/api-call.ts';
+import type { Cursors } from '../pipeline/cursors.ts';
+import { notFound } from '../pipeline/principal.ts';
 import { captureView, secretsProblem, withoutQuery } from './accounts.ts';
 
 /** A page of what is all at hand, in the order of its names. */

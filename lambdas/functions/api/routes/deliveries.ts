@@ -1,20 +1,20 @@
-import type { deliveryOperations } from '../../../engine/api/delivery-operations.ts';
-import { prepareSubscription } from '../../../flows/attempt-delivery.ts';
-import { deliveryOf } from '../../../flows/follow-ordered-feed.ts';
-import { listDeliveries } from '../../../flows/list-deliveries.ts';
-import { attemptNow, cancelDelivery } from '../../../flows/manage-delivery.ts';
-import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/replay-events.ts';
-import type { Delivery } from '../../../ports/delivery-store.ts';
-import type { Replay } from '../../../ports/replay-store.ts';
-import type { Subscription } from '../../../ports/subscription-store.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, type Handlers } from '../api-call.ts';
+import type { deliveryOperations } from '../../../engine/api/operations/delivery-operations.ts';
+import { prepareSubscription } from '../../../flows/deliver/attempt-delivery.ts';
+import { deliveryOf } from '../../../flows/deliver/follow-ordered-feed.ts';
+import { listDeliveries } from '../../../flows/subscriptions/list-deliveries.ts';
+import { attemptNow, cancelDelivery } from '../../../flows/subscriptions/manage-delivery.ts';
+import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
+import type { Delivery } from '../../../ports/delivery/delivery-store.ts';
+import type { Replay } from '../../../ports/delivery/replay-store.ts';
+import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
-import { readDeliveryId } from '../delivery-id.ts';
-import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../ownership.ts';
-import { mayAccess, notFound } from '../principal.ts';
-import { whileCounted } from '../waiting.ts';
-import { deliveryView } from './delivery-view.ts';
+import { type AnyCall, type Handlers } from '../pipeline/api-call.ts';
+import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../pipeline/ownership.ts';
+import { mayAccess, notFound } from '../pipeline/principal.ts';
+import { whileCounted } from '../pipeline/waiting.ts';
+import { readDeliveryId } from '../views/delivery-id.ts';
+import { deliveryView } from '../views/delivery-view.ts';
 
 export function replayView(replay: Replay) {
   const { id, subscription, tenant, mode, state, ratePerSecond, scanned, replayed, createdAt, endedAt } = replay;

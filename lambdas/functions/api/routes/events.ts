@@ -1,6 +1,6 @@
-import type { eventOperations } from '../../../engine/api/event-operations.ts';
+import type { eventOperations } from '../../../engine/api/operations/event-operations.ts';
+import type { FeedStart } from '../../../engine/feed/feed-start.ts';
 import type { SchemaPins } from '../../../engine/schema-versions/schema-pins-schema.ts';
-import type { FeedStart } from '../../../engine/subscription/feed-start.ts';
 import {
   commitConsumer,
   createConsumer,
@@ -10,22 +10,22 @@ import {
   leaseConsumer,
   listConsumers,
   seekConsumer,
-} from '../../../flows/manage-consumer.ts';
-import { pinFeedPage, pinHeaders } from '../../../flows/pin-events.ts';
-import { findEvent } from '../../../flows/read-event.ts';
-import { type FeedPage, waitForFeed } from '../../../flows/read-feed.ts';
-import { refuseFeedPins } from '../../../flows/refuse-pins.ts';
-import { startingPosition } from '../../../flows/starting-position.ts';
-import type { FeedConsumer } from '../../../ports/consumer-store.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type Handlers } from '../api-call.ts';
+} from '../../../flows/feed/manage-consumer.ts';
+import { pinFeedPage, pinHeaders } from '../../../flows/feed/pin-events.ts';
+import { findEvent } from '../../../flows/feed/read-event.ts';
+import { type FeedPage, waitForFeed } from '../../../flows/feed/read-feed.ts';
+import { refuseFeedPins } from '../../../flows/feed/refuse-pins.ts';
+import { startingPosition } from '../../../flows/feed/starting-position.ts';
+import type { FeedConsumer } from '../../../ports/events/consumer-store.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import type { FeedCursors } from '../cursors.ts';
-import { mustNotBeErasing } from '../ownership.ts';
-import { mayAccess, notFound, oneTenant, tenantOf } from '../principal.ts';
-import { quotaExceeded } from '../quota-problem.ts';
-import { mayWait, waitHeaders } from '../waiting.ts';
-import { isoOrNull } from './subscription-view.ts';
+import { type Handlers } from '../pipeline/api-call.ts';
+import type { FeedCursors } from '../pipeline/cursors.ts';
+import { mustNotBeErasing } from '../pipeline/ownership.ts';
+import { mayAccess, notFound, oneTenant, tenantOf } from '../pipeline/principal.ts';
+import { quotaExceeded } from '../pipeline/quota-problem.ts';
+import { mayWait, waitHeaders } from '../pipeline/waiting.ts';
+import { isoOrNull } from '../views/subscription-view.ts';
 
 export function consumerView(
   { tenant, name, filter, position, lease, createdAt, updatedAt }: FeedConsumer,

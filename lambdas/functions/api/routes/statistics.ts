@@ -1,10 +1,10 @@
-import type { statisticsOperations } from '../../../engine/api/statistics-operations.ts';
-import { readStatistics } from '../../../flows/read-statistics.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type Handlers } from '../api-call.ts';
+import type { statisticsOperations } from '../../../engine/api/operations/statistics-operations.ts';
+import { readStatistics } from '../../../flows/statistics/read-statistics.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { tenantOf } from '../principal.ts';
-import { statisticsView } from '../statistics-view.ts';
+import { type Handlers } from '../pipeline/api-call.ts';
+import { tenantOf } from '../pipeline/principal.ts';
+import { statisticsView } from '../views/statistics-view.ts';
 
 const msPerDay = 86_400_000;
 /** Counts are kept for so long. */

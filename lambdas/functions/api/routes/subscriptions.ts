@@ -1,27 +1,27 @@
-import type { subscriptionOperations } from '../../../engine/api/subscription-operations.ts';
-import { prepareSubscription } from '../../../flows/attempt-delivery.ts';
-import { createSubscription } from '../../../flows/create-subscription.ts';
-import { endpointHealths, publishedKeys } from '../../../flows/describe-subscription.ts';
-import { listByMetadata } from '../../../flows/list-by-metadata.ts';
+import type { subscriptionOperations } from '../../../engine/api/operations/subscription-operations.ts';
+import { listByMetadata } from '../../../flows/accounts/list-by-metadata.ts';
+import { prepareSubscription } from '../../../flows/deliver/attempt-delivery.ts';
+import { createSubscription } from '../../../flows/subscriptions/create-subscription.ts';
+import { endpointHealths, publishedKeys } from '../../../flows/subscriptions/describe-subscription.ts';
 import {
   disableSubscription,
   enableSubscription,
   removeSubscription,
   rotateSecret,
   updateSubscription,
-} from '../../../flows/manage-subscription.ts';
-import { testEndpoint } from '../../../flows/test-endpoint.ts';
-import type { Subscription } from '../../../ports/subscription-store.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { bodyProblem, type Handlers } from '../api-call.ts';
+} from '../../../flows/subscriptions/manage-subscription.ts';
+import { testEndpoint } from '../../../flows/subscriptions/test-endpoint.ts';
+import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
-import { erasing, findSubscription, namedTenant } from '../ownership.ts';
-import { notFound, tenantOf } from '../principal.ts';
-import { quotaExceeded } from '../quota-problem.ts';
-import { whileCounted } from '../waiting.ts';
+import { bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { erasing, findSubscription, namedTenant } from '../pipeline/ownership.ts';
+import { notFound, tenantOf } from '../pipeline/principal.ts';
+import { quotaExceeded } from '../pipeline/quota-problem.ts';
+import { whileCounted } from '../pipeline/waiting.ts';
+import { isoOrNull, subscriptionView } from '../views/subscription-view.ts';
+import { testView } from '../views/test-view.ts';
 import { replayView } from './deliveries.ts';
-import { isoOrNull, subscriptionView } from './subscription-view.ts';
-import { testView } from './test-view.ts';
 
 /** Subscriptions. A secret is in the answer to its making, and in no other. */
 export function subscriptionHandlers(

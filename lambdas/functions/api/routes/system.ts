@@ -1,9 +1,9 @@
 import { asyncApiDocument } from '../../../engine/api/async-api.ts';
 import { openApiDocument } from '../../../engine/api/open-api.ts';
+import type { systemOperations } from '../../../engine/api/operations/system-operations.ts';
 import { operations } from '../../../engine/api/operations.ts';
-import type { systemOperations } from '../../../engine/api/system-operations.ts';
-import type { Handlers } from '../api-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
+import type { Handlers } from '../pipeline/api-call.ts';
 
 /** What describes the API. The documents are made when somebody first asks for them. */
 export function systemHandlers({ publicUrl, resources }: ApiPorts): Handlers<keyof typeof systemOperations> {

@@ -1,18 +1,18 @@
-import type { tenantOperations } from '../../../engine/api/tenant-operations.ts';
-import { startErasure } from '../../../flows/erase-tenant.ts';
-import { exportTenant } from '../../../flows/export-tenant.ts';
-import { certificatesOf, getTenant, listTenants, updateTenant } from '../../../flows/manage-tenant.ts';
-import type { Erasure, Tenant } from '../../../ports/tenant-store.ts';
-import { ProblemError } from '../../answer-problems.ts';
-import { type AnyCall, bodyProblem, type Handlers } from '../api-call.ts';
+import type { tenantOperations } from '../../../engine/api/operations/tenant-operations.ts';
+import { startErasure } from '../../../flows/tenants/erase-tenant.ts';
+import { exportTenant } from '../../../flows/tenants/export-tenant.ts';
+import { certificatesOf, getTenant, listTenants, updateTenant } from '../../../flows/tenants/manage-tenant.ts';
+import type { Erasure, Tenant } from '../../../ports/tenants/tenant-store.ts';
+import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { erasing } from '../ownership.ts';
-import { mayAccess, notFound } from '../principal.ts';
+import { type AnyCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { erasing } from '../pipeline/ownership.ts';
+import { mayAccess, notFound } from '../pipeline/principal.ts';
+import { deliveryView } from '../views/delivery-view.ts';
+import { plainSubscriptionView } from '../views/subscription-view.ts';
 import { keyView } from './access.ts';
 import { plainAccountView } from './accounts.ts';
-import { deliveryView } from './delivery-view.ts';
 import { consumerView } from './events.ts';
-import { plainSubscriptionView } from './subscription-view.ts';
 
 const tenantPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { acme, faultsOf } from '../verification/acme.ts';
+import { acme, faultsOf } from '../reception/acme.ts';
 
 const hmac = (message: string | readonly string[], more: object = {}) => ({
   hmac: {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DecryptSpec } from '../../../../lambdas/engine/definition/schema.ts';
 import { decryptItems } from '../../../../lambdas/engine/mapping/decrypt-items.ts';
-import { cpuMsOf } from '../verification/acme.ts';
+import { cpuMsOf } from '../reception/acme.ts';
 
 const [pair, other] = [0, 1].map(() =>
   generateKeyPairSync('rsa', {

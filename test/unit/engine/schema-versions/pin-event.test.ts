@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CanonicalEvent } from '../../../../lambdas/engine/mapping/canonical-event.ts';
+import type { CanonicalEvent } from '../../../../lambdas/engine/event/canonical-event.ts';
 import { checkResource, prepareResources } from '../../../../lambdas/engine/mapping/check-resource.ts';
 import { deprecationsOf, pinEvent } from '../../../../lambdas/engine/schema-versions/pin-event.ts';
 import type { OlderMajor, VersionedResources } from '../../../../lambdas/engine/schema-versions/versioned-resource.ts';

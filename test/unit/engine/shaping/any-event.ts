@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { CanonicalEvent } from '../../../../lambdas/engine/mapping/canonical-event.ts';
+import type { CanonicalEvent } from '../../../../lambdas/engine/event/canonical-event.ts';
 
 /** An event of the documentation's. */
 export const event: CanonicalEvent = {

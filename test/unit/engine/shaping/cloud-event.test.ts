@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { eventTypes } from '../../../../lambdas/engine/mapping/canonical-event.ts';
+import { eventTypes } from '../../../../lambdas/engine/event/canonical-event.ts';
 import { toCloudEvent } from '../../../../lambdas/engine/shaping/cloud-event.ts';
 import { event } from './any-event.ts';
 

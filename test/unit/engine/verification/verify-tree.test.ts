@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { acme, aRequest, cpuMsOf, faultsOf, maxCpuMs, prepare, receive, verified } from './acme.ts';
+import { acme, aRequest, cpuMsOf, faultsOf, maxCpuMs, prepare, receive, verified } from '../reception/acme.ts';
 
 const secrets = { signing_secret: 'a secret', token: 'a token' };
 const hmac = (message: string, signature: string, more: object = {}) => ({

@@ -1,0 +1,288 @@
+import {
+  BatchExecuteStatementCommand,
+  type BatchStatementError,
+  type BatchStatementRequest,
+  BatchWriteItemCommand,
+  type DynamoDBClient,
+  UpdateItemCommand,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
+import { EngineError } from '../../../contracts/engine-error.ts';
+import { type Batcher, createBatcher, outcomesOrThrow } from '../../aws/request-batcher.ts';
+import { updateOnCondition } from './conditions.ts';
+import { type Row, toItem } from './row-codecs.ts';
+
+/*
+ * What is written through one client at about the same time shares requests, whichever tables it is for. What each
+ * caller is told is about its own rows alone.
+ */
+
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html */
+const maxBatchWrite = 25;
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html */
+const maxBatchStatements = 25;
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html */
+const retryableStatementErrors: ReadonlySet<string> = new Set([
+  'InternalServerError',
+  'ProvisionedThroughputExceeded',
+  'RequestLimitExceeded',
+  'ThrottlingError',
+  'TransactionConflict',
+]);
+
+interface TableWrite {
+  readonly table: string;
+  readonly request: WriteRequest;
+}
+
+interface TableInsert {
+  readonly table: string;
+  readonly row: Row;
+}
+
+/** Put many rows, without conditions. Nothing is written once the signal is aborted. */
+export async function writeRows(
+  client: DynamoDBClient,
+  table: string,
+  rows: readonly Row[],
+  signal?: AbortSignal,
+): Promise<void> {
+  return changeRows(client, table, rows, [], signal);
+}
+
+/**
+ * Put many rows and delete others, without conditions. No row may be named twice.
+ *
+ * @throws When all have ended: a write must not go on after its function has answered.
+ */
+export async function changeRows(
+  client: DynamoDBClient,
+  table: string,
+  rows: readonly Row[],
+  removed: readonly Row[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const requests = [
+    ...rows.map((row): WriteRequest => ({ PutRequest: { Item: toItem(row) } })),
+    ...removed.map((key): WriteRequest => ({ DeleteRequest: { Key: toItem(key) } })),
+  ];
+  const writes = requests.map((request) => ({ table, request }));
+  outcomesOrThrow(await writersOf(client)(writes, signal));
+}
+
+const writersOf = byClient((client) =>
+  createBatcher<TableWrite, 'written'>({
+    maxItems: maxBatchWrite,
+    async send(writes, signal) {
+      const byTable = Map.groupBy(writes, ({ table }) => table);
+      const RequestItems = Object.fromEntries(
+        [...byTable].map(([table, some]) => [table, some.map(({ request }) => request)]),
+      );
+      const command = new BatchWriteItemCommand({ RequestItems });
+      // Options, even none, make the client forget what it has put together for others.
+      const sending = signal === undefined ? client.send(command) : client.send(command, { abortSignal: signal });
+      const { UnprocessedItems = {} } = await sending;
+      if (Object.keys(UnprocessedItems).length === 0) return writes.map(() => 'written');
+      const names = writes.map(({ table, request }) => nameOf(table, request));
+      const left = new Set(
+        Object.entries(UnprocessedItems).flatMap(([table, some]) => some.map((one) => nameOf(table, one))),
+      );
+      // What cannot be recognized may be any of them; to write a row again does no harm.
+      const isUnclear = [...left].some((name) => !names.includes(name));
+      return names.map((name) => (isUnclear || left.has(name) ? undefined : 'written'));
+    },
+    notTaken,
+  }),
+);
+
+/** A write's text: the same for what was asked and for what the service hands back. */
+function nameOf(table: string, request: WriteRequest): string {
+  return JSON.stringify([table, comparable(request)]);
+}
+
+function comparable(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (Array.isArray(value)) return value.map(comparable);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return members.map(([name, member]) => [name, comparable(member)]);
+}
+
+/** What came of a row that was to be inserted. */
+export type Insertion = 'inserted' | 'present' | Error;
+
+/**
+ * Put many rows, each only if none has its key: a condition that a batch of puts cannot have, and one of statements
+ * can, for the same write units. Their keys are different.
+ *
+ * @returns What came of each, in their order: a row that is refused, or not taken in time, fails alone.
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
+ */
+export async function insertRows(
+  client: DynamoDBClient,
+  table: string,
+  rows: readonly Row[],
+): Promise<readonly Insertion[]> {
+  return insertersOf(client)(rows.map((row) => ({ table, row })));
+}
+
+const insertersOf = byClient((client) =>
+  createBatcher<TableInsert, Insertion>({
+    maxItems: maxBatchStatements,
+    async send(inserts) {
+      const errors = await execute(client, inserts.map(toInsert));
+      return errors.map((error, index) => {
+        if (error === undefined) return 'inserted';
+        if (retryableStatementErrors.has(error.Code ?? '')) return undefined;
+        return error.Code === 'DuplicateItem' ? 'present' : refused((inserts[index] as TableInsert).table, error);
+      });
+    },
+    notTaken,
+  }),
+);
+
+function refused(table: string, { Code, Message = 'no reason was given' }: BatchStatementError): EngineError {
+  return new EngineError('storage-unavailable', `a row of ${table} was refused: ${Code}: ${Message}`, {
+    retryable: true,
+  });
+}
+
+function toInsert({ table, row }: TableInsert): BatchStatementRequest {
+  const attributes = Object.entries(toItem(row));
+  const members = attributes.map(([name]) => `'${name}': ?`).join(', ');
+  return {
+    Statement: `INSERT INTO "${table}" VALUE {${members}}`,
+    Parameters: attributes.map(([, value]) => value),
+  };
+}
+
+/** A change of one row. */
+export interface RowUpdate {
+  readonly table: string;
+  readonly key: Row;
+  readonly set: Row;
+  readonly removed: readonly string[];
+  /** What the row must be for it. */
+  readonly conditions: readonly Condition[];
+  /** Whether a row that is missing is created. A statement cannot do that: the update is a request of its own then. */
+  readonly mayCreate: boolean;
+}
+
+interface Condition {
+  readonly attribute: string;
+  readonly is: unknown;
+  /** Whether it also holds where the row lacks the attribute. @default false */
+  readonly orMissing?: boolean;
+}
+
+/**
+ * Update a row under its conditions.
+ *
+ * Several at a time are statements of one batch. One that the service refuses as a statement is made as an update of
+ * its own: the two do the same, and cost the same units.
+ *
+ * @returns Whether the conditions held, and the row is there or may be created.
+ */
+export async function updateRow(client: DynamoDBClient, update: RowUpdate): Promise<boolean> {
+  if (update.mayCreate) return updateOnCondition(client, toUpdateCommand(update));
+  const [outcome] = outcomesOrThrow(await updatersOf(client)([update]));
+  return outcome === 'refused' ? updateOnCondition(client, toUpdateCommand(update)) : outcome === 'updated';
+}
+
+type Updated = 'updated' | 'condition-failed' | 'refused';
+
+const updatersOf = byClient((client) =>
+  createBatcher<RowUpdate, Updated>({
+    maxItems: maxBatchStatements,
+    async send(updates) {
+      const [only] = updates;
+      if (updates.length === 1 && only !== undefined)
+        return [(await updateOnCondition(client, toUpdateCommand(only))) ? 'updated' : 'condition-failed'];
+      const errors = await execute(client, updates.map(toUpdateStatement));
+      return errors.map((error) => {
+        if (error === undefined) return 'updated';
+        if (retryableStatementErrors.has(error.Code ?? '')) return undefined;
+        return error.Code === 'ConditionalCheckFailed' ? 'condition-failed' : 'refused';
+      });
+    },
+    notTaken,
+  }),
+);
+
+function toUpdateCommand({ table, key, set, removed, conditions, mayCreate }: RowUpdate): UpdateItemCommand {
+  const names = new Map<string, string>();
+  const nameOf = (attribute: string) => {
+    const name = names.get(attribute) ?? `#n${names.size}`;
+    names.set(attribute, name);
+    return name;
+  };
+  const values: Row = {};
+  const valueOf = (value: unknown) => {
+    const name = `:v${Object.keys(values).length}`;
+    values[name] = value;
+    return name;
+  };
+  const sets = Object.entries(set).map(([attribute, value]) => `${nameOf(attribute)} = ${valueOf(value)}`);
+  const removals = removed.map(nameOf);
+  const held = conditions.map(({ attribute, is, orMissing = false }) => {
+    const equals = `${nameOf(attribute)} = ${valueOf(is)}`;
+    return orMissing ? `(attribute_not_exists(${nameOf(attribute)}) OR ${equals})` : equals;
+  });
+  const [partition = ''] = Object.keys(key);
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: toItem(key),
+    UpdateExpression: `SET ${sets.join(', ')}${removals.length === 0 ? '' : ` REMOVE ${removals.join(', ')}`}`,
+    ConditionExpression: [...(mayCreate ? [] : [`attribute_exists(${nameOf(partition)})`]), ...held].join(' AND '),
+    ExpressionAttributeNames: Object.fromEntries([...names].map(([attribute, name]) => [name, attribute])),
+    ExpressionAttributeValues: toItem(values),
+  });
+}
+
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html */
+function toUpdateStatement({ table, key, set, removed, conditions }: RowUpdate): BatchStatementRequest {
+  const clauses = [
+    ...Object.keys(set).map((attribute) => `SET "${attribute}" = ?`),
+    ...removed.map((attribute) => `REMOVE "${attribute}"`),
+  ];
+  const held = [
+    ...Object.keys(key).map((attribute) => `"${attribute}" = ?`),
+    ...conditions.map(({ attribute, orMissing = false }) =>
+      orMissing ? `("${attribute}" = ? OR "${attribute}" IS MISSING)` : `"${attribute}" = ?`,
+    ),
+  ];
+  const values = [...Object.values(set), ...Object.values(key), ...conditions.map(({ is }) => is)];
+  return {
+    Statement: `UPDATE "${table}" ${clauses.join(' ')} WHERE ${held.join(' AND ')}`,
+    Parameters: values.map((value) => toItem({ value })['value'] ?? { NULL: true }),
+  };
+}
+
+/** @returns The error of each statement, undefined where it was carried out. */
+async function execute(
+  client: DynamoDBClient,
+  Statements: BatchStatementRequest[],
+): Promise<readonly (BatchStatementError | undefined)[]> {
+  const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
+  // One that is not answered has an unknown outcome, like one that failed inside the service.
+  return Statements.map((_, index) => (Responses[index] ?? { Error: { Code: 'InternalServerError' as const } }).Error);
+}
+
+function notTaken(items: readonly { readonly table: string }[], isLate: boolean): EngineError {
+  const tables = [...new Set(items.map(({ table }) => table))].join(', ');
+  return new EngineError(
+    'storage-unavailable',
+    isLate ? `rows of ${tables} were not taken in time` : `${items.length} rows of ${tables} were not taken`,
+    { retryable: true },
+  );
+}
+
+/** One of its kind for each client, for as long as the client lives. */
+function byClient<Item, Outcome>(create: (client: DynamoDBClient) => Batcher<Item, Outcome>) {
+  const known = new WeakMap<DynamoDBClient, Batcher<Item, Outcome>>();
+  return (client: DynamoDBClient): Batcher<Item, Outcome> => {
+    const batcher = known.get(client) ?? create(client);
+    known.set(client, batcher);
+    return batcher;
+  };
+}

@@ -1,0 +1,112 @@
+import {
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { apiKeysByOwnerIndex } from '../../../contracts/tables.ts';
+import type { ApiKey, ApiKeyDirectory } from '../../../ports/tenants/api-key-store.ts';
+import { putOnCondition, updateOnCondition } from '../rows/conditions.ts';
+import { countPartition, fromItem, type Item, type Row, readPageById, toItem } from '../rows/row-codecs.ts';
+
+/** A key for all tenants has no tenant to be indexed by. */
+const allTenants = '*';
+
+export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): ApiKeyDirectory {
+  return {
+    async find(id) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
+      );
+      return Item === undefined ? undefined : toApiKey(fromItem(Item));
+    },
+    async touch(id, at) {
+      await updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          TableName: table,
+          Key: toItem({ id }),
+          UpdateExpression: 'SET lastUsedAt = :at',
+          ConditionExpression: 'attribute_exists(id) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt < :at)',
+          ExpressionAttributeValues: toItem({ ':at': at }),
+        }),
+      );
+    },
+    async create(key) {
+      const put = new PutItemCommand({
+        TableName: table,
+        Item: toRow(key),
+        ConditionExpression: 'attribute_not_exists(id)',
+      });
+      return (await putOnCondition(client, put)) ? 'created' : 'exists';
+    },
+    async replace({ id, name, scopes, secrets, expiresAtMs, ratePerMinute, createdAt, revision }) {
+      // A row that was written by hand does not say when it was created: it keeps what was shown of it.
+      const bounds = { expiresAtMs, ratePerMinute };
+      const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, revision: revision + 1 });
+      const given = set.filter(([, value]) => value !== undefined);
+      const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
+      // A row that was written by hand has its secret in an attribute of its own, and no revision.
+      const taken = [...removed, 'secretSha256'];
+      return updateOnCondition(
+        client,
+        new UpdateItemCommand({
+          TableName: table,
+          Key: toItem({ id }),
+          UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')} REMOVE ${taken.map((name) => `#${name}`).join(', ')}`,
+          ConditionExpression:
+            '#revision = :read OR (attribute_exists(id) AND attribute_not_exists(#revision) AND :read = :none)',
+          ExpressionAttributeNames: Object.fromEntries(
+            [...set.map(([name]) => name), 'secretSha256'].map((name) => [`#${name}`, name]),
+          ),
+          ExpressionAttributeValues: toItem({
+            ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+            ':read': revision,
+            ':none': 0,
+          }),
+        }),
+      );
+    },
+    async remove(id) {
+      await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
+    },
+    count: (tenant, most) => countPartition(client, table, ['owner', tenant], most, { index: apiKeysByOwnerIndex }),
+    async list(tenant, limit, after) {
+      const index = { name: apiKeysByOwnerIndex, owner: 'owner' };
+      const { rows, next } = await readPageById(client, table, index, tenant, limit, after);
+      return { items: rows.map(toApiKey).filter((key) => key !== undefined), next };
+    },
+  };
+}
+
+function toRow({ tenant, ...rest }: ApiKey): Item {
+  return toItem({ ...rest, tenant, owner: tenant ?? allTenants });
+}
+
+/**
+ * Rows of this table may be written by hand, with one secret's hash and no more: such a key may do everything for
+ * its tenant, as the first key of a deployment must. One that is not whole opens nothing.
+ */
+function toApiKey(row: Row): ApiKey | undefined {
+  const { id, secretSha256, tenant, createdAt } = row;
+  const { owner: _, secretSha256: __, ...rest } = row;
+  if (typeof id !== 'string' || (tenant !== null && typeof tenant !== 'string')) return undefined;
+  const bornAt = typeof createdAt === 'string' ? createdAt : new Date(0).toISOString();
+  if (Array.isArray(row['secrets'])) return { ...rest, createdAt: bornAt } as unknown as ApiKey;
+  if (typeof secretSha256 !== 'string') return undefined;
+  const unsaid = {
+    name: id,
+    scopes: ['admin'],
+    expiresAtMs: undefined,
+    ratePerMinute: undefined,
+    lastUsedAt: undefined,
+  };
+  return {
+    ...unsaid,
+    ...rest,
+    secrets: [{ sha256: secretSha256, createdAt: bornAt }],
+    createdAt: bornAt,
+    revision: 0,
+  } as unknown as ApiKey;
+}

@@ -1,0 +1,209 @@
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { EngineError } from '../../../contracts/engine-error.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { ttlAttribute } from '../../../contracts/tables.ts';
+import type {
+  EventClaim,
+  EventLocator,
+  EventReader,
+  EventRow,
+  EventWriter,
+  FeedRow,
+} from '../../../ports/events/event-store.ts';
+import type { Clock } from '../../../ports/runtime/clock.ts';
+import { putOnCondition } from '../rows/conditions.ts';
+import { packEventRow, readEventRow } from '../rows/packed-event-row.ts';
+import { fromItem, isLive, type Row, readRows, toItem } from '../rows/row-codecs.ts';
+import { insertRows, writeRows } from '../rows/row-writes.ts';
+import { createExpiries, type ExpiryOptions } from '../rows/tenant-expiry.ts';
+
+/** The row of a tenant that counts its sequence stands where no event can: before number 1. */
+export const counterSequence = 0;
+
+/** Rows to ask for where those before were expired. */
+const expiredAtATime = 500;
+
+export interface EventTables {
+  readonly events: string;
+  readonly idempotency: string;
+}
+
+/** Writes the events table (a tenant's feed, by number) and the idempotency table (who publishes which id). */
+export function createDynamoEventWriter(
+  client: DynamoDBClient,
+  tables: EventTables,
+  options: ExpiryOptions,
+): EventWriter {
+  const { clock } = options;
+  const expiriesOf = createExpiries(options);
+  const claimExpiryOf = async ({ tenant }: EventClaim): Promise<number> => {
+    const leastSeconds = Math.ceil(clock.nowMs() / 1000) + limits.minClaimDays * 86_400;
+    return Math.max((await expiriesOf([tenant]))(tenant), leastSeconds);
+  };
+
+  /**
+   * The claim that stands. A claim that vanishes between the write and the read has expired in
+   * that moment, and the input comes again.
+   */
+  async function standingClaim(id: string): Promise<Row> {
+    const [row] = await readRows(client, tables.idempotency, [{ id }]);
+    if (row === undefined) throw new EngineError('contended', `the claim of ${id} changed hands`, { retryable: true });
+    return row;
+  }
+
+  const toClaim = (row: Row): EventClaim => {
+    const { [ttlAttribute]: _, ...claim } = row;
+    return claim as unknown as EventClaim;
+  };
+
+  // A timer, not a look at the clock before each call: a call that has begun must not outlast it either.
+  const endsAt = (untilMs: number): AbortSignal => {
+    const leftMs = untilMs - clock.nowMs();
+    return leftMs <= 0 ? AbortSignal.abort() : AbortSignal.timeout(leftMs);
+  };
+
+  return {
+    async takeSequences(tenant, count) {
+      const { Attributes } = await client.send(
+        new UpdateItemCommand({
+          TableName: tables.events,
+          Key: toItem({ tenant, sequence: counterSequence }),
+          UpdateExpression: 'ADD #taken :count',
+          ExpressionAttributeNames: { '#taken': 'taken' },
+          ExpressionAttributeValues: toItem({ ':count': count }),
+          ReturnValues: 'UPDATED_NEW',
+        }),
+      );
+      const taken = Attributes === undefined ? undefined : fromItem(Attributes)['taken'];
+      if (typeof taken !== 'number')
+        throw new EngineError('corrupt-state', `the sequence of tenant ${tenant} is no number`, { retryable: false });
+      return taken - count + 1;
+    },
+
+    async claim(claim) {
+      const row = { ...claim, [ttlAttribute]: await claimExpiryOf(claim) };
+      const [insertion] = await insertRows(client, tables.idempotency, [row]);
+      if (insertion instanceof Error) throw insertion;
+      if (insertion === 'inserted') return claim;
+      const standing = await standingClaim(claim.id);
+      if (isLive(standing, clock.nowMs())) return toClaim(standing);
+      const put = new PutItemCommand({
+        TableName: tables.idempotency,
+        Item: toItem(row),
+        ConditionExpression: 'attribute_not_exists(id) OR #expiry < :now',
+        ExpressionAttributeNames: { '#expiry': ttlAttribute },
+        ExpressionAttributeValues: toItem({ ':now': Math.floor(clock.nowMs() / 1000) }),
+      });
+      return (await putOnCondition(client, put)) ? claim : toClaim(await standingClaim(claim.id));
+    },
+
+    async moveClaim(from, to) {
+      const put = new PutItemCommand({
+        TableName: tables.idempotency,
+        Item: toItem({ ...to, [ttlAttribute]: await claimExpiryOf(to) }),
+        ConditionExpression: '#owner = :owner AND #sequence = :sequence',
+        ExpressionAttributeNames: { '#owner': 'owner', '#sequence': 'sequence' },
+        ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),
+      });
+      return putOnCondition(client, put);
+    },
+
+    async writeRows(rows, untilMs) {
+      const expiryOf = await expiriesOf(rows.map(({ tenant }) => tenant));
+      await writeRows(
+        client,
+        tables.events,
+        rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
+        untilMs === undefined ? undefined : endsAt(untilMs),
+      );
+    },
+  };
+}
+
+/** Reads the events table. */
+export function createDynamoEventReader(client: DynamoDBClient, table: string, clock: Clock): EventReader {
+  return {
+    async getMany(keys, mayLag = false) {
+      const rowKeys = keys.map(({ tenant, sequence }) => ({ tenant, sequence }));
+      const rows = await readRows(client, table, rowKeys, { mayLag });
+      return rows.flatMap((row) => {
+        if (!isLive(row, clock.nowMs()) || row['sealed'] === true) return [];
+        const { writtenAtMs: _, ...event } = toFeedRow(row);
+        return [event as EventRow];
+      });
+    },
+
+    async firstAfter(tenant, sequence) {
+      const { Items = [] } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Limit: 1,
+          KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
+          ExpressionAttributeNames: { '#sequence': 'sequence' },
+          ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': Math.max(sequence, counterSequence) }),
+        }),
+      );
+      const [item] = Items;
+      if (item === undefined) return undefined;
+      const { sequence: found, writtenAtMs } = fromItem(item);
+      return { sequence: Number(found), writtenAtMs: Number(writtenAtMs) };
+    },
+
+    async listAfter(tenant, sequence, limit) {
+      const rows: FeedRow[] = [];
+      let after = Math.max(sequence, counterSequence);
+      let isAmongExpired = false;
+      // A page of DynamoDB ends at 1 MB, and expired rows are left out: go on until the limit or the end.
+      for (;;) {
+        const answer = await client.send(
+          new QueryCommand({
+            TableName: table,
+            ConsistentRead: true,
+            // They are deleted days late, and may be many: not one by one, for a caller that wants one row.
+            Limit: Math.max(limit - rows.length, isAmongExpired ? expiredAtATime : 0),
+            KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
+            ExpressionAttributeNames: { '#sequence': 'sequence' },
+            ExpressionAttributeValues: toItem({ ':tenant': tenant, ':after': after }),
+          }),
+        );
+        for (const item of answer.Items ?? []) {
+          const row = fromItem(item);
+          if (isLive(row, clock.nowMs())) rows.push(toFeedRow(row));
+        }
+        if (answer.LastEvaluatedKey === undefined || rows.length >= limit) return rows.slice(0, limit);
+        isAmongExpired = rows.length === 0;
+        after = Number(fromItem(answer.LastEvaluatedKey)['sequence']);
+      }
+    },
+  };
+}
+
+/** Finds an event's place by its id, in the idempotency table. */
+export function createDynamoEventLocator(client: DynamoDBClient, table: string, clock: Clock): EventLocator {
+  return {
+    async locate(id) {
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
+      );
+      if (Item === undefined) return undefined;
+      const row = fromItem(Item);
+      const { tenant, sequence } = row;
+      // Nonces and answers have their rows in the same table.
+      return typeof tenant === 'string' && typeof sequence === 'number' && isLive(row, clock.nowMs())
+        ? { tenant, sequence }
+        : undefined;
+    },
+  };
+}
+
+function toFeedRow(row: Row): FeedRow {
+  const { [ttlAttribute]: _, ...rest } = readEventRow(row);
+  return { inlineData: undefined, claimKey: undefined, ...rest } as unknown as FeedRow;
+}

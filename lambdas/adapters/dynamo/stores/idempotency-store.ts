@@ -1,0 +1,142 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { DeleteItemCommand, type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { EngineError } from '../../../contracts/engine-error.ts';
+import { ttlAttribute } from '../../../contracts/tables.ts';
+import type { ClaimStore } from '../../../ports/events/claim-store.ts';
+import type { Clock } from '../../../ports/runtime/clock.ts';
+import type {
+  AnswerClaim,
+  AnswerStanding,
+  AnswerStore,
+  StoredAnswer,
+} from '../../../ports/tenants/idempotency-store.ts';
+import { putOnCondition } from '../rows/conditions.ts';
+import { fromItem, type Row, toItem } from '../rows/row-codecs.ts';
+
+/** An item holds 400 KB; what is larger goes to S3. */
+const maxInlineBytes = 300 * 1024;
+/** No tenant is called so: its payloads stand under its name. */
+const claimPrefix = '_answers/';
+
+const cipher = 'aes-256-gcm';
+const ivBytes = 12;
+const tagBytes = 16;
+
+function seal(key: Uint8Array, plain: Buffer): Buffer {
+  const iv = randomBytes(ivBytes);
+  const sealing = createCipheriv(cipher, key, iv);
+  return Buffer.concat([iv, sealing.update(plain), sealing.final(), sealing.getAuthTag()]);
+}
+
+function unseal(key: Uint8Array, sealed: Buffer): Buffer {
+  const opening = createDecipheriv(cipher, key, sealed.subarray(0, ivBytes), { authTagLength: tagBytes });
+  opening.setAuthTag(sealed.subarray(-tagBytes));
+  return Buffer.concat([opening.update(sealed.subarray(ivBytes, -tagBytes)), opening.final()]);
+}
+
+/**
+ * Answers to requests that are carried out once, in the idempotency table.
+ *
+ * An answer may tell a secret that is stored nowhere else, such as an API key: it is sealed with what the caller
+ * alone can bring again, the name of its request.
+ *
+ * ```
+ *   no row, or an expired one      put: claimed, with a seed of its own
+ *   another request's              mismatch
+ *   answered                       the answer
+ *   its run may be alive           running
+ *   its run is dead, or failed     put on that run's owner: claimed, with that run's seed
+ * ```
+ */
+export function createDynamoAnswerStore(
+  client: DynamoDBClient,
+  table: string,
+  claims: ClaimStore,
+  clock: Clock,
+): AnswerStore {
+  const place = (row: Row, condition: string, values: Row) =>
+    putOnCondition(
+      client,
+      new PutItemCommand({
+        TableName: table,
+        Item: toItem(row),
+        ConditionExpression: condition,
+        ExpressionAttributeNames: Object.fromEntries(
+          ['owner', 'answer', ttlAttribute]
+            .filter((name) => condition.includes(`#${name}`))
+            .map((name) => [`#${name}`, name]),
+        ),
+        ExpressionAttributeValues: toItem(values),
+      }),
+    );
+  const rowOf = ({ id, fingerprint, owner, seed, leaseUntilMs, expiresAtEpochSeconds }: AnswerClaim): Row => ({
+    id,
+    fingerprint,
+    owner,
+    seed,
+    leaseUntilMs,
+    [ttlAttribute]: expiresAtEpochSeconds,
+  });
+
+  async function read({ answer, answerClaim }: Row, { sealKey }: AnswerClaim): Promise<StoredAnswer> {
+    const sealed =
+      typeof answerClaim === 'string' ? await claims.get(answerClaim) : Buffer.from(answer as Uint8Array<ArrayBuffer>);
+    return JSON.parse((await promisify(gunzip)(unseal(sealKey, sealed))).toString('utf8')) as StoredAnswer;
+  }
+
+  return {
+    async claim(claim): Promise<AnswerStanding> {
+      const nowMs = clock.nowMs();
+      const isNew = await place(rowOf(claim), `attribute_not_exists(id) OR #${ttlAttribute} < :now`, {
+        ':now': Math.floor(nowMs / 1000),
+      });
+      if (isNew) return { kind: 'claimed', seed: claim.seed };
+      const { Item } = await client.send(
+        new GetItemCommand({ TableName: table, Key: toItem({ id: claim.id }), ConsistentRead: true }),
+      );
+      if (Item === undefined)
+        throw new EngineError('contended', 'the request was released just now', { retryable: true });
+      const row = fromItem(Item);
+      if (row['fingerprint'] !== claim.fingerprint) return { kind: 'mismatch' };
+      if (row['answer'] !== undefined) return { kind: 'answered', answer: await read(row, claim) };
+      const leaseUntilMs = Number(row['leaseUntilMs']);
+      if (leaseUntilMs >= nowMs) return { kind: 'running', leaseUntilMs };
+      const seed = String(row['seed']);
+      const isTaken = await place(rowOf({ ...claim, seed }), '#owner = :owner AND attribute_not_exists(#answer)', {
+        ':owner': row['owner'],
+      });
+      // Whoever was quicker has just begun.
+      return isTaken ? { kind: 'claimed', seed } : { kind: 'running', leaseUntilMs: claim.leaseUntilMs };
+    },
+    async complete(claim, answer) {
+      const packed = seal(claim.sealKey, await promisify(gzip)(JSON.stringify(answer)));
+      const isLarge = packed.byteLength > maxInlineBytes;
+      const answerClaim = isLarge ? `${claimPrefix}${claim.id.replaceAll('#', '/')}` : undefined;
+      if (answerClaim !== undefined) await claims.put(answerClaim, packed, 'application/octet-stream');
+      await place({ ...rowOf(claim), answer: isLarge ? true : packed, answerClaim }, '#owner = :owner', {
+        ':owner': claim.owner,
+      });
+    },
+    async leave(claim) {
+      await place(rowOf({ ...claim, leaseUntilMs: 0 }), '#owner = :owner', { ':owner': claim.owner });
+    },
+    async release({ id, owner }) {
+      await client
+        .send(
+          new DeleteItemCommand({
+            TableName: table,
+            Key: toItem({ id }),
+            ConditionExpression: '#owner = :owner',
+            ExpressionAttributeNames: { '#owner': 'owner' },
+            ExpressionAttributeValues: toItem({ ':owner': owner }),
+          }),
+        )
+        .catch((error: unknown) => {
+          // Another run has claimed it since.
+          if ((error as Error).name !== 'ConditionalCheckFailedException') throw error;
+        });
+    },
+  };
+}

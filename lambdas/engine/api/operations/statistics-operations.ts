@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { operation } from '../operation.ts';
+import { instant, listQuery, tenantName, time } from '../shared-schema.ts';
+
+/** Statistics of a subscription are computed from up to a thousand deliveries. */
+const maxSubscriptions = 50;
+
+const statsQuery = listQuery.extend({
+  limit: z.coerce.number().int().min(1).max(maxSubscriptions).default(20).describe('Subscriptions of a page, at most.'),
+  tenant: tenantName.optional().describe('Whose; a key of a tenant needs none, one of all tenants may leave it out.'),
+  since: instant.optional().describe('24 hours ago, unless told otherwise; 35 days ago at most.'),
+  until: instant.optional(),
+});
+
+const spread = z.object({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() }).nullable();
+const span = z.object({ since: time, until: time });
+const counts = z.record(z.string(), z.int());
+
+const subscriptionStatistics = z
+  .object({
+    subscription_id: z.string(),
+    tenant: z.string().nullable(),
+    sample: z
+      .object({ deliveries: z.int(), since: time, until: time, is_complete: z.boolean() })
+      .describe('The deliveries that were looked at: the newest thousand of the window, at most.'),
+    deliveries: z.object({
+      total: z.int(),
+      waiting: z.int(),
+      retrying: z.int(),
+      delivered: z.int(),
+      exhausted: z.int(),
+      cancelled: z.int(),
+    }),
+    success_rate: z.number().nullable().describe('Delivered among those that were delivered or exhausted.'),
+    attempts: z.object({
+      total: z.int(),
+      retries: z.int(),
+      detailed: z.int().describe('Those that `by_…` are about: of each delivery the last 20.'),
+      by_class: counts.describe('`2xx` to `5xx`, and `no_answer`.'),
+      by_status: counts,
+      by_error: counts,
+    }),
+    latency_ms: spread.describe('How long the endpoint took to answer.'),
+    time_to_delivery_ms: spread.describe('From the event to its delivery; without replays.'),
+    backlog: z.object({ count: z.int(), is_complete: z.boolean() }),
+    oldest_waiting_at: time.nullable(),
+  })
+  .meta({ id: 'SubscriptionStatistics' });
+
+const integrationStatistics = z
+  .object({
+    integration: z.string().describe('`*` where the URL named none that there is.'),
+    verified: z.int(),
+    rejected: z.object({ total: z.int(), by_reason: counts }),
+    mapped: z.int(),
+    ignored: z.int(),
+    confirmed: z.int(),
+    unrouted: z.int(),
+    dead_lettered: z.int(),
+    published: z.int(),
+    duplicate: z.int(),
+    schema_drift: z.int(),
+  })
+  .meta({ id: 'IntegrationStatistics' });
+
+const statistics = z
+  .object({
+    window: span,
+    subscriptions: z.array(subscriptionStatistics),
+    integrations_window: span.describe('By whole hours (UTC).'),
+    integrations_is_complete: z.boolean(),
+    integrations: z
+      .array(integrationStatistics)
+      .describe('On the first page only. Counted at least once: what is processed again is counted again.'),
+    next_cursor: z.string().nullable(),
+  })
+  .meta({ id: 'Statistics' });
+
+/** How subscriptions and integrations fare. */
+export const statisticsOperations = {
+  getStatistics: operation({
+    method: 'GET',
+    path: '/v1/stats',
+    tag: 'Statistics',
+    summary: 'How subscriptions and integrations fare',
+    access: 'stats:read',
+    query: statsQuery,
+    answers: { 200: { description: 'A page of subscriptions, and the integrations.', body: statistics } },
+    example: {
+      query: { tenant: 'acme' },
+      answer: {
+        window: { since: '2026-11-26T12:00:00.000Z', until: '2026-11-27T12:00:00.000Z' },
+        subscriptions: [
+          {
+            subscription_id: 'sub_acme',
+            tenant: 'acme',
+            sample: {
+              deliveries: 412,
+              since: '2026-11-26T12:00:00.000Z',
+              until: '2026-11-27T12:00:00.000Z',
+              is_complete: true,
+            },
+            deliveries: { total: 412, waiting: 0, retrying: 2, delivered: 409, exhausted: 1, cancelled: 0 },
+            success_rate: 0.9976,
+            attempts: {
+              total: 420,
+              retries: 8,
+              detailed: 420,
+              by_class: { '2xx': 409, '3xx': 0, '4xx': 0, '5xx': 9, no_answer: 2 },
+              by_status: { '204': 409, '503': 9 },
+              by_error: { timeout: 2 },
+            },
+            latency_ms: { p50: 41, p95: 90, p99: 210, max: 388 },
+            time_to_delivery_ms: { p50: 120, p95: 310, p99: 5400, max: 61_000 },
+            backlog: { count: 0, is_complete: true },
+            oldest_waiting_at: null,
+          },
+        ],
+        integrations_window: { since: '2026-11-26T12:00:00.000Z', until: '2026-11-27T13:00:00.000Z' },
+        integrations_is_complete: true,
+        integrations: [
+          {
+            integration: 'github',
+            verified: 412,
+            rejected: { total: 3, by_reason: { 'signature-mismatch': 3 } },
+            mapped: 410,
+            ignored: 2,
+            confirmed: 0,
+            unrouted: 0,
+            dead_lettered: 0,
+            published: 408,
+            duplicate: 4,
+            schema_drift: 0,
+          },
+        ],
+        next_cursor: null,
+      },
+    },
+  }),
+} as const;

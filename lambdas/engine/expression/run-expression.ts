@@ -1,0 +1,124 @@
+import type jsonata from 'jsonata';
+import { limits } from '../../contracts/limits.ts';
+import type { CanonicalEvent } from '../event/canonical-event.ts';
+import { compileMapping } from '../mapping/compile-mapping.ts';
+import { type JsonText, writeJson } from './json-text.ts';
+
+export type Compilation =
+  | { readonly kind: 'compiled'; readonly expression: jsonata.Expression }
+  /** The message quotes the expression only, and says at which character. */
+  | { readonly kind: 'fault'; readonly message: string };
+
+export type ExpressionResult =
+  /** `value` is undefined where the expression gave nothing. */
+  { readonly kind: 'gave'; readonly value: unknown } | { readonly kind: 'failed'; readonly reason: string };
+
+/** Compiled expressions by their text, the one used longest ago first. They hold nothing of the events that they saw. */
+const compiled = new Map<string, jsonata.Expression>();
+const maxCompiled = 1000;
+
+const bounds: Readonly<Record<string, string>> = {
+  D1011: 'stack overflow',
+  D1012: 'timeout',
+  D2015: 'too many values',
+};
+/** Codes of `$error` and `$assert`, whose messages are the author's own words. */
+const raisedByAuthor: readonly unknown[] = ['D3137', 'D3141'];
+/** Codes of the engine's own bounds, whose messages quote nothing. */
+const raisedByEngine: readonly unknown[] = ['pad', 'eval', 'search'];
+const maxMessageCharacters = 200;
+
+/**
+ * Compile a subscriber's JSONata, with the functions and the bounds of mappings; each text once.
+ *
+ * @param timeoutMs - Of an evaluation, by the wall clock. @default 2 s
+ */
+export function compileExpression(text: string, timeoutMs?: number): Compilation {
+  const key = `${timeoutMs ?? ''} ${text}`;
+  const known = compiled.get(key);
+  if (known !== undefined) {
+    compiled.delete(key);
+    compiled.set(key, known);
+    return { kind: 'compiled', expression: known };
+  }
+  try {
+    const expression = compileMapping(text, timeoutMs);
+    const [oldest] = compiled.keys();
+    if (compiled.size >= maxCompiled && oldest !== undefined) compiled.delete(oldest);
+    compiled.set(key, expression);
+    return { kind: 'compiled', expression };
+  } catch (error) {
+    const { code, position, message } = error as Partial<jsonata.JsonataError>;
+    // No code of JSONata's: its parser ran out of stack.
+    if (typeof code !== 'string') return { kind: 'fault', message: 'nested too deeply' };
+    return {
+      kind: 'fault',
+      message: `at character ${position ?? 0}: ${(message ?? code).slice(0, maxMessageCharacters)}`,
+    };
+  }
+}
+
+/**
+ * Evaluate an expression over an event, or the data of one.
+ *
+ * JSONata marks arrays of its input (`items[]` leaves a property behind that changes what a later expression
+ * gives), so it gets a copy: one subscription's expression must not touch what another is sent.
+ */
+export async function runExpression(expression: jsonata.Expression, input: object): Promise<ExpressionResult> {
+  try {
+    return { kind: 'gave', value: await expression.evaluate(structuredClone(input)) };
+  } catch (error) {
+    return { kind: 'failed', reason: describeFailure(error) };
+  }
+}
+
+/** What a filter says of an event. One that fails leaves it undecided. */
+export type Verdict =
+  | { readonly kind: 'wanted' }
+  | { readonly kind: 'unwanted' }
+  | { readonly kind: 'undecided'; readonly reason: string };
+
+/** What a filter says of an event, with the reason where it failed. */
+export async function judgeEvent(filter: string, event: CanonicalEvent, timeoutMs?: number): Promise<Verdict> {
+  const result = await evaluate(filter, event, timeoutMs);
+  if (result.kind === 'failed') return { kind: 'undecided', reason: `filter failed: ${result.reason}` };
+  return { kind: isTrue(result.value) ? 'wanted' : 'unwanted' };
+}
+
+/** What a transform made of an event, as JSON. */
+export type Transformed = Extract<JsonText, { kind: 'text' }> | { readonly kind: 'failed'; readonly reason: string };
+
+/** Run a transform over an event, and write its result. */
+export async function transformEvent(
+  transform: string,
+  event: CanonicalEvent,
+  timeoutMs?: number,
+): Promise<Transformed> {
+  const result = await evaluate(transform, event, timeoutMs);
+  if (result.kind === 'failed') return { kind: 'failed', reason: `transform failed: ${result.reason}` };
+  if (result.value === undefined) return { kind: 'failed', reason: 'transform gave nothing' };
+  const written = writeJson(result.value, limits.maxEventBytes);
+  return written.kind === 'fault' ? { kind: 'failed', reason: `transform gave ${written.message}` } : written;
+}
+
+async function evaluate(text: string, event: CanonicalEvent, timeoutMs: number | undefined): Promise<ExpressionResult> {
+  const compilation = compileExpression(text, timeoutMs);
+  if (compilation.kind === 'fault') return { kind: 'failed', reason: compilation.message };
+  return runExpression(compilation.expression, event);
+}
+
+/** What counts as true in JSONata: any value but false, null, 0, and what is empty; a list, where one of its items does. */
+function isTrue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isTrue);
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
+/** Where and how an expression failed. JSONata's own messages quote the values at fault, which may be ones to hide. */
+function describeFailure(error: unknown): string {
+  const { code, position, token, message } = error as Partial<jsonata.JsonataError>;
+  if (typeof code !== 'string') return 'the expression threw';
+  if (raisedByAuthor.includes(code) || raisedByEngine.includes(code))
+    return (message ?? code).slice(0, maxMessageCharacters);
+  const meaning = bounds[code] === undefined ? '' : ` (${bounds[code]})`;
+  return `JSONata ${code}${meaning}${token === undefined ? '' : ` in "${token}"`} at character ${position ?? 0}`;
+}

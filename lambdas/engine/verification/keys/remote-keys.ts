@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import type { OutsideKeySpec } from '../../definition/schema.ts';
+import { prepareCall, prepareUrl } from '../../outbound/outbound-call.ts';
+import { firstValues, valuesOf } from '../../request/secret-values.ts';
+import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
+import { parseSource, readSource, type TemplateInput } from '../../template/template.ts';
+import { hasPath, hasSyntax } from '../signatures/value-syntax.ts';
+import type { KeyRequest } from './key-request.ts';
+
+/** Keys by the locator of their request: PEM or JWK texts, none where the provider has no such key. */
+export type KeyRing = ReadonlyMap<string, readonly string[]>;
+
+/** Where a check's public key comes from, ready to be asked. */
+export interface KeySource {
+  /** Secret that holds the key, and, where the provider publishes it, may hold it. */
+  readonly secret: string;
+  /** Undefined where the secret alone has it. */
+  readonly outside: ((input: TemplateInput) => KeyRequest | Rejected) | undefined;
+}
+
+type Rejected = Extract<Verdict, { kind: 'rejected' }>;
+
+export type KeysFound =
+  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+  | Exclude<Verdict, { kind: 'verified' }>;
+
+export function prepareKeySource(key: string | OutsideKeySpec): KeySource {
+  if (typeof key === 'string') return { secret: key, outside: undefined };
+  return { secret: key.pinned, outside: prepareOutside(key) };
+}
+
+/** The keys to try: those that the account holds, otherwise those that the provider publishes. */
+export function findKeys(
+  source: KeySource,
+  input: TemplateInput,
+  { secrets, keys }: { readonly secrets: SecretValues; readonly keys: KeyRing },
+): KeysFound {
+  const configured = valuesOf(secrets, source.secret);
+  if (configured.length > 0) return { kind: 'keys', keys: configured };
+  if (source.outside === undefined) return { kind: 'rejected', reason: 'secret-not-configured', detail: source.secret };
+  const request = source.outside({ ...input, secrets: { ...firstValues(secrets), ...input.secrets } });
+  if (request.kind === 'rejected') return request;
+  const found = keys.get(request.locator);
+  if (found === undefined) return { kind: 'key-needed', request, pinned: source.secret };
+  return found.length === 0 ? { kind: 'rejected', reason: 'key-unknown' } : { kind: 'keys', keys: found };
+}
+
+function prepareOutside(spec: OutsideKeySpec): NonNullable<KeySource['outside']> {
+  const { certificate, jwks, oidc, call } = spec;
+  if (certificate !== undefined) {
+    const readUrl = prepareUrl(certificate);
+    const { names, issuers = [], path } = certificate;
+    return (input) => {
+      const url = readUrl(input);
+      if (url.kind === 'rejected') return url;
+      if (path !== undefined && !hasPath(new URL(url.url), path))
+        return { kind: 'rejected', reason: 'url-not-allowed', detail: certificate.url };
+      return located({ kind: 'certificate', url: url.url, names, issuers });
+    };
+  }
+  if (call !== undefined) {
+    const readCall = prepareCall(call);
+    const select = call.select?.split('.') ?? [];
+    const parts = Object.entries(call.parts).map(([name, syntax]) => ({ name, syntax, from: parseSource(name) }));
+    return (input) => {
+      // What the request names is looked at before it is asked for: whatever else it is, it is no key of this provider.
+      for (const { name, syntax, from } of parts) {
+        const value = from === undefined ? undefined : readSource(from, input);
+        if (typeof value !== 'string' || !hasSyntax(value, syntax))
+          return { kind: 'rejected', reason: 'key-id-malformed', detail: name };
+      }
+      const read = readCall(input);
+      return read.kind === 'rejected' ? read : located({ kind: 'call', call: read.call, select });
+    };
+  }
+  const [kind, url] = jwks === undefined ? (['oidc', oidc as string] as const) : (['jwks', jwks] as const);
+  return (input) => {
+    const header = input.jwt?.header as Readonly<Record<string, unknown>> | undefined;
+    const keyId = header?.['kid'];
+    return located({ kind, url, keyId: typeof keyId === 'string' ? keyId : undefined });
+  };
+}
+
+type Unlocated = KeyRequest extends infer R ? (R extends KeyRequest ? Omit<R, 'locator'> : never) : never;
+
+function located(request: Unlocated): KeyRequest {
+  const locator = createHash('sha256').update(JSON.stringify(request)).digest('base64url');
+  return { ...request, locator };
+}

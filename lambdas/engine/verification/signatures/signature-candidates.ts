@@ -1,0 +1,62 @@
+import type { RejectionReason } from '../../request/webhook-request.ts';
+import { renderAll, type Template, type TemplateInput } from '../../template/template.ts';
+import { decodeExactly } from './decode-exactly.ts';
+
+export interface SignaturePlace {
+  readonly signature: Template;
+  readonly written: string;
+  readonly split: string | undefined;
+  readonly prefix: string | undefined;
+  readonly encoding: 'hex' | 'base64' | 'base64url';
+}
+
+export type SignatureCandidates =
+  | { readonly kind: 'signatures'; readonly signatures: readonly Buffer[] }
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly detail: string };
+
+/** More signatures than any provider sends (DocuSign: 100) are not tried: each costs a comparison with each secret. */
+const maxSignatures = 100;
+/** No signature is longer as text: RSA with 16384 bits has 4096 hexadecimal digits. */
+const maxSignatureCharacters = 4096;
+
+/**
+ * Find the signatures of a request. Those of a scheme that the definition does not name are passed over;
+ * none of a known one is a rejection.
+ *
+ * @param lengthBytes - Length of a signature of this kind; undefined where it varies.
+ */
+export function signatureCandidates(
+  place: SignaturePlace,
+  input: TemplateInput,
+  lengthBytes: number | undefined,
+): SignatureCandidates {
+  const texts = renderAll(place.signature, input).slice(0, maxSignatures);
+  if (texts.length === 0) return { kind: 'rejected', reason: missingReason(place.written), detail: place.written };
+  const listed =
+    place.split === undefined ? texts : texts.flatMap((text) => text.split(place.split as string, maxSignatures));
+  const { prefix } = place;
+  const known =
+    prefix === undefined
+      ? listed
+      : listed
+          .map((text) => text.trim())
+          .filter((text) => text.startsWith(prefix))
+          .map((text) => text.slice(prefix.length));
+  if (known.length === 0)
+    return { kind: 'rejected', reason: 'no-known-signature-version', detail: prefix ?? place.written };
+  const signatures = known
+    .slice(0, maxSignatures)
+    .flatMap((text) => decodeSignature(text, place.encoding, lengthBytes) ?? []);
+  if (signatures.length === 0) return { kind: 'rejected', reason: 'signature-malformed', detail: place.encoding };
+  return { kind: 'signatures', signatures };
+}
+
+/** What is missing, in words: a header, or something else that the definition reads. */
+export function missingReason(source: string): RejectionReason {
+  return /^\{?headers?\./.test(source) ? 'header-missing' : 'value-missing';
+}
+
+function decodeSignature(text: string, encoding: SignaturePlace['encoding'], lengthBytes?: number): Buffer | undefined {
+  const signature = text.length > maxSignatureCharacters ? undefined : decodeExactly(text, encoding);
+  return lengthBytes === undefined || signature?.length === lengthBytes ? signature : undefined;
+}

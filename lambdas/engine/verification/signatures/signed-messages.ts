@@ -1,0 +1,44 @@
+import { secretChoices, secretsIn, valuesOf } from '../../request/secret-values.ts';
+import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
+import { renderTemplate, type Template, type TemplateInput } from '../../template/template.ts';
+import { missingReason } from './signature-candidates.ts';
+
+/** What a provider may have signed. */
+export interface SignedMessages {
+  readonly templates: readonly Template[];
+  /** The secrets that the messages hold. */
+  readonly secrets: readonly string[];
+}
+
+export type RenderedMessages =
+  /** Chunks of bytes, message by message. */
+  | { readonly kind: 'messages'; readonly messages: readonly (readonly (string | Buffer)[])[] }
+  | Extract<Verdict, { kind: 'rejected' }>;
+
+export function prepareMessages(templates: readonly Template[]): SignedMessages {
+  return { templates, secrets: secretsIn(templates) };
+}
+
+/**
+ * Every message that may have been signed, with every current value of the secrets in it. Of several,
+ * one of which the request lacks a part is passed over.
+ */
+export function renderMessages(
+  { templates, secrets: names }: SignedMessages,
+  input: TemplateInput,
+  secrets: SecretValues,
+): RenderedMessages {
+  const unset = names.find((name) => valuesOf(secrets, name).length === 0);
+  if (unset !== undefined) return { kind: 'rejected', reason: 'secret-not-configured', detail: unset };
+  const messages: (readonly (string | Buffer)[])[] = [];
+  let missing = '';
+  for (const template of templates)
+    for (const values of secretChoices(names, secrets)) {
+      const rendered = renderTemplate(template, { ...input, secrets: values });
+      if (rendered.kind === 'value') messages.push(rendered.chunks);
+      else if (missing === '') missing = rendered.source;
+    }
+  return messages.length > 0
+    ? { kind: 'messages', messages }
+    : { kind: 'rejected', reason: missingReason(missing), detail: missing };
+}

@@ -1,0 +1,72 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { capturedSecrets } from '../../engine/definition/checks-within.ts';
+import { urlTokenSecret } from '../../engine/request/secret-values.ts';
+import type { SecretValues } from '../../engine/request/webhook-request.ts';
+import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
+import type {
+  IntegrationSettings,
+  IntegrationSettingsDirectory,
+  IntegrationSettingsStore,
+} from '../../ports/accounts/integration-settings-store.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
+import type { Randomness } from '../../ports/runtime/randomness.ts';
+import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+
+export interface SettingsRequest {
+  readonly integration: string;
+  readonly secrets: SecretValues;
+  readonly capture?: CaptureRequest | undefined;
+  /**
+   * Whether several tenants may have one value of the routing context.
+   *
+   * @default false
+   */
+  readonly sharedContexts?: boolean | undefined;
+}
+
+export type Configuration =
+  | { readonly kind: 'configured'; readonly settings: IntegrationSettings }
+  | { readonly kind: 'unknown-integration' }
+  /** The definition has no routing: its requests come by the URL of an account. */
+  | { readonly kind: 'not-shared' }
+  /** Its requests are verified with the secrets of the accounts that they name: there is nothing to set. */
+  | { readonly kind: 'secrets-of-accounts' }
+  | SecretsFault;
+
+const maxAttempts = 4;
+
+/**
+ * Set what serves all accounts of an integration: the secrets of its one URL. They take the place of the
+ * former ones, but for those that the caller cannot know: what a handshake brought, and the URL's token.
+ */
+export async function configureIntegration(
+  ports: {
+    readonly integrations: IntegrationCatalog;
+    readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
+    readonly clock: Clock;
+    readonly randomness: Randomness;
+  },
+  { integration, secrets, capture, sharedContexts = false }: SettingsRequest,
+): Promise<Configuration> {
+  const definition = await ports.integrations.get(integration);
+  if (definition === undefined) return { kind: 'unknown-integration' };
+  if (definition.routing === undefined) return { kind: 'not-shared' };
+  if (definition.routing.secrets === 'account') return { kind: 'secrets-of-accounts' };
+  const fault = findSecretsFault(definition, secrets, capture);
+  if (fault !== undefined) return fault;
+  const kept = [...capturedSecrets(definition), urlTokenSecret];
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const before = await ports.settings.get(integration, 0);
+    const former = Object.entries(before?.secrets ?? {}).filter(([name]) => kept.includes(name));
+    const settings: IntegrationSettings = {
+      integration,
+      secrets: withUrlToken(definition, { ...Object.fromEntries(former), ...secrets }, ports.randomness),
+      ...(capture === undefined && before?.capture !== undefined ? { capture: before.capture } : {}),
+      ...arm(capture, ports.clock),
+      ...(sharedContexts ? { sharedContexts } : {}),
+      revision: before?.revision ?? 0,
+    };
+    if (await ports.settings.replace(settings)) return { kind: 'configured', settings };
+  }
+  throw new EngineError('contended', 'the settings are being changed', { retryable: true });
+}

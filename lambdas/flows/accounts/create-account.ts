@@ -1,0 +1,148 @@
+import { holdsValue } from '../../engine/account/context-claims.ts';
+import { contextValues } from '../../engine/mapping/context-values.ts';
+import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
+import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
+import type { ParkedRequests } from '../../ports/accounts/parked-requests.ts';
+import type { RawQueue } from '../../ports/events/queues.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
+import type { Randomness } from '../../ports/runtime/randomness.ts';
+import type { TenantStore } from '../../ports/tenants/tenant-store.ts';
+import {
+  type QuotaExceeded,
+  type Quotas,
+  type QuotaUse,
+  refuseBeyondQuota,
+  undoBeyondQuota,
+} from '../access/quotas.ts';
+import { isErasing, tellAccount } from '../tenants/manage-tenant.ts';
+import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+import { type ClaimPorts, type ClaimRefusal, claimContexts } from './claim-contexts.ts';
+
+export interface AccountRequest {
+  readonly id?: string | undefined;
+  readonly tenant: string;
+  readonly integration: string;
+  readonly secrets: Readonly<Record<string, string | readonly string[]>>;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly capture?: CaptureRequest | undefined;
+  readonly name?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Whether the caller may claim a value of the routing context that no tenant owns.
+   *
+   * @default false
+   */
+  readonly mayClaim?: boolean | undefined;
+}
+
+export type AccountCreation =
+  | { readonly kind: 'created'; readonly account: Account }
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'unknown-integration' }
+  /** Its tenant's data is being erased: it can be made when that is done. */
+  | { readonly kind: 'tenant-erasing' }
+  | QuotaExceeded
+  | ClaimRefusal
+  | SecretsFault;
+
+/** What accounts are made and changed with. */
+export interface AccountPorts extends ClaimPorts {
+  readonly accounts: AccountDirectory;
+  readonly tenants: Pick<TenantStore, 'find'>;
+  readonly integrations: IntegrationCatalog;
+  readonly parked: ParkedRequests;
+  readonly rawQueue: RawQueue;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly quotas: Quotas;
+}
+
+/**
+ * Connect a tenant to an integration. Secrets go by the names that the integration declares.
+ *
+ *   claim what it is to be known by -> create it -> replay what waited for that
+ *
+ * A claim is refused before anything is done. One that is left by a call that was cut off falls by itself.
+ */
+export async function createAccount(ports: AccountPorts, request: AccountRequest): Promise<AccountCreation> {
+  const integration = await ports.integrations.get(request.integration);
+  if (integration === undefined) return { kind: 'unknown-integration' };
+  const fault = findSecretsFault(integration, request.secrets, request.capture);
+  if (fault !== undefined) return fault;
+  const tenant = await ports.tenants.find(request.tenant);
+  if (isErasing(tenant)) return { kind: 'tenant-erasing' };
+  const rawDays = tenant?.retention.rawDays;
+  const account: Account = {
+    id: request.id ?? `acc_${ports.randomness.bytes(12).toString('hex')}`,
+    tenant: request.tenant,
+    integration: request.integration,
+    name: request.name,
+    metadata: request.metadata,
+    secrets: withUrlToken(integration, request.secrets, ports.randomness),
+    context: request.context,
+    ...arm(request.capture, ports.clock),
+    ...(rawDays === undefined ? {} : { rawRetentionDays: rawDays }),
+    createdAt: new Date(ports.clock.nowMs()).toISOString(),
+    revision: 1,
+  };
+  const use: QuotaUse = {
+    quotas: ports.quotas,
+    quota: 'accountsPerTenant',
+    count: (most) => ports.accounts.count(request.tenant, most),
+  };
+  // The next try of a call that was cut off makes nothing new.
+  const isKnown = request.id !== undefined && (await ports.accounts.find(request.id)) !== undefined;
+  const exceeded = isKnown ? undefined : await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
+  const { routing } = integration;
+  const contexts = routing === undefined ? [] : contextValues(account.context[routing.account_context]);
+  const accountContext = routing?.account_context ?? '';
+  const holder = { integration: account.integration, accountContext, tenant: account.tenant, account: account.id };
+  const claim = await claimContexts(ports, holder, contexts, request.mayClaim === true);
+  if (claim.kind !== 'claimed') return claim;
+  const result = await ports.accounts.create(account);
+  if (result === 'exists') {
+    const existing = contexts.length === 0 ? undefined : await ports.accounts.find(account.id);
+    // It may have been made by a call that was cut off before it came to replay what waited.
+    if (existing?.tenant === account.tenant)
+      for (const value of claim.values)
+        if (holdsValue(existing, { ...holder, value })) await replayParked(ports, account.integration, value);
+    await claim.withdraw();
+    return { kind: 'exists' };
+  }
+  const undone = await undoBeyondQuota(use, async () => {
+    await ports.accounts.remove(account);
+    await claim.withdraw();
+  });
+  if (undone !== undefined) return undone;
+  for (const value of claim.values) await replayParked(ports, account.integration, value);
+  // Whoever has changed the tenant meanwhile may not have found the account.
+  const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
+  if (since !== rawDays) await tellAccount(ports, account.id, since);
+  return { kind: 'created', account };
+}
+
+/** Requests that are replayed in one go. */
+const replayPage = 25;
+
+/**
+ * Send again what waited for a context, and forget what waited too long. What is sent twice is published once: it has
+ * the ids that it has.
+ */
+export async function replayParked(
+  ports: { readonly parked: ParkedRequests; readonly rawQueue: RawQueue },
+  integration: string,
+  context: string,
+): Promise<void> {
+  let after: string | undefined;
+  do {
+    const page = await ports.parked.list(integration, context, replayPage, after);
+    await Promise.all(
+      page.items.map(async ({ message, isExpired }) => {
+        if (!isExpired) await ports.rawQueue.send(message);
+        await ports.parked.remove(integration, context, message.rawId);
+      }),
+    );
+    after = page.next;
+  } while (after !== undefined);
+}

@@ -1,0 +1,30 @@
+import { contextValues } from '../../engine/mapping/context-values.ts';
+import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
+import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
+import { type ClaimPorts, releaseContexts } from './claim-contexts.ts';
+
+export interface DeleteAccountPorts extends Omit<ClaimPorts, 'accounts' | 'settings'> {
+  readonly accounts: Pick<AccountDirectory, 'find' | 'remove'>;
+  readonly integrations: IntegrationCatalog;
+}
+
+export type AccountDeletion =
+  | { readonly kind: 'deleted' }
+  /** The erasure of its tenant finds other data by it, and removes it last. */
+  | { readonly kind: 'tenant-erasing' };
+
+/**
+ * Disconnect an account. Its id is held for its tenant, what it was known by is free for another owner, and its events
+ * stay for as long as they are kept. Claims that a call leaves which is cut off in between fall by themselves.
+ */
+export async function deleteAccount(ports: DeleteAccountPorts, account: Account): Promise<AccountDeletion> {
+  // One that is gone already was removed by a call whose answer was lost: what that left undone is made up for.
+  if (!(await ports.accounts.remove(account)) && (await ports.accounts.find(account.id))?.closed === true)
+    return { kind: 'tenant-erasing' };
+  const { id, tenant, integration } = account;
+  const routing = (await ports.integrations.get(integration))?.routing;
+  if (routing === undefined) return { kind: 'deleted' };
+  const holder = { integration, accountContext: routing.account_context, tenant, account: id };
+  await releaseContexts(ports, holder, contextValues(account.context[holder.accountContext]));
+  return { kind: 'deleted' };
+}

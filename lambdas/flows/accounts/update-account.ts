@@ -1,0 +1,88 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { contextValues } from '../../engine/mapping/context-values.ts';
+import type { Account } from '../../ports/accounts/account-store.ts';
+import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
+import { type ClaimRefusal, claimContexts, releaseContexts } from './claim-contexts.ts';
+import { type AccountPorts, replayParked } from './create-account.ts';
+
+/** What changes; what is left out stays. */
+export interface AccountChange {
+  /** By secret name; null takes a secret away. */
+  readonly secrets?: Readonly<Record<string, string | readonly string[] | null>> | undefined;
+  /** The whole context. */
+  readonly context?: Readonly<Record<string, unknown>> | undefined;
+  /** Null stops waiting. */
+  readonly capture?: CaptureRequest | null | undefined;
+  /** Null clears it. */
+  readonly name?: string | null | undefined;
+  /** All pairs; null clears them. */
+  readonly metadata?: Readonly<Record<string, string>> | null | undefined;
+  /**
+   * Whether the caller may claim a value of the routing context that no tenant owns.
+   *
+   * @default false
+   */
+  readonly mayClaim?: boolean | undefined;
+}
+
+export type AccountUpdate =
+  | { readonly kind: 'updated'; readonly account: Account }
+  | { readonly kind: 'unknown-account' }
+  | { readonly kind: 'unknown-integration' }
+  | ClaimRefusal
+  | SecretsFault;
+
+const maxAttempts = 4;
+
+/**
+ * Change an account: rotate its secrets, say what it is known by, wait for a secret of its provider.
+ *
+ *   claim what it is to be known by -> change it -> release what it was known by -> replay what waited
+ */
+export async function updateAccount(ports: AccountPorts, id: string, change: AccountChange): Promise<AccountUpdate> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const before = await ports.accounts.find(id);
+    // One whose tenant's data is being erased is as good as gone.
+    if (before === undefined || before.closed === true) return { kind: 'unknown-account' };
+    const integration = await ports.integrations.get(before.integration);
+    if (integration === undefined) return { kind: 'unknown-integration' };
+    const merged = Object.entries({ ...before.secrets, ...change.secrets }).filter(([, value]) => value !== null);
+    const secrets = Object.fromEntries(merged) as Account['secrets'];
+    const given = Object.fromEntries(Object.entries(change.secrets ?? {}).map(([name, value]) => [name, value ?? []]));
+    const fault = findSecretsFault(integration, given, change.capture ?? undefined);
+    if (fault !== undefined) return fault;
+    const { capture, ...rest } = before;
+    const account: Account = {
+      ...rest,
+      name: change.name === undefined ? before.name : (change.name ?? undefined),
+      metadata: change.metadata === undefined ? before.metadata : (change.metadata ?? undefined),
+      secrets: withUrlToken(integration, secrets, ports.randomness),
+      context: change.context ?? before.context,
+      ...(change.capture === undefined && capture !== undefined ? { capture } : {}),
+      ...arm(change.capture ?? undefined, ports.clock),
+    };
+    const { routing } = integration;
+    const valuesIn = (context: Account['context']) =>
+      routing === undefined ? [] : contextValues(context[routing.account_context]);
+    const known = valuesIn(before.context);
+    const values = change.context === undefined ? [] : valuesIn(account.context);
+    const accountContext = routing?.account_context ?? '';
+    const holder = { integration: account.integration, accountContext, tenant: account.tenant, account: id };
+    const claim = await claimContexts(ports, holder, values, change.mayClaim === true, known);
+    if (claim.kind !== 'claimed') return claim;
+    if (!(await ports.accounts.replace(account))) {
+      await claim.withdraw();
+      continue;
+    }
+    if (change.context !== undefined)
+      await releaseContexts(
+        ports,
+        holder,
+        known.filter((value) => !values.includes(value)),
+      );
+    // Those that it had, too: a change that was cut off is made up for when it is repeated.
+    for (const value of claim.values) await replayParked(ports, account.integration, value);
+    return { kind: 'updated', account };
+  }
+  throw new EngineError('contended', 'the account is being changed', { retryable: true });
+}

@@ -1,0 +1,84 @@
+import type { AccountStore } from '../../ports/accounts/account-store.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
+import type { Pause } from '../../ports/runtime/pause.ts';
+import { nobody, type RejectedBy, type StatisticsWriter } from '../../ports/runtime/statistics-store.ts';
+import { type Counting, countBeside } from '../statistics/count-beside.ts';
+import { createStatisticsBuffer } from '../statistics/statistics-buffer.ts';
+import type { Receipt, ReceiveTarget } from './receive-webhook.ts';
+
+export interface CountRejectionPorts {
+  readonly accounts: Pick<AccountStore, 'get'>;
+  /** The integration, where one of this name is deployed. */
+  readonly webhook: (integration: string) => Promise<unknown>;
+  readonly statistics: StatisticsWriter;
+  readonly clock: Clock;
+  readonly pause: Pause;
+}
+
+/** Counts the requests that ingress turns away, by integration and reason. */
+export interface RejectionCounter {
+  /** What is not turned away is not counted, asks nothing and writes nothing: normalize counts it. */
+  count(target: ReceiveTarget, receipt: Receipt): Promise<Counting>;
+}
+
+/**
+ * A flood of bad requests must not cost a write each: an instance writes the first ones at once, and then the sum
+ * of a second. Its last second waits for the next request that is turned away.
+ */
+const writeRate = { burst: 10, spacingMs: 1_000 };
+/**
+ * How long an answer waits for its count. Lambda freezes an instance that has answered, so a write that is not
+ * waited for may never arrive; but no answer is worth less than a count.
+ */
+const maxWaitMs = 50;
+/** An account has just been read: this asks what is remembered. */
+const accountMaxAgeMs = 10_000;
+
+export function createRejectionCounter(ports: CountRejectionPorts): RejectionCounter {
+  const buffer = createStatisticsBuffer(ports, writeRate);
+  return {
+    async count(target, receipt) {
+      const reason = reasonOf(receipt);
+      if (reason === undefined) return { kind: 'counted' };
+      return countBeside(ports, maxWaitMs, async () => {
+        const whose = await whoseIs(ports, target, reason);
+        await buffer.add([{ ...whose, counts: { [`rejected:${reason}`]: 1 } }]);
+      });
+    },
+  };
+}
+
+function reasonOf(receipt: Receipt): RejectedBy | undefined {
+  switch (receipt.kind) {
+    case 'accepted':
+    case 'handshake':
+      return undefined;
+    case 'rejected':
+      return receipt.reason;
+    case 'unknown':
+      return 'url-unknown';
+    case 'too-large':
+      return 'body-too-large';
+    case 'malformed':
+      return 'body-malformed';
+    case 'method-not-allowed':
+    case 'key-calls-limited':
+    case 'hop-limit':
+    case 'rate-limited':
+      return receipt.kind;
+  }
+}
+
+/** Names of a URL are a stranger's to choose: only those that exist are counted under. */
+async function whoseIs(
+  ports: CountRejectionPorts,
+  { integration, account }: ReceiveTarget,
+  reason: RejectedBy,
+): Promise<{ readonly scope: string; readonly integration: string }> {
+  if (reason === 'url-unknown') {
+    const isDeployed = (await ports.webhook(integration)) !== undefined;
+    return { scope: nobody, integration: isDeployed ? integration : nobody };
+  }
+  const owner = account === undefined ? undefined : await ports.accounts.get(account, accountMaxAgeMs);
+  return { scope: owner?.tenant || nobody, integration };
+}

@@ -1,0 +1,113 @@
+import { contextValues } from '../../engine/mapping/context-values.ts';
+import { type DecidedReception, openWebhook, receiveWebhook } from '../../engine/reception/decide-reception.ts';
+import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
+import type { PreparedContexts } from '../../engine/reception/read-contexts.ts';
+import type { SecretValues, WebhookRequest } from '../../engine/request/webhook-request.ts';
+import type { AccountContexts } from '../../ports/accounts/account-contexts.ts';
+import type { AccountStore } from '../../ports/accounts/account-store.ts';
+import type { Randomness } from '../../ports/runtime/randomness.ts';
+import { type DecidePorts, decideReception, type LimitedReception } from './decide-reception.ts';
+
+export interface ReceiveForAccountsPorts extends DecidePorts {
+  readonly accounts: AccountStore;
+  readonly contexts: AccountContexts;
+  readonly randomness: Randomness;
+}
+
+/** What remembered secrets and keys may be used. */
+export interface ProofAges {
+  readonly secretsMaxAgeMs: number;
+  readonly keysMaxAgeMs: number;
+}
+
+/** A request of a URL for all accounts, and the account with whose secrets it was verified. */
+export interface AccountReception {
+  readonly reception: LimitedReception;
+  /** Undefined where no secrets were needed, or none verified it. */
+  readonly account?: string;
+}
+
+/** Accounts whose secrets are tried for one request: those of one tenant that share a value. */
+const maxCandidates = 10;
+/** An id that no account has: it is read in place of accounts where there are none. */
+const noAccount = '-';
+
+interface Candidate {
+  readonly account: string;
+  readonly secrets: SecretValues;
+}
+
+/**
+ * Verify a request of a URL for all accounts with the secrets of those accounts that it names: its context is bound
+ * to their secret, so a customer who knows its own secret cannot speak for another.
+ *
+ * A stranger learns nothing of which values are known. Whatever is wrong, the reason is one and the same. A value that
+ * nobody has costs the same reads, and a check against secrets that are drawn for it. What is left is that several
+ * accounts of one value take several checks.
+ */
+export async function receiveForAccounts(
+  ports: ReceiveForAccountsPorts,
+  webhook: PreparedWebhook & { readonly contexts: PreparedContexts },
+  request: WebhookRequest,
+  ages: readonly ProofAges[],
+): Promise<AccountReception> {
+  const opening = openWebhook(webhook, request, ports.clock.nowMs());
+  if (opening.kind === 'settled') return { reception: opening.reception };
+  const { contexts, decoded } = opening;
+  const { name: integration } = webhook;
+  const [first] = contexts;
+  // One value is looked up: an account that holds all of them is among those that hold the first.
+  const ids = first === undefined ? [] : (await holdersOf(ports, integration, first)).slice(0, maxCandidates);
+
+  let isHandshake = false;
+  for (const { secretsMaxAgeMs, keysMaxAgeMs } of ages) {
+    const candidates = await readCandidates(ports, webhook, ids, contexts, secretsMaxAgeMs);
+    for (const { account, secrets } of candidates) {
+      const target = { integration, account };
+      const reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs, decoded });
+      if (reception.kind !== 'rejected') return { reception, account };
+      isHandshake ||= reception.isHandshake === true;
+    }
+    if (candidates.length === 0) {
+      const drawn = drawSecrets(ports.randomness, webhook.contexts);
+      const reception = receiveWebhook(webhook, request, drawn, ports.clock.nowMs(), undefined, decoded);
+      isHandshake ||= reception.kind === 'rejected' && reception.isHandshake === true;
+    }
+  }
+  return { reception: unverified(isHandshake) };
+}
+
+/** Ids of the accounts that claimed a value, and of those that registered it before there were claims. */
+async function holdersOf(
+  { contexts }: ReceiveForAccountsPorts,
+  integration: string,
+  value: string,
+): Promise<readonly string[]> {
+  const { claims, registered } = await contexts.find(integration, value);
+  return [...new Set([...claims.map(({ account }) => account), ...registered])];
+}
+
+function unverified(isHandshake: boolean): DecidedReception {
+  return { kind: 'rejected', reason: 'account-unverified', ...(isHandshake ? { isHandshake } : {}) };
+}
+
+/** The accounts that themselves hold every value of the request. */
+async function readCandidates(
+  { accounts }: ReceiveForAccountsPorts,
+  { name, contexts: { accountContext } }: { readonly name: string; readonly contexts: PreparedContexts },
+  ids: readonly string[],
+  values: readonly string[],
+  maxAgeMs: number,
+): Promise<readonly Candidate[]> {
+  const read = await Promise.all((ids.length === 0 ? [noAccount] : ids).map((id) => accounts.get(id, maxAgeMs)));
+  return read.flatMap((account) => {
+    if (account === undefined || account.integration !== name || account.closed === true) return [];
+    const held = contextValues(account.context[accountContext]);
+    return values.every((value) => held.includes(value)) ? [{ account: account.id, secrets: account.secrets }] : [];
+  });
+}
+
+/** Secrets of no account, in a form that every way of writing a key can read: they take the time that a check takes. */
+function drawSecrets(randomness: Randomness, { secretNames }: PreparedContexts): SecretValues {
+  return Object.fromEntries(secretNames.map((name) => [name, randomness.bytes(32).toString('hex')]));
+}

@@ -1,0 +1,20 @@
+import type { DrainMessage } from '../../contracts/messages.ts';
+import type { Subscription, SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
+import type { PreparedSubscription } from '../deliver/attempt-delivery.ts';
+import { cancelReplay, type ReplayPorts, runReplay } from './replay-events.ts';
+
+export interface ContinueReplayPorts extends ReplayPorts {
+  readonly subscriptions: Pick<SubscriptionStore, 'getMany'>;
+  readonly prepare: (subscription: Subscription) => PreparedSubscription;
+}
+
+/** Go on with a replay that a message names; one whose subscription is gone ends. */
+export async function continueReplay(
+  ports: ContinueReplayPorts,
+  { subscription: id, scope, replay, restarts }: Extract<DrainMessage, { kind: 'replay' }>,
+): Promise<Awaited<ReturnType<typeof runReplay>>> {
+  const [subscription] = await ports.subscriptions.getMany([{ scope, id }]);
+  if (subscription !== undefined) return runReplay(ports, ports.prepare(subscription), replay, restarts);
+  await cancelReplay(ports, id, replay);
+  return 'ended';
+}

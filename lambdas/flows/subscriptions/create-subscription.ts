@@ -1,0 +1,209 @@
+import { limits } from '../../contracts/limits.ts';
+import {
+  doubledAuthorization,
+  doubledAuthorizationFault,
+  type EndpointSettings,
+} from '../../engine/endpoint-auth/endpoint-auth-schema.ts';
+import type { SubscriptionFilter } from '../../engine/feed/wants-event.ts';
+import type { ShapingOptions } from '../../engine/shaping/shaping-schema.ts';
+import { generateSigningKey } from '../../engine/signing/signing-keys.ts';
+import { encodeSecret } from '../../engine/signing/standard-webhooks.ts';
+import type { EgressPolicy } from '../../ports/delivery/callback-client.ts';
+import { type Subscription, type SubscriptionDirectory, scopeOf } from '../../ports/delivery/subscription-store.ts';
+import type { EventReader } from '../../ports/events/event-store.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
+import type { Randomness } from '../../ports/runtime/randomness.ts';
+import type { TenantStore } from '../../ports/tenants/tenant-store.ts';
+import {
+  type QuotaExceeded,
+  type Quotas,
+  type QuotaUse,
+  refuseBeyondQuota,
+  undoBeyondQuota,
+} from '../access/quotas.ts';
+import { changeEndpoint, type EndpointPorts } from '../deliver/change-endpoint.ts';
+import { findSequenceAt } from '../feed/find-sequence.ts';
+import { type RefusePinsPorts, refuseSubscriptionPins } from '../feed/refuse-pins.ts';
+import { isErasing } from '../tenants/manage-tenant.ts';
+
+/** What a caller says of a subscription, beside its filter. */
+export interface SubscriptionOptions {
+  readonly url: string;
+  readonly description?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly endpoint: EndpointSettings;
+  readonly shaping: ShapingOptions;
+  readonly ordering: Subscription['ordering'];
+  readonly concurrency?: number | undefined;
+  readonly ratePerSecond?: number | undefined;
+  readonly retry?: Subscription['retry'];
+  readonly disableAfterMs?: number | undefined;
+  /** Whether callbacks carry `v1a` signatures, too. */
+  readonly isAsymmetric?: boolean | undefined;
+}
+
+export interface SubscriptionRequest extends SubscriptionFilter, SubscriptionOptions {
+  readonly id?: string | undefined;
+}
+
+export type SubscriptionCreation =
+  | { readonly kind: 'created'; readonly subscription: Subscription; readonly secret: string }
+  | { readonly kind: 'exists' }
+  /** Its tenant's data is being erased: it can be made when that is done. */
+  | { readonly kind: 'tenant-erasing' }
+  | QuotaExceeded
+  | UrlRefused
+  | Conflict;
+
+export interface UrlRefused {
+  readonly kind: 'url-refused';
+  readonly reason: string;
+}
+
+/** Two things that are said of a subscription do not go together. */
+export interface Conflict {
+  readonly kind: 'conflict';
+  /** Where one of them is said, as callers write it. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts {
+  readonly subscriptions: SubscriptionDirectory;
+  readonly tenants: Pick<TenantStore, 'find'>;
+  readonly events: Pick<EventReader, 'firstAfter'>;
+  readonly egress: EgressPolicy;
+  readonly clock: Clock;
+  readonly quotas: Quotas;
+}
+
+/** Bytes of a new signing key; Standard Webhooks asks for 24 to 64. */
+const secretBytes = 32;
+const signingSeedBytes = 32;
+
+/** Create a callback endpoint. Its secret is in the result, and in no later answer. */
+export async function createSubscription(
+  ports: CreateSubscriptionPorts,
+  request: SubscriptionRequest,
+): Promise<SubscriptionCreation> {
+  const { isAsymmetric, id, ...options } = request;
+  const conflict = conflictOf(request) ?? (await pinConflictOf(ports, request.shaping));
+  if (conflict !== undefined) return conflict;
+  const refused = await refuseUrls(ports.egress, request);
+  if (refused !== undefined) return refused;
+  if (request.tenant !== null && isErasing(await ports.tenants.find(request.tenant))) return { kind: 'tenant-erasing' };
+  const nowMs = ports.clock.nowMs();
+  const createdAt = new Date(nowMs).toISOString();
+  const secret = newSecret(ports.randomness);
+  const subscription: Subscription = {
+    ...options,
+    // As it will be called, whatever spelling it came in.
+    url: new URL(request.url).href,
+    id: id ?? `sub_${ports.randomness.bytes(12).toString('hex')}`,
+    status: 'enabled',
+    concurrency: request.concurrency ?? limits.endpointConcurrency,
+    secrets: [{ value: secret, createdAt }],
+    ...(isAsymmetric ? { signingKeys: [newSigningKey(ports.randomness)] } : {}),
+    createdAt,
+    revision: 1,
+  };
+  const known = id === undefined ? undefined : await ports.subscriptions.find(id);
+  if (known !== undefined) {
+    // The call that made it may have been cut off before publishing could see it.
+    if (known.tenant === request.tenant) await ports.subscriptions.announce(known);
+    return { kind: 'exists' };
+  }
+  const use: QuotaUse = {
+    quotas: ports.quotas,
+    quota: request.tenant === null ? 'sharedSubscriptions' : 'subscriptionsPerTenant',
+    count: (most) => ports.subscriptions.count(request.tenant, most),
+  };
+  const exceeded = await refuseBeyondQuota(use);
+  if (exceeded !== undefined) return exceeded;
+  if (subscription.ordering !== 'none') {
+    // The position is stored under the id alone: the id must be this tenant's before anything is written there.
+    const reservation = await ports.subscriptions.reserve({ scope: scopeOf(subscription), id: subscription.id });
+    if (reservation === 'taken') return { kind: 'exists' };
+    // Before the subscription: an ordered one begins with what is published after it was made.
+    await beginAtEnd(ports, subscription);
+  }
+  const result = await ports.subscriptions.create(subscription);
+  if (result === 'exists') return { kind: 'exists' };
+  const undone = await undoBeyondQuota(use, () => ports.subscriptions.remove(subscription));
+  return undone ?? { kind: 'created', subscription, secret };
+}
+
+/** Have an ordered subscription begin at the end of its tenant's feed. */
+export async function beginAtEnd(
+  ports: EndpointPorts & Pick<CreateSubscriptionPorts, 'events' | 'clock'>,
+  subscription: Pick<Subscription, 'id' | 'tenant'>,
+): Promise<void> {
+  if (subscription.tenant === null) return;
+  const position = await findSequenceAt(ports, subscription.tenant, ports.clock.nowMs());
+  const [known] = await ports.endpoints.getMany([{ endpoint: subscription.id, scope: scopeOf(subscription) }]);
+  if (known === undefined) return;
+  // One that has a position has been made before, by a call whose answer was lost.
+  await changeEndpoint(ports, known, (state) =>
+    state.position === undefined ? { state: { ...state, position }, result: undefined } : { result: undefined },
+  );
+}
+
+/** What in a subscription does not go together; undefined where all does. */
+export function conflictOf({
+  tenant,
+  ordering,
+  shaping,
+  endpoint,
+}: Pick<Subscription, 'tenant' | 'ordering' | 'shaping' | 'endpoint'>): Conflict | undefined {
+  const conflict = (path: string, reason: string): Conflict => ({ kind: 'conflict', path, reason });
+  if (ordering !== 'none' && tenant === null)
+    return conflict(
+      'ordering',
+      'the events of one tenant have an order, those of all tenants have none: expected a tenant, or ordering none',
+    );
+  if (ordering !== 'none' && shaping.batch !== undefined)
+    return conflict(
+      'batch',
+      'an ordered subscription is sent its events one by one: expected no batch, or ordering none',
+    );
+  const authorization = doubledAuthorization(endpoint);
+  return authorization === undefined ? undefined : conflict(`headers.${authorization}`, doubledAuthorizationFault);
+}
+
+/**
+ * What in a subscription's shaping is pinned to a version that it cannot be served in; undefined where all is well.
+ *
+ * @param before - What it has already, which stays as it is.
+ */
+export async function pinConflictOf(
+  ports: RefusePinsPorts,
+  shaping: ShapingOptions,
+  before: ShapingOptions = {},
+): Promise<Conflict | undefined> {
+  const [fault] = await refuseSubscriptionPins(ports, shaping.schema_versions, before.schema_versions);
+  if (fault === undefined) return undefined;
+  return { kind: 'conflict', path: `schema_versions.${fault.resource}`, reason: fault.reason };
+}
+
+/** Why one of a subscription's URLs may not be called; undefined where all may. */
+export async function refuseUrls(
+  egress: EgressPolicy,
+  { url, endpoint }: Pick<SubscriptionOptions, 'url' | 'endpoint'>,
+): Promise<UrlRefused | undefined> {
+  const tokenUrl = endpoint.auth?.type === 'oauth2' ? endpoint.auth.token_url : undefined;
+  for (const one of [url, tokenUrl]) {
+    if (one === undefined) continue;
+    const refusal = await egress.refusalOf(one);
+    const reason = refusal ?? (new URL(one).port === '0' ? 'its port must not be 0' : undefined);
+    if (reason !== undefined) return { kind: 'url-refused', reason: one === url ? reason : `token_url: ${reason}` };
+  }
+  return undefined;
+}
+
+export function newSecret(randomness: Randomness): string {
+  return encodeSecret(randomness.bytes(secretBytes));
+}
+
+export function newSigningKey(randomness: Randomness) {
+  return generateSigningKey(randomness.bytes(signingSeedBytes));
+}

@@ -1,0 +1,282 @@
+import type { simulations } from '../../engine/api/operations/subscription-operations.ts';
+import { type CanonicalEvent, eventTypes, type RecordEventType } from '../../engine/event/canonical-event.ts';
+import { wantsEvent } from '../../engine/feed/wants-event.ts';
+import type { ResourceSchema } from '../../engine/mapping/check-resource.ts';
+import { inventData } from '../../engine/mapping/invent-data.ts';
+import { generateSigningKey } from '../../engine/signing/signing-keys.ts';
+import { encodeSecret } from '../../engine/signing/standard-webhooks.ts';
+import type { ResourceCatalog } from '../../ports/accounts/resource-catalog.ts';
+import type { CallbackOutcome, CallbackRequest } from '../../ports/delivery/callback-client.ts';
+import type { Subscription } from '../../ports/delivery/subscription-store.ts';
+import type { Pause } from '../../ports/runtime/pause.ts';
+import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
+import {
+  type AttemptPorts,
+  type CallbackOptions,
+  type PreparedSubscription,
+  postCallback,
+  prepareCallback,
+} from '../deliver/attempt-delivery.ts';
+
+export interface TestPorts extends AttemptPorts {
+  readonly resources: ResourceCatalog;
+  readonly pause: Pause;
+}
+
+export type Simulation = (typeof simulations)[number];
+
+export interface TestRequest {
+  /** Undefined for one event as any other. */
+  readonly simulate: Simulation | undefined;
+  /** Undefined for one that the subscription asks for. */
+  readonly type: RecordEventType | undefined;
+  /** Undefined for one that the subscription asks for. */
+  readonly resource: string | undefined;
+}
+
+export interface EndpointTest {
+  readonly passed: boolean;
+  /** What a correct receiver does. */
+  readonly expected: string;
+  /** In the order in which they were sent. */
+  readonly posts: readonly TestPost[];
+}
+
+export interface TestPost {
+  readonly event: CanonicalEvent;
+  /** Undefined where nothing was sent. */
+  readonly sent: SentCallback | undefined;
+  readonly outcome: CallbackOutcome;
+  /** Whether the receiver did with this one what a correct one does. */
+  readonly passed: boolean;
+}
+
+/** A callback as it may be shown: its credentials are not. */
+export interface SentCallback {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A scene: what is sent, and what is right to answer. */
+interface Scene {
+  readonly expected: string;
+  readonly events: readonly CanonicalEvent[];
+  /** Posts at a time. @default 1 */
+  readonly atOnce?: number;
+  /** Time between the events and their sending. @default 0 */
+  readonly delayMs?: number;
+  /** How they are signed, drawn when they are sent. */
+  readonly signing?: () => Pick<CallbackOptions, 'keys' | 'signedAtMs'>;
+  readonly isRight: (outcome: CallbackOutcome) => boolean;
+}
+
+const burstSize = 20;
+const delayMs = 5_000;
+const oldMs = 600_000;
+const oversizedBytes = 1_000_000;
+/** All of a test happens within one call of the API: no post begins later, and none goes on for longer. */
+const beginPostsMs = 15_000;
+const endPostsMs = 25_000;
+const minTimeoutMs = 1_000;
+/** Stands where what is shown would be a secret. */
+export const masked = '***';
+
+/**
+ * Send an invented event to an endpoint at once, and say how it answered.
+ *
+ * It goes the way of every callback (shaped, signed, confined), but for the queue: nothing is stored or
+ * tried again, and what is known of the endpoint does not change.
+ */
+export async function testEndpoint(
+  ports: TestPorts,
+  prepared: PreparedSubscription,
+  request: TestRequest,
+): Promise<EndpointTest> {
+  const startedAtMs = ports.clock.nowMs();
+  const scene = sceneOf(ports, prepared.subscription, request.simulate, await inventEvent(ports, prepared, request));
+  if (scene.delayMs !== undefined) await ports.pause(scene.delayMs);
+  const posts = Array.from<TestPost>({ length: scene.events.length });
+  await forEachAtMost(scene.atOnce ?? 1, [...scene.events.entries()], async ([index, event]) => {
+    const elapsedMs = () => ports.clock.nowMs() - startedAtMs;
+    if (elapsedMs() > beginPostsMs) {
+      posts[index] = { event, sent: undefined, outcome: noTimeLeft, passed: false };
+      return;
+    }
+    const callback = await prepareCallback(ports, prepared, event.id, [event], {
+      isReplay: false,
+      ...scene.signing?.(),
+    });
+    const outcome = await postCallback(
+      ports,
+      prepared,
+      callback.kind === 'ready'
+        ? { ...callback, request: withinTime(callback.request, endPostsMs - elapsedMs()) }
+        : callback,
+    );
+    const sent = callback.kind === 'ready' ? shown(prepared.subscription, callback.request) : undefined;
+    posts[index] = { event, sent, outcome, passed: scene.isRight(outcome) };
+  });
+  return { passed: posts.every(({ passed }) => passed), expected: scene.expected, posts };
+}
+
+const noTimeLeft: CallbackOutcome = {
+  kind: 'failed',
+  error: 'not sent: the one before took all the time that there is for a test',
+  durationMs: 0,
+  isOwn: true,
+};
+
+function withinTime(request: CallbackRequest, leftMs: number): CallbackRequest {
+  const { timeoutMs = leftMs } = request;
+  return { ...request, timeoutMs: Math.max(minTimeoutMs, Math.min(timeoutMs, leftMs)) };
+}
+
+function sceneOf(
+  ports: TestPorts,
+  subscription: Subscription,
+  simulate: Simulation | undefined,
+  event: CanonicalEvent,
+): Scene {
+  const other = (change: Partial<CanonicalEvent> = {}): CanonicalEvent => ({ ...event, id: testId(ports), ...change });
+  switch (simulate) {
+    case undefined:
+      return { expected: 'It answers 2xx.', events: [event], isRight: isAccepted };
+    case 'duplicate':
+      return {
+        expected: 'It answers 2xx to both, and acts on the event once: both have the same webhook-id.',
+        events: [event, event],
+        isRight: isAccepted,
+      };
+    case 'out-of-order':
+      return {
+        expected:
+          'It answers 2xx to both, and keeps what the first one says: of two events of a record the one with the higher sequence is the later.',
+        events: [other({ sequence: event.sequence + 1 }), event],
+        isRight: isAccepted,
+      };
+    case 'delayed':
+      return {
+        expected: `It answers 2xx: the event is ${delayMs / 1000} s old, and its signature is not.`,
+        events: [event],
+        delayMs,
+        isRight: isAccepted,
+      };
+    case 'burst':
+      return {
+        expected: `It answers each of ${burstSize} at once with 2xx, or with 429 or 503 where they are too many.`,
+        events: Array.from({ length: burstSize }, (_, index) =>
+          other({
+            record_id: `test_${index + 1}`,
+            sequence: index + 1,
+            data: { ...event.data, id: `test_${index + 1}` },
+          }),
+        ),
+        atOnce: burstSize,
+        isRight: (outcome) => isAccepted(outcome) || answeredOneOf(outcome, [429, 503]),
+      };
+    case 'bad-signature':
+      return {
+        expected: 'It refuses it, with 400, 401 or 403 for example: the signature is not made with its secret.',
+        events: [event],
+        signing: () => ({ keys: wrongKeys(ports, subscription) }),
+        isRight: isRefused,
+      };
+    case 'old-timestamp':
+      return {
+        expected: `It refuses it, with 400, 401 or 403 for example: it was signed ${oldMs / 60_000} minutes ago, and may have been recorded by somebody.`,
+        events: [event],
+        signing: () => ({ signedAtMs: ports.clock.nowMs() - oldMs }),
+        isRight: isRefused,
+      };
+    case 'oversized':
+      return {
+        expected: 'It answers 2xx, or 413 where it takes nothing as large as this.',
+        events: [{ ...event, data: { ...event.data, custom_fields: { padding: 'x'.repeat(oversizedBytes) } } }],
+        isRight: (outcome) => isAccepted(outcome) || answeredOneOf(outcome, [413]),
+      };
+  }
+}
+
+function isAccepted(outcome: CallbackOutcome): boolean {
+  return outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300;
+}
+
+/** Answers of whoever does not know the URL, or has no time, are no refusal of this one callback. */
+const otherRefusals = [404, 405, 408, 410, 429];
+
+function isRefused(outcome: CallbackOutcome): boolean {
+  if (outcome.kind === 'failed') return false;
+  return outcome.status >= 400 && outcome.status < 500 && !otherRefusals.includes(outcome.status);
+}
+
+function answeredOneOf(outcome: CallbackOutcome, statuses: readonly number[]): boolean {
+  return outcome.kind === 'answered' && statuses.includes(outcome.status);
+}
+
+/** Keys that are the receiver's in form only; of both kinds where it is sent both. */
+function wrongKeys({ randomness }: TestPorts, { signingKeys }: Subscription): CallbackOptions['keys'] {
+  return {
+    secrets: [encodeSecret(randomness.bytes(32))],
+    ...(signingKeys === undefined ? {} : { signingKeys: [generateSigningKey(randomness.bytes(32))] }),
+  };
+}
+
+const testId = ({ randomness }: Pick<TestPorts, 'randomness'>) => `evt_${randomness.bytes(16).toString('hex')}`;
+
+/** An event that the subscription may be sent, of a record that there is not. */
+async function inventEvent(
+  ports: TestPorts,
+  { subscription }: PreparedSubscription,
+  { type, resource }: TestRequest,
+): Promise<CanonicalEvent> {
+  const { resources, integrations, accounts, tenant } = subscription;
+  const schemas = await ports.resources.all();
+  const recordId = 'test_1';
+  const name = resource ?? wantedResource(resources, [...schemas.keys()]);
+  const schema = schemas.get(name);
+  return {
+    id: testId(ports),
+    type: type ?? wantedType(subscription),
+    timestamp: new Date(ports.clock.nowMs()).toISOString(),
+    tenant: tenant ?? 'test',
+    account: accounts[0] ?? 'acc_test',
+    integration: integrations[0] ?? 'test',
+    resource: name,
+    record_id: recordId,
+    sequence: 1,
+    origin: 'test',
+    raw_event_type: 'test',
+    schema_version: schema?.version ?? unversioned,
+    data: inventData(schema ?? noSchema, recordId),
+  };
+}
+
+/** As events of resources without a schema have it. */
+const unversioned = '0.0.0';
+const noSchema: Pick<ResourceSchema, 'properties'> = { properties: { name: { type: 'string' } } };
+const usualResource = 'hris/employees';
+
+function wantedType(subscription: Subscription): RecordEventType {
+  const anywhere = { ...subscription, tenant: null, resources: [], integrations: [], accounts: [] };
+  const wanted = (type: RecordEventType) =>
+    wantsEvent(anywhere, { type, tenant: '', resource: '', integration: '', account: '' });
+  return ['record:updated' as const, ...eventTypes].find(wanted) ?? 'record:updated';
+}
+
+/** One that has a schema, where there is one that is asked for; else one that is asked for by its name. */
+function wantedResource(patterns: Subscription['resources'], known: readonly string[]): string {
+  const anything = { tenant: null, types: [], resources: patterns, integrations: [], accounts: [] };
+  const wanted = (resource: string) =>
+    wantsEvent(anything, { type: 'record:updated', tenant: '', resource, integration: '', account: '' });
+  const named = patterns.find((pattern) => !pattern.endsWith('*'));
+  return [usualResource, ...known].filter((one) => known.includes(one)).find(wanted) ?? named ?? usualResource;
+}
+
+/** The headers that the subscription sets hold its credentials, whatever they are called. */
+function shown({ endpoint }: Subscription, { headers, body }: CallbackRequest): SentCallback {
+  const own = new Set(['authorization', ...Object.keys(endpoint.headers).map((name) => name.toLowerCase())]);
+  return {
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, own.has(name) ? masked : value])),
+    body,
+  };
+}

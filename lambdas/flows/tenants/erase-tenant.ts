@@ -1,0 +1,251 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { GovernanceMessage } from '../../contracts/messages.ts';
+import { type ErasureCertificate, keptOf } from '../../engine/governance/erasure-certificate.ts';
+import type { GovernanceQueue } from '../../ports/events/queues.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
+import type { Randomness } from '../../ports/runtime/randomness.ts';
+import type { RunningWorkLog } from '../../ports/runtime/running-work.ts';
+import type { Erasure, ErasurePlan, ErasureProgress, Tenant, TenantStore } from '../../ports/tenants/tenant-store.ts';
+import { silentAfterMs } from '../deliver/restart-silent.ts';
+import { type ErasurePhase, type ErasurePorts, erasurePhases } from './erasure-phases.ts';
+import { getTenant } from './manage-tenant.ts';
+
+export interface StartErasurePorts {
+  readonly tenants: TenantStore;
+  readonly governanceQueue: GovernanceQueue;
+  readonly runningWork: Pick<RunningWorkLog, 'expect'>;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+}
+
+export interface EraseTenantPorts extends ErasurePorts {
+  readonly tenants: TenantStore;
+  readonly governanceQueue: GovernanceQueue;
+  readonly runningWork: Pick<RunningWorkLog, 'expect' | 'remove'>;
+  readonly clock: Clock;
+  /** Days that the deployment keeps events, and the raw archive. */
+  readonly retentionDays: number;
+  readonly rawRetentionDays: number;
+  readonly auditRetentionDays: number;
+}
+
+/** How a run ended. */
+export type ErasureRun =
+  /** Nothing is left, and the certificate is written. */
+  | { readonly kind: 'done'; readonly certificate: ErasureCertificate }
+  /** More is to be done, and a message says so. */
+  | { readonly kind: 'continued'; readonly pass: number; readonly phase: string }
+  /** There is no such erasure under way. */
+  | { readonly kind: 'ended' };
+
+/** How long a run goes on; what is left is another's. */
+const runMs = 20_000;
+/** Certificates that are kept with their tenant. */
+const maxCertificates = 20;
+const maxAttempts = 5;
+
+/**
+ * How long after a pass nobody can be left who was at work for the tenant before it: whoever publishes may
+ * think for a while that he may, and then live for as long as any of the functions that write.
+ */
+export const quietMs =
+  limits.tenantPolicyMaxAgeMs +
+  Math.max(limits.sequenceHoleLifetimeMs, limits.drainTimeoutSeconds * 1000, limits.apiTimeoutSeconds * 1000) +
+  10_000;
+
+/**
+ * Have all of a tenant's data removed. From now on nothing new is taken for it, until it is done.
+ *
+ * Asked for again it is the same erasure, whose run is asked for once more: that is what mends a call
+ * that was cut off before its message was sent.
+ */
+export async function startErasure(ports: StartErasurePorts, tenant: string, requestedBy: string): Promise<Erasure> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const before = await getTenant(ports, tenant);
+    const nowMs = ports.clock.nowMs();
+    const running = before.erasure?.state === 'running' ? before.erasure : undefined;
+    const erasure: Erasure = running ?? {
+      id: `ers_${nowMs.toString(36).padStart(9, '0')}${ports.randomness.bytes(6).toString('hex')}`,
+      state: 'running',
+      requestedBy,
+      startedAt: new Date(nowMs).toISOString(),
+      progress: beginPass(1, {}),
+    };
+    // Before it is begun: one that dies before its message is sent is started by dispatch.
+    await ports.runningWork.expect({ kind: 'erasure', tenant, erasure: erasure.id }, nowMs + silentAfterMs);
+    if (running === undefined && !(await ports.tenants.replace({ ...before, erasure }))) continue;
+    await ports.governanceQueue.send({ kind: 'erase', tenant, erasure: erasure.id }, 0);
+    return erasure;
+  }
+  throw new EngineError('contended', 'the tenant is being changed', { retryable: true });
+}
+
+function beginPass(
+  pass: number,
+  removed: ErasureProgress['removed'],
+  resumesAtMs?: number,
+): ErasureProgress & { readonly phase: string } {
+  const [{ name }] = erasurePhases as readonly [ErasurePhase];
+  return { pass, phase: name, found: 0, removed, ...(resumesAtMs === undefined ? {} : { resumesAtMs }) };
+}
+
+/**
+ * Go on with an erasure: find a page of what is left, write it down, remove it, and so on.
+ *
+ * What a page holds is stored with the tenant before any of it is removed, in the same write that says
+ * that the page before is gone:
+ *
+ *   find page 7 -> store "6 is gone, 7 is being removed" -> remove page 7 -> find page 8 -> ...
+ *
+ * A crash anywhere leaves a page that is removed once more and counted once. Two runs at the same time do
+ * the same work; the one that finds that the other has written goes on from there.
+ *
+ * All stores are gone through until a pass finds nothing, a while apart: functions that were at work when
+ * the tenant was closed may still write. The accounts, by which the rest is found, go last.
+ */
+export async function continueErasure(
+  ports: EraseTenantPorts,
+  { tenant, erasure: id }: GovernanceMessage,
+): Promise<ErasureRun> {
+  const untilMs = ports.clock.nowMs() + runMs;
+  let run = readRun(await ports.tenants.find(tenant), id);
+  while (run !== undefined) {
+    const { row, progress } = run;
+    const waitMs = (progress.resumesAtMs ?? 0) - ports.clock.nowMs();
+    if (waitMs > 0 || ports.clock.nowMs() >= untilMs) return goOnLater(ports, run, Math.max(0, waitMs));
+    const step = await takeStep(ports, tenant, progress, untilMs);
+    const erasure: Erasure =
+      step.kind === 'more' ? { ...run.erasure, progress: step.progress } : finished(run.erasure, ports.clock);
+    const certificate = step.kind === 'finished' ? certificateOf(ports, tenant, erasure, progress) : undefined;
+    // The accounts are buried by then: a crash before this write leaves a pass that finds nothing again.
+    const isWritten = await ports.tenants.replace({
+      ...row,
+      erasure,
+      ...(certificate === undefined
+        ? {}
+        : { retention: {}, certificates: [certificate, ...row.certificates].slice(0, maxCertificates) }),
+    });
+    if (isWritten && certificate !== undefined) {
+      await ports.runningWork.remove({ kind: 'erasure', tenant, erasure: id });
+      return { kind: 'done', certificate };
+    }
+    run = isWritten
+      ? readRun({ ...row, erasure, revision: row.revision + 1 }, id)
+      : readRun(await ports.tenants.find(tenant), id);
+  }
+  return { kind: 'ended' };
+}
+
+interface Run {
+  readonly row: Tenant;
+  readonly erasure: Erasure;
+  readonly progress: ErasureProgress;
+}
+
+function readRun(row: Tenant | undefined, id: string): Run | undefined {
+  const erasure = row?.erasure;
+  if (row === undefined || erasure?.id !== id || erasure.state === 'done') return undefined;
+  return { row, erasure, progress: erasure.progress ?? beginPass(1, {}) };
+}
+
+async function goOnLater(
+  ports: EraseTenantPorts,
+  { row, erasure, progress }: Run,
+  delayMs: number,
+): Promise<ErasureRun> {
+  const work = { kind: 'erasure', tenant: row.tenant, erasure: erasure.id } as const;
+  await ports.runningWork.expect(work, ports.clock.nowMs() + delayMs + silentAfterMs);
+  await ports.governanceQueue.send({ kind: 'erase', tenant: row.tenant, erasure: erasure.id }, delayMs);
+  return { kind: 'continued', pass: progress.pass, phase: progress.phase };
+}
+
+type Step = { readonly kind: 'more'; readonly progress: ErasureProgress } | { readonly kind: 'finished' };
+
+/** Remove what was planned, and find what is next. Where that takes long the place is kept, and the run ends. */
+async function takeStep(
+  ports: EraseTenantPorts,
+  tenant: string,
+  progress: ErasureProgress,
+  untilMs: number,
+): Promise<Step> {
+  const at = erasurePhases.findIndex(({ name }) => name === progress.phase);
+  // A phase that a deployment has taken away is begun anew with the first.
+  if (at === -1) return { kind: 'more', progress: beginPass(progress.pass, progress.removed) };
+  const planned = progress.plan;
+  if (planned !== undefined) await erasurePhases[at]?.remove(ports, tenant, planned.items);
+  const done: ErasureProgress = planned === undefined ? progress : { ...progress, ...afterPlan(progress, planned) };
+  const isPhaseOver = planned !== undefined && planned.next === undefined && planned.isCut !== true;
+  for (let index = isPhaseOver ? at + 1 : at; index < erasurePhases.length; index += 1) {
+    const phase = erasurePhases[index] as ErasurePhase;
+    let position = index === at && !isPhaseOver ? done.position : undefined;
+    do {
+      const plan = boundPlan(await phase.find(ports, tenant, position));
+      if (plan.items.length > 0)
+        return { kind: 'more', progress: { ...done, phase: phase.name, position, plan, resumesAtMs: undefined } };
+      position = plan.next;
+      if (position !== undefined && ports.clock.nowMs() >= untilMs)
+        return { kind: 'more', progress: { ...done, phase: phase.name, position, resumesAtMs: undefined } };
+    } while (position !== undefined);
+  }
+  // What the first pass finds nothing of may be written by somebody who is still at work.
+  if (done.found > 0 || done.pass === 1)
+    return { kind: 'more', progress: beginPass(done.pass + 1, done.removed, ports.clock.nowMs() + quietMs) };
+  await buryAccounts(ports, tenant);
+  return { kind: 'finished' };
+}
+
+/**
+ * Bytes of the things that a plan names. It is kept in its tenant's row with all else that stands there, and DynamoDB
+ * takes 400 KB.
+ *
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-items
+ */
+const maxPlanBytes = 200_000;
+
+/** What fits of a plan, at least one thing of it. The rest is found again where this was, once this is gone. */
+function boundPlan(plan: ErasurePlan): ErasurePlan {
+  let bytes = 0;
+  const isBeyond = plan.items.findIndex((item, index) => {
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    return index > 0 && bytes > maxPlanBytes;
+  });
+  return isBeyond === -1 ? plan : { items: plan.items.slice(0, isBeyond), isCut: true };
+}
+
+function afterPlan(progress: ErasureProgress, { items, next, isCut }: ErasurePlan): Partial<ErasureProgress> {
+  const removed: Record<string, number> = { ...progress.removed };
+  for (const { kind } of items) removed[kind] = (removed[kind] ?? 0) + 1;
+  return {
+    removed,
+    found: progress.found + items.length,
+    position: isCut === true ? progress.position : next,
+    plan: undefined,
+  };
+}
+
+const pageSize = 100;
+
+async function buryAccounts({ accounts }: EraseTenantPorts, tenant: string): Promise<void> {
+  let after: string | undefined;
+  do {
+    const page = await accounts.list(tenant, pageSize, after);
+    await Promise.all(page.items.map(({ id }) => accounts.bury(tenant, id)));
+    after = page.next;
+  } while (after !== undefined);
+}
+
+function finished(running: Erasure, clock: Clock): Erasure {
+  const { progress: _, ...erasure } = running;
+  return { ...erasure, state: 'done', finishedAt: new Date(clock.nowMs()).toISOString() };
+}
+
+function certificateOf(
+  ports: EraseTenantPorts,
+  tenant: string,
+  { id, requestedBy, startedAt, finishedAt = startedAt }: Erasure,
+  { removed, pass }: ErasureProgress,
+): ErasureCertificate {
+  const kept = keptOf({ ...ports, finishedAtMs: Date.parse(finishedAt) });
+  return { id, tenant, requestedBy, startedAt, finishedAt, removed, kept, passes: pass };
+}

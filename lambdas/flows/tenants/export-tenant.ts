@@ -1,0 +1,252 @@
+import { limits } from '../../contracts/limits.ts';
+import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
+import type { Delivery, DeliveryLog } from '../../ports/delivery/delivery-store.ts';
+import type { Subscription, SubscriptionDirectory } from '../../ports/delivery/subscription-store.ts';
+import type { ClaimStore } from '../../ports/events/claim-store.ts';
+import type { ConsumerStore, FeedConsumer } from '../../ports/events/consumer-store.ts';
+import type { EventReader, EventRow } from '../../ports/events/event-store.ts';
+import type { ApiKey, ApiKeyDirectory } from '../../ports/tenants/api-key-store.ts';
+import type { Tenant, TenantStore } from '../../ports/tenants/tenant-store.ts';
+import { tryToEvent } from '../feed/read-event.ts';
+import { getTenant } from './manage-tenant.ts';
+
+export interface ExportPorts {
+  readonly tenants: TenantStore;
+  readonly accounts: Pick<AccountDirectory, 'list'>;
+  readonly subscriptions: Pick<SubscriptionDirectory, 'find' | 'list'>;
+  readonly consumers: Pick<ConsumerStore, 'list'>;
+  readonly keys: Pick<ApiKeyDirectory, 'list'>;
+  readonly deliveries: Pick<DeliveryLog, 'list'>;
+  readonly events: Pick<EventReader, 'listAfter'>;
+  readonly payloads: Pick<ClaimStore, 'get'>;
+}
+
+/** How things with secrets are shown: as everywhere else in the API, without them. */
+export interface ExportViews {
+  readonly tenant: (tenant: Tenant) => unknown;
+  readonly account: (account: Account) => unknown;
+  readonly subscription: (subscription: Subscription) => unknown;
+  readonly consumer: (consumer: FeedConsumer) => unknown;
+  readonly key: (key: ApiKey) => unknown;
+  readonly delivery: (delivery: Delivery) => unknown;
+}
+
+export interface ExportEntry {
+  readonly kind: 'tenant' | 'account' | 'subscription' | 'consumer' | 'key' | 'delivery' | 'event';
+  readonly value: unknown;
+}
+
+export interface ExportQuery {
+  /** Entries of a page, at most; it ends before that where it would be too large for one answer. */
+  readonly limit: number;
+  /** Where the page before ended; undefined for the first. */
+  readonly after: string | undefined;
+}
+
+export type ExportPage =
+  /** `next` is absent on the last page. A page may have no entry and yet not be the last. */
+  | { readonly kind: 'page'; readonly entries: readonly ExportEntry[]; readonly next: string | undefined }
+  /** No page ended there. */
+  | { readonly kind: 'invalid-position' };
+
+/** One entry, and the place in its section from which a reader goes on after it. */
+interface Found {
+  readonly entry: ExportEntry;
+  readonly place: string;
+  /** Bytes as a function's answer carries it, at most. */
+  readonly sizeBytes: number;
+}
+
+interface FoundPage {
+  readonly found: readonly Found[];
+  /** Where the section goes on; undefined where it ends. */
+  readonly next: string | undefined;
+}
+
+interface Section {
+  readonly name: string;
+  /** What its places look like: one that no page gave is refused, rather than asked a store for. */
+  readonly place: RegExp;
+  readonly read: (
+    ports: ExportPorts,
+    views: ExportViews,
+    tenant: string,
+    limit: number,
+    after: string | undefined,
+  ) => Promise<FoundPage>;
+}
+
+/** An id or a name. */
+const oneName = /^[^ ]{1,512}$/;
+
+/** All stores in their order. A further store is a further entry. */
+const sections: readonly Section[] = [
+  {
+    name: 'tenant',
+    place: /^$/,
+    async read(ports, views, tenant) {
+      const value = views.tenant(await getTenant(ports, tenant));
+      return { found: [toFound('tenant', value, '')], next: undefined };
+    },
+  },
+  {
+    name: 'accounts',
+    place: oneName,
+    async read({ accounts }, views, tenant, limit, after) {
+      const { items, next } = await accounts.list(tenant, limit, after);
+      return { found: items.map((one) => toFound('account', views.account(one), one.id)), next };
+    },
+  },
+  {
+    name: 'subscriptions',
+    place: oneName,
+    async read({ subscriptions }, views, tenant, limit, after) {
+      const { items, next } = await subscriptions.list(tenant, limit, after);
+      return { found: items.map((one) => toFound('subscription', views.subscription(one), one.id)), next };
+    },
+  },
+  {
+    name: 'consumers',
+    place: oneName,
+    async read({ consumers }, views, tenant, limit, after) {
+      const { items, next } = await consumers.list(tenant, limit, after);
+      return { found: items.map((one) => toFound('consumer', views.consumer(one), one.name)), next };
+    },
+  },
+  {
+    name: 'keys',
+    place: oneName,
+    async read({ keys }, views, tenant, limit, after) {
+      const { items, next } = await keys.list(tenant, limit, after);
+      return { found: items.map((one) => toFound('key', views.key(one), one.id)), next };
+    },
+  },
+  { name: 'deliveries', place: /^[^ ]{1,128}( [^ ]{0,512})?$/, read: readDeliveries },
+  { name: 'events', place: /^\d{1,15}$/, read: readEvents },
+];
+
+/** Reads of one call that may find nothing, of subscriptions without deliveries, say. */
+const maxEmptyReads = 20;
+
+/** Escaped once more for the function's answer, text grows to twice its length at most. */
+function answerBytes(value: unknown): number {
+  return 2 * Buffer.byteLength(JSON.stringify(value) ?? '');
+}
+
+function toFound(kind: ExportEntry['kind'], value: unknown, place: string): Found {
+  return { entry: { kind, value }, place, sizeBytes: answerBytes(value) };
+}
+
+/**
+ * All that is stored of a tenant, page by page, in a fixed order: its settings, accounts, subscriptions,
+ * consumers, keys, the deliveries of its subscriptions, and its events with their data, oldest first.
+ *
+ * What is written while somebody reads is in it where it comes behind his place.
+ */
+export async function exportTenant(
+  ports: ExportPorts,
+  views: ExportViews,
+  tenant: string,
+  { limit, after }: ExportQuery,
+): Promise<ExportPage> {
+  let position = after === undefined ? { section: 0, place: undefined } : readPosition(after);
+  if (position === undefined) return { kind: 'invalid-position' };
+  const entries: ExportEntry[] = [];
+  let sizeBytes = 0;
+  let emptyReads = 0;
+  while (position.section < sections.length) {
+    const { section, place }: Position = position;
+    const left = limit - entries.length;
+    if (left === 0) return { kind: 'page', entries, next: writePosition(position) };
+    const { found, next } = await (sections[section] as Section).read(ports, views, tenant, left, place);
+    for (const one of found) {
+      sizeBytes += one.sizeBytes;
+      if (entries.length > 0 && sizeBytes > limits.maxEventBytes)
+        return { kind: 'page', entries, next: writePosition(position) };
+      entries.push(one.entry);
+      position = { section, place: one.place };
+    }
+    position = next === undefined ? { section: section + 1, place: undefined } : { section, place: next };
+    // What stores pass over may be much: a call ends after so many reads that found nothing.
+    if (next !== undefined && found.length === 0) emptyReads += 1;
+    if (emptyReads > maxEmptyReads) return { kind: 'page', entries, next: writePosition(position) };
+  }
+  return { kind: 'page', entries, next: undefined };
+}
+
+interface Position {
+  readonly section: number;
+  /** Within the section; undefined at its beginning. */
+  readonly place: string | undefined;
+}
+
+function writePosition({ section, place }: Position): string {
+  return JSON.stringify([sections[section]?.name, place ?? null]);
+}
+
+function readPosition(text: string): Position | undefined {
+  try {
+    // A page that ends at a section's beginning has no place in it.
+    const [name, place] = JSON.parse(text) as readonly unknown[];
+    const section = sections.findIndex((one) => one.name === name);
+    if (section === -1) return undefined;
+    if (place === null) return { section, place: undefined };
+    return typeof place === 'string' && sections[section]?.place.test(place) === true ? { section, place } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Deliveries of one subscription after the other, newest first. */
+async function readDeliveries(
+  { subscriptions, deliveries }: ExportPorts,
+  views: ExportViews,
+  tenant: string,
+  limit: number,
+  after: string | undefined,
+): Promise<FoundPage> {
+  const [current, place] = after === undefined ? [] : (after.split(' ') as [string, string?]);
+  if (current !== undefined && place !== undefined) {
+    // The place chooses the partition: it is read only where it is the tenant's (invariant 3).
+    if ((await subscriptions.find(current))?.tenant !== tenant) return { found: [], next: current };
+    const page = await deliveries.list(current, limit, place === '' ? undefined : place);
+    const found = page.items
+      .filter((one) => one.tenant === tenant && one.scope === tenant)
+      .map((one) => toFound('delivery', views.delivery(one), `${current} ${one.timestamp}#${one.event}`));
+    return { found, next: page.next === undefined ? current : `${current} ${page.next}` };
+  }
+  const [next] = (await subscriptions.list(tenant, 1, current)).items;
+  return { found: [], next: next === undefined ? undefined : `${next.id} ` };
+}
+
+/** Upper bound of what an event has besides its data. */
+const metadataBytes = 4096;
+
+async function readEvents(
+  ports: ExportPorts,
+  _: ExportViews,
+  tenant: string,
+  limit: number,
+  after: string | undefined,
+): Promise<FoundPage> {
+  const rows = await ports.events.listAfter(tenant, Number(after ?? 0), limit);
+  const found: Found[] = [];
+  let sizeBytes = 0;
+  for (const row of rows) {
+    if ('sealed' in row) continue;
+    sizeBytes += 2 * (row.dataBytes + metadataBytes);
+    // No more is read than one answer holds; the rest is the next page's.
+    if (found.length > 0 && sizeBytes > limits.maxEventBytes) return { found, next: found.at(-1)?.place };
+    const value = await readEvent(ports, row);
+    found.push({ entry: { kind: 'event', value }, place: String(row.sequence), sizeBytes: answerBytes(value) });
+  }
+  return { found, next: rows.length < limit ? undefined : String(rows.at(-1)?.sequence) };
+}
+
+/** One whose data cannot be read, its object being gone, does not keep the rest from being exported. */
+async function readEvent(ports: ExportPorts, row: EventRow): Promise<unknown> {
+  const event = await tryToEvent(ports, row);
+  if (!('kind' in event)) return event;
+  const { inlineData: _, claimKey: __, dataBytes: ___, ...metadata } = row;
+  return { ...metadata, data: null };
+}

@@ -1,0 +1,122 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { type RenderedCertificate, renderCertificate } from '../../engine/governance/erasure-certificate.ts';
+import type { AccountDirectory, Page } from '../../ports/accounts/account-store.ts';
+import type { Tenant, TenantRetention, TenantStore } from '../../ports/tenants/tenant-store.ts';
+
+export interface ManageTenantPorts {
+  readonly tenants: TenantStore;
+  readonly accounts: Pick<AccountDirectory, 'find' | 'list' | 'replace'>;
+  /** Days that the deployment keeps events, and the raw archive: no tenant's are kept for longer. */
+  readonly retentionDays: number;
+  readonly rawRetentionDays: number;
+}
+
+/** What changes; what is left out stays, null is for as long as the deployment keeps it. */
+export interface TenantChange {
+  readonly eventsDays?: number | null | undefined;
+  readonly rawDays?: number | null | undefined;
+}
+
+export type TenantUpdate =
+  | { readonly kind: 'updated'; readonly tenant: Tenant }
+  | {
+      readonly kind: 'out-of-range';
+      readonly setting: 'eventsDays' | 'rawDays';
+      readonly least: number;
+      readonly most: number;
+    }
+  /** Its data is being erased: it can be used anew when that is done. */
+  | { readonly kind: 'tenant-erasing' };
+
+const maxAttempts = 5;
+const pageSize = 100;
+
+/** A tenant of which nothing is stored has what the deployment gives all. */
+function newTenant(tenant: string): Tenant {
+  return { tenant, retention: {}, certificates: [], revision: 0 };
+}
+
+/** What is kept of a tenant beside its data. Every name is a tenant's, whether it has anything or not. */
+export async function getTenant({ tenants }: Pick<ManageTenantPorts, 'tenants'>, name: string): Promise<Tenant> {
+  return (await tenants.find(name)) ?? newTenant(name);
+}
+
+/** Tenants that have settings, or had their data erased. */
+export async function listTenants(
+  { tenants }: Pick<ManageTenantPorts, 'tenants'>,
+  limit: number,
+  after: string | undefined,
+): Promise<Page<Tenant>> {
+  return tenants.list(limit, after);
+}
+
+/** Of erasures that are done, newest first, as the world sees them. */
+export function certificatesOf({ certificates }: Tenant): readonly RenderedCertificate[] {
+  return certificates.map(renderCertificate);
+}
+
+export function isErasing(tenant: Tenant | undefined): boolean {
+  return tenant?.erasure?.state === 'running';
+}
+
+/**
+ * Say for how long a tenant's data is kept. What is written from a minute later on is kept for that long; what
+ * is stored keeps the time that it was given.
+ *
+ * The raw archive's part is written to each of the tenant's accounts, where ingress finds it without a
+ * further request. Whoever repeats a change that was cut off has that made up for.
+ */
+export async function updateTenant(
+  ports: ManageTenantPorts,
+  name: string,
+  change: TenantChange,
+): Promise<TenantUpdate> {
+  const bounds = { eventsDays: ports.retentionDays, rawDays: ports.rawRetentionDays };
+  for (const setting of ['eventsDays', 'rawDays'] as const) {
+    const days = change[setting] ?? 1;
+    if (!Number.isInteger(days) || days < 1 || days > bounds[setting])
+      return { kind: 'out-of-range', setting, least: 1, most: bounds[setting] };
+  }
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const before = await getTenant(ports, name);
+    if (isErasing(before)) return { kind: 'tenant-erasing' };
+    const changed = { ...before, retention: changedRetention(before.retention, change) };
+    if (!(await ports.tenants.replace(changed))) continue;
+    const tenant = { ...changed, revision: before.revision + 1 };
+    if (change.rawDays !== undefined) await tellAccounts(ports, tenant);
+    return { kind: 'updated', tenant };
+  }
+  throw new EngineError('contended', 'the tenant is being changed', { retryable: true });
+}
+
+function changedRetention(before: TenantRetention, { eventsDays, rawDays }: TenantChange): TenantRetention {
+  return {
+    eventsDays: eventsDays === undefined ? before.eventsDays : (eventsDays ?? undefined),
+    rawDays: rawDays === undefined ? before.rawDays : (rawDays ?? undefined),
+  };
+}
+
+async function tellAccounts(ports: ManageTenantPorts, { tenant, retention }: Tenant): Promise<void> {
+  let after: string | undefined;
+  do {
+    const page = await ports.accounts.list(tenant, pageSize, after);
+    for (const { id } of page.items) await tellAccount(ports, id, retention.rawDays);
+    after = page.next;
+  } while (after !== undefined);
+}
+
+/** Write to an account how long the raw archive keeps what comes for it. */
+export async function tellAccount(
+  ports: Pick<ManageTenantPorts, 'accounts'>,
+  id: string,
+  rawDays: number | undefined,
+): Promise<void> {
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const account = await ports.accounts.find(id);
+    if (account === undefined || account.closed === true || account.rawRetentionDays === rawDays) return;
+    const { rawRetentionDays: _, ...rest } = account;
+    if (await ports.accounts.replace({ ...rest, ...(rawDays === undefined ? {} : { rawRetentionDays: rawDays }) }))
+      return;
+  }
+  throw new EngineError('contended', 'the account is being changed', { retryable: true });
+}

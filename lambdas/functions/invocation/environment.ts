@@ -1,0 +1,63 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { environmentKeys, type FunctionName, functionEnvironments } from '../../contracts/environment.ts';
+
+export type Environment<Name extends FunctionName> = Readonly<
+  Record<(typeof functionEnvironments)[Name][number], string>
+>;
+
+/**
+ * Read what the stack gave a function.
+ *
+ * @throws {configuration-invalid} when keys are missing: all of them, named together.
+ */
+export function readEnvironment<Name extends FunctionName>(
+  name: Name,
+  variables: Readonly<Record<string, string | undefined>>,
+): Environment<Name> {
+  const keys = functionEnvironments[name];
+  const missing = keys.filter((key) => variables[key] === undefined);
+  if (missing.length > 0)
+    throw new EngineError('configuration-invalid', `the environment of ${name} lacks ${missing.join(', ')}`, {
+      retryable: false,
+    });
+  return variables as Environment<Name>;
+}
+
+/**
+ * Read a whole number from the environment.
+ *
+ * @throws {configuration-invalid} when it is none.
+ */
+export function readNumber(value: string, key: string): number {
+  if (!/^\d+$/.test(value))
+    throw new EngineError('configuration-invalid', `${key} must be a whole number, got "${value}"`, {
+      retryable: false,
+    });
+  return Number(value);
+}
+
+/**
+ * What outbound calls may reach: plain http, and ranges that are not public, only where a stage allows them; the
+ * engine itself never.
+ */
+export function egressOptions(
+  env: Readonly<
+    Record<
+      | typeof environmentKeys.egressAllowHttp
+      | typeof environmentKeys.egressAllowedRanges
+      | typeof environmentKeys.ownOrigins,
+      string
+    >
+  >,
+): {
+  readonly allowedRanges: readonly string[];
+  readonly allowHttp: boolean;
+  readonly ownOrigins: readonly string[];
+} {
+  const list = (text: string) => text.split(',').filter((item) => item !== '');
+  return {
+    allowedRanges: list(env[environmentKeys.egressAllowedRanges]),
+    allowHttp: env[environmentKeys.egressAllowHttp] === 'true',
+    ownOrigins: list(env[environmentKeys.ownOrigins]),
+  };
+}

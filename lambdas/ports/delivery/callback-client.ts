@@ -1,0 +1,45 @@
+import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
+
+export interface CallbackRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** For the whole call. @default 15 s */
+  readonly timeoutMs?: number | undefined;
+  /** Shown to an endpoint that asks for it. */
+  readonly clientCertificate?: ClientCertificate | undefined;
+}
+
+export type CallbackOutcome =
+  /** Any answer, of whatever status. */
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly retryAfter: string | undefined;
+      /** Beginning of the answer's body. */
+      readonly response: string;
+      readonly durationMs: number;
+    }
+  /** No answer: refused by the egress policy, unreachable, or too slow. */
+  | {
+      readonly kind: 'failed';
+      readonly error: string;
+      readonly durationMs: number;
+      /** Nothing was sent: the fault is in what was to be sent, and none of the endpoint's. */
+      readonly isOwn?: true;
+      /** Nothing was sent: an expression of the subscription took too much time or memory, and was stopped. */
+      readonly hasDied?: true;
+      /** Nor was the expression begun: those of its owner were stopped, or took too much, a moment ago. No attempt. */
+      readonly isSuspended?: true;
+    };
+
+/** Posts callbacks. Never throws for what the receiver does, and never follows a redirect. */
+export interface CallbackClient {
+  post(request: CallbackRequest): Promise<CallbackOutcome>;
+}
+
+/** Decides whether an outbound URL may be called at all. */
+export interface EgressPolicy {
+  /** @returns Undefined when the URL may be called, otherwise why not, in words for its owner. */
+  refusalOf(url: string): Promise<string | undefined>;
+}

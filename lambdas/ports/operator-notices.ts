@@ -1,6 +1,0 @@
-import type { OperationalType } from '../engine/operations/operational-types.ts';
-
-/** Tells the team that runs the engine, beside the webhooks that its subscribers see. */
-export interface OperatorNotices {
-  send(notices: readonly { readonly type: OperationalType; readonly detail: object }[]): Promise<void>;
-}

@@ -1,0 +1,17 @@
+import type { OutboundCall } from '../../engine/verification/keys/key-request.ts';
+
+export interface ProviderAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** Calls providers, within the egress policy. */
+export interface ProviderClient {
+  /**
+   * @throws {provider-unavailable} retryable, when there was no whole answer in time; not retryable, when
+   *   the URL may not be called.
+   */
+  call(call: OutboundCall): Promise<ProviderAnswer>;
+}

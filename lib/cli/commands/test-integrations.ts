@@ -1,0 +1,154 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import { type PreparedResources, prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
+import { readResources } from '../../definitions/compile-resources.ts';
+import { resourcesFolder } from '../../definitions/integration-folders.ts';
+import { makeKeys } from '../../definitions/make-keys.ts';
+import { signRequest } from '../../definitions/sign-request.ts';
+import { tryDownMappings } from '../../definitions/try-down-mappings.ts';
+import {
+  type Command,
+  type CommandArguments,
+  type CommandPorts,
+  type CommandResult,
+  count,
+  present,
+} from '../command.ts';
+import { checkSample, type SampleCheck } from '../explain/check-sample.ts';
+import { comparableEvent } from '../explain/compare-events.ts';
+import { type ExplainedFault, formatExplained } from '../explain/explain-fault.ts';
+import { collapseRepeated } from '../explain/explain-mapping.ts';
+import { loadDefinition, loadSamples, placeInDefinition, selectIntegrations } from '../explain/load-integration.ts';
+import { mapRequestOffline } from '../explain/map-request-offline.ts';
+import { blockingFaults, strayFaults } from './validate-integrations.ts';
+
+interface IntegrationReport {
+  /** Its name; `resources` for the faults of schemas. */
+  readonly integration: string;
+  /** Of the definition or of its files; most leave no sample to run. */
+  readonly faults: readonly ExplainedFault[];
+  /** What could not be checked, and how it can be. */
+  readonly notes: readonly string[];
+  readonly samples: readonly {
+    readonly sample: string;
+    readonly passed: boolean;
+    readonly checks: readonly SampleCheck[];
+  }[];
+}
+
+export const testCommand: Command = {
+  name: 'test',
+  positionals: ['[integration]'],
+  summary: 'sign each sample as the provider would; hold verification and mapping to the definition',
+  help: [
+    '--update  first write expected/ anew, from the events that the mapping gives',
+    'Exit status: 0 all passed, 1 a sample failed or a definition is invalid, 2 unusable input.',
+  ],
+  options: { update: { type: 'boolean' } },
+  run: testIntegrations,
+};
+
+async function testIntegrations(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
+  const resources = readResources(ports.integrations);
+  const prepared = prepareResources(resources.schemas, { everyFault: true });
+  const resourceFaults = [...resources.faults, ...(await tryDownMappings(resources))];
+  const reports: IntegrationReport[] =
+    resourceFaults.length === 0
+      ? []
+      : [{ integration: resourcesFolder, faults: resourceFaults, notes: [], samples: [] }];
+  const names = selectIntegrations(ports.integrations, args.positionals[0]);
+  for (const name of names) {
+    if (args.values['update'] === true) await writeExpected(loadDefinition(ports.integrations, name), ports);
+    reports.push(await testIntegration(name, prepared, ports));
+  }
+  const results = reports.flatMap(({ samples }) => samples);
+  const passed = results.filter((result) => result.passed).length;
+  const faults = reports.reduce((sum, report) => sum + report.faults.length, 0);
+  const failed = results.length - passed;
+  const ok = failed === 0 && faults === 0;
+  const summary = [
+    `${count(names.length, 'integration')}, ${count(results.length, 'sample')}: ${passed} passed, ${failed} failed`,
+    ...(faults === 0 ? [] : [count(faults, 'fault')]),
+  ].join(', ');
+  return {
+    exitCode: ok ? 0 : 1,
+    output: present(args, { passed, failed, faults, integrations: reports }, [...reports.flatMap(describe), summary]),
+  };
+}
+
+async function testIntegration(
+  name: string,
+  resources: PreparedResources,
+  ports: CommandPorts,
+): Promise<IntegrationReport> {
+  const blocking = blockingFaults(ports.integrations, name);
+  if (blocking.length > 0) return { integration: name, faults: blocking, notes: [], samples: [] };
+  const definition = loadDefinition(ports.integrations, name);
+  const samples = [];
+  for (const sample of loadSamples(ports.integrations, name)) {
+    const checks = await checkSample(definition, sample, resources, ports.nowMs());
+    samples.push({ sample: sample.name, passed: checks.every((check) => check.faults.length === 0), checks });
+  }
+  const routing = reviewRouting(ports.integrations, definition, samples);
+  const notes = new Set(samples.flatMap(({ checks }) => checks.flatMap((check) => check.notes ?? [])));
+  return {
+    integration: name,
+    faults: [...strayFaults(ports.integrations, name), ...routing.faults],
+    notes: [...notes, ...routing.notes],
+    samples,
+  };
+}
+
+/** A lookup that finds nothing in any sample is wrong; in some, it is for the owner to know. */
+function reviewRouting(
+  root: string,
+  { name, routing }: Definition,
+  samples: IntegrationReport['samples'],
+): Pick<IntegrationReport, 'faults' | 'notes'> {
+  const looked = samples.flatMap(({ sample, checks }) =>
+    checks.flatMap(({ namesAccount }) => (namesAccount === undefined ? [] : [{ sample, namesAccount }])),
+  );
+  const lost = looked.filter(({ namesAccount }) => !namesAccount).map(({ sample }) => sample);
+  if (routing === undefined || lost.length === 0) return { faults: [], notes: [] };
+  const { account_context: context, secrets } = routing;
+  if (lost.length < looked.length)
+    return {
+      faults: [],
+      notes: [
+        `routing: no "${context}" in ${lost.join(', ')}: served at an account's own URL only, ${secrets === 'account' ? 'rejected' : 'dead-lettered'} at the one for all`,
+      ],
+    };
+  const path = 'routing.context_lookup_field';
+  const message = `got no "${context}" of any sample with events, expected at least one that says whose it is`;
+  return { faults: [{ ...placeInDefinition(root, name, path), path, message }], notes: [] };
+}
+
+async function writeExpected(definition: Definition, { integrations, nowMs }: CommandPorts): Promise<void> {
+  const folder = join(integrations, definition.name, 'expected');
+  mkdirSync(folder, { recursive: true });
+  for (const { name, request } of loadSamples(integrations, definition.name)) {
+    const keys = makeKeys(definition, 'current');
+    const signed = signRequest(definition, request, keys, nowMs());
+    const mapped = await mapRequestOffline(definition, signed, keys.secrets, nowMs());
+    if (mapped.kind === 'failed') continue;
+    writeFileSync(
+      join(folder, `${name}.json`),
+      `${JSON.stringify(mapped.events.map(comparableEvent), undefined, 2)}\n`,
+    );
+  }
+}
+
+function describe({ integration, faults, notes, samples }: IntegrationReport): readonly string[] {
+  return [
+    integration,
+    ...faults.map((fault) => `  ${formatExplained(fault)}`),
+    ...notes.map((note) => `  note ${note}`),
+    ...samples.flatMap(({ sample, passed, checks }) => [
+      `  ${passed ? 'ok  ' : 'FAIL'} ${sample}`,
+      ...checks.flatMap(({ name, faults: found }) =>
+        collapseRepeated(found).map((fault) => `         ${name}: ${fault}`),
+      ),
+    ]),
+  ];
+}

@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
+import { type SigningKeys, signRequest } from '../../definitions/sign-request.ts';
+import { demoKeys } from '../../local/simulators/demo.ts';
+import {
+  type Command,
+  type CommandArguments,
+  type CommandPorts,
+  type CommandResult,
+  present,
+  textOption,
+  textOptions,
+  UnusableInput,
+} from '../command.ts';
+import { localEngine, unreachable } from '../engine/engine-address.ts';
+import { loadDefinition, loadSample } from '../explain/load-integration.ts';
+import { suggestion } from '../explain/nearest-name.ts';
+
+export const triggerCommand: Command = {
+  name: 'trigger',
+  positionals: ['<integration>', '<sample>'],
+  summary: 'sign a sample as the provider would and send it to the local engine or a deployed URL',
+  help: [
+    `--url <webhook url>     where to (default: the demo account of ${localEngine}, which npm start runs)`,
+    '--secret <name>=<value>  a secret to sign with, as often as needed; =@<file> reads it (a private key in PEM)',
+    'Exit status: 0 answered 2xx, 1 answered otherwise or not at all, 2 unusable input.',
+  ],
+  options: { url: { type: 'string' }, secret: { type: 'string', multiple: true } },
+  run: triggerSample,
+};
+
+async function triggerSample(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
+  const [integration = '', sampleName = ''] = args.positionals;
+  const definition = loadDefinition(ports.integrations, integration);
+  const sample = loadSample(ports.integrations, integration, sampleName);
+  const url = textOption(args, 'url') ?? `${localEngine}/in/${integration}/acc_demo_${integration}`;
+  const keys = readKeys(definition, textOptions(args, 'secret'));
+  const request = sign(definition, addressed(sample.request, url), keys, ports.nowMs());
+
+  const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
+  let response: Response;
+  try {
+    response = await ports.fetch(request.url, {
+      method: request.method,
+      headers: { ...request.headers },
+      redirect: 'manual',
+      ...(hasBody ? { body: new Uint8Array(request.body) } : {}),
+    });
+  } catch (error) {
+    const why = unreachable(request.url, error, textOption(args, 'url') === undefined);
+    return { exitCode: 1, output: present(args, { error: why }, [why]) };
+  }
+  const { status } = response;
+  const body = await response.text();
+  return {
+    exitCode: response.ok ? 0 : 1,
+    output: present(args, { url: request.url, status, headers: Object.fromEntries(response.headers), body }, [
+      `${request.method} ${request.url}`,
+      `answered ${status}${body === '' ? '' : ` ${body}`}`,
+    ]),
+  };
+}
+
+/** The sample, sent to a URL: its query is added to the URL's own. */
+function addressed(request: WebhookRequest, target: string): WebhookRequest {
+  if (!/^https?:/i.test(target) || !URL.canParse(target))
+    throw new UnusableInput(`--url: got "${target}", expected an absolute http or https URL.`);
+  const [base = '', ownQuery = ''] = target.split('#', 1)[0]?.split('?', 2) ?? [];
+  const query = [ownQuery, request.query].filter((text) => text !== '').join('&');
+  return { ...request, url: query === '' ? base : `${base}?${query}`, path: new URL(base).pathname, query };
+}
+
+/** What the demo's accounts sign with, unless other secrets are given. */
+function readKeys(definition: Definition, given: readonly string[]): Required<SigningKeys> {
+  const names = Object.keys(definition.secrets);
+  const keys = demoKeys(definition);
+  const secrets: Record<string, string> = { ...keys.secrets };
+  const privateKeys: Record<string, string> = { ...keys.privateKeys };
+  for (const text of given) {
+    const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (!names.includes(name))
+      throw new UnusableInput(
+        `--secret: "${definition.name}" declares no secret "${name}", but ${names.join(', ') || 'none'}.${suggestion(name, names)}`,
+      );
+    const read = value.startsWith('@') ? readSecret(value.slice(1)) : value;
+    if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(read)) privateKeys[name] = read;
+    else secrets[name] = read;
+  }
+  return { secrets, privateKeys };
+}
+
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new UnusableInput(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}.`);
+  }
+}
+
+function sign(
+  definition: Definition,
+  request: WebhookRequest,
+  keys: Required<SigningKeys>,
+  nowMs: number,
+): WebhookRequest {
+  try {
+    return signRequest(definition, request, keys, nowMs);
+  } catch (error) {
+    const isKey = (error as NodeJS.ErrnoException).code?.startsWith('ERR_OSSL') === true;
+    throw new UnusableInput(
+      isKey
+        ? 'The provider signs with a private key: give one with --secret <name>=@<file>, and the account its public key.'
+        : `The sample cannot be signed: ${(error as Error).message}`,
+    );
+  }
+}

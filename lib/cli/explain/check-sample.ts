@@ -1,0 +1,230 @@
+import type { Definition, VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
+import { checkResource, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
+import { type Reception, receiveWebhook } from '../../../lambdas/engine/reception/decide-reception.ts';
+import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
+import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
+import type { SecretValues, WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
+import { checksForRequest } from '../../definitions/checks-for-request.ts';
+import { contextsOf } from '../../definitions/contexts-of.ts';
+import { makeKeys, rotatingSecrets } from '../../definitions/make-keys.ts';
+import type { Sample } from '../../definitions/samples.ts';
+import { type SigningKeys, signRequest } from '../../definitions/sign-request.ts';
+import { comparableEvent, differences } from './compare-events.ts';
+import { describeDataFault } from './explain-mapping.ts';
+import { mapRequestOffline, type OfflineMapping } from './map-request-offline.ts';
+import { suggestion } from './nearest-name.ts';
+import { changePart, protectedParts, removePart } from './request-parts.ts';
+import { reviewChecks } from './review-checks.ts';
+
+/** One thing that a sample was held to. */
+export interface SampleCheck {
+  readonly name:
+    | 'signed'
+    | 'tampered'
+    | 'stale'
+    | 'wrong secret'
+    | 'missing signature'
+    | 'rotated secret'
+    | 'events'
+    | 'routing'
+    | 'schema';
+  /** What was got instead, one line each; none where it holds. */
+  readonly faults: readonly string[];
+  /** What could not be checked, and how it can be. */
+  readonly notes?: readonly string[];
+  /** Of `routing`: whether the request says whose it is. */
+  readonly namesAccount?: boolean;
+}
+
+/** A token without `max_age_seconds` is stale when it has expired: the signer gives it 300 s, the check 60 s more. */
+const tokenLifeSeconds = 360;
+
+/**
+ * Hold a sample to all that its definition promises: signed it is verified; tampered, stale, unsigned or
+ * signed by somebody else it is rejected; and its events are the expected ones.
+ */
+export async function checkSample(
+  definition: Definition,
+  sample: Sample,
+  resources: PreparedResources,
+  nowMs: number,
+): Promise<readonly SampleCheck[]> {
+  const webhook = prepareWebhook(definition, readXml);
+  const keys = makeKeys(definition, 'current');
+  const receive = (request: WebhookRequest, secrets: SecretValues = keys.secrets) =>
+    receiveWebhook(webhook, request, secrets, nowMs);
+  const sign = (with_: SigningKeys = keys, atMs = nowMs) => signRequest(definition, sample.request, with_, atMs);
+
+  let signed: WebhookRequest;
+  try {
+    signed = sign();
+  } catch (error) {
+    return [{ name: 'signed', faults: [`cannot be signed: ${(error as Error).message}`] }];
+  }
+  const reception = receive(signed);
+  const handshake = reception.kind === 'handshake' ? reception.name : undefined;
+  const verified: SampleCheck = {
+    name: 'signed',
+    faults: expectVerified('signed', reception),
+    notes: handshake === undefined ? reviewChecks(definition, checksForRequest(definition, sample.request)) : [],
+  };
+  const mapped =
+    handshake === undefined ? await mapRequestOffline(definition, signed, keys.secrets, nowMs, resources) : undefined;
+  const outcome: readonly SampleCheck[] = [
+    { name: 'events', faults: mapped === undefined ? handshakeFaults(sample) : eventFaults(sample, mapped) },
+    ...(mapped?.kind === 'mapped' && mapped.events.length > 0
+      ? [...checkRouting(definition, signed, mapped), checkSchemas(resources, mapped.events)]
+      : []),
+  ];
+  const isOpen = definition.webhook.handshakes.some(({ name, verify }) => name === handshake && verify === 'none');
+  if (isOpen || verified.faults.length > 0) return [verified, ...outcome];
+
+  const checks = checksForRequest(definition, sample.request);
+  const { signed: signedParts, proofs } = protectedParts(definition, checks);
+  const tampered = [...signedParts, ...proofs].flatMap((part) => {
+    const request = changePart(definition, signed, part);
+    return request === undefined ? [] : expectRejected(`${part.name} changed`, receive(request));
+  });
+  const unsigned = proofs.flatMap((part) => {
+    const request = removePart(definition, signed, part);
+    return request === undefined ? [] : expectRejected(`without ${part.name}`, receive(request));
+  });
+  const wrong = expectRejected('signed with another secret', receive(sign(makeKeys(definition, 'wrong'))));
+  const bounds = boundsOf(checks);
+  const stale = [
+    ...(bounds === undefined
+      ? []
+      : expectRejected(`${bounds.ageSeconds} s old`, receive(sign(keys, nowMs - bounds.ageSeconds * 1000)))),
+    ...(bounds?.aheadSeconds === undefined
+      ? []
+      : expectRejected(`${bounds.aheadSeconds} s ahead`, receive(sign(keys, nowMs + bounds.aheadSeconds * 1000)))),
+  ];
+  return [
+    verified,
+    { name: 'tampered', faults: tampered },
+    ...(bounds === undefined ? [] : [{ name: 'stale', faults: stale } as const]),
+    { name: 'wrong secret', faults: wrong },
+    { name: 'missing signature', faults: unsigned },
+    { name: 'rotated secret', faults: rotationFaults(definition, keys, sign, receive) },
+    ...outcome,
+  ];
+}
+
+/** While a secret rotates, the new one and the old one are valid. */
+function rotationFaults(
+  definition: Definition,
+  old: Required<SigningKeys>,
+  sign: (keys: SigningKeys) => WebhookRequest,
+  receive: (request: WebhookRequest, secrets: SecretValues) => Reception,
+): readonly string[] {
+  const rotating = rotatingSecrets(definition);
+  const made = makeKeys(definition, 'next');
+  const next = {
+    ...made,
+    secrets: mapEntries(made.secrets, (name, value) => (rotating.has(name) ? value : (old.secrets[name] ?? value))),
+  };
+  const both = mapEntries(old.secrets, (name, value) =>
+    rotating.has(name) ? [next.secrets[name] ?? value, value] : value,
+  );
+  return [
+    ...expectVerified('signed with the old secret', receive(sign(old), both)),
+    ...expectVerified('signed with the new secret', receive(sign(next), both)),
+  ];
+}
+
+function eventFaults({ expected }: Sample, mapped: OfflineMapping): readonly string[] {
+  if (mapped.kind === 'failed') return [mapped.reason];
+  if (expected === undefined) return ['has no expected events'];
+  return [...differences(expected, mapped.events.map(comparableEvent)), ...(mapped.unnamed ?? []).map(unnamedFault)];
+}
+
+function unnamedFault(place: number): string {
+  return `event ${place}: is thin, and only a digest of the body would name it: two changes of a record with the same body would count as one; give the event an id, a version or occurred_at, or say delivery_id: none`;
+}
+
+/** Whether a request of the one URL for all accounts would find its own: each event must name, or be of, one context. */
+function checkRouting(
+  definition: Definition,
+  request: WebhookRequest,
+  { named, contexts }: Extract<OfflineMapping, { kind: 'mapped' }>,
+): readonly SampleCheck[] {
+  const { routing } = definition;
+  if (routing === undefined || named === undefined) return [];
+  // An account whose secret verifies a request is the account of all its events.
+  const isShared = routing.secrets === 'app' && named.length > 1 && contexts.includes(undefined);
+  const read = contextsOf(definition, request);
+  const isSame = read === undefined || [...read].sort().join('\n') === [...named].sort().join('\n');
+  return [
+    {
+      name: 'routing',
+      faults: [
+        ...(isShared
+          ? [`names ${named.length} contexts, but an event says not whose it is: expected its context`]
+          : []),
+        ...(isSame
+          ? []
+          : [`context gives ${listed(read)}, context_lookup_field ${listed(named)}: expected the same of both`]),
+      ],
+      namesAccount: named.length > 0,
+    },
+  ];
+}
+
+function listed(values: readonly string[]): string {
+  return values.length === 0 ? 'nothing' : values.map((value) => JSON.stringify(value)).join(', ');
+}
+
+/** Whether the data of each event is what its resource's schema says. A team may map to resources of its own. */
+function checkSchemas(
+  resources: PreparedResources,
+  events: Extract<OfflineMapping, { kind: 'mapped' }>['events'],
+): SampleCheck {
+  const checked = events.map(({ resource, data }) => ({ resource, faults: checkResource(resources, resource, data) }));
+  const without = checked.filter(({ faults }) => faults === undefined).map(({ resource }) => resource);
+  return {
+    name: 'schema',
+    faults: checked.flatMap(({ resource, faults = [] }, index) =>
+      faults.map((fault) => describeDataFault(resources, resource, index, fault)),
+    ),
+    notes: [...new Set(without)].map(
+      (resource) =>
+        `${resource}: no schema, not checked; add integrations/resources/${resource}.json${suggestion(resource, [...resources.schemas.keys()])}`,
+    ),
+  };
+}
+
+function handshakeFaults({ expected }: Sample): readonly string[] {
+  return expected === undefined || expected.length === 0 ? [] : ['is a handshake, which makes no events'];
+}
+
+function boundsOf(checks: readonly VerifySpec[]): { ageSeconds: number; aheadSeconds: number | undefined } | undefined {
+  const freshness = checks.flatMap((check) => check.freshness ?? []);
+  const ages = [
+    ...freshness.map((spec) => spec.max_age_seconds),
+    ...checks.flatMap(({ jwt }) => (jwt === undefined ? [] : [jwt.max_age_seconds ?? tokenLifeSeconds])),
+  ];
+  if (ages.length === 0) return undefined;
+  const aheads = freshness.map((spec) => spec.max_ahead_seconds);
+  // A timestamp in seconds may be a second off.
+  return {
+    ageSeconds: Math.max(...ages) + 2,
+    aheadSeconds: aheads.length === 0 ? undefined : Math.max(...aheads) + 2,
+  };
+}
+
+function expectVerified(what: string, reception: Reception): readonly string[] {
+  const verdict = reception.kind === 'malformed' ? reception.verdict : reception;
+  if (verdict.kind !== 'rejected') return [];
+  return [
+    `${what}: expected verified, got rejected: ${verdict.reason}${verdict.detail === undefined ? '' : ` (${verdict.detail})`}`,
+  ];
+}
+
+function expectRejected(what: string, reception: Reception): readonly string[] {
+  const verdict = reception.kind === 'malformed' ? reception.verdict : reception;
+  return verdict.kind === 'rejected' ? [] : [`${what}: expected rejected, got ${verdict.kind}`];
+}
+
+function mapEntries<T, U>(record: Readonly<Record<string, T>>, map: (name: string, value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(name, value)]));
+}

@@ -1,0 +1,33 @@
+import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-event.ts';
+
+/** An event as `expected/` has it: what depends on neither the account nor the clock, as JSON writes it. */
+export function comparableEvent(event: UnsequencedEvent): Readonly<Record<string, unknown>> {
+  const { type, resource, record_id, raw_event_type, occurred_at, thin, data } = event;
+  const members = { type, resource, record_id, raw_event_type, occurred_at, thin, data };
+  return JSON.parse(JSON.stringify(members)) as Record<string, unknown>;
+}
+
+/** Where two JSON values differ, one line a place; none where they are equal. */
+export function differences(expected: unknown, got: unknown, path = ''): readonly string[] {
+  if (isContainer(expected) && isContainer(got) && Array.isArray(expected) === Array.isArray(got)) {
+    const names = [...new Set([...Object.keys(expected), ...Object.keys(got)])];
+    return names.flatMap((name) => {
+      const inner = Array.isArray(expected) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
+      return differences(own(expected, name), own(got, name), inner);
+    });
+  }
+  if (Object.is(expected, got)) return [];
+  return [`${path === '' ? 'events' : path}: expected ${written(expected)}, got ${written(got)}`];
+}
+
+function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function own(container: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(container, name) ? container[name] : undefined;
+}
+
+function written(value: unknown): string {
+  return value === undefined ? 'nothing' : JSON.stringify(value);
+}

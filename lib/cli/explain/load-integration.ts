@@ -1,0 +1,89 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import {
+  formatFault,
+  offsetOf,
+  type ParsedDefinition,
+  parseDefinition,
+} from '../../../lambdas/engine/definition/parse-definition.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import { integrationNames } from '../../definitions/integration-folders.ts';
+import type { TextPlace } from '../../definitions/json-source.ts';
+import { readSamples, type Sample } from '../../definitions/samples.ts';
+import { UnusableInput } from '../command.ts';
+import { suggestion } from './nearest-name.ts';
+
+const definitionFile = 'integration.yaml';
+
+/** One integration's definition, read and checked. */
+export interface ReadDefinition {
+  readonly parsed: ParsedDefinition;
+  /** Text of the YAML file; empty where there is none. */
+  readonly yaml: string;
+}
+
+/**
+ * The one that was asked for, or all of them.
+ *
+ * @throws {UnusableInput} when there is no such integration.
+ */
+export function selectIntegrations(root: string, wanted: string | undefined): readonly string[] {
+  const names = integrationNames(root);
+  if (wanted === undefined) return names;
+  if (!names.includes(wanted))
+    throw new UnusableInput(`There is no integration "${wanted}".${suggestion(wanted, names)}`);
+  return [wanted];
+}
+
+/** Read an integration's definition with every fault that it has. */
+export function readDefinition(root: string, name: string): ReadDefinition {
+  const file = `integrations/${name}/${definitionFile}`;
+  const yaml = readIfThere(join(root, name, definitionFile));
+  if (yaml === undefined) {
+    const fault = { file, line: 1, column: 1, path: '', message: 'the folder has no such file' };
+    return { parsed: { kind: 'faults', faults: [fault] }, yaml: '' };
+  }
+  const read = (other: string) => readIfThere(join(root, name, other));
+  return { parsed: parseDefinition(yaml, { file, folder: name, read }), yaml };
+}
+
+/** Where a value of a definition stands, for faults that show only when it is run. */
+export function placeInDefinition(root: string, name: string, path: string): { file: string } & TextPlace {
+  const lines = new LineCounter();
+  const document = parseDocument(readDefinition(root, name).yaml, { lineCounter: lines, prettyErrors: false });
+  const { line, col } = lines.linePos(offsetOf(document, path.split('.')));
+  return { file: `integrations/${name}/${definitionFile}`, line, column: col };
+}
+
+/** @throws {UnusableInput} when there is no such integration or its definition is wrong. */
+export function loadDefinition(root: string, name: string): Definition {
+  selectIntegrations(root, name);
+  const { parsed } = readDefinition(root, name);
+  if (parsed.kind === 'definition') return parsed.definition;
+  throw new UnusableInput(`The definition of "${name}" is invalid:\n${parsed.faults.map(formatFault).join('\n')}`);
+}
+
+/** @throws {UnusableInput} when a sample of the integration cannot be read, or there is none of this name. */
+export function loadSample(root: string, integration: string, name: string): Sample {
+  const samples = loadSamples(root, integration);
+  const sample = samples.find((candidate) => candidate.name === name);
+  if (sample !== undefined) return sample;
+  const names = samples.map((candidate) => candidate.name);
+  throw new UnusableInput(
+    `"${integration}" has no sample "${name}".${suggestion(name, names)} It has: ${names.join(', ') || 'none'}.`,
+  );
+}
+
+/** @throws {UnusableInput} when a sample cannot be read. */
+export function loadSamples(root: string, integration: string): readonly Sample[] {
+  try {
+    return readSamples(root, integration);
+  } catch (error) {
+    throw new UnusableInput((error as Error).message);
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}

@@ -1,0 +1,68 @@
+import type { Definition, VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
+import { parseTemplate, type Source } from '../../../lambdas/engine/template/template.ts';
+
+/**
+ * What is allowed, and yet is seldom meant: a signature that leaves the body free, a signed time that
+ * nothing looks at, a line break that is none.
+ *
+ * @param checks - Those that a request has to pass.
+ */
+export function reviewChecks(definition: Definition, checks: readonly VerifySpec[]): readonly string[] {
+  const messages = checks.flatMap(messagesOf);
+  const signed = messages.flatMap((message) => sourcesIn(definition, message));
+  const { nonce } = definition.webhook;
+  const holdsBody = signed.some(({ source }) => source.from === 'body' || source.from === 'form');
+  const holdsParts = signed.some(({ source }) => ['json', 'item', 'form-field'].includes(source.from));
+  const isTokened = checks.some(({ jwt }) => jwt !== undefined);
+  const times = signed.filter(({ name }) => /time|(^|[._-])(ts|date)$/i.test(name));
+  const isFresh = checks.some(({ freshness }) => freshness !== undefined);
+  return [
+    ...(messages.length > 0 && !holdsBody && !holdsParts && !isTokened && nonce === undefined
+      ? [
+          'the signature does not cover the body: anybody who has seen one may send another body with it; sign {body}, or name what comes once as nonce',
+        ]
+      : []),
+    ...(isFresh || isTokened || nonce !== undefined
+      ? []
+      : [...new Set(times.map(({ name }) => name))].map(
+          (name) => `${name} is signed, but no freshness checks it: an old request stays valid`,
+        )),
+    ...messages
+      .filter((message) => message.includes('\\n') || message.includes('\\r'))
+      .map(
+        (message) =>
+          `the message ${JSON.stringify(message)} holds a backslash and a letter, not a line break: YAML reads "\\n" in double quotes only`,
+      ),
+  ];
+}
+
+function messagesOf({ hmac, digest, public_key: publicKey, each }: VerifySpec): readonly string[] {
+  if (each !== undefined) return checksBelow(each.verify).flatMap(messagesOf);
+  return [(hmac ?? digest ?? publicKey)?.message ?? []].flat();
+}
+
+function checksBelow(node: VerifySpec): readonly VerifySpec[] {
+  const below = node.all ?? node.any ?? node.cases?.map(({ verify }) => verify);
+  return below?.flatMap(checksBelow) ?? [node];
+}
+
+interface SignedSource {
+  readonly name: string;
+  readonly source: Source;
+}
+
+/** What a template reads, variables by what they are taken from. */
+function sourcesIn({ webhook }: Definition, template: string): readonly SignedSource[] {
+  const parsed = parseTemplate(template);
+  if (parsed.kind === 'fault') return [];
+  return parsed.template.parts.flatMap((part): readonly SignedSource[] => {
+    if (!('source' in part)) return [];
+    const { source, text: name } = part;
+    const from = source.from === 'var' ? webhook.vars[source.name]?.from : undefined;
+    if (from === undefined) return [{ name, source }];
+    const inner = parseTemplate(from);
+    const sources =
+      inner.kind === 'fault' ? [] : inner.template.parts.flatMap((one) => ('source' in one ? [one.source] : []));
+    return sources.map((one) => ({ name, source: one }));
+  });
+}

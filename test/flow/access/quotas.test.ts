@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import type { GovernanceMessage } from '../../../lambdas/contracts/messages.ts';
+import { continueErasure, startErasure } from '../../../lambdas/flows/tenants/erase-tenant.ts';
+import { createFakeApi, type FakeApi, type FakeApiOptions } from '../../fakes/fake-api.ts';
+import type { FakeEngine } from '../../fakes/fake-engine.ts';
+
+const url = 'https://app.example.com/hooks';
+const quotas = {
+  subscriptionsPerTenant: 3,
+  sharedSubscriptions: 2,
+  accountsPerTenant: 3,
+  // The key that calls counts, too.
+  keysPerTenant: 4,
+  consumersPerTenant: 3,
+};
+
+/** What has a quota: how it is made, and how it is removed again. */
+const kinds = [
+  {
+    quota: 'subscriptionsPerTenant',
+    detail: 'The tenant has 3 subscriptions, as many as it may have (subscriptionsPerTenant).',
+    path: '/v1/subscriptions',
+    body: () => ({ url }),
+    placeOf: ({ id }: { id: string }) => `/v1/subscriptions/${id}`,
+    count: (api: FakeApi, tenant: string) => api.engine.subscriptions.count(tenant, 100),
+  },
+  {
+    quota: 'accountsPerTenant',
+    detail: 'The tenant has 3 accounts, as many as it may have (accountsPerTenant).',
+    path: '/v1/accounts',
+    body: () => ({ integration: 'staff' }),
+    placeOf: ({ id }: { id: string }) => `/v1/accounts/${id}`,
+    count: (api: FakeApi, tenant: string) => api.engine.accounts.count(tenant, 100),
+  },
+  {
+    quota: 'keysPerTenant',
+    detail: 'The tenant has 4 keys, as many as it may have (keysPerTenant).',
+    path: '/v1/keys',
+    body: () => ({ name: 'one more', scopes: ['events:read'] }),
+    placeOf: ({ id }: { id: string }) => `/v1/keys/${id}`,
+    count: (api: FakeApi, tenant: string) => api.apiKeys.count(tenant, 100),
+  },
+  {
+    quota: 'consumersPerTenant',
+    detail: 'The tenant has 3 consumers, as many as it may have (consumersPerTenant).',
+    path: '/v1/consumers',
+    body: (number: number) => ({ name: `consumer-${number}` }),
+    placeOf: ({ name }: { name: string }) => `/v1/consumers/${name}`,
+    count: (api: FakeApi, tenant: string) => api.engine.consumers.count(tenant, 100),
+  },
+] as const;
+
+/** Erase all that a tenant has, while time passes. */
+async function erase(engine: FakeEngine, tenant: string): Promise<void> {
+  await startErasure(engine.startErasurePorts, tenant, 'all');
+  for (;;) {
+    for (const { id, body } of engine.governanceQueue.receive()) {
+      await continueErasure(engine.erasePorts, JSON.parse(body) as GovernanceMessage);
+      engine.governanceQueue.remove(id);
+    }
+    const shownAtMs = engine.governanceQueue.messages().map(({ visibleAtMs }) => visibleAtMs);
+    if (shownAtMs.length === 0) return;
+    engine.clock.advance(Math.max(1, Math.min(...shownAtMs) - engine.clock.nowMs()));
+  }
+}
+
+const open = (options: FakeApiOptions = {}) => createFakeApi({ quotas, ...options });
+
+describe.each(kinds)('the quota $quota', ({ quota, detail, path, body, placeOf, count }) => {
+  const create = (
+    api: FakeApi,
+    number: number,
+    as: 'acme' | 'globex' = 'acme',
+    headers: Readonly<Record<string, string>> = {},
+  ) => api.call('POST', path, body(number), as, headers);
+  async function fill(api: FakeApi) {
+    const made = [];
+    for (let number = 1; number <= 3; number += 1) made.push(await create(api, number));
+    expect(made.map(({ status }) => status)).toEqual([201, 201, 201]);
+    return made.map((answer) => answer.body);
+  }
+
+  test('fails when the tenant has as many as it may have (422), and names the quota', async () => {
+    const api = open();
+    await fill(api);
+    const answer = await create(api, 4);
+    expect(answer.status).toBe(422);
+    expect(answer.body).toMatchObject({ reason: 'quota-exceeded', quota, limit: quotas[quota] });
+    expect(answer.body.detail).toContain(detail);
+    expect(await count(api, 'acme')).toBe(quotas[quota]);
+  });
+
+  test('is each tenant’s own (invariant 12)', async () => {
+    const api = open();
+    await fill(api);
+    expect((await create(api, 4, 'globex')).status).toBe(201);
+  });
+
+  test('is free again for what was deleted', async () => {
+    const api = open();
+    const [first] = await fill(api);
+    expect((await api.call('DELETE', placeOf(first), undefined, 'acme')).status).toBe(204);
+    expect((await create(api, 4)).status).toBe(201);
+    expect((await create(api, 5)).status).toBe(422);
+  });
+
+  test('is free again after an erasure', async () => {
+    const api = open();
+    await fill(api);
+    await erase(api.engine, 'acme');
+    expect(await count(api, 'acme')).toBe(0);
+  });
+
+  test('does not refuse the next try of the creation that filled it', async () => {
+    const api = open();
+    await create(api, 1);
+    await create(api, 2);
+    const asked = { 'idempotency-key': 'third' };
+    const first = await create(api, 3, 'acme', asked);
+    const again = await create(api, 3, 'acme', asked);
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(again.body).toEqual(first.body);
+  });
+
+  test('holds however many are created at once', async () => {
+    const api = open();
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, number) => create(api, number + 1)));
+    const created = answers.filter(({ status }) => status === 201).length;
+    expect(answers.every(({ status }) => status === 201 || status === 422)).toBe(true);
+    expect(await count(api, 'acme')).toBe(created + (quota === 'keysPerTenant' ? 1 : 0));
+    expect(created).toBeLessThanOrEqual(3);
+  });
+});
+
+test('subscriptions to all tenants have a quota of their own, since each of them is looked at for every event', async () => {
+  const api = open();
+  const create = () => api.call('POST', '/v1/subscriptions', { url });
+  expect([await create(), await create()].map(({ status }) => status)).toEqual([201, 201]);
+  const answer = await create();
+  expect(answer.status).toBe(422);
+  expect(answer.body).toMatchObject({ reason: 'quota-exceeded', quota: 'sharedSubscriptions', limit: 2 });
+  expect(answer.body.detail).toContain('There are 2 subscriptions to all tenants');
+  expect((await api.call('POST', '/v1/subscriptions', { url, tenant: 'acme' })).status).toBe(201);
+});
+
+test('keys of all tenants have no quota', async () => {
+  const api = open();
+  for (let number = 0; number < 6; number += 1)
+    expect((await api.call('POST', '/v1/keys', { name: 'one', scopes: ['events:read'] })).status).toBe(201);
+});
+
+test('the next try of a creation that was cut off is not refused although the quota is full', async () => {
+  const api = open();
+  for (const id of ['acc_1', 'acc_2', 'acc_3'])
+    await api.call('POST', '/v1/accounts', { id, integration: 'staff' }, 'acme');
+  // It finds the account, as it did before there were quotas.
+  expect((await api.call('POST', '/v1/accounts', { id: 'acc_3', integration: 'staff' }, 'acme')).status).toBe(409);
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { limits } from '../../../lambdas/contracts/limits.ts';
+import { newDelivery, prepareSubscription, recordAttempt } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
+import { createFakeEngine } from '../../fakes/fake-engine.ts';
+import { aSubscription } from '../../fakes/samples.ts';
+
+test('a delivery keeps its attempts within a row of the store, however much its endpoint answers', () => {
+  const { deliverPorts: ports } = createFakeEngine();
+  const prepared = prepareSubscription(
+    aSubscription({ retry: { scheduleMs: Array.from({ length: 40 }, () => 1000) } }),
+  );
+  // What is no text becomes three bytes for each of its own.
+  const response = '\uFFFD'.repeat(limits.callbackResponseKeptBytes);
+  let delivery = newDelivery({
+    subscription: 'sub_1',
+    scope: 'acme',
+    event: 'evt_1',
+    tenant: 'acme',
+    sequence: 1,
+    timestamp: '2026-11-21T12:00:00.000Z',
+  });
+  for (let attempt = 1; attempt <= 30; attempt += 1)
+    delivery = recordAttempt(
+      ports,
+      prepared,
+      delivery,
+      { kind: 'answered', status: 500, retryAfter: undefined, response, durationMs: 5 },
+      false,
+    ).delivery;
+  expect(delivery.attemptCount).toBe(30);
+  expect(delivery.attempts).toHaveLength(20);
+  expect(delivery.attempts.at(-1)?.response).toBe(response);
+  expect(delivery.attempts[0]?.response).toHaveLength(1024);
+  // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+  expect(Buffer.byteLength(JSON.stringify(delivery))).toBeLessThan(400 * 1024);
+});

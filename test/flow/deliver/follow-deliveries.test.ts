@@ -1,0 +1,561 @@
+import fc from 'fast-check';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, test } from 'vitest';
+import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
+import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
+import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
+import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';
+import {
+  disableSubscription,
+  enableSubscription,
+  rotateSecret,
+} from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
+import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
+import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
+import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
+import { answered } from '../../fakes/programmable-callbacks.ts';
+import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { anyFault } from '../any-fault.ts';
+import { letTimePass } from '../let-time-pass.ts';
+
+const secondMs = 1_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+const dayMs = 24 * hourMs;
+
+async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {}): Promise<Subscription> {
+  const subscription = aSubscription(change);
+  if (subscription.ordering !== 'none') await beginAtEnd(engine.drainPorts, subscription);
+  await engine.subscriptions.create(subscription);
+  return subscription;
+}
+
+let published = 0;
+
+/** Publish events of records, in this order. @returns Their ids. */
+async function publish(engine: FakeEngine, records: readonly string[], tenant = 'acme'): Promise<readonly string[]> {
+  const timestamp = new Date(engine.clock.nowMs()).toISOString();
+  const events = records.map((record) => {
+    published += 1;
+    return anEvent({ id: `evt_${String(published).padStart(6, '0')}`, record_id: record, tenant, timestamp });
+  });
+  await publishEvents(
+    engine.publishPorts,
+    events.map((event) => ({ event, owner: event.id })),
+  );
+  return events.map(({ id }) => id);
+}
+
+const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
+const eventOf = ({ body }: CallbackRequest) => JSON.parse(body) as { id: string; type: string; record_id: string };
+const records = (requests: readonly CallbackRequest[]) => requests.map((request) => eventOf(request).record_id);
+
+describe('one event, for three days', () => {
+  test('is tried ten times over 75 hours, then kept as exhausted, and said to be', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    await subscribe(engine, { id: 'sub_ops', types: ['delivery.*', 'subscription.*'] });
+    const startMs = engine.clock.nowMs();
+    const at: number[] = [];
+    engine.callbacks.answerWith(({ url }) => {
+      if (!url.includes('sub_1')) return answered(204);
+      at.push(engine.clock.nowMs() - startMs);
+      return answered(500);
+    });
+    const [id = ''] = await publish(engine, ['1']);
+    await letTimePass(engine, 100 * hourMs);
+
+    expect(at).toHaveLength(10);
+    const waits = at.map((ms, index) => ms - (at[index - 1] ?? 0)).slice(1);
+    const schedule = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+    for (const [index, seconds] of schedule.entries()) {
+      expect(waits[index]).toBeGreaterThanOrEqual(seconds * secondMs);
+      // A fifth of jitter, and what queue and dispatch add.
+      expect(waits[index]).toBeLessThanOrEqual(seconds * secondMs * 1.2 + 2 * secondMs);
+    }
+    const [delivery] = (await engine.deliveries.list('sub_1', 10, undefined)).items;
+    expect(delivery).toMatchObject({
+      event: id,
+      state: 'exhausted',
+      exhaustedBy: 'attempts-exhausted',
+      attemptCount: 10,
+    });
+    const told = engine.callbacks.requests.filter(({ url }) => url.includes('sub_ops')).map(eventOf);
+    expect(told.filter(({ type }) => type === 'delivery.exhausted')).toMatchObject([{ record_id: id }]);
+    expect(new Set(engine.callbacks.requests.filter(({ url }) => url.includes('sub_1')).map(idOf))).toEqual(
+      new Set([id]),
+    );
+  });
+
+  test('is signed with the secrets of the moment, while they rotate in mid-retry', async () => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine);
+    engine.callbacks.answerWith((_, earlier) => answered(earlier < 4 ? 500 : 204));
+    await publish(engine, ['1']);
+    await letTimePass(engine, minuteMs);
+    const [old] = subscription.secrets;
+    const rotation = await rotateSecret(engine.manageSubscriptionPorts, 'sub_1', 2 * 3_600);
+    await letTimePass(engine, 12 * hourMs);
+
+    const { requests } = engine.callbacks;
+    const verifies = (secret: string | undefined, { body, headers }: CallbackRequest) => {
+      try {
+        // The library knows no clock but the machine's: the time of the callback is not what is tested.
+        new Webhook(secret ?? '').sign(
+          String(headers['webhook-id']),
+          new Date(Number(headers['webhook-timestamp']) * 1000),
+          body,
+        );
+        return headers['webhook-signature']
+          ?.split(' ')
+          .includes(
+            new Webhook(secret ?? '').sign(
+              String(headers['webhook-id']),
+              new Date(Number(headers['webhook-timestamp']) * 1000),
+              body,
+            ),
+          );
+      } catch {
+        return false;
+      }
+    };
+    expect(requests.map((request) => [verifies(old?.value, request), verifies(rotation?.secret, request)])).toEqual([
+      [true, false],
+      [true, false],
+      [true, true],
+      [true, true],
+      [false, true],
+    ]);
+  });
+
+  test('honours what the endpoint asks for, in seconds or as a date', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    const at: number[] = [];
+    engine.callbacks.answerWith((_, earlier) => {
+      at.push(engine.clock.nowMs());
+      const later = new Date(engine.clock.nowMs() + 2 * hourMs).toUTCString();
+      return earlier === 0 ? answered(429, '1800.5') : earlier === 1 ? answered(503, later) : answered(204);
+    });
+    await publish(engine, ['1']);
+    await letTimePass(engine, 6 * hourMs);
+    expect(at).toHaveLength(3);
+    expect((at[1] as number) - (at[0] as number)).toBeGreaterThanOrEqual(1_800_500);
+    expect((at[2] as number) - (at[1] as number)).toBeGreaterThanOrEqual(2 * hourMs - secondMs);
+  });
+
+  test('can be sent now, which takes the place of the attempt that waits, or be given up', async () => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(engine, ['1', '2']);
+    await letTimePass(engine, 10 * minuteMs);
+    const [first, second] = (await engine.deliveries.list('sub_1', 10, undefined)).items;
+    if (first === undefined || second === undefined) throw new Error('two deliveries');
+    expect(first).toMatchObject({ state: 'retrying', nextAttemptAt: expect.any(String) });
+    const before = engine.callbacks.requests.length;
+    engine.callbacks.answerWith(() => answered(204));
+    await attemptNow(engine.manageDeliveryPorts, subscription, first);
+    await cancelDelivery(engine.manageDeliveryPorts, second);
+    await letTimePass(engine, 5 * dayMs);
+    expect(engine.callbacks.requests.slice(before).map(idOf)).toEqual([first.event]);
+    expect(await engine.deliveries.find(first)).toMatchObject({
+      state: 'delivered',
+      attempts: expect.arrayContaining([expect.objectContaining({ trigger: 'manual' })]),
+    });
+    expect(await engine.deliveries.find(second)).toMatchObject({ state: 'cancelled' });
+  });
+
+  test('is not sent to an endpoint that is gone, nor is any other', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(410));
+    await publish(engine, ['1']);
+    await letTimePass(engine, minuteMs);
+    await publish(engine, ['2']);
+    await letTimePass(engine, dayMs);
+    expect(engine.callbacks.requests).toHaveLength(1);
+    expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'disabled', disabled: { by: 'gone' } });
+    expect(engine.notices.sent).toMatchObject([{ type: 'subscription.disabled' }]);
+  });
+});
+
+describe('an endpoint that breaks', () => {
+  test('is left alone while its circuit is open, and gets all in order once it is back', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, { retry: { scheduleMs: [] } });
+    await publish(engine, ['warm']);
+    await letTimePass(engine, secondMs);
+    let isDown = true;
+    engine.callbacks.answerWith(() => answered(isDown ? 500 : 204));
+    await publish(
+      engine,
+      Array.from({ length: 10 }, (_, index) => `lost ${index}`),
+    );
+    await letTimePass(engine, secondMs);
+    const opened = engine.callbacks.requests.length;
+    expect(opened).toBe(11);
+
+    const waiting = Array.from({ length: 250 }, (_, index) => String(index));
+    await publish(engine, waiting);
+    await letTimePass(engine, 5 * secondMs);
+    expect(engine.callbacks.requests).toHaveLength(opened);
+    isDown = false;
+    await letTimePass(engine, 5 * minuteMs);
+    expect(records(engine.callbacks.requests.slice(opened))).toEqual(waiting);
+  });
+
+  test('costs nothing while it is down but a probe now and then, and its events are not used up by probes', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(
+      engine,
+      Array.from({ length: 20 }, (_, index) => String(index)),
+    );
+    await letTimePass(engine, 10 * minuteMs);
+    const before = engine.callbacks.requests.length;
+    await publish(
+      engine,
+      Array.from({ length: 100 }, (_, index) => `later ${index}`),
+    );
+    await letTimePass(engine, 2 * hourMs);
+    // Each of the first twenty has its own schedule; of the others one is tried at a time.
+    expect(engine.callbacks.requests.length - before).toBeLessThan(40);
+    engine.callbacks.answerWith(() => answered(204));
+    await letTimePass(engine, 3 * dayMs);
+    const delivered = (await engine.deliveries.list('sub_1', 500, undefined)).items.filter(
+      ({ state }) => state === 'delivered',
+    );
+    expect(delivered).toHaveLength(120);
+  });
+
+  test('is disabled after five days of nothing but failures, its owner being told on the way, and catches up', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    await subscribe(engine, { id: 'sub_ops', types: ['subscription.*'] });
+    engine.callbacks.answerWith(({ url }) => answered(url.includes('sub_ops') ? 204 : 500));
+    for (let day = 0; day < 6; day += 1) {
+      await publish(engine, [`day ${day}`]);
+      await letTimePass(engine, dayMs);
+    }
+    const told = engine.callbacks.requests
+      .filter(({ url }) => url.includes('sub_ops'))
+      .map((request) => JSON.parse(request.body));
+    expect(told.map(({ type, data }) => [type, data.percent])).toEqual([
+      ['subscription.disabling', 50],
+      ['subscription.disabling', 75],
+      ['subscription.disabling', 90],
+      ['subscription.disabled', undefined],
+    ]);
+    expect(engine.notices.sent.map(({ type }) => type)).toEqual(told.map(({ type }) => type));
+    expect(await engine.subscriptions.find('sub_1')).toMatchObject({
+      status: 'disabled',
+      disabled: { by: 'failures' },
+    });
+
+    const quiet = engine.callbacks.requests.length;
+    const missed = await publish(engine, ['while disabled 1', 'while disabled 2']);
+    await letTimePass(engine, dayMs);
+    expect(engine.callbacks.requests).toHaveLength(quiet);
+    engine.callbacks.answerWith(() => answered(204));
+    const enabled = await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', { tenant: 'acme' });
+    expect(enabled?.catchUp).toMatchObject({ mode: 'missing', state: 'running' });
+    await letTimePass(engine, hourMs);
+    const after = engine.callbacks.requests.slice(quiet).filter(({ url }) => url.includes('sub_1'));
+    expect(after.map(idOf)).toEqual(expect.arrayContaining([...missed]));
+    expect(new Set(after.map(idOf)).size).toBe(after.length);
+    expect(
+      after
+        .filter((request) => missed.includes(idOf(request)))
+        .every(({ headers }) => headers['tributary-replay'] === 'true'),
+    ).toBe(true);
+  });
+
+  describe('twice within a second, and is sent nothing for days after', () => {
+    async function brokenFor(engine: FakeEngine, ms: number) {
+      await subscribe(engine, { retry: { scheduleMs: [secondMs] }, disableAfterMs: dayMs });
+      engine.callbacks.answerWith(() => answered(500));
+      await publish(engine, ['1']);
+      await letTimePass(engine, minuteMs);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      await letTimePass(engine, ms - minuteMs);
+    }
+
+    test('is probed with what it did not take before it is disabled, and is not when it takes it', async () => {
+      const engine = createFakeEngine();
+      await brokenFor(engine, 0.9 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      engine.callbacks.answerWith(() => answered(204));
+      await letTimePass(engine, dayMs);
+      expect(engine.callbacks.requests).toHaveLength(3);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
+      expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toMatchObject([{ state: 'delivered' }]);
+      const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
+      expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0 });
+    });
+
+    test('is disabled when it does not take it then either', async () => {
+      const engine = createFakeEngine();
+      await brokenFor(engine, 1.2 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(3);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({
+        status: 'disabled',
+        disabled: { by: 'failures' },
+      });
+    });
+
+    test('is not disabled where nothing is left to probe it with: its failures are counted anew', async () => {
+      const engine = createFakeEngine();
+      const list = async () => ({ items: [], next: undefined });
+      const drainPorts = { ...engine.drainPorts, deliveries: { ...engine.deliveries, list } };
+      await brokenFor({ ...engine, drainPorts }, 2 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
+      await publish(engine, ['2']);
+      await letTimePass(engine, hourMs);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
+    });
+
+    test('is asked for a sign by its own time, where its owner has set another', async () => {
+      const usual = createFakeEngine();
+      const drainPorts = {
+        ...usual.drainPorts,
+        endpointPolicy: { ...usual.drainPorts.endpointPolicy, disableAfterMs: hourMs },
+      };
+      const engine = { ...usual, drainPorts, deliverPorts: drainPorts };
+      await brokenFor(engine, 0.6 * dayMs);
+      // Once at half of its way, and not each minute from half of the usual way on.
+      const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
+      expect(state?.revision).toBeLessThan(20);
+      expect(engine.callbacks.requests).toHaveLength(2);
+      await letTimePass(engine, 0.5 * dayMs);
+      expect(engine.callbacks.requests).toHaveLength(3);
+      expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'disabled' });
+    });
+  });
+
+  test('that its owner disables gets nothing, and with the catch-up what it missed', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine);
+    await publish(engine, ['1']);
+    await letTimePass(engine, secondMs);
+    await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
+    await letTimePass(engine, dayMs);
+    await publish(engine, ['2', '3']);
+    await letTimePass(engine, dayMs);
+    expect(records(engine.callbacks.requests)).toEqual(['1']);
+    await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', { tenant: 'acme' });
+    await letTimePass(engine, hourMs);
+    expect(records(engine.callbacks.requests)).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('an ordered subscription', () => {
+  test('sends the events of a record one after the other, and those of others meanwhile', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, { ordering: 'record', retry: { scheduleMs: [10 * minuteMs, hourMs] } });
+    const poison = 'a';
+    engine.callbacks.answerWith((request) =>
+      answered(eventOf(request).record_id === poison && isPoison(request) ? 500 : 204),
+    );
+    let poisonId: string | undefined;
+    const isPoison = (request: CallbackRequest) => {
+      poisonId ??= eventOf(request).id;
+      return eventOf(request).id === poisonId;
+    };
+    const first = await publish(engine, ['a', 'b', 'a', 'c', 'b']);
+    await letTimePass(engine, minuteMs);
+    expect(new Set(engine.callbacks.requests.map(idOf))).toEqual(new Set([first[0], first[1], first[3], first[4]]));
+    const more = await publish(engine, ['a', 'd']);
+    await letTimePass(engine, minuteMs);
+    expect(engine.callbacks.requests.map(idOf)).toContain(more[1]);
+    expect(engine.callbacks.requests.map(idOf)).not.toContain(more[0]);
+
+    await letTimePass(engine, 3 * hourMs);
+    const ofRecord = engine.callbacks.requests.filter((request) => eventOf(request).record_id === 'a').map(idOf);
+    // The poison event three times, then, as it is given up, the others in their order.
+    expect(ofRecord).toEqual([first[0], first[0], first[0], first[2], more[0]]);
+    expect(await engine.deliveries.list('sub_1', 50, undefined)).toMatchObject({
+      items: expect.arrayContaining([expect.objectContaining({ event: first[0], state: 'exhausted' })]),
+    });
+  });
+
+  test('by tenant stops for its first failing event, and goes on in sequence', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, { ordering: 'tenant', retry: { scheduleMs: [10 * minuteMs] } });
+    engine.callbacks.answerWith((_, earlier) => answered(earlier === 2 ? 500 : 204));
+    const ids = await publish(engine, ['1', '2', '3', '4', '5']);
+    await letTimePass(engine, minuteMs);
+    expect(engine.callbacks.requests.map(idOf)).toEqual(ids.slice(0, 3));
+    const more = await publish(engine, ['6']);
+    await letTimePass(engine, hourMs);
+    expect(engine.callbacks.requests.map(idOf)).toEqual([...ids.slice(0, 3), ids[2], ids[3], ids[4], more[0]]);
+  });
+
+  test.each(['record', 'tenant'] as const)(
+    'by %s with a filter goes on although the payload of one of its events is gone',
+    async (ordering) => {
+      const engine = createFakeEngine();
+      await subscribe(engine, { ordering, shaping: { filter: 'true' }, retry: { scheduleMs: [1_000] } });
+      const lost = 'evt_000000';
+      const ports = {
+        ...engine.publishPorts,
+        claimThresholdBytes: 0,
+        payloads: { ...engine.payloads, put: async () => {} },
+      };
+      await publishEvents(ports, [{ event: anEvent({ id: lost, record_id: '1' }), owner: lost }]);
+      await publish(engine, ['2', '3']);
+      await letTimePass(engine, hourMs);
+      const { items } = await engine.deliveries.list('sub_1', 10, undefined);
+      expect(items).toHaveLength(3);
+      for (const { event, state } of items) expect(state).toBe(event === lost ? 'exhausted' : 'delivered');
+    },
+  );
+
+  test('begins with what is published after it was made', async () => {
+    const engine = createFakeEngine();
+    await publish(engine, ['before']);
+    engine.clock.advance(secondMs);
+    await subscribe(engine, { ordering: 'tenant' });
+    engine.clock.advance(secondMs);
+    await publish(engine, ['after']);
+    await letTimePass(engine, minuteMs);
+    expect(records(engine.callbacks.requests)).toEqual(['after']);
+  });
+});
+
+describe('the limits of an endpoint', () => {
+  test('are kept by its rate, over all that send to it', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, { ratePerSecond: 5 });
+    const at: number[] = [];
+    engine.callbacks.answerWith(() => {
+      at.push(engine.clock.nowMs());
+      return answered(204);
+    });
+    const ids = await publish(
+      engine,
+      Array.from({ length: 60 }, (_, index) => String(index)),
+    );
+    await letTimePass(engine, minuteMs);
+    expect(at).toHaveLength(ids.length);
+    for (const from of at)
+      expect(at.filter((one) => one >= from && one < from + secondMs).length).toBeLessThanOrEqual(10);
+  });
+
+  test('let batches be sent, each event once', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, { shaping: { batch: { max_events: 25, max_wait_seconds: 10 } } });
+    const ids = await publish(
+      engine,
+      Array.from({ length: 60 }, (_, index) => String(index)),
+    );
+    await letTimePass(engine, minuteMs);
+    const batches = engine.callbacks.requests.map(({ body }) =>
+      (JSON.parse(body) as { events: { id: string }[] }).events.map(({ id }) => id),
+    );
+    expect(batches.flat().sort()).toEqual(ids);
+    expect(batches.map((batch) => batch.length).sort((a, b) => a - b)).toEqual([10, 25, 25]);
+    expect(new Set(engine.callbacks.requests.map(idOf)).size).toBe(3);
+  });
+
+  const batched = { shaping: { batch: { max_events: 3, max_wait_seconds: 600 } } };
+  const sizesOf = (engine: FakeEngine) =>
+    engine.callbacks.requests.map(({ body }) => (JSON.parse(body) as { events: unknown[] }).events.length);
+
+  test('let a batch that fills up be sent before its oldest event has waited for as long as it may', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, batched);
+    await publish(engine, ['1']);
+    await letTimePass(engine, 5_000);
+    await publish(engine, ['2']);
+    await letTimePass(engine, 5_000);
+    expect(sizesOf(engine)).toEqual([]);
+    await publish(engine, ['3']);
+    await letTimePass(engine, 5_000);
+    expect(sizesOf(engine)).toEqual([3]);
+    // What does not fill one is sent in its time.
+    await publish(engine, ['4']);
+    await letTimePass(engine, 11 * minuteMs);
+    expect(sizesOf(engine)).toEqual([3, 1]);
+  });
+
+  test('let a batch be sent that fills up while its drain leaves', async () => {
+    const engine = createFakeEngine();
+    await subscribe(engine, batched);
+    const deliverAll = async () => {
+      for (const { id, body } of engine.deliveryQueue.receive()) {
+        await deliverEvents(engine.deliverPorts, [{ messageId: id, job: JSON.parse(body) as DeliveryJob }]);
+        engine.deliveryQueue.remove(id);
+      }
+    };
+    await publish(engine, ['1', '2']);
+    await deliverAll();
+    const { deliveries } = engine;
+    let isFilled = false;
+    const slow = {
+      ...deliveries,
+      async listBacklog(...args: Parameters<typeof deliveries.listBacklog>) {
+        const entries = await deliveries.listBacklog(...args);
+        if (!isFilled) {
+          isFilled = true;
+          await publish(engine, ['3']);
+          await deliverAll();
+        }
+        return entries;
+      },
+    };
+    for (const { id, body } of engine.drainQueue.receive()) {
+      await drainEndpoint({ ...engine.drainPorts, deliveries: slow }, JSON.parse(body));
+      engine.drainQueue.remove(id);
+    }
+    await letTimePass(engine, 5_000);
+    expect(sizesOf(engine)).toEqual([3]);
+  });
+});
+
+describe('whatever fails or dies on the way', () => {
+  const faults = fc.array(fc.record({ invocation: fc.integer({ min: 0, max: 6 }), fault: anyFault(30) }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+
+  test.each(['none', 'record', 'tenant'] as const)(
+    'every event comes, under its id, ordering %s (property, invariant 2)',
+    async (ordering) => {
+      await fc.assert(
+        fc.asyncProperty(faults, fc.boolean(), async (struck, isFlaky) => {
+          const engine = createFakeEngine();
+          await subscribe(engine, { ordering });
+          engine.callbacks.answerWith((_, earlier) => answered(isFlaky && earlier % 3 === 1 ? 500 : 204));
+          const ids = await publish(engine, ['a', 'b', 'a', 'c', 'b', 'a']);
+          await letTimePass(
+            engine,
+            minuteMs,
+            (invocation) => struck.find((one) => one.invocation === invocation)?.fault,
+          );
+          await letTimePass(engine, 5 * hourMs);
+          const delivered = await engine.deliveries.list('sub_1', 50, undefined);
+          expect(new Set(engine.callbacks.requests.map(idOf))).toEqual(new Set(ids));
+          expect(new Map(delivered.items.map(({ event, state }) => [event, state]))).toEqual(
+            new Map(ids.map((id) => [id, 'delivered'])),
+          );
+          expect(await engine.deliveries.listBacklog('sub_1', 10, undefined)).toEqual([]);
+          if (ordering === 'none') return;
+          // The first time that each came is in order, within what is ordered.
+          const firsts = [
+            ...new Map(engine.callbacks.requests.toReversed().map((one) => [idOf(one), one])).values(),
+          ].toReversed();
+          for (const group of ordering === 'tenant' ? [undefined] : ['a', 'b', 'c']) {
+            const ofGroup = firsts.filter((one) => group === undefined || eventOf(one).record_id === group).map(idOf);
+            expect(ofGroup).toEqual([...ofGroup].sort());
+          }
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
+});

@@ -1,0 +1,284 @@
+import { describe, expect, test } from 'vitest';
+import { limits } from '../../../lambdas/contracts/limits.ts';
+import type { RawMessage } from '../../../lambdas/contracts/messages.ts';
+import {
+  type NormalizePorts,
+  normalizeWebhooks,
+  type RawDelivery,
+} from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
+import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
+import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
+import { anAccount, aSubscription, staff } from '../../fakes/samples.ts';
+import { followFeed } from '../follow-feed.ts';
+import { rawMessage } from '../provider-request.ts';
+
+async function prepare(): Promise<FakeEngine> {
+  const engine = createFakeEngine();
+  await engine.accounts.create(anAccount());
+  await engine.accounts.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
+  await engine.subscriptions.create(aSubscription());
+  return engine;
+}
+
+const received = (message: RawMessage): RawDelivery => ({
+  messageId: `of ${message.rawId}`,
+  body: JSON.stringify(message),
+  message,
+});
+const inline = (content: string): RawMessage['body'] => ({ kind: 'inline', encoding: 'utf8', content });
+
+async function feedOf(engine: FakeEngine, tenant = 'acme') {
+  const reader = followFeed(engine.feedPorts, tenant);
+  await reader.read();
+  return reader.seen;
+}
+
+test('the events of several requests are published in one batch, in their order', async () => {
+  const engine = await prepare();
+  const { ports, calls } = injectFault<NormalizePorts>(engine.normalizePorts);
+  const normalizations = await normalizeWebhooks(ports, [
+    received(
+      rawMessage('raw_1', [
+        { verb: 'created', id: '1', name: 'Ada' },
+        { verb: 'deleted', id: '2' },
+      ]),
+    ),
+    received(rawMessage('raw_2', [{ verb: 'updated', id: '3' }])),
+  ]);
+  const published = { kind: 'published', deliveries: 1, tenant: 'acme' };
+  expect(normalizations).toEqual([
+    { kind: 'mapped', publications: [published, published], drifts: [] },
+    { kind: 'mapped', publications: [published], drifts: [] },
+  ]);
+  expect(await feedOf(engine)).toMatchObject([
+    { sequence: 1, type: 'record:created', record_id: '1', raw_event_type: 'employee.created', data: { name: 'Ada' } },
+    { sequence: 2, type: 'record:deleted', record_id: '2' },
+    { sequence: 3, type: 'record:updated', record_id: '3', tenant: 'acme', account: 'acc_acme' },
+  ]);
+  const once = ['events.takeSequences', 'subscriptions.listFor', 'events.writeRows', 'deliveryQueue.sendAll'];
+  for (const call of once)
+    expect(
+      calls.filter((name) => name === call),
+      call,
+    ).toHaveLength(1);
+});
+
+test('an event is published for the tenant of its account, whatever else is in the batch (invariant 3)', async () => {
+  const engine = await prepare();
+  await normalizeWebhooks(engine.normalizePorts, [
+    received(rawMessage('raw_1', [{ verb: 'created', id: '1' }])),
+    received(rawMessage('raw_2', [{ verb: 'created', id: '1' }], { account: 'acc_globex', deliveryId: 'raw_1' })),
+  ]);
+  expect((await feedOf(engine)).map(({ account }) => account)).toEqual(['acc_acme']);
+  expect((await feedOf(engine, 'globex')).map(({ account }) => account)).toEqual(['acc_globex']);
+});
+
+test('a request that the provider sends again makes no second event (invariant 2)', async () => {
+  const engine = await prepare();
+  const changes = [{ verb: 'created', id: '1' }];
+  await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', changes, { deliveryId: 'd' }))]);
+  const [second] = await normalizeWebhooks(engine.normalizePorts, [
+    received(rawMessage('raw_2', changes, { deliveryId: 'd' })),
+  ]);
+  expect(second).toEqual({ kind: 'mapped', publications: [{ kind: 'duplicate', tenant: 'acme' }], drifts: [] });
+  expect(await feedOf(engine)).toHaveLength(1);
+});
+
+test('two changes of a record are two events where a thin event has no name and no time (invariant 1)', async () => {
+  const mapping = `{ "event_type": "updated", "raw_event_type": "employee.updated", "resource": "hris/employees",
+    "record_id": body.id, "method": "get", "method_config": { "id": body.id } }`;
+  const engine = createFakeEngine({ ...staff, mapping });
+  await engine.accounts.create(anAccount());
+  const edited = (rawId: string) => received(rawMessage(rawId, [], { deliveryId: '', body: inline('{"id":"1"}') }));
+  // The queue hands the last one over again.
+  for (const rawId of ['raw_1', 'raw_2', 'raw_2']) await normalizeWebhooks(engine.normalizePorts, [edited(rawId)]);
+  expect(await feedOf(engine)).toHaveLength(2);
+});
+
+test('a request of which the mapping makes nothing is ignored', async () => {
+  const engine = await prepare();
+  expect(await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', []))])).toEqual([
+    { kind: 'ignored' },
+  ]);
+  expect(engine.rawDeadLetters.messages()).toEqual([]);
+});
+
+describe('what cannot be mapped', () => {
+  test.each([
+    [
+      'the mapping gives a bad event',
+      { body: inline('{"changes":[{"verb":"exploded","id":"1"}]}') },
+      /bad event \(0\): event_type/,
+    ],
+    ['the mapping cannot be evaluated', { body: inline('{"changes":[{"verb":"created","id":{}}]}') }, /record_id/],
+    ['the body cannot be read', { body: inline('{"changes":') }, /body: expected a JSON body/],
+    ['its integration is not deployed', { integration: 'gone' }, /no integration "gone"/],
+  ] as const)('is kept with the reason and as it came when %s (invariant 9)', async (_, change, reason) => {
+    const engine = await prepare();
+    const bad = received(rawMessage('raw_1', [], change));
+    const good = received(rawMessage('raw_2', [{ verb: 'created', id: '1' }]));
+    const normalizations = await normalizeWebhooks(engine.normalizePorts, [bad, good]);
+    expect(normalizations).toMatchObject([
+      { kind: 'dead-lettered', reason: expect.stringMatching(reason) },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+    expect(engine.rawDeadLetters.messages()).toMatchObject([{ body: bad.body, reason: expect.stringMatching(reason) }]);
+  });
+
+  test.each([
+    ['is gone', 'acc_gone'],
+    ['is one of another integration', 'acc_github'],
+  ])('is kept as unrouted when its account %s (invariant 9)', async (_, account) => {
+    const engine = await prepare();
+    await engine.accounts.create(anAccount({ id: 'acc_github', integration: 'github' }));
+    const delivery = received(rawMessage('raw_1', [{ verb: 'created', id: '1' }], { account }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toEqual([{ kind: 'unrouted' }]);
+    expect(engine.rawDeadLetters.messages()).toMatchObject([
+      { body: delivery.body, reason: `account "${account}" does not exist` },
+    ]);
+    expect(await feedOf(engine)).toEqual([]);
+  });
+});
+
+describe('what an account accepted that is gone', () => {
+  const changes = [{ verb: 'created', id: '1' }];
+  const createdAt = '2026-11-21T12:00:00.000Z';
+
+  async function withSuccessor(tenant = 'acme'): Promise<FakeEngine> {
+    const engine = await prepare();
+    const account = anAccount();
+    expect(await engine.accounts.remove(account)).toBe(true);
+    engine.accounts.overwrite(anAccount({ tenant, createdAt }));
+    return engine;
+  }
+
+  test('is ignored where a later account has its id, however soon (invariant 3)', async () => {
+    const engine = await withSuccessor();
+    const old = received(rawMessage('raw_1', changes, { incarnation: anAccount().createdAt, receivedAt: createdAt }));
+    const own = received(rawMessage('raw_2', changes, { incarnation: createdAt, receivedAt: createdAt }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [old, own])).toMatchObject([
+      { kind: 'ignored' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+    expect(engine.rawDeadLetters.messages()).toEqual([]);
+  });
+
+  test('is not what a later account accepted while the former one is remembered', async () => {
+    const engine = await prepare();
+    await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_0', changes))]);
+    engine.accounts.overwrite(anAccount({ createdAt }));
+    const own = received(rawMessage('raw_1', changes, { incarnation: createdAt, receivedAt: createdAt }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [own])).toMatchObject([{ kind: 'mapped' }]);
+  });
+
+  test('is told by time where its message is of a version that wrote no more', async () => {
+    const engine = await withSuccessor();
+    const early = received(rawMessage('raw_1', changes, { receivedAt: '2026-11-21T11:58:59.000Z' }));
+    const late = received(rawMessage('raw_2', changes, { receivedAt: '2026-11-21T12:00:00.000Z' }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [early, late])).toMatchObject([
+      { kind: 'ignored' },
+      { kind: 'mapped' },
+    ]);
+  });
+
+  test('suppresses no event of another tenant with the same account, delivery and record (invariant 3)', async () => {
+    const engine = await prepare();
+    const delivery = { deliveryId: 'd' };
+    await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', changes, delivery))]);
+    // As in a deployment of before, where the id of a removed account was free.
+    engine.accounts.overwrite(anAccount({ tenant: 'globex' }));
+    engine.clock.advance(60_000);
+    const [second] = await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_2', changes, delivery))]);
+    expect(second).toMatchObject({ publications: [{ kind: 'published', tenant: 'globex' }] });
+  });
+});
+
+describe('one failing request goes back alone (invariant 12)', () => {
+  const good = received(rawMessage('raw_good', [{ verb: 'created', id: '1' }]));
+
+  test('when its body is no longer kept', async () => {
+    const engine = await prepare();
+    const bad = received(rawMessage('raw_1', [], { body: { kind: 'claim', key: 'none', sizeBytes: 9_000 } }));
+    expect(await normalizeWebhooks(engine.normalizePorts, [bad, good])).toMatchObject([
+      { kind: 'dead-lettered', reason: 'its body is no longer kept' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+  });
+
+  test('when its account cannot be read', async () => {
+    const engine = await prepare();
+    const { ports } = injectFault<NormalizePorts>(engine.normalizePorts, {
+      // 1 and 2 are the integrations of both requests, 3 is the first one's account.
+      at: 3,
+      kind: 'error',
+      moment: 'before its effect',
+    });
+    expect(await normalizeWebhooks(ports, [received(rawMessage('raw_1', [])), good])).toMatchObject([
+      { kind: 'failed' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+  });
+
+  test('when the dead-letter queue does not take it', async () => {
+    const engine = await prepare();
+    const refusing: NormalizePorts = {
+      ...engine.normalizePorts,
+      rawDeadLetters: { send: () => Promise.reject(new Error('unavailable')) },
+    };
+    const bad = received(rawMessage('raw_1', [], { account: 'acc_gone' }));
+    expect(await normalizeWebhooks(refusing, [bad, good])).toMatchObject([
+      { kind: 'failed' },
+      { kind: 'mapped', publications: [{ kind: 'published' }] },
+    ]);
+  });
+
+  test('when the claim of one of its events fails', async () => {
+    const engine = await prepare();
+    const { calls, ports } = injectFault<NormalizePorts>(engine.normalizePorts);
+    const bad = received(rawMessage('raw_1', [{ verb: 'created', id: '2' }]));
+    await normalizeWebhooks(ports, [bad, good]);
+    const at = calls.indexOf('events.claim') + 1;
+    for (const fault of faultsAt(at).filter(({ kind }) => kind === 'error')) {
+      const again = await prepare();
+      const struck = injectFault<NormalizePorts>(again.normalizePorts, fault);
+      expect(await normalizeWebhooks(struck.ports, [bad, good])).toMatchObject([
+        { kind: 'failed' },
+        { kind: 'mapped', publications: [{ kind: 'published' }] },
+      ]);
+    }
+  });
+
+  test('when its message is none that the engine writes', async () => {
+    const engine = await prepare();
+    for (const message of [null, 7, {}, { ...good.message, body: undefined }]) {
+      const bad = { messageId: 'bad', body: JSON.stringify(message), message: message as unknown as RawMessage };
+      const [first, second] = await normalizeWebhooks(engine.normalizePorts, [bad, good]);
+      expect(first?.kind).not.toBe('mapped');
+      expect(second?.kind).toBe('mapped');
+    }
+  });
+});
+
+test('a request that goes to the dead-letter queue leaves its event to the provider’s next one (invariant 9)', async () => {
+  const engine = await prepare();
+  const changes = [{ verb: 'created', id: '1' }];
+  const broken = {
+    ...engine.normalizePorts,
+    events: { ...engine.normalizePorts.events, writeRows: () => Promise.reject(new Error('not now')) },
+  };
+  const first = received(rawMessage('raw_1', changes, { deliveryId: 'same' }));
+  const again = received(rawMessage('raw_2', changes, { deliveryId: 'same' }));
+  const dropped = [{ kind: 'mapped', publications: [{ kind: 'duplicate' }] }];
+  const fail = async (receiveCount: number) => {
+    expect(await normalizeWebhooks(broken, [{ ...first, receiveCount }])).toMatchObject([{ kind: 'failed' }]);
+    engine.clock.advance(180_000);
+  };
+  await fail(1);
+  expect(await normalizeWebhooks(engine.normalizePorts, [again])).toMatchObject(dropped);
+  await fail(limits.maxReceiveCount);
+  const published = [{ kind: 'mapped', publications: [{ kind: 'published' }] }];
+  expect(await normalizeWebhooks(engine.normalizePorts, [again])).toMatchObject(published);
+  // Readers wait for the numbers that the failed runs have taken.
+  engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+  expect(await feedOf(engine)).toHaveLength(1);
+});

@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
+import { type ExportEntry, exportTenant } from '../../../lambdas/flows/tenants/export-tenant.ts';
+import { updateTenant } from '../../../lambdas/flows/tenants/manage-tenant.ts';
+import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
+import { furnishTenant, keysOf } from '../../fakes/furnish-tenant.ts';
+import { anEvent, staff } from '../../fakes/samples.ts';
+
+const views = {
+  tenant: ({ tenant, retention }: { tenant: string; retention: object }) => ({ tenant, retention }),
+  account: ({ id }: { id: string }) => ({ id }),
+  subscription: ({ id }: { id: string }) => ({ id }),
+  consumer: ({ name }: { name: string }) => ({ name }),
+  key: ({ id }: { id: string }) => ({ id }),
+  delivery: ({ event, subscription }: { event: string; subscription: string }) => ({ event, subscription }),
+};
+
+async function readAll(
+  engine: FakeEngine,
+  tenant: string,
+  limit: number,
+): Promise<readonly (readonly ExportEntry[])[]> {
+  const pages: (readonly ExportEntry[])[] = [];
+  let after: string | undefined;
+  do {
+    const page = await exportTenant(engine.exportPorts, views, tenant, { limit, after });
+    if (page.kind !== 'page') throw new Error(page.kind);
+    expect(page.entries.length).toBeLessThanOrEqual(limit);
+    pages.push(page.entries);
+    after = page.next;
+    if (pages.length > 500) throw new Error('it never ends');
+  } while (after !== undefined);
+  return pages;
+}
+
+async function prepare(): Promise<FakeEngine> {
+  const engine = createFakeEngine(staff, new Map(), keysOf('acme', 'acme2'));
+  await updateTenant(engine.adminPorts, 'acme', { eventsDays: 7 });
+  for (const tenant of ['acme', 'acme2']) await furnishTenant(engine, tenant);
+  return engine;
+}
+
+describe('an export', () => {
+  test('holds all that is stored of a tenant, in a fixed order, and nothing of others (invariant 3)', async () => {
+    const engine = await prepare();
+    const entries = (await readAll(engine, 'acme', 500)).flat();
+    expect(entries.filter(({ kind }) => kind !== 'delivery' && kind !== 'event')).toEqual([
+      { kind: 'tenant', value: { tenant: 'acme', retention: { eventsDays: 7 } } },
+      { kind: 'account', value: { id: 'acc_acme' } },
+      { kind: 'subscription', value: { id: 'sub_acme' } },
+      ...['one', 'three', 'two'].map((name) => ({ kind: 'consumer', value: { name } })),
+      { kind: 'key', value: { id: 'key_acme' } },
+    ]);
+    const deliveries = entries.filter(({ kind }) => kind === 'delivery');
+    expect(deliveries.map(({ value }) => value)).toEqual(
+      [5, 4, 3, 2, 1].map((n) => ({ event: `evt_acme_${n}`, subscription: 'sub_acme' })),
+    );
+    const events = entries.filter(({ kind }) => kind === 'event').map(({ value }) => value);
+    expect(events).toMatchObject([1, 2, 3, 4, 5].map((n) => ({ id: `evt_acme_${n}`, sequence: n, tenant: 'acme' })));
+    // Its data, wherever it lies.
+    expect(events[1]).toMatchObject({ data: { id: '2', text: 'x'.repeat(10_000) } });
+    expect(JSON.stringify(entries)).not.toContain('acme2');
+  });
+
+  test.each([1, 2, 3, 7])('is the same in pages of %d', async (limit) => {
+    const engine = await prepare();
+    const whole = (await readAll(engine, 'acme', 500)).flat();
+    expect((await readAll(engine, 'acme', limit)).flat()).toEqual(whole);
+  });
+
+  test('shows nothing but what the views show: no secret is in it (invariant 10)', async () => {
+    const engine = await prepare();
+    const text = JSON.stringify(await readAll(engine, 'acme', 500));
+    expect(text).not.toMatch(/whsec_|a secret of acme/);
+  });
+
+  test('has pages that one answer holds', async () => {
+    const engine = createFakeEngine();
+    await publishEvents(
+      engine.publishPorts,
+      Array.from({ length: 6 }, (_, n) => ({
+        owner: 'raw_1',
+        event: anEvent({ id: `evt_${n}`, data: { text: 'x'.repeat(1_000_000) } }),
+      })),
+    );
+    const pages = await readAll(engine, 'acme', 500);
+    for (const page of pages) expect(2 * JSON.stringify(page).length).toBeLessThan(6_000_000);
+    expect(pages.flat().filter(({ kind }) => kind === 'event')).toHaveLength(6);
+  });
+
+  test('gives nothing of another tenant’s, where a position names its subscription (M2, invariant 3)', async () => {
+    const engine = await prepare();
+    for (const other of ['sub_acme2', 'sub_removed_acme2', 'sub_everyone', 'sub_removed_acme']) {
+      const keys = JSON.stringify((await engine.deliveries.list(other, 500, undefined)).items);
+      expect(keys).toContain('evt_');
+      for (let after: string | undefined = JSON.stringify(['deliveries', `${other} `]); after !== undefined; ) {
+        const page = await exportTenant(engine.exportPorts, views, 'acme', { limit: 1, after });
+        if (page.kind !== 'page') throw new Error(page.kind);
+        expect(JSON.stringify(page)).not.toMatch(/evt_acme2|(acme2|everyone) [^"]/);
+        after = page.next;
+      }
+    }
+  });
+
+  test('goes on past an event whose data is gone, and says so', async () => {
+    const engine = await prepare();
+    await engine.payloads.eraser.remove('acme/', [{ kind: 'objects', key: 'acme/evt_acme_2' }]);
+    const events = (await readAll(engine, 'acme', 500)).flat().filter(({ kind }) => kind === 'event');
+    expect(events).toHaveLength(5);
+    expect(events[1]?.value).toMatchObject({ id: 'evt_acme_2', data: null });
+  });
+
+  test('of a tenant that nobody has heard of is its name', async () => {
+    expect((await readAll(createFakeEngine(), 'nobody', 10)).flat()).toEqual([
+      { kind: 'tenant', value: { tenant: 'nobody', retention: {} } },
+    ]);
+  });
+
+  test.each(['', 'x', '["events"]', '["none",null]'])('fails when its position is "%s"', async (after) => {
+    const page = await exportTenant(createFakeEngine().exportPorts, views, 'acme', { limit: 10, after });
+    expect(page).toEqual({ kind: 'invalid-position' });
+  });
+});

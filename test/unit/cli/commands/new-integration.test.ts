@@ -1,0 +1,136 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { useIntegrationsFolder } from '../integrations-folder.ts';
+
+const folder = useIntegrationsFolder();
+
+describe('a new integration', () => {
+  test.each([
+    ['nothing but a name', []],
+    [
+      'a signed time and a name of the delivery',
+      [
+        '--algorithm',
+        'sha512',
+        '--encoding',
+        'base64',
+        '--prefix',
+        'v1=',
+        '--header',
+        'X-Acme',
+        '--resource',
+        'crm/companies',
+      ]
+        .concat(['--message', '{header.X-Id}.{header.X-Time}.{body}', '--timestamp', '{header.X-Time}'])
+        .concat([
+          '--timestamp-unit',
+          'iso8601',
+          '--max-age',
+          '60',
+          '--delivery-id',
+          '{header.X-Id}',
+          '--title',
+          'Acme: "A"',
+        ]),
+    ],
+    [
+      'a header that holds time and signature',
+      [
+        '--header',
+        'X-Fw-Sig',
+        '--split',
+        ';',
+        '--prefix',
+        's1=',
+        '--timestamp-prefix',
+        'ts=',
+        '--timestamp-unit',
+        'ms',
+      ],
+    ],
+    ['a header of several signatures', ['--split', ' ', '--prefix', 'v1,']],
+    [
+      'parts of the body and of the query',
+      ['--message', '{json.meta.at}{json.data.id}{query.v}', '--timestamp', '{json.meta.at}'],
+    ],
+  ])('passes its test at once, made of %s', async (_, flags) => {
+    const { exitCode, output } = await folder.run(['new', 'acme', ...flags]);
+    expect(output).toContain('wrote integrations/acme/integration.yaml');
+    expect(exitCode).toBe(0);
+    expect(await folder.run(['validate', 'acme'])).toMatchObject({ exitCode: 0 });
+    const tested = await folder.run(['test', 'acme']);
+    expect(tested).toEqual({ exitCode: 0, output: expect.stringContaining('1 passed, 0 failed') });
+    expect(readFileSync(folder.path('integrations/acme/integration.yaml'), 'utf8')).toMatch(
+      /^# yaml-language-server: /,
+    );
+  });
+
+  test('is asked for at a terminal, where no options are given', async () => {
+    const asked: string[] = [];
+    const ask = (question: string, fallback: string) => {
+      asked.push(question);
+      return Promise.resolve(question.startsWith('Header') ? 'X-Asked' : question.startsWith('Name') ? '' : fallback);
+    };
+    expect(await folder.run(['new', 'asked-for'], { ask })).toMatchObject({ exitCode: 0 });
+    expect(asked.length).toBeGreaterThan(5);
+    const text = readFileSync(folder.path('integrations/asked-for/integration.yaml'), 'utf8');
+    expect(text).toContain('{header.X-Asked}');
+    expect(text).toContain('title: "Asked For"');
+    asked.length = 0;
+    await folder.run(['new', 'with-flags', '--title', 'Flags'], { ask });
+    await folder.run(['new', 'for-programs', '--json'], { ask });
+    expect(asked).toEqual([]);
+  });
+});
+
+test('checks each answer when it is given, says what is wrong with it and asks again', async () => {
+  const asked: string[] = [];
+  const ask = (question: string, fallback: string) => {
+    asked.push(question);
+    const isRefused = question.startsWith('got ');
+    if (question.includes('HMAC algorithm')) return Promise.resolve(isRefused ? 'sha512' : 'sha511');
+    if (question.includes('What is signed')) return Promise.resolve(isRefused ? '{body}' : '{body');
+    return Promise.resolve(fallback);
+  };
+  expect(await folder.run(['new', 'asked-for'], { ask })).toMatchObject({ exitCode: 0 });
+  expect(asked.filter((question) => question.startsWith('got '))).toEqual([
+    expect.stringMatching(/^got "sha511", expected one of sha1, sha256, sha512; did you mean "sha512"\?\nHMAC/),
+    expect.stringMatching(/^got "\{body", a "\{" without "\}" at character 1/),
+  ]);
+});
+
+test('fails when an answer is never right', async () => {
+  const ask = () => Promise.resolve('{body');
+  expect(await folder.run(['new', 'asked-for'], { ask })).toMatchObject({ exitCode: 2 });
+  expect(existsSync(folder.path('integrations/asked-for'))).toBe(false);
+});
+
+test('fails when the folder is there already, and leaves it alone', async () => {
+  folder.write('integrations/acme/notes.txt', 'mine');
+  expect(await folder.run(['new', 'acme'])).toEqual({
+    exitCode: 2,
+    output: 'integrations/acme exists already; nothing was written.\n',
+  });
+  expect(existsSync(folder.path('integrations/acme/integration.yaml'))).toBe(false);
+});
+
+test.each([
+  ['the name is none', ['Acme'], 'expected lower-case'],
+  ['the name leads elsewhere', ['../acme'], 'expected lower-case'],
+  [
+    'the algorithm is unknown',
+    ['acme', '--algorithm', 'md5'],
+    '--algorithm: got "md5", expected one of sha1, sha256, sha512',
+  ],
+  ['the message is no template', ['acme', '--message', '{bdy}'], '{bdy}'],
+  ['the age is none', ['acme', '--max-age', '5m'], '--max-age: got "5m", expected a number of seconds'],
+  ['the page is none', ['acme', '--docs', 'acme'], '--docs: got "acme", expected an https URL'],
+  ['a part of a header has no separator', ['acme', '--timestamp-prefix', 't='], 'without --split'],
+  ['two are wrong', ['acme', '--encoding', 'hexx', '--max-age', '0'], 'did you mean "hex"?\n--max-age: got "0"'],
+  ['the resource is none', ['acme', '--resource', 'employees'], 'expected <model>/<plural>'],
+])('fails when %s, and writes nothing', async (_, argv, message) => {
+  const { exitCode, output } = await folder.run(['new', ...argv]);
+  expect(exitCode).toBe(2);
+  expect(output).toContain(message);
+  expect(existsSync(folder.path('integrations/acme'))).toBe(false);
+});

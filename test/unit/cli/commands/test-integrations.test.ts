@@ -1,0 +1,315 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { signedWithTime, useIntegrationsFolder, writeIntegration, writeResource } from '../integrations-folder.ts';
+
+const folder = useIntegrationsFolder();
+
+interface Report {
+  readonly passed: number;
+  readonly failed: number;
+  readonly integrations: readonly {
+    readonly samples: readonly {
+      readonly checks: readonly { readonly name: string; readonly faults: readonly string[] }[];
+    }[];
+  }[];
+}
+
+async function testStaff() {
+  const { exitCode, output } = await folder.run(['test', 'staff', '--json']);
+  const report = JSON.parse(output) as Report;
+  const checks = report.integrations[0]?.samples[0]?.checks ?? [];
+  return { exitCode, report, names: checks.map(({ name }) => name), faults: checks.flatMap(({ faults }) => faults) };
+}
+
+const hmac = (more: string) =>
+  `{ hmac: { algorithm: sha256, encoding: base64, message: "{body}", signature: "{header.X-Signature}", ${more} } }`;
+const publicKey = (algorithm: string) =>
+  `{ public_key: { algorithm: ${algorithm}, encoding: base64, key: signing_secret, message: "{body}", signature: "{header.X-Signature}" } }`;
+
+test('holds a sample to everything that its definition promises', async () => {
+  writeIntegration(folder);
+  writeResource(folder);
+  const { exitCode, names, report } = await testStaff();
+  expect(exitCode).toBe(0);
+  expect(report).toMatchObject({ passed: 1, failed: 0 });
+  expect(names).toEqual([
+    'signed',
+    'tampered',
+    'stale',
+    'wrong secret',
+    'missing signature',
+    'rotated secret',
+    'events',
+    'schema',
+  ]);
+  expect((await folder.run(['test'])).output).toBe(
+    'staff\n  ok   created\n1 integration, 1 sample: 1 passed, 0 failed\n',
+  );
+});
+
+describe('makes up keys and proofs for', () => {
+  test.each([
+    ['an HMAC with a key in hex', hmac('key: { secret: signing_secret, decode: hex }')],
+    ['an HMAC with a key in base64', hmac('key: { secret: signing_secret, decode: base64, prefix: whsec_ }')],
+    [
+      'a digest with a secret',
+      '{ digest: { algorithm: sha256, encoding: hex, message: "{secret.signing_secret}{body}", signature: "{header.X-Signature}" } }',
+    ],
+    ['an Ed25519 key', publicKey('ed25519')],
+    ['an ECDSA key', publicKey('ecdsa-p256-sha256')],
+    ['a token', '{ token: { value: "{header.Authorization}", prefix: "Bearer ", expected: signing_secret } }'],
+    ['Basic authentication', '{ basic: { username: user, password: signing_secret } }'],
+    [
+      'a JWT with a shared secret',
+      '{ jwt: { token: "{header.Authorization}", prefix: "Bearer ", algorithms: [HS256], key: signing_secret, require: [exp], body_sha256_claim: sum } }',
+    ],
+    [
+      'a JWT with a key pair',
+      '{ jwt: { token: "{header.X-Jwt}", algorithms: [ES256], key: signing_secret, claims: { aud: "{secret.user}" }, max_age_seconds: 60 } }',
+    ],
+    [
+      'a time in a variable',
+      `{ all: [ { hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{var.t}.{body}", signature: "{header.X-Sig}", split: ",", prefix: "v1=" } },
+      { freshness: { timestamp: "{var.t}", unit: ms, max_age_seconds: 300, max_ahead_seconds: 0 } } ] }`,
+    ],
+    [
+      'a case',
+      `{ cases: [ { when: { header.X-Version: "2" }, verify: { token: { value: "{header.X-Token}", expected: user } } }, { verify: ${signedWithTime} } ] }`,
+    ],
+  ])('%s', async (_, verify) => {
+    writeIntegration(folder, {
+      verify,
+      secrets: '{ signing_secret: Somewhere., user: Elsewhere. }',
+      more: ', vars: { t: { from: "{header.X-Sig}", split: ",", prefix: "t=" } }',
+      sample: {
+        headers: verify.includes('var.t') ? { 'X-Sig': 't={{timestamp}},v1={{signature}}' } : {},
+        body: { verb: 'created', id: '7' },
+      },
+    });
+    const { exitCode, faults } = await testStaff();
+    expect(faults).toEqual([]);
+    expect(exitCode).toBe(0);
+  });
+
+  test('signatures of items', async () => {
+    writeIntegration(folder, {
+      verify:
+        '{ each: { items: json.items, verify: { hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{item.id}", signature: "{item.mac}" } } } }',
+      sample: {
+        body: {
+          verb: 'created',
+          id: '7',
+          items: [
+            { id: '7', mac: '{{signature}}' },
+            { id: '8', mac: '{{signature}}' },
+          ],
+        },
+      },
+    });
+    expect((await testStaff()).faults).toEqual([]);
+  });
+});
+
+test('fails when a definition checks a time that is not signed: anybody could set it', async () => {
+  writeIntegration(folder, { verify: signedWithTime.replace('{header.X-Time}.{body}', '{body}') });
+  const { exitCode, output } = await folder.run(['test', 'staff']);
+  expect(exitCode).not.toBe(0);
+  expect(output).toContain('webhook.verify.all.1.freshness.timestamp: got {header.X-Time}, which no signature covers');
+});
+
+test('fails when the events are not the expected ones, and tells each difference', async () => {
+  writeResource(folder);
+  writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
+  const { exitCode, output } = await folder.run(['test', 'staff']);
+  expect(exitCode).toBe(1);
+  expect(output.split('\n')).toEqual([
+    'staff',
+    '  FAIL created',
+    '         events: [0].type: expected "record:created", got "record:updated"',
+    '         events: [0].record_id: expected "7", got "8"',
+    '         events: [0].raw_event_type: expected "staff.created", got "staff.updated"',
+    '         events: [0].data.id: expected "7", got "8"',
+    '1 integration, 1 sample: 0 passed, 1 failed',
+    '',
+  ]);
+});
+
+test('fails when data does not fit the schema of its resource, and tells each place and what is expected', async () => {
+  writeIntegration(folder);
+  writeResource(folder);
+  folder.write(
+    'integrations/staff/mapping.jsonata',
+    `{ "event_type": "created", "raw_event_type": "c", "resource": "hris/employees", "record_id": body.id,
+       "data": { "id": body.id, "name": 7, "labels": ["a", null, 5], "salary": 100000, "custom_fields": { "any": [1] } } }`,
+  );
+  await folder.run(['test', 'staff', '--update']);
+  const { exitCode, faults } = await testStaff();
+  expect(exitCode).toBe(1);
+  expect(faults.sort()).toEqual([
+    'events[0].data.labels[1]: expected string (hris/employees)',
+    'events[0].data.labels[2]: expected string (hris/employees)',
+    'events[0].data.name: expected string or null (hris/employees)',
+    'events[0].data.salary: expected no such property (hris/employees)',
+  ]);
+});
+
+test('an event of a resource without schema is noted, not failed', async () => {
+  writeIntegration(folder);
+  expect(await folder.run(['test'])).toEqual({
+    exitCode: 0,
+    output: [
+      'staff',
+      '  note hris/employees: no schema, not checked; add integrations/resources/hris/employees.json',
+      '  ok   created',
+      '1 integration, 1 sample: 1 passed, 0 failed',
+      '',
+    ].join('\n'),
+  });
+});
+
+test('fails when a schema is wrong, which no sample can be held to', async () => {
+  writeIntegration(folder);
+  writeResource(folder, 'hris/employees', { required: [] });
+  const { exitCode, output } = await folder.run(['test']);
+  expect(exitCode).toBe(1);
+  expect(output).toMatch(/^resources\n {2}integrations\/resources\/hris\/employees\.json:\d+:\d+ required: got \[\]/);
+});
+
+test('fails when only a digest of the body would name a thin event', async () => {
+  const thin = (more: string) =>
+    folder.write(
+      'integrations/staff/mapping.jsonata',
+      `{ "event_type": "updated", "raw_event_type": "u", "resource": "hris/employees", "record_id": body.id,
+         "method": "get", "method_config": { "id": body.id }${more} }`,
+    );
+  writeIntegration(folder);
+  thin('');
+  await folder.run(['test', 'staff', '--update']);
+  expect((await testStaff()).faults).toEqual([expect.stringMatching(/^event 0: is thin, .* delivery_id: none$/)]);
+  for (const named of [', "id": "c1"', ', "version": 2', ', "occurred_at": "2026-11-20T09:00:00Z"']) {
+    thin(named);
+    await folder.run(['test', 'staff', '--update']);
+    expect((await testStaff()).faults, named).toEqual([]);
+  }
+  writeIntegration(folder, { more: ', delivery_id: none' });
+  thin('');
+  await folder.run(['test', 'staff', '--update']);
+  expect((await testStaff()).faults).toEqual([]);
+});
+
+test('writes the expected events anew when it is told to', async () => {
+  writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
+  expect((await folder.run(['test', 'staff', '--update'])).exitCode).toBe(0);
+  expect(JSON.parse(readFileSync(folder.path('integrations/staff/expected/created.json'), 'utf8'))).toMatchObject([
+    { record_id: '8' },
+  ]);
+});
+
+test('fails when a sample cannot be signed, or a definition is invalid', async () => {
+  writeIntegration(folder, { verify: '{ token: { value: "{query.token}", expected: signing_secret } }' });
+  expect((await testStaff()).exitCode).toBe(1);
+  folder.write('integrations/staff/integration.yaml', 'name: staff');
+  const { exitCode, output } = await folder.run(['test']);
+  expect(exitCode).toBe(1);
+  expect(output).toContain('integrations/staff/integration.yaml:1:1 title: ');
+});
+
+test('a handshake among the samples is answered and gives no events', async () => {
+  const hello = ', handshakes: [{ name: hello, when: { json.verb: hello }, verify: none, respond: {} }]';
+  writeIntegration(folder, { more: hello, sample: { body: { verb: 'hello' } } });
+  expect((await testStaff()).faults).toEqual(['is a handshake, which makes no events']);
+  folder.write('integrations/staff/expected/created.json', []);
+  expect(await testStaff()).toMatchObject({ exitCode: 0, names: ['signed', 'events'] });
+});
+
+describe('notes what is allowed and seldom meant:', () => {
+  const notesOf = async () => {
+    const { output } = await folder.run(['test', 'staff', '--json']);
+    const { exitCode } = await folder.run(['test', 'staff']);
+    const [report] = (JSON.parse(output) as { integrations: { notes: string[]; faults: unknown[] }[] }).integrations;
+    return { exitCode, notes: report?.notes ?? [], faults: report?.faults ?? [] };
+  };
+  const lookup = (expression: string) =>
+    folder.append(
+      'integrations/staff/integration.yaml',
+      `routing:\n  context_lookup_field: ${expression}\n  account_context: company\n`,
+    );
+  beforeEach(() => writeResource(folder));
+
+  test.each([
+    [
+      'a signature over less than the body',
+      `{ all: [ ${hmac('key: signing_secret').replace('{body}', '{header.X-Time}')}, { freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 9, max_ahead_seconds: 9 } } ] }`,
+      'the signature does not cover the body',
+    ],
+    [
+      'a signed time that nothing checks',
+      hmac('key: signing_secret').replace('{body}', '{header.X-Time}.{body}'),
+      'header.X-Time is signed, but no freshness checks it',
+    ],
+    [
+      'a line break that is none',
+      hmac('key: signing_secret').replace('"{body}"', String.raw`'a\n{body}'`),
+      'holds a backslash and a letter',
+    ],
+  ])('%s', async (_, verify, note) => {
+    writeIntegration(folder, {
+      verify,
+      sample: { headers: { 'X-Time': '{{timestamp}}' }, body: { verb: 'created', id: '7' } },
+    });
+    expect(await notesOf()).toMatchObject({ exitCode: 0, notes: [expect.stringContaining(note)] });
+  });
+
+  test('no body, but a value that comes once', async () => {
+    writeIntegration(folder, {
+      verify: hmac('key: signing_secret').replace('{body}', '{header.X-Token}'),
+      more: ', nonce: { value: "{header.X-Token}" }',
+      sample: { headers: { 'X-Token': 'once' }, body: { verb: 'created', id: '7' } },
+    });
+    expect(await notesOf()).toMatchObject({ exitCode: 0, notes: [] });
+  });
+
+  test('a resource that is written a little otherwise than one with a schema', async () => {
+    writeIntegration(folder);
+    folder.write(
+      'integrations/staff/mapping.jsonata',
+      '{ "event_type": "created", "raw_event_type": "c", "resource": "hris/employes", "record_id": "7" }',
+    );
+    const { output } = await folder.run(['test', 'staff', '--update']);
+    expect(output).toContain('hris/employes.json Did you mean "hris/employees"?\n');
+  });
+
+  test('a sample that does not say whose it is, where another does', async () => {
+    writeIntegration(folder);
+    lookup('body.company');
+    folder.write('integrations/staff/samples/other.json', { body: { verb: 'created', id: '7', company: 'c1' } });
+    await folder.run(['test', 'staff', '--update']);
+    expect(await notesOf()).toMatchObject({
+      exitCode: 0,
+      notes: [expect.stringMatching(/^routing: no "company" in created: /)],
+    });
+  });
+
+  test('fails when no sample with events says whose it is', async () => {
+    writeIntegration(folder);
+    lookup('body.compny');
+    expect(await notesOf()).toMatchObject({
+      exitCode: 1,
+      faults: [{ line: 10, column: 25, path: 'routing.context_lookup_field' }],
+    });
+  });
+
+  test('fails when ingress would find another account than the mapping', async () => {
+    writeIntegration(folder);
+    lookup('body.id\n  secrets: account\n  context: "{json.verb}"');
+    const { faults } = await testStaff();
+    expect(faults).toEqual(['context gives "created", context_lookup_field "7": expected the same of both']);
+  });
+
+  test('fails when a request of several accounts has an event that is nobody’s', async () => {
+    writeIntegration(folder);
+    lookup(`'["c1", "c2"]'`);
+    const { faults } = await testStaff();
+    expect(faults).toEqual(['names 2 contexts, but an event says not whose it is: expected its context']);
+  });
+});

@@ -1,0 +1,210 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type ContextAccount,
+  type ContextRecord,
+  decideClaim,
+  holdersOf,
+  maxAccountsOfTenant,
+  releaseClaim,
+  standingClaims,
+  withdrawClaim,
+  withoutTenant,
+} from '../../../../lambdas/engine/account/context-claims.ts';
+
+const routed = { integration: 'hubspot', accountContext: 'portal_id', value: '62515' };
+const minuteMs = 60_000;
+const nowMs = 100 * minuteMs;
+const none: ContextRecord = { claims: [], registered: [], revision: 0 };
+
+const account = (id: string, tenant: string, change: Partial<ContextAccount> = {}): ContextAccount => ({
+  id,
+  tenant,
+  integration: 'hubspot',
+  context: { portal_id: ['1', 62515] },
+  createdAt: '1970-01-01T00:00:00.000Z',
+  ...change,
+});
+const known = (...accounts: readonly ContextAccount[]) => new Map(accounts.map((one) => [one.id, one]));
+const claim = (tenant: string, id = `acc_${tenant}`, claimedAtMs = 0) => ({ tenant, account: id, claimedAtMs });
+const request = (tenant: string, change = {}) => ({
+  tenant,
+  account: `acc_${tenant}`,
+  nowMs,
+  mayClaim: true,
+  isShared: false,
+  ...change,
+});
+
+/** The record after a claim that nothing stands against. */
+function granted(record: ContextRecord, tenant: string): ContextRecord {
+  const decision = decideClaim(record, [], request(tenant));
+  if (decision.kind !== 'granted') throw new Error(decision.kind);
+  return decision.record;
+}
+
+describe('claims that stand', () => {
+  test.each<[string, readonly ContextAccount[], number, boolean]>([
+    ['its account holds the value', [account('acc_acme', 'acme')], 0, true],
+    ['its account is being erased', [account('acc_acme', 'acme', { context: {}, closed: true })], 0, true],
+    ['its account may still be made', [], nowMs - minuteMs + 1, true],
+    ['its account was not made in time', [], nowMs - minuteMs, false],
+    ['its account holds another value', [account('acc_acme', 'acme', { context: { portal_id: '1' } })], 0, false],
+    ['its account holds it elsewhere', [account('acc_acme', 'acme', { context: { portal: '62515' } })], 0, false],
+    ['its account is of another integration', [account('acc_acme', 'acme', { integration: 'slack' })], 0, false],
+    ['its account is of another tenant', [account('acc_acme', 'globex')], 0, false],
+  ])('%s', (_, accounts, claimedAtMs, stands) => {
+    const record = { ...none, claims: [claim('acme', 'acc_acme', claimedAtMs)] };
+    expect(standingClaims(record, known(...accounts), routed, nowMs)).toEqual(stands ? record.claims : []);
+  });
+
+  test('are those of registered accounts, too: of all where there are none, else of their owners', () => {
+    const accounts = known(account('acc_acme', 'acme'), account('acc_old', 'acme'), account('acc_globex', 'globex'));
+    const record = { ...none, registered: ['acc_acme', 'acc_globex', 'acc_gone', 'acc_old'] };
+    const ids = (of: ContextRecord) => standingClaims(of, accounts, routed, nowMs).map((one) => one.account);
+    expect(ids(record)).toEqual(['acc_acme', 'acc_globex', 'acc_old']);
+    expect(ids({ ...record, claims: [claim('acme')] })).toEqual(['acc_acme', 'acc_old']);
+  });
+});
+
+describe('a claim', () => {
+  test.each<[string, ReturnType<typeof claim>[], object, string]>([
+    ['of a free value', [], {}, 'granted'],
+    ['of a free value by one who may not', [], { mayClaim: false }, 'claim-needs-operator'],
+    ['of its own value', [claim('acme', 'acc_1')], { mayClaim: false }, 'granted'],
+    ['of its own value again', [claim('acme')], { mayClaim: false }, 'granted'],
+    ['of another’s value', [claim('globex')], {}, 'context-claimed'],
+    ['of another’s value by one who may not', [claim('globex')], { mayClaim: false }, 'context-claimed'],
+    ['of a value of both', [claim('globex'), claim('acme')], {}, 'context-claimed'],
+    ['of a shared value', [claim('globex')], { isShared: true }, 'granted'],
+    [
+      'of a shared value by one who may not',
+      [claim('globex')],
+      { isShared: true, mayClaim: false },
+      'claim-needs-operator',
+    ],
+  ])('%s is %j', (_, claims, change, kind) => {
+    expect(decideClaim({ ...none, claims }, claims, request('acme', change)).kind).toBe(kind);
+  });
+
+  test('is refused where the tenant, or all that share, have as many accounts as may be', () => {
+    const full = Array.from({ length: maxAccountsOfTenant }, (_, at) => claim('acme', `acc_${at}`));
+    const decide = (claims: typeof full, change = {}) =>
+      decideClaim({ ...none, claims }, claims, request('acme', change)).kind;
+    expect(decide(full)).toBe('context-accounts');
+    expect(decide(full.slice(1))).toBe('granted');
+    expect(decide(full, { account: 'acc_3' })).toBe('granted');
+    const shared = Array.from({ length: 100 }, (_, at) => claim(`t${at}`));
+    expect(decide(shared, { isShared: true })).toBe('context-accounts');
+    expect(decide(shared.slice(1), { isShared: true })).toBe('granted');
+  });
+
+  test.each<[string, ContextRecord['released'], ReturnType<typeof claim>[], number | undefined]>([
+    ['that was free', undefined, [], undefined],
+    ['that its own tenant gave up', { atMs: 5, by: 'acme' }, [], undefined],
+    ['that another tenant gave up', { atMs: 5, by: 'globex' }, [], 5],
+    ['of an erased tenant', { atMs: 5 }, [], 5],
+    ['that another tenant’s claim left', { atMs: 5, by: 'acme' }, [claim('globex')], nowMs],
+    ['that its own tenant’s claim left', undefined, [claim('acme', 'acc_1')], undefined],
+  ])('of a value %s begins then', (_, released, fallen, sinceMs) => {
+    const record = { ...none, claims: fallen, ...(released === undefined ? {} : { released }) };
+    const since = sinceMs === undefined ? {} : { sinceMs };
+    const claims = [{ tenant: 'acme', account: 'acc_acme', claimedAtMs: nowMs, ...since }];
+    expect(granted(record, 'acme').claims).toEqual(claims);
+  });
+
+  test('that is taken back leaves what was before, and one that was made again since', () => {
+    const released = { atMs: 5, by: 'globex' };
+    const record = granted({ ...none, released }, 'acme');
+    const whose = { tenant: 'acme', account: 'acc_acme' };
+    expect(withdrawClaim(record, { ...whose, madeAtMs: nowMs })).toEqual({ ...none, released });
+    expect(withdrawClaim(record, { ...whose, madeAtMs: nowMs - 1 })).toBe(record);
+    const other = { tenant: 'globex', account: 'acc_acme', madeAtMs: nowMs };
+    expect(withdrawClaim(record, other)).toBe(record);
+  });
+
+  test('that is released remembers whose the value was, once it has no owner', () => {
+    const record = { ...none, claims: [claim('acme'), claim('acme', 'acc_2')] };
+    const released = { atMs: nowMs, by: 'acme' };
+    const first = releaseClaim(record, { tenant: 'acme', account: 'acc_acme', sinceMs: nowMs }, released);
+    expect(first).toEqual({ ...none, claims: [claim('acme', 'acc_2')] });
+    const last = releaseClaim(first, { tenant: 'acme', account: 'acc_2', sinceMs: nowMs }, released);
+    expect(last).toEqual({ ...none, released });
+    const stranger = { tenant: 'globex', account: 'acc_globex', sinceMs: nowMs };
+    expect(releaseClaim(last, stranger, { atMs: 7, by: 'globex' })).toBe(last);
+  });
+
+  test('of an erased tenant is gone, and its name with it', () => {
+    const both = { ...none, claims: [claim('acme'), claim('globex')], released: { atMs: 5, by: 'acme' } };
+    expect(withoutTenant(both, 'acme', nowMs)).toEqual({ ...none, claims: [claim('globex')], released: { atMs: 5 } });
+    expect(withoutTenant({ ...none, claims: [claim('acme')] }, 'acme', nowMs)).toEqual({
+      ...none,
+      released: { atMs: nowMs },
+    });
+    expect(withoutTenant(both, 'initech', nowMs)).toBe(both);
+  });
+});
+
+test('a request is for accounts of one tenant, unless it is said to be contested (invariant 3)', () => {
+  const tenants = ['acme', 'globex', 'initech'] as const;
+  const anyAccount = fc.record({
+    tenant: fc.constantFrom(...tenants),
+    holds: fc.boolean(),
+    isClosed: fc.boolean(),
+    claimedBy: fc.constantFrom(undefined, ...tenants),
+    sinceMs: fc.constantFrom(undefined, 50, 150),
+    isRegistered: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(anyAccount, { maxLength: 6 }), (generated) => {
+      const accounts = generated.map(({ tenant, holds, isClosed }, at) =>
+        account(`acc_${at}`, tenant, {
+          context: holds && !isClosed ? { portal_id: '62515' } : {},
+          ...(isClosed ? { closed: true as const } : {}),
+        }),
+      );
+      const claims = generated.flatMap(({ claimedBy, sinceMs }, at) =>
+        claimedBy === undefined
+          ? []
+          : [{ ...claim(claimedBy, `acc_${at}`), ...(sinceMs === undefined ? {} : { sinceMs }) }],
+      );
+      const registered = generated.flatMap(({ isRegistered }, at) => (isRegistered ? [`acc_${at}`] : []));
+      const holding = holdersOf({ ...none, claims, registered }, known(...accounts), routed, 100);
+      const owners = new Set(claims.map(({ tenant }) => tenant));
+      const served = holding.kind === 'held' || holding.kind === 'contested' ? holding.accounts : [];
+      expect(served.filter(({ context }) => context['portal_id'] !== '62515')).toEqual([]);
+      expect(served.filter(({ tenant }) => owners.size > 0 && !owners.has(tenant))).toEqual([]);
+      const later = new Set(claims.flatMap(({ tenant, sinceMs = 0 }) => (sinceMs > 100 ? [tenant] : [])));
+      expect(served.filter(({ tenant }) => later.has(tenant))).toEqual([]);
+      expect(new Set(served.map(({ tenant }) => tenant)).size > 1).toBe(holding.kind === 'contested');
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test.each<[string, ContextRecord, readonly ContextAccount[], string]>([
+  ['nothing names an account', none, [], 'free'],
+  ['it was given up', { ...none, released: { atMs: 200, by: 'acme' } }, [], 'free'],
+  ['its owner was erased since', { ...none, released: { atMs: 200 } }, [], 'former'],
+  ['its owner was erased before', { ...none, released: { atMs: 100 } }, [], 'free'],
+  [
+    'its account is being erased',
+    { ...none, claims: [claim('acme')] },
+    [account('acc_acme', 'acme', { closed: true })],
+    'former',
+  ],
+  [
+    'its owner has it since',
+    { ...none, claims: [{ ...claim('acme'), sinceMs: 101 }] },
+    [account('acc_acme', 'acme')],
+    'former',
+  ],
+  [
+    'its owner had it',
+    { ...none, claims: [{ ...claim('acme'), sinceMs: 100 }] },
+    [account('acc_acme', 'acme')],
+    'held',
+  ],
+])('a request of a value is told by whose it was when it was received: %s', (_, record, accounts, kind) => {
+  expect(holdersOf(record, known(...accounts), routed, 100).kind).toBe(kind);
+});

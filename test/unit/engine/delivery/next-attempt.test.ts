@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type Attempt,
+  type Decision,
+  defaultRetryPolicy,
+  nextAttempt,
+  parseRetryAfter,
+  type RetryPolicy,
+} from '../../../../lambdas/engine/delivery/next-attempt.ts';
+
+const policy: RetryPolicy = { scheduleMs: [1000, 10_000], jitterRatio: 0.5, maxAgeMs: 60_000 };
+
+test.each<readonly [string, Omit<Attempt, 'ageMs'> & Partial<Attempt>, number, Decision]>([
+  ['200 delivers', { number: 1, status: 200 }, 0, { kind: 'delivered' }],
+  ['204 delivers', { number: 1, status: 204 }, 0, { kind: 'delivered' }],
+  ['299 delivers, at the last attempt too', { number: 3, status: 299 }, 0, { kind: 'delivered' }],
+  [
+    'a 2xx delivers whatever its Retry-After says',
+    { number: 1, status: 202, retryAfterMs: 5000 },
+    0,
+    { kind: 'delivered' },
+  ],
+  ['410 ends it at once', { number: 1, status: 410, retryAfterMs: 5000 }, 0, { kind: 'exhausted', reason: 'gone' }],
+  ['no answer is tried again', { number: 1, status: undefined }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  ['199 is tried again', { number: 1, status: 199 }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  [
+    '301 is tried again: no redirect is followed',
+    { number: 1, status: 301 },
+    0,
+    { kind: 'retry-later', delayMs: 1000 },
+  ],
+  ['400 is tried again', { number: 1, status: 400 }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  ['404 is tried again', { number: 2, status: 404 }, 0, { kind: 'retry-later', delayMs: 10_000 }],
+  ['jitter is added', { number: 2, status: 500 }, 0.5, { kind: 'retry-later', delayMs: 12_500 }],
+  [
+    'a longer Retry-After is kept to',
+    { number: 1, status: 429, retryAfterMs: 5000 },
+    0.9,
+    { kind: 'retry-later', delayMs: 5000 },
+  ],
+  [
+    'a shorter Retry-After changes nothing',
+    { number: 2, status: 503, retryAfterMs: 5000 },
+    0,
+    { kind: 'retry-later', delayMs: 10_000 },
+  ],
+  [
+    'a Retry-After is bounded by the age',
+    { number: 1, status: 503, ageMs: 10_000, retryAfterMs: 61_000 },
+    0,
+    { kind: 'retry-later', delayMs: 50_000 },
+  ],
+  [
+    'an endless Retry-After is bounded',
+    { number: 1, status: 503, retryAfterMs: Number.POSITIVE_INFINITY },
+    0,
+    { kind: 'retry-later', delayMs: 60_000 },
+  ],
+  [
+    'jitter is bounded by the age',
+    { number: 2, status: 500, ageMs: 49_000 },
+    0.5,
+    { kind: 'retry-later', delayMs: 11_000 },
+  ],
+  [
+    'a wait that ends with the age is waited',
+    { number: 2, status: 500, ageMs: 50_000 },
+    0,
+    { kind: 'retry-later', delayMs: 10_000 },
+  ],
+  [
+    'a wait that goes beyond the age is not',
+    { number: 2, status: 500, ageMs: 50_001 },
+    0,
+    { kind: 'exhausted', reason: 'too-old' },
+  ],
+  ['one delivers however old', { number: 2, status: 200, ageMs: 500_000 }, 0, { kind: 'delivered' }],
+  [
+    'the attempt after the last wait is the last',
+    { number: 3, status: 500 },
+    0,
+    { kind: 'exhausted', reason: 'attempts-exhausted' },
+  ],
+  [
+    'a Retry-After adds no attempt',
+    { number: 3, status: 429, retryAfterMs: 1 },
+    0,
+    { kind: 'exhausted', reason: 'attempts-exhausted' },
+  ],
+])('%s', (_name, attempt, random, decision) => {
+  expect(nextAttempt(policy, { ageMs: 0, ...attempt }, random)).toEqual(decision);
+});
+
+const policies: fc.Arbitrary<RetryPolicy> = fc.record({
+  scheduleMs: fc.array(fc.integer({ min: 0, max: 86_400_000 }), { maxLength: 12 }),
+  jitterRatio: fc.double({ min: 0, max: 1, noNaN: true }),
+  maxAgeMs: fc.integer({ min: 1, max: 200_000_000 }),
+});
+const failures = fc.option(
+  fc.integer({ min: 100, max: 599 }).filter((status) => (status < 200 || status >= 300) && status !== 410),
+  { nil: undefined },
+);
+const fractions = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+test('waits as long as the receiver asks and at least the schedule, with no more than its jitter, and is never older than it may be', () => {
+  fc.assert(
+    fc.property(
+      policies,
+      fc.nat(13),
+      failures,
+      fc.nat(200_000_000),
+      fc.nat(250_000_000),
+      fractions,
+      (policy, index, status, ageMs, retryAfterMs, random) => {
+        const decision = nextAttempt(policy, { number: index + 1, status, ageMs, retryAfterMs }, random);
+        const waitMs = policy.scheduleMs[index];
+        fc.pre(waitMs !== undefined);
+        const leftMs = policy.maxAgeMs - ageMs;
+        expect(decision.kind).toBe(waitMs > leftMs ? 'exhausted' : 'retry-later');
+        if (decision.kind !== 'retry-later') return;
+        const { delayMs } = decision;
+        expect(delayMs).toBeGreaterThanOrEqual(Math.min(Math.max(waitMs, retryAfterMs), leftMs));
+        expect(delayMs).toBeLessThanOrEqual(
+          Math.min(Math.max(waitMs * (1 + policy.jitterRatio), retryAfterMs), leftMs),
+        );
+      },
+    ),
+  );
+});
+
+/** Fail until it is over, each attempt being made when it is due. @returns How many attempts there were, and when. */
+function failOnAndOn(policy: RetryPolicy, status: number | undefined, random: number): readonly number[] {
+  const agesMs = [0];
+  for (;;) {
+    const ageMs = agesMs.at(-1) ?? 0;
+    const decision = nextAttempt(policy, { number: agesMs.length, status, ageMs }, random);
+    if (decision.kind !== 'retry-later') return agesMs;
+    agesMs.push(ageMs + decision.delayMs);
+  }
+}
+
+test('ends after one attempt more than there are waits, or before it is too old', () => {
+  fc.assert(
+    fc.property(policies, failures, fractions, (policy, status, random) => {
+      const agesMs = failOnAndOn(policy, status, random);
+      expect(agesMs.length).toBeLessThanOrEqual(policy.scheduleMs.length + 1);
+      for (const ageMs of agesMs) expect(ageMs).toBeLessThanOrEqual(policy.maxAgeMs);
+      const untiring = failOnAndOn({ ...policy, maxAgeMs: Number.POSITIVE_INFINITY }, status, random);
+      expect(untiring).toHaveLength(policy.scheduleMs.length + 1);
+    }),
+  );
+});
+
+test('by default makes ten attempts in 75 to 91 hours, the jitter being what lies between', () => {
+  const hours = [0, 0.999_999].map((random) => {
+    const agesMs = failOnAndOn(defaultRetryPolicy, 500, random);
+    expect(agesMs).toHaveLength(10);
+    return (agesMs.at(-1) ?? 0) / 3_600_000;
+  });
+  expect(hours[0]).toBeCloseTo(75.6, 1);
+  expect(hours[1]).toBeCloseTo(90.7, 1);
+});
+
+describe('parseRetryAfter', () => {
+  const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
+
+  test.each([
+    ['0', 0],
+    ['120', 120_000],
+    [' 120 ', 120_000],
+    ['1.5', 1500],
+    ['007', 7000],
+    ['9'.repeat(400), Number.POSITIVE_INFINITY],
+    ['Sun, 22 Nov 2026 12:00:30 GMT', 30_000],
+    [' Sun, 22 Nov 2026 12:00:30 GMT ', 30_000],
+    ['Sun, 22 Nov 2026 11:59:00 GMT', 0],
+  ])('reads "%s"', (header, delayMs) => {
+    expect(parseRetryAfter(header, nowMs)).toBe(delayMs);
+  });
+
+  test.each([
+    undefined,
+    '',
+    ' ',
+    '-1',
+    '+1',
+    '1e3',
+    '0x10',
+    '1,5',
+    '5 seconds',
+    'soon',
+    '2026-11-22T12:00:30Z',
+    'Sun, 22 Nov 2026 12:00:30',
+    'Sun, 99 Nov 2026 12:00:30 GMT',
+    'Infinity',
+    'NaN',
+    '120, 60',
+  ])('finds nothing in "%s"', (header) => {
+    expect(parseRetryAfter(header, nowMs)).toBeUndefined();
+  });
+
+  test('gives of any text a delay that is no negative number, or nothing', () => {
+    fc.assert(
+      fc.property(fc.string(), (header) => {
+        const delayMs = parseRetryAfter(header, nowMs);
+        expect(delayMs ?? 0).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,209 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { SecretValues } from '../../../../lambdas/engine/request/webhook-request.ts';
+import { aRequest, faultsOf, prepare, receive } from './acme.ts';
+
+const verify = {
+  hmac: {
+    algorithm: 'sha256',
+    encoding: 'hex',
+    key: 'signing_secret',
+    message: '{body}',
+    signature: '{header.X-Signature}',
+  },
+};
+const secrets = { signing_secret: 'a secret', token: 'a token' };
+const shaking = (handshake: object) =>
+  prepare({ verify, handshakes: [{ name: 'hello', when: { method: 'GET' }, verify: 'none', ...handshake }] });
+const get = (query: string, headers: Readonly<Record<string, string>> = {}) =>
+  aRequest('', { method: 'GET', query, headers });
+
+describe('an answer in a header', () => {
+  const webhook = shaking({
+    respond: { status: 204, headers: { 'X-Hook-Secret': '{header.X-Hook-Secret}', 'X-Fixed': 'yes' } },
+  });
+
+  test('gives back what was sent, beside what is fixed', () => {
+    expect(receive(webhook, get('', { 'x-hook-secret': 'abc\tdef ~' }), secrets)).toEqual({
+      kind: 'handshake',
+      name: 'hello',
+      response: {
+        status: 204,
+        headers: { 'x-content-type-options': 'nosniff', 'x-hook-secret': 'abc\tdef ~', 'x-fixed': 'yes' },
+        body: '',
+      },
+    });
+  });
+
+  test.each([
+    ['a line break', 'a\r\nSet-Cookie: b=c'],
+    ['a line feed', 'a\nb'],
+    ['a line feed at its end', 'a\n'],
+    ['a carriage return', 'a\rb'],
+    ['a zero', 'a\0b'],
+    ['a vertical tab', 'a\vb'],
+    ['a line separator', 'a\u2028b'],
+    ['a character that would be cut to a line feed', 'a\u010ab'],
+    ['an accent', 'é'],
+    ['a delete character', 'a\u007f'],
+  ])('fails when the value holds %s', (_name, value) => {
+    const reception = receive(webhook, get('', { 'x-hook-secret': value }), secrets);
+    expect(reception).toMatchObject({ kind: 'malformed', expected: 'a value that a header can hold' });
+    expect(JSON.stringify(reception)).not.toContain('Set-Cookie');
+  });
+
+  test('fails when a line break comes decoded from the query or from JSON', () => {
+    const reflecting = shaking({ respond: { headers: { 'X-Echo': '{query.echo}' } } });
+    expect(receive(reflecting, get('echo=a%0D%0Ab'), secrets).kind).toBe('malformed');
+    const decoding = shaking({ respond: { headers: { 'X-Echo': '{header.X-Echo | url_decode}' } } });
+    expect(receive(decoding, get('', { 'x-echo': 'a%0Ab' }), secrets).kind).toBe('malformed');
+  });
+
+  test('fails when the value is missing or longer than any challenge', () => {
+    expect(receive(webhook, get(''), secrets)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
+    expect(receive(webhook, get('', { 'x-hook-secret': 'x'.repeat(4097) }), secrets)).toMatchObject({
+      kind: 'malformed',
+      expected: 'a challenge of at most 4096 characters',
+    });
+  });
+
+  test('fails as a definition when a name is none of a header', () => {
+    for (const name of ['X Y', 'X:', 'X\r\nY', '', '1X'])
+      expect(
+        faultsOf({
+          verify,
+          handshakes: [{ name: 'hello', when: { method: 'GET' }, respond: { headers: { [name]: 'a' } } }],
+        }),
+      ).toHaveLength(1);
+  });
+});
+
+describe('an answer in JSON', () => {
+  const webhook = shaking({
+    respond: { json: { plainToken: '{query.token}', encryptedToken: '{query.token | hmac_sha256(signing_secret)}' } },
+  });
+  const answer = (token: string, values: SecretValues = secrets) =>
+    receive(webhook, get(new URLSearchParams({ token }).toString()), values);
+
+  test.each(['abc', 'a"b\\c', '</script>', '\r\n', '{"a":1}', '😀'])('quotes what it reflects: %s', (token) => {
+    const reception = answer(token);
+    if (reception.kind !== 'handshake') throw new Error(reception.kind);
+    expect(reception.response.headers['content-type']).toBe('application/json');
+    expect(JSON.parse(reception.response.body)).toEqual({
+      plainToken: token,
+      encryptedToken: createHmac('sha256', 'a secret').update(token).digest('hex'),
+    });
+  });
+
+  test('is made with the first value of a secret that rotates', () => {
+    const reception = answer('abc', { signing_secret: ['new', 'old'] });
+    expect(reception.kind === 'handshake' && JSON.parse(reception.response.body)).toMatchObject({
+      encryptedToken: createHmac('sha256', 'new').update('abc').digest('hex'),
+    });
+  });
+
+  test('fails when its secret has no value, instead of being made with none', () => {
+    for (const values of [{}, { signing_secret: '' }, { signing_secret: [] }])
+      expect(answer('abc', values)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
+  });
+
+  test('fails when a member is missing, or the whole is longer than any challenge', () => {
+    expect(receive(webhook, get(''), secrets)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
+    expect(answer('x'.repeat(4096)).kind).toBe('malformed');
+  });
+});
+
+describe('a token that the handshake carries', () => {
+  const webhook = shaking({
+    when: { method: 'GET', 'query.hub.mode': 'subscribe' },
+    token: { value: '{query.hub.verify_token}', expected: 'token' },
+    respond: { body: '{query.hub.challenge}' },
+  });
+  const query = (token: string) => `hub.mode=subscribe&hub.challenge=123${token}`;
+
+  test('must be right, and is enough', () => {
+    expect(receive(webhook, get(query('&hub.verify_token=a+token')), secrets)).toMatchObject({
+      kind: 'handshake',
+      response: { status: 200, body: '123' },
+    });
+  });
+
+  test.each<[string, string, SecretValues, string]>([
+    ['it is another', '&hub.verify_token=b', secrets, 'token-mismatch'],
+    ['it is empty', '&hub.verify_token=', secrets, 'token-mismatch'],
+    ['it is missing', '', secrets, 'value-missing'],
+    ['none is configured', '&hub.verify_token=', {}, 'secret-not-configured'],
+  ])('fails when %s, and gives nothing back', (_name, token, values, reason) => {
+    const reception = receive(webhook, get(query(token)), values);
+    expect(reception).toMatchObject({ kind: 'rejected', reason });
+    expect(JSON.stringify(reception)).not.toContain('123');
+  });
+
+  test('is asked for beside the signature where the handshake is verified as every request', () => {
+    const signed = shaking({
+      verify: 'same',
+      token: { value: '{query.t}', expected: 'token' },
+      respond: { body: 'ok' },
+    });
+    const signature = { 'x-signature': createHmac('sha256', 'a secret').update('').digest('hex') };
+    const text = prepare({
+      decode: 'text',
+      verify,
+      handshakes: [
+        {
+          name: 'hello',
+          when: { method: 'GET' },
+          token: { value: '{query.t}', expected: 'token' },
+          respond: { body: 'ok' },
+        },
+      ],
+    });
+    expect(receive(signed, get('t=a+token'), secrets).kind).not.toBe('handshake');
+    expect(receive(text, get('t=a+token'), secrets)).toMatchObject({ reason: 'header-missing' });
+    expect(receive(text, get('t=b', signature), secrets)).toMatchObject({ reason: 'token-mismatch' });
+    expect(receive(text, get('t=a+token', signature), secrets)).toMatchObject({
+      kind: 'handshake',
+      response: { body: 'ok' },
+    });
+  });
+});
+
+describe('as a definition', () => {
+  const faults = (handshake: object) =>
+    faultsOf({ verify, handshakes: [{ name: 'hello', when: { method: 'GET' }, respond: {}, ...handshake }] });
+  const confirm = { url: 'https://acme.example/verify' };
+  const capture = { secret: 'signing_secret', from: '{header.X-Hook-Secret}' };
+  const token = { value: '{query.t}', expected: 'token' };
+
+  test.each([
+    ['it is verified', { confirm }],
+    ['it is verified by checks of its own', { verify: { token }, confirm }],
+    ['it carries a token', { verify: 'none', token, confirm }],
+    ['it brings a secret', { verify: 'none', capture, confirm }],
+  ])('has a call made where %s', (_name, handshake) => {
+    expect(faults(handshake)).toEqual([]);
+  });
+
+  test.each([
+    ['anybody can have a call made', { verify: 'none', confirm }, 'got a call that anybody can cause'],
+    [
+      'its own checks are none',
+      { verify: { freshness: { timestamp: '{header.T}', unit: 's', max_age_seconds: 1, max_ahead_seconds: 1 } } },
+      'got checks that anybody can pass',
+    ],
+    [
+      'it brings a secret that is not declared',
+      { capture: { ...capture, secret: 'other' } },
+      'got "other", expected one of the declared secrets',
+    ],
+    [
+      'it sends a secret that is not declared',
+      { confirm: { ...confirm, json: { a: '{secret.other}' } } },
+      'got "other", expected one of the declared secrets',
+    ],
+  ])('fails when %s', (_name, handshake, message) => {
+    // A time that no signature covers is a fault of its own.
+    const found = faults(handshake).filter((fault) => !fault.includes('which no signature covers'));
+    expect(found).toEqual([expect.stringContaining(message)]);
+  });
+});
