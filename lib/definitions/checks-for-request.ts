@@ -1,9 +1,11 @@
-import type { ConditionSpec, Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
-import { prepareCondition, prepareWebhook, readVariables } from '../../lambdas/engine/reception/prepare-webhook.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { prepareWebhook, readVariables } from '../../lambdas/engine/reception/prepare-webhook.ts';
 import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import type { TemplateInput } from '../../lambdas/engine/template/template.ts';
+import type { ConditionSpec, VerifySpec } from '../../lambdas/engine/verification/check-tree.ts';
+import { prepareCondition } from '../../lambdas/engine/verification/prepare-checks.ts';
 
 /**
  * The checks that a request has to pass, as whoever signs it must know them: those of its handshake where

@@ -6,21 +6,24 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import { checksOf, secretNames, secretOf } from '../../lambdas/engine/definition/checks-within.ts';
-import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
-import { urlTokenSecret } from '../../lambdas/engine/request/secret-values.ts';
-import { parseTemplate } from '../../lambdas/engine/template/template.ts';
-import type { SigningKeys } from './sign-request.ts';
+import { checksOf, secretNames } from '../../lambdas/engine/definition/checks-within.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import { authoringOf } from '../../lambdas/engine/verification/check-authoring.ts';
+import type { KeySecret } from '../../lambdas/engine/verification/check-kind.ts';
+import type { NamedCheck } from '../../lambdas/engine/verification/check-kinds.ts';
+import type { PublicKeyType } from '../../lambdas/engine/verification/keys/read-public-key.ts';
+
+/** What signs: one value for each secret name; for a public key, the private key (PEM) that belongs to it. */
+export interface SigningKeys {
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly privateKeys?: Readonly<Record<string, string>>;
+}
 
 /** How a secret is written, as far as the definition tells. */
-type KeyKind =
-  | { readonly kind: 'text' }
-  | { readonly kind: 'bytes'; readonly encoding: 'hex' | 'base64'; readonly prefix: string }
-  | { readonly kind: 'pair'; readonly type: PairType }
+type KeyForm =
+  | KeySecret['form']
   /** A private key, with which the engine decrypts. */
   | { readonly kind: 'private-key' };
-
-type PairType = 'ec' | 'rsa' | 'ed25519';
 
 /**
  * Make a value for each secret of a definition, in the form that its checks read: text, encoded bytes,
@@ -34,9 +37,9 @@ export function makeKeys(
   label: string,
   textOf = (name: string, bytes: Buffer): string => `${label}-${name}-${bytes.toString('hex').slice(0, 16)}`,
 ): Required<SigningKeys> {
-  const kinds = new Map<string, KeyKind>();
+  const kinds = new Map<string, KeyForm>();
   for (const check of checksOf(definition))
-    for (const [name, kind] of keysOf(check)) if (kinds.get(name)?.kind !== 'pair') kinds.set(name, kind);
+    for (const { secret, form } of keysOf(check)) if (kinds.get(secret)?.kind !== 'pair') kinds.set(secret, form);
 
   const { decrypt } = definition.webhook;
   if (decrypt !== undefined) kinds.set(decrypt.key.secret, { kind: 'private-key' });
@@ -60,58 +63,11 @@ export function makeKeys(
 
 /** The secrets of which several may be valid at a time. The others are ids and the like, which do not rotate. */
 export function rotatingSecrets(definition: Definition): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (const check of checksOf(definition)) {
-    for (const [name] of keysOf(check)) names.add(name);
-    if (check.digest !== undefined) for (const name of secretsIn(check.digest.message)) names.add(name);
-  }
-  return names;
+  return new Set([...checksOf(definition)].flatMap(keysOf).map(({ secret }) => secret));
 }
 
-/** The secrets that a check uses as keys, and how each is written. */
-function keysOf({
-  hmac,
-  public_key: publicKey,
-  jwt,
-  token,
-  basic,
-  url_token: urlToken,
-}: VerifySpec): readonly (readonly [string, KeyKind])[] {
-  const text = { kind: 'text' } as const;
-  if (hmac !== undefined) {
-    if (typeof hmac.key === 'string') return [[hmac.key, text]];
-    const { secret, decode, prefix = '' } = hmac.key;
-    return [[secret, decode === 'utf8' ? text : { kind: 'bytes', encoding: decode, prefix }]];
-  }
-  if (publicKey !== undefined) {
-    const { algorithm, key } = publicKey;
-    const type = algorithm === 'ed25519' ? 'ed25519' : algorithm.startsWith('ecdsa') ? 'ec' : 'rsa';
-    return [[secretOf(key), { kind: 'pair', type }]];
-  }
-  if (jwt !== undefined) {
-    const [algorithm = 'HS256'] = jwt.algorithms;
-    if (algorithm.startsWith('HS')) return [[secretOf(jwt.key), text]];
-    const type = algorithm === 'EdDSA' ? 'ed25519' : algorithm.startsWith('ES') ? 'ec' : 'rsa';
-    return [[secretOf(jwt.key), { kind: 'pair', type }]];
-  }
-  if (token !== undefined) return [[token.expected, text]];
-  if (urlToken !== undefined) return [[urlTokenSecret, text]];
-  return basic === undefined
-    ? []
-    : [
-        [basic.username, text],
-        [basic.password, text],
-      ];
-}
-
-function secretsIn(messages: string | readonly string[]): readonly string[] {
-  return [messages].flat().flatMap((message) => {
-    const parsed = parseTemplate(message);
-    if (parsed.kind === 'fault') return [];
-    return parsed.template.parts.flatMap((part) =>
-      'source' in part && part.source.from === 'secret' ? [part.source.name] : [],
-    );
-  });
+function keysOf({ name, spec }: NamedCheck): readonly KeySecret[] {
+  return authoringOf(name).keys(spec);
 }
 
 type Pair = { readonly publicKey: string; readonly privateKey: string };
@@ -119,7 +75,7 @@ type Pair = { readonly publicKey: string; readonly privateKey: string };
 /** RSA pairs take long to make: one of a type and label is enough for all definitions. */
 const pairs = new Map<string, Pair>();
 
-function pairOf(type: PairType, label: string): Pair {
+function pairOf(type: PublicKeyType, label: string): Pair {
   const id = `${type}:${label}`;
   const pair = pairs.get(id) ?? toPair(privateKeyOf(type, createHash('sha256').update(id).digest()));
   pairs.set(id, pair);
@@ -130,7 +86,7 @@ function pairOf(type: PairType, label: string): Pair {
 const ed25519Pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** A private key of 32 bytes of seed, so that two processes make the same; RSA keys cannot be made so. */
-function privateKeyOf(type: PairType, seed: Buffer): KeyObject {
+function privateKeyOf(type: PublicKeyType, seed: Buffer): KeyObject {
   if (type === 'ed25519')
     return createPrivateKey({ key: Buffer.concat([ed25519Pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
   if (type === 'rsa') return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;

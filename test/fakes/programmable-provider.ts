@@ -1,4 +1,5 @@
-import type { KeyRequest, OutboundCall } from '../../lambdas/engine/verification/keys/key-request.ts';
+import type { OutboundCall } from '../../lambdas/engine/outbound/outbound-call.ts';
+import type { KeyRequest } from '../../lambdas/engine/verification/keys/key-request.ts';
 import type { ProviderAnswer, ProviderClient } from '../../lambdas/ports/provider/provider-client.ts';
 import type { ProviderKeys } from '../../lambdas/ports/provider/provider-keys.ts';
 

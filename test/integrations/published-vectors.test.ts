@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { checksWithin } from '../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
 import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
-import type { Verdict, WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
+import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
+import { checksWithin } from '../../lambdas/engine/verification/check-tree.ts';
+import type { Verdict } from '../../lambdas/engine/verification/verdict.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
 /** What the providers themselves, or the tests of their own libraries, give as a request and its signature. */

@@ -1,6 +1,5 @@
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
-import { makeKeys, rotatingSecrets } from '../../lib/definitions/make-keys.ts';
-import type { SigningKeys } from '../../lib/definitions/sign-request.ts';
+import { makeKeys, rotatingSecrets, type SigningKeys } from '../../lib/definitions/make-keys.ts';
 
 /**
  * A value for each secret of a definition, written as the definition reads it; the label makes it another.

@@ -1,6 +1,7 @@
-import type { Definition, VerifySpec } from '../../lambdas/engine/definition/schema.ts';
+import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { type Placeholder, parseTemplate } from '../../lambdas/engine/template/template.ts';
+import type { VerifySpec } from '../../lambdas/engine/verification/check-tree.ts';
 import { checksForRequest, checksOfItem } from '../../lib/definitions/checks-for-request.ts';
 
 /** The checks that a request is signed for, those of its items among them. */

@@ -1,5 +1,6 @@
 import { type Placeholder, parseSource, parseTemplate, type Source } from '../template/template.ts';
-import type { ConditionSpec, Definition, VerifySpec } from './schema.ts';
+import type { ConditionSpec, VerifySpec } from '../verification/check-tree.ts';
+import type { Definition } from './schema.ts';
 
 /** A value that looks like protection, and that anybody can change: no signature covers it. */
 export interface Uncovered {

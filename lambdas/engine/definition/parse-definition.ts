@@ -4,8 +4,10 @@ import type { z } from 'zod';
 import { compileMapping } from '../mapping/compile-mapping.ts';
 import { urlTokenSecret } from '../request/secret-values.ts';
 import { parseTemplate } from '../template/template.ts';
+import { authoringOf } from '../verification/check-authoring.ts';
+import { checkIn, type VerifySpec } from '../verification/check-tree.ts';
 import { findUncovered } from './check-coverage.ts';
-import { type Definition, definitionSchema, type VerifySpec } from './schema.ts';
+import { type Definition, definitionSchema } from './schema.ts';
 
 /** One thing that is wrong in a definition, where its author can find it. */
 export interface DefinitionFault {
@@ -247,15 +249,10 @@ function* namesInTemplates(value: unknown, path: readonly PropertyKey[]): Genera
   }
 }
 
-function isSecret({ of }: NameUsed): boolean {
-  return of === 'secret';
-}
-
 /** Whether nobody without a secret or a key gets through, whichever way a request goes. */
 function authenticates(node: VerifySpec): boolean {
-  if (node.freshness !== undefined) return false;
-  if (node.digest !== undefined)
-    return [node.digest.message].flat().every((text) => [...namesInTemplates(text, [])].some(isSecret));
+  const check = checkIn(node);
+  if (check !== undefined) return authoringOf(check.name).authenticates?.(check.spec) ?? true;
   if (node.all !== undefined) return node.all.some(authenticates);
   if (node.any !== undefined) return node.any.every(authenticates);
   if (node.cases !== undefined) return node.cases.every(({ verify }) => authenticates(verify));

@@ -1,8 +1,8 @@
 import { constants, createDecipheriv, createHmac, privateDecrypt, timingSafeEqual } from 'node:crypto';
-import type { DecryptSpec } from '../definition/schema.ts';
 import { valuesOf } from '../request/secret-values.ts';
 import type { SecretValues } from '../request/webhook-request.ts';
 import { parseSource, readPath } from '../template/template.ts';
+import type { DecryptSpec } from './decrypt-schema.ts';
 
 export type Decryption =
   | { readonly kind: 'decrypted'; readonly body: unknown }

@@ -1,8 +1,15 @@
-import type { OutboundCallSpec } from '../definition/schema.ts';
-import type { RejectionReason } from '../request/webhook-request.ts';
+import { missingReason, type RejectionReason } from '../request/rejection-reason.ts';
 import { parseTemplate, renderTemplate, type Template, type TemplateInput } from '../template/template.ts';
-import type { OutboundCall } from '../verification/keys/key-request.ts';
-import { missingReason } from '../verification/signatures/signature-candidates.ts';
+import type { OutboundCallSpec } from './outbound-schema.ts';
+
+/** A call that a definition has the engine make. */
+export interface OutboundCall {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text; undefined where nothing is sent. */
+  readonly body: string | undefined;
+}
 
 interface Refusal {
   readonly kind: 'rejected';

@@ -1,10 +1,12 @@
+import type { OutboundCall } from '../outbound/outbound-call.ts';
 import { type Decoded, decodeBody } from '../request/decode-body.ts';
 import { firstValues } from '../request/secret-values.ts';
-import type { SecretValues, Verdict, WebhookRequest } from '../request/webhook-request.ts';
+import type { SecretValues, WebhookRequest } from '../request/webhook-request.ts';
 import { renderText, type TemplateInput } from '../template/template.ts';
-import type { OutboundCall } from '../verification/keys/key-request.ts';
+import { type CheckContext } from '../verification/check-kind.ts';
 import type { KeyRing } from '../verification/keys/remote-keys.ts';
-import { type CheckContext, type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
+import type { Verdict } from '../verification/verdict.ts';
+import { type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
 import { readContexts } from './read-contexts.ts';
 
 /** A reflected challenge is answered as inert text of bounded length, so that it cannot become a page. */

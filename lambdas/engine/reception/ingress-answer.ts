@@ -1,7 +1,7 @@
 import { limits } from '../../contracts/limits.ts';
 import { problemAnswer } from '../../contracts/problem-details.ts';
-import type { ReplySpec } from '../definition/schema.ts';
-import type { Verdict } from '../request/webhook-request.ts';
+import type { ReplySpec } from '../definition/webhook-schema.ts';
+import type { Verdict } from '../verification/verdict.ts';
 import type { DecidedReception, HandshakeResponse, Reception } from './decide-reception.ts';
 
 /** An HTTP answer to a provider; header names in lower case. */

@@ -1,5 +1,5 @@
-import type { DecodeSpec, Definition } from '../definition/schema.ts';
 import { decodeMultipart } from './decode-multipart.ts';
+import type { DecodeSpec } from './decode-schema.ts';
 import type { WebhookRequest } from './webhook-request.ts';
 
 export type Decoded =
@@ -14,7 +14,7 @@ export type XmlReader = (text: string) => unknown;
  * them, never over what was decoded.
  */
 export function decodeBody(
-  spec: Definition['webhook']['decode'],
+  spec: DecodeSpec | Readonly<Record<string, DecodeSpec>>,
   request: WebhookRequest,
   readXml: XmlReader,
 ): Decoded {
@@ -39,13 +39,13 @@ function readMultipart({ headers, body }: WebhookRequest): Decoded {
 }
 
 /** Whether bodies may be XML. */
-export function decodesXml(spec: Definition['webhook']['decode']): boolean {
+export function decodesXml(spec: DecodeSpec | Readonly<Record<string, DecodeSpec>>): boolean {
   if (typeof spec === 'string' || 'form_json' in spec) return spec === 'xml';
   return Object.values(spec).includes('xml');
 }
 
 /** The way to decode for a media type: parameters such as a charset do not matter. */
-function specFor(spec: Definition['webhook']['decode'], contentType: string): DecodeSpec | undefined {
+function specFor(spec: DecodeSpec | Readonly<Record<string, DecodeSpec>>, contentType: string): DecodeSpec | undefined {
   if (typeof spec === 'string' || 'form_json' in spec) return spec as DecodeSpec;
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   return Object.hasOwn(spec, mediaType) ? spec[mediaType] : undefined;

@@ -268,3 +268,21 @@ function textOf(value: unknown): string | undefined {
     ? String(value)
     : undefined;
 }
+
+/**
+ * A template of a definition that was validated when it was compiled.
+ *
+ * @throws {TypeError} where it is none.
+ */
+export function toTemplate(text: string): Template {
+  const parsed = parseTemplate(text);
+  if (parsed.kind === 'fault') throw new TypeError(`template "${text}": ${parsed.message}`);
+  return parsed.template;
+}
+
+/** A source of a definition that was validated. @throws {TypeError} where it is none. */
+export function toSource(name: string): Source {
+  const parsed = parseSource(name);
+  if (parsed === undefined) throw new TypeError(`"${name}" is no source`);
+  return parsed;
+}

@@ -2,9 +2,7 @@ import { capturedSecrets, checksOf, secretNames, urlTokenParameter } from '../..
 import type { Definition } from '../../engine/definition/schema.ts';
 import { urlTokenSecret, valuesOf } from '../../engine/request/secret-values.ts';
 import type { SecretValues } from '../../engine/request/webhook-request.ts';
-import { readKey } from '../../engine/verification/checks/hmac.ts';
-import { keyTypes } from '../../engine/verification/checks/public-key.ts';
-import { readPublicKeys } from '../../engine/verification/keys/read-public-key.ts';
+import { kindOf } from '../../engine/verification/check-kinds.ts';
 import type { Capture } from '../../ports/accounts/account-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
@@ -47,20 +45,11 @@ export function findSecretsFault(
 
 /** What a key was expected to be, where one of its values is not; undefined where all can be used. */
 function unusable(definition: Definition, name: string, values: readonly string[]): string | undefined {
-  for (const { hmac, public_key: publicKey } of checksOf(definition)) {
-    const key = hmac?.key;
-    if (
-      typeof key === 'object' &&
-      key.secret === name &&
-      !values.every((value) => readKey(value, key.decode, key.prefix) !== undefined)
-    )
-      return key.decode === 'hex' ? 'hexadecimal digits' : key.decode;
-    if (
-      publicKey?.key === name &&
-      !values.every((value) => readPublicKeys(value, keyTypes[publicKey.algorithm]).length > 0)
-    )
-      return `a public key for ${publicKey.algorithm}: PEM, JWK, or base64`;
-  }
+  for (const check of checksOf(definition))
+    for (const value of values) {
+      const expected = kindOf(check.name).expectedSecret?.(check.spec, name, value);
+      if (expected !== undefined) return expected;
+    }
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import { valuesOf } from '../../engine/request/secret-values.ts';
-import { equalsAny } from '../../engine/verification/checks/token.ts';
+import { equalsAny } from '../../engine/verification/equals-any.ts';
 import type { AccountStore, AccountWriter, Capture } from '../../ports/accounts/account-store.ts';
 import type {
   IntegrationSettingsDirectory,

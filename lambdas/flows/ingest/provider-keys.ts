@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { EngineError } from '../../contracts/engine-error.ts';
+import type { OutboundCall } from '../../engine/outbound/outbound-call.ts';
 import { checkChain, readCertificates } from '../../engine/verification/keys/certificate-chain.ts';
-import type { KeyRequest, OutboundCall } from '../../engine/verification/keys/key-request.ts';
+import type { KeyRequest } from '../../engine/verification/keys/key-request.ts';
 import type { ProviderAnswer, ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { KeySearch, KeysFound, ProviderKeys } from '../../ports/provider/provider-keys.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';

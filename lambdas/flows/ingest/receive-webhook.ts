@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { limits } from '../../contracts/limits.ts';
 import type { BodyReference, RawMessage } from '../../contracts/messages.ts';
-import type { ReplySpec } from '../../engine/definition/schema.ts';
+import type { ReplySpec } from '../../engine/definition/webhook-schema.ts';
 import type { Nonce } from '../../engine/reception/decide-reception.ts';
 import {
   type IngressAnswer,
@@ -20,7 +20,8 @@ import {
   maxHops,
   readHops,
 } from '../../engine/request/hop-count.ts';
-import type { RejectionReason, SecretValues, WebhookRequest } from '../../engine/request/webhook-request.ts';
+import type { RejectionReason } from '../../engine/request/rejection-reason.ts';
+import type { SecretValues, WebhookRequest } from '../../engine/request/webhook-request.ts';
 import type { AccountContexts } from '../../ports/accounts/account-contexts.ts';
 import type { Account, AccountStore, AccountWriter } from '../../ports/accounts/account-store.ts';
 import type {

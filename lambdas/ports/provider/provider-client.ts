@@ -1,4 +1,4 @@
-import type { OutboundCall } from '../../engine/verification/keys/key-request.ts';
+import type { OutboundCall } from '../../engine/outbound/outbound-call.ts';
 
 export interface ProviderAnswer {
   readonly status: number;

@@ -1,5 +1,5 @@
 import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
-import type { RejectionReason } from '../../engine/request/webhook-request.ts';
+import type { RejectionReason } from '../../engine/request/rejection-reason.ts';
 
 /** Why ingress turned a request away: it was not verified, or not looked at that far. */
 export type RejectedBy =

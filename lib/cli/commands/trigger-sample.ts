@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
-import { type SigningKeys, signRequest } from '../../definitions/sign-request.ts';
+import type { SigningKeys } from '../../definitions/make-keys.ts';
+import { signRequest } from '../../definitions/sign-request.ts';
 import { demoKeys } from '../../local/simulators/demo.ts';
 import {
   type Command,

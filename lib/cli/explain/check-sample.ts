@@ -1,14 +1,15 @@
-import type { Definition, VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { checkResource, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { type Reception, receiveWebhook } from '../../../lambdas/engine/reception/decide-reception.ts';
 import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
 import type { SecretValues, WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
+import type { VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
 import { checksForRequest } from '../../definitions/checks-for-request.ts';
 import { contextsOf } from '../../definitions/contexts-of.ts';
-import { makeKeys, rotatingSecrets } from '../../definitions/make-keys.ts';
+import { makeKeys, rotatingSecrets, type SigningKeys } from '../../definitions/make-keys.ts';
 import type { Sample } from '../../definitions/samples.ts';
-import { type SigningKeys, signRequest } from '../../definitions/sign-request.ts';
+import { signRequest } from '../../definitions/sign-request.ts';
 import { comparableEvent, differences } from './compare-events.ts';
 import { describeDataFault } from './explain-mapping.ts';
 import { mapRequestOffline, type OfflineMapping } from './map-request-offline.ts';

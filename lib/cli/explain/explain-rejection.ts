@@ -1,8 +1,8 @@
-import type { ConditionSpec, Definition, VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
-import { type Check, prepareCondition, prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
 import { secretChoices, secretsIn, valuesOf } from '../../../lambdas/engine/request/secret-values.ts';
-import type { SecretValues, Verdict, WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
+import type { SecretValues, WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import {
   parseSource,
   parseTemplate,
@@ -12,6 +12,13 @@ import {
   renderText,
   type TemplateInput,
 } from '../../../lambdas/engine/template/template.ts';
+import { authoringOf } from '../../../lambdas/engine/verification/check-authoring.ts';
+import type { SignedParts } from '../../../lambdas/engine/verification/check-kind.ts';
+import { type Check } from '../../../lambdas/engine/verification/check-kind.ts';
+import { type ConditionSpec, checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
+import { parseTimestamp } from '../../../lambdas/engine/verification/checks/freshness.ts';
+import { prepareCondition } from '../../../lambdas/engine/verification/prepare-checks.ts';
+import type { Verdict } from '../../../lambdas/engine/verification/verdict.ts';
 import { templateInput } from '../../definitions/checks-for-request.ts';
 import { count } from '../command.ts';
 import { closestVariants } from './signature-variants.ts';
@@ -53,7 +60,6 @@ interface AppliedCheck {
   readonly input: TemplateInput;
 }
 
-const signatureKinds = ['hmac', 'digest', 'public_key'] as const;
 const explained = new Set(['signature-mismatch', 'signature-malformed', 'no-known-signature-version']);
 /** Characters of a signed message that are shown. */
 const shownCharacters = 300;
@@ -131,28 +137,29 @@ function explainSignature(
   secrets: SecretValues,
   judge: Judge,
 ): ExplainedSignature | undefined {
-  const kind = signatureKinds.find((name) => spec[name] !== undefined);
-  const signing = kind === undefined ? undefined : spec[kind];
-  if (kind === undefined || signing === undefined) return undefined;
+  const check = checkIn(spec);
+  const signing = check === undefined ? undefined : authoringOf(check.name).signed?.(check.spec);
+  if (check === undefined || signing === undefined) return undefined;
   const verdict = judge(spec, input);
   if (verdict.kind !== 'rejected' || !explained.has(verdict.reason)) return undefined;
-  const templates = [signing.message].flat();
+  const templates = signing.messages;
   const messages = templates.flatMap((message) => shownMessage(message, input, secrets) ?? []);
-  const near = closestVariants({ kind, spec, input, secrets }, (one, read, values) => {
-    return judge(one, read, values).kind === 'verified';
-  });
+  const near = closestVariants(
+    { check, input, secrets },
+    (one, read, values) => judge({ [one.name]: one.spec }, read, values).kind === 'verified',
+  );
   const form = formHints(signing, input);
   const literal = templates.some((text) => text.includes('\\n'))
     ? ['the message holds a backslash and an n, not a line break: write it in double quotes, as "\\n"']
     : [];
   const isEmptyHanded = near.length + form.length + literal.length === 0;
   return {
-    check: `${path}.${kind}`,
+    check: `${path}.${check.name}`,
     reason: verdict.reason,
     algorithm: signing.algorithm,
     encoding: signing.encoding,
     messages,
-    keys: keysTried(spec, secrets),
+    keys: keysTried(signing, secrets),
     hints: [
       ...near.map((change) => `would match with ${change}`),
       ...(near.length > 0 ? [] : [...form, ...literal]),
@@ -165,12 +172,9 @@ function explainSignature(
   };
 }
 
-function keysTried({ hmac, digest, public_key: publicKey }: VerifySpec, secrets: SecretValues): number {
-  const key = hmac?.key ?? publicKey?.key;
-  if (key !== undefined)
-    return valuesOf(secrets, typeof key === 'string' ? key : 'secret' in key ? key.secret : key.pinned).length;
-  const templates = [digest?.message ?? []].flat().flatMap((text) => templateOf(text) ?? []);
-  return secretChoices(secretsIn(templates), secrets).length;
+function keysTried({ key, messages }: SignedParts, secrets: SecretValues): number {
+  if (key !== undefined) return valuesOf(secrets, key).length;
+  return secretChoices(secretsIn(messages.flatMap((text) => templateOf(text) ?? [])), secrets).length;
 }
 
 /** The message as JSON text, so that line breaks and spaces show; nothing of it that is a secret. */
@@ -202,16 +206,7 @@ function shownMessage(
 const digestNames: Readonly<Record<number, string>> = { 20: 'sha1', 32: 'sha256', 64: 'sha512' };
 
 /** What the signature itself looks like, where that is not what the definition says of it. */
-function formHints(
-  spec: {
-    readonly signature: string;
-    readonly split?: string | undefined;
-    readonly prefix?: string | undefined;
-    readonly encoding: string;
-    readonly algorithm: string;
-  },
-  input: TemplateInput,
-): readonly string[] {
+function formHints(spec: SignedParts, input: TemplateInput): readonly string[] {
   const template = templateOf(spec.signature);
   const texts = (template === undefined ? [] : renderAll(template, input)).flatMap((text) =>
     spec.split === undefined ? [text] : text.split(spec.split),
@@ -256,24 +251,26 @@ function formOf(text: string): { readonly encodings: readonly string[]; readonly
 }
 
 function explainTime({ path, spec, input }: AppliedCheck, nowMs: number, judge: Judge): ExplainedTime | undefined {
-  const { freshness } = spec;
-  const template = freshness === undefined ? undefined : templateOf(freshness.timestamp);
-  const verdict = freshness === undefined ? undefined : judge(spec, input);
-  if (freshness === undefined || template === undefined || verdict?.kind !== 'rejected') return undefined;
+  const check = checkIn(spec);
+  const time = check === undefined ? undefined : authoringOf(check.name).time?.(check.spec);
+  const template = time === undefined ? undefined : templateOf(time.timestamp);
+  const verdict = time === undefined ? undefined : judge(spec, input);
+  if (check === undefined || time === undefined || template === undefined || verdict?.kind !== 'rejected')
+    return undefined;
   const given = renderText(template, input);
   if (given === undefined) return undefined;
-  const atMs = instantOf(given, freshness.unit);
+  const atMs = parseTimestamp(given, time.unit);
   const unit = unitOf(given, nowMs);
-  const isOtherUnit = unit !== undefined && unit !== freshness.unit;
-  const trueMs = unit === undefined ? undefined : instantOf(given, unit);
+  const isOtherUnit = unit !== undefined && unit !== time.unit;
+  const trueMs = unit === undefined ? undefined : parseTimestamp(given, unit);
   return {
-    check: `${path}.freshness`,
+    check: `${path}.${check.name}`,
     reason: verdict.reason,
     given: given.slice(0, 80),
-    unit: freshness.unit,
+    unit: time.unit,
     ...(atMs === undefined ? {} : { age_seconds: Math.round((nowMs - atMs) / 1000) }),
     hints: [
-      ...(isOtherUnit ? [`it looks like ${unit}, but the unit is declared as ${freshness.unit}`] : []),
+      ...(isOtherUnit ? [`it looks like ${unit}, but the unit is declared as ${time.unit}`] : []),
       ...(trueMs !== undefined && verdict.reason !== 'timestamp-malformed'
         ? [
             `a captured request is judged at the time of its capture with --now ${new Date(trueMs).toISOString().replace('.000Z', 'Z')}`,
@@ -287,18 +284,9 @@ function explainTime({ path, spec, input }: AppliedCheck, nowMs: number, judge: 
 function unitOf(text: string, nowMs: number): 's' | 'ms' | 'iso8601' | undefined {
   const tenYearsMs = 10 * 365 * 86_400_000;
   return (['s', 'ms', 'iso8601'] as const).find((unit) => {
-    const atMs = instantOf(text, unit);
+    const atMs = parseTimestamp(text, unit);
     return atMs !== undefined && Math.abs(atMs - nowMs) < tenYearsMs;
   });
-}
-
-function instantOf(text: string, unit: 's' | 'ms' | 'iso8601'): number | undefined {
-  if (unit === 'iso8601') {
-    const atMs = /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
-    return Number.isNaN(atMs) ? undefined : atMs;
-  }
-  if (!/^\d{1,15}$/.test(text)) return undefined;
-  return unit === 's' ? Number(text) * 1000 : Number(text);
 }
 
 function inWords(ageSeconds: number): string {

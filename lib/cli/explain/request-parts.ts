@@ -1,8 +1,10 @@
-import type { Definition, VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { decodeBody } from '../../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import { parseSource, parseTemplate, readPath, type Source } from '../../../lambdas/engine/template/template.ts';
+import { authoringOf } from '../../../lambdas/engine/verification/check-authoring.ts';
+import { checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
 
 /**
  * The parts of a request that its provider's scheme protects, and what changes them: how a test, that
@@ -40,7 +42,7 @@ export function protectedParts(definition: Definition, checks: readonly VerifySp
 }
 
 function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
-  const parts = (template: string | undefined) => partsIn(definition, template ?? '');
+  const parts = (template: string) => partsIn(definition, template);
   if (check.each !== undefined) {
     const list = parseSource(check.each.items);
     const items = list?.from === 'json' ? list.path : [];
@@ -48,36 +50,18 @@ function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
     const within = (part: RequestPart) => (part.source.from === 'item' ? { ...part, items } : part);
     return { signed: inner.signed.map(within), proofs: inner.proofs.map(within) };
   }
-  if (check.token !== undefined) return { signed: [], proofs: parts(check.token.value) };
-  if (check.url_token !== undefined) return { signed: [], proofs: parts(`{query.${check.url_token.parameter}}`) };
-  if (check.basic !== undefined) return { signed: [], proofs: parts('{header.Authorization}') };
-  if (check.jwt !== undefined)
-    return {
-      signed: [
-        ...Object.values(check.jwt.claims).flatMap(parts),
-        // Not the path alone: of what precedes the app's base URL, which may be all of it, the claim says nothing.
-        ...(check.jwt.query_hash_claim === undefined ? [] : [...parts('{method}'), ...parts('{url}')]),
-        ...coveredParts(definition, check.jwt),
-        ...(check.jwt.body_sha256_claim === undefined ? [] : parts('{body}')),
-      ],
-      proofs: parts(check.jwt.token),
-    };
-  // A time that is not signed could be set by anybody.
-  if (check.freshness !== undefined) return { signed: parts(check.freshness.timestamp), proofs: [] };
-  const spec = check.hmac ?? check.digest ?? check.public_key;
-  if (spec === undefined) return { signed: [], proofs: [] };
-  // Of several messages that may be signed, the signer takes the first.
+  const named = checkIn(check);
+  if (named === undefined) return { signed: [], proofs: [] };
+  const { signed, proofs, split } = authoringOf(named.name).protects(named.spec);
   return {
-    signed: parts([spec.message].flat()[0]),
-    proofs: parts(spec.signature).map((part) => ({ ...part, split: spec.split })),
+    signed: signed.flatMap(({ template, items }) => {
+      if (items === undefined) return parts(template);
+      const list = parseSource(items);
+      // With another value the item would be nobody's.
+      return list?.from === 'json' ? parts(template).map((part) => ({ ...part, items: list.path })) : [];
+    }),
+    proofs: proofs.flatMap(parts).map((part) => (split === undefined ? part : { ...part, split })),
   };
-}
-
-/** What of each item a token names: with another value the item would be nobody's. */
-function coveredParts(definition: Definition, { covers }: NonNullable<VerifySpec['jwt']>): readonly RequestPart[] {
-  const list = covers === undefined ? undefined : parseSource(covers.items);
-  if (covers === undefined || list?.from !== 'json') return [];
-  return partsIn(definition, covers.value).map((part) => ({ ...part, items: list.path }));
 }
 
 /** Of alternatives and of cases the first: the one that a sample's items are for. */

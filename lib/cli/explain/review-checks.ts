@@ -1,5 +1,7 @@
-import type { Definition, VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { parseTemplate, type Source } from '../../../lambdas/engine/template/template.ts';
+import { authoringOf } from '../../../lambdas/engine/verification/check-authoring.ts';
+import { checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
 
 /**
  * What is allowed, and yet is seldom meant: a signature that leaves the body free, a signed time that
@@ -36,9 +38,10 @@ export function reviewChecks(definition: Definition, checks: readonly VerifySpec
   ];
 }
 
-function messagesOf({ hmac, digest, public_key: publicKey, each }: VerifySpec): readonly string[] {
-  if (each !== undefined) return checksBelow(each.verify).flatMap(messagesOf);
-  return [(hmac ?? digest ?? publicKey)?.message ?? []].flat();
+function messagesOf(node: VerifySpec): readonly string[] {
+  if (node.each !== undefined) return checksBelow(node.each.verify).flatMap(messagesOf);
+  const check = checkIn(node);
+  return (check === undefined ? undefined : authoringOf(check.name).signed?.(check.spec)?.messages) ?? [];
 }
 
 function checksBelow(node: VerifySpec): readonly VerifySpec[] {

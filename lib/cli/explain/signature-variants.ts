@@ -1,7 +1,7 @@
-import type { VerifySpec } from '../../../lambdas/engine/definition/schema.ts';
-import { valuesOf } from '../../../lambdas/engine/request/secret-values.ts';
 import type { SecretValues } from '../../../lambdas/engine/request/webhook-request.ts';
 import type { TemplateInput } from '../../../lambdas/engine/template/template.ts';
+import { authoringOf } from '../../../lambdas/engine/verification/check-authoring.ts';
+import type { NamedCheck } from '../../../lambdas/engine/verification/check-kinds.ts';
 
 /**
  * What people get wrong about a signature, each as a small change of its check or of the request, so that
@@ -9,17 +9,14 @@ import type { TemplateInput } from '../../../lambdas/engine/template/template.ts
  * signature never is.
  */
 
-type Signing = 'hmac' | 'digest' | 'public_key';
-
 /** A check of one signature with all that it reads. */
 export interface SignatureTrial {
-  readonly kind: Signing;
-  readonly spec: VerifySpec;
+  readonly check: NamedCheck;
   readonly input: TemplateInput;
   readonly secrets: SecretValues;
 }
 
-export type Holds = (spec: VerifySpec, input: TemplateInput, secrets: SecretValues) => boolean;
+export type Holds = (check: NamedCheck, input: TemplateInput, secrets: SecretValues) => boolean;
 
 interface Variant {
   /** Read after "would match with". */
@@ -29,8 +26,8 @@ interface Variant {
 
 /** The names of the fewest changes with which a signature would hold: one, or two together. None where none does. */
 export function closestVariants(trial: SignatureTrial, holds: Holds): readonly string[] {
-  const groups = [keyVariants(trial), writingVariants(trial), messageVariants(trial), bodyVariants(trial)];
-  const works = (changed: SignatureTrial) => holds(changed.spec, changed.input, changed.secrets);
+  const groups = [...groupsOf(trial)];
+  const works = (changed: SignatureTrial) => holds(changed.check, changed.input, changed.secrets);
   // Of each kind the first: some signatures read alike in base64 and in base64url.
   const single = groups.flatMap((group) => group.find(({ change }) => works(change(trial))) ?? []);
   if (single.length > 0) return single.map(({ name }) => name);
@@ -41,80 +38,28 @@ export function closestVariants(trial: SignatureTrial, holds: Holds): readonly s
   return [];
 }
 
-/** Change members of the check's own specification. */
-function withMembers(members: object): Variant['change'] {
-  return (trial) => ({ ...trial, spec: { [trial.kind]: { ...trial.spec[trial.kind], ...members } } });
+function* groupsOf(trial: SignatureTrial): Generator<readonly Variant[]> {
+  const { name, spec } = trial.check;
+  for (const group of authoringOf(name).alternatives?.(spec, trial.secrets) ?? [])
+    yield group.map((one) => ({ name: one.name, change: changing(one.members ?? {}, one.secrets ?? {}) }));
+  yield messageVariants(trial);
+  yield bodyVariants(trial);
 }
 
-/** The key as text, hex or base64; without what stands before it; without white space around it. */
-function keyVariants({ spec, secrets }: SignatureTrial): readonly Variant[] {
-  if (spec.hmac === undefined) return [];
-  const { key } = spec.hmac;
-  const declared = typeof key === 'string' ? { secret: key, decode: 'utf8' as const, prefix: undefined } : key;
-  const { secret } = declared;
-  const values = valuesOf(secrets, secret);
-  const words = {
-    utf8: 'the key taken literally (decode: utf8)',
-    hex: 'the key decoded as hex',
-    base64: 'the key decoded as base64',
-  };
-  const asWritten = (['utf8', 'hex', 'base64'] as const)
-    .filter((decode) => decode !== declared.decode)
-    .map((decode) => ({ name: words[decode], change: withMembers({ key: { ...declared, decode } }) }));
-  const prefixes = ['whsec_', 'sk_', 'v1,whsec_'].filter((prefix) => values.some((value) => value.startsWith(prefix)));
-  const bare = prefixes
-    .filter((prefix) => prefix !== declared.prefix)
-    .flatMap((prefix) =>
-      (['base64', 'utf8', 'hex'] as const).map((decode) => ({
-        name: `the key without its prefix ${JSON.stringify(prefix)}, ${words[decode].replace('the key ', '')}`,
-        change: withMembers({ key: { secret, decode, prefix } }),
-      })),
-    );
-  const whole =
-    declared.prefix === undefined
-      ? []
-      : (['utf8', 'base64'] as const).map((decode) => ({
-          name: `the key with its prefix, ${words[decode].replace('the key ', '')}`,
-          change: withMembers({ key: { secret, decode } }),
-        }));
-  const trimmed = values.some((value) => value !== value.trim())
-    ? [
-        {
-          name: 'the secret without the white space around it',
-          change: (trial: SignatureTrial) => ({
-            ...trial,
-            secrets: { ...trial.secrets, [secret]: values.map((value) => value.trim()) },
-          }),
-        },
-      ]
-    : [];
-  return [...asWritten, ...bare, ...whole, ...trimmed];
-}
-
-/** Another encoding, another algorithm of another length, or both. */
-function writingVariants({ kind, spec }: SignatureTrial): readonly Variant[] {
-  const declared = spec[kind];
-  if (declared === undefined) return [];
-  const algorithms: readonly string[] =
-    kind === 'public_key' ? [declared.algorithm] : [declared.algorithm, 'sha1', 'sha256', 'sha512'];
-  return [...new Set(algorithms)].flatMap((algorithm) =>
-    ['hex', 'base64', 'base64url'].flatMap((encoding) => {
-      const members = [
-        ...(algorithm === declared.algorithm ? [] : [`algorithm: ${algorithm}`]),
-        ...(encoding === declared.encoding ? [] : [`encoding: ${encoding}`]),
-      ];
-      return members.length === 0
-        ? []
-        : [{ name: members.join(' and '), change: withMembers({ algorithm, encoding }) }];
-    }),
-  );
+/** Change members of the check's specification, or secrets. */
+function changing(members: object, secrets: SecretValues): Variant['change'] {
+  return (trial) => ({
+    ...trial,
+    check: { ...trial.check, spec: { ...trial.check.spec, ...members } } as NamedCheck,
+    secrets: { ...trial.secrets, ...secrets },
+  });
 }
 
 const separators = ['', '.', ':', '\n', '|', ','];
 
 /** The parts of the message in another order, with other text between them, fewer of them, or another URL. */
-function messageVariants({ kind, spec }: SignatureTrial): readonly Variant[] {
-  const [message = ''] = [spec[kind]?.message ?? ''].flat();
+function messageVariants({ check: { name, spec } }: SignatureTrial): readonly Variant[] {
+  const [message = ''] = authoringOf(name).signed?.(spec)?.messages ?? [];
   const parts = message.match(/\{[^{}]+\}/g) ?? [];
   const lead = message.slice(0, Math.max(0, message.indexOf('{')));
   const texts = new Set<string>();
@@ -134,7 +79,7 @@ function messageVariants({ kind, spec }: SignatureTrial): readonly Variant[] {
   texts.delete('');
   return [...texts].map((text) => ({
     name: `message: ${JSON.stringify(text)}`,
-    change: withMembers({ message: text }),
+    change: changing({ message: text }, {}),
   }));
 }
 

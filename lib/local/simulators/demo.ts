@@ -1,9 +1,9 @@
 import { setTimeout as waitFor } from 'node:timers/promises';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { compileIntegrations } from '../../definitions/compile-integrations.ts';
-import { makeKeys } from '../../definitions/make-keys.ts';
+import { makeKeys, type SigningKeys } from '../../definitions/make-keys.ts';
 import { readSamples } from '../../definitions/samples.ts';
-import { type SigningKeys, signRequest } from '../../definitions/sign-request.ts';
+import { signRequest } from '../../definitions/sign-request.ts';
 import { localAdminKey } from '../admin-key.ts';
 import { type DemoSubscriber, type ReceivedCallback, startDemoSubscriber } from './demo-subscriber.ts';
 

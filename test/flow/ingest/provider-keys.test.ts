@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { EngineError } from '../../../lambdas/contracts/engine-error.ts';
-import type { KeyRequest, OutboundCall } from '../../../lambdas/engine/verification/keys/key-request.ts';
+import type { OutboundCall } from '../../../lambdas/engine/outbound/outbound-call.ts';
+import type { KeyRequest } from '../../../lambdas/engine/verification/keys/key-request.ts';
 import { createPublishedKeys } from '../../../lambdas/flows/ingest/provider-keys.ts';
 import type { CallLimits } from '../../../lambdas/ports/tenants/call-limits.ts';
 import { createInMemoryCallLimits } from '../../fakes/in-memory-call-limits.ts';

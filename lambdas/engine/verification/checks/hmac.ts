@@ -1,32 +1,56 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
-import type { HmacSpec } from '../../definition/schema.ts';
+import { z } from 'zod';
 import { valuesOf } from '../../request/secret-values.ts';
-import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
+import type { SecretValues } from '../../request/webhook-request.ts';
 import type { TemplateInput } from '../../template/template.ts';
+import { identifier } from '../../template/template-schema.ts';
+import type { Alternative, CheckAuthoring, CheckKind } from '../check-kind.ts';
 import { decodeExactly } from '../signatures/decode-exactly.ts';
-import { type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
-import { renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
+import { digestBytes } from '../signatures/digest-bytes.ts';
+import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
+import { digestAlgorithm, encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
+import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
+import { writtenOtherwise } from '../signatures/written-otherwise.ts';
+import type { Verdict } from '../verdict.ts';
 
-export interface HmacCheck {
+type KeyEncoding = 'utf8' | 'hex' | 'base64';
+
+/** How the key bytes are written in a secret. */
+interface KeySpec {
+  readonly secret: string;
+  readonly decode: KeyEncoding;
+  readonly prefix?: string | undefined;
+}
+
+/** A MAC of a message under a secret. */
+export const hmac: CheckKind<HmacSpec> = {
+  prepare(spec) {
+    const check = { spec, messages: prepareMessages(spec.message), place: prepareSignaturePlace(spec) };
+    return (input, { secrets }) => verifyHmac(check, input, secrets);
+  },
+  expectedSecret({ key }, secret, value) {
+    const { secret: own, decode, prefix } = keyOf(key);
+    if (own !== secret || decode === 'utf8' || readKey(value, decode, prefix) !== undefined) return undefined;
+    return decode === 'hex' ? 'hexadecimal digits' : decode;
+  },
+};
+
+interface HmacCheck {
   readonly spec: HmacSpec;
   readonly messages: SignedMessages;
   readonly place: SignaturePlace;
 }
 
-/** Length of each digest, in bytes. */
-export const digestBytes = { sha1: 20, sha256: 32, sha512: 64 } as const;
-
 /**
  * Check a MAC: any of the request's signatures against any current secret, over any message that the
  * provider may have signed.
  *
- * The compared bytes are the decoded ones, of equal length by construction, in constant time. A
- * signature that does not decode to exactly one digest is refused before any secret is touched.
+ * The decoded bytes are compared in constant time; they have equal length by construction. A signature that does not
+ * decode to exactly one digest is rejected before any secret is used.
  */
-export function verifyHmac(check: HmacCheck, input: TemplateInput, secrets: SecretValues): Verdict {
+function verifyHmac(check: HmacCheck, input: TemplateInput, secrets: SecretValues): Verdict {
   const { algorithm, key } = check.spec;
-  const { secret, decode, prefix } =
-    typeof key === 'string' ? { secret: key, decode: 'utf8' as const, prefix: undefined } : key;
+  const { secret, decode, prefix } = keyOf(key);
   const configured = valuesOf(secrets, secret);
   if (configured.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: secret };
   // A key that is not written as it should be would decode to a part of itself, or to nothing: anybody's key.
@@ -40,25 +64,126 @@ export function verifyHmac(check: HmacCheck, input: TemplateInput, secrets: Secr
   if (rendered.kind === 'rejected') return rendered;
 
   let matches = false;
-  for (const message of rendered.messages)
+  for (const signed of rendered.messages)
     for (const macKey of keys) {
       const mac = createHmac(algorithm, macKey);
-      for (const chunk of message) mac.update(chunk);
+      for (const chunk of signed) mac.update(chunk);
       const expected = mac.digest();
       for (const signature of found.signatures) if (timingSafeEqual(expected, signature)) matches = true;
     }
   return matches ? { kind: 'verified' } : { kind: 'rejected', reason: 'signature-mismatch' };
 }
 
+function keyOf(key: HmacSpec['key']): KeySpec {
+  return typeof key === 'string' ? { secret: key, decode: 'utf8' } : key;
+}
+
 /** Bytes as a key of Node's own kind: with a buffer, a MAC takes three times as long. */
-export function readKey(
-  text: string,
-  decode: 'utf8' | 'hex' | 'base64',
-  prefix: string | undefined,
-): string | KeyObject | undefined {
-  const bare = prefix !== undefined && text.startsWith(prefix) ? text.slice(prefix.length) : text;
+function readKey(text: string, decode: KeyEncoding, prefix: string | undefined): string | KeyObject | undefined {
+  const bare = withoutPrefix(text, prefix);
   if (bare === '') return undefined;
   if (decode === 'utf8') return bare;
   const bytes = decodeExactly(bare.trim(), decode);
   return bytes === undefined ? undefined : createSecretKey(bytes);
+}
+
+function withoutPrefix(text: string, prefix: string | undefined): string {
+  return prefix !== undefined && text.startsWith(prefix) ? text.slice(prefix.length) : text;
+}
+
+export type HmacSpec = z.output<ReturnType<typeof schema>>;
+
+function schema() {
+  const key = z
+    .union([
+      identifier,
+      z.strictObject({
+        secret: identifier,
+        decode: z.enum(['utf8', 'hex', 'base64']).default('utf8').describe('How the key bytes are written.'),
+        prefix: z
+          .string()
+          .min(1)
+          .optional()
+          .describe('Text before the key that is no part of it, for example `whsec_`.'),
+      }),
+    ])
+    .describe('Name of a declared secret; its UTF-8 bytes are the key unless `decode` says otherwise.');
+  return z.strictObject({ algorithm: digestAlgorithm, encoding, key, message, ...signaturePlace });
+}
+
+export const hmacAuthoring: CheckAuthoring<HmacSpec> = {
+  schema,
+  proof({ algorithm, encoding: written, key, message: messages }, { render, secrets }) {
+    const { secret, decode, prefix } = keyOf(key);
+    const macKey = Buffer.from(withoutPrefix(secrets[secret] ?? '', prefix), decode);
+    return createHmac(algorithm, macKey)
+      .update(render(firstOf(messages)))
+      .digest(written);
+  },
+  place: ({ signature, prefix }) => ({ template: signature, prefix }),
+  keys({ key }) {
+    const { secret, decode, prefix = '' } = keyOf(key);
+    return [{ secret, form: decode === 'utf8' ? { kind: 'text' } : { kind: 'bytes', encoding: decode, prefix } }];
+  },
+  protects: ({ signature, split, message: messages }) => ({
+    // Of several messages, samples are signed with the first.
+    signed: [{ template: firstOf(messages) }],
+    proofs: [signature],
+    split,
+  }),
+  signed: (spec) => ({
+    algorithm: spec.algorithm,
+    encoding: spec.encoding,
+    messages: [spec.message].flat(),
+    signature: spec.signature,
+    split: spec.split,
+    prefix: spec.prefix,
+    key: keyOf(spec.key).secret,
+  }),
+  alternatives: (spec, secrets) => [
+    keyAlternatives(spec, secrets),
+    writtenOtherwise(spec, ['sha1', 'sha256', 'sha512']),
+  ],
+};
+
+const readings = {
+  utf8: 'taken literally (decode: utf8)',
+  hex: 'decoded as hex',
+  base64: 'decoded as base64',
+} as const;
+/** Prefixes that providers give their keys. */
+const usualPrefixes = ['whsec_', 'sk_', 'v1,whsec_'];
+
+/** The key as text, hex or base64, and with or without a prefix. */
+function keyAlternatives(spec: HmacSpec, secrets: SecretValues): readonly Alternative<HmacSpec>[] {
+  const declared = keyOf(spec.key);
+  const { secret } = declared;
+  const values = valuesOf(secrets, secret);
+  const reading = (name: string, key: KeySpec) => ({ name: `the key ${name}`, members: { key } });
+  const prefixes = usualPrefixes.filter((prefix) => values.some((value) => value.startsWith(prefix)));
+  return [
+    ...(['utf8', 'hex', 'base64'] as const)
+      .filter((decode) => decode !== declared.decode)
+      .map((decode) => reading(readings[decode], { ...declared, decode })),
+    ...prefixes
+      .filter((prefix) => prefix !== declared.prefix)
+      .flatMap((prefix) =>
+        (['base64', 'utf8', 'hex'] as const).map((decode) =>
+          reading(`without its prefix ${JSON.stringify(prefix)}, ${readings[decode]}`, { secret, decode, prefix }),
+        ),
+      ),
+    ...(declared.prefix === undefined
+      ? []
+      : (['utf8', 'base64'] as const).map((decode) =>
+          reading(`with its prefix, ${readings[decode]}`, { secret, decode }),
+        )),
+    ...(values.every((value) => value === value.trim())
+      ? []
+      : [
+          {
+            name: 'the secret without the white space around it',
+            secrets: { [secret]: values.map((value) => value.trim()) },
+          },
+        ]),
+  ];
 }

@@ -1,7 +1,7 @@
-import { createHash, createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
-import type { JwtSpec } from '../../definition/schema.ts';
+import { createHash, createHmac, createPrivateKey, sign } from 'node:crypto';
+import { z } from 'zod';
+import { missingReason } from '../../request/rejection-reason.ts';
 import { firstValues, valuesOf } from '../../request/secret-values.ts';
-import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
 import {
   readSource,
   renderAll,
@@ -9,13 +9,37 @@ import {
   type Source,
   type Template,
   type TemplateInput,
+  toSource,
+  toTemplate,
 } from '../../template/template.ts';
-import { readPublicKeys } from '../keys/read-public-key.ts';
-import { findKeys, type KeyRing, type KeySource } from '../keys/remote-keys.ts';
-import { decodeExactly } from '../signatures/decode-exactly.ts';
-import { missingReason } from '../signatures/signature-candidates.ts';
+import { source, template } from '../../template/template-schema.ts';
+import type { CheckAuthoring, CheckContext, CheckKind, SampleInput } from '../check-kind.ts';
+import { type DecodedToken, decodeToken, isSigned, keyTypeOf } from '../json-web-token.ts';
+import { publicKeySource } from '../keys/remote-key-schema.ts';
+import { findKeys, type KeySource, prepareKeySource, secretOf } from '../keys/remote-keys.ts';
+import type { Verdict } from '../verdict.ts';
 
-export interface JwtCheck {
+/** JSON Web Tokens: signature, time, claims, and the body where a claim binds it. */
+export const jwt: CheckKind<JwtSpec> = {
+  prepare(spec) {
+    const { covers } = spec;
+    const check: JwtCheck = {
+      spec,
+      source: prepareKeySource(spec.key),
+      token: toTemplate(spec.token),
+      claims: Object.fromEntries(Object.entries(spec.claims).map(([name, text]) => [name, toTemplate(text)])),
+      covers:
+        covers === undefined
+          ? undefined
+          : { items: toSource(covers.items), value: toTemplate(covers.value), claim: covers.claim },
+    };
+    return (input, context) => verifyJwt(check, input, context);
+  },
+  impliedSecrets: ({ key }) => (typeof key === 'string' ? [] : [key.pinned]),
+  credentials: ({ token }) => [token],
+};
+
+interface JwtCheck {
   readonly spec: JwtSpec;
   readonly source: KeySource;
   readonly token: Template;
@@ -23,31 +47,14 @@ export interface JwtCheck {
   readonly covers: { readonly items: Source; readonly value: Template; readonly claim: string } | undefined;
 }
 
-/** What a check knows beside the request. */
-interface JwtContext {
-  readonly secrets: SecretValues;
-  readonly keys: KeyRing;
-  readonly nowMs: number;
-}
-
 /** Seconds by which two clocks may differ. */
 const clockSkewSeconds = 60;
-/** A longer token is no token: reading it would cost more than any is worth. */
-const maxTokenCharacters = 16 * 1024;
 const maxTokens = 20;
 
-interface DecodedToken {
-  readonly algorithm: string;
-  readonly header: Readonly<Record<string, unknown>>;
-  readonly claims: Readonly<Record<string, unknown>>;
-  readonly signed: string;
-  readonly signature: Buffer;
-}
-
 /** Check JSON Web Tokens: signature, time, claims, and the body where a claim binds it. All must pass. */
-export function verifyJwt(check: JwtCheck, request: TemplateInput, context: JwtContext): Verdict {
+function verifyJwt(check: JwtCheck, request: TemplateInput, context: CheckContext): Verdict {
   const { spec, source } = check;
-  if (source.outside === undefined && valuesOf(context.secrets, source.secret).length === 0)
+  if (source.remote === undefined && valuesOf(context.secrets, source.secret).length === 0)
     return { kind: 'rejected', reason: 'secret-not-configured', detail: source.secret };
   const input = { ...request, secrets: { ...firstValues(context.secrets), ...request.secrets } };
   const texts = renderAll(check.token, input);
@@ -67,7 +74,7 @@ export function verifyJwt(check: JwtCheck, request: TemplateInput, context: JwtC
   return covered.kind === 'rejected' ? covered : (undecided ?? covered);
 }
 
-function verifyOne(check: JwtCheck, token: DecodedToken, input: TemplateInput, context: JwtContext): Verdict {
+function verifyOne(check: JwtCheck, token: DecodedToken, input: TemplateInput, context: CheckContext): Verdict {
   const { spec, source } = check;
   // The definition, not the token, says which algorithms count.
   if (!spec.algorithms.some((algorithm) => algorithm === token.algorithm))
@@ -85,7 +92,7 @@ function verifyClaims(
   { spec, claims }: JwtCheck,
   token: DecodedToken,
   input: TemplateInput,
-  context: JwtContext,
+  context: CheckContext,
 ): Verdict {
   const nowSeconds = context.nowMs / 1000;
   const { exp, nbf, iat } = token.claims;
@@ -105,8 +112,8 @@ function verifyClaims(
     if (iat - nowSeconds > clockSkewSeconds)
       return { kind: 'rejected', reason: 'timestamp-in-the-future', detail: 'iat' };
   }
-  for (const [name, template] of Object.entries(claims))
-    if (!holds(own(token.claims, name), renderText(template, input)))
+  for (const [name, expected] of Object.entries(claims))
+    if (!holds(own(token.claims, name), renderText(expected, input)))
       return { kind: 'rejected', reason: 'claim-mismatch', detail: name };
   const bound = spec.body_sha256_claim;
   if (bound !== undefined && own(token.claims, bound) !== createHash('sha256').update(input.body).digest('hex'))
@@ -137,7 +144,7 @@ function coverItems({ covers }: JwtCheck, tokens: readonly DecodedToken[], input
  *
  * @see https://developer.atlassian.com/cloud/bitbucket/query-string-hash/
  */
-export function queryHashes({ method, path, query }: TemplateInput): readonly string[] {
+function queryHashes({ method, path, query }: TemplateInput): readonly string[] {
   const encode = (text: string) =>
     encodeURIComponent(text.toWellFormed()).replace(
       /[!'()*]/g,
@@ -160,67 +167,130 @@ function holds(claim: unknown, expected: string | undefined): boolean {
   return expected !== undefined && (Array.isArray(claim) ? claim.includes(expected) : claim === expected);
 }
 
-function decodeToken(text: string, prefix: string | undefined): DecodedToken | undefined {
-  if (prefix !== undefined && !text.toLowerCase().startsWith(prefix.toLowerCase())) return undefined;
-  const token = text.slice(prefix?.length ?? 0).trim();
-  const [head, body, signature, ...rest] = token.length > maxTokenCharacters ? [] : token.split('.');
-  if (head === undefined || body === undefined || signature === undefined || rest.length > 0) return undefined;
-  const [header, claims, bytes] = [readPart(head), readPart(body), decodeSignature(signature)];
-  if (header === undefined || claims === undefined || bytes === undefined || typeof header['alg'] !== 'string')
-    return undefined;
-  // An extension that is critical and not understood must not be passed over (RFC 7515, 4.1.11).
-  if ('crit' in header) return undefined;
-  return {
-    algorithm: header['alg'],
-    header,
-    claims,
-    signed: `${head}.${body}`,
-    signature: bytes,
-  };
-}
-
-/** Empty where there is none, as `alg: none` has it: the algorithm is refused for what it is. */
-function decodeSignature(text: string): Buffer | undefined {
-  return text === '' ? Buffer.alloc(0) : decodeExactly(text, 'base64url');
-}
-
-function readPart(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isSigned({ algorithm, header, signed, signature }: DecodedToken, key: string): boolean {
-  if (algorithm.startsWith('HS')) {
-    // A public key is known to anybody, so it is nobody's shared secret.
-    if (key.includes('-----BEGIN')) return false;
-    const expected = createHmac(`sha${algorithm.slice(2)}`, key)
-      .update(signed)
-      .digest();
-    return expected.length === signature.length && timingSafeEqual(expected, signature);
-  }
-  const type = algorithm === 'EdDSA' ? 'ed25519' : algorithm.startsWith('ES') ? 'ec' : 'rsa';
-  const keyId = typeof header['kid'] === 'string' ? header['kid'] : undefined;
-  const hash = algorithm === 'EdDSA' ? null : `sha${algorithm.slice(2)}`;
-  return readPublicKeys(key, type, keyId).some((publicKey) => {
-    try {
-      return verify(hash, Buffer.from(signed), options(publicKey), signature);
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** JOSE writes an ECDSA signature as its two numbers, not as DER. */
-function options(key: KeyObject): { key: KeyObject; dsaEncoding: 'ieee-p1363' } {
-  return { key, dsaEncoding: 'ieee-p1363' };
-}
-
 function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}
+
+export type JwtSpec = z.output<ReturnType<typeof schema>>;
+
+function schema() {
+  return z
+    .strictObject({
+      token: template.describe('Where the token stands; a list gives several, all of which must pass.'),
+      prefix: z.string().min(1).optional().describe('Text before the token, for example `Bearer `.'),
+      algorithms: z
+        .array(z.enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS512', 'ES256', 'EdDSA']))
+        .min(1)
+        .refine(
+          (names) => new Set(names.map((name) => name.slice(0, 2))).size === 1,
+          'expected algorithms of one kind of key: a public key must never be taken for a shared secret',
+        ),
+      key: publicKeySource.describe(
+        'Name of the secret that holds the shared secret or the public key (PEM, JWK), or where the provider publishes its keys.',
+      ),
+      claims: z
+        .record(z.string(), template)
+        .default({})
+        .describe("Claims that must equal these texts, which may read the token's own: `{jwt.claims.tid}`."),
+      require: z
+        .array(z.string().min(1))
+        .min(1)
+        .optional()
+        .describe('Claims that must be there, for example `exp`: a token without it would be valid forever.'),
+      max_age_seconds: z
+        .int()
+        .positive()
+        .optional()
+        .describe('How old `iat` may be; a token without `iat` is rejected.'),
+      body_sha256_claim: z.string().min(1).optional().describe('Claim that holds the hexadecimal SHA-256 of the body.'),
+      query_hash_claim: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Claim that holds the SHA-256 of method, path and sorted query, as Atlassian Connect has it (`qsh`).',
+        ),
+      covers: z
+        .strictObject({
+          items: source.describe('The list, for example `json.value`.'),
+          value: template.describe('What of each `{item.…}` a token must name.'),
+          claim: z.string().min(1).describe('The claim that names it.'),
+        })
+        .optional()
+        .describe('Each item of a list must be named by a claim of one of the tokens.'),
+    })
+    .refine(({ algorithms, key: of }) => typeof of === 'string' || !algorithms.some((name) => name.startsWith('HS')), {
+      path: ['key'],
+      message: 'expected the name of a secret: a shared secret is never published',
+    })
+    .refine(({ require = [], max_age_seconds: maxAge }) => maxAge !== undefined || require.includes('exp'), {
+      message: 'got a token without an end, expected `max_age_seconds`, or `require: [exp]`',
+    });
+}
+
+/** Has the form that providers' ids of keys have. */
+const sampleKeyId = '00000000-0000-4000-8000-000000000001';
+/** A token without a maximum age lives for so long. */
+const tokenLifeSeconds = 300;
+
+export const jwtAuthoring: CheckAuthoring<JwtSpec> = {
+  schema,
+  proof(spec, sample) {
+    const iat = Math.floor(sample.nowMs / 1000);
+    const algorithm = spec.algorithms[0] ?? 'HS256';
+    const signed = [
+      { alg: algorithm, typ: 'JWT', kid: sampleKeyId },
+      { ...sampleClaims(spec, sample), iat, exp: iat + Math.max(tokenLifeSeconds, spec.max_age_seconds ?? 0) },
+    ]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    return `${signed}.${signatureOf(spec, algorithm, signed, sample).toString('base64url')}`;
+  },
+  place: ({ token, prefix }) => ({ template: token, prefix }),
+  keys: ({ algorithms: [algorithm = 'HS256'], key }) => [
+    {
+      secret: secretOf(key),
+      form: algorithm.startsWith('HS') ? { kind: 'text' } : { kind: 'pair', type: keyTypeOf(algorithm) },
+    },
+  ],
+  protects: ({ token, claims, covers, query_hash_claim: queryHash, body_sha256_claim: bodyHash }) => ({
+    signed: [
+      ...Object.values(claims).map((claim) => ({ template: claim })),
+      // Not the path alone: the claim says nothing of what precedes the app's base URL, which may be all of it.
+      ...(queryHash === undefined ? [] : [{ template: '{method}' }, { template: '{url}' }]),
+      ...(covers === undefined ? [] : [{ template: covers.value, items: covers.items }]),
+      ...(bodyHash === undefined ? [] : [{ template: '{body}' }]),
+    ],
+    proofs: [token],
+  }),
+};
+
+function sampleClaims(spec: JwtSpec, { input }: SampleInput): Readonly<Record<string, string>> {
+  const claims: Record<string, string> = {};
+  if (spec.covers !== undefined) {
+    const { items, value, claim } = spec.covers;
+    const list = readSource(toSource(items), input);
+    const [item] = Array.isArray(list) ? (list as unknown[]) : [];
+    claims[claim] = renderText(toTemplate(value), { ...input, item }) ?? '';
+  }
+  // One after the other: a claim may read those before it.
+  for (const [name, text] of Object.entries(spec.claims))
+    claims[name] = renderText(toTemplate(text), { ...input, jwt: { header: {}, claims } }) ?? '';
+  if (spec.body_sha256_claim !== undefined)
+    claims[spec.body_sha256_claim] = createHash('sha256').update(input.body).digest('hex');
+  if (spec.query_hash_claim !== undefined) claims[spec.query_hash_claim] = queryHashes(input)[0] ?? '';
+  return claims;
+}
+
+function signatureOf(spec: JwtSpec, algorithm: string, signed: string, sample: SampleInput): Buffer {
+  const secret = secretOf(spec.key);
+  const digestName = `sha${algorithm.slice(2)}`;
+  if (algorithm.startsWith('HS'))
+    return createHmac(digestName, sample.secrets[secret] ?? '')
+      .update(signed)
+      .digest();
+  return sign(algorithm === 'EdDSA' ? null : digestName, Buffer.from(signed), {
+    key: createPrivateKey(sample.privateKeys[secret] ?? ''),
+    dsaEncoding: 'ieee-p1363',
+  });
 }

@@ -1,13 +1,31 @@
-import { type KeyObject, verify } from 'node:crypto';
-import type { PublicKeySpec } from '../../definition/schema.ts';
-import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
+import { createPrivateKey, type KeyObject, sign, verify } from 'node:crypto';
+import { z } from 'zod';
 import type { TemplateInput } from '../../template/template.ts';
+import type { CheckAuthoring, CheckContext, CheckKind } from '../check-kind.ts';
 import { readPublicKeys } from '../keys/read-public-key.ts';
-import { findKeys, type KeyRing, type KeySource } from '../keys/remote-keys.ts';
-import { type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
-import { renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
+import { publicKeySource } from '../keys/remote-key-schema.ts';
+import { findKeys, type KeySource, prepareKeySource, secretOf } from '../keys/remote-keys.ts';
+import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
+import { encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
+import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
+import { writtenOtherwise } from '../signatures/written-otherwise.ts';
+import type { Verdict } from '../verdict.ts';
 
-export interface PublicKeyCheck {
+/** A signature made with a private key. */
+export const publicKey: CheckKind<PublicKeySpec> = {
+  prepare(spec) {
+    const source = prepareKeySource(spec.key);
+    const check = { spec, source, messages: prepareMessages(spec.message), place: prepareSignaturePlace(spec) };
+    return (input, context) => verifyPublicKey(check, input, context);
+  },
+  impliedSecrets: ({ key }) => (typeof key === 'string' ? [] : [key.pinned]),
+  expectedSecret({ key, algorithm }, secret, value) {
+    if (key !== secret || readPublicKeys(value, keyTypes[algorithm]).length > 0) return undefined;
+    return `a public key for ${algorithm}: PEM, JWK, or base64`;
+  },
+};
+
+interface PublicKeyCheck {
   readonly spec: PublicKeySpec;
   readonly source: KeySource;
   readonly messages: SignedMessages;
@@ -15,7 +33,7 @@ export interface PublicKeyCheck {
 }
 
 /** The kind of key that each algorithm takes. */
-export const keyTypes = {
+const keyTypes = {
   'ecdsa-p256-sha256': 'ec',
   'rsa-sha256': 'rsa',
   'rsa-sha1': 'rsa',
@@ -25,11 +43,7 @@ const hashes = { 'ecdsa-p256-sha256': 'sha256', 'rsa-sha256': 'sha256', 'rsa-sha
 const ed25519Bytes = 64;
 
 /** Check a signature made with a private key, against every public key of the right kind. */
-export function verifyPublicKey(
-  check: PublicKeyCheck,
-  input: TemplateInput,
-  context: { readonly secrets: SecretValues; readonly keys: KeyRing },
-): Verdict {
+function verifyPublicKey(check: PublicKeyCheck, input: TemplateInput, context: CheckContext): Verdict {
   const { secrets } = context;
   const { algorithm } = check.spec;
   const given = findKeys(check.source, input, context);
@@ -44,8 +58,8 @@ export function verifyPublicKey(
   if (rendered.kind === 'rejected') return rendered;
   // A key is fetched only for a request that is whole.
   if (given.kind === 'key-needed') return given;
-  for (const message of rendered.messages) {
-    const content = Buffer.concat(message.map((chunk) => Buffer.from(chunk as Buffer)));
+  for (const signed of rendered.messages) {
+    const content = Buffer.concat(signed.map((chunk) => Buffer.from(chunk as Buffer)));
     for (const key of keys)
       for (const signature of found.signatures)
         if (isSignature(algorithm, content, key, signature)) return { kind: 'verified' };
@@ -66,3 +80,43 @@ function isSignature(
     return false;
   }
 }
+
+export type PublicKeySpec = z.output<ReturnType<typeof schema>>;
+
+function schema() {
+  return z.strictObject({
+    algorithm: z.enum(['ecdsa-p256-sha256', 'rsa-sha256', 'rsa-sha1', 'ed25519']),
+    encoding,
+    key: publicKeySource.describe(
+      'Name of the secret that holds the public key (PEM, JWK, base64 SPKI, or raw Ed25519 in hex), or where the provider publishes it.',
+    ),
+    message,
+    ...signaturePlace,
+  });
+}
+
+export const publicKeyAuthoring: CheckAuthoring<PublicKeySpec> = {
+  schema,
+  proof({ algorithm, encoding: written, key, message: messages }, { render, privateKeys }) {
+    const privateKey = createPrivateKey(privateKeys[secretOf(key)] ?? '');
+    return sign(hashes[algorithm], render(firstOf(messages)), privateKey).toString(written);
+  },
+  place: ({ signature, prefix }) => ({ template: signature, prefix }),
+  keys: ({ algorithm, key }) => [{ secret: secretOf(key), form: { kind: 'pair', type: keyTypes[algorithm] } }],
+  protects: ({ signature, split, message: messages }) => ({
+    // Of several messages, samples are signed with the first.
+    signed: [{ template: firstOf(messages) }],
+    proofs: [signature],
+    split,
+  }),
+  signed: (spec) => ({
+    algorithm: spec.algorithm,
+    encoding: spec.encoding,
+    messages: [spec.message].flat(),
+    signature: spec.signature,
+    split: spec.split,
+    prefix: spec.prefix,
+    key: secretOf(spec.key),
+  }),
+  alternatives: (spec) => [writtenOtherwise(spec, [])],
+};

@@ -1,18 +1,31 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { BasicSpec, TokenSpec } from '../../definition/schema.ts';
+import { z } from 'zod';
+import { missingReason } from '../../request/rejection-reason.ts';
 import { valuesOf } from '../../request/secret-values.ts';
-import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
-import { renderText, type Template, type TemplateInput } from '../../template/template.ts';
-import { decodeExactly } from '../signatures/decode-exactly.ts';
-import { missingReason } from '../signatures/signature-candidates.ts';
+import type { SecretValues } from '../../request/webhook-request.ts';
+import { renderText, type Template, type TemplateInput, toTemplate } from '../../template/template.ts';
+import { identifier, template } from '../../template/template-schema.ts';
+import type { Check, CheckAuthoring, CheckKind } from '../check-kind.ts';
+import { equalsAny } from '../equals-any.ts';
+import type { Verdict } from '../verdict.ts';
 
-export interface TokenCheck {
+/** A shared token, compared in constant time. */
+export const token: CheckKind<TokenSpec> = {
+  prepare: prepareToken,
+  credentials: ({ value }) => [value],
+};
+
+export function prepareToken(spec: TokenSpec): Check {
+  const check = { spec, value: toTemplate(spec.value) };
+  return (input, { secrets }) => verifyToken(check, input, secrets);
+}
+
+interface TokenCheck {
   readonly spec: TokenSpec;
   readonly value: Template;
 }
 
 /** Compare a token with every current secret, in a time that tells neither content nor length. */
-export function verifyToken(check: TokenCheck, input: TemplateInput, secrets: SecretValues): Verdict {
+function verifyToken(check: TokenCheck, input: TemplateInput, secrets: SecretValues): Verdict {
   const { expected, prefix, value } = check.spec;
   const configured = valuesOf(secrets, expected);
   if (configured.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: expected };
@@ -24,25 +37,22 @@ export function verifyToken(check: TokenCheck, input: TemplateInput, secrets: Se
   return equalsAny(given, configured) ? { kind: 'verified' } : { kind: 'rejected', reason: 'token-mismatch' };
 }
 
-/** Check HTTP Basic authentication. @see https://www.rfc-editor.org/rfc/rfc7617 */
-export function verifyBasic(spec: BasicSpec, input: TemplateInput, secrets: SecretValues): Verdict {
-  const [usernames, passwords] = [valuesOf(secrets, spec.username), valuesOf(secrets, spec.password)];
-  if (usernames.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: spec.username };
-  if (passwords.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: spec.password };
-  const header = Object.hasOwn(input.headers, 'authorization') ? input.headers['authorization'] : undefined;
-  if (header === undefined) return { kind: 'rejected', reason: 'header-missing', detail: 'header.Authorization' };
-  const [, encoded = ''] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header) ?? [];
-  const decoded = decodeExactly(encoded, 'base64');
-  if (decoded === undefined) return { kind: 'rejected', reason: 'token-malformed', detail: 'Basic' };
-  const given = decoded.toString('utf8');
-  const expected = usernames.flatMap((username) => passwords.map((password) => `${username}:${password}`));
-  return equalsAny(given, expected) ? { kind: 'verified' } : { kind: 'rejected', reason: 'token-mismatch' };
+export type TokenSpec = z.output<ReturnType<typeof schema>>;
+
+function schema() {
+  return z
+    .strictObject({
+      value: template.describe('Where the token stands.'),
+      prefix: z.string().min(1).optional().describe('Text before the token, for example `Bearer `.'),
+      expected: identifier.describe('Name of the secret that it must equal.'),
+    })
+    .describe('A shared token, compared in constant time.');
 }
 
-/** Whether a text is one of others, in a time that does not tell. Digests are of one length, whatever the texts are. */
-export function equalsAny(given: string, expected: readonly string[]): boolean {
-  const digest = createHash('sha256').update(given).digest();
-  let matches = false;
-  for (const text of expected) if (timingSafeEqual(createHash('sha256').update(text).digest(), digest)) matches = true;
-  return matches;
-}
+export const tokenAuthoring: CheckAuthoring<TokenSpec> & { readonly schema: typeof schema } = {
+  schema,
+  proof: ({ expected }, { secrets }) => secrets[expected] ?? '',
+  place: ({ value, prefix, expected }) => ({ template: value, prefix, placeholder: expected }),
+  keys: ({ expected }) => [{ secret: expected, form: { kind: 'text' } }],
+  protects: ({ value }) => ({ signed: [], proofs: [value] }),
+};

@@ -1,11 +1,4 @@
-/** A call that a definition has the engine make. */
-export interface OutboundCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** JSON text; undefined where nothing is sent. */
-  readonly body: string | undefined;
-}
+import type { OutboundCall } from '../../outbound/outbound-call.ts';
 
 /**
  * A public key that a check needs and that its provider publishes.

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { OutsideKeySpec } from '../../definition/schema.ts';
 import { prepareCall, prepareUrl } from '../../outbound/outbound-call.ts';
 import { firstValues, valuesOf } from '../../request/secret-values.ts';
-import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
+import type { SecretValues } from '../../request/webhook-request.ts';
 import { parseSource, readSource, type TemplateInput } from '../../template/template.ts';
 import { hasPath, hasSyntax } from '../signatures/value-syntax.ts';
+import type { Verdict } from '../verdict.ts';
 import type { KeyRequest } from './key-request.ts';
+import type { RemoteKeySpec } from './remote-key-schema.ts';
 
 /** Keys by the locator of their request: PEM or JWK texts, none where the provider has no such key. */
 export type KeyRing = ReadonlyMap<string, readonly string[]>;
@@ -15,7 +16,7 @@ export interface KeySource {
   /** Secret that holds the key, and, where the provider publishes it, may hold it. */
   readonly secret: string;
   /** Undefined where the secret alone has it. */
-  readonly outside: ((input: TemplateInput) => KeyRequest | Rejected) | undefined;
+  readonly remote: ((input: TemplateInput) => KeyRequest | Rejected) | undefined;
 }
 
 type Rejected = Extract<Verdict, { kind: 'rejected' }>;
@@ -24,9 +25,13 @@ export type KeysFound =
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
   | Exclude<Verdict, { kind: 'verified' }>;
 
-export function prepareKeySource(key: string | OutsideKeySpec): KeySource {
-  if (typeof key === 'string') return { secret: key, outside: undefined };
-  return { secret: key.pinned, outside: prepareOutside(key) };
+/** The secret that holds a key; an account may keep a published key in the secret that pins it. */
+export function secretOf(key: string | RemoteKeySpec): string {
+  return typeof key === 'string' ? key : key.pinned;
+}
+
+export function prepareKeySource(key: string | RemoteKeySpec): KeySource {
+  return { secret: secretOf(key), remote: typeof key === 'string' ? undefined : prepareRemote(key) };
 }
 
 /** The keys to try: those that the account holds, otherwise those that the provider publishes. */
@@ -37,15 +42,15 @@ export function findKeys(
 ): KeysFound {
   const configured = valuesOf(secrets, source.secret);
   if (configured.length > 0) return { kind: 'keys', keys: configured };
-  if (source.outside === undefined) return { kind: 'rejected', reason: 'secret-not-configured', detail: source.secret };
-  const request = source.outside({ ...input, secrets: { ...firstValues(secrets), ...input.secrets } });
+  if (source.remote === undefined) return { kind: 'rejected', reason: 'secret-not-configured', detail: source.secret };
+  const request = source.remote({ ...input, secrets: { ...firstValues(secrets), ...input.secrets } });
   if (request.kind === 'rejected') return request;
   const found = keys.get(request.locator);
   if (found === undefined) return { kind: 'key-needed', request, pinned: source.secret };
   return found.length === 0 ? { kind: 'rejected', reason: 'key-unknown' } : { kind: 'keys', keys: found };
 }
 
-function prepareOutside(spec: OutsideKeySpec): NonNullable<KeySource['outside']> {
+function prepareRemote(spec: RemoteKeySpec): NonNullable<KeySource['remote']> {
   const { certificate, jwks, oidc, call } = spec;
   if (certificate !== undefined) {
     const readUrl = prepareUrl(certificate);

@@ -1,5 +1,5 @@
-import type { RejectionReason } from '../../request/webhook-request.ts';
-import { renderAll, type Template, type TemplateInput } from '../../template/template.ts';
+import { missingReason, type RejectionReason } from '../../request/rejection-reason.ts';
+import { renderAll, type Template, type TemplateInput, toTemplate } from '../../template/template.ts';
 import { decodeExactly } from './decode-exactly.ts';
 
 export interface SignaturePlace {
@@ -8,6 +8,16 @@ export interface SignaturePlace {
   readonly split: string | undefined;
   readonly prefix: string | undefined;
   readonly encoding: 'hex' | 'base64' | 'base64url';
+}
+
+export function prepareSignaturePlace(spec: {
+  readonly signature: string;
+  readonly split?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly encoding: SignaturePlace['encoding'];
+}): SignaturePlace {
+  const { signature, split, prefix, encoding } = spec;
+  return { signature: toTemplate(signature), written: signature, split, prefix, encoding };
 }
 
 export type SignatureCandidates =
@@ -49,11 +59,6 @@ export function signatureCandidates(
     .flatMap((text) => decodeSignature(text, place.encoding, lengthBytes) ?? []);
   if (signatures.length === 0) return { kind: 'rejected', reason: 'signature-malformed', detail: place.encoding };
   return { kind: 'signatures', signatures };
-}
-
-/** What is missing, in words: a header, or something else that the definition reads. */
-export function missingReason(source: string): RejectionReason {
-  return /^\{?headers?\./.test(source) ? 'header-missing' : 'value-missing';
 }
 
 function decodeSignature(text: string, encoding: SignaturePlace['encoding'], lengthBytes?: number): Buffer | undefined {

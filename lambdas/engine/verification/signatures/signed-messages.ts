@@ -1,7 +1,8 @@
+import { missingReason } from '../../request/rejection-reason.ts';
 import { secretChoices, secretsIn, valuesOf } from '../../request/secret-values.ts';
-import type { SecretValues, Verdict } from '../../request/webhook-request.ts';
-import { renderTemplate, type Template, type TemplateInput } from '../../template/template.ts';
-import { missingReason } from './signature-candidates.ts';
+import type { SecretValues } from '../../request/webhook-request.ts';
+import { renderTemplate, type Template, type TemplateInput, toTemplate } from '../../template/template.ts';
+import type { Verdict } from '../verdict.ts';
 
 /** What a provider may have signed. */
 export interface SignedMessages {
@@ -15,8 +16,15 @@ export type RenderedMessages =
   | { readonly kind: 'messages'; readonly messages: readonly (readonly (string | Buffer)[])[] }
   | Extract<Verdict, { kind: 'rejected' }>;
 
-export function prepareMessages(templates: readonly Template[]): SignedMessages {
+/** @param message - A template, or several of which any may be what was signed. */
+export function prepareMessages(message: string | readonly string[]): SignedMessages {
+  const templates = [message].flat().map(toTemplate);
   return { templates, secrets: secretsIn(templates) };
+}
+
+/** The message that a sample is signed with. */
+export function firstOf(message: string | readonly string[]): string {
+  return [message].flat()[0] ?? '';
 }
 
 /**

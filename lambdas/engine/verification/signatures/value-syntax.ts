@@ -1,4 +1,10 @@
-import type { ValueSyntax } from '../../definition/schema.ts';
+export interface ValueSyntax {
+  readonly syntax: 'hex' | 'digits' | 'base64url' | 'uuid';
+  /** Fewest characters. */
+  readonly min: number;
+  /** Most characters. */
+  readonly max: number;
+}
 
 /** Each is one character class, or a fixed sequence: matching takes time in proportion to the text. */
 const alphabets: Readonly<Record<ValueSyntax['syntax'], RegExp>> = {

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEgressPolicy } from '../../../../lambdas/adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../../../lambdas/adapters/http/https-provider-client.ts';
 import { EngineError } from '../../../../lambdas/contracts/engine-error.ts';
-import type { OutboundCall } from '../../../../lambdas/engine/verification/keys/key-request.ts';
+import type { OutboundCall } from '../../../../lambdas/engine/outbound/outbound-call.ts';
 import { aParty, certificateOf, type Party, type ProviderCertificate } from '../../../fakes/provider-certificates.ts';
 
 const [root, stranger, site] = ['Test root', 'Unknown root', 'Site'].map(aParty) as [Party, Party, Party];

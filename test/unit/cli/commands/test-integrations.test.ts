@@ -206,7 +206,10 @@ test('writes the expected events anew when it is told to', async () => {
 });
 
 test('fails when a sample cannot be signed, or a definition is invalid', async () => {
-  writeIntegration(folder, { verify: '{ token: { value: "{query.token}", expected: signing_secret } }' });
+  writeIntegration(folder, {
+    verify:
+      '{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{body}", signature: "{json.proof}" } }',
+  });
   expect((await testStaff()).exitCode).toBe(1);
   folder.write('integrations/staff/integration.yaml', 'name: staff');
   const { exitCode, output } = await folder.run(['test']);

@@ -1,8 +1,8 @@
 import { constants, createCipheriv, createHmac, generateKeyPairSync, publicEncrypt, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { DecryptSpec } from '../../../../lambdas/engine/definition/schema.ts';
 import { decryptItems } from '../../../../lambdas/engine/mapping/decrypt-items.ts';
+import type { DecryptSpec } from '../../../../lambdas/engine/mapping/decrypt-schema.ts';
 import { cpuMsOf } from '../reception/acme.ts';
 
 const [pair, other] = [0, 1].map(() =>

@@ -1,19 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { FreshnessSpec } from '../../../../../lambdas/engine/definition/schema.ts';
-import { parseTemplate } from '../../../../../lambdas/engine/template/template.ts';
-import { verifyFreshness } from '../../../../../lambdas/engine/verification/checks/freshness.ts';
+import { type FreshnessSpec, freshness } from '../../../../../lambdas/engine/verification/checks/freshness.ts';
 
 const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 const nowSeconds = nowMs / 1000;
 
 function verify(timestamp: string | undefined, unit: FreshnessSpec['unit'], atMs = nowMs) {
-  const parsed = parseTemplate('{header.X-Time}');
-  if (parsed.kind === 'fault') throw new Error(parsed.message);
   const spec: FreshnessSpec = { timestamp: '{header.X-Time}', unit, max_age_seconds: 300, max_ahead_seconds: 60 };
   const headers: Record<string, string> = timestamp === undefined ? {} : { 'x-time': timestamp };
-  return verifyFreshness(
-    { spec, timestamp: parsed.template },
+  return freshness.prepare(spec)(
     {
       method: 'POST',
       url: 'https://hooks.example.com/',
@@ -25,7 +20,7 @@ function verify(timestamp: string | undefined, unit: FreshnessSpec['unit'], atMs
       secrets: {},
       vars: {},
     },
-    atMs,
+    { secrets: {}, keys: new Map(), nowMs: atMs },
   );
 }
 

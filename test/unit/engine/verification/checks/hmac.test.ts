@@ -1,19 +1,10 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HmacSpec } from '../../../../../lambdas/engine/definition/schema.ts';
 import type { SecretValues } from '../../../../../lambdas/engine/request/webhook-request.ts';
-import { parseTemplate } from '../../../../../lambdas/engine/template/template.ts';
-import { verifyHmac } from '../../../../../lambdas/engine/verification/checks/hmac.ts';
-import { prepareMessages } from '../../../../../lambdas/engine/verification/signatures/signed-messages.ts';
+import { type HmacSpec, hmac } from '../../../../../lambdas/engine/verification/checks/hmac.ts';
 
 const secret = 'a secret of 25 characters';
-
-function template(text: string) {
-  const parsed = parseTemplate(text);
-  if (parsed.kind === 'fault') throw new Error(parsed.message);
-  return parsed.template;
-}
 
 function verifier(options: Partial<HmacSpec> = {}) {
   const spec: HmacSpec = {
@@ -24,10 +15,7 @@ function verifier(options: Partial<HmacSpec> = {}) {
     signature: '{header.X-Signature}',
     ...options,
   };
-  const { encoding, split, prefix, signature: written } = spec;
-  const messages = prepareMessages([spec.message].flat().map(template));
-  const place = { signature: template(written), written, split, prefix, encoding };
-  const check = { spec, messages, place };
+  const check = hmac.prepare(spec);
   return (
     { signature, time = '17', body }: { signature?: string | undefined; time?: string | undefined; body: Buffer },
     secrets: SecretValues = { signing_secret: secret },
@@ -35,8 +23,7 @@ function verifier(options: Partial<HmacSpec> = {}) {
     const headers: Record<string, string> = {};
     if (signature !== undefined) headers['x-signature'] = signature;
     if (time !== '') headers['x-time'] = time;
-    return verifyHmac(
-      check,
+    return check(
       {
         method: 'POST',
         url: 'https://hooks.example.com/',
@@ -48,7 +35,7 @@ function verifier(options: Partial<HmacSpec> = {}) {
         secrets: {},
         vars: {},
       },
-      secrets,
+      { secrets, keys: new Map(), nowMs: 0 },
     );
   };
 }

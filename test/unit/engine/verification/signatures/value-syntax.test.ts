@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ValueSyntax } from '../../../../../lambdas/engine/definition/schema.ts';
+import type { ValueSyntax } from '../../../../../lambdas/engine/verification/signatures/value-syntax.ts';
 import { hasPath, hasSyntax } from '../../../../../lambdas/engine/verification/signatures/value-syntax.ts';
 import { cpuMsOf, maxCpuMs } from '../../reception/acme.ts';
 

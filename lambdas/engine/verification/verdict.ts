@@ -1,0 +1,13 @@
+import type { RejectionReason } from '../request/rejection-reason.ts';
+import type { KeyRequest } from './keys/key-request.ts';
+
+export type Verdict =
+  | { readonly kind: 'verified' }
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly detail?: string }
+  /** Undecided: fetch the provider's key, then run the checks again. */
+  | {
+      readonly kind: 'key-needed';
+      readonly request: KeyRequest;
+      /** Secret in which an account may keep the key instead. */
+      readonly pinned: string;
+    };
