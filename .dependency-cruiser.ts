@@ -13,6 +13,31 @@ const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
 /** What composes adapters: each function's runtime, what two runtimes share, and what runs in a process of its own. */
 const runtime = '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|[a-z-]+\\.child)\\.ts$';
 
+/** Rooms of the engine in their order: each may import those before it. */
+const engineRooms = [
+  'template',
+  'event',
+  'governance',
+  'request',
+  'feed',
+  'mapping',
+  'outbound',
+  'expression',
+  'verification',
+  'account',
+  'definition',
+  'schema-versions',
+  'shaping',
+  'reception',
+  'delivery',
+  'signing',
+  'endpoint-auth',
+  'statistics',
+  'access',
+  'programs',
+  'api',
+];
+
 /** Modules of Node and of npm, as opposed to files of this repository. */
 const external: DependencyType[] = [
   'core',
@@ -208,6 +233,20 @@ export default {
         pathNot: ['(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/', '^(node:)?(crypto|buffer)$'],
       },
     },
+    {
+      name: 'engine-rooms',
+      comment: 'Each room of the engine has its place in `engineRooms`.',
+      severity: 'error',
+      from: {},
+      to: { path: '^lambdas/engine/', pathNot: lambdas(`engine/(${engineRooms.join('|')})`) },
+    },
+    ...engineRooms.slice(0, -1).map((room, index) => ({
+      name: `engine-order-${room}`,
+      comment: `The room \`${room}\` of the engine imports none that comes after it in \`engineRooms\`.`,
+      severity: 'error' as const,
+      from: { path: `^lambdas/engine/${room}/` },
+      to: { path: lambdas(`engine/(${engineRooms.slice(index + 1).join('|')})`) },
+    })),
     {
       name: 'contracts',
       comment: 'contracts imports nothing but its own files.',

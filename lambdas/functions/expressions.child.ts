@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { createPrograms, type ProgramName } from '../engine/expression/programs.ts';
+import { createPrograms, type ProgramName } from '../engine/programs/programs.ts';
 
 /*
  * What the process that evaluates expressions runs (`adapters/node/expression-process.ts`): a job a line comes in, a

@@ -3,7 +3,7 @@ import {
   createPrograms,
   type ProgramName,
   type ResultOf,
-} from '../../lambdas/engine/expression/programs.ts';
+} from '../../lambdas/engine/programs/programs.ts';
 import type { ExpressionRun, Expressions } from '../../lambdas/ports/runtime/expressions.ts';
 
 export interface ProgrammableExpressions extends Expressions {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { ArgumentOf, ProgramName, ResultOf } from '../../engine/expression/programs.ts';
+import type { ArgumentOf, ProgramName, ResultOf } from '../../engine/programs/programs.ts';
 import type { ExpressionRun, Expressions } from '../../ports/runtime/expressions.ts';
 
 export interface ExpressionProcessOptions {

@@ -1,4 +1,4 @@
-import type { ArgumentOf, ProgramName, ResultOf } from '../../engine/expression/programs.ts';
+import type { ArgumentOf, ProgramName, ResultOf } from '../../engine/programs/programs.ts';
 
 export type ExpressionRun<Result> =
   | { readonly kind: 'ended'; readonly result: Result }

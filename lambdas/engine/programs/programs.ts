@@ -1,4 +1,5 @@
 import type { CanonicalEvent } from '../event/canonical-event.ts';
+import { judgeEvent, type Transformed, transformEvent, type Verdict } from '../expression/run-expression.ts';
 import { noResources } from '../mapping/check-resource.ts';
 import { lookupContexts } from '../mapping/lookup-context.ts';
 import {
@@ -9,7 +10,6 @@ import {
   prepareMapping,
 } from '../mapping/map-request.ts';
 import { type MappedDown, mapDown } from '../schema-versions/map-down.ts';
-import { judgeEvent, type Transformed, transformEvent, type Verdict } from './run-expression.ts';
 
 /**
  * What evaluates JSONata that strangers wrote, or that runs over what strangers sent. Arguments and results are JSON:
