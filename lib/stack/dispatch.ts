@@ -1,0 +1,55 @@
+import { Duration } from 'aws-cdk-lib';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { FunctionName } from '../../lambdas/contracts/environment.ts';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { type DispatchNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import { MinuteSchedule } from '../constructs/minute-schedule.ts';
+import type { Deliver } from './deliver.ts';
+import type { EngineBuilder } from './engine-builder.ts';
+import type { Govern } from './govern.ts';
+import type { Storage } from './storage.ts';
+
+/** Starts what is due, every minute. */
+export function createDispatch(
+  builder: EngineBuilder,
+  { tables }: Storage,
+  { deliveryQueue, drainQueue }: Deliver,
+  { governanceQueue }: Govern,
+): void {
+  const dispatch = builder.function('Dispatch', 'dispatch', {
+    timeoutSeconds: limits.dispatchTimeoutSeconds,
+    memorySizeMb: 512,
+  });
+  tables.events.grant(dispatch, 'BatchGetItem');
+  // GetItem, PutItem: a replay that has fallen silent is started again, and so is an erasure.
+  tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
+  tables.tenants.grant(dispatch, 'GetItem');
+  governanceQueue.queue.grantSendMessages(dispatch);
+  // UpdateItem: an endpoint whose drain was asked for is marked.
+  tables.limits.grant(dispatch, 'Query', 'UpdateItem');
+  deliveryQueue.queue.grantSendMessages(dispatch);
+  drainQueue.queue.grantSendMessages(dispatch);
+  silentWorkAlarm(builder);
+  new MinuteSchedule(builder.scope, 'DispatchSchedule', {
+    target: dispatch,
+    runbookEntry: 'dispatch-silent',
+    alarms: builder.alarms,
+  });
+}
+
+/** Dispatch mends it; why the work fell silent is for a person to find out. */
+function silentWorkAlarm({ scope, alarms, config }: EngineBuilder): void {
+  const note: DispatchNote = 'silent-work-restarted';
+  alarms.add(scope, 'SilentWorkAlarm', {
+    meaning: 'A replay or an erasure had not gone on for 15 minutes, and was started again.',
+    runbookEntry: 'silent-work',
+    metric: new Metric({
+      namespace: metricsNamespace,
+      metricName: note,
+      dimensionsMap: { service: 'dispatch' satisfies FunctionName, stage: config.stage },
+      statistic: 'Sum',
+      period: Duration.minutes(5),
+    }),
+    threshold: 1,
+  });
+}

@@ -1,0 +1,150 @@
+import { fileURLToPath } from 'node:url';
+import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import {
+  type EnvironmentKey,
+  environmentKeys,
+  type FunctionName,
+  functionEnvironments,
+} from '../../lambdas/contracts/environment.ts';
+import type { TributaryConfig } from '../config.ts';
+import { EngineFunction, type FunctionEnvironment } from '../constructs/engine-function.ts';
+import { bundleFunction } from '../constructs/function-bundle.ts';
+import type { OperatorAlarms } from '../constructs/operator-alarms.ts';
+import { WorkQueue } from '../constructs/work-queue.ts';
+import { compileIntegrations } from '../definitions/compile-integrations.ts';
+import { compileVersionedResources } from '../definitions/compile-resources.ts';
+
+const functionsRoot = new URL('../../lambdas/functions/', import.meta.url);
+const integrationsRoot = new URL('../../integrations/', import.meta.url);
+
+/** Functions whose bundle carries the compiled integrations. */
+const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>(['ingress', 'normalize', 'api']);
+
+/** Functions whose bundle carries the schemas of the canonical resources, with the older ones that are served. */
+const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'normalize',
+  'api',
+  'deliver',
+  'drain',
+]);
+
+/** Functions that evaluate expressions, in a process of their own. */
+const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'normalize',
+  'api',
+  'deliver',
+  'drain',
+]);
+
+/**
+ * Functions that send to the queue that invokes them: deliver puts off an attempt, drain and govern leave the rest of
+ * their work to the next run. Their chains end by what they do, not after 16 messages.
+ */
+const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>(['deliver', 'drain', 'govern']);
+
+/** Functions that call what is not AWS's: those that have to know which addresses they may reach. */
+const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(
+  (Object.keys(functionEnvironments) as FunctionName[]).filter((name) =>
+    (functionEnvironments[name] as readonly string[]).includes(environmentKeys.egressAllowedRanges),
+  ),
+);
+
+export interface EngineBuilderProps {
+  readonly config: TributaryConfig;
+  readonly alarms: OperatorAlarms;
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/**
+ * Builds the functions and queues of the engine in the stack itself: the ids of what holds data must not change with
+ * the rooms of this code.
+ *
+ * Each environment key is set once, by the capability that owns what it names. A function gets those that its contract
+ * lists.
+ */
+export class EngineBuilder {
+  readonly scope: Construct;
+  readonly config: TributaryConfig;
+  readonly alarms: OperatorAlarms;
+  readonly removalPolicy: RemovalPolicy;
+  private readonly environment = new Map<EnvironmentKey, string>();
+  private readonly integrations = compileIntegrations(integrationsRoot);
+  private readonly resources = compileVersionedResources(integrationsRoot);
+
+  constructor(scope: Construct, { config, alarms, removalPolicy }: EngineBuilderProps) {
+    this.scope = scope;
+    this.config = config;
+    this.alarms = alarms;
+    this.removalPolicy = removalPolicy;
+  }
+
+  /** Set environment keys for the functions that are created from now on. @throws Error for a key that is set already. */
+  setEnvironment(values: { readonly [Key in EnvironmentKey]?: string }): void {
+    for (const [key, value] of Object.entries(values) as [EnvironmentKey, string][]) {
+      if (this.environment.has(key)) throw new Error(`${key}: is set already`);
+      this.environment.set(key, value);
+    }
+  }
+
+  /** A queue, with its dead-letter queue, that alarms where its oldest message waits for longer than `stuckAfter`. */
+  queue(id: string, name: string, consumerTimeoutSeconds: number, stuckAfter: Duration): WorkQueue {
+    return new WorkQueue(this.scope, id, {
+      name,
+      consumerTimeout: Duration.seconds(consumerTimeoutSeconds),
+      stuckAfter,
+      alarms: this.alarms,
+      removalPolicy: this.removalPolicy,
+    });
+  }
+
+  function<Name extends FunctionName>(
+    id: string,
+    name: Name,
+    { timeoutSeconds, memorySizeMb }: { readonly timeoutSeconds: number; readonly memorySizeMb: number },
+  ): EngineFunction<Name> {
+    return new EngineFunction(this.scope, id, {
+      name,
+      bundle: bundleFunction({
+        entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),
+        ...(functionsWithExpressions.has(name)
+          ? { processes: { expressions: fileURLToPath(new URL('expressions.child.ts', functionsRoot)) } }
+          : {}),
+        ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
+        ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
+      }),
+      environment: this.environmentOf(name),
+      timeout: Duration.seconds(timeoutSeconds),
+      memorySizeMb,
+      reservedConcurrency: this.reservedConcurrencyOf(name),
+      requeuesItself: functionsThatRequeueThemselves.has(name),
+      vpc: this.vpcOf(name),
+      logRetention: this.config.logRetentionDays,
+      alarms: this.alarms,
+      removalPolicy: this.removalPolicy,
+    });
+  }
+
+  /** @throws Error where a key that the function reads is not set. */
+  private environmentOf<Name extends FunctionName>(name: Name): FunctionEnvironment<Name> {
+    const keys: readonly EnvironmentKey[] = functionEnvironments[name];
+    const missing = keys.filter((key) => !this.environment.has(key));
+    if (missing.length > 0) throw new Error(`${name} reads ${missing.join(', ')}, which nothing has set`);
+    return Object.fromEntries(keys.map((key) => [key, this.environment.get(key)])) as FunctionEnvironment<Name>;
+  }
+
+  private reservedConcurrencyOf(name: FunctionName): number | undefined {
+    const { ingressReservedConcurrency, normalizeReservedConcurrency, apiReservedConcurrency } = this.config;
+    const reserved: Partial<Record<FunctionName, number | undefined>> = {
+      ingress: ingressReservedConcurrency,
+      normalize: normalizeReservedConcurrency,
+      api: apiReservedConcurrency,
+    };
+    return reserved[name];
+  }
+
+  private vpcOf(name: FunctionName) {
+    const { vpcSubnetIds: subnetIds, vpcSecurityGroupIds: securityGroupIds } = this.config;
+    return subnetIds.length > 0 && functionsThatCallOut.has(name) ? { subnetIds, securityGroupIds } : undefined;
+  }
+}

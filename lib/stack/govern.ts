@@ -1,0 +1,48 @@
+import { Duration } from 'aws-cdk-lib';
+import { environmentKeys } from '../../lambdas/contracts/environment.ts';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import type { EngineBuilder } from './engine-builder.ts';
+import type { Ingest } from './ingest.ts';
+import type { Storage } from './storage.ts';
+
+/** Tenants whose data is erased at the same time: the least that SQS allows. */
+const governMaxConcurrency = 2;
+
+export type Govern = ReturnType<typeof createGovern>;
+
+/** Erases tenants. */
+export function createGovern(builder: EngineBuilder, { tables, buckets }: Storage, { rawQueue }: Ingest) {
+  // An erasure waits here between two passes, and for no longer.
+  const governanceQueue = builder.queue(
+    'GovernanceQueue',
+    'governance-queue',
+    limits.governTimeoutSeconds,
+    Duration.minutes(15),
+  );
+  builder.setEnvironment({ [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl });
+  const govern = builder.function('Govern', 'govern', {
+    timeoutSeconds: limits.governTimeoutSeconds,
+    memorySizeMb: 512,
+  });
+  // What an erasure has found is written down before it is removed; nothing else of a tenant is read.
+  tables.tenants.grant(govern, 'GetItem', 'PutItem');
+  tables.accounts.grant(govern, 'Query', 'UpdateItem');
+  // No index leads from an account to its values, nor from a tenant to its keys: an erasure looks at all.
+  tables.accountContexts.grant(govern, 'DeleteItem', 'PutItem', 'Query', 'Scan');
+  tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
+  tables.consumers.grant(govern, 'BatchWriteItem', 'Query');
+  tables.statistics.grant(govern, 'BatchWriteItem', 'Query');
+  tables.parkedRequests.grant(govern, 'DeleteItem', 'Query');
+  tables.subscriptions.grant(govern, 'BatchGetItem', 'BatchWriteItem', 'Query');
+  tables.deliveries.grant(govern, 'BatchWriteItem', 'Query');
+  tables.limits.grant(govern, 'BatchGetItem', 'BatchWriteItem');
+  tables.events.grant(govern, 'BatchWriteItem', 'Query');
+  tables.idempotency.grant(govern, 'BatchGetItem', 'BatchWriteItem');
+  buckets.payloads.grantErase(govern);
+  buckets.raw.grantErase(govern);
+  rawQueue.deadLetterQueue.grantConsumeMessages(govern);
+  governanceQueue.queue.grantSendMessages(govern);
+  governanceQueue.consumedBy(govern, governMaxConcurrency, limits.governBatchSize);
+
+  return { governanceQueue, govern };
+}

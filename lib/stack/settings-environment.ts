@@ -1,0 +1,32 @@
+import { type EnvironmentKey, environmentKeys } from '../../lambdas/contracts/environment.ts';
+import type { TributaryConfig } from '../config.ts';
+
+/** The environment keys that settings give, and the origins under which the stack is called. */
+export function settingsEnvironment(
+  config: TributaryConfig,
+  { publicUrl, apiUrl }: { readonly publicUrl: string; readonly apiUrl: string },
+): { readonly [Key in EnvironmentKey]?: string } {
+  return {
+    [environmentKeys.stage]: config.stage,
+    [environmentKeys.publicUrl]: publicUrl,
+    // The API's own endpoint answers beside a custom domain.
+    [environmentKeys.ownOrigins]: [...new Set([publicUrl, apiUrl, ...config.ownOrigins])].join(','),
+    [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
+    [environmentKeys.retentionDays]: String(config.retentionDays),
+    [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),
+    [environmentKeys.auditRetentionDays]: String(config.auditRetentionDays),
+    [environmentKeys.apiKeyRatePerMinute]: String(config.apiKeyRatePerMinute),
+    [environmentKeys.apiTenantRatePerMinute]: String(config.apiTenantRatePerMinute),
+    [environmentKeys.apiWaitingCallsPerKey]: String(config.apiWaitingCallsPerKey),
+    [environmentKeys.apiWaitingCallsPerTenant]: String(config.apiWaitingCallsPerTenant),
+    [environmentKeys.ingressAccountRatePerMinute]: String(config.ingressAccountRatePerMinute),
+    [environmentKeys.ingressTenantRatePerMinute]: String(config.ingressTenantRatePerMinute),
+    [environmentKeys.subscriptionsPerTenant]: String(config.subscriptionsPerTenant),
+    [environmentKeys.sharedSubscriptions]: String(config.sharedSubscriptions),
+    [environmentKeys.accountsPerTenant]: String(config.accountsPerTenant),
+    [environmentKeys.keysPerTenant]: String(config.keysPerTenant),
+    [environmentKeys.consumersPerTenant]: String(config.consumersPerTenant),
+    [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
+    [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+  };
+}
