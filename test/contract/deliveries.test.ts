@@ -6,14 +6,9 @@ import {
   createDynamoDeliveryStore,
 } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
 import { backlogShards, deliveryShards, dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
+import type { Delivery } from '../../lambdas/engine/delivery/delivery.ts';
 import { listDeliveries } from '../../lambdas/flows/subscriptions/list-deliveries.ts';
-import type {
-  Delivery,
-  DeliveryLog,
-  DeliveryStore,
-  DueEntry,
-  DueIndex,
-} from '../../lambdas/ports/delivery/delivery-store.ts';
+import type { DeliveryLog, DeliveryStore, DueEntry, DueIndex } from '../../lambdas/ports/delivery/delivery-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
 import { useTables } from './emulated-aws.ts';

@@ -2,7 +2,8 @@ import type { BatchExecuteStatementCommandOutput, DynamoDBClient } from '@aws-sd
 import { describe, expect, test } from 'vitest';
 import { createDynamoEndpointStore } from '../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
 import { dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
-import { admit, type EndpointState, newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
+import { admit } from '../../lambdas/engine/delivery/admission.ts';
+import { type EndpointState, newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
 import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/delivery/endpoint-store.ts';
 import { createInMemoryEndpoints } from '../fakes/in-memory-endpoints.ts';
 import { countRequests, useTables } from './emulated-aws.ts';

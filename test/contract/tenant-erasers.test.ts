@@ -29,11 +29,12 @@ import {
   createDynamoSubscriptionEraser,
 } from '../../lambdas/adapters/dynamo/stores/tenant-erasers.ts';
 import { systemRandomness } from '../../lambdas/adapters/node/system-randomness.ts';
+import type { Delivery } from '../../lambdas/engine/delivery/delivery.ts';
 import { newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
-import { newDelivery, parked } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import { newDelivery, parked } from '../../lambdas/engine/delivery/record-attempt.ts';
 import type { AccountContextRegistry } from '../../lambdas/ports/accounts/account-contexts.ts';
 import type { AccountDirectory, AccountStore } from '../../lambdas/ports/accounts/account-store.ts';
-import type { Delivery, DeliveryLog, DeliveryStore, DueIndex } from '../../lambdas/ports/delivery/delivery-store.ts';
+import type { DeliveryLog, DeliveryStore, DueIndex } from '../../lambdas/ports/delivery/delivery-store.ts';
 import type { DueEndpoints, EndpointStore } from '../../lambdas/ports/delivery/endpoint-store.ts';
 import type { Replay, ReplayStore } from '../../lambdas/ports/delivery/replay-store.ts';
 import type { SubscriptionDirectory } from '../../lambdas/ports/delivery/subscription-store.ts';

@@ -13,7 +13,7 @@ import {
   createDynamoTenantStore,
 } from '../../lambdas/adapters/dynamo/stores/tenant-store.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { newDelivery } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import { newDelivery } from '../../lambdas/engine/delivery/record-attempt.ts';
 import type { DeliveryLog, DeliveryStore } from '../../lambdas/ports/delivery/delivery-store.ts';
 import type { EventLocator, EventReader, EventWriter } from '../../lambdas/ports/events/event-store.ts';
 import type { Tenant, TenantPolicies, TenantStore } from '../../lambdas/ports/tenants/tenant-store.ts';

@@ -1,5 +1,5 @@
 import type { DeliveryJob, RawMessage } from '../../lambdas/contracts/messages.ts';
-import { newDelivery, parked } from '../../lambdas/flows/deliver/attempt-delivery.ts';
+import { newDelivery, parked } from '../../lambdas/engine/delivery/record-attempt.ts';
 import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { startReplay } from '../../lambdas/flows/subscriptions/replay-events.ts';
 import type { ApiKey } from '../../lambdas/ports/tenants/api-key-store.ts';

@@ -1,7 +1,7 @@
 import { shardOf } from '../../lambdas/contracts/shards.ts';
+import type { Delivery } from '../../lambdas/engine/delivery/delivery.ts';
 import {
   type BacklogEntry,
-  type Delivery,
   type DeliveryKey,
   type DeliveryLog,
   type DeliveryStore,

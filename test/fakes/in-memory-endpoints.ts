@@ -1,6 +1,7 @@
 import { EngineError } from '../../lambdas/contracts/engine-error.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
-import { type EndpointState, newEndpoint, woken } from '../../lambdas/engine/delivery/endpoint-state.ts';
+import { woken } from '../../lambdas/engine/delivery/drainer.ts';
+import { type EndpointState, newEndpoint } from '../../lambdas/engine/delivery/endpoint-state.ts';
 import type { DueEndpoint, DueEndpoints, EndpointStore } from '../../lambdas/ports/delivery/endpoint-store.ts';
 import type { EndpointEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 import { type Dumpable, dumpOf } from './dump.ts';

@@ -1,4 +1,5 @@
-import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../../lambdas/ports/delivery/callback-client.ts';
+import type { CallbackOutcome } from '../../lambdas/engine/delivery/callback-outcome.ts';
+import type { CallbackClient, CallbackRequest } from '../../lambdas/ports/delivery/callback-client.ts';
 
 type Answer = (request: CallbackRequest, earlier: number) => CallbackOutcome | Promise<CallbackOutcome>;
 

@@ -3,8 +3,8 @@ import { createDynamoDeliveryStore } from '../../lambdas/adapters/dynamo/stores/
 import { createDynamoRequestParking } from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
-import { newDelivery } from '../../lambdas/flows/deliver/attempt-delivery.ts';
-import type { Delivery } from '../../lambdas/ports/delivery/delivery-store.ts';
+import type { Delivery } from '../../lambdas/engine/delivery/delivery.ts';
+import { newDelivery } from '../../lambdas/engine/delivery/record-attempt.ts';
 
 const dayMs = 86_400_000;
 /** Twice as long ago as rows are kept. */

@@ -1,6 +1,6 @@
 import { type Dispatcher, request } from 'undici';
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
 import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
-import type { CallbackOutcome } from '../../ports/delivery/callback-client.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import { type createEgressPolicy, EgressRefusal } from './egress-policy.ts';
 import type { EndpointPools } from './endpoint-pools.ts';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
-import { type ApiKeySecret } from './api-key-secret.ts';
+import type { ApiKeySecret } from './api-key-secret.ts';
 import { type Scope, scopeNames } from './scopes.ts';
 
 /** A token lives no longer: whoever finds one has it for an hour at most. */

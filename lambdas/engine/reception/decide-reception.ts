@@ -3,7 +3,7 @@ import { type Decoded, decodeBody } from '../request/decode-body.ts';
 import { firstValues } from '../request/secret-values.ts';
 import type { SecretValues, WebhookRequest } from '../request/webhook-request.ts';
 import { renderText, type TemplateInput } from '../template/template.ts';
-import { type CheckContext } from '../verification/check-kind.ts';
+import type { CheckContext } from '../verification/check-kind.ts';
 import type { KeyRing } from '../verification/keys/remote-keys.ts';
 import type { Verdict } from '../verification/verdict.ts';
 import { type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';

@@ -1,5 +1,5 @@
 import { limits } from '../../contracts/limits.ts';
-import { callDrainer } from '../../engine/delivery/endpoint-state.ts';
+import { callDrainer } from '../../engine/delivery/drainer.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 import type { DrainQueue } from '../../ports/events/queues.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';

@@ -1,40 +1,27 @@
-import { limits } from '../../contracts/limits.ts';
-import type { DeliveryJob } from '../../contracts/messages.ts';
-import type { EndpointLimits, PostResult } from '../../engine/delivery/endpoint-state.ts';
-import {
-  type Decision,
-  defaultRetryPolicy,
-  nextAttempt,
-  parseRetryAfter,
-  type RetryPolicy,
-} from '../../engine/delivery/next-attempt.ts';
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
+import type { AttemptMoment } from '../../engine/delivery/record-attempt.ts';
 import { endpointHeaders } from '../../engine/endpoint-auth/endpoint-headers.ts';
 import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
 import { hopHeader, hopKeyPurpose, writeHops } from '../../engine/request/hop-count.ts';
 import { deprecationHeaders } from '../../engine/schema-versions/deprecation-headers.ts';
 import type { Deprecation } from '../../engine/schema-versions/versioned-resource.ts';
-import { type PreparedShaping, prepareShaping, shapeEvents } from '../../engine/shaping/shape-event.ts';
+import { shapeEvents } from '../../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../../engine/signing/standard-webhooks.ts';
-import type { CallbackClient, CallbackOutcome, CallbackRequest } from '../../ports/delivery/callback-client.ts';
-import type { Delivery, DeliveryAttempt, DeliveryStore, WaitsIn } from '../../ports/delivery/delivery-store.ts';
+import type { CallbackClient, CallbackRequest } from '../../ports/delivery/callback-client.ts';
+import type { DeliveryStore } from '../../ports/delivery/delivery-store.ts';
 import type { OauthTokens } from '../../ports/delivery/oauth-tokens.ts';
 import type { Subscription } from '../../ports/delivery/subscription-store.ts';
 import type { EventRow } from '../../ports/events/event-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../ports/runtime/engine-key.ts';
-import type { ExpressionRun } from '../../ports/runtime/expressions.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
 import { type PinPorts, pinEvents } from '../feed/pin-events.ts';
-import { type EventPayloads, isForGood, tryToEvent } from '../feed/read-event.ts';
-
-/** A subscription with all that is done once for it. */
-export interface PreparedSubscription {
-  readonly subscription: Subscription;
-  readonly shaping: PreparedShaping;
-  readonly limits: EndpointLimits;
-  readonly retryPolicy: RetryPolicy;
-}
+import { isForGood } from '../feed/read-event.ts';
+import { faultOf } from './judge-events.ts';
+import { diedBefore, type ExpressionFailure, notSent, ownerOf } from './own-failure.ts';
+import type { PreparedSubscription } from './prepare-subscription.ts';
 
 export interface AttemptPorts extends PinPorts {
   readonly callbacks: CallbackClient;
@@ -43,69 +30,6 @@ export interface AttemptPorts extends PinPorts {
   readonly engineKey: EngineKey;
   readonly clock: Clock;
   readonly randomness: Randomness;
-}
-
-/** Do once for a subscription what does not depend on the event. */
-export function prepareSubscription(subscription: Subscription): PreparedSubscription {
-  return {
-    subscription,
-    shaping: prepareShaping(subscription.shaping),
-    limits: { concurrency: subscription.concurrency, ratePerSecond: subscription.ratePerSecond },
-    retryPolicy: retryPolicyOf(subscription),
-  };
-}
-
-/** The usual policy, with what the subscription has of its own. */
-export function retryPolicyOf({ retry: { scheduleMs, maxAgeMs } = {} }: Subscription): RetryPolicy {
-  return {
-    ...defaultRetryPolicy,
-    ...(scheduleMs === undefined ? {} : { scheduleMs }),
-    ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
-  };
-}
-
-/** Attempts of which a delivery keeps the details. */
-const keptAttempts = 20;
-/** Characters of an earlier attempt's answer that are kept; the last one's is whole. A row ends at 400 KB. */
-const keptOfEarlierAnswers = 1_024;
-
-/** A delivery that nobody has stored: what the queue's message says of it. */
-export function newDelivery(job: Omit<DeliveryJob, 'attempt'>): Delivery {
-  const { subscription, scope, event, tenant, sequence, timestamp } = job;
-  return {
-    subscription,
-    scope,
-    event,
-    tenant,
-    sequence,
-    timestamp,
-    state: 'waiting',
-    attempts: [],
-    attemptCount: 0,
-    scheduledCount: 0,
-    firstAttemptAt: undefined,
-    exhaustedBy: undefined,
-    nextAttemptAt: undefined,
-    waitsIn: undefined,
-    replay: undefined,
-    isManual: undefined,
-    revision: 0,
-  };
-}
-
-export function jobOf(delivery: Delivery): DeliveryJob {
-  const { subscription, scope, event, tenant, sequence, timestamp, attemptCount } = delivery;
-  return { subscription, scope, event, tenant, sequence, timestamp, attempt: attemptCount + 1 };
-}
-
-/** A delivery that has ended and is to be sent again: a new schedule begins, and earlier attempts are kept as history. */
-export function restarted(delivery: Delivery): Delivery {
-  return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };
-}
-
-/** A delivery as it waits for its endpoint's turn. */
-export function parked(delivery: Delivery): Delivery {
-  return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
 }
 
 /**
@@ -130,97 +54,6 @@ export async function parkNew(
 
 export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRow, 'tenant'>): boolean {
   return subscription.tenant === null || subscription.tenant === row.tenant;
-}
-
-/** What a subscription's filter says of an event. */
-export type Judgement =
-  /** It lets the event through; or it fails, and a receiver can tell an event too many apart. */
-  | { readonly kind: 'wanted' }
-  | { readonly kind: 'unwanted' }
-  /** It cannot be asked about this event, now or later: a fault of the engine, which holds up no other event. */
-  | { readonly kind: 'failed'; readonly failure: ExpressionFailure }
-  /** It was stopped before it said anything: the subscription is held back, and nothing of it is sent. */
-  | { readonly kind: 'died'; readonly failure: ExpressionFailure };
-
-type ExpressionFailure = Extract<CallbackOutcome, { kind: 'failed' }>;
-
-/**
- * Whose expressions a subscription's are: they are stopped, and take turns, together. A tenant's are one, so that many
- * subscriptions give it no more than one. Those to all tenants are the operator's.
- */
-function ownerOf({ tenant, id }: Subscription): string {
-  return tenant === null ? `subscription ${id}` : `tenant ${tenant}`;
-}
-
-/**
- * Ask a subscription's filter about an event, in the version that the subscription reads. An event that cannot be had
- * in that version is let through: its attempt says why.
- */
-export async function judge(
-  ports: PinPorts,
-  { subscription, shaping: { filter } }: PreparedSubscription,
-  event: CanonicalEvent,
-): Promise<Judgement> {
-  if (filter === undefined) return { kind: 'wanted' };
-  try {
-    const pinned = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
-    const [read] = pinned.events;
-    if (read === undefined) return { kind: 'wanted' };
-    const run = await ports.expressions.run('judge', { filter, event: read }, ownerOf(subscription));
-    if (run.kind === 'died') return { kind: 'died', failure: diedBefore('filter', run) };
-    return { kind: run.result.kind === 'unwanted' ? 'unwanted' : 'wanted' };
-  } catch (error) {
-    if (!isForGood(error)) throw error;
-    return { kind: 'failed', failure: faultOf('filter', error) };
-  }
-}
-
-/** The outcome of a callback that is not made because of a fault of the engine, which comes again with each attempt. */
-export function faultOf(what: string, error: unknown): ExpressionFailure {
-  return notSent(`${what}: ${error instanceof Error ? error.message : 'it failed for an unknown reason'}`);
-}
-
-/** What is known of a row without its event having been sent. */
-export type RowJudgement = 'wanted' | 'unwanted' | 'unjudged';
-
-/**
- * Ask a subscription's filter about events that are still to be read, one after the other. One that can never be read
- * is let through, for its owner to see: it is tried, and fails, and holds up no other. Once the filter was stopped it is
- * asked no more: what is left is unjudged, and judged before its attempt.
- *
- * @returns In the order of the rows.
- */
-export async function judgeRows(
-  ports: PinPorts & EventPayloads,
-  prepared: PreparedSubscription,
-  rows: readonly EventRow[],
-): Promise<readonly RowJudgement[]> {
-  if (prepared.shaping.filter === undefined) return rows.map(() => 'wanted');
-  const judgements: RowJudgement[] = [];
-  let hasDied = false;
-  for (const row of rows) {
-    const event = hasDied ? undefined : await tryToEvent(ports, row, isForGood);
-    if (event === undefined) judgements.push('unjudged');
-    else if ('kind' in event) judgements.push('wanted');
-    else {
-      const { kind } = await judge(ports, prepared, event);
-      hasDied = kind === 'died';
-      judgements.push(kind === 'wanted' || kind === 'unwanted' ? kind : 'unjudged');
-    }
-  }
-  return judgements;
-}
-
-/** A delivery that the filter leaves out, although it waits already. */
-export function filteredOut(delivery: Delivery): Delivery {
-  return {
-    ...delivery,
-    state: 'cancelled',
-    nextAttemptAt: undefined,
-    waitsIn: undefined,
-    isManual: undefined,
-    isUnjudged: undefined,
-  };
 }
 
 /** What differs from a usual callback. */
@@ -318,18 +151,6 @@ function notPrepared(failures: ReadonlyMap<string, ExpressionFailure>): NotPrepa
   return { ...(all.find(({ hasDied }) => hasDied) ?? all[0]), failures };
 }
 
-function notSent(error: string): ExpressionFailure {
-  return { kind: 'failed', error, durationMs: 0, isOwn: true };
-}
-
-/** The outcome of a callback that is not made because an expression of its subscription was stopped. */
-function diedBefore(
-  what: string,
-  { by, reason }: Extract<ExpressionRun<unknown>, { kind: 'died' }>,
-): ExpressionFailure {
-  return { ...notSent(`${what}: ${reason}`), hasDied: true, ...(by === 'suspended' ? { isSuspended: true } : {}) };
-}
-
 /** What signs now. */
 function currentKeys({ secrets, signingKeys = [] }: Subscription, nowMs: number): CallbackKeys {
   return {
@@ -372,75 +193,10 @@ export async function post(
   return postCallback(ports, prepared, await prepareCallback(ports, prepared, id, events, options));
 }
 
-export interface Attempted {
-  readonly delivery: Delivery;
-  readonly decision: Decision;
-}
-
-/** What a delivery is after an attempt. */
-export function recordAttempt(
-  ports: Pick<AttemptPorts, 'clock' | 'randomness'>,
-  { retryPolicy, subscription }: PreparedSubscription,
-  before: Delivery,
-  outcome: CallbackOutcome,
+/** When an attempt ended, as {@link recordAttempt} needs it. */
+export function momentOf(
+  { clock, randomness }: Pick<AttemptPorts, 'clock' | 'randomness'>,
   isProbe: boolean,
-): Attempted {
-  const nowMs = ports.clock.nowMs();
-  const startedAtMs = nowMs - outcome.durationMs;
-  const status = outcome.kind === 'answered' ? outcome.status : undefined;
-  const trigger = before.isManual ? 'manual' : isProbe && before.scheduledCount > 0 ? 'probe' : 'schedule';
-  // The first attempt begins the schedule, whatever it was made for.
-  const scheduledCount = before.scheduledCount + (trigger === 'schedule' || before.scheduledCount === 0 ? 1 : 0);
-  const firstAttemptAt = before.firstAttemptAt ?? new Date(startedAtMs).toISOString();
-  const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
-  const decision = nextAttempt(
-    retryPolicy,
-    { number: scheduledCount, status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
-    ports.randomness.fraction(),
-  );
-  const attempt: DeliveryAttempt = {
-    number: before.attemptCount + 1,
-    trigger,
-    at: new Date(startedAtMs).toISOString(),
-    durationMs: outcome.durationMs,
-    status,
-    error: outcome.kind === 'failed' ? outcome.error : undefined,
-    response: outcome.kind === 'answered' && decision.kind !== 'delivered' ? outcome.response : undefined,
-  };
-  const delivery: Delivery = {
-    ...before,
-    attempts: [...before.attempts.map(shortened), attempt].slice(-keptAttempts),
-    attemptCount: before.attemptCount + 1,
-    scheduledCount,
-    firstAttemptAt,
-    state: decision.kind === 'retry-later' ? 'retrying' : decision.kind,
-    exhaustedBy: decision.kind === 'exhausted' ? decision.reason : undefined,
-    nextAttemptAt: decision.kind === 'retry-later' ? new Date(nowMs + decision.delayMs).toISOString() : undefined,
-    waitsIn: decision.kind === 'retry-later' ? whereToWait(subscription, decision.delayMs) : undefined,
-    isManual: undefined,
-    isUnjudged: outcome.kind === 'failed' && outcome.hasDied ? before.isUnjudged : undefined,
-  };
-  return { delivery, decision };
-}
-
-function shortened({ response, ...attempt }: DeliveryAttempt): DeliveryAttempt {
-  // What is cut may be half of a character, which no store takes.
-  return { ...attempt, response: response?.slice(0, keptOfEarlierAnswers).toWellFormed() };
-}
-
-/** An ordered subscription's event holds its place in the backlog; what SQS can delay waits there. */
-function whereToWait({ ordering }: Subscription, delayMs: number): WaitsIn {
-  if (ordering !== 'none') return 'backlog';
-  return delayMs <= limits.queueMaxDelayMs ? 'queue' : 'due-index';
-}
-
-/** What an outcome says of its endpoint; undefined where nothing was sent. */
-export function postResult(outcome: CallbackOutcome, nowMs: number): PostResult | undefined {
-  if (outcome.kind === 'failed' && outcome.hasDied)
-    return { ok: false, status: undefined, durationMs: 0, stopReason: outcome.error };
-  if (outcome.kind === 'failed' && outcome.isOwn) return undefined;
-  if (outcome.kind === 'failed') return { ok: false, status: undefined, durationMs: outcome.durationMs };
-  const { status, durationMs, retryAfter } = outcome;
-  const ok = status >= 200 && status < 300;
-  return { ok, status, durationMs, retryAfterMs: ok ? undefined : parseRetryAfter(retryAfter, nowMs) };
+): AttemptMoment {
+  return { isProbe, nowMs: clock.nowMs(), random: randomness.fraction() };
 }

@@ -1,11 +1,11 @@
 import { dueShards } from '../../contracts/shards.ts';
+import { jobOf } from '../../engine/delivery/record-attempt.ts';
 import type { DeliveryStore, DueEntry, DueIndex } from '../../ports/delivery/delivery-store.ts';
 import type { DueEndpoint, DueEndpoints } from '../../ports/delivery/endpoint-store.ts';
 import type { EventReader } from '../../ports/events/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../../ports/events/queues.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
-import { jobOf } from './attempt-delivery.ts';
 
 export interface DispatchPorts {
   readonly deliveries: Pick<DeliveryStore, 'getMany'> & DueIndex;

@@ -1,6 +1,6 @@
-import type { EndpointEffect } from '../../engine/delivery/endpoint-state.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
+import type { EndpointEffect } from '../../engine/delivery/settlement.ts';
 import { isOperational, type Operation, operationalEvent } from '../../engine/event/operational-event.ts';
-import type { Delivery } from '../../ports/delivery/delivery-store.ts';
 import type { OperatorNotices } from '../../ports/delivery/notices.ts';
 import type { Subscription, SubscriptionWriter } from '../../ports/delivery/subscription-store.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';

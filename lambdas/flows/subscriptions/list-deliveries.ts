@@ -1,5 +1,6 @@
+import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { Page } from '../../ports/accounts/account-store.ts';
-import type { Delivery, DeliveryLog } from '../../ports/delivery/delivery-store.ts';
+import type { DeliveryLog } from '../../ports/delivery/delivery-store.ts';
 
 /** Pages that are read for one page of those in a state. */
 const maxReads = 10;

@@ -1,15 +1,11 @@
 import { EngineError } from '../../contracts/engine-error.ts';
-import {
-  type Delivery,
-  type DeliveryKey,
-  type DeliveryStore,
-  manualReplay,
-} from '../../ports/delivery/delivery-store.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
+import { parked, restarted } from '../../engine/delivery/record-attempt.ts';
+import { type DeliveryKey, type DeliveryStore, manualReplay } from '../../ports/delivery/delivery-store.ts';
 import type { Subscription } from '../../ports/delivery/subscription-store.ts';
 import type { DrainQueue } from '../../ports/events/queues.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import { askForDrain } from '../deliver/ask-for-drain.ts';
-import { parked, restarted } from '../deliver/attempt-delivery.ts';
 import type { EndpointPorts } from '../deliver/change-endpoint.ts';
 
 export interface ManageDeliveryPorts extends EndpointPorts {

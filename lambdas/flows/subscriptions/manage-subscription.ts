@@ -1,5 +1,7 @@
 import { EngineError } from '../../contracts/engine-error.ts';
-import { beginAgain, type EndpointState, letRest, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
+import { letRest } from '../../engine/delivery/drainer.ts';
+import { type EndpointState, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
+import { beginAgain } from '../../engine/delivery/settlement.ts';
 import type { EndpointSettings } from '../../engine/endpoint-auth/endpoint-auth-schema.ts';
 import type { SubscriptionFilter } from '../../engine/feed/wants-event.ts';
 import type { ShapingOptions } from '../../engine/shaping/shaping-schema.ts';

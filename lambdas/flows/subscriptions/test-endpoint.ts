@@ -1,4 +1,5 @@
 import type { simulations } from '../../engine/api/operations/subscription-operations.ts';
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
 import { type CanonicalEvent, eventTypes, type RecordEventType } from '../../engine/event/canonical-event.ts';
 import { wantsEvent } from '../../engine/feed/wants-event.ts';
 import type { ResourceSchema } from '../../engine/mapping/check-resource.ts';
@@ -6,17 +7,12 @@ import { inventData } from '../../engine/mapping/invent-data.ts';
 import { generateSigningKey } from '../../engine/signing/signing-keys.ts';
 import { encodeSecret } from '../../engine/signing/standard-webhooks.ts';
 import type { ResourceCatalog } from '../../ports/accounts/resource-catalog.ts';
-import type { CallbackOutcome, CallbackRequest } from '../../ports/delivery/callback-client.ts';
+import type { CallbackRequest } from '../../ports/delivery/callback-client.ts';
 import type { Subscription } from '../../ports/delivery/subscription-store.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
-import {
-  type AttemptPorts,
-  type CallbackOptions,
-  type PreparedSubscription,
-  postCallback,
-  prepareCallback,
-} from '../deliver/attempt-delivery.ts';
+import { type AttemptPorts, type CallbackOptions, postCallback, prepareCallback } from '../deliver/attempt-delivery.ts';
+import type { PreparedSubscription } from '../deliver/prepare-subscription.ts';
 
 export interface TestPorts extends AttemptPorts {
   readonly resources: ResourceCatalog;

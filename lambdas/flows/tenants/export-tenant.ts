@@ -1,6 +1,7 @@
 import { limits } from '../../contracts/limits.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
-import type { Delivery, DeliveryLog } from '../../ports/delivery/delivery-store.ts';
+import type { DeliveryLog } from '../../ports/delivery/delivery-store.ts';
 import type { Subscription, SubscriptionDirectory } from '../../ports/delivery/subscription-store.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { ConsumerStore, FeedConsumer } from '../../ports/events/consumer-store.ts';

@@ -1,3 +1,4 @@
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
 import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
 
 export interface CallbackRequest {
@@ -9,29 +10,6 @@ export interface CallbackRequest {
   /** Shown to an endpoint that asks for it. */
   readonly clientCertificate?: ClientCertificate | undefined;
 }
-
-export type CallbackOutcome =
-  /** Any answer, of whatever status. */
-  | {
-      readonly kind: 'answered';
-      readonly status: number;
-      readonly retryAfter: string | undefined;
-      /** Beginning of the answer's body. */
-      readonly response: string;
-      readonly durationMs: number;
-    }
-  /** No answer: refused by the egress policy, unreachable, or too slow. */
-  | {
-      readonly kind: 'failed';
-      readonly error: string;
-      readonly durationMs: number;
-      /** Nothing was sent: the fault is in what was to be sent, and none of the endpoint's. */
-      readonly isOwn?: true;
-      /** Nothing was sent: an expression of the subscription took too much time or memory, and was stopped. */
-      readonly hasDied?: true;
-      /** Nor was the expression begun: those of its owner were stopped, or took too much, a moment ago. No attempt. */
-      readonly isSuspended?: true;
-    };
 
 /** Posts callbacks. Never throws for what the receiver does, and never follows a redirect. */
 export interface CallbackClient {

@@ -1,5 +1,5 @@
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
 import type { OauthClient } from '../../engine/endpoint-auth/endpoint-auth-schema.ts';
-import type { CallbackOutcome } from './callback-client.ts';
 
 export type TokenOutcome =
   | { readonly kind: 'token'; readonly token: string }

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
-import { newDelivery, prepareSubscription, recordAttempt } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
-import { createFakeEngine } from '../../fakes/fake-engine.ts';
+import { newDelivery, recordAttempt } from '../../../lambdas/engine/delivery/record-attempt.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
 import { aSubscription } from '../../fakes/samples.ts';
 
 test('a delivery keeps its attempts within a row of the store, however much its endpoint answers', () => {
-  const { deliverPorts: ports } = createFakeEngine();
   const prepared = prepareSubscription(
     aSubscription({ retry: { scheduleMs: Array.from({ length: 40 }, () => 1000) } }),
   );
@@ -21,11 +20,10 @@ test('a delivery keeps its attempts within a row of the store, however much its 
   });
   for (let attempt = 1; attempt <= 30; attempt += 1)
     delivery = recordAttempt(
-      ports,
-      prepared,
+      prepared.rules,
       delivery,
       { kind: 'answered', status: 500, retryAfter: undefined, response, durationMs: 5 },
-      false,
+      { isProbe: false, nowMs: Date.parse('2026-11-21T12:00:00.000Z'), random: 0.5 },
     ).delivery;
   expect(delivery.attemptCount).toBe(30);
   expect(delivery.attempts).toHaveLength(20);

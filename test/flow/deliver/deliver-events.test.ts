@@ -7,13 +7,9 @@ import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { DeliveryJob, DrainMessage } from '../../../lambdas/contracts/messages.ts';
 import { type EndpointState, newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
 import { defaultRetryPolicy } from '../../../lambdas/engine/delivery/next-attempt.ts';
-import {
-  type DeliverPorts,
-  type DeliveryOutcome,
-  deliverEvents,
-  type JobDelivery,
-  maxHeldBytes,
-} from '../../../lambdas/flows/deliver/deliver-events.ts';
+import type { DeliveryOutcome, JobDelivery } from '../../../lambdas/flows/deliver/decide-job.ts';
+import { deliverEvents, maxHeldBytes } from '../../../lambdas/flows/deliver/deliver-events.ts';
+import type { DeliverPorts } from '../../../lambdas/flows/deliver/deliver-ports.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { createDeliverHandler } from '../../../lambdas/functions/deliver/handler.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
+import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';
 import { disableSubscription, enableSubscription } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
 import { runReplay, startReplay } from '../../../lambdas/flows/subscriptions/replay-events.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
-import type { Delivery } from '../../../lambdas/ports/delivery/delivery-store.ts';
 import { type Subscription, scopeOf } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { DrainMessage } from '../../../lambdas/contracts/messages.ts';
 import { shardOf } from '../../../lambdas/contracts/shards.ts';
-import { leaveDrain, newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
+import { leaveDrain } from '../../../lambdas/engine/delivery/drainer.ts';
+import { newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
 import { type DispatchPorts, dispatchDue } from '../../../lambdas/flows/deliver/dispatch-due.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { dueShards } from '../../../lambdas/contracts/shards.ts';
+import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { createAccount } from '../../../lambdas/flows/accounts/create-account.ts';
 import { dispatchDue } from '../../../lambdas/flows/deliver/dispatch-due.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
@@ -8,7 +9,6 @@ import { readStatistics } from '../../../lambdas/flows/statistics/read-statistic
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { removeSubscription } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
 import { erasurePhases } from '../../../lambdas/flows/tenants/erasure-phases.ts';
-import type { Delivery } from '../../../lambdas/ports/delivery/delivery-store.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { waitingRequests } from '../../fakes/in-memory-routing.ts';

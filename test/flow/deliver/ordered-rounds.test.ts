@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parked } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
+import { parked } from '../../../lambdas/engine/delivery/record-attempt.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
 import { deliveryOf } from '../../../lambdas/flows/deliver/follow-ordered-feed.ts';
 import { isEvent } from '../../../lambdas/flows/feed/gapless-rows.ts';

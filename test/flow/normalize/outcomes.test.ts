@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../../lambdas/contracts/messages.ts';
+import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import type { IntegrationStatistics } from '../../../lambdas/engine/statistics/integration-statistics.ts';
 import { dispatchDue } from '../../../lambdas/flows/deliver/dispatch-due.ts';
 import { createNormalizationCounter } from '../../../lambdas/flows/normalize/count-normalizations.ts';
@@ -11,7 +12,6 @@ import { readStatistics, type SubscriptionStatistics } from '../../../lambdas/fl
 import { createDeliverHandler } from '../../../lambdas/functions/deliver/handler.ts';
 import { createDrainHandler } from '../../../lambdas/functions/drain/handler.ts';
 import { createNormalizeHandler } from '../../../lambdas/functions/normalize/handler.ts';
-import type { Delivery } from '../../../lambdas/ports/delivery/delivery-store.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import type { EventRow, FeedRow } from '../../../lambdas/ports/events/event-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
 import { createRejectionCounter } from '../../../lambdas/flows/ingest/count-rejections.ts';
 import { createNormalizationCounter } from '../../../lambdas/flows/normalize/count-normalizations.ts';
 import { normalizeWebhooks } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
 import { readStatistics, type StatisticsQuery } from '../../../lambdas/flows/statistics/read-statistics.ts';
-import type { Delivery } from '../../../lambdas/ports/delivery/delivery-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anAccount, aSubscription } from '../../fakes/samples.ts';

@@ -1,11 +1,12 @@
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { simulations } from '../../../lambdas/engine/api/operations/subscription-operations.ts';
+import type { CallbackOutcome } from '../../../lambdas/engine/delivery/callback-outcome.ts';
 import { checkResource, prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { generateSigningKey } from '../../../lambdas/engine/signing/signing-keys.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
 import { type Simulation, type TestRequest, testEndpoint } from '../../../lambdas/flows/subscriptions/test-endpoint.ts';
-import type { CallbackOutcome, CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
+import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { compileVersionedResources } from '../../../lib/definitions/compile-resources.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';

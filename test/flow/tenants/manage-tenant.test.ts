@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
+import { newDelivery } from '../../../lambdas/engine/delivery/record-attempt.ts';
 import { createAccount } from '../../../lambdas/flows/accounts/create-account.ts';
-import { newDelivery } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
 import { receiveProviderRequest } from '../../../lambdas/flows/ingest/receive-webhook.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import {

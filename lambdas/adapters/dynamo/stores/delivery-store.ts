@@ -1,9 +1,9 @@
 import { type DynamoDBClient, GetItemCommand, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { backlogShards, deliveryShards, shardOf } from '../../../contracts/shards.ts';
 import { ttlAttribute } from '../../../contracts/tables.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
 import {
   type BacklogEntry,
-  type Delivery,
   type DeliveryKey,
   type DeliveryLog,
   type DeliveryStore,

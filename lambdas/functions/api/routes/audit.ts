@@ -1,7 +1,7 @@
 import type { auditOperations } from '../../../engine/api/operations/audit-operations.ts';
 import { searchAudit } from '../../../flows/access/audit-call.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { type Handlers } from '../pipeline/api-call.ts';
+import type { Handlers } from '../pipeline/api-call.ts';
 import { tenantOf } from '../pipeline/principal.ts';
 
 /** Who did what. A tenant's key sees what was done to its tenant's things, by whomever. */

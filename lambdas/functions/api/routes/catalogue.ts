@@ -7,7 +7,7 @@ import { reprocessArchive } from '../../../flows/normalize/reprocess-archive.ts'
 import { reprocessRequests } from '../../../flows/normalize/reprocess-requests.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { type Handlers } from '../pipeline/api-call.ts';
+import type { Handlers } from '../pipeline/api-call.ts';
 import type { Cursors } from '../pipeline/cursors.ts';
 import { notFound } from '../pipeline/principal.ts';
 import { captureView, secretsProblem, withoutQuery } from './accounts.ts';

@@ -1,15 +1,15 @@
 import type { deliveryOperations } from '../../../engine/api/operations/delivery-operations.ts';
-import { prepareSubscription } from '../../../flows/deliver/attempt-delivery.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
 import { deliveryOf } from '../../../flows/deliver/follow-ordered-feed.ts';
+import { prepareSubscription } from '../../../flows/deliver/prepare-subscription.ts';
 import { listDeliveries } from '../../../flows/subscriptions/list-deliveries.ts';
 import { attemptNow, cancelDelivery } from '../../../flows/subscriptions/manage-delivery.ts';
 import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
-import type { Delivery } from '../../../ports/delivery/delivery-store.ts';
 import type { Replay } from '../../../ports/delivery/replay-store.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
-import { type AnyCall, type Handlers } from '../pipeline/api-call.ts';
+import type { AnyCall, Handlers } from '../pipeline/api-call.ts';
 import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../pipeline/ownership.ts';
 import { mayAccess, notFound } from '../pipeline/principal.ts';
 import { whileCounted } from '../pipeline/waiting.ts';

@@ -19,7 +19,7 @@ import { startingPosition } from '../../../flows/feed/starting-position.ts';
 import type { FeedConsumer } from '../../../ports/events/consumer-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { type Handlers } from '../pipeline/api-call.ts';
+import type { Handlers } from '../pipeline/api-call.ts';
 import type { FeedCursors } from '../pipeline/cursors.ts';
 import { mustNotBeErasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../pipeline/principal.ts';

@@ -2,7 +2,7 @@ import type { statisticsOperations } from '../../../engine/api/operations/statis
 import { readStatistics } from '../../../flows/statistics/read-statistics.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { type Handlers } from '../pipeline/api-call.ts';
+import type { Handlers } from '../pipeline/api-call.ts';
 import { tenantOf } from '../pipeline/principal.ts';
 import { statisticsView } from '../views/statistics-view.ts';
 

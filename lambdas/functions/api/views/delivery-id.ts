@@ -1,4 +1,5 @@
-import type { Delivery, DeliveryKey } from '../../../ports/delivery/delivery-store.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import type { DeliveryKey } from '../../../ports/delivery/delivery-store.ts';
 
 const prefix = 'dlv_';
 /** Subscription, instant in base 36, event: none of them has a space. */

@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryAttempt } from '../../../ports/delivery/delivery-store.ts';
+import type { Delivery, DeliveryAttempt } from '../../../engine/delivery/delivery.ts';
 import { deliveryId } from './delivery-id.ts';
 
 /** Characters of a receiver's answer that a list shows: a page of deliveries has thousands of attempts. */

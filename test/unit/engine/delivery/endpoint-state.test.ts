@@ -1,27 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { admit, endsEarly, isFast, slotsAfter } from '../../../../lambdas/engine/delivery/admission.ts';
 import {
-  admit,
   callDrainer,
   claimDrain,
   delayedMessageMs,
-  dueAtMs,
-  type EndpointState,
-  endsEarly,
   finishDrain,
-  isFast,
   leaveDrain,
   messageFor,
-  newEndpoint,
-  notice,
-  type Pace,
-  type PostResult,
-  paceAfter,
-  defaultEndpointPolicy as policy,
-  settle,
-  slotsAfter,
   woken,
+} from '../../../../lambdas/engine/delivery/drainer.ts';
+import {
+  dueAtMs,
+  type EndpointState,
+  newEndpoint,
+  defaultEndpointPolicy as policy,
 } from '../../../../lambdas/engine/delivery/endpoint-state.ts';
+import { type Pace, type PostResult, paceAfter } from '../../../../lambdas/engine/delivery/pace.ts';
+import { notice, settle } from '../../../../lambdas/engine/delivery/settlement.ts';
 
 const startMs = Date.parse('2026-11-21T12:00:00.000Z');
 const limits = { concurrency: 10, ratePerSecond: undefined };

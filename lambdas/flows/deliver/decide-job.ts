@@ -1,0 +1,77 @@
+import type { DeliveryJob } from '../../contracts/messages.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
+import { newDelivery } from '../../engine/delivery/record-attempt.ts';
+import type { EventRow } from '../../ports/events/event-store.ts';
+import { isMine } from './attempt-delivery.ts';
+import type { PreparedSubscription } from './prepare-subscription.ts';
+
+/** One message of the delivery queue. */
+export interface JobDelivery {
+  readonly messageId: string;
+  readonly job: DeliveryJob;
+  /**
+   * Whether the message was received before: an earlier run of it has failed or died, and has counted nothing.
+   *
+   * @default false
+   */
+  readonly isRepeated?: boolean;
+}
+
+/** How one job ended. */
+export type DeliveryOutcome =
+  | { readonly kind: 'delivered'; readonly status: number }
+  | { readonly kind: 'retried'; readonly delayMs: number; readonly status: number | undefined }
+  /** Put into its endpoint's backlog, to be sent when its turn comes. */
+  | { readonly kind: 'parked' }
+  /** Tried as often as it may be; kept with its attempts, and replayable. */
+  | { readonly kind: 'dead-lettered'; readonly reason: string }
+  /** Another job, or another run of the same, does it or has done it. */
+  | { readonly kind: 'duplicate' }
+  /** Nobody wants it: the subscription's filter says so, or it, or the event itself, is gone. */
+  | { readonly kind: 'filtered'; readonly reason: string }
+  /** Not done, and nothing lost: the message must come again. */
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+interface Ready {
+  readonly kind: 'ready';
+  readonly prepared: PreparedSubscription;
+  readonly row: EventRow;
+  readonly delivery: Delivery;
+  /** Whether somebody has stored the delivery, and may change it meanwhile. */
+  readonly isStored: boolean;
+  /** What an earlier run of the job left to do. */
+  readonly left: 'all' | 'successor' | 'wake' | 'report';
+}
+
+export interface ReadyJob extends Ready {
+  readonly index: number;
+}
+
+export function decide(
+  job: DeliveryJob,
+  prepared: PreparedSubscription | undefined,
+  row: EventRow | undefined,
+  stored: Delivery | undefined,
+  isRepeated: boolean,
+): Ready | DeliveryOutcome {
+  if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
+  if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
+  // The row is what the queue's message points to; a subscription of another tenant may never see it.
+  if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
+  const delivery = stored ?? newDelivery(job);
+  const ready = { kind: 'ready', prepared, row, delivery, isStored: stored !== undefined } as const;
+  if (delivery.waitsIn === 'backlog') return { ...ready, left: 'wake' };
+  if (delivery.attemptCount < job.attempt) return isOver(delivery) ? { kind: 'duplicate' } : { ...ready, left: 'all' };
+  const isLastAttempt = delivery.attemptCount === job.attempt;
+  if (isLastAttempt && delivery.state === 'retrying' && delivery.waitsIn === 'queue')
+    return { ...ready, left: 'successor' };
+  // Made by an earlier run of this very message, which did not live to say so.
+  if (isLastAttempt && isRepeated && delivery.state === 'delivered')
+    return { kind: 'delivered', status: delivery.attempts.at(-1)?.status ?? 0 };
+  if (isLastAttempt && delivery.state === 'exhausted') return { ...ready, left: 'report' };
+  return { kind: 'duplicate' };
+}
+
+function isOver({ state }: Delivery): boolean {
+  return state === 'delivered' || state === 'exhausted' || state === 'cancelled';
+}

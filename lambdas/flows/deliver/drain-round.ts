@@ -1,0 +1,150 @@
+import { limits } from '../../contracts/limits.ts';
+import { finishDrain } from '../../engine/delivery/drainer.ts';
+import { blockedUntilMs } from '../../engine/delivery/endpoint-state.ts';
+import { forgetFailures } from '../../engine/delivery/settlement.ts';
+import { isReplayed } from '../../ports/delivery/delivery-store.ts';
+import { attemptNow } from '../subscriptions/manage-delivery.ts';
+import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
+import { changeEndpoint } from './change-endpoint.ts';
+import { ended, filtered, hasEndpoint, noteDone, type Run, reportEnded, type Step, waitUntil } from './drain-run.ts';
+import { followOrderedFeed } from './follow-ordered-feed.ts';
+import { postAll } from './post-round.ts';
+
+/** Backlog entries that are looked at together. */
+const pageSize = 100;
+
+export async function drainRound(run: Run): Promise<Step> {
+  const { ports } = run;
+  const nowMs = ports.clock.nowMs();
+  const blocked = blockedUntilMs(run.state);
+  if (blocked > nowMs) return waitUntil(run, blocked);
+
+  const seenWakeups = run.state.wakeups;
+  const found = await findWork(run);
+  noteDone(run, [...found.expired.map(filtered), ...found.untold.map(ended)]);
+  // What leads to a delivery goes when its end is told, and not before.
+  await reportEnded(run, [...found.untold, ...found.passed]);
+  await removeEntries(ports, found.stale);
+  if (found.posts.length === 0) {
+    if (!(await moveOn(run, found.position))) return { kind: 'taken' };
+    noteDone(run, [...found.unwanted.map(filtered), ...found.passed.map(ended)]);
+    if (found.again) return { kind: 'more' };
+    if (found.nextAtMs !== undefined) {
+      const step = await waitUntil(run, found.nextAtMs);
+      return step.kind === 'wait' ? { ...step, seenWakeups } : step;
+    }
+    const finish = await changeEndpoint(ports, run.state, (current) => {
+      const finished = finishDrain(current, seenWakeups);
+      return finished === undefined ? { result: false } : { state: finished, result: true };
+    });
+    run.state = finish.state;
+    return finish.result ? { kind: 'empty' } : { kind: 'more' };
+  }
+  return postAll(run, found);
+}
+
+/** Remember up to where the feed was taken. @returns False where the endpoint was taken from this run. */
+async function moveOn(run: Run, position: number | undefined): Promise<boolean> {
+  if (position === undefined) return true;
+  const moved = await changeEndpoint(run.ports, run.state, (current) =>
+    hasEndpoint(run, current) ? { state: { ...current, position }, result: true } : { result: false },
+  );
+  run.state = moved.state;
+  return moved.result;
+}
+
+async function findWork({ ports, prepared, ordered, state }: Run): Promise<Work> {
+  const { shaping } = prepared.subscription;
+  if (ordered !== undefined) {
+    await ordered.read(state.wakeups);
+    const work = await followOrderedFeed(ports, prepared, state.position ?? 0, ordered);
+    return { ...work, ...ordered.takeFindings() };
+  }
+  const entries = await ports.deliveries.listBacklog(prepared.subscription.id, pageSize, undefined);
+  const { items, expired, untold, stale } = await readItems(ports, prepared, entries);
+  const work = (requests: readonly (readonly WorkItem[])[]): Work => ({
+    posts: requests.map((request) => ({ requests: [request] })),
+    nextAtMs: undefined,
+    again: requests.length === 0 && entries.length > 0,
+    position: undefined,
+    unwanted: [],
+    passed: [],
+    expired,
+    untold,
+    stale,
+  });
+  const { batch } = shaping;
+  if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
+  const { batches, nextAtMs } = toBatches(items, batch, ports.clock.nowMs());
+  if (batches.length > 0) return work(batches);
+  // Entries without a delivery, which are removed now, took the place of events that may fill the batch.
+  return { ...work([]), nextAtMs, again: entries.length === pageSize && items.length < pageSize };
+}
+
+/** Members of an event beside its data, about. */
+const metadataBytes = 500;
+
+/**
+ * Batches of what waits, in its order; what does not fill one waits for more, each event as long as it may. What was in
+ * a batch that failed is sent singly, so that what one event is refused for befalls no other again. What is replayed is
+ * not mixed with what is new.
+ *
+ * @returns When the next batch is due, where none is now.
+ */
+function toBatches(
+  items: readonly WorkItem[],
+  batch: { readonly max_events: number; readonly max_wait_seconds: number },
+  nowMs: number,
+): { readonly batches: readonly (readonly WorkItem[])[]; readonly nextAtMs: number | undefined } {
+  const batches: (readonly WorkItem[])[] = [];
+  const open = new Map<boolean, { items: WorkItem[]; bytes: number }>();
+  for (const item of items) {
+    const { delivery, row } = item;
+    if (delivery.scheduledCount > 0) {
+      batches.push([item]);
+      continue;
+    }
+    const key = isReplayed(delivery);
+    const bytes = row.dataBytes + metadataBytes;
+    let current = open.get(key) ?? { items: [], bytes: 0 };
+    if (current.items.length > 0 && current.bytes + bytes > limits.batchMaxBytes) {
+      batches.push(current.items);
+      current = { items: [], bytes: 0 };
+    }
+    current.items.push(item);
+    current.bytes += bytes;
+    open.set(key, current);
+    if (current.items.length < batch.max_events) continue;
+    batches.push(current.items);
+    open.delete(key);
+  }
+  let nextAtMs: number | undefined;
+  for (const { items: some } of open.values()) {
+    const waitsUntilMs = Date.parse(some[0]?.row.timestamp ?? '') + batch.max_wait_seconds * 1000;
+    if (waitsUntilMs <= nowMs) batches.push(some);
+    else nextAtMs = Math.min(nextAtMs ?? waitsUntilMs, waitsUntilMs);
+  }
+  return { batches, nextAtMs };
+}
+
+/** Deliveries among which one is looked for that an endpoint has not taken. */
+const probeCandidates = 100;
+
+/**
+ * See to it that something is posted to an endpoint before its subscription is disabled: what waits, or else the newest
+ * of what it has not taken.
+ */
+export async function prepareLastProbe(run: Run): Promise<void> {
+  const { ports, prepared } = run;
+  const { subscription } = prepared;
+  if ((await ports.deliveries.listBacklog(subscription.id, 1, undefined)).length > 0) return;
+  const { items } = await ports.deliveries.list(subscription.id, probeCandidates, undefined);
+  const untaken = items.find(
+    ({ state, exhaustedBy }) => state === 'retrying' || (state === 'exhausted' && exhaustedBy !== 'event-expired'),
+  );
+  if (untaken !== undefined) await attemptNow(ports, subscription, untaken);
+  else
+    run.state = (
+      await changeEndpoint(ports, run.state, (state) => ({ state: forgetFailures(state), result: 0 }))
+    ).state;
+}

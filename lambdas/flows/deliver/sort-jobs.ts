@@ -1,0 +1,118 @@
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
+import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
+import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
+import type { ByteBudget } from '../concurrency/byte-budget.ts';
+import { isForGood, tryToEvent } from '../feed/read-event.ts';
+import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
+import type { DeliverPorts } from './deliver-ports.ts';
+import { judge } from './judge-events.ts';
+import type { PreparedSubscription } from './prepare-subscription.ts';
+
+/** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
+const judgeMs = 2_000;
+
+/** Data that is read ahead for a filter, which is asked about one event after the other. */
+const readAheadBytes = 2 * 1024 * 1024;
+
+/** Data of judged events that a run keeps until they are posted; what is beyond is read again. */
+const keptBytes = 4 * 1024 * 1024;
+
+/** What the endpoints of a run share. */
+export interface DeliverRun {
+  readonly ports: DeliverPorts;
+  readonly startedAtMs: number;
+  readonly memory: ByteBudget;
+  /** Judged events that are kept until they are posted. */
+  readonly kept: { bytes: number };
+}
+
+/** Jobs of one endpoint that are to be made, by what is known of them. */
+export interface SortedJobs {
+  readonly wanted: readonly ReadyJob[];
+  /** Of those: the filter has not decided. */
+  readonly unjudged: ReadonlySet<ReadyJob>;
+  /** Of those: may be posted here and now. */
+  readonly posting: readonly PostingJob[];
+}
+
+export interface PostingJob {
+  readonly job: ReadyJob;
+  /** Its event, where the filter has seen it and there is room to keep it. */
+  readonly judged: CanonicalEvent | undefined;
+}
+
+/**
+ * Ask the filter about the events, one after the other. A filter that is stopped, or that takes all the time there is,
+ * is asked no more: what is left is parked, and its drain goes on. One whose circuit is open is not asked at all. Where
+ * there is no filter, events are read when they are posted.
+ */
+export async function sortJobs(
+  run: DeliverRun,
+  prepared: PreparedSubscription,
+  known: EndpointState,
+  group: readonly ReadyJob[],
+  mayPost: boolean,
+  found: { readonly outcomes: Map<ReadyJob, DeliveryOutcome>; readonly attempts: Map<ReadyJob, CallbackOutcome> },
+): Promise<SortedJobs> {
+  const { ports, memory, kept } = run;
+  const jobs = group.filter(({ left }) => left === 'all');
+  const { filter } = prepared.subscription.shaping;
+  if (filter === undefined) {
+    const posting = mayPost ? jobs.map((job) => ({ job, judged: undefined })) : [];
+    return { wanted: jobs, unjudged: new Set(), posting };
+  }
+  const untilMs = ports.clock.nowMs() + judgeMs;
+  const wanted: ReadyJob[] = [];
+  const unjudged = new Set<ReadyJob>();
+  const posting: PostingJob[] = [];
+  let isAsked = known.circuit === 'closed';
+
+  async function judgeJob(job: ReadyJob, event: CanonicalEvent): Promise<void> {
+    const judgement = await judge(ports, prepared, event);
+    if (judgement.kind === 'unwanted') found.outcomes.set(job, { kind: 'filtered', reason: 'filter' });
+    if (judgement.kind === 'failed') found.attempts.set(job, judgement.failure);
+    if (judgement.kind === 'died') unjudged.add(job);
+    if (judgement.kind === 'died' || ports.clock.nowMs() >= untilMs) isAsked = false;
+    if (judgement.kind !== 'wanted' || !mayPost) return;
+    const isKept = kept.bytes + job.row.dataBytes <= keptBytes;
+    if (isKept) kept.bytes += job.row.dataBytes;
+    posting.push({ job, judged: isKept ? event : undefined });
+  }
+
+  for (const some of chunksOf(jobs, readAheadBytes)) {
+    const bytes = some.reduce((sum, { row }) => sum + row.dataBytes, 0);
+    await memory.hold(bytes, async () => {
+      const events = isAsked ? await Promise.allSettled(some.map(({ row }) => tryToEvent(ports, row, isForGood))) : [];
+      for (const [index, job] of some.entries()) {
+        const read = events[index];
+        // Nothing is posted yet: what may be had another time comes again with its message, alone.
+        const event = read?.status === 'fulfilled' ? read.value : undefined;
+        if (read?.status === 'rejected') found.outcomes.set(job, { kind: 'failed', error: read.reason });
+        else if (event !== undefined && 'kind' in event) found.attempts.set(job, event);
+        else if (event === undefined || !isAsked) unjudged.add(job);
+        else
+          await judgeJob(job, event).catch((error: unknown) => {
+            found.outcomes.set(job, { kind: 'failed', error });
+          });
+        if (!found.outcomes.has(job) && !found.attempts.has(job)) wanted.push(job);
+      }
+    });
+  }
+  return { wanted, unjudged, posting };
+}
+
+/** Jobs in their order, as many together as hold so many bytes of data; one that holds more is alone. */
+function chunksOf(jobs: readonly ReadyJob[], maxBytes: number): readonly (readonly ReadyJob[])[] {
+  const chunks: ReadyJob[][] = [];
+  let leftBytes = 0;
+  for (const job of jobs) {
+    leftBytes -= job.row.dataBytes;
+    const last = chunks.at(-1);
+    if (last !== undefined && leftBytes >= 0) last.push(job);
+    else {
+      chunks.push([job]);
+      leftBytes = maxBytes - job.row.dataBytes;
+    }
+  }
+  return chunks;
+}

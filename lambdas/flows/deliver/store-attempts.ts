@@ -1,0 +1,114 @@
+import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
+import { type Attempted, jobOf, parked, recordAttempt } from '../../engine/delivery/record-attempt.ts';
+import type { EventRow } from '../../ports/events/event-store.ts';
+import { momentOf, parkNew } from './attempt-delivery.ts';
+import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
+import type { DeliverPorts } from './deliver-ports.ts';
+import type { PreparedSubscription } from './prepare-subscription.ts';
+import { bothOf, type RecordWrite } from './record-writes.ts';
+
+/** What came of the jobs of an endpoint. */
+interface Made {
+  readonly attempts: ReadonlyMap<ReadyJob, CallbackOutcome>;
+  /** Not tried: they wait for the drain. */
+  readonly parking: readonly ReadyJob[];
+  /** Of those: the filter has not decided. */
+  readonly unjudged: ReadonlySet<ReadyJob>;
+}
+
+/** Make attempts durable, and what follows them. The attempts come first: a post that is not recorded is made again. */
+export async function recordAll(
+  ports: DeliverPorts,
+  record: RecordWrite,
+  prepared: PreparedSubscription,
+  { attempts, parking, unjudged }: Made,
+): Promise<readonly (readonly [ReadyJob, DeliveryOutcome, Delivery])[]> {
+  const attempted = [...attempts].map(([job, outcome]) => ({
+    job,
+    outcome,
+    ...recordAttempt(prepared.rules, job.delivery, outcome, momentOf(ports, false)),
+  }));
+  const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
+  const setAside = parking.map((job) => ({
+    job,
+    delivery: { ...parked(job.delivery), isUnjudged: unjudged.has(job) || undefined },
+  }));
+  const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
+  // Both at once: neither is to wait while the other is tried again.
+  const [, kept] = await bothOf(
+    record(() => ports.deliveries.putMany(delivered.map(({ delivery }) => delivery))),
+    keepAttempts(ports, record, failed),
+  );
+  const successors = [...kept].flatMap(({ delivery, job }) =>
+    delivery.waitsIn === 'queue' ? [successorOf(ports, delivery, job.row)] : [],
+  );
+  if (successors.length > 0) await ports.deliveryQueue.sendAll(successors);
+  const added = await parkNew(
+    ports,
+    setAside.flatMap(({ job, delivery }) => (job.isStored ? [] : delivery)),
+  );
+  const keptAside = await keepAttempts(
+    ports,
+    (write) => write(),
+    setAside.filter(({ job }) => job.isStored),
+  );
+  // Who drains may have seen an entry before its delivery said that it waits there, and have removed it.
+  if (keptAside.size > 0) await ports.deliveries.remind([...keptAside].map(({ delivery }) => delivery));
+  const overtaken = new Set(failed.filter((one) => !kept.has(one)));
+  return [
+    ...setAside.map((one) => {
+      const kind = keptAside.has(one) || added.has(one.delivery) ? 'parked' : 'duplicate';
+      return [one.job, { kind }, one.job.delivery] as const;
+    }),
+    ...attempted.map((one) => {
+      const { job, outcome, decision, delivery } = one;
+      const status = outcome.kind === 'answered' ? outcome.status : undefined;
+      // Somebody cancelled it, or asked for an attempt of his own, in the meantime: his word stands.
+      if (overtaken.has(one)) return [job, { kind: 'duplicate' }, delivery] as const;
+      if (decision.kind === 'delivered') return [job, { kind: 'delivered', status: status ?? 0 }, delivery] as const;
+      if (decision.kind === 'exhausted')
+        return [job, { kind: 'dead-lettered', reason: decision.reason }, delivery] as const;
+      return [job, { kind: 'retried', delayMs: decision.delayMs, status }, delivery] as const;
+    }),
+  ];
+}
+
+/** Store what follows attempts that failed, or had to wait. @returns Those that nobody else has overtaken. */
+export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
+  { deliveries }: Pick<DeliverPorts, 'deliveries'>,
+  record: RecordWrite,
+  changed: readonly T[],
+  onKept: (one: T) => void = () => {},
+): Promise<ReadonlySet<T>> {
+  const kept = new Set<T>();
+  const settled = await Promise.allSettled(
+    changed.map(async (one) => {
+      if (!(await record(() => isKept(one)))) return;
+      kept.add(one);
+      onKept(one);
+    }),
+  );
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return kept;
+
+  async function isKept({ delivery }: T): Promise<boolean> {
+    const replaced = await deliveries.replace(delivery).catch((error: unknown) => ({ error }));
+    if (replaced === true) return true;
+    // A write whose answer was lost may have failed, or is made again by the client and then refused: what is stored
+    // may be it.
+    const [stored] = await deliveries.getMany([delivery]);
+    const isOwnAttempt = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
+    const waitsAsOwn = stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn;
+    if (isOwnAttempt && waitsAsOwn && stored?.revision === delivery.revision + 1) return true;
+    if (replaced !== false) throw replaced.error;
+    return false;
+  }
+}
+
+/** The job of a delivery's next attempt, delayed until its time. */
+export function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
+  const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - clock.nowMs());
+  return { job: jobOf(delivery), group: row.account, delayMs };
+}
