@@ -44,7 +44,7 @@ export const breaks: Readonly<Record<string, Break>> = {
   },
   /** A replay goes on with the schedule that a delivery has used up. */
   'old-schedule': {
-    file: 'lambdas/flows/deliver/attempt-delivery.ts',
+    file: 'lambdas/engine/delivery/record-attempt.ts',
     from: 'return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };',
     to: 'return { ...delivery, exhaustedBy: undefined };',
     scenario: 'replay-exhausted',

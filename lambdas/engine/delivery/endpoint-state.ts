@@ -1,4 +1,4 @@
-import { noticePercents } from './settlement.ts';
+import { noticePercents } from './notice-percents.ts';
 
 /**
  * One subscription's endpoint, as all functions together see it: what it is being sent, how it answers,

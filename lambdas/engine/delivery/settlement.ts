@@ -7,13 +7,8 @@ import {
   emptyWindow,
   noFailures,
 } from './endpoint-state.ts';
+import { noticePercents, stoppedPercent } from './notice-percents.ts';
 import { askedPauseMs, isRefusal, minRemedyMs, type Pace, type PostResult, paceAfter } from './pace.ts';
-
-/** Shares of the way to being disabled at which its owner is told, in percent; at the last of them it is probed. */
-export const noticePercents = [50, 75, 90, 100] as const;
-
-/** Stands for the notice that an expression was stopped, which comes before all others. */
-const stoppedPercent = 1;
 
 /** Weight of the newest answer in the smoothed latency. */
 const latencyWeight = 0.2;

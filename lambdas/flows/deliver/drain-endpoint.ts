@@ -13,10 +13,10 @@ import {
   type Run,
   release,
   rest,
-  tellOwner,
 } from './drain-run.ts';
 import { leaseId } from './lease-endpoint.ts';
 import { createOrderedBacklog } from './ordered-backlog.ts';
+import { tellOwner } from './tell-owner.ts';
 
 /**
  * Send what waits in an endpoint's backlog, in its order, as fast as the endpoint takes it.

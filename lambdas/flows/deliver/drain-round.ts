@@ -1,9 +1,7 @@
 import { limits } from '../../contracts/limits.ts';
 import { finishDrain } from '../../engine/delivery/drainer.ts';
 import { blockedUntilMs } from '../../engine/delivery/endpoint-state.ts';
-import { forgetFailures } from '../../engine/delivery/settlement.ts';
 import { isReplayed } from '../../ports/delivery/delivery-store.ts';
-import { attemptNow } from '../subscriptions/manage-delivery.ts';
 import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import { ended, filtered, hasEndpoint, noteDone, type Run, reportEnded, type Step, waitUntil } from './drain-run.ts';
@@ -125,26 +123,4 @@ function toBatches(
     else nextAtMs = Math.min(nextAtMs ?? waitsUntilMs, waitsUntilMs);
   }
   return { batches, nextAtMs };
-}
-
-/** Deliveries among which one is looked for that an endpoint has not taken. */
-const probeCandidates = 100;
-
-/**
- * See to it that something is posted to an endpoint before its subscription is disabled: what waits, or else the newest
- * of what it has not taken.
- */
-export async function prepareLastProbe(run: Run): Promise<void> {
-  const { ports, prepared } = run;
-  const { subscription } = prepared;
-  if ((await ports.deliveries.listBacklog(subscription.id, 1, undefined)).length > 0) return;
-  const { items } = await ports.deliveries.list(subscription.id, probeCandidates, undefined);
-  const untaken = items.find(
-    ({ state, exhaustedBy }) => state === 'retrying' || (state === 'exhausted' && exhaustedBy !== 'event-expired'),
-  );
-  if (untaken !== undefined) await attemptNow(ports, subscription, untaken);
-  else
-    run.state = (
-      await changeEndpoint(ports, run.state, (state) => ({ state: forgetFailures(state), result: 0 }))
-    ).state;
 }

@@ -2,14 +2,11 @@ import { limits } from '../../contracts/limits.ts';
 import type { Delivery } from '../../engine/delivery/delivery.ts';
 import { leaveDrain, letRest, messageFor } from '../../engine/delivery/drainer.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
-import { notice } from '../../engine/delivery/settlement.ts';
 import type { DeliveryLog } from '../../ports/delivery/delivery-store.ts';
 import type { EventReader } from '../../ports/events/event-store.ts';
-import { reportDelivery, reportEndpoint } from '../publish/publish-operational-events.ts';
+import { reportDelivery } from '../publish/publish-operational-events.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
-import { prepareLastProbe } from './drain-round.ts';
-import { policyOf } from './lease-endpoint.ts';
 import type { OrderedBacklog } from './ordered-backlog.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
 
@@ -163,16 +160,4 @@ export async function leave(run: Run, wantedUntilMs: number, seenWakeups?: numbe
     await ports.drainQueue.send({ kind: 'drain', subscription, scope: run.state.scope }, delayMs);
   }
   return true;
-}
-
-/** Tell the owner of an endpoint that only fails how far it is, although nothing is sent just now. */
-export async function tellOwner(run: Run): Promise<void> {
-  const { ports, prepared } = run;
-  const told = await changeEndpoint(ports, run.state, (current) => {
-    const { state, effects } = notice(current, policyOf(ports, prepared), ports.clock.nowMs());
-    return effects.length === 0 ? { result: effects } : { state, result: effects };
-  });
-  run.state = told.state;
-  if (told.result.some(({ kind }) => kind === 'last-probe')) await prepareLastProbe(run);
-  await reportEndpoint(ports, prepared.subscription, told.result);
 }

@@ -1,6 +1,6 @@
 import { limits } from '../../contracts/limits.ts';
 import { type Admission, admit, endsEarly, slotsAfter } from '../../engine/delivery/admission.ts';
-import { type Delivery } from '../../engine/delivery/delivery.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { PostResult } from '../../engine/delivery/pace.ts';
 import { postResult, recordAttempt } from '../../engine/delivery/record-attempt.ts';
 import { type EndpointEffect, settle } from '../../engine/delivery/settlement.ts';

@@ -1,4 +1,4 @@
-import { parked, recordAttempt } from '../../engine/delivery/record-attempt.ts';
+import { parked, type recordAttempt } from '../../engine/delivery/record-attempt.ts';
 import type { BacklogEntry } from '../../ports/delivery/delivery-store.ts';
 import { parkNew } from './attempt-delivery.ts';
 import { removeEntries, type WorkItem } from './backlog-work.ts';

@@ -5,7 +5,7 @@ import type { Pause } from '../../ports/runtime/pause.ts';
 import { nobody, type RequestCount, type StatisticsWriter } from '../../ports/runtime/statistics-store.ts';
 import { type Counting, countBeside } from '../statistics/count-beside.ts';
 import { createStatisticsBuffer, type Tally } from '../statistics/statistics-buffer.ts';
-import type { Normalization } from './normalize-webhooks.ts';
+import type { Normalization } from './normalization.ts';
 
 export interface CountNormalizationPorts {
   readonly accounts: Pick<AccountStore, 'get'>;

@@ -5,12 +5,8 @@ import type { RawMessage } from '../../contracts/messages.ts';
 import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
 import type { Drift } from '../../engine/mapping/check-resource.ts';
 import type { NormalizationCounter, Normalized } from '../../flows/normalize/count-normalizations.ts';
-import {
-  type Normalization,
-  type NormalizePorts,
-  normalizeWebhooks,
-  type RawDelivery,
-} from '../../flows/normalize/normalize-webhooks.ts';
+import type { Normalization, NormalizePorts, RawDelivery } from '../../flows/normalize/normalization.ts';
+import { normalizeWebhooks } from '../../flows/normalize/normalize-webhooks.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';

@@ -32,7 +32,7 @@ import { type PreparedResources, prepareResources } from '../../engine/mapping/c
 import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
 import { readXml } from '../../engine/request/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/normalize/count-normalizations.ts';
-import type { NormalizingIntegration } from '../../flows/normalize/normalize-webhooks.ts';
+import type { NormalizingIntegration } from '../../flows/normalize/normalization.ts';
 import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';

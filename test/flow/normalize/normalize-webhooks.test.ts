@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../../lambdas/contracts/messages.ts';
-import {
-  type NormalizePorts,
-  normalizeWebhooks,
-  type RawDelivery,
-} from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
+import type { NormalizePorts, RawDelivery } from '../../../lambdas/flows/normalize/normalization.ts';
+import { normalizeWebhooks } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anAccount, aSubscription, staff } from '../../fakes/samples.ts';

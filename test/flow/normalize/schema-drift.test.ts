@@ -3,7 +3,7 @@ import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { prepareResources, type ResourceSchema } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { createNormalizationCounter } from '../../../lambdas/flows/normalize/count-normalizations.ts';
-import type { NormalizePorts } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
+import type { NormalizePorts } from '../../../lambdas/flows/normalize/normalization.ts';
 import { createNormalizeHandler } from '../../../lambdas/functions/normalize/handler.ts';
 import { createFakeEngine } from '../../fakes/fake-engine.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';

@@ -1,0 +1,87 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { RawMessage } from '../../contracts/messages.ts';
+import { type Decryption, decryptItems } from '../../engine/mapping/decrypt-items.ts';
+import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
+import { decodeBody } from '../../engine/request/decode-body.ts';
+import type { WebhookRequest } from '../../engine/request/webhook-request.ts';
+import { confirm } from './confirm-handshake.ts';
+import {
+  accepting,
+  accountMaxAgeMs,
+  deadLetter,
+  isGone,
+  type Mapping,
+  type NormalizePorts,
+  type RawDelivery,
+  type ReadRequest,
+  secretsOf,
+  toMapping,
+} from './normalization.ts';
+import { mapForAccount, mapForItsAccounts } from './route-to-accounts.ts';
+
+export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promise<Mapping> {
+  const { message } = delivery;
+  const integration = await ports.integration(message.integration);
+  if (integration === undefined)
+    return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
+
+  const account = await accepting(ports, message);
+  // Before its body is asked for, which may be gone: nothing of it may come to lie on a dead-letter queue.
+  if (account !== undefined && isGone(account, message)) return { kind: 'ignored' };
+  const body = await bodyOf(ports, message);
+  if (body === undefined) return deadLetter(ports, delivery, 'its body is no longer kept');
+  const request: WebhookRequest = { ...message.request, body };
+  const { decode, readXml } = integration.webhook;
+  const decoded = decodeBody(decode, request, readXml);
+  if (message.handshake !== undefined) {
+    // Ingress answers an unsigned one whatever its body is.
+    const value = decoded.kind === 'decoded' ? decoded.value : undefined;
+    return confirm(ports, delivery, integration.webhook, request, value, message.handshake);
+  }
+  if (decoded.kind === 'malformed') return deadLetter(ports, delivery, `body: expected ${decoded.expected}`);
+  const decrypted = await decrypt(ports, message, integration.webhook, decoded.value);
+  if (decrypted.kind === 'failed') return deadLetter(ports, delivery, `body: ${decrypted.reason}`);
+  const read: ReadRequest = {
+    request,
+    decoded: decoded.value,
+    input: {
+      body: decrypted.body,
+      headers: request.headers,
+      query: Object.fromEntries(new URLSearchParams(request.query)),
+      method: request.method,
+      path: request.path,
+    },
+  };
+  if (message.account === undefined) return mapForItsAccounts(ports, delivery, integration, read);
+
+  if (account === undefined || account.integration !== message.integration) {
+    await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
+    return { kind: 'unrouted' };
+  }
+  const mapped = await mapForAccount(ports, delivery, integration, read, account);
+  if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
+  return toMapping(mapped.events, integration.resources);
+}
+
+/** Decrypt what the definition says is encrypted. A key that does not fit may have been changed since it was read. */
+async function decrypt(
+  ports: NormalizePorts,
+  message: RawMessage,
+  { decrypt: spec }: PreparedWebhook,
+  decoded: unknown,
+): Promise<Decryption> {
+  if (spec === undefined) return { kind: 'decrypted', body: decoded };
+  const remembered = decryptItems(spec, decoded, await secretsOf(ports, message, accountMaxAgeMs));
+  return remembered.kind === 'decrypted' ? remembered : decryptItems(spec, decoded, await secretsOf(ports, message, 0));
+}
+
+/** @returns Undefined where the raw archive has it no longer. */
+async function bodyOf(ports: NormalizePorts, { body }: RawMessage): Promise<Buffer | undefined> {
+  if (body.kind === 'inline') return Buffer.from(body.content, body.encoding);
+  try {
+    return await ports.rawBodies.get(body.key);
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'corrupt-state') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,147 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
+import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
+import { deliveryNameOf, type MappingResult } from '../../engine/mapping/map-request.ts';
+import { deliveryIdOf } from '../../engine/reception/decide-reception.ts';
+import type { Account } from '../../ports/accounts/account-store.ts';
+import { findOwners, soleTenant } from './find-owners.ts';
+import {
+  deadLetter,
+  type Mapping,
+  type NormalizePorts,
+  type NormalizingIntegration,
+  type RawDelivery,
+  type ReadRequest,
+  toMapping,
+} from './normalization.ts';
+
+/** Receives of a request whose mapping is stopped each time, after which it is dead-lettered. */
+const maxDeaths = 3;
+
+/**
+ * Map a request of the URL for all accounts: find whose it is by its contexts, and map it for each.
+ *
+ * A context that no tenant owns is parked, so that the request can be replayed once its account exists; where one has
+ * accounts of several tenants that may not share it, the request is kept on the dead-letter queue. Its other contexts
+ * are served now. Served again, their events have the ids that they have.
+ */
+export async function mapForItsAccounts(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  integration: NormalizingIntegration,
+  read: ReadRequest,
+): Promise<Mapping> {
+  const { message } = delivery;
+  const { routing } = integration;
+  const looked =
+    routing === undefined
+      ? undefined
+      : await ports.expressions.run('lookUp', { expression: routing.lookup, input: read.input }, message.integration);
+  if (looked?.kind === 'died')
+    return deadLetter(ports, delivery, stopped(delivery, 'context_lookup_field', looked.reason));
+  const contexts = looked?.result ?? undefined;
+  if (routing === undefined || contexts === undefined)
+    return deadLetter(ports, delivery, 'context_lookup_field failed');
+
+  const ownership = await findOwners(ports, message, routing, contexts);
+  const { owners, free, contested } = ownership;
+  if (free.length > 0) {
+    await ports.parking.park(message.integration, free, message);
+    // An account may have been made, and its parked requests replayed, since it was looked for.
+    const since = await findOwners(ports, message, routing, free);
+    if (since.free.length < free.length)
+      throw new EngineError('contended', 'an account was made for a parked request', { retryable: true });
+  }
+  const events: UnsequencedEvent[] = [];
+  const accounts = owners.map(({ account }) => account);
+  const whose = { tenant: soleTenant(owners), owners: accounts, ownership };
+  for (const { account, contexts: own } of owners) {
+    const mapped = await mapForAccount(ports, delivery, integration, read, account);
+    if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), ...whose };
+    if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
+      const reason = 'a request of several contexts has an event that names none of them';
+      return { ...(await deadLetter(ports, delivery, reason)), ...whose };
+    }
+    events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
+  }
+  const [collision] = contested;
+  if (collision !== undefined) {
+    // Nothing tells which of them is the owner. The request's other values are served all the same.
+    const value = `the value ${JSON.stringify(collision)} of ${routing.accountContext}`;
+    const refusal = await deadLetter(ports, delivery, `${value} has accounts of two tenants`);
+    if (owners.length === 0) return refusal;
+  }
+  if (owners.length > 0) return { ...toMapping(events, integration.resources), ...whose };
+  if (free.length > 0) return { kind: 'unrouted' };
+  return contexts.length > 0 ? { kind: 'ignored', owners: 'gone' } : withoutContext(ports, delivery, integration, read);
+}
+
+/** A request that names nobody is a ping or a heartbeat where it makes no event, and a fault where it does. */
+async function withoutContext(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  integration: NormalizingIntegration,
+  read: ReadRequest,
+): Promise<Mapping> {
+  const nobody = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
+  const mapped = await mapForAccount(ports, delivery, integration, read, nobody);
+  return mapped.kind === 'mapped' && mapped.events.length === 0
+    ? { kind: 'ignored' }
+    : deadLetter(ports, delivery, 'context_lookup_field gave no value');
+}
+
+/** An event that names its context is for the accounts that hold it; one that names none, for the request's only one. */
+function isFor(context: string | undefined, own: readonly string[]): boolean {
+  return context === undefined || own.includes(context);
+}
+
+/** @throws {mapping-timeout} where the mapping was stopped, which at another time it may not be. */
+export async function mapForAccount(
+  ports: NormalizePorts,
+  delivery: RawDelivery,
+  integration: NormalizingIntegration,
+  { request, decoded, input }: ReadRequest,
+  account: Account,
+): Promise<MappingResult> {
+  const { message } = delivery;
+  const deliveryId = deliveryIdOf(integration.webhook, request, decoded, message.rawId);
+  const context = {
+    tenant: account.tenant,
+    account: account.id,
+    integration: message.integration,
+    receivedAt: message.receivedAt,
+    ...deliveryNameOf({ deliveryId, acceptanceId: message.rawId, rawBody: request.body }),
+  };
+  const run = await ports.expressions.run(
+    'map',
+    { mapping: integration.mapping, input, context },
+    `${message.integration} ${account.id}`,
+  );
+  if (run.kind === 'died')
+    return { kind: 'failed', reason: stopped(delivery, 'mapping', run.reason), retryable: false };
+  const mapped = run.result;
+  if (mapped.kind === 'failed') {
+    if (mapped.retryable) throw new EngineError('mapping-timeout', mapped.reason, { retryable: true });
+    return mapped;
+  }
+  return {
+    kind: 'mapped',
+    events: mapped.events.map((event) => ({
+      ...event,
+      schema_version: schemaVersionOf(integration.resources, event.resource),
+    })),
+    // As JSON has it, what is undefined is null.
+    contexts: mapped.contexts.map((value) => value ?? undefined),
+  };
+}
+
+/**
+ * What is said of a request whose expression was stopped time and again.
+ *
+ * @throws {mapping-timeout} before that: the machine may have been at fault.
+ */
+function stopped({ receiveCount = 1 }: RawDelivery, what: string, reason: string): string {
+  const text = `${what} was stopped: ${reason}`;
+  if (receiveCount < maxDeaths) throw new EngineError('mapping-timeout', text, { retryable: true });
+  return text;
+}
