@@ -1,7 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import httpRouter, { type Route } from '@middy/http-router';
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { limits } from '../../contracts/limits.ts';
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { holdsScope } from '../../engine/access/scopes.ts';
 import { bodySchema, maxBodyBytesOf, type OperationShape } from '../../engine/api/operation.ts';
 import { type OperationId, operations } from '../../engine/api/operations.ts';
@@ -16,10 +15,11 @@ import { ProblemError } from '../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from './api-ports.ts';
 import { type AnyAnswer, type ApiCall, bodyText, check, type Handlers } from './pipeline/api-call.ts';
 import { identifyTokenClient, oauthProblem, unknownClient } from './pipeline/client-credentials.ts';
-import { entityTag, hasAlready } from './pipeline/conditional-answer.ts';
 import { createCursors } from './pipeline/cursors.ts';
 import { lacksScope, notFound, notKnown, type Principal } from './pipeline/principal.ts';
 import { rateLimitHeaders, refuseOverLimit } from './pipeline/rate-limit.ts';
+import { limitOf, parsed, readIdempotencyKey, readQuery, refuseLargeBody } from './pipeline/read-call.ts';
+import { conditional, isTooLarge, methodsOf, type Result, toResult, written } from './pipeline/write-answer.ts';
 import { accessHandlers } from './routes/access.ts';
 import { accountHandlers } from './routes/accounts.ts';
 import { auditHandlers } from './routes/audit.ts';
@@ -40,7 +40,6 @@ export interface ApiRuntime {
 /** A secret has 43 characters. */
 const maxLoggedId = 32;
 
-type Result = APIGatewayProxyStructuredResultV2;
 type AnyHandler = (call: ApiCall) => Promise<AnyAnswer>;
 
 /** Nobody: public operations look at no principal. */
@@ -266,15 +265,6 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
   });
 }
 
-/** Bodies of strangers are measured before they are looked at. @throws {ProblemError} 413 */
-function refuseLargeBody(shape: OperationShape, { body = '', isBase64Encoded }: APIGatewayProxyEventV2): void {
-  const maxBodyBytes = maxBodyBytesOf(shape);
-  if (maxBodyBytes === undefined || Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8') <= maxBodyBytes)
-    return;
-  const problem = { status: 413, detail: `The body is larger than ${maxBodyBytes} bytes.` };
-  throw shape.access === 'credentials' ? oauthProblem(problem) : new ProblemError(problem);
-}
-
 function sourceOf({ requestContext: { http, requestId } }: APIGatewayProxyEventV2): AuditEntry['source'] {
   return { ip: http.sourceIp ?? null, user_agent: http.userAgent ?? null, request_id: requestId };
 }
@@ -285,102 +275,4 @@ function sourceOf({ requestContext: { http, requestId } }: APIGatewayProxyEventV
  */
 function safeId(key: RefusedKey | undefined): string | undefined {
   return key !== undefined && (key.tenant !== undefined || key.id.length <= maxLoggedId) ? key.id : undefined;
-}
-
-/**
- * The parameters of a query; those written as `name[member]` are one object.
- *
- * @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question.
- */
-function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, unknown>> {
-  const given = new URLSearchParams(rawQueryString);
-  const repeated = [...new Set(given.keys())].filter((name) => given.getAll(name).length > 1);
-  if (repeated.length === 0) return withObjects([...given]);
-  const errors = repeated.map((path) => ({ path, message: 'given more than once: several values go with commas' }));
-  throw new ProblemError({
-    status: 400,
-    detail: 'The query parameters are not what this route takes.',
-    extensions: { errors },
-  });
-}
-
-function withObjects(parameters: readonly (readonly [string, string])[]): Readonly<Record<string, unknown>> {
-  const plain = parameters.filter(([name]) => !memberName.test(name));
-  const members = parameters.flatMap(([name, value]) => {
-    const [, object = '', member = ''] = memberName.exec(name) ?? [];
-    return object === '' ? [] : [{ object, member, value }];
-  });
-  const objects = [...Map.groupBy(members, ({ object }) => object)].map(
-    ([object, own]) => [object, Object.fromEntries(own.map(({ member, value }) => [member, value]))] as const,
-  );
-  // Where one is given both ways, its text is what the schema refuses.
-  return Object.fromEntries([...objects, ...plain]);
-}
-
-const memberName = /^(\w+)\[([^[\]]*)\]$/;
-
-/** Entries of a page that are asked for; 0 where the operation is no list. */
-function limitOf(query: unknown): number {
-  return (query as { readonly limit?: number } | undefined)?.limit ?? 0;
-}
-
-function isTooLarge({ body }: StoredAnswer): boolean {
-  // Escaped once more, text grows to twice its length at most: few have to be measured.
-  return 2 * Buffer.byteLength(body) > limits.maxAnswerBytes
-    ? Buffer.byteLength(JSON.stringify(body)) > limits.maxAnswerBytes
-    : false;
-}
-
-function methodsOf(path: string): string[] {
-  const shapes: OperationShape[] = Object.values(operations);
-  const matching = shapes.filter((shape) => new RegExp(`^${shape.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
-  return matching.map(({ method }) => method);
-}
-
-/**
- * What names a POST for its caller, so that it may send it again.
- *
- * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
- */
-function readIdempotencyKey(
-  { method, access }: OperationShape,
-  event: APIGatewayProxyEventV2,
-  { keyId, tokenId }: Principal,
-  body: string,
-): RepeatableRequest | undefined {
-  const name = event.headers['idempotency-key'];
-  if (name === undefined || method !== 'POST' || access === 'public') return undefined;
-  if (!/^[\x21-\x7e]{1,255}$/.test(name))
-    throw new ProblemError({ status: 400, detail: 'Idempotency-Key: expected 1 to 255 visible ASCII characters.' });
-  const path = `${event.rawPath}?${event.rawQueryString}`;
-  // A key may have been answered what no token may.
-  return { caller: tokenId === null ? keyId : `${keyId}/token`, name, method, path, body };
-}
-
-function written({ status, body, headers = {} }: AnyAnswer): StoredAnswer {
-  return body === undefined
-    ? { status, headers, body: '' }
-    : { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
-}
-
-function toResult({ status: statusCode, headers, body }: StoredAnswer): Result {
-  return { statusCode, headers: { ...headers }, ...(body === '' ? {} : { body }) };
-}
-
-/** A caller may keep an answer, and ask whether it still holds. */
-function conditional(answer: StoredAnswer, ifNoneMatch: string | undefined): Result {
-  if (answer.status !== 200) return toResult(answer);
-  const etag = entityTag(answer.body);
-  const headers = { ...answer.headers, etag, 'cache-control': 'private, no-cache', vary: 'authorization' };
-  if (!hasAlready(ifNoneMatch, etag)) return toResult({ ...answer, headers });
-  const { 'content-type': _, ...kept } = headers as Record<string, string>;
-  return { statusCode: 304, headers: kept };
-}
-
-function parsed(text: string): object | undefined {
-  try {
-    return Object(JSON.parse(text)) as object;
-  } catch {
-    return undefined;
-  }
 }

@@ -16,7 +16,7 @@ import { oauthProblem } from '../pipeline/client-credentials.ts';
 import { mustNotBeErasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
-import { isoOrNull } from '../views/subscription-view.ts';
+import { isoOrNull } from '../views/iso-or-null.ts';
 
 /** A key as its owner sees it: never a secret, nor its hash (invariant 10). */
 export function keyView(key: ApiKey) {

@@ -5,7 +5,6 @@ import { prepareSubscription } from '../../../flows/deliver/prepare-subscription
 import { listDeliveries } from '../../../flows/subscriptions/list-deliveries.ts';
 import { attemptNow, cancelDelivery } from '../../../flows/subscriptions/manage-delivery.ts';
 import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
-import type { Replay } from '../../../ports/delivery/replay-store.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
@@ -15,26 +14,7 @@ import { mayAccess, notFound } from '../pipeline/principal.ts';
 import { whileCounted } from '../pipeline/waiting.ts';
 import { readDeliveryId } from '../views/delivery-id.ts';
 import { deliveryView } from '../views/delivery-view.ts';
-
-export function replayView(replay: Replay) {
-  const { id, subscription, tenant, mode, state, ratePerSecond, scanned, replayed, createdAt, endedAt } = replay;
-  const { afterSequence, upToSequence, position } = replay;
-  return {
-    id,
-    subscription_id: subscription,
-    tenant,
-    mode,
-    state,
-    rate_per_second: ratePerSecond,
-    scanned,
-    replayed,
-    after_sequence: afterSequence,
-    up_to_sequence: upToSequence,
-    position,
-    created_at: createdAt,
-    ended_at: endedAt ?? null,
-  };
-}
+import { replayView } from '../views/replay-view.ts';
 
 /** What became of an event at a subscription, and what it was sent, or should have been, sent again. */
 export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handlers<keyof typeof deliveryOperations> {

@@ -25,24 +25,7 @@ import { mustNotBeErasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
 import { mayWait, waitHeaders } from '../pipeline/waiting.ts';
-import { isoOrNull } from '../views/subscription-view.ts';
-
-export function consumerView(
-  { tenant, name, filter, position, lease, createdAt, updatedAt }: FeedConsumer,
-  feed: FeedCursors,
-  nowMs: number,
-) {
-  return {
-    name,
-    tenant,
-    ...filter,
-    cursor: feed.write(position),
-    sequence: position,
-    leased_until: isoOrNull(lease !== undefined && lease.expiresAtMs > nowMs ? lease.expiresAtMs : undefined),
-    created_at: createdAt,
-    updated_at: updatedAt,
-  };
-}
+import { consumerView } from '../views/consumer-view.ts';
 
 /** The pull feed of a tenant, single events, and consumers. */
 export function eventHandlers(ports: ApiPorts, warn: (error: unknown) => void): Handlers<keyof typeof eventOperations> {

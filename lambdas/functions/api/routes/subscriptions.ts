@@ -19,9 +19,10 @@ import { erasing, findSubscription, namedTenant } from '../pipeline/ownership.ts
 import { notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
 import { whileCounted } from '../pipeline/waiting.ts';
-import { isoOrNull, subscriptionView } from '../views/subscription-view.ts';
+import { isoOrNull } from '../views/iso-or-null.ts';
+import { replayView } from '../views/replay-view.ts';
+import { subscriptionView } from '../views/subscription-view.ts';
 import { testView } from '../views/test-view.ts';
-import { replayView } from './deliveries.ts';
 
 /** Subscriptions. A secret is in the answer to its making, and in no other. */
 export function subscriptionHandlers(

@@ -8,11 +8,11 @@ import type { ApiPorts } from '../api-ports.ts';
 import { type AnyCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import { erasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound } from '../pipeline/principal.ts';
+import { consumerView } from '../views/consumer-view.ts';
 import { deliveryView } from '../views/delivery-view.ts';
 import { plainSubscriptionView } from '../views/subscription-view.ts';
 import { keyView } from './access.ts';
 import { plainAccountView } from './accounts.ts';
-import { consumerView } from './events.ts';
 
 const tenantPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 

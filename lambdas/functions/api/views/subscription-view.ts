@@ -3,9 +3,7 @@ import { retryPolicyOf } from '../../../flows/deliver/prepare-subscription.ts';
 import { describeEndpoint, type EndpointHealth } from '../../../flows/subscriptions/describe-subscription.ts';
 import { masked } from '../../../flows/subscriptions/test-endpoint.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
-
-export const isoOrNull = (epochMs: number | undefined) =>
-  epochMs === undefined ? null : new Date(epochMs).toISOString();
+import { isoOrNull } from './iso-or-null.ts';
 
 /** A subscription as its owner sees it: see {@link plainSubscriptionView}, with how its endpoint does. */
 export function subscriptionView(subscription: Subscription, health: EndpointHealth, policy: EndpointPolicy) {

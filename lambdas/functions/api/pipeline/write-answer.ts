@@ -1,0 +1,42 @@
+import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { limits } from '../../../contracts/limits.ts';
+import type { OperationShape } from '../../../engine/api/operation.ts';
+import { operations } from '../../../engine/api/operations.ts';
+import type { StoredAnswer } from '../../../ports/tenants/idempotency-store.ts';
+import type { AnyAnswer } from './api-call.ts';
+import { entityTag, hasAlready } from './conditional-answer.ts';
+
+export type Result = APIGatewayProxyStructuredResultV2;
+
+export function isTooLarge({ body }: StoredAnswer): boolean {
+  // Escaped once more, text grows to twice its length at most: few have to be measured.
+  return 2 * Buffer.byteLength(body) > limits.maxAnswerBytes
+    ? Buffer.byteLength(JSON.stringify(body)) > limits.maxAnswerBytes
+    : false;
+}
+
+export function methodsOf(path: string): string[] {
+  const shapes: OperationShape[] = Object.values(operations);
+  const matching = shapes.filter((shape) => new RegExp(`^${shape.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
+  return matching.map(({ method }) => method);
+}
+
+export function written({ status, body, headers = {} }: AnyAnswer): StoredAnswer {
+  return body === undefined
+    ? { status, headers, body: '' }
+    : { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
+}
+
+export function toResult({ status: statusCode, headers, body }: StoredAnswer): Result {
+  return { statusCode, headers: { ...headers }, ...(body === '' ? {} : { body }) };
+}
+
+/** A caller may keep an answer, and ask whether it still holds. */
+export function conditional(answer: StoredAnswer, ifNoneMatch: string | undefined): Result {
+  if (answer.status !== 200) return toResult(answer);
+  const etag = entityTag(answer.body);
+  const headers = { ...answer.headers, etag, 'cache-control': 'private, no-cache', vary: 'authorization' };
+  if (!hasAlready(ifNoneMatch, etag)) return toResult({ ...answer, headers });
+  const { 'content-type': _, ...kept } = headers as Record<string, string>;
+  return { statusCode: 304, headers: kept };
+}
