@@ -3,8 +3,10 @@ import { accessOperations } from './operations/access-operations.ts';
 import { accountOperations } from './operations/account-operations.ts';
 import { auditOperations } from './operations/audit-operations.ts';
 import { catalogueOperations } from './operations/catalogue-operations.ts';
+import { consumerOperations } from './operations/consumer-operations.ts';
 import { deliveryOperations } from './operations/delivery-operations.ts';
 import { eventOperations } from './operations/event-operations.ts';
+import { replayOperations } from './operations/replay-operations.ts';
 import { statisticsOperations } from './operations/statistics-operations.ts';
 import { subscriptionOperations } from './operations/subscription-operations.ts';
 import { systemOperations } from './operations/system-operations.ts';
@@ -15,7 +17,9 @@ export const operations = {
   ...accountOperations,
   ...subscriptionOperations,
   ...deliveryOperations,
+  ...replayOperations,
   ...eventOperations,
+  ...consumerOperations,
   ...catalogueOperations,
   ...accessOperations,
   ...auditOperations,

@@ -24,8 +24,10 @@ import { accessHandlers } from './routes/access.ts';
 import { accountHandlers } from './routes/accounts.ts';
 import { auditHandlers } from './routes/audit.ts';
 import { catalogueHandlers } from './routes/catalogue.ts';
+import { consumerHandlers } from './routes/consumers.ts';
 import { deliveryHandlers } from './routes/deliveries.ts';
 import { eventHandlers } from './routes/events.ts';
+import { replayHandlers } from './routes/replays.ts';
 import { statisticsHandlers } from './routes/statistics.ts';
 import { subscriptionHandlers } from './routes/subscriptions.ts';
 import { systemHandlers } from './routes/system.ts';
@@ -65,7 +67,9 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     ...accountHandlers(ports),
     ...subscriptionHandlers(ports, outcomes),
     ...deliveryHandlers(ports, outcomes),
+    ...replayHandlers(ports),
     ...eventHandlers(ports, warn('waiting calls cannot be counted')),
+    ...consumerHandlers(ports, warn('waiting calls cannot be counted')),
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
     ...auditHandlers(ports),

@@ -1,50 +1,14 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { replay } from '../replay-schema.ts';
-import {
-  emptyBody,
-  identifier,
-  instant,
-  listQuery,
-  pageOf,
-  tenantName,
-  time,
-  tooManyWaiting,
-} from '../shared-schema.ts';
+import { emptyBody, identifier, listQuery, pageOf, time } from '../shared-schema.ts';
 
 const states = ['waiting', 'retrying', 'delivered', 'exhausted', 'cancelled'] as const;
 
 const deliveriesQuery = listQuery.extend({ state: z.enum(states).optional() });
+
 const redeliverBody = z.strictObject({ subscription: identifier });
 
-const replayBody = z
-  .strictObject({
-    mode: z
-      .enum(['all', 'failed', 'missing'])
-      .optional()
-      .describe('All that it wants; what was tried in vain or cancelled; what was never delivered.'),
-    tenant: tenantName.optional().describe('Whose events, where the subscription is of all tenants.'),
-    since: instant.optional(),
-    until: instant.optional(),
-    event: z.string().min(1).max(128).optional().describe('One event, alone.'),
-    rate_per_second: z.number().min(1).max(1000).optional(),
-    dry_run: z.boolean().default(false).describe('Count, and send nothing.'),
-  })
-  .superRefine(({ event, mode, since, until, ...rest }, context) => {
-    const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    if (event === undefined && mode === undefined) fault('mode', 'expected all, failed or missing; or an event');
-    if (since !== undefined && until !== undefined && since >= until) fault('until', 'expected a time after since');
-    if (event === undefined) return;
-    const others = Object.entries({ mode, tenant: rest.tenant, since, until, rate_per_second: rest.rate_per_second });
-    for (const [name, value] of others)
-      if (value !== undefined) fault(name, 'an event is sent again alone: expected no other choice beside it');
-  })
-  .transform(({ event, mode = 'missing', ...rest }) => ({
-    isDryRun: rest.dry_run,
-    what: event === undefined ? ({ kind: 'window', mode, ...rest } as const) : ({ kind: 'event', event } as const),
-  }));
-
-const delivery = z
+export const delivery = z
   .object({
     id: z.string(),
     event_id: z.string(),
@@ -73,7 +37,7 @@ const delivery = z
   })
   .meta({ id: 'Delivery' });
 
-const count = z
+export const count = z
   .object({ dry_run: z.literal(true), scanned: z.int(), matched: z.int(), is_complete: z.boolean() })
   .meta({ id: 'ReplayCount' });
 
@@ -101,24 +65,10 @@ const example = {
   waits_for: null,
   next_attempt_at: null,
 };
-const replayExample = {
-  id: 'rpl_0123456789abcdef',
-  subscription_id: 'sub_acme',
-  tenant: 'acme',
-  mode: 'missing',
-  state: 'running',
-  rate_per_second: 50,
-  scanned: 0,
-  replayed: 0,
-  after_sequence: 0,
-  up_to_sequence: 4211,
-  position: 0,
-  created_at: '2026-11-27T12:00:00.000Z',
-  ended_at: null,
-};
+
 const ofDelivery = { id: example.id };
-const ofSubscription = { id: 'sub_acme' };
-const ofReplay = { id: 'sub_acme', replay: replayExample.id };
+
+export const ofSubscription = { id: 'sub_acme' };
 
 /** What became of an event at a subscription, and its past sent again. They are their subscription's owner's. */
 export const deliveryOperations = {
@@ -185,61 +135,6 @@ export const deliveryOperations = {
       params: { id: example.event_id },
       body: { subscription: 'sub_acme' },
       answer: { ...example, state: 'retrying', waits_for: 'endpoint' },
-    },
-  }),
-  startReplay: operation({
-    method: 'POST',
-    path: '/v1/subscriptions/{id}/replay',
-    tag: 'Replays',
-    summary: 'Send a subscription its past, or one event, again; or count what that would be',
-    access: 'subscriptions:write',
-    body: replayBody,
-    answers: {
-      202: {
-        description: 'The replay that runs; or the delivery, where one event was named.',
-        body: z.union([replay, delivery]),
-      },
-      200: { description: 'With `dry_run`: how many.', body: count },
-    },
-    problems: { 409: 'The subscription is disabled.', 429: `With \`dry_run\`: ${tooManyWaiting}` },
-    example: {
-      params: ofSubscription,
-      body: { mode: 'missing', dry_run: true },
-      answer: { dry_run: true, scanned: 8120, matched: 412, is_complete: true },
-    },
-  }),
-  listReplays: operation({
-    method: 'GET',
-    path: '/v1/subscriptions/{id}/replays',
-    tag: 'Replays',
-    summary: "List a subscription's replays, newest first",
-    access: 'subscriptions:read',
-    query: listQuery,
-    answers: { 200: { description: 'A page.', body: pageOf(replay) } },
-    example: { params: ofSubscription, answer: { data: [replayExample], next_cursor: null } },
-  }),
-  getReplay: operation({
-    method: 'GET',
-    path: '/v1/subscriptions/{id}/replays/{replay}',
-    tag: 'Replays',
-    summary: 'Read how far a replay is',
-    access: 'subscriptions:read',
-    answers: { 200: { description: 'The replay.', body: replay } },
-    example: { params: ofReplay, answer: replayExample },
-  }),
-  cancelReplay: operation({
-    method: 'POST',
-    path: '/v1/subscriptions/{id}/replays/{replay}/cancel',
-    tag: 'Replays',
-    summary: 'Stop a replay',
-    description: 'One that has ended stays as it is.',
-    access: 'subscriptions:write',
-    body: emptyBody,
-    hasOptionalBody: true,
-    answers: { 200: { description: 'The replay as it is now.', body: replay } },
-    example: {
-      params: ofReplay,
-      answer: { ...replayExample, state: 'cancelled', ended_at: '2026-11-27T12:01:00.000Z' },
     },
   }),
 } as const;

@@ -35,3 +35,19 @@ function attemptView(attempt: DeliveryAttempt, maxCharacters: number | undefined
     response: response?.slice(0, maxCharacters) ?? null,
   };
 }
+
+/** What the audit keeps of a delivery: not what its endpoint answered. */
+export function stateOf({
+  id,
+  event_id,
+  subscription_id,
+  state: standing,
+  attempt_count,
+}: ReturnType<typeof deliveryView>) {
+  return { id, event_id, subscription_id, state: standing, attempt_count };
+}
+
+/** What was done to a delivery, or to a replay, for the audit. */
+export function changed(object: string, tenant: string | null, after: unknown, before: unknown = null) {
+  return { object, tenant, before, after };
+}

@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
-import { deliveryOperations } from '../../../../lambdas/engine/api/operations/delivery-operations.ts';
+import { operations } from '../../../../lambdas/engine/api/operations.ts';
 import { useIntegrationsFolder } from '../integrations-folder.ts';
 import { type Loopback, type Reply, useLoopback } from '../loopback-server.ts';
 
 const folder = useIntegrationsFolder();
 const serve = useLoopback();
 
-const { getReplay, getDelivery } = deliveryOperations;
+const { getReplay, getDelivery } = operations;
 const aReplay = (change: object = {}) => ({ ...getReplay.example.answer, id: 'rpl_1', ...change });
 const aDelivery = (change: object = {}) => ({
   ...getDelivery.example.answer,

@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import { schemaPins } from '../../schema-versions/schema-pins-schema.ts';
+import { event, eventExample } from '../event-schema.ts';
+import { deprecationHeaders, filterFields, notMappable, since, tenantQuery, waitHeader } from '../feed-schema.ts';
+import { operation } from '../operation.ts';
+import { identifier, listQuery, pageOf, tenantName, time } from '../shared-schema.ts';
+
+const consumerBody = z.strictObject({
+  name: identifier,
+  tenant: tenantName.optional(),
+  since: since.prefault('now'),
+  ...filterFields,
+});
+
+const leaseBody = z.strictObject({
+  lease: z.string().max(64).optional().describe('The lease that you hold, to go on with it.'),
+  ttl_seconds: z.int().min(5).max(3600).default(60).describe('How long nobody else may read.'),
+  limit: z.int().min(1).max(500).default(100),
+  wait: z.number().min(0).max(20).default(0).describe('Seconds to wait for an event where there is none.'),
+  schema_versions: schemaPins.optional().describe('Major versions that the reader understands.'),
+});
+
+const commitBody = z.strictObject({
+  lease: z.string().min(1).max(64),
+  cursor: z.string().min(1).max(1024).describe('`next_cursor` of the page that is done with.'),
+  release: z.boolean().default(false).describe('End the lease, too.'),
+});
+
+const seekBody = z.strictObject({ since });
+
+const consumer = z
+  .object({
+    name: z.string(),
+    tenant: z.string(),
+    types: z.array(z.string()),
+    resources: z.array(z.string()),
+    accounts: z.array(z.string()),
+    integrations: z.array(z.string()),
+    origins: z.array(z.string()),
+    cursor: z.string().describe('The committed position; good as `cursor` of the feed.'),
+    sequence: z.int().describe('The committed position as a number.'),
+    leased_until: time.nullable(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: 'Consumer' });
+
+const lease = z
+  .object({
+    lease: z.string(),
+    expires_at: time,
+    data: z.array(event),
+    next_cursor: z.string().describe('Commit it when these events are done with.'),
+    caught_up: z.boolean(),
+  })
+  .meta({ id: 'Lease' });
+
+export const consumerExample = {
+  name: 'warehouse',
+  tenant: 'acme',
+  types: [],
+  resources: ['hris/*'],
+  accounts: [],
+  integrations: [],
+  origins: [],
+  cursor: 'eyJ0ZW5hbnQiOiJhY21lIiwic2VxdWVuY2UiOjQyMTF9',
+  sequence: 4211,
+  leased_until: null,
+  created_at: '2026-11-27T12:00:00.000Z',
+  updated_at: '2026-11-27T12:00:00.000Z',
+};
+
+const ofConsumer = { name: 'warehouse' };
+
+const held = 'Somebody else holds the lease; Retry-After says until when.';
+
+/** Positions that the engine keeps for readers. */
+export const consumerOperations = {
+  createConsumer: operation({
+    method: 'POST',
+    path: '/v1/consumers',
+    tag: 'Consumers',
+    summary: 'Have the engine keep the position of a reader',
+    access: 'events:read',
+    body: consumerBody,
+    answers: { 201: { description: 'The consumer.', body: consumer } },
+    problems: {
+      404: "The tenant is not the key's.",
+      409: 'A consumer with this name exists, or the tenant is being erased.',
+    },
+    example: { body: { name: 'warehouse', resources: ['hris/*'], since: 'now' }, answer: consumerExample },
+  }),
+  listConsumers: operation({
+    method: 'GET',
+    path: '/v1/consumers',
+    tag: 'Consumers',
+    summary: 'List the consumers of a tenant',
+    access: 'events:read',
+    query: listQuery.extend(tenantQuery.shape),
+    answers: { 200: { description: 'A page, by name.', body: pageOf(consumer) } },
+    example: { answer: { data: [consumerExample], next_cursor: null } },
+  }),
+  getConsumer: operation({
+    method: 'GET',
+    path: '/v1/consumers/{name}',
+    tag: 'Consumers',
+    summary: 'Read a consumer',
+    access: 'events:read',
+    query: tenantQuery,
+    answers: { 200: { description: 'The consumer.', body: consumer } },
+    example: { params: ofConsumer, answer: consumerExample },
+  }),
+  deleteConsumer: operation({
+    method: 'DELETE',
+    path: '/v1/consumers/{name}',
+    tag: 'Consumers',
+    summary: 'Forget a consumer',
+    access: 'consumers:write',
+    query: tenantQuery,
+    answers: { 204: { description: 'It is gone.' } },
+    example: { params: ofConsumer },
+  }),
+  leaseConsumer: operation({
+    method: 'POST',
+    path: '/v1/consumers/{name}/lease',
+    isAudited: false,
+    tag: 'Consumers',
+    summary: 'Read from the committed position, alone',
+    description:
+      'Until the lease ends nobody else reads as this consumer. Whoever holds it may ask again with `lease`: it is prolonged, and reads from the committed position.',
+    access: 'events:read',
+    query: tenantQuery,
+    body: leaseBody,
+    hasOptionalBody: true,
+    answers: {
+      200: {
+        description: 'The lease, and events.',
+        body: lease,
+        headers: { ...deprecationHeaders, ...waitHeader },
+      },
+    },
+    problems: { 409: held, 500: notMappable },
+    example: {
+      params: ofConsumer,
+      body: { ttl_seconds: 60, limit: 100 },
+      answer: {
+        lease: 'lse_0123456789abcdef',
+        expires_at: '2026-11-27T12:01:00.000Z',
+        data: [eventExample],
+        next_cursor: consumerExample.cursor,
+        caught_up: true,
+      },
+    },
+  }),
+  commitConsumer: operation({
+    method: 'POST',
+    path: '/v1/consumers/{name}/commit',
+    isAudited: false,
+    tag: 'Consumers',
+    summary: 'Move the position on to what is done with',
+    access: 'events:read',
+    query: tenantQuery,
+    body: commitBody,
+    answers: { 200: { description: 'The consumer as it is now.', body: consumer } },
+    problems: { 409: 'The lease has ended, or is somebody else’s; or the cursor was not read under it.' },
+    example: {
+      params: ofConsumer,
+      body: { lease: 'lse_0123456789abcdef', cursor: consumerExample.cursor },
+      answer: consumerExample,
+    },
+  }),
+  seekConsumer: operation({
+    method: 'POST',
+    path: '/v1/consumers/{name}/seek',
+    tag: 'Consumers',
+    summary: 'Set the position; a lease that somebody holds ends',
+    access: 'consumers:write',
+    query: tenantQuery,
+    body: seekBody,
+    answers: { 200: { description: 'The consumer as it is now.', body: consumer } },
+    example: { params: ofConsumer, body: { since: '2026-11-20T00:00:00Z' }, answer: consumerExample },
+  }),
+} as const;
