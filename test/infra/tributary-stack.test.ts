@@ -750,7 +750,8 @@ describe('the schedule', () => {
 describe('alarms', () => {
   const alarms = ofType(dev, 'AWS::CloudWatch::Alarm');
   const linked = alarms.map(
-    ([id, { Properties }]) => /docs\/operate\/runbook\.md#(\S+)$/.exec(Properties.AlarmDescription)?.[1] ?? `${id} links nothing`,
+    ([id, { Properties }]) =>
+      /docs\/operate\/runbook\.md#(\S+)$/.exec(Properties.AlarmDescription)?.[1] ?? `${id} links nothing`,
   );
   const runbook = readFileSync(new URL('../../docs/operate/runbook.md', import.meta.url), 'utf8');
   const entries = runbook.match(/(?<=^## )\S+$/gm) ?? [];
