@@ -1,5 +1,5 @@
 /**
- * The one-way import rules between the rooms (CONTRIBUTING.md, "Rooms").
+ * The one-way import rules between the rooms (docs/internals/architecture.md, "Rooms").
  *
  * TypeScript 7 has no compiler API, so the parser is swc; it also tells imports of types from others.
  * dependency-cruiser may pass having read too little, so test/architecture/check-imports.ts, which runs

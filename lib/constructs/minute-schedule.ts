@@ -7,7 +7,7 @@ import type { OperatorAlarms } from './operator-alarms.ts';
 
 export interface MinuteScheduleProps {
   readonly target: EngineFunction;
-  /** Heading of the entry in RUNBOOK.md for when it does not run. */
+  /** Heading of the entry in docs/operate/runbook.md for when it does not run. */
   readonly runbookEntry: string;
   readonly alarms: OperatorAlarms;
 }

@@ -16,7 +16,7 @@ export interface OperatorAlarmsProps {
 export interface OperatorAlarm {
   /** What the operator reads first: one sentence, without the link. */
   readonly meaning: string;
-  /** Heading of its entry in RUNBOOK.md, which is its anchor too. */
+  /** Heading of its entry in docs/operate/runbook.md, which is its anchor too. */
   readonly runbookEntry: string;
   /** Its `period` is how often it is judged. */
   readonly metric: IMetric;
@@ -57,7 +57,7 @@ export class OperatorAlarms extends Construct {
   add(scope: Construct, id: string, alarm: OperatorAlarm): void {
     const { whenBelow = false } = alarm;
     new Alarm(scope, id, {
-      alarmDescription: `${alarm.meaning} See RUNBOOK.md#${alarm.runbookEntry}`,
+      alarmDescription: `${alarm.meaning} See docs/operate/runbook.md#${alarm.runbookEntry}`,
       metric: alarm.metric,
       threshold: alarm.threshold,
       evaluationPeriods: alarm.periods ?? 1,

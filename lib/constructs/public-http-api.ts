@@ -84,7 +84,7 @@ export class PublicHttpApi extends Construct {
     });
 
     // No alarm on 429: API Gateway counts it among all 4xx, of each route only as custom metrics, which cost apart.
-    // RUNBOOK.md#rate-limited says how the access logs tell it.
+    // docs/operate/runbook.md#rate-limited says how the access logs tell it.
     // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     props.alarms.add(this, 'ServerErrorsAlarm', {
       meaning: 'The HTTP API answered ten requests of five minutes with a 5xx status.',

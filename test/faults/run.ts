@@ -1,5 +1,5 @@
 /**
- * The fault sweep (CONTRIBUTING.md): every path, and on it every call failing in every way.
+ * The fault sweep (docs/internals/fault-sweep.md): every path, and on it every call failing in every way.
  *
  *   npm run test:faults                                     all
  *   npm run test:faults -- webhook retry                    these scenarios

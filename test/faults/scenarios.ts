@@ -7,7 +7,7 @@ import {
   signingSecret,
 } from './fault-run.ts';
 
-/** One path through the engine. Adding one is a few lines here: CONTRIBUTING.md, "The fault sweep". */
+/** One path through the engine. Adding one is a few lines here: docs/internals/fault-sweep.md. */
 export interface Scenario {
   /** What it does; its calls fail from `faultsBegin` on. The run is settled, and looked at, when it returns. */
   readonly play: (run: FaultRun) => Promise<void>;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { ConfigurationError, loadConfig } from '../../lib/config.ts';
@@ -186,4 +187,14 @@ describe('rejections', () => {
   test('fails when the settings are not an object', () => {
     expect(faultsOf({ tributary: 'prod' })).toEqual(['tributary: got "prod", expected an object of settings']);
   });
+});
+
+test('the page about configuration has every setting, and no other', () => {
+  const [fault = ''] = faultsOf({ tributary: { unknown: 1 } });
+  const [, settings = ''] = /expected one of (.*)$/.exec(fault) ?? [];
+  const page = readFileSync(new URL('../../docs/reference/configuration.md', import.meta.url), 'utf8');
+  const cells = [...page.matchAll(/^\| (`.*?`) \|/gm)].map(([, cell = '']) => cell);
+  const named = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
+  expect(named.length).toBeGreaterThan(0);
+  expect([...named].sort()).toEqual(settings.split(', ').sort());
 });

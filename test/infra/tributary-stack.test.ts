@@ -750,9 +750,11 @@ describe('the schedule', () => {
 describe('alarms', () => {
   const alarms = ofType(dev, 'AWS::CloudWatch::Alarm');
   const linked = alarms.map(
-    ([id, { Properties }]) => /RUNBOOK\.md#(\S+)$/.exec(Properties.AlarmDescription)?.[1] ?? `${id} links nothing`,
+    ([id, { Properties }]) =>
+      /docs\/operate\/runbook\.md#(\S+)$/.exec(Properties.AlarmDescription)?.[1] ?? `${id} links nothing`,
   );
-  const entries = readFileSync(new URL('../../RUNBOOK.md', import.meta.url), 'utf8').match(/(?<=^## )\S+$/gm) ?? [];
+  const runbook = readFileSync(new URL('../../docs/operate/runbook.md', import.meta.url), 'utf8');
+  const entries = runbook.match(/(?<=^## )\S+$/gm) ?? [];
 
   test('every alarm links an entry of the runbook, and every entry has its alarm', () => {
     expect(alarms.length).toBeGreaterThan(0);

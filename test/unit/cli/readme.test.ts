@@ -11,6 +11,13 @@ test('the README names every integration that is shipped', () => {
   expect(shipped.split(', ')).toEqual(integrationNames(home));
 });
 
+test.each([
+  ['README.md', 200],
+  ['CONTRIBUTING.md', 100],
+])('%s has at most %i lines', (page, most) => {
+  expect(read(page).trimEnd().split('\n').length).toBeLessThanOrEqual(most);
+});
+
 describe('the guide to integrations', () => {
   const guide = read('integrations/README.md');
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { useIntegrationsFolder } from './integrations-folder.ts';
 
@@ -9,6 +10,15 @@ test('tells all commands when it is asked for help', async () => {
   const { exitCode, output } = await folder.run(['--help']);
   expect(exitCode).toBe(0);
   for (const name of names) expect(output).toContain(`  ${name} `);
+});
+
+test('the page about commands has every command, and no other', async () => {
+  const { output } = await folder.run(['--help']);
+  const known = [...output.matchAll(/^ {2}(\w+) /gm)].map(([, name = '']) => name);
+  const page = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
+  const documented = [...page.matchAll(/^\| `(\w+)/gm)].map(([, name = '']) => name);
+  expect(known.length).toBeGreaterThan(0);
+  expect(new Set(documented)).toEqual(new Set(known));
 });
 
 test.each(names)('tells how %s is used', async (name) => {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { useRunningEngine } from './running-engine.ts';
 
 /*
- * The walk through the API in README.md, as a reader would do it: one bash, command by command. A comment after a
+ * The tour of the API in docs/tour.md, as a reader would do it: one bash, command by command. A comment after a
  * command is what it prints: `…` stands for anything, white space for none.
  */
 
@@ -14,13 +14,9 @@ interface Step {
   readonly expected: string | undefined;
 }
 
-const heading = '## The API, step by step';
-
-/** Commands of the section, with what README says that they print. */
-function stepsOf(readme: string): readonly Step[] {
-  const [, rest = ''] = readme.split(heading);
-  const [section = ''] = rest.split('\n## ');
-  return [...section.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) => {
+/** Commands of the tour, with what it says that they print. */
+function stepsOf(tour: string): readonly Step[] {
+  return [...tour.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) => {
     const steps: Step[] = [];
     let command: string[] = [];
     for (const line of block.split('\n')) {
@@ -37,7 +33,7 @@ function stepsOf(readme: string): readonly Step[] {
 }
 
 const running = useRunningEngine();
-const steps = stepsOf(readFileSync(new URL('../../README.md', import.meta.url), 'utf8'));
+const steps = stepsOf(readFileSync(new URL('../../docs/tour.md', import.meta.url), 'utf8'));
 
 /** One bash, which keeps its variables and functions from command to command. */
 function startShell(environment: Readonly<Record<string, string>>) {
@@ -68,7 +64,7 @@ function startShell(environment: Readonly<Record<string, string>>) {
 
 const packed = (text: string) => text.replaceAll(/\s+/g, '');
 
-test('the walk through the API in the README works, command by command', { timeout: 120_000 }, async () => {
+test('the tour of the API works, command by command', { timeout: 120_000 }, async () => {
   const shell = startShell({ API: running().engine.url });
   try {
     expect(steps.length).toBeGreaterThan(20);

@@ -1,0 +1,32 @@
+/**
+ * Check the relative links of every Markdown page: each names a file of the repository, and its anchor a heading.
+ *
+ * A check that reads nothing would pass, so no page and no link is a fault too.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { checkLinks } from './markdown-links.ts';
+
+const repository = resolve(import.meta.dirname, '../..');
+
+// Pages that are new and not ignored are checked before they are committed.
+const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  cwd: repository,
+  encoding: 'utf8',
+  maxBuffer: 64 * 1024 * 1024,
+});
+const files = new Set(listed.split('\0').filter((file) => file !== '' && existsSync(resolve(repository, file))));
+const pages = new Map(
+  [...files]
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => [file, readFileSync(resolve(repository, file), 'utf8')] as const),
+);
+const { count, broken } = checkLinks(pages, files);
+
+const faults = broken.map(({ file, line, link, reason }) => `${file}:${line}: ${link}: ${reason}`);
+if (pages.size === 0) faults.push('No Markdown page was found.');
+if (count === 0) faults.push('No relative link was found.');
+for (const fault of faults) process.stderr.write(`${fault}\n`);
+process.stdout.write(`${pages.size} pages, ${count} relative links, ${faults.length} faults\n`);
+process.exitCode = faults.length === 0 ? 0 : 1;
