@@ -20,7 +20,7 @@ async function ask(question: string, fallback: string): Promise<string> {
 function interruption(): AbortSignal {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  // Whoever read the output has gone: `… | head`.
+  // The reader of the output has gone: `… | head`.
   process.stdout.on('error', () => interrupted.abort());
   return interrupted.signal;
 }

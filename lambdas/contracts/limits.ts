@@ -128,7 +128,7 @@ export const limits = {
   /** Between two looks at a feed in which nothing has come; a look costs one consistent read of nothing. */
   feedLookMs: 500,
   /**
-   * The longest from the writing of an event to its reading, for whoever looks that often and keeps up: the
+   * The longest from the writing of an event to its reading, for a reader that looks that often and keeps up: the
    * life of a hole before it, by clocks that differ, a look, and half a second for the reading itself.
    */
   feedMaxLagMs: 66_000,

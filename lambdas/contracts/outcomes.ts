@@ -23,7 +23,7 @@ export const metricsNamespace = 'Tributary';
  *
  * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and
  * `duplicate` (an earlier run had done it) are what a delivery goes through on its way, not how it ends.
- * A delivery that somebody asks for again, by a replay or a retry, ends once more.
+ * A delivery that is asked for again, by a replay or a retry, ends once more.
  *
  * What ingress rejects, and the outcomes of normalize but for those of deliveries, are counted by integration and
  * tenant too, in the statistics table.
@@ -52,7 +52,7 @@ export type DeliverOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'parke
 
 export type DrainOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried';
 
-/** A delivery that waited, and that somebody has given up: it alone, or its subscription. */
+/** A delivery that waited and was given up by a person: alone, or with its subscription. */
 export type ApiOutcome = 'cancelled';
 
 /** What the API counts beside outcomes: calls that showed a key, or a token, that is not valid. An alarm looks at it. */

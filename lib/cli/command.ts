@@ -15,7 +15,7 @@ export interface CommandPorts {
   readonly note: (text: string) => void;
   /** Resolves when the time is over, or as soon as the signal says so. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** A signal for Ctrl-C. Whoever asks for it ends by itself then; the others are just stopped. */
+  /** A signal for Ctrl-C. A command that asks for it ends by itself then; the others are just stopped. */
   readonly interruption: () => AbortSignal;
 }
 

@@ -8,7 +8,7 @@ import type { ConditionSpec, VerifySpec } from '../../lambdas/engine/verificatio
 import { prepareCondition } from '../../lambdas/engine/verification/prepare-checks.ts';
 
 /**
- * The checks that a request has to pass, as whoever signs it must know them: those of its handshake where
+ * The checks that a request has to pass, as its signer must know them: those of its handshake where
  * that has its own; of alternatives the first, of cases the one that holds.
  */
 export function checksForRequest(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {

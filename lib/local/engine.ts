@@ -151,7 +151,7 @@ async function start(
     region: localRegion,
     credentials: localCredentials,
   });
-  // The runner moves bodies without looking at them; whoever reads them checks them.
+  // The runner moves bodies without looking at them; the code that reads them checks them.
   const sqs = new SQSClient({ ...clientConfig('sqs'), md5: false });
   const s3 = new S3Client(clientConfig('s3'));
   const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));

@@ -11,7 +11,7 @@ const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
  * Synthesize the stage `local` into a cloud assembly, with the context of cdk.json, as the CDK's
  * command line does; without it, since that would need the network.
  *
- * @param signal - Ends the synthesis with whoever asked for it.
+ * @param signal - Ends the synthesis together with its caller.
  * @param settings - Settings of lib/config.ts that take the place of those of cdk.json, as `-c` does.
  * @param outDir - Folder of the assembly; inside the project, so that bundles find what they leave out.
  * @throws {LocalEngineError} synthesis-failed with what the app wrote to stderr.

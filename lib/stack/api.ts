@@ -55,7 +55,7 @@ export function createApi(
   tables.idempotency.grant(api, 'DeleteItem', 'GetItem', 'PutItem');
   // A delivery is tried again or cancelled, all that wait with their subscription; replays stand here too.
   tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
-  // An endpoint's health, and its circuit, which whoever enables its subscription closes; how often who calls.
+  // An endpoint's health, and its circuit, which enabling its subscription closes; the rate limits of callers.
   tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
   tables.statistics.grant(api, 'BatchGetItem', 'Query');
   drainQueue.queue.grantSendMessages(api);

@@ -168,7 +168,7 @@ describe.each(implementations)('account writer on %s', (_, open) => {
     expect((await directory.list('acme', 10, undefined)).items).toEqual([anAccount({ revision: 3 })]);
   });
 
-  test('fails when somebody else wrote in between, or there is none, and changes nothing', async () => {
+  test('fails when another caller wrote in between, or there is none, and changes nothing', async () => {
     const { directory, writer } = await open();
     await directory.create(anAccount());
     for (const revision of [0, 2, 17]) expect(await writer.replace(anAccount({ ...changed, revision }))).toBe(false);

@@ -61,7 +61,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.find('acme', 'warehouse')).toEqual(aConsumer({ position: 14, revision: 3 }));
   });
 
-  test('fails when somebody else wrote in between, and when there is none', async () => {
+  test('fails when another caller wrote in between, and when there is none', async () => {
     const store = await open();
     expect(await store.replace(aConsumer())).toBe(false);
     expect(await store.find('acme', 'warehouse')).toBeUndefined();

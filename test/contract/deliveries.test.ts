@@ -118,7 +118,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect(await deliveries.getMany([aDelivery(1)])).toEqual(written(aDelivered(1)));
   });
 
-  test('replaces what was read, and fails when somebody else wrote in between', async () => {
+  test('replaces what was read, and fails when another caller wrote in between', async () => {
     const { deliveries } = await open();
     const [first, second] = [aDelivery(1), aDelivery(1, { state: 'cancelled' })];
     expect(await deliveries.replace(first)).toBe(true);

@@ -63,7 +63,7 @@ describe.each(implementations)('replay store on %s', (_, open) => {
     expect(await replays.find('sub_1', 'rpl_2')).toBeUndefined();
   });
 
-  test('replaces what was read, and fails when somebody else wrote in between', async () => {
+  test('replaces what was read, and fails when another caller wrote in between', async () => {
     const { replays } = await open();
     await replays.create(aReplay(1));
     expect(await replays.replace(aReplay(1, { position: 110, scanned: 100, replayed: 7 }))).toBe(true);

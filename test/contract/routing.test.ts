@@ -204,7 +204,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     const first = { integration: 'staff', secrets: { signing_secret: 'old' }, revision: 0 };
     expect(await settings.replace(first)).toBe(true);
     expect(await settings.get('staff', 60_000)).toEqual({ ...first, revision: 1 });
-    expect(await settings.replace(first), 'fails when somebody else wrote in between').toBe(false);
+    expect(await settings.replace(first), 'fails when another caller wrote in between').toBe(false);
     const second = { integration: 'staff', secrets: { signing_secret: ['old', 'new'] }, revision: 1 };
     expect(await settings.replace(second)).toBe(true);
     expect(await settings.replace(second)).toBe(false);

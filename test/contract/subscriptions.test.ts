@@ -90,7 +90,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect((await subscriptions.list(undefined, 10, undefined)).items).toHaveLength(1);
   });
 
-  test('replaces what was read, and fails when somebody else wrote in between, or it is gone', async () => {
+  test('replaces what was read, and fails when another caller wrote in between, or it is gone', async () => {
     const subscriptions = await open();
     for (const tenant of ['acme', null]) {
       const first = aSubscription({ id: `sub_${tenant}`, tenant });

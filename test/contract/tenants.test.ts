@@ -117,7 +117,7 @@ describe.each(implementations)('tenant store on %s', (_, open) => {
     expect(await store.find('acme2')).toBeUndefined();
   });
 
-  test('fails when somebody else wrote in between', async () => {
+  test('fails when another caller wrote in between', async () => {
     const { store } = await open();
     const results = await Promise.all(
       [1, 2, 3, 4].map((eventsDays) => store.replace(aTenant({ retention: { eventsDays } }))),

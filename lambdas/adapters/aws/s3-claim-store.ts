@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/runtime/clock.ts';
 import { clientSettings, lean } from './client-settings.ts';
 
 const msPerDay = 86_400_000;
-/** Whoever erases a tenant's data may bypass it, and nobody else. */
+/** Only the erasure of a tenant's data may bypass it. */
 const lockMode = 'GOVERNANCE' as const;
 
 /**

@@ -3,7 +3,7 @@ import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
 import type { ApiKeySecret } from './api-key-secret.ts';
 import { type Scope, scopeNames } from './scopes.ts';
 
-/** A token lives no longer: whoever finds one has it for an hour at most. */
+/** A token lives no longer: a stolen one is good for an hour at most. */
 export const maxTokenSeconds = 3600;
 
 export interface AccessToken {

@@ -47,7 +47,7 @@ const retry = z
   })
   .superRefine(({ schedule_seconds: waits = [], max_age_seconds: ownMaxAge }, context) => {
     const sum = waits.reduce((total, wait) => total + wait, 0);
-    // Whoever names both may mean either to be the first to end it.
+    // A caller that names both may mean either to be the first to end it.
     if (ownMaxAge === undefined && sum > usualMaxAgeSeconds)
       context.addIssue({
         code: 'custom',

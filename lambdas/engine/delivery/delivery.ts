@@ -6,7 +6,7 @@ export interface DeliveryAttempt {
   readonly number: number;
   /**
    * Why it was made: as the schedule has it, to find out whether the endpoint is back, or because
-   * somebody asked. Only those of the schedule count against it, and the one that begins it.
+   * a person asked. Only those of the schedule count against it, and the one that begins it.
    */
   readonly trigger: 'schedule' | 'probe' | 'manual';
   /** ISO 8601. */
@@ -56,7 +56,7 @@ export interface Delivery {
   readonly waitsIn: WaitsIn | undefined;
   /** The replay that asked for it; undefined where the event itself did. */
   readonly replay: string | undefined;
-  /** Whether somebody asked for the next attempt. */
+  /** Whether a person asked for the next attempt. */
   readonly isManual: boolean | undefined;
   /** Whether the subscription's filter has not decided yet: it was stopped, and decides before the next attempt. */
   readonly isUnjudged?: boolean | undefined;

@@ -47,7 +47,7 @@ function drainAskedForMs({ drainer }: EndpointState): number | undefined {
   return drainer?.id === pendingDrainer ? drainer.untilMs - pendingDrainerMs : undefined;
 }
 
-/** Become the one who drains. @returns Undefined where somebody else does. */
+/** Become the drainer. @returns Undefined where another run drains. */
 export function claimDrain(
   before: EndpointState,
   drainer: { readonly id: string; readonly durationMs: number },

@@ -12,7 +12,7 @@ export type FeedStart =
 const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 const sequenceNumber = /^\d{1,15}$/;
 
-/** What a start may look like, for whoever gave another. */
+/** What a start may look like, for the message to a caller that gave another. */
 export const feedStartForms = 'now, beginning, an ISO 8601 time such as 2026-11-21T12:00:00Z, or a sequence number';
 
 /** Read a start as callers write it: one of {@link feedStartForms}. @returns Undefined where it is none. */

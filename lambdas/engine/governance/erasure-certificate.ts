@@ -8,7 +8,7 @@ export interface Kept {
   readonly until: string | null;
 }
 
-/** What was removed of a tenant, and what was not: for whoever has to prove it. */
+/** What was removed of a tenant, and what was not: proof for the operator. */
 export interface ErasureCertificate {
   readonly id: string;
   readonly tenant: string;

@@ -24,7 +24,7 @@ export interface VersionedResource {
 /** By resource. */
 export type VersionedResources = ReadonlyMap<string, VersionedResource>;
 
-/** That a major version which somebody reads is going to end. */
+/** A major version that a reader uses is going to end. */
 export interface Deprecation {
   readonly resource: string;
   readonly major: number;

@@ -26,7 +26,7 @@ export interface DeliveryStatistics {
   readonly deliveries: Readonly<Record<DeliveryState | 'total', number>>;
   /**
    * Delivered of those that were delivered or tried in vain, in [0, 1]; undefined where none was. What
-   * somebody cancelled says nothing of its endpoint.
+   * a person cancelled says nothing of its endpoint.
    */
   readonly successRate: number | undefined;
   readonly attempts: {
@@ -43,7 +43,7 @@ export interface DeliveryStatistics {
   };
   /** How long attempts took, those in vain too. One for which nothing was sent took no time, and is left out. */
   readonly latencyMs: Percentiles | undefined;
-  /** From the event to the answer that took it. What somebody asked for again came late on purpose, and is left out. */
+  /** From the event to the answer that took it. What was asked for again came late on purpose, and is left out. */
   readonly timeToDeliveryMs: Percentiles | undefined;
   /** ISO 8601, the event of the oldest that waits for an attempt. */
   readonly oldestWaitingAt: string | undefined;

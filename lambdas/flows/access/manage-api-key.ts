@@ -252,7 +252,7 @@ async function changeKey(
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.keys.find(id);
     if (before === undefined) return { kind: 'gone' };
-    // Whoever could make a new secret for a key that may do more would have its rights.
+    // A caller that could make a new secret for a key that may do more would have its rights.
     const refusal = refusalFor(principal, before.scopes, wanted);
     if (refusal !== undefined) return refusal;
     const changed = change(before);

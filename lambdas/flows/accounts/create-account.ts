@@ -116,7 +116,7 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   });
   if (undone !== undefined) return undone;
   for (const value of claim.values) await replayParked(ports, account.integration, value);
-  // Whoever has changed the tenant meanwhile may not have found the account.
+  // A call that changed the tenant meanwhile may not have found the account.
   const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
   if (since !== rawDays) await tellAccount(ports, account.id, since);
   return { kind: 'created', account };

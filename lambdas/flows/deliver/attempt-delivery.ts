@@ -58,7 +58,7 @@ export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRo
 
 /** What differs from a usual callback. */
 export interface CallbackOptions {
-  /** Whether somebody asked for what was sent, or could have been, before. */
+  /** Whether it was asked for again: it was sent before, or could have been. */
   readonly isReplay: boolean;
   /** How often what caused the events has passed through this deployment. @default 1 */
   readonly hops?: number;

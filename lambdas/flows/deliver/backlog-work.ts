@@ -94,7 +94,7 @@ export async function removeEntries(
 ): Promise<void> {
   if (entries.length === 0) return;
   await deliveries.putMany([], entries);
-  // Whoever asks for an attempt stores the delivery and then its entry: this removal may have been in between.
+  // A call that asks for an attempt stores the delivery and then its entry: this removal may have been in between.
   const again = (await deliveries.getMany(entries)).filter(({ waitsIn }) => waitsIn === 'backlog');
   if (again.length > 0) await deliveries.remind(again);
 }

@@ -19,14 +19,14 @@ export interface EndpointChange<R> {
   readonly result: R;
 }
 
-/** Writers of one endpoint at a time are few: whoever finds it busy leaves it to its drain. */
+/** Writers of one endpoint at a time are few: a run that finds it busy leaves it to its drain. */
 const maxAttempts = 60;
 const maxPauseMs = 40;
 
 /**
  * Change what is known of an endpoint, on top of what others changed.
  *
- * @param known - The state as it was read last; it is read again only when somebody else has written.
+ * @param known - The state as it was read last; it is read again only when another caller has written.
  * @param change - Called again with the newer state then; it must have no effect of its own.
  */
 export async function changeEndpoint<R>(

@@ -37,7 +37,7 @@ interface Ready {
   readonly prepared: PreparedSubscription;
   readonly row: EventRow;
   readonly delivery: Delivery;
-  /** Whether somebody has stored the delivery, and may change it meanwhile. */
+  /** Whether the delivery is stored, so that another run may change it meanwhile. */
   readonly isStored: boolean;
   /** What an earlier run of the job left to do. */
   readonly left: 'all' | 'successor' | 'wake' | 'report';

@@ -18,7 +18,7 @@ export interface DrainPorts extends DeliverPorts {
 /** How a drain ended. */
 export type DrainOutcome =
   | { readonly kind: 'drained'; readonly deliveries: readonly DrainedDelivery[] }
-  /** Something is left, which waits for its time; somebody will be asked again. */
+  /** Something is left, which waits for its time; another drain is asked for. */
   | { readonly kind: 'left'; readonly deliveries: readonly DrainedDelivery[] }
   /** Another drainer is at it, or nobody wants the backlog. */
   | { readonly kind: 'not-mine' };
@@ -46,11 +46,11 @@ export async function release(run: Run): Promise<void> {
 
 export const leftBy = ({ deliveries }: Run): DrainOutcome => ({ kind: 'left', deliveries });
 
-/** End the run, nothing more being wanted; or leave, where the owner has had his own word on that meanwhile. */
+/** End the run, since nothing more is wanted; or leave, where the owner has enabled the subscription meanwhile. */
 export async function rest(run: Run): Promise<DrainOutcome> {
   const { ports, prepared } = run;
   const { id, tenant } = prepared.subscription;
-  // Whoever enables a subscription wakes its endpoint afterwards.
+  // A call that enables a subscription wakes its endpoint afterwards.
   const { wakeups, scope } = run.state;
   const [stored] = await ports.subscriptions.getMany([{ scope, id }]);
   const isEnabled = stored !== undefined && stored.tenant === tenant && stored.status === 'enabled';
@@ -97,7 +97,7 @@ export function ended(delivery: Delivery): DrainedDelivery {
 
 export type Step =
   | { readonly kind: 'more' }
-  /** Somebody else has the endpoint now, or nobody is to have it. */
+  /** Another run has the endpoint now, or none may have it. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'empty' }
   /** `seenWakeups`: whatever was put into the backlog since may be a reason not to wait so long. */

@@ -18,7 +18,7 @@ const pageSize = 100;
 /**
  * What an ordered subscription is to be sent next.
  *
- * Its events are taken from the feed, which alone is in order, whoever published when. An event waits
+ * Its events are taken from the feed, which alone is in order, whichever run published when. An event waits
  * while an earlier one of its record (or its tenant) is not delivered; those that wait stand in the backlog,
  * so that the others go on.
  *

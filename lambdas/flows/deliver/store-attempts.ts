@@ -64,7 +64,7 @@ export async function recordAll(
     ...attempted.map((one) => {
       const { job, outcome, decision, delivery } = one;
       const status = outcome.kind === 'answered' ? outcome.status : undefined;
-      // Somebody cancelled it, or asked for an attempt of his own, in the meantime: his word stands.
+      // A person cancelled it, or asked for an attempt, in the meantime: that counts.
       if (overtaken.has(one)) return [job, { kind: 'duplicate' }, delivery] as const;
       if (decision.kind === 'delivered') return [job, { kind: 'delivered', status: status ?? 0 }, delivery] as const;
       if (decision.kind === 'exhausted')

@@ -22,7 +22,7 @@ export interface GaplessRows {
  *   taken   5 6 7          the writer of 6 is slow, or dead
  *   stored  5 _ 7          7 was written at 12:00:00
  *   12:00:30               6 may still come: the page ends with 5
- *   12:01:01               whoever took 6 took it before 7, and writes no more: the page goes on to 7
+ *   12:01:01               the run that took 6 took it before 7, and writes no more: the page goes on to 7
  *
  * Any row behind a hole tells its age. So an event can be read `sequenceHoleLifetimeMs` after its
  * writing at the latest, whatever is missing before it.

@@ -86,7 +86,7 @@ export async function listConsumers(
   return ports.consumers.list(tenant, limit, after);
 }
 
-/** Forget a consumer and its place; whoever holds its lease can commit no more. */
+/** Forget a consumer and its place; the holder of its lease can commit no more. */
 export async function deleteConsumer(
   ports: Pick<ConsumerPorts, 'consumers'>,
   { tenant, name }: ConsumerName,
@@ -114,7 +114,7 @@ export type LeaseOutcome =
       readonly expiresAtMs: number;
       readonly page: FeedPage;
     }
-  /** Somebody else reads. */
+  /** Another reader holds the lease. */
   | { readonly kind: 'held'; readonly untilMs: number }
   | { readonly kind: 'unknown' };
 
@@ -122,8 +122,8 @@ export type LeaseOutcome =
  * Read on for a consumer, from the position that was committed last, as the only one who does.
  *
  * The lease is taken first, and for the time of waiting, too; so nobody else waits for the same events. Its
- * holder comes back with it and is given the same events again, and those after them, until he commits.
- * When it is over, anybody may take it: he is given what was not committed. Every step replaces what it has
+ * holder comes back with it and is given the same events again, and those after them, until it commits.
+ * When it is over, any reader may take it, and is given what was not committed. Every step replaces what it has
  * read, so that of two who take it at once one does:
  *
  *   A  takes it, reads 1-10          position 0, handed out 10
@@ -242,7 +242,7 @@ export async function commitConsumer(ports: ConsumerPorts, commit: Commit): Prom
 
 export type SeekOutcome = { readonly kind: 'moved'; readonly consumer: FeedConsumer } | { readonly kind: 'unknown' };
 
-/** Move a consumer to another place. Whoever reads for it now can commit no more. */
+/** Move a consumer to another place. The reader that holds its lease can commit no more. */
 export async function seekConsumer(ports: ConsumerPorts, name: ConsumerName, since: FeedStart): Promise<SeekOutcome> {
   if ((await findConsumer(ports, name)) === undefined) return { kind: 'unknown' };
   const position = await startingPosition(ports, name.tenant, since);
@@ -263,7 +263,7 @@ type ConsumerChanged<R> =
   | { readonly kind: 'found'; readonly consumer: FeedConsumer; readonly result: R }
   | { readonly kind: 'unknown' };
 
-/** Change a consumer on top of what others changed. @param change - Called again where somebody else wrote first. */
+/** Change a consumer on top of what others changed. @param change - Called again where another caller wrote first. */
 async function changeConsumer<R>(
   ports: Pick<ConsumerPorts, 'consumers' | 'clock'>,
   { tenant, name }: ConsumerName,

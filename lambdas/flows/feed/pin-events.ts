@@ -83,7 +83,7 @@ function fitting(events: readonly CanonicalEvent[]): readonly CanonicalEvent[] {
   return end < 0 ? events : events.slice(0, end);
 }
 
-/** The headers for whoever reads these versions, be there an event or not; none where nothing is deprecated. */
+/** The headers for a reader of these versions, be there an event or not; none where nothing is deprecated. */
 export async function pinHeaders(
   { resources }: Pick<PinPorts, 'resources'>,
   pins: SchemaPins | undefined,

@@ -87,7 +87,7 @@ export interface EventPlaces {
   readonly locator: EventLocator;
 }
 
-/** One event by its id, as it is stored, whoever's it is: the caller compares the tenant. */
+/** One event by its id, as it is stored, of any tenant: the caller compares the tenant. */
 export async function findEventRow({ events, locator }: EventPlaces, id: string): Promise<EventRow | undefined> {
   const place = await locator.locate(id);
   if (place === undefined) return undefined;

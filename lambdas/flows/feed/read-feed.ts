@@ -118,7 +118,7 @@ async function lookUntil(ports: FeedWaitPorts, query: FeedQuery, first: FeedPage
   for (;;) {
     const leftMs = untilMs - ports.clock.nowMs();
     if (page.events.length > 0 || leftMs <= 0) return page;
-    // Whoever has passed many events that are not asked for goes on at once; at the end, or before a hole, there is nothing to do.
+    // A reader that has passed many events that it did not ask for goes on at once; at the end, or before a hole, there is nothing to do.
     const isMoving = !page.caughtUp && page.position > from;
     if (!isMoving) await ports.pause(Math.min(limits.feedLookMs, leftMs));
     from = page.position;

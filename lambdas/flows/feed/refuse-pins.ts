@@ -22,7 +22,7 @@ export async function refuseSubscriptionPins(
   return checkPins(await resources.versioned(), Object.fromEntries(fresh), clock.nowMs());
 }
 
-/** Every pin that a reader of the feed may not have. Since when somebody reads nobody knows: a sunset ends nothing. */
+/** Every pin that a reader of the feed may not have. It is not known since when a reader reads: a sunset ends nothing. */
 export async function refuseFeedPins(
   { resources, clock }: RefusePinsPorts,
   pins: SchemaPins,

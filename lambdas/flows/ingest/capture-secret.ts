@@ -18,7 +18,7 @@ interface Holder {
 }
 
 /**
- * Take a secret that the provider chose, if whoever owns the URL waits for it. It is waited for once: a
+ * Take a secret that the provider chose, if the owner of the URL waits for it. It is waited for once: a
  * later handshake cannot replace the secret. The same value again is a repetition, and is taken.
  *
  * ```

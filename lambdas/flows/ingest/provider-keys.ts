@@ -10,7 +10,7 @@ import type { CallLimits } from '../../ports/tenants/call-limits.ts';
 
 /** How long a key is used before it is asked for again. */
 const keyLifetimeMs = 24 * 3_600_000;
-/** How long it is believed that there is no such key: whoever makes ids up must not make calls with them. */
+/** How long it is believed that there is no such key: invented ids must not cause calls. */
 const absenceLifetimeMs = 60_000;
 /** How often a set may be asked for again for a key that it lacked: providers rotate. */
 const setRefreshMs = 60_000;
@@ -69,7 +69,7 @@ class KeyCallsLimited extends Error {
  */
 export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: readonly string[]): ProviderKeys {
   const { provider, issuers, limits, clock } = ports;
-  // Apart, so that ids which somebody makes up push no key out.
+  // Apart, so that invented ids push no key out.
   const [present, absent] = [new Map<string, Remembered>(), new Map<string, Remembered>()];
   const sets = new Map<string, KeySet>();
   const once = createSharing();

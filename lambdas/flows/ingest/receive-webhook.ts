@@ -66,7 +66,7 @@ export type Receipt =
 const secretsMaxAgeMs = 10_000;
 /** How long it may go on with a provider's keys. */
 const keysMaxAgeMs = 24 * 3_600_000;
-/** The same for a request that they do not fit: whoever forges many must not make a call with each. */
+/** The same for a request that they do not fit: forged requests must not cause a call each. */
 const keysRefreshMs = 60_000;
 
 /** Whose URL a request came to: an account's, or the one for all accounts of an integration. */

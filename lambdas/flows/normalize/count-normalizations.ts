@@ -24,7 +24,7 @@ export interface Normalized {
  * Counts how accepted requests end, and their events, by integration and tenant.
  *
  * That one was verified is counted here too, once it has ended: ingress needs no request for it. A message that
- * its queue shows again after it has ended is counted again, as is what somebody reprocesses.
+ * its queue shows again after it has ended is counted again, as is what is reprocessed.
  */
 export interface NormalizationCounter {
   /** One write for each integration and tenant of a batch. */

@@ -101,7 +101,7 @@ async function disable(
   data: object,
 ): Promise<void> {
   const at = iso(ports.clock.nowMs());
-  // Whoever has changed the subscription meanwhile knows of its endpoint, too: his word stands.
+  // A caller who changed the subscription meanwhile knows of its endpoint, too: that change counts.
   const isDisabled = await ports.subscriptions.replace({ ...subscription, status: 'disabled', disabled: { by, at } });
   if (!isDisabled) return;
   ports.operations.count('subscription-disabled');

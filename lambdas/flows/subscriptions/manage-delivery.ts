@@ -43,7 +43,7 @@ function isPending({ state }: Delivery): boolean {
   return state === 'waiting' || state === 'retrying';
 }
 
-/** A delivery that somebody has given up. */
+/** A delivery that a person has given up. */
 export function cancelledDelivery(delivery: Delivery): Delivery {
   return { ...delivery, state: 'cancelled', nextAttemptAt: undefined, waitsIn: undefined, isManual: undefined };
 }

@@ -174,7 +174,7 @@ const cancelMs = 15_000;
  * End a subscription for good. What waits is not sent; its id is free for its tenant again, and for nobody
  * else: deliveries that are kept stand under it.
  *
- * The subscription itself goes last, so that whoever calls again after a crash goes on with it.
+ * The subscription itself goes last, so that a caller that calls again after a crash goes on with it.
  */
 export async function removeSubscription(ports: ManageSubscriptionPorts, id: string): Promise<Removal> {
   const subscription = await disableSubscription(ports, id);

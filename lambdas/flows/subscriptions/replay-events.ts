@@ -102,7 +102,7 @@ export async function startReplay(
 
 /** Before this much of the time at which it was disabled, a subscription got all: publishing is not instant. */
 const catchUpMarginMs = 120_000;
-/** Whoever publishes now may have seen the subscription as it was: what he writes is written by then. */
+/** A run that publishes now may have seen the subscription as it was: what it writes is written by then. */
 const stillPublishingMs = limits.sequenceHoleLifetimeMs + 10_000;
 
 /** Send what a subscription was not sent while it was disabled. */
@@ -192,7 +192,7 @@ export async function runReplay(
       replayed: replay.replayed + queued.length,
       ...(isDone ? { state: 'done', endedAt: new Date(ports.clock.nowMs()).toISOString() } : {}),
     };
-    // Somebody cancelled it, or another run goes on with it: what he says counts.
+    // It was cancelled, or another run goes on with it: that counts.
     if (!(await ports.replays.replace(next))) replay = await ports.replays.find(subscription.id, id);
     else if (isDone) return 'done';
     else replay = { ...next, revision: next.revision + 1 };

@@ -179,7 +179,7 @@ function sceneOf(
       };
     case 'old-timestamp':
       return {
-        expected: `It refuses it, with 400, 401 or 403 for example: it was signed ${oldMs / 60_000} minutes ago, and may have been recorded by somebody.`,
+        expected: `It refuses it, with 400, 401 or 403 for example: it was signed ${oldMs / 60_000} minutes ago, and may have been recorded by a stranger.`,
         events: [event],
         signing: () => ({ signedAtMs: ports.clock.nowMs() - oldMs }),
         isRight: isRefused,
@@ -197,7 +197,7 @@ function isAccepted(outcome: CallbackOutcome): boolean {
   return outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300;
 }
 
-/** Answers of whoever does not know the URL, or has no time, are no refusal of this one callback. */
+/** An answer that the URL is unknown, or the receiver busy, is no refusal of this one callback. */
 const otherRefusals = [404, 405, 408, 410, 429];
 
 function isRefused(outcome: CallbackOutcome): boolean {

@@ -46,8 +46,8 @@ const maxCertificates = 20;
 const maxAttempts = 5;
 
 /**
- * How long after a pass nobody can be left who was at work for the tenant before it: whoever publishes may
- * think for a while that he may, and then live for as long as any of the functions that write.
+ * How long after a pass no run can be left that was at work for the tenant before it: a run that publishes may
+ * rely on a policy that it remembers, and then live for as long as any of the functions that write.
  */
 export const quietMs =
   limits.tenantPolicyMaxAgeMs +
@@ -188,7 +188,7 @@ async function takeStep(
         return { kind: 'more', progress: { ...done, phase: phase.name, position, resumesAtMs: undefined } };
     } while (position !== undefined);
   }
-  // What the first pass finds nothing of may be written by somebody who is still at work.
+  // What the first pass finds nothing of may be written by a run that is still at work.
   if (done.found > 0 || done.pass === 1)
     return { kind: 'more', progress: beginPass(done.pass + 1, done.removed, ports.clock.nowMs() + quietMs) };
   await buryAccounts(ports, tenant);

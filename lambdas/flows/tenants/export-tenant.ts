@@ -142,7 +142,7 @@ function toFound(kind: ExportEntry['kind'], value: unknown, place: string): Foun
  * All that is stored of a tenant, page by page, in a fixed order: its settings, accounts, subscriptions,
  * consumers, keys, the deliveries of its subscriptions, and its events with their data, oldest first.
  *
- * What is written while somebody reads is in it where it comes behind his place.
+ * What is written during the export is in it where it comes behind the reader's place.
  */
 export async function exportTenant(
   ports: ExportPorts,

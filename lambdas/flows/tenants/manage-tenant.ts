@@ -64,7 +64,7 @@ export function isErasing(tenant: Tenant | undefined): boolean {
  * is stored keeps the time that it was given.
  *
  * The raw archive's part is written to each of the tenant's accounts, where ingress finds it without a
- * further request. Whoever repeats a change that was cut off has that made up for.
+ * further request. A caller that repeats a change that was cut off has that made up for.
  */
 export async function updateTenant(
   ports: ManageTenantPorts,

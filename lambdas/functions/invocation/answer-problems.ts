@@ -25,7 +25,7 @@ export function answerProblems(log: Logger): MiddlewareObj<APIGatewayProxyEventV
         return;
       }
       log.error('request failed', request.error as Error);
-      // Somebody else was at it, or a store did not answer: the same call may succeed in a moment.
+      // Another call was at work on it, or a store did not answer: the same call may succeed in a moment.
       if (request.error instanceof EngineError && request.error.retryable) {
         request.response = problemResponse({
           status: 503,

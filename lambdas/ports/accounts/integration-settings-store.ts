@@ -21,7 +21,7 @@ export interface IntegrationSettingsStore {
 export interface IntegrationSettingsDirectory {
   /**
    * @param settings - With the revision that was read; 0 where there was none.
-   * @returns False when somebody else wrote in between; nothing is changed then.
+   * @returns False when another caller wrote in between; nothing is changed then.
    */
   replace(settings: IntegrationSettings): Promise<boolean>;
 }

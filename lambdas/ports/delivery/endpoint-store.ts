@@ -23,7 +23,7 @@ export interface EndpointStore {
    */
   replace(state: EndpointState, dueAtMs: number | undefined, isUnwoken?: boolean): Promise<boolean>;
   /**
-   * Note that something was put into the backlog. Whoever does is many, so that nobody waits for another:
+   * Note that something was put into the backlog. Many do, so that none waits for another:
    * it is no change that a `replace` could run into, unless that says that the backlog is empty or not woken.
    *
    * @returns The state with it.

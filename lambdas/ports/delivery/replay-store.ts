@@ -45,7 +45,7 @@ export interface Replay {
 export interface ReplayStore {
   find(subscription: string, id: string): Promise<Replay | undefined>;
   create(replay: Replay): Promise<void>;
-  /** @returns False when somebody else wrote in between. */
+  /** @returns False when another caller wrote in between. */
   replace(replay: Replay): Promise<boolean>;
   /** Newest first. */
   list(subscription: string, limit: number, after: string | undefined): Promise<Page<Replay>>;

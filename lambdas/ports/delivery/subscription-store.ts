@@ -70,7 +70,7 @@ export interface SubscriptionStore {
 export interface SubscriptionWriter {
   /**
    * @param subscription - With the revision that was read.
-   * @returns False when somebody else wrote in between, or it is gone; nothing is changed then.
+   * @returns False when another caller wrote in between, or it is gone; nothing is changed then.
    */
   replace(subscription: Subscription): Promise<boolean>;
 }
@@ -89,7 +89,7 @@ export interface SubscriptionDirectory extends SubscriptionWriter {
    * @returns `exists` when the id is taken, or was ever taken by another tenant; nothing is changed then.
    */
   create(subscription: Subscription): Promise<'created' | 'exists'>;
-  /** Its id stays with its tenant, who alone may use it again: what is kept under the id is his (invariant 3). */
+  /** Its id stays with its tenant, which alone may use it again: what is kept under the id is that tenant's (invariant 3). */
   remove(subscription: Subscription): Promise<void>;
   /**
    * Have publishers see a subscription as it is stored. Creating, replacing and removing do so by themselves; a call

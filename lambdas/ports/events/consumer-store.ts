@@ -35,7 +35,7 @@ export interface ConsumerStore {
    * Put what was read and changed in the place of what was read.
    *
    * @param consumer - With the revision that was read.
-   * @returns False when somebody else wrote in between, or it is gone; nothing is changed then.
+   * @returns False when another caller wrote in between, or it is gone; nothing is changed then.
    */
   replace(consumer: FeedConsumer): Promise<boolean>;
   /** @returns Whether there was one. */

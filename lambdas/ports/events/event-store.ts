@@ -74,7 +74,7 @@ export interface EventReader {
   /** Rows of a tenant after a sequence number, in order, sealed ones included. Reads what is stored now. */
   listAfter(tenant: string, sequence: number, limit: number): Promise<readonly FeedRow[]>;
   /**
-   * Where the first row after a sequence number is, be it expired, and when it was written: for whoever looks for
+   * Where the first row after a sequence number is, be it expired, and when it was written: for a caller that looks for
    * a place in time. Expired rows may be millions, which {@link listAfter} has to pass one after the other.
    */
   firstAfter(tenant: string, sequence: number): Promise<Pick<FeedRow, 'sequence' | 'writtenAtMs'> | undefined>;

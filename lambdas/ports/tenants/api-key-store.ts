@@ -35,7 +35,7 @@ export interface ApiKeyDirectory extends ApiKeyStore {
   create(key: ApiKey): Promise<'created' | 'exists'>;
   /**
    * @param key - With the revision that was read. When it was used is left as it is.
-   * @returns False when somebody else wrote in between, or it is gone; nothing is changed then.
+   * @returns False when another caller wrote in between, or it is gone; nothing is changed then.
    */
   replace(key: ApiKey): Promise<boolean>;
   remove(id: string): Promise<void>;

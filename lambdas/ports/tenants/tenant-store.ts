@@ -43,7 +43,7 @@ export interface ErasureProgress {
   /** Where in the phase; undefined at its beginning. */
   readonly position?: string | undefined;
   /**
-   * What is being removed. It stands here before it is: whoever goes on after a crash removes it once more,
+   * What is being removed. It stands here before it is: a run that goes on after a crash removes it once more,
    * and counts it once.
    */
   readonly plan?: ErasurePlan | undefined;
@@ -75,7 +75,7 @@ export interface TenantStore {
   find(tenant: string): Promise<Tenant | undefined>;
   /**
    * @param tenant - With the revision that was read; 0 where there was none.
-   * @returns False when somebody else wrote in between; nothing is changed then.
+   * @returns False when another caller wrote in between; nothing is changed then.
    */
   replace(tenant: Tenant): Promise<boolean>;
   /** Tenants that have settings, or had their data erased; in no order. */

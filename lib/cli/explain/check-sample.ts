@@ -42,7 +42,7 @@ const tokenLifeSeconds = 360;
 
 /**
  * Hold a sample to all that its definition promises: signed it is verified; tampered, stale, unsigned or
- * signed by somebody else it is rejected; and its events are the expected ones.
+ * signed with another secret it is rejected; and its events are the expected ones.
  */
 export async function checkSample(
   definition: Definition,

@@ -13,8 +13,7 @@ import {
   type TemplateInput,
 } from '../../../lambdas/engine/template/template.ts';
 import { authoringOf } from '../../../lambdas/engine/verification/check-authoring.ts';
-import type { SignedParts } from '../../../lambdas/engine/verification/check-kind.ts';
-import type { Check } from '../../../lambdas/engine/verification/check-kind.ts';
+import type { Check, SignedParts } from '../../../lambdas/engine/verification/check-kind.ts';
 import { type ConditionSpec, checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
 import { parseTimestamp } from '../../../lambdas/engine/verification/checks/freshness.ts';
 import { prepareCondition } from '../../../lambdas/engine/verification/prepare-checks.ts';

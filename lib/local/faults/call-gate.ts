@@ -32,7 +32,7 @@ export type CallFault =
   | { readonly kind: 'answer-lost' }
   /** It has no effect; the service says that there are too many. */
   | { readonly kind: 'throttled' }
-  /** It has its effect, and whoever made it is killed before the answer. */
+  /** It has its effect, and its caller is killed before the answer. */
   | { readonly kind: 'killed' }
   /** It has its effect twice; the second answer is given. */
   | { readonly kind: 'doubled' }

@@ -77,7 +77,7 @@ function unknownOperation({ arn }: Caller, operation: string): string {
   );
 }
 
-/** Signatures are not checked: whoever is on this machine may be who it says. */
+/** Signatures are not checked: each process of this machine may be who it says. */
 function accessKeyIdOf({ authorization, url }: SignedRequest): string | undefined {
   if (authorization !== undefined) return /^AWS4-HMAC-SHA256 +Credential=([^/]+)\//.exec(authorization)?.[1];
   const presigned = /[?&]X-Amz-Credential=([^&]+)/i.exec(url)?.[1];

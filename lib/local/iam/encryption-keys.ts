@@ -17,7 +17,7 @@ export interface EncryptionKeys {
 const accountRoot = arn('iam', 'root', { region: '' });
 
 /**
- * Find the customer-managed keys of tables, buckets and queues. Whoever reads or writes these on AWS
+ * Find the customer-managed keys of tables, buckets and queues. A function that reads or writes these on AWS
  * needs the key too, by a policy of its role or by the key's own.
  */
 export function readEncryptionKeys(resources: StackResources, faults: string[]): EncryptionKeys {

@@ -43,7 +43,7 @@ export interface FunctionPool {
 
 /**
  * Threads beyond what the cores have time for only share them, and each warms up anew. So there is one sandbox
- * at first; another comes when somebody has waited this long for one while cores were idle, until there are as many
+ * at first; another comes when a caller has waited this long for one while cores were idle, until there are as many
  * as cores. Past that one is added only in the place of one whose invocation takes longer than this: it waits for
  * something.
  */

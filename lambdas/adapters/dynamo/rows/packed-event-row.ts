@@ -56,7 +56,7 @@ const packing = { dictionary };
  * that fits into one unit anyway stays legible.
  *
  * The data of a packed row is bytes instead of text: the number of the dictionary, and compressed (raw deflate) the
- * other attributes as JSON, a line feed, and the data. Whoever takes it for text fails, and delivers nothing.
+ * other attributes as JSON, a line feed, and the data. A reader that takes it for text fails, and delivers nothing.
  */
 export function packEventRow(row: Row): Row {
   const units = writeUnits(row);

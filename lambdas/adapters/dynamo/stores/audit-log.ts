@@ -8,7 +8,7 @@ import { fromItem, type Row, toItem } from '../rows/row-codecs.ts';
 
 const secondsPerDay = 86_400;
 const msPerDay = secondsPerDay * 1000;
-/** What concerns all tenants is listed by whoever lists all. */
+/** What concerns all tenants is listed with all. */
 const allTenants = '*';
 /** An item holds 400 KB, and an object is rarely a hundredth of that. What is larger stands in S3 alone. */
 const maxDetailBytes = 128 * 1024;

@@ -41,7 +41,7 @@ const maxNewestReads = 2;
  * one partition takes 1,000 write units a second. So each of the three is spread over shards, by a hash of the event:
  * a key is known without a read, and lists are merged (`merged-query.ts`). No subscription's id has a `#`.
  *
- * Pointers are read consistently, which an index could not be: whoever finds a backlog empty may rely on
+ * Pointers are read consistently, which an index could not be: a run that finds a backlog empty may rely on
  * it. The shards of a backlog are read at the same time, and yet not at one instant. That is enough: who puts an entry
  * wakes the endpoint afterwards, and who finds the backlog empty looks again where it was woken since; and the entries
  * of an ordered subscription that wait for one another are put by the one drainer that also reads them, after one
@@ -147,7 +147,7 @@ export function createDynamoDeliveryStore(
         subscription: backlogOf(subscription, event),
         delivery: place,
       }));
-      // A batch is written in no order: whoever saw a pointer before its delivery would remove it as one
+      // A batch is written in no order: a run that saw a pointer before its delivery would remove it as one
       // without meaning. A crash between the two leaves the queue's message, or the pointer as it was.
       await changeRows(
         client,
@@ -186,7 +186,7 @@ export function createDynamoDeliveryStore(
     async replace(delivery, opensAgain = false) {
       const expiryOf = await expiryFor([delivery]);
       const pointer = pointerOf(delivery, expiryOf);
-      // Before the delivery: a pointer to what does not wait is removed by whoever finds it.
+      // Before the delivery: a pointer to what does not wait is removed when it is found.
       if (pointer !== undefined) await client.send(new PutItemCommand({ TableName: table, Item: toItem(pointer) }));
       const put = new PutItemCommand({
         TableName: table,

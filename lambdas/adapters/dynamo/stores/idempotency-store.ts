@@ -107,7 +107,7 @@ export function createDynamoAnswerStore(
       const isTaken = await place(rowOf({ ...claim, seed }), '#owner = :owner AND attribute_not_exists(#answer)', {
         ':owner': row['owner'],
       });
-      // Whoever was quicker has just begun.
+      // A quicker call has just begun.
       return isTaken ? { kind: 'claimed', seed } : { kind: 'running', leaseUntilMs: claim.leaseUntilMs };
     },
     async complete(claim, answer) {

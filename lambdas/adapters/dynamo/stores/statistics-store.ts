@@ -27,7 +27,7 @@ const rowsAtATime = 5_000;
  * knowing them. It holds no counts: each batch changes them, and would pay for the index, too.
  */
 
-/** Adds to rows without reading them: whoever counts is many. */
+/** Adds to rows without reading them: many functions count at once. */
 export function createDynamoStatisticsWriter(client: DynamoDBClient, table: string): StatisticsWriter {
   return {
     async add({ scope, integration, hour, counts }) {
@@ -126,7 +126,7 @@ const dayOf = (hour: string) => hour.slice(0, 10);
 
 /** The days of two hours and those between, newest first, as far as there can be counts of them. */
 function daysBetween(fromHour: string, toHour: string, nowMs: number): readonly string[] {
-  // Clocks differ: somebody's tomorrow may have begun.
+  // Clocks differ: another machine's tomorrow may have begun.
   const lastMs = Math.min(Date.parse(dayOf(toHour)), nowMs + msPerHour);
   const firstMs = Math.max(Date.parse(dayOf(fromHour)), nowMs - (retentionDays + 1) * msPerDay);
   const days = Math.floor(lastMs / msPerDay) - Math.floor(firstMs / msPerDay) + 1;

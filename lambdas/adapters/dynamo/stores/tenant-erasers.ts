@@ -81,7 +81,7 @@ export function createDynamoAccountEraser(client: DynamoDBClient, table: string)
       const update = new UpdateItemCommand({
         TableName: table,
         Key: toItem({ id }),
-        // Another revision: whoever has read it as it was writes nothing of that back.
+        // Another revision: a caller that read it as it was writes nothing of that back.
         UpdateExpression:
           'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, #name, metadata, rawRetentionDays, archiveKey ADD revision :one',
         ...ofTenant,

@@ -14,7 +14,7 @@ const consumerBody = z.strictObject({
 
 const leaseBody = z.strictObject({
   lease: z.string().max(64).optional().describe('The lease that you hold, to go on with it.'),
-  ttl_seconds: z.int().min(5).max(3600).default(60).describe('How long nobody else may read.'),
+  ttl_seconds: z.int().min(5).max(3600).default(60).describe('How long no other reader may read.'),
   limit: z.int().min(1).max(500).default(100),
   wait: z.number().min(0).max(20).default(0).describe('Seconds to wait for an event where there is none.'),
   schema_versions: schemaPins.optional().describe('Major versions that the reader understands.'),
@@ -72,7 +72,7 @@ export const consumerExample = {
 
 const ofConsumer = { name: 'warehouse' };
 
-const held = 'Somebody else holds the lease; Retry-After says until when.';
+const held = 'Another reader holds the lease; Retry-After says until when.';
 
 /** Positions that the engine keeps for readers. */
 export const consumerOperations = {
@@ -127,7 +127,7 @@ export const consumerOperations = {
     tag: 'Consumers',
     summary: 'Read from the committed position, alone',
     description:
-      'Until the lease ends nobody else reads as this consumer. Whoever holds it may ask again with `lease`: it is prolonged, and reads from the committed position.',
+      'Until the lease ends no other reader reads as this consumer. Its holder may ask again with `lease`: that prolongs the lease and reads from the committed position.',
     access: 'events:read',
     query: tenantQuery,
     body: leaseBody,
@@ -162,7 +162,7 @@ export const consumerOperations = {
     query: tenantQuery,
     body: commitBody,
     answers: { 200: { description: 'The consumer as it is now.', body: consumer } },
-    problems: { 409: 'The lease has ended, or is somebody else’s; or the cursor was not read under it.' },
+    problems: { 409: 'The lease has ended, or another reader holds it; or the cursor was not read under it.' },
     example: {
       params: ofConsumer,
       body: { lease: 'lse_0123456789abcdef', cursor: consumerExample.cursor },
@@ -173,7 +173,7 @@ export const consumerOperations = {
     method: 'POST',
     path: '/v1/consumers/{name}/seek',
     tag: 'Consumers',
-    summary: 'Set the position; a lease that somebody holds ends',
+    summary: 'Set the position; a lease that a reader holds ends',
     access: 'consumers:write',
     query: tenantQuery,
     body: seekBody,

@@ -306,7 +306,7 @@ export const subscriptionOperations = {
     path: '/v1/subscriptions/{id}/keys',
     tag: 'Subscriptions',
     summary: 'The public keys of its `v1a` signatures (JWKS)',
-    description: 'Whoever receives callbacks verifies them with these, and need not be able to call the API.',
+    description: 'Receivers of callbacks verify them with these, and need no key for the API.',
     access: 'public',
     answers: { 200: { description: 'The keys that sign now, newest first.', body: keySet } },
     example: {

@@ -58,7 +58,7 @@ export function oneTenant(principal: Principal, named: string | undefined): stri
   return tenant;
 }
 
-/** The answer for what does not exist, and for what belongs to somebody else: one cannot be told from the other. */
+/** The answer for what does not exist, and for what belongs to another tenant: a caller cannot tell the two apart. */
 export function notFound(what: string): ProblemError {
   return new ProblemError({ status: 404, detail: `There is no such ${what}.` });
 }

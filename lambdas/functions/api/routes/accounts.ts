@@ -69,7 +69,7 @@ function secretsDetail(fault: SecretsFault): string {
   }
 }
 
-/** A URL may carry the token that is verified: it is shown to whoever may read the account, and nowhere else. */
+/** A URL may carry the token that is verified: it is shown to callers that may read the account, and nowhere else. */
 export function withoutQuery<View extends { readonly webhook_url: string }>(view: View): View {
   return { ...view, webhook_url: view.webhook_url.split('?')[0] as string };
 }

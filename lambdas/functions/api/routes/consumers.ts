@@ -95,7 +95,7 @@ export function consumerHandlers(
         case 'held':
           throw new ProblemError({
             status: 409,
-            detail: 'Somebody else reads as this consumer.',
+            detail: "Another reader holds this consumer's lease.",
             extensions: { reason: 'leased', leased_until: new Date(outcome.untilMs).toISOString() },
             headers: { 'retry-after': String(Math.max(1, Math.ceil((outcome.untilMs - ports.clock.nowMs()) / 1000))) },
           });
@@ -134,7 +134,7 @@ export function consumerHandlers(
         case 'lease-lost':
           throw new ProblemError({
             status: 409,
-            detail: 'The lease has ended: whoever holds the next one is given these events again.',
+            detail: 'The lease has ended: the next holder is given these events again.',
             extensions: { reason: 'lease-lost' },
           });
         case 'behind':

@@ -39,7 +39,7 @@ export function subscriptionHandlers(
     (await views([subscription]))[0] as ReturnType<typeof subscriptionView>;
   const urlRefused = (reason: string) =>
     new ProblemError({ status: 422, detail: `The URL may not be called: ${reason}.` });
-  /** For the audit: its health is no part of what somebody has done. */
+  /** For the audit: its health is no part of what the caller has done. */
   const changed = (before: View | null, after: View | null) => {
     const { id, tenant } = (before ?? after) as View;
     return { object: `subscriptions/${id}`, tenant, before: settled(before), after: settled(after) };
