@@ -4,19 +4,13 @@
  * A check that reads nothing would pass, so no page and no link is a fault too.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkLinks } from './markdown-links.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 
-// Pages that are new and not ignored are checked before they are committed.
-const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-  cwd: repository,
-  encoding: 'utf8',
-  maxBuffer: 64 * 1024 * 1024,
-});
-const files = new Set(listed.split('\0').filter((file) => file !== '' && existsSync(resolve(repository, file))));
+const files = new Set(listFiles().filter((file) => existsSync(resolve(repository, file))));
 const pages = new Map(
   [...files]
     .filter((file) => file.endsWith('.md'))
@@ -30,3 +24,18 @@ if (count === 0) faults.push('No relative link was found.');
 for (const fault of faults) process.stderr.write(`${fault}\n`);
 process.stdout.write(`${pages.size} pages, ${count} relative links, ${faults.length} faults\n`);
 process.exitCode = faults.length === 0 ? 0 : 1;
+
+/** Pages that are new and not ignored are checked before they are committed; without git, all that there are. */
+function listFiles(): readonly string[] {
+  try {
+    const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+      cwd: repository,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return listed.split('\0').filter((file) => file !== '');
+  } catch {
+    return globSync('**/*', { cwd: repository, exclude: ['node_modules/**', '.cache/**', 'cdk.out/**'] });
+  }
+}
