@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { environmentKeys, type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { stages } from '../../lib/config.ts';
+import { permissionsTable, resourcesTable } from './review-tables.ts';
 import { type Resource, type SynthesizedStage, synthesize } from './synthesized-stage.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -811,9 +812,13 @@ describe('alarms', () => {
   });
 });
 
-test('the template of dev is the one that was reviewed', () => {
-  const masked = JSON.stringify(dev.resources, null, 2).replaceAll(/[0-9a-f]{64}/g, '<asset>');
-  expect(JSON.parse(masked)).toMatchSnapshot();
+test('permissions are those that were reviewed', async () => {
+  await expect(permissionsTable(dev)).toMatchFileSnapshot('__snapshots__/permissions.md');
+});
+
+test('resources, and what becomes of them, are those that were reviewed', async () => {
+  const { prod } = synthesized;
+  await expect(resourcesTable({ dev, prod })).toMatchFileSnapshot('__snapshots__/resources.md');
 });
 
 function isNotTls(condition: unknown): boolean {

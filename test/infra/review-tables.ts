@@ -1,0 +1,93 @@
+import type { Resource, SynthesizedStage } from './synthesized-stage.ts';
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+  readonly Condition?: unknown;
+}
+
+/** What each function, and each role beside them, may do: a row for each role, resource and effect. */
+export function permissionsTable({ resources }: SynthesizedStage): string {
+  const rows = Object.entries(resources).flatMap(([id, resource]) =>
+    policiesOf(id, resource).flatMap(({ role, statements }) =>
+      statements.flatMap((statement) =>
+        listOf(statement.Resource).map((one) => ({
+          role: withoutHash(role),
+          resource: nameOf(one),
+          effect: statement.Effect === 'Allow' ? '' : `${statement.Effect}: `,
+          actions: listOf(statement.Action as string | string[]),
+          condition: statement.Condition === undefined ? '' : ` if ${nameOf(statement.Condition)}`,
+        })),
+      ),
+    ),
+  );
+  const merged = Map.groupBy(rows, ({ role, resource, effect, condition }) =>
+    JSON.stringify([role, resource, effect, condition]),
+  );
+  const lines = [...merged.values()].map((same) => {
+    const [{ role, resource, effect, condition }] = same as [(typeof rows)[number]];
+    const actions = [...new Set(same.flatMap((row) => row.actions))].sort();
+    return `| ${role} | ${resource} | ${effect}${actions.join(', ')}${condition} |`;
+  });
+  return table(['role', 'resource', 'actions'], lines);
+}
+
+/** What the stack consists of, and what becomes of it when the stack, or the resource, is deleted. */
+export function resourcesTable(stages: Readonly<Record<'dev' | 'prod', SynthesizedStage>>): string {
+  const { dev, prod } = stages;
+  const ids = new Set([...Object.keys(dev.resources), ...Object.keys(prod.resources)]);
+  const lines = [...ids].map((id) => {
+    const type = (dev.resources[id] ?? prod.resources[id])?.Type ?? '';
+    return `| ${id} | ${type} | ${fateOf(dev.resources[id])} | ${fateOf(prod.resources[id])} |`;
+  });
+  return table(['logical id', 'type', 'deleted in dev', 'deleted in prod'], lines);
+}
+
+function policiesOf(
+  id: string,
+  { Type, Properties }: Resource,
+): readonly { readonly role: string; readonly statements: readonly Statement[] }[] {
+  if (Type === 'AWS::IAM::Policy')
+    return (Properties['Roles'] as { readonly Ref: string }[]).map(({ Ref: role }) => ({
+      role,
+      statements: Properties['PolicyDocument'].Statement,
+    }));
+  if (Type !== 'AWS::IAM::Role') return [];
+  const inline = (Properties['Policies'] ?? []) as { readonly PolicyDocument: { readonly Statement: Statement[] } }[];
+  return inline.map(({ PolicyDocument }) => ({ role: id, statements: PolicyDocument.Statement }));
+}
+
+function fateOf(resource: Resource | undefined): string {
+  if (resource === undefined) return 'not there';
+  return resource.DeletionPolicy === undefined ? 'yes' : resource.DeletionPolicy === 'Retain' ? 'retained' : 'yes';
+}
+
+/** An intrinsic function as a person writes it. */
+function nameOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.map(nameOf).join('');
+  const [entry] = Object.entries(value as Readonly<Record<string, unknown>>);
+  const [name, argument] = entry ?? ['', undefined];
+  if (name === 'Ref') return withoutHash(String(argument));
+  if (name === 'Fn::GetAtt') return withoutHash(String((argument as readonly string[])[0]));
+  if (name === 'Fn::Join') {
+    const [separator, parts] = argument as [string, readonly unknown[]];
+    return parts.map(nameOf).join(separator);
+  }
+  return JSON.stringify(value);
+}
+
+/** CDK ends a logical id with eight digits of a hash of its path. */
+function withoutHash(id: string): string {
+  return id.replace(/[0-9A-F]{8}$/, '');
+}
+
+function listOf<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function table(head: readonly string[], lines: readonly string[]): string {
+  const rule = head.map(() => '---');
+  return `${[head, rule].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n${[...lines].sort().join('\n')}\n`;
+}
