@@ -6,10 +6,10 @@ import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.t
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import type { Quotas } from '../../lambdas/flows/access/quotas.ts';
+import { prepareSubscription } from '../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import type { DeliverPorts } from '../../lambdas/flows/deliver/deliver-ports.ts';
 import type { DispatchPorts } from '../../lambdas/flows/deliver/dispatch-due.ts';
-import type { DrainPorts } from '../../lambdas/flows/deliver/drain-run.ts';
-import { prepareSubscription } from '../../lambdas/flows/deliver/prepare-subscription.ts';
+import type { DrainPorts } from '../../lambdas/flows/deliver/drain/drain-run.ts';
 import type { RestartPorts } from '../../lambdas/flows/deliver/restart-silent.ts';
 import type { ConsumerPorts } from '../../lambdas/flows/feed/manage-consumer.ts';
 import type { FeedPorts } from '../../lambdas/flows/feed/read-feed.ts';

@@ -1,6 +1,6 @@
 import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
-import { deliveryOf } from '../../lambdas/flows/deliver/follow-ordered-feed.ts';
+import { deliveryOf } from '../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
 import { anEvent } from '../fakes/samples.ts';

@@ -1,8 +1,8 @@
 import type { DeliveryJob, DrainMessage } from '../../lambdas/contracts/messages.ts';
+import { prepareSubscription } from '../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver/deliver-events.ts';
 import { dispatchDue } from '../../lambdas/flows/deliver/dispatch-due.ts';
-import { drainEndpoint } from '../../lambdas/flows/deliver/drain-endpoint.ts';
-import { prepareSubscription } from '../../lambdas/flows/deliver/prepare-subscription.ts';
+import { drainEndpoint } from '../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { runReplay } from '../../lambdas/flows/subscriptions/replay-events.ts';
 import type { FakeEngine } from '../fakes/fake-engine.ts';
 import { type Fault, injectFault } from '../fakes/inject-fault.ts';

@@ -2,8 +2,8 @@ import type { DeliveryJob } from '../../contracts/messages.ts';
 import type { Delivery } from '../../engine/delivery/delivery.ts';
 import { newDelivery } from '../../engine/delivery/record-attempt.ts';
 import type { EventRow } from '../../ports/events/event-store.ts';
-import { isMine } from './attempt-delivery.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
+import { isMine } from './attempt/attempt-delivery.ts';
+import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 
 /** One message of the delivery queue. */
 export interface JobDelivery {

@@ -2,10 +2,10 @@ import type { DeliveryJob } from '../../contracts/messages.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 import { createByteBudget } from '../concurrency/byte-budget.ts';
+import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { type DeliveryOutcome, decide, type JobDelivery, type ReadyJob } from './decide-job.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
 import { deliverToEndpoint } from './deliver-to-endpoint.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 import type { DeliverRun } from './sort-jobs.ts';
 
 /**

@@ -4,9 +4,9 @@ import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { EventReader } from '../../ports/events/event-store.ts';
 import type { DeliveryQueue, DrainQueue } from '../../ports/events/queues.ts';
 import type { ReportPorts } from '../publish/publish-operational-events.ts';
-import type { AttemptPorts } from './attempt-delivery.ts';
+import type { AttemptPorts } from './attempt/attempt-delivery.ts';
+import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import type { EndpointPorts } from './change-endpoint.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 
 export interface DeliverPorts extends AttemptPorts, EndpointPorts, ReportPorts {
   readonly events: Pick<EventReader, 'getMany'> & ReportPorts['events'];

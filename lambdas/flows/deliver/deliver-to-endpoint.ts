@@ -11,15 +11,15 @@ import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { isForGood, tryToEvent } from '../feed/read-event.ts';
 import { reportDelivery, reportEndpoint } from '../publish/publish-operational-events.ts';
 import { askForDrain } from './ask-for-drain.ts';
-import { hopsOf, post } from './attempt-delivery.ts';
+import { hopsOf, post } from './attempt/attempt-delivery.ts';
+import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
+import { createRecordWrite } from './attempt/record-writes.ts';
+import { recordAll, successorOf } from './attempt/store-attempts.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
 import { askForLease, leaseId, policyOf } from './lease-endpoint.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
-import { createRecordWrite } from './record-writes.ts';
 import { type DeliverRun, type PostingJob, type SortedJobs, sortJobs } from './sort-jobs.ts';
-import { recordAll, successorOf } from './store-attempts.ts';
 
 /** A lease ends when its function does: its posts have ended by then, and what follows them. */
 const leaseMs = limits.deliverTimeoutSeconds * 1000;

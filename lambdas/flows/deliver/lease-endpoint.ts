@@ -1,8 +1,8 @@
 import { type Admission, admit, isFast } from '../../engine/delivery/admission.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
+import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 
 /** How often, and after which pause, an endpoint that is busy is asked again before its events are parked. */
 const busyRetries = 20;

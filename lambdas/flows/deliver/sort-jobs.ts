@@ -3,10 +3,10 @@ import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
 import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
 import type { ByteBudget } from '../concurrency/byte-budget.ts';
 import { isForGood, tryToEvent } from '../feed/read-event.ts';
+import { judge } from './attempt/judge-events.ts';
+import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
-import { judge } from './judge-events.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 
 /** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
 const judgeMs = 2_000;

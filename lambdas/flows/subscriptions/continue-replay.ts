@@ -1,6 +1,6 @@
 import type { DrainMessage } from '../../contracts/messages.ts';
 import type { Subscription, SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
-import type { PreparedSubscription } from '../deliver/prepare-subscription.ts';
+import type { PreparedSubscription } from '../deliver/attempt/prepare-subscription.ts';
 import { cancelReplay, type ReplayPorts, runReplay } from './replay-events.ts';
 
 export interface ContinueReplayPorts extends ReplayPorts {

@@ -11,8 +11,13 @@ import type { CallbackRequest } from '../../ports/delivery/callback-client.ts';
 import type { Subscription } from '../../ports/delivery/subscription-store.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
-import { type AttemptPorts, type CallbackOptions, postCallback, prepareCallback } from '../deliver/attempt-delivery.ts';
-import type { PreparedSubscription } from '../deliver/prepare-subscription.ts';
+import {
+  type AttemptPorts,
+  type CallbackOptions,
+  postCallback,
+  prepareCallback,
+} from '../deliver/attempt/attempt-delivery.ts';
+import type { PreparedSubscription } from '../deliver/attempt/prepare-subscription.ts';
 
 export interface TestPorts extends AttemptPorts {
   readonly resources: ResourceCatalog;

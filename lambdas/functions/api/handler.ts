@@ -8,7 +8,7 @@ import { answerOnce, type RepeatableRequest } from '../../flows/access/answer-id
 import { auditCall } from '../../flows/access/audit-call.ts';
 import { identifyCaller, type RefusedKey } from '../../flows/access/identify-caller.ts';
 import { limitCall } from '../../flows/access/limit-call-rate.ts';
-import { createRefusalNotes } from '../../flows/deliver/note-refusal.ts';
+import { createRefusalNotes } from '../../flows/access/note-refusal.ts';
 import type { AuditEntry } from '../../ports/tenants/audit-log.ts';
 import type { StoredAnswer } from '../../ports/tenants/idempotency-store.ts';
 import { ProblemError } from '../invocation/answer-problems.ts';

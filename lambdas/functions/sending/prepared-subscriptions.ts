@@ -1,4 +1,4 @@
-import { type PreparedSubscription, prepareSubscription } from '../../flows/deliver/prepare-subscription.ts';
+import { type PreparedSubscription, prepareSubscription } from '../../flows/deliver/attempt/prepare-subscription.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 
 /** Bound of the memory of one function instance: a subscription has compiled expressions, and keys. */

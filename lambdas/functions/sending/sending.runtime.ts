@@ -26,7 +26,7 @@ import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import type { EndpointNote } from '../../contracts/outcomes.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
-import type { DrainPorts } from '../../flows/deliver/drain-run.ts';
+import type { DrainPorts } from '../../flows/deliver/drain/drain-run.ts';
 import type { ContinueReplayPorts } from '../../flows/subscriptions/continue-replay.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { createFakeApi, type FakeAnswer, type FakeApi } from '../../fakes/fake-api.ts';
 import { anEventRow } from '../../fakes/samples.ts';
 

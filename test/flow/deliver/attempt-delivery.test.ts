@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import { newDelivery, recordAttempt } from '../../../lambdas/engine/delivery/record-attempt.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { aSubscription } from '../../fakes/samples.ts';
 
 test('a delivery keeps its attempts within a row of the store, however much its endpoint answers', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
 import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';

@@ -4,7 +4,7 @@ import { shardOf } from '../../../lambdas/contracts/shards.ts';
 import { leaveDrain } from '../../../lambdas/engine/delivery/drainer.ts';
 import { newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
 import { type DispatchPorts, dispatchDue } from '../../../lambdas/flows/deliver/dispatch-due.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { aSubscription } from '../../fakes/samples.ts';
 

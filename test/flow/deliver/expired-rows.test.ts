@@ -3,7 +3,7 @@ import { dueShards } from '../../../lambdas/contracts/shards.ts';
 import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { createAccount } from '../../../lambdas/flows/accounts/create-account.ts';
 import { dispatchDue } from '../../../lambdas/flows/deliver/dispatch-due.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { readStatistics } from '../../../lambdas/flows/statistics/read-statistics.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';

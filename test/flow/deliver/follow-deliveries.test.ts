@@ -3,7 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
 import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { createEgressPolicy } from '../../../lambdas/adapters/http/egress-policy.ts';
 import { createUndiciCallbackClient } from '../../../lambdas/adapters/http/undici-callback-client.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { createApiHandler } from '../../../lambdas/functions/api/handler.ts';
 import { answerProblems } from '../../../lambdas/functions/invocation/answer-problems.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DrainMessage } from '../../../lambdas/contracts/messages.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';

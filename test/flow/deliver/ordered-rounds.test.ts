@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parked } from '../../../lambdas/engine/delivery/record-attempt.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
-import { deliveryOf } from '../../../lambdas/flows/deliver/follow-ordered-feed.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
+import { deliveryOf } from '../../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { isEvent } from '../../../lambdas/flows/feed/gapless-rows.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createRefusalNotes } from '../../../lambdas/flows/deliver/note-refusal.ts';
+import { createRefusalNotes } from '../../../lambdas/flows/access/note-refusal.ts';
 import { createFakeApi, type FakeApi } from '../../fakes/fake-api.ts';
 import { apiKey } from '../../fakes/in-memory-api-keys.ts';
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { DeliveryJob, DrainMessage } from '../../../lambdas/contracts/messages.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DrainMessage, GovernanceMessage } from '../../../lambdas/contracts/messages.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { restartSilent } from '../../../lambdas/flows/deliver/restart-silent.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { continueReplay } from '../../../lambdas/flows/subscriptions/continue-replay.ts';

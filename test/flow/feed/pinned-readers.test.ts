@@ -8,8 +8,8 @@ import { transformEvent } from '../../../lambdas/engine/expression/run-expressio
 import type { VersionedResources } from '../../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { prepareShaping, shapeEvents } from '../../../lambdas/engine/shaping/shape-event.ts';
 import type { ShapingOptions } from '../../../lambdas/engine/shaping/shaping-schema.ts';
-import { prepareCallback } from '../../../lambdas/flows/deliver/attempt-delivery.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
+import { prepareCallback } from '../../../lambdas/flows/deliver/attempt/attempt-delivery.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { listServedMajors } from '../../../lambdas/flows/feed/list-served-majors.ts';
 import { pinEvents, pinFeedPage, pinHeaders } from '../../../lambdas/flows/feed/pin-events.ts';
 import { readFeed } from '../../../lambdas/flows/feed/read-feed.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { createRejectionCounter } from '../../../lambdas/flows/ingest/count-rejections.ts';
 import { createNormalizationCounter } from '../../../lambdas/flows/normalize/count-normalizations.ts';
 import { normalizeWebhooks } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';

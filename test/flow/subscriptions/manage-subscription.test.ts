@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import { newDelivery, parked } from '../../../lambdas/engine/delivery/record-attempt.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import {

@@ -4,7 +4,7 @@ import { simulations } from '../../../lambdas/engine/api/operations/subscription
 import type { CallbackOutcome } from '../../../lambdas/engine/delivery/callback-outcome.ts';
 import { checkResource, prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { generateSigningKey } from '../../../lambdas/engine/signing/signing-keys.ts';
-import { prepareSubscription } from '../../../lambdas/flows/deliver/prepare-subscription.ts';
+import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { type Simulation, type TestRequest, testEndpoint } from '../../../lambdas/flows/subscriptions/test-endpoint.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';

@@ -4,7 +4,7 @@ import { renderCertificate } from '../../../lambdas/engine/governance/erasure-ce
 import { createAccount } from '../../../lambdas/flows/accounts/create-account.ts';
 import { updateAccount } from '../../../lambdas/flows/accounts/update-account.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
-import { drainEndpoint } from '../../../lambdas/flows/deliver/drain-endpoint.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { receiveProviderRequest } from '../../../lambdas/flows/ingest/receive-webhook.ts';
 import { normalizeWebhooks } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';

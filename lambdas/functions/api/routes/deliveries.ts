@@ -1,6 +1,6 @@
 import type { deliveryOperations } from '../../../engine/api/operations/delivery-operations.ts';
 import type { Delivery } from '../../../engine/delivery/delivery.ts';
-import { deliveryOf } from '../../../flows/deliver/follow-ordered-feed.ts';
+import { deliveryOf } from '../../../flows/deliver/drain/follow-ordered-feed.ts';
 import { listDeliveries } from '../../../flows/subscriptions/list-deliveries.ts';
 import { attemptNow, cancelDelivery } from '../../../flows/subscriptions/manage-delivery.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';

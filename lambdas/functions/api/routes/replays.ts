@@ -1,6 +1,6 @@
 import type { replayOperations } from '../../../engine/api/operations/replay-operations.ts';
-import { deliveryOf } from '../../../flows/deliver/follow-ordered-feed.ts';
-import { prepareSubscription } from '../../../flows/deliver/prepare-subscription.ts';
+import { prepareSubscription } from '../../../flows/deliver/attempt/prepare-subscription.ts';
+import { deliveryOf } from '../../../flows/deliver/drain/follow-ordered-feed.ts';
 import { attemptNow } from '../../../flows/subscriptions/manage-delivery.ts';
 import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
 import type { ApiPorts } from '../api-ports.ts';

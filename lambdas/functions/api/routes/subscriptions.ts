@@ -1,6 +1,6 @@
 import type { subscriptionOperations } from '../../../engine/api/operations/subscription-operations.ts';
 import { listByMetadata } from '../../../flows/accounts/list-by-metadata.ts';
-import { prepareSubscription } from '../../../flows/deliver/prepare-subscription.ts';
+import { prepareSubscription } from '../../../flows/deliver/attempt/prepare-subscription.ts';
 import { createSubscription } from '../../../flows/subscriptions/create-subscription.ts';
 import { endpointHealths, publishedKeys } from '../../../flows/subscriptions/describe-subscription.ts';
 import {

@@ -1,5 +1,5 @@
 import type { EndpointPolicy } from '../../../engine/delivery/endpoint-state.ts';
-import { retryPolicyOf } from '../../../flows/deliver/prepare-subscription.ts';
+import { retryPolicyOf } from '../../../flows/deliver/attempt/prepare-subscription.ts';
 import { describeEndpoint, type EndpointHealth } from '../../../flows/subscriptions/describe-subscription.ts';
 import { masked } from '../../../flows/subscriptions/test-endpoint.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';

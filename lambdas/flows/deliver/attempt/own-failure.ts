@@ -1,6 +1,6 @@
-import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
-import type { Subscription } from '../../ports/delivery/subscription-store.ts';
-import type { ExpressionRun } from '../../ports/runtime/expressions.ts';
+import type { CallbackOutcome } from '../../../engine/delivery/callback-outcome.ts';
+import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
+import type { ExpressionRun } from '../../../ports/runtime/expressions.ts';
 
 export type ExpressionFailure = Extract<CallbackOutcome, { kind: 'failed' }>;
 

@@ -1,7 +1,7 @@
-import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
-import type { EventRow } from '../../ports/events/event-store.ts';
-import { type PinPorts, pinEvents } from '../feed/pin-events.ts';
-import { type EventPayloads, isForGood, tryToEvent } from '../feed/read-event.ts';
+import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
+import type { EventRow } from '../../../ports/events/event-store.ts';
+import { type PinPorts, pinEvents } from '../../feed/pin-events.ts';
+import { type EventPayloads, isForGood, tryToEvent } from '../../feed/read-event.ts';
 import { diedBefore, type ExpressionFailure, notSent, ownerOf } from './own-failure.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
 

@@ -1,16 +1,16 @@
-import type { Delivery } from '../../engine/delivery/delivery.ts';
-import { newDelivery, parked } from '../../engine/delivery/record-attempt.ts';
-import { isReplayed } from '../../ports/delivery/delivery-store.ts';
-import type { Subscription } from '../../ports/delivery/subscription-store.ts';
-import type { EventRow } from '../../ports/events/event-store.ts';
-import { isEvent, readGaplessRows } from '../feed/gapless-rows.ts';
-import { mayWant } from '../feed/read-event.ts';
-import { toJob } from '../publish/publish-events.ts';
-import { parkNew } from './attempt-delivery.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import { newDelivery, parked } from '../../../engine/delivery/record-attempt.ts';
+import { isReplayed } from '../../../ports/delivery/delivery-store.ts';
+import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
+import type { EventRow } from '../../../ports/events/event-store.ts';
+import { isEvent, readGaplessRows } from '../../feed/gapless-rows.ts';
+import { mayWant } from '../../feed/read-event.ts';
+import { toJob } from '../../publish/publish-events.ts';
+import { parkNew } from '../attempt/attempt-delivery.ts';
+import { judgeRows } from '../attempt/judge-events.ts';
+import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';
 import { hasEnded, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
-import { judgeRows } from './judge-events.ts';
 import { groupOf, type OrderedBacklog } from './ordered-backlog.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 
 /** Rows of the feed that are looked at together. */
 const pageSize = 100;

@@ -1,16 +1,18 @@
-import { limits } from '../../contracts/limits.ts';
-import { type Admission, admit, endsEarly, slotsAfter } from '../../engine/delivery/admission.ts';
-import type { Delivery } from '../../engine/delivery/delivery.ts';
-import type { PostResult } from '../../engine/delivery/pace.ts';
-import { postResult, recordAttempt } from '../../engine/delivery/record-attempt.ts';
-import { type EndpointEffect, settle } from '../../engine/delivery/settlement.ts';
-import { createByteBudget } from '../concurrency/byte-budget.ts';
-import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
-import { reportDelivery, reportEndpoint } from '../publish/publish-operational-events.ts';
-import { momentOf } from './attempt-delivery.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { type Admission, admit, endsEarly, slotsAfter } from '../../../engine/delivery/admission.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import type { PostResult } from '../../../engine/delivery/pace.ts';
+import { postResult, recordAttempt } from '../../../engine/delivery/record-attempt.ts';
+import { type EndpointEffect, settle } from '../../../engine/delivery/settlement.ts';
+import { createByteBudget } from '../../concurrency/byte-budget.ts';
+import { forEachAtMost } from '../../concurrency/for-each-at-most.ts';
+import { reportDelivery, reportEndpoint } from '../../publish/publish-operational-events.ts';
+import { momentOf } from '../attempt/attempt-delivery.ts';
+import { createRecordWrite } from '../attempt/record-writes.ts';
+import { changeEndpoint } from '../change-endpoint.ts';
+import { maxHeldBytes } from '../deliver-events.ts';
+import { leaseId, policyOf } from '../lease-endpoint.ts';
 import { removeEntries, type Work, type WorkItem } from './backlog-work.ts';
-import { changeEndpoint } from './change-endpoint.ts';
-import { maxHeldBytes } from './deliver-events.ts';
 import {
   drainerMs,
   ended,
@@ -22,9 +24,7 @@ import {
   type Step,
   waitUntil,
 } from './drain-run.ts';
-import { leaseId, policyOf } from './lease-endpoint.ts';
 import { recordRound } from './record-round.ts';
-import { createRecordWrite } from './record-writes.ts';
 import { type Attempted, recordLeftOut, sendRequest } from './send-request.ts';
 
 /** How long a run stays away whose expressions are refused at present. */

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
-import { filteredOut } from '../../engine/delivery/record-attempt.ts';
-import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
-import { isForGood, tryToEvent } from '../feed/read-event.ts';
-import { hopsOf, type PreparedCallback, postCallback, prepareCallback } from './attempt-delivery.ts';
+import type { CallbackOutcome } from '../../../engine/delivery/callback-outcome.ts';
+import { filteredOut } from '../../../engine/delivery/record-attempt.ts';
+import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
+import { isForGood, tryToEvent } from '../../feed/read-event.ts';
+import { hopsOf, type PreparedCallback, postCallback, prepareCallback } from '../attempt/attempt-delivery.ts';
+import { faultOf, judge } from '../attempt/judge-events.ts';
 import { removeEntries, type WorkItem } from './backlog-work.ts';
 import { filtered, noteDone, type Run } from './drain-run.ts';
-import { faultOf, judge } from './judge-events.ts';
 
 /** What came of one request. What is in none of its lists was not tried, and waits on. */
 interface SentRequest {

@@ -1,7 +1,8 @@
-import { limits } from '../../contracts/limits.ts';
-import type { DrainMessage } from '../../contracts/messages.ts';
-import { claimDrain, delayedMessageMs, letRest } from '../../engine/delivery/drainer.ts';
-import { changeEndpoint } from './change-endpoint.ts';
+import { limits } from '../../../contracts/limits.ts';
+import type { DrainMessage } from '../../../contracts/messages.ts';
+import { claimDrain, delayedMessageMs, letRest } from '../../../engine/delivery/drainer.ts';
+import { changeEndpoint } from '../change-endpoint.ts';
+import { leaseId } from '../lease-endpoint.ts';
 import { drainRound } from './drain-round.ts';
 import {
   type DrainedDelivery,
@@ -14,7 +15,6 @@ import {
   release,
   rest,
 } from './drain-run.ts';
-import { leaseId } from './lease-endpoint.ts';
 import { createOrderedBacklog } from './ordered-backlog.ts';
 import { tellOwner } from './tell-owner.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { AuditEntry, AuditLog } from '../../ports/tenants/audit-log.ts';
-import type { RefusedKey } from '../access/identify-caller.ts';
+import type { RefusedKey } from './identify-caller.ts';
 
 export interface RefusalPorts {
   readonly audit: Pick<AuditLog, 'note'>;

@@ -1,6 +1,6 @@
-import { forgetFailures } from '../../engine/delivery/settlement.ts';
-import { attemptNow } from '../subscriptions/manage-delivery.ts';
-import { changeEndpoint } from './change-endpoint.ts';
+import { forgetFailures } from '../../../engine/delivery/settlement.ts';
+import { attemptNow } from '../../subscriptions/manage-delivery.ts';
+import { changeEndpoint } from '../change-endpoint.ts';
 import type { Run } from './drain-run.ts';
 
 /** Deliveries among which one is looked for that an endpoint has not taken. */

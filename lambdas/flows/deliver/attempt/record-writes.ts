@@ -1,7 +1,7 @@
-import { limits } from '../../contracts/limits.ts';
-import type { Clock } from '../../ports/runtime/clock.ts';
-import type { Pause } from '../../ports/runtime/pause.ts';
-import { isForGood } from '../feed/read-event.ts';
+import { limits } from '../../../contracts/limits.ts';
+import type { Clock } from '../../../ports/runtime/clock.ts';
+import type { Pause } from '../../../ports/runtime/pause.ts';
+import { isForGood } from '../../feed/read-event.ts';
 
 /** Makes a write, and makes it again while its store refuses it. To make it twice must be as good as once. */
 export type RecordWrite = <T>(write: () => Promise<T>) => Promise<T>;

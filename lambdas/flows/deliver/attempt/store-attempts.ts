@@ -1,10 +1,10 @@
-import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
-import type { Delivery } from '../../engine/delivery/delivery.ts';
-import { type Attempted, jobOf, parked, recordAttempt } from '../../engine/delivery/record-attempt.ts';
-import type { EventRow } from '../../ports/events/event-store.ts';
+import type { CallbackOutcome } from '../../../engine/delivery/callback-outcome.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import { type Attempted, jobOf, parked, recordAttempt } from '../../../engine/delivery/record-attempt.ts';
+import type { EventRow } from '../../../ports/events/event-store.ts';
+import type { DeliveryOutcome, ReadyJob } from '../decide-job.ts';
+import type { DeliverPorts } from '../deliver-ports.ts';
 import { momentOf, parkNew } from './attempt-delivery.ts';
-import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
-import type { DeliverPorts } from './deliver-ports.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
 import { bothOf, type RecordWrite } from './record-writes.ts';
 

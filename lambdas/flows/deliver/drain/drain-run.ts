@@ -1,14 +1,14 @@
-import { limits } from '../../contracts/limits.ts';
-import type { Delivery } from '../../engine/delivery/delivery.ts';
-import { leaveDrain, letRest, messageFor } from '../../engine/delivery/drainer.ts';
-import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
-import type { DeliveryLog } from '../../ports/delivery/delivery-store.ts';
-import type { EventReader } from '../../ports/events/event-store.ts';
-import { reportDelivery } from '../publish/publish-operational-events.ts';
-import { changeEndpoint } from './change-endpoint.ts';
-import type { DeliverPorts } from './deliver-ports.ts';
+import { limits } from '../../../contracts/limits.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import { leaveDrain, letRest, messageFor } from '../../../engine/delivery/drainer.ts';
+import type { EndpointState } from '../../../engine/delivery/endpoint-state.ts';
+import type { DeliveryLog } from '../../../ports/delivery/delivery-store.ts';
+import type { EventReader } from '../../../ports/events/event-store.ts';
+import { reportDelivery } from '../../publish/publish-operational-events.ts';
+import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';
+import { changeEndpoint } from '../change-endpoint.ts';
+import type { DeliverPorts } from '../deliver-ports.ts';
 import type { OrderedBacklog } from './ordered-backlog.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 
 export interface DrainPorts extends DeliverPorts {
   readonly events: DeliverPorts['events'] & EventReader;

@@ -1,9 +1,9 @@
-import { limits } from '../../contracts/limits.ts';
-import { finishDrain } from '../../engine/delivery/drainer.ts';
-import { blockedUntilMs } from '../../engine/delivery/endpoint-state.ts';
-import { isReplayed } from '../../ports/delivery/delivery-store.ts';
+import { limits } from '../../../contracts/limits.ts';
+import { finishDrain } from '../../../engine/delivery/drainer.ts';
+import { blockedUntilMs } from '../../../engine/delivery/endpoint-state.ts';
+import { isReplayed } from '../../../ports/delivery/delivery-store.ts';
+import { changeEndpoint } from '../change-endpoint.ts';
 import { readItems, removeEntries, type Work, type WorkItem } from './backlog-work.ts';
-import { changeEndpoint } from './change-endpoint.ts';
 import { ended, filtered, hasEndpoint, noteDone, type Run, reportEnded, type Step, waitUntil } from './drain-run.ts';
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { postAll } from './post-round.ts';

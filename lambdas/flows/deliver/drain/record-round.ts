@@ -1,10 +1,10 @@
-import { parked, type recordAttempt } from '../../engine/delivery/record-attempt.ts';
-import type { BacklogEntry } from '../../ports/delivery/delivery-store.ts';
-import { parkNew } from './attempt-delivery.ts';
+import { parked, type recordAttempt } from '../../../engine/delivery/record-attempt.ts';
+import type { BacklogEntry } from '../../../ports/delivery/delivery-store.ts';
+import { parkNew } from '../attempt/attempt-delivery.ts';
+import { bothOf, type RecordWrite } from '../attempt/record-writes.ts';
+import { keepAttempts, successorOf } from '../attempt/store-attempts.ts';
 import { removeEntries, type WorkItem } from './backlog-work.ts';
 import { ended, noteDone, type Run } from './drain-run.ts';
-import { bothOf, type RecordWrite } from './record-writes.ts';
-import { keepAttempts, successorOf } from './store-attempts.ts';
 
 type Recorded = { readonly item: WorkItem } & ReturnType<typeof recordAttempt>;
 

@@ -1,9 +1,9 @@
-import type { Delivery } from '../../engine/delivery/delivery.ts';
-import { type BacklogEntry, isReplayed } from '../../ports/delivery/delivery-store.ts';
-import type { Subscription } from '../../ports/delivery/subscription-store.ts';
-import type { EventRow } from '../../ports/events/event-store.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import { type BacklogEntry, isReplayed } from '../../../ports/delivery/delivery-store.ts';
+import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
+import type { EventRow } from '../../../ports/events/event-store.ts';
+import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';
 import { readItems, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
 
 /** Entries that are listed together, and learnt of with their deliveries and events. */
 const listedTogether = 500;

@@ -1,11 +1,11 @@
-import type { Delivery } from '../../engine/delivery/delivery.ts';
-import type { BacklogEntry, DeliveryStore } from '../../ports/delivery/delivery-store.ts';
-import type { ClaimStore } from '../../ports/events/claim-store.ts';
-import type { EventReader, EventRow } from '../../ports/events/event-store.ts';
-import type { Clock } from '../../ports/runtime/clock.ts';
-import type { PinPorts } from '../feed/pin-events.ts';
-import { isMine } from './attempt-delivery.ts';
-import type { PreparedSubscription } from './prepare-subscription.ts';
+import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import type { BacklogEntry, DeliveryStore } from '../../../ports/delivery/delivery-store.ts';
+import type { ClaimStore } from '../../../ports/events/claim-store.ts';
+import type { EventReader, EventRow } from '../../../ports/events/event-store.ts';
+import type { Clock } from '../../../ports/runtime/clock.ts';
+import type { PinPorts } from '../../feed/pin-events.ts';
+import { isMine } from '../attempt/attempt-delivery.ts';
+import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';
 
 /** What it takes to find out what an endpoint is to be sent next. */
 export interface WorkPorts extends PinPorts {

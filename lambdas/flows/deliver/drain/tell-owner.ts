@@ -1,9 +1,9 @@
-import { notice } from '../../engine/delivery/settlement.ts';
-import { reportEndpoint } from '../publish/publish-operational-events.ts';
-import { changeEndpoint } from './change-endpoint.ts';
+import { notice } from '../../../engine/delivery/settlement.ts';
+import { reportEndpoint } from '../../publish/publish-operational-events.ts';
+import { changeEndpoint } from '../change-endpoint.ts';
+import { policyOf } from '../lease-endpoint.ts';
 import type { Run } from './drain-run.ts';
 import { prepareLastProbe } from './last-probe.ts';
-import { policyOf } from './lease-endpoint.ts';
 
 /** Tell the owner of an endpoint that only fails how far it is, although nothing is sent just now. */
 export async function tellOwner(run: Run): Promise<void> {

@@ -1,8 +1,8 @@
-import type { EndpointLimits } from '../../engine/delivery/endpoint-state.ts';
-import { defaultRetryPolicy, type RetryPolicy } from '../../engine/delivery/next-attempt.ts';
-import type { AttemptRules } from '../../engine/delivery/record-attempt.ts';
-import { type PreparedShaping, prepareShaping } from '../../engine/shaping/shape-event.ts';
-import type { Subscription } from '../../ports/delivery/subscription-store.ts';
+import type { EndpointLimits } from '../../../engine/delivery/endpoint-state.ts';
+import { defaultRetryPolicy, type RetryPolicy } from '../../../engine/delivery/next-attempt.ts';
+import type { AttemptRules } from '../../../engine/delivery/record-attempt.ts';
+import { type PreparedShaping, prepareShaping } from '../../../engine/shaping/shape-event.ts';
+import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 
 /** A subscription with all that is done once for it. */
 export interface PreparedSubscription {
