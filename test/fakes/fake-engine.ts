@@ -17,7 +17,7 @@ import type { CountRejectionPorts } from '../../lambdas/flows/ingest/count-rejec
 import type { ReceivePorts } from '../../lambdas/flows/ingest/receive-webhook.ts';
 import type { CountNormalizationPorts } from '../../lambdas/flows/normalize/count-normalizations.ts';
 import type { NormalizePorts } from '../../lambdas/flows/normalize/normalization.ts';
-import type { PublishPorts } from '../../lambdas/flows/publish/publish-events.ts';
+import type { PublishPorts } from '../../lambdas/flows/publish/publication.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/subscriptions/continue-replay.ts';
 import type { ManageDeliveryPorts } from '../../lambdas/flows/subscriptions/manage-delivery.ts';
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/subscriptions/manage-subscription.ts';

@@ -11,7 +11,7 @@ import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { DeadLetterQueue } from '../../ports/events/queues.ts';
 import type { ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
-import type { Publication, PublishPorts } from '../publish/publish-events.ts';
+import type { Publication, PublishPorts } from '../publish/publication.ts';
 import type { ArchivePorts } from './archive-requests.ts';
 import type { OwnerPorts, Ownership } from './find-owners.ts';
 

@@ -1,47 +1,14 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import type { DeliveryJob } from '../../contracts/messages.ts';
-import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { wantsEvent } from '../../engine/feed/wants-event.ts';
-import { type SubscriptionRoute, type SubscriptionStore, scopeOf } from '../../ports/delivery/subscription-store.ts';
-import type { ClaimStore } from '../../ports/events/claim-store.ts';
-import type { EventClaim, EventReader, EventRow, EventWriter, SealedSequence } from '../../ports/events/event-store.ts';
-import type { DeliveryQueue } from '../../ports/events/queues.ts';
-import type { TenantPolicies, TenantPolicy } from '../../ports/tenants/tenant-store.ts';
+import { type SubscriptionRoute, scopeOf } from '../../ports/delivery/subscription-store.ts';
+import type { EventClaim, EventRow, SealedSequence } from '../../ports/events/event-store.ts';
+import type { TenantPolicy } from '../../ports/tenants/tenant-store.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { type AskForDrainPorts, askForDrain } from '../deliver/ask-for-drain.ts';
-
-export interface PublishPorts extends AskForDrainPorts {
-  readonly events: EventWriter & Pick<EventReader, 'getMany'>;
-  readonly payloads: ClaimStore;
-  readonly subscriptions: Pick<SubscriptionStore, 'listFor'>;
-  readonly deliveryQueue: DeliveryQueue;
-  readonly tenantPolicies: TenantPolicies;
-  readonly claimThresholdBytes: number;
-}
-
-/** An event to publish, and the input that brings it. */
-export interface Candidate {
-  readonly event: UnsequencedEvent;
-  /** Names the input: its retries, and only they, go on with what it began. */
-  readonly owner: string;
-  /** How often what caused the event has passed through this deployment. @default 1 */
-  readonly hops?: number | undefined;
-  /**
-   * Whether the input does not come again by itself if this fails: its claims are given up then.
-   * @default false
-   */
-  readonly isLastTry?: boolean | undefined;
-}
-
-/** How one candidate ended; in the order of the candidates. */
-export type Publication =
-  | { readonly kind: 'published'; readonly deliveries: number }
-  | { readonly kind: 'duplicate' }
-  /** Its tenant's data is being erased. */
-  | { readonly kind: 'refused' }
-  /** Not published, and nothing lost: the input must be given again. */
-  | { readonly kind: 'failed'; readonly error: unknown };
+import { type Place, placeCandidate } from './place-candidate.ts';
+import type { Candidate, Placed, Publication, PublishPorts } from './publication.ts';
 
 /**
  * Publish events: give each its place in its tenant's sequence, store it, and queue its deliveries.
@@ -102,12 +69,13 @@ async function abandonClaims({ events }: PublishPorts, claims: readonly EventCla
 /** An input may bring a thousand events: a call that waits for many others has no time left for itself. */
 const maxPlacedAtATime = 50;
 
-/** A candidate that is going to be stored, at the place that its claim gives it. */
-interface Placed {
-  readonly candidate: Candidate;
-  readonly row: EventRow;
-  /** Whether an earlier run of the same owner has stored the row already. */
-  readonly stored: boolean;
+/** What a tenant's candidates have come to. */
+interface TenantRun {
+  readonly ports: PublishPorts;
+  readonly tenant: string;
+  readonly policy: TenantPolicy | undefined;
+  readonly claims: Map<Candidate, EventClaim>;
+  readonly publications: Map<Candidate, Publication>;
 }
 
 async function publishForTenant(
@@ -118,33 +86,70 @@ async function publishForTenant(
   claims: Map<Candidate, EventClaim>,
 ): Promise<readonly Publication[]> {
   if (policy?.isErasing === true) return candidates.map(() => ({ kind: 'refused' }));
-  const publications = new Map<Candidate, Publication>();
+  const run: TenantRun = { ports, tenant, policy, claims, publications: new Map() };
+  const distinct = distinctOf(run, candidates);
+  const taken = await orFail(run, distinct, () => takeNumbers(run, distinct.length));
+  if (taken !== undefined) {
+    const { placed, unused } = await placeAll(run, distinct, taken.firstSequence);
+    const placedCandidates = placed.map(({ candidate }) => candidate);
+    const deliveries = await orFail(run, placedCandidates, async () => {
+      await writePlaced(run, placed, unused, taken);
+      return queueDeliveries(run, placed, taken.subscriptions);
+    });
+    if (deliveries !== undefined)
+      for (const { candidate, row } of placed)
+        run.publications.set(candidate, { kind: 'published', deliveries: deliveries.get(row.id) ?? 0 });
+  }
+  return candidates.map((candidate) => run.publications.get(candidate) as Publication);
+}
+
+/** Run a step for candidates. @returns Undefined where it failed, and they with it. */
+async function orFail<T>(
+  { publications }: TenantRun,
+  candidates: readonly Candidate[],
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    for (const candidate of candidates) publications.set(candidate, { kind: 'failed', error });
+    return undefined;
+  }
+}
+
+/** The first candidate of each id; the others are duplicates. */
+function distinctOf({ publications }: TenantRun, candidates: readonly Candidate[]): readonly Candidate[] {
   const firstById = new Map<string, Candidate>();
   for (const candidate of candidates) {
     if (firstById.has(candidate.event.id)) publications.set(candidate, { kind: 'duplicate' });
     else firstById.set(candidate.event.id, candidate);
   }
-  const distinct = [...firstById.values()];
-  const all = () => candidates.map((candidate) => publications.get(candidate) as Publication);
-  const failAll = (failed: readonly Candidate[], error: unknown) => {
-    for (const candidate of failed) publications.set(candidate, { kind: 'failed', error });
-  };
+  return [...firstById.values()];
+}
 
-  let firstSequence: number;
-  let takenAtMs: number;
-  let subscriptions: readonly SubscriptionRoute[];
-  try {
-    subscriptions = await ports.subscriptions.listFor(tenant);
-    // Before the call: by its answer the numbers may have been taken for a while.
-    takenAtMs = ports.clock.nowMs();
-    // Numbers are taken last: what fails before leaves no hole.
-    firstSequence = await ports.events.takeSequences(tenant, distinct.length);
-  } catch (error) {
-    failAll(distinct, error);
-    return all();
-  }
+interface TakenNumbers {
+  readonly subscriptions: readonly SubscriptionRoute[];
+  /** Epoch milliseconds, from before the call: by its answer the numbers may have been taken for a while. */
+  readonly takenAtMs: number;
+  readonly firstSequence: number;
+  /** Epoch milliseconds, from after the call: no smaller number is taken later. Readers take it for the time of writing. */
+  readonly writtenAtMs: number;
+}
 
-  const writtenAtMs = ports.clock.nowMs();
+/** Numbers are taken last: a step that fails before leaves no hole. */
+async function takeNumbers({ ports, tenant }: TenantRun, count: number): Promise<TakenNumbers> {
+  const subscriptions = await ports.subscriptions.listFor(tenant);
+  const takenAtMs = ports.clock.nowMs();
+  const firstSequence = await ports.events.takeSequences(tenant, count);
+  return { subscriptions, takenAtMs, firstSequence, writtenAtMs: ports.clock.nowMs() };
+}
+
+/** Find the place of each candidate; the others have their publication. @returns Numbers that are left over, too. */
+async function placeAll(
+  { ports, tenant, policy, claims, publications }: TenantRun,
+  distinct: readonly Candidate[],
+  firstSequence: number,
+): Promise<{ readonly placed: readonly Placed[]; readonly unused: readonly SealedSequence[] }> {
   const placed: Placed[] = [];
   const unused: SealedSequence[] = [];
   await forEachAtMost(maxPlacedAtATime, [...distinct.entries()], async ([index, candidate]) => {
@@ -155,29 +160,36 @@ async function publishForTenant(
     );
     if (place.kind === 'placed') placed.push(place.placed);
     else publications.set(candidate, place.kind === 'duplicate' ? place : { kind: 'failed', error: place.error });
-    const taken = place.kind === 'placed' && place.placed.row.sequence === sequence;
+    const isTaken = place.kind === 'placed' && place.placed.row.sequence === sequence;
     // A claim whose fate is unknown may stand at this number: only a known outcome lets it be sealed.
-    if (!taken && place.kind !== 'unknown') unused.push({ tenant, sequence, sealed: true });
+    if (!isTaken && place.kind !== 'unknown') unused.push({ tenant, sequence, sealed: true });
   });
+  return { placed, unused };
+}
 
-  try {
-    if (ports.clock.nowMs() - takenAtMs >= limits.sequenceWriteBeginMs)
-      throw new EngineError('contended', `numbers of tenant ${tenant} were taken too long ago to be written`, {
-        retryable: true,
-      });
-    const rows = [...placed.filter(({ stored }) => !stored).map(({ row }) => row), ...unused];
-    await ports.events.writeRows(
-      rows.map((row) => ({ ...row, writtenAtMs })),
-      takenAtMs + limits.sequenceWriteEndMs,
-    );
-  } catch (error) {
-    failAll(
-      placed.map(({ candidate }) => candidate),
-      error,
-    );
-    return all();
-  }
+async function writePlaced(
+  { ports, tenant }: TenantRun,
+  placed: readonly Placed[],
+  unused: readonly SealedSequence[],
+  { takenAtMs, writtenAtMs }: TakenNumbers,
+): Promise<void> {
+  if (ports.clock.nowMs() - takenAtMs >= limits.sequenceWriteBeginMs)
+    throw new EngineError('contended', `numbers of tenant ${tenant} were taken too long ago to be written`, {
+      retryable: true,
+    });
+  const rows = [...placed.filter(({ stored }) => !stored).map(({ row }) => row), ...unused];
+  await ports.events.writeRows(
+    rows.map((row) => ({ ...row, writtenAtMs })),
+    takenAtMs + limits.sequenceWriteEndMs,
+  );
+}
 
+/** @returns How many deliveries each event has, by its id. */
+async function queueDeliveries(
+  { ports }: TenantRun,
+  placed: readonly Placed[],
+  subscriptions: readonly SubscriptionRoute[],
+): Promise<ReadonlyMap<string, number>> {
   const wanted = placed.flatMap(({ candidate, row }) =>
     subscriptions
       .filter(({ status }) => status === 'enabled')
@@ -193,22 +205,11 @@ async function publishForTenant(
       .filter(({ subscription }) => subscription.ordering !== 'none')
       .map(({ subscription }) => [subscription.id, subscription]),
   );
-  try {
-    await Promise.all([
-      ports.deliveryQueue.sendAll(deliveries),
-      ...followers.values().map((one) => callFollower(ports, one)),
-    ]);
-  } catch (error) {
-    failAll(
-      placed.map(({ candidate }) => candidate),
-      error,
-    );
-    return all();
-  }
-  const deliveriesByEvent = Map.groupBy(wanted, ({ row }) => row.id);
-  for (const { candidate, row } of placed)
-    publications.set(candidate, { kind: 'published', deliveries: deliveriesByEvent.get(row.id)?.length ?? 0 });
-  return all();
+  await Promise.all([
+    ports.deliveryQueue.sendAll(deliveries),
+    ...followers.values().map((one) => callFollower(ports, one)),
+  ]);
+  return new Map([...Map.groupBy(wanted, ({ row }) => row.id)].map(([id, list]) => [id, list.length]));
 }
 
 /** Have an ordered subscription's new events sent. They need not wait for a record whose event is tried again later. */
@@ -217,67 +218,6 @@ async function callFollower(ports: AskForDrainPorts, follower: SubscriptionRoute
     // What is wrong with the state of one endpoint fails its own drain, and no publication.
     ports.drainQueue.send({ kind: 'drain', subscription: follower.id, scope: scopeOf(follower) }, 0),
   );
-}
-
-type Place =
-  | { readonly kind: 'placed'; readonly placed: Placed }
-  | { readonly kind: 'duplicate' }
-  /** An earlier run of the same owner may still be at it. */
-  | { readonly kind: 'contended'; readonly error: EngineError }
-  | { readonly kind: 'unknown'; readonly error: unknown };
-
-/**
- * Claim an event's id and store its payload; find out where its row belongs.
- *
- * A claim of the same owner, or one that its owner has abandoned, is that of an earlier run. Where its row stands, only the deliveries are
- * left to do. Where it does not, the earlier run may still be alive for a while: this one fails then,
- * and comes again. After that the event goes to the new number.
- */
-async function placeCandidate(
-  ports: PublishPorts,
-  policy: TenantPolicy | undefined,
-  candidate: Candidate,
-  sequence: number,
-  hold: (claim: EventClaim) => void,
-): Promise<Place> {
-  const { event, owner } = candidate;
-  const { id, tenant } = event;
-  const wanted: EventClaim = { id, owner, tenant, sequence, claimedAtMs: ports.clock.nowMs() };
-  // An answer that is lost may be that of a claim that was made.
-  hold(wanted);
-  const standing = await ports.events.claim(wanted);
-  const isAbandoned = standing.isAbandoned === true && standing.tenant === tenant;
-  if (standing.owner !== owner && !isAbandoned) return { kind: 'duplicate' };
-  hold(standing);
-  if (standing.sequence !== sequence) {
-    const [stored] = await ports.events.getMany([standing]);
-    if (stored?.id === id) return { kind: 'placed', placed: { candidate, row: stored, stored: true } };
-    const mayStillBeWritten = wanted.claimedAtMs - standing.claimedAtMs <= limits.sequenceHoleLifetimeMs;
-    if (!mayStillBeWritten) hold(wanted);
-    if (mayStillBeWritten || !(await ports.events.moveClaim(standing, wanted)))
-      return {
-        kind: 'contended',
-        error: new EngineError('contended', `another run is publishing ${id}`, { retryable: true }),
-      };
-  }
-  return { kind: 'placed', placed: { candidate, row: await toRow(ports, policy, candidate, sequence), stored: false } };
-}
-
-async function toRow(
-  ports: PublishPorts,
-  policy: TenantPolicy | undefined,
-  { event, hops = 1 }: Candidate,
-  sequence: number,
-): Promise<EventRow> {
-  const { data, ...rest } = event;
-  const metadata = { ...rest, ...(hops === 1 ? {} : { hops }) };
-  const text = JSON.stringify(data);
-  const dataBytes = Buffer.byteLength(text);
-  if (dataBytes <= ports.claimThresholdBytes)
-    return { ...metadata, sequence, inlineData: text, claimKey: undefined, dataBytes };
-  const claimKey = `${event.tenant}/${event.id}`;
-  await ports.payloads.put(claimKey, Buffer.from(text), 'application/json', policy?.eventsDays);
-  return { ...metadata, sequence, inlineData: undefined, claimKey, dataBytes };
 }
 
 /** The job of an event's first attempt. */

@@ -4,7 +4,8 @@ import { isOperational, type Operation, operationalEvent } from '../../engine/ev
 import type { OperatorNotices } from '../../ports/delivery/notices.ts';
 import type { Subscription, SubscriptionWriter } from '../../ports/delivery/subscription-store.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
-import { type PublishPorts, publishEvents } from './publish-events.ts';
+import type { PublishPorts } from './publication.ts';
+import { publishEvents } from './publish-events.ts';
 
 export interface ReportPorts extends PublishPorts {
   readonly subscriptions: PublishPorts['subscriptions'] & SubscriptionWriter;
