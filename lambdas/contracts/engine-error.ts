@@ -1,4 +1,4 @@
-/** What can go wrong that nobody expected of the input: the codes are stable, for alarms and for the runbook. */
+/** Faults that the input does not explain. The codes are stable, for alarms and for the runbook. */
 export type EngineErrorCode =
   /** The environment lacks a key or gives it a value that cannot be used. */
   | 'configuration-invalid'

@@ -88,7 +88,7 @@ export const limits = {
   endpointConcurrency: 10,
   /** What a subscription may ask for instead. */
   maxEndpointConcurrency: 100,
-  /** Events that a replay sends in a second, where nobody says otherwise. */
+  /** Events that a replay sends in a second, where the request names no rate. */
   replayRatePerSecond: 50,
   /**
    * Data of the events of one callback, where a subscription asks for batches; an event that is larger goes alone. A

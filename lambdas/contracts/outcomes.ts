@@ -10,7 +10,7 @@ export const metricsNamespace = 'Tributary';
  *   accepted    = mapped + ignored + unrouted + dead-lettered            (normalize)
  *   handshakes that a call of the engine's own completes = confirmed + dead-lettered
  *   events      = published + duplicate + refused                        (normalize)
- *   published   = filtered (nobody wants it) + those with deliveries     (normalize)
+ *   published   = filtered (no subscription wants it) + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
  *
  * `refused` is an event of a tenant whose data is being erased; `ignored`, too, is a request of one.

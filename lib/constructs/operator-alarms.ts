@@ -8,7 +8,7 @@ import { Construct } from 'constructs';
 import { DataKey } from './data-key.ts';
 
 export interface OperatorAlarmsProps {
-  /** @default - nobody is subscribed */
+  /** @default - no subscription */
   readonly email?: string | undefined;
   readonly removalPolicy: RemovalPolicy;
 }

@@ -85,7 +85,7 @@ export class PrivateBucket extends Construct {
         ...retentionClasses.map((one) => ({
           expiration: one.expiration,
           tagFilters: { [retentionTag]: String(one.days) },
-          // What expired is a version then, which nobody reads: it need not be kept once more for as long.
+          // What expired is a version then, which is not read: it need not be kept once more for as long.
           ...(writeOnce === 'none' ? {} : { noncurrentVersionExpiration: Duration.days(1) }),
         })),
       ],

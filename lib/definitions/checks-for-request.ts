@@ -33,7 +33,7 @@ function chosen(node: VerifySpec, holds: (when: ConditionSpec) => boolean): read
   return found === undefined ? [] : chosen(found.verify, holds);
 }
 
-/** What templates read of a request that nobody has received: a sample. */
+/** What templates read of a request that was not received: a sample. */
 export function templateInput(
   definition: Definition,
   request: WebhookRequest,

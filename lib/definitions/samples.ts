@@ -25,7 +25,7 @@ export interface Sample {
   readonly request: WebhookRequest;
   /**
    * The events that the mapping makes of it, as far as they depend on neither account nor clock;
-   * undefined where nobody has written them down.
+   * undefined where they are not written down.
    */
   readonly expected: readonly Readonly<Record<string, unknown>>[] | undefined;
 }

@@ -37,7 +37,7 @@ export function createApi(
   tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
   // A tenant's data is to be erased.
   governanceQueue.queue.grantSendMessages(api);
-  // Entries are added and completed: nobody may delete one.
+  // Entries are added and completed, and never deleted.
   tables.audit.grant(api, 'PutItem', 'Query');
   buckets.audit.grantPut(api);
   // Claims are made and released; an operator's list of collisions is the scan.

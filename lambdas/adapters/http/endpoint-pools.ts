@@ -28,7 +28,7 @@ export interface EndpointPools {
 }
 
 /**
- * Keep-alive pools by endpoint, least recently used first. A pool that is too many, or that nobody took for
+ * Keep-alive pools by endpoint, least recently used first. A pool that is too many, or that no post took for
  * longer than its connections live, is closed once its calls are done; where a function was frozen meanwhile,
  * its connections are dead without having said so.
  */

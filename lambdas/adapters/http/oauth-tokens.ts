@@ -132,7 +132,7 @@ function parseObject(body: Buffer): Readonly<Record<string, unknown>> {
   }
 }
 
-/** One for each client as a whole: a token is given to nobody who does not know its secret (invariant 3). */
+/** One for each client as a whole: only a client that knows its secret is given a token (invariant 3). */
 function keyOf({ token_url, client_id, client_secret, scope, audience, auth_style }: OauthClient): string {
   const parts = [token_url, client_id, client_secret, scope ?? null, audience ?? null, auth_style];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');

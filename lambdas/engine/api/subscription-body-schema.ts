@@ -116,7 +116,7 @@ export function subscriptionBody(nowMs: number) {
     });
 }
 
-/** May be null, for what it is where nobody says anything. */
+/** May be null: then it has its default. */
 function change<T extends z.ZodType>(schema: T) {
   return schema.nullable().optional();
 }

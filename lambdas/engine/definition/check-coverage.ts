@@ -2,7 +2,7 @@ import { type Placeholder, parseSource, parseTemplate, type Source } from '../te
 import type { ConditionSpec, VerifySpec } from '../verification/check-tree.ts';
 import type { Definition } from './schema.ts';
 
-/** A value that looks like protection, and that anybody can change: no signature covers it. */
+/** A value that looks like protection, and that a stranger can change: no signature covers it. */
 export interface Uncovered {
   /** Path of the template. */
   readonly path: readonly PropertyKey[];
@@ -77,7 +77,7 @@ function covers(spec: VerifySpec, part: Placeholder): boolean {
   const { hmac, digest, public_key: publicKey, jwt, each } = spec;
   if (each !== undefined)
     return waysOf(each.verify, []).every(({ checks }) => checks.some((one) => covers(one.spec, part)));
-  // A digest counts where a secret is in its message; without one, anybody can make it.
+  // A digest counts where a secret is in its message; without one, a stranger can make it.
   const signing = hmac ?? publicKey ?? (digest !== undefined && hasSecret(digest.message) ? digest : undefined);
   if (signing !== undefined)
     return [signing.message].flat().every((message) => placeholdersOf(message).some((one) => holds(one, part)));

@@ -249,7 +249,7 @@ function* namesInTemplates(value: unknown, path: readonly PropertyKey[]): Genera
   }
 }
 
-/** Whether nobody without a secret or a key gets through, whichever way a request goes. */
+/** Whether only the holder of a secret or a key gets through, whichever way a request goes. */
 function authenticates(node: VerifySpec): boolean {
   const check = checkIn(node);
   if (check !== undefined) return authoringOf(check.name).authenticates?.(check.spec) ?? true;

@@ -10,7 +10,7 @@ const contextPlace = z.union([
   }),
 ]);
 
-/** Sources that ingress has before it knows anybody's secret, and that say whose a request is. */
+/** Sources that ingress has before it knows a secret, and that say whose a request is. */
 const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item', 'var']);
 
 /** Why a context could not be found in a request; undefined where it can. */

@@ -5,8 +5,8 @@ import { askedPauseMs, type Pace, type PostResult, paceAfter } from './pace.ts';
 const probeMs = 60_000;
 
 /**
- * Whether an endpoint may be posted to as soon as an event is there. One that nobody knows yet, or that is
- * slow, is drained apart from the others, so that it holds up nobody. A backlog alone is no reason: to
+ * Whether an endpoint may be posted to as soon as an event is there. One that is not known yet, or that is
+ * slow, is drained apart from the others, so that it holds up no other. A backlog alone is no reason: to
  * put an event into it costs more than to send it, and would keep the backlog from ever ending.
  */
 export function isFast(state: EndpointState, policy: EndpointPolicy, nowMs: number): boolean {

@@ -79,7 +79,7 @@ export function leaveDrain(before: EndpointState, goesOnAtMs: number, messageAtM
   return { ...before, drainer: messageAtMs === undefined ? drainer : { ...drainer, messageAtMs } };
 }
 
-/** Nobody wants what is in the backlog any more: nobody has to look at it either. */
+/** What is in the backlog is not wanted any more: dispatch need not look at it. */
 export function letRest(before: EndpointState): EndpointState {
   return { ...before, hasBacklog: false, drainer: undefined, ...noFailures };
 }

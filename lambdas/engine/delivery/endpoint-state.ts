@@ -3,7 +3,7 @@ import { noticePercents } from './notice-percents.ts';
 /**
  * One subscription's endpoint, as all functions together see it: what it is being sent, how it answers,
  * and what it may be sent next. Pure: a caller reads a state, asks for the next one, and stores it if
- * nobody stored another in between.
+ * no other was stored in between.
  *
  * ```
  *              failure rate over the window
@@ -161,7 +161,7 @@ export function blockedUntilMs({ circuit, probeAtMs, pausedUntilMs }: EndpointSt
 }
 
 /**
- * When an endpoint has to be looked at although nobody sends it anything: its backlog may go on, a drainer
+ * When dispatch has to look at an endpoint that is sent nothing: its backlog may go on, a drainer
  * may have died, or its owner has to be told. Undefined where it can be left alone.
  */
 export function dueAtMs(state: EndpointState, policy: EndpointPolicy): number | undefined {

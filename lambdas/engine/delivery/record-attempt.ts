@@ -11,7 +11,7 @@ const keptAttempts = 20;
 /** Characters of an earlier attempt's answer that are kept; the last one's is whole. A row ends at 400 KB. */
 const keptOfEarlierAnswers = 1_024;
 
-/** A delivery that nobody has stored: what the queue's message says of it. */
+/** A delivery that is not stored yet: what the queue's message says of it. */
 export function newDelivery(job: Omit<DeliveryJob, 'attempt'>): Delivery {
   const { subscription, scope, event, tenant, sequence, timestamp } = job;
   return {

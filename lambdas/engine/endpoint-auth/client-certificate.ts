@@ -14,7 +14,7 @@ export interface CertificateFault {
   readonly message: string;
 }
 
-/** Certificates of a chain; longer ones are nobody's. */
+/** Certificates of a chain; no client has longer ones. */
 const maxChain = 5;
 /** OpenSSL refuses to connect with a shorter one. @see https://docs.openssl.org/3.5/man3/SSL_CTX_set_security_level */
 const minRsaBits = 2048;

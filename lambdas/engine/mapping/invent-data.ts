@@ -12,7 +12,7 @@ interface SchemaNode {
 const samples: Readonly<Record<string, string>> = {
   'date-time': '2026-01-15T09:30:00.000Z',
   date: '2026-01-15',
-  // Names that nobody can own. https://www.rfc-editor.org/rfc/rfc2606#section-3
+  // Names that cannot be registered. https://www.rfc-editor.org/rfc/rfc2606#section-3
   email: 'test@example.com',
   uri: 'https://example.com/test',
 };

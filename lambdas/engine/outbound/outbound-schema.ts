@@ -24,7 +24,7 @@ export const urlFields = {
   hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the host is not written out.'),
 };
 
-/** A URL that nobody confines is a way into the deployment's network. */
+/** A URL that is not confined is a way into the deployment's network. */
 export function confine(
   spec: { readonly url: string; readonly hosts?: readonly string[] | undefined },
   context: z.RefinementCtx,

@@ -83,7 +83,7 @@ export function receiveWebhook(
   const input = toInput(webhook, request, decoded.kind === 'decoded' ? decoded.value : undefined);
   const handshake = webhook.handshakes.find((candidate) => candidate.matches(input));
   const verdict = (handshake ?? webhook).verify(input, context);
-  // Many a handshake has no body, and one that nobody signs is told by what it has.
+  // Many handshakes have no body, and an unsigned one is recognized by what it has.
   const needsBody = handshake === undefined || (handshake.spec.verify !== 'none' && request.body.length > 0);
   if (decoded.kind === 'malformed' && needsBody)
     return {
@@ -96,9 +96,9 @@ export function receiveWebhook(
   return shaken.kind === 'rejected' ? { ...shaken, isHandshake: true } : shaken;
 }
 
-/** What a request of a URL that verifies with the secrets of accounts says before anybody's secret is known. */
+/** What a request of a URL that verifies with the secrets of accounts says before any secret is known. */
 export type Opening =
-  /** It needs no secret: a handshake that is open to anybody, or a body that cannot be read. */
+  /** It needs no secret: a handshake that is open to all, or a body that cannot be read. */
   | { readonly kind: 'settled'; readonly reception: DecidedReception }
   /** Whose it says that it is, and its body: it is decoded once, however many accounts are tried. */
   | { readonly kind: 'named'; readonly contexts: readonly string[]; readonly decoded: Decoded };

@@ -75,7 +75,7 @@ const byteOrderMark = 0xfeff;
  */
 export function parseJsonExactly(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  // A reviver would do it too, at ten times the cost: a body is read before anybody knows who sent it.
+  // A reviver would do it too, at ten times the cost: a body is read before its sender is known.
   const exact = hasLongDigitRun(text) ? quoteLargeIntegers(text) : text;
   return exact === text ? value : JSON.parse(exact);
 }

@@ -4,7 +4,7 @@ import type { SecretValues } from './webhook-request.ts';
 /** Secret that the engine makes itself for URLs that carry a token. */
 export const urlTokenSecret = 'url_token';
 
-/** The current values of a secret, empty ones left out: an empty key would verify anybody's signature. */
+/** The current values of a secret, empty ones left out: an empty key would verify any signature. */
 export function valuesOf(secrets: SecretValues, name: string): readonly string[] {
   const configured = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
   return (typeof configured === 'string' ? [configured] : (configured ?? [])).filter((value) => value !== '');

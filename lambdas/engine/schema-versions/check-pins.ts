@@ -12,7 +12,7 @@ export interface PinFault {
   readonly reason: string;
 }
 
-/** Every pin that nobody may begin with now. */
+/** Every pin that no reader may begin with now. */
 export function checkPins(resources: VersionedResources, pins: SchemaPins, nowMs: number): readonly PinFault[] {
   return Object.entries(pins).flatMap(([resource, major]): PinFault | [] => {
     const fault = (kind: PinFault['kind'], reason: string): PinFault => ({ kind, resource, reason });

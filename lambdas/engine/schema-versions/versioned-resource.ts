@@ -8,7 +8,7 @@ export interface OlderMajor {
   readonly down: string;
   /** ISO 8601. */
   readonly deprecated_at: string;
-  /** ISO 8601: from when nobody new may read it; null where that is not known yet. */
+  /** ISO 8601: from when no new reader may read it; null where that is not known yet. */
   readonly sunset_at: string | null;
   /** Where its readers are told how to move on. */
   readonly link?: string;

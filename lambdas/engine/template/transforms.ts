@@ -8,7 +8,7 @@ export interface Transform {
   readonly secret?: string;
 }
 
-/** @returns Undefined where the secret that it needs has no value: an empty key would be anybody's. */
+/** @returns Undefined where the secret that it needs has no value: an empty key would be known to all. */
 type Apply = (
   value: string | Buffer,
   argument: string,

@@ -52,7 +52,7 @@ function readPart(text: string): Readonly<Record<string, unknown>> | undefined {
 /** @param key - A shared secret, or a text with public keys. */
 export function isSigned({ algorithm, header, signed, signature }: DecodedToken, key: string): boolean {
   if (algorithm.startsWith('HS')) {
-    // A public key is known to anybody, so it is nobody's shared secret.
+    // A public key is known to all, so it is no shared secret.
     if (key.includes('-----BEGIN')) return false;
     const expected = createHmac(`sha${algorithm.slice(2)}`, key)
       .update(signed)

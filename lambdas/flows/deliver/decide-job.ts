@@ -27,7 +27,7 @@ export type DeliveryOutcome =
   | { readonly kind: 'dead-lettered'; readonly reason: string }
   /** Another job, or another run of the same, does it or has done it. */
   | { readonly kind: 'duplicate' }
-  /** Nobody wants it: the subscription's filter says so, or it, or the event itself, is gone. */
+  /** It is not wanted: the subscription's filter says so, or the subscription or the event is gone. */
   | { readonly kind: 'filtered'; readonly reason: string }
   /** Not done, and nothing lost: the message must come again. */
   | { readonly kind: 'failed'; readonly error: unknown };

@@ -121,7 +121,7 @@ export type LeaseOutcome =
 /**
  * Read on for a consumer, from the position that was committed last, as the only one who does.
  *
- * The lease is taken first, and for the time of waiting, too; so nobody else waits for the same events. Its
+ * The lease is taken first, and for the time of waiting, too; so no other reader waits for the same events. Its
  * holder comes back with it and is given the same events again, and those after them, until it commits.
  * When it is over, any reader may take it, and is given what was not committed. Every step replaces what it has
  * read, so that of two who take it at once one does:
@@ -161,12 +161,12 @@ export async function leaseConsumer(ports: ConsumerPorts, request: LeaseRequest)
   try {
     page = await waitForFeed(ports, { ...filter, tenant, position, limit }, waitingMs, request.enter);
   } catch (error) {
-    // Nobody was told of a new lease: nobody could give it back.
+    // No reader was told of the new lease: none could give it back.
     if (id === newId) await endLease(ports, request, id);
     throw error;
   }
 
-  // What is handed out is known before anybody has it; the time to work on it begins now.
+  // What is handed out is known before the reader has it; the time to work on it begins now.
   const given = await changeConsumer<Taking>(ports, request, (consumer) => {
     const { lease: standing } = consumer;
     const nowMs = ports.clock.nowMs();
@@ -216,7 +216,7 @@ export type CommitOutcome =
 /**
  * Say up to where a consumer's events are done. The same again changes nothing.
  *
- * A lease that is over still commits while nobody has taken it: nobody else was given its events.
+ * A lease that is over still commits while no other reader has taken it: none was given its events.
  */
 export async function commitConsumer(ports: ConsumerPorts, commit: Commit): Promise<CommitOutcome> {
   const changed = await changeConsumer<Exclude<CommitOutcome, { kind: 'committed' }> | undefined>(

@@ -205,7 +205,7 @@ export function createPublishedKeys(ports: PublishedKeyPorts, rootCertificates: 
         const { keys } = await once(request.locator, () => fetchKeys(request, search));
         return foundKeys(keys);
       } catch (error) {
-        // What is known is as good as it was, although nobody can say now whether there is something newer.
+        // What is known is as good as it was, although it cannot be told now whether there is something newer.
         if (isUsable) return foundKeys(known.keys);
         if (error instanceof KeyCallsLimited) return { kind: 'limited', retryAfterMs: error.retryAfterMs };
         throw error;

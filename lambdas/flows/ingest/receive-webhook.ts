@@ -186,7 +186,7 @@ async function verify(
       : undefined;
   if (target.account === undefined && hasContexts(webhook)) {
     if (looping !== undefined) return looping;
-    // Such a body is decoded before anybody has proved anything.
+    // Such a body is decoded before its sender has proved anything.
     const maxBytes = limits.maxUnverifiedBodyBytes;
     if (request.body.length > maxBytes) return { kind: 'too-large', maxBytes };
     const { reception, account: id } = await receiveForAccounts(ports, webhook, request, proofAges);

@@ -17,7 +17,7 @@ export interface Owner {
   readonly contexts: readonly string[];
 }
 
-/** A request's contexts, by whose they are. Those of former owners are nobody's. */
+/** A request's contexts, by whose they are. Those of former owners belong to no account. */
 export interface Ownership {
   readonly owners: readonly Owner[];
   /** Owned by no tenant. */

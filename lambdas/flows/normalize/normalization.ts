@@ -48,7 +48,7 @@ export interface RawDelivery {
 /** What became of an event, and whose it is. */
 export type TenantPublication = Publication & { readonly tenant: string };
 
-/** Whose a request of the URL for all accounts was; absent where it was nobody's, or several tenants'. */
+/** Whose a request of the URL for all accounts was; absent where it was no account's, or several tenants'. */
 interface Whose {
   readonly tenant?: string | undefined;
 }
@@ -64,7 +64,7 @@ export type Normalization =
   | ({ readonly kind: 'ignored' } & Whose)
   /** A handshake, completed by the call that its provider waits for. */
   | { readonly kind: 'confirmed' }
-  /** Nobody's: parked until its account exists, or, where its account is gone, kept on the dead-letter queue. */
+  /** It has no account: parked until its account exists, or, where its account is gone, kept on the dead-letter queue. */
   | { readonly kind: 'unrouted' }
   /** It cannot be mapped, however often it is tried; kept on the dead-letter queue with the reason. */
   | ({ readonly kind: 'dead-lettered'; readonly reason: string } & Whose)

@@ -76,7 +76,7 @@ export async function mapForItsAccounts(
   return contexts.length > 0 ? { kind: 'ignored', owners: 'gone' } : withoutContext(ports, delivery, integration, read);
 }
 
-/** A request that names nobody is a ping or a heartbeat where it makes no event, and a fault where it does. */
+/** A request that names no account is a ping or a heartbeat where it makes no event, and a fault where it does. */
 async function withoutContext(
   ports: NormalizePorts,
   delivery: RawDelivery,

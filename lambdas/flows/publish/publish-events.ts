@@ -25,7 +25,7 @@ import type { Candidate, Placed, Publication, PublishPorts } from './publication
  * goes to a dead-letter queue, and a provider that sends the event again must not be dropped in its favour. Numbers that a block leaves over are sealed at
  * once, in the same write, so that no reader has to wait for them.
  *
- * Nobody writes at a number when a reader may have passed it: `limits.sequenceHoleLifetimeMs` has the
+ * No run writes at a number when a reader may have passed it: `limits.sequenceHoleLifetimeMs` has the
  * timeline. A run that was slow from 1 to 3 writes nothing; its claims stand, so its input fails until they
  * are as old as a hole may be, and takes new numbers then. That is what lets readers pass a hole.
  */

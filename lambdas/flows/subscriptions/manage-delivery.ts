@@ -20,7 +20,7 @@ const maxAttempts = 5;
  * Send an event to a subscription now. It takes the place of an attempt that waits: that one, when its time
  * comes, finds that it has been made. Of a delivery that has ended it begins a new schedule.
  *
- * @param first - What the delivery is where nobody has stored it.
+ * @param first - What the delivery is where none is stored.
  */
 export async function attemptNow(
   ports: ManageDeliveryPorts,

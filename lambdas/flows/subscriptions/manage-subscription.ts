@@ -223,7 +223,7 @@ export interface Enabling {
   readonly subscription: Subscription;
   /** Since when it was disabled, ISO 8601; undefined where it was not. */
   readonly disabledSince: string | undefined;
-  /** What sends the events of the time between; undefined where nobody asked, or nothing was missed. */
+  /** What sends the events of the time between; undefined where it was not asked for, or nothing was missed. */
   readonly catchUp: Replay | undefined;
 }
 

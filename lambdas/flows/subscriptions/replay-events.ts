@@ -198,7 +198,7 @@ export async function runReplay(
     else replay = { ...next, revision: next.revision + 1 };
     const ownMs = (queued.length / (replay?.ratePerSecond ?? 1)) * 1000;
     const restMs = ownMs - (ports.clock.nowMs() - startedAtMs);
-    // At a slow rate nobody waits here: a pause could be longer than a function may live.
+    // At a slow rate this does not wait: a pause could be longer than a function may live.
     if (restMs > maxPauseMs && replay?.state === 'running') return goOnLater(ports, replay, restMs);
     if (restMs > 0) await ports.pause(restMs);
   }
@@ -310,7 +310,7 @@ function isAskedFor(mode: ReplayMode, delivery: Delivery | undefined): boolean {
   return delivery?.state !== 'delivered';
 }
 
-/** Events that a replay sends in a second where nobody says otherwise: no more than the endpoint takes. */
+/** Events that a replay sends in a second where the request names no rate: no more than the endpoint takes. */
 export function replayRateOf({ ratePerSecond = limits.replayRatePerSecond }: Subscription): number {
   // A slower one is slowed down by its own rate, when its backlog is drained.
   return Math.max(1, ratePerSecond);

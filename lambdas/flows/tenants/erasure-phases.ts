@@ -53,7 +53,7 @@ const pageSize = 100;
  */
 export const erasurePhases: readonly ErasurePhase[] = [
   {
-    // Nobody of the tenant's looks on, or takes anything along.
+    // No key of the tenant reads on meanwhile.
     name: 'API keys',
     find: ({ apiKeys }, tenant, position) => apiKeys.find(tenant, position),
     remove: ({ apiKeys }, tenant, items) => apiKeys.remove(tenant, items),
@@ -300,7 +300,7 @@ async function findDeadLetters(ports: ErasurePorts, tenant: string): Promise<Era
     if (letters.length === 0) break;
     for (const letter of letters) {
       if (own.has(accountOf(letter.body) ?? '')) items.push({ kind: 'dead_letters', key: letter.receipt });
-      // What it says is nobody's business here.
+      // What it says does not matter here.
       else others.push({ ...letter, body: '' });
     }
   }

@@ -44,7 +44,7 @@ const maxLoggedId = 32;
 
 type AnyHandler = (call: ApiCall) => Promise<AnyAnswer>;
 
-/** Nobody: public operations look at no principal. */
+/** The principal of public operations, which look at none. */
 const nobody: Principal = {
   keyId: '',
   tenant: '',

@@ -7,7 +7,7 @@ export function problemResponse(problem: Problem): APIGatewayProxyStructuredResu
   return { statusCode: status, headers: { ...headers }, body };
 }
 
-/** The answer to whatever nobody expected: nothing of it is shown. */
+/** The answer to an unexpected fault: nothing of it is shown. */
 export function unexpectedProblem(requestId: string): APIGatewayProxyStructuredResultV2 {
   return problemResponse({
     status: 500,

@@ -3,7 +3,7 @@ import type { Page } from './account-store.ts';
 
 /** Accepted requests that name an account which does not exist yet. */
 export interface RequestParking {
-  /** Keep a request under each value that nobody registered. Parking it again changes nothing. */
+  /** Keep a request under each value that no account has. Parking it again changes nothing. */
   park(integration: string, values: readonly string[], message: RawMessage): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ export interface FeedConsumer {
   readonly filter: FeedFilter;
   /** Sequence number up to which its events are done: it was committed. */
   readonly position: number;
-  /** Undefined where nobody reads. One that is over is one that anybody may take. */
+  /** Undefined where no reader holds one. Any reader may take one that is over. */
   readonly lease: ConsumerLease | undefined;
   /** ISO 8601. */
   readonly createdAt: string;

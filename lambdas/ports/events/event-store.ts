@@ -28,7 +28,7 @@ export interface SealedSequence extends EventKey {
   readonly sealed: true;
 }
 
-/** A place in the feed, with the instant of its writing: nobody took a smaller number later than this. */
+/** A place in the feed, with the instant of its writing: no run took a smaller number later than this. */
 export type FeedRow = (EventRow | SealedSequence) & { readonly writtenAtMs: number };
 
 /** Who may publish an event id, and at which place. */

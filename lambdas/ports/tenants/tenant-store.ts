@@ -13,7 +13,7 @@ export interface TenantRetention {
 export interface Tenant {
   readonly tenant: string;
   readonly retention: TenantRetention;
-  /** The newest erasure of its data; undefined where nobody ever asked for one. */
+  /** The newest erasure of its data; undefined where none was ever asked for. */
   readonly erasure?: Erasure | undefined;
   /** Of erasures that are done, newest first. */
   readonly certificates: readonly ErasureCertificate[];

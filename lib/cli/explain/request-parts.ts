@@ -57,7 +57,7 @@ function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
     signed: signed.flatMap(({ template, items }) => {
       if (items === undefined) return parts(template);
       const list = parseSource(items);
-      // With another value the item would be nobody's.
+      // With another value the item would belong to no token.
       return list?.from === 'json' ? parts(template).map((part) => ({ ...part, items: list.path })) : [];
     }),
     proofs: proofs.flatMap(parts).map((part) => (split === undefined ? part : { ...part, split })),

@@ -51,7 +51,7 @@ export interface CallGateOptions {
   /** Origin of the emulator. */
   readonly target: string;
   readonly judge: JudgeCall;
-  /** Who has an access key; undefined for one that is nobody's, whose requests pass. */
+  /** Who has an access key; undefined for an unknown one, whose requests pass. */
   readonly callerOf: (accessKeyId: string) => string | undefined;
   /** End the sandbox in which the caller is at work. */
   readonly kill: (caller: string) => void;
@@ -153,7 +153,7 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** @returns undefined for a request of nobody whom the gate knows. */
+/** @returns Undefined for a request whose caller the gate does not know. */
 function describeCall(
   { method = '', url = '/', headers }: IncomingMessage,
   body: Buffer,

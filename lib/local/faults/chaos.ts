@@ -3,7 +3,7 @@ import type { CallFault, GatedCall, JudgeCall } from './call-gate.ts';
 /** What chaos does, and to how many of 100 requests. */
 export type ChaosRates = Readonly<Record<CallFault['kind'], number>>;
 
-/** Many times what AWS does to anybody, and little enough that nearly all goes on. */
+/** Many times what AWS does to a customer, and little enough that nearly all goes on. */
 export const defaultChaosRates: ChaosRates = {
   refused: 2,
   'answer-lost': 1,
@@ -75,7 +75,7 @@ export function createChaos(
     begin() {
       hasBegun = true;
     },
-    // A subscriber can fail and be slow; it kills nobody, and what comes twice to it is the engine's doing.
+    // A subscriber can fail and be slow; it kills no function, and what comes twice to it is the engine's doing.
     strike: () => draw((kind) => kind !== 'killed' && kind !== 'doubled'),
     judge(call) {
       const fault = draw((kind) => kind !== 'killed' || call.caller !== 'poller');

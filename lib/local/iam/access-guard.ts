@@ -26,7 +26,7 @@ export interface SignedRequest {
 export interface AccessGuard {
   /** Apply rules from now on; before, everything passes. */
   enforce(rules: AccessRules): void;
-  /** False for requests of the runner itself: nobody need look at them. */
+  /** False for requests of the runner itself, which need no look. */
   restricts(request: SignedRequest): boolean;
   /** @returns undefined when the request may pass. */
   refuse(request: SignedRequest, required: (keyOf: KeyOf) => RequiredCalls): Refusal | undefined;

@@ -3,7 +3,7 @@ import type { Call } from './may-call.ts';
 /** What a request must be allowed to do, all of it. */
 export type RequiredCalls =
   | { readonly kind: 'calls'; readonly calls: readonly Call[] }
-  /** An operation that no one described here: it is denied, since nobody knows what it needs. */
+  /** An operation that no one described here: it is denied, since what it needs is not known. */
   | { readonly kind: 'unknown'; readonly operation: string }
   /** No request that the service would look at: the emulator answers it. */
   | { readonly kind: 'malformed' };

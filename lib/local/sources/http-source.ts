@@ -93,7 +93,7 @@ function createGateway(onRequest: (request: IncomingMessage, response: ServerRes
   return server;
 }
 
-/** @returns undefined when there is nobody left to answer. */
+/** @returns Undefined when the caller is gone. */
 async function answer(request: IncomingMessage, api: ServedApi | undefined): Promise<GatewayResponse | undefined> {
   const read = await readBody(request);
   if (read.kind === 'cut-off') return undefined;

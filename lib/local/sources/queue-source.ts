@@ -31,7 +31,7 @@ const retryAfterProblemMs = 500;
  * succeeded; what failed stays invisible until its visibility timeout ends.
  *
  * One receive is open at a time, and only while an invocation could start at once: a message that
- * is received waits for nobody, and what waits in the queue meanwhile makes fuller batches.
+ * is received waits for nothing, and what waits in the queue meanwhile makes fuller batches.
  */
 export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOptions): QueueSource {
   const { queue, batchSize, batchingWindowMs } = source;

@@ -18,7 +18,7 @@ const maxDays = 32;
 const dayOf = (at: string) => at.slice(0, 10);
 
 /**
- * The audit: a table to look things up in, by day and by tenant, and a copy of every entry in S3 that nobody may
+ * The audit: a table to look things up in, by day and by tenant, and a copy of every entry in S3 that no one may
  * change (Object Lock in prod). An entry stands twice in S3: as it began, and as it ended.
  */
 export function createDynamoAuditLog(

@@ -62,7 +62,7 @@ export function createDynamoSubscriptionDirectory(
     ...createDynamoSubscriptionWriter(client, table, randomness),
     async remove(subscription) {
       const { id } = subscription;
-      // Its place stays, with nothing behind it: nobody else can take the id.
+      // Its row stays, empty, so that no other tenant can take the id.
       const scope = scopeOf(subscription);
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ tenant: scope, id }) }));
       await writeNewVersion(client, table, scope, randomness);

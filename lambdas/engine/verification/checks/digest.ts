@@ -65,7 +65,7 @@ export const digestAuthoring: CheckAuthoring<DigestSpec> = {
     proofs: [signature],
     split,
   }),
-  // Without a secret in each message, anybody can make it.
+  // Without a secret in each message, a stranger can make it.
   authenticates: ({ message: messages }) => [messages].flat().every((text) => secretsIn([toTemplate(text)]).length > 0),
   signed: (spec) => ({
     algorithm: spec.algorithm,

@@ -63,7 +63,7 @@ export const freshnessAuthoring: CheckAuthoring<FreshnessSpec> = {
   proof: ({ unit }, { nowMs }) => timestampText(unit, nowMs),
   place: ({ timestamp }) => ({ template: timestamp, placeholder: 'timestamp' }),
   keys: () => [],
-  // A time that is not signed could be set by anybody.
+  // A stranger could set a time that is not signed.
   protects: ({ timestamp }) => ({ signed: [{ template: timestamp }], proofs: [] }),
   authenticates: () => false,
   time: ({ timestamp, unit }) => ({ timestamp, unit }),

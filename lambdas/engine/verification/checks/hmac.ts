@@ -53,7 +53,7 @@ function verifyHmac(check: HmacCheck, input: TemplateInput, secrets: SecretValue
   const { secret, decode, prefix } = keyOf(key);
   const configured = valuesOf(secrets, secret);
   if (configured.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: secret };
-  // A key that is not written as it should be would decode to a part of itself, or to nothing: anybody's key.
+  // A key that is not written as it should be would decode to a part of itself, or to nothing: a key that strangers know.
   const keys = configured.flatMap((text) => readKey(text, decode, prefix) ?? []);
   if (keys.length === 0) return { kind: 'rejected', reason: 'key-unusable', detail: secret };
 

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 
-/** Certificates between a leaf and its root; longer chains are nobody's. */
+/** Certificates between a leaf and its root; no authority has longer chains. */
 const maxDepth = 5;
 
 export type ChainCheck =

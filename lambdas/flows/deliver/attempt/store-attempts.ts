@@ -74,7 +74,7 @@ export async function recordAll(
   ];
 }
 
-/** Store what follows attempts that failed, or had to wait. @returns Those that nobody else has overtaken. */
+/** Store what follows attempts that failed, or had to wait. @returns Those that no other change has overtaken. */
 export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   { deliveries }: Pick<DeliverPorts, 'deliveries'>,
   record: RecordWrite,

@@ -38,7 +38,7 @@ export async function drainEndpoint(
     ports.endpoints.getMany([key]),
   ]);
   if (known === undefined) return { kind: 'not-mine' };
-  // Nothing is known, and nobody is there: to note that it rests would leave a row that nobody asked for.
+  // Neither the endpoint nor its subscription is stored: a note that it rests would be a row without use.
   if (subscription === undefined && known.revision === 0 && known.wakeups === 0) return { kind: 'not-mine' };
   if (subscription === undefined || subscription.status === 'disabled') {
     await changeEndpoint(ports, known, (current) => ({ state: letRest(current), result: undefined }));

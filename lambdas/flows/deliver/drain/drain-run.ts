@@ -20,11 +20,11 @@ export type DrainOutcome =
   | { readonly kind: 'drained'; readonly deliveries: readonly DrainedDelivery[] }
   /** Something is left, which waits for its time; another drain is asked for. */
   | { readonly kind: 'left'; readonly deliveries: readonly DrainedDelivery[] }
-  /** Another drainer is at it, or nobody wants the backlog. */
+  /** Another drainer is at work, or the backlog is not wanted. */
   | { readonly kind: 'not-mine' };
 
 export interface DrainedDelivery {
-  /** `filtered`: nobody wants it any more; its filter says so, or its event is gone. */
+  /** `filtered`: it is not wanted any more; the filter says so, or its event is gone. */
   readonly kind: 'delivered' | 'retried' | 'dead-lettered' | 'filtered';
   readonly delivery: Delivery;
 }

@@ -13,7 +13,7 @@ export interface ApiCall<Id extends OperationId = OperationId> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: QueryOf<Operations[Id]>;
   readonly body: BodyOf<Operations[Id]>;
-  /** Of a public operation: nobody. */
+  /** Of a public operation: one without a key. */
   readonly principal: Principal;
   readonly cursors: Cursors;
   /** Part of the id of what the call makes, where it may be tried again (`Idempotency-Key`); undefined otherwise. */

@@ -102,7 +102,7 @@ export function consumerHandlers(
         case 'leased': {
           const { page, headers } = await inVersions(ports, body.schema_versions, outcome.page).catch(
             async (error: unknown) => {
-              // Nobody is told of a new lease: nobody could give it back.
+              // No reader is told of the new lease: none could give it back.
               if (outcome.lease !== body.lease)
                 await endLease(ports, { tenant, name: params['name'] ?? '' }, outcome.lease);
               throw error;

@@ -149,7 +149,7 @@ export function subscriptionHandlers(
     async listSigningKeys({ params }) {
       const subscription = await ports.subscriptions.find(params['id'] ?? '');
       const keys = subscription === undefined ? [] : publishedKeys(subscription, ports.clock.nowMs());
-      // Not told apart: a subscription without public keys is nobody's business.
+      // Not told apart: whether a subscription without public keys exists stays hidden.
       if (keys.length === 0) throw notFound('key set');
       return {
         status: 200,
