@@ -102,8 +102,8 @@ export const limits = {
 
   /**
    * How long after a later number was taken a reader waits for one that is not written yet: the life of a
-   * hole, and the longest by which a dead writer delays the events behind it. That nobody writes a number
-   * when a reader may have passed it is not hoped for. The writer sees to it, by its own clock:
+   * hole, and the longest by which a dead writer delays the events behind it. Writers guarantee, by their own clock,
+   * that they never write a number that a reader may have skipped:
    *
    *    0 s  it is about to take the numbers
    *   30 s  `sequenceWriteBeginMs`: one that has not begun to write now does not begin
