@@ -13,15 +13,12 @@ import type { RunningWorkLog } from '../../ports/runtime/running-work.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { askForDrain } from '../deliver/ask-for-drain.ts';
 import { parkNew } from '../deliver/attempt/attempt-delivery.ts';
-import { judgeRows } from '../deliver/attempt/judge-events.ts';
 import type { PreparedSubscription } from '../deliver/attempt/prepare-subscription.ts';
 import type { EndpointPorts } from '../deliver/change-endpoint.ts';
-import { deliveryOf } from '../deliver/drain/follow-ordered-feed.ts';
 import { silentAfterMs } from '../deliver/restart-silent.ts';
 import { findSequenceAt } from '../feed/find-sequence.ts';
-import { isEvent, readGaplessRows } from '../feed/gapless-rows.ts';
 import type { PinPorts } from '../feed/pin-events.ts';
-import { mayWant } from '../feed/read-event.ts';
+import { type FoundDelivery, readReplayedPage } from './replayed-page.ts';
 
 /** What is to be sent again. */
 export interface ReplayRequest {
@@ -45,7 +42,6 @@ export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly randomness: Randomness;
 }
 
-const pageSize = 100;
 /** How long one run goes on; the rest is the next one's. */
 const runMs = 40_000;
 /** A wait up to this is sat out; a longer one is left to a delayed message. */
@@ -144,7 +140,7 @@ export async function countReplay(
   let scanned = 0;
   let matched = 0;
   while (position < upToSequence && ports.clock.nowMs() < untilMs) {
-    const page = await readPage(ports, prepared, request, position, upToSequence);
+    const page = await readReplayedPage(ports, prepared, request, position, upToSequence);
     if (page.reached === position) break;
     position = page.reached;
     scanned += page.scanned;
@@ -172,7 +168,7 @@ export async function runReplay(
     if (startedAtMs >= untilMs) return goOnLater(ports, replay, 0);
     const { followsUntilMs = 0 } = replay;
     const upTo = followsUntilMs === 0 ? replay.upToSequence : Number.POSITIVE_INFINITY;
-    const page = await readPage(ports, prepared, replay, replay.position, upTo);
+    const page = await readReplayedPage(ports, prepared, replay, replay.position, upTo);
     if (page.reached === replay.position && page.reached < upTo) {
       // A number that may still be written, or a publisher that may still be at work.
       const nextMs = page.holeUntilMs ?? followsUntilMs;
@@ -259,55 +255,6 @@ export async function cancelReplay(
     const ended: Replay = { ...replay, state: 'cancelled', endedAt: new Date(ports.clock.nowMs()).toISOString() };
     if (await ports.replays.replace(ended)) return { ...ended, revision: ended.revision + 1 };
   }
-}
-
-/** A delivery that a replay is asked for, and as it is stored. */
-interface FoundDelivery {
-  readonly delivery: Delivery;
-  readonly stored: Delivery | undefined;
-}
-
-async function readPage(
-  ports: Pick<ReplayPorts, 'events' | 'payloads' | 'resources' | 'expressions' | 'deliveries' | 'clock'>,
-  prepared: PreparedSubscription,
-  { tenant, mode, ratePerSecond }: Pick<ReplayRequest, 'tenant' | 'mode' | 'ratePerSecond'>,
-  position: number,
-  upTo: number,
-) {
-  const { subscription } = prepared;
-  // A page is no more than a few seconds' worth, so that the rate is even.
-  const size = Math.max(1, Math.min(pageSize, ratePerSecond * 2, upTo - position));
-  const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
-  const rows = gapless.rows
-    .filter((row) => isEvent(row))
-    .filter((row) => row.sequence <= upTo && mayWant(subscription, row));
-  const known = new Map(
-    (await ports.deliveries.getMany(rows.map((row) => deliveryOf(subscription, row)))).map((one) => [one.event, one]),
-  );
-  const asked = rows.filter((row) => isAskedFor(mode, known.get(row.id)));
-  const judgements = await judgeRows(ports, prepared, asked);
-  const deliveries = asked.flatMap((row, index): readonly FoundDelivery[] => {
-    const judgement = judgements[index];
-    if (judgement === 'unwanted') return [];
-    const stored = known.get(row.id);
-    const delivery = stored ?? deliveryOf(subscription, row);
-    return [{ stored, delivery: { ...delivery, isUnjudged: judgement === 'unjudged' || undefined } }];
-  });
-  return {
-    deliveries,
-    waiting: [...known.values()].filter(({ state }) => state === 'waiting'),
-    scanned: rows.length,
-    reached: Math.min(gapless.reached, Math.max(upTo, position)),
-    holeUntilMs: gapless.holeUntilMs,
-  };
-}
-
-function isAskedFor(mode: ReplayMode, delivery: Delivery | undefined): boolean {
-  // What waits is sent anyway.
-  if (delivery?.state === 'waiting' || delivery?.state === 'retrying') return false;
-  if (mode === 'all') return true;
-  if (mode === 'failed') return delivery?.state === 'exhausted' || delivery?.state === 'cancelled';
-  return delivery?.state !== 'delivered';
 }
 
 /** Events that a replay sends in a second where the request names no rate: no more than the endpoint takes. */
