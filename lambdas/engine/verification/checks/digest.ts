@@ -5,6 +5,7 @@ import type { SecretValues } from '../../request/webhook-request.ts';
 import { type TemplateInput, toTemplate } from '../../template/template.ts';
 import type { CheckAuthoring, CheckKind } from '../check-kind.ts';
 import { digestBytes } from '../signatures/digest-bytes.ts';
+import { signatureAuthoring, signedParts } from '../signatures/signature-authoring.ts';
 import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
 import { digestAlgorithm, encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
 import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
@@ -56,25 +57,11 @@ export const digestAuthoring: CheckAuthoring<DigestSpec> = {
     createHash(algorithm)
       .update(render(firstOf(messages)))
       .digest(written),
-  place: ({ signature, prefix }) => ({ template: signature, prefix }),
+  ...signatureAuthoring,
   keys: ({ message: messages }) =>
     secretsIn([messages].flat().map(toTemplate)).map((secret) => ({ secret, form: { kind: 'text' } })),
-  protects: ({ signature, split, message: messages }) => ({
-    // Of several messages, samples are signed with the first.
-    signed: [{ template: firstOf(messages) }],
-    proofs: [signature],
-    split,
-  }),
   // Without a secret in each message, a stranger can make it.
   authenticates: ({ message: messages }) => [messages].flat().every((text) => secretsIn([toTemplate(text)]).length > 0),
-  signed: (spec) => ({
-    algorithm: spec.algorithm,
-    encoding: spec.encoding,
-    messages: [spec.message].flat(),
-    signature: spec.signature,
-    split: spec.split,
-    prefix: spec.prefix,
-    key: undefined,
-  }),
+  signed: (spec) => signedParts(spec, undefined),
   alternatives: (spec) => [writtenOtherwise(spec, ['sha1', 'sha256', 'sha512'])],
 };

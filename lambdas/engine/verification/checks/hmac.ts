@@ -7,6 +7,7 @@ import { identifier } from '../../template/template-schema.ts';
 import type { Alternative, CheckAuthoring, CheckKind } from '../check-kind.ts';
 import { decodeExactly } from '../signatures/decode-exactly.ts';
 import { digestBytes } from '../signatures/digest-bytes.ts';
+import { signatureAuthoring, signedParts } from '../signatures/signature-authoring.ts';
 import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
 import { digestAlgorithm, encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
 import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
@@ -120,26 +121,12 @@ export const hmacAuthoring: CheckAuthoring<HmacSpec> = {
       .update(render(firstOf(messages)))
       .digest(written);
   },
-  place: ({ signature, prefix }) => ({ template: signature, prefix }),
+  ...signatureAuthoring,
   keys({ key }) {
     const { secret, decode, prefix = '' } = keyOf(key);
     return [{ secret, form: decode === 'utf8' ? { kind: 'text' } : { kind: 'bytes', encoding: decode, prefix } }];
   },
-  protects: ({ signature, split, message: messages }) => ({
-    // Of several messages, samples are signed with the first.
-    signed: [{ template: firstOf(messages) }],
-    proofs: [signature],
-    split,
-  }),
-  signed: (spec) => ({
-    algorithm: spec.algorithm,
-    encoding: spec.encoding,
-    messages: [spec.message].flat(),
-    signature: spec.signature,
-    split: spec.split,
-    prefix: spec.prefix,
-    key: keyOf(spec.key).secret,
-  }),
+  signed: (spec) => signedParts(spec, keyOf(spec.key).secret),
   alternatives: (spec, secrets) => [
     keyAlternatives(spec, secrets),
     writtenOtherwise(spec, ['sha1', 'sha256', 'sha512']),

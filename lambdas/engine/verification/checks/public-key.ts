@@ -5,6 +5,7 @@ import type { CheckAuthoring, CheckContext, CheckKind } from '../check-kind.ts';
 import { readPublicKeys } from '../keys/read-public-key.ts';
 import { publicKeySource } from '../keys/remote-key-schema.ts';
 import { findKeys, type KeySource, prepareKeySource, secretOf } from '../keys/remote-keys.ts';
+import { signatureAuthoring, signedParts } from '../signatures/signature-authoring.ts';
 import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
 import { encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
 import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
@@ -101,22 +102,8 @@ export const publicKeyAuthoring: CheckAuthoring<PublicKeySpec> = {
     const privateKey = createPrivateKey(privateKeys[secretOf(key)] ?? '');
     return sign(hashes[algorithm], render(firstOf(messages)), privateKey).toString(written);
   },
-  place: ({ signature, prefix }) => ({ template: signature, prefix }),
+  ...signatureAuthoring,
   keys: ({ algorithm, key }) => [{ secret: secretOf(key), form: { kind: 'pair', type: keyTypes[algorithm] } }],
-  protects: ({ signature, split, message: messages }) => ({
-    // Of several messages, samples are signed with the first.
-    signed: [{ template: firstOf(messages) }],
-    proofs: [signature],
-    split,
-  }),
-  signed: (spec) => ({
-    algorithm: spec.algorithm,
-    encoding: spec.encoding,
-    messages: [spec.message].flat(),
-    signature: spec.signature,
-    split: spec.split,
-    prefix: spec.prefix,
-    key: secretOf(spec.key),
-  }),
+  signed: (spec) => signedParts(spec, secretOf(spec.key)),
   alternatives: (spec) => [writtenOtherwise(spec, [])],
 };
