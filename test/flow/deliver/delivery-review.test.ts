@@ -4,7 +4,6 @@ import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
-import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';
 import { disableSubscription, enableSubscription } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
@@ -13,8 +12,9 @@ import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-c
 import { type Subscription, scopeOf } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
-import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { aSubscription } from '../../fakes/samples.ts';
 import { letTimePass } from '../let-time-pass.ts';
+import { publishRecords } from './publish-records.ts';
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
@@ -25,21 +25,6 @@ async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {})
   if (subscription.ordering !== 'none') await beginAtEnd(engine.drainPorts, subscription);
   await engine.subscriptions.create(subscription);
   return subscription;
-}
-
-let published = 0;
-
-async function publish(engine: FakeEngine, records: readonly string[]): Promise<readonly string[]> {
-  const timestamp = new Date(engine.clock.nowMs()).toISOString();
-  const events = records.map((record) => {
-    published += 1;
-    return anEvent({ id: `evt_${String(published).padStart(6, '0')}`, record_id: record, timestamp });
-  });
-  await publishEvents(
-    engine.publishPorts,
-    events.map((event) => ({ event, owner: event.id })),
-  );
-  return events.map(({ id }) => id);
 }
 
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
@@ -75,7 +60,7 @@ describe('an attempt that somebody asks for', () => {
       await attemptNow(engine.manageDeliveryPorts, subscription, await onlyDelivery(engine));
       return answered(500);
     });
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, hourMs);
     expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered' });
   });
@@ -91,7 +76,7 @@ describe('an attempt that somebody asks for', () => {
       await attemptNow(engine.manageDeliveryPorts, subscription, await onlyDelivery(engine));
       return answered(500);
     });
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, hourMs);
     expect(engine.callbacks.requests.filter(({ url }) => url.includes('sub_ops'))).toEqual([]);
   });
@@ -100,7 +85,7 @@ describe('an attempt that somebody asks for', () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { ordering: 'record', retry: { scheduleMs: [5 * hourMs] } });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, minuteMs);
     await attemptNow(engine.manageDeliveryPorts, subscription, await onlyDelivery(engine));
     await letTimePass(engine, 5 * minuteMs);
@@ -111,7 +96,7 @@ describe('an attempt that somebody asks for', () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry: { scheduleMs: [] } });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, minuteMs);
     const { deliveries } = engine;
     const split = {
@@ -137,7 +122,7 @@ describe('a replay', () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry });
     engine.callbacks.answerWith(() => answered(500));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, hourMs);
     expect(await onlyDelivery(engine)).toMatchObject({ state: 'exhausted', attemptCount: 3 });
     await again(engine, subscription);
@@ -154,7 +139,7 @@ describe('a replay', () => {
       const engine = createFakeEngine();
       const subscription = await subscribe(engine, { retry });
       engine.callbacks.answerWith(() => answered(mode === 'failed' ? 500 : 204));
-      await publish(engine, ['1']);
+      await publishRecords(engine, ['1']);
       await letTimePass(engine, hourMs);
       const before = await onlyDelivery(engine);
       engine.callbacks.answerWith(() => answered(204));
@@ -180,7 +165,7 @@ describe('a replay', () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry });
     engine.callbacks.answerWith(() => answered(500));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, hourMs);
     engine.clock.advance(100 * hourMs);
     engine.callbacks.answerWith((_, earlier) => answered(earlier < 4 ? 500 : 204));
@@ -193,7 +178,7 @@ describe('a replay', () => {
   test.each(['none', 'record', 'tenant'] as const)('goes after what is new (ordering %s)', async (ordering) => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { ordering });
-    const old = await publish(engine, ['1', '2', '1']);
+    const old = await publishRecords(engine, ['1', '2', '1']);
     await letTimePass(engine, 10 * minuteMs);
     const before = engine.callbacks.requests.length;
     const { id } = await again(engine, subscription, 'all');
@@ -202,7 +187,7 @@ describe('a replay', () => {
     const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
     if (state === undefined) throw new Error('the endpoint is known');
     await engine.endpoints.replace({ ...state, latencyMs: 60_000 }, undefined);
-    const fresh = await publish(engine, ['2', '3']);
+    const fresh = await publishRecords(engine, ['2', '3']);
     for (const { id: message, body } of engine.deliveryQueue.receive()) {
       const jobs = [JSON.parse(body)].flat() as readonly DeliveryJob[];
       await deliverEvents(
@@ -220,13 +205,13 @@ describe('a replay', () => {
     async (ordering) => {
       const engine = createFakeEngine();
       const subscription = await subscribe(engine, { ordering });
-      const [old] = await publish(engine, ['1']);
+      const [old] = await publishRecords(engine, ['1']);
       await letTimePass(engine, 10 * minuteMs);
       engine.callbacks.answerWith(({ headers }) => answered(headers['webhook-id'] === old ? 500 : 204));
       await again(engine, subscription, 'all');
       await letTimePass(engine, 2 * secondMs);
       expect((await onlyDelivery(engine)).state).toBe('retrying');
-      const [fresh = ''] = await publish(engine, ['1']);
+      const [fresh = ''] = await publishRecords(engine, ['1']);
       await letTimePass(engine, 2 * secondMs);
       expect(engine.callbacks.requests.map(idOf)).toContain(fresh);
     },
@@ -238,7 +223,7 @@ describe('a crash between deliveries and their entries', () => {
     const engine = createFakeEngine();
     await subscribe(engine, { ordering });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
-    const ids = await publish(engine, ['1', '1', '1']);
+    const ids = await publishRecords(engine, ['1', '1', '1']);
     const deliveries = dyingBeforeEntries(engine);
     const [message] = engine.drainQueue.receive();
     await expect(drainEndpoint({ ...engine.drainPorts, deliveries }, JSON.parse(message?.body ?? ''))).rejects.toThrow(
@@ -250,7 +235,7 @@ describe('a crash between deliveries and their entries', () => {
 
   test.each(['entries', 'drain'] as const)('loses nothing of a replay, before its %s', async (before) => {
     const engine = createFakeEngine();
-    const ids = await publish(engine, ['1', '2']);
+    const ids = await publishRecords(engine, ['1', '2']);
     engine.clock.advance(10 * minuteMs);
     const subscription = await subscribe(engine);
     const replay = await startReplay(engine.drainPorts, subscription, {
@@ -281,7 +266,7 @@ describe('drain messages', () => {
     await subscribe(engine, { ordering: 'record' });
     engine.callbacks.answerWith(() => answered(500));
     for (let index = 0; index < 100; index += 1) {
-      await publish(engine, [String(index)]);
+      await publishRecords(engine, [String(index)]);
       await letTimePass(engine, 20 * secondMs);
     }
     expect(engine.drainQueue.messages().length).toBeLessThan(10);
@@ -302,7 +287,7 @@ describe('an endpoint that is to be disabled', () => {
       await engine.subscriptions.replace(change(stored));
       return answered(410);
     });
-    const ids = await publish(
+    const ids = await publishRecords(
       engine,
       Array.from({ length: 5 }, (_one, index) => String(index)),
     );
@@ -325,9 +310,9 @@ describe('an endpoint that asks for a pause', () => {
       isFirst = false;
       return outcome;
     });
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, minuteMs);
-    const others = await publish(engine, ['2', '3']);
+    const others = await publishRecords(engine, ['2', '3']);
     await letTimePass(engine, 30 * hourMs);
     expect(engine.callbacks.requests.map(idOf)).toEqual(expect.arrayContaining([...others]));
     const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
@@ -340,11 +325,11 @@ describe('an event that cannot be read', () => {
     const engine = createFakeEngine();
     await subscribe(engine, { retry: { scheduleMs: [] } });
     if (isFast) {
-      await publish(engine, ['warm']);
+      await publishRecords(engine, ['warm']);
       await letTimePass(engine, minuteMs);
     }
     const before = engine.callbacks.requests.length;
-    const ids = await publish(engine, ['1', '2', '3']);
+    const ids = await publishRecords(engine, ['1', '2', '3']);
     const { events } = engine;
     const deliverPorts = {
       ...engine.drainPorts,
@@ -367,7 +352,7 @@ describe('a job', () => {
   test('whose subscription is enabled while it is put aside is sent', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
-    const ids = await publish(engine, ['1']);
+    const ids = await publishRecords(engine, ['1']);
     await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
     const { deliveries } = engine;
     const slow = {
@@ -393,7 +378,7 @@ describe('a job', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, 1_000);
     engine.callbacks.answerWith(() => answered(204));
     const posts = engine.callbacks.requests.length;
@@ -425,7 +410,7 @@ describe('a job', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
-    const [id] = await publish(engine, ['1']);
+    const [id] = await publishRecords(engine, ['1']);
     await letTimePass(engine, 1_000);
     engine.callbacks.answerWith(() => answered(204));
     engine.clock.advance(minuteMs);
@@ -452,7 +437,7 @@ describe('a job', () => {
   test('that is asked for again while a drain takes its entry away is sent again', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine);
-    const [id] = await publish(engine, ['1']);
+    const [id] = await publishRecords(engine, ['1']);
     const { deliveries } = engine;
     let isAsked = false;
     const asking = {
@@ -483,11 +468,11 @@ describe('a job', () => {
   test('has its successor where the answer to its record was lost, and the record was made twice', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
-    await publish(engine, ['warm']);
+    await publishRecords(engine, ['warm']);
     await letTimePass(engine, minuteMs);
     let isDown = true;
     engine.callbacks.answerWith(() => answered(isDown ? 500 : 204));
-    const [id] = await publish(engine, ['1']);
+    const [id] = await publishRecords(engine, ['1']);
     const { deliveries } = engine;
     const unheard = {
       ...deliveries,

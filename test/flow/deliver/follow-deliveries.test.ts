@@ -19,6 +19,7 @@ import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
 import { anyFault } from '../any-fault.ts';
 import { letTimePass } from '../let-time-pass.ts';
+import { publishRecords } from './publish-records.ts';
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
@@ -30,22 +31,6 @@ async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {})
   if (subscription.ordering !== 'none') await beginAtEnd(engine.drainPorts, subscription);
   await engine.subscriptions.create(subscription);
   return subscription;
-}
-
-let published = 0;
-
-/** Publish events of records, in this order. @returns Their ids. */
-async function publish(engine: FakeEngine, records: readonly string[], tenant = 'acme'): Promise<readonly string[]> {
-  const timestamp = new Date(engine.clock.nowMs()).toISOString();
-  const events = records.map((record) => {
-    published += 1;
-    return anEvent({ id: `evt_${String(published).padStart(6, '0')}`, record_id: record, tenant, timestamp });
-  });
-  await publishEvents(
-    engine.publishPorts,
-    events.map((event) => ({ event, owner: event.id })),
-  );
-  return events.map(({ id }) => id);
 }
 
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
@@ -64,7 +49,7 @@ describe('one event, for three days', () => {
       at.push(engine.clock.nowMs() - startMs);
       return answered(500);
     });
-    const [id = ''] = await publish(engine, ['1']);
+    const [id = ''] = await publishRecords(engine, ['1']);
     await letTimePass(engine, 100 * hourMs);
 
     expect(at).toHaveLength(10);
@@ -93,7 +78,7 @@ describe('one event, for three days', () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine);
     engine.callbacks.answerWith((_, earlier) => answered(earlier < 4 ? 500 : 204));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, minuteMs);
     const [old] = subscription.secrets;
     const rotation = await rotateSecret(engine.manageSubscriptionPorts, 'sub_1', 2 * 3_600);
@@ -139,7 +124,7 @@ describe('one event, for three days', () => {
       const later = new Date(engine.clock.nowMs() + 2 * hourMs).toUTCString();
       return earlier === 0 ? answered(429, '1800.5') : earlier === 1 ? answered(503, later) : answered(204);
     });
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, 6 * hourMs);
     expect(at).toHaveLength(3);
     expect((at[1] as number) - (at[0] as number)).toBeGreaterThanOrEqual(1_800_500);
@@ -150,7 +135,7 @@ describe('one event, for three days', () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
-    await publish(engine, ['1', '2']);
+    await publishRecords(engine, ['1', '2']);
     await letTimePass(engine, 10 * minuteMs);
     const [first, second] = (await engine.deliveries.list('sub_1', 10, undefined)).items;
     if (first === undefined || second === undefined) throw new Error('two deliveries');
@@ -172,9 +157,9 @@ describe('one event, for three days', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(410));
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, minuteMs);
-    await publish(engine, ['2']);
+    await publishRecords(engine, ['2']);
     await letTimePass(engine, dayMs);
     expect(engine.callbacks.requests).toHaveLength(1);
     expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'disabled', disabled: { by: 'gone' } });
@@ -186,11 +171,11 @@ describe('an endpoint that breaks', () => {
   test('is left alone while its circuit is open, and gets all in order once it is back', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { retry: { scheduleMs: [] } });
-    await publish(engine, ['warm']);
+    await publishRecords(engine, ['warm']);
     await letTimePass(engine, secondMs);
     let isDown = true;
     engine.callbacks.answerWith(() => answered(isDown ? 500 : 204));
-    await publish(
+    await publishRecords(
       engine,
       Array.from({ length: 10 }, (_, index) => `lost ${index}`),
     );
@@ -199,7 +184,7 @@ describe('an endpoint that breaks', () => {
     expect(opened).toBe(11);
 
     const waiting = Array.from({ length: 250 }, (_, index) => String(index));
-    await publish(engine, waiting);
+    await publishRecords(engine, waiting);
     await letTimePass(engine, 5 * secondMs);
     expect(engine.callbacks.requests).toHaveLength(opened);
     isDown = false;
@@ -211,13 +196,13 @@ describe('an endpoint that breaks', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
-    await publish(
+    await publishRecords(
       engine,
       Array.from({ length: 20 }, (_, index) => String(index)),
     );
     await letTimePass(engine, 10 * minuteMs);
     const before = engine.callbacks.requests.length;
-    await publish(
+    await publishRecords(
       engine,
       Array.from({ length: 100 }, (_, index) => `later ${index}`),
     );
@@ -238,7 +223,7 @@ describe('an endpoint that breaks', () => {
     await subscribe(engine, { id: 'sub_ops', types: ['subscription.*'] });
     engine.callbacks.answerWith(({ url }) => answered(url.includes('sub_ops') ? 204 : 500));
     for (let day = 0; day < 6; day += 1) {
-      await publish(engine, [`day ${day}`]);
+      await publishRecords(engine, [`day ${day}`]);
       await letTimePass(engine, dayMs);
     }
     const told = engine.callbacks.requests
@@ -257,7 +242,7 @@ describe('an endpoint that breaks', () => {
     });
 
     const quiet = engine.callbacks.requests.length;
-    const missed = await publish(engine, ['while disabled 1', 'while disabled 2']);
+    const missed = await publishRecords(engine, ['while disabled 1', 'while disabled 2']);
     await letTimePass(engine, dayMs);
     expect(engine.callbacks.requests).toHaveLength(quiet);
     engine.callbacks.answerWith(() => answered(204));
@@ -278,7 +263,7 @@ describe('an endpoint that breaks', () => {
     async function brokenFor(engine: FakeEngine, ms: number) {
       await subscribe(engine, { retry: { scheduleMs: [secondMs] }, disableAfterMs: dayMs });
       engine.callbacks.answerWith(() => answered(500));
-      await publish(engine, ['1']);
+      await publishRecords(engine, ['1']);
       await letTimePass(engine, minuteMs);
       expect(engine.callbacks.requests).toHaveLength(2);
       await letTimePass(engine, ms - minuteMs);
@@ -314,7 +299,7 @@ describe('an endpoint that breaks', () => {
       await brokenFor({ ...engine, drainPorts }, 2 * dayMs);
       expect(engine.callbacks.requests).toHaveLength(2);
       expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
-      await publish(engine, ['2']);
+      await publishRecords(engine, ['2']);
       await letTimePass(engine, hourMs);
       expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
     });
@@ -340,11 +325,11 @@ describe('an endpoint that breaks', () => {
   test('that its owner disables gets nothing, and with the catch-up what it missed', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, secondMs);
     await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
     await letTimePass(engine, dayMs);
-    await publish(engine, ['2', '3']);
+    await publishRecords(engine, ['2', '3']);
     await letTimePass(engine, dayMs);
     expect(records(engine.callbacks.requests)).toEqual(['1']);
     await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', { tenant: 'acme' });
@@ -366,10 +351,10 @@ describe('an ordered subscription', () => {
       poisonId ??= eventOf(request).id;
       return eventOf(request).id === poisonId;
     };
-    const first = await publish(engine, ['a', 'b', 'a', 'c', 'b']);
+    const first = await publishRecords(engine, ['a', 'b', 'a', 'c', 'b']);
     await letTimePass(engine, minuteMs);
     expect(new Set(engine.callbacks.requests.map(idOf))).toEqual(new Set([first[0], first[1], first[3], first[4]]));
-    const more = await publish(engine, ['a', 'd']);
+    const more = await publishRecords(engine, ['a', 'd']);
     await letTimePass(engine, minuteMs);
     expect(engine.callbacks.requests.map(idOf)).toContain(more[1]);
     expect(engine.callbacks.requests.map(idOf)).not.toContain(more[0]);
@@ -387,10 +372,10 @@ describe('an ordered subscription', () => {
     const engine = createFakeEngine();
     await subscribe(engine, { ordering: 'tenant', retry: { scheduleMs: [10 * minuteMs] } });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 2 ? 500 : 204));
-    const ids = await publish(engine, ['1', '2', '3', '4', '5']);
+    const ids = await publishRecords(engine, ['1', '2', '3', '4', '5']);
     await letTimePass(engine, minuteMs);
     expect(engine.callbacks.requests.map(idOf)).toEqual(ids.slice(0, 3));
-    const more = await publish(engine, ['6']);
+    const more = await publishRecords(engine, ['6']);
     await letTimePass(engine, hourMs);
     expect(engine.callbacks.requests.map(idOf)).toEqual([...ids.slice(0, 3), ids[2], ids[3], ids[4], more[0]]);
   });
@@ -407,7 +392,7 @@ describe('an ordered subscription', () => {
         payloads: { ...engine.payloads, put: async () => {} },
       };
       await publishEvents(ports, [{ event: anEvent({ id: lost, record_id: '1' }), owner: lost }]);
-      await publish(engine, ['2', '3']);
+      await publishRecords(engine, ['2', '3']);
       await letTimePass(engine, hourMs);
       const { items } = await engine.deliveries.list('sub_1', 10, undefined);
       expect(items).toHaveLength(3);
@@ -417,11 +402,11 @@ describe('an ordered subscription', () => {
 
   test('begins with what is published after it was made', async () => {
     const engine = createFakeEngine();
-    await publish(engine, ['before']);
+    await publishRecords(engine, ['before']);
     engine.clock.advance(secondMs);
     await subscribe(engine, { ordering: 'tenant' });
     engine.clock.advance(secondMs);
-    await publish(engine, ['after']);
+    await publishRecords(engine, ['after']);
     await letTimePass(engine, minuteMs);
     expect(records(engine.callbacks.requests)).toEqual(['after']);
   });
@@ -436,7 +421,7 @@ describe('the limits of an endpoint', () => {
       at.push(engine.clock.nowMs());
       return answered(204);
     });
-    const ids = await publish(
+    const ids = await publishRecords(
       engine,
       Array.from({ length: 60 }, (_, index) => String(index)),
     );
@@ -449,7 +434,7 @@ describe('the limits of an endpoint', () => {
   test('let batches be sent, each event once', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { shaping: { batch: { max_events: 25, max_wait_seconds: 10 } } });
-    const ids = await publish(
+    const ids = await publishRecords(
       engine,
       Array.from({ length: 60 }, (_, index) => String(index)),
     );
@@ -469,16 +454,16 @@ describe('the limits of an endpoint', () => {
   test('let a batch that fills up be sent before its oldest event has waited for as long as it may', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, batched);
-    await publish(engine, ['1']);
+    await publishRecords(engine, ['1']);
     await letTimePass(engine, 5_000);
-    await publish(engine, ['2']);
+    await publishRecords(engine, ['2']);
     await letTimePass(engine, 5_000);
     expect(sizesOf(engine)).toEqual([]);
-    await publish(engine, ['3']);
+    await publishRecords(engine, ['3']);
     await letTimePass(engine, 5_000);
     expect(sizesOf(engine)).toEqual([3]);
     // What does not fill one is sent in its time.
-    await publish(engine, ['4']);
+    await publishRecords(engine, ['4']);
     await letTimePass(engine, 11 * minuteMs);
     expect(sizesOf(engine)).toEqual([3, 1]);
   });
@@ -492,7 +477,7 @@ describe('the limits of an endpoint', () => {
         engine.deliveryQueue.remove(id);
       }
     };
-    await publish(engine, ['1', '2']);
+    await publishRecords(engine, ['1', '2']);
     await deliverAll();
     const { deliveries } = engine;
     let isFilled = false;
@@ -502,7 +487,7 @@ describe('the limits of an endpoint', () => {
         const entries = await deliveries.listBacklog(...args);
         if (!isFilled) {
           isFilled = true;
-          await publish(engine, ['3']);
+          await publishRecords(engine, ['3']);
           await deliverAll();
         }
         return entries;
@@ -531,7 +516,7 @@ describe('whatever fails or dies on the way', () => {
           const engine = createFakeEngine();
           await subscribe(engine, { ordering });
           engine.callbacks.answerWith((_, earlier) => answered(isFlaky && earlier % 3 === 1 ? 500 : 204));
-          const ids = await publish(engine, ['a', 'b', 'a', 'c', 'b', 'a']);
+          const ids = await publishRecords(engine, ['a', 'b', 'a', 'c', 'b', 'a']);
           await letTimePass(
             engine,
             minuteMs,

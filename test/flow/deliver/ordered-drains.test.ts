@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { DrainMessage } from '../../../lambdas/contracts/messages.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
-import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
-import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { aSubscription } from '../../fakes/samples.ts';
 import { letTimePass } from '../let-time-pass.ts';
+import { publishRecords } from './publish-records.ts';
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
@@ -17,27 +17,6 @@ async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {})
   const subscription = aSubscription({ ordering: 'record', ...change });
   await beginAtEnd(engine.drainPorts, subscription);
   await engine.subscriptions.create(subscription);
-}
-
-let published = 0;
-
-/** Publish one batch of events of records, in this order. @returns Their ids. */
-async function publish(
-  engine: FakeEngine,
-  records: readonly string[],
-  ports = engine.publishPorts,
-): Promise<readonly string[]> {
-  const timestamp = new Date(engine.clock.nowMs()).toISOString();
-  const events = records.map((record) => {
-    published += 1;
-    return anEvent({ id: `evt_${String(published).padStart(6, '0')}`, record_id: record, timestamp });
-  });
-  const publications = await publishEvents(
-    ports,
-    events.map((event) => ({ event, owner: event.id })),
-  );
-  expect(new Set(publications.map(({ kind }) => kind))).toEqual(new Set(['published']));
-  return events.map(({ id }) => id);
 }
 
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
@@ -73,7 +52,7 @@ describe('the drain of an ordered subscription is asked for', () => {
     await subscribe(engine);
     const sent = countDrains(engine);
     const ids: string[] = [];
-    for (const batch of batches) ids.push(...(await publish(engine, [`${batch}`, 'same'])));
+    for (const batch of batches) ids.push(...(await publishRecords(engine, [`${batch}`, 'same'])));
     expect(sent).toEqual({ now: 1, later: 0 });
     await letTimePass(engine, secondMs);
     expect(engine.callbacks.requests.map(idOf).toSorted()).toEqual(ids);
@@ -84,12 +63,12 @@ describe('the drain of an ordered subscription is asked for', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const sent = countDrains(engine);
-    const ids = [...(await publish(engine, ['first']))];
+    const ids = [...(await publishRecords(engine, ['first']))];
     const left = [...batches];
     const callbacks = {
       ...engine.callbacks,
       async post(request: CallbackRequest) {
-        if (left.pop() !== undefined) ids.push(...(await publish(engine, ['first', 'other'])));
+        if (left.pop() !== undefined) ids.push(...(await publishRecords(engine, ['first', 'other'])));
         return engine.callbacks.post(request);
       },
     };
@@ -103,11 +82,11 @@ describe('the drain of an ordered subscription is asked for', () => {
     await subscribe(engine, { retry: { scheduleMs: [10 * minuteMs] } });
     const sent = countDrains(engine);
     engine.callbacks.answerWith((request, earlier) => answered(recordOf(request) === 'a' && earlier < 1 ? 500 : 204));
-    await publish(engine, ['a']);
+    await publishRecords(engine, ['a']);
     await letTimePass(engine, secondMs);
     expect(sent).toEqual({ now: 1, later: 1 });
     for (const batch of batches) {
-      await publish(engine, ['a', `${batch}`]);
+      await publishRecords(engine, ['a', `${batch}`]);
       await letTimePass(engine, 10 * secondMs);
     }
     expect(sent).toEqual({ now: 21, later: 1 });
@@ -121,13 +100,13 @@ describe('the drain of an ordered subscription is asked for', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
-    await publish(
+    await publishRecords(
       engine,
       Array.from({ length: 10 }, (_, index) => `lost ${index}`),
     );
     await letTimePass(engine, secondMs);
     const sent = countDrains(engine);
-    for (const batch of batches) await publish(engine, [`${batch}`]);
+    for (const batch of batches) await publishRecords(engine, [`${batch}`]);
     expect(sent).toEqual({ now: 0, later: 0 });
     engine.callbacks.answerWith(() => answered(204));
     await letTimePass(engine, 15 * minuteMs);
@@ -177,10 +156,10 @@ describe('a batch that comes', () => {
         const engine = createFakeEngine();
         await subscribe(engine, { retry: { scheduleMs: [60 * minuteMs] } });
         engine.callbacks.answerWith((request) => answered(isBlocked && recordOf(request) === 'a' ? 500 : 204));
-        await publish(engine, ['a', 'b']);
+        await publishRecords(engine, ['a', 'b']);
         let late: readonly string[] = [];
         const interposing = interposed(engine, at, moment, async () => {
-          late = await publish(engine, ['c', 'd']);
+          late = await publishRecords(engine, ['c', 'd']);
         });
         for (const { id } of engine.drainQueue.receive()) {
           await drain(engine, interposing.ports);
@@ -199,7 +178,7 @@ describe('a batch that comes', () => {
   test('is sent within two minutes where the message is lost that asked for the drain', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
-    const ids = await publish(engine, ['a', 'b']);
+    const ids = await publishRecords(engine, ['a', 'b']);
     for (const { id } of engine.drainQueue.messages()) engine.drainQueue.remove(id);
     await letTimePass(engine, 2 * minuteMs);
     expect(engine.callbacks.requests.map(idOf).toSorted()).toEqual(ids);
@@ -209,7 +188,7 @@ describe('a batch that comes', () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const endpoints = { ...engine.endpoints, wake: async () => Promise.reject(new Error('corrupt')) };
-    const ids = await publish(engine, ['a', 'b'], { ...engine.publishPorts, endpoints });
+    const ids = await publishRecords(engine, ['a', 'b'], { ports: { ...engine.publishPorts, endpoints } });
     await letTimePass(engine, secondMs);
     expect(engine.callbacks.requests.map(idOf).toSorted()).toEqual(ids);
   });

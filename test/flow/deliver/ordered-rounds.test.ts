@@ -4,15 +4,15 @@ import { parked } from '../../../lambdas/engine/delivery/record-attempt.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { deliveryOf } from '../../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { isEvent } from '../../../lambdas/flows/feed/gapless-rows.ts';
-import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
-import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { aSubscription } from '../../fakes/samples.ts';
 import { letTimePass } from '../let-time-pass.ts';
+import { publishRecords } from './publish-records.ts';
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
@@ -26,21 +26,6 @@ async function anEngine(change: Partial<Subscription> = {}): Promise<FakeEngine>
   await beginAtEnd(engine.drainPorts, subscription);
   await engine.subscriptions.create({ ...subscription, ...change });
   return engine;
-}
-
-let published = 0;
-
-async function publish(engine: FakeEngine, records: readonly string[]): Promise<readonly string[]> {
-  const timestamp = new Date(engine.clock.nowMs()).toISOString();
-  const events = records.map((record) => {
-    published += 1;
-    return anEvent({ id: `evt_${String(published).padStart(6, '0')}`, record_id: record, timestamp });
-  });
-  await publishEvents(
-    engine.publishPorts,
-    events.map((event) => ({ event, owner: event.id })),
-  );
-  return events.map(({ id }) => id);
 }
 
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
@@ -85,7 +70,7 @@ async function drainAndCount(engine: FakeEngine, change: Partial<FakeEngine['dra
 
 /** Rows that wait in the backlog behind the position in the feed, as after a time in which the endpoint was down. */
 async function park(engine: FakeEngine, records: readonly string[]): Promise<readonly string[]> {
-  const ids = await publish(engine, records);
+  const ids = await publishRecords(engine, records);
   const rows = (await engine.events.listAfter('acme', 0, 10_000)).filter((row) => isEvent(row));
   const waiting = rows.filter(({ id }) => ids.includes(id)).map((row) => parked(deliveryOf(subscription, row)));
   await engine.deliveries.addMany(waiting);
@@ -108,17 +93,17 @@ describe('the rounds of one run read', () => {
   test('65 times where 1,951 rows wait behind one record and 1,000 of others come (it was 681 times)', async () => {
     const engine = await anEngine();
     engine.callbacks.answerWith((request) => answered(recordOf(request) === 'blocked' ? 500 : 204));
-    await publish(engine, ['blocked', 'well', 'good']);
+    await publishRecords(engine, ['blocked', 'well', 'good']);
     await letTimePass(engine, secondMs);
     for (let some = 0; some < 10; some += 1) {
-      await publish(
+      await publishRecords(
         engine,
         recordsOf(195, () => 'blocked'),
       );
       await letTimePass(engine, secondMs);
     }
     expect(await backlogSize(engine)).toBe(1_951);
-    await publish(
+    await publishRecords(
       engine,
       recordsOf(1_000, (index) => `record ${index % 50}`),
     );
@@ -143,7 +128,7 @@ describe('the rounds of one run read', () => {
   test('once what they put behind a blocked record themselves (56 reads, 117 before)', async () => {
     const engine = await anEngine();
     answerSlowly(engine, (record) => record !== 'blocked');
-    await publish(
+    await publishRecords(
       engine,
       recordsOf(1_000, (index) => (index % 2 === 0 ? 'blocked' : `record ${index % 50}`)),
     );
@@ -173,8 +158,8 @@ describe('a run goes on', () => {
       failures += 1;
       return answered(500);
     });
-    const late = await publish(engine, ['late', 'late', 'late']);
-    await publish(
+    const late = await publishRecords(engine, ['late', 'late', 'late']);
+    await publishRecords(
       engine,
       recordsOf(700, (index) => (index === 350 ? 'late' : `record ${index % 50}`)),
     );
@@ -190,8 +175,8 @@ describe('a run goes on', () => {
     const engine = await anEngine();
     let isWell = false;
     answerSlowly(engine, (record) => record !== 'blocked' || isWell);
-    const [first, second] = await publish(engine, ['blocked', 'blocked']);
-    await publish(
+    const [first, second] = await publishRecords(engine, ['blocked', 'blocked']);
+    await publishRecords(
       engine,
       recordsOf(600, (index) => `record ${index % 50}`),
     );
@@ -274,7 +259,7 @@ describe('whatever fails, and whenever it comes', () => {
             const order = new Map<string, string[]>();
             const taken: string[] = [];
             const publishSome = async (records: readonly string[]) => {
-              const ids = await publish(engine, records);
+              const ids = await publishRecords(engine, records);
               for (const [index, id] of ids.entries()) {
                 const group = ordering === 'tenant' ? '' : (records[index] ?? '');
                 order.set(group, [...(order.get(group) ?? []), id]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
+import { newDelivery } from '../../../lambdas/engine/delivery/record-attempt.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { createRejectionCounter } from '../../../lambdas/flows/ingest/count-rejections.ts';
@@ -15,26 +16,15 @@ const msPerHour = 3_600_000;
 const nowMs = Date.parse('2026-11-21T12:00:00.000Z');
 
 function aDelivery(number: number, change: Partial<Delivery> = {}): Delivery {
-  return {
+  const job = {
     subscription: 'sub_1',
     scope: 'acme',
     event: `evt_${number}`,
     tenant: 'acme',
     sequence: number,
     timestamp: new Date(nowMs - 10_000_000 + number * 1_000).toISOString(),
-    state: 'delivered',
-    attempts: [],
-    attemptCount: 0,
-    scheduledCount: 0,
-    firstAttemptAt: undefined,
-    exhaustedBy: undefined,
-    nextAttemptAt: undefined,
-    waitsIn: undefined,
-    replay: undefined,
-    isManual: undefined,
-    revision: 0,
-    ...change,
   };
+  return { ...newDelivery(job), state: 'delivered', ...change };
 }
 
 const aParked = (number: number, change: Partial<Delivery> = {}) =>
