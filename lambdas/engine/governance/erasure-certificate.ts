@@ -98,7 +98,7 @@ export function keptOf({
     },
     {
       what: 'ids of subscriptions',
-      why: 'an id without data: nobody else may ever use it',
+      why: 'an id without data: no other tenant may ever use it',
       until: null,
     },
     {
@@ -148,7 +148,7 @@ export function keptOf({
     },
     {
       what: 'entries of the audit',
-      why: 'they tell who did what, and nobody may change them; settings of subscriptions and accounts stand in them, without secrets',
+      why: 'they tell who did what, and cannot be changed; settings of subscriptions and accounts stand in them, without secrets',
       until: after(auditRetentionDays),
     },
     {

@@ -45,8 +45,8 @@ const drainSlackMs = 180_000;
  * Wake what waits for its time: attempts further away than SQS can delay a message, and endpoints that
  * have to be looked at.
  *
- * A crash after the queue took a job leaves its entry, and the job is queued again in a minute: whoever
- * gets the second one finds the attempt made.
+ * A crash after the queue took a job leaves its entry, and the job is queued again in a minute: the run
+ * that gets the second job finds the attempt made.
  */
 export async function dispatchDue(ports: DispatchPorts): Promise<Dispatched> {
   const startedAtMs = ports.clock.nowMs();

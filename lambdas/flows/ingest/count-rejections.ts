@@ -1,7 +1,7 @@
 import type { AccountStore } from '../../ports/accounts/account-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
-import { nobody, type RejectedBy, type StatisticsWriter } from '../../ports/runtime/statistics-store.ts';
+import { type RejectedBy, type StatisticsWriter, unattributed } from '../../ports/runtime/statistics-store.ts';
 import { type Counting, countBeside } from '../statistics/count-beside.ts';
 import { createStatisticsBuffer } from '../statistics/statistics-buffer.ts';
 import type { Receipt, ReceiveTarget } from './receive-webhook.ts';
@@ -77,8 +77,8 @@ async function whoseIs(
 ): Promise<{ readonly scope: string; readonly integration: string }> {
   if (reason === 'url-unknown') {
     const isDeployed = (await ports.webhook(integration)) !== undefined;
-    return { scope: nobody, integration: isDeployed ? integration : nobody };
+    return { scope: unattributed, integration: isDeployed ? integration : unattributed };
   }
   const owner = account === undefined ? undefined : await ports.accounts.get(account, accountMaxAgeMs);
-  return { scope: owner?.tenant || nobody, integration };
+  return { scope: owner?.tenant || unattributed, integration };
 }

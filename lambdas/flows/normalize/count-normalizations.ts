@@ -2,7 +2,7 @@ import type { RawMessage } from '../../contracts/messages.ts';
 import type { AccountStore } from '../../ports/accounts/account-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
-import { nobody, type RequestCount, type StatisticsWriter } from '../../ports/runtime/statistics-store.ts';
+import { type RequestCount, type StatisticsWriter, unattributed } from '../../ports/runtime/statistics-store.ts';
 import { type Counting, countBeside } from '../statistics/count-beside.ts';
 import { createStatisticsBuffer, type Tally } from '../statistics/statistics-buffer.ts';
 import type { Normalization } from './normalization.ts';
@@ -50,12 +50,12 @@ export function createNormalizationCounter(ports: CountNormalizationPorts): Norm
 /** The tenant of a request's account, or of all the accounts that it was for. */
 async function scopeOf({ accounts }: CountNormalizationPorts, { message, normalization }: Normalized): Promise<string> {
   // Its account does not exist: to ask for it again would be a request.
-  if (normalization.kind === 'unrouted') return nobody;
+  if (normalization.kind === 'unrouted') return unattributed;
   if ('tenant' in normalization && normalization.tenant !== undefined) return normalization.tenant;
-  if (message.account === undefined) return nobody;
+  if (message.account === undefined) return unattributed;
   const account = await accounts.get(message.account, accountMaxAgeMs);
   // An erased account is known, and no tenant's.
-  return account?.tenant || nobody;
+  return account?.tenant || unattributed;
 }
 
 function tallyOf(scope: string, { message, normalization }: Normalized): readonly Tally[] {

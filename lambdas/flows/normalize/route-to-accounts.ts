@@ -83,8 +83,8 @@ async function withoutContext(
   integration: NormalizingIntegration,
   read: ReadRequest,
 ): Promise<Mapping> {
-  const nobody = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
-  const mapped = await mapForAccount(ports, delivery, integration, read, nobody);
+  const noAccount = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
+  const mapped = await mapForAccount(ports, delivery, integration, read, noAccount);
   return mapped.kind === 'mapped' && mapped.events.length === 0
     ? { kind: 'ignored' }
     : deadLetter(ports, delivery, 'context_lookup_field gave no value');

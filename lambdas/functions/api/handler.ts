@@ -44,8 +44,8 @@ const maxLoggedId = 32;
 
 type AnyHandler = (call: ApiCall) => Promise<AnyAnswer>;
 
-/** The principal of public operations, which look at none. */
-const nobody: Principal = {
+/** The principal of calls to public operations, which need no key. */
+const anonymous: Principal = {
   keyId: '',
   tenant: '',
   scopes: [],
@@ -106,7 +106,7 @@ export function createApiHandler({ ports, log, outcomes }: ApiRuntime) {
     event: APIGatewayProxyEventV2,
     headers: Record<string, string>,
   ): Promise<Principal> {
-    if (shape.access === 'public') return nobody;
+    if (shape.access === 'public') return anonymous;
     const principal = await identify(id, shape, event);
     const standings = await limitCall(ports, principal, warn('limits cannot be read'));
     Object.assign(headers, rateLimitHeaders(standings));

@@ -22,13 +22,13 @@ export type RequestCount =
 export type RequestCounts = Readonly<Partial<Record<RequestCount, number>>>;
 
 /** Scope of what has no tenant, or several; and the integration of what names none that is deployed. */
-export const nobody = '*';
+export const unattributed = '*';
 
 /** What was counted of one integration for one tenant in one hour. */
 export interface HourlyCounts {
-  /** The tenant, or {@link nobody}. */
+  /** The tenant, or {@link unattributed}. */
   readonly scope: string;
-  /** By name, or {@link nobody}. */
+  /** By name, or {@link unattributed}. */
   readonly integration: string;
   /** UTC, as ISO 8601 begins: `2026-11-21T12`. */
   readonly hour: string;
