@@ -287,7 +287,7 @@ describe.each(implementations)('account store on %s', (_, open) => {
 });
 
 describe.each(implementations)('archive keys on %s', (_, open) => {
-  test('an account gets one key, whoever asks, and keeps it', async () => {
+  test('an account gets one key and keeps it, whichever process asks', async () => {
     const { directory, keys } = await open();
     const account = anAccount();
     await directory.create(account);

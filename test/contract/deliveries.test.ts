@@ -152,7 +152,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect(await deliveries.replace(aParked(2), true)).toBe(false);
   });
 
-  test('adds what nobody has stored, with its entries, and leaves the rest as it is', async () => {
+  test('adds the deliveries that are not stored yet, with their entries, and leaves the rest as it is', async () => {
     const { deliveries, clock } = await open();
     await deliveries.putMany([aDelivered(1)]);
     await deliveries.replace(aDelivery(2));

@@ -188,7 +188,7 @@ describe.each(implementations)('what erases accounts on %s', (_, open) => {
     metadata: { owner: 'jane@example.com' },
   });
 
-  test('closes them: no secret, context, name or metadata is left, and nobody writes back what he had read', async () => {
+  test('closes them: no secret, context, name or metadata is left, and a writer that read them before cannot write them back', async () => {
     const { accounts, clock } = await open();
     await accounts.create(own);
     await accounts.eraser.close('acme', own.id);

@@ -27,7 +27,7 @@ const laterThanAQueueDelays = [1_200, 1_200, 1_200, 1_200, 1_200, 1_200];
 /** Waits between tries that are few, and still more than a fault takes away from a replay. */
 const fewTries = [1, 1, 1, 1, 1];
 
-/** Pointers that fill a page of whoever reads them: dispatch, and a drain. */
+/** Pointers that fill a page of their readers: dispatch, and a drain. */
 const aFullPage = 100;
 /** The same of requests that wait for an account. */
 const aFullPageOfRequests = 25;

@@ -226,7 +226,7 @@ describe('limits', () => {
     expect((await call('GET', '/v1/accounts', undefined, 'tk_slow_secret')).status).toBe(429);
   });
 
-  test('that cannot be read hold up nobody', async () => {
+  test('that cannot be read hold up no call', async () => {
     const { call, ports } = createFakeApi();
     Object.assign(ports.limits, { take: async () => Promise.reject(new Error('no table')) });
     const answer = await call('GET', '/v1/accounts');
@@ -271,7 +271,7 @@ describe('API keys', () => {
     expect((await api.call('GET', '/v1/accounts', undefined, key)).status).toBe(403);
   });
 
-  test('give nobody more than he has: not at their making, changing, rotating or revoking', async () => {
+  test('give no key more than its maker has: not at their making, changing, rotating or revoking', async () => {
     const api = createFakeApi();
     const strong = await create(api, { tenant: 'acme', scopes: ['admin'] });
     const { key } = await create(api, { tenant: 'acme', scopes: ['keys:write', 'events:read'] });
@@ -685,7 +685,7 @@ describe('a list', () => {
 });
 
 describe('a consumer', () => {
-  test('is not left leased to nobody where its events cannot be had in a version (500)', async () => {
+  test('is not left leased where its events cannot be had in a version (500)', async () => {
     const api = createFakeApi({ resources: threeMajors });
     const event = anEvent({ id: 'evt_1', schema_version: '9.0.0' });
     await publishEvents(api.engine.publishPorts, [{ owner: 'raw_1', event }]);

@@ -552,7 +552,7 @@ describe('many large events', () => {
     expect(most()).toBeLessThanOrEqual(maxHeldBytes);
   });
 
-  test('that the filter leaves out are sent to nobody, be they as many as a run takes', async () => {
+  test('that the filter leaves out are not sent, even as many as a run takes', async () => {
     const { engine, jobs, ports } = await publishLarge(90_000, { shaping: { filter: 'false' } });
     const outcomes = await deliverEvents(ports, jobs);
     expect(outcomes).toEqual(jobs.map(() => ({ kind: 'filtered', reason: 'filter' })));

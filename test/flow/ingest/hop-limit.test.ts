@@ -140,7 +140,7 @@ describe('a hop count', () => {
     expect(calls.filter((call) => call.startsWith('engineKey'))).toEqual(['engineKey.derive']);
   });
 
-  test('is said to nobody who calls an unknown URL', async () => {
+  test('is not told to a caller of an unknown URL', async () => {
     const engine = await prepare();
     const request = webhook({ 'tributary-hops': await signed(engine, 3) });
     const other = { integration: 'staff', account: 'acc_none' };

@@ -63,7 +63,7 @@ describe('an input that fails for the last time', () => {
   });
   const refused = () => Promise.reject(new Error('not now'));
 
-  test('leaves its events to whoever brings them next, once its write can take effect no more', async () => {
+  test('leaves its events to the next message that brings them, once its write can no longer take effect', async () => {
     const engine = createFakeEngine();
     const ports = failing(engine, { writeRows: refused });
     expect(kindsOf(await publishEvents(ports, [lastTry('evt_a', 'raw_1')]))).toEqual(['failed']);

@@ -301,7 +301,7 @@ describe('a tenant that is being erased', () => {
     expect((await receiveProviderRequest(engine.receivePorts, target, request)).kind).toBe('unknown');
   });
 
-  test('has its account changed by nobody', async () => {
+  test('has an account that nothing changes', async () => {
     const engine = await prepare();
     await engine.accounts.eraser.close('acme', 'acc_acme');
     expect(await updateAccount(engine.adminPorts, 'acc_acme', { context: {} })).toEqual({ kind: 'unknown-account' });
