@@ -5,7 +5,7 @@ import type { SecretValues } from '../../request/webhook-request.ts';
 import { type TemplateInput, toTemplate } from '../../template/template.ts';
 import type { CheckAuthoring, CheckKind } from '../check-kind.ts';
 import { digestBytes } from '../signatures/digest-bytes.ts';
-import { signatureAuthoring, signedParts } from '../signatures/signature-authoring.ts';
+import { signatureProof, signatureProtects, signedParts } from '../signatures/signature-authoring.ts';
 import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
 import { digestAlgorithm, encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
 import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
@@ -57,7 +57,8 @@ export const digestAuthoring: CheckAuthoring<DigestSpec> = {
     createHash(algorithm)
       .update(render(firstOf(messages)))
       .digest(written),
-  ...signatureAuthoring,
+  place: signatureProof,
+  protects: signatureProtects,
   keys: ({ message: messages }) =>
     secretsIn([messages].flat().map(toTemplate)).map((secret) => ({ secret, form: { kind: 'text' } })),
   // Without a secret in each message, a stranger can make it.

@@ -7,7 +7,7 @@ import { identifier } from '../../template/template-schema.ts';
 import type { Alternative, CheckAuthoring, CheckKind } from '../check-kind.ts';
 import { decodeExactly } from '../signatures/decode-exactly.ts';
 import { digestBytes } from '../signatures/digest-bytes.ts';
-import { signatureAuthoring, signedParts } from '../signatures/signature-authoring.ts';
+import { signatureProof, signatureProtects, signedParts } from '../signatures/signature-authoring.ts';
 import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
 import { digestAlgorithm, encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
 import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
@@ -121,7 +121,8 @@ export const hmacAuthoring: CheckAuthoring<HmacSpec> = {
       .update(render(firstOf(messages)))
       .digest(written);
   },
-  ...signatureAuthoring,
+  place: signatureProof,
+  protects: signatureProtects,
   keys({ key }) {
     const { secret, decode, prefix = '' } = keyOf(key);
     return [{ secret, form: decode === 'utf8' ? { kind: 'text' } : { kind: 'bytes', encoding: decode, prefix } }];

@@ -5,7 +5,7 @@ import type { CheckAuthoring, CheckContext, CheckKind } from '../check-kind.ts';
 import { readPublicKeys } from '../keys/read-public-key.ts';
 import { publicKeySource } from '../keys/remote-key-schema.ts';
 import { findKeys, type KeySource, prepareKeySource, secretOf } from '../keys/remote-keys.ts';
-import { signatureAuthoring, signedParts } from '../signatures/signature-authoring.ts';
+import { signatureProof, signatureProtects, signedParts } from '../signatures/signature-authoring.ts';
 import { prepareSignaturePlace, type SignaturePlace, signatureCandidates } from '../signatures/signature-candidates.ts';
 import { encoding, message, signaturePlace } from '../signatures/signature-schema.ts';
 import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '../signatures/signed-messages.ts';
@@ -102,7 +102,8 @@ export const publicKeyAuthoring: CheckAuthoring<PublicKeySpec> = {
     const privateKey = createPrivateKey(privateKeys[secretOf(key)] ?? '');
     return sign(hashes[algorithm], render(firstOf(messages)), privateKey).toString(written);
   },
-  ...signatureAuthoring,
+  place: signatureProof,
+  protects: signatureProtects,
   keys: ({ algorithm, key }) => [{ secret: secretOf(key), form: { kind: 'pair', type: keyTypes[algorithm] } }],
   signed: (spec) => signedParts(spec, secretOf(spec.key)),
   alternatives: (spec) => [writtenOtherwise(spec, [])],

@@ -8,16 +8,19 @@ interface SignatureSpec extends Pick<SignedParts, 'algorithm' | 'encoding' | 'si
   readonly prefix?: string | undefined;
 }
 
-/** How samples are signed, and what a forger would have to change: alike for each check of a signature over a message. */
-export const signatureAuthoring = {
-  place: ({ signature, prefix }: SignatureSpec): ProofPlace => ({ template: signature, prefix }),
-  protects: ({ signature, split, message }: SignatureSpec): ProtectedTemplates => ({
-    // Of several messages, samples are signed with the first.
-    signed: [{ template: firstOf(message) }],
-    proofs: [signature],
-    split,
-  }),
-};
+// Functions of their own, not members of one object: a spread in a check's authoring side would count as a side effect,
+// and ingress would load every schema.
+
+/** Where samples carry the signature. */
+export const signatureProof = ({ signature, prefix }: SignatureSpec): ProofPlace => ({ template: signature, prefix });
+
+/** What a forger would have to change. */
+export const signatureProtects = ({ signature, split, message }: SignatureSpec): ProtectedTemplates => ({
+  // Of several messages, samples are signed with the first.
+  signed: [{ template: firstOf(message) }],
+  proofs: [signature],
+  split,
+});
 
 /** @param key - Name of the secret that holds the key; undefined where the message itself holds a secret. */
 export function signedParts(spec: SignatureSpec, key: string | undefined): SignedParts {
