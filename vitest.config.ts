@@ -1,52 +1,52 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+type Level = NonNullable<TestProjectInlineConfiguration['test']>;
 
 /** A folder of test/ as a project: one suite per cost level. */
-const level = (name: string, test: { testTimeout: number; hookTimeout?: number }) => ({
+const level = (name: string, test: Level) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...test },
 });
 
-export default defineConfig({
-  test: {
-    environment: 'node',
-    pool: 'forks',
-    // Two cores are what the checks run on; more workers there only make timings uneven.
-    maxWorkers: 2,
-    // No test sleeps; a test that hits its timeout hangs.
-    hookTimeout: 30_000,
-    teardownTimeout: 10_000,
-    projects: [
-      level('unit', { testTimeout: 10_000 }),
-      level('flow', { testTimeout: 10_000 }),
-      level('integrations', { testTimeout: 10_000 }),
-      level('contract', { testTimeout: 20_000 }),
-      level('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
-      {
-        extends: true,
-        test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/global-setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 90_000,
-          // Each file boots the runner: one file at a time, after the others.
-          maxWorkers: 1,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'faults',
-          include: ['test/faults/**/*.test.ts'],
-          globalSetup: ['test/e2e/global-setup.ts'],
-          // A sample takes a minute on two idle cores.
-          testTimeout: 300_000,
-          hookTimeout: 90_000,
-          maxWorkers: 1,
-          sequence: { groupOrder: 2 },
-        },
-      },
-    ],
-  },
+/** Levels that boot the runner, after the others. */
+const booted = (name: string, groupOrder: number, test: Level) =>
+  level(name, {
+    globalSetup: ['test/e2e/global-setup.ts'],
+    hookTimeout: 90_000,
+    maxWorkers: 1,
+    sequence: { groupOrder },
+    isolate: true,
+    ...test,
+  });
+
+/** `npm test` takes three minutes on two quiet cores; `npm run test:all` (mode `all`) explores for several more. */
+export default defineConfig(({ mode }) => {
+  const isExploring = mode === 'all';
+  return {
+    test: {
+      environment: 'node',
+      pool: 'forks',
+      // Two cores are what the checks run on; more workers there only make timings uneven.
+      maxWorkers: 2,
+      // Tests change no state of a module, and loading modules anew for each file takes a quarter of the time.
+      isolate: false,
+      // No test sleeps; a test that hits its timeout hangs.
+      hookTimeout: 30_000,
+      teardownTimeout: 10_000,
+      provide: { isExploring },
+      projects: [
+        level('unit', { testTimeout: 10_000 }),
+        level('flow', { testTimeout: isExploring ? 60_000 : 10_000 }),
+        level('integrations', { testTimeout: 10_000 }),
+        level('contract', { testTimeout: isExploring ? 60_000 : 20_000 }),
+        level('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
+        // An engine waits for its emulators half of the time: two share two cores.
+        booted('e2e', 1, { testTimeout: 60_000, maxWorkers: 2, exclude: ['test/e2e/long/**'] }),
+        // These measure, or load the machine: one at a time.
+        ...(isExploring ? [booted('e2e/long', 2, { testTimeout: 60_000 })] : []),
+        // A sample takes minutes.
+        booted('faults', 3, { testTimeout: 600_000 }),
+      ],
+    },
+  };
 });

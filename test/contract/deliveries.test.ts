@@ -11,6 +11,7 @@ import { listDeliveries } from '../../lambdas/flows/subscriptions/list-deliverie
 import type { DeliveryLog, DeliveryStore, DueEntry, DueIndex } from '../../lambdas/ports/delivery/delivery-store.ts';
 import { createInMemoryDeliveries } from '../fakes/in-memory-deliveries.ts';
 import { createManualClock, type ManualClock } from '../fakes/manual-clock.ts';
+import { propertyRuns } from '../property-runs.ts';
 import { useTables } from './emulated-aws.ts';
 import { readAllPages } from './read-all-pages.ts';
 
@@ -309,7 +310,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
           });
         },
       ),
-      { numRuns: 20 },
+      propertyRuns(8, 40),
     );
   });
 
@@ -490,7 +491,7 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
           for (const page of [firstPage.items, ...rest]) expect(page.length).toBeLessThanOrEqual(limit);
         },
       ),
-      { numRuns: 25 },
+      propertyRuns(8, 50),
     );
   });
 

@@ -6,6 +6,7 @@ import {
 } from '../../lambdas/adapters/node/expression-process.ts';
 import type { Expressions } from '../../lambdas/ports/runtime/expressions.ts';
 import { anEvent } from '../fakes/samples.ts';
+import { propertyRuns } from '../property-runs.ts';
 
 const script = new URL('../../lambdas/functions/expressions.child.ts', import.meta.url);
 const opened: { stop(): void }[] = [];
@@ -133,7 +134,7 @@ describe('expressions in a process of their own', () => {
         expect(['ended', 'died']).toContain(run.kind);
         expect(neighbour).toEqual(wanted);
       }),
-      { numRuns: 25 },
+      propertyRuns(8, 60),
     );
   });
 

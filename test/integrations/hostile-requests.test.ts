@@ -8,6 +8,7 @@ import { compileIntegrations } from '../../lib/definitions/compile-integrations.
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { hostileRequests, isLetIn, leastCpuMs } from '../fakes/hostile-requests.ts';
+import { propertyRuns } from '../property-runs.ts';
 import { signingKeysOf } from './signing-keys.ts';
 
 const root = new URL('../../integrations/', import.meta.url);
@@ -32,7 +33,7 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
     }
 
     test('no request, however malformed, gets in, throws or takes long', () => {
-      fc.assert(fc.property(hostileRequests(definition), expectTurnedAway), { numRuns: 100 });
+      fc.assert(fc.property(hostileRequests(definition), expectTurnedAway), propertyRuns(30, 300));
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     });
 
@@ -48,7 +49,7 @@ describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name
             headers: { ...sample.headers, ...(parts & 8 ? hostile.headers : {}) },
           });
         }),
-        { numRuns: 60 },
+        propertyRuns(20, 200),
       );
     });
   },

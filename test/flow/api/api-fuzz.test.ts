@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { OperationShape } from '../../../lambdas/engine/api/operation.ts';
 import { type OperationId, operations } from '../../../lambdas/engine/api/operations.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { type ApiWorld, createApiWorld } from '../api-world.ts';
 
 /*
@@ -12,7 +13,7 @@ import { type ApiWorld, createApiWorld } from '../api-world.ts';
 
 const ids = Object.keys(operations) as OperationId[];
 const shapeOf = (id: OperationId): OperationShape => operations[id];
-const runs = 60;
+const runs = propertyRuns(20, 120);
 
 /** Values that are rarely meant. */
 const strange = fc.oneof(
@@ -78,7 +79,7 @@ describe.each(ids.filter((id) => shapeOf(id).body !== undefined))('%s with a bod
         const { status } = await world.api.call(shape.method, path, text);
         expect(status).toBeLessThan(500);
       }),
-      { numRuns: runs },
+      runs,
     );
   });
 });
@@ -125,7 +126,7 @@ describe.each(ids)('%s with a query, a path and headers that are not what it tak
           expect(status).toBeLessThan(500);
         },
       ),
-      { numRuns: runs },
+      runs,
     );
   });
 });

@@ -17,6 +17,7 @@ import type { Subscription } from '../../../lambdas/ports/delivery/subscription-
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { anyFault } from '../any-fault.ts';
 import { letTimePass } from '../let-time-pass.ts';
 import { publishRecords } from './publish-records.ts';
@@ -539,7 +540,7 @@ describe('whatever fails or dies on the way', () => {
             expect(ofGroup).toEqual([...ofGroup].sort());
           }
         }),
-        { numRuns: 60 },
+        propertyRuns(20, 200),
       );
     },
   );

@@ -11,6 +11,7 @@ import type { Subscription } from '../../../lambdas/ports/delivery/subscription-
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { aSubscription } from '../../fakes/samples.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { letTimePass } from '../let-time-pass.ts';
 import { publishRecords } from './publish-records.ts';
 
@@ -300,7 +301,7 @@ describe('whatever fails, and whenever it comes', () => {
             expect(await backlogSize(engine)).toBe(0);
           },
         ),
-        { numRuns: 60 },
+        propertyRuns(20, 200),
       );
     },
   );

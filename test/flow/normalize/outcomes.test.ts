@@ -20,6 +20,7 @@ import { injectFault } from '../../fakes/inject-fault.ts';
 import { createOutcomeTally, type OutcomeTally } from '../../fakes/outcome-tally.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anAccount, aSubscription } from '../../fakes/samples.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { anyFault } from '../any-fault.ts';
 import { rawMessage } from '../provider-request.ts';
 
@@ -299,6 +300,6 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         expect(isLeftInFeed || requests.sum('enqueued') === ended, `${ended} ended`).toBe(true);
       },
     ),
-    { numRuns: 150 },
+    propertyRuns(30, 500),
   );
 });

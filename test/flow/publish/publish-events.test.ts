@@ -9,6 +9,7 @@ import type { FeedRow } from '../../../lambdas/ports/events/event-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { propertyRuns } from '../../property-runs.ts';
 import { anyFault } from '../any-fault.ts';
 import { followFeed } from '../follow-feed.ts';
 
@@ -388,7 +389,7 @@ test('no event of a batch crosses tenants, whoever subscribes to what (invariant
         expect(reader.seen.every((event) => event.tenant === tenant && event.data['tenant'] === tenant)).toBe(true);
       }
     }),
-    { numRuns: 60 },
+    propertyRuns(20, 200),
   );
 });
 
@@ -498,7 +499,10 @@ describe('when a port call fails or the process ends', () => {
 
   test('every event is in the feed once and queued for all who want it, when retries fail too (invariants 2 and 8)', async () => {
     const faults = fc.array(anyFault(await countCalls()), { minLength: 2, maxLength: 4 });
-    await fc.assert(fc.asyncProperty(faults, fc.constantFrom(1_000, 20_000, 61_000, 180_000), sweep), { numRuns: 150 });
+    await fc.assert(
+      fc.asyncProperty(faults, fc.constantFrom(1_000, 20_000, 61_000, 180_000), sweep),
+      propertyRuns(50, 500),
+    );
   });
 });
 
@@ -544,6 +548,6 @@ test('a reader sees each event once in order while several writers run interleav
         expect(reader.seen.map(({ id }) => id).sort()).toEqual([...new Set(writers.flatMap(({ ids }) => ids))].sort());
       },
     ),
-    { numRuns: 200 },
+    propertyRuns(50, 600),
   );
 });

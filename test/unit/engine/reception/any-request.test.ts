@@ -11,6 +11,7 @@ import type { WebhookRequest } from '../../../../lambdas/engine/request/webhook-
 import type { KeyRequest } from '../../../../lambdas/engine/verification/keys/key-request.ts';
 import { signRequest } from '../../../../lib/definitions/sign-request.ts';
 import { hostileRequests, isLetIn, leastCpuMs } from '../../../fakes/hostile-requests.ts';
+import { propertyRuns } from '../../../property-runs.ts';
 import { acme, aRequest, maxCpuMs, nowMs, receive, verified } from './acme.ts';
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -225,7 +226,7 @@ describe.each(Object.entries(definitions))(
               : { ...signed, headers: { ...signed.headers, [place]: after.toString('latin1') } },
           );
         }),
-        { numRuns: 500 },
+        propertyRuns(100, 1_000),
       );
     });
 

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, expect, test, vi } from 'vitest';
-import { environmentKeys } from '../../lambdas/contracts/environment.ts';
-import { githubIssue, useRunningEngine } from './running-engine.ts';
+import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
+import { githubIssue, useRunningEngine } from '../running-engine.ts';
 
 /** Rates that a test can reach. Only the accounts of one test come near them. */
 const running = useRunningEngine({ ingressAccountRatePerMinute: 20, ingressTenantRatePerMinute: 30 });

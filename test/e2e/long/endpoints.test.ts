@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, describe, expect, test } from 'vitest';
-import { useRunningEngine } from './running-engine.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 /*
  * Twenty endpoints of one tenant, half of them bad in every way that endpoints are, and what the good ones

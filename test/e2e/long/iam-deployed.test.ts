@@ -3,10 +3,10 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { localAdminKey, seedApiKey } from '../../../../lib/local/admin-key.ts';
-import { startLocalEngine } from '../../../../lib/local/engine.ts';
-import { synthesizeLocalAssembly } from '../../../../lib/local/synthesize.ts';
-import { until } from '../until.ts';
+import { localAdminKey, seedApiKey } from '../../../lib/local/admin-key.ts';
+import { startLocalEngine } from '../../../lib/local/engine.ts';
+import { synthesizeLocalAssembly } from '../../../lib/local/synthesize.ts';
+import { until } from '../../unit/local/until.ts';
 
 interface PolicyStatement {
   Action: string | string[];

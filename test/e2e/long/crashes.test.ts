@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, test, vi } from 'vitest';
-import { environmentKeys } from '../../lambdas/contracts/environment.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
 

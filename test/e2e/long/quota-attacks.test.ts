@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import { type EventWay, startEventWay } from '../bench/stages/event-way.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import { type EventWay, startEventWay } from '../../bench/stages/event-way.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
 const greedyKey = 'tk_greedy_secret-of-greedy';

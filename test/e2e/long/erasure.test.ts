@@ -1,9 +1,9 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fromItem, type Row, toItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { fromItem, type Row, toItem } from '../../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
 let dynamo: DynamoDBClient;
