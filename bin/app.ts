@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The CDK app: `npx cdk synth -c stage=dev|staging|prod`. `npm start` runs it without the CDK's command line for `local`. */
+/** The CDK app: `npx cdk synth -c stage=dev|staging|prod`. `npm start` runs it for `local`, without the CDK command line. */
 import { App } from 'aws-cdk-lib';
 import { CLI_VERSION_ENV } from 'aws-cdk-lib/cx-api';
 import { ConfigurationError, loadConfig } from '../lib/config.ts';

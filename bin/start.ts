@@ -52,7 +52,7 @@ try {
     port,
     ...(chaos === undefined ? {} : { judgeCall: chaos.judge }),
     onLog: printLog,
-    // What the team that runs a deployed engine would be told.
+    // The notices that the operators of a deployed engine would receive.
     onBusEvent: ({ detailType, detail }) => console.log(`notice ${detailType} ${JSON.stringify(detail)}`),
     onFailure: (error) => {
       console.error(error.message);
@@ -66,7 +66,7 @@ try {
   console.log(`ready ${engine.url}`);
   if (chaos !== undefined) {
     const stated = Object.entries(rates ?? {}).map(([kind, percent]) => `${percent} ${kind}`);
-    console.log(`chaos begins: of 100 requests to AWS, and of 100 callbacks, ${stated.join(', ')}`);
+    console.log(`chaos begins: of 100 AWS requests, and of 100 callbacks, ${stated.join(', ')}`);
     traffic = runChaos(chaos, demo);
   }
 } catch (error) {
@@ -74,7 +74,7 @@ try {
   await stop(1);
 }
 
-/** Let chaos begin, under a steady stream of events, and say now and then how they fare. */
+/** Start chaos and a steady stream of events, and report their state every ten seconds. */
 function runChaos(chaos: Chaos, { accounts, subscriber }: Demo): SteadyTraffic {
   const account = accounts.find(({ integration }) => integration === 'generic-hmac');
   if (account === undefined) throw new Error('the demo has no account of generic-hmac');
@@ -93,7 +93,7 @@ function runChaos(chaos: Chaos, { accounts, subscriber }: Demo): SteadyTraffic {
   return stream;
 }
 
-/** What went wrong is always shown, requests that came to nothing a line each; everything else on demand. */
+/** Always show failures, and one line per request without effect; show everything else with --verbose. */
 function printLog({ function: name, stream, text }: FunctionLogLine): void {
   for (const outcome of describeOutcomes(text)) console.log(outcome);
   if (verbose || stream !== 'stdout' || /"level":"(WARN|ERROR|CRITICAL)"/.test(text)) console.log(`[${name}] ${text}`);

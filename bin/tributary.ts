@@ -16,11 +16,11 @@ async function ask(question: string, fallback: string): Promise<string> {
   }
 }
 
-/** Only the first Ctrl-C is taken: who presses it again wants the process to end. */
+/** Handles only the first Ctrl-C; the second ends the process. */
 function interruption(): AbortSignal {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  // The reader of the output has gone: `… | head`.
+  // The reader of the output has ended: `… | head`.
   process.stdout.on('error', () => interrupted.abort());
   return interrupted.signal;
 }
@@ -40,7 +40,7 @@ try {
   process.exitCode = exitCode;
   (exitCode === 2 && !argv.includes('--json') ? process.stderr : process.stdout).write(output);
 } catch (error) {
-  // 1 is an answer: a fault of the command line's own must not look like one.
+  // Exit status 1 is an answer; an internal fault must not look like one.
   process.exitCode = 2;
   console.error(error);
 }

@@ -18,7 +18,7 @@ export interface TributaryStackProps {
   readonly config: TributaryConfig;
 }
 
-/** The engine of one stage. Construct ids are contract: changing one replaces what it names. */
+/** The engine of one stage. Construct ids are contract: changing an id replaces its resource. */
 export class TributaryStack extends Stack {
   constructor(scope: Construct, id: string, { config }: TributaryStackProps) {
     super(scope, id, {

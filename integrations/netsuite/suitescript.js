@@ -1,23 +1,23 @@
 /**
- * Tells Tributary that a record was created, changed or deleted.
+ * Notifies Tributary that a record was created, changed or deleted.
  *
- * It sends the record's type and id, never its content. A change that cannot be told is logged and not
- * sent again; it never keeps the record from being saved.
+ * It sends the record's type and id, never its content. If a notification fails, the script logs it and does
+ * not retry; it never prevents NetSuite from saving the record.
  *
  * To install it, as an administrator:
  *
- * 1. Make a secret: Setup > Company > API Secrets > New, with the ID `_tributary` (it becomes
+ * 1. Create a secret: Setup > Company > API Secrets > New, with the ID `_tributary` (it becomes
  *    `custsecret_tributary`) and a long random value, for example from `openssl rand -hex 32`. Under
- *    Restrictions, allow it to this script once step 3 has made it, or to all scripts. Give Tributary the
- *    same value as the account's `signing_secret`.
+ *    Restrictions, allow all scripts, or this script once step 3 has created it. Set the same value as
+ *    the account's `signing_secret` in Tributary.
  * 2. Upload this file: Documents > Files > SuiteScripts.
- * 3. Make the script: Customization > Scripting > Scripts > New, with this file. Under Parameters, add one of
+ * 3. Create the script: Customization > Scripting > Scripts > New, with this file. Under Parameters, add one of
  *    the type Free-Form Text with the ID `_tributary_url` (it becomes `custscript_tributary_url`).
- * 4. Deploy it once for each type of record to follow (Customer, Vendor, Invoice, Customer Payment, …), with
+ * 4. Deploy it once for each type of record that you want to follow (Customer, Vendor, Invoice, Customer Payment, …), with
  *    the status Released, All Roles, and the account's webhook URL as the parameter's value.
  *
- * What it cannot see: changes that another user event script or a workflow makes while one runs, CSV imports
- * with "Run Server SuiteScript and Trigger Workflows" off, and requests that fail. Reconcile for those.
+ * It cannot see changes that another user event script or a workflow makes while it runs, CSV imports with
+ * "Run Server SuiteScript and Trigger Workflows" off, and requests that fail. Reconcile for those.
  *
  * @NApiVersion 2.1
  * @NScriptType UserEventScript
@@ -58,7 +58,7 @@ define(['N/crypto', 'N/crypto/random', 'N/encode', 'N/https', 'N/log', 'N/runtim
   }
 
   function afterSubmit(context) {
-    // Whatever happens here must not keep the user from saving.
+    // No fault here may prevent the user from saving.
     try {
       const record = context.newRecord || context.oldRecord;
       const url = runtime.getCurrentScript().getParameter({ name: urlParameter });
@@ -70,7 +70,7 @@ define(['N/crypto', 'N/crypto/random', 'N/encode', 'N/https', 'N/log', 'N/runtim
         record_id: String(record.id),
       });
     } catch (error) {
-      log.error({ title: 'Tributary was not told of a change', details: error });
+      log.error({ title: 'Notifying Tributary of a change failed', details: error });
     }
   }
 

@@ -1,21 +1,21 @@
-/** Faults that the input does not explain. The codes are stable, for alarms and for the runbook. */
+/** Faults that the input does not cause. The codes are stable, for alarms and for the runbook. */
 export type EngineErrorCode =
-  /** The environment lacks a key or gives it a value that cannot be used. */
+  /** The environment lacks a key, or the key has an invalid value. */
   | 'configuration-invalid'
-  /** A store or queue did not take a write in the time there was. */
+  /** A store or queue did not accept a write in time. */
   | 'storage-unavailable'
-  /** Another invocation holds what this one needs; later it will not. */
+  /** Another invocation holds the lease or claim that this one needs; a retry may succeed. */
   | 'contended'
-  /** A mapping took more time or memory than it may. */
+  /** A mapping exceeded its time or memory limit. */
   | 'mapping-timeout'
   /** The process that evaluates expressions does not start, or does not answer. */
   | 'expressions-unavailable'
-  /** A provider did not answer, or may not be called. */
+  /** A provider did not answer, or the egress policy forbids the call. */
   | 'provider-unavailable'
-  /** A stored row or a queue message is not of the shape that the engine writes. */
+  /** A stored row or a queue message does not have the shape that the engine writes. */
   | 'corrupt-state';
 
-/** A fault that its thrower cannot mend. The message is safe to show: no body, no secret. */
+/** A fault that the code cannot recover from. The message is safe to show: no body, no secret. */
 export class EngineError extends Error {
   readonly code: EngineErrorCode;
   /** Whether the same call may succeed later. */

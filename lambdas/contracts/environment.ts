@@ -1,7 +1,7 @@
 /**
  * Environment keys that the stack sets and the functions read.
  *
- * One list for both sides, so that a construct cannot name a key that no function knows.
+ * Both sides share one list, so that a construct cannot set a key that no function reads.
  */
 export const environmentKeys = {
   /** Public origin under which providers and callers reach the HTTP API, without a trailing slash. */
@@ -35,19 +35,19 @@ export const environmentKeys = {
   drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
   governanceQueueUrl: 'TRIBUTARY_GOVERNANCE_QUEUE_URL',
 
-  /** Payloads above this many bytes go to S3 (claim check); 0 sends all to S3. */
+  /** Payloads above this many bytes go to S3 (claim check); 0 sends every payload to S3. */
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
-  /** Days after which an event, its payload and its deliveries may be deleted. */
+  /** Days after which events, payloads and deliveries may be deleted. */
   retentionDays: 'TRIBUTARY_RETENTION_DAYS',
-  /** Days after which an entry of the audit may be deleted. */
+  /** Days after which an audit entry may be deleted. */
   auditRetentionDays: 'TRIBUTARY_AUDIT_RETENTION_DAYS',
-  /** Calls of the API that one key may make in a minute, where it says nothing else. */
+  /** API calls per minute of a key that has no rate of its own. */
   apiKeyRatePerMinute: 'TRIBUTARY_API_KEY_RATE_PER_MINUTE',
-  /** Calls of the API that all keys of a tenant together may make in a minute. */
+  /** API calls per minute of all keys of a tenant together. */
   apiTenantRatePerMinute: 'TRIBUTARY_API_TENANT_RATE_PER_MINUTE',
-  /** Webhooks that one account may bring in a minute. */
+  /** Webhooks per minute of one account. */
   ingressAccountRatePerMinute: 'TRIBUTARY_INGRESS_ACCOUNT_RATE_PER_MINUTE',
-  /** Webhooks that all accounts of a tenant together may bring in a minute. */
+  /** Webhooks per minute of all accounts of a tenant together. */
   ingressTenantRatePerMinute: 'TRIBUTARY_INGRESS_TENANT_RATE_PER_MINUTE',
   /** Subscriptions, accounts, keys and consumers that a tenant may have; subscriptions that may serve all tenants. */
   subscriptionsPerTenant: 'TRIBUTARY_SUBSCRIPTIONS_PER_TENANT',
@@ -55,24 +55,24 @@ export const environmentKeys = {
   accountsPerTenant: 'TRIBUTARY_ACCOUNTS_PER_TENANT',
   keysPerTenant: 'TRIBUTARY_KEYS_PER_TENANT',
   consumersPerTenant: 'TRIBUTARY_CONSUMERS_PER_TENANT',
-  /** Calls of a key, and of a tenant, that may hold a function while they wait. */
+  /** Calls of a key, and of a tenant, that may wait (long poll) at the same time. */
   apiWaitingCallsPerKey: 'TRIBUTARY_API_WAITING_CALLS_PER_KEY',
   apiWaitingCallsPerTenant: 'TRIBUTARY_API_WAITING_CALLS_PER_TENANT',
-  /** Days that the raw archive keeps what providers sent. */
+  /** Days for which the raw archive keeps provider requests. */
   rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
-  /** `true` where the raw archive locks its objects until their retention is over. */
+  /** `true` where the raw archive locks its objects until their retention ends. */
   rawLocked: 'TRIBUTARY_RAW_LOCKED',
-  /** Address ranges (CIDR, comma separated) that outbound calls may reach although they are not public. */
+  /** Non-public address ranges (CIDR, comma separated) that outbound calls may reach. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
-  /** Origins by which this deployment is reached (comma separated): no outbound call goes there. */
+  /** Origins of this deployment (comma separated): no outbound call goes there. */
   ownOrigins: 'TRIBUTARY_OWN_ORIGINS',
 } as const;
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
 
-/** What sending callbacks takes, and publishing what is to be said of them. */
+/** Keys for sending callbacks and for publishing events about them. */
 const sendingKeys = [
   environmentKeys.stage,
   environmentKeys.tenantsTable,
@@ -91,7 +91,7 @@ const sendingKeys = [
   environmentKeys.ownOrigins,
 ] as const;
 
-/** The keys each function reads: what the stack must give it, and nothing more. */
+/** The keys that each function reads: the stack must set exactly these. */
 export const functionEnvironments = {
   ingress: [
     environmentKeys.stage,

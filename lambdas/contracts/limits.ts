@@ -1,145 +1,143 @@
-/**
- * Limits that more than one room must agree on. Units are in the names.
- */
+/** Limits that several rooms share. Units are in the names. */
 export const limits = {
   /**
-   * Largest body that ingress accepts. Lambda's request payload ends at 6 MB, and a body may
-   * grow by a third on its way there (base64).
+   * Largest body that ingress accepts. Lambda's request payload is limited to 6 MB, and base64 makes a body larger by a
+   * third.
    *
    * @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
    */
   maxBodyBytes: 4 * 1024 * 1024,
   /**
-   * The same at a URL that finds the account in the body, and its secret with it: what is decoded before anybody has
-   * proved anything. Larger ones go to the account's own URL.
+   * Largest body at a URL whose account, and with it the secret, is found in the body: ingress decodes the body before
+   * it can verify the sender. Larger bodies must go to the account's own URL.
    */
   maxUnverifiedBodyBytes: 1024 * 1024,
-  /** Largest body that an HTTP API accepts at all. @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
+  /** Largest body that an HTTP API accepts. @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html */
   gatewayMaxBodyBytes: 10 * 1024 * 1024,
   /**
-   * Above this a DynamoDB write costs more than an S3 PUT: 8 write units at 0.625 USD per
-   * million are the price of one PUT at 5 USD per million.
+   * Above this size a DynamoDB write costs more than an S3 PUT: 8 write units at 0.625 USD per million cost as much as
+   * one PUT at 5 USD per million.
    */
   claimThresholdBytes: 8 * 1024,
   /**
-   * Largest data of an event, in bytes as a function's answer carries it: JSON text within JSON. An
-   * answer ends at 6 MB, so what is larger could be numbered, but never be read from the feed.
+   * Largest data of an event, in bytes of a function's answer: JSON text within JSON. An answer is limited to 6 MB, so
+   * a larger event could be numbered, but never be read from the feed.
    */
   maxEventBytes: 5_500_000,
-  /** Largest body of an answer, in the same bytes: what is left of 6 MB is for its headers. */
+  /** Largest body of an answer, in the same bytes; the rest of 6 MB is for the headers. */
   maxAnswerBytes: 6_000_000,
-  /** Days that events, payloads and deliveries are kept. */
+  /** Days for which events, payloads and deliveries are kept. */
   retentionDays: 30,
   /**
-   * Days that an event's id stays claimed at least, however soon its tenant's events expire: providers send again for
-   * up to three days (Stripe, for one), and what was published must not be published again.
+   * Least days for which an event's id stays claimed, however soon its tenant's events expire: providers such as Stripe
+   * retry for up to three days, and a published event must not be published again.
    *
    * @see https://docs.stripe.com/webhooks#retries
    */
   minClaimDays: 7,
-  /** Longest delay that SQS gives a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+  /** Longest delay of an SQS message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
   queueMaxDelayMs: 900_000,
 
-  /** Function timeouts; a queue's visibility timeout is at least six times its consumer's. */
+  /** Function timeouts; a queue's visibility timeout is at least six times its consumer's timeout. */
   ingressTimeoutSeconds: 10,
   normalizeTimeoutSeconds: 30,
   deliverTimeoutSeconds: 60,
-  /** A run of a drain, the last post of it, and what follows. */
+  /** A drain's run, its last post, and the work after it. */
   drainTimeoutSeconds: 120,
   dispatchTimeoutSeconds: 60,
   apiTimeoutSeconds: 29,
-  /** A run of an erasure, the page that it is at, and what follows. */
+  /** An erasure's run, its last page, and the work after it. */
   governTimeoutSeconds: 60,
 
-  /** Messages that one invocation takes from a queue. */
+  /** Messages of a queue per invocation. */
   queueBatchSize: 10,
-  /** The same of the drain queue: each message may keep an invocation busy for as long as a run goes on. */
+  /** The same for the drain queue: each message may keep an invocation busy for a whole run. */
   drainBatchSize: 1,
-  /** The same of the governance queue. */
+  /** The same for the governance queue. */
   governBatchSize: 1,
   /** Receives after which SQS moves a message to its dead-letter queue. */
   maxReceiveCount: 8,
 
-  /** One callback: time to connect, and time for the whole exchange. */
+  /** Time of a callback to connect, and for the whole exchange. */
   callbackConnectTimeoutMs: 5_000,
   callbackTimeoutMs: 15_000,
-  /** What a subscription may ask for instead. */
+  /** Longest callback timeout that a subscription may choose. */
   maxCallbackTimeoutMs: 30_000,
-  /** How long the body of an answer is read, once its status is known. */
+  /** Time to read the body of an answer, once its status is known. */
   callbackReadingMs: 2_000,
-  /** The token that a callback may have to wait for. */
+  /** Time to fetch the OAuth token of a callback. */
   tokenTimeoutMs: 5_000,
   /**
-   * What an attempt costs a sender beyond its token and its callback: payload, filter and transform before it, and
-   * then the records, each a request with all its tries (3 of 2.5 s, and the pauses between them).
+   * Time of an attempt besides its token and its callback: payload, filter and transform before, and records after,
+   * each of which is a request with all its tries (3 of 2.5 s, and the pauses between them).
    */
   sendingOverheadMs: 12_000,
-  /** One write of a record with all its tries, and a moment for what follows. */
+  /** One write of a record with all its tries, and some time for the work after it. */
   recordTryMs: 10_000,
-  /** How long the record of a post is tried again where its store refuses it: a post without a record is made again. */
+  /** How long to retry the record of a post that its store refuses: a post without a record is sent again. */
   recordRetryMs: 10_000,
-  /** After this long deliver begins no further post: what is left goes to the backlog. */
+  /** After this time, deliver begins no further post: remaining jobs go to the backlog. */
   deliverBeginPostsMs: 10_000,
-  /** How long a run of a drain goes on; what is left then is another run's, so that endpoints take turns. */
+  /** Length of a drain's run; another run continues with the rest, so that endpoints take turns. */
   drainRunMs: 40_000,
-  /** New posts of a drain's round begin within this time. */
+  /** A drain's round begins new posts only within this time. */
   drainRoundMs: 5_000,
-  /** Posts to one endpoint at a time, where its subscription does not say otherwise. */
+  /** Concurrent posts to one endpoint, unless its subscription sets another limit. */
   endpointConcurrency: 10,
-  /** What a subscription may ask for instead. */
+  /** Highest concurrency that a subscription may choose. */
   maxEndpointConcurrency: 100,
-  /** Events that a replay sends in a second, where the request names no rate. */
+  /** Events per second of a replay whose request names no rate. */
   replayRatePerSecond: 50,
   /**
-   * Data of the events of one callback, where a subscription asks for batches; an event that is larger goes alone. A
-   * receiver takes 1 MiB where nothing else was set.
+   * Largest data of the events in one callback, where a subscription wants batches; a larger event is sent alone. 1 MiB
+   * is the default limit of nginx for a request body.
    *
    * @see https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
    */
   batchMaxBytes: 900_000,
-  /** Bytes of a subscriber's answer that are kept. */
+  /** Bytes of a subscriber's answer to keep. */
   callbackResponseKeptBytes: 16 * 1024,
 
   /**
-   * How long after a later number was taken a reader waits for one that is not written yet: the life of a
-   * hole, and the longest by which a dead writer delays the events behind it. Writers guarantee, by their own clock,
+   * Gap grace period: how long after a later number was taken a reader waits for a number that is not written yet. It
+   * is also the longest delay that a dead writer causes to the events behind it. Writers guarantee, by their own clock,
    * that they never write a number that a reader may have skipped:
    *
-   *    0 s  it is about to take the numbers
-   *   30 s  `sequenceWriteBeginMs`: one that has not begun to write now does not begin
-   *   45 s  `sequenceWriteEndMs`: it calls off what it has not written
-   *   50 s  `requestInFlightMs` later a request that was called off can take effect no more
-   *   55 s  `clockSkewMs`: by a reader's clock it may be this late
-   *   60 s  the hole may be passed; 5 s are left for a process that stands still
+   *    0 s  the writer is about to take the numbers
+   *   30 s  `sequenceWriteBeginMs`: a writer that has not begun to write does not begin
+   *   45 s  `sequenceWriteEndMs`: it aborts the writes that are not done
+   *   50 s  `requestInFlightMs` later, an aborted request can no longer take effect
+   *   55 s  `clockSkewMs`: a reader's clock may show this time
+   *   60 s  readers may skip the gap; 5 s are left for a paused process
    *
-   * Between begin and end there is time for one batch with all its attempts (3 of 2.5 s, and the pauses
-   * between them, 9 s at most). Without the end, the 6 rounds of a batch could take 56 s.
+   * Between begin and end there is time for one batch with all its attempts (3 of 2.5 s, and the pauses between them, 9
+   * s at most). Without the end, the 6 rounds of a batch could take 56 s.
    */
   sequenceHoleLifetimeMs: 60_000,
   sequenceWriteBeginMs: 30_000,
   sequenceWriteEndMs: 45_000,
-  /** A request whose sender has given up may still be on its way; clients wait half as long for an answer. */
+  /** Longest time that an aborted request may still be in flight; clients wait half as long for an answer. */
   requestInFlightMs: 5_000,
-  /** By how much the clocks of two functions may differ. Lambda's are kept within milliseconds. */
+  /** Largest difference between the clocks of two functions. Lambda's clocks differ by milliseconds. */
   clockSkewMs: 5_000,
 
-  /** The longest that a reader of the feed may wait for an event: it ends well before its function does. */
+  /** Longest wait of a feed reader (long poll): it ends well before the function's timeout. */
   feedMaxWaitMs: 20_000,
-  /** Between two looks at a feed in which nothing has come; a look costs one consistent read of nothing. */
+  /** Poll interval while a feed has no new event; a poll costs one consistent read without rows. */
   feedLookMs: 500,
   /**
-   * The longest from the writing of an event to its reading, for a reader that looks that often and keeps up: the
-   * life of a hole before it, by clocks that differ, a look, and half a second for the reading itself.
+   * Longest time from the write of an event to its read, for a reader that polls that often and keeps up: a gap before
+   * the event, the clock skew, one poll interval, and half a second for the read itself.
    */
   feedMaxLagMs: 66_000,
-  /** Rows that one look passes at most, for a filter that hardly any event matches. */
+  /** Most rows that one poll reads, for a filter that matches hardly any event. */
   feedMaxRows: 2_000,
 
-  /** How long a consumer of the feed keeps what it was handed out, where it does not say otherwise. */
+  /** Default lease of a feed consumer on the events that it received. */
   consumerLeaseSeconds: 60,
   minConsumerLeaseSeconds: 5,
   maxConsumerLeaseSeconds: 3_600,
 
-  /** How long a function may go on with what it knows of a tenant: its retention, and that it is being erased. */
+  /** How long a function may cache a tenant's policy: its retention, and whether it is being erased. */
   tenantPolicyMaxAgeMs: 60_000,
 } as const;

@@ -1,6 +1,5 @@
 /**
- * Shapes that travel between functions. Queues carry ids and metadata; a body travels inline only
- * up to the claim threshold.
+ * Messages between functions. Queues carry ids and metadata; a body travels inline only up to the claim threshold.
  */
 
 /** A body: inline when small, otherwise the key of an S3 object (claim check). */
@@ -8,28 +7,28 @@ export type BodyReference =
   | { readonly kind: 'inline'; readonly encoding: 'utf8' | 'base64'; readonly content: string }
   | { readonly kind: 'claim'; readonly key: string; readonly sizeBytes: number };
 
-/** Raw queue: one verified provider request that was acknowledged. */
+/** Raw queue: one provider request that ingress verified and acknowledged. */
 export interface RawMessage {
-  /** Id of this acceptance. Two sends of one request by the provider have two ids. */
+  /** Id of this acceptance. When a provider sends a request twice, each has its own id. */
   readonly rawId: string;
   readonly integration: string;
-  /** Absent where it came by the URL for all accounts: normalize finds out whose it is. */
+  /** Absent for requests at the URL for all accounts: normalize finds the account. */
   readonly account?: string;
   /**
-   * The account's `createdAt` when it accepted the request: an account that was created since with the same id is
-   * another one. Absent at the URL for all accounts, and in messages of versions that did not write it.
+   * The account's `createdAt` when it accepted the request: an account that was created later with the same id is
+   * another account. Absent for requests at the URL for all accounts, and in messages of older versions.
    */
   readonly incarnation?: string;
-  /** Name of the handshake that a call of the engine's own completes; absent for an event. */
+  /** Name of a handshake that the engine completes with a call to the provider; absent for an event. */
   readonly handshake?: string;
   /** ISO 8601, the instant of acceptance. */
   readonly receivedAt: string;
   /**
-   * How often what caused it has passed through this deployment: 2 for what a callback of an ordinary event brought
-   * back. @default 1
+   * How often the cause of this request has passed through this deployment: 2 for a request that a callback of an
+   * ordinary event caused. @default 1
    */
   readonly hops?: number;
-  /** Whether it was read from the raw archive, so that it is not archived once more. @default false */
+  /** Whether the request was read from the raw archive, so that it is not archived again. @default false */
   readonly archived?: true;
   readonly request: {
     readonly method: string;
@@ -47,7 +46,9 @@ export interface RawMessage {
 /** Delivery queue: one attempt at one event for one subscription. */
 export interface DeliveryJob {
   readonly subscription: string;
-  /** The subscription's scope: a tenant, or `*` where it serves all tenants. With the id it is its key. */
+  /**
+   * The subscription's scope: a tenant, or `*` where it serves all tenants. Scope and id are the subscription's key.
+   */
   readonly scope: string;
   readonly event: string;
   readonly tenant: string;
@@ -58,7 +59,7 @@ export interface DeliveryJob {
   readonly attempt: number;
 }
 
-/** Drain queue: an endpoint's backlog may go on, or a replay. */
+/** Drain queue: asks a run to continue an endpoint's backlog, or a replay. */
 export type DrainMessage =
   | { readonly kind: 'drain'; readonly subscription: string; readonly scope: string }
   | {
@@ -66,16 +67,16 @@ export type DrainMessage =
       readonly replay: string;
       readonly subscription: string;
       readonly scope: string;
-      /** Times that dispatch had started the replay again when this was sent. @default 0 */
+      /** How often dispatch had restarted the replay before this message. @default 0 */
       readonly restarts?: number | undefined;
     };
 
-/** Governance queue: a tenant's erasure may go on. */
+/** Governance queue: asks a run to continue a tenant's erasure. */
 export interface GovernanceMessage {
   readonly kind: 'erase';
   readonly tenant: string;
   readonly erasure: string;
 }
 
-/** Message attribute that says why a message was put on a dead-letter queue by the engine itself. */
+/** Message attribute that says why the engine itself put a message on a dead-letter queue. */
 export const deadLetterReasonAttribute = 'reason';

@@ -13,12 +13,12 @@ const titles: Readonly<Record<number, string>> = {
   508: 'Loop Detected',
 };
 
-/** A refusal that its caller is meant to read. */
+/** A refusal for the caller to read. */
 export interface Problem {
   readonly status: number;
-  /** What is wrong with this request, and what would be right. Safe to show. */
+  /** What is wrong with the request, and how to correct it. Safe to show. */
   readonly detail: string;
-  /** More members, for programs: `reason`, `errors`. */
+  /** More members for programs, such as `reason` and `errors`. */
   readonly extensions?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
 }

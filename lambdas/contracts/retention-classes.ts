@@ -1,13 +1,15 @@
 /**
- * Days for which an object may be kept that is not kept for as long as its bucket keeps all others: S3
- * deletes by rules that a bucket has from the start, so that an object is tagged with the rule it falls under.
+ * Retentions of objects that are deleted before their bucket's general retention. S3 deletes by lifecycle rules, which
+ * the stack defines once, so an object's tag names the rule that applies to it.
  */
 export const retentionClassesDays = [1, 3, 7, 14, 30, 60, 90, 180, 365] as const;
 
-/** Tag of an object that names its class. */
+/** Object tag that names the retention class. */
 export const retentionTag = 'retention-days';
 
-/** The class that keeps an object for at least so many days; undefined where only the bucket itself does. */
+/**
+ * The shortest class that keeps an object for at least `days`; undefined where only the bucket's own retention does.
+ */
 export function retentionClassOf(days: number): number | undefined {
   return retentionClassesDays.find((classDays) => classDays >= days);
 }

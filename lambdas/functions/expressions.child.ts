@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { createPrograms, type ProgramName } from '../engine/programs/programs.ts';
 
 /*
- * What the process that evaluates expressions runs (`adapters/node/expression-process.ts`): a job a line comes in, a
- * result a line goes out, in their order. The process is killed when a job takes too long, so that the bound of JSONata's
- * own, which goes by the wall clock, stands far behind that.
+ * The process that evaluates expressions (`adapters/node/expression-process.ts` starts it). It reads one job per line
+ * and writes one result per line, in the same order. The parent kills the process when a job takes too long, so
+ * JSONata's own limit, which counts wall-clock time, is far longer.
  */
 const timeoutMs = 60_000;
 const programs = createPrograms(timeoutMs) as Readonly<Record<ProgramName, (argument: unknown) => Promise<unknown>>>;
@@ -35,8 +35,8 @@ process.stdin.on('data', (chunk: string) => {
     last = last.then(() => carryOut(line));
   }
 });
-// Ends the process when the function that started it is gone, also in the middle of a loop without end: a thread waits
-// until the other end of descriptor 3 is closed.
+// Ends the process when its parent is gone, even during an endless loop: a thread waits until the parent's end of
+// descriptor 3 is closed.
 const lifeline = `
   const { readSync } = require('node:fs');
   for (;;) {

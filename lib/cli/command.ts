@@ -1,21 +1,21 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
 
-/** What a command reaches besides its arguments; a test gives its own. */
+/** Everything that a command uses besides its arguments; tests replace it. */
 export interface CommandPorts {
   /** Path of the `integrations/` folder. */
   readonly integrations: string;
   /** Epoch milliseconds. */
   readonly nowMs: () => number;
-  /** Ask the person at the terminal; undefined where there is none. An empty answer gives the fallback. */
+  /** Ask the user at the terminal; undefined without a terminal. An empty answer gives the fallback. */
   readonly ask?: (question: string, fallback: string) => Promise<string>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** Write to standard output at once, for a command that goes on for long; others return what they have to say. */
+  /** Write to standard output immediately, for long-running commands; other commands return their output. */
   readonly print: (text: string) => void;
-  /** Write to standard error at once: what is said beside the output, so that programs can read that. */
+  /** Write to standard error immediately: notes that must not mix with the output, which programs read. */
   readonly note: (text: string) => void;
-  /** Resolves when the time is over, or as soon as the signal says so. */
+  /** Resolves when the time is over or the signal aborts. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** A signal for Ctrl-C. A command that asks for it ends by itself then; the others are just stopped. */
+  /** A signal for Ctrl-C. A command that requests it must end by itself; Ctrl-C kills the others. */
   readonly interruption: () => AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export interface CommandArguments {
   readonly values: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 }
 
-/** 0 all is well, 1 the answer is no, 2 the input is unusable. */
+/** Exit codes: 0 success, 1 a negative answer, 2 unusable input. */
 export interface CommandResult {
   readonly exitCode: 0 | 1 | 2;
   readonly output: string;
@@ -35,14 +35,14 @@ export interface Command {
   /** Positional arguments: `<required>` and `[optional]`. */
   readonly positionals: readonly string[];
   readonly summary: string;
-  /** The options in words, one line each. */
+  /** Descriptions of the options, one line each. */
   readonly help: readonly string[];
-  /** Beside `--json` and `--help`, which every command has. */
+  /** Without `--json` and `--help`, which every command has. */
   readonly options: ParseArgsOptionsConfig;
   readonly run: (args: CommandArguments, ports: CommandPorts) => CommandResult | Promise<CommandResult>;
 }
 
-/** The input cannot be worked with: exit status 2, and a message that says what would be right. */
+/** The input is unusable: exit status 2, and a message that says what is expected. */
 export class UnusableInput extends Error {
   constructor(message: string) {
     super(message);
@@ -61,7 +61,7 @@ export function textOptions({ values }: CommandArguments, name: string): readonl
   return [values[name] ?? []].flat().filter((value) => typeof value === 'string');
 }
 
-/** The output of a command: for programs as JSON, for people as lines. */
+/** The output of a command: JSON for programs, lines for people. */
 export function present(args: CommandArguments, forPrograms: unknown, forPeople: readonly string[]): string {
   return `${args.values['json'] === true ? JSON.stringify(forPrograms, undefined, 2) : forPeople.join('\n')}\n`;
 }

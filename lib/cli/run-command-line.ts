@@ -31,7 +31,7 @@ const commands: readonly Command[] = [
   collisionsCommand,
 ];
 
-/** Run one command line, without the process: what it prints and its exit status are returned. */
+/** Run one command line without touching the process. @returns Its output and its exit status. */
 export async function runCommandLine(argv: readonly string[], ports: CommandPorts): Promise<CommandResult> {
   const [name = '', ...rest] = argv;
   const isJson = argv.includes('--json');
@@ -58,7 +58,7 @@ export async function runCommandLine(argv: readonly string[], ports: CommandPort
   }
 }
 
-/** The command line itself is wrong: its message is shown with the usage. */
+/** The command line itself is wrong; the message comes with the usage. */
 class UsageError extends UnusableInput {
   readonly usage: string;
 
@@ -93,7 +93,7 @@ function readArguments(command: Command, argv: readonly string[]): CommandArgume
   if (length < required)
     throw new UsageError(`Expected ${command.positionals.slice(length, required).join(' ')}.`, usageOf(command));
   if (length > command.positionals.length)
-    throw new UsageError(`Got more than was expected: "${parsed.positionals.at(-1)}".`, usageOf(command));
+    throw new UsageError(`Got an unexpected argument: "${parsed.positionals.at(-1)}".`, usageOf(command));
   return parsed;
 }
 
@@ -104,7 +104,7 @@ function overview(): string {
     '',
     ...commands.map((command) => `  ${synopsis(command).padEnd(width)}  ${command.summary}`),
     '',
-    'Every command takes --json and --help.',
+    'Every command accepts --json and --help.',
     '',
   ].join('\n');
 }

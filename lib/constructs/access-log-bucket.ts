@@ -8,7 +8,7 @@ export interface AccessLogBucketProps {
 }
 
 /**
- * Who read and wrote which object of the other buckets.
+ * Logs which principal read or wrote which object of the other buckets.
  *
  * Encrypted with S3's own key: S3 cannot deliver access logs to a bucket under a KMS key.
  *
@@ -19,7 +19,7 @@ export class AccessLogBucket extends Construct {
 
   constructor(scope: Construct, id: string, { retention, removalPolicy }: AccessLogBucketProps) {
     super(scope, id);
-    // The cast: aws-cdk-lib's own types disagree under exactOptionalPropertyTypes.
+    // Cast, because the types of aws-cdk-lib disagree under exactOptionalPropertyTypes.
     this.bucket = new Bucket(this, 'Bucket', {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       encryption: BucketEncryption.S3_MANAGED,

@@ -4,9 +4,9 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 
 export interface DataKeyProps {
-  /** What the key protects, as an administrator reads it in the KMS console. */
+  /** What the key protects; the KMS console shows it. */
   readonly description: string;
-  /** RETAIN where the data that it encrypts is retained: without the key that data is lost. */
+  /** RETAIN if the encrypted data is retained: losing the key loses the data. */
   readonly removalPolicy: RemovalPolicy;
 }
 
@@ -24,18 +24,18 @@ export class DataKey extends Construct {
     });
   }
 
-  /** What reading an encrypted table or object takes. */
+  /** Permissions to read an encrypted table or object. */
   grantDecrypt(grantee: IGrantable): void {
     this.key.grant(grantee, 'kms:Decrypt', 'kms:DescribeKey');
   }
 
-  /** What writing an encrypted object takes. */
+  /** Permissions to write an encrypted object. */
   grantGenerateDataKey(grantee: IGrantable): void {
     this.key.grant(grantee, 'kms:GenerateDataKey');
   }
 
   /**
-   * What writing an encrypted table takes.
+   * Permissions to write an encrypted table.
    *
    * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
    */

@@ -30,28 +30,28 @@ export type FunctionEnvironment<Name extends FunctionName> = Readonly<
 >;
 
 export interface EngineFunctionProps<Name extends FunctionName> {
-  /** Name that the environment contract and the runbook know it by. */
+  /** The function's name in the environment contract and the runbook. */
   readonly name: Name;
   readonly bundle: FunctionBundle;
   readonly environment: FunctionEnvironment<Name>;
   readonly timeout: Duration;
-  /** Mebibytes; CPU comes in proportion, one whole core at 1769. */
+  /** Mebibytes; CPU is proportional, one whole core at 1769. */
   readonly memorySizeMb: number;
   /**
-   * Invocations at once that are kept for it, and the most that it has.
-   * @default - none: it shares what the account has
+   * Concurrent invocations that are reserved for the function, and its maximum.
+   * @default - none: the function shares the account's concurrency
    */
   readonly reservedConcurrency?: number | undefined;
   /**
-   * Whether it sends messages to the queue that invokes it. Lambda stops any other function at the 17th invocation by
-   * one chain of messages.
+   * Whether the function sends messages to the queue that invokes it. Lambda stops any other function at the 17th
+   * invocation by one chain of messages.
    * @default false
    * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
    */
   readonly requeuesItself?: boolean;
   /**
-   * Subnets and security groups that it runs in, by their ids.
-   * @default - none: it runs in no VPC
+   * Ids of the subnets and security groups that the function runs in.
+   * @default - none: the function runs in no VPC
    */
   readonly vpc?: { readonly subnetIds: readonly string[]; readonly securityGroupIds: readonly string[] } | undefined;
   readonly logRetention: RetentionDays;
@@ -59,7 +59,7 @@ export interface EngineFunctionProps<Name extends FunctionName> {
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** One function of the engine, with a role and a log group of its own, and alarms on how it fails. */
+/** One function of the engine, with its own role and log group, and alarms on its errors and throttles. */
 export class EngineFunction<Name extends FunctionName = FunctionName> extends Construct implements IGrantable {
   readonly lambda: LambdaFunction;
   readonly grantPrincipal: IPrincipal;
@@ -90,7 +90,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
-      // Lambda's own lines of each invocation that went well say what its metrics say, and cost more than ours.
+      // Lambda's lines about successful invocations repeat its metrics, and cost more than the engine's lines.
       systemLogLevelV2: SystemLogLevel.WARN,
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
     });
@@ -115,10 +115,10 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
 }
 
 /**
- * Run a function in subnets that are known by their ids alone: to look their VPC up, synthesis would need an account.
+ * Run a function in subnets given by id only: to look up their VPC, synthesis would need an account.
  *
- * The policy is AWSLambdaVPCAccessExecutionRole without its logs, and for Lambda alone: what the function's own code
- * asks of EC2 is denied.
+ * The policy is AWSLambdaVPCAccessExecutionRole without its log permissions, and only for the Lambda service: it denies
+ * EC2 requests of the function's code.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
  */
@@ -143,7 +143,7 @@ function placeInVpc(
         effect: Effect.DENY,
         actions,
         resources: ['*'],
-        // Only requests of a function's code name a function.
+        // Only requests of a function's code carry this key.
         conditions: { Null: { 'lambda:SourceFunctionArn': 'false' } },
       }),
     ],
@@ -159,7 +159,7 @@ function placeInVpc(
   resource.node.addDependency(policy);
 }
 
-/** A value that arrives untyped (a spread, a cast) is still caught, before it is deployed. */
+/** Catch values that bypass the type check (a spread, a cast) before they are deployed. */
 function assertEnvironment(name: FunctionName, environment: Readonly<Record<string, string>>): void {
   const expected: readonly string[] = functionEnvironments[name];
   const got = Object.keys(environment);

@@ -7,7 +7,7 @@ import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
 const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 const bundlesDirectory = join(repositoryRoot, '.cache', 'bundles');
 
-/** ESM has no `require`; the CommonJS libraries inside a bundle still call it. */
+/** Defines `require`, which ESM lacks and the CommonJS libraries inside a bundle call. */
 const requireBanner =
   "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
@@ -18,7 +18,7 @@ const bundleOptions = {
   platform: 'node',
   target: 'node24',
   mainFields: ['module', 'main'],
-  // A client that is imported lazily becomes a chunk of its own, outside the hot path.
+  // A lazily imported client becomes a separate chunk, outside the hot path.
   splitting: true,
   outExtension: { '.js': '.mjs' },
   minify: true,
@@ -35,18 +35,18 @@ export interface FunctionBundleProps {
   /** The `.lambda.ts` file whose `handler` Lambda calls. */
   readonly entry: string;
   /**
-   * What the function starts as a process of its own, by the name of its file beside the code: `expressions` becomes
-   * `expressions.mjs`.
+   * Entries that the function starts as child processes, by the name of their file next to the code: `expressions`
+   * becomes `expressions.mjs`.
    * @default - none
    */
   readonly processes?: Readonly<Record<string, string>>;
   /**
-   * Compiled integrations by name, written beside the code as `integrations/<name>.json`.
+   * Compiled integrations by name, written next to the code as `integrations/<name>.json`.
    * @default - none
    */
   readonly integrations?: ReadonlyMap<string, object>;
   /**
-   * Schemas of the canonical resources by name, written beside the code as `resources.json`.
+   * Schemas of the canonical resources by name, written next to the code as `resources.json`.
    * @default - none
    */
   readonly resources?: ReadonlyMap<string, object>;
@@ -55,7 +55,7 @@ export interface FunctionBundleProps {
 /** A directory ready to be a Lambda asset, with `index.mjs` as its entry. */
 export interface FunctionBundle {
   readonly directory: string;
-  /** esbuild's metafile, beside the directory: what each output holds, in bytes. */
+  /** esbuild's metafile, next to the directory: the inputs of each output, in bytes. */
   readonly metafilePath: string;
 }
 
@@ -66,14 +66,14 @@ interface CompiledEntry {
 
 const staleAfterMs = 24 * 3_600_000;
 
-/** Synthesizing several stages in one process compiles an entry once. */
+/** Cache: when one process synthesizes several stages, it compiles each entry once. */
 const compiledEntries = new Map<string, CompiledEntry>();
 
 /**
- * Bundle a function into a directory that is named for its content: the same sources give the same
- * directory, and processes that run at once cannot spoil each other's.
+ * Bundle a function into a directory named for its content: the same sources give the same directory, and concurrent
+ * processes cannot corrupt each other's bundles.
  *
- * esbuild runs in this process: `NodejsFunction` starts a process for every function and stage.
+ * esbuild runs in this process; `NodejsFunction` would start a process for every function and stage.
  *
  * @throws Error with esbuild's messages when the entry does not compile.
  */
@@ -113,7 +113,7 @@ export function bundleFunction({
 function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledEntry {
   const known = compiledEntries.get(entry);
   if (known !== undefined) return known;
-  // Nothing is written here; the depth only decides how source maps name their sources.
+  // esbuild writes nothing to this directory; its depth only determines how source maps name their sources.
   const outdir = join(bundlesDirectory, nameOf(entry));
   const { outputFiles, metafile } = buildSync({
     ...bundleOptions,
@@ -143,7 +143,7 @@ function hashOf(files: CompiledEntry['files']): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Write beside, then rename: a reader sees all of it or nothing, and the first of two writers wins. */
+/** Write to a temporary name, then rename: readers see the whole directory or none, and the first writer wins. */
 function place(target: string, write: (partial: string) => void): void {
   mkdirSync(bundlesDirectory, { recursive: true });
   const workspace = mkdtempSync(join(bundlesDirectory, '.partial-'));
@@ -158,7 +158,7 @@ function place(target: string, write: (partial: string) => void): void {
   }
 }
 
-/** Bundles of sources that have changed since are kept for a day, for processes that still run them. */
+/** Remove bundles of older sources after a day, when no process runs them any more. */
 function removeStale(name: string, current: string): void {
   const before = Date.now() - staleAfterMs;
   for (const entry of readdirSync(bundlesDirectory)) {

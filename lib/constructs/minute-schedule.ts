@@ -7,12 +7,12 @@ import type { OperatorAlarms } from './operator-alarms.ts';
 
 export interface MinuteScheduleProps {
   readonly target: EngineFunction;
-  /** Heading of the entry in docs/operate/runbook.md for when it does not run. */
+  /** Heading of the entry in docs/operate/runbook.md about missing runs. */
   readonly runbookEntry: string;
   readonly alarms: OperatorAlarms;
 }
 
-/** Invokes a function every minute. What one run leaves undone is the next one's, so that none is tried again. */
+/** Invokes a function every minute, without retries: the next run takes up what a failed one left. */
 export class MinuteSchedule extends Construct {
   constructor(scope: Construct, id: string, { target, runbookEntry, alarms }: MinuteScheduleProps) {
     super(scope, id);

@@ -14,27 +14,27 @@ export interface OperatorAlarmsProps {
 }
 
 export interface OperatorAlarm {
-  /** What the operator reads first: one sentence, without the link. */
+  /** The first sentence that the operator reads, without the link. */
   readonly meaning: string;
-  /** Heading of its entry in docs/operate/runbook.md, which is its anchor too. */
+  /** Heading, and so anchor, of its entry in docs/operate/runbook.md. */
   readonly runbookEntry: string;
-  /** Its `period` is how often it is judged. */
+  /** Its `period` is the evaluation period of the alarm. */
   readonly metric: IMetric;
   /** Alarm at this value or above. */
   readonly threshold: number;
   /**
-   * Alarm below the threshold instead, and where there is no value at all: for what must go on.
+   * Alarm below the threshold, or without any data: for activity that must not stop.
    * @default false
    */
   readonly whenBelow?: boolean;
   /**
-   * Periods in a row at the threshold before it alarms.
+   * Consecutive periods at the threshold before the alarm fires.
    * @default 1
    */
   readonly periods?: number;
 }
 
-/** Everything that asks for a person, told through one encrypted topic. */
+/** Alarms that need a person; one encrypted topic announces them. */
 export class OperatorAlarms extends Construct {
   readonly topic: Topic;
 

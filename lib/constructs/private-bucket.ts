@@ -14,41 +14,41 @@ import type { AccessLogBucket } from './access-log-bucket.ts';
 import type { DataKey } from './data-key.ts';
 
 export interface PrivateBucketProps {
-  /** Age at which objects are deleted. */
+  /** Age at which S3 deletes objects. */
   readonly expiration: Duration;
   readonly encryptionKey: DataKey;
   readonly accessLogs: AccessLogBucket;
   readonly removalPolicy: RemovalPolicy;
   /**
-   * How overwriting is held off: `versioned` keeps what was written first for as long as the object
-   * lives; `locked` also stops everyone who may not bypass that from deleting it before then (Object Lock, governance
-   * mode); `immutable` stops everyone, the account's root user included, and can be neither shortened nor lifted
-   * (Object Lock, compliance mode).
+   * Protection against overwriting. `versioned` keeps the first version for the lifetime of the object. `locked` also
+   * prevents its deletion before then, except by principals with the bypass permission (Object Lock, governance mode).
+   * `immutable` prevents it for everyone, the account's root user included, and the lock can be neither shortened nor
+   * lifted (Object Lock, compliance mode).
    * @default 'none' - the newest write wins
    * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html#object-lock-retention-modes
    */
   readonly writeOnce?: 'none' | 'versioned' | 'locked' | 'immutable';
   /**
-   * Retentions that an object may have of its own, by its tag.
-   * @default - all are kept for as long
+   * Shorter retentions, which a tag gives an object.
+   * @default - all objects have the same retention
    */
   readonly retentionClasses?: readonly RetentionClass[];
 }
 
-/** Objects that are kept for a shorter time than all others. */
+/** Objects with a shorter retention than the others. */
 export interface RetentionClass {
-  /** What their tag says. */
+  /** Value of their tag. */
   readonly days: number;
-  /** Age at which they are deleted. */
+  /** Age at which S3 deletes them. */
   readonly expiration: Duration;
 }
 
-/** Objects that only named functions read or write, over TLS, encrypted, logged, for a limited time. */
+/** A bucket that only named functions read or write: over TLS, encrypted, logged, for a limited time. */
 export class PrivateBucket extends Construct {
   readonly bucket: Bucket;
-  /** Whether Object Lock keeps an object from being deleted before its time. */
+  /** Whether Object Lock prevents the deletion of an object before it expires. */
   readonly isLocked: boolean;
-  /** Whether it does so for everyone, the account's root user included. */
+  /** Whether the lock applies to everyone, the account's root user included. */
   private readonly isImmutable: boolean;
   private readonly encryptionKey: DataKey;
 
@@ -65,7 +65,7 @@ export class PrivateBucket extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       encryption: BucketEncryption.KMS,
       encryptionKey: props.encryptionKey.key,
-      // One data key for many objects: without it every object costs a request to KMS.
+      // One data key for many objects; without it every object costs a request to KMS.
       bucketKeyEnabled: true,
       enforceSSL: true,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -77,7 +77,7 @@ export class PrivateBucket extends Construct {
         {
           expiration,
           abortIncompleteMultipartUploadAfter: Duration.days(1),
-          // What is locked stays for its time whatever becomes of it; then it need not be kept once more for as long.
+          // A locked version stays until its lock ends, even if overwritten, so noncurrent versions need no more time.
           ...(writeOnce === 'none'
             ? {}
             : { noncurrentVersionExpiration: this.isLocked ? Duration.days(1) : expiration }),
@@ -85,7 +85,7 @@ export class PrivateBucket extends Construct {
         ...retentionClasses.map((one) => ({
           expiration: one.expiration,
           tagFilters: { [retentionTag]: String(one.days) },
-          // What expired is a version then, which is not read: it need not be kept once more for as long.
+          // An expired object becomes a noncurrent version, which nothing reads: it needs no further retention.
           ...(writeOnce === 'none' ? {} : { noncurrentVersionExpiration: Duration.days(1) }),
         })),
       ],
@@ -97,27 +97,27 @@ export class PrivateBucket extends Construct {
     return this.bucket.bucketName;
   }
 
-  /** Write new objects; neither read nor delete any. */
+  /** Allow writing new objects, but neither reading nor deleting them. */
   grantPut(grantee: IGrantable & IConstruct): void {
     this.grantOnObjects(grantee, 's3:PutObject');
     this.encryptionKey.grantGenerateDataKey(grantee);
   }
 
-  /** Read objects. Without the right to list, S3 answers 403 for an object that has expired, not 404. */
+  /** Allow reading objects. Without the permission to list, S3 answers 403, not 404, for an expired object. */
   grantGet(grantee: IGrantable & IConstruct): void {
     this.grantOnObjects(grantee, 's3:GetObject');
     Grant.addToPrincipal({ grantee, actions: ['s3:ListBucket'], resourceArns: [this.bucket.bucketArn] });
     this.encryptionKey.grantDecrypt(grantee);
   }
 
-  /** Give a new object a retention of its own, shorter than the bucket's. */
+  /** Allow giving a new object a shorter retention than the bucket's. */
   grantRetain(grantee: IGrantable & IConstruct): void {
     this.grantOnObjects(grantee, 's3:PutObjectTagging', ...(this.isLocked ? ['s3:PutObjectRetention'] : []));
   }
 
-  /** Find and delete objects, every version of them, those that are locked, too. */
+  /** Allow finding and deleting objects with all their versions, locked ones included. */
   grantErase(grantee: IGrantable & IConstruct): void {
-    if (this.isImmutable) throw new Error(`Nothing may delete an object of ${this.node.id}: it is immutable.`);
+    if (this.isImmutable) throw new Error(`Nothing may delete an object of ${this.node.id}: the bucket is immutable.`);
     this.grantOnObjects(
       grantee,
       's3:DeleteObject',

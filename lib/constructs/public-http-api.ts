@@ -15,7 +15,7 @@ import type { EngineFunction } from './engine-function.ts';
 import type { OperatorAlarms } from './operator-alarms.ts';
 
 /**
- * What is logged of a request, whose time is that of its line. Neither query strings nor headers: both carry secrets.
+ * Logged fields of a request; the log line has its time. Neither query strings nor headers: both carry secrets.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
  */
@@ -33,22 +33,22 @@ const accessLogFields = {
   integrationError: '$context.integrationErrorMessage',
 };
 
-/** How many requests a route takes before it answers 429. */
+/** How many requests a route accepts before it answers 429. */
 export interface RouteThrottle {
   readonly ratePerSecond: number;
-  /** Requests that it takes at once above the rate. */
+  /** Burst that the route accepts above the rate. */
   readonly burst: number;
 }
 
 export interface PublicHttpApiProps {
-  /** Of each route that has none of its own. */
+  /** Of each route without its own throttle. */
   readonly throttle: RouteThrottle;
   readonly logRetention: RetentionDays;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** Where providers and callers come in. Routes are added with `route`, so functions can know its URL first. */
+/** The HTTP API that providers and callers use. `route` adds routes, so functions can know the URL first. */
 export class PublicHttpApi extends Construct {
   /** Origin of the API, without a trailing slash. */
   readonly url: string;
@@ -66,8 +66,8 @@ export class PublicHttpApi extends Construct {
     this.url = this.api.apiEndpoint;
 
     const logs = new LogGroup(this, 'RequestLogs', {
-      // A line for each webhook, looked at when something is wrong: kept for half the price, and searched all the same.
-      // The class of a log group cannot be changed: to change it, give this another id.
+      // One line per webhook, read only to investigate: this class costs half as much and is still searchable.
+      // A log group's class cannot be changed: to change it, give the construct another id.
       logGroupClass: LogGroupClass.INFREQUENT_ACCESS,
       retention: props.logRetention,
       removalPolicy: props.removalPolicy,
@@ -83,8 +83,8 @@ export class PublicHttpApi extends Construct {
       },
     });
 
-    // No alarm on 429: API Gateway counts it among all 4xx, of each route only as custom metrics, which cost apart.
-    // docs/operate/runbook.md#rate-limited says how the access logs tell it.
+    // No alarm on 429: API Gateway counts it among all 4xx; per-route counts are custom metrics, which cost extra.
+    // docs/operate/runbook.md#rate-limited says how to find 429 in the access logs.
     // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     props.alarms.add(this, 'ServerErrorsAlarm', {
       meaning: 'The HTTP API answered ten requests of five minutes with a 5xx status.',
@@ -100,10 +100,10 @@ export class PublicHttpApi extends Construct {
   }
 
   /**
-   * Send requests of these routes to a function.
+   * Route requests to a function.
    *
-   * @param throttle - Of each of the routes, so that a flood of one takes nothing from another. Undefined leaves them
-   *   that of the stage.
+   * @param throttle - Of each route, so that a flood on one leaves the capacity of the others. Undefined keeps the
+   *   throttle of the stage.
    */
   route(target: EngineFunction, throttle: RouteThrottle | undefined, ...routes: HttpRouteKey[]): void {
     const integration = this.integrationOf(target);
@@ -114,7 +114,7 @@ export class PublicHttpApi extends Construct {
         ThrottlingRateLimit: throttle.ratePerSecond,
         ThrottlingBurstLimit: throttle.burst,
       };
-      // API Gateway refuses settings of a route that it does not know ("Unable to find Route by key").
+      // API Gateway rejects settings of an unknown route ("Unable to find Route by key").
       this.stage.node.addDependency(route);
     }
     (this.stage.node.defaultChild as CfnStage).routeSettings = this.routeSettings;

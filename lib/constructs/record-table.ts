@@ -6,7 +6,7 @@ import { ttlAttribute } from '../../lambdas/contracts/tables.ts';
 import type { DataKey } from './data-key.ts';
 
 type ReadAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'Scan';
-/** Of statements: inserts on the condition that the key is not there, and updates on the condition that it is. */
+/** PartiQLInsert succeeds only if the key does not exist, PartiQLUpdate only if it does. */
 type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PartiQLInsert' | 'PartiQLUpdate' | 'PutItem' | 'UpdateItem';
 export type TableAction = ReadAction | WriteAction;
 
@@ -23,7 +23,7 @@ export interface TableIndex {
   readonly partitionKey: Attribute;
   readonly sortKey?: Attribute;
   /**
-   * Attributes that the index holds besides keys: a write that changes none of them costs nothing in the index.
+   * Attributes that the index holds besides keys: a write that changes none of them is free in the index.
    * @default - all
    */
   readonly holds?: readonly string[];
@@ -31,7 +31,7 @@ export interface TableIndex {
 
 export interface RecordTableProps {
   readonly partitionKey: Attribute;
-  /** @default - rows are known by their partition key alone */
+  /** @default - the partition key alone identifies a row */
   readonly sortKey?: Attribute;
   /**
    * Global secondary indexes by name.
@@ -43,7 +43,7 @@ export interface RecordTableProps {
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** One kind of thing: on demand, encrypted, recoverable to any second of 35 days, rows that expire. */
+/** A table of one kind of record: on demand, encrypted, recoverable to any second of 35 days, with rows that expire. */
 export class RecordTable extends Construct {
   readonly table: Table;
   private readonly encryptionKey: DataKey;
@@ -73,7 +73,7 @@ export class RecordTable extends Construct {
     return this.table.tableName;
   }
 
-  /** Allow these actions on the table, a query on its indexes too, and what the encryption key takes for them. */
+  /** Allow these actions on the table, queries also on its indexes, and the use of the encryption key for them. */
   grant(grantee: IGrantable, ...actions: TableAction[]): void {
     Grant.addToPrincipal({
       grantee,

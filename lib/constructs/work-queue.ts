@@ -6,32 +6,32 @@ import { limits } from '../../lambdas/contracts/limits.ts';
 import type { EngineFunction } from './engine-function.ts';
 import type { OperatorAlarms } from './operator-alarms.ts';
 
-/** The longest that SQS keeps a message: a weekend with a holiday, and a week to find the cause. */
+/** SQS's maximum retention: enough for a long weekend and a week to find the cause. */
 const retention = Duration.days(14);
 
 /**
- * A message stays hidden for as many times its consumer's timeout, so that Lambda's own retries of
- * a throttled batch end before another consumer sees it.
+ * The visibility timeout as a multiple of the consumer's timeout, so that Lambda's retries of a throttled batch end
+ * before another consumer sees its messages.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const visibilityTimeouts = 6;
 
 export interface WorkQueueProps {
-  /** Short name in kebab-case that its runbook entries begin with: `raw-queue`. */
+  /** Short name in kebab-case, the prefix of its runbook entries: `raw-queue`. */
   readonly name: string;
-  /** Timeout of the function that consumes it; the visibility timeout is six times this. */
+  /** Timeout of the consuming function; the visibility timeout is six times this. */
   readonly consumerTimeout: Duration;
-  /** Age of the oldest message at which work counts as stuck; above every delay that a sender sets. */
+  /** Age of the oldest message at which the queue counts as stuck; longer than every delay that a sender sets. */
   readonly stuckAfter: Duration;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
 }
 
 /**
- * A standard queue with all that keeps work from vanishing: dead-letter queue, redrive, alarms.
+ * A standard queue that loses no work: with a dead-letter queue, redrive and alarms.
  *
- * Fair between accounts where its senders set `MessageGroupId`; a standard queue needs no setting.
+ * Fair between accounts when its senders set `MessageGroupId`; a standard queue needs no setting for that.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
  */
@@ -44,7 +44,7 @@ export class WorkQueue extends Construct {
     super(scope, id);
     this.consumerTimeout = props.consumerTimeout;
     const { removalPolicy } = props;
-    // SQS's own key: a KMS key would be asked for again and again, at a cost for every event.
+    // SQS's own key: with a KMS key, every event would cost requests to KMS.
     const protection = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, removalPolicy };
 
     this.deadLetterQueue = new Queue(this, 'DeadLetters', { ...protection, retentionPeriod: retention });
@@ -74,11 +74,11 @@ export class WorkQueue extends Construct {
   }
 
   /**
-   * Connect the one function that takes this queue's messages.
+   * Connect the one function that consumes this queue.
    *
    * @param maxConcurrency - Concurrent invocations, 2 to 1000.
-   * @param batchSize - Messages that one invocation takes, at most 10.
-   * @throws Error when the function's timeout is not the one that the visibility timeout was made for.
+   * @param batchSize - Messages of one invocation, at most 10.
+   * @throws Error when the function's timeout is not the one that the visibility timeout is based on.
    */
   consumedBy({ lambda }: EngineFunction, maxConcurrency: number, batchSize: number = limits.queueBatchSize): void {
     const timeoutSeconds = lambda.timeout?.toSeconds();

@@ -8,8 +8,8 @@ import type { ConditionSpec, VerifySpec } from '../../lambdas/engine/verificatio
 import { prepareCondition } from '../../lambdas/engine/verification/prepare-checks.ts';
 
 /**
- * The checks that a request has to pass, as its signer must know them: those of its handshake where
- * that has its own; of alternatives the first, of cases the one that holds.
+ * The checks that a request must pass, for its signer: those of its handshake if it has its own; the first of
+ * alternatives, the matching one of cases.
  */
 export function checksForRequest(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
   const input = templateInput(definition, request);
@@ -33,7 +33,7 @@ function chosen(node: VerifySpec, holds: (when: ConditionSpec) => boolean): read
   return found === undefined ? [] : chosen(found.verify, holds);
 }
 
-/** What templates read of a request that was not received: a sample. */
+/** Template input of a sample, which is a request that was not received. */
 export function templateInput(
   definition: Definition,
   request: WebhookRequest,

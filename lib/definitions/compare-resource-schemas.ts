@@ -1,28 +1,26 @@
 import { parseVersion, type ResourceNode, type SchemaFault, type SchemaNode } from './resource-schema.ts';
 
 /*
- * What a change of a schema is to those who read the data. A reader is written against one version: it
- * reads the properties that it knows, ignores those that it does not, and takes for granted what the
- * schema says of each.
+ * What a change of a schema means to readers of the data. A reader is written against one version: it reads the
+ * properties that it knows, ignores the others, and relies on the schema of each.
  *
- *   major  data may come that the released schema did not allow a reader to expect: a property is gone,
- *          a type, format or list of values is wider or another, what was required no longer is, a closed
+ *   major  the data may differ from what the released schema lets a reader expect: a property is missing,
+ *          a type, format or list of values is wider or different, a required property is optional, a closed
  *          object is open or an open one closed
- *   minor  a reader has more to read, or less to be prepared for: a new property, a narrower type, a
- *          deprecation
- *   patch  the words alone
+ *   minor  a reader may read more, or must handle less: a new property, a narrower type, a deprecation
+ *   patch  only the texts
  *
- * A changed meaning or unit breaks readers too, but no comparison can see it: say so with a major version.
+ * A changed meaning or unit also breaks readers, but no comparison can detect it: declare it with a major version.
  */
 export type ChangeKind = 'patch' | 'minor' | 'major';
 
 export interface SchemaChange {
   readonly kind: ChangeKind;
-  /** In the current schema; of what is gone, where it was. */
+  /** Path in the current schema; for a removed part, in the released one. */
   readonly path: readonly PropertyKey[];
-  /** What is there now. */
+  /** The current schema at the path. */
   readonly got: string;
-  /** What the released schema has. */
+  /** The released schema at the path. */
   readonly released: string;
 }
 
@@ -30,7 +28,7 @@ const kinds: readonly ChangeKind[] = ['patch', 'minor', 'major'];
 const firstVersion = '1.0.0';
 
 /**
- * Judge a schema by the versions of it that are released.
+ * Check the version of a schema against its released versions.
  *
  * @param released - The schemas of all released versions, in any order.
  */
@@ -63,9 +61,9 @@ export function versionFaults(released: readonly ResourceNode[], current: Resour
 }
 
 const meanings: Readonly<Record<ChangeKind, string>> = {
-  major: 'this breaks who reads the data',
-  minor: 'this changes the data without breaking who reads it',
-  patch: 'this changes the words alone',
+  major: 'this breaks readers of the data',
+  minor: 'this changes the data without breaking readers',
+  patch: 'this changes only the texts',
 };
 
 function nextVersions(version: string): Readonly<Record<ChangeKind, string>> {
@@ -73,7 +71,7 @@ function nextVersions(version: string): Readonly<Record<ChangeKind, string>> {
   return { patch: `${major}.${minor}.${patch + 1}`, minor: `${major}.${minor + 1}.0`, major: `${major + 1}.0.0` };
 }
 
-/** Order of two semantic versions, as sort functions give it. */
+/** Compare two semantic versions, for sorting. */
 export function compareVersions(one: string, other: string): number {
   const [left, right] = [parseVersion(one) ?? [0, 0, 0], parseVersion(other) ?? [0, 0, 0]];
   return left[0] - right[0] || left[1] - right[1] || left[2] - right[2];
@@ -147,7 +145,7 @@ function typesOf({ type }: SchemaNode): readonly string[] {
   return type === undefined ? everyType : [type].flat();
 }
 
-/** A number may be an integer. */
+/** Whether types allow a type; `number` allows integers. */
 function allows(types: readonly string[], type: string): boolean {
   return types.includes(type) || (type === 'integer' && types.includes('number'));
 }

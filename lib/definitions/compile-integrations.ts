@@ -16,8 +16,8 @@ const definitionFile = 'integration.yaml';
  * Read, check and compile every integration of a folder.
  *
  * @param root - The `integrations/` folder.
- * @returns The definitions by name, in the order of their names, each complete in itself.
- * @throws {Error} naming every fault of every definition with its file, line and column.
+ * @returns The definitions by name, in the order of their names, each self-contained.
+ * @throws {Error} which lists every fault of every definition with its file, line and column.
  */
 export function compileIntegrations(root: URL | string): ReadonlyMap<string, Definition> {
   const folder = typeof root === 'string' ? root : fileURLToPath(root);

@@ -14,18 +14,18 @@ import { parseResourceSchema } from './resource-schema.ts';
 
 /** The canonical resources of a folder. */
 export interface ReadResources {
-  /** Those whose schema is sound, by resource, in the order of their names. */
+  /** The valid schemas, by resource, in the order of their names. */
   readonly schemas: ReadonlyMap<string, ResourceSchema>;
-  /** Of those that have some, the older major versions that are still served, newest first. */
+  /** Older major versions that are still served, by resource, newest first. */
   readonly older: ReadonlyMap<string, readonly ReadOlderMajor[]>;
-  /** What is released of them, whether or not it is still there; nothing where that cannot be read. */
+  /** The released versions, removed resources included; empty if they cannot be read. */
   readonly releases: Releases;
   readonly faults: readonly ResourceFault[];
 }
 
 /**
- * Read and check every canonical resource, and its version against those that are released. Whether older
- * major versions can be mapped down to is another question: see `tryDownMappings`.
+ * Read and check every canonical resource, and its version against the released versions. `tryDownMappings` checks the
+ * mappings to older major versions.
  *
  * @param root - The `integrations/` folder.
  */
@@ -56,20 +56,20 @@ export function readResources(root: string): ReadResources {
   if (released.kind === 'faults') return { schemas, older, releases: {}, faults: [...faults, ...released.faults] };
   const gone = Object.keys(released.releases)
     .filter((resource) => !files.includes(resource))
-    .map((resource) => fileFault(`${resource}.json`, 'no file', `the schema that ${releasedFile} has released`));
+    .map((resource) => fileFault(`${resource}.json`, 'no file', `the schema that ${releasedFile} lists as released`));
   return { schemas, older, releases: released.releases, faults: [...faults, ...gone] };
 }
 
 /**
  * Read, check and compile every canonical resource of a folder.
  *
- * @throws {Error} naming every fault of every schema with its file, line and column.
+ * @throws {Error} which lists every fault of every schema with its file, line and column.
  */
 export function compileResources(root: URL | string): ReadonlyMap<string, ResourceSchema> {
   return readSound(root).schemas;
 }
 
-/** As {@link compileResources}, each with the older major versions that are still served. */
+/** Like {@link compileResources}, with the older major versions that are still served. */
 export function compileVersionedResources(root: URL | string): VersionedResources {
   const { schemas, older } = readSound(root);
   return new Map(
@@ -86,7 +86,7 @@ function readSound(root: URL | string): ReadResources {
   return read;
 }
 
-/** @throws {Error} naming every fault, where there are any. */
+/** @throws {Error} which lists every fault, if there is one. */
 export function throwFaults(faults: readonly ResourceFault[]): void {
   if (faults.length > 0) throw new Error(`invalid resources:\n${faults.map(formatFault).join('\n')}`);
 }
@@ -98,7 +98,7 @@ export function unreleasedOf({ schemas, releases }: ReadResources): readonly str
     .map(([resource]) => resource);
 }
 
-/** Record the current versions of resources that have no faults as released. */
+/** Record the current versions of resources as released. Only for resources without faults. */
 export function releaseResources(root: string, { schemas, releases }: ReadResources): void {
   const current = [...schemas].map(([resource, schema]) => [
     resource,
@@ -117,7 +117,7 @@ interface ListedResources {
   readonly faults: readonly ResourceFault[];
 }
 
-/** The resources that a folder has files of, and what else lies in it. */
+/** The resources of a folder, and faults for its other files. */
 function listResources(home: string): ListedResources {
   const files: string[] = [];
   const olderFiles = new Map<string, readonly OlderMajorFile[]>();
@@ -125,7 +125,7 @@ function listResources(home: string): ListedResources {
   for (const model of listFolder(home)) {
     if (!model.isDirectory()) {
       if (model.name !== releasedFile)
-        faults.push(fileFault(model.name, 'a file that is no resource', `${releasedFile} or <model>/<plural>.json`));
+        faults.push(fileFault(model.name, 'a file that is not a resource', `${releasedFile} or <model>/<plural>.json`));
       continue;
     }
     const inModel = listFolder(join(home, model.name));
@@ -142,10 +142,10 @@ function listResources(home: string): ListedResources {
         faults.push(
           fileFault(
             `${model.name}/${file.name}`,
-            'a file that is no resource',
+            'a file that is not a resource',
             olderFile === undefined
               ? '<model>/<plural>.json in lower-case letters and "_"'
-              : `${olderFile.resource}.json, too: this is of an older major version of it`,
+              : `${olderFile.resource}.json, too: this file belongs to an older major version of it`,
           ),
         );
     }
@@ -153,7 +153,7 @@ function listResources(home: string): ListedResources {
   return { files, olderFiles, faults };
 }
 
-/** What lies in a folder, by name, without what a machine keeps there for itself (.DS_Store). */
+/** The entries of a folder, by name, without those of the operating system (.DS_Store). */
 function listFolder(folder: string) {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('.'))

@@ -5,9 +5,9 @@ import type { WebhookRequest } from '../../lambdas/engine/request/webhook-reques
 import { templateInput } from './checks-for-request.ts';
 
 /**
- * The values by which ingress finds the accounts whose secrets verify a request of the URL for all accounts.
+ * The context values by which ingress finds the accounts whose secrets verify a request to the URL for all accounts.
  *
- * @returns Undefined where the integration's own secrets verify.
+ * @returns undefined if the secrets of the integration verify.
  */
 export function contextsOf(definition: Definition, request: WebhookRequest): readonly string[] | undefined {
   const contexts = prepareContexts(definition.routing, secretNames(definition));

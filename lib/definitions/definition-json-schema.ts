@@ -17,7 +17,7 @@ export interface JsonSchema {
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** The definition language as JSON Schema, for editors: what `integration.yaml` may say. */
+/** The definition language as JSON Schema, with which editors check `integration.yaml`. */
 export function definitionJsonSchema(): JsonSchema {
   return { title: 'Tributary integration', ...z.toJSONSchema(definitionSchema, { io: 'input' }) } as JsonSchema;
 }
@@ -27,44 +27,44 @@ interface Written {
   readonly gives: string;
 }
 
-/** What stands between braces, by the source that it is parsed to: one that is added has to be described. */
+/** Template expressions by their source; a new source must be described here. */
 const sources: Readonly<Record<Source['from'], Written>> = {
-  body: { written: '{body}', gives: 'the body, byte for byte as it was received' },
-  form: { written: '{form}', gives: 'the same bytes: for transforms that read a form' },
+  body: { written: '{body}', gives: 'the received bytes of the body' },
+  form: { written: '{form}', gives: 'the same bytes, for transforms that read a form' },
   'form-field': { written: '{form.<name>}', gives: 'a field of a form, decoded' },
   json: {
     written: '{json.<path>}',
     gives:
-      'a member of the decoded body (of XML and forms, too): `{json.data.id}`, `{json.items.0.id}`; `{json}` is a body that is itself a text or a number',
+      'a member of the decoded body (also of XML and forms): `{json.data.id}`, `{json.items.0.id}`; `{json}` is a body that is itself a string or a number',
   },
-  item: { written: '{item.<path>}', gives: 'within `each` and `covers`: a member of the item that is being checked' },
-  header: { written: '{header.<Name>}', gives: 'a header; its name in any case' },
+  item: { written: '{item.<path>}', gives: 'within `each` and `covers`: a member of the current item' },
+  header: { written: '{header.<Name>}', gives: 'a header; the case of its name does not matter' },
   headers: {
     written: '{headers.<Prefix>*}',
-    gives: 'all headers whose names begin so: several signatures, each in a header of its own',
+    gives: 'all headers with this prefix, for several signatures in separate headers',
   },
   'listed-headers': {
     written: '{listed_headers.<Name>}',
     gives: 'the headers that this header lists, separated by commas, as `name:value` joined by `;`',
   },
   query: { written: '{query.<name>}', gives: 'a parameter of the query, decoded' },
-  method: { written: '{method}', gives: 'the method, in capitals' },
+  method: { written: '{method}', gives: 'the method, in upper case' },
   url: { written: '{url}', gives: 'the public URL as the provider called it, query included' },
   path: { written: '{path}', gives: 'the path of that URL' },
   secret: { written: '{secret.<name>}', gives: 'a declared secret' },
-  var: { written: '{var.<name>}', gives: 'what `vars` takes out of another part' },
+  var: { written: '{var.<name>}', gives: 'a value that `vars` extracts from another part' },
   jwt: {
     written: '{jwt.header.<name>}, {jwt.claims.<name>}',
-    gives: 'within `jwt`: a part of the token that is being checked',
+    gives: 'within `jwt`: a part of the current token',
   },
 };
 
 const transforms: Readonly<Record<TransformName, Written>> = {
   lower: { written: 'lower', gives: 'lower case' },
   upper: { written: 'upper', gives: 'upper case' },
-  trim: { written: 'trim', gives: 'without white space at both ends' },
-  hex_decode: { written: 'hex_decode', gives: 'the bytes that hexadecimal digits stand for' },
-  base64_decode: { written: 'base64_decode', gives: 'the bytes that base64 or base64url stands for' },
+  trim: { written: 'trim', gives: 'the text without white space at both ends' },
+  hex_decode: { written: 'hex_decode', gives: 'the bytes of hexadecimal digits' },
+  base64_decode: { written: 'base64_decode', gives: 'the bytes of base64 or base64url' },
   base64_encode: { written: 'base64_encode', gives: 'base64 with padding' },
   url_decode: { written: 'url_decode', gives: 'percent-escapes and `+` decoded' },
   sha1: { written: 'sha1', gives: 'SHA-1 in hex' },
@@ -72,16 +72,16 @@ const transforms: Readonly<Record<TransformName, Written>> = {
   sha512: { written: 'sha512', gives: 'SHA-512 in hex' },
   sha256_base64: { written: 'sha256_base64', gives: 'SHA-256 in base64' },
   crc32: { written: 'crc32', gives: 'CRC-32 of the bytes as a decimal number' },
-  escape_unicode: { written: 'escape_unicode', gives: 'characters beyond ASCII as `\\uXXXX`' },
-  percent_decode: { written: 'percent_decode(3A 2F)', gives: 'these percent-escapes decoded, and no others' },
+  escape_unicode: { written: 'escape_unicode', gives: 'non-ASCII characters as `\\uXXXX`' },
+  percent_decode: { written: 'percent_decode(3A 2F)', gives: 'only these percent-escapes decoded' },
   sorted_pairs: {
     written: 'sorted_pairs',
-    gives: "a form's fields by name, each name and value run together",
+    gives: "a form's fields sorted by name, with names and values joined",
   },
   without_query: { written: 'without_query', gives: 'a URL up to its `?`' },
-  with_port: { written: 'with_port', gives: "a URL with its port written out, also where it is its scheme's own" },
+  with_port: { written: 'with_port', gives: 'a URL with its port, even if it is the default port' },
   without_port: { written: 'without_port', gives: 'a URL without its port' },
-  hmac_sha256: { written: 'hmac_sha256(<secret>)', gives: 'HMAC-SHA256 with this secret as its key, in hex' },
+  hmac_sha256: { written: 'hmac_sha256(<secret>)', gives: 'HMAC-SHA256 with this secret as the key, in hex' },
   hmac_sha256_base64: { written: 'hmac_sha256_base64(<secret>)', gives: 'the same in base64' },
 };
 
@@ -90,18 +90,18 @@ export function templateTables(): readonly string[] {
   const rows = (table: Readonly<Record<string, Written>>) =>
     Object.values(table).map(({ written, gives }) => `| \`${written.replaceAll(', ', '`, `')}\` | ${gives} |`);
   return [
-    '| source | gives |',
+    '| source | value |',
     '| --- | --- |',
     ...rows(sources),
     '',
-    '| transform | gives |',
+    '| transform | result |',
     '| --- | --- |',
     ...rows(transforms),
   ];
 }
 
 /**
- * The definition language as a table of every key: where it stands, what it takes, what it means.
+ * The definition language as a table of every key: its place, its values, its meaning.
  *
  * @returns Markdown.
  */
@@ -131,7 +131,7 @@ function* describeMembers(
   seen: ReadonlySet<JsonSchema>,
 ): Generator<string> {
   const resolved = resolve(root, schema);
-  // The verify tree holds itself: it is described once.
+  // The verify tree is recursive: describe it once.
   if (seen.has(resolved)) return;
   const inside = new Set(seen).add(resolved);
   for (const [name, member] of Object.entries(resolved.properties ?? {})) {

@@ -5,7 +5,7 @@ import { parseSource, readPath } from '../../lambdas/engine/template/template.ts
 import { templateInput } from './checks-for-request.ts';
 import type { SigningKeys } from './make-keys.ts';
 
-/** Encrypt the content of items that a sample has in plain: JSON in the place of the ciphertext's members. */
+/** Encrypt the items of a sample: the sample has plain JSON in the place of the ciphertext's members. */
 export function encryptItems(definition: Definition, request: WebhookRequest, keys: SigningKeys): WebhookRequest {
   const { decrypt } = definition.webhook;
   const source = decrypt === undefined ? undefined : parseSource(decrypt.items);
@@ -17,7 +17,7 @@ export function encryptItems(definition: Definition, request: WebhookRequest, ke
   for (const item of items as Record<string, unknown>[]) {
     const plain = item[decrypt.from];
     if (typeof plain !== 'object' || plain === null) continue;
-    // The same content is encrypted in the same way each time, so that a sample is signed alike twice.
+    // Encryption is deterministic, so that signing a sample twice gives the same request.
     const symmetric = createHash('sha256').update(JSON.stringify(plain)).digest();
     const cipher = createCipheriv('aes-256-cbc', symmetric, symmetric.subarray(0, 16));
     const content = Buffer.concat([cipher.update(JSON.stringify(plain)), cipher.final()]);
@@ -35,7 +35,7 @@ export function encryptItems(definition: Definition, request: WebhookRequest, ke
 }
 
 /**
- * OAEP with SHA-1, its seed taken from the message: Node's own draws one at random each time.
+ * OAEP padding with SHA-1 and a seed derived from the message, because Node's padding draws a random seed.
  *
  * @param size - Bytes of the modulus.
  * @see https://www.rfc-editor.org/rfc/rfc8017#section-7.1.1

@@ -11,12 +11,12 @@ export type JsonSource =
   | {
       readonly kind: 'json';
       readonly value: unknown;
-      /** Where the value at a path stands, or its key; where there is none, the nearest above it. */
+      /** The place of the value (or key) at a path, or of its nearest existing ancestor. */
       readonly placeOf: (path: readonly PropertyKey[], atKey?: boolean) => TextPlace;
     }
   | ({ readonly kind: 'fault'; readonly message: string } & TextPlace);
 
-/** Read JSON so that its faults, and those of what it says, can be told by their places. */
+/** Read JSON with the places of its syntax faults and of its values. */
 export function readJsonSource(text: string): JsonSource {
   let value: unknown;
   try {
@@ -25,7 +25,7 @@ export function readJsonSource(text: string): JsonSource {
     const message = (error as Error).message.replace(/, ".*" is not valid JSON$/s, '');
     return { kind: 'fault', message: `expected JSON: ${message}`, ...placeAt(text, faultOffset(text)) };
   }
-  // JSON is YAML, whose parser keeps the places, and finds a member that is there twice.
+  // JSON is YAML, whose parser keeps places and finds duplicate members.
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const placeOfOffset = (offset: number): TextPlace => {
@@ -44,8 +44,8 @@ function placeAt(text: string, offset: number): TextPlace {
 }
 
 /**
- * Where a text stops to be JSON. The parser tells it of some faults only, so the shortest beginning is
- * looked for that has another fault than to end too early.
+ * The offset at which a text stops being JSON. The parser reports it only for some faults, so a binary search finds the
+ * shortest prefix with a fault other than an early end.
  */
 function faultOffset(text: string): number {
   let [sound, faulty] = [0, text.length];

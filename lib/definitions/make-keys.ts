@@ -13,24 +13,24 @@ import type { KeySecret } from '../../lambdas/engine/verification/check-kind.ts'
 import type { NamedCheck } from '../../lambdas/engine/verification/check-kinds.ts';
 import type { PublicKeyType } from '../../lambdas/engine/verification/keys/read-public-key.ts';
 
-/** What signs: one value for each secret name; for a public key, the private key (PEM) that belongs to it. */
+/** Signing values by secret name; for a public key, its private key (PEM). */
 export interface SigningKeys {
   readonly secrets: Readonly<Record<string, string>>;
   readonly privateKeys?: Readonly<Record<string, string>>;
 }
 
-/** How a secret is written, as far as the definition tells. */
+/** The form of a secret, according to the definition. */
 type KeyForm =
   | KeySecret['form']
-  /** A private key, with which the engine decrypts. */
+  /** A private key with which the engine decrypts. */
   | { readonly kind: 'private-key' };
 
 /**
- * Make a value for each secret of a definition, in the form that its checks read: text, encoded bytes,
- * or a public key beside the private key that signs. The secrets are what the account is given, too.
+ * Make a value for each secret of a definition, in the form that its checks read: text, encoded bytes, or a public key
+ * with the private key that signs. The account gets the same secrets.
  *
- * @param label - The same label gives the same keys (but for RSA); another gives others.
- * @param textOf - A secret that is plain text.
+ * @param label - The same label gives the same keys (except RSA keys); another label gives other keys.
+ * @param textOf - Makes a secret that is plain text.
  */
 export function makeKeys(
   definition: Definition,
@@ -61,7 +61,7 @@ export function makeKeys(
   return { secrets, privateKeys };
 }
 
-/** The secrets of which several may be valid at a time. The others are ids and the like, which do not rotate. */
+/** The secrets that may have several valid values. The others, such as ids, do not rotate. */
 export function rotatingSecrets(definition: Definition): ReadonlySet<string> {
   return new Set([...checksOf(definition)].flatMap(keysOf).map(({ secret }) => secret));
 }
@@ -72,7 +72,7 @@ function keysOf({ name, spec }: NamedCheck): readonly KeySecret[] {
 
 type Pair = { readonly publicKey: string; readonly privateKey: string };
 
-/** RSA pairs take long to make: one of a type and label is enough for all definitions. */
+/** Cache of key pairs by type and label, because RSA pairs take long to generate. */
 const pairs = new Map<string, Pair>();
 
 function pairOf(type: PublicKeyType, label: string): Pair {
@@ -82,10 +82,10 @@ function pairOf(type: PublicKeyType, label: string): Pair {
   return pair;
 }
 
-/** PKCS #8 of an Ed25519 key is this prefix and the key. @see https://www.rfc-editor.org/rfc/rfc8410 */
+/** An Ed25519 key in PKCS #8 is this prefix and the key. @see https://www.rfc-editor.org/rfc/rfc8410 */
 const ed25519Pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** A private key of 32 bytes of seed, so that two processes make the same; RSA keys cannot be made so. */
+/** A private key from a seed of 32 bytes, so that two processes make the same key; impossible for RSA. */
 function privateKeyOf(type: PublicKeyType, seed: Buffer): KeyObject {
   if (type === 'ed25519')
     return createPrivateKey({ key: Buffer.concat([ed25519Pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });

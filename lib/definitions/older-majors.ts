@@ -11,12 +11,12 @@ import { fileFault, locateFaults, placedFault, type ResourceFault } from './reso
 import { type ResourceNode, type SchemaFault, toSchemaFaults } from './resource-schema.ts';
 
 /*
- * An older major version that is still served is a file beside the resource's, named for it:
+ * An older major version that is still served has a file next to the resource's, with its number in the name:
  *
- *   hris/employees.json         the current version, say 3.1.0
- *   hris/employees.v2.json      since when 2 is deprecated, and how 3 is mapped down to it
- *   hris/employees.v1.json      the same of 1, whose mapping begins with the data of 2
- *   hris/employees.v1.jsonata   the mapping, where it is no single line
+ *   hris/employees.json         the current version, for example 3.1.0
+ *   hris/employees.v2.json      since when 2 is deprecated, and the mapping from 3 down to it
+ *   hris/employees.v1.json      the same for 1, whose mapping starts from the data of 2
+ *   hris/employees.v1.jsonata   the mapping, if it is longer than a line
  *
  * Its schema is that of its newest release.
  */
@@ -28,7 +28,7 @@ export interface OlderMajorFile {
   readonly extension: 'json' | 'jsonata';
 }
 
-/** What a file of the resources' folder is by its name; undefined where it is nothing of an older major version. */
+/** The older major version that a file name belongs to; undefined for other files. */
 export function parseOlderMajorFile(path: string): OlderMajorFile | undefined {
   const [, resource, major, extension] = /^(.*)\.v([1-9]\d{0,4})\.(jsonata|json)$/.exec(path) ?? [];
   if (resource === undefined) return undefined;
@@ -48,7 +48,7 @@ const fileSchema = z.strictObject({
 });
 const members = Object.keys(fileSchema.shape).join(', ');
 
-/** An older major version, and where its mapping stands. */
+/** An older major version, and the place of its mapping. */
 export interface ReadOlderMajor {
   readonly older: OlderMajor;
   readonly place: Pick<ResourceFault, 'file' | 'line' | 'column' | 'path'>;
@@ -57,9 +57,9 @@ export interface ReadOlderMajor {
 /**
  * Read and check the older major versions of a resource.
  *
- * @param current - Undefined where the resource itself is at fault: then the files are checked alone.
- * @param releases - Undefined where they cannot be read.
- * @returns Newest first; none beside a fault.
+ * @param current - Undefined if the resource itself has a fault: then only the files are checked.
+ * @param releases - Undefined if they cannot be read.
+ * @returns Newest first; none if there is a fault.
  */
 export function readOlderMajors(
   home: string,
@@ -96,7 +96,7 @@ function nameOf(resource: string, major: number, extension: OlderMajorFile['exte
   return `${resource}.v${major}.${extension}`;
 }
 
-/** Each maps from the one after it, so that none may be missing between one and the current. */
+/** Each version maps from the next one, so no version may be missing between an older and the current one. */
 function misplacedFault(
   resource: string,
   major: number,
@@ -106,14 +106,14 @@ function misplacedFault(
   const file = nameOf(resource, major, 'json');
   const newest = majorOf(version);
   if (major >= newest)
-    return [fileFault(file, `major version ${major} beside the current ${version}`, 'one before the current')];
+    return [fileFault(file, `major version ${major} with the current version ${version}`, 'an older major version')];
   return major + 1 === newest || majors.includes(major + 1)
     ? []
     : [
         fileFault(
           file,
           `no major version ${major + 1} to map down from`,
-          `${nameOf(resource, major + 1, 'json')}, too: none is left out between one that is served and the current`,
+          `${nameOf(resource, major + 1, 'json')}, too: no version may be missing between a served one and the current one`,
         ),
       ];
 }
@@ -169,7 +169,7 @@ type ReadDown =
   /** In the mapping's own file. */
   | { readonly kind: 'misplaced'; readonly fault: ResourceFault };
 
-/** The text of a mapping, which stands in the file of the version, or in the file beside it that is named for it. */
+/** The text of a mapping, from the file of the version or from the `.jsonata` file next to it. */
 function readDown(home: string, resource: string, major: number, written: string): ReadDown {
   const file = nameOf(resource, major, 'jsonata');
   const beside = file.replace(/^.*\//, '');
@@ -178,18 +178,18 @@ function readDown(home: string, resource: string, major: number, written: string
     fault: { path: ['down'], got, expected },
   });
   const isThere = existsSync(join(home, file));
-  // As JSONata, the name of a file would be a path, and map everything to nothing.
+  // As JSONata, a file name would be a path expression that maps everything to nothing.
   const isFile = /^[\w.-]+\.jsonata?$/.test(written);
   if (isFile && written !== beside)
-    return atDown(JSON.stringify(written), `"${beside}", the file beside this one, or JSONata`);
-  if (isFile && !isThere) return atDown(`"${beside}" but no such file`, 'it beside this one, or JSONata');
-  if (!isFile && isThere) return atDown('JSONata beside the file that would hold it', `"${beside}", or no such file`);
+    return atDown(JSON.stringify(written), `"${beside}", the file next to this one, or JSONata`);
+  if (isFile && !isThere) return atDown(`"${beside}" but no such file`, 'that file next to this one, or JSONata');
+  if (!isFile && isThere) return atDown('both JSONata and its file', `"${beside}", or no such file`);
   const text = isFile ? readFileSync(join(home, file), 'utf8') : written;
   const fault = compileFault(text);
   if (fault === undefined) return { kind: 'mapping', text, ...(isFile ? { file } : {}) };
   if (!isFile)
     return atDown(
-      text.trim() === '' ? 'nothing' : `what is no JSONata (${fault.message})`,
+      text.trim() === '' ? 'nothing' : `invalid JSONata (${fault.message})`,
       'JSONata from the data of the next major version to the data of this one',
     );
   const before = text.slice(0, fault.position).split('\n');

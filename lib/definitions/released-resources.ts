@@ -6,7 +6,7 @@ import { readJsonSource } from './json-source.ts';
 import { locateFaults, type ResourceFault } from './resource-fault.ts';
 import { type ResourceNode, type SchemaFault, schemaIdOf } from './resource-schema.ts';
 
-/** The file that holds the schema of every version that was released. */
+/** The file that holds the schemas of all released versions. */
 export const releasedFile = 'released.json';
 
 /** The schemas of released versions, by resource and version. */
@@ -21,7 +21,7 @@ const releasesSchema = z.record(
   z.record(z.string(), z.object({ $id: z.string(), version: z.string() }).loose()),
 );
 
-/** Read what is released; nothing is where there is no such file. */
+/** Read the released versions; none if the file does not exist. */
 export function readReleases(home: string): ReadReleases {
   const path = join(home, releasedFile);
   if (!existsSync(path)) return { kind: 'releases', releases: {} };
@@ -32,7 +32,7 @@ export function readReleases(home: string): ReadReleases {
   return { kind: 'faults', faults: locateFaults(readJsonSource(text), releasedFile, faults) };
 }
 
-/** One line a version, so that a release adds lines and changes none. */
+/** One line per version, so that a release only adds lines. */
 export function printReleases(releases: Releases): string {
   const blocks = Object.keys(releases)
     .sort()

@@ -3,7 +3,7 @@ import { resourcesFolder } from './integration-folders.ts';
 import type { JsonSource, TextPlace } from './json-source.ts';
 import type { SchemaFault } from './resource-schema.ts';
 
-/** A fault of a file of the canonical resources, with what stands there and what should. */
+/** A fault of a file of the canonical resources, with its value and the expected one. */
 export interface ResourceFault extends DefinitionFault {
   readonly got?: string;
   readonly expected?: string;
@@ -19,7 +19,7 @@ export function fileFault(name: string, got: string, expected: string): Resource
   };
 }
 
-/** Faults of what a file says; of one that says nothing readable, that. */
+/** The faults of a file with their places; of an unreadable file, its syntax fault. */
 export function locateFaults(
   source: JsonSource,
   name: string,
@@ -38,7 +38,7 @@ export function locateFaults(
   }));
 }
 
-/** Where a fault is, before it is known. */
+/** The place of a fault, without its message. */
 export function placedFault(name: string, place: TextPlace, path: string): Omit<ResourceFault, 'message'> {
   return { file: shownPath(name), ...place, path };
 }

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { resourceFormats } from '../../lambdas/engine/mapping/check-resource.ts';
 
 /*
- * The part of JSON Schema (draft 2020-12) that canonical resources are written in. It is closed, so that
- * two versions of a schema can be compared to the last keyword, and small, so that any reader's tools know it.
+ * The part of JSON Schema (draft 2020-12) that canonical resources use. It is closed, so that two versions of a schema
+ * can be compared completely, and small, so that the tools of every reader support it.
  *
- * The one rule of optional values: any property may be absent or null, but for the record's own `id`.
- * Providers do both, and a deleted record or a thin event has only its id.
+ * Every property except the record's `id` may be absent or null: providers do both, and a deleted record or a thin
+ * event has only its id.
  */
 
 /** A schema within a resource's. */
@@ -31,10 +31,10 @@ export interface ResourceNode extends SchemaNode {
   readonly properties: Readonly<Record<string, SchemaNode>>;
 }
 
-/** What is wrong in a schema, and where. */
+/** A fault of a schema, and its path. */
 export interface SchemaFault {
   readonly path: readonly PropertyKey[];
-  /** Whether the key is wrong, not its value. */
+  /** Whether the key is at fault, rather than its value. */
   readonly atKey?: boolean;
   readonly got: string;
   readonly expected: string;
@@ -84,7 +84,7 @@ export function schemaIdOf(resource: string): string {
   return `urn:tributary:resource:${resource}`;
 }
 
-/** Check the schema of a resource; all faults are returned together. */
+/** Check the schema of a resource. Returns all faults together. */
 export function parseResourceSchema(value: unknown, resource: string): ParsedSchema {
   const parsed = rootSchema.safeParse(value);
   const faults = parsed.success
@@ -93,7 +93,7 @@ export function parseResourceSchema(value: unknown, resource: string): ParsedSch
   return parsed.success && faults.length === 0 ? { kind: 'schema', schema: parsed.data } : { kind: 'faults', faults };
 }
 
-/** Numbers of a semantic version: major, minor, patch; undefined where it is none. */
+/** Major, minor and patch of a semantic version; undefined for other texts. */
 export function parseVersion(text: string): readonly [number, number, number] | undefined {
   const [, major, minor, patch] = semanticVersion.exec(text) ?? [];
   return major === undefined ? undefined : [Number(major), Number(minor), Number(patch)];
@@ -144,7 +144,7 @@ function* propertyFaults(
   yield* nodeFaults(node, path);
 }
 
-/** Keywords that do not go with each other: JSON Schema would ignore one of them, and so would its reader. */
+/** Keywords that contradict each other: JSON Schema would ignore one of them. */
 function* nodeFaults(node: SchemaNode, path: readonly PropertyKey[]): Generator<SchemaFault> {
   const type = typeOf(node);
   for (const [keyword, of] of [
@@ -187,7 +187,7 @@ function isNullable({ type }: SchemaNode): boolean {
   return Array.isArray(type) && type.includes('null');
 }
 
-/** The type of what is not null. */
+/** The type other than null. */
 function typeOf({ type }: SchemaNode): string | undefined {
   return [type ?? []].flat().find((name) => name !== 'null');
 }
@@ -209,10 +209,10 @@ function toFaults(issue: z.core.$ZodIssue, document: unknown): readonly SchemaFa
 }
 
 /**
- * What a file has that its schema does not allow.
+ * Convert a zod issue to faults of the file.
  *
- * @param noun - What a key of the file is called: `keyword`.
- * @param keys - Those that there are, where the issue is.
+ * @param noun - The word for a key of the file: `keyword`.
+ * @param keys - The known keys at the issue's path.
  */
 export function toSchemaFaults(
   issue: z.core.$ZodIssue,

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 
 /**
- * One file of an integration's `samples/`: a request as the provider would send it, but for the
- * signature and the timestamp that it would sign with.
+ * One file of an integration's `samples/`: a request as the provider sends it, without the signature and the signed
+ * timestamp.
  *
  * @example { "headers": { "X-GitHub-Event": "issues" }, "body": { "action": "opened" } }
  */
@@ -14,18 +14,18 @@ const sampleSchema = z.strictObject({
   method: z.enum(['POST', 'GET']).default('POST'),
   headers: z.record(z.string(), z.string()).default({}),
   query: z.string().default(''),
-  /** Text is sent as it is; anything else as JSON. */
+  /** Text is sent unchanged; anything else as JSON. */
   body: z.unknown().optional(),
 });
 
 export interface Sample {
   readonly integration: string;
-  /** File name without its ending. */
+  /** File name without its extension. */
   readonly name: string;
   readonly request: WebhookRequest;
   /**
-   * The events that the mapping makes of it, as far as they depend on neither account nor clock;
-   * undefined where they are not written down.
+   * The expected events, without members that depend on the account or the clock; undefined if there is no file of
+   * expected events.
    */
   readonly expected: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
@@ -33,7 +33,7 @@ export interface Sample {
 /**
  * Read an integration's samples, in the order of their names.
  *
- * @throws {Error} when a file is no sample.
+ * @throws {Error} when a file is not a sample.
  */
 export function readSamples(root: URL | string, integration: string): readonly Sample[] {
   const home = join(typeof root === 'string' ? root : fileURLToPath(root), integration);

@@ -16,11 +16,11 @@ import { checksForRequest, checksOfItem, templateInput } from './checks-for-requ
 import { encryptItems } from './encrypt-sample.ts';
 import type { SigningKeys } from './make-keys.ts';
 
-/** Where a sample says that its signature or its time belongs, in a header or in the body. */
+/** Marks the place of the signature, or of the time, in a header or the body of a sample. */
 export const signaturePlaceholder = '{{signature}}';
 export const timestampPlaceholder = '{{timestamp}}';
 
-/** What signs one sample. */
+/** What signing one sample needs. */
 interface Signer {
   readonly definition: Definition;
   readonly keys: SigningKeys;
@@ -28,18 +28,16 @@ interface Signer {
 }
 
 /**
- * Sign a request as its provider would: the definition read backwards. Simulators, the command line
- * and the tests use it; the engine never does.
+ * Sign a request as its provider would, by applying the definition in reverse. Simulators, the command line and the
+ * tests use it; the engine never does.
  *
- * A signature and a timestamp go where the sample has `{{signature}}` and `{{timestamp}}`; where it has
- * none, into the header that the definition reads them from. A signature that the definition reads from a
- * query parameter goes there, before anything signs the URL.
- * A token that is in the body beside a signature goes where the sample has the name of its secret in such braces.
+ * Signature and timestamp replace `{{signature}}` and `{{timestamp}}` of the sample; without a placeholder, they go into
+ * the header that the definition reads. A signature that the definition reads from a query parameter is set before
+ * another check signs the URL. A token in the body replaces the name of its secret in such braces.
  *
- * A sample has encrypted content in plain; it is encrypted here.
+ * A sample holds encrypted content as plain text; this function encrypts it.
  *
- * @throws {TypeError} when the definition reads them from no header of their own and the sample has no
- *   placeholder for them.
+ * @throws {TypeError} when the sample has no placeholder and the definition does not read a whole header.
  */
 export function signRequest(
   definition: Definition,
@@ -51,7 +49,7 @@ export function signRequest(
   const sealed = encryptItems(definition, request, keys);
   const nodes = checksForRequest(definition, sealed);
   const times = nodes.flatMap((node) => checkIn(node) ?? []).filter(isTime);
-  // A timestamp is part of what is signed, so it is set before.
+  // Set the timestamp first, because it is part of the signed message.
   const timed = times.reduce((signed, check) => setTime(signed, check, nowMs), fillTimestamp(sealed, times, nowMs));
   // A proof in the query is part of the URL, which another check may sign.
   const [inQuery, elsewhere] = [true, false].map((is) => nodes.filter((node) => is === isInQuery(node)));
@@ -104,7 +102,7 @@ function setProof(signer: Signer, request: WebhookRequest, check: NamedCheck): W
   const filled = replaceAll(request, signaturePlaceholder, text);
   if (filled !== request) return filled;
   if (header === undefined)
-    throw new TypeError(`"${template}" is no header of its own, and the sample has no ${signaturePlaceholder}`);
+    throw new TypeError(`"${template}" is not a whole header, and the sample has no ${signaturePlaceholder}`);
   return withHeader(request, header, `${prefix}${text}`);
 }
 
@@ -120,7 +118,7 @@ function proofOf(signer: Signer, request: WebhookRequest, { name, spec }: NamedC
   return authoringOf(name).proof(spec, { input, secrets, privateKeys, nowMs, render });
 }
 
-/** Sign each item of a body that carries a signature per item, in its place. */
+/** Sign each item of a body that carries a signature per item. */
 function signItems(
   signer: Signer,
   request: WebhookRequest,
@@ -136,7 +134,7 @@ function signItems(
       const check = checkIn(node);
       if (check === undefined || isTime(check)) continue;
       const proof = proofOf(signer, request, check, item);
-      // A function: in a text, `$&` and its like would be patterns.
+      // A function, because `replace` interprets `$&` and similar patterns in a text.
       text = text.replace(signaturePlaceholder, () => proof);
     }
   return { ...request, body: Buffer.from(text) };
@@ -152,7 +150,7 @@ function queryOf(text: string): string | undefined {
   return source?.from === 'query' ? source.name : undefined;
 }
 
-/** The source of a template that is nothing else. */
+/** The source of a template that consists of one source. */
 function onlySource(text: string): Source | undefined {
   const [part, ...others] = toTemplate(text).parts;
   return part !== undefined && 'source' in part && others.length === 0 ? part.source : undefined;
@@ -170,7 +168,7 @@ function withHeader(request: WebhookRequest, name: string, value: string): Webho
   return { ...request, headers: { ...request.headers, [name]: value } };
 }
 
-/** The request with this parameter last in its query, instead of what it had by the name. */
+/** The request with this parameter at the end of its query, replacing those of the same name. */
 function withQuery(request: WebhookRequest, name: string, value: string): WebhookRequest {
   const others = request.query.split('&').filter((pair) => pair !== '' && pair.split('=', 1)[0] !== name);
   const query = [...others, `${name}=${encodeURIComponent(value)}`].join('&');

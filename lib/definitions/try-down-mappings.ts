@@ -13,11 +13,11 @@ import type { ResourceFault } from './resource-fault.ts';
 import type { SchemaNode } from './resource-schema.ts';
 
 /**
- * Map invented data down to every older major version, and hold what comes of it to the schema of that.
+ * Map generated data down to every older major version, and check the result against its schema.
  *
- * JSONata runs asynchronously only, so this is apart from the reading of the resources.
+ * JSONata is asynchronous, so this is separate from reading the resources.
  *
- * @returns One fault a mapping, since one mistake shows in many examples.
+ * @returns At most one fault per mapping, because one mistake shows in many examples.
  */
 export async function tryDownMappings({ schemas, older }: ReadResources): Promise<readonly ResourceFault[]> {
   const faults: ResourceFault[] = [];
@@ -33,16 +33,16 @@ export async function tryDownMappings({ schemas, older }: ReadResources): Promis
 }
 
 /**
- * {@link tryDownMappings} of a folder, for the synthesis.
+ * {@link tryDownMappings} for a folder; synthesis calls it.
  *
- * @throws {Error} naming every mapping that fails, with its file, line and column.
+ * @throws {Error} which lists every failing mapping with its file, line and column.
  */
 export async function assertDownMappings(root: URL): Promise<void> {
   throwFaults(await tryDownMappings(readResources(fileURLToPath(root))));
 }
 
 interface Example {
-  /** In words. */
+  /** Description for messages. */
   readonly of: string;
   readonly data: Readonly<Record<string, unknown>>;
   /** Whether every property has a value. */
@@ -65,7 +65,7 @@ async function tryDown(newer: ResourceSchema, major: ReadOlderMajor): Promise<Re
     if (fault !== undefined) return at(...wordsOf(fault, version));
     const missing = isFull ? missingOf(major.older.schema, mapped.data) : undefined;
     if (missing !== undefined)
-      return at(`no "${missing}"`, `the value that it has in ${version}, or null where there is none any more`);
+      return at(`no "${missing}"`, `the value that it has in ${version}, or null if there is none`);
   }
   return undefined;
 }
@@ -74,22 +74,22 @@ function wordsOf({ path, expected }: DataFault, version: string): readonly [stri
   const isMore = expected === 'no such property';
   return isMore
     ? [`the property "${path}"`, `no such property, as in ${version}`]
-    : [`what does not fit at "${path}"`, `${expected}, as in ${version}`];
+    : [`an invalid value at "${path}"`, `${expected}, as in ${version}`];
 }
 
-/** A property that a mapping has forgotten; that it is lost must be said. What may be anything is not invented. */
+/** A property that a mapping omits: it must set a lost property to null. Properties of any type are not generated. */
 function missingOf({ properties }: ResourceSchema, data: Readonly<Record<string, unknown>>): string | undefined {
   return Object.entries(properties).find(
     ([name, node]) => (node as SchemaNode).type !== undefined && !Object.hasOwn(data, name),
   )?.[0];
 }
 
-/** What readers meet of a version: all there may be, as little, and null wherever it may be. */
+/** Extreme examples of a version: all properties, as few as possible, and null wherever it is allowed. */
 function examplesOf(schema: ResourceSchema): readonly Example[] {
   const values = Math.max(1, ...valuesOf(schema as SchemaNode));
   return [
     ...Array.from({ length: values }, (_, value): Example => {
-      const more = value === 0 ? '' : ` with other values`;
+      const more = value === 0 ? '' : ' with other values';
       return {
         of: `an example with all properties${more}`,
         data: inventData(schema, 'test_1', { value, items: 1 }),
@@ -101,7 +101,7 @@ function examplesOf(schema: ResourceSchema): readonly Example[] {
       data: inventData(schema, 'test_1', { value: 0, items: 2 }),
       isFull: true,
     },
-    { of: 'an example with an id alone', data: { id: 'test_1' }, isFull: false },
+    { of: 'an example with only an id', data: { id: 'test_1' }, isFull: false },
     {
       of: 'an example of nulls',
       data: { ...Object.fromEntries(Object.keys(schema.properties).map((name) => [name, null])), id: 'test_1' },
@@ -110,7 +110,7 @@ function examplesOf(schema: ResourceSchema): readonly Example[] {
   ];
 }
 
-/** How many values each list of values has. */
+/** The length of each `enum`. */
 function* valuesOf({ enum: values, properties, items }: SchemaNode): Generator<number> {
   if (values !== undefined) yield values.length;
   for (const node of [...Object.values(properties ?? {}), items ?? []].flat()) yield* valuesOf(node);

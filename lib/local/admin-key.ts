@@ -3,11 +3,11 @@ import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { LocalEngine } from './engine.ts';
 
-/** The key that every local engine takes: id `local`, secret `admin`, all tenants. */
+/** The key that every local engine accepts: id `local`, secret `admin`, all tenants. */
 export const localAdminKey = 'tk_local_admin';
 
 /**
- * Give a local engine an API key, as a deployer does with the first key of a deployed one.
+ * Store an API key in a local engine, as a deployer does with the first key of a deployed one.
  *
  * @param key - `tk_<id>_<secret>`.
  * @param tenant - Null for a key that may act for every tenant.

@@ -1,21 +1,19 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import { type Emulator, startEmulator } from './emulators/emulator.ts';
-import { type BusEvent, type EventBus, startEventBus } from './emulators/event-bus.ts';
+import { connectSources } from './connect-sources.ts';
+import type { BusEvent } from './emulators/event-bus.ts';
 import { provision } from './emulators/provision.ts';
 import { LocalEngineError } from './errors.ts';
-import { type CallGate, type JudgeCall, startCallGate } from './faults/call-gate.ts';
+import type { JudgeCall } from './faults/call-gate.ts';
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
 import { createFunctionPool, type FunctionPool, type InvocationCounts } from './sandbox/function-pool.ts';
 import { createMachineLoad, type MachineLoad } from './sandbox/machine-load.ts';
 import { localCredentials } from './sandbox/runtime-environment.ts';
-import type { InvocationOutcome } from './sandbox/sandbox.ts';
-import { createRouter } from './sources/http-routes.ts';
-import { type HttpSource, listenHttp } from './sources/http-source.ts';
-import { type QueueSource, startQueueSource } from './sources/queue-source.ts';
-import { type ScheduleSource, startScheduleSource } from './sources/schedule-source.ts';
+import type { InvocationOutcome, SandboxOptions } from './sandbox/sandbox.ts';
+import type { ScheduleSource } from './sources/schedule-source.ts';
+import { endpointsOf, gateAll, type Servers, startServers } from './start-servers.ts';
 import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
 import { readStackModel, type StackModel } from './template/stack-model.ts';
@@ -27,7 +25,7 @@ export interface LocalEngineOptions {
   readonly assemblyDir: string;
   /** Name of the stack in it. */
   readonly stackName: string;
-  /** HTTP port; 0 takes a free one. */
+  /** HTTP port; 0 chooses a free one. */
   readonly port: number;
   /** Receives each line that a function logs, except those of metrics. */
   readonly onLog?: (line: FunctionLogLine) => void;
@@ -36,8 +34,8 @@ export interface LocalEngineOptions {
   /** Called when an emulator ends by itself: the engine is broken and should be stopped. */
   readonly onFailure?: (error: LocalEngineError) => void;
   /**
-   * Sandboxes of one function that may run at once. As many as there are cores come with demand, while cores are
-   * idle; more only in the place of those that wait, for a slow receiver, say.
+   * Sandboxes of one function that may run concurrently. Demand starts as many as there are cores, while cores are
+   * idle; more start only to replace those that wait, for example for a slow receiver.
    *
    * @default 16
    */
@@ -45,18 +43,18 @@ export interface LocalEngineOptions {
   /**
    * Whether the cores have time for further sandboxes.
    *
-   * @default - what the kernel says of them
+   * @default - measured by the operating system
    */
   readonly machineLoad?: MachineLoad;
   /**
-   * Decides what becomes of each request to AWS that a function makes, or the poller of its queue.
+   * Decides the fate of each AWS request of a function or of its queue's poller.
    *
-   * @default - none is looked at
+   * @default - every request passes
    */
   readonly judgeCall?: JudgeCall;
 }
 
-/** What an SDK client needs to reach an emulator. */
+/** Options that an SDK client needs to reach an emulator. */
 export interface LocalClientConfig {
   readonly endpoint: string;
   readonly region: string;
@@ -67,31 +65,31 @@ export interface LocalClientConfig {
 export interface LocalEngine {
   /** Origin of the HTTP API: `http://localhost:<port>`. */
   readonly url: string;
-  /** Every resource of the template, with its physical name and `Ref` value. */
+  /** Every resource of the template, with its physical name and `Ref`. */
   readonly resources: readonly StackResource[];
   /** Metrics that functions logged, summed. */
   readonly metrics: Pick<MetricLedger, 'sum' | 'list'>;
-  /** What functions put on event buses, oldest first. */
+  /** Events that functions put on event buses, oldest first. */
   busEvents(): readonly BusEvent[];
   clientConfig(service: 'sqs' | 's3' | 'dynamodb' | 'eventbridge'): LocalClientConfig;
-  /** Environment that the template gives a function, which names its tables, queues and buckets. */
+  /** Environment of a function in the template: it names the function's tables, queues and buckets. */
   environment(functionName: string): Readonly<Record<string, string>>;
   /** How a function's invocations ended so far. */
   invocations(functionName: string): InvocationCounts;
-  /** Invoke a function directly, past its sources. */
+  /** Invoke a function directly, without its sources. */
   invoke(functionName: string, event: unknown): Promise<InvocationOutcome>;
-  /** End a sandbox in the middle of an invocation, as a crash would. @returns false when none runs. */
+  /** Kill a sandbox during an invocation, like a crash. @returns false when no invocation runs. */
   killWorker(functionName: string): boolean;
-  /** Whether an invocation runs, or a batch of messages is about to. */
+  /** Whether an invocation runs, or a received batch is about to start one. */
   isAtWork(): boolean;
-  /** What `Date.now()` is in functions and emulators. */
+  /** `Date.now()` in functions and emulators. */
   now(): number;
   /**
-   * Move the clock of functions, queues, tables and schedules forward at once. A schedule that was due meanwhile
-   * runs once, for the last of its instants; when this resolves, it has run.
+   * Move the clock of functions, queues, tables and schedules forward. A schedule that became due runs once, for the
+   * last of its instants; the promise resolves after it has run.
    */
   advanceClock(ms: number): Promise<void>;
-  /** Leaves no process, thread or socket behind. */
+  /** Stop, and leave no process, thread or socket behind. */
   stop(): Promise<void>;
 }
 
@@ -106,7 +104,7 @@ const defaultSandboxLimit = 16;
  * @throws {LocalEngineError} with nothing left running.
  */
 export async function startLocalEngine(options: LocalEngineOptions): Promise<LocalEngine> {
-  // What to undo, newest last.
+  // Steps that undo the start, newest last.
   const undo: (() => unknown)[] = [];
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
@@ -128,71 +126,42 @@ async function start(
   undo: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<LocalEngine> {
-  const { assemblyDir, stackName, onLog, maxSandboxesPerFunction = defaultSandboxLimit } = options;
   const { machineLoad = createMachineLoad() } = options;
-  const assembly = await readStackAssembly(assemblyDir, stackName);
+  const assembly = await readStackAssembly(options.assemblyDir, options.stackName);
   const clock = createEngineClock();
-  const { dynalite, fauxqs, eventBus, http } = await startServers(options, clock, undo);
-  const url = `http://localhost:${http.port}`;
-  const emulators: LocalEndpoints = {
-    sqs: fauxqs.endpoint,
-    s3: fauxqs.endpoint,
-    dynamodb: dynalite.endpoint,
-    eventbridge: eventBus.endpoint,
-    http: url,
-  };
+  const servers = await startServers(options, clock, undo);
+  const { eventBus, http } = servers;
+  const emulators = endpointsOf(servers);
   const pools: FunctionPool[] = [];
   const endpoints =
     options.judgeCall === undefined ? emulators : await gateAll(emulators, options.judgeCall, pools, undo);
   const model = readStackModel(assembly, endpoints);
-
   const clientConfig: LocalEngine['clientConfig'] = (service) => ({
     endpoint: emulators[service],
     region: localRegion,
     credentials: localCredentials,
   });
-  // The runner moves bodies without looking at them; the code that reads them checks them.
-  const sqs = new SQSClient({ ...clientConfig('sqs'), md5: false });
-  const s3 = new S3Client(clientConfig('s3'));
-  const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));
-  const poller = new SQSClient({
-    ...clientConfig('sqs'),
-    endpoint: endpoints.sqs,
-    md5: false,
-  });
-  undo.push(() => [sqs, s3, dynamodb, poller].forEach((client) => client.destroy()));
-  // Before any function runs, since a bundle may call while it loads.
-  const rules = {
-    ownAccessKeyId: localCredentials.accessKeyId,
-    callers: model.functions.map(({ caller }) => caller),
-    keyByResource: model.keyByResource,
-  };
-  eventBus.enforce(rules);
-  await Promise.all([dynalite, fauxqs].map((emulator) => emulator.enforce(rules)));
-  const provisioned = provision(model, { sqs, s3, dynamodb });
+  const clients = openClients(clientConfig, endpoints, undo);
+  await enforcePermissions(servers, model);
+  const provisioned = provision(model, clients);
 
   const metrics = createMetricLedger();
   const onLine = (line: FunctionLogLine) => {
-    if (line.stream !== 'stdout' || !metrics.record(line.text)) onLog?.(line);
+    if (line.stream !== 'stdout' || !metrics.record(line.text)) options.onLog?.(line);
   };
-  for (const one of model.functions)
-    pools.push(
-      createFunctionPool(
-        { model: one, endpoints, clockOffsetMs: clock.sharedOffsetMs, onLine },
-        maxSandboxesPerFunction,
-        machineLoad,
-      ),
-    );
+  pools.push(
+    ...createPools({ ...options, machineLoad }, model, { endpoints, clockOffsetMs: clock.sharedOffsetMs, onLine }),
+  );
   const poolOf = (one: { readonly logicalId: string }): FunctionPool =>
     pools.find((pool) => pool.model.logicalId === one.logicalId) as FunctionPool;
   undo.push(() => Promise.all(pools.map((pool) => pool.stop())));
   await Promise.all([provisioned, prewarm(pools)]);
 
-  const { schedules, queueSources } = connectSources({ model, poolOf, sqs: poller, clock, http, onLine }, undo);
+  const { schedules, queueSources } = connectSources({ model, poolOf, sqs: clients.poller, clock, http, onLine }, undo);
 
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
-    url,
+    url: emulators.http,
     resources: model.resources,
     metrics,
     busEvents: () => eventBus.events(),
@@ -203,79 +172,64 @@ async function start(
     killWorker: (name) => find(name).killBusy(),
     isAtWork: () => pools.some((pool) => pool.isAtWork()) || queueSources.some((source) => source.isAtWork()),
     now: () => clock.now(),
-    async advanceClock(ms) {
-      // Emulators first: what a schedule starts should find them at the new time.
-      const offsetMs = (clock.sharedOffsetMs[0] ?? 0) + ms;
-      if (ms > 0) await Promise.all([dynalite, fauxqs].map((emulator) => emulator.setClockOffset(offsetMs)));
-      clock.advance(ms);
-      await Promise.all(schedules.map((schedule) => schedule.settled()));
-    },
+    advanceClock: (ms) => advanceClock(ms, clock, servers, schedules),
     stop,
   };
 }
 
-/** Put a gate before each emulator. @returns What functions take for the emulators. */
-async function gateAll(
-  emulators: LocalEndpoints,
-  judge: JudgeCall,
-  pools: readonly FunctionPool[],
+/** The clients of the runner itself: three to provision the stack, and the one that polls queues, through the gate. */
+function openClients(
+  clientConfig: LocalEngine['clientConfig'],
+  endpoints: LocalEndpoints,
   undo: (() => unknown)[],
-): Promise<LocalEndpoints> {
-  const gate = async (target: string): Promise<CallGate> => {
-    const started = await startCallGate({
-      target,
-      judge,
-      callerOf: (accessKeyId) =>
-        accessKeyId === localCredentials.accessKeyId
-          ? 'poller'
-          : pools.find(({ model }) => model.caller.accessKeyId === accessKeyId)?.model.label,
-      kill: (caller) => void pools.find(({ model }) => model.label === caller)?.killBusy(),
-    });
-    undo.push(() => started.stop());
-    return started;
-  };
-  const fauxqs = await gate(emulators.sqs);
-  const dynalite = await gate(emulators.dynamodb);
-  const eventBus = await gate(emulators.eventbridge);
-  return {
-    ...emulators,
-    sqs: fauxqs.endpoint,
-    s3: fauxqs.endpoint,
-    dynamodb: dynalite.endpoint,
-    eventbridge: eventBus.endpoint,
-  };
+): Record<'sqs' | 'poller', SQSClient> & { readonly s3: S3Client; readonly dynamodb: DynamoDBClient } {
+  // md5: the runner moves bodies without reading them; the functions that read them check them.
+  const sqs = new SQSClient({ ...clientConfig('sqs'), md5: false });
+  const s3 = new S3Client(clientConfig('s3'));
+  const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));
+  const poller = new SQSClient({ ...clientConfig('sqs'), endpoint: endpoints.sqs, md5: false });
+  undo.push(() => [sqs, s3, dynamodb, poller].forEach((client) => client.destroy()));
+  return { sqs, s3, dynamodb, poller };
 }
 
-async function startServers(
-  { port, onBusEvent, onFailure }: Pick<LocalEngineOptions, 'port' | 'onBusEvent' | 'onFailure'>,
+/** Make the emulators check permissions, before any function runs: a bundle may call AWS while it loads. */
+async function enforcePermissions({ dynalite, fauxqs, eventBus }: Servers, model: StackModel): Promise<void> {
+  const rules = {
+    ownAccessKeyId: localCredentials.accessKeyId,
+    callers: model.functions.map(({ caller }) => caller),
+    keyByResource: model.keyByResource,
+  };
+  eventBus.enforce(rules);
+  await Promise.all([dynalite, fauxqs].map((emulator) => emulator.enforce(rules)));
+}
+
+async function advanceClock(
+  ms: number,
   clock: EngineClock,
-  undo: (() => unknown)[],
-): Promise<{ dynalite: Emulator; fauxqs: Emulator; eventBus: EventBus; http: HttpSource }> {
-  const undone = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
-    const started = await starting;
-    undo.push(() => started.stop());
-    return started;
-  };
-  const crashed = (error: LocalEngineError) => onFailure?.(error);
-  const results = await Promise.allSettled([
-    undone(startEmulator('dynalite', crashed)),
-    undone(startEmulator('fauxqs', crashed)),
-    undone(startEventBus(() => clock.now(), onBusEvent)),
-    undone(listenHttp(port)),
-  ]);
-  // All have settled, so whatever started is in `undo` when one of them throws.
-  const [dynalite, fauxqs, eventBus, http] = results;
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
-  return {
-    dynalite: (dynalite as PromiseFulfilledResult<Emulator>).value,
-    fauxqs: (fauxqs as PromiseFulfilledResult<Emulator>).value,
-    eventBus: (eventBus as PromiseFulfilledResult<EventBus>).value,
-    http: (http as PromiseFulfilledResult<HttpSource>).value,
-  };
+  { dynalite, fauxqs }: Servers,
+  schedules: readonly ScheduleSource[],
+): Promise<void> {
+  // Emulators first, so that scheduled functions find them at the new time.
+  const offsetMs = (clock.sharedOffsetMs[0] ?? 0) + ms;
+  if (ms > 0) await Promise.all([dynalite, fauxqs].map((emulator) => emulator.setClockOffset(offsetMs)));
+  clock.advance(ms);
+  await Promise.all(schedules.map((schedule) => schedule.settled()));
 }
 
-/** One warm sandbox for each function, so that a bundle that cannot load is known before the first event. */
+function createPools(
+  {
+    maxSandboxesPerFunction = defaultSandboxLimit,
+    machineLoad,
+  }: { readonly maxSandboxesPerFunction?: number; readonly machineLoad: MachineLoad },
+  { functions }: StackModel,
+  sandboxOptions: Omit<SandboxOptions, 'model'>,
+): FunctionPool[] {
+  return functions.map((model) =>
+    createFunctionPool({ model, ...sandboxOptions }, maxSandboxesPerFunction, machineLoad),
+  );
+}
+
+/** Start one sandbox for each function, to report bundles that cannot load before the first event. */
 async function prewarm(pools: readonly FunctionPool[]): Promise<void> {
   const errors = await Promise.all(pools.map((pool) => pool.prewarm()));
   const faults = errors.flatMap((error, index) =>
@@ -283,51 +237,6 @@ async function prewarm(pools: readonly FunctionPool[]): Promise<void> {
   );
   if (faults.length === 0) return;
   throw new LocalEngineError('function-init-failed', `Bundles that cannot be loaded:\n${faults.join('\n')}`);
-}
-
-interface Sources {
-  readonly model: StackModel;
-  readonly poolOf: (one: { readonly logicalId: string }) => FunctionPool;
-  readonly sqs: SQSClient;
-  readonly clock: EngineClock;
-  readonly http: HttpSource;
-  readonly onLine: (line: FunctionLogLine) => void;
-}
-
-function connectSources(
-  { model, poolOf, sqs, clock, http, onLine }: Sources,
-  undo: (() => unknown)[],
-): { readonly schedules: readonly ScheduleSource[]; readonly queueSources: readonly QueueSource[] } {
-  const queueSources = model.queueSources.map((source) =>
-    startQueueSource({
-      source,
-      pool: poolOf(source.function),
-      sqs,
-      onProblem: (text) => onLine({ function: source.function.label, requestId: undefined, stream: 'runtime', text }),
-    }),
-  );
-  const schedules = model.schedules.map((schedule) => startScheduleSource(schedule, poolOf(schedule.function), clock));
-  http.serve({
-    apiId: model.apiId,
-    clock,
-    router: createRouter(
-      model.routes.map(({ routeKey, function: target, timeoutMs }) => ({
-        routeKey,
-        target: { pool: poolOf(target), timeoutMs },
-      })),
-    ),
-  });
-  // Sources and sandboxes end together: a poller waits for its batch, and the batch for its sandbox.
-  undo.push(async () => {
-    for (const schedule of schedules) schedule.stop();
-    const pools = model.functions.map(poolOf);
-    await Promise.all([
-      ...queueSources.map((source) => source.stop()),
-      http.stop(),
-      ...pools.map((pool) => pool.stop()),
-    ]);
-  });
-  return { schedules, queueSources };
 }
 
 function findPool(pools: readonly FunctionPool[], name: string): FunctionPool {

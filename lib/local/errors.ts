@@ -1,21 +1,21 @@
-/** What can keep the local engine from starting or running. */
+/** Faults that prevent the local engine from starting or running. */
 export type LocalEngineErrorCode =
-  /** The cloud assembly, its stack or an asset of it cannot be read. */
+  /** The cloud assembly, its stack or one of its assets cannot be read. */
   | 'assembly-unreadable'
   /** `bin/app.ts` ended with an error. */
   | 'synthesis-failed'
   /** The template has a resource, a property or an intrinsic that the runner does not understand. */
   | 'template-not-understood'
-  /** Another process listens on the asked port. */
+  /** Another process listens on the requested port. */
   | 'port-in-use'
   /** An emulator did not start, or ended by itself. */
   | 'emulator-failed'
-  /** A function's bundle could not be loaded. */
+  /** A function's bundle cannot be loaded. */
   | 'function-init-failed'
-  /** No function, or more than one, has the asked name. */
+  /** No function, or more than one, has the requested name. */
   | 'unknown-function';
 
-/** The one error that `lib/local` throws; its message says what, where, and what to do. */
+/** The only error that `lib/local` throws; its message says what, where, and what to do. */
 export class LocalEngineError extends Error {
   readonly code: LocalEngineErrorCode;
 

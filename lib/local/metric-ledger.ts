@@ -1,4 +1,4 @@
-/** One metric as CloudWatch would hold it: the sum over all samples of one name and dimension set. */
+/** One metric as CloudWatch would store it: the sum of all samples of one name and dimension set. */
 export interface MetricSum {
   readonly namespace: string;
   readonly name: string;
@@ -13,11 +13,11 @@ export interface MetricSum {
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export interface MetricLedger {
-  /** Counts what a line carries. @returns Whether it says nothing else: others are lines of the log, too. */
+  /** Count the metrics of a line. @returns Whether the line holds only metrics; other lines belong in the log, too. */
   record(line: string): boolean;
   /**
-   * Sum of a metric: of each logged sample once, however many dimension sets it was published under, where one of
-   * these has at least the dimensions that are asked for.
+   * Sum of a metric over the samples that have a dimension set with at least the given dimensions. Each logged sample
+   * counts once, however many dimension sets it was published under.
    */
   sum(name: string, dimensions?: Readonly<Record<string, string>>): number;
   list(): readonly MetricSum[];
@@ -31,7 +31,7 @@ interface Directive {
 
 export function createMetricLedger(): MetricLedger {
   const byDimensions = new Map<string, { -readonly [K in keyof MetricSum]: MetricSum[K] }>();
-  /** By name, then by the sets of its samples. */
+  /** By name, then by the dimension sets of its samples. */
   const byName = new Map<string, Map<string, { readonly sets: readonly Record<string, string>[]; sum: number }>>();
 
   const add = (namespace: string, name: string, dimensions: Record<string, string>, samples: readonly number[]) => {
@@ -76,7 +76,7 @@ export function createMetricLedger(): MetricLedger {
   };
 }
 
-/** The parsed line when it is one of metrics; the cheap test first, since every log line comes by. */
+/** The parsed line if it holds metrics. Tests cheaply first, because every log line passes here. */
 function parseMetricLine(line: string): Record<string, unknown> | undefined {
   if (!line.startsWith('{') || !line.includes('"CloudWatchMetrics"')) return undefined;
   try {
@@ -88,7 +88,7 @@ function parseMetricLine(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** EMF names and dimension values are strings; a number is taken as CloudWatch takes it. */
+/** EMF names and dimension values are strings; a number becomes text, as in CloudWatch. */
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? '');
 }

@@ -1,4 +1,4 @@
-/** A statement that the engine sends; its values are its parameters, in the order of their names here. */
+/** A statement of the engine; its parameters are in the order of the names here. */
 export type Statement =
   | { readonly kind: 'insert'; readonly table: string; readonly names: readonly string[] }
   | {
@@ -9,7 +9,7 @@ export type Statement =
       readonly conditions: readonly StatementCondition[];
     };
 
-/** Of a key or of another attribute: an equality with a parameter. */
+/** An attribute, of the key or not, must equal a parameter. */
 export interface StatementCondition {
   readonly attribute: string;
   readonly orMissing: boolean;
@@ -21,7 +21,7 @@ export interface StatementCondition {
  *   INSERT INTO "table" VALUE {'name': ?, ...}
  *   UPDATE "table" SET "name" = ? ... REMOVE "name" ... WHERE "name" = ? AND ("name" = ? OR "name" IS MISSING) ...
  *
- * @returns Undefined for any other.
+ * @returns undefined for any other text.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.update.html
  */

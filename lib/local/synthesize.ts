@@ -8,12 +8,12 @@ import { listStacks } from './template/assembly.ts';
 const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * Synthesize the stage `local` into a cloud assembly, with the context of cdk.json, as the CDK's
- * command line does; without it, since that would need the network.
+ * Synthesize the stage `local` into a cloud assembly, with the context of cdk.json. It does not use the CDK command
+ * line, which would need the network.
  *
- * @param signal - Ends the synthesis together with its caller.
- * @param settings - Settings of lib/config.ts that take the place of those of cdk.json, as `-c` does.
- * @param outDir - Folder of the assembly; inside the project, so that bundles find what they leave out.
+ * @param signal - Aborts the synthesis.
+ * @param settings - Settings of lib/config.ts that override those of cdk.json, as `-c` does.
+ * @param outDir - Folder of the assembly; inside the project, so that bundles resolve their external modules.
  * @throws {LocalEngineError} synthesis-failed with what the app wrote to stderr.
  */
 export async function synthesizeLocalAssembly(
@@ -26,7 +26,7 @@ export async function synthesizeLocalAssembly(
   const context = {
     ...app.context,
     ...settings,
-    // The construct's path in each resource's metadata: names for people come from it.
+    // Adds the construct's path to each resource's metadata, from which the runner derives labels.
     'aws:cdk:enable-path-metadata': true,
     'aws:cdk:disable-version-reporting': true,
     stage: 'local',

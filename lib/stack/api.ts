@@ -11,10 +11,10 @@ import type { Govern } from './govern.ts';
 import type { Ingest } from './ingest.ts';
 import type { Storage } from './storage.ts';
 
-/** Refused keys and tokens in five minutes from which a person is asked to look. */
+/** Rejected keys and tokens in five minutes that raise the alarm. */
 const refusedCredentialsToAlarm = 100;
 
-/** What the API works on besides what is stored. */
+/** Parts that the API uses besides the storage. */
 export interface ApiParts {
   readonly ingest: Ingest;
   readonly deliver: Deliver;
@@ -22,7 +22,7 @@ export interface ApiParts {
   readonly httpApi: PublicHttpApi;
 }
 
-/** Administration, and the feed. */
+/** Serves the admin API and the feed. */
 export function createApi(
   builder: EngineBuilder,
   { tables, buckets }: Storage,
@@ -31,39 +31,39 @@ export function createApi(
   const { config } = builder;
   const api = builder.function('Api', 'api', { timeoutSeconds: limits.apiTimeoutSeconds, memorySizeMb: 512 });
   tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
-  // An admin key lists the accounts, keys and tenants that there are: these are the scans.
+  // Scan: an admin key lists all accounts, keys and tenants.
   tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
   tables.apiKeys.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
   tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
-  // A tenant's data is to be erased.
+  // Starts the erasure of a tenant's data.
   governanceQueue.queue.grantSendMessages(api);
-  // Entries are added and completed, and never deleted.
+  // The API adds and completes entries, and never deletes them.
   tables.audit.grant(api, 'PutItem', 'Query');
   buckets.audit.grantPut(api);
-  // Claims are made and released; an operator's list of collisions is the scan.
+  // PutItem and DeleteItem: claims and releases contexts. Scan: the operator's list of collisions.
   tables.accountContexts.grant(api, 'DeleteItem', 'PutItem', 'Query', 'Scan');
   tables.integrationSettings.grant(api, 'GetItem', 'PutItem');
   tables.parkedRequests.grant(api, 'DeleteItem', 'Query');
-  // A parked request is sent again when its account is made.
+  // Sends parked requests again when their account is created.
   rawQueue.queue.grantSendMessages(api);
   rawQueue.deadLetterQueue.grantConsumeMessages(api);
-  // What is archived is sent again, too, where its mapping was mended.
+  // Sends archived requests again after their mapping was fixed.
   buckets.raw.grantGet(api);
   tables.subscriptions.grant(api, 'BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query');
   tables.events.grant(api, 'BatchGetItem', 'Query');
-  // Where an event stands; and the answers to requests that are carried out once.
+  // The location of an event, and the stored answers of requests with an idempotency key.
   tables.idempotency.grant(api, 'DeleteItem', 'GetItem', 'PutItem');
-  // A delivery is tried again or cancelled, all that wait with their subscription; replays stand here too.
+  // Retries a delivery, cancels one or all waiting ones of a subscription, and stores replays.
   tables.deliveries.grant(api, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
-  // An endpoint's health, and its circuit, which enabling its subscription closes; the rate limits of callers.
+  // An endpoint's health and circuit, which enabling its subscription closes; the rate limits of callers.
   tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
   tables.statistics.grant(api, 'BatchGetItem', 'Query');
   drainQueue.queue.grantSendMessages(api);
   buckets.payloads.grantGet(api);
-  // An answer that is kept to be given again may be larger than a row.
+  // The stored answer of a request with an idempotency key may be larger than a row.
   buckets.payloads.grantPut(api);
 
-  // Paths of no route are API Gateway's to answer: they invoke nothing.
+  // API Gateway itself answers paths without a route: they invoke no function.
   httpApi.route(
     api,
     { ratePerSecond: config.apiThrottleRatePerSecond, burst: config.apiThrottleBurst },
@@ -73,7 +73,7 @@ export function createApi(
   credentialsAlarm(builder);
 }
 
-/** Strangers try keys all the time; this many mean an attack on this deployment, or that a caller has an old key. */
+/** Random probes are constant; this many mean an attack on this deployment, or a caller with an old key. */
 function credentialsAlarm({ scope, alarms, config }: EngineBuilder): void {
   const note: ApiNote = 'credentials-refused';
   alarms.add(scope, 'CredentialsRefusedAlarm', {

@@ -9,17 +9,17 @@ import type { Storage } from './storage.ts';
 
 export type Deliver = ReturnType<typeof createDeliver>;
 
-/** Sends callbacks: deliver, which serves fast endpoints, and drain, which serves the others from their backlogs. */
+/** Sends callbacks: deliver serves fast endpoints, drain serves the others from their backlogs. */
 export function createDeliver(builder: EngineBuilder, { tables, buckets }: Storage) {
   const { scope, config } = builder;
-  // Retries wait in this queue for as long as SQS delays a message: their age alone says nothing.
+  // Retries wait in this queue for up to SQS's maximum delay, so the alarm's age is longer than that.
   const deliveryQueue = builder.queue(
     'DeliveryQueue',
     'delivery-queue',
     limits.deliverTimeoutSeconds,
     Duration.minutes(10).plus(Duration.millis(limits.queueMaxDelayMs)),
   );
-  // Drains wait here in the same way for an endpoint's next probe, or for the end of its pause.
+  // Drains wait in this queue in the same way, for an endpoint's next probe or for the end of its pause.
   const drainQueue = builder.queue(
     'DrainQueue',
     'drain-queue',
@@ -39,12 +39,12 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
   const defaultBus = EventBus.fromEventBusName(scope, 'DefaultBus', 'default');
   for (const sender of [deliver, drain]) {
     tables.tenants.grant(sender, 'BatchGetItem');
-    // Query: who wants to be told of a subscription. PutItem: an endpoint that fails is disabled.
+    // Query: subscriptions to operational events. PutItem: disables the subscription of a failing endpoint.
     tables.subscriptions.grant(sender, 'BatchGetItem', 'PutItem', 'Query');
-    // What is to be told is published like any event.
+    // Operational events are published like any event.
     tables.events.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
     tables.idempotency.grant(sender, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
-    // Query: the backlog, of which deliver asks whether it fills a batch.
+    // Query: the backlog; deliver checks whether it fills a batch.
     tables.deliveries.grant(sender, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem', 'Query');
     tables.limits.grant(sender, 'BatchGetItem', 'PartiQLUpdate', 'UpdateItem');
     buckets.payloads.grantGet(sender);
@@ -54,7 +54,7 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
     drainQueue.queue.grantSendMessages(sender);
     defaultBus.grantPutEventsTo(sender);
   }
-  // The feed, which ordered subscriptions and replays follow; the replay itself.
+  // Query: the feed, for ordered subscriptions and replays. GetItem: the replay.
   tables.events.grant(drain, 'Query');
   tables.deliveries.grant(drain, 'GetItem');
   deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
@@ -63,7 +63,7 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
   return { deliveryQueue, drainQueue, deliver, drain };
 }
 
-/** How endpoints fare is counted by both functions that send. */
+/** Alarms on endpoints; both sending functions count the outcomes. */
 function endpointAlarms({ scope, alarms, config }: EngineBuilder): void {
   const period = Duration.minutes(5);
   const counted = (note: EndpointNote) =>

@@ -9,7 +9,7 @@ import type { EngineBuilder } from './engine-builder.ts';
 import type { Govern } from './govern.ts';
 import type { Storage } from './storage.ts';
 
-/** Starts what is due, every minute. */
+/** Starts due work every minute. */
 export function createDispatch(
   builder: EngineBuilder,
   { tables }: Storage,
@@ -21,11 +21,11 @@ export function createDispatch(
     memorySizeMb: 512,
   });
   tables.events.grant(dispatch, 'BatchGetItem');
-  // GetItem, PutItem: a replay that has fallen silent is started again, and so is an erasure.
+  // GetItem, PutItem: restarts stalled replays and erasures.
   tables.deliveries.grant(dispatch, 'BatchGetItem', 'BatchWriteItem', 'GetItem', 'PutItem', 'Query');
   tables.tenants.grant(dispatch, 'GetItem');
   governanceQueue.queue.grantSendMessages(dispatch);
-  // UpdateItem: an endpoint whose drain was asked for is marked.
+  // UpdateItem: marks an endpoint whose drain was requested.
   tables.limits.grant(dispatch, 'Query', 'UpdateItem');
   deliveryQueue.queue.grantSendMessages(dispatch);
   drainQueue.queue.grantSendMessages(dispatch);
@@ -37,7 +37,7 @@ export function createDispatch(
   });
 }
 
-/** Dispatch mends it; why the work fell silent is for a person to find out. */
+/** Dispatch restarts the work; a person must find out why it stalled. */
 function silentWorkAlarm({ scope, alarms, config }: EngineBuilder): void {
   const note: DispatchNote = 'silent-work-restarted';
   alarms.add(scope, 'SilentWorkAlarm', {

@@ -21,7 +21,7 @@ const integrationsRoot = new URL('../../integrations/', import.meta.url);
 /** Functions whose bundle carries the compiled integrations. */
 const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>(['ingress', 'normalize', 'api']);
 
-/** Functions whose bundle carries the schemas of the canonical resources, with the older ones that are served. */
+/** Functions whose bundle carries the schemas of the canonical resources, with the older versions that are served. */
 const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
   'api',
@@ -29,7 +29,7 @@ const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>(
   'drain',
 ]);
 
-/** Functions that evaluate expressions, in a process of their own. */
+/** Functions that evaluate expressions, in a child process. */
 const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
   'api',
@@ -38,12 +38,12 @@ const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName
 ]);
 
 /**
- * Functions that send to the queue that invokes them: deliver puts off an attempt, drain and govern leave the rest of
- * their work to the next run. Their chains end by what they do, not after 16 messages.
+ * Functions that send to the queue that invokes them: deliver postpones an attempt, drain and govern leave the rest of
+ * their work to the next run. Their own logic ends their chains; Lambda must not stop them after 16 messages.
  */
 const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>(['deliver', 'drain', 'govern']);
 
-/** Functions that call what is not AWS's: those that have to know which addresses they may reach. */
+/** Functions that call addresses outside AWS, and so read the allowed ranges. */
 const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(
   (Object.keys(functionEnvironments) as FunctionName[]).filter((name) =>
     (functionEnvironments[name] as readonly string[]).includes(environmentKeys.egressAllowedRanges),
@@ -57,11 +57,10 @@ export interface EngineBuilderProps {
 }
 
 /**
- * Builds the functions and queues of the engine in the stack itself: the ids of what holds data must not change with
- * the rooms of this code.
+ * Builds the functions and queues of the engine directly in the stack, so that reorganizing this code does not change
+ * the construct ids of resources with data.
  *
- * Each environment key is set once, by the capability that owns what it names. A function gets those that its contract
- * lists.
+ * The capability that owns a resource sets its environment key, once. A function gets the keys that its contract lists.
  */
 export class EngineBuilder {
   readonly scope: Construct;
@@ -79,15 +78,15 @@ export class EngineBuilder {
     this.removalPolicy = removalPolicy;
   }
 
-  /** Set environment keys for the functions that are created from now on. @throws Error for a key that is set already. */
+  /** Set environment keys for functions that are created later. @throws Error for a key that is already set. */
   setEnvironment(values: { readonly [Key in EnvironmentKey]?: string }): void {
     for (const [key, value] of Object.entries(values) as [EnvironmentKey, string][]) {
-      if (this.environment.has(key)) throw new Error(`${key}: is set already`);
+      if (this.environment.has(key)) throw new Error(`${key}: is already set`);
       this.environment.set(key, value);
     }
   }
 
-  /** A queue, with its dead-letter queue, that alarms where its oldest message waits for longer than `stuckAfter`. */
+  /** A queue with its dead-letter queue; an alarm fires when its oldest message waits longer than `stuckAfter`. */
   queue(id: string, name: string, consumerTimeoutSeconds: number, stuckAfter: Duration): WorkQueue {
     return new WorkQueue(this.scope, id, {
       name,
@@ -125,7 +124,7 @@ export class EngineBuilder {
     });
   }
 
-  /** @throws Error where a key that the function reads is not set. */
+  /** @throws Error when a key that the function reads is not set. */
   private environmentOf<Name extends FunctionName>(name: Name): FunctionEnvironment<Name> {
     const keys: readonly EnvironmentKey[] = functionEnvironments[name];
     const missing = keys.filter((key) => !this.environment.has(key));

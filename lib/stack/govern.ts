@@ -5,14 +5,14 @@ import type { EngineBuilder } from './engine-builder.ts';
 import type { Ingest } from './ingest.ts';
 import type { Storage } from './storage.ts';
 
-/** Tenants whose data is erased at the same time: the least that SQS allows. */
+/** Tenants whose data is erased concurrently: SQS's minimum. */
 const governMaxConcurrency = 2;
 
 export type Govern = ReturnType<typeof createGovern>;
 
 /** Erases tenants. */
 export function createGovern(builder: EngineBuilder, { tables, buckets }: Storage, { rawQueue }: Ingest) {
-  // An erasure waits here between two passes, and for no longer.
+  // An erasure waits here only between two passes.
   const governanceQueue = builder.queue(
     'GovernanceQueue',
     'governance-queue',
@@ -24,10 +24,10 @@ export function createGovern(builder: EngineBuilder, { tables, buckets }: Storag
     timeoutSeconds: limits.governTimeoutSeconds,
     memorySizeMb: 512,
   });
-  // What an erasure has found is written down before it is removed; nothing else of a tenant is read.
+  // An erasure records what it has found before it removes it, and reads nothing else of a tenant.
   tables.tenants.grant(govern, 'GetItem', 'PutItem');
   tables.accounts.grant(govern, 'Query', 'UpdateItem');
-  // No index leads from an account to its values, nor from a tenant to its keys: an erasure looks at all.
+  // Scan: no index leads from an account to its contexts, or from a tenant to its keys.
   tables.accountContexts.grant(govern, 'DeleteItem', 'PutItem', 'Query', 'Scan');
   tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
   tables.consumers.grant(govern, 'BatchWriteItem', 'Query');

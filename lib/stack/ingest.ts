@@ -5,32 +5,37 @@ import { environmentKeys, type FunctionName } from '../../lambdas/contracts/envi
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type IngressNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
+import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import type { Storage } from './storage.ts';
 
 export type Ingest = ReturnType<typeof createIngest>;
 
-/** Takes webhooks, and makes events of them: ingress, the raw queue, and normalize. */
-export function createIngest(
-  builder: EngineBuilder,
-  { tables, buckets }: Storage,
-  deliver: Deliver,
-  httpApi: PublicHttpApi,
-) {
-  const { config } = builder;
-  const { deliveryQueue, drainQueue } = deliver;
+/** Accepts webhooks and turns them into events: ingress, the raw queue, and normalize. */
+export function createIngest(builder: EngineBuilder, storage: Storage, deliver: Deliver, httpApi: PublicHttpApi) {
   const rawQueue = builder.queue('RawQueue', 'raw-queue', limits.normalizeTimeoutSeconds, Duration.minutes(5));
   builder.setEnvironment({
     [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
     [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
   });
+  createIngress(builder, storage, rawQueue, httpApi);
+  return { rawQueue, normalize: createNormalize(builder, storage, deliver, rawQueue) };
+}
 
+/** Verifies webhooks and puts them on the raw queue. */
+function createIngress(
+  builder: EngineBuilder,
+  { tables, buckets }: Storage,
+  rawQueue: WorkQueue,
+  httpApi: PublicHttpApi,
+): void {
+  const { config } = builder;
   const ingress = builder.function('Ingress', 'ingress', {
     timeoutSeconds: limits.ingressTimeoutSeconds,
     memorySizeMb: 512,
   });
-  // A secret that a provider chooses in its handshake is stored where the others are.
+  // PutItem: stores a secret that a provider chooses in its handshake.
   tables.accounts.grant(ingress, 'GetItem', 'PutItem');
   tables.integrationSettings.grant(ingress, 'GetItem', 'PutItem');
   tables.accountContexts.grant(ingress, 'Query');
@@ -51,39 +56,46 @@ export function createIngest(
     HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
   );
   ingressAlarms(builder);
+}
 
+/** Maps the requests of the raw queue to events and publishes them. */
+function createNormalize(
+  builder: EngineBuilder,
+  { tables, buckets }: Storage,
+  { deliveryQueue, drainQueue }: Deliver,
+  rawQueue: WorkQueue,
+) {
   const normalize = builder.function('Normalize', 'normalize', {
     timeoutSeconds: limits.normalizeTimeoutSeconds,
     memorySizeMb: 1024,
   });
-  // An account gets the key of what is archived of it with its first request.
+  // UpdateItem: an account's first request creates the key of its archived requests.
   tables.accounts.grant(normalize, 'BatchGetItem', 'GetItem', 'UpdateItem');
   tables.integrationSettings.grant(normalize, 'GetItem');
   tables.accountContexts.grant(normalize, 'BatchGetItem', 'Query');
   tables.parkedRequests.grant(normalize, 'BatchWriteItem');
   tables.tenants.grant(normalize, 'BatchGetItem');
-  // Versions of what publishing remembers; and what has changed.
+  // Publishing caches subscriptions: BatchGetItem reads their versions, Query those that changed.
   tables.subscriptions.grant(normalize, 'BatchGetItem', 'Query');
   tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
   tables.idempotency.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
   tables.statistics.grant(normalize, 'UpdateItem');
   buckets.raw.grantGet(normalize);
-  // Every request that has ended is archived.
+  // Archives every request that it has finished.
   buckets.raw.grantPut(normalize);
   buckets.raw.grantRetain(normalize);
   buckets.payloads.grantPut(normalize);
   buckets.payloads.grantRetain(normalize);
   deliveryQueue.queue.grantSendMessages(normalize);
-  // Ordered subscriptions take their events from the feed: they are told that there are some, unless they know.
+  // Ordered subscriptions read events from the feed: publishing starts their drain, unless one is scheduled.
   tables.limits.grant(normalize, 'BatchGetItem', 'UpdateItem');
   drainQueue.queue.grantSendMessages(normalize);
   rawQueue.deadLetterQueue.grantSendMessages(normalize);
-  rawQueue.consumedBy(normalize, config.normalizeMaxConcurrency);
-
-  return { rawQueue, normalize };
+  rawQueue.consumedBy(normalize, builder.config.normalizeMaxConcurrency);
+  return normalize;
 }
 
-/** How webhooks fare that the engine does not take although they are genuine. */
+/** Alarms on genuine webhooks that the engine rejects. */
 function ingressAlarms({ scope, alarms, config }: EngineBuilder): void {
   const counted = (note: IngressNote) =>
     new Metric({

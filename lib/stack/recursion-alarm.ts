@@ -4,7 +4,7 @@ import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import type { EngineFunction } from '../constructs/engine-function.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 
-/** Lambda finds loops by way of queues, so only what a queue invokes can be stopped. */
+/** Lambda detects loops that pass through queues, so it can stop only functions that a queue invokes. */
 export function addRecursionAlarm(
   { scope, alarms }: EngineBuilder,
   consumers: Partial<Record<FunctionName, EngineFunction>>,

@@ -1,7 +1,7 @@
 import { type EnvironmentKey, environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { TributaryConfig } from '../config.ts';
 
-/** The environment keys that settings give, and the origins under which the stack is called. */
+/** Environment keys whose values come from settings, and the origins under which the stack is called. */
 export function settingsEnvironment(
   config: TributaryConfig,
   { publicUrl, apiUrl }: { readonly publicUrl: string; readonly apiUrl: string },
@@ -9,7 +9,7 @@ export function settingsEnvironment(
   return {
     [environmentKeys.stage]: config.stage,
     [environmentKeys.publicUrl]: publicUrl,
-    // The API's own endpoint answers beside a custom domain.
+    // The API's own endpoint still answers when there is a custom domain.
     [environmentKeys.ownOrigins]: [...new Set([publicUrl, apiUrl, ...config.ownOrigins])].join(','),
     [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
     [environmentKeys.retentionDays]: String(config.retentionDays),

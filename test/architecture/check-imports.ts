@@ -1,8 +1,8 @@
 /**
  * Check the import rules of .dependency-cruiser.ts, and that every source file was read.
  *
- * dependency-cruiser passes when it reads nothing (a missing parser, a wrong folder), so the files
- * and imports that it read are compared with those that exist.
+ * dependency-cruiser passes when it reads nothing (a missing parser, a wrong folder), so this compares the files
+ * and imports that it read with those that exist.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';

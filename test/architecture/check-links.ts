@@ -1,7 +1,7 @@
 /**
  * Check the relative links of every Markdown page: each names a file of the repository, and its anchor a heading.
  *
- * A check that reads nothing would pass, so no page and no link is a fault too.
+ * A check that reads nothing would pass, so it also fails when it finds no page or no link.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ for (const fault of faults) process.stderr.write(`${fault}\n`);
 process.stdout.write(`${pages.size} pages, ${count} relative links, ${faults.length} faults\n`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
-/** Pages that are new and not ignored are checked before they are committed; without git, all that there are. */
+/** All files of the repository, including new ones that are not ignored; without git, all files. */
 function listFiles(): readonly string[] {
   try {
     const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {

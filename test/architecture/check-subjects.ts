@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { subjectFaults } from './subject-faults.ts';
 
-/** Commits before it are as they are. */
+/** The rule does not apply to this commit and older ones. */
 const since = '2026-11-29T05:45:00Z';
 
 const repository = resolve(import.meta.dirname, '../..');
@@ -18,7 +18,7 @@ for (const fault of faults) process.stderr.write(`${fault}\n`);
 process.stdout.write(`${commits.length} commits since ${since}, ${faults.length} faults\n`);
 process.exitCode = faults.length === 0 ? 0 : 1;
 
-/** Lines of the log; none in a copy without history. */
+/** Lines of the log; empty in a copy without history. */
 function logOf(...options: readonly string[]): readonly string[] {
   try {
     const log = execFileSync('git', ['log', ...options], {

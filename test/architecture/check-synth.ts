@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 const repository = resolve(import.meta.dirname, '../..');
 
 for (const stage of ['dev', 'staging', 'prod']) {
-  // An output folder of its own per stage: a running `npm start` keeps its own assembly.
+  // A separate output folder per stage, because a running `npm start` uses its own assembly.
   const options = ['--quiet', '--strict', '--no-notices', '--no-color', '--context', `stage=${stage}`];
   const { status, error, stdout, stderr } = spawnSync(
     'cdk',

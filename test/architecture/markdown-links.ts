@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 
-/** A link that leads nowhere. */
+/** A broken link. */
 export interface BrokenLink {
   readonly file: string;
   /** Counts from 1. */
@@ -10,7 +10,7 @@ export interface BrokenLink {
 }
 
 export interface CheckedLinks {
-  /** Relative links that were checked. */
+  /** Number of checked relative links. */
   readonly count: number;
   readonly broken: readonly BrokenLink[];
 }
@@ -88,7 +88,7 @@ function linksOf(text: string): { readonly link: string; readonly line: number }
   );
 }
 
-/** Anchors as GitHub makes them: a repeated heading gets a number. */
+/** Anchors as GitHub generates them: a repeated heading gets a number. */
 function anchorsOf(text: string): ReadonlySet<string> {
   const anchors = new Set<string>();
   for (const [, heading = ''] of withoutFences(text).matchAll(/^ {0,3}#{1,6}[ \t]+(.*?)[ \t]*#*$/gm)) {
@@ -105,7 +105,7 @@ function anchorsOf(text: string): ReadonlySet<string> {
   return anchors;
 }
 
-/** The text with its code blanked out, line by line, so that positions stay. */
+/** The text with its code blanked out line by line, so that positions stay the same. */
 function withoutCode(text: string): string {
   return withoutFences(text).replaceAll(/(?<!`)(`+)(?!`)[^\n]*?(?<!`)\1(?!`)/g, (code) => ' '.repeat(code.length));
 }

@@ -1,7 +1,7 @@
-/** Longest subject that `git log --oneline` and web pages show whole. */
+/** Longest subject that `git log --oneline` and web pages show completely. */
 const maxCharacters = 72;
 
-/** Base forms of verbs that look like another form. */
+/** Base forms of verbs that look like other forms. */
 const exceptions: ReadonlySet<string> = new Set([
   'Embed',
   'Exceed',
@@ -14,7 +14,7 @@ const exceptions: ReadonlySet<string> = new Set([
   'Speed',
 ]);
 
-/** What is wrong with the subject of a commit: it names in the imperative what the commit does. */
+/** The faults of a commit's subject, which must say in the imperative what the commit does. */
 export function subjectFaults(subject: string): readonly string[] {
   const [first = ''] = subject.split(' ');
   const isImperative =

@@ -1,13 +1,13 @@
-/** A resource of a template, as far as it is read here. */
+/** The parts of a template's resource that this module reads. */
 export interface TemplateResource {
   readonly Type: string;
   readonly Properties?: Readonly<Record<string, unknown>>;
 }
 
-/** What a stack has that costs, or that one might think costs, without traffic. */
+/** Parts of a stack that cost money without traffic, or might be thought to. */
 export interface AlwaysOn {
   readonly alarms: number;
-  /** Metrics that they look at: an alarm on a sum looks at several. */
+  /** Metrics that the alarms evaluate: an alarm on a sum evaluates several. */
   readonly alarmMetrics: number;
   readonly dashboards: number;
   readonly keys: number;
@@ -21,18 +21,18 @@ export interface AlwaysOn {
   readonly buckets: number;
   readonly logGroups: number;
   readonly httpApis: number;
-  /** Of the function that answers calls of the API, and of the one that runs each minute. */
+  /** Memory of the function that answers API calls, and of the one that runs each minute. */
   readonly apiMemoryMb: number;
   readonly dispatchMemoryMb: number;
 }
 
 const secondsPer = { minute: 60, hour: 3_600, day: 86_400 } as const;
 
-/** Construct ids are contract: logical ids begin with them. */
+/** Construct ids are contract, and logical ids begin with them. */
 const apiFunction = /^ApiFunction/;
 const dispatchFunction = /^DispatchFunction/;
 
-/** @throws {RangeError} for a schedule that is no rate. */
+/** @throws {RangeError} for a schedule that is not a rate. */
 export function countAlwaysOn(
   resources: Readonly<Record<string, TemplateResource>>,
   secondsPerMonth: number,
@@ -67,7 +67,7 @@ export function countAlwaysOn(
   };
 }
 
-/** An alarm on one metric names it itself; one on an expression has a list, with the metrics that it is made of. */
+/** An alarm on one metric names it directly. An alarm on an expression lists the metrics of the expression. */
 function metricsOf({ Properties }: TemplateResource): number {
   const metrics = Properties?.['Metrics'] as readonly { readonly MetricStat?: unknown }[] | undefined;
   return metrics === undefined ? 1 : metrics.filter(({ MetricStat }) => MetricStat !== undefined).length;

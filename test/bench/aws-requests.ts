@@ -4,7 +4,9 @@ import { sharedAssembly } from './shared-assembly.ts';
 import { startEventWay, type WayCost, type WayRun } from './stages/event-way.ts';
 import { stageNames } from './stages/protocol.ts';
 
-/** Alone, in small batches, in batches as the budget has them, and as full as SQS gives them: 10 messages, each with the jobs of 10 events. */
+/**
+ * Batches of 1, small ones, those of the budget, and full ones of SQS: 10 messages, each with the jobs of 10 events.
+ */
 const runs: readonly (WayRun & { readonly title: string; readonly isBudgeted?: true })[] = [
   { title: 'batches of 1', events: 20, bodyBytes: 2_048, batches: { normalize: 1, deliver: 1 } },
   { title: 'batches of 3', events: 60, bodyBytes: 2_048, batches: { normalize: 3, deliver: 1 } },
@@ -19,7 +21,7 @@ export const awsRequests: Section = {
   async run() {
     const way = await startEventWay(await sharedAssembly());
     try {
-      // Accounts are read once in ten seconds, whatever the batches are.
+      // Warm up: accounts are read once in ten seconds, whatever the batch size.
       await way.run({ events: 10, bodyBytes: 2_048, batches: { normalize: 10, deliver: 1 } });
       const figures: Figure[] = [];
       for (const { title, isBudgeted, ...run } of runs) {
@@ -35,7 +37,7 @@ export const awsRequests: Section = {
   },
 };
 
-/** What strangers cost each other: each event of a batch is of another tenant, with an endpoint of its own. */
+/** Each event of a batch belongs to another tenant, with its own endpoint. */
 async function ofTenTenants(): Promise<readonly Figure[]> {
   const way = await startEventWay(await sharedAssembly(), { tenants: 10, subscriptions: 1 });
   try {
@@ -49,7 +51,7 @@ async function ofTenTenants(): Promise<readonly Figure[]> {
   }
 }
 
-/** Requests of all stages, and those of Lambda's poller, which are paid for like the others. */
+/** Requests of all stages and of Lambda's poller, which AWS bills alike. */
 export function requestsPerEvent({ events, stages, poller }: WayCost): number {
   const counts = [...stageNames.map((stage) => stages[stage].requests), poller].flatMap((one) => Object.values(one));
   return counts.reduce((sum, count) => sum + count, 0) / events;

@@ -13,12 +13,12 @@ import { loadedCode } from './loaded-code.ts';
 import { type Figure, figure, type Section, withinBudget } from './section.ts';
 import { sharedAssembly } from './shared-assembly.ts';
 
-/** Odd, so that there is one in the middle. */
+/** Odd, so that there is a median. */
 const starts = 5;
-/** Nobody listens there: what is measured ends before the first call. */
+/** Nothing listens there: the measurement ends before the first call. */
 const nowhere = 'http://127.0.0.1:9';
 
-/** What each function loads before its first event, and how long a fresh process takes for it. */
+/** The code that each function loads before its first event, and how long a fresh process takes to load it. */
 export const bundles: Section = {
   key: 'bundles',
   name: 'Bundles: what is loaded before the first event, minified, and how long that takes',
@@ -57,7 +57,7 @@ async function initializationMs(path: string, env: Readonly<Record<string, strin
     const exited = once(child, 'exit');
     const [ms] = (await once(child, 'message')) as [number];
     times.push(ms);
-    // An SDK client may hold the process open.
+    // An SDK client may keep the process open.
     child.kill();
     await exited;
   }

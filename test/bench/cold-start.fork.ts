@@ -1,4 +1,4 @@
-/** A fresh process that loads a bundle, as a Lambda environment does when it starts. @see bundles.ts */
+/** A fresh process that loads a bundle, like a Lambda environment that starts. @see bundles.ts */
 import { pathToFileURL } from 'node:url';
 
 const startedMs = performance.now();

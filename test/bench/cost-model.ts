@@ -1,32 +1,32 @@
 import { awsPrices, unitBytes } from './aws-prices.ts';
 
-/** What a number of events used of AWS. */
+/** The AWS usage of a number of events. */
 export interface Usage {
   readonly apiRequests: number;
   readonly lambdaRequests: number;
   readonly lambdaGbSeconds: number;
   readonly sqsRequests: number;
-  /** Those of them that concern messages with a `MessageGroupId`. */
+  /** Requests for messages with a `MessageGroupId`. */
   readonly fairQueueRequests: number;
   readonly readUnits: number;
   readonly writeUnits: number;
   readonly s3Puts: number;
   readonly s3Gets: number;
   readonly logBytes: number;
-  /** Of the class Infrequent Access. */
+  /** Bytes in the log class Infrequent Access. */
   readonly infrequentLogBytes: number;
 }
 
 export interface CostLine {
   readonly name: string;
-  /** USD for a million events. */
+  /** USD per million events. */
   readonly usd: number;
 }
 
 const million = 1_000_000;
 const bytesPerGb = 1_000_000_000;
 
-/** What a million events cost, by line, if each used what those did. */
+/** The cost of a million events with the same usage per event, by line. */
 export function costPerMillion(usage: Usage, events: number): readonly CostLine[] {
   const perMillion = (used: number, usdPerMillion: number) => (used / events) * usdPerMillion;
   return [
@@ -62,12 +62,12 @@ export function writeUnits(rowBytes: number): number {
   return Math.max(1, Math.ceil(rowBytes / unitBytes.dynamodbWrite));
 }
 
-/** Read units of one row, or of one that is not there: half of them where it may lag. */
+/** Read units of one row, or of a missing one; half for an eventually consistent read. */
 export function readUnits(rowBytes: number, { mayLag }: { readonly mayLag: boolean } = { mayLag: false }): number {
   return Math.max(1, Math.ceil(rowBytes / unitBytes.dynamodbRead)) / (mayLag ? 2 : 1);
 }
 
-/** @param memoryMb - Of the function. */
+/** @param memoryMb - Memory of the function. */
 export function gbSeconds(durationMs: number, memoryMb: number): number {
   return (durationMs / 1_000) * (memoryMb / 1_024);
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-/** What somebody writes who reports a fault: it says nothing twice. */
+/** A realistic bug report. It repeats nothing, so that it does not compress better than real text. */
 export const issueText = [
   'Since the release of Thursday, the total of an order is sometimes a cent away from the sum of its lines. The warehouse noticed it first: their scanner refuses a parcel whose paper and order differ, and a colleague has to type the order in by hand.',
   '### What happens',
@@ -12,7 +12,7 @@ export const issueText = [
   'Orders that were paid by card are right, perhaps since they take the total from the provider. I have put the numbers of the eleven orders that we know of into the sheet "Rounding"; two of them are still open, and one customer has asked for the cent back that she paid too much in August.',
 ].join('\r\n\r\n');
 
-/** A person, with the links that GitHub gives of one. */
+/** A person, with the links that GitHub adds. */
 const person = (id: number, login: string) => ({
   login,
   id,
@@ -24,7 +24,7 @@ const person = (id: number, login: string) => ({
   site_admin: false,
 });
 
-/** Body of GitHub's `issues.opened`, of just so many bytes; what is left of them is filled with the report's text. */
+/** The body of GitHub's `issues.opened`, of exactly this many bytes. The report's text fills the rest. */
 export function githubIssue(id: number, bytes: number): string {
   const withText = (length: number) =>
     JSON.stringify({
@@ -53,7 +53,7 @@ export function githubIssue(id: number, bytes: number): string {
   return withText(Math.max(0, bytes - withText(0).length));
 }
 
-/** Headers that GitHub sends with a body. */
+/** The headers that GitHub sends with a body. */
 export function githubHeaders(id: number, body: string, secret: string): Readonly<Record<string, string>> {
   return {
     'content-type': 'application/json',

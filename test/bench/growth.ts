@@ -6,7 +6,7 @@ import { type Population, startEventWay, type WayCost, type WayRun } from './sta
 const run: WayRun = { events: 200, bodyBytes: 1_024, batches: { normalize: 10, deliver: 10 } };
 const backlog = 100_000;
 
-/** How an event's cost grows with what else is there: requests, and CPU of the stages that meet it. */
+/** How an event's cost grows with the population of the engine: requests, and the CPU of normalize and deliver. */
 export const growth: Section = {
   key: 'growth',
   name: 'How an event costs more where there is more, batches of 10',
@@ -44,7 +44,7 @@ function inWords(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** What a run costs, after two that warm the code up. */
+/** The cost of a run, after two warm-up runs. */
 async function costOf(population: Population, measured: WayRun): Promise<WayCost> {
   const way = await startEventWay(await sharedAssembly(), population);
   try {

@@ -2,7 +2,7 @@ import type { AlwaysOn } from './always-on.ts';
 import { awsPrices, idleAssumptions } from './aws-prices.ts';
 import { type CostLine, gbSeconds } from './cost-model.ts';
 
-/** What one run of dispatch uses where nothing is due. */
+/** The usage of one run of dispatch when nothing is due. */
 export interface IdleRun {
   readonly dynamodbRequests: number;
   readonly gbSeconds: number;
@@ -10,16 +10,16 @@ export interface IdleRun {
   readonly customMetrics: number;
 }
 
-/** A line of the bill: USD a month. */
+/** One line of the bill, in USD per month. */
 export interface IdleLine extends CostLine {
-  /** How many of what. */
+  /** The quantity and its unit. */
   readonly of: string;
 }
 
 const million = 1_000_000;
 const bytesPerGb = 1_000_000_000;
 
-/** What a stack costs a month without traffic, line by line. */
+/** The monthly cost of a stack without traffic, line by line. */
 export function idleCostPerMonth(stack: AlwaysOn, dispatch: IdleRun): readonly IdleLine[] {
   const { secondsPerMonth, pollersPerQueue, emptyReceiveSeconds, readUnitsPerQuery, tablesRead, tableKeySeconds } =
     idleAssumptions;
@@ -87,7 +87,7 @@ export function idleCostPerMonth(stack: AlwaysOn, dispatch: IdleRun): readonly I
   ];
 }
 
-/** What comes on top of the lines where it is wanted, or later. */
+/** Costs beyond these lines: optional ones, and later ones. */
 export function idleExtras(stack: AlwaysOn): readonly IdleLine[] {
   const { secondsPerMonth } = idleAssumptions;
   return [

@@ -12,7 +12,10 @@ import type { StageCost } from './stages/protocol.ts';
 const stages = ['prod', 'dev'] as const;
 const warmUpRuns = 20;
 
-/** What a deployed stack costs a month that nothing is sent to: what its template has, and what dispatch does each minute. */
+/**
+ * The monthly cost of a deployed stack without traffic: the resources of its template, and the work of dispatch each
+ * minute.
+ */
 export const idleCost: Section = {
   key: 'idle',
   name: 'A stack without traffic, USD a month',
@@ -42,7 +45,7 @@ function isSame(one: AlwaysOn, other: AlwaysOn | undefined): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** A run of the deployed bundle on tables without anything due. */
+/** A run of the deployed bundle on tables where nothing is due. */
 async function measureDispatch(memoryMb: number): Promise<IdleRun> {
   const way = await startEventWay(await sharedAssembly());
   try {

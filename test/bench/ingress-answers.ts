@@ -9,13 +9,13 @@ import type { TrafficResult } from './load/protocol.ts';
 import { startTraffic } from './load/traffic.ts';
 import { type Figure, figure, type Section } from './section.ts';
 
-/** The same for both: half of the provider's connections always have a request under way. */
+/** The same for both: half of the provider's connections always have an open request. */
 const steady: Load = { events: 200, bodyBytes: 1_024, ratePerSecond: 50 };
 const saturated: Load = { events: 600, bodyBytes: 1_024, connections: 16, window: 600 };
 
 /**
- * How soon a provider is answered, when its event is durable, and how many are in a second; beside a bare server
- * that appends the body to a file, syncs and answers. Nothing reaches a subscriber here: there is none.
+ * How fast a provider gets its answer, when its event is durable, and how many answers per second; compared with a bare
+ * server that appends the body to a file, syncs and answers. There is no subscriber.
  */
 export const ingressAnswers: Section = {
   key: 'ingress',

@@ -4,11 +4,11 @@ import type { Metafile } from 'esbuild';
 import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { bundleFunction } from '../../lib/constructs/function-bundle.ts';
 
-/** The code that a function loads before it has its first event: its entry, and all that is statically imported. */
+/** The code that a function loads before its first event: its entry, and all static imports. */
 export interface LoadedCode {
   /** Bytes of the files, minified. */
   readonly bytes: number;
-  /** Bytes by package; the repository's own stand under their folder. */
+  /** Bytes by package. The repository's own code counts under its folder. */
   readonly byPackage: ReadonlyMap<string, number>;
 }
 

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 
-/** Where and when the figures were found. */
+/** Where and when the figures were measured. */
 export interface Machine {
   /** ISO 8601. */
   readonly date: string;
@@ -8,7 +8,7 @@ export interface Machine {
   readonly cores: number;
   readonly memoryGb: number;
   readonly node: string;
-  /** Of the last minute: what is above the number of cores waits for one. */
+  /** Load of the last minute. Work above the number of cores waits. */
   readonly loadAverage: number;
   readonly loadAverageAfter?: number;
 }

@@ -1,16 +1,16 @@
-/** Something to be measured, over and over; it throws where it does not do what it should. */
+/** Code to measure, called repeatedly. It throws when it does not do its work. */
 export type Contender = () => unknown;
 
-/** Long enough that the code is compiled and its inline caches are filled before anything counts. */
+/** Long enough to compile the code and fill its inline caches before the measurement. */
 const warmUpMs = 800;
-/** Long enough that the clock's own cost is lost in it, short enough that a slow moment falls on all contenders. */
+/** Long enough that the clock's own cost does not matter, short enough that a slow moment affects all contenders. */
 const turnMs = 15;
-/** Odd, so that there is one in the middle. */
+/** Odd, so that there is a median. */
 const rounds = 41;
 
 /**
- * What each contender takes, in microseconds per run: the median over rounds in which all of them take
- * turns, so that a machine that is busy for a while is busy for all of them.
+ * The time of each contender, in microseconds per run: the median over rounds in which all of them take turns, so that
+ * a busy machine affects all of them.
  */
 export async function measureInterleaved(contenders: readonly Contender[]): Promise<readonly number[]> {
   const entrants: { contend: Contender; runs: number; turnsUs: number[] }[] = [];
@@ -20,9 +20,9 @@ export async function measureInterleaved(contenders: readonly Contender[]): Prom
   return entrants.map(({ turnsUs }) => turnsUs.toSorted((one, other) => one - other)[rounds >> 1] ?? Number.NaN);
 }
 
-/** Warm a contender up. @returns How many runs of it fill a turn. */
+/** Warm a contender up. @returns How many of its runs fill a turn. */
 async function warmUp(contend: Contender): Promise<number> {
-  // The first half is slower, and would make for short turns.
+  // The first half is slower, and would make the turns too short.
   await runFor(contend, warmUpMs / 2);
   const runs = await runFor(contend, warmUpMs / 2);
   return Math.max(1, Math.round((runs * turnMs * 2) / warmUpMs));
@@ -37,7 +37,7 @@ async function runFor(contend: Contender, durationMs: number): Promise<number> {
 
 async function averageUs(contend: Contender, runs: number): Promise<number> {
   const startNs = process.hrtime.bigint();
-  // Awaited even where it is no promise, so that all contenders pay for it.
+  // Await even a plain value, so that all contenders pay for it.
   for (let run = 0; run < runs; run += 1) await contend();
   return Number(process.hrtime.bigint() - startNs) / 1000 / runs;
 }

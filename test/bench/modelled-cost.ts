@@ -10,7 +10,7 @@ import { type EventWay, startEventWay, type WayCost, type WayRun } from './stage
 import { stageNames } from './stages/protocol.ts';
 
 const bodyBytes = 2_048;
-/** Messages that normalize takes at a time: many where events come fast, and one where they come one by one. */
+/** Messages per batch of normalize: many when events arrive fast, one when they arrive one by one. */
 const batchSizes = [10, 3, 1] as const;
 const budgetedBatchSize = 10;
 
@@ -21,14 +21,14 @@ const runOf = (batchSize: number): WayRun => ({
   batches: { normalize: batchSize, deliver: 1 },
 });
 
-/** What a million events of 2 KB with one subscriber cost, in batches of each size: measured use at list prices. */
+/** The cost of a million events of 2 KB with one subscriber, by batch size: measured usage at list prices. */
 export const modelledCost: Section = {
   key: 'cost',
   name: 'Modelled AWS cost per million events of 2 KB, one subscriber',
   async run() {
     const way = await startEventWay(await sharedAssembly());
     try {
-      // The code is compiled by then, as in a function that has been warm for a while.
+      // By now the code is compiled, as in a function that has been warm for a while.
       await way.run(runOf(budgetedBatchSize));
       await way.run(runOf(budgetedBatchSize));
       const costs: WayCost[] = [];
@@ -109,7 +109,7 @@ function usageOf(cost: WayCost, rows: Rows): Usage {
         .filter(([operation]) => operation.startsWith(prefix))
         .map(([, count]) => count),
     );
-  // Each row is paid for by itself: the mean of what they cost, not the cost of the mean.
+  // AWS rounds up each row, so take the mean of the costs, not the cost of the mean.
   const writes = (kind: keyof Rows) => mean(rows[kind].map((row) => writeUnits(itemBytes(row))));
   const reads = (kind: keyof Rows, mayLag = false) =>
     mean(rows[kind].map((row) => readUnits(itemBytes(row), { mayLag })));
@@ -120,20 +120,20 @@ function usageOf(cost: WayCost, rows: Rows): Usage {
     lambdaRequests: invocations,
     lambdaGbSeconds: sum(stageNames.map((stage) => gbSecondsOf(stage, cost))),
     sqsRequests: requests('sqs:'),
-    // What is received and removed is what was sent.
+    // Messages are received and deleted as they were sent.
     fairQueueRequests: requests('sqs:') * (sum(all.map((one) => one.groupedSends)) / requests('sqs:Send')),
     writeUnits:
       // Each event: its claim, its row, its delivery.
       events * (writes('claim') + writes('event') + writes('delivery')) +
-      // Each batch: the counter of the sequence; the statistics, whose index holds no counts.
+      // Each batch: the sequence counter, and the statistics, whose index holds no counts.
       normalize.invocations * (1 + writes('statistics')) +
-      // The endpoint's lease, and what came of it.
+      // The endpoint's lease, and the result.
       2 * deliver.invocations * writes('endpoint'),
     readUnits:
-      // Each event: its row, and its delivery, which is not there yet.
+      // Each event: its row, and its delivery, which does not exist yet.
       events * (reads('event', true) + readUnits(0)) +
-      // Each batch: the versions of the tenant's subscriptions and of those of all tenants, which themselves are read
-      // once a minute, if they do not change; subscription and endpoint.
+      // Each batch: the versions of the tenant's subscriptions and of those to all tenants, then the subscription and
+      // the endpoint. Unchanged subscriptions are read once a minute only.
       normalize.invocations * 2 * readUnits(0) +
       deliver.invocations * (reads('subscription') + reads('endpoint')),
     s3Puts: requests('s3:Put'),
@@ -145,7 +145,7 @@ function usageOf(cost: WayCost, rows: Rows): Usage {
   };
 }
 
-/** Time of a stage's runs on AWS: its CPU on the part of a core that it has, and the round trips that it waits for. */
+/** Duration of a stage's runs on AWS: its CPU on its share of a core, plus the round trips that it waits for. */
 function gbSecondsOf(stage: (typeof stageNames)[number], { stages, events }: WayCost): number {
   const { cpuUs, invocations } = stages[stage];
   const memoryMb = assumptions.memoryMb[stage];

@@ -6,14 +6,14 @@ import { startEventWay, type WayCost } from './stages/event-way.ts';
 import { stageNames } from './stages/protocol.ts';
 
 const run = { events: 100, bodyBytes: 2_048, batches: { normalize: 10, deliver: 1 } } as const;
-/** Until V8 has compiled what is hot. */
+/** Runs until V8 has compiled the hot code. */
 const warmUpRuns = 6;
 const measuredRuns = 15;
 
 /**
- * CPU of the functions' thread per event, in batches of 10, of the run that took least: what else the machine does
- * (other work on its caches, another machine on its cores) only ever adds. Emulators and receiver are processes and threads of
- * their own. What Node's sockets and HTTP take is told by a profile and taken off for the budget: that is network.
+ * CPU of the functions' thread per event, in batches of 10, of the fastest run: other work on the machine only adds
+ * time. Emulators and receiver have their own processes and threads. A profile shows the share of Node's sockets and
+ * HTTP, which the budget excludes: that is network.
  */
 export const ownCpu: Section = {
   key: 'cpu',

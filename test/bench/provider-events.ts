@@ -4,22 +4,22 @@ import { readSamples } from '../../lib/definitions/samples.ts';
 import { issueText } from './github-issue.ts';
 import type { Contender } from './measure-interleaved.ts';
 
-/** A signed request, and what its provider signed it with. */
+/** A signed request, and the secret of its signature. */
 export interface SignedEvent {
   readonly request: WebhookRequest;
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** A request of a provider, unsigned, and the least that a receiver written for it alone would do. */
+/** An unsigned request of a provider, and the minimum that a receiver written only for it would do. */
 export interface ProviderEvent {
   readonly integration: string;
   readonly title: string;
   readonly request: WebhookRequest;
-  /** Compute the MAC, compare it and parse: nothing is checked for shape or age, nothing is mapped. */
+  /** Compute the MAC, compare it and parse, without validation or mapping. */
   readonly bare: (event: SignedEvent) => Contender;
 }
 
-/** The event that the budget is for, and others whose bodies and signatures are of other shapes. */
+/** The event of the budget, and others with different bodies and signatures. */
 export function providerEvents(integrations: URL): { budgeted: ProviderEvent; others: readonly ProviderEvent[] } {
   const sample = (integration: string, name: string): WebhookRequest => {
     const found = readSamples(integrations, integration).find((one) => one.name === name);
@@ -56,7 +56,7 @@ export function providerEvents(integrations: URL): { budgeted: ProviderEvent; ot
   };
 }
 
-/** The sample's issue, reported at length, in a request with all the headers that one comes with. */
+/** The sample's issue with a long report, in a request with all its headers. */
 function asGitHubSends({ headers, body, ...request }: WebhookRequest): WebhookRequest {
   const event = JSON.parse(body.toString()) as { readonly issue: object };
   return {
@@ -139,5 +139,5 @@ function bareAdyen({ request, secrets }: SignedEvent): Contender {
 }
 
 function expectEqual(expected: Buffer, signature: Buffer): void {
-  if (!timingSafeEqual(expected, signature)) throw new Error('the signature is not that of the request');
+  if (!timingSafeEqual(expected, signature)) throw new Error('the signature does not match the request');
 }

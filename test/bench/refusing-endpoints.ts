@@ -10,29 +10,29 @@ import type {
 } from './load/refusals-protocol.ts';
 import { type Figure, figure, reachesBudget, type Section } from './section.ts';
 
-/** Shares of first attempts that an endpoint refuses, with the least that it must still take. */
+/** Shares of first attempts that an endpoint refuses, with the ratio it must still reach. */
 const cases: readonly { readonly share: number; readonly atLeast: number }[] = [
   { share: 0, atLeast: 1 },
   ...budgets.refusingEndpoints,
 ];
-/** What a subscription has where it says nothing else. */
+/** The default of a subscription. */
 const concurrency = 10;
-/** So slow that two busy cores give all of the endpoints together more than they can take. */
+/** Slow enough that two busy cores send the endpoints together more than they can handle. */
 const answerMs = 400;
 
 const load: Omit<RefusalsPlan, 'secret' | 'endpoints'> = {
   bodyBytes: 1_024,
   answerMs,
   window: 60,
-  // The first retry comes after five to six seconds.
+  // The first retry follows after five to six seconds.
   warmUpMs: 10_000,
   measuredMs: 30_000,
   maxDrainMs: 20_000,
 };
 
 /**
- * What endpoints take that refuse some first attempts with 503, as a share of what one takes that refuses none. All
- * are loaded at the same time, through the same engine: what slows one slows all.
+ * Throughput of endpoints that refuse some first attempts with 503, relative to one that refuses none. All are loaded
+ * at the same time, through the same engine, so a slow machine slows all of them.
  */
 export const refusingEndpoints: Section = {
   key: 'refusals',
@@ -72,7 +72,7 @@ async function measure(): Promise<readonly RefusalsResult[]> {
   const child = startFork(new URL('./load/refusals.fork.ts', import.meta.url));
   try {
     const started = await nextMessage<RefusalsMessage>(child);
-    if (started.kind !== 'listening') throw new Error('the endpoints do not listen');
+    if (started.kind !== 'listening') throw new Error('the endpoints did not start');
     const endpoints: RefusingEndpoint[] = [];
     for (const [index, { share }] of cases.entries()) {
       const subscription = { url: `http://127.0.0.1:${started.port}/${index}`, concurrency };

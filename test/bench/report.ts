@@ -16,7 +16,7 @@ export function toTable(machine: Machine, results: readonly SectionResult[]): st
   return [...lines, sentenceOf(machine)].map((line) => `${line}\n`).join('');
 }
 
-/** BENCHMARKS.md. */
+/** The text of BENCHMARKS.md. */
 export function toMarkdown(machine: Machine, results: readonly SectionResult[]): string {
   const tables = results.map(({ section, figures }) =>
     [
@@ -30,7 +30,7 @@ export function toMarkdown(machine: Machine, results: readonly SectionResult[]):
   const head = [
     '# Benchmarks',
     '',
-    'Written by `npm run bench -- --write`; not to be changed by hand. What is measured how, and what is assumed, stands in `test/bench/`.',
+    'Written by `npm run bench -- --write`; do not edit it by hand. The code in `test/bench/` documents the measurements and their assumptions.',
     '',
     sentenceOf(machine),
   ].join('\n');

@@ -1,7 +1,7 @@
 /**
- * Measure what the engine costs: `npm run bench`. A table, or with `--json` the figures of each section as JSON;
- * `--section <key>` runs that one alone, and may be given several times; `--write` puts the results into
- * BENCHMARKS.md. A budget that is not met is said and does not fail: how fast a machine is, is not ours to say.
+ * Measure what the engine costs: `npm run bench`. Prints a table, or with `--json` the figures of each section.
+ * `--section <key>`, which may be repeated, runs only those sections; `--write` puts the results into BENCHMARKS.md. A
+ * missed budget is reported but does not fail the run, because the speed of the machine is unknown.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -21,7 +21,7 @@ import { removeSharedAssembly } from './shared-assembly.ts';
 import { throughput } from './throughput.ts';
 import { verificationAndMapping } from './verification-and-mapping.ts';
 
-/** The summary comes last: it reads what the others found. */
+/** The summary comes last, because it reads the results of the others. */
 const sections: readonly Section[] = [
   verificationAndMapping,
   awsRequests,
@@ -46,7 +46,9 @@ const { values: options } = parseArgs({
 });
 const unknown = options.section?.filter((key) => !sections.some((section) => section.key === key)) ?? [];
 if (unknown.length > 0)
-  throw new Error(`no section "${unknown.join('", "')}"; there are: ${sections.map(({ key }) => key).join(', ')}`);
+  throw new Error(
+    `unknown section "${unknown.join('", "')}"; expected one of ${sections.map(({ key }) => key).join(', ')}`,
+  );
 
 const results: SectionResult[] = [];
 const before = describeMachine();

@@ -1,14 +1,14 @@
-/** One number that the benchmark found. */
+/** One result of the benchmark. */
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  /** What the value counts: `µs`, `bytes`, `times`. */
+  /** The unit of the value: `µs`, `bytes`, `times`. */
   readonly unit: string;
-  /** The most, or the least, that the value may be, in the same unit. */
+  /** The upper or lower bound of the value, in the same unit. */
   readonly budget?: number;
   readonly bound?: 'at most' | 'at least';
   readonly met?: boolean;
-  /** What has to be known to read the value. */
+  /** Context that a reader needs to interpret the value. */
   readonly note?: string;
 }
 
@@ -18,26 +18,26 @@ export interface SectionResult {
   readonly figures: readonly Figure[];
 }
 
-/** One part of the benchmark: a file of its own, named in run.ts. */
+/** One part of the benchmark, in a file of its own that run.ts lists. */
 export interface Section {
-  /** As the command line names it. */
+  /** Its name on the command line. */
   readonly key: string;
   readonly name: string;
-  /** @param before - What the sections before this one found. */
+  /** @param before - Results of the earlier sections. */
   readonly run: (before: readonly SectionResult[]) => Promise<readonly Figure[]>;
 }
 
-/** @param budget - The most that the figure's value may be, in its unit. */
+/** @param budget - The upper bound of the figure's value, in its unit. */
 export function withinBudget(figure: Figure, budget: number): Figure {
   return { ...figure, budget, bound: 'at most', met: figure.value <= budget };
 }
 
-/** @param budget - The least that the figure's value may be, in its unit. */
+/** @param budget - The lower bound of the figure's value, in its unit. */
 export function reachesBudget(figure: Figure, budget: number): Figure {
   return { ...figure, budget, bound: 'at least', met: figure.value >= budget };
 }
 
-/** A figure with as many digits as mean something. */
+/** A figure rounded to its significant digits. */
 export function figure(name: string, value: number, unit: string, note?: string): Figure {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return { name, value: Number(value.toFixed(digits)), unit, ...(note === undefined ? {} : { note }) };

@@ -11,7 +11,7 @@ interface Case {
   readonly isBudgeted?: true;
 }
 
-/** So many events that each takes some seconds. */
+/** Enough events that each load takes some seconds. */
 const cases: readonly Case[] = [
   { title: '1 KB, 1 subscription', bodyBytes: 1_024, subscriptions: 1, events: 2_500, isBudgeted: true },
   { title: '64 KB, 1 subscription', bodyBytes: 65_536, subscriptions: 1, events: 300 },
@@ -21,8 +21,8 @@ const cases: readonly Case[] = [
 const warmUpEvents = 1_500;
 
 /**
- * From provider to subscriber through the local engine, emulators included. At saturation as many events are under
- * way as keep everything busy; at half load they come evenly at half of that rate. Every callback is reconciled.
+ * From provider to subscriber through the local engine, emulators included. At saturation, enough events are in flight
+ * to keep everything busy; at half load, they arrive evenly at half that rate. Every callback is reconciled.
  */
 export const throughput: Section = {
   key: 'throughput',
@@ -34,7 +34,7 @@ export const throughput: Section = {
       const figures: Figure[] = [];
       for (const { title, bodyBytes, subscriptions, events, isBudgeted } of cases) {
         const tenant = tenants.get(subscriptions) ?? (await loaded.tenant(subscriptions));
-        // Sandboxes compile what is hot, and endpoints are known to be fast by then.
+        // Warm up, until sandboxes have compiled hot code and endpoints are known to be fast.
         if (!tenants.has(subscriptions))
           await tenant.run({ events: Math.ceil(warmUpEvents / subscriptions), bodyBytes: 1_024 });
         tenants.set(subscriptions, tenant);

@@ -19,8 +19,8 @@ const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 const integrations = new URL('../../integrations/', import.meta.url);
 
 /**
- * What verification and mapping of one event take, against the least that any receiver has to do with
- * it: compute the MAC, compare it, and parse. Budgeted for GitHub's `issues.opened` of 2 KB.
+ * The time to verify and map one event, compared with the minimum of any receiver: compute the MAC, compare it, and
+ * parse. The budget is for GitHub's `issues.opened` of 2 KB.
  */
 export const verificationAndMapping: Section = {
   key: 'verification',
@@ -31,7 +31,7 @@ export const verificationAndMapping: Section = {
     const figures: Figure[] = [];
     for (const event of [budgeted, ...others]) {
       const definition = definitions.get(event.integration);
-      if (definition === undefined) throw new Error(`there is no integration "${event.integration}"`);
+      if (definition === undefined) throw new Error(`unknown integration "${event.integration}"`);
       figures.push(
         ...(await measureEvent(definition, event, event === budgeted ? budgets.verificationAndMappingUs : undefined)),
       );
@@ -46,7 +46,7 @@ async function measureEvent(
   budget: number | undefined,
 ): Promise<readonly Figure[]> {
   const keys = signingKeysOf(definition, 'right');
-  // More digits would not be the same in the next run.
+  // More digits would not be reproducible.
   const figure = (name: string, value: number, unit: string): Figure => ({
     name: `${title}: ${name}`,
     value: Math.round(value * 10) / 10,
@@ -71,17 +71,15 @@ async function measureEvent(
 }
 
 /**
- * All that the engine does for each event between a request and its unsequenced events: what ingress
- * does, and what normalize does with what ingress sent on (see `mapDelivery` of normalize-webhooks.ts).
- * The definition is prepared once, as the functions do.
+ * The engine's work between a request and its unsequenced events: what ingress does, and what normalize does with the
+ * message (see `mapDelivery` of normalize-webhooks.ts). The definition is prepared once, as in the functions.
  *
- * @param routing - Given where the request counts as one of the URL for all accounts, whose account is found
- *   by its context.
+ * @param routing - Given when the request counts as one at the shared URL, whose account is found by its context.
  */
 function engineOf(definition: Definition, { request, secrets }: SignedEvent, routing?: string): Contender {
   const webhook = prepareWebhook(definition, readXml);
   const mapping = prepareMapping(definition.mapping);
-  // As the queue carries it.
+  // The form in which the queue carries it.
   const content = request.body.toString('utf8');
 
   return async () => {
@@ -110,7 +108,7 @@ function engineOf(definition: Definition, { request, secrets }: SignedEvent, rou
       rawBody: received.body,
     });
     if (mapped.kind === 'failed') throw new Error(mapped.reason);
-    if (mapped.events.length === 0) throw new Error('the request gives no event');
+    if (mapped.events.length === 0) throw new Error('the request maps to no event');
     return mapped.events;
   };
 }

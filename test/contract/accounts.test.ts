@@ -22,7 +22,7 @@ import { readAllPages } from './read-all-pages.ts';
 interface Accounts {
   readonly directory: AccountDirectory;
   readonly store: AccountStore;
-  /** What a function has that only changes accounts. */
+  /** The port of a function that only changes accounts. */
   readonly writer: AccountWriter;
   readonly keys: ArchiveKeys;
   readonly clock: ManualClock;
@@ -84,7 +84,7 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     expect((await Promise.all(creations)).filter((result) => result === 'created')).toHaveLength(1);
   });
 
-  test('a removed account is gone, and its id stays with its tenant (invariant 3)', async () => {
+  test('removes an account, whose id stays with its tenant (invariant 3)', async () => {
     const { directory, store } = await open();
     const account = anAccount();
     await directory.create(account);
@@ -101,7 +101,7 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     expect(await directory.create(anAccount({ tenant: 'globex' }))).toBe('exists');
   });
 
-  test('fails to remove another account than the one that was read, and one that an erasure has closed', async () => {
+  test('fails when the account to remove is not the one that was read, or an erasure has closed it', async () => {
     const { directory, overwrite } = await open();
     await directory.create(anAccount());
     expect(await directory.remove(anAccount({ tenant: 'globex' }))).toBe(false);
@@ -113,7 +113,7 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     expect(await directory.find('acc_acme')).toMatchObject({ closed: true });
   });
 
-  test('lists the accounts of a tenant, page by page, and no other (invariant 3)', async () => {
+  test('lists only the accounts of a tenant, page by page (invariant 3)', async () => {
     const { directory } = await open();
     for (const id of ['c', 'a', 'e', 'b', 'd']) await directory.create(anAccount({ id: `acc_${id}` }));
     await directory.create(anAccount({ id: 'acc_bb', tenant: 'globex' }));
@@ -124,7 +124,7 @@ describe.each(implementations)('account directory on %s', (_, open) => {
     expect((await directory.list('initech', 2, undefined)).items).toEqual([]);
   });
 
-  test('counts the open accounts of a tenant up to a number, and no other’s', async () => {
+  test('counts only the open accounts of a tenant, up to a limit', async () => {
     const { directory, overwrite } = await open();
     for (const id of ['acc_1', 'acc_2', 'acc_3', 'acc_4']) await directory.create(anAccount({ id }));
     await directory.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
@@ -157,18 +157,18 @@ describe.each(implementations)('account writer on %s', (_, open) => {
     capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1_795_348_800 },
   };
 
-  test('puts what was changed in the place of what was read, and counts', async () => {
+  test('replaces an account that was read, and raises its revision', async () => {
     const { directory, writer } = await open();
     await directory.create(anAccount());
     expect(await writer.replace(anAccount(changed))).toBe(true);
     expect(await directory.find('acc_acme')).toEqual(anAccount({ ...changed, revision: 2 }));
-    // What is left out is there no more.
+    // The replacement removes members that it leaves out.
     expect(await directory.replace(anAccount({ revision: 2 }))).toBe(true);
     expect(await directory.find('acc_acme')).toEqual(anAccount({ revision: 3 }));
     expect((await directory.list('acme', 10, undefined)).items).toEqual([anAccount({ revision: 3 })]);
   });
 
-  test('fails when another caller wrote in between, or there is none, and changes nothing', async () => {
+  test('fails when another caller wrote in between, or the account does not exist, and changes nothing', async () => {
     const { directory, writer } = await open();
     await directory.create(anAccount());
     for (const revision of [0, 2, 17]) expect(await writer.replace(anAccount({ ...changed, revision }))).toBe(false);
@@ -178,7 +178,7 @@ describe.each(implementations)('account writer on %s', (_, open) => {
     expect(await directory.find('acc_none')).toBeUndefined();
   });
 
-  test('fails when the account was removed, or another has its id since, and changes nothing', async () => {
+  test('fails when the account was removed, or another account has its id since, and changes nothing', async () => {
     const { directory, writer } = await open();
     const before = anAccount();
     await directory.create(before);
@@ -200,7 +200,7 @@ describe.each(implementations)('account writer on %s', (_, open) => {
     expect(await directory.find('acc_acme')).toMatchObject({ context: { at: results.indexOf(true) }, revision: 2 });
   });
 
-  test('is seen by a store that is asked for what is stored now', async () => {
+  test('shows its change to a store that reads without its cache', async () => {
     const { directory, writer, store } = await open();
     await directory.create(anAccount());
     await store.get('acc_acme', 10_000);
@@ -210,7 +210,7 @@ describe.each(implementations)('account writer on %s', (_, open) => {
   });
 });
 
-test('an account that was stored before its writes were counted is changed like any other', async () => {
+test('an account without a revision, of an older version, is changed like any other', async () => {
   const table = await tables.create('accounts');
   const { revision: _, ...uncounted } = anAccount();
   await tables.put(table, { ...uncounted, context: JSON.stringify(uncounted.context) });
@@ -222,7 +222,7 @@ test('an account that was stored before its writes were counted is changed like 
   expect(await directory.find('acc_acme')).toMatchObject({ revision: 1 });
 });
 
-test('an id that was buried before ids were held is no tenant’s until its row expires', async () => {
+test('an id that an older version buried belongs to no tenant until its row expires', async () => {
   const clock = createManualClock();
   const table = await tables.create('accounts');
   const { tenant: _, ...rest } = anAccount({ secrets: {}, closed: true });
@@ -238,7 +238,7 @@ test('an id that was buried before ids were held is no tenant’s until its row 
 });
 
 describe.each(implementations)('account store on %s', (_, open) => {
-  test('remembers an account for as long as the caller allows', async () => {
+  test('caches an account for as long as the caller allows', async () => {
     const { directory, store, clock, overwrite } = await open();
     await directory.create(anAccount());
     expect(await store.get('acc_acme', 10_000)).toEqual(anAccount());
@@ -250,7 +250,7 @@ describe.each(implementations)('account store on %s', (_, open) => {
     expect(await store.get('acc_acme', 10_000)).toEqual(rotated);
   });
 
-  test('reads what is stored now when asked for age 0, and remembers that', async () => {
+  test('reads the stored account for age 0, and caches it', async () => {
     const { directory, store, overwrite } = await open();
     await directory.create(anAccount());
     await store.get('acc_acme', 10_000);
@@ -260,14 +260,14 @@ describe.each(implementations)('account store on %s', (_, open) => {
     expect(await store.get('acc_acme', 10_000)).toEqual(rotated);
   });
 
-  test('never remembers that an account does not exist', async () => {
+  test('never caches that an account does not exist', async () => {
     const { directory, store } = await open();
     expect(await store.get('acc_acme', 10_000)).toBeUndefined();
     await directory.create(anAccount());
     expect(await store.get('acc_acme', 10_000)).toEqual(anAccount());
   });
 
-  test('confirms accounts whose owner and context are as they were read, and forgets the others', async () => {
+  test('confirms accounts whose owner and context are unchanged, and forgets the others', async () => {
     const { directory, store, overwrite } = await open();
     const ids = ['same', 'rotated', 'moved', 'closed', 'later'];
     for (const id of ids) await directory.create(anAccount({ id }));
@@ -287,7 +287,7 @@ describe.each(implementations)('account store on %s', (_, open) => {
 });
 
 describe.each(implementations)('archive keys on %s', (_, open) => {
-  test('an account gets one key and keeps it, whichever process asks', async () => {
+  test('give an account one key, which it keeps, whichever process asks', async () => {
     const { directory, keys } = await open();
     const account = anAccount();
     await directory.create(account);
@@ -301,7 +301,7 @@ describe.each(implementations)('archive keys on %s', (_, open) => {
     expect((await directory.find(account.id))?.archiveKey).toBe(given[0]);
   });
 
-  test('a write of what was read before there was a key does not take it away', async () => {
+  test('survive the write of an account that was read before it had a key', async () => {
     const { directory, keys } = await open();
     const account = anAccount();
     await directory.create(account);
@@ -309,7 +309,7 @@ describe.each(implementations)('archive keys on %s', (_, open) => {
     expect(await directory.replace(account)).toBe(false);
   });
 
-  test('an account that is gone gets none, and a later one of its id gets another', async () => {
+  test('give no key to a removed account, and another key to a later account of its id', async () => {
     const { directory, keys } = await open();
     const account = anAccount();
     expect(await keys.keyOf(account)).toBeUndefined();

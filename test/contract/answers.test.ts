@@ -33,7 +33,7 @@ const claim = (owner: string, options: Partial<AnswerClaim> = {}): AnswerClaim =
 const answer = { status: 201, headers: { 'content-type': 'application/json' }, body: '{"id":"acc_ü"}' };
 
 describe.each(implementations)('answers on %s', (_, open) => {
-  test('one claims a request; the next is told that it runs, then what was answered', async () => {
+  test('one call claims a request; the next learns that it runs, and later gets the answer', async () => {
     const store = await open(clock);
     const mine = claim('first');
     const another = { fingerprint: 'of another', sealKey: new Uint8Array(32) };
@@ -45,7 +45,7 @@ describe.each(implementations)('answers on %s', (_, open) => {
     expect(await store.claim(claim('third', another))).toEqual({ kind: 'mismatch' });
   });
 
-  test('a claim that is released, or whose run is dead, may be claimed anew; the dead run changes nothing more', async () => {
+  test('a released request, or one whose run is dead, may be claimed again; the dead run has no effect', async () => {
     const manual = createManualClock();
     const store = await open(manual);
     const mine = claim('first', { leaseUntilMs: manual.nowMs() + 30_000 });
@@ -55,14 +55,14 @@ describe.each(implementations)('answers on %s', (_, open) => {
     manual.advance(30_001);
     const next = claim('second', { leaseUntilMs: manual.nowMs() + 30_000 });
     expect(await store.claim(claim('second', { fingerprint: 'of another' }))).toEqual({ kind: 'mismatch' });
-    // It goes on with what the dead run has begun.
+    // The new run continues with the seed of the dead one.
     expect(await store.claim(next)).toEqual({ kind: 'claimed', seed: 'seed of first' });
     await store.complete(mine, answer);
     await store.release(mine);
     expect(await store.claim(claim('third'))).toMatchObject({ kind: 'running' });
   });
 
-  test('an answer is kept for its time and no longer', async () => {
+  test('an answer is kept until it expires', async () => {
     const manual = createManualClock();
     const store = await open(manual);
     const mine = claim('first', { expiresAtEpochSeconds: manual.nowMs() / 1000 + 86_400 });
@@ -74,7 +74,7 @@ describe.each(implementations)('answers on %s', (_, open) => {
     expect(await store.claim(claim('third'))).toEqual({ kind: 'claimed', seed: 'seed of third' });
   });
 
-  test('a claim that is left may be taken at once, with its seed, and by one alone', async () => {
+  test('a claim that its run left may be taken over immediately, with its seed, by one call only', async () => {
     const store = await open(clock);
     const mine = claim('first');
     await store.claim(mine);
@@ -87,7 +87,7 @@ describe.each(implementations)('answers on %s', (_, open) => {
     expect(await store.claim(claim('fourth'))).toMatchObject({ kind: 'running' });
   });
 
-  test('an answer that no row could hold is kept, too', async () => {
+  test('an answer too large for a row is kept, too', async () => {
     const store = await open(clock);
     const mine = claim('first');
     const large = { ...answer, body: createSeededRandomness().bytes(600_000).toString('hex') };
@@ -97,7 +97,7 @@ describe.each(implementations)('answers on %s', (_, open) => {
   });
 });
 
-test('what is stored of an answer does not tell it, and opens for its own request alone (invariant 10)', async () => {
+test('a stored answer is sealed, and only its own request opens it (invariant 10)', async () => {
   const table = await tables.create('idempotency');
   const store = createDynamoAnswerStore(tables.client(), table, createInMemoryClaimStore(), clock);
   const mine = claim('first');

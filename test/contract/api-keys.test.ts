@@ -20,7 +20,7 @@ describe.each(implementations)('api key store on %s', (_, open) => {
   const ofAcme = apiKey('key1', 'one', 'acme', { scopes: ['events:read'], ratePerMinute: 10 });
   const ofAll = apiKey('key2', 'two', null);
 
-  test('finds a key by its id, of one tenant or of all; an id is taken once', async () => {
+  test('finds a key of one tenant or of all by its id; an id is taken once', async () => {
     const store = await open();
     expect(await store.create(ofAcme)).toBe('created');
     expect(await store.create(ofAll)).toBe('created');
@@ -30,7 +30,7 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.find('key3')).toBeUndefined();
   });
 
-  test('replaces what was read, and nothing else; when it was used stays', async () => {
+  test('replaces only a key that was read, and keeps its time of last use', async () => {
     const store = await open();
     await store.create(ofAcme);
     await store.touch('key1', '2026-11-21T12:00:00.000Z');
@@ -41,7 +41,7 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.replace({ ...changed, name: 'too late' })).toBe(false);
   });
 
-  test('a key that is gone stays gone, also where it is used or changed', async () => {
+  test('a removed key stays removed, even when it is used or changed', async () => {
     const store = await open();
     await store.create(ofAcme);
     await store.remove('key1');
@@ -50,7 +50,7 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.find('key1')).toBeUndefined();
   });
 
-  test('counts the keys of a tenant up to a number, and no other’s', async () => {
+  test('counts only the keys of a tenant, up to a limit', async () => {
     const store = await open();
     for (const id of ['key_a', 'key_b', 'key_c']) await store.create(apiKey(id, id, 'acme'));
     await store.create(ofAll);
@@ -61,7 +61,7 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.count('globex', 10)).toBe(0);
   });
 
-  test('lists a tenant its own, and all to whoever serves all (invariant 3)', async () => {
+  test('lists the keys of one tenant, or of all tenants (invariant 3)', async () => {
     const store = await open();
     for (const id of ['a', 'b', 'c']) await store.create(apiKey(id, id, 'acme'));
     await store.create(apiKey('d', 'd', 'globex'));
@@ -93,7 +93,7 @@ test('a row that was written by hand is a key that may do everything for its ten
   expect(await store.find('first')).toMatchObject({ secrets, scopes: ['admin'], revision: 1 });
 });
 
-test('a row that was written by hand has a time of its creation, the same once it has been rotated', async () => {
+test('a row that was written by hand has a creation time, which stays the same after a rotation', async () => {
   const { table, store } = await openDynamo();
   const createdAt = new Date(0).toISOString();
   await tables.put(table, { id: 'first', tenant: null, secretSha256: hashSecret('by hand') });
@@ -102,13 +102,13 @@ test('a row that was written by hand has a time of its creation, the same once i
   if (key === undefined) throw new Error('no key');
   await store.replace({ ...key, secrets: [{ sha256: hashSecret('new'), createdAt: '2026-11-21T12:00:00.000Z' }] });
   expect((await store.find('first'))?.createdAt).toBe(createdAt);
-  // As an earlier version left it.
+  // A row that an earlier version wrote.
   const secrets = [{ sha256: hashSecret('new'), createdAt: '2026-11-21T12:00:00.000Z' }];
   await tables.put(table, { id: 'second', tenant: null, name: 'second', scopes: ['admin'], secrets, revision: 1 });
   expect((await store.find('second'))?.createdAt).toBe(createdAt);
 });
 
-test('a row that is not whole opens nothing', async () => {
+test('an incomplete row grants nothing', async () => {
   const { table, store } = await openDynamo();
   await tables.put(table, { id: 'noSecret', tenant: null });
   await tables.put(table, { id: 'noTenant', secretSha256: hashSecret('x') });

@@ -59,11 +59,11 @@ describe.each(implementations)('audit on %s', (_, open) => {
       .map(({ id }) => id)
       .reverse();
 
-  test.each([1, 2, 4, 100])('lists all, newest first, over days without any, %i at a time', async (limit) => {
+  test.each([1, 2, 4, 100])('lists all entries, newest first, across empty days, %i at a time', async (limit) => {
     expect(await idsOf(await filled(), undefined, limit)).toEqual(newest());
   });
 
-  test('notes an entry once, whoever is first, and copies that one', async () => {
+  test('notes only the first of several entries with one key, and copies that one', async () => {
     const log = await open();
     const noted = entry('2026-11-21T03:00:00.000Z', { id: 'aud_noted', status: 401, after: { reason: 'unknown' } });
     await Promise.all(
@@ -75,13 +75,13 @@ describe.each(implementations)('audit on %s', (_, open) => {
     expect(copies.keys().filter((key) => key.includes('aud_noted')).length).toBeLessThanOrEqual(1);
   });
 
-  test('lists a tenant what was done to its things, and nothing else (invariant 3)', async () => {
+  test('lists only the entries of a tenant (invariant 3)', async () => {
     const log = await filled();
     for (const limit of [1, 2, 100]) expect(await idsOf(log, 'acme', limit)).toEqual(newest('acme'));
     expect(await idsOf(log, 'initech', 10)).toEqual([]);
   });
 
-  test('lists a span: its beginning within, its end not; a cursor of another span is no fault', async () => {
+  test('lists a time span, its begin included and its end excluded, even with the cursor of another span', async () => {
     const log = await filled();
     const within = { since: '2026-11-20T01:00:00.000Z', until: '2026-11-21T01:00:00.000Z' };
     const expected = entries
@@ -97,7 +97,7 @@ describe.each(implementations)('audit on %s', (_, open) => {
     ).toEqual([]);
   });
 
-  test('a search that ends in years to come finds what there is at once', async () => {
+  test('a search that ends years in the future finds the entries immediately', async () => {
     const audit = await filled();
     const clock = createManualClock();
     const untilMs = clock.nowMs() + 10 * 365 * 86_400_000;
@@ -106,7 +106,7 @@ describe.each(implementations)('audit on %s', (_, open) => {
     expect(found.items.map(({ id }) => id)).toEqual(newest().slice(0, 1));
   });
 
-  test('an entry that began stands, and once it has ended it stays', async () => {
+  test('keeps an entry that has begun, and never changes one that has ended', async () => {
     const log = await open();
     const begun = entry('2026-11-21T01:00:00.000Z');
     await log.begin(begun);
@@ -119,7 +119,7 @@ describe.each(implementations)('audit on %s', (_, open) => {
   });
 });
 
-test('every entry is copied as it began and as it ended', async () => {
+test('copies every entry as it began and as it ended', async () => {
   const log = createDynamoAuditLog(tables.client(), await tables.create('audit'), copies, { retentionDays: 400 });
   const begun = entry('2026-10-05T01:00:00.000Z', { id: 'aud_copied' });
   await log.begin(begun);

@@ -14,7 +14,7 @@ const implementations: readonly (readonly [string, (clock: Clock) => Promise<Cal
 const limit = { bucket: 'key#one', calls: 4, windowMs: 60_000 };
 
 describe.each(implementations)('call limits on %s', (_, open) => {
-  test('take as many calls at once as there are, then one for each step', async () => {
+  test('admit as many calls at once as the limit allows, then one per step', async () => {
     const clock = createManualClock();
     const limits = await open(clock);
     for (const remaining of [3, 2, 1, 0])
@@ -31,7 +31,7 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     expect(await limits.take(limit)).toMatchObject({ kind: 'limited' });
   });
 
-  test('are full again after a window in which nobody called', async () => {
+  test('are full again after a window without calls', async () => {
     const clock = createManualClock();
     const limits = await open(clock);
     for (let call = 0; call < 4; call += 1) await limits.take(limit);
@@ -39,14 +39,14 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     expect(await limits.take(limit)).toMatchObject({ kind: 'admitted', remaining: 3 });
   });
 
-  test.each([1, 7, 11, 13, 17, 19])('let as many through as there are, where %i share a minute', async (calls) => {
+  test.each([1, 7, 11, 13, 17, 19])('admit exactly the limit, where it is %i a minute', async (calls) => {
     const limits = await open(createManualClock(Date.parse('2026-11-21T12:00:00.123Z')));
     const kinds = [];
     for (let call = 0; call <= calls; call += 1) kinds.push((await limits.take({ ...limit, calls })).kind);
     expect(kinds).toEqual([...Array.from({ length: calls }, () => 'admitted'), 'limited']);
   });
 
-  test('of two buckets do not know each other', async () => {
+  test('of two buckets are independent', async () => {
     const limits = await open(createManualClock());
     for (let call = 0; call < 4; call += 1) await limits.take(limit);
     expect(await limits.take({ ...limit, bucket: 'key#two' })).toMatchObject({ kind: 'admitted', remaining: 3 });
@@ -58,7 +58,7 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     const ten = { ...limit, calls: 10 };
     expect(await limits.take({ ...ten, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 6, fullInMs: 24_000 });
     expect(await limits.take({ ...ten, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 2 });
-    // Two are left: a third of it is not given.
+    // Two calls are left: a block of four gets none of them.
     expect(await limits.take({ ...ten, cost: 4 })).toEqual({ kind: 'limited', retryAfterMs: 12_000 });
     expect(await limits.take({ ...ten, cost: 2 })).toMatchObject({ kind: 'admitted', remaining: 0 });
     expect(await limits.take(ten)).toEqual({ kind: 'limited', retryAfterMs: 6_000 });
@@ -66,20 +66,20 @@ describe.each(implementations)('call limits on %s', (_, open) => {
     expect(await limits.take({ ...ten, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 0 });
   });
 
-  test('take all that there are at once, and no more', async () => {
+  test('admit the whole limit at once, and no more', async () => {
     const limits = await open(createManualClock());
     expect(await limits.take({ ...limit, cost: 4 })).toMatchObject({ kind: 'admitted', remaining: 0 });
     expect(await limits.take({ ...limit, cost: 4 })).toEqual({ kind: 'limited', retryAfterMs: 60_000 });
   });
 
-  test('never give more than there is, however many ask for blocks at once', async () => {
+  test('never exceed the limit, however many concurrent calls ask for blocks', async () => {
     const limits = await open(createManualClock());
     const hundred = { ...limit, calls: 100, cost: 12 };
     const taken = await Promise.all(Array.from({ length: 20 }, () => limits.take(hundred)));
     expect(taken.filter(({ kind }) => kind === 'admitted')).toHaveLength(8);
   });
 
-  test('never let more through than there are, however many call at once', async () => {
+  test('never exceed the limit, however many concurrent calls there are', async () => {
     const limits = await open(createManualClock());
     const taken = await Promise.all(Array.from({ length: 12 }, () => limits.take(limit)));
     expect(taken.filter(({ kind }) => kind === 'admitted')).toHaveLength(4);

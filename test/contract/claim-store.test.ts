@@ -10,7 +10,7 @@ const fauxqs = useEmulator('fauxqs');
 let buckets = 0;
 
 beforeAll(() => {
-  // The adapter makes its own client when it is first needed: its settings come from the environment.
+  // The adapter creates its own client on first use, with settings from the environment.
   vi.stubEnv('AWS_ENDPOINT_URL_S3', fauxqs.endpoint());
   vi.stubEnv('AWS_REGION', awsConfig.region);
   vi.stubEnv('AWS_ACCESS_KEY_ID', awsConfig.credentials.accessKeyId);
@@ -30,7 +30,7 @@ const implementations: readonly (readonly [string, () => Promise<ClaimStore>])[]
     },
   ],
   [
-    // The emulator neither locks nor tags: it has to take what a bucket that does is told.
+    // The emulator ignores locks and tags; it only has to accept the requests.
     'S3 that locks its objects',
     async () => {
       const Bucket = `locked-${++buckets}`;
@@ -43,14 +43,14 @@ const implementations: readonly (readonly [string, () => Promise<ClaimStore>])[]
 ];
 
 describe.each(implementations)('claim store on %s', (_, open) => {
-  test('gives back the bytes that were put', async () => {
+  test('returns the bytes that were put', async () => {
     const claims = await open();
     const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     await claims.put('acme/evt_1', everyByte, 'application/octet-stream');
     expect(await claims.get('acme/evt_1')).toEqual(everyByte);
   });
 
-  test('gives back an empty object and one of a megabyte', async () => {
+  test('returns an empty object, and one of a megabyte', async () => {
     const claims = await open();
     const large = Buffer.alloc(1024 * 1024, 'ü');
     await claims.put('acme/empty', Buffer.alloc(0), 'application/octet-stream');
@@ -66,7 +66,7 @@ describe.each(implementations)('claim store on %s', (_, open) => {
     expect((await claims.get('acme/evt_1')).toString()).toBe('two');
   });
 
-  test.each([1, 5, 365, 3_650])('gives back an object that has a retention of %d days', async (days) => {
+  test.each([1, 5, 365, 3_650])('returns an object that has a retention of %d days', async (days) => {
     const claims = await open();
     await claims.put('acme/evt_1', Buffer.from('kept'), 'text/plain', days);
     expect((await claims.get('acme/evt_1')).toString()).toBe('kept');

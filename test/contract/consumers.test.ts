@@ -22,7 +22,7 @@ const filter: FeedConsumer['filter'] = {
 const lease = { id: 'lease_1', expiresAtMs: 5_000, handedOut: 14 };
 
 describe.each(implementations)('consumer store on %s', (_, open) => {
-  test('finds a consumer by its tenant and name, as it was created', async () => {
+  test('finds a created consumer by its tenant and name', async () => {
     const store = await open();
     const consumer = aConsumer({ filter });
     expect(await store.create(consumer)).toBe('created');
@@ -30,7 +30,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.find('acme', 'billing')).toBeUndefined();
   });
 
-  test('keeps consumers of one name apart by their tenants (invariant 3)', async () => {
+  test('separates consumers of one name by their tenants (invariant 3)', async () => {
     const store = await open();
     await store.create(aConsumer());
     expect(await store.find('globex', 'warehouse')).toBeUndefined();
@@ -52,7 +52,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(results.filter((result) => result === 'created')).toHaveLength(1);
   });
 
-  test('replaces what was read, and counts the writes', async () => {
+  test('replaces a consumer that was read, and counts the writes', async () => {
     const store = await open();
     await store.create(aConsumer());
     expect(await store.replace(aConsumer({ lease }))).toBe(true);
@@ -61,7 +61,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.find('acme', 'warehouse')).toEqual(aConsumer({ position: 14, revision: 3 }));
   });
 
-  test('fails when another caller wrote in between, and when there is none', async () => {
+  test('fails when another caller wrote in between, or the consumer does not exist', async () => {
     const store = await open();
     expect(await store.replace(aConsumer())).toBe(false);
     expect(await store.find('acme', 'warehouse')).toBeUndefined();
@@ -71,7 +71,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.find('acme', 'warehouse')).toEqual(aConsumer({ lease, revision: 2 }));
   });
 
-  test('fails when what was read was deleted and made anew', async () => {
+  test('fails when the consumer was deleted and created again since it was read', async () => {
     const store = await open();
     await store.create(aConsumer());
     await store.remove('acme', 'warehouse');
@@ -88,7 +88,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(results.filter(Boolean)).toHaveLength(1);
   });
 
-  test('removes a consumer, and says whether there was one', async () => {
+  test('removes a consumer, and reports whether it existed', async () => {
     const store = await open();
     await store.create(aConsumer());
     expect(await store.remove('globex', 'warehouse')).toBe(false);
@@ -97,7 +97,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.find('acme', 'warehouse')).toBeUndefined();
   });
 
-  test('counts those of a tenant up to a number, and no other’s', async () => {
+  test('counts only the consumers of a tenant, up to a limit', async () => {
     const store = await open();
     for (const name of ['a', 'b', 'c']) await store.create(aConsumer({ name }));
     await store.create(aConsumer({ tenant: 'globex' }));
@@ -108,7 +108,7 @@ describe.each(implementations)('consumer store on %s', (_, open) => {
     expect(await store.count('initech', 10)).toBe(0);
   });
 
-  test('lists those of a tenant by their names, page by page', async () => {
+  test('lists the consumers of a tenant by name, page by page', async () => {
     const store = await open();
     for (const name of ['c', 'a', 'e', 'b', 'd']) await store.create(aConsumer({ name }));
     await store.create(aConsumer({ tenant: 'globex', name: 'aa' }));

@@ -97,12 +97,12 @@ const aParked = (number: number, change: Partial<Delivery> = {}) =>
 const aDue = (number: number, nextAttemptAt: string, change: Partial<Delivery> = {}) =>
   aDelivery(number, { nextAttemptAt, waitsIn: 'due-index', ...change });
 
-/** As the first write of a delivery leaves it. */
+/** Deliveries after their first write. */
 const written = (...all: readonly Delivery[]) => all.map((one) => ({ ...one, revision: 1 }));
 const byEvent = (all: readonly Delivery[]) => [...all].sort((a, b) => a.sequence - b.sequence);
 
 describe.each(implementations)('delivery store on %s', (_, open) => {
-  test('gives back what was put, and leaves out what was not', async () => {
+  test('returns deliveries that were put, and leaves out missing ones', async () => {
     const { deliveries } = await open();
     const delivered = aDelivered(2);
     await deliveries.putMany([aDelivery(1), delivered, aDelivery(3, { subscription: 'sub_2' })]);
@@ -119,7 +119,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect(await deliveries.getMany([aDelivery(1)])).toEqual(written(aDelivered(1)));
   });
 
-  test('replaces what was read, and fails when another caller wrote in between', async () => {
+  test('replaces a delivery that was read, and fails when another caller wrote in between', async () => {
     const { deliveries } = await open();
     const [first, second] = [aDelivery(1), aDelivery(1, { state: 'cancelled' })];
     expect(await deliveries.replace(first)).toBe(true);
@@ -131,7 +131,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect(byEvent(await deliveries.getMany([first, aDelivery(2)]))).toEqual([{ ...second, revision: 2 }]);
   });
 
-  test('replaces what was put without a condition', async () => {
+  test('replaces a delivery that was put without a condition', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aParked(1)]);
     expect(await deliveries.replace(aDelivered(1))).toBe(false);
@@ -139,12 +139,12 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect(await deliveries.getMany([aDelivery(1)])).toEqual([{ ...aDelivered(1), revision: 2 }]);
   });
 
-  test('raises the revision on every write, and never replaces what is delivered unless it is to be sent again', async () => {
+  test('raises the revision on every write, and replaces a delivered one only to send it again', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aDelivered(1)]);
-    // Another run of the same job read nothing, and failed.
+    // Another run of the same job had read nothing, and failed.
     expect(await deliveries.replace(aDelivery(1))).toBe(false);
-    // One that read what the delivered one was put over: the numbers are equal.
+    // A run had read the delivery before the delivered one replaced it: the revisions are equal.
     expect(await deliveries.replace(aDelivery(1, { revision: 1 }))).toBe(false);
     expect(await deliveries.getMany([aDelivery(1)])).toEqual(written(aDelivered(1)));
     expect(await deliveries.replace(aParked(1), true)).toBe(false);
@@ -153,7 +153,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect(await deliveries.replace(aParked(2), true)).toBe(false);
   });
 
-  test('adds the deliveries that are not stored yet, with their entries, and leaves the rest as it is', async () => {
+  test('adds only deliveries that are not stored yet, with their backlog entries', async () => {
     const { deliveries, clock } = await open();
     await deliveries.putMany([aDelivered(1)]);
     await deliveries.replace(aDelivery(2));
@@ -176,7 +176,7 @@ describe.each(implementations)('delivery store on %s', (_, open) => {
     expect((await Promise.all(replacing)).filter((replaced) => replaced)).toHaveLength(1);
   });
 
-  test('puts and gets more than the store takes at once', async () => {
+  test('puts and gets more deliveries than one request takes', async () => {
     const { deliveries } = await open();
     const all = Array.from({ length: 120 }, (_, index) => aDelivery(index + 1));
     await deliveries.putMany(all);
@@ -196,7 +196,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
   const eventsIn = async ({ deliveries }: Deliveries, subscription = 'sub_1') =>
     (await deliveries.listBacklog(subscription, 100, undefined)).map(({ event }) => event);
 
-  test('gives what waits in the order of the sequence, page by page, and that of no other endpoint', async () => {
+  test('lists only the entries of an endpoint, in the order of the sequence, page by page', async () => {
     const { deliveries } = await open();
     const numbers = [9, 100, 2, 10, 30_000, 1];
     await deliveries.putMany(numbers.map((number) => aParked(number)));
@@ -212,7 +212,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(events).toEqual([1, 2, 9, 10, 100, 30_000].map((number) => `evt_${number}`));
   });
 
-  test('gives what a replay has put there after all else, and what a person sends again in its place', async () => {
+  test('lists replayed deliveries last, but a delivery that a person sends again in its usual place', async () => {
     const opened = await open();
     await opened.deliveries.putMany([
       aParked(1, { replay: 'rpl_1' }),
@@ -228,7 +228,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(await eventsIn(opened, 'sub_2')).toEqual(['evt_5', 'evt_4']);
   });
 
-  test('gives the events of several tenants in the order of time', async () => {
+  test('lists the events of several tenants in the order of time', async () => {
     const opened = await open();
     await opened.deliveries.putMany([
       aParked(3, { scope: '*', tenant: 'globex', sequence: 1 }),
@@ -238,14 +238,14 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(await eventsIn(opened)).toEqual(['evt_1', 'evt_2', 'evt_3']);
   });
 
-  test('points to deliveries, and forgets those that are done, in one call with their records', async () => {
+  test('adds and removes entries in one call with the records of their deliveries', async () => {
     const opened = await open();
     const { deliveries } = opened;
     await deliveries.putMany([1, 2, 3].map((number) => aParked(number)));
     const [first, second] = await deliveries.listBacklog('sub_1', 2, undefined);
-    if (first === undefined || second === undefined) throw new Error('nothing waits');
+    if (first === undefined || second === undefined) throw new Error('no delivery waits');
     expect(await deliveries.getMany([first])).toEqual(written(aParked(1)));
-    // Whoever finds the attempt made knows that the entry was left behind.
+    // A run that finds this attempt done knows that the entry is stale.
     expect(first.attempt).toBe(aParked(1).attemptCount + 1);
     await deliveries.putMany([aDelivered(1)], [first, second]);
     expect(await eventsIn(opened)).toEqual(['evt_3']);
@@ -253,7 +253,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     await deliveries.putMany([], []);
   });
 
-  test('gets an entry for a delivery that is replaced, and again for one whose entry was lost', async () => {
+  test('gets an entry when a delivery is replaced, and again when the entry was lost', async () => {
     const opened = await open();
     const { deliveries } = opened;
     await deliveries.replace(aParked(1));
@@ -262,12 +262,12 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(await eventsIn(opened)).toEqual([]);
     await deliveries.remind([aParked(1), aDelivered(2)]);
     expect(await eventsIn(opened)).toEqual(['evt_1']);
-    // Its place is its own: to remind of it twice is to remind of it once.
+    // A delivery has one place, so a second reminder adds no entry.
     await deliveries.remind([aParked(1)]);
     expect(await eventsIn(opened)).toEqual(['evt_1']);
   });
 
-  test('takes more than the store takes at once', async () => {
+  test('takes more entries than one request', async () => {
     const { deliveries } = await open();
     await deliveries.putMany(Array.from({ length: 60 }, (_, index) => aParked(index + 1)));
     const entries = await deliveries.listBacklog('sub_1', 100, undefined);
@@ -279,7 +279,7 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     expect(await deliveries.listBacklog('sub_1', 100, undefined)).toEqual([]);
   });
 
-  test('gives each entry once and in order, over pages of any size', async () => {
+  test('lists each entry once and in order, with pages of any size', async () => {
     const { deliveries } = await open();
     let runs = 0;
     await fc.assert(
@@ -314,13 +314,13 @@ describe.each(implementations)('backlog on %s', (_, open) => {
     );
   });
 
-  test('is in no list of deliveries', async () => {
+  test('does not appear in lists of deliveries', async () => {
     const { deliveries } = await open();
     await deliveries.putMany([aParked(1)]);
     expect((await deliveries.list('sub_1', 10, undefined)).items).toEqual(written(aParked(1)));
   });
 
-  test('gives expired entries like any other: a page of them hides none that is behind it', async () => {
+  test('lists expired entries like any other, so that a page of them hides no entry behind it', async () => {
     const opened = await open();
     const { deliveries } = opened;
     await deliveries.putMany(Array.from({ length: 100 }, (_, index) => aParked(index + 1)));
@@ -347,7 +347,7 @@ describe.each(implementations)('due index on %s', (_, open) => {
   };
   const eventsOf = (entries: readonly DueEntry[]) => entries.map(({ event }) => event).sort();
 
-  test('gives what is due up to a time, that instant included, and nothing that waits elsewhere', async () => {
+  test('lists deliveries that are due up to and including an instant, and none from a backlog', async () => {
     const opened = await open();
     await opened.deliveries.putMany([aDue(1, at('13:00:00')), aDue(2, at('14:00:00')), aDue(3, at('14:00:01'))]);
     await opened.deliveries.putMany([aDelivery(4), aParked(5), aDelivered(6)]);
@@ -359,7 +359,7 @@ describe.each(implementations)('due index on %s', (_, open) => {
     );
   });
 
-  test('spreads deliveries over shards, and gives those of a shard the earliest first, as many as are asked for', async () => {
+  test('spreads deliveries over shards, and lists a shard’s earliest deliveries first, up to the limit', async () => {
     const opened = await open();
     const { deliveries } = opened;
     const numbers = Array.from({ length: 200 }, (_, index) => index + 1);
@@ -376,7 +376,7 @@ describe.each(implementations)('due index on %s', (_, open) => {
     }
   });
 
-  test('keeps one event for several subscriptions, and several instants of one delivery, apart', async () => {
+  test('keeps separate entries for each subscription of an event, and for each instant of a delivery', async () => {
     const opened = await open();
     await opened.deliveries.putMany([aDue(1, at('13:00:00')), aDue(1, at('13:00:00'), { subscription: 'sub_2' })]);
     await opened.deliveries.putMany([aDue(1, at('15:00:00'))]);
@@ -386,14 +386,14 @@ describe.each(implementations)('due index on %s', (_, open) => {
     ]);
     const entries = await listAll(opened, '16:00:00');
     expect(entries).toHaveLength(3);
-    // The record says which of the two instants counts.
+    // The delivery's record says which of the two instants is valid.
     expect((await opened.deliveries.getMany(entries)).map(({ nextAttemptAt = '' }) => nextAttemptAt).sort()).toEqual([
       at('13:00:00'),
       at('15:00:00'),
     ]);
   });
 
-  test('gives expired entries like any other, page by page', async () => {
+  test('lists expired entries like any other, page by page', async () => {
     const opened = await open();
     const { deliveries, clock } = opened;
     const one = aDue(1, at('13:00:00'));
@@ -411,7 +411,7 @@ describe.each(implementations)('due index on %s', (_, open) => {
     expect(await deliveries.listDue(shard, due, 7)).toEqual(rest);
   });
 
-  test('keeps a delivery and its entry until its time has come, however soon rows expire', async () => {
+  test('keeps a delivery and its entry until it is due, however soon rows expire', async () => {
     const opened = await open();
     const nextAttemptAt = new Date(opened.clock.nowMs() + (retentionDays + 5) * msPerDay).toISOString();
     await opened.deliveries.putMany([aDue(1, nextAttemptAt)]);
@@ -422,7 +422,7 @@ describe.each(implementations)('due index on %s', (_, open) => {
     expect(await opened.deliveries.getMany(entries)).toEqual([]);
   });
 
-  test('removes entries, and nothing else', async () => {
+  test('removes only entries', async () => {
     const opened = await open();
     await opened.deliveries.putMany([aDue(1, at('13:00:00')), aDue(2, at('13:00:00')), aDue(3, at('18:00:00'))]);
     await opened.deliveries.removeDue(await listAll(opened, '14:00:00'));
@@ -442,12 +442,12 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     expect(pages.every((page) => page.length <= 2)).toBe(true);
   });
 
-  /** The order of lists, as a model that sorts. */
+  /** A model of lists: it sorts. */
   const keyOf = ({ timestamp, event }: Delivery) => `${timestamp}#${event}`;
   const newestFirst = (all: readonly Delivery[]) => [...all].sort((a, b) => (keyOf(a) < keyOf(b) ? 1 : -1));
   const numbers = fc.uniqueArray(fc.integer({ min: 1, max: 10_000 }), { maxLength: 60 });
 
-  test('lists each delivery once and in order, whatever comes between two pages and whatever a filter drops', async () => {
+  test('lists each delivery once and in order, whatever is added between pages or dropped by a filter', async () => {
     const { deliveries } = await open();
     let runs = 0;
     await fc.assert(
@@ -455,7 +455,7 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
         numbers,
         numbers,
         fc.integer({ min: 1, max: 25 }),
-        // Few instants: many deliveries have the same.
+        // Few instants, so that many deliveries share one.
         fc.integer({ min: 1, max: 20 }),
         fc.constantFrom(undefined, 'delivered' as const),
         async (first, late, limit, instants, state) => {
@@ -495,7 +495,7 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     );
   });
 
-  test('lists deliveries of which one partition has all', async () => {
+  test('lists deliveries that are all in one partition', async () => {
     const { deliveries } = await open();
     const inOneShard = Array.from({ length: 2_000 }, (_, index) => index).filter(
       (number) => shardOf(`evt_${number}`, deliveryShards) === 5,
@@ -505,7 +505,7 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
     expect(pages.flat().map(({ sequence }) => sequence)).toEqual(inOneShard.toReversed());
   });
 
-  test('passes over expired deliveries to the live ones behind them', async () => {
+  test('skips expired deliveries', async () => {
     const { deliveries, clock } = await open();
     await deliveries.putMany(Array.from({ length: 120 }, (_, index) => aDelivery(index + 100)));
     clock.advance((retentionDays + 1) * msPerDay);
@@ -524,7 +524,7 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
   });
 });
 
-test('DynamoDB has the deliveries of one subscription, and its backlog, in as many partitions as there are shards', async () => {
+test('DynamoDB spreads the deliveries and the backlog of one subscription over all shards', async () => {
   const client = tables.client();
   const table = await tables.create('deliveries');
   const options = { clock: createManualClock(), retentionDays };
@@ -544,7 +544,7 @@ test('DynamoDB has the deliveries of one subscription, and its backlog, in as ma
   }
 });
 
-test('DynamoDB is asked for a page of deliveries once for each partition, and for little more than the page', async () => {
+test('one query per partition reads a page of deliveries from DynamoDB, with few surplus rows', async () => {
   const client = tables.client();
   const table = await tables.create('deliveries');
   const options = { clock: createManualClock(), retentionDays };
@@ -565,7 +565,7 @@ test('DynamoDB is asked for a page of deliveries once for each partition, and fo
   expect(limits.reduce((sum, limit) => sum + limit, 0)).toBeLessThan(4 * 50);
 });
 
-test('DynamoDB holds no entry of a delivery that could not be stored: whoever reads it would remove it', async () => {
+test('DynamoDB gets no entry for a delivery that was not stored, because a reader would remove it', async () => {
   const clock = createManualClock();
   const client = tables.client();
   const deliveries = createDynamoDeliveryStore(client, await tables.create('deliveries'), { clock, retentionDays });
@@ -587,10 +587,10 @@ test('DynamoDB holds no entry of a delivery that could not be stored: whoever re
   expect(await deliveries.listBacklog('sub_1', 100, undefined)).toHaveLength(60);
 });
 
-describe.each(implementations)('what statistics read of deliveries, on %s', (_, open) => {
+describe.each(implementations)('delivery statistics on %s', (_, open) => {
   const at = (number: number) => aDelivery(number).timestamp;
 
-  test('is the newest of a time, its beginning included and its end not', async () => {
+  test('use the newest deliveries of a time range, its begin included and its end excluded', async () => {
     const { deliveries } = await open();
     await deliveries.putMany(Array.from({ length: 9 }, (_, index) => aDelivered(index)));
     await deliveries.putMany([aDelivered(4), aDelivery(4, { subscription: 'sub_2' }), aParked(5)]);
@@ -608,7 +608,7 @@ describe.each(implementations)('what statistics read of deliveries, on %s', (_, 
       expect(await deliveries.listNewest('sub_1', { since: at(2), until }, 3)).toEqual({ items: [], isComplete: true });
   });
 
-  test('is found over more than one page, as long as it is a few', async () => {
+  test('read the newest deliveries over several pages', async () => {
     const { deliveries } = await open();
     const response = 'x'.repeat(100_000);
     const [attempt] = aDelivered(0).attempts;
@@ -621,7 +621,7 @@ describe.each(implementations)('what statistics read of deliveries, on %s', (_, 
     expect(isComplete).toBe(true);
   });
 
-  test('is the newest of what a few reads find, where one partition has much', async () => {
+  test('read only a few pages where one partition has many rows', async () => {
     const { deliveries } = await open();
     const [attempt] = aDelivered(0).attempts;
     if (attempt === undefined) throw new Error('the sample has an attempt');
@@ -635,7 +635,7 @@ describe.each(implementations)('what statistics read of deliveries, on %s', (_, 
     expect(isComplete).toBe(items.length === numbers.length);
   });
 
-  test('leaves out what has expired', async () => {
+  test('leave out expired deliveries', async () => {
     const { deliveries, clock } = await open();
     await deliveries.putMany([aParked(1)]);
     clock.advance((retentionDays + 1) * msPerDay);
@@ -646,7 +646,7 @@ describe.each(implementations)('what statistics read of deliveries, on %s', (_, 
     expect(await deliveries.countBacklog('sub_1', 10)).toEqual({ count: 0, isComplete: true });
   });
 
-  test('counts a backlog, its own alone, up to a limit', async () => {
+  test('count only the backlog of the subscription, up to a limit', async () => {
     const { deliveries } = await open();
     await deliveries.putMany(Array.from({ length: 5 }, (_, index) => aParked(index)));
     await deliveries.putMany([aDelivered(7), aDelivery(8), aParked(9, { subscription: 'sub_2' })]);

@@ -19,10 +19,10 @@ import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emul
 
 export const awsConfig = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
 
-/** An emulator that runs while a file's tests do. */
+/** An emulator that runs during the tests of a file. */
 export interface FileEmulator {
   endpoint(): string;
-  /** Move what `Date.now()` is in the emulator. */
+  /** Advance `Date.now()` in the emulator. */
   setClockOffset(offsetMs: number): Promise<void>;
 }
 
@@ -119,7 +119,7 @@ const tableShapes = {
 
 export interface Tables {
   client(): DynamoDBClient;
-  /** Create a table that no other test knows. @returns Its name. */
+  /** Create a table for one test. @returns Its name. */
   create(kind: keyof typeof tableShapes): Promise<string>;
   put(table: string, row: object): Promise<void>;
 }
@@ -137,7 +137,7 @@ export function useTables(): Tables {
     async create(kind) {
       const TableName = `${kind}-${randomUUID()}`;
       await client.send(new CreateTableCommand({ TableName, BillingMode: 'PAY_PER_REQUEST', ...tableShapes[kind] }));
-      // dynalite makes a table active in the turn after the one that created it.
+      // dynalite activates a table one turn of the event loop after its creation.
       for (;;) {
         const { Table } = await client.send(new DescribeTableCommand({ TableName }));
         if (Table?.TableStatus === 'ACTIVE') return TableName;

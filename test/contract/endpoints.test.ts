@@ -21,7 +21,7 @@ const keyOf = ({ endpoint, scope }: EndpointState) => ({ endpoint, scope });
 const read = async (endpoints: Endpoints, state: EndpointState) =>
   (await endpoints.getMany([keyOf(state)]))[0] as EndpointState;
 
-/** A state in which nothing is as it began. */
+/** A state in which every member differs from that of a new endpoint. */
 const worn: EndpointState = {
   ...newEndpoint('acme', 'sub_1'),
   leases: { 'lease.-_1': { slots: 3, untilMs: nowMs + 60_000 }, other: { slots: 1, untilMs: nowMs } },
@@ -44,7 +44,7 @@ const worn: EndpointState = {
 };
 
 describe.each(implementations)('endpoint store on %s', (_, open) => {
-  test('fails when the state is another scope’s: it is neither given nor changed (invariant 3)', async () => {
+  test('fails when the state is another scope’s, which it neither returns nor changes (invariant 3)', async () => {
     const endpoints = await open();
     await endpoints.replace(worn, nowMs);
     const stored = await read(endpoints, worn);
@@ -66,7 +66,7 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.listDue(shardOf('sub_1'), nowMs, 10)).toEqual([{ ...keyOf(worn), dueAtMs: nowMs }]);
   });
 
-  test('gives a new state where nothing is stored, in the order of the keys', async () => {
+  test('returns a new state where none is stored, in the order of the keys', async () => {
     const endpoints = await open();
     const stored = newEndpoint('acme', 'sub_2');
     await endpoints.replace(stored, undefined);
@@ -79,17 +79,17 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.getMany([])).toEqual([]);
   });
 
-  test('gives back every member of a state as it was stored, and loses those that are no more', async () => {
+  test('stores every member of a state, and removes members that a replacement leaves out', async () => {
     const endpoints = await open();
     expect(await endpoints.replace(worn, nowMs)).toBe(true);
-    // Wakeups are counted by those who wake it.
+    // Only `wake` counts wakeups.
     expect(await read(endpoints, worn)).toEqual({ ...worn, wakeups: 0, revision: 1 });
     const well: EndpointState = { ...newEndpoint('acme', 'sub_1'), latencyMs: 12, revision: 1 };
     expect(await endpoints.replace(well, undefined)).toBe(true);
     expect(await read(endpoints, worn)).toEqual({ ...well, revision: 2 });
   });
 
-  test('counts what is put into a backlog, by however many at once, whatever is stored', async () => {
+  test('counts concurrent wakeups, whatever state is stored', async () => {
     const endpoints = await open();
     const key = { endpoint: 'sub_1', scope: 'acme' };
     const blank = newEndpoint('acme', 'sub_1');
@@ -101,7 +101,7 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.wake(key)).toEqual({ ...worn, wakeups: 10, revision: 1 });
   });
 
-  test('keeps a wakeup and a replacement apart, unless this says that the backlog is empty', async () => {
+  test('lets a wakeup and a replacement both succeed, unless the replacement empties the backlog', async () => {
     const endpoints = await open();
     const key = { endpoint: 'sub_1', scope: 'acme' };
     await endpoints.wake(key);
@@ -117,7 +117,7 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.getMany([key])).toEqual([{ ...after, hasBacklog: false, revision: 2 }]);
   });
 
-  test('replaces a state that must not be woken only where it was not', async () => {
+  test('replaces a state that must be unwoken only if it was not woken', async () => {
     const endpoints = await open();
     const key = { endpoint: 'sub_1', scope: 'acme' };
     const seen = await endpoints.wake(key);
@@ -128,7 +128,7 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.getMany([key])).toEqual([{ ...seen, wakeups: 2, latencyMs: 5, revision: 1 }]);
   });
 
-  test('fails to replace what somebody else has replaced, and changes nothing', async () => {
+  test('fails when another caller has replaced the state, and changes nothing', async () => {
     const endpoints = await open();
     const first = newEndpoint('acme', 'sub_1');
     expect(await endpoints.replace(first, undefined)).toBe(true);
@@ -138,18 +138,18 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await endpoints.replace({ ...newEndpoint('acme', 'sub_9'), revision: 1 }, undefined)).toBe(false);
   });
 
-  test('replaces many at once, each under its own conditions', async () => {
+  test('replaces many states concurrently, each under its own conditions', async () => {
     const endpoints = await open();
     const ids = Array.from({ length: 60 }, (_, index) => `sub_${index}`);
     await Promise.all(ids.map((endpoint) => endpoints.replace({ ...worn, endpoint }, nowMs)));
     const woken = ids.filter((_, index) => index % 4 === 3);
     await Promise.all(woken.map((endpoint) => endpoints.wake({ endpoint, scope: 'acme' })));
     const known = await endpoints.getMany(ids.map((endpoint) => ({ endpoint, scope: 'acme' })));
-    // Nothing of the first is as it was; the second was read before another wrote, and so on.
+    // By index modulo 4: a valid change, a stale revision, another scope, and an endpoint that was woken.
     const changes = known.map((state, index): EndpointState => {
       if (index % 4 === 1) return { ...state, revision: state.revision - 1 || 7 };
       if (index % 4 === 2) return { ...newEndpoint('globex', state.endpoint), revision: state.revision };
-      // Those that were woken have a backlog.
+      // Woken endpoints have a backlog.
       if (index % 4 === 3) return { ...state, hasBacklog: false, wakeups: 0, drainer: undefined };
       return { ...newEndpoint('acme', state.endpoint), hasBacklog: true, position: index, revision: state.revision };
     });
@@ -166,7 +166,7 @@ describe.each(implementations)('endpoint store on %s', (_, open) => {
     expect(await read(endpoints, gone)).toEqual(newEndpoint('acme', 'sub_gone'));
   });
 
-  test('keeps an endpoint within its concurrency, however many ask for a lease at once (invariant 7)', async () => {
+  test('keeps an endpoint within its concurrency, however many callers want a lease (invariant 7)', async () => {
     const endpoints = await open();
     const blank = newEndpoint('acme', 'sub_1');
     const limits = { concurrency: 10, ratePerSecond: undefined };
@@ -192,7 +192,7 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
   };
   const idsOf = (keys: readonly { readonly endpoint: string }[]) => keys.map(({ endpoint }) => endpoint).sort();
 
-  test('gives endpoints that are due up to a time, with their scope', async () => {
+  test('lists endpoints that are due up to an instant, with their scope', async () => {
     const endpoints = await open();
     await endpoints.replace(newEndpoint('acme', 'sub_1'), nowMs);
     await endpoints.replace(newEndpoint('*', 'sub_2'), nowMs + 1);
@@ -203,7 +203,7 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(await listAll(endpoints, nowMs + 1)).toContainEqual({ endpoint: 'sub_2', scope: '*', dueAtMs: nowMs + 1 });
   });
 
-  test('follows an endpoint to its next time, and out of the index', async () => {
+  test('moves an endpoint to its next due time, and removes it from the index', async () => {
     const endpoints = await open();
     const state = newEndpoint('acme', 'sub_1');
     await endpoints.replace(state, nowMs);
@@ -214,7 +214,7 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(await listAll(endpoints, nowMs + 5_000)).toEqual([]);
   });
 
-  test('gives those of a shard the earliest first, as many as are asked for', async () => {
+  test('lists the endpoints of a shard, earliest first, up to the limit', async () => {
     const endpoints = await open();
     const ids = Array.from({ length: 400 }, (_, index) => `sub_${index}`).filter((id) => shardOf(id) === 3);
     expect(ids.length).toBeGreaterThan(5);
@@ -226,7 +226,7 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(await endpoints.listDue(4, nowMs, 1_000)).toEqual([]);
   });
 
-  test('gives every endpoint of a shard once, page by page, also where many are due at the same moment', async () => {
+  test('lists every endpoint of a shard once, page by page, even where many are due at the same instant', async () => {
     const endpoints = await open();
     const ids = idsOfShard(3, 25);
     for (const [index, id] of ids.entries())
@@ -235,7 +235,7 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     for (let page = await endpoints.listDue(3, nowMs, 10); ; ) {
       pages.push(page);
       if (page.length < 10) break;
-      // What is handed out is marked before the next page is read, and is not on it.
+      // Dispatch postpones the endpoints of a page before it reads the next one, which must not repeat them.
       for (const due of page.slice(5)) expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(true);
       page = await endpoints.listDue(3, nowMs, 10, page.at(-1));
     }
@@ -245,12 +245,12 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(dueAts).toEqual([...dueAts].sort((a, b) => a - b));
   });
 
-  test('postpones an endpoint, which no replacement runs into, and which the next one overrules', async () => {
+  test('postpones an endpoint without a conflict with replacements, until the next replacement', async () => {
     const endpoints = await open();
     const state = newEndpoint('acme', 'sub_1');
     await endpoints.replace(state, nowMs);
     const [due] = await listAll(endpoints, nowMs);
-    if (due === undefined) throw new Error('nothing is due');
+    if (due === undefined) throw new Error('no endpoint is due');
     expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(true);
     expect(await listAll(endpoints, nowMs + 59_999)).toEqual([]);
     expect(await listAll(endpoints, nowMs + 60_000)).toEqual([{ ...due, dueAtMs: nowMs + 60_000 }]);
@@ -259,26 +259,26 @@ describe.each(implementations)('index of due endpoints on %s', (_, open) => {
     expect(await listAll(endpoints, nowMs + 1_000)).toEqual([{ ...due, dueAtMs: nowMs + 1_000 }]);
   });
 
-  test('fails to postpone what is due at another time, is not due any more, is gone, or is another scope’s', async () => {
+  test('fails when the endpoint to postpone has another due time, no due time, no row, or another scope', async () => {
     const endpoints = await open();
     const state = newEndpoint('acme', 'sub_1');
     const due = { endpoint: 'sub_1', scope: 'acme', dueAtMs: nowMs };
     expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(false);
     expect(await read(endpoints, state)).toEqual(state);
-    // A drain came first, with a due time of its own that is earlier than the mark.
+    // A drain came first, and set a due time before the postponed one.
     await endpoints.replace(state, nowMs);
     await endpoints.replace({ ...state, revision: 1 }, nowMs + 1_000);
     expect(await endpoints.postpone(due, nowMs + 60_000)).toBe(false);
     expect(await listAll(endpoints, nowMs + 1_000)).toEqual([{ ...due, dueAtMs: nowMs + 1_000 }]);
     expect(await endpoints.postpone({ ...due, scope: 'globex', dueAtMs: nowMs + 1_000 }, nowMs + 60_000)).toBe(false);
-    // A drain took it out of the index.
+    // A drain removed it from the index.
     await endpoints.replace({ ...state, revision: 2 }, undefined);
     expect(await endpoints.postpone({ ...due, dueAtMs: nowMs + 1_000 }, nowMs + 60_000)).toBe(false);
     expect(await listAll(endpoints, Number.MAX_SAFE_INTEGER)).toEqual([]);
   });
 });
 
-describe('endpoints that are replaced at once on DynamoDB', () => {
+describe('endpoints that are replaced concurrently on DynamoDB', () => {
   const seed = async (client: DynamoDBClient, count: number) => {
     const endpoints = createDynamoEndpointStore(client, await tables.create('limits'), newEndpoint);
     const states = Array.from({ length: count }, (_, index) => newEndpoint('acme', `sub_${index}`));
@@ -286,7 +286,7 @@ describe('endpoints that are replaced at once on DynamoDB', () => {
     return { endpoints, stored: await endpoints.getMany(states) };
   };
 
-  test('are one request for 25', async () => {
+  test('share a request, 25 at a time', async () => {
     const client = tables.client();
     const { endpoints, stored } = await seed(client, 50);
     const requests = countRequests(client);
@@ -295,7 +295,7 @@ describe('endpoints that are replaced at once on DynamoDB', () => {
     requests.end();
   });
 
-  test('are updated one by one where the service refuses a statement', async () => {
+  test('are updated separately where the service refuses a statement', async () => {
     const client = tables.client();
     const { endpoints, stored } = await seed(client, 3);
     client.middlewareStack.add(
@@ -309,7 +309,7 @@ describe('endpoints that are replaced at once on DynamoDB', () => {
     );
     const [first, second, third] = stored as [EndpointState, EndpointState, EndpointState];
     const changes = [first, { ...second, position: 1 }, { ...third, revision: 9 }];
-    // The refused one was carried out here, as it would not be there: the update of its own finds that.
+    // Unlike the real service, this one has executed the refused statement: the separate update fails for that reason.
     expect(await Promise.all(changes.map((state) => endpoints.replace(state, undefined)))).toEqual([
       true,
       false,

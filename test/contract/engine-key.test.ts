@@ -6,7 +6,7 @@ import { createInMemoryEngineKey } from '../fakes/in-memory-engine-key.ts';
 import { useTables } from './emulated-aws.ts';
 
 const tables = useTables();
-/** Opens the keys of one deployment; each call of what it gives is another function of that deployment. */
+/** Creates one deployment; each call of the result is another function of that deployment. */
 const implementations: readonly (readonly [string, () => Promise<() => EngineKey>])[] = [
   ['the fake', async () => () => createInMemoryEngineKey()],
   [
@@ -19,7 +19,7 @@ const implementations: readonly (readonly [string, () => Promise<() => EngineKey
 ];
 
 describe.each(implementations)('engine key on %s', (_, open) => {
-  test('is the same for all functions, also where they ask for it first at once', async () => {
+  test('is the same for all functions, even when the first ones ask concurrently', async () => {
     const newFunction = await open();
     const keys = await Promise.all(Array.from({ length: 8 }, () => newFunction().derive('cursor')));
     expect(new Set(keys.map((key) => key.toString('hex'))).size).toBe(1);
@@ -27,7 +27,7 @@ describe.each(implementations)('engine key on %s', (_, open) => {
     expect(await newFunction().derive('cursor')).toEqual(keys[0]);
   });
 
-  test('is another one for each purpose', async () => {
+  test('differs for each purpose', async () => {
     const newFunction = await open();
     expect(await newFunction().derive('cursor')).not.toEqual(await newFunction().derive('hops'));
   });

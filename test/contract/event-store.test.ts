@@ -73,13 +73,13 @@ const written = (row: Parameters<typeof anEventRow>[1], sequence: number): FeedR
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 describe.each(implementations)('event writer on %s', (_, open) => {
-  test('gives the first number as 1', async () => {
+  test('numbers from 1', async () => {
     const { events } = await open();
     expect(await events.takeSequences('acme', 3)).toBe(1);
     expect(await events.takeSequences('acme', 1)).toBe(4);
   });
 
-  test('gives concurrent takers blocks that are disjoint and dense', async () => {
+  test('gives concurrent callers disjoint blocks without gaps', async () => {
     const { events } = await open();
     const counts = numbers(1, 24).map((taker) => (taker % 5) + 1);
     const firsts = await Promise.all(counts.map((count) => events.takeSequences('acme', count)));
@@ -88,13 +88,13 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(taken.sort((a, b) => a - b)).toEqual(numbers(1, total));
   });
 
-  test('counts the sequence of each tenant for itself (invariant 3)', async () => {
+  test('counts the sequence of each tenant separately (invariant 3)', async () => {
     const { events } = await open();
     await events.takeSequences('acme', 5);
     expect(await events.takeSequences('globex', 1)).toBe(1);
   });
 
-  test('lets the first claim of an id stand and tells its owner to all who come later', async () => {
+  test('keeps the first claim of an id, and returns it to later callers', async () => {
     const { events } = await open();
     const first = aClaim();
     expect(await events.claim(first)).toEqual(first);
@@ -102,7 +102,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.claim(aClaim({ sequence: 3 }))).toEqual(first);
   });
 
-  test('lets one of many concurrent claims of an id stand', async () => {
+  test('keeps one of many concurrent claims of an id', async () => {
     const { events } = await open();
     const claims = numbers(1, 12).map((sequence) => aClaim({ owner: `raw_${sequence}`, sequence }));
     const standing = await Promise.all(claims.map((claim) => events.claim(claim)));
@@ -110,7 +110,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(claims).toContainEqual(standing[0]);
   });
 
-  test('keeps a claim that is abandoned, and says so', async () => {
+  test('keeps an abandoned claim, and marks it', async () => {
     const { events } = await open();
     const claim = await events.claim(aClaim());
     expect(await events.moveClaim(claim, { ...claim, isAbandoned: true })).toBe(true);
@@ -137,7 +137,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 9 });
   });
 
-  test('moves a claim that stands as it is thought to', async () => {
+  test('moves a claim that is unchanged since it was read', async () => {
     const { events } = await open();
     const from = await events.claim(aClaim());
     const to = aClaim({ sequence: 7, claimedAtMs: 9_000 });
@@ -145,7 +145,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.claim(aClaim({ owner: 'raw_3' }))).toEqual(to);
   });
 
-  test('fails when a claim is moved that has moved before, or is of another owner', async () => {
+  test('fails when the claim to move has moved before, or has another owner', async () => {
     const { events } = await open();
     const from = await events.claim(aClaim());
     await events.moveClaim(from, aClaim({ sequence: 7 }));
@@ -161,7 +161,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect((await Promise.all(moves)).filter(Boolean)).toHaveLength(1);
   });
 
-  test('fails when a claim is moved that was never made', async () => {
+  test('fails when the claim to move does not exist', async () => {
     const { events } = await open();
     expect(await events.moveClaim(aClaim(), aClaim({ sequence: 2 }))).toBe(false);
   });
@@ -173,7 +173,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.listAfter('acme', 0, 100)).toEqual(rows);
   });
 
-  test('writes the same row again without a change, and no rows without a complaint', async () => {
+  test('writes the same row again without a change, and accepts an empty list', async () => {
     const { events } = await open();
     const row = written({ occurred_at: '2026-11-20T00:00:00.000Z', thin: true }, 1);
     await events.writeRows([row]);
@@ -182,7 +182,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.listAfter('acme', 0, 10)).toEqual([row]);
   });
 
-  test('fails when the time to write rows is over, and writes none (invariant 8)', async () => {
+  test('fails when the time to write rows is over, and writes no row (invariant 8)', async () => {
     const { events, clock } = await open();
     const rows = numbers(1, 30).map((sequence) => written({}, sequence));
     await expect(events.writeRows(rows, clock.nowMs())).rejects.toMatchObject({
@@ -202,7 +202,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
   });
 });
 
-test('what is claimed at once is claimed in one request, and again for what names an id twice', async () => {
+test('concurrent claims share a request, even where two of them have one id', async () => {
   const clock = createManualClock();
   const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
   const client = tables.client();
@@ -212,7 +212,7 @@ test('what is claimed at once is claimed in one request, and again for what name
   expect(await Promise.all(claims.map((claim) => events.claim(claim)))).toEqual(claims);
   expect(requests.count()).toBe(1);
 
-  // All stand; what stands is read in one request.
+  // All ids are claimed; one more request reads the stored claims.
   const others = claims.map((claim) => ({ ...claim, owner: 'raw_2' }));
   expect(await Promise.all(others.map((claim) => events.claim(claim)))).toEqual(claims);
   expect(requests.count()).toBe(3);
@@ -223,19 +223,19 @@ test('what is claimed at once is claimed in one request, and again for what name
   requests.end();
 });
 
-test('a claim that is refused fails alone', async () => {
+test('a refused claim fails alone', async () => {
   const clock = createManualClock();
   const [table, idempotency] = await Promise.all([tables.create('events'), tables.create('idempotency')]);
   const client = tables.client();
   const events = createDynamoEventWriter(client, { events: table, idempotency }, { clock, retentionDays: usualDays });
-  // Longer than a key may be.
+  // The second id is too long for a key.
   const claims = ['evt_1', 'e'.repeat(3_000), 'evt_2'].map((id) => aClaim({ id }));
   const made = await Promise.allSettled(claims.map((claim) => events.claim(claim)));
   expect(made.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(made[1]).toMatchObject({ reason: { code: 'storage-unavailable', retryable: true } });
 });
 
-test('a write that gets no answer is called off when its time is over, and not tried again (invariant 8)', async () => {
+test('a write without an answer is aborted when its time is over, and not retried (invariant 8)', async () => {
   const clock = createManualClock();
   let calls = 0;
   const server = createServer(() => {
@@ -281,7 +281,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
 
   test('lists up to the limit although the data is larger than a page of the store', async () => {
     const { events } = await open();
-    // Nothing that could be packed.
+    // Incompressible data.
     const inlineData = () => JSON.stringify({ text: randomBytes(225_000).toString('base64') });
     await events.writeRows(numbers(1, 9).map((sequence) => written({ inlineData: inlineData() }, sequence)));
     const list = async (after: number, limit: number) =>
@@ -291,7 +291,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect(await list(5, 8)).toEqual(numbers(6, 9));
   });
 
-  test('gives long events back as they were, whichever way they are asked for', async () => {
+  test('returns long events unchanged, from a list or by key', async () => {
     const { events } = await open();
     const inlineData = JSON.stringify({ id: '1', description: 'Ünïcode, "quoted"\n'.repeat(200), due_date: null });
     const rows = [written({ inlineData, dataBytes: Buffer.byteLength(inlineData), thin: true }, 3), written({}, 4)];
@@ -303,7 +303,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     ]);
   });
 
-  test('counts expired rows as absent and lists up to the limit behind them', async () => {
+  test('skips expired rows, and lists up to the limit behind them', async () => {
     const { events, clock } = await open();
     await events.writeRows(numbers(1, 12).map((sequence) => written({}, sequence)));
     clock.advance(20 * msPerDay);
@@ -313,7 +313,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect(await events.getMany([{ tenant: 'acme', sequence: 12 }])).toEqual([]);
   });
 
-  test('passes many expired rows for one that is alive', async () => {
+  test('skips many expired rows to find a live one', async () => {
     const { events, clock } = await open();
     await events.writeRows(numbers(1, 700).map((sequence) => written({}, sequence)));
     clock.advance((usualDays + 1) * msPerDay);
@@ -322,7 +322,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect((await events.listAfter('acme', 690, 3)).map(({ sequence }) => sequence)).toEqual([701, 702, 703]);
   });
 
-  test('tells where the first row is, be it expired or sealed', async () => {
+  test('finds the first row, even if it is expired or sealed', async () => {
     const { events, clock } = await open();
     await events.writeRows([written({}, 2), { tenant: 'acme', sequence: 4, sealed: true, writtenAtMs: 7 }]);
     await events.takeSequences('acme', 4);
@@ -335,7 +335,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect([await first(4), await events.firstAfter('globex', 0)]).toEqual([undefined, undefined]);
   });
 
-  test('gets events by their places and leaves out sealed and missing ones', async () => {
+  test('gets events by key, and leaves out sealed and missing ones', async () => {
     const { events } = await open();
     await events.writeRows([
       written({}, 1),
@@ -348,7 +348,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
     expect(await events.getMany([])).toEqual([]);
   });
 
-  test('gets more events than the store gives at once', async () => {
+  test('gets more events than one request returns', async () => {
     const { events } = await open();
     await events.writeRows(numbers(1, 130).map((sequence) => written({}, sequence)));
     const found = await events.getMany(numbers(1, 140).map((sequence) => ({ tenant: 'acme', sequence })));
@@ -357,7 +357,7 @@ describe.each(implementations)('event reader on %s', (_, open) => {
 });
 
 describe.each(implementations)('event locator on %s', (_, open) => {
-  test('finds the place of an event by its id', async () => {
+  test('finds the key of an event by its id', async () => {
     const { events } = await open();
     await events.claim(aClaim({ tenant: 'globex', sequence: 12 }));
     expect(await events.locate('evt_1')).toEqual({ tenant: 'globex', sequence: 12 });
@@ -365,11 +365,11 @@ describe.each(implementations)('event locator on %s', (_, open) => {
   });
 });
 
-test('what else stands in the table of claims is the place of no event', async () => {
+test('other rows in the table of claims are not found as events', async () => {
   const table = await tables.create('idempotency');
   const client = tables.client();
   const locator = createDynamoEventLocator(client, table, createManualClock());
-  // Both names are within what a caller may write as the id of an event to replay.
+  // A caller may pass both ids as the id of an event to replay.
   for (const row of [
     { id: 'nonce#00ff', bodySha256: 'x' },
     { id: 'api#key#00ff', fingerprint: 'x', owner: 'y' },

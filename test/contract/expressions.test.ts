@@ -26,7 +26,7 @@ const judge = (expressions: Expressions, filter: string, owner = 'sub_1') =>
   );
 const wanted = { kind: 'ended', result: { kind: 'wanted' } };
 
-/** What takes too much, each in its own way. */
+/** Expressions that use too much time or memory. */
 const hostile: Readonly<Record<string, string>> = {
   'a huge string': '$pad("x", 100000) ~> $split("") ~> $map(function($c) { $pad($c, 100000) }) ~> $join()',
   'a string that doubles':
@@ -36,8 +36,8 @@ const hostile: Readonly<Record<string, string>> = {
   'a slow function of JSONata': '$distinct([1..99999].{ "a": $ })',
 };
 
-describe('expressions in a process of their own', () => {
-  test('give what they give', async () => {
+describe('expressions in a separate process', () => {
+  test('return their results', async () => {
     const expressions = open();
     expect(await judge(expressions, 'data.status = "active"')).toEqual(wanted);
     expect(await judge(expressions, 'data.status = "gone"')).toEqual({ kind: 'ended', result: { kind: 'unwanted' } });
@@ -51,8 +51,8 @@ describe('expressions in a process of their own', () => {
     ).toEqual({ kind: 'ended', result: { kind: 'text', text: '{"n":"123é\\n"}' } });
   });
 
-  test('let nothing through that they leave out, be it many large events at once', { timeout: 60_000 }, async () => {
-    // As deliver has it, without its allowance.
+  test('filter many large events at once', { timeout: 60_000 }, async () => {
+    // The settings of deliver, without its allowance.
     const expressions = open({ heapMb: 128, limitMs: 250, suspendMs: 60_000 });
     const event = { ...anEvent({ data: { text: 'x'.repeat(90_000) } }), sequence: 1 };
     const runs = await Promise.all(
@@ -61,7 +61,7 @@ describe('expressions in a process of their own', () => {
     expect(runs).toEqual(runs.map(() => ({ kind: 'ended', result: { kind: 'unwanted' } })));
   });
 
-  test('answer each who asks at once with what was asked', async () => {
+  test('give each concurrent caller its own result', async () => {
     const expressions = open();
     const runs = await Promise.all(
       Array.from({ length: 60 }, (_, index) =>
@@ -79,7 +79,7 @@ describe('expressions in a process of their own', () => {
 
   test.each(Object.entries(hostile))('die alone: %s', { timeout: 30_000 }, async (_, filter) => {
     const expressions = open();
-    // The neighbours' are behind it in the same process, and are given to the next.
+    // The neighbours' jobs are behind it in the same process, and go to the next one.
     const [died, ...others] = await Promise.all([
       judge(expressions, filter, 'sub_hostile'),
       ...Array.from({ length: 5 }, (_, index) => judge(expressions, 'data.status = "active"', `sub_${index}`)),
@@ -95,11 +95,11 @@ describe('expressions in a process of their own', () => {
     '$pad("x", 100000000)',
     '$contains($pad("a", 1000000), /(a{1,100}b){1,5}/)',
     '($f := function($n) { 1 + $f($n + 1) }; $f(0))',
-  ])('end within the bounds of JSONata where they can: %s', { timeout: 30_000 }, async (filter) => {
+  ])('end within the bounds of JSONata where possible: %s', { timeout: 30_000 }, async (filter) => {
     expect(await judge(open({ limitMs: 5_000 }), filter)).toMatchObject({ kind: 'ended' });
   });
 
-  test('never keep a neighbour from its answer, whatever they are made of', { timeout: 60_000 }, async () => {
+  test('never prevent a neighbour’s result, whatever the expression is', { timeout: 60_000 }, async () => {
     const value = fc.constantFrom(
       'data',
       '[1..5000]',
@@ -138,7 +138,7 @@ describe('expressions in a process of their own', () => {
     );
   });
 
-  test('are refused for a while after one of their owner has died, and those of others are not', async () => {
+  test('are refused for a while after one of the same owner has died, unlike those of others', async () => {
     const expressions = open({ limitMs: 100, suspendMs: 60_000 });
     const loop = hostile['a loop without end'] as string;
     const runs = await Promise.all([1, 2, 3].map(() => judge(expressions, loop, 'sub_hostile')));
@@ -147,10 +147,10 @@ describe('expressions in a process of their own', () => {
     expect(await judge(expressions, 'true', 'sub_other')).toEqual(wanted);
   });
 
-  test('of an owner who has taken its allowance are refused until its time has come in again', async () => {
+  test('of an owner that has used its allowance are refused until the excess is repaid', async () => {
     const expressions = open({ allowance: { burstMs: 200, share: 0.05 } });
     const busy = '$sum([1..20000].($ * $)) > 0';
-    // A machine under load gives the process little: its share must be less than that, or it never runs out.
+    // On a busy machine the process gets little CPU time: the share must be less, or the allowance never runs out.
     const kinds: string[] = [];
     for (let run = 0; run < 200 && !kinds.includes('died'); run += 1)
       kinds.push((await judge(expressions, busy, 'sub_busy')).kind);
@@ -159,7 +159,7 @@ describe('expressions in a process of their own', () => {
     await vi.waitFor(async () => expect(await judge(expressions, 'true', 'sub_busy')).toEqual(wanted), 10_000);
   });
 
-  test('of an owner who asks for many do not keep those of another waiting until all are done', async () => {
+  test('of an owner with many do not delay another owner’s until all are done', async () => {
     const expressions = open();
     const order: string[] = [];
     const note = (owner: string) => async () =>
@@ -168,7 +168,7 @@ describe('expressions in a process of their own', () => {
     expect(order.indexOf('sub_quiet')).toBeLessThan(20);
   });
 
-  test('know nothing of the process that asks: no environment, no files', async () => {
+  test('cannot reach the environment or the process', async () => {
     process.env['TRIBUTARY_TEST_SECRET'] = 'hidden';
     const expressions = open();
     for (const filter of [
@@ -179,7 +179,7 @@ describe('expressions in a process of their own', () => {
     delete process.env['TRIBUTARY_TEST_SECRET'];
   });
 
-  test('fails when the process does not start, and says that it may be asked again', async () => {
+  test('fails when the process does not start, with a retryable error', async () => {
     const expressions = open({ script: new URL('./no-such-script.ts', import.meta.url) });
     await expect(judge(expressions, 'true')).rejects.toMatchObject({
       code: 'expressions-unavailable',

@@ -22,7 +22,7 @@ test('3 readers see each event of 4 writers on DynamoDB once and in order, altho
     events: eventCount,
     writers: 4,
     killed: 0.1,
-    // Calls take real time; readings are few, since each is one.
+    // Each reading is a call, and calls take real time: make few readings.
     callMs: 0,
     lookMs: 10_000,
     waits: 0.02,

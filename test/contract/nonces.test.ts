@@ -39,14 +39,14 @@ const aClaim = (change: Partial<NonceClaim> = {}): NonceClaim => ({
 const other = aClaim({ bodySha256: 'bb' });
 
 describe.each(implementations)('nonces on %s', (_, open) => {
-  test('are claimed by the first body, and again by the same one', async () => {
+  test('are claimed by the first body, and again by the same body', async () => {
     const { store } = await open();
     for (let time = 0; time < 3; time += 1) expect(await store.claim(aClaim())).toBe('claimed');
     expect(await store.claim(other)).toBe('taken');
     expect(await store.claim(aClaim())).toBe('claimed');
   });
 
-  test('are each owner’s own, and each value one', async () => {
+  test('are separate for each owner and each value', async () => {
     const { store } = await open();
     await store.claim(aClaim());
     for (const change of [
@@ -62,17 +62,17 @@ describe.each(implementations)('nonces on %s', (_, open) => {
     expect(await store.claim(other)).toBe('taken');
   });
 
-  test('are let go when their time is over, to the second', async () => {
+  test('are free again once they expire, to the second', async () => {
     const { store, clock } = await open();
     await store.claim(aClaim());
     clock.advance(59_999);
     expect(await store.claim(other)).toBe('taken');
     clock.advance(1);
     expect(await store.claim(other)).toBe('claimed');
-    expect(await store.claim(aClaim()), 'and are the other’s then').toBe('claimed');
+    expect(await store.claim(aClaim()), 'the second claim has expired, too').toBe('claimed');
   });
 
-  test('are remembered from their last claim on', async () => {
+  test('are kept from their last claim on', async () => {
     const { store, clock } = await open();
     await store.claim(aClaim());
     clock.advance(50_000);
@@ -81,7 +81,7 @@ describe.each(implementations)('nonces on %s', (_, open) => {
     expect(await store.claim(other)).toBe('taken');
   });
 
-  test('go to one of many that come at once', async () => {
+  test('go to one of many concurrent bodies', async () => {
     const { store } = await open();
     const claims = Array.from({ length: 8 }, (_, at) => store.claim(aClaim({ bodySha256: String(at) })));
     expect((await Promise.all(claims)).filter((result) => result === 'claimed')).toHaveLength(1);

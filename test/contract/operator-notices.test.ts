@@ -47,7 +47,7 @@ const aNotice = (number: number): Notice => ({
 });
 
 describe.each(implementations)('operator notices on %s', (_, open) => {
-  test('are given as they were sent, in order, more than one request takes too', async () => {
+  test('arrive unchanged and in order, even more of them than one request takes', async () => {
     const { notices, sent } = await open();
     const all = Array.from({ length: 23 }, (_, index) => aNotice(index));
     await notices.send(all);
@@ -56,7 +56,7 @@ describe.each(implementations)('operator notices on %s', (_, open) => {
   });
 });
 
-test('a notice is an event of the default bus, from tributary, of its operational type', async () => {
+test('a notice is an event on the default bus, from tributary, with its operational type', async () => {
   const { bus, notices } = await openEventBridge();
   await notices.send([aNotice(1)]);
   expect(bus.events()).toEqual([
@@ -71,7 +71,7 @@ test('a notice is an event of the default bus, from tributary, of its operationa
   ]);
 });
 
-/** An EventBridge that takes of each request what `takes` says. */
+/** An EventBridge that takes only the entries for which `takes` is true. */
 async function startFailing(takes: (request: number, entry: number) => boolean) {
   const requests: { readonly Detail: string }[][] = [];
   const server = createServer((request, response) => {
@@ -99,7 +99,7 @@ async function startFailing(takes: (request: number, entry: number) => boolean) 
   return { requests, notices: createEventBridgeOperatorNotices({ ...awsConfig, endpoint }) };
 }
 
-test('what a request did not take is sent again, and only that', async () => {
+test('only the entries that a request did not take are sent again', async () => {
   const { requests, notices } = await startFailing((request, entry) => request > 1 || entry % 2 === 0);
   await notices.send([1, 2, 3, 4].map(aNotice));
   const ids = requests.map((entries) => entries.map(({ Detail }) => JSON.parse(Detail).subscription_id));
@@ -109,7 +109,7 @@ test('what a request did not take is sent again, and only that', async () => {
   ]);
 });
 
-test('fails when the bus goes on taking nothing', async () => {
+test('fails when the bus never takes an entry', async () => {
   const { requests, notices } = await startFailing(() => false);
   await expect(notices.send([aNotice(1)])).rejects.toMatchObject({ code: 'storage-unavailable', retryable: true });
   expect(requests).toHaveLength(4);

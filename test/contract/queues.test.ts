@@ -61,9 +61,9 @@ interface OpenQueue {
   readonly failed: FailedMessages;
   /** Epoch milliseconds of the queue's clock. */
   nowMs(): number;
-  /** All that is visible, each once. */
+  /** All visible messages, each once. */
   receiveAll(): Promise<readonly Received[]>;
-  /** Groups of all that was sent. */
+  /** Groups of all messages that were sent. */
   groups(): readonly (string | undefined)[];
   advance(ms: number): Promise<void>;
 }
@@ -106,7 +106,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         new CreateQueueCommand({ QueueName: randomUUID(), Attributes: { VisibilityTimeout: '43200' } }),
       );
       const groups: (string | undefined)[] = [];
-      // fauxqs does not hand back a standard queue's group: look at what goes out.
+      // fauxqs does not return the group of a standard queue's message: read it from the request.
       client.middlewareStack.add((next) => (call) => {
         const input = call.input as Partial<SendMessageBatchCommandInput & SendMessageCommandInput>;
         if (input.MessageBody !== undefined) groups.push(input.MessageGroupId);
@@ -152,7 +152,7 @@ async function untilEmpty(receive: () => Promise<readonly Received[]>): Promise<
   }
 }
 
-/** Quotes, line ends, control characters, a character of two code units, half of one, and no characters at all. */
+/** Bodies with quotes, line ends, control characters, surrogate pairs, lone surrogates and noncharacters. */
 const awkward = '"\'\\ \u0000\u0001\u001f\u007f\r\n\t äöü € 😀 \ud83d \ufffe\uffff \u2028 <&>';
 
 function aRawMessage(content: string): RawMessage {
@@ -191,7 +191,7 @@ function aJob(change: Partial<DeliveryJob> = {}): DeliveryJob {
 }
 
 describe.each(implementations)('raw queue on %s', (_, open) => {
-  test('gives a message back as it was sent, in the group of its account', async () => {
+  test('returns a message unchanged, in the group of its account', async () => {
     const queue = await open();
     const message = aRawMessage(awkward);
     await queue.raw.send(message);
@@ -202,7 +202,7 @@ describe.each(implementations)('raw queue on %s', (_, open) => {
 });
 
 describe.each(implementations)('delivery queue on %s', (_, open) => {
-  test('gives back each of more jobs than one request takes, each in its group', async () => {
+  test('returns more jobs than one request takes, each in its group', async () => {
     const queue = await open();
     const jobs = Array.from({ length: 37 }, (_, index) => ({
       job: aJob({ event: `evt_${index}` }),
@@ -212,17 +212,17 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
     await queue.deliveries.sendAll(jobs);
     const events = (await queue.receiveAll()).flatMap(({ body }) => jobsIn(body).map(({ event }) => event));
     expect(events.sort()).toEqual(jobs.map(({ job }) => job.event).sort());
-    // One message, or more, holds the jobs of an endpoint and a group.
+    // One or more messages hold the jobs of an endpoint and a group.
     expect(new Set(queue.groups())).toEqual(new Set(jobs.map(({ group }) => group)));
   });
 
-  test('takes no jobs without a complaint', async () => {
+  test('accepts an empty list of jobs', async () => {
     const queue = await open();
     await queue.deliveries.sendAll([]);
     expect(await queue.receiveAll()).toEqual([]);
   });
 
-  test('holds a job back for its delay, rounded up to the second', async () => {
+  test('delays a job, rounded up to the second', async () => {
     const queue = await open();
     await queue.deliveries.sendAll([
       { job: aJob({ event: 'now' }), group: 'acc_acme', delayMs: 0 },
@@ -236,7 +236,7 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
     expect(await events()).toEqual(['later']);
   });
 
-  test('holds no job back longer than a queue can', async () => {
+  test('delays no job longer than the limit of a queue', async () => {
     const queue = await open();
     await queue.deliveries.sendAll([{ job: aJob(), group: 'acc_acme', delayMs: 3_600_000 }]);
     await queue.advance(890_000);
@@ -247,7 +247,7 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
 });
 
 describe.each(implementations)('drain queue on %s', (_, open) => {
-  test('gives messages back as they were sent, each in the group of its subscription', async () => {
+  test('returns messages unchanged, each in the group of its subscription', async () => {
     const queue = await open();
     const messages: readonly DrainMessage[] = [
       { kind: 'drain', subscription: 'sub_1', scope: 'acme' },
@@ -258,7 +258,7 @@ describe.each(implementations)('drain queue on %s', (_, open) => {
     expect(queue.groups()).toEqual(['sub_1', 'sub_2']);
   });
 
-  test('holds a message back for its delay, rounded up to the second, and no longer than a queue can', async () => {
+  test('delays a message, rounded up to the second, up to the limit of a queue', async () => {
     const queue = await open();
     await queue.drains.send({ kind: 'drain', subscription: 'sub_1', scope: 'acme' }, 10_001);
     await queue.drains.send({ kind: 'drain', subscription: 'sub_2', scope: 'acme' }, 3_600_000);
@@ -274,27 +274,27 @@ describe.each(implementations)('drain queue on %s', (_, open) => {
 });
 
 describe.each(implementations)('dead-letter queue on %s', (_, open) => {
-  test('keeps a message as it was received, with the reason beside it', async () => {
+  test('keeps a message unchanged, with the reason as an attribute', async () => {
     const queue = await open();
     const body = JSON.stringify(aRawMessage('{"a":"\u0000"}'));
     await queue.deadLetters.send(body, 'mapping failed: expected a "date"');
     expect(await queue.receiveAll()).toEqual([{ body, reason: 'mapping failed: expected a "date"' }]);
   });
 
-  test('keeps a message whose reason is long or holds what a queue refuses', async () => {
+  test('keeps a message whose reason is too long or has characters that a queue refuses', async () => {
     const queue = await open();
     await queue.deadLetters.send('{}', `mapping failed at \u0000${'😀'.repeat(2_000)}`);
     const [received] = await queue.receiveAll();
     expect(received?.body).toBe('{}');
     expect(received?.reason).toMatch(/^mapping failed at /);
-    // fauxqs does not look at attributes, SQS does.
+    // SQS rejects these characters in attributes; fauxqs does not check.
     // oxlint-disable-next-line no-control-regex
     expect(received?.reason).not.toMatch(/[\u0000-\u0008]|\p{Surrogate}/u);
   });
 });
 
 describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
-  test('gives each letter once, as it was put there, with the time of its send', async () => {
+  test('returns each letter once and unchanged, with the time of its send', async () => {
     const queue = await open();
     const bodies = Array.from({ length: 23 }, (_, at) => JSON.stringify({ ...aRawMessage('"ü"'), rawId: `raw_${at}` }));
     const fromMs = queue.nowMs();
@@ -311,7 +311,7 @@ describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
     expect(seen.sort()).toEqual(bodies.sort());
   });
 
-  test('removes letters for good, and shows those again that are put back', async () => {
+  test('removes letters, and makes those visible again that are put back', async () => {
     const queue = await open();
     for (const body of ['"a"', '"b"', '"c"']) await queue.deadLetters.send(body, 'because');
     const letters: DeadLetter[] = [];
@@ -323,7 +323,7 @@ describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
     expect(await queue.receiveAll()).toEqual([{ body: kept.body, reason: 'because' }]);
   });
 
-  test('removes and puts back nothing without a complaint', async () => {
+  test('accepts empty lists of letters', async () => {
     const queue = await open();
     await queue.inbox.remove([]);
     await queue.inbox.putBack([]);
@@ -332,7 +332,7 @@ describe.each(implementations)('dead-letter inbox on %s', (_, open) => {
 });
 
 describe.each(implementations)('failed messages on %s', (_, open) => {
-  test('are shown again after their delays, also more than one request takes', async () => {
+  test('are visible again after their delays, even more of them than one request takes', async () => {
     const queue = await open();
     const bodies = Array.from({ length: 23 }, (_, index) => JSON.stringify(index));
     for (const body of bodies) await queue.deadLetters.send(body, 'because');
@@ -353,7 +353,7 @@ describe.each(implementations)('failed messages on %s', (_, open) => {
     );
   });
 
-  test('those that the queue does not change are told, and none is no complaint', async () => {
+  test('are counted where the queue does not change them; an empty list is accepted', async () => {
     const queue = await open();
     expect(await queue.failed.hide([])).toBe(0);
     expect(await queue.failed.hide([{ receipt: 'no receipt of this queue', delaySeconds: 1 }])).toBe(1);
@@ -361,7 +361,7 @@ describe.each(implementations)('failed messages on %s', (_, open) => {
 });
 
 describe.each(implementations)('governance queue on %s', (_, open) => {
-  test('gives messages back as they were sent, each in the group of its tenant, after its delay', async () => {
+  test('returns messages unchanged, each in the group of its tenant, after its delay', async () => {
     const queue = await open();
     const messages = ['acme', 'globex'].map((tenant) => ({ kind: 'erase', tenant, erasure: 'ers_1' }) as const);
     for (const [index, message] of messages.entries()) await queue.governance.send(message, index * 10_000);

@@ -35,7 +35,7 @@ const implementations: readonly (readonly [string, () => Promise<RawArchive & Ra
     async () => {
       const bucket = await newBucket();
       const bodies = createS3ClaimStore(bucket);
-      // Bodies of before share the bucket.
+      // Bodies are in the same bucket.
       for (const key of ['acc_acme/raw_1', '_staff/raw_1', '_zoom/raw_1', 'zzz/raw_1'])
         await bodies.put(key, Buffer.from('a body'), 'text/plain');
       return { ...createS3RawArchive(bodies), ...createS3RawArchiveReader(bucket, bodies) };
@@ -70,7 +70,7 @@ async function idsIn(archive: RawArchiveReader, sinceMs: number, untilMs: number
 }
 
 describe.each(implementations)('raw archive on %s', (_, open) => {
-  test('gives back what was put, to each of its owners and to no other', async () => {
+  test('returns requests to each of their owners, and to no other', async () => {
     const archive = await open();
     const [acme, globex] = [owner('acc_acme'), owner('acc_globex')];
     const odd = at(1, 'odd', { body: { kind: 'inline', encoding: 'utf8', content: '{"ü":"\\ud800 €"}' } });
@@ -78,7 +78,7 @@ describe.each(implementations)('raw archive on %s', (_, open) => {
       [
         { message: odd, owners: [acme] },
         { message: at(2, 'both'), owners: [acme, globex] },
-        { message: at(3, 'nobodys', { integration: 'crm' }), owners: [] },
+        { message: at(3, 'ownerless', { integration: 'crm' }), owners: [] },
         { message: at(4, 'more'), owners: [acme] },
       ],
       3,
@@ -92,15 +92,15 @@ describe.each(implementations)('raw archive on %s', (_, open) => {
       ['staff', 1, ['acc_acme', 'acc_globex']],
       ['crm', 1, []],
     ]);
-    const [own, both, nobodys] = parts;
+    const [own, both, ownerless] = parts;
     expect(own?.open(acme)).toEqual([odd, at(4, 'more')]);
     expect(both?.open(globex)).toEqual([at(2, 'both')]);
-    expect(nobodys?.open(undefined)).toMatchObject([{ rawId: 'raw_nobodys' }]);
+    expect(ownerless?.open(undefined)).toMatchObject([{ rawId: 'raw_ownerless' }]);
     for (const wrong of [undefined, globex, owner('acc_acme', 'another'), { ...acme, createdAt: 'later' }])
       expect(own?.open(wrong)).toBeUndefined();
   });
 
-  test('finds what was received in a window, whatever else its object has', async () => {
+  test('finds the requests of a time window, whatever else their objects contain', async () => {
     const archive = await open();
     const hour = 3_600_000;
     for (const ms of [-1, 0, 1_000, 59_000, 60_000, hour - 1, hour])
@@ -119,7 +119,7 @@ describe.each(implementations)('raw archive on %s', (_, open) => {
     expect(await idsIn(archive, 2 * hour, 3 * hour)).toEqual([]);
   });
 
-  test('pages: each object once, in the order of time', async () => {
+  test('lists each object once, in the order of time, page by page', async () => {
     const archive = await open();
     const times = Array.from({ length: 7 }, (_, index) => index * 10);
     for (const ms of [...times].reverse()) await archive.put([{ message: at(ms), owners: [] }], undefined);
@@ -129,7 +129,7 @@ describe.each(implementations)('raw archive on %s', (_, open) => {
     expect(items).not.toContain(first);
   });
 
-  test('has a batch once that is put again, in whatever order', async () => {
+  test('stores a batch once, even when it is put again in another order', async () => {
     const archive = await open();
     const batch = [1, 2].map((ms) => ({ message: at(ms), owners: [owner('acc_acme')] }));
     await archive.put(batch, undefined);
@@ -138,13 +138,13 @@ describe.each(implementations)('raw archive on %s', (_, open) => {
     expect((await idsIn(archive, 0, 1_000, owner('acc_acme'))).sort()).toEqual(['raw_1', 'raw_2']);
   });
 
-  test('has nothing of an object that is gone', async () => {
+  test('returns undefined for a missing object', async () => {
     expect(await (await open()).read('__requests/none')).toBeUndefined();
   });
 });
 
 describe('an object on S3', () => {
-  test('shows nothing of what an account owns (invariant 10)', async () => {
+  test('reveals nothing about the requests of an account (invariant 10)', async () => {
     const bucket = await newBucket();
     const bodies = createS3ClaimStore(bucket);
     const secret = { kind: 'inline', encoding: 'utf8', content: '{"salary":42}' } as const;
@@ -161,7 +161,7 @@ describe('an object on S3', () => {
     for (const hidden of ['salary', 'raw_1', 'https://']) expect(text).not.toContain(hidden);
   });
 
-  test('fails to be read where it is damaged', async () => {
+  test('fails when it is damaged', async () => {
     const bucket = await newBucket();
     const bodies = createS3ClaimStore(bucket);
     await bodies.put('__requests/damaged', Buffer.from('no gzip'), 'application/gzip');

@@ -12,7 +12,7 @@ import { awsConfig, useEmulator } from './emulated-aws.ts';
 const fauxqs = useEmulator('fauxqs');
 afterEach(() => vi.unstubAllEnvs());
 
-test('puts what is on a dead-letter queue back on a queue', async () => {
+test('moves the messages of a dead-letter queue to another queue', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL_SQS', fauxqs.endpoint());
   vi.stubEnv('AWS_REGION', awsConfig.region);
   vi.stubEnv('AWS_ACCESS_KEY_ID', awsConfig.credentials.accessKeyId);
@@ -52,7 +52,7 @@ test('puts what is on a dead-letter queue back on a queue', async () => {
   });
   const moved = await receiveAll(to);
   expect(new Set(moved.map(({ Body }) => Body)).size).toBe(23);
-  // Why it failed is said no longer; all else is as it was.
+  // The reason is removed; all other attributes are unchanged.
   expect(moved[0]?.MessageAttributes).toEqual({ trace: expect.objectContaining({ StringValue: 't' }) });
   expect(await receiveAll(from)).toEqual([]);
   client.destroy();

@@ -55,7 +55,7 @@ function aReplay(number: number, change: Partial<Replay> = {}): Replay {
 }
 
 describe.each(implementations)('replay store on %s', (_, open) => {
-  test('finds a replay by its subscription and id, as it was created', async () => {
+  test('finds a created replay by its subscription and id', async () => {
     const { replays } = await open();
     await replays.create(aReplay(1));
     expect(await replays.find('sub_1', 'rpl_1')).toEqual(aReplay(1));
@@ -63,7 +63,7 @@ describe.each(implementations)('replay store on %s', (_, open) => {
     expect(await replays.find('sub_1', 'rpl_2')).toBeUndefined();
   });
 
-  test('replaces what was read, and fails when another caller wrote in between', async () => {
+  test('replaces a replay that was read, and fails when another caller wrote in between', async () => {
     const { replays } = await open();
     await replays.create(aReplay(1));
     expect(await replays.replace(aReplay(1, { position: 110, scanned: 100, replayed: 7 }))).toBe(true);
@@ -76,7 +76,7 @@ describe.each(implementations)('replay store on %s', (_, open) => {
     expect(await replays.replace(aReplay(9))).toBe(false);
   });
 
-  test('lists those of a subscription newest first, page by page', async () => {
+  test('lists the replays of a subscription, newest first, page by page', async () => {
     const { replays } = await open();
     for (const number of [3, 1, 5, 2, 4]) await replays.create(aReplay(number));
     await replays.create(aReplay(6, { subscription: 'sub_2' }));

@@ -68,7 +68,7 @@ const implementations = [
 ] as const;
 
 describe.each(implementations)('routing on %s', (_, open) => {
-  test('a value finds every account that registered it, of its integration alone, until it is forgotten', async () => {
+  test('a value finds every account of its integration that registered it, until it is forgotten', async () => {
     const { contexts, register } = await open();
     await register('staff', ['1', 'a b'], 'acc_1');
     await register('staff', ['1'], 'acc_2');
@@ -86,7 +86,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
   const claim = { tenant: 'acme', account: 'acc_1', claimedAtMs: 1_795_262_400_000 };
   const none = { claims: [], registered: [], revision: 0 };
 
-  test('claims are replaced whole, beside what accounts registered', async () => {
+  test('claims are replaced as a whole, and registrations stay', async () => {
     const { contexts, register } = await open();
     await register('staff', ['1'], 'acc_old');
     expect(await contexts.replace('staff', '1', { ...none, claims: [claim] })).toBe(true);
@@ -101,7 +101,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(await contexts.find('crm', '1')).toEqual(none);
   });
 
-  test('are remembered for as long as the caller allows, and confirmed while their claims are the same', async () => {
+  test('contexts are cached as long as the caller allows, and confirmed while their claims are unchanged', async () => {
     const { contexts, reader } = await open();
     const values = ['1', '2', 'free'];
     for (const value of ['1', '2']) await contexts.replace('staff', value, { ...none, claims: [claim] });
@@ -120,7 +120,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect((await recall('2')).claims).toEqual([claim]);
     expect((await recall('free', 0)).claims).toEqual([other]);
     expect(await reader.confirm(found)).toEqual([true, false, false]);
-    // What was not confirmed is read anew.
+    // A context that was not confirmed is read again.
     expect((await recall('2')).claims).toEqual([other]);
     clock.advance(10_000);
     await contexts.replace('staff', '1', { ...none, claims: [], revision: 1 });
@@ -128,7 +128,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(await reader.confirm([])).toEqual([]);
   });
 
-  test('claims are written by one of many at once, and fail when another call wrote in between', async () => {
+  test('one of many concurrent writes of claims succeeds, and a stale write fails', async () => {
     const { contexts } = await open();
     const calls = Array.from({ length: 8 }, (_, at) =>
       contexts.replace('staff', '1', { ...none, claims: [{ ...claim, tenant: `t${at}` }] }),
@@ -158,7 +158,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect((await contexts.listShared(100, undefined)).items).toHaveLength(2);
   });
 
-  test('a parked request waits under each of its values, once, until it is removed', async () => {
+  test('a parked request waits once under each of its values, until it is removed', async () => {
     const { parking } = await open();
     const [first, second] = [rawMessage('raw_1', [{ verb: 'created', id: 'ü' }]), rawMessage('raw_2', [])];
     for (const message of [second, first, first]) await parking.park('staff', ['1', '2'], message);
@@ -174,7 +174,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(await waitingRequests(parking, 'crm', '1')).toEqual([]);
   });
 
-  test('many parked requests are listed once each, oldest first, over pages of any size', async () => {
+  test('many parked requests are listed once each, oldest first, with pages of any size', async () => {
     const { parking } = await open();
     const ids = Array.from({ length: 60 }, (_, index) => `raw_${String(index).padStart(2, '0')}`);
     for (const id of ids.toReversed()) await parking.park('staff', ['a b', 'b'], rawMessage(id, []));
@@ -185,7 +185,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     }
   });
 
-  test('a parked request that has expired takes its place in a page, and hides none that is behind it', async () => {
+  test('an expired parked request is listed like any other, and hides no request behind it', async () => {
     const { parking } = await open();
     await parking.park('staff', ['7'], rawMessage('raw_00', []));
     clock.advance(31 * 86_400_000);
@@ -198,7 +198,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(others.map(({ message, isExpired }) => (isExpired ? [] : message.rawId))).toEqual(live);
   });
 
-  test('settings are replaced whole, and read as they are now when asked for age 0', async () => {
+  test('settings are replaced as a whole, and read from the store for age 0', async () => {
     const { settings } = await open();
     expect(await settings.get('staff', 60_000)).toBeUndefined();
     const first = { integration: 'staff', secrets: { signing_secret: 'old' }, revision: 0 };
@@ -211,7 +211,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
     expect(await settings.get('staff', 0)).toMatchObject({ secrets: { signing_secret: ['old', 'new'] } });
   });
 
-  test('settings are made by one of many at once, and keep what they wait for until it is left out', async () => {
+  test('one of many concurrent creations of settings succeeds, and a capture stays until it is left out', async () => {
     const { settings } = await open();
     const capture = { secrets: ['signing_secret'], expiresAtEpochSeconds: 1_795_348_800 };
     const made = Array.from({ length: 8 }, (_, at) =>
@@ -226,7 +226,7 @@ describe.each(implementations)('routing on %s', (_, open) => {
   });
 });
 
-test('settings that were stored before their writes were counted are replaced like any other', async () => {
+test('settings without a revision, of an older version, are replaced like any other', async () => {
   const table = await tables.create('integrationSettings');
   await tables.put(table, { integration: 'staff', secrets: { signing_secret: 'old' } });
   const settings = createDynamoIntegrationSettings(tables.client(), table, clock);
@@ -240,7 +240,7 @@ test('settings that were stored before their writes were counted are replaced li
   expect(await settings.get('staff', 0)).toEqual({ integration: 'staff', secrets: {}, revision: 1 });
 });
 
-test('a cursor of shared values is one that a list can read, however long the values are', async () => {
+test('a cursor of shared values stays within its bound, however long the values are', async () => {
   const table = await tables.create('accountContexts');
   const client = tables.client();
   const contexts = createDynamoSharedContexts(client, table);
@@ -253,7 +253,7 @@ test('a cursor of shared values is one that a list can read, however long the va
   } while (after !== undefined);
 });
 
-test('a value without claims expires once no queue can hold a request of before', async () => {
+test('a value without claims expires once no queue can hold an earlier request', async () => {
   const table = await tables.create('accountContexts');
   const registry = createDynamoContextRegistry(tables.client(), table, { clock, keptDays: 28 });
   const expiry = async () => {
@@ -269,7 +269,7 @@ test('a value without claims expires once no queue can hold a request of before'
   expect(await expiry()).toBeUndefined();
 });
 
-test('DynamoDB has the requests that wait for one account in as many partitions as there are shards', async () => {
+test('DynamoDB spreads the requests that wait for one account over all shards', async () => {
   const client = tables.client();
   const table = await tables.create('parkedRequests');
   const parking = createDynamoRequestParking(client, table, { clock, retentionDays: 30 });

@@ -17,7 +17,7 @@ import { awsConfig, countRequests, useTables } from './emulated-aws.ts';
 const tables = useTables();
 
 describe('rows that are read by key', () => {
-  test('are one request where they are asked for at once, of several tables and by several callers', async () => {
+  test('share one request across tables and concurrent callers', async () => {
     const [accounts, subscriptions] = [await tables.create('accounts'), await tables.create('subscriptions')];
     const client = tables.client();
     await writeRows(client, accounts, [{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
@@ -42,7 +42,7 @@ describe('rows that are read by key', () => {
     requests.end();
   });
 
-  test('are as many requests as they need, each of 100 keys', async () => {
+  test('take several requests, each of up to 100 keys', async () => {
     const [accounts, contexts] = [await tables.create('accounts'), await tables.create('accountContexts')];
     const client = tables.client();
     const ids = Array.from({ length: 150 }, (_, index) => ({ id: `id_${index}` }));
@@ -54,7 +54,7 @@ describe('rows that are read by key', () => {
     expect(one).toEqual([key]);
   });
 
-  test('may be read as they were a moment ago, and are looked for again where they are missing', async () => {
+  test('may be read eventually consistently, and are read again where they are missing', async () => {
     const [accounts, subscriptions] = [await tables.create('accounts'), await tables.create('subscriptions')];
     const client = tables.client();
     const asked: unknown[] = [];
@@ -70,7 +70,7 @@ describe('rows that are read by key', () => {
           ),
         );
         const answer = await next(args);
-        // A replica that does not have it yet.
+        // Simulate a replica that does not have the row yet.
         const { Responses } = answer.output as BatchGetItemCommandOutput;
         if (asked.length === 1 && Responses !== undefined)
           Responses[accounts] = (Responses[accounts] ?? []).filter((item) => fromItem(item)['id'] !== 'late');
@@ -91,7 +91,7 @@ describe('rows that are read by key', () => {
       { [accounts]: [true, 'late', 'none'] },
     ]);
 
-    // Who asks for the same rows as they are now gets them so.
+    // A caller that reads the same rows consistently gets a consistent read.
     asked.length = 0;
     await Promise.all([
       readRows(client, accounts, [{ id: 'early' }]),
@@ -101,7 +101,7 @@ describe('rows that are read by key', () => {
     client.middlewareStack.remove('lag');
   });
 
-  test('fails for all who asked when the request fails', async () => {
+  test('fails for all callers when the request fails', async () => {
     const accounts = await tables.create('accounts');
     const client = tables.client();
     const reads = await Promise.allSettled([
@@ -113,7 +113,7 @@ describe('rows that are read by key', () => {
 });
 
 describe('rows that are inserted', () => {
-  test('are put where none has their key, and leave the others as they are', async () => {
+  test('are put where no row has their key, and leave existing rows unchanged', async () => {
     const table = await tables.create('accounts');
     const client = tables.client();
     await writeRows(client, table, [{ id: 'b', name: 'first' }]);
@@ -129,7 +129,7 @@ describe('rows that are inserted', () => {
     );
   });
 
-  test('may be more than a request takes, and may have a sort key', async () => {
+  test('may be more than one request takes, and may have a sort key', async () => {
     const table = await tables.create('subscriptions');
     const client = tables.client();
     const rows = Array.from({ length: 60 }, (_, index) => ({ tenant: 'acme', id: `sub_${index}` }));
@@ -140,7 +140,7 @@ describe('rows that are inserted', () => {
     expect(await insertRows(client, table, [])).toEqual([]);
   });
 
-  test('only one of those that insert the same row at once has done so', async () => {
+  test('are inserted by only one of several concurrent callers', async () => {
     const table = await tables.create('accounts');
     const client = tables.client();
     const attempts = await Promise.all(
@@ -151,7 +151,7 @@ describe('rows that are inserted', () => {
     expect(await readRows(client, table, [{ id: 'a' }])).toEqual([{ id: 'a', owner: winners[0] }]);
   });
 
-  test('are asked for again where the service had no time for them; one that it refuses fails alone', async () => {
+  test('are retried where the service was busy; a refused row fails alone', async () => {
     const asked: string[][] = [];
     const server = createServer((request, response) => {
       let text = '';
@@ -200,7 +200,7 @@ describe('rows that are inserted', () => {
   });
 });
 
-test('a row that is not taken in time fails alone, and so does a request', async () => {
+test('a row that is not written in time fails alone, and so does a request', async () => {
   let requests = 0;
   const server = createServer((request, response) => {
     let text = '';
@@ -228,16 +228,16 @@ test('a row that is not taken in time fails alone, and so does a request', async
   const rows = Array.from({ length: 27 }, (_, index) => ({ id: `id_${index}` }));
   const insertions = await insertRows(client, 'table', rows);
   expect(insertions.map((one) => (one instanceof Error ? one.message : one))).toEqual(
-    rows.map((_, index) => (index === 3 ? '1 rows of table were not taken' : index < 25 ? 'inserted' : 'no')),
+    rows.map((_, index) => (index === 3 ? '1 rows of table were not written' : index < 25 ? 'inserted' : 'no')),
   );
-  // Six rounds of the first, one of the second.
+  // Six rounds of the first request, one of the second.
   expect(requests).toBe(7);
   client.destroy();
   server.closeAllConnections();
   server.close();
 });
 
-test('rows that are not taken keep no others waiting that are written at the same time', async () => {
+test('rows that are not taken do not delay concurrent rows', async () => {
   const requests: string[][] = [];
   const server = createServer((request, response) => {
     let text = '';
@@ -273,7 +273,7 @@ test('rows that are not taken keep no others waiting that are written at the sam
   server.close();
 });
 
-describe('the statements that the local runner takes', () => {
+describe('the statements that the local runner accepts', () => {
   const execute = async (statements: readonly (readonly [statement: string, ...parameters: unknown[]])[]) =>
     tables.client().send(
       new BatchExecuteStatementCommand({
@@ -286,7 +286,7 @@ describe('the statements that the local runner takes', () => {
       }),
     );
 
-  test('are no others than those that the engine sends', async () => {
+  test('are only those that the engine sends', async () => {
     const table = await tables.create('accounts');
     for (const statements of [
       [[`SELECT * FROM "${table}" WHERE id = ?`, 'a']],
@@ -304,7 +304,7 @@ describe('the statements that the local runner takes', () => {
     expect(await readRows(tables.client(), table, [{ id: 'a' }, { id: 'id_0' }])).toEqual([]);
   });
 
-  test('update rows that are there, each under its conditions', async () => {
+  test('update existing rows, each under its conditions', async () => {
     const table = await tables.create('accounts');
     const client = tables.client();
     await writeRows(client, table, [
@@ -343,7 +343,7 @@ describe('the statements that the local runner takes', () => {
     await expect(execute([twice, twice])).rejects.toMatchObject({ name: 'ValidationException' });
   });
 
-  test('fail one by one', async () => {
+  test('fail separately', async () => {
     const table = await tables.create('accounts');
     const { Responses = [] } = await execute([
       [`INSERT INTO "${table}" VALUE {'id': ?}`, 'a'],

@@ -14,7 +14,7 @@ const replay = (id: string): RunningWork => ({ kind: 'replay', subscription: 'su
 const erasure: RunningWork = { kind: 'erasure', tenant: 'acme', erasure: 'ers_1' };
 
 describe.each(implementations)('running work on %s', (_, open) => {
-  test('lists what was expected before now, until it is expected later or removed', async () => {
+  test('lists work that was expected before now, until it is postponed or removed', async () => {
     const work = await open();
     await work.expect(replay('rpl_1'), 1_000);
     await work.expect(replay('rpl_2'), 2_000);
@@ -28,15 +28,15 @@ describe.each(implementations)('running work on %s', (_, open) => {
     expect(await work.listSilent(2_000, 10)).toEqual([replay('rpl_2')]);
   });
 
-  test('lists no more than asked for', async () => {
+  test('lists no more than the limit', async () => {
     const work = await open();
     for (const id of ['rpl_1', 'rpl_2', 'rpl_3']) await work.expect(replay(id), 1_000);
     expect(await work.listSilent(1_000, 2)).toHaveLength(2);
   });
 
-  test('finds what is silent among many that are not, however many pages they fill', async () => {
+  test('finds silent work among many rows that are not, over several pages', async () => {
     const work = await open();
-    // Together more than the megabyte that one page holds.
+    // Together the rows exceed a page of 1 MB.
     const long = 'x'.repeat(900);
     await Promise.all(
       Array.from({ length: 700 }, (__, number) =>

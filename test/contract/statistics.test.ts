@@ -59,7 +59,7 @@ async function read(store: StatisticsReader, scope: string | undefined, fromHour
 const all = ['2026-11-01T00', '2026-12-31T23'] as const;
 
 describe.each(implementations)('statistics on %s', (_, open) => {
-  test('add up, each count by itself', async () => {
+  test('add up each count separately', async () => {
     const { store } = await open();
     await store.add(someCounts());
     await store.add(someCounts({ counts: { verified: 3, mapped: 5, 'rejected:signature-mismatch': 1 } }));
@@ -68,31 +68,31 @@ describe.each(implementations)('statistics on %s', (_, open) => {
     expect(await read(store, 'acme', ...all)).toEqual([someCounts({ counts })]);
   });
 
-  test('lose none of many that are added at once', async () => {
+  test('lose no concurrent addition', async () => {
     const { store } = await open();
     await Promise.all(Array.from({ length: 20 }, () => store.add(someCounts({ counts: { published: 2 } }))));
     expect(await read(store, 'acme', ...all)).toEqual([someCounts({ counts: { published: 40 } })]);
   });
 
-  test('nothing is read where nothing was counted', async () => {
+  test('are empty where nothing was counted', async () => {
     const { store } = await open();
     await store.add(someCounts({ counts: {} }));
     expect(await read(store, 'acme', ...all)).toEqual([]);
     expect(await read(store, undefined, ...all)).toEqual([]);
   });
 
-  test('are each tenant’s own, and all tenants’ together (invariant 3)', async () => {
+  test('can be read for one tenant, or for all together (invariant 3)', async () => {
     const { store } = await open();
-    const [acme, globex, nobodys] = ['acme', 'globex', '*'].map((scope) => someCounts({ scope })) as [
+    const [acme, globex, withoutTenant] = ['acme', 'globex', '*'].map((scope) => someCounts({ scope })) as [
       HourlyCounts,
       HourlyCounts,
       HourlyCounts,
     ];
-    for (const counts of [acme, globex, nobodys]) await store.add(counts);
+    for (const counts of [acme, globex, withoutTenant]) await store.add(counts);
     expect(await read(store, 'acme', ...all)).toEqual([acme]);
     expect(await read(store, 'globex', ...all)).toEqual([globex]);
     expect(await read(store, 'acme2', ...all)).toEqual([]);
-    expect(await read(store, undefined, ...all)).toEqual([nobodys, acme, globex]);
+    expect(await read(store, undefined, ...all)).toEqual([withoutTenant, acme, globex]);
   });
 
   test.each(['acme', undefined])('are read by the hour, both ends included, for %s', async (scope) => {

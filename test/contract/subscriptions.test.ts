@@ -30,7 +30,7 @@ const implementations: readonly (readonly [string, () => Promise<Subscriptions>]
 const idsOf = (all: readonly { readonly id: string }[]) => all.map(({ id }) => id).sort();
 
 describe.each(implementations)('subscription directory on %s', (_, open) => {
-  test('gives every tenant that asks at once its own subscriptions and those of all, as they are now (invariant 3)', async () => {
+  test('lists for concurrent tenants their own current subscriptions, and those for all (invariant 3)', async () => {
     const subscriptions = await open();
     const ofAll = aSubscription({ id: 'sub_all', tenant: null });
     for (const subscription of [aSubscription(), aSubscription({ id: 'sub_2', tenant: 'globex' }), ofAll])
@@ -42,7 +42,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_1']);
   });
 
-  test('creates a subscription and finds it by its id, of one tenant or of all', async () => {
+  test('creates a subscription of one tenant or of all, and finds it by its id', async () => {
     const subscriptions = await open();
     const ofAcme = aSubscription({ types: ['record:*'], resources: ['hris/*'], integrations: ['staff'] });
     const ofAll = aSubscription({ id: 'sub_2', tenant: null });
@@ -53,7 +53,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(await subscriptions.find('sub_3')).toBeUndefined();
   });
 
-  test('keeps a reserved id for its scope, before, while and after there is a subscription (invariant 3)', async () => {
+  test('keeps a reserved id for its scope, with or without a subscription (invariant 3)', async () => {
     const subscriptions = await open();
     const reserve = (scope: string) => subscriptions.reserve({ scope, id: 'sub_1' });
     const expectKept = async () => {
@@ -72,7 +72,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     await expectKept();
   });
 
-  test('fails when the id is taken, by whichever tenant, and changes nothing (invariant 3)', async () => {
+  test('fails when any tenant has taken the id, and changes nothing (invariant 3)', async () => {
     const subscriptions = await open();
     const first = aSubscription();
     await subscriptions.create(first);
@@ -90,7 +90,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect((await subscriptions.list(undefined, 10, undefined)).items).toHaveLength(1);
   });
 
-  test('replaces what was read, and fails when another caller wrote in between, or it is gone', async () => {
+  test('replaces a subscription that was read, and fails when another caller changed or removed it', async () => {
     const subscriptions = await open();
     for (const tenant of ['acme', null]) {
       const first = aSubscription({ id: `sub_${tenant}`, tenant });
@@ -103,7 +103,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
       expect(await subscriptions.replace(disabled)).toBe(true);
       expect(await subscriptions.replace(first)).toBe(false);
       expect(await subscriptions.find(first.id)).toEqual({ ...disabled, revision: 2 });
-      // What a replacement leaves out is no more.
+      // A replacement removes members that it leaves out.
       expect(await subscriptions.replace({ ...first, revision: 2 })).toBe(true);
       expect(await subscriptions.find(first.id)).toEqual({ ...first, revision: 3 });
     }
@@ -111,7 +111,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(await subscriptions.find('sub_none')).toBeUndefined();
   });
 
-  test('replaces none by the scope of another tenant (invariant 3)', async () => {
+  test('replaces no subscription by the scope of another tenant (invariant 3)', async () => {
     const subscriptions = await open();
     await subscriptions.create(aSubscription());
     for (const tenant of ['globex', null]) expect(await subscriptions.replace(aSubscription({ tenant }))).toBe(false);
@@ -119,7 +119,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(await subscriptions.listFor('globex')).toEqual([]);
   });
 
-  test('counts those of a tenant, or those for all tenants, up to a number, and none that was removed', async () => {
+  test('counts the subscriptions of a tenant, or those for all, up to a limit, without removed ones', async () => {
     const subscriptions = await open();
     for (const id of ['sub_1', 'sub_2', 'sub_3']) await subscriptions.create(aSubscription({ id }));
     await subscriptions.create(aSubscription({ id: 'sub_all', tenant: null }));
@@ -132,7 +132,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(await subscriptions.count('initech', 10)).toBe(0);
   });
 
-  test('removes a subscription; its tenant alone can take its id again (invariant 3)', async () => {
+  test('removes a subscription; only its tenant can take its id again (invariant 3)', async () => {
     const subscriptions = await open();
     await subscriptions.create(aSubscription());
     await subscriptions.create(aSubscription({ id: 'sub_2' }));
@@ -148,7 +148,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(await subscriptions.find('sub_1')).toEqual(aSubscription());
   });
 
-  test('lists those of a tenant, page by page, and no other (invariant 3)', async () => {
+  test('lists only the subscriptions of a tenant, page by page (invariant 3)', async () => {
     const subscriptions = await open();
     for (const id of ['c', 'a', 'e', 'b', 'd']) await subscriptions.create(aSubscription({ id: `sub_${id}` }));
     await subscriptions.create(aSubscription({ id: 'sub_bb', tenant: 'globex' }));
@@ -158,7 +158,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
     expect(pages.every((page) => page.length <= 2)).toBe(true);
   });
 
-  test('lists those of all tenants together with every tenant’s own, page by page', async () => {
+  test('lists every tenant’s subscriptions and those for all tenants, page by page', async () => {
     const subscriptions = await open();
     const tenants = ['acme', 'globex', null, 'acme', 'initech', null, 'globex'];
     for (const [index, tenant] of tenants.entries())
@@ -171,7 +171,7 @@ describe.each(implementations)('subscription directory on %s', (_, open) => {
 });
 
 describe.each(implementations)('subscription store on %s', (_, open) => {
-  test('lists for a tenant its own and those of all tenants, and no other tenant’s (invariant 3)', async () => {
+  test('lists for a tenant its own subscriptions and those for all, and no others (invariant 3)', async () => {
     const subscriptions = await open();
     await subscriptions.create(aSubscription({ id: 'sub_acme' }));
     await subscriptions.create(aSubscription({ id: 'sub_all', tenant: null }));
@@ -183,7 +183,7 @@ describe.each(implementations)('subscription store on %s', (_, open) => {
     );
   });
 
-  test('shows publishing each change with its answer, and no secret (invariants 3, 10)', async () => {
+  test('shows publishing each answered change, and no secret (invariants 3, 10)', async () => {
     const subscriptions = await open();
     const first = aSubscription();
     await subscriptions.create(first);
@@ -203,7 +203,7 @@ describe.each(implementations)('subscription store on %s', (_, open) => {
     expect(idsOf(await subscriptions.listFor('acme'))).toEqual(['sub_1']);
   });
 
-  test('lists all for a tenant although they are larger than a page of the store', async () => {
+  test('lists all subscriptions of a tenant, even if they exceed a page of the store', async () => {
     const subscriptions = await open();
     const accounts = Array.from({ length: 100 }, (_, index) => `${'x'.repeat(2_000)}${index}`);
     const ids = Array.from({ length: 8 }, (_, index) => `sub_${index}`);
@@ -211,7 +211,7 @@ describe.each(implementations)('subscription store on %s', (_, open) => {
     expect(idsOf(await subscriptions.listFor('acme'))).toEqual(ids);
   });
 
-  test('gets many by scope and id, and none by the scope of another tenant (invariant 3)', async () => {
+  test('gets many by scope and id, but not by the scope of another tenant (invariant 3)', async () => {
     const subscriptions = await open();
     await subscriptions.create(aSubscription({ id: 'sub_acme' }));
     await subscriptions.create(aSubscription({ id: 'sub_all', tenant: null }));
@@ -229,7 +229,7 @@ describe.each(implementations)('subscription store on %s', (_, open) => {
   });
 });
 
-describe('what publishing remembers of subscriptions on DynamoDB', () => {
+describe('the cache of subscriptions for publishing, on DynamoDB', () => {
   async function open() {
     const table = await tables.create('subscriptions');
     const clock = createManualClock();
@@ -237,7 +237,7 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     const newPublisher = () => createDynamoSubscriptionStore(tables.client(), table, clock);
     return { table, clock, directory, newPublisher };
   }
-  /** Requests that something takes. */
+  /** Count the requests of some work. */
   async function requestsOf(work: () => Promise<unknown>): Promise<number> {
     const requests = countRequests(tables.client());
     await work();
@@ -245,13 +245,13 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     return requests.count();
   }
 
-  test('costs one request while nothing changes, for however many tenants ask at once', async () => {
+  test('costs one request while nothing changes, for any number of concurrent tenants', async () => {
     const { clock, directory, newPublisher } = await open();
     for (const tenant of ['acme', 'globex', null])
       await directory.create(aSubscription({ id: `sub_${tenant}`, tenant }));
     const publisher = newPublisher();
     const ask = () => Promise.all(['acme', 'globex'].map((tenant) => publisher.listFor(tenant)));
-    // The versions, and three scopes.
+    // One request for the versions, and three for the scopes.
     expect(await requestsOf(ask)).toBe(4);
     expect(await requestsOf(ask)).toBe(1);
     await directory.create(aSubscription({ id: 'sub_new', tenant: 'globex' }));
@@ -260,7 +260,7 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     expect(await requestsOf(ask)).toBe(4);
   });
 
-  test('is read without what publishing does not need', async () => {
+  test('reads only the attributes that publishing needs', async () => {
     const { directory, newPublisher } = await open();
     await directory.create(aSubscription());
     const answers: unknown[] = [];
@@ -278,7 +278,7 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     expect(Object.keys(item ?? {}).sort()).toEqual(Object.keys(toRoute(aSubscription())).sort());
   });
 
-  test('is what every other function has changed and answered', async () => {
+  test('holds every change that another function has answered', async () => {
     const { directory, newPublisher } = await open();
     const publishers = [newPublisher(), newPublisher()];
     const seen = () => Promise.all(publishers.map(async (publisher) => idsOf(await publisher.listFor('acme'))));
@@ -289,7 +289,7 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     expect(await seen()).toEqual([[], []]);
   });
 
-  test('comes to hold a change that was cut off before its version, by the next try or after a minute', async () => {
+  test('gets a change that stopped before its version, after the retry or after a minute', async () => {
     const { table, clock, directory, newPublisher } = await open();
     await directory.create(aSubscription());
     const publisher = newPublisher();
@@ -310,7 +310,7 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     expect(await ids()).toEqual(['sub_1', 'sub_2', 'sub_3', 'sub_4']);
   });
 
-  test('is not what a read that failed left behind', async () => {
+  test('does not keep a failed read', async () => {
     const { directory, newPublisher } = await open();
     await directory.create(aSubscription());
     const publisher = newPublisher();
@@ -327,7 +327,7 @@ describe('what publishing remembers of subscriptions on DynamoDB', () => {
     expect(idsOf(await publisher.listFor('acme'))).toEqual(['sub_1']);
   });
 
-  test('is bounded: scopes that were not asked for of late are read again', async () => {
+  test('is bounded: scopes that were not read recently are read again', async () => {
     const { directory, newPublisher } = await open();
     await directory.create(aSubscription());
     const publisher = newPublisher();

@@ -6,6 +6,7 @@ import { createDynamoContextRegistry } from '../../lambdas/adapters/dynamo/store
 import { createDynamoAccountDirectory } from '../../lambdas/adapters/dynamo/stores/account-directory.ts';
 import { createDynamoAccountStore } from '../../lambdas/adapters/dynamo/stores/account-store.ts';
 import { createDynamoApiKeyStore } from '../../lambdas/adapters/dynamo/stores/api-key-store.ts';
+import { createDynamoDeliveryEraser } from '../../lambdas/adapters/dynamo/stores/delivery-eraser.ts';
 import {
   createDynamoDeliveryLog,
   createDynamoDeliveryStore,
@@ -22,7 +23,6 @@ import {
   createDynamoAccountContextEraser,
   createDynamoAccountEraser,
   createDynamoApiKeyEraser,
-  createDynamoDeliveryEraser,
   createDynamoEndpointEraser,
   createDynamoEventEraser,
   createDynamoPartitionEraser,
@@ -90,7 +90,7 @@ const keys: readonly ApiKey[] = [
 const tables = useTables();
 const fauxqs = useEmulator('fauxqs');
 beforeAll(() => {
-  // The adapter makes its own client: its settings come from the environment.
+  // The adapter creates its own client, with settings from the environment.
   vi.stubEnv('AWS_ENDPOINT_URL_S3', fauxqs.endpoint());
   vi.stubEnv('AWS_REGION', awsConfig.region);
   vi.stubEnv('AWS_ACCESS_KEY_ID', awsConfig.credentials.accessKeyId);
@@ -179,7 +179,7 @@ const implementations: readonly (readonly [string, () => Promise<Stores>])[] = [
   ],
 ];
 
-describe.each(implementations)('what erases accounts on %s', (_, open) => {
+describe.each(implementations)('account eraser on %s', (_, open) => {
   const own = anAccount({
     rawRetentionDays: 3,
     archiveKey: 'a key',
@@ -188,7 +188,7 @@ describe.each(implementations)('what erases accounts on %s', (_, open) => {
     metadata: { owner: 'jane@example.com' },
   });
 
-  test('closes them: no secret, context, name or metadata is left, and a writer that read them before cannot write them back', async () => {
+  test('closes an account: no secret, context, name or metadata is left, and no reader can restore it', async () => {
     const { accounts, clock } = await open();
     await accounts.create(own);
     await accounts.eraser.close('acme', own.id);
@@ -203,7 +203,7 @@ describe.each(implementations)('what erases accounts on %s', (_, open) => {
     expect(clock.nowMs()).toBeGreaterThan(0);
   });
 
-  test('buries what is closed: its id is known as closed, and stays with its tenant', async () => {
+  test('buries a closed account, whose id is marked as closed and stays with its tenant', async () => {
     const { accounts } = await open();
     await accounts.create(own);
     await accounts.eraser.bury('acme', own.id);
@@ -223,11 +223,11 @@ describe.each(implementations)('what erases accounts on %s', (_, open) => {
     const next = anAccount({ createdAt: '2026-11-22T00:00:00.000Z' });
     expect(await accounts.create(next)).toBe('created');
     expect(await accounts.create(next)).toBe('exists');
-    // That the id was closed is not remembered.
+    // The store does not cache the closed account.
     expect(await accounts.store.get(own.id, 60_000)).toEqual(next);
   });
 
-  test("touches no other tenant's (invariant 3)", async () => {
+  test('changes no account of another tenant (invariant 3)', async () => {
     const { accounts } = await open();
     const other = anAccount({ id: 'acc_other', tenant: 'acme2' });
     await accounts.create(other);
@@ -240,7 +240,7 @@ describe.each(implementations)('what erases accounts on %s', (_, open) => {
   });
 });
 
-describe.each(implementations)('what erases contexts on %s', (_, open) => {
+describe.each(implementations)('context eraser on %s', (_, open) => {
   test('shows every account and tenant that a value names', async () => {
     const { contexts } = await open();
     const record = { claims: [], registered: [], revision: 0 };
@@ -263,8 +263,8 @@ describe.each(implementations)('what erases contexts on %s', (_, open) => {
   });
 });
 
-describe.each(implementations)('what erases subscriptions on %s', (_, open) => {
-  test('knows every id that ever was, and leaves it to its scope', async () => {
+describe.each(implementations)('subscription eraser on %s', (_, open) => {
+  test('lists every id that was ever used, and keeps it for its scope', async () => {
     const { subscriptions } = await open();
     const removed = aSubscription({ id: 'sub_removed' });
     for (const one of [aSubscription(), removed, aSubscription({ id: 'sub_all', tenant: null })])
@@ -307,7 +307,7 @@ const aReplay = (id: string, subscription: string, tenant: string): Replay => ({
   revision: 1,
 });
 
-describe.each(implementations)('what erases deliveries on %s', (_, open) => {
+describe.each(implementations)('delivery eraser on %s', (_, open) => {
   async function furnish(stores: Stores) {
     const { deliveries, replays } = stores;
     const due = { state: 'retrying', waitsIn: 'due-index', nextAttemptAt: '2026-11-21T14:00:00.000Z' } as const;
@@ -332,13 +332,13 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
       .sort();
   const eraseAll = async ({ deliveryEraser }: Stores, subscription: string, tenant: string | undefined) => {
     const items = await readAll((after) => deliveryEraser.findOf(subscription, tenant, after));
-    // Repeated, as after a crash.
+    // Repeat the removal, as after a crash.
     await deliveryEraser.removeMany(items);
     await deliveryEraser.removeMany(items);
     return items.map(({ kind }) => kind).sort();
   };
 
-  test("finds one tenant's among all, with what points to them, and leaves the rest (invariant 3)", async () => {
+  test('finds only the deliveries of one tenant, with their pointers and replays (invariant 3)', async () => {
     const stores = await open();
     await furnish(stores);
     expect(await eraseAll(stores, 'sub_all', 'acme')).toEqual([
@@ -366,7 +366,7 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
     expect(await eraseAll(stores, 'sub_all', 'acme')).toEqual([]);
   });
 
-  test('finds all of many deliveries, whichever partition has them, over pages that fit into a row', async () => {
+  test('finds many deliveries in any partition, with pages that fit into a row', async () => {
     const stores = await open();
     const many = Array.from({ length: 330 }, (_, index) =>
       aDelivery('sub_all', index % 11 === 0 ? 'acme' : 'acme2', index),
@@ -382,7 +382,7 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
     expect(await stores.deliveries.listBacklog('sub_all', 50, undefined)).toEqual([]);
   });
 
-  test('finds all that a subscription has, pointers without a delivery, too', async () => {
+  test('finds all rows of a subscription, including pointers without a delivery', async () => {
     const stores = await open();
     await furnish(stores);
     const [waiting] = await stores.deliveries.getMany([aDelivery('sub_own', 'acme', 2)]);
@@ -396,7 +396,7 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
     expect(await eraseAll(stores, 'sub_own', undefined)).toEqual([]);
   });
 
-  test('finds what has expired and still stands', async () => {
+  test('finds expired rows that are not deleted yet', async () => {
     const stores = await open();
     await furnish(stores);
     stores.clock.advance(31 * 86_400_000);
@@ -404,8 +404,8 @@ describe.each(implementations)('what erases deliveries on %s', (_, open) => {
   });
 });
 
-describe.each(implementations)('what erases endpoints on %s', (_, open) => {
-  test('knows those of which something is known, and forgets them', async () => {
+describe.each(implementations)('endpoint eraser on %s', (_, open) => {
+  test('finds endpoints that have a state, and removes them', async () => {
     const { endpoints } = await open();
     await endpoints.wake({ endpoint: 'sub_1', scope: 'acme' });
     await endpoints.wake({ endpoint: 'sub_2', scope: 'acme' });
@@ -415,7 +415,7 @@ describe.each(implementations)('what erases endpoints on %s', (_, open) => {
   });
 });
 
-describe.each(implementations)('what erases events on %s', (_, open) => {
+describe.each(implementations)('event eraser on %s', (_, open) => {
   async function furnish({ events, clock }: Stores) {
     for (const tenant of ['acme', 'acme2']) {
       await events.takeSequences(tenant, 4);
@@ -433,7 +433,7 @@ describe.each(implementations)('what erases events on %s', (_, open) => {
     return items.map(({ kind }) => kind).sort();
   };
 
-  test("finds a tenant's, sealed numbers and claims, and leaves others' (invariant 3)", async () => {
+  test('finds only the events, sealed numbers and claims of a tenant (invariant 3)', async () => {
     const stores = await open();
     await furnish(stores);
     expect(await eraseAll(stores)).toEqual([
@@ -453,14 +453,14 @@ describe.each(implementations)('what erases events on %s', (_, open) => {
     expect(await eraseAll(stores)).toEqual([]);
   });
 
-  test('leaves the sequence where it was: no number is given twice', async () => {
+  test('keeps the sequence, so that no number is taken twice', async () => {
     const stores = await open();
     await furnish(stores);
     await eraseAll(stores);
     expect(await stores.events.takeSequences('acme', 1)).toBe(5);
   });
 
-  test('leaves the claim of an id that another tenant has meanwhile (invariant 3)', async () => {
+  test('keeps the claim of an id that belongs to another tenant (invariant 3)', async () => {
     const stores = await open();
     const { events, clock } = stores;
     await events.writeRows([{ ...anEventRow(1, { id: 'evt_shared' }), writtenAtMs: clock.nowMs() }]);
@@ -469,7 +469,7 @@ describe.each(implementations)('what erases events on %s', (_, open) => {
     expect(await events.locate('evt_shared')).toEqual({ tenant: 'globex', sequence: 7 });
   });
 
-  test('finds what has expired and still stands', async () => {
+  test('finds expired rows that are not deleted yet', async () => {
     const stores = await open();
     await furnish(stores);
     stores.clock.advance(31 * 86_400_000);
@@ -477,8 +477,8 @@ describe.each(implementations)('what erases events on %s', (_, open) => {
   });
 });
 
-describe.each(implementations)('what erases API keys on %s', (_, open) => {
-  test("finds a tenant's, and none of others or of all tenants (invariant 3)", async () => {
+describe.each(implementations)('API key eraser on %s', (_, open) => {
+  test('finds only the keys of a tenant, not those of others or for all tenants (invariant 3)', async () => {
     const { apiKeys } = await open();
     const items = await readAll((after) => apiKeys.eraser.find('acme', after));
     expect(items.map(({ kind }) => kind)).toEqual(['api_keys', 'api_keys', 'api_keys']);
@@ -490,7 +490,7 @@ describe.each(implementations)('what erases API keys on %s', (_, open) => {
   });
 });
 
-test('rows of a tenant’s own partition are found in pages of a hundred: each is kept in one row until it is removed', async () => {
+test('the partition eraser finds a hundred rows a page, because one row holds a page until its removal', async () => {
   const client = tables.client();
   const table = await tables.create('statistics');
   const rows = Array.from({ length: 250 }, (_, n) => ({ scope: 'acme', hourIntegration: `2026-11-21T12#name-${n}` }));
@@ -523,7 +523,7 @@ const objectStores: readonly (readonly [string, () => Promise<Objects>])[] = [
     },
   ],
   ...[false, true].map((isLocked): readonly [string, () => Promise<Objects>] => [
-    // The emulator locks nothing: what it is told is all that can be seen of it here.
+    // The emulator does not lock objects: this only checks that it accepts the requests.
     isLocked ? 'S3 that locks its objects' : 'S3',
     async () => {
       const Bucket = `objects-${++buckets}`;
@@ -539,8 +539,8 @@ const objectStores: readonly (readonly [string, () => Promise<Objects>])[] = [
   ]),
 ];
 
-describe.each(objectStores)('what erases objects on %s', (_, open) => {
-  test('finds all under a prefix, over many pages, and nothing beside it (invariant 3)', async () => {
+describe.each(objectStores)('object eraser on %s', (_, open) => {
+  test('finds all objects under a prefix, over many pages, and no other (invariant 3)', async () => {
     const { eraser, put, keys: left } = await open();
     const own = Array.from({ length: 450 }, (__, n) => `acme/evt_${String(n).padStart(3, '0')}`);
     const others = ['acm/evt_1', 'acme', 'acme-eu/evt_1', 'acme.eu/evt_1', 'acme2/evt_1', 'other/acme/evt_1'];
@@ -554,7 +554,7 @@ describe.each(objectStores)('what erases objects on %s', (_, open) => {
     await eraser.remove('acme/', []);
   });
 
-  test('finds one object by its key, and none that begins like it', async () => {
+  test('finds one object by its key, and none with a longer key', async () => {
     const { eraser, put, keys: left } = await open();
     for (const key of ['_staff/raw_1', '_staff/raw_10', '_staff/raw']) await put(key);
     const found = await eraser.findOne('_staff/raw_1');
@@ -564,7 +564,7 @@ describe.each(objectStores)('what erases objects on %s', (_, open) => {
     expect(await eraser.findOne('_staff/raw_1')).toEqual([]);
   });
 
-  test('removes keys with characters that a request has to escape', async () => {
+  test('removes keys with characters that a request must escape', async () => {
     const { eraser, put, keys: left } = await open();
     const names = ['acme/a&b', 'acme/<c>', 'acme/d"e\'f', 'acme/ü g+h'];
     for (const key of names) await put(key);

@@ -109,7 +109,7 @@ const erasing = {
 } as const;
 
 describe.each(implementations)('tenant store on %s', (_, open) => {
-  test('gives back what was written, and nothing of a tenant of which nothing was', async () => {
+  test('returns a tenant that was written, and undefined for an unknown one', async () => {
     const { store } = await open();
     const tenant = aTenant({ retention: { eventsDays: 7, rawDays: 3 }, erasure: erasing });
     expect(await store.replace(tenant)).toBe(true);
@@ -139,7 +139,7 @@ describe.each(implementations)('tenant store on %s', (_, open) => {
 });
 
 describe.each(implementations)('tenant policies on %s', (_, open) => {
-  test('tell of each tenant, known or not, and remember it for a minute', async () => {
+  test('exist for every tenant, known or not, and are cached for a minute', async () => {
     const { store, policies, clock } = await open();
     const one = policies();
     await store.replace(aTenant({ retention: { eventsDays: 7 }, erasure: erasing }));
@@ -156,17 +156,17 @@ describe.each(implementations)('tenant policies on %s', (_, open) => {
     expect(await ofGlobex()).toBe(1);
   });
 
-  test('count an erasure that is done as none', async () => {
+  test('ignore an erasure that is done', async () => {
     const { store, policies } = await open();
     const { progress: __, ...rest } = erasing;
     await store.replace(aTenant({ erasure: { ...rest, state: 'done', finishedAt: '2026-11-21T12:05:00.000Z' } }));
     expect((await policies().getMany(['acme'])).get('acme')?.isErasing).toBe(false);
   });
 
-  test('have events, claims and deliveries expire by the retention of their tenant', async () => {
+  test('set the expiry of events, claims and deliveries by the retention of their tenant', async () => {
     const { store, policies, events: openEvents, deliveries: openDeliveries, clock } = await open();
     await store.replace(aTenant({ retention: { eventsDays: 5 } }));
-    // Longer than the deployment keeps anything: its settings may have been changed since.
+    // Longer than the deployment's retention, which may have been reduced since.
     await store.replace(aTenant({ tenant: 'initech', retention: { eventsDays: 90 } }));
     const known = policies();
     const [events, deliveries] = await Promise.all([openEvents(known), openDeliveries(known)]);
@@ -203,7 +203,7 @@ describe.each(implementations)('tenant policies on %s', (_, open) => {
     expect(await left()).toEqual(all(names));
     clock.advance(1);
     const later = ['globex', 'initech'];
-    // What a provider sends again for days is still known.
+    // Claims stay, because providers retry for days.
     expect(await left()).toEqual({ ...all(later), claims: names });
     clock.advance((limits.minClaimDays - 5) * msPerDay);
     expect(await left()).toEqual(all(later));
@@ -212,7 +212,7 @@ describe.each(implementations)('tenant policies on %s', (_, open) => {
   });
 });
 
-test('a policy that could not be read is asked for again', async () => {
+test('a policy that could not be read is read again', async () => {
   const clock = createManualClock();
   const client = tables.client();
   const table = await tables.create('tenants');

@@ -9,7 +9,7 @@ import { createManualClock } from '../fakes/manual-clock.ts';
 import { countRequests, useTables } from './emulated-aws.ts';
 
 const tables = useTables();
-/** Opens one count; each call of what it gives is another function that shares it. */
+/** Creates one shared count; each call of the result is another function that shares it. */
 const implementations: readonly (readonly [string, (clock: Clock) => Promise<() => WaitingCalls>])[] = [
   [
     'the fake',
@@ -34,7 +34,7 @@ const leave = async (entry: WaitingEntry | undefined) => {
 };
 
 describe.each(implementations)('waiting calls on %s', (_, open) => {
-  test('enter while there is room, over all functions, and again when one has left', async () => {
+  test('enter while there is room, across all functions, and again when one has left', async () => {
     const clock = createManualClock();
     const newFunction = await open(clock);
     const untilMs = clock.nowMs() + 20_000;
@@ -48,7 +48,7 @@ describe.each(implementations)('waiting calls on %s', (_, open) => {
     expect((await newFunction().enter([key], untilMs)).kind).toBe('full');
   });
 
-  test('are never more than there may be, however many come at once', async () => {
+  test('never exceed the limit, however many come at once', async () => {
     const clock = createManualClock();
     const newFunction = await open(clock);
     const enterAtOnce = async (buckets: readonly WaitingBucket[]) => {
@@ -60,11 +60,11 @@ describe.each(implementations)('waiting calls on %s', (_, open) => {
       return entered.length;
     };
     expect(await enterAtOnce([key, { name: 'tenant#roomy', most: 8 }])).toBe(3);
-    // Calls that the key will refuse hold the tenant's room for a moment, which may refuse one that the key took.
+    // A call that the key refuses briefly holds a place of the tenant, which may refuse another call.
     expect(await enterAtOnce([{ name: 'key#two', most: 3 }, tenant])).toBeLessThanOrEqual(3);
   });
 
-  test('take no room in any bucket where one is full', async () => {
+  test('take no place in any bucket when one bucket is full', async () => {
     const clock = createManualClock();
     const waiting = (await open(clock))();
     const untilMs = clock.nowMs() + 20_000;
@@ -76,7 +76,7 @@ describe.each(implementations)('waiting calls on %s', (_, open) => {
     expect(kindsOf(others)).toEqual([...Array.from({ length: 5 }, () => 'entered'), 'full']);
   });
 
-  test('of two buckets do not know each other', async () => {
+  test('of two buckets are independent', async () => {
     const clock = createManualClock();
     const waiting = (await open(clock))();
     const untilMs = clock.nowMs() + 20_000;
@@ -84,7 +84,7 @@ describe.each(implementations)('waiting calls on %s', (_, open) => {
     expect((await waiting.enter([{ name: 'key#two', most: 3 }], untilMs)).kind).toBe('entered');
   });
 
-  test('that died without leaving count no longer when their time is over', async () => {
+  test('that died without leaving no longer count after their end', async () => {
     const clock = createManualClock();
     const waiting = (await open(clock))();
     for (let call = 0; call < 3; call += 1) await waiting.enter([key], clock.nowMs() + 20_000);
@@ -97,7 +97,7 @@ describe.each(implementations)('waiting calls on %s', (_, open) => {
   });
 });
 
-test('a call that waits costs DynamoDB one request to enter, one to leave, and two where it may not', async () => {
+test('a call costs one DynamoDB request to enter, one to leave, and two where the bucket is full', async () => {
   const clock = createManualClock();
   const table = await tables.create('limits');
   const waiting = createDynamoWaitingCalls(tables.client(), table, clock, systemRandomness);

@@ -6,8 +6,8 @@ import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Answer, useRunningEngine } from './running-engine.ts';
 
 /*
- * The review's proofs (issue 12, C1 and H2), replayed: a tenant that is not the victim's tries to receive what is
- * the victim's. "mallory" is the attacker; an operator may act for it by mistake, with a key for all tenants.
+ * Replays the review's proofs (issue 12, C1 and H2): a tenant tries to receive another tenant's data. "mallory" is the
+ * attacker. An operator may act for it by mistake, with a key for all tenants.
  */
 
 const running = useRunningEngine();
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await call('PUT', '/v1/integrations/hubspot/settings', { secrets: { signing_secret: appSecret } });
 });
 
-/** An account of HubSpot that is known by these portals. */
+/** Create a HubSpot account with these portals in its context. */
 const connect = (id: string, tenant: string, portals: unknown, key?: string): Promise<Answer> =>
   running().call(
     'POST',
@@ -33,7 +33,7 @@ const connect = (id: string, tenant: string, portals: unknown, key?: string): Pr
 
 let events = 3_100_000;
 
-/** HubSpot tells, at the URL for all accounts, that a portal has a new contact. */
+/** HubSpot reports a new contact of a portal at the shared URL. */
 async function hubspot(portalId: number, objectId: number): Promise<void> {
   const { engine, post } = running();
   const eventId = ++events;
@@ -60,11 +60,11 @@ function expectRefusal(answer: Answer, status: number, reason: string): void {
   expect(JSON.stringify(answer.body)).not.toContain('victim');
 }
 
-test("C1: a tenant cannot claim another tenant's routing context, whoever asks for it", async () => {
+test("C1: a tenant cannot claim another tenant's routing context, whichever key is used", async () => {
   const { call, eventually } = running();
   expect((await connect('acc_victim', 'victim', '62515')).status).toBe(201);
   expect((await connect('acc_bystander', 'mallory', '1001')).status).toBe(201);
-  // As text, as a number, among others; with the operator's key for the attacker, and with the attacker's own.
+  // The value as text, as a number and in a list; with the operator's key and with the attacker's own.
   for (const key of [undefined, malloryKey])
     for (const portals of ['62515', 62515, ['1001', 62515]])
       expectRefusal(await connect('acc_mallory', 'mallory', portals, key), 409, 'context-claimed');
@@ -81,12 +81,12 @@ test("C1: a tenant cannot claim another tenant's routing context, whoever asks f
   await hubspot(62515, 501);
   await eventually(async () => (await recordsOf('victim')).includes('501 acc_victim'));
   expect(await recordsOf('mallory')).toEqual([]);
-  // Of the victim's two accounts each has the value; of what was refused nothing is left.
+  // A second account of the victim may have the value. A refused claim left nothing behind.
   expect((await connect('acc_victim_2', 'victim', 62515, victimKey)).status).toBe(201);
   expect((await connect('acc_other', 'other', '1001')).body.reason).toBe('context-claimed');
 });
 
-test("C1: a tenant's own key claims no value that is free, and what is parked stays parked", async () => {
+test("C1: a tenant's own key cannot claim a free value, and parked requests stay parked", async () => {
   const { call, eventually } = running();
   const unrouted = normalized('unrouted');
   await hubspot(77001, 601);
@@ -96,7 +96,7 @@ test("C1: a tenant's own key claims no value that is free, and what is parked st
   expectRefusal(refused, 403, 'claim-needs-operator');
   expect(refused.body.detail).toContain('portal_id');
   expect((await call('GET', '/v1/accounts/acc_grab')).status).toBe(404);
-  // An id that is another tenant's brings nothing either, not even with the operator's key.
+  // Another tenant's account id does not help either, not even with the operator's key.
   expect((await connect('acc_owner', 'victim', [])).status).toBe(201);
   expect((await connect('acc_owner', 'mallory', [77001, 77002])).status).toBe(409);
   expect((await connect('acc_victim_parked', 'victim', 77001)).status).toBe(201);
@@ -106,7 +106,7 @@ test("C1: a tenant's own key claims no value that is free, and what is parked st
   expect(await recordsOf('mallory')).toEqual([]);
 });
 
-test('C1: accounts on one context do not multiply one webhook without bound', async () => {
+test('C1: a limit bounds the accounts that share a context value, and so the copies of a webhook', async () => {
   const { eventually } = running();
   const created = [];
   for (let n = 1; n <= 20; n += 1) created.push(await connect(`acc_many_${n}`, 'many', 88001));
@@ -116,14 +116,14 @@ test('C1: accounts on one context do not multiply one webhook without bound', as
   await eventually(async () => (await recordsOf('many')).length === 10);
 });
 
-describe('C1: sharing', () => {
+describe('C1: a context shared by tenants', () => {
   const share = (isShared: boolean) =>
     running().call('PUT', '/v1/integrations/hubspot/settings', {
       secrets: { signing_secret: appSecret },
       shared_contexts: isShared,
     });
 
-  test('C1: takes the opt-in of the integration; without it, what has owners of two tenants is dead-lettered', async () => {
+  test('C1: needs the opt-in of the integration, without which a request with owners in two tenants is dead-lettered', async () => {
     const { call, engine, eventually } = running();
     expect((await connect('acc_left', 'left', 99001)).status).toBe(201);
     expect((await share(true)).body).toMatchObject({ shared_contexts: true });
@@ -158,7 +158,7 @@ describe('C1: sharing', () => {
   });
 });
 
-test("H2: a deleted account's id stays with its tenant, and its webhooks reach nobody else", async () => {
+test("H2: a deleted account's id stays with its tenant, and its webhooks reach no other tenant", async () => {
   const { account, call, github, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'victim', id: 'acc_deleted', secret: "the victim's" });
   expect((await github(url, { secret: "the victim's", delivery: 'd-1', issue: 9001 })).status).toBe(200);
@@ -170,7 +170,7 @@ test("H2: a deleted account's id stays with its tenant, and its webhooks reach n
     await call('POST', '/v1/accounts', body, malloryKey),
   ])
     expect([answer.status, answer.body.detail]).toEqual([409, 'An account with this id exists.']);
-  // For a moment functions may still know the account: what they take in is the victim's, or ignored.
+  // Functions may cache the account for a moment: a webhook received meanwhile belongs to the victim, or is ignored.
   await github(url, { secret: "the victim's", delivery: 'd-2', issue: 9002 });
   await engine.advanceClock(10_000);
   expect((await github(url, { secret: "the victim's", delivery: 'd-3', issue: 9003 })).status).toBe(404);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
 import { type Answer, useRunningEngine } from './running-engine.ts';
 
-/** The proofs of the security review against the API, replayed. */
+/** Replays the proofs that the security review found against the API. */
 
 const running = useRunningEngine();
 const acmeKey = 'tk_acme_secret-of-acme';
@@ -19,7 +19,7 @@ const made = async (method: string, path: string, body: unknown, key: string) =>
   return answer.body;
 };
 
-test("M1: a subscription's id that was another tenant's sets no position of it", async () => {
+test("M1: a tenant cannot reuse another tenant's subscription id to set its position", async () => {
   const { call, github, account, subscriber, eventually } = running();
   await seed();
   const mallory = await account('github', { tenant: 'globex' });
@@ -39,7 +39,7 @@ test("M1: a subscription's id that was another tenant's sets no position of it",
   expect(receiver.callbacks.map(({ event }) => event['sequence'])).toEqual([1, 2]);
 });
 
-test('M2: a cursor that was not given shows nothing, of an export least of all', async () => {
+test('M2: a forged cursor reads nothing, not even from an export', async () => {
   const { call, github, account, subscriber, eventually } = running();
   await seed();
   const victim = await account('github', { tenant: 'acme', id: 'acc_m2' });
@@ -52,7 +52,7 @@ test('M2: a cursor that was not given shows nothing, of an export least of all',
     const answer = await call('GET', `/v1/tenants/globex/export?limit=1&cursor=${raw(position)}`, undefined, globexKey);
     expect([answer.status, JSON.stringify(answer.body)]).toEqual([400, expect.not.stringContaining('sub_m2')]);
   }
-  // A true one of acme's, in whole and with one bit changed.
+  // A valid cursor of acme, unchanged and with one bit flipped.
   const { next_cursor: cursor } = await made('GET', '/v1/tenants/acme/export?limit=1', undefined, acmeKey);
   expect((await call('GET', `/v1/tenants/acme/export?cursor=${cursor}`, undefined, acmeKey)).status).toBe(200);
   expect((await call('GET', `/v1/tenants/globex/export?cursor=${cursor}`, undefined, globexKey)).status).toBe(400);
@@ -64,14 +64,14 @@ test('M2: a cursor that was not given shows nothing, of an export least of all',
     const path = `/v1/tenants/acme/export?cursor=${forged.toString('base64url')}`;
     expect((await call('GET', path, undefined, acmeKey)).status).toBe(400);
   }
-  // The feed's are good for whoever may read it, whatever the filters.
+  // A cursor of the feed is valid for every key that may read the feed, with any filters.
   const page = await made('GET', '/v1/events?tenant=acme&limit=1', undefined, localAdminKey);
   expect((await call('GET', `/v1/events?types=record:*&cursor=${page.next_cursor}`, undefined, acmeKey)).status).toBe(
     200,
   );
 });
 
-test('M4: a key lengthens neither its own life nor its rate, by itself nor by another', async () => {
+test('M4: a key can extend neither its own life nor its rate, directly or through another key', async () => {
   const { call, engine } = running();
   await seed();
   const expires = new Date(engine.now() + weekMs).toISOString();
@@ -92,7 +92,7 @@ test('M4: a key lengthens neither its own life nor its rate, by itself nor by an
   expect(refused(await create({ rate_per_minute: 601 }))).toEqual([403, 'outpaces']);
   const child = await create({});
   expect(child.body).toMatchObject({ expires_at: expires, rate_per_minute: 600 });
-  // Nor does the child help its maker.
+  // The child cannot extend the key that created it either.
   expect(refused(await call('PATCH', `/v1/keys/${id}`, { expires_at: later }, child.body.key))).toEqual([
     403,
     'outlives',
@@ -106,7 +106,7 @@ test('M4: a key lengthens neither its own life nor its rate, by itself nor by an
   expect((await call('DELETE', `/v1/keys/${id}`, undefined, rotated.key)).status).toBe(204);
 });
 
-test('M5: a subscription that is pointed at another origin keeps its secrets', async () => {
+test('M5: a subscription that moves to another origin does not send its secrets there', async () => {
   const { call, subscriber } = running();
   await seed();
   const secrets = { auth: { type: 'bearer', token: 'write-only' }, headers: { 'x-key': 'write-only-too' } };
@@ -132,7 +132,7 @@ test('M5: a subscription that is pointed at another origin keeps its secrets', a
   expect(audit.data[0]).toMatchObject({ before: { auth: { type: 'bearer' } }, after: { auth: null, headers: {} } });
 });
 
-test('Low: a request for a token is measured before it is parsed, and before anything is asked', async () => {
+test('Low: the size of a token request is checked before it is parsed and before any store is read', async () => {
   const { engine } = running();
   for (const body of [
     `{"grant_type":"${'x'.repeat(4_500_000)}"}`,
@@ -146,14 +146,14 @@ test('Low: a request for a token is measured before it is parsed, and before any
   expect(stranger.status).toBe(413);
 });
 
-test('Low: refused credentials are counted, and stand in the audit once for each key and hour', async () => {
+test('Low: refused credentials are counted, and appear in the audit log once per key and hour', async () => {
   const { call, engine, eventually } = running();
   await seed();
   const counted = () => engine.metrics.sum('credentials-refused');
   const before = counted();
   for (let n = 0; n < 3; n += 1)
     expect((await call('GET', '/v1/accounts', undefined, 'tk_acme_guess')).status).toBe(401);
-  expect((await call('GET', '/v1/accounts', undefined, 'tk_nobody_guess')).status).toBe(401);
+  expect((await call('GET', '/v1/accounts', undefined, 'tk_unknown_guess')).status).toBe(401);
   await eventually(() => counted() === before + 4);
   const { data } = await made('GET', '/v1/audit?operation=refuseCredentials', undefined, acmeKey);
   expect(data).toHaveLength(1);
@@ -168,7 +168,7 @@ test('Low: refused credentials are counted, and stand in the audit once for each
   expect((await made('GET', '/v1/audit?operation=refuseCredentials', undefined, globexKey)).data).toEqual([]);
 });
 
-test('Low: events:read neither deletes nor seeks consumers', async () => {
+test('Low: events:read may neither delete nor seek consumers', async () => {
   const { call } = running();
   await seed();
   const reader = await made('POST', '/v1/keys', { name: 'reader', scopes: ['events:read'] }, acmeKey);
@@ -186,7 +186,7 @@ test('Low: events:read neither deletes nor seeks consumers', async () => {
   }
 });
 
-// API Gateway itself answers a path of no route, and an HTTP API cannot add headers to that answer.
+// API Gateway itself answers a path without a route, and an HTTP API cannot add headers to that answer.
 test('Low: every answer of a function has HSTS and nosniff', async () => {
   const { engine, call, account, github } = running();
   await seed();
@@ -215,7 +215,7 @@ test('Low: every answer of a function has HSTS and nosniff', async () => {
   }
 });
 
-test('the key whose row was written by hand has a created_at, also once it has been rotated', async () => {
+test('a key whose row was written by hand has a created_at, which a rotation keeps', async () => {
   const { call, engine } = running();
   await seedApiKey(engine, 'tk_byhand_secret', null);
   const read = () => call('GET', '/v1/keys/byhand');

@@ -14,7 +14,7 @@ const integrations = new URL('../../integrations/', import.meta.url);
 const acmeKey = 'tk_acme_secret-of-acme';
 const globexKey = 'tk_globex_secret-of-globex';
 
-/** An Intercom webhook that tells of a contact's deletion. */
+/** An Intercom webhook that reports a contact's deletion. */
 function intercomDeletion(workspace: number, contact: string): string {
   const item = { id: contact, type: 'contact', deleted: true };
   return JSON.stringify({ id: `notif_${contact}`, app_id: workspace, topic: 'contact.deleted', data: { item } });
@@ -40,11 +40,11 @@ test('healthz needs no key', async () => {
 describe('authentication', () => {
   test.each([
     ['no key', ''],
-    ['a key of another form', 'admin'],
-    ['an unknown key', 'tk_nobody_secret'],
+    ['a malformed key', 'admin'],
+    ['an unknown key', 'tk_unknown_secret'],
     ['a wrong secret', 'tk_local_wrong'],
     ['an empty secret', 'tk_local_'],
-  ])('fails for %s (401)', async (_, key) => {
+  ])('fails when the call has %s (401)', async (_, key) => {
     const { call } = running();
     for (const path of ['/v1/accounts', '/v1/subscriptions/sub_x', '/v1/events?tenant=acme', '/v1/events/evt_x']) {
       const answer = await call('GET', path, undefined, key);
@@ -55,7 +55,7 @@ describe('authentication', () => {
 });
 
 describe('accounts', () => {
-  test('are created once, read and listed page by page, and never show their secrets (invariant 10)', async () => {
+  test('are created once, read, listed page by page, and never show their secrets (invariant 10)', async () => {
     const { call } = running();
     const account = { id: 'acc_one', tenant: 'paging', integration: 'github', secrets: { signing_secret: 'hidden' } };
     const created = await call('POST', '/v1/accounts', account);
@@ -78,7 +78,7 @@ describe('accounts', () => {
     expect(new Set(listed).size).toBe(listed.length);
   });
 
-  test('are found by their metadata, page by page, as subscriptions are', async () => {
+  test('are found by metadata, page by page, like subscriptions', async () => {
     const { call } = running();
     const things = { accounts: { integration: 'github' }, subscriptions: { url: 'http://127.0.0.1:9/hooks' } };
     for (const [list, rest] of Object.entries(things)) {
@@ -123,7 +123,7 @@ describe('accounts', () => {
     expect(JSON.stringify(answer.body)).not.toContain('"y"');
   });
 
-  test('fails when the body is no JSON (400)', async () => {
+  test('fails when the body is not JSON (400)', async () => {
     const { engine } = running();
     const answer = await fetch(`${engine.url}/v1/accounts`, {
       method: 'POST',
@@ -169,7 +169,7 @@ describe('schemas', () => {
     '/v1/schemas/constructor/name',
     '/v1/schemas/hris',
     '/v1/schemas/hris/employees/x',
-  ])('fails when there is none: %s (404)', async (path) => {
+  ])('fails when the schema does not exist: %s (404)', async (path) => {
     expectProblem(await running().call('GET', path), 404);
   });
 
@@ -180,7 +180,7 @@ describe('schemas', () => {
 });
 
 describe('subscriptions', () => {
-  test('show their secret in the answer to their creation and in no other (invariant 10)', async () => {
+  test('show their secret only in the answer that creates them (invariant 10)', async () => {
     const { call } = running();
     const body = { id: 'sub_once', tenant: 'acme', url: 'https://app.example.com/hooks', types: ['record:*'] };
     const created = await call('POST', '/v1/subscriptions', body);
@@ -191,7 +191,7 @@ describe('subscriptions', () => {
     const list = await call('GET', '/v1/subscriptions?limit=500');
     expect(list.body.data).toContainEqual(visible);
     expect(JSON.stringify(list.body)).not.toContain('whsec_');
-    // The id is taken for every tenant.
+    // Ids are unique across tenants.
     expectProblem(await call('POST', '/v1/subscriptions', { ...body, tenant: 'globex' }), 409);
     expect((await call('GET', '/v1/subscriptions/sub_once')).body.tenant).toBe('acme');
   });
@@ -210,7 +210,7 @@ describe('subscriptions', () => {
 });
 
 describe('tenants (invariant 3)', () => {
-  test("a tenant's key sees its own and nothing of another tenant", async () => {
+  test("a tenant's key sees its own data and no other tenant's", async () => {
     const { account, subscriber, github, call, eventually } = running();
     const acme = await account('github', { tenant: 'acme', id: 'acc_of_acme' });
     const globex = await account('github', { tenant: 'globex', id: 'acc_of_globex' });
@@ -250,7 +250,7 @@ describe('tenants (invariant 3)', () => {
 });
 
 describe('changing an account', () => {
-  test('merges its secrets, which rotate without a pause, and shows none (invariant 10)', async () => {
+  test('merges its secrets, so that they rotate without downtime, and shows none (invariant 10)', async () => {
     const { account, github, call, engine } = running();
     const { url, id } = await account('github', { tenant: 'rotating', secret: 'hidden-1' });
     const change = async (secrets: object) => {
@@ -264,7 +264,7 @@ describe('changing an account', () => {
     await change({ signing_secret: ['hidden-2', 'hidden-1'] });
     expect([await statusWith('hidden-2'), await statusWith('hidden-1')]).toEqual([200, 200]);
     await change({ signing_secret: 'hidden-2' });
-    // For as long as an instance of ingress may remember the account.
+    // Instances of ingress cache the account this long.
     await engine.advanceClock(10_000);
     expect([await statusWith('hidden-2'), await statusWith('hidden-1')]).toEqual([200, 401]);
     await change({ signing_secret: null });
@@ -272,7 +272,7 @@ describe('changing an account', () => {
     expect(await statusWith('hidden-2')).toBe(401);
   });
 
-  test('has it known by what it is given, and what waited for that is served', async () => {
+  test('adds a context value, and processes the parked requests that name it', async () => {
     const { call, post, subscriber, eventually, engine } = running();
     await call('PUT', '/v1/integrations/intercom/settings', { secrets: { signing_secret: 'app' } });
     const account = { id: 'acc_later', tenant: 'later', integration: 'intercom', context: { app_id: '1' } };
@@ -291,12 +291,12 @@ describe('changing an account', () => {
 
   test.each<[string, string, unknown, string, number]>([
     ['a secret is not declared', 'acc_patched', { secrets: { other: 'hidden' } }, acmeKey, 422],
-    ['a secret that is taken away is not declared', 'acc_patched', { secrets: { other: null } }, acmeKey, 422],
+    ['a removed secret is not declared', 'acc_patched', { secrets: { other: null } }, acmeKey, 422],
     ['a secret is empty', 'acc_patched', { secrets: { signing_secret: '' } }, acmeKey, 422],
     ['a secret is a number', 'acc_patched', { secrets: { signing_secret: 7 } }, acmeKey, 422],
     ['a member is unknown', 'acc_patched', { tenant: 'globex' }, acmeKey, 422],
     [
-      'a secret is waited for that no handshake brings',
+      'no handshake delivers the secret to wait for',
       'acc_patched',
       { capture: { secrets: ['signing_secret'] } },
       acmeKey,
@@ -304,9 +304,9 @@ describe('changing an account', () => {
     ],
     ['a wait is too long', 'acc_patched', { capture: { secrets: ['a'], expires_in_seconds: 10 ** 7 } }, acmeKey, 422],
     ['the context is too large', 'acc_patched', { context: { a: 'x'.repeat(20_000) } }, acmeKey, 422],
-    ['it is a list', 'acc_patched', [], acmeKey, 422],
+    ['the body is a list', 'acc_patched', [], acmeKey, 422],
     ['the account is another tenant’s', 'acc_patched', { context: {} }, globexKey, 404],
-    ['there is none', 'acc_nosuch', { context: {} }, acmeKey, 404],
+    ['the account does not exist', 'acc_nosuch', { context: {} }, acmeKey, 404],
     ['the key is wrong', 'acc_patched', { context: {} }, 'tk_acme_wrong', 401],
   ])('fails when %s, and changes nothing', async (_, id, body, key, status) => {
     const { call } = running();
@@ -323,7 +323,7 @@ describe('a secret that the provider chooses', () => {
   const first = 'the secret of the first webhook';
   const second = 'the secret of a second webhook';
 
-  test('is taken once, while the account waits for it, and given back to the provider alone (invariant 10)', async () => {
+  test('is captured once, while the account waits for it, and returned only to the provider (invariant 10)', async () => {
     const { call, post, engine } = running();
     const created = await call('POST', '/v1/accounts', { id: 'acc_asana', tenant: 'acme', integration: 'asana' });
     expect(created.body).not.toHaveProperty('capture');
@@ -356,7 +356,7 @@ describe('a secret that the provider chooses', () => {
     expect((await signed(first)).status).toBe(200);
     expectProblem(await signed(second), 401);
 
-    // Armed once more, for another webhook of the account; too late.
+    // Armed again, for another webhook of the account; this handshake comes too late.
     await call('PATCH', '/v1/accounts/acc_asana', { capture: { secrets: ['signing_secret'], expires_in_seconds: 60 } });
     await engine.advanceClock(61_000);
     expectProblem(await shake(second), 401);
@@ -364,7 +364,7 @@ describe('a secret that the provider chooses', () => {
 });
 
 describe('a URL that carries a token', () => {
-  test('is shown by the account, lets in what comes by it, and nothing else', async () => {
+  test('is shown by the account, and accepts only requests with the token', async () => {
     const { call, post, eventually, engine } = running();
     const created = await call('POST', '/v1/accounts', { id: 'acc_sf', tenant: 'sf', integration: 'salesforce' });
     const url = new URL(created.body.webhook_url);
@@ -379,7 +379,7 @@ describe('a URL that carries a token', () => {
     const count = async () => (await call('GET', '/v1/events?tenant=sf')).body.data.length;
     await eventually(async () => (await count()) > 0);
 
-    // What leaked is replaced by taking it away.
+    // Removing a leaked token creates a new one.
     const replaced = await call('PATCH', '/v1/accounts/acc_sf', { secrets: { url_token: null } });
     expect(replaced.body.webhook_url).toMatch(/\?token=[\w-]{32}$/);
     expect(replaced.body.webhook_url).not.toBe(url.href);
@@ -390,11 +390,11 @@ describe('a URL that carries a token', () => {
 });
 
 describe('reprocessing dead letters', () => {
-  test('takes up those of one integration once they can be mapped, and leaves the others', async () => {
+  test('normalizes those of one integration once they can be mapped, and leaves the others', async () => {
     const { call, post, account, subscriber, eventually, engine } = running();
     const definition = compileIntegrations(integrations).get('msgraph');
     const sample = readSamples(integrations, 'msgraph').find(({ name }) => name.startsWith('rich-'));
-    if (definition === undefined || sample === undefined) throw new Error('there is no such sample');
+    if (definition === undefined || sample === undefined) throw new Error('the sample does not exist');
     const keys = makeKeys(definition, 'e2e');
     const { encryption_key: key, ...secrets } = keys.secrets;
     await call('POST', '/v1/accounts', { id: 'acc_graph', tenant: 'graph', integration: 'msgraph', secrets });
@@ -403,7 +403,7 @@ describe('reprocessing dead letters', () => {
     const deadLettered = () => engine.metrics.sum('dead-lettered', { service: 'normalize' });
     const before = deadLettered();
 
-    // Encrypted, and the account has no key; and one that no mapping makes an event of.
+    // One is encrypted and its account has no key; the other cannot be mapped to an event.
     const { body, headers } = signRequest(definition, sample.request, keys, engine.now());
     expect((await post(`${engine.url}/in/msgraph/acc_graph`, body, { ...headers })).status).toBe(202);
     const unmappable = JSON.stringify({ action: 'opened', issue: { title: 'no id' }, repository: {} });
@@ -429,7 +429,7 @@ describe('reprocessing dead letters', () => {
     const events = await read();
     expect(events.length).toBeGreaterThan(0);
 
-    // What fails again is a dead letter again, and not before it is asked for.
+    // A request that fails again becomes a dead letter again, but only when the caller reprocesses it.
     const { body: first } = await reprocess('github', '?before=2020-01-01T00:00:00Z');
     expect(first).toMatchObject({ reprocessed: 0, skipped: 1 });
     expect((await reprocess('github')).body).toMatchObject({ reprocessed: 1, more: false });
@@ -451,11 +451,11 @@ describe('reprocessing dead letters', () => {
     expect(await read()).toEqual(events);
   });
 
-  test('reads a window of the raw archive: small requests, too, and whatever became of them', async () => {
+  test('reads a window of the raw archive, with small requests and any outcome', async () => {
     const { call, post, account, eventually, engine } = running();
     const { url, id } = await account('github', { tenant: 'archived' });
     const since = new Date(engine.now()).toISOString();
-    // Of a kind that the mapping ignores: it leaves no event and no dead letter.
+    // The mapping ignores this kind: it leaves no event and no dead letter.
     const body = JSON.stringify({ action: 'created', starred_at: null });
     const signature = `sha256=${createHmac('sha256', 's3cret').update(body).digest('hex')}`;
     const ignored = () => engine.metrics.sum('ignored', { service: 'normalize' });
@@ -475,12 +475,12 @@ describe('reprocessing dead letters', () => {
     });
     expect((await call('POST', `${path}&dry_run=false`)).body).toMatchObject({ reprocessed: 1, found: 1 });
     await eventually(() => ignored() >= before + 2);
-    expect((await call('POST', path)).body, 'it is not archived once more').toMatchObject({ found: 1 });
+    expect((await call('POST', path)).body, 'it is not archived again').toMatchObject({ found: 1 });
     expect((await call('DELETE', `/v1/accounts/${id}`)).status).toBe(204);
-    expect((await call('POST', path)).body, 'nothing opens it any more').toMatchObject({ found: 0, skipped: 1 });
+    expect((await call('POST', path)).body, 'nothing can decrypt it any more').toMatchObject({ found: 0, skipped: 1 });
   });
 
-  test('fails for an integration that is none (404), a key of one tenant (403) and a time that is none (400)', async () => {
+  test('fails when the integration is unknown (404), the key is for one tenant (403) or the time is malformed (400)', async () => {
     const { call } = running();
     expectProblem(await call('POST', '/v1/integrations/nosuch/reprocess'), 404);
     expectProblem(await call('POST', '/v1/integrations/github/reprocess', undefined, acmeKey), 403);
@@ -492,7 +492,7 @@ describe('reprocessing dead letters', () => {
 });
 
 describe('the feed', () => {
-  test('is read page by page, from where the reader was, and filtered', async () => {
+  test('is read page by page from a cursor, with filters', async () => {
     const { account, github, call, eventually } = running();
     const { url, id } = await account('github', { tenant: 'feed' });
     for (let issue = 1; issue <= 5; issue += 1) await github(url, { issue });
@@ -529,12 +529,12 @@ describe('the feed', () => {
     expectProblem(await call('GET', `/v1/events?tenant=feed&${query}`), 400);
   });
 
-  test('fails when a key for all tenants names none (400)', async () => {
+  test('fails when a key for all tenants names no tenant (400)', async () => {
     expectProblem(await running().call('GET', '/v1/events'), 400);
   });
 });
 
-test('fails when there is no such route (404) or it does not take the method (405)', async () => {
+test('fails when the route does not exist (404) or does not support the method (405)', async () => {
   const { call } = running();
   expectProblem(await call('GET', '/v1/nosuch'), 404);
   expectProblem(await call('GET', '/nosuch'), 404);
@@ -544,7 +544,7 @@ test('fails when there is no such route (404) or it does not take the method (40
 });
 
 describe('the URL for all accounts of an integration', () => {
-  test('verifies with its settings, parks what is nobody’s, and serves it once the account exists', async () => {
+  test('verifies with its settings, parks requests without an account, and processes them once the account exists', async () => {
     const { call, post, subscriber, eventually, engine } = running();
     const settings = await call('PUT', '/v1/integrations/intercom/settings', { secrets: { signing_secret: 'app' } });
     expect(settings.body).toEqual({
@@ -565,7 +565,7 @@ describe('the URL for all accounts of an integration', () => {
     expect(receiver.callbacks[0]?.event).toMatchObject({ tenant: 'bob', account: 'acc_bob', record_id: '77' });
   });
 
-  test('fails for what has no settings or no routing, and for a key of one tenant', async () => {
+  test('fails when the integration has no settings or no routing, or the key is for one tenant', async () => {
     const { call, post, engine } = running();
     expectProblem(await post(`${engine.url}/in/slack`, '{}'), 404);
     expectProblem(await post(`${engine.url}/in/nosuch`, '{}'), 404);

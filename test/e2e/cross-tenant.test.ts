@@ -7,8 +7,8 @@ import { crossTenantAttempts, leaksIn, listsOf, type TenantThings, textsOf } fro
 import { type RunningEngine, useRunningEngine } from './running-engine.ts';
 
 /*
- * test/flow/tenants/cross-tenant.test.ts in the small, on the deployed bundles: what is acme's in the tables before globex has
- * tried is there afterwards, byte for byte.
+ * test/flow/tenants/cross-tenant.test.ts on the deployed bundles, in a smaller form: all rows of acme are the same,
+ * byte for byte, after globex tried to reach them.
  */
 
 const running = useRunningEngine();
@@ -18,7 +18,7 @@ const keyOf = (tenant: string) => `tk_${tenant}_secret`;
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Every row of every table, as its table and text. */
+/** Every row of every table, by table and text. */
 async function readTables({ engine }: RunningEngine): Promise<ReadonlyMap<string, { table: string; row: Row }>> {
   const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
   const rows = new Map<string, { table: string; row: Row }>();
@@ -44,13 +44,14 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
   const account = await engine.account('github', { tenant, id: `acc_${tenant}`, secret: `secret-of-${tenant}` });
   const context = { installation_id: `installation-of-${tenant}` };
   const second = { id: `acc_${tenant}_2`, tenant, integration: 'github', context };
-  if ((await engine.call('POST', '/v1/accounts', second)).status !== 201) throw new Error('the account is not made');
+  if ((await engine.call('POST', '/v1/accounts', second)).status !== 201)
+    throw new Error('the account was not created');
   const receiver = await engine.subscriber({
     tenant,
     id: `sub_${tenant}`,
     headers: { 'x-key': `header-of-${tenant}` },
   });
-  // What waits for it waits for longer than this test.
+  // The retry is due later than this test runs.
   const failing = await engine.subscriber({ tenant, id: `sub_${tenant}_bad`, retry: { schedule_seconds: [7200] } });
   failing.answer((_, response) => void response.writeHead(500).end());
   const { url } = receiver;
@@ -106,7 +107,7 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
   };
 }
 
-/** Wait until nothing is written any more. */
+/** Wait until all writes have ended. */
 async function settled(engine: RunningEngine): Promise<ReadonlyMap<string, { table: string; row: Row }>> {
   let known = await readTables(engine);
   await engine.eventually(async () => {
@@ -130,7 +131,7 @@ test('no operation shows or changes anything of another tenant, however it is na
   const attempts = crossTenantAttempts(few(mine.things), few(theirs.things), {}, (subscription, event) =>
     deliveryId({ subscription, timestamp, event }),
   );
-  // A consumer's name is each tenant's own: it is made last.
+  // Consumer names are unique per tenant only, so globex may create one with this name: try that last.
   const inOrder = [...attempts].sort(
     (a, b) => Number(a.operation === 'createConsumer') - Number(b.operation === 'createConsumer'),
   );
@@ -148,7 +149,7 @@ test('no operation shows or changes anything of another tenant, however it is na
   }
   const after = await settled(engine);
   expect([...before.keys()].filter((text) => isTheirs(text) && !after.has(text))).toEqual([]);
-  // What is new and names acme is globex's: what it was refused, in its audit, its filters, its consumer of that name.
+  // A new row that names acme must belong to globex: refusals in its audit log, its filters, its consumer of that name.
   const strange = [...after].filter(
     ([text, { table, row }]) =>
       !before.has(text) &&

@@ -8,7 +8,7 @@ import { useRunningEngine } from './running-engine.ts';
 const running = useRunningEngine();
 const folder = new URL('../../integrations/', import.meta.url);
 
-test('the demo that npm start runs sends its event, and then takes a sample of every integration', async () => {
+test('the demo of npm start delivers its event, and then accepts a sample of every integration', async () => {
   const { engine, post } = running();
   const demo = await runDemo(engine.url);
   onTestFinished(() => demo.subscriber.stop());

@@ -9,7 +9,7 @@ declare module 'vitest' {
   }
 }
 
-/** Synthesize once for all files; each starts its own engine from it. */
+/** Synthesize once for all files. Each file starts its own engine from the result. */
 export default async function synthesizeOnce(project: TestProject): Promise<() => Promise<void>> {
   const folder = fileURLToPath(new URL(`../../.cache/e2e-${process.pid}`, import.meta.url));
   project.provide('assembly', await synthesizeLocalAssembly(folder));

@@ -7,23 +7,23 @@ let way: EventWay;
 
 beforeAll(async () => {
   way = await startEventWay(inject('assembly'));
-  // What functions remember for a minute (the account, the tenant's policy) is read once in it, and not per event.
+  // Warm up: functions cache the account and the tenant's policy for a minute, so they are not read per event.
   await way.run({ events: 10, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
 });
 afterAll(() => way.stop());
 
-test('an event costs no more AWS requests than its budget, in batches of 10, its poller included', async () => {
+test('an event costs no more AWS requests than its budget, in batches of 10, including the poller', async () => {
   const cost = await way.run({ events: 30, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
   expect(cost.delivered).toBe(30);
   expect(requestsPerEvent(cost)).toBeLessThanOrEqual(budgets.requestsPerEvent);
 });
 
-test('deliver reads all that a batch needs with one request', async () => {
+test('deliver reads the data of a batch with one request', async () => {
   const { stages } = await way.run({ events: 20, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
   expect(stages.deliver.requests['dynamodb:BatchGetItem']).toBe(stages.deliver.invocations);
 });
 
-test('an event costs no more AWS requests where each of a batch is of another tenant', async () => {
+test('an event of a batch in which each belongs to another tenant costs no more AWS requests than its budget', async () => {
   const strangers = await startEventWay(inject('assembly'), { tenants: 10, subscriptions: 1 });
   const batches = { normalize: 10, deliver: 10 };
   await strangers.run({ events: 10, bodyBytes: 1_024, batches });

@@ -9,7 +9,7 @@ import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
 import { synthesizeLocalAssembly } from '../../lib/local/synthesize.ts';
 
-/** Longer than any queue's visibility timeout and than any writer's life: what was lost comes back. */
+/** Longer than any queue's visibility timeout and any writer's lease, so that lost work returns. */
 const longerThanAnyVisibilityMs = 400_000;
 
 export interface Callback {
@@ -18,29 +18,29 @@ export interface Callback {
   readonly event: Record<string, unknown> & { readonly id: string };
 }
 
-/** A subscriber under test: keeps what it gets, answers as it is told. */
+/** A subscriber under test: records callbacks and answers them as configured. */
 export interface Receiver {
   readonly url: string;
   readonly callbacks: readonly Callback[];
-  /** How to answer the next callbacks; 204 unless told otherwise. */
+  /** Set the answer to the next callbacks. @default 204 */
   readonly answer: (with_: (callback: Callback, response: ServerResponse) => void) => void;
-  /** Ids of all callbacks, each once. */
+  /** Distinct ids of all callbacks. */
   readonly ids: () => ReadonlySet<string>;
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers without a schema
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers without a schema
   readonly body: any;
 }
 
-/** An engine for the tests of one file, and what they do with it. */
+/** An engine for the tests of one file, with helpers. */
 export interface RunningEngine {
   readonly engine: LocalEngine;
   /** Call the API. */
   readonly call: (method: string, path: string, body?: unknown, key?: string) => Promise<Answer>;
-  /** Create an account; its id and its webhook URL. */
+  /** Create an account. @returns Its id and its webhook URL. */
   readonly account: (
     integration: string,
     options?: { tenant?: string; secret?: string; id?: string },
@@ -49,18 +49,21 @@ export interface RunningEngine {
   readonly subscriber: (options?: Record<string, unknown>) => Promise<Receiver & { id: string; webhook: Webhook }>;
   /** Post to a webhook URL. */
   readonly post: (url: string, body: string | Buffer, headers?: Record<string, string>) => Promise<Answer>;
-  /** A GitHub `issues` webhook, signed. */
+  /** Post a signed GitHub `issues` webhook. */
   readonly github: (
     url: string,
     options?: { secret?: string; delivery?: string; issue?: number; padding?: number },
   ) => Promise<Answer>;
-  /** Wait until something holds, letting visibility timeouts and retries pass where it does not by itself. */
+  /**
+   * Wait until a condition holds. Advances the clock past visibility timeouts and retries if it does not hold by
+   * itself.
+   */
   readonly eventually: (holds: () => boolean | Promise<boolean>) => Promise<void>;
 }
 
 let deliveries = 0;
 
-/** @param settings - Settings of lib/config.ts: the file has a stack of its own then. */
+/** @param settings - Settings of lib/config.ts, for which the file gets a stack of its own. */
 export function useRunningEngine(settings?: Readonly<Record<string, unknown>>): () => RunningEngine {
   let running: RunningEngine;
   const undo: (() => Promise<void>)[] = [];
@@ -146,13 +149,13 @@ function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[])
         if (held) return;
         await engine.advanceClock(longerThanAnyVisibilityMs);
       }
-      throw new Error('it never came to hold');
+      throw new Error('the condition never held');
     },
   };
   return running;
 }
 
-/** Body of a GitHub `issues` webhook. */
+/** The body of a GitHub `issues` webhook. */
 export function githubIssue(issue: number, padding = 0): string {
   return JSON.stringify({
     action: 'opened',

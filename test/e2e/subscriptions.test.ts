@@ -24,7 +24,7 @@ beforeAll(async () => {
 const webhookHeaders = ({ headers }: Callback) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 
-/** By the clock of the engine, which tests let run ahead. */
+/** Verify at the time of the engine's clock, which tests move ahead. */
 function isVerified(webhook: Webhook, callback: Callback): boolean {
   vi.useFakeTimers({ toFake: ['Date'], now: running().engine.now() });
   try {
@@ -37,7 +37,7 @@ function isVerified(webhook: Webhook, callback: Callback): boolean {
   }
 }
 
-test('a subscription is shaped, signed both ways, changed, and verified with its published keys', async () => {
+test('callbacks are shaped, signed with v1 and v1a, changed by an update, and verified with the published keys', async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'shaped' });
   const receiver = await subscriber({
@@ -59,7 +59,7 @@ test('a subscription is shaped, signed both ways, changed, and verified with its
   expect(first.event).toMatchObject({ specversion: '1.0', type: 'com.tributary.record.created' });
   expect(isVerified(receiver.webhook, first)).toBe(true);
 
-  // Whoever verifies has no key of the API.
+  // The receiver has no API key.
   const published = await (await fetch(`${engine.url}/v1/subscriptions/${receiver.id}/keys`)).json();
   const [jwk] = (published as { keys: JsonWebKey[] }).keys;
   const headers = webhookHeaders(first);
@@ -80,7 +80,7 @@ test('a subscription is shaped, signed both ways, changed, and verified with its
   expect(receiver.callbacks[1]?.headers.authorization).toBeUndefined();
 });
 
-test('an endpoint is tested through the very way of its callbacks, and told how it did', async () => {
+test('an endpoint test uses the real callback path and reports the results', async () => {
   const { subscriber, call } = running();
   const receiver = await subscriber({ tenant: 'tested', resources: ['crm/contacts'] });
   const run = async (simulate?: string) =>
@@ -107,7 +107,7 @@ test('an endpoint is tested through the very way of its callbacks, and told how 
   expect((await call('GET', '/v1/events?tenant=tested')).body.data).toEqual([]);
 });
 
-test('a disabled subscription misses nothing: enabled, it catches up; its past can be replayed and sent again', async () => {
+test('a disabled subscription catches up when it is enabled, and its past events can be replayed and redelivered', async () => {
   const { account, subscriber, github, call, eventually } = running();
   const { url } = await account('github', { tenant: 'paused' });
   const receiver = await subscriber({ tenant: 'paused' });
@@ -146,7 +146,7 @@ test('a disabled subscription misses nothing: enabled, it catches up; its past c
   await eventually(() => receiver.callbacks.length === 8);
 });
 
-test('a batch is sent when it is full, and its deliveries are listed once each, page by page', async () => {
+test('a full batch is sent, and its deliveries are listed page by page, each once', async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   const maxWaitSeconds = 60;
   const { url } = await account('github', { tenant: 'batched' });
@@ -170,7 +170,7 @@ test('a batch is sent when it is full, and its deliveries are listed once each, 
   expect(Math.max(...listed.map((page) => page.length))).toBeLessThanOrEqual(2);
 });
 
-test('what was given up gets a new schedule when it is replayed, and keeps its attempts', async () => {
+test('a replayed exhausted delivery gets a new schedule and keeps its attempts', async () => {
   const { account, subscriber, github, call, eventually } = running();
   const { url } = await account('github', { tenant: 'given-up' });
   const receiver = await subscriber({ tenant: 'given-up', retry: { schedule_seconds: [1, 1] } });
@@ -191,7 +191,7 @@ test('what was given up gets a new schedule when it is replayed, and keeps its a
   expect(body.attempts.map(({ status }: { readonly status: number }) => status)).toEqual([500, 500, 500, 500, 204]);
 });
 
-test('a secret is rotated while callbacks go on; what is deleted is sent nothing more', async () => {
+test('a secret rotates while callbacks continue, and a deleted subscription receives nothing more', async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'rotated' });
   const receiver = await subscriber({ tenant: 'rotated' });
@@ -221,7 +221,7 @@ test('a secret is rotated while callbacks go on; what is deleted is sent nothing
   expect(receiver.callbacks).toHaveLength(2);
 });
 
-test('a slow replay goes on past the 16 runs after which Lambda stops a chain of messages', async () => {
+test('a slow replay continues beyond the 16 runs after which Lambda stops a chain of messages', async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'slow' });
   const receiver = await subscriber({ tenant: 'slow' });
@@ -229,7 +229,7 @@ test('a slow replay goes on past the 16 runs after which Lambda stops a chain of
   for (let issue = 1; issue <= events; issue += 1) await github(url, { issue: 7_000 + issue });
   await eventually(() => receiver.ids().size === events);
 
-  // Slower than the API takes, so that a run is over after one event.
+  // Slower than the API allows, so that each run ends after one event.
   const { client, replays } = replayStore();
   const replay = {
     id: 'rpl_slow',
@@ -258,17 +258,17 @@ test('a slow replay goes on past the 16 runs after which Lambda stops a chain of
   const isDone = async () => (await view()).state === 'done';
   for (let round = 0; round < 75 && !(await isDone()); round += 1) {
     await vi.waitFor(() => expect(engine.isAtWork()).toBe(false), 10_000);
-    // The next run is due 10 s after the one before.
+    // The next run is due 10 s after the previous one.
     await engine.advanceClock(11_000);
   }
   expect(await view()).toMatchObject({ state: 'done', replayed: events });
-  // Its own messages brought it there: dispatch would have started it again after 15 minutes.
+  // Its own messages continued it: dispatch would have restarted it after 15 minutes.
   expect(engine.metrics.sum('silent-work-restarted', { service: 'dispatch' })).toBe(0);
   sqs.destroy();
   client.destroy();
 }, 120_000);
 
-test('dispatch asks for every endpoint of a shard that is due, once', async () => {
+test('dispatch requests one drain for every due endpoint of a shard', async () => {
   const { engine } = running();
   const client = new DynamoDBClient(engine.clientConfig('dynamodb'));
   const table = engine.environment('dispatch')[environmentKeys.limitsTable] ?? '';
@@ -284,7 +284,7 @@ test('dispatch asks for every endpoint of a shard that is due, once', async () =
 
   await engine.advanceClock(60_000);
   expect(requested() - before).toBe(due.length);
-  // Each is looked at, and taken out of the index: there is no subscription that anything waits for.
+  // Each drain finds no subscription and removes its endpoint from the index.
   const left = () => endpoints.listDue(shard, Number.MAX_SAFE_INTEGER, 1_000);
   await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 40_000, interval: 200 });
   await engine.advanceClock(60_000);
@@ -293,7 +293,7 @@ test('dispatch asks for every endpoint of a shard that is due, once', async () =
   client.destroy();
 }, 120_000);
 
-test('an ordered subscription is woken by what is published, and gets each record in its order', async () => {
+test('published events wake an ordered subscription, which receives the events of each record in order', async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'in-order' });
   const receiver = await subscriber({ tenant: 'in-order', ordering: 'record', retry: { schedule_seconds: [60] } });
@@ -309,7 +309,8 @@ test('an ordered subscription is woken by what is published, and gets each recor
   await eventually(() => receiver.callbacks.length === 1);
   await github(url, { issue: 1 });
   await published(2);
-  // The next event of the record waits; that of another does not, although a drain is asked for in a minute.
+  // The next event of the same record waits. An event of another record does not, although the next drain is due in a
+  // minute.
   await github(url, { issue: 2 });
   await eventually(() => receiver.callbacks.length === 2);
   await engine.advanceClock(80_000);
@@ -321,7 +322,7 @@ test('an ordered subscription is woken by what is published, and gets each recor
   const table = engine.environment('normalize')[environmentKeys.limitsTable] ?? '';
   const endpoints = createDynamoEndpointStore(client, table, newEndpoint);
   const [state] = await endpoints.getMany([{ endpoint: receiver.id, scope: 'in-order' }]);
-  // By each webhook: had a grant been missing, there would have been messages alone.
+  // Each webhook woke the endpoint: without the grant, only drain messages would have.
   expect(state?.wakeups).toBeGreaterThanOrEqual(3);
   client.destroy();
 }, 60_000);

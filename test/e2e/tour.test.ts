@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 import { useRunningEngine } from './running-engine.ts';
 
 /*
- * The tour of the API in docs/tour.md, as a reader would do it: one bash, command by command. A comment after a
- * command is what it prints: `…` stands for anything, white space for none.
+ * Runs the API tour in docs/tour.md as a reader would: one bash, command by command. A comment after a command holds
+ * its output: `…` matches anything, and white space is ignored.
  */
 
 interface Step {
@@ -14,7 +14,7 @@ interface Step {
   readonly expected: string | undefined;
 }
 
-/** Commands of the tour, with what it says that they print. */
+/** The commands of the tour, each with its expected output. */
 function stepsOf(tour: string): readonly Step[] {
   return [...tour.matchAll(/```sh\n(.*?)```/gs)].flatMap(([, block = '']) => {
     const steps: Step[] = [];
@@ -35,7 +35,7 @@ function stepsOf(tour: string): readonly Step[] {
 const running = useRunningEngine();
 const steps = stepsOf(readFileSync(new URL('../../docs/tour.md', import.meta.url), 'utf8'));
 
-/** One bash, which keeps its variables and functions from command to command. */
+/** One bash that keeps variables and functions between commands. */
 function startShell(environment: Readonly<Record<string, string>>) {
   const shell = spawn('bash', ['--noprofile', '--norc'], { env: { ...process.env, ...environment } });
   let output = '';

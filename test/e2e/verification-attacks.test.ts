@@ -6,7 +6,7 @@ const running = useRunningEngine();
 const [companyA, companyB] = ['7001', '7002'];
 const secretOf = (company: string) => `the secret of company ${company}`;
 
-/** A HiBob webhook about a company's employee. */
+/** A HiBob webhook about an employee of a company. */
 function employeeDeleted(company: string, employee: string): string {
   return JSON.stringify({ companyId: Number(company), type: 'employee.deleted', data: { employeeId: employee } });
 }
@@ -15,7 +15,7 @@ const bobSignature = (body: string, secret: string) => ({
   'bob-signature': createHmac('sha512', secret).update(body).digest('base64'),
 });
 
-describe('M3: requests that name keys which nobody knows', () => {
+describe('M3: requests that name unknown keys', () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const plaidToken = (kid: string) => {
@@ -34,17 +34,18 @@ describe('M3: requests that name keys which nobody knows', () => {
     return (kid) => post(made.body.webhook_url, '{}', { 'plaid-verification': plaidToken(kid) });
   }
 
-  test('M3: fifty unsigned requests with fifty key ids make five calls at most', async () => {
+  test('M3: fifty forged requests with fifty key ids cause at most five calls to the provider', async () => {
     const send = await plaid('acc_flooded');
     const answers = await Promise.all(Array.from({ length: 50 }, (_, at) => send(uuid(at))));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
-    // Whatever was called did not answer here, and is not told so: those that made no call say that they made none.
+    // The provider does not answer in this test, so every request gets a 503. Requests that made no call give the
+    // reason `key-calls-limited`.
     const limited = answers.filter(({ body }) => body.reason === 'key-calls-limited');
     expect(answers.length - limited.length).toBeLessThanOrEqual(5);
     for (const { headers } of limited) expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
-  test('M3: a key id that is none of the provider’s makes no call', async () => {
+  test('M3: a malformed key id causes no call to the provider', async () => {
     const send = await plaid('acc_probed');
     for (const kid of ['k1', '../../item/remove', 'x'.repeat(5_000), `${uuid(1)}\n`]) {
       const answer = await send(kid);
@@ -54,7 +55,7 @@ describe('M3: requests that name keys which nobody knows', () => {
 });
 
 describe('Low: hosts of certificates', () => {
-  test('Low: a bucket called "sns" is not asked for the key of SNS', async () => {
+  test('Low: no key is fetched from a bucket called "sns"', async () => {
     const { call, post } = running();
     const topic = 'arn:aws:sns:eu-north-1:123456789012:orders';
     const account = { id: 'acc_topic', tenant: 'topic', integration: 'aws-sns', secrets: { topic_arn: topic } };
@@ -87,7 +88,7 @@ describe('Low: tokens of Jira', () => {
     return `Bearer ${signed}.${createHmac('sha256', 's3cret').update(signed).digest('base64url')}`;
   };
 
-  test('Low: a Bearer token that was captured, or that has no end, is of no use', async () => {
+  test('Low: a captured or endless bearer token is refused', async () => {
     const { account, post } = running();
     const { url } = await account('jira', { tenant: 'jira' });
     const body = JSON.stringify({ webhookEvent: 'jira:issue_deleted', timestamp: 1, issue: { id: '1', key: 'A-1' } });
@@ -101,11 +102,11 @@ describe('Low: tokens of Jira', () => {
   });
 });
 
-// At the end: waiting may let the engine's clock pass, which the tests above take for that of this process.
-describe('M6: the secret of a customer speaks for that customer alone', () => {
+// Last in the file: waiting may advance the engine's clock, which the tests above expect to equal this process's.
+describe('M6: a customer can only sign for itself', () => {
   beforeAll(async () => {
     const { call } = running();
-    // What an operator had to do: give the URL a secret that a customer knows. It is refused by now.
+    // Before the fix, an operator had to set a secret for the shared URL that a customer knows. The API now rejects it.
     await call('PUT', '/v1/integrations/hibob/settings', { secrets: { signing_secret: secretOf(companyA) } });
     for (const [tenant, company] of [
       ['victim', companyB],
@@ -122,13 +123,13 @@ describe('M6: the secret of a customer speaks for that customer alone', () => {
     return post(`${engine.url}/in/hibob`, body, bobSignature(body, secret));
   };
 
-  test('M6: customer A, who knows its own secret, cannot name the company of customer B at the shared URL', async () => {
+  test('M6: customer A cannot use its own secret to send webhooks for the company of customer B at the shared URL', async () => {
     const { subscriber, eventually } = running();
     const victim = await subscriber({ tenant: 'victim' });
     const attacker = await subscriber({ tenant: 'attacker' });
 
     expect((await sendAs(employeeDeleted(companyB, '13'), secretOf(companyA))).status).toBe(401);
-    // Its own company is its own to speak for; the real one still gets through.
+    // A may speak for its own company; the genuine webhook of B still arrives.
     expect((await sendAs(employeeDeleted(companyA, '1'), secretOf(companyA))).status).toBe(200);
     expect((await sendAs(employeeDeleted(companyB, '2'), secretOf(companyB))).status).toBe(200);
     await eventually(() => attacker.callbacks.length > 0 && victim.callbacks.length > 0);
@@ -147,7 +148,7 @@ describe('M6: the secret of a customer speaks for that customer alone', () => {
     expect([...unknown.headers.keys()].sort()).toEqual([...known.headers.keys()].sort());
   });
 
-  test('M6: such an integration takes no secret for all, which each customer would know', async () => {
+  test('M6: such an integration rejects a shared secret, which every customer would know', async () => {
     const { call } = running();
     for (const integration of ['adyen', 'docusign', 'hibob', 'line', 'linear', 'salesforce', 'twilio', 'zendesk']) {
       const answer = await call('PUT', `/v1/integrations/${integration}/settings`, { secrets: {} });

@@ -6,7 +6,7 @@ import { type Answer, githubIssue, useRunningEngine } from './running-engine.ts'
 
 const running = useRunningEngine();
 
-/** Every refusal is a problem that its reader understands, and shows nothing of the inside. */
+/** Every refusal is a readable problem that reveals no internals. */
 function expectProblem(answer: Answer, status: number): void {
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
@@ -19,7 +19,7 @@ function expectProblem(answer: Answer, status: number): void {
   expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.mjs|\.ts:|\\n *at |dynamo|Tributary-|arn:/i);
 }
 
-describe('a webhook goes the whole way', () => {
+describe('a webhook from provider to subscriber', () => {
   test('GitHub, signed by its own library, reaches a subscriber that verifies with standardwebhooks, and the feed', async () => {
     const { account, subscriber, post, call, eventually } = running();
     const { url, id } = await account('github', { tenant: 'octo', secret: 'octo secret' });
@@ -62,7 +62,7 @@ describe('a webhook goes the whole way', () => {
     ]);
   });
 
-  test('two edits of a Teams message, told in equal bodies, both arrive', async () => {
+  test('two edits of a Teams message with equal bodies both arrive', async () => {
     const { account, subscriber, post, eventually, engine } = running();
     const { url } = await account('generic-hmac', { tenant: 'teams-thin' });
     const graph = await running().call('POST', '/v1/accounts', {
@@ -91,7 +91,7 @@ describe('a webhook goes the whole way', () => {
     await eventually(() => receiver.ids().size === 2 && thin.ids().size === 2);
   });
 
-  test('a multipart body with a file reaches the subscriber as metadata, its bytes unharmed on the way', async () => {
+  test('a multipart body with a file reaches the subscriber as metadata, and its bytes stay unchanged', async () => {
     const { account, subscriber, post, eventually, engine } = running();
     const { url } = await account('mailgun', { tenant: 'post' });
     const receiver = await subscriber({ tenant: 'post' });
@@ -128,7 +128,7 @@ describe('a webhook goes the whole way', () => {
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  test("HiBob's SHA-512 base64 signature is verified, and its ping answered", async () => {
+  test("HiBob's SHA-512 base64 signature is verified, and its ping is answered", async () => {
     const { account, subscriber, post, eventually } = running();
     const { url } = await account('hibob', { tenant: 'bob', secret: 'bob secret' });
     const receiver = await subscriber({ tenant: 'bob', resources: ['hris/*'] });
@@ -153,7 +153,7 @@ describe('a webhook goes the whole way', () => {
     });
   });
 
-  test('an event names the version of its schema; one that does not fit it is counted, and arrives all the same', async () => {
+  test('an event names its schema version, and one that does not match the schema is counted and still arrives', async () => {
     const { account, subscriber, post, eventually, engine } = running();
     const { url } = await account('generic-hmac', { tenant: 'drifting' });
     const receiver = await subscriber({ tenant: 'drifting' });
@@ -175,8 +175,8 @@ describe('a webhook goes the whole way', () => {
   });
 });
 
-describe('what ingress takes', () => {
-  test('a payload of 1 MB arrives whole (claim check)', async () => {
+describe('a webhook that ingress accepts', () => {
+  test('arrives whole with a payload of 1 MB (claim check)', async () => {
     const { account, subscriber, github, eventually, call } = running();
     const { url } = await account('github', { tenant: 'large' });
     const receiver = await subscriber({ tenant: 'large' });
@@ -188,7 +188,7 @@ describe('what ingress takes', () => {
     expect((await call('GET', `/v1/events/${event.id}`)).body).toEqual(event);
   });
 
-  test('events near the limits are all read from the feed, however large a page would be (invariant 8)', async () => {
+  test('arrives in the feed near the size limits, however large a page would be (invariant 8)', async () => {
     const { account, github, eventually, call } = running();
     const { url } = await account('github', { tenant: 'huge' });
     for (let issue = 1; issue <= 4; issue += 1)
@@ -208,7 +208,7 @@ describe('what ingress takes', () => {
     await eventually(async () => (await read()).length === 4);
   });
 
-  test('500 webhooks sent at once are all delivered, each with an id of its own (invariants 1 and 2)', async () => {
+  test('is delivered with a unique id when 500 are sent at once (invariants 1 and 2)', async () => {
     const { account, subscriber, github, eventually, call } = running();
     const { url } = await account('github', { tenant: 'burst' });
     const receiver = await subscriber({ tenant: 'burst' });
@@ -229,7 +229,7 @@ describe('what ingress takes', () => {
     expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
   });
 
-  test('the same delivery id sent 5 times is one event and one callback (invariant 2)', async () => {
+  test('becomes one event and one callback when its delivery id is sent 5 times (invariant 2)', async () => {
     const { account, subscriber, github, eventually, engine, call } = running();
     const { url } = await account('github', { tenant: 'twice' });
     const receiver = await subscriber({ tenant: 'twice' });
@@ -243,8 +243,8 @@ describe('what ingress takes', () => {
   });
 });
 
-describe('what ingress refuses', () => {
-  test('fails when the signature is wrong (401), and says why without the expected value (invariant 10)', async () => {
+describe('a webhook that ingress refuses', () => {
+  test('fails when the signature is wrong (401), and the answer says why without the expected value (invariant 10)', async () => {
     const { account, github, post } = running();
     const { url } = await account('github', { secret: 'right' });
     const wrong = await github(url, { secret: 'wrong' });
@@ -257,7 +257,7 @@ describe('what ingress refuses', () => {
     expect(unsigned.body.reason).toBe('header-missing');
   });
 
-  test('fails when the integration or the account is unknown (404), in the same words', async () => {
+  test('fails when the integration or the account is unknown (404), with the same answer', async () => {
     const { account, github, engine } = running();
     const { id } = await account('github');
     const answers = await Promise.all(
@@ -272,7 +272,7 @@ describe('what ingress refuses', () => {
   test.each([
     ['empty', ''],
     ['cut off', '{"action":'],
-    ['no JSON', 'Hello, World!'],
+    ['not JSON', 'Hello, World!'],
   ])('fails when the body is %s where the definition needs JSON (400)', async (_, body) => {
     const { account, post } = running();
     const { url } = await account('github');
@@ -284,14 +284,14 @@ describe('what ingress refuses', () => {
     }
   });
 
-  test('fails when the body is over the limit (413), at the function and at the gateway', async () => {
+  test('fails when the body is over the limit (413) of the function or of the gateway', async () => {
     const { account, post } = running();
     const { url } = await account('github');
     for (const sizeBytes of [limits.maxBodyBytes + 1, limits.gatewayMaxBodyBytes + 1])
       expectProblem(await post(url, Buffer.alloc(sizeBytes, 'x')), 413);
   });
 
-  test('fails when the method is not POST and no handshake asks for it (405)', async () => {
+  test('fails when the method is not POST and no handshake uses it (405)', async () => {
     const { account } = running();
     const { url } = await account('github');
     const response = await fetch(url, { method: 'PUT' });

@@ -1,4 +1,4 @@
 import type { WaitingPermit } from '../../lambdas/flows/feed/enter-waiting.ts';
 
-/** Has every call wait that wants to. */
+/** Lets every call wait. */
 export const alwaysEnter = async (): Promise<WaitingPermit> => ({ kind: 'entered', leave: async () => {} });

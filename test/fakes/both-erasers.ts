@@ -1,6 +1,6 @@
 import type { DeliveryEraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
 
-/** Deliveries and replays share a table, and an eraser; the fakes keep them apart. */
+/** Deliveries and replays share a table and an eraser; the fakes store them separately. */
 export function bothErasers(deliveries: DeliveryEraser, replays: DeliveryEraser): DeliveryEraser {
   return {
     async findOf(subscription, tenant, after) {

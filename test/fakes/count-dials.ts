@@ -1,6 +1,6 @@
 import { createHook } from 'node:async_hooks';
 
-/** Run something and count the TCP connections that are tried meanwhile, wherever they go. */
+/** Count the TCP connection attempts, to any host, while `run` runs. */
 export async function countDials<T>(run: () => Promise<T>): Promise<{ readonly dials: number; readonly result: T }> {
   let dials = 0;
   const hook = createHook({

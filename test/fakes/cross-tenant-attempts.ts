@@ -2,14 +2,14 @@ import { openApiDocument } from '../../lambdas/engine/api/open-api.ts';
 import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
 
-/** What a tenant has: an id of each kind of object, all of which hold the tenant's name where an owner may choose them. */
+/** A tenant's objects: an id of each kind. Ids that an owner may choose contain the tenant's name. */
 export interface TenantThings {
   readonly tenant: string;
   readonly account: string;
-  /** Subscriptions: one that has the deliveries and replays, and others, such as ordered ones. */
+  /** The subscription that has the deliveries and replays; `otherSubscriptions` holds others, such as ordered ones. */
   readonly subscription: string;
   readonly otherSubscriptions: readonly string[];
-  /** Ids that subscriptions of the tenant had. */
+  /** Ids of deleted subscriptions of the tenant. */
   readonly removedSubscriptions: readonly string[];
   readonly event: string;
   readonly deliveries: readonly string[];
@@ -18,31 +18,31 @@ export interface TenantThings {
   readonly lease: string;
   readonly key: string;
   readonly integration: string;
-  /** What an account of the tenant is known by at the URL for all accounts. */
+  /** Context of an account of the tenant, for the URL that serves all accounts. */
   readonly context: Readonly<Record<string, unknown>>;
-  /** Cursors that the tenant's lists gave, with that of its feed. */
+  /** Cursors that the tenant's lists and its feed returned. */
   readonly cursors: readonly string[];
   readonly feedCursor: string;
 }
 
-/** A call by one tenant that names something of the other. */
+/** A call by one tenant that names an object of the other. */
 export interface Attempt {
   readonly operation: OperationId;
-  /** What is named, and how. */
+  /** The named object, and how the call names it. */
   readonly name: string;
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
-  /** Statuses that are right. */
+  /** Correct statuses. */
   readonly expected: readonly number[];
-  /** The same call about what there is not: it must be answered the same. */
+  /** Path of the same call about a missing object, which must have the same answer. */
   readonly twin?: string;
 }
 
-/** A delivery's id, made up of a subscription's and an event's. */
+/** Makes a delivery's id from the ids of its subscription and event. */
 export type MakeDeliveryId = (subscription: string, event: string) => string;
 
-/** Operations that name nothing of any tenant. One that does belongs into the tables below. */
+/** Operations that name no object of a tenant. All others belong in the tables below. */
 export const namesNothing: readonly OperationId[] = ['getSchema', 'getHealth', 'getOpenApi', 'getAsyncApi'];
 
 const ids = Object.keys(operations) as OperationId[];
@@ -50,7 +50,7 @@ const refusals = [400, 404, 409, 422];
 const success = [200, 201, 202, 204];
 const nothing = 'nothing';
 
-/** Members of queries and bodies that name nothing of a tenant; each further one is here or in `named`. */
+/** Members of queries and bodies that name no object of a tenant; `valuesOfMember` handles all others. */
 const harmless = new Set(
   [
     'limit types resources integration integrations origin origins since until wait schema state operation before major',
@@ -61,7 +61,7 @@ const harmless = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** Whose the path parameter is, by the path that it ends. */
+/** Values of a path parameter that name a tenant's objects, by the path that the parameter ends. */
 function valuesOfParameter(place: string, things: TenantThings): readonly string[] {
   switch (place) {
     case '/v1/accounts/{id}':
@@ -85,11 +85,11 @@ function valuesOfParameter(place: string, things: TenantThings): readonly string
     case '/v1/schemas/{model}/{plural}':
       return [];
     default:
-      throw new Error(`Whose is the last parameter of ${place}? Say so in ${import.meta.url}.`);
+      throw new Error(`the last parameter of ${place} is unknown: add it to valuesOfParameter in ${import.meta.url}`);
   }
 }
 
-/** What a member of a query or a body names of a tenant; empty where it names nothing. */
+/** Values of a query or body member that name a tenant's objects; empty if the member names none. */
 function valuesOfMember(id: OperationId, member: string, things: TenantThings): readonly unknown[] {
   const subscriptions = [things.subscription, ...things.otherSubscriptions, ...things.removedSubscriptions];
   if (harmless.has(member)) return [];
@@ -120,11 +120,13 @@ function valuesOfMember(id: OperationId, member: string, things: TenantThings): 
     case 'object':
       return [`subscriptions/${things.subscription}`, `keys/${things.key}`];
     default:
-      throw new Error(`What does "${member}" of ${id} name of a tenant? Say so in ${import.meta.url}.`);
+      throw new Error(
+        `the member "${member}" of ${id} is unknown: add it to valuesOfMember or harmless in ${import.meta.url}`,
+      );
   }
 }
 
-/** Positions as a cursor could be made of them without a key. */
+/** Cursors forged from positions without a key. */
 function forgedCursors({ tenant, account, subscription, consumer, key }: TenantThings): readonly string[] {
   const exported = JSON.stringify(['deliveries', `${subscription} `]);
   const positions = [
@@ -138,14 +140,14 @@ function forgedCursors({ tenant, account, subscription, consumer, key }: TenantT
   ];
   return positions.flatMap((position) => {
     const text = Buffer.from(JSON.stringify(position));
-    // Bare, and with a signature of nothing.
+    // Bare, and with a signature of zeros.
     return [text, Buffer.concat([Buffer.from([1]), Buffer.alloc(16), text])].map((bytes) =>
       bytes.toString('base64url'),
     );
   });
 }
 
-/** A tenant's own signature on another's position, where that is another position. */
+/** Cursors with a tenant's own signature on another tenant's position, if the positions differ. */
 function crossedCursors(own: TenantThings, others: TenantThings): readonly string[] {
   const signatureBytes = 17;
   const crossed = own.cursors.slice(0, 3).flatMap((mine) =>
@@ -159,7 +161,7 @@ function crossedCursors(own: TenantThings, others: TenantThings): readonly strin
   return crossed.filter((cursor) => !own.cursors.includes(cursor));
 }
 
-/** Bodies that are right for a tenant's own things. */
+/** Valid bodies about a tenant's own objects. */
 function rightBodies(id: OperationId, things: TenantThings): readonly Readonly<Record<string, unknown>>[] {
   const url = 'https://app.example.com/hooks';
   switch (id) {
@@ -192,7 +194,7 @@ const document = openApiDocument(operations, 'https://api.example.com') as {
 };
 type Json = Record<string, { readonly schema?: Json; readonly properties?: Json } & Record<string, unknown>>;
 
-/** Names of the members that a body may have, whatever its form. */
+/** Names of all members that a body may have, in any of its variants. */
 function membersOfBody(id: OperationId): readonly string[] {
   const { path, method }: OperationShape = operations[id];
   const content = document.paths[path]?.[method.toLowerCase()]?.requestBody?.content ?? {};
@@ -212,7 +214,7 @@ function membersOfQuery({ query }: OperationShape): readonly string[] {
   return Object.keys((query as { readonly shape?: object } | undefined)?.shape ?? {});
 }
 
-/** The parameters of a path, each with the path that it ends. */
+/** The parameters of a path, each with the path up to it. */
 function parametersOf(path: string): readonly { readonly name: string; readonly place: string }[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(({ 0: { length }, 1: name = '', index }) => ({
     name,
@@ -225,7 +227,7 @@ function fill(path: string, values: readonly string[]): string {
   return path.replaceAll(/\{\w+\}/g, () => encodeURIComponent(values[at++] ?? nothing));
 }
 
-/** All combinations of one of each. */
+/** All combinations of one item from each list. */
 function combinations<T>(lists: readonly (readonly T[])[]): readonly (readonly T[])[] {
   return lists.reduce<readonly (readonly T[])[]>(
     (made, list) => made.flatMap((one) => list.map((next) => [...one, next])),
@@ -234,12 +236,12 @@ function combinations<T>(lists: readonly (readonly T[])[]): readonly (readonly T
 }
 
 /**
- * Every way in which a tenant can name what is another's, of every operation: by path, alone or below something of its
- * own; by each member of the query and of the body; by cursor.
+ * Every way in which a tenant can name another tenant's objects, for every operation: by path, alone or below one of
+ * its own objects; by each member of the query and of the body; by cursor.
  *
- * @param own - Of who calls.
- * @param others - What is named.
- * @param all - What serves all tenants: it is nobody's to name either.
+ * @param own - Objects of the caller.
+ * @param others - Objects of the named tenant.
+ * @param all - Objects that serve all tenants, which no tenant may name either.
  */
 export function crossTenantAttempts(
   own: TenantThings,
@@ -258,7 +260,7 @@ export function crossTenantAttempts(
   };
   return ids.flatMap((id) => {
     const shape: OperationShape = operations[id];
-    // What is public is for everybody: the public keys of a subscription.
+    // Public operations are open to every caller: the public keys of a subscription.
     if (shape.access === 'public') return [];
     return [
       ...byPath(id, shape, own, [madeUp, { ...others, deliveries: [], removedSubscriptions: [], ...all }]),
@@ -304,7 +306,7 @@ function byPath(
     );
 }
 
-/** Own path, own body. */
+/** A request with the caller's own path and body. */
 function ownRequest(id: OperationId, shape: OperationShape, own: TenantThings) {
   const path = fill(
     shape.path,
@@ -374,7 +376,7 @@ export function withoutAttempt(attempts: readonly Attempt[]): readonly Operation
   return ids.filter((id) => !tried.has(id) && (operations[id] as OperationShape).access !== 'public');
 }
 
-/** Every list of the API, for a tenant's own things, with a page of one entry. */
+/** Every list of the API, for a tenant's own objects, with one entry per page. */
 export function listsOf(own: TenantThings): readonly string[] {
   return ids.flatMap((id) => {
     const shape: OperationShape = operations[id];
@@ -383,7 +385,7 @@ export function listsOf(own: TenantThings): readonly string[] {
   });
 }
 
-/** Every text that a call says, and the object that the audit makes of its path: an answer may repeat them. */
+/** Every text in a call, and the audit object of its path: an answer may repeat them. */
 export function textsOf({ path, body }: Pick<Attempt, 'path' | 'body'>): readonly string[] {
   const [, object = ''] = /^\/v1\/([^/?]+\/[^/?]+)/.exec(path) ?? [];
   const texts: string[] = [object, ...path.split(/[/?&=]/).map(decodeURIComponent)];
@@ -396,9 +398,9 @@ export function textsOf({ path, body }: Pick<Attempt, 'path' | 'body'>): readonl
 }
 
 /**
- * What of another tenant is in an answer, apart from what its reader has said.
+ * Texts of another tenant in an answer, apart from texts that the caller sent.
  *
- * @param marks - Texts that tell the other tenant's things: its name, ids and secrets.
+ * @param marks - Texts that identify the other tenant's objects: its name, ids and secrets.
  */
 export function leaksIn(text: string, said: ReadonlySet<string>, marks: readonly string[]): readonly string[] {
   const present = marks.filter((mark) => text.includes(mark));

@@ -1,7 +1,7 @@
-/** All that a fake stores: the key and the value of each row, as texts that are equal where the rows are. */
+/** All rows of a fake: key and value of each, as texts that are equal if the rows are equal. */
 export type Dump = readonly (readonly [key: string, value: string])[];
 
-/** A fake whose contents can be compared. */
+/** A fake with comparable contents. */
 export interface Dumpable {
   dump(): Dump;
 }
@@ -12,7 +12,7 @@ export function dumpOf(...tables: readonly Iterable<readonly [string, unknown]>[
   );
 }
 
-/** Rows are replaced and never changed where they stand, but for lists of their own. */
+/** A cache by row: fakes replace rows and never change them in place, except for their lists. */
 const known = new WeakMap<object, string>();
 
 function textOf(value: unknown): string {
@@ -24,7 +24,7 @@ function textOf(value: unknown): string {
     if (member instanceof Uint8Array) return Buffer.from(member).toString('latin1');
     return member;
   };
-  // Undefined has no JSON.
+  // JSON cannot represent undefined.
   const written = value === undefined ? 'undefined' : JSON.stringify(value, read);
   if (isRow) known.set(value, written);
   return written;

@@ -27,29 +27,29 @@ import { staff } from './samples.ts';
 export interface FakeAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
-  /** As text, to look for what must not be in it. */
+  /** The body as text, to search for forbidden content. */
   readonly text: string;
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers without a schema
   readonly body: any;
 }
 
 const shipped = compileVersionedResources(new URL('../../integrations/', import.meta.url));
-/** One whose requests may come by the URL that serves all accounts. */
+/** An integration whose requests may arrive at the URL for all accounts. */
 const shared: Definition = {
   ...staff,
   name: 'shared',
   routing: { context_lookup_field: 'body.company', account_context: 'company_id', secrets: 'app' },
 };
-/** Keys by the tenant that they may act for. */
+/** Keys by their tenant. */
 const keys = { all: 'tk_all_secret', acme: 'tk_acme_secret', globex: 'tk_globex_secret' } as const;
 
 export interface FakeApiOptions {
-  /** Beside `all`, `acme` and `globex`. */
+  /** Keys in addition to `all`, `acme` and `globex`. */
   readonly keys?: readonly ApiKey[];
   readonly callPolicy?: Partial<CallPolicy>;
   readonly waitingPolicy?: Partial<WaitingPolicy>;
   readonly quotas?: Partial<Quotas>;
-  /** Those that have schemas; the shipped ones unless told otherwise. */
+  /** Resources with schemas. @default the shipped ones */
   readonly resources?: VersionedResources;
 }
 
@@ -124,7 +124,7 @@ export function createFakeApi({
 
   return {
     engine,
-    /** All that can be compared, by name. */
+    /** All comparable stores, by name. */
     stores: {
       accounts: engine.accounts,
       answers,
@@ -155,9 +155,9 @@ export function createFakeApi({
     audit,
     apiKeys,
     /**
-     * @param body - Text is sent as it is.
-     * @param as - Whose key; null for none; other text is shown as it is.
-     * @param headers - Beside `authorization`; names in lower case.
+     * @param body - Text is sent unchanged.
+     * @param as - Name of a key; null for no key; other text is sent as the bearer token.
+     * @param headers - In addition to `authorization`; names in lower case.
      */
     call: async (
       method: string,

@@ -65,7 +65,7 @@ import { staff } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 import { usualQuotas } from './usual-quotas.ts';
 
-/** As a deployment of the stage dev keeps the raw archive. */
+/** Retention of the raw archive in the stage dev. */
 const rawRetentionDays = 30;
 
 export type FakeEngine = ReturnType<typeof createFakeEngine>;
@@ -73,9 +73,9 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>;
 /**
  * All stores and queues of one engine, in memory, and the ports of each flow on them.
  *
- * @param definition - The one integration that it has.
- * @param versioned - The resources that have schemas.
- * @param keys - The API keys that there are.
+ * @param definition - Its only integration.
+ * @param versioned - The resources with schemas.
+ * @param keys - The existing API keys.
  */
 export function createFakeEngine(
   definition: Definition = staff,
@@ -107,16 +107,16 @@ export function createFakeEngine(
   const egress = createProgrammableEgress();
   const pause = pauseOn(clock);
   const rawQueue = createInMemoryQueue(clock);
-  // What an inbox receives is hidden for a minute.
+  // An inbox hides received messages for a minute.
   const rawDeadLetters = createInMemoryQueue(clock, 60_000);
   const deliveryQueue = createInMemoryQueue(clock);
-  // Hidden for as long as in the stack: six times their consumer's timeout.
+  // The same visibility timeout as in the stack: six times the consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
   const callLimits = createInMemoryCallLimits(clock);
-  // As in the stage local: no test comes near it unless it is about it.
+  // As in the stage local: too high to affect tests of other things.
   const perMinute = { calls: 1_000_000, windowMs: 60_000 };
   const admission = { perAccount: perMinute, perTenant: perMinute, allowances: new Map() };
   const webhook = prepareWebhook(definition, readXml);
@@ -241,7 +241,7 @@ export function createFakeEngine(
       archiveKeys: accounts.archiveKeys,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
     } satisfies NormalizePorts,
-    /** What requests are counted with. Nothing of it takes time. */
+    /** Ports for counting requests. They take no time. */
     countPorts: {
       accounts: accounts.reader(clock),
       webhook: async (name) => (name === definition.name ? webhook : undefined),
@@ -249,7 +249,7 @@ export function createFakeEngine(
       clock,
       pause: () => new Promise<never>(() => {}),
     } satisfies CountRejectionPorts & CountNormalizationPorts,
-    /** What accounts, settings and dead letters are administered with. */
+    /** Ports for administering accounts, settings and dead letters. */
     adminPorts: {
       accounts,
       tenants,

@@ -14,17 +14,17 @@ import { anEvent } from './samples.ts';
 import { createSeededRandomness } from './seeded-randomness.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
-/** Writers and readers of one tenant's feed, all at once. */
+/** Concurrent writers and readers of one tenant's feed. */
 export interface FeedLoad {
   readonly seed: string;
-  /** Events to publish; some of them come several times, by different inputs. */
+  /** Events to publish; some of them occur in several inputs. */
   readonly events: number;
   readonly writers: number;
-  /** How writers end between taking their block and writing it: parts of their runs. */
+  /** Fractions of writer runs that go wrong between taking their block and writing it. */
   readonly killed: number;
-  /** Virtual time that a call takes at most until it has its effect, and the same again until its answer. */
+  /** Most virtual time that a call takes until its effect, and again until its answer. */
   readonly callMs: number;
-  /** Pauses of a reader that has found nothing, at most; and the part of the readings that wait instead. */
+  /** Longest pause of a reader that found no event; then the fraction of reads that long-poll instead. */
   readonly lookMs: number;
   readonly waits: number;
   readonly ports: Omit<PublishPorts, 'events' | 'clock'>;
@@ -33,20 +33,20 @@ export interface FeedLoad {
   readonly time: VirtualTime;
 }
 
-/** How one run of a writer goes. */
+/** How one writer run ends. */
 type Fate =
   | 'well'
-  /** It dies after it took its block: at its first claims, later, or before it writes. */
+  /** It dies after it takes its block: at its first claims, later, or before it writes. */
   | 'killed'
-  /** It dies in the middle of its writing. */
+  /** It dies in the middle of its write. */
   | 'torn'
-  /** It takes almost as long as it may. */
+  /** It takes almost the allowed time. */
   | 'slow'
-  /** It stands still for longer than that, and goes on. */
+  /** It hangs for longer than the allowed time, then continues. */
   | 'hung';
 
 export interface FeedLoadReport {
-  /** All events of the feed as they are stored in the end, in their order. */
+  /** All events of the feed, as finally stored, in order. */
   readonly stored: readonly EventRow[];
   readonly ids: ReadonlySet<string>;
   readonly readers: readonly LoadedReader[];
@@ -59,7 +59,7 @@ export interface LoadedReader {
   readonly seen: readonly CanonicalEvent[];
   readonly pages: number;
   readonly restarts: number;
-  /** The longest time from the writing of an event to its first reading. */
+  /** The longest time from the write of an event to its first read. */
   readonly maxLagMs: number;
 }
 
@@ -74,13 +74,13 @@ const types = ['record:created', 'record:updated', 'record:deleted'] as const;
 const origins = ['webhook', 'poll', 'backfill'] as const;
 const tenant = 'acme';
 
-/** A clock that is off, by no more than clocks may differ. */
+/** A skewed clock, within the allowed skew. */
 function clockOff(clock: ManualClock, part: number): { readonly clock: Clock; readonly offMs: number } {
   const offMs = Math.round((part * limits.clockSkewMs) / 2);
   return { clock: { nowMs: () => clock.nowMs() + offMs }, offMs };
 }
 
-/** Publish all, read all, and say what was seen. */
+/** Publish all events, read them all, and report what the readers saw. */
 export async function runFeedLoad(load: FeedLoad): Promise<FeedLoadReport> {
   const { clock, time, store } = load;
   const random = createSeededRandomness(load.seed);
@@ -103,7 +103,7 @@ export async function runFeedLoad(load: FeedLoad): Promise<FeedLoadReport> {
       const run = runOf(load, fate, input.candidates.length, dice, writtenAtMs);
       const publications = await publishEvents(run.ports, input.candidates);
       const isDone = !run.isDead() && publications.every(({ kind }) => kind !== 'failed');
-      // As SQS does: what failed, and what nobody answered for, is shown again after a while.
+      // Like SQS: an input that failed, or whose run died, becomes visible again after a while.
       queue.end(input, isDone ? undefined : clock.nowMs() + dice.ms(20_000, 90_000));
       await time.pause(dice.ms(0, 500));
     }
@@ -133,7 +133,9 @@ export async function runFeedLoad(load: FeedLoad): Promise<FeedLoadReport> {
   };
 }
 
-/** Read to the end of the feed. @param isRestarted - Whether the reader forgets all but its stored cursor now and then. */
+/**
+ * Read to the end of the feed. @param isRestarted - Whether the reader now and then restarts from its stored cursor.
+ */
 async function readAll(
   { clock, time, store, ports: { payloads }, callMs, lookMs, waits }: FeedLoad,
   dice: Dice,
@@ -175,7 +177,7 @@ async function readAll(
       maxLagMs = Math.max(maxLagMs, clock.nowMs() - (writtenAtMs.get(id) ?? Number.NEGATIVE_INFINITY));
     }
     if (isRestarted && dice.between(0, 1) < 0.1) {
-      // It has read, and dies before it has stored anything of that.
+      // The reader dies after a read, before it stores the events.
       restarts += 1;
       position = stored.cursor;
       fresh = [];
@@ -183,7 +185,7 @@ async function readAll(
     }
     fresh.push(...page.events);
     position = page.position;
-    // Events and cursor are stored together, every few pages.
+    // Store events and cursor together, every few pages.
     if (!isRestarted || page.caughtUp || dice.between(0, 1) < 0.3) {
       stored.seen.push(...fresh);
       stored.cursor = position;
@@ -195,7 +197,7 @@ async function readAll(
   }
 }
 
-/** One run of a writer, as its fate will have it. */
+/** One writer run with the given fate. */
 function runOf(
   { ports, store, clock, time, callMs }: FeedLoad,
   fate: Fate,
@@ -204,7 +206,7 @@ function runOf(
   writtenAtMs: Map<string, number>,
 ): { readonly ports: PublishPorts; readonly isDead: () => boolean } {
   let isDead = false;
-  // How many claims one that is killed has made; one more than there are means that it was about to write.
+  // Claims that a killed run makes; one more than the candidates means that it dies before its write.
   let claimsLeft = fate === 'killed' ? Math.floor(dice.between(0, candidates + 1)) : Number.POSITIVE_INFINITY;
   const die = (): never => {
     isDead = true;
@@ -237,7 +239,7 @@ function runOf(
       if (fate === 'slow') await time.pause(dice.ms(0, 20_000));
       const taken = fate === 'torn' ? rows.slice(0, Math.floor(dice.between(0, rows.length))) : rows;
       await call(async () => {
-        // The store has the clock of all: it looks at that of its function.
+        // The store uses the shared clock, so convert the deadline from the function's clock.
         await store.writeRows(taken, untilMs === undefined ? untilMs : untilMs - own.offMs);
         for (const row of taken) if (!('sealed' in row)) writtenAtMs.set(row.id, clock.nowMs());
       });
@@ -255,7 +257,7 @@ function fateOf(dice: Dice, killed: number): Fate {
   return drawn < killed + 0.03 ? 'hung' : 'well';
 }
 
-/** Batches of up to 20 events; one in ten brings one that another has brought, too. */
+/** Batches of up to 20 events; one in ten repeats an event of another batch. */
 function inputsOf(count: number, dice: Dice): { readonly inputs: readonly Input[]; readonly ids: ReadonlySet<string> } {
   const inputs: Input[] = [];
   const ids = new Set<string>();
@@ -282,7 +284,7 @@ function inputsOf(count: number, dice: Dice): { readonly inputs: readonly Input[
   return { inputs, ids };
 }
 
-/** What is to be published: taken once at a time, and shown again where it did not end well. */
+/** Inputs to publish: each is in flight once at a time, and returns after a failed run. */
 function createInputQueue(inputs: readonly Input[], clock: ManualClock) {
   const waiting = [...inputs].reverse();
   const later: Input[] = [];
@@ -304,14 +306,14 @@ function createInputQueue(inputs: readonly Input[], clock: ManualClock) {
 
 interface Dice {
   between(min: number, max: number): number;
-  /** Whole milliseconds. */
+  /** Integer milliseconds. */
   ms(min: number, max: number): number;
   of<T>(list: readonly T[]): T | undefined;
-  /** Not all of a list, and not none. */
+  /** A random part of a list, neither empty nor complete. */
   some<T>(list: readonly T[]): readonly T[];
 }
 
-/** Many draws, each cheap: a multiplicative generator, seeded once. */
+/** Cheap random draws: a multiplicative generator, seeded once. */
 function diceOf(random: Randomness): Dice {
   let state = 1 + Math.floor(random.fraction() * 0x7fff_fffd);
   const fraction = () => {
@@ -334,7 +336,7 @@ function diceOf(random: Randomness): Dice {
   };
 }
 
-/** Fails when an event is not in the feed, or not seen by all who ask for it: once, and in its order. */
+/** Expect every event in the feed, and seen once and in order by every reader whose filter includes it. */
 export function expectExactlyOnce({ stored, ids, readers }: FeedLoadReport): void {
   expect(stored).toHaveLength(ids.size);
   expect(new Set(stored.map(({ id }) => id))).toEqual(ids);
@@ -350,7 +352,7 @@ export function expectExactlyOnce({ stored, ids, readers }: FeedLoadReport): voi
     expect(wanted.length).toBeGreaterThan(0);
     const placesOf = (events: readonly Pick<CanonicalEvent, 'sequence' | 'id'>[]) =>
       events.map(({ sequence, id }) => `${sequence} ${id}`);
-    // Told apart by numbers first: a difference of thousands of lines helps nobody.
+    // Compare by numbers first: a diff of thousands of lines is unreadable.
     const missing = missingFrom(placesOf(seen), placesOf(wanted));
     const unexpected = missingFrom(placesOf(wanted), placesOf(seen));
     expect({ seen: seen.length, missing, unexpected }).toEqual({ seen: wanted.length, missing: [], unexpected: [] });
@@ -360,7 +362,7 @@ export function expectExactlyOnce({ stored, ids, readers }: FeedLoadReport): voi
   }
 }
 
-/** The first few of a list that are not in another. */
+/** The first few items of a list that are missing from another. */
 function missingFrom(list: readonly string[], all: readonly string[]): readonly string[] {
   const known = new Set(list);
   return all.filter((item) => !known.has(item)).slice(0, 5);

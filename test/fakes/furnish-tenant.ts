@@ -9,7 +9,7 @@ import { deadLetterQueueOn } from './in-memory-queue.ts';
 import { waitingRequests } from './in-memory-routing.ts';
 import { aConsumer, anAccount, anEvent, aSubscription } from './samples.ts';
 
-/** A key of each of these tenants. */
+/** One key for each tenant. */
 export function keysOf(...tenants: readonly string[]): readonly ApiKey[] {
   return tenants.map((tenant) => apiKey(`key_${tenant}`, 'secret', tenant));
 }
@@ -29,7 +29,7 @@ export function aRawMessage(tenant: string, rawId: string, change: Partial<RawMe
 /** The subscription that serves all tenants. */
 export const everyone = aSubscription({ id: 'sub_everyone', tenant: null });
 
-/** Give a tenant something in every store: settings apart, all that an erasure has to find. */
+/** Give a tenant data in every store that an erasure has to search, except settings. */
 export async function furnishTenant(engine: FakeEngine, tenant: string): Promise<void> {
   const account = `acc_${tenant}`;
   const company = `company of ${tenant}`;
@@ -57,7 +57,7 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
     engine.publishPorts,
     [1, 2, 3, 4, 5].map((n) => ({
       owner: `raw_${tenant}`,
-      // Every other one is too large for its row.
+      // Every other event is too large for its row.
       event: anEvent({
         id: `evt_${tenant}_${n}`,
         tenant,
@@ -67,7 +67,7 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
       }),
     })),
   );
-  // Written by a run that died before its row was.
+  // Written by a run that died before it wrote the row.
   await engine.payloads.put(`${tenant}/evt_orphan`, Buffer.from('{}'), 'application/json');
   const jobs = engine.deliveryQueue
     .messages()
@@ -75,7 +75,7 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
     .filter((job) => job.tenant === tenant);
   const deliveries = jobs.map((job) => newDelivery(job));
   await engine.deliveries.putMany([
-    // Delivered, waiting for its endpoint, and waiting for its time.
+    // One is delivered, one waits for its endpoint, and one waits for its time.
     ...deliveries.filter(({ sequence }) => sequence === 1).map((one) => ({ ...one, state: 'delivered' as const })),
     ...deliveries.filter(({ sequence }) => sequence === 2).map(parked),
     ...deliveries
@@ -96,7 +96,7 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
   }
 }
 
-/** What is stored of a tenant, by store: empty where nothing is. */
+/** Number of a tenant's rows by store; stores without any are omitted. */
 export async function tracesOf(engine: FakeEngine, tenant: string): Promise<Readonly<Record<string, number>>> {
   const account = `acc_${tenant}`;
   const subscriptions = [`sub_${tenant}`, `sub_removed_${tenant}`];

@@ -5,8 +5,8 @@ import type { WebhookRequest } from '../../lambdas/engine/request/webhook-reques
 import { parseSource, parseTemplate, type Source } from '../../lambdas/engine/template/template.ts';
 
 /**
- * Requests as somebody sends them who has read the definition: every source that it names is filled,
- * with what is odd, deep, long, named like a prototype or made to have a regular expression backtrack.
+ * Requests of an attacker who knows the definition. They fill every source that it names with values that are odd, deep
+ * or long, that are named like a prototype, or that make a regular expression backtrack.
  */
 export function hostileRequests(definition: Definition): fc.Arbitrary<WebhookRequest> {
   const sources = sourcesOf(definition.webhook);
@@ -66,13 +66,13 @@ export function hostileRequests(definition: Definition): fc.Arbitrary<WebhookReq
     }));
 }
 
-/** Whether a request got in that nobody signed; an open handshake is for anybody, and one that lacks a key not in yet. */
+/** Whether an unsigned request was accepted. Open handshakes, and requests whose key is still missing, do not count. */
 export function isLetIn(definition: Definition, reception: Reception): boolean {
   if (reception.kind !== 'handshake') return reception.kind === 'verified';
   return definition.webhook.handshakes.find(({ name }) => name === reception.name)?.verify !== 'none';
 }
 
-/** Least CPU time of a few calls, in milliseconds: what the machine does beside it does not count. */
+/** Least CPU time of a few calls, in milliseconds; excludes other load on the machine. */
 export function leastCpuMs(call: () => void, maxMs: number): number {
   let least = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < 4 && least > maxMs; attempt += 1) {
@@ -86,7 +86,7 @@ export function leastCpuMs(call: () => void, maxMs: number): number {
 
 const prototypeNames = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', 'length'];
 
-/** Texts that make a careless regular expression or decoder run for long, or away. */
+/** Texts that make a careless regular expression or decoder slow or endless. */
 const worstTexts = [
   '',
   ' ',
@@ -203,7 +203,7 @@ function nestedText(levels: number): string {
   return `${'{"a":['.repeat(levels)}${']}'.repeat(levels)}`;
 }
 
-/** Objects without prototypes, so that a name such as `__proto__` is a member like any other. */
+/** Sets a nested member on objects without prototypes, so that `__proto__` is an ordinary member. */
 function withPath(target: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value;
   const members: Record<string, unknown> = Object.assign(Object.create(null), typeof target === 'object' ? target : {});
@@ -211,7 +211,7 @@ function withPath(target: unknown, [key, ...rest]: readonly string[], value: unk
   return members;
 }
 
-/** Every source that a definition names, in a template or as a condition. */
+/** Every source that a definition names, in templates and conditions. */
 function sourcesOf(value: unknown): readonly Source[] {
   if (Array.isArray(value)) return value.flatMap(sourcesOf);
   if (typeof value === 'object' && value !== null)

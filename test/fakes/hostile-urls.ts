@@ -1,17 +1,17 @@
 import type { EgressPolicyOptions } from '../../lambdas/adapters/http/egress-policy.ts';
 
-/** A URL that must never be called, whoever asks for it. */
+/** A URL that the engine must never call. */
 export interface HostileUrl {
   readonly name: string;
   readonly url: string;
-  /** How it is refused where plain http is allowed; elsewhere http is refused for itself. */
+  /** The refusal if plain http is allowed; otherwise the scheme of an http URL is refused first. */
   readonly refusal: RegExp;
 }
 
 const privateAddress = /^[0-9a-f.:]+ is not a public address$/;
 const privateName = /^[a-z0-9.-]+ does not resolve to public addresses only$/;
 const noUrl = /^it is not an absolute URL$/;
-const noName = /^its host is no name that can be resolved$/;
+const noName = /^its host is not a name that can be resolved$/;
 const otherScheme = /^its scheme must be https, got [a-z]+$/;
 const userinfo = /^it must not carry a user name or password$/;
 const portZero = /^its port must not be 0$/;
@@ -19,7 +19,7 @@ const portZero = /^its port must not be 0$/;
 const rows = (refusal: RegExp, list: Readonly<Record<string, string>>): readonly HostileUrl[] =>
   Object.entries(list).map(([name, url]) => ({ name, url, refusal }));
 
-/** What the names of the table resolve to. */
+/** Addresses of the names in the table. */
 const names: Readonly<Record<string, readonly string[]>> = {
   localhost: ['127.0.0.1', '::1'],
   'internal.hostile.test': ['10.0.0.5'],
@@ -43,7 +43,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   'xn--9ca.hostile.test': ['192.168.1.1'],
 };
 
-/** A resolver as an attacker runs it; what it does not know does not exist. A trailing dot changes nothing. */
+/** An attacker's resolver. Unknown names do not exist; a trailing dot changes nothing. */
 export const resolveHostileNames: NonNullable<EgressPolicyOptions['resolve']> = (hostname, callback) => {
   const name = hostname.replace(/\.$/, '');
   const addresses = Object.hasOwn(names, name) ? names[name] : undefined;
@@ -54,7 +54,7 @@ export const resolveHostileNames: NonNullable<EgressPolicyOptions['resolve']> = 
   );
 };
 
-/** Every way that is known into a private network through a URL; `resolveHostileNames` resolves its names. */
+/** All known ways into a private network through a URL; `resolveHostileNames` resolves their names. */
 export const hostileUrls: readonly HostileUrl[] = [
   ...rows(privateAddress, {
     loopback: 'https://127.0.0.1/',
@@ -160,7 +160,7 @@ export const hostileUrls: readonly HostileUrl[] = [
     'IPv6 ORCHID': 'https://[2001:20::1]/',
     'IPv6 discard': 'https://[100::1]/',
     'IPv6 segment routing': 'https://[5f00::1]/',
-    'IPv6 that is not assigned': 'https://[4000::1]/',
+    'unassigned IPv6': 'https://[4000::1]/',
   }),
   ...rows(privateName, {
     'a name of loopback': 'https://localhost/',
@@ -185,9 +185,9 @@ export const hostileUrls: readonly HostileUrl[] = [
     'a name of a link-local address with a zone': 'https://zone.hostile.test/',
     'a name of a public address with a zone': 'https://public-zone.hostile.test/',
     'a name of this host': 'https://this-host.hostile.test/',
-    'a name of what is no address': 'https://garbage.hostile.test/',
+    'a name of an invalid address': 'https://garbage.hostile.test/',
     'a name of an address in octal': 'https://octal.hostile.test/',
-    'a name of no address': 'https://empty.hostile.test/',
+    'a name without addresses': 'https://empty.hostile.test/',
     'a private name behind backslashes': 'https:\\\\internal.hostile.test\\@app.example.com/',
   }),
   ...rows(userinfo, {
@@ -226,7 +226,7 @@ export const hostileUrls: readonly HostileUrl[] = [
     'a port in letters': 'https://8.8.8.8:http/',
     'a number that is too high': 'https://256.256.256.256/',
     'a number that is too long': 'https://4294967296/',
-    'an octal number that is none': 'https://127.0.0.08/',
+    'an invalid octal number': 'https://127.0.0.08/',
     'an address with a zero byte': 'https://127.0.0.1%00.example.com/',
     'an address with a zone': 'https://[fe80::1%25eth0]/',
     'an address with a zone, not escaped': 'https://[fe80::1%eth0]/',
@@ -247,14 +247,14 @@ export const hostileUrls: readonly HostileUrl[] = [
   }),
 ];
 
-/** Where the engine of these tests is reached. */
+/** Origins of the engine in these tests. */
 export const ownOrigins = [
   'https://hooks.tributary.test',
   'https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com',
   'http://localhost:8787',
 ];
 
-/** Every way to make the engine call itself, where its own machine may be called. */
+/** All ways to make the engine call itself, if the policy allows its own machine. */
 export const ownUrls: readonly HostileUrl[] = rows(
   /^[a-z0-9.:-]+ leads back to this Tributary deployment, which must not call itself$/,
   {

@@ -10,23 +10,21 @@ import type { AccountEraser } from '../../lambdas/ports/tenants/tenant-erasers.t
 import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
-/** The accounts table, and what reads and administers it. */
+/** The accounts table, and the ports on it. */
 export interface InMemoryAccounts extends AccountDirectory, Dumpable {
-  /** A reader with a memory of its own, as each instance of a function has. */
+  /** A reader with its own cache, like each function instance. */
   reader(clock: Clock): AccountStore;
-  /** What a tenant's accounts are erased with. */
   eraser: AccountEraser;
-  /** What opens what is archived of an account. */
   archiveKeys: ArchiveKeys;
-  /** Change an account behind the back of its readers. */
+  /** Change an account without invalidating its readers' caches. */
   overwrite(account: Account): void;
 }
 
 export function createInMemoryAccounts(): InMemoryAccounts {
   const rows = new Map<string, Account>();
-  // Ids of accounts that were removed or erased, and whose they are.
+  // Tenants by the ids of their removed or erased accounts.
   const heldFor = new Map<string, string>();
-  // What is left of one whose tenant's data is gone.
+  // An erased account keeps its row, without a tenant.
   const isBuried = (account: Account | undefined) => account?.tenant === '';
   const isSameAccount = (a: Account, b: Account | undefined) => a.tenant === b?.tenant && a.createdAt === b.createdAt;
   return {

@@ -51,7 +51,7 @@ export function createInMemoryApiKeys(
   };
 }
 
-/** A key as it is stored: it may do everything for its tenant unless told otherwise. */
+/** A stored key; by default it has all scopes for its tenant. */
 export function apiKey(id: string, secret: string, tenant: string | null, options: Partial<ApiKey> = {}): ApiKey {
   const createdAt = '2026-11-01T00:00:00.000Z';
   return {

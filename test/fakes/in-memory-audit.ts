@@ -2,7 +2,7 @@ import type { AuditEntry, AuditLog } from '../../lambdas/ports/tenants/audit-log
 import { type Dumpable, dumpOf } from './dump.ts';
 
 export interface InMemoryAudit extends AuditLog, Dumpable {
-  /** Every entry as it stands, oldest first. */
+  /** All entries, oldest first. */
   readonly entries: () => readonly AuditEntry[];
 }
 

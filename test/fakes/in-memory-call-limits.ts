@@ -2,7 +2,7 @@ import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 import type { CallLimits } from '../../lambdas/ports/tenants/call-limits.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
 
-/** Token buckets, each as the time at which it is full again. */
+/** Token buckets, each stored as the time at which it is full again. */
 export function createInMemoryCallLimits(clock: Clock): CallLimits & Dumpable {
   const fullAtMs = new Map<string, number>();
   return {
@@ -11,7 +11,7 @@ export function createInMemoryCallLimits(clock: Clock): CallLimits & Dumpable {
       const nowMs = clock.nowMs();
       const stepMs = (windowMs / calls) * cost;
       const next = Math.max(fullAtMs.get(bucket) ?? nowMs, nowMs) + stepMs;
-      // Fractions of a millisecond add up; a clock has none.
+      // Tolerate rounding: fractions of a millisecond add up, but the clock has none.
       const excessMs = next - (nowMs + windowMs) - Math.min(stepMs / cost / 2, 0.5);
       if (excessMs > 0) return { kind: 'limited', retryAfterMs: Math.max(1, Math.ceil(excessMs)) };
       fullAtMs.set(bucket, next);

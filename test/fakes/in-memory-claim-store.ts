@@ -6,9 +6,9 @@ import { pageOf } from './page-of.ts';
 
 export interface InMemoryClaimStore extends ClaimStore, Dumpable {
   keys(): readonly string[];
-  /** Days that an object was put for; undefined where it has the retention of the store. */
+  /** Retention of an object in days; undefined for the store's default. */
   retentionOf(key: string): number | undefined;
-  /** By prefix of the keys. */
+  /** Erases objects by key prefix. */
   readonly eraser: ObjectEraser;
 }
 

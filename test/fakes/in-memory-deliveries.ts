@@ -24,15 +24,15 @@ interface Expiring<T> {
 }
 
 export interface InMemoryDeliveries extends DeliveryStore, DueIndex, DeliveryLog, DeliveryEraser, Dumpable {
-  /** The first of the two writes of `putMany`: the deliveries without their entries. */
+  /** The first of the two writes of `putMany`: the deliveries without their index entries. */
   putRows(deliveries: readonly Delivery[]): void;
-  /** The last of the two writes of `replace`: the delivery without its entry. */
+  /** The last of the two writes of `replace`: the delivery without its index entry. */
   replaceRow(delivery: Delivery, opensAgain?: boolean): boolean;
 }
 
 /**
- * The deliveries table: rows, and the pointers to them from backlogs and from the due index. As in DynamoDB a row that
- * has expired is there still, and takes its place in the pages of what is read.
+ * The deliveries table: rows, and the pointers to them from backlogs and from the due index. As in DynamoDB, an expired
+ * row is still stored, and still takes a place in pages.
  */
 export function createInMemoryDeliveries(
   clock: Clock,
@@ -47,7 +47,7 @@ export function createInMemoryDeliveries(
   const rowKey = (key: DeliveryKey) => `${key.subscription} ${sortKey(key)}`;
   const backlogKey = ({ subscription, place }: BacklogEntry) => `${subscription} ${place}`;
   const dueKey = ({ shard, dueAtMs, subscription, event }: DueEntry) => `${shard} ${dueAtMs} ${subscription} ${event}`;
-  /** As far as it was asked for: rows are put by calls that do not wait. */
+  /** Filled by earlier reads, since the calls that put rows do not wait. */
   const daysByTenant = new Map<string, number>();
   const learn = async (deliveries: readonly Delivery[]) => {
     const known = await policies?.getMany(deliveries.map(({ tenant }) => tenant));
@@ -97,7 +97,7 @@ export function createInMemoryDeliveries(
     replaceRow,
     async getMany(keys) {
       const wanted = [...new Set(keys.map(rowKey))];
-      // In no order that a caller could rely on.
+      // Reversed, so that no caller relies on the order.
       return structuredClone(live(wanted.map((key) => rows.get(key)).reverse()));
     },
     async putMany(deliveries, done = []) {

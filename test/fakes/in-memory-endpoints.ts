@@ -38,7 +38,9 @@ export function createInMemoryEndpoints(): EndpointStore & DueEndpoints & Endpoi
     async wake({ endpoint, scope }) {
       const stored = rows.get(endpoint);
       if (stored !== undefined && stored.state.scope !== scope)
-        throw new EngineError('corrupt-state', `the endpoint ${endpoint} is another scope's`, { retryable: false });
+        throw new EngineError('corrupt-state', `the endpoint ${endpoint} belongs to another scope`, {
+          retryable: false,
+        });
       const state = woken(stored?.state ?? newEndpoint(scope, endpoint));
       rows.set(endpoint, { state, dueAtMs: stored?.dueAtMs });
       return structuredClone(state);

@@ -31,10 +31,10 @@ export function createInMemoryEvents(
   const taken = new Map<string, number>();
   const claims = new Map<string, Expiring<EventClaim>>();
   const rows = new Map<string, Map<number, Expiring<FeedRow>>>();
-  /** Numbers of each tenant's rows, rising: they are written almost in order, and read in it. */
+  /** Numbers of each tenant's rows, sorted: they are written almost in order, and read in order. */
   const numbers = new Map<string, number[]>();
 
-  // Rows and claims are flat: a copy of their members is one of them.
+  // Rows and claims are flat, so a shallow copy suffices.
   const expiring = async <T extends { readonly tenant: string }>(value: T, leastDays = 0): Promise<Expiring<T>> => {
     const { eventsDays = retentionDays } = (await policies?.getMany([value.tenant]))?.get(value.tenant) ?? {};
     const days = Math.max(Math.min(eventsDays, retentionDays), leastDays);
@@ -85,7 +85,7 @@ export function createInMemoryEvents(
     },
     async getMany(keys) {
       const distinct = new Map(keys.map((key) => [`${key.tenant} ${key.sequence}`, key]));
-      // In no order that a caller could rely on.
+      // Reversed, so that no caller relies on the order.
       return [...distinct.values()].reverse().flatMap(({ tenant, sequence }) => {
         const row = live(rows.get(tenant)?.get(sequence));
         if (row === undefined || 'sealed' in row) return [];
@@ -135,7 +135,7 @@ export function createInMemoryEvents(
   };
 }
 
-/** Place of the first number beyond this one in a rising list. */
+/** Index of the first number greater than `sequence` in a sorted list. */
 function placeAfter(ordered: readonly number[], sequence: number): number {
   let low = 0;
   let high = ordered.length;

@@ -3,7 +3,7 @@ import type { OperatorNotices } from '../../lambdas/ports/delivery/notices.ts';
 type Notice = Parameters<OperatorNotices['send']>[0][number];
 
 export interface InMemoryNotices extends OperatorNotices {
-  /** All that was told, in order. */
+  /** All sent notices, in order. */
   readonly sent: readonly Notice[];
 }
 

@@ -15,21 +15,21 @@ export interface QueuedMessage {
   readonly id: string;
   readonly body: string;
   readonly group: string | undefined;
-  /** Of a message that the engine itself put on a dead-letter queue. */
+  /** Only for a message that the engine itself dead-lettered. */
   readonly reason: string | undefined;
   readonly sentAtMs: number;
   readonly visibleAtMs: number;
 }
 
-/** A standard queue: what is received stays, invisible for a while, until it is removed. */
+/** A standard queue: a received message is hidden for its visibility timeout, and stays until it is removed. */
 export interface InMemoryQueue extends Dumpable {
   send(body: string, options?: { group?: string; reason?: string; delayMs?: number }): void;
   /** Visible messages, at most ten. */
   receive(): readonly QueuedMessage[];
   remove(id: string): void;
-  /** Make a received message visible after a while, or at once. */
+  /** Make a received message visible after a delay, or immediately. */
   show(id: string, delayMs?: number): void;
-  /** All that is in the queue, visible or not. */
+  /** All messages, visible or not. */
   messages(): readonly QueuedMessage[];
 }
 
@@ -41,7 +41,7 @@ export function createInMemoryQueue(clock: Clock, visibilityTimeoutMs = 360_000)
     send(body, { group, reason, delayMs = 0 } = {}) {
       sent += 1;
       const id = `message-${sent}`;
-      // A queue delays by whole seconds, and no longer than it can.
+      // A queue delays by whole seconds, up to its limit.
       const delaySeconds = Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000);
       const sentAtMs = clock.nowMs();
       messages.set(id, { id, body, group, reason, sentAtMs, visibleAtMs: sentAtMs + delaySeconds * 1000 });
@@ -98,7 +98,7 @@ export function governanceQueueOn(queue: InMemoryQueue): GovernanceQueue {
 export function deadLetterQueueOn(queue: InMemoryQueue): DeadLetterQueue {
   return {
     async send(body, reason) {
-      // What a queue refuses in a message is not in its reason either.
+      // Replace characters that a queue rejects, as the adapter does.
       queue.send(body, { reason: reason.toWellFormed().replace(/\p{Control}/gu, '\uFFFD') });
     },
   };

@@ -4,7 +4,7 @@ import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 export interface InMemoryRawArchive extends RawArchive, RawArchiveReader, Dumpable {
-  /** Objects, each with its requests and the days that it was put for. */
+  /** Objects, each with its requests and its retention in days. */
   objects(): readonly ArchiveObject[];
 }
 
@@ -17,7 +17,7 @@ export function createInMemoryRawArchive(): InMemoryRawArchive {
   const objects = new Map<string, ArchiveObject>();
   const timesOf = ({ requests }: ArchiveObject) => requests.map(({ message }) => Date.parse(message.receivedAt));
   return {
-    // Keys of accounts stand for what they seal.
+    // Account keys stand in for encryption.
     dump: () => dumpOf(objects),
     objects: () => [...objects.values()],
     async put(requests, retentionDays) {

@@ -1,7 +1,7 @@
 import type { VersionedResources } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import type { ResourceCatalog } from '../../lambdas/ports/accounts/resource-catalog.ts';
 
-/** A catalog of resources, with how often it was read. */
+/** A catalog of resources that counts its reads. */
 export function createInMemoryResources(versioned: VersionedResources = new Map()) {
   let reads = 0;
   const read = async () => {

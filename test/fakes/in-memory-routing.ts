@@ -18,11 +18,11 @@ import { pageOf } from './page-of.ts';
 
 const keyOf = (integration: string, value: string) => JSON.stringify([integration, value]);
 
-/** The values of all accounts, and what reads, claims and erases them. */
+/** The context values of all accounts, and the ports on them. */
 export interface InMemoryContexts extends AccountContextRegistry, AccountContextEraser, SharedContexts, Dumpable {
-  /** Register an account as a version did that knew no claims. */
+  /** Register an account like a version without claims. */
   register(integration: string, values: readonly string[], account: string): Promise<void>;
-  /** A reader with a memory of its own, as each instance of a function has. */
+  /** A reader with its own cache, like each function instance. */
   reader(clock: Clock): RememberedContexts;
 }
 
@@ -98,7 +98,7 @@ export function createInMemoryContexts(): InMemoryContexts {
   };
 }
 
-/** Requests that wait for a value and have not expired. */
+/** Unexpired requests parked under a value. */
 export async function waitingRequests(
   parking: ParkedRequests,
   integration: string,
@@ -114,7 +114,7 @@ export async function waitingRequests(
   return found;
 }
 
-/** As in DynamoDB a request that has expired is there still. */
+/** Parked requests; as in DynamoDB, an expired request is still stored. */
 export function createInMemoryParking(
   clock: Clock,
   { retentionDays }: { readonly retentionDays: number },

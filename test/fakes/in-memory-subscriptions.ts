@@ -15,7 +15,7 @@ export function createInMemorySubscriptions(): SubscriptionStore &
   SubscriptionEraser &
   Dumpable {
   const rows = new Map<string, Subscription>();
-  /** Whose an id is, also when its subscription is gone. */
+  /** Scopes by id, also of deleted subscriptions. */
   const scopes = new Map<string, string>();
   async function reserve({ scope, id }: SubscriptionKey): Promise<'reserved' | 'taken'> {
     if ((scopes.get(id) ?? scope) !== scope) return 'taken';
@@ -31,7 +31,7 @@ export function createInMemorySubscriptions(): SubscriptionStore &
     },
     async getMany(keys) {
       const wanted = new Set(keys.map(({ scope, id }) => `${scope} ${id}`));
-      // In no order that a caller could rely on.
+      // Reversed, so that no caller relies on the order.
       return structuredClone([...rows.values()].filter((row) => wanted.has(`${scopeOf(row)} ${row.id}`)).reverse());
     },
     async find(id) {
@@ -80,7 +80,7 @@ export function createInMemorySubscriptions(): SubscriptionStore &
   };
 }
 
-/** What publishing may know of a subscription. */
+/** The part of a subscription that publishing needs. */
 export function toRoute({
   id,
   tenant,

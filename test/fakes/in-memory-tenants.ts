@@ -5,11 +5,11 @@ import { type Dumpable, dumpOf } from './dump.ts';
 import { pageOf } from './page-of.ts';
 
 export interface InMemoryTenants extends TenantStore, Dumpable {
-  /** Policies with a memory of their own, as each instance of a function has. */
+  /** Policies with their own cache, like each function instance. */
   policies(clock: Clock): TenantPolicies;
 }
 
-/** What DynamoDB takes of one row. */
+/** DynamoDB's limit of one row. */
 const maxItemBytes = 400 * 1024;
 
 export function createInMemoryTenants(): InMemoryTenants {

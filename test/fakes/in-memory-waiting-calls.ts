@@ -1,7 +1,7 @@
 import type { WaitingCalls } from '../../lambdas/ports/events/waiting-calls.ts';
 import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 
-/** Ends of the calls that wait, by bucket. */
+/** Waiting calls by bucket, each stored as its end. */
 export function createInMemoryWaitingCalls(clock: Clock): WaitingCalls {
   const waiting = new Map<string, Set<{ readonly untilMs: number }>>();
   const live = (name: string) => {

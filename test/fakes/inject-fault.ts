@@ -1,14 +1,14 @@
-/** What goes wrong at one port call. */
+/** A fault at one port call. */
 export interface Fault {
   /** The call, counted from 1 over all ports. */
   readonly at: number;
-  /** Whether the call has its effect before it fails: its answer is lost then. */
+  /** `after its effect`: the call takes effect, but its answer is lost. */
   readonly moment: 'before its effect' | 'after its effect';
-  /** `error`: this call alone fails. `crash`: no later call has an effect either. */
+  /** `error`: only this call fails. `crash`: no later call takes effect either. */
   readonly kind: 'error' | 'crash';
 }
 
-/** Every way in which a call can fail. */
+/** All faults of one call. */
 export function faultsAt(at: number): readonly Fault[] {
   return (['error', 'crash'] as const).flatMap((kind) =>
     (['before its effect', 'after its effect'] as const).map((moment) => ({ at, moment, kind })),
@@ -19,16 +19,16 @@ export interface FaultyPorts<Ports> {
   readonly ports: Ports;
   /** Names of the calls so far, for example `events.claim`. */
   readonly calls: readonly string[];
-  /** Whether the run that uses these ports is dead: what it returns reaches nobody. */
+  /** Whether the run that uses these ports has crashed, so that its result is lost. */
   readonly crashed: () => boolean;
 }
 
-/** Members that are no calls to the outside, or whose calls cannot fail. */
+/** Members that make no external calls, or whose calls cannot fail. */
 const unfailing = new Set(['clock', 'randomness', 'pause', 'prepare', 'endpointPolicy', 'operations', 'tokens']);
 
 type AsyncCall = (...args: unknown[]) => Promise<unknown>;
 
-/** The same ports, of which one call fails. Without a fault they only record the calls. */
+/** Wraps ports so that one call fails. Without a fault, the wrapper only records the calls. */
 export function injectFault<Ports extends object>(ports: Ports, fault?: Fault): FaultyPorts<Ports> {
   const calls: string[] = [];
   let dead = false;

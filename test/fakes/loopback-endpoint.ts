@@ -6,17 +6,17 @@ import { onTestFinished } from 'vitest';
 /** A real server on 127.0.0.1, for one test. */
 export interface LoopbackEndpoint {
   readonly port: number;
-  /** Requests that came, in order, with their bodies. */
+  /** Received requests, in order, with their bodies. */
   readonly requests: readonly { readonly request: IncomingMessage; readonly body: string }[];
-  /** Connections that are open now. */
+  /** Open connections. */
   readonly open: ReadonlySet<Socket>;
-  /** Connections that were ever opened. */
+  /** Number of connections opened so far. */
   readonly opened: () => number;
-  /** The most that were open at a time. */
+  /** Most connections open at a time. */
   readonly mostOpen: () => number;
 }
 
-/** @param answer - Called once the body has come. */
+/** @param answer - Called once the whole body has arrived. */
 export async function startLoopbackEndpoint(
   answer: (response: ServerResponse, body: string, request: IncomingMessage) => void,
   tls?: ServerOptions,
@@ -45,7 +45,7 @@ export async function startLoopbackEndpoint(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
     const closed = new Promise((resolve) => server.close(resolve));
-    // Connections whose handshake failed are none of HTTP's.
+    // The HTTP server does not close connections whose TLS handshake failed.
     for (const socket of open) socket.destroy();
     await closed;
   });

@@ -6,7 +6,7 @@ export interface ManualClock extends Clock {
   advance(ms: number): void;
 }
 
-/** A clock that stands until a test moves it. */
+/** A clock that only tests advance. */
 export function createManualClock(startMs = Date.parse('2026-11-21T12:00:00.000Z')): ManualClock {
   let nowMs = startMs;
   return {
@@ -17,7 +17,7 @@ export function createManualClock(startMs = Date.parse('2026-11-21T12:00:00.000Z
   };
 }
 
-/** A pause lets the clock pass instead of waiting; what runs beside it gets a turn. */
+/** A pause that advances the clock instead of waiting, and yields to concurrent work. */
 export function pauseOn(clock: ManualClock): Pause {
   return async (ms) => {
     clock.advance(ms);

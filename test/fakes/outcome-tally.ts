@@ -1,7 +1,7 @@
 import type { OutcomeCounter } from '../../lambdas/ports/runtime/outcome-counter.ts';
 
 export interface OutcomeTally extends OutcomeCounter<string> {
-  /** The sum of what was counted under these names. */
+  /** Sum of the counts of these outcomes. */
   sum(...outcomes: readonly string[]): number;
 }
 

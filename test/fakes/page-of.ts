@@ -1,6 +1,6 @@
 import type { Page } from '../../lambdas/ports/accounts/account-store.ts';
 
-/** One page of a list in the order of its keys; `next` is the key of the page's last item. */
+/** One page of a list sorted by key; `next` is the key of the page's last item. */
 export function pageOf<T>(
   all: readonly T[],
   keyOf: (item: T) => string,

@@ -4,13 +4,13 @@ import type { CallbackClient, CallbackRequest } from '../../lambdas/ports/delive
 type Answer = (request: CallbackRequest, earlier: number) => CallbackOutcome | Promise<CallbackOutcome>;
 
 export interface ProgrammableCallbacks extends CallbackClient {
-  /** All that was posted, in order. */
+  /** All posted requests, in order. */
   readonly requests: readonly CallbackRequest[];
-  /** Answer from now on as `answer` says. @param answer - Called with the request and how many the URL got before. */
+  /** Set the answers. @param answer - Called with the request and the number of earlier requests to its URL. */
   answerWith(answer: Answer): void;
 }
 
-/** Subscribers whose answers the test decides; until then they accept everything. */
+/** Receivers whose answers the test sets; by default they accept everything. */
 export function createProgrammableCallbacks(): ProgrammableCallbacks {
   const requests: CallbackRequest[] = [];
   let answer: Answer = () => answered(204);

@@ -1,14 +1,15 @@
 import type { EgressPolicy } from '../../lambdas/ports/delivery/callback-client.ts';
 
 export interface ProgrammableEgress extends EgressPolicy {
-  /** Refuse from now on what the test says. */
+  /** Set the refusals. */
   refuseWith(refusal: (url: string) => string | undefined): void;
 }
 
-/** Lets everything out until the test says otherwise. */
+/** An egress policy that allows every URL until the test sets refusals. */
 export function createProgrammableEgress(): ProgrammableEgress {
-  // What is no URL is refused by every policy.
-  let refusal: (url: string) => string | undefined = (url) => (URL.canParse(url) ? undefined : 'it is no absolute URL');
+  // Every policy refuses an invalid URL.
+  let refusal: (url: string) => string | undefined = (url) =>
+    URL.canParse(url) ? undefined : 'it is not an absolute URL';
   return {
     refuseWith(next) {
       refusal = next;

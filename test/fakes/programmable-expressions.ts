@@ -7,15 +7,15 @@ import {
 import type { ExpressionRun, Expressions } from '../../lambdas/ports/runtime/expressions.ts';
 
 export interface ProgrammableExpressions extends Expressions {
-  /** Expressions that are stopped when they are run, by their text. */
+  /** Texts of expressions whose evaluation is stopped. */
   readonly stopped: Set<string>;
-  /** Owners whose expressions are not begun. */
+  /** Owners whose expressions are suspended. */
   readonly suspended: Set<string>;
-  /** What was run, by program. */
+  /** All runs, in order. */
   readonly runs: { readonly program: ProgramName; readonly owner: string }[];
 }
 
-/** Evaluates in this process; what goes in and comes out is JSON, as where it crosses to another. */
+/** Evaluates in this process; input and output pass through JSON, as between processes. */
 export function createProgrammableExpressions(): ProgrammableExpressions {
   const programs = createPrograms();
   const stopped = new Set<string>();

@@ -5,7 +5,7 @@ import type { ProviderKeys } from '../../lambdas/ports/provider/provider-keys.ts
 
 type Answer = Partial<ProviderAnswer> | Error;
 
-/** A provider whose answers a test writes; it remembers what it was called with. */
+/** A provider whose answers a test sets; it records its calls. */
 export interface ProgrammableProvider extends ProviderClient {
   readonly calls: OutboundCall[];
   /** Answers the next calls; the last answer is repeated. */
@@ -31,12 +31,12 @@ export function createProgrammableProvider(): ProgrammableProvider {
   };
 }
 
-/** Published keys that a test writes, by the kind of their request. */
+/** Published keys that a test sets, by the kind of their request. */
 export interface ProgrammableKeys extends ProviderKeys {
   readonly requests: KeyRequest[];
-  /** What is found from now on. */
+  /** Set the keys to find. */
   publish(...keys: readonly string[]): void;
-  /** Nothing is found from now on: the provider does not answer. */
+  /** Make the provider fail, so that no key is found. */
   fail(error: Error): void;
 }
 

@@ -1,13 +1,13 @@
 import type { OauthTokens, TokenOutcome } from '../../lambdas/ports/delivery/oauth-tokens.ts';
 
 export interface ProgrammableTokens extends OauthTokens {
-  /** Answer from now on as told. */
+  /** Set the answers. */
   answerWith(answer: () => TokenOutcome): void;
-  /** Tokens that endpoints refused. */
+  /** Tokens that the engine dropped because endpoints refused them. */
   readonly forgotten: readonly string[];
 }
 
-/** Token endpoints whose answers the test decides; until then each fetch gives a new token. */
+/** Token endpoints whose answers the test sets; by default each fetch returns a new token. */
 export function createProgrammableTokens(): ProgrammableTokens {
   let fetched = 0;
   let answer = (): TokenOutcome => ({ kind: 'token', token: `token-${(fetched += 1)}` });

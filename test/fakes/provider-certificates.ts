@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
-/** Somebody with a name and a pair of keys: who a certificate is about, or who signs one. */
+/** A name and a key pair: the subject or the issuer of a certificate. */
 export interface Party {
   readonly name: string;
   readonly publicKey: KeyObject;
@@ -11,14 +11,14 @@ export interface ProviderCertificate {
   readonly subject: Party;
   /** @default the subject itself */
   readonly issuer?: Party;
-  /** Host names that it carries. */
+  /** Host names in the certificate. */
   readonly hosts?: readonly string[];
-  /** Whether it may issue others; undefined says nothing of it. */
+  /** Whether it may issue other certificates; undefined to omit the extension. */
   readonly ca?: boolean;
   /** Epoch milliseconds. @default a year before and after the start of the manual clock */
   readonly fromMs?: number;
   readonly untilMs?: number;
-  /** Where it says that its issuer's certificate is. */
+  /** URL of the issuer's certificate. */
   readonly issuerUrl?: string;
 }
 
@@ -59,7 +59,7 @@ export function certificateOf(options: ProviderCertificate): string {
   return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
 }
 
-/** The bytes that a PEM holds. */
+/** The DER bytes of a PEM. */
 export function derOf(pem: string): Buffer {
   return Buffer.from(pem.replace(/-----[^-]+-----/g, ''), 'base64');
 }

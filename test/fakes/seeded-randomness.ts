@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Randomness } from '../../lambdas/ports/runtime/randomness.ts';
 
-/** The same seed gives the same draws: SHA-256 of the seed and a counter. */
+/** Repeatable randomness: SHA-256 of the seed and a counter. */
 export function createSeededRandomness(seed = 'tributary'): Randomness {
   let draws = 0;
   const block = () => createHash('sha256').update(`${seed} ${draws++}`).digest();

@@ -8,7 +8,7 @@ function employees(version: string, properties: object): ResourceSchema {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'urn:tributary:resource:hris/employees',
     title: 'Employee',
-    description: 'Somebody who works for a company.',
+    description: 'A person who works for a company.',
     version,
     type: 'object',
     properties: {
@@ -22,7 +22,7 @@ function employees(version: string, properties: object): ResourceSchema {
   } as ResourceSchema;
 }
 
-/** `{ "person": { "display_name" } }` of 3 is `full_name` in 2, and `name` in 1. */
+/** `{ "person": { "display_name" } }` in version 3 is `full_name` in 2, and `name` in 1. */
 export const employeesInMajors = {
   3: employees('3.1.0', {
     person: {
@@ -52,7 +52,7 @@ export const olderMajors: readonly [OlderMajor, OlderMajor] = [
   },
 ];
 
-/** `hris/employees` in three majors that are served, and `crm/contacts` in one. */
+/** `hris/employees` in three served majors, and `crm/contacts` in one. */
 export const threeMajors: VersionedResources = new Map([
   ['crm/contacts', { schema: { ...employees('1.0.0', {}), $id: 'urn:tributary:resource:crm/contacts' }, older: [] }],
   ['hris/employees', { schema: employeesInMajors[3], older: olderMajors }],

@@ -1,6 +1,6 @@
 import type { Quotas } from '../../lambdas/flows/access/quotas.ts';
 
-/** As a deployment has them that says nothing else. */
+/** The default quotas of a deployment. */
 export const usualQuotas: Quotas = {
   subscriptionsPerTenant: 100,
   sharedSubscriptions: 100,

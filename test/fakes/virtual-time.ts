@@ -5,19 +5,19 @@ import type { ManualClock } from './manual-clock.ts';
 export interface VirtualTime {
   /** Wait in virtual time. */
   readonly pause: Pause;
-  /** Do something that takes real time: virtual time stands meanwhile. */
+  /** Run `act`, which takes real time, while virtual time stands still. */
   stand<T>(act: () => Promise<T>): Promise<T>;
   /**
-   * Let time pass until all tasks have ended. Whoever pauses goes on at his time, one after the other.
+   * Advance time until all tasks have ended. Paused tasks resume at their time, one after the other.
    *
-   * @throws When they wait for something that is no pause.
+   * @throws When tasks wait for something other than a pause.
    */
   run(tasks: readonly Promise<unknown>[]): Promise<void>;
 }
 
-/** Time that passes when everybody waits for it: hours in seconds, and the same way with the same seed. */
+/** Time that advances when all tasks pause: hours pass in seconds, repeatably for the same seed. */
 export function createVirtualTime(clock: ManualClock): VirtualTime {
-  /** The next to wake up stands last; of two of one moment the one who came first. */
+  /** Sorted so that the next sleeper to wake is last; ties wake in the order of their arrival. */
   const sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
   let standing = 0;
   return {
@@ -41,15 +41,15 @@ export function createVirtualTime(clock: ManualClock): VirtualTime {
       const all = Promise.all(tasks).finally(() => {
         end.isReached = true;
       });
-      // Whoever fails is heard of below.
+      // The code below reports failures.
       all.catch(() => undefined);
       for (;;) {
-        // All that can go on without waiting does, before time passes.
+        // Let all tasks that do not pause proceed before time advances.
         await setImmediate();
         if (end.isReached) break;
         if (standing > 0) continue;
         const next = sleepers.pop();
-        if (next === undefined) throw new Error('all wait for something that never comes');
+        if (next === undefined) throw new Error('all tasks wait for something that never happens');
         clock.advance(next.atMs - clock.nowMs());
         next.wake();
       }

@@ -1,16 +1,17 @@
-import type { CallFault, GatedCall, JudgeCall } from '../../lib/local/faults/call-gate.ts';
+import type { CallFault, JudgeCall } from '../../lib/local/faults/call-gate.ts';
+import type { GatedCall } from '../../lib/local/faults/gated-call.ts';
 
-/** What can happen to a call; DESIGN.md, "What must always hold", is to hold whichever it is. */
+/** The faults of a call. DESIGN.md, "What must always hold", must hold for each of them. */
 export const faultKinds = [
-  /** Fails before its effect, as often as the client tries it. */
+  /** Fails before its effect, on every try of the client. */
   'failed',
-  /** Has its effect; its answer is lost, and so is every further try of the client: the code sees an error. */
+  /** Has its effect, but its answer is lost, and every retry of the client fails: the code sees an error. */
   'answer-lost',
-  /** Has its effect; its answer is lost, and the client's next try finds the effect. */
+  /** Has its effect, but its answer is lost; the client's retry finds the effect. */
   'answer-lost-once',
   /** Is throttled three times. */
   'throttled',
-  /** Has its effect, and the function is killed before it has the answer. */
+  /** Has its effect, and the function is killed before it gets the answer. */
   'killed',
 ] as const;
 
@@ -24,11 +25,11 @@ export interface PlannedFault {
 
 /** The ways in which a call can fail, by its name: `normalize.PutItem.events.1`. */
 export function kindsOf(call: string): readonly FaultKind[] {
-  // What becomes of the poller's own calls is AWS's; that a message comes again is what functions see of it.
+  // AWS handles the other faults of its poller; functions only see that a message is delivered again.
   if (call.startsWith('poller.')) return ['failed'];
-  // Whoever calls the engine sees an answer or none; it is the engine's function that is killed otherwise.
+  // A caller of the engine can only lose its answer. Killing applies to the engine's functions.
   if (call.startsWith('provider.') || call.startsWith('caller.')) return ['answer-lost'];
-  // Nobody tries a callback again before the engine does.
+  // No client retries a callback, only the engine does.
   if (call.startsWith('callback.')) return ['failed', 'answer-lost', 'throttled', 'killed'];
   return faultKinds;
 }
@@ -38,19 +39,19 @@ const throttledTries = 3;
 /**
  * Names the calls of a run, and makes one of them fail.
  *
- * A call's name is who makes it, the operation, what it is made on, and the how-manieth of that name it is in
- * the run. So a name means the same in each run of a scenario, whatever other functions do at the time.
+ * A call's name holds its caller, its operation, its resource, and its number among the calls of that name in the run.
+ * So a name means the same in each run of a scenario, however functions interleave.
  */
 export interface CallInjector {
   /** Names of the calls so far. */
   readonly calls: readonly string[];
-  /** How often the planned fault has struck: once for each try of the client. */
+  /** How often the planned fault was applied: once per try of the client. */
   readonly strikes: () => number;
-  /** What becomes of a request to AWS. */
+  /** Decides the fault of a request to AWS. */
   readonly judge: JudgeCall;
-  /** What becomes of a request that is no call to AWS, by its name without the number. */
+  /** Decides the fault of other requests, by the call's name without its number. */
   readonly strike: (base: string) => FaultKind | undefined;
-  /** Stop counting, and failing. */
+  /** Stop counting and failing calls. */
   readonly end: () => void;
 }
 
@@ -110,7 +111,7 @@ export function createCallInjector(
       if (ended) return undefined;
       const name = count(base);
       if (fault === undefined) return undefined;
-      // A callback that is throttled is so each time that it is tried: the next ones of its name are its tries.
+      // A throttled callback is throttled on each try: the next calls of its name are retries.
       const isNextTry =
         fault.kind === 'throttled' && strikes > 0 && strikes < throttledTries && fault.call.startsWith(`${base}.`);
       if (name !== fault.call && !isNextTry) return undefined;

@@ -1,8 +1,8 @@
-/** Draw some of many, the same ones for the same seed; in the order in which they stand. */
+/** Draw a random sample that is the same for the same seed, in the original order. */
 export function drawSample<T>(all: readonly T[], size: number, seed: number): readonly T[] {
   const places = [...all.keys()];
   const random = randomOf(seed);
-  // The first ones of a shuffle.
+  // A partial shuffle.
   for (let at = 0; at < Math.min(size, places.length); at += 1) {
     const other = at + Math.floor(random() * (places.length - at));
     [places[at], places[other]] = [places[other] as number, places[at] as number];
@@ -11,7 +11,7 @@ export function drawSample<T>(all: readonly T[], size: number, seed: number): re
   return all.filter((_, place) => drawn.has(place));
 }
 
-/** Mulberry32: small, and good enough to draw with. @see https://github.com/bryc/code/blob/master/jshash/PRNGs.md */
+/** Mulberry32: small, and random enough for a sample. @see https://github.com/bryc/code/blob/master/jshash/PRNGs.md */
 function randomOf(seed: number): () => number {
   let state = seed | 0;
   return () => {

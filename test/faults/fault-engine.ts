@@ -16,14 +16,14 @@ import { type SubscriberServer, startSubscriberServer } from './subscribers.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What a caller got for a request. */
+/** The answer to a caller's request. */
 export interface Answer {
   readonly status: number;
-  // oxlint-disable-next-line typescript/no-explicit-any -- scenarios look into answers without a schema
+  // oxlint-disable-next-line typescript/no-explicit-any -- scenarios read answers without a schema
   readonly body: any;
 }
 
-/** Messages of all queues together; `dead` are those on dead-letter queues. */
+/** Messages of all queues together; `dead` counts those on dead-letter queues. */
 export interface QueueDepth {
   readonly visible: number;
   readonly inFlight: number;
@@ -31,15 +31,15 @@ export interface QueueDepth {
   readonly dead: number;
 }
 
-/** An engine that stays for many runs, each with a tenant of its own, one run at a time. */
+/** An engine that serves many runs, one at a time, each with its own tenant. */
 export interface FaultEngine {
   readonly engine: LocalEngine;
   readonly subscribers: SubscriberServer;
-  /** The calls of the run that is at it; undefined between runs. */
+  /** Counts and fails the calls of the current run; undefined between runs. */
   injector: CallInjector | undefined;
   /** Short name of a table, bucket or queue: `events`. */
   readonly nameOf: (resource: string) => string;
-  /** Call the API with a key of this name from now on: when one was last used is written down, and is a call. */
+  /** Call the API with a key of this name from now on. A new key per run, because recording its last use is a call. */
   readonly takeKey: (name: string) => Promise<void>;
   readonly call: (
     method: string,
@@ -52,35 +52,35 @@ export interface FaultEngine {
     body: string,
     headers: Readonly<Record<string, string>>,
   ) => Promise<Answer & { readonly headers: Headers }>;
-  /** Wait until no function is at work and none has work to take. @returns What waits for its time. */
+  /** Wait until no function works or has work to receive. @returns The messages that wait for their time. */
   readonly untilIdle: () => Promise<QueueDepth>;
-  /** Wait until the queues have noticed that the time of what waited in them has come. */
+  /** Wait until the queues notice that waiting messages have become due. */
   readonly untilNoticed: (before: QueueDepth) => Promise<void>;
-  /** Move the clock by at least so much, and on into a fresh minute; dispatch runs once. */
+  /** Advance the clock by at least this much, into a new minute. Dispatch runs once. */
   readonly letTimePass: (ms: number) => Promise<void>;
   readonly partition: (table: TableKey, key: string, value: string) => Promise<readonly Row[]>;
   readonly item: (table: TableKey, key: Readonly<Record<string, { S: string }>>) => Promise<Row | undefined>;
   readonly leftovers: Leftovers;
-  /** Forget what a run that went wrong has left to do, so that it does not reach the next one. */
+  /** Delete the work that a failed run left, so that it does not affect the next one. */
   readonly reset: () => Promise<void>;
   stop(): Promise<void>;
 }
 
 type TableKey = Extract<keyof typeof environmentKeys, `${string}Table`>;
 
-/** Work that takes longer waits for the clock: for a lease of a function that is dead, say. */
+/** Work that takes longer waits for the clock, for example for the lease of a killed function. */
 const waitingMs = 5_000;
-/** Longer than anything takes that is not stuck. */
+/** Work that takes longer is stuck. */
 const idleTimeoutMs = 40_000;
-/** Queues look at their clock every 20 ms. What came back and is gone already looks as if it had not come. */
+/** Queues read their clock every 20 ms. A message that became due and was received in between goes unnoticed. */
 const noticeTimeoutMs = 300;
-/** Between two looks. */
+/** Between two checks. */
 const tickMs = 2;
 const minuteMs = 60_000;
 
 const tick = () => new Promise<void>((resolve) => setTimeout(resolve, tickMs));
 
-/** Start an engine whose every call to AWS goes by the injector of the run that is at it. */
+/** Start an engine whose calls to AWS all pass through the injector of the current run. */
 export async function startFaultEngine(assembly: {
   readonly assemblyDir: string;
   readonly stackName: string;
@@ -89,7 +89,7 @@ export async function startFaultEngine(assembly: {
   const engine = await startLocalEngine({
     ...assembly,
     port: 0,
-    // One at a time: the calls of a function come in the order in which it makes them.
+    // One sandbox, so that the calls of a function come in a fixed order.
     maxSandboxesPerFunction: 1,
     judgeCall: (call) => injector?.judge(call),
   });
@@ -202,13 +202,13 @@ export async function startFaultEngine(assembly: {
         }
         workingSinceMs = performance.now();
         const found = await depth();
-        // Seen twice: what was received in between is at work by then.
+        // Require two calm readings in a row: a function works by then on what was received in between.
         const isCalm = !engine.isAtWork() && found.visible === 0;
         if (isCalm && last !== undefined) return found;
         last = isCalm ? found : undefined;
         await tick();
       }
-      throw new Error(`the engine did not come to rest within ${idleTimeoutMs / 1000} s`);
+      throw new Error(`the engine was still busy after ${idleTimeoutMs / 1000} s`);
     },
     async untilNoticed(before) {
       const untilMs = performance.now() + noticeTimeoutMs;

@@ -1,12 +1,12 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/dynamo/rows/delivery-rows.ts';
 import { parkedPartitions } from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Leftovers } from './leftovers.ts';
 import type { Subscriber } from './subscribers.ts';
 
-/** A record of which the feed must tell once: what a provider's request is to become. */
+/** A record that must have exactly one event in the feed: the expected result of a provider's request. */
 export interface ExpectedEvent {
   readonly account: string;
   readonly resource: string;
@@ -15,9 +15,9 @@ export interface ExpectedEvent {
 
 export interface TestSubscriber extends Subscriber {
   readonly id: string;
-  /** What verifies its posts, each from a post on. */
+  /** The secrets that must verify its posts, each from a certain post on. */
   readonly secrets: readonly { readonly secret: string; readonly fromPost: number }[];
-  /** Take a secret that all posts after the first ones must verify with, too. */
+  /** Add a secret that must verify all posts after the first `posts`. */
   holdAfter(posts: number, secret: string): void;
 }
 
@@ -26,7 +26,7 @@ export interface TestAccount {
   readonly url: string;
 }
 
-/** A webhook of a provider, and what it is to become. */
+/** A webhook of a provider, and the events that it must become. */
 export interface Webhook {
   readonly url: string;
   readonly body: string;
@@ -35,67 +35,67 @@ export interface Webhook {
 }
 
 /**
- * One run of a scenario: a tenant of its own, a provider that sends again what was not taken, a caller of the
- * API who does the same, subscribers, and a clock that is driven.
+ * One run of a scenario: a tenant of its own, a provider that retries webhooks, a caller that retries API calls,
+ * subscribers, and a clock that the run drives.
  */
 export interface FaultRun {
   readonly tenant: string;
-  /** A number that no other run has. */
+  /** A number unique to this run. */
   readonly number: number;
   readonly accounts: readonly TestAccount[];
   readonly subscribers: readonly TestSubscriber[];
-  /** What the feed must hold in the end. */
+  /** The events that the feed must hold at the end. */
   readonly expected: readonly ExpectedEvent[];
-  /** Requests of providers that were answered with 2xx. */
+  /** How many requests of providers were answered with 2xx. */
   readonly accepted: () => number;
   account(integration: string, options?: Readonly<Record<string, unknown>>): Promise<TestAccount>;
   subscriber(options?: Readonly<Record<string, unknown>>): Promise<TestSubscriber>;
-  /** From here on calls are counted, and one of them fails. */
+  /** From now on calls are counted, and one of them fails. */
   faultsBegin(): void;
-  /** From here on nothing fails any more. */
+  /** From now on nothing fails. */
   faultsEnd(): void;
-  /** Send a webhook until it is taken, as a provider does. */
+  /** Send a webhook until it is accepted, as a provider does. */
   send(webhook: Webhook): Promise<void>;
-  /** Call the API until it does not say that it failed. */
+  /** Call the API until the answer is not a failure. */
   call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
-  /** Wait until nothing is left to do, letting time pass where something waits for it. */
+  /** Wait until no work is left, and advance the clock past waiting times. */
   settle(): Promise<QueueDepth>;
-  /** Wait until nobody is at work, without letting time pass. */
+  /** Wait until no function works, without advancing the clock. */
   untilIdle(): Promise<void>;
   letTimePass(ms: number): Promise<void>;
   /** The engine's clock. */
   nowMs(): number;
-  /** Follow the feed from where it was read last to where it ends at present. */
+  /** Read the feed from the last position to its current end. */
   readOn(): Promise<void>;
-  /** What `readOn` has read. */
+  /** The events that `readOn` has read. */
   readonly read: readonly Row[];
   deliveriesOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
   backlogOf(subscriber: TestSubscriber): Promise<readonly Row[]>;
-  /** Requests that wait for an account, under the value that they name it by. */
+  /** Requests that wait for an account, by the value with which they name it. */
   parkedUnder(integration: string, value: string): Promise<readonly Row[]>;
   readonly leftovers: Leftovers;
-  /** What the engine knows of a subscriber's endpoint. */
+  /** The engine's state of a subscriber's endpoint. */
   endpointOf(subscriber: TestSubscriber): Promise<Row | undefined>;
 }
 
 export const signingSecret = 's3cret';
 
-/** Sends of one request before the provider gives up. */
+/** Tries per request before the provider gives up. */
 const maxSends = 8;
-/** Longer than any visibility timeout and any delay of a message, so that whatever is in a queue comes up. */
+/** Longer than any visibility timeout or message delay, so that every queued message becomes visible. */
 const stepMs = 16 * 60_000;
 /**
- * Steps after which whatever still waits is stuck: more than four failed attempts wait for at their longest (some 3.6
- * hours by the usual schedule with jitter), which is what a fault on top of a failing endpoint amounts to.
+ * Steps after which remaining work counts as stuck: longer than the waits after four failed attempts (some 3.6 hours by
+ * the default schedule with jitter), which a fault on top of a failing endpoint can cause.
  */
 const maxSteps = 20;
 
-/** Pages of one look at the feed. */
+/** Pages per call of `readOn`. */
 const maxPages = 50;
 
 let runs = 0;
 
-/** @param countsDispatch - Whether what dispatch calls belongs to the scenario. */
+/** @param countsDispatch - Whether the calls of dispatch belong to the scenario. */
 export async function createFaultRun(
   fault: FaultEngine,
   options: { readonly planned?: PlannedFault | undefined; readonly countsDispatch?: boolean | undefined },
@@ -142,7 +142,7 @@ export async function createFaultRun(
         secrets: { signing_secret: signingSecret },
         ...more,
       });
-      if (answer.status !== 201) throw new Error(`no account: ${JSON.stringify(answer.body)}`);
+      if (answer.status !== 201) throw new Error(`the account was not created: ${JSON.stringify(answer.body)}`);
       const account = { id: answer.body.id as string, url: answer.body.webhook_url as string };
       accounts.push(account);
       return account;
@@ -151,7 +151,7 @@ export async function createFaultRun(
       const name = `s${subscribers.length + 1}`;
       const receiver = fault.subscribers.add(`${tenant}/${name}`, () => fault.injector?.strike(`callback.${name}`));
       const answer = await fault.call('POST', '/v1/subscriptions', { tenant, url: receiver.url, ...more });
-      if (answer.status !== 201) throw new Error(`no subscription: ${JSON.stringify(answer.body)}`);
+      if (answer.status !== 201) throw new Error(`the subscription was not created: ${JSON.stringify(answer.body)}`);
       const secrets = [{ secret: answer.body.secret as string, fromPost: 0 }];
       const subscriber: TestSubscriber = {
         ...receiver,
@@ -177,16 +177,16 @@ export async function createFaultRun(
     async send({ url, body, headers, events }) {
       for (let sends = 0; sends < maxSends; sends += 1) {
         const answer = await fault.post(url, body, headers(fault.engine.now(), body)).catch(() => undefined);
-        const isTaken = answer !== undefined && answer.status >= 200 && answer.status < 300;
-        if (isTaken) accepted += 1;
+        const isAccepted = answer !== undefined && answer.status >= 200 && answer.status < 300;
+        if (isAccepted) accepted += 1;
         else if (answer !== undefined && answer.status < 500)
           throw new Error(`a webhook was answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
         if (fault.injector?.strike('provider.POST') === 'answer-lost') continue;
-        if (!isTaken) continue;
+        if (!isAccepted) continue;
         expected.push(...events);
         return;
       }
-      throw new Error(`a webhook was not taken in ${maxSends} sends`);
+      throw new Error(`a webhook was not accepted in ${maxSends} tries`);
     },
     async call(method, path, body, headers) {
       const base = `caller.${method}.${path.split('?')[0]?.split('/').at(-1)}`;
@@ -219,7 +219,7 @@ export async function createFaultRun(
         const { status, body } = await run.call('GET', `/v1/events?tenant=${tenant}&limit=2${after}`);
         if (status !== 200) throw new Error(`the feed was answered with ${status}`);
         read.push(...body.data);
-        // A page that stops before a hole says that more is to come, and gives the cursor to come again with.
+        // A page that stops before a gap says that more follows, and returns the same cursor.
         caughtUp = body.caught_up || body.next_cursor === cursor;
         cursor = body.next_cursor;
       }
@@ -256,7 +256,7 @@ export function githubWebhook(
   };
 }
 
-/** A request of a sender of one's own: an event for each record. */
+/** A request of a self-made sender, with one event per record. */
 export function batchWebhook({ id, url }: TestAccount, records: readonly number[]): Webhook {
   return {
     url,
@@ -277,7 +277,7 @@ export function batchWebhook({ id, url }: TestAccount, records: readonly number[
   };
 }
 
-/** An Intercom webhook on the URL for all accounts, for the workspace that an account names. */
+/** An Intercom webhook on the shared URL, for the workspace in an account's context. */
 export function sharedWebhook(url: string, account: string, workspace: number, contact: number): Webhook {
   const item = { id: String(contact), type: 'contact', deleted: true };
   return {
@@ -295,7 +295,7 @@ export function sharedWebhook(url: string, account: string, workspace: number, c
   };
 }
 
-/** A HiBob webhook on the URL for all accounts, signed with the secret of the account that its company names. */
+/** A HiBob webhook on the shared URL, signed with the secret of the account that its company belongs to. */
 export function accountWebhook(url: string, account: string, company: number, employee: number): Webhook {
   return {
     url,

@@ -6,11 +6,14 @@ import { runNamesOf } from './sweep.ts';
 import { type SweepPool, startSweepPool } from './sweep-pool.ts';
 
 const isExploring = inject('isExploring');
-/** Runs for which there is time; `npm run test:faults` makes all. */
+/** Runs that fit into the time of the tests; `npm run test:faults` plays all. */
 const sampleSize = isExploring ? 120 : 20;
 const pinnedSeed = 20_786;
 const dayMs = 86_400_000;
-/** `npm test` plays the same sample each time, `npm run test:all` another one each day. TRIBUTARY_FAULTS_SEED repeats one. */
+/**
+ * `npm test` plays the same sample each time, `npm run test:all` another one each day. TRIBUTARY_FAULTS_SEED repeats
+ * one.
+ */
 const seed = Number(
   process.env['TRIBUTARY_FAULTS_SEED'] ?? (isExploring ? Math.floor(Date.now() / dayMs) : pinnedSeed),
 );
@@ -21,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(async () => pool.stop());
 
-test(`every path holds what it promises, and so does it whichever call of it fails: a sample by the seed ${seed} (invariants 1, 2, 3, 8 and 9)`, async () => {
+test(`every path keeps the invariants, with and without a failing call: a sample with seed ${seed} (invariants 1, 2, 3, 8 and 9)`, async () => {
   const counted = await pool.playAll(Object.keys(scenarios));
   expect(counted.flatMap((result) => describeResult(result) ?? [])).toEqual([]);
   const all = counted.flatMap(({ name, calls }) => runNamesOf(name, calls));
@@ -30,11 +33,11 @@ test(`every path holds what it promises, and so does it whichever call of it fai
   expect(results).toHaveLength(sampleSize);
   const violated = results.filter(({ violations }) => violations.length > 0);
   expect(violated.flatMap((result) => describeResult(result) ?? [])).toEqual([]);
-  // A call may be one that is made only when functions meet in a certain order.
+  // Some calls are made only when functions interleave in a certain way.
   expect(results.filter(({ isStruck }) => !isStruck).length).toBeLessThanOrEqual(sampleSize / 20);
 });
 
-test('a seed always draws the same sample, and another seed another one', () => {
+test('a seed always draws the same sample, and other seeds draw others', () => {
   const all = Array.from({ length: 1_000 }, (_, index) => index);
   const sample = drawSample(all, 50, 7);
   expect(new Set(sample).size).toBe(50);

@@ -7,7 +7,10 @@ import type { ExpectedEvent, FaultRun, TestSubscriber } from './fault-run.ts';
 import { outcomeFaults } from './outcome-sums.ts';
 import type { Post } from './subscribers.ts';
 
-/** What of "What must always hold" (DESIGN.md) does not hold after a run; each in a sentence that begins with its number. */
+/**
+ * The violations of "What must always hold" (DESIGN.md) after a run. Each is a sentence that begins with the number of
+ * its invariant.
+ */
 export async function violations(fault: FaultEngine, ending: Ending): Promise<readonly string[]> {
   const { run, depth } = ending;
   const feed = await readFeed(fault, run.tenant);
@@ -22,7 +25,7 @@ export async function violations(fault: FaultEngine, ending: Ending): Promise<re
   for (const event of feed) {
     const { status, body } = await fault.call('GET', `/v1/events/${String(event['id'])}`);
     if (status !== 200 || JSON.stringify(body) !== JSON.stringify(event))
-      found.push(`2: GET /v1/events/${String(event['id'])} is not what the feed shows (${status})`);
+      found.push(`2: GET /v1/events/${String(event['id'])} differs from the feed (${status})`);
   }
   for (const subscriber of run.subscribers) {
     found.push(...postFaults(subscriber, feed, ending, fault.engine.now()));
@@ -42,8 +45,8 @@ async function readFeed(fault: FaultEngine, tenant: string): Promise<readonly Ro
     caughtUp = body.caught_up;
     const next = `&cursor=${body.next_cursor}`;
     if (!caughtUp && next === cursor) {
-      // A number that was taken and not written: the feed waits before it for as long as it may still be.
-      if (waited) throw new Error('8: the feed stands still before its end');
+      // A writer took a number and never wrote it: the feed waits before it until the gap grace period ends.
+      if (waited) throw new Error('8: the feed stops before its end');
       waited = true;
       await fault.letTimePass(limits.sequenceHoleLifetimeMs);
     }
@@ -57,7 +60,7 @@ const keyOf = ({ account, resource, recordId }: ExpectedEvent) => `${account} ${
 const keyOfRow = (event: Row) =>
   `${String(event['account'])} ${String(event['resource'])} ${String(event['record_id'])}`;
 
-/** Invariants 1, 2, 3 and 8, as the feed shows them. */
+/** Invariants 1, 2, 3 and 8, as seen in the feed. */
 function feedFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
   const found: string[] = [];
   const shown = feed.map(keyOfRow);
@@ -75,7 +78,7 @@ function feedFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
   return found;
 }
 
-/** Invariants 2 and 3, as a subscriber sees them. */
+/** Invariants 2 and 3, as seen by a subscriber. */
 function postFaults(
   { posts, secrets, id }: TestSubscriber,
   feed: readonly Row[],
@@ -90,10 +93,11 @@ function postFaults(
     if (got.length > 1 && !hasFault && !sendsAgain)
       found.push(`2: ${id} got ${keyOfRow(event)} ${got.length} times although nothing failed`);
     if (got.some(({ body }) => body !== JSON.stringify(event)))
-      found.push(`2: ${id} got ${keyOfRow(event)} with another body than the feed shows`);
+      found.push(`2: ${id} got ${keyOfRow(event)} with a body that differs from the feed`);
   }
   const known = new Set(idsOf(feed));
-  for (const other of byId.keys()) if (!known.has(other)) found.push(`3: ${id} got ${other}, which is not its feed's`);
+  for (const other of byId.keys())
+    if (!known.has(other)) found.push(`3: ${id} got ${other}, which is not in its tenant's feed`);
   for (const [index, post] of posts.entries()) {
     const isWrong = secrets.some(({ secret, fromPost }) => index >= fromPost && !verifies(secret, post, nowMs));
     if (isWrong) found.push(`2: post ${index + 1} to ${id} does not verify`);
@@ -101,7 +105,7 @@ function postFaults(
   return found;
 }
 
-/** By any Standard Webhooks library; its clock is real, and the engine's runs ahead. */
+/** Verify as any Standard Webhooks library does, but at the engine's time, which runs ahead of the real clock. */
 function verifies(secret: string, { headers, body }: Post, nowMs: number): boolean {
   const id = String(headers['webhook-id']);
   const timestamp = Number(headers['webhook-timestamp']);
@@ -112,7 +116,7 @@ function verifies(secret: string, { headers, body }: Post, nowMs: number): boole
     .some((signature) => signature === `v1,${expected}`);
 }
 
-/** A run that died may have left a pointer without meaning; dispatch removes it when its time has come. */
+/** A killed run may have left a stale pointer, which dispatch removes when it becomes due. */
 async function isLeftInDueIndex(fault: FaultEngine, subscription: string, event: string): Promise<boolean> {
   const dueAtMs = async () =>
     (await fault.partition('deliveriesTable', 'subscription', `due#${shardOf(event)}`))
@@ -125,7 +129,7 @@ async function isLeftInDueIndex(fault: FaultEngine, subscription: string, event:
   return (await dueAtMs()).length > 0;
 }
 
-/** What tables hold when nothing is left to do: every delivery made, and nothing that points to work. */
+/** The final state of the tables: every delivery is delivered, and nothing points to work. */
 async function stateFaults(
   fault: FaultEngine,
   run: FaultRun,
@@ -145,12 +149,12 @@ async function stateFaults(
     else if (row['waitsIn'] !== undefined)
       found.push(`9: a delivered event waits in ${JSON.stringify(row['waitsIn'])}`);
     if (row !== undefined && row['sequence'] !== event['sequence'])
-      found.push(`8: the delivery of ${keyOfRow(event)} has another sequence than the feed shows`);
+      found.push(`8: the delivery of ${keyOfRow(event)} has a sequence that differs from the feed`);
     const claim = await fault.item('idempotencyTable', { id: { S: String(event['id']) } });
     if (claim?.['sequence'] !== event['sequence'])
-      found.push(`2: the claim of ${keyOfRow(event)} points to another place than the feed shows`);
+      found.push(`2: the claim of ${keyOfRow(event)} points to a place that differs from the feed`);
     if (await isLeftInDueIndex(fault, id, String(event['id'])))
-      found.push(`9: ${keyOfRow(event)} stands in the due index after its time`);
+      found.push(`9: ${keyOfRow(event)} is left in the due index after its time`);
   }
   if (rows.length > feed.length) found.push(`3: ${id} has deliveries of events that are not in the feed`);
   const backlog = await run.backlogOf(subscriber);
@@ -159,6 +163,6 @@ async function stateFaults(
   if (endpoint?.['hasBacklog'] === true) found.push(`12: the endpoint of ${id} says that it has a backlog`);
   if (endpoint?.['circuit'] === 'open') found.push(`12: the circuit of ${id} is open`);
   const leases = Object.values((endpoint?.['leases'] ?? {}) as Record<string, { readonly untilMs: number }>);
-  if (leases.some(({ untilMs }) => untilMs > fault.engine.now())) found.push(`12: a lease on ${id} is left`);
+  if (leases.some(({ untilMs }) => untilMs > fault.engine.now())) found.push(`12: a lease on ${id} is still held`);
   return found;
 }

@@ -7,20 +7,20 @@ import type { Delivery } from '../../lambdas/engine/delivery/delivery.ts';
 import { newDelivery } from '../../lambdas/engine/delivery/record-attempt.ts';
 
 const dayMs = 86_400_000;
-/** Twice as long ago as rows are kept. */
+/** Twice the retention period. */
 const ageMs = 2 * limits.retentionDays * dayMs;
 
-/** Rows that the engine wrote long ago and that have expired since: DynamoDB deletes them days late. */
+/** Rows that the engine wrote long ago and that have expired since. DynamoDB deletes expired rows only days later. */
 export interface Leftovers {
-  /** Pointers of a subscription's backlog to deliveries that are gone; they sort before any of today. */
+  /** Pointers from a subscription's backlog to deliveries that no longer exist. They sort before today's pointers. */
   inBacklog(subscription: { readonly id: string; readonly tenant: string }, count: number): Promise<void>;
-  /** The same of the due index, in the shard of an event. */
+  /** The same pointers in the due index, in the shard of an event. */
   inDueIndex(
     subscription: { readonly id: string; readonly tenant: string },
     event: string,
     count: number,
   ): Promise<void>;
-  /** Requests that wait for an account, under a value that none has registered. */
+  /** Requests that wait for an account, under a value that no account has. */
   inParking(integration: string, value: string, count: number): Promise<void>;
 }
 

@@ -8,7 +8,7 @@ export function countedOutcomes({ engine }: FaultEngine): ReadonlyMap<string, nu
   );
 }
 
-/** What was counted between two looks. */
+/** Outcomes counted between two readings. */
 export function outcomesSince(
   before: ReadonlyMap<string, number>,
   after: ReadonlyMap<string, number>,
@@ -19,8 +19,8 @@ export function outcomesSince(
 /**
  * Invariant 9, in numbers: inputs equal the sum of outcomes (contracts/outcomes.ts).
  *
- * Without a fault they are equal. After one, none is missing, whoever was killed when; an input that came
- * again may have been counted again, once for each time that it came.
+ * Without a fault they are equal. After a fault no outcome is missing, whichever function was killed; an input that was
+ * delivered again may be counted once per delivery.
  */
 export function outcomeFaults({ run, outcomes, hasFault, askedAgain }: Ending, events: number): string[] {
   const of = (service: string, ...names: readonly string[]) =>

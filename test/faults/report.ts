@@ -1,14 +1,14 @@
 import type { RunResult } from './sweep.ts';
 
-/** Violations of one run that are told; the others follow from them. */
-const maxTold = 3;
+/** Printed violations per run; the others usually follow from them. */
+const maxPrinted = 3;
 
-/** The shortest account of a run that went wrong; undefined for one that went well. */
+/** A short report of a run with violations or without its call; undefined for a run without either. */
 export function describeResult({ name, isStruck, violations }: RunResult): string | undefined {
   if (violations.length === 0) return isStruck ? undefined : `${name}: the call was not made`;
-  const told = violations.slice(0, maxTold).map((violation) => `\n  ${violation}`);
-  const more = violations.length > maxTold ? `\n  and ${violations.length - maxTold} more` : '';
-  return `VIOLATION ${name}${told.join('')}${more}`;
+  const printed = violations.slice(0, maxPrinted).map((violation) => `\n  ${violation}`);
+  const more = violations.length > maxPrinted ? `\n  and ${violations.length - maxPrinted} more` : '';
+  return `VIOLATION ${name}${printed.join('')}${more}`;
 }
 
 export function summarize(results: readonly RunResult[]): { readonly violated: number; readonly notStruck: number } {

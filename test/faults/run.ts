@@ -1,12 +1,12 @@
 /**
- * The fault sweep (docs/internals/fault-sweep.md): every path, and on it every call failing in every way.
+ * The fault sweep (docs/internals/fault-sweep.md): it plays every path, and makes every call of it fail in every way.
  *
  *   npm run test:faults                                     all
  *   npm run test:faults -- webhook retry                    these scenarios
  *   npm run test:faults -- webhook/ingress.SendMessage.raw.1/killed   one run
- *   npm run test:faults -- --sample --seed 7 [--size 100]   a part, drawn by the seed
+ *   npm run test:faults -- --sample --seed 7 [--size 100]   a sample, drawn by the seed
  *   npm run test:faults -- --list webhook                   the names of the runs
- *   npm run test:faults -- --break skip-claim               the path that shows it, on a build that is broken
+ *   npm run test:faults -- --break skip-claim               the path that catches it, on a broken build
  */
 /* oxlint-disable no-console -- it is a command line */
 import { rm } from 'node:fs/promises';
@@ -21,13 +21,13 @@ import { scenarios } from './scenarios.ts';
 import { parseRunName, type RunResult, runNamesOf } from './sweep.ts';
 import { startSweepPool } from './sweep-pool.ts';
 
-/** Runs that a sample holds: what CI has time for. */
+/** Runs in a sample: as many as CI has time for. */
 const defaultSampleSize = 100;
-/** A run mostly waits: for a client that tries again, for a function that starts anew. */
+/** Above 1, because a run mostly waits: for a client's retry or a function's cold start. */
 const enginesPerCore = 1.5;
-/** Share of runs in which the call may not be made. */
+/** Share of runs in which the call may be missing. */
 const mostNotStruck = 0.01;
-/** Violations of a broken build that are enough: it is caught. */
+/** Violations that suffice to show that the sweep catches a broken build. */
 const enough = 3;
 const root = resolve(import.meta.dirname, '../..');
 
@@ -90,11 +90,11 @@ async function sweep(pool: Awaited<ReturnType<typeof startSweepPool>>, single: r
     console.log(summary.violated > 0 ? 'the broken build was caught' : 'the broken build was NOT caught');
     return summary.violated > 0 ? 0 : 1;
   }
-  // Some calls are made only when functions meet in a certain order; many that are not would be a sweep that strikes nothing.
+  // Some calls are made only when functions interleave in a certain way. If many are missing, the sweep tests nothing.
   return summary.violated === 0 && summary.notStruck <= results.length * mostNotStruck ? 0 : 1;
 }
 
-/** Tells of what goes wrong at once, and of each path when it is through. */
+/** Prints each violation at once, and each path when it is done. */
 function createTeller(names: readonly string[]): (result: RunResult) => void {
   const left = new Map([...Map.groupBy(names, scenarioOf)].map(([scenario, runs]) => [scenario, runs.length]));
   const done: RunResult[] = [];

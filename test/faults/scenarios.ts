@@ -7,29 +7,36 @@ import {
   signingSecret,
 } from './fault-run.ts';
 
-/** One path through the engine. Adding one is a few lines here: docs/internals/fault-sweep.md. */
+/** One path through the engine. To add one, write a few lines here: docs/internals/fault-sweep.md. */
 export interface Scenario {
-  /** What it does; its calls fail from `faultsBegin` on. The run is settled, and looked at, when it returns. */
+  /**
+   * The steps of the path. Calls fail from `faultsBegin` on. The sweep settles and checks the run when this returns.
+   */
   readonly play: (run: FaultRun) => Promise<void>;
-  /** Whether dispatch is on the path: its calls are counted, too. */
+  /** Whether dispatch is on the path, so that its calls are counted too. */
   readonly countsDispatch?: boolean;
-  /** Whether a subscriber may be sent an event more than once although no call fails. */
+  /** Whether a subscriber may receive an event more than once although no call fails. */
   readonly sendsAgain?: boolean;
-  /** Calls that do not fail here, since another of the same name does, or the same one of another path. */
+  /** Calls that do not fail here, because a call of the same name, or of another path, already covers them. */
   readonly isAlike?: (name: string, number: number) => boolean;
-  /** What ends once more because somebody asks for it again: requests that are routed later, deliveries that are replayed. */
+  /**
+   * Inputs that end once more because the path requests it: requests that are routed later, deliveries that are
+   * replayed.
+   */
   readonly askedAgain?: { readonly requests?: number; readonly deliveries?: number };
 }
 
-/** Waits that SQS cannot give a message, so that dispatch gives them; enough of them for what is throttled meanwhile. */
+/**
+ * Waits longer than the maximum delay of SQS, so dispatch wakes them. There are enough for throttled tries in between.
+ */
 const laterThanAQueueDelays = [1_200, 1_200, 1_200, 1_200, 1_200, 1_200];
 
-/** Waits between tries that are few, and still more than a fault takes away from a replay. */
+/** Few waits between tries, but more than a fault uses up during a replay. */
 const fewTries = [1, 1, 1, 1, 1];
 
-/** Pointers that fill a page of their readers: dispatch, and a drain. */
+/** As many pointers as fill a page of their readers, dispatch and drain. */
 const aFullPage = 100;
-/** The same of requests that wait for an account. */
+/** As many parked requests as fill a page of their reader. */
 const aFullPageOfRequests = 25;
 
 /** An account and a subscriber whose endpoint the engine knows to be fast, so that deliver posts to it. */
@@ -42,7 +49,7 @@ async function knownEndpoint(run: FaultRun) {
 }
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
-  /** A webhook to the URL of an account, for an endpoint that nobody knows yet: its drain sends it. */
+  /** A webhook to the URL of an account, for a new endpoint: its drain sends it. */
   webhook: {
     async play(run) {
       const account = await run.account('github');
@@ -52,7 +59,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** The same for an endpoint that is known to be fast: deliver sends it. */
+  /** A webhook for an endpoint that is known to be fast: deliver sends it. */
   'known-endpoint': {
     async play(run) {
       const { account } = await knownEndpoint(run);
@@ -61,20 +68,23 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** A webhook on the URL that serves all accounts of an integration. */
+  /** A webhook on the shared URL of an integration. */
   'shared-url': {
     async play(run) {
       const url = await sharedUrl(run);
       const account = await run.account('intercom', { secrets: {}, context: { app_id: String(run.number) } });
       await run.subscriber();
-      // Nobody remembers the settings: they are read in this run.
+      // Let cached settings expire, so that this run reads them.
       await run.letTimePass(10_000);
       run.faultsBegin();
       await run.send(sharedWebhook(url, account.id, run.number, 77));
     },
   },
 
-  /** The same, where the secrets are those of the accounts: the request's own account is found, and verifies it. */
+  /**
+   * A webhook on a shared URL whose accounts have their own secrets: ingress finds the account and verifies with its
+   * secret.
+   */
   'shared-url-of-accounts': {
     async play(run) {
       const account = await run.account('hibob', { context: { company_id: String(run.number) } });
@@ -95,7 +105,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** A payload that goes by S3, as it came and as it is published (claim check). */
+  /** A large payload, which goes through S3 as a raw body and as an event's payload (claim check). */
   'large-payload': {
     async play(run) {
       const account = await run.account('github');
@@ -117,7 +127,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** A request for an account that does not exist yet waits for it. */
+  /** A request for an account that does not exist yet is parked until it does. */
   unrouted: {
     async play(run) {
       const url = await sharedUrl(run);
@@ -128,14 +138,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await run.send(sharedWebhook(url, id, run.number, 78));
       await run.settle();
       const account = { id, tenant: run.tenant, integration: 'intercom', context: { app_id: String(run.number) } };
-      // The first of several tries may have made it although its answer was lost: then it is there, and a change of it routes.
+      // An earlier try may have created the account and lost its answer. Then a change of the account routes the
+      // request.
       const made = await run.call('POST', '/v1/accounts', account);
       if (made.status === 409) await run.call('PATCH', `/v1/accounts/${id}`, { context: account.context });
     },
     askedAgain: { requests: 1 },
   },
 
-  /** Archived requests are sent through normalize again: nothing is lost, and nothing comes a second time. */
+  /** Archived requests go through normalize again: nothing is lost, and no event appears twice. */
   'archive-reprocess': {
     async play(run) {
       const account = await run.account('github');
@@ -149,7 +160,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const window = `since=${since}&until=${new Date(run.nowMs()).toISOString()}&account=${account.id}`;
       const path = `/v1/integrations/github/reprocess?${window}`;
       const counted = await run.call('POST', path);
-      // One whose acknowledgement was lost is accepted, and archived, under a second id.
+      // A request whose acknowledgement was lost is accepted, and archived, under a second id.
       if (counted.body.found < 2 || counted.body.reprocessed !== 0)
         throw new Error(`the archive has ${JSON.stringify(counted.body)}, not 2 requests or more`);
       const sent = await run.call('POST', `${path}&dry_run=false`);
@@ -170,7 +181,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     sendsAgain: true,
   },
 
-  /** A second attempt that is further away than a queue can delay it: dispatch wakes it. */
+  /** A second attempt that is due later than a queue can delay it: dispatch wakes it. */
   'parked-retry': {
     async play(run) {
       const account = await run.account('github');
@@ -183,7 +194,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     sendsAgain: true,
   },
 
-  /** An endpoint whose circuit has opened is probed, closes it, and gets its backlog. */
+  /** An endpoint with an open circuit is probed, closes the circuit and receives its backlog. */
   'open-circuit': {
     async play(run) {
       const account = await run.account('generic-hmac');
@@ -200,11 +211,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     sendsAgain: true,
   },
 
-  /** All that a subscriber was sent is sent to it again. */
+  /** A replay sends all events to a subscriber again. */
   replay: {
     async play(run) {
       const { subscriber } = await knownEndpoint(run);
-      // A window ends at the moment of the call.
+      // A replay covers events up to the moment of the call.
       await run.letTimePass(1_000);
       run.faultsBegin();
       const { status } = await run.call('POST', `/v1/subscriptions/${subscriber.id}/replay`, { mode: 'all' });
@@ -216,13 +227,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     askedAgain: { deliveries: 1 },
   },
 
-  /** A delivery whose tries are used up is replayed: it is tried as often as a new one, and keeps what was tried before. */
+  /** A replay of an exhausted delivery gets as many tries as a new one, and keeps the earlier attempts. */
   'replay-exhausted': {
     async play(run) {
       const account = await run.account('github');
       const tries = 1;
       const subscriber = await run.subscriber({ retry: { schedule_seconds: [] } });
-      // Also of the replay the first one fails.
+      // The first try of the replay fails too.
       subscriber.answerWith((earlier) => (earlier <= tries ? 500 : 204));
       await run.send(githubWebhook(account, { issue: 1 }));
       await run.untilIdle();
@@ -244,13 +255,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       if (String(after?.['firstAttemptAt']) <= String(before['firstAttemptAt']))
         throw new Error('the new schedule began with the old one');
     },
-    // The call is as in `replay`, and what comes after the first try as in `retry`.
+    // `replay` covers the call, and `retry` covers what follows the first try.
     isAlike: (name) => /^(api|caller|deliver)\.|\.delivery$/.test(name),
     sendsAgain: true,
     askedAgain: { deliveries: 1 },
   },
 
-  /** Pages of pointers that have expired stand before a delivery, in the due index and then in the backlog. */
+  /** Pages of expired pointers precede a delivery, first in the due index and then in the backlog. */
   'expired-pointers': {
     async play(run) {
       const account = await run.account('github');
@@ -269,7 +280,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     sendsAgain: true,
   },
 
-  /** A page of requests that have expired stands before one that waits for its account, which is made now. */
+  /** A page of expired requests precedes one that waits for its account, which is created now. */
   'expired-requests': {
     async play(run) {
       const url = await sharedUrl(run);
@@ -281,7 +292,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await run.settle();
       await run.leftovers.inParking('intercom', value, aFullPageOfRequests);
       if ((await run.parkedUnder('intercom', value)).length !== aFullPageOfRequests + 1)
-        throw new Error('the request does not wait');
+        throw new Error('the request is not parked');
       run.faultsBegin();
       const account = { id, tenant: run.tenant, integration: 'intercom', context: { app_id: value } };
       const made = await run.call('POST', '/v1/accounts', account);
@@ -291,14 +302,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       if (left.length > 0) throw new Error(`${left.length} requests are left waiting`);
     },
     isAlike: (name, number) =>
-      // The removals of expired requests, between the first one and the one that waits.
+      // The deletions of expired requests between the first one and the waiting one.
       (name === 'api.DeleteItem.parked-requests' && number > 1 && number <= aFullPageOfRequests) ||
-      // How the key is looked at is as in `repeated-call`, and how the request goes on as in `unrouted`.
+      // `repeated-call` covers the reads of the key, and `unrouted` covers what follows for the request.
       /^(deliver|drain|callback)\.|\.api-keys$/.test(name),
     askedAgain: { requests: 1 },
   },
 
-  /** A subscription that is in order: its drain takes the events from the feed. */
+  /** An ordered subscription: its drain takes the events from the feed. */
   ordered: {
     async play(run) {
       const account = await run.account('generic-hmac');
@@ -308,7 +319,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** A reader that follows the feed while events come. */
+  /** A reader that follows the feed while events arrive. */
   'feed-reader': {
     async play(run) {
       const account = await run.account('github');
@@ -322,7 +333,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** A consumer reads by leases, and commits; a lease whose answer was lost ends by itself. */
+  /** A consumer reads with leases and commits. A lease whose answer was lost expires by itself. */
   consumer: {
     async play(run) {
       const account = await run.account('github');
@@ -337,14 +348,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       run.faultsBegin();
       for (let leases = 0; leases < 20; leases += 1) {
         const leased = await run.call('POST', `${path}/lease${ofTenant}`, { limit: 2, ttl_seconds: 5 });
-        // It is held by a call of ours whose answer was lost.
+        // An earlier call of this loop, whose answer was lost, holds the lease.
         if (leased.status === 409) await run.letTimePass(6_000);
         if (leased.status !== 200) continue;
         for (const { record_id: record } of leased.body.data) seen.add(record);
         const commit = { lease: leased.body.lease, cursor: leased.body.next_cursor, release: true };
         const committed = await run.call('POST', `${path}/commit${ofTenant}`, commit);
-        // A commit whose answer was lost has given the lease back; the next lease says from where on.
-        if (committed.status !== 200 && committed.status !== 409) throw new Error(`a commit: ${committed.status}`);
+        // A commit whose answer was lost has released the lease. The next lease starts at the committed position.
+        if (committed.status !== 200 && committed.status !== 409)
+          throw new Error(`a commit was answered with ${committed.status}`);
         if (leased.body.caught_up === true && leased.body.data.length === 0) break;
       }
       const { body: consumer } = await run.call('GET', `${path}${ofTenant}`);
@@ -353,12 +365,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
-  /** A call with an Idempotency-Key, sent again until it is answered: one subscription, told with its secret. */
+  /**
+   * A call with an Idempotency-Key, repeated until it is answered: one subscription, with the same secret in each
+   * answer.
+   */
   'repeated-call': {
     async play(run) {
       const headers = { 'idempotency-key': `create-${run.tenant}` };
       const body = { tenant: run.tenant, url: 'http://127.0.0.1:9/hooks', resources: ['none/none'] };
-      // When a key was used is noted once a minute: in each run, then.
+      // The last use of a key is recorded once a minute. Wait, so that each run records it.
       await run.letTimePass(61_000);
       run.faultsBegin();
       const once = async () => {
@@ -366,8 +381,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
           const answer = await run.call('POST', '/v1/subscriptions', body, headers);
           if (answer.status === 201) return answer.body;
           if (answer.body.reason !== 'idempotency-key-in-use')
-            throw new Error(`a call: ${JSON.stringify(answer.body)}`);
-          // The run that has the name was killed: it is believed to live for as long as a function may.
+            throw new Error(`a call was answered with ${JSON.stringify(answer.body)}`);
+          // The run that holds the key was killed: its lease lasts as long as a function may run.
           await run.letTimePass(31_000);
         }
         throw new Error('the call was never answered');
@@ -375,14 +390,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const first = await once();
       const again = await once();
       if (first.id !== again.id || first.secret !== again.secret || !first.secret.startsWith('whsec_'))
-        throw new Error('two answers to one call');
+        throw new Error('one call got two different answers');
       const listed = await run.call('GET', `/v1/tenants/${run.tenant}/export`);
       const made = listed.body.data.filter(({ kind }: { kind: string }) => kind === 'subscription');
-      if (made.length !== 1) throw new Error(`${made.length} subscriptions of one call`);
+      if (made.length !== 1) throw new Error(`one call created ${made.length} subscriptions`);
     },
   },
 
-  /** A secret is rotated between two callbacks: the new one and the old one both verify what comes then. */
+  /** A secret is rotated between two callbacks: the new and the old secret both verify the second one. */
   'secret-rotation': {
     async play(run) {
       const { account, subscriber } = await knownEndpoint(run);
@@ -399,6 +414,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 async function sharedUrl(run: FaultRun): Promise<string> {
   const path = '/v1/integrations/intercom/settings';
   const settings = await run.call('PUT', path, { secrets: { signing_secret: signingSecret } });
-  if (settings.status !== 200) throw new Error(`no settings: ${settings.status}`);
+  if (settings.status !== 200) throw new Error(`the settings were answered with ${settings.status}`);
   return settings.body.webhook_url;
 }

@@ -1,9 +1,9 @@
 /**
- * The soak: minutes of steady traffic at half of what the engine sustains, with chaos in every request to AWS and
- * every callback, from when on both are measured. `npm run test:soak [-- --minutes 5]`
+ * The soak: minutes of steady traffic at half the rate that the engine sustains. Chaos strikes every request to AWS and
+ * every callback, both while that rate is measured and afterwards. `npm run test:soak [-- --minutes 5]`
  *
- * It passes if every event that a provider was told is taken has reached its subscriber, unaltered and always under
- * the same id; if inputs equal the sum of outcomes; and if memory stays what it was after the first minute.
+ * It passes if every acknowledged event reaches its subscriber, unaltered and always under the same id; if inputs equal
+ * the sum of outcomes; and if memory does not grow after the first minute.
  */
 /* oxlint-disable no-console -- it is a command line */
 import { createHmac } from 'node:crypto';
@@ -19,17 +19,17 @@ import { removeSharedAssembly, sharedAssembly } from '../bench/shared-assembly.t
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' } } });
 const soakMs = Number(values.minutes) * 60_000;
-/** Events that are sent before anything is measured, and those by which it is. */
+/** Events sent before the measurement, and events measured. */
 const warmUpEvents = 1_000;
 const measuredEvents = 1_500;
 /**
- * The share of them by which it is: the last are those that chaos made wait. A run of deliver that is killed takes up
- * to 250 of them along, until the time of its messages is over: such a one must not decide.
+ * The share of measured events that decides the rate. Chaos delays the last ones: a killed run of deliver holds up to
+ * 250 events until their visibility timeout ends, and must not decide.
  */
 const measuredShare = 0.75;
-/** Memory that may come and go beyond what it was after a minute. */
+/** Allowed growth of memory over its size after a minute. */
 const memoryTolerance = 0.1;
-/** Longer than any visibility timeout and any delay of a message. */
+/** Longer than any visibility timeout or message delay. */
 const stepMs = 16 * 60_000;
 const maxSteps = 60;
 const secret = 's3cret';
@@ -48,20 +48,20 @@ let bursts = 0;
 let onArrival: (recordId: string) => void = () => {};
 
 /**
- * Kills are fewer than by default: whoever is killed starts cold, for which two cores take most of a second, and at
- * the rate of the demo this load would have three of them each second. It is still one in some ten seconds.
+ * Kills are rarer than by default: a killed function starts cold, which takes two cores most of a second, and at the
+ * default rate this load would cause three kills a second. This rate causes one in some ten seconds.
  */
 const rates = { ...defaultChaosRates, killed: 0.02 };
 const chaos = createChaos(rates, Math.random);
 /**
- * A 429 pauses the whole endpoint for the second that it asks for, and it starts slowly again: one that answers so
- * twice a second asks not to be sent this load, and is not. This one does so every some ten seconds.
+ * A 429 pauses the whole endpoint for the requested second, and it recovers slowly. At two a second the endpoint would
+ * not receive this load. This rate causes one in some ten seconds.
  */
 const subscriberRates = { ...rates, throttled: 0.05 };
 const subscriberChaos = createChaos(subscriberRates, Math.random);
 let isOver = false;
 
-/** A subscriber that verifies and compares, and that chaos makes fail and wait. */
+/** A subscriber that verifies and compares each event, and that chaos makes fail and wait. */
 async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = Buffer.concat(await request.toArray()).toString();
   const fault = isOver ? undefined : subscriberChaos.strike();
@@ -79,20 +79,20 @@ async function take(request: IncomingMessage, response: ServerResponse): Promise
     seen.set(record, one);
     onArrival(record);
   } catch (error) {
-    wrong.push(`not signed: ${String(error)}`);
+    wrong.push(`not verified: ${String(error)}`);
   }
   if (fault?.kind === 'answer-lost') return void response.destroy();
   response.writeHead(204).end();
 }
 
-/** @throws {Error} when the subscriber must not believe it. */
+/** @throws {Error} when the signature does not verify. */
 function signed(body: string, headers: Readonly<Record<string, string>>): Record<string, unknown> {
-  if (webhook === undefined) throw new Error('nobody has subscribed yet');
+  if (webhook === undefined) throw new Error('the subscription does not exist yet');
   if (!isOver) return webhook.verify(body, headers) as Record<string, unknown>;
-  // The library holds a time against this process's own clock; the engine's is moved by now.
+  // The library compares the time with this process's clock, but the engine's clock has been advanced by now.
   const { 'webhook-id': id = '', 'webhook-timestamp': seconds, 'webhook-signature': signatures = '' } = headers;
   if (!signatures.split(' ').includes(webhook.sign(id, new Date(Number(seconds) * 1000), body)))
-    throw new Error('its signature is another');
+    throw new Error('the signature does not match');
   return JSON.parse(body) as Record<string, unknown>;
 }
 
@@ -155,7 +155,7 @@ async function soak(): Promise<string[]> {
     const { accepted, resent, arrived, repeated, oldestSeconds } = traffic.report();
     console.log(
       `${Math.round((performance.now() - startedMs) / 1000)} s: ${accepted} accepted, ${resent} sent again, ${arrived} arrived, ` +
-        `${repeated} repeated, oldest under way ${oldestSeconds} s, ${rssMb.at(-1)?.toFixed(0)} MB`,
+        `${repeated} repeated, oldest in flight ${oldestSeconds} s, ${rssMb.at(-1)?.toFixed(0)} MB`,
     );
   }
   traffic.stop();
@@ -164,7 +164,7 @@ async function soak(): Promise<string[]> {
     `chaos has struck: ${JSON.stringify(chaos.counts())}, callbacks: ${JSON.stringify(subscriberChaos.counts())}`,
   );
 
-  // What was put off by faults waits for its time: it is given.
+  // Advance the clock to the times for which faults postponed work.
   for (let step = 0; step < maxSteps; step += 1) {
     await untilIdle();
     if (seen.size >= before + traffic.report().accepted) break;
@@ -190,7 +190,7 @@ async function soak(): Promise<string[]> {
   check(arrived >= accepted, `${accepted} accepted in the soak, ${arrived} arrived, ${repeated} posts repeated`);
   check(
     [...seen.values()].every(({ ids }) => ids.size === 1),
-    'every event came under one id, however often it came',
+    'every event arrived under one id, however often it arrived',
   );
   const sum = (service: string, ...names: readonly string[]) =>
     names.reduce((total, name) => total + engine.metrics.sum(name, { service }), 0);
@@ -198,7 +198,7 @@ async function soak(): Promise<string[]> {
     sum('deliver', 'delivered', 'filtered', 'dead-lettered') + sum('drain', 'delivered', 'filtered', 'dead-lettered');
   check(
     sum('normalize', 'mapped') >= before + accepted,
-    `${before + accepted} requests accepted, ${sum('normalize', 'mapped')} counted as mapped (again, where they came again)`,
+    `${before + accepted} requests accepted, ${sum('normalize', 'mapped')} counted as mapped (again if delivered again)`,
   );
   check(
     sum('normalize', 'published') >= records.size,
@@ -210,7 +210,7 @@ async function soak(): Promise<string[]> {
   const most = Math.max(...rssMb.slice(5));
   check(
     most <= reference * (1 + memoryTolerance),
-    `memory after a minute ${reference.toFixed(0)} MB, at most ${most.toFixed(0)} MB from then on (${((100 * most) / reference - 100).toFixed(1)} %)`,
+    `memory after a minute ${reference.toFixed(0)} MB, at most ${most.toFixed(0)} MB later (${((100 * most) / reference - 100).toFixed(1)} %)`,
   );
   return violations;
 }
@@ -226,9 +226,9 @@ async function call(method: string, path: string, body?: object): Promise<Record
 }
 
 /**
- * Send so many events as fast as they are taken, again where one is not.
+ * Send events as fast as the engine accepts them, and retry rejected ones.
  *
- * @returns Events a second, until the share of them has arrived.
+ * @returns Events per second, until the given share of them has arrived.
  */
 async function burst(url: string, events: number, share: number): Promise<number> {
   bursts += 1;
@@ -252,7 +252,7 @@ async function burst(url: string, events: number, share: number): Promise<number
   return ((events * share) / (performance.now() - startedMs)) * 1000;
 }
 
-/** Wait until nobody has been at work for a moment. */
+/** Wait until no function has worked for a moment. */
 async function untilIdle(): Promise<void> {
   for (let quiet = 0; quiet < 50; quiet += 1) {
     await pause(20);
@@ -267,7 +267,7 @@ async function readFeed(): Promise<Record<string, unknown>[]> {
     const page = await call('GET', `/v1/events?tenant=soak&limit=500${cursor}`);
     events.push(...(page['data'] as Record<string, unknown>[]));
     if (page['caught_up'] === true) return events;
-    // A writer may have died with numbers of its own: readers pass them after a minute.
+    // A writer may have been killed with numbers of its own: readers skip them after a minute.
     if (cursor === `&cursor=${String(page['next_cursor'])}`) await engine.advanceClock(70_000);
     cursor = `&cursor=${String(page['next_cursor'])}`;
   }

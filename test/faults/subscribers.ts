@@ -2,13 +2,13 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import type { FaultKind } from './call-injector.ts';
 
-/** One post, as the subscriber's server took it. */
+/** One post, as the subscriber's server received it. */
 export interface Post {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-/** What a subscriber answers to a post, by how many it had before. */
+/** The status that a subscriber answers, by the number of earlier posts. */
 export type AnswerWith = (earlier: number) => number;
 
 /** A subscriber of one run. */
@@ -18,14 +18,14 @@ export interface Subscriber {
   answerWith(answer: AnswerWith): void;
 }
 
-/** The subscribers of all runs, on one server: connections are kept, as they are to a real one. */
+/** The subscribers of all runs on one server, which keeps connections open like a real one. */
 export interface SubscriberServer {
-  /** @param strike - What becomes of a post to it. */
+  /** @param strike - Decides the fault of a post to it. */
   add(name: string, strike: () => FaultKind | undefined): Subscriber;
   stop(): Promise<void>;
 }
 
-/** @param kill - Ends the function that posts. */
+/** @param kill - Kills the function that posts. */
 export async function startSubscriberServer(kill: () => void): Promise<SubscriberServer> {
   const handlers = new Map<string, (post: Post, response: ServerResponse) => void>();
   const server = createServer((request, response) => {

@@ -2,13 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { RunName, RunResult } from './sweep.ts';
 
-/** Engines that share the runs of a sweep, each in a process of its own. */
+/** Engines that share the runs of a sweep, each in its own process. */
 export interface SweepPool {
   /**
-   * Play runs, as many at a time as there are engines.
+   * Play runs, one per engine at a time.
    *
-   * @param onResult - Told of each; may say that these are enough.
-   * @returns Those that were played, in the order of the names.
+   * @param onResult - Called with each result; may return `enough` to stop early.
+   * @returns The results, in the order of the names.
    */
   playAll(
     names: readonly RunName[],

@@ -1,10 +1,10 @@
-/** An engine of the sweep in a process of its own: plays one run after the other, as it is told to. */
+/** An engine of the sweep in its own process. It plays the runs that its parent sends, one after the other. */
 import { startFaultEngine } from './fault-engine.ts';
 import { playRun, type RunName } from './sweep.ts';
 
 const [assemblyDir = '', stackName = ''] = process.argv.slice(2);
 
-// It ends with whoever started it.
+// End with the parent process.
 process.on('disconnect', () => process.exit(0));
 const fault = await startFaultEngine({ assemblyDir, stackName });
 process.on('message', (message: { readonly run: RunName } | { readonly stop: true }) => {

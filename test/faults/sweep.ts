@@ -5,21 +5,21 @@ import { violations } from './invariants.ts';
 import { countedOutcomes, outcomesSince } from './outcome-sums.ts';
 import { scenarios } from './scenarios.ts';
 
-/** One run, by the name that it is printed with: `webhook/normalize.BatchExecuteStatement.idempotency.1/killed`. */
+/** One run, by its printed name: `webhook/normalize.BatchExecuteStatement.idempotency.1/killed`. */
 export type RunName = string;
 
 export interface RunResult {
   readonly name: RunName;
-  /** Calls that were counted, by name, in order. */
+  /** Names of the counted calls, in order. */
   readonly calls: readonly string[];
-  /** Whether the call that was to fail was made. */
+  /** Whether the call that should fail was made. */
   readonly isStruck: boolean;
   readonly violations: readonly string[];
   readonly durationMs: number;
 }
 
 export function runNamesOf(scenario: string, calls: readonly string[]): readonly RunName[] {
-  // Dispatch asks each of its shards for the same: that the first fails is to it as that the next one does.
+  // Dispatch sends the same query to each of its shards, so a fault in the first query stands for all.
   const isOfShards = (call: string) => /^dispatch\.Query\..*\.(?!1$)\d+$/.test(call);
   const isAlike = (call: string) => {
     const [, name = '', number] = /^(.*)\.(\d+)$/.exec(call) ?? [];
@@ -30,21 +30,21 @@ export function runNamesOf(scenario: string, calls: readonly string[]): readonly
     .flatMap((call) => kindsOf(call).map((kind) => `${scenario}/${call}/${kind}`));
 }
 
-/** @throws {Error} when no run can have the name. */
+/** @throws {Error} for a malformed name, an unknown scenario or an unknown fault. */
 export function parseRunName(name: RunName): { readonly scenario: string; readonly fault: PlannedFault | undefined } {
   const [scenario = '', call, kind] = name.split('/');
   if (scenarios[scenario] === undefined)
-    throw new Error(`no scenario is named ${scenario}; there are: ${Object.keys(scenarios).join(', ')}`);
+    throw new Error(`unknown scenario ${scenario}; expected one of ${Object.keys(scenarios).join(', ')}`);
   if (call === undefined) return { scenario, fault: undefined };
   if (!faultKinds.includes(kind as FaultKind))
-    throw new Error(`no fault is named ${kind ?? ''}; there are: ${faultKinds.join(', ')}`);
+    throw new Error(`unknown fault ${kind ?? ''}; expected one of ${faultKinds.join(', ')}`);
   return { scenario, fault: { call, kind: kind as FaultKind } };
 }
 
-/** What functions do beside each other is in no order: a call may be one that is made only now and then. */
+/** Functions run in parallel and in no fixed order, so some calls are made only in some runs. */
 const triesToStrike = 3;
 
-/** Play a scenario with the fault that the name says, until the call that is to fail is made. */
+/** Play a scenario with the fault of the name, again until the call that should fail is made. */
 export async function playRun(fault: FaultEngine, name: RunName): Promise<RunResult> {
   for (let tries = 1; ; tries += 1) {
     const result = await playOnce(fault, name);
@@ -52,7 +52,7 @@ export async function playRun(fault: FaultEngine, name: RunName): Promise<RunRes
   }
 }
 
-/** Play a scenario once, with the fault that the name says, and look at what came of it. */
+/** Play a scenario once with the fault of the name, and check the invariants. */
 async function playOnce(fault: FaultEngine, name: RunName): Promise<RunResult> {
   const { scenario, fault: planned } = parseRunName(name);
   const {

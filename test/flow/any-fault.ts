@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Fault } from '../fakes/inject-fault.ts';
 
-/** One of the first `calls` port calls fails, in any way. */
+/** An arbitrary fault at one of the first `calls` port calls. */
 export function anyFault(calls: number): fc.Arbitrary<Fault> {
   return fc.record({
     at: fc.integer({ min: 1, max: calls }),

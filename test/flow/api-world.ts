@@ -5,16 +5,16 @@ import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
 import { anEvent } from '../fakes/samples.ts';
 
-/** What an operation is called with. */
+/** A call of an operation. */
 export interface OperationRequest {
   readonly path: string;
   readonly body: unknown;
 }
 
-/** An API in which the tenant acme has one of everything. */
+/** An API in which the tenant acme has one object of each kind. */
 export interface ApiWorld {
   readonly api: FakeApi;
-  /** A request of an operation that is right in every respect, about acme's things. */
+  /** A valid request of an operation about acme's objects. */
   readonly request: (id: OperationId) => OperationRequest;
 }
 
@@ -40,7 +40,7 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
   ]);
   const [row] = await engine.events.getMany([{ tenant: 'acme', sequence: 1 }]);
   const subscription = await engine.subscriptions.find('sub_acme');
-  if (row === undefined || subscription === undefined) throw new Error('nothing was published');
+  if (row === undefined || subscription === undefined) throw new Error('no event was published');
   await engine.deliveries.putMany([{ ...deliveryOf(subscription, row), state: 'retrying', waitsIn: 'backlog' }]);
   const deliveries = await api.call('GET', '/v1/subscriptions/sub_acme/deliveries');
   const replay = await made('/v1/subscriptions/sub_acme/replay', { mode: 'all' });

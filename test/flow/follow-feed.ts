@@ -1,11 +1,11 @@
 import type { CanonicalEvent } from '../../lambdas/engine/event/canonical-event.ts';
 import { type FeedPorts, readFeed } from '../../lambdas/flows/feed/read-feed.ts';
 
-/** A reader of a tenant's feed that goes on where it stopped. */
+/** A reader of a tenant's feed that continues where it stopped. */
 export interface FeedFollower {
-  /** All that it has read so far. */
+  /** All events read so far. */
   readonly seen: readonly CanonicalEvent[];
-  /** Read until the feed says that it is caught up, or that it has to wait. */
+  /** Read until the feed is caught up, or the reader has to wait at a gap. */
   read(): Promise<void>;
 }
 

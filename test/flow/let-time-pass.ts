@@ -10,8 +10,8 @@ import { type Fault, injectFault } from '../fakes/inject-fault.ts';
 const minuteMs = 60_000;
 
 /**
- * What the functions do while time passes: they take what the queues show, and dispatch runs each minute.
- * Where nothing is to be done the clock goes on to when there is.
+ * Run the functions while time passes: they receive the visible messages, and dispatch runs each minute. The clock
+ * skips idle time.
  */
 export async function letTimePass(
   engine: FakeEngine,
@@ -34,12 +34,12 @@ export async function letTimePass(
   }
 }
 
-/** A fault for an invocation, by its number from 0; undefined where it goes well. */
+/** The fault of an invocation, by its number from 0; undefined for none. */
 export type FaultOf = (invocation: number) => Fault | undefined;
 
-/** Take all that the queues show now. What fails, or dies, comes again when its message is shown again. */
+/** Process all visible messages. A message whose invocation fails or crashes becomes visible again later. */
 async function workOff(engine: FakeEngine, faultOf: FaultOf, counter: { invocations: number }): Promise<void> {
-  /** @returns What the invocation did away with; nothing where it failed, or where nobody heard of it. */
+  /** @returns Ids of the messages that the invocation completed; empty if it failed or crashed. */
   const invoke = async <P extends object>(
     ports: P,
     act: (ports: P) => Promise<readonly string[]>,

@@ -7,7 +7,7 @@ import { staff } from '../fakes/samples.ts';
 
 const acmeSecret = 'a secret of acme';
 
-/** The provider `staff`, whose webhooks have something else besides, as the author of a definition writes it. */
+/** The definition of `staff`, with extra members in its webhook, parsed as an author writes it. */
 export function staffWith(webhook: object, secrets: readonly string[] = []): Definition {
   const declared = ['signing_secret', ...secrets].map((name) => [name, `The ${name}.`]);
   const written = { ...staff, secrets: Object.fromEntries(declared), webhook: { ...staff.webhook, ...webhook } };
@@ -17,7 +17,7 @@ export function staffWith(webhook: object, secrets: readonly string[] = []): Def
   return parsed.definition;
 }
 
-/** A request as the provider `staff` sends it. */
+/** A signed request of the provider `staff`. */
 export function staffRequest(body: unknown, change: Partial<WebhookRequest> = {}, secret = acmeSecret): WebhookRequest {
   const request: WebhookRequest = {
     method: 'POST',
@@ -37,7 +37,7 @@ export interface Change {
   readonly name?: string;
 }
 
-/** An accepted request, as ingress queues it. */
+/** An accepted request in the form that ingress queues. */
 export function rawMessage(
   rawId: string,
   changes: readonly Change[],

@@ -16,7 +16,7 @@ function faultsOf(context: Readonly<Record<string, unknown>>): readonly string[]
 }
 
 describe('defaults', () => {
-  test('without any context the stage is dev, and its data may go', () => {
+  test('without any context the stage is dev, which does not retain data', () => {
     expect(load()).toMatchObject({ stage: 'dev', retainData: false, retentionDays: limits.retentionDays });
   });
 
@@ -24,7 +24,7 @@ describe('defaults', () => {
     expect(load({ stage: 'prod' })).toMatchObject({ retainData: true, rawRetentionDays: 90, logRetentionDays: 90 });
   });
 
-  test('only local lets callbacks reach this machine', () => {
+  test('only local allows callbacks to this machine', () => {
     expect(load({ stage: 'local' }).egressAllowedRanges).toEqual(['127.0.0.0/8', '::1/128']);
     for (const stage of ['dev', 'staging', 'prod']) expect(load({ stage }).egressAllowedRanges).toEqual([]);
   });
@@ -41,7 +41,7 @@ describe('overrides', () => {
     });
   });
 
-  test('the command line goes before the stage, the stage before all stages, these before the defaults', () => {
+  test('the command line overrides the stage, the stage overrides all stages, these override the defaults', () => {
     const tributary = {
       retentionDays: 10,
       rawRetentionDays: 30,
@@ -58,7 +58,7 @@ describe('overrides', () => {
 });
 
 describe('throttles', () => {
-  test('of ingress are those of every route unless they are set, and those of the API are lower', () => {
+  test('of ingress default to those of every route, and those of the API are lower', () => {
     const { throttleRatePerSecond, ingressThrottleRatePerSecond, apiThrottleRatePerSecond } = load();
     expect([throttleRatePerSecond, ingressThrottleRatePerSecond, apiThrottleRatePerSecond]).toEqual([
       2000,
@@ -67,7 +67,7 @@ describe('throttles', () => {
     ]);
   });
 
-  test('of accounts and tenants are far away in local', () => {
+  test('of accounts and tenants are very high in local', () => {
     expect(load()).toMatchObject({ ingressAccountRatePerMinute: 12_000, ingressTenantRatePerMinute: 60_000 });
     expect(load({ stage: 'local' })).toMatchObject({
       ingressAccountRatePerMinute: 1_000_000,
@@ -77,7 +77,7 @@ describe('throttles', () => {
 });
 
 describe('a VPC', () => {
-  test('is none, or subnets and security groups, as lists or as text', () => {
+  test('is absent by default, and takes subnets and security groups as lists or as text', () => {
     expect(load()).toMatchObject({ vpcSubnetIds: [], vpcSecurityGroupIds: [] });
     expect(
       load({ vpcSubnetIds: 'subnet-0a1b2c3d, subnet-0a1b2c3e', vpcSecurityGroupIds: ['sg-0a1b2c3d'] }),
@@ -87,7 +87,7 @@ describe('a VPC', () => {
     });
   });
 
-  test('fails with half of the setting, whichever half it is', () => {
+  test('fails when only subnets or only security groups are set', () => {
     expect(faultsOf({ vpcSubnetIds: 'subnet-0a1b2c3d' })).toEqual([
       'vpcSecurityGroupIds: got [], expected at least one, because vpcSubnetIds is set: set both, or neither',
     ]);
@@ -96,7 +96,7 @@ describe('a VPC', () => {
     ]);
   });
 
-  test('fails with what is no id, and with more than Lambda takes', () => {
+  test('fails when an id is malformed, or there are more than Lambda accepts', () => {
     expect(faultsOf({ vpcSubnetIds: 'vpc-1', vpcSecurityGroupIds: 'sg-0a1b2c3d' })).toEqual([
       'vpcSubnetIds: got "vpc-1", expected a list of at most 16 ids, such as "subnet-0123456789abcdef0"',
     ]);
@@ -117,7 +117,7 @@ describe('own origins', () => {
   });
 
   test.each(['a.example', 'https://a.example/', 'https://a.example/in', 'ftp://a.example'])(
-    'fails when one is no origin: %s',
+    'fails when one is not an origin: %s',
     (origin) => {
       expect(faultsOf({ ownOrigins: origin })).toEqual([
         expect.stringMatching(/^ownOrigins: got .*, expected a list of origins/),
@@ -127,12 +127,12 @@ describe('own origins', () => {
 });
 
 describe('reserved concurrency', () => {
-  test('is none unless it is set', () => {
+  test('is absent by default', () => {
     expect(load()).not.toHaveProperty('ingressReservedConcurrency');
     expect(load({ ingressReservedConcurrency: '100' })).toMatchObject({ ingressReservedConcurrency: 100 });
   });
 
-  test('fails when normalize is polled by more than may run', () => {
+  test('fails when Lambda would poll for normalize with more invocations than may run', () => {
     expect(faultsOf({ normalizeReservedConcurrency: 40 })).toEqual([
       'normalizeReservedConcurrency: got 40, expected at least normalizeMaxConcurrency, which is 50',
     ]);
@@ -141,18 +141,18 @@ describe('reserved concurrency', () => {
 });
 
 describe('rejections', () => {
-  test('fails when anything is wrong, with all faults at once, each saying where, what was got, what was expected', () => {
+  test('fails when anything is wrong, with all faults together, each with its place, its value and the expectation', () => {
     const faults = faultsOf({
       stage: 'production',
       retentionDays: 'a month',
-      tributary: { retentionDay: 5, alarmEmail: 'nobody', stages: { qa: {} } },
+      tributary: { retentionDay: 5, alarmEmail: 'no-address', stages: { qa: {} } },
     });
     expect(faults).toEqual([
       'stage: got "production", expected one of local, dev, staging, prod',
       'tributary.stages.qa: not a stage, expected one of local, dev, staging, prod',
       expect.stringMatching(/^tributary\.retentionDay: not a setting, expected one of retentionDays, /),
       'retentionDays: got "a month", expected a whole number of days from 1 to 3650',
-      'tributary.alarmEmail: got "nobody", expected an email address',
+      'tributary.alarmEmail: got "no-address", expected an email address',
     ]);
     expect(new ConfigurationError(faults).message).toMatch(/^The configuration has 5 faults:\n {2}- stage: /);
   });
@@ -189,7 +189,7 @@ describe('rejections', () => {
   });
 });
 
-test('the page about configuration has every setting, and no other', () => {
+test('the page about configuration lists exactly the settings', () => {
   const [fault = ''] = faultsOf({ tributary: { unknown: 1 } });
   const [, settings = ''] = /expected one of (.*)$/.exec(fault) ?? [];
   const page = readFileSync(new URL('../../docs/reference/configuration.md', import.meta.url), 'utf8');

@@ -13,7 +13,7 @@ import { WorkQueue } from '../../lib/constructs/work-queue.ts';
 const workspace = mkdtempSync(join(tmpdir(), 'tributary-bundle-'));
 afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
-/** Write sources into a directory of their own; the first is the entry. */
+/** Write sources into a new directory; the first is the entry. */
 function sources(files: Readonly<Record<string, string>>): string {
   const directory = mkdtempSync(join(workspace, 'source-'));
   for (const [name, text] of Object.entries(files)) {
@@ -33,7 +33,7 @@ const echo = {
 };
 
 describe('bundleFunction', () => {
-  test('bundles to ESM that Lambda can load, CommonJS libraries included, and keeps a lazy import apart', async () => {
+  test('bundles to ESM that Lambda can load, CommonJS libraries included, and keeps a lazy import in a separate chunk', async () => {
     const { directory, metafilePath } = bundleFunction({ entry: sources(echo) });
     const { handler } = await import(pathToFileURL(join(directory, 'index.mjs')).href);
     expect(await handler({ lazy: false })).toBe('a/b');
@@ -43,7 +43,7 @@ describe('bundleFunction', () => {
     expect(Object.keys(JSON.parse(readFileSync(metafilePath, 'utf8')).outputs).length).toBeGreaterThan(2);
   });
 
-  test('places compiled integrations beside the code', () => {
+  test('places compiled integrations next to the code', () => {
     const integrations = new Map([
       ['github', { name: 'github' }],
       ['a', {}],
@@ -55,7 +55,7 @@ describe('bundleFunction', () => {
     });
   });
 
-  test('places the schemas of resources beside the code, in one file', () => {
+  test('places the schemas of resources next to the code, in one file', () => {
     const resources = new Map([['hris/employees', { version: '1.0.0' }]]);
     const { directory } = bundleFunction({ entry: sources(echo), resources });
     expect(JSON.parse(readFileSync(join(directory, 'resources.json'), 'utf8'))).toEqual(Object.fromEntries(resources));
@@ -71,7 +71,7 @@ describe('bundleFunction', () => {
     );
   });
 
-  test('fails when the entry does not compile, and says where', () => {
+  test('fails when the entry does not compile, and names the place', () => {
     expect(() => bundleFunction({ entry: sources({ 'broken.lambda.ts': "import './missing.ts';" }) })).toThrow(
       /broken\.lambda\.ts:1:7: ERROR: Could not resolve "\.\/missing\.ts"/,
     );
@@ -119,7 +119,7 @@ describe('EngineFunction', () => {
 });
 
 describe('WorkQueue', () => {
-  test('fails when its consumer has another timeout than it was made for', () => {
+  test('fails when its consumer has another timeout than the queue', () => {
     const stack = new Stack(new App(), 'Test');
     const { alarms, deliver } = deliverIn(stack, { timeout: Duration.seconds(90) });
     const queue = new WorkQueue(stack, 'Queue', {

@@ -5,7 +5,7 @@ import { loadedCode } from '../bench/loaded-code.ts';
 const { bytes, byPackage } = loadedCode('ingress');
 const loads = (name: string) => (byPackage.get(name) ?? 0) > 0;
 
-test('what ingress loads before its first request is within its budget', () => {
+test('ingress loads no more than its budget before its first request', () => {
   expect(bytes).toBeGreaterThan(100_000);
   expect(bytes).toBeLessThanOrEqual(budgets.ingressBundleBytes);
 });

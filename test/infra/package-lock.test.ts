@@ -12,9 +12,9 @@ const { packages } = JSON.parse(readFileSync(new URL('../../package-lock.json', 
   readonly packages: Readonly<Record<string, LockedPackage>>;
 };
 
-test('every package that npm downloads, for any platform, has the hash that its content must have', () => {
+test('every package that npm downloads, for any platform, has the hash of its content', () => {
   const downloaded = Object.entries(packages).filter(
-    // The project itself is not downloaded; a bundled package comes inside the one that carries it.
+    // npm does not download the project itself; a bundled package is part of another package.
     ([place, { link, inBundle }]) => place !== '' && link !== true && inBundle !== true,
   );
   expect(downloaded.length).toBeGreaterThan(100);

@@ -7,7 +7,7 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-/** What each function, and each role beside them, may do: a row for each role, resource and effect. */
+/** The permissions of each function and of each other role: a row per role, resource and effect. */
 export function permissionsTable({ resources }: SynthesizedStage): string {
   const rows = Object.entries(resources).flatMap(([id, resource]) =>
     policiesOf(id, resource).flatMap(({ role, statements }) =>
@@ -33,7 +33,7 @@ export function permissionsTable({ resources }: SynthesizedStage): string {
   return table(['role', 'resource', 'actions'], lines);
 }
 
-/** What the stack consists of, and what becomes of it when the stack, or the resource, is deleted. */
+/** The resources of the stack, and their fate when the stack or the resource is deleted. */
 export function resourcesTable(stages: Readonly<Record<'dev' | 'prod', SynthesizedStage>>): string {
   const { dev, prod } = stages;
   const ids = new Set([...Object.keys(dev.resources), ...Object.keys(prod.resources)]);
@@ -63,7 +63,7 @@ function fateOf(resource: Resource | undefined): string {
   return resource.DeletionPolicy === undefined ? 'yes' : resource.DeletionPolicy === 'Retain' ? 'retained' : 'yes';
 }
 
-/** An intrinsic function as a person writes it. */
+/** A readable form of an intrinsic function. */
 function nameOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(nameOf).join('');

@@ -7,7 +7,7 @@ import { TributaryStack } from '../../lib/tributary-stack.ts';
 
 export interface Resource {
   readonly Type: string;
-  // JSON whose shape CloudFormation defines; tests look at what they name.
+  // JSON whose shape CloudFormation defines; tests read only the parts that they name.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly Properties: Record<string, any>;
   readonly DependsOn?: readonly string[];
@@ -17,11 +17,11 @@ export interface Resource {
 
 export interface SynthesizedStage {
   readonly resources: Readonly<Record<string, Resource>>;
-  /** What CloudFormation checks before it creates anything. */
+  /** Rules that CloudFormation checks before it creates resources. */
   readonly rules: Readonly<Record<string, { readonly Assertions: readonly { readonly Assert: unknown }[] }>>;
   readonly outputs: Readonly<Record<string, { readonly Value: unknown }>>;
   readonly terminationProtection: boolean;
-  /** What the CLI would print: warnings and errors of constructs. */
+  /** Output of the CLI: warnings and errors of constructs. */
   readonly messages: readonly string[];
   /** Findings of cdk-nag and of CDK's own template validation. */
   readonly findings: readonly unknown[];

@@ -11,7 +11,7 @@ import { type Resource, type SynthesizedStage, synthesize } from './synthesized-
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-// Each stage is synthesized once; every test below reads.
+// Each stage is synthesized once; the tests only read.
 const synthesized = Object.fromEntries(stages.map((stage) => [stage, synthesize(stage)])) as Record<
   (typeof stages)[number],
   SynthesizedStage
@@ -79,7 +79,7 @@ function functionNamed(stage: SynthesizedStage, name: FunctionName): Resource {
 }
 
 describe.each(stages)('stage %s', (stage) => {
-  test('synthesizes without a warning, clean by cdk-nag and by the validation of CDK', () => {
+  test('synthesizes without a warning, and passes cdk-nag and the validation of CDK', () => {
     expect(synthesized[stage].messages).toEqual([]);
     expect(synthesized[stage].findings).toEqual([]);
   });
@@ -107,12 +107,12 @@ describe('a VPC', () => {
   const placed = { SubnetIds: ['subnet-0a1b2c3d', 'subnet-0a1b2c3e'], SecurityGroupIds: ['sg-0a1b2c3d'] };
   const names = Object.keys(functionEnvironments) as FunctionName[];
 
-  test('is clean by cdk-nag, and synthesizes without a warning', () => {
+  test('passes cdk-nag, and synthesizes without a warning', () => {
     expect(inVpc.messages).toEqual([]);
     expect(inVpc.findings).toEqual([]);
   });
 
-  test('takes the functions that call out, and none where it is not set', () => {
+  test('contains the functions that call out, and no function if it is not set', () => {
     for (const name of names) {
       const expected = callOut.includes(name) ? placed : undefined;
       expect(functionNamed(inVpc, name).Properties.VpcConfig, name).toEqual(expected);
@@ -120,7 +120,7 @@ describe('a VPC', () => {
     }
   });
 
-  test('lets Lambda, and not the code of a function, make network interfaces for these functions only', () => {
+  test('allows Lambda, but not the code of a function, to create network interfaces for these functions only', () => {
     const ofEc2 = (stage: SynthesizedStage) =>
       statementsOf(stage, 'AWS::IAM::Policy').filter(([, statement]) => JSON.stringify(statement).includes('"ec2:'));
     const roleOf = (policy: string) => target(inVpc.resources[policy]?.Properties['Roles'][0]) ?? '';
@@ -132,7 +132,7 @@ describe('a VPC', () => {
       for (const [, { Condition }] of statements) expect(Condition).toEqual(ofCode);
     }
     expect(ofEc2(dev)).toEqual([]);
-    // Lambda refuses to create a function in a VPC before its role has the permission.
+    // Lambda cannot create a function in a VPC before its role has the permission.
     for (const name of callOut) {
       const policies = (functionNamed(inVpc, name).DependsOn ?? []).map((id) => inVpc.resources[id]?.Properties);
       expect(JSON.stringify(policies), name).toContain('ec2:CreateNetworkInterface');
@@ -141,7 +141,7 @@ describe('a VPC', () => {
 });
 
 describe('the stage local', () => {
-  test('has a rule that no deployment passes, and no other stage has it', () => {
+  test('has a rule that fails every deployment, and no other stage has it', () => {
     expect(synthesized.local.rules['OneMachineOnly']?.Assertions).toMatchObject([
       { Assert: { 'Fn::Equals': ['local', 'a stage that is deployed'] } },
     ]);
@@ -149,7 +149,7 @@ describe('the stage local', () => {
       expect(synthesized[stage].rules).not.toHaveProperty('OneMachineOnly');
   });
 
-  test('fails when the command line of the CDK asks for it, which `npm start` does not use', () => {
+  test('fails when the CDK command line requests it, which `npm start` does not use', () => {
     const context = JSON.stringify({ stage: 'local' });
     const env = { ...process.env, CDK_CONTEXT_JSON: context, CDK_CLI_VERSION: '2.1148.1' };
     const { status, stderr } = spawnSync(process.execPath, ['bin/app.ts'], { cwd: root, env, encoding: 'utf8' });
@@ -188,7 +188,7 @@ describe('queues', () => {
     }
   });
 
-  test('every queue is encrypted, keeps messages for 14 days and denies what is not TLS', () => {
+  test('every queue is encrypted, keeps messages for 14 days and denies requests without TLS', () => {
     const denied = statementsOf(dev, 'AWS::SQS::QueuePolicy')
       .filter(([, { Effect, Condition }]) => Effect === 'Deny' && isNotTls(Condition))
       .map(([, { Resource }]) => target(Resource));
@@ -199,12 +199,12 @@ describe('queues', () => {
     }
   });
 
-  test('every consumer reports partial failures, and its queue hides a message for six of its timeouts', () => {
+  test('every consumer reports partial failures, and the visibility timeout of its queue is six times its timeout', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
     expect(mappings).toHaveLength(4);
     for (const [id, { Properties }] of mappings) {
       expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
-      // A drain, or an erasure, may go on for as long as a run does: it must not hold up another.
+      // A drain or an erasure may take a whole run, so it must not delay another one in its batch.
       expect(Properties.BatchSize, id).toBe(/^(Drain|Govern)/.test(id) ? limits.drainBatchSize : limits.queueBatchSize);
       expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
       const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
@@ -225,14 +225,14 @@ describe('functions', () => {
     }
   });
 
-  test('every function has a role of its own, without a managed policy', () => {
+  test('every function has its own role, without a managed policy', () => {
     const roles = functions.map(([, { Properties }]) => target(Properties.Role));
     expect(new Set(roles).size).toBe(functions.length);
     for (const role of roles) expect(dev.resources[role ?? '']?.Properties.ManagedPolicyArns).toBeUndefined();
     for (const [id, { Properties }] of ofType(dev, 'AWS::IAM::Policy')) expect(Properties.Roles, id).toHaveLength(1);
   });
 
-  test('every function writes to a log group of its own that expires', () => {
+  test('every function writes to its own log group, which expires', () => {
     const groups = functions.map(([, { Properties }]) => target(Properties.LoggingConfig.LogGroup));
     expect(new Set(groups).size).toBe(functions.length);
     for (const [id, { Properties }] of ofType(dev, 'AWS::Logs::LogGroup')) {
@@ -240,7 +240,7 @@ describe('functions', () => {
     }
   });
 
-  test('only those that send to the queue that invokes them may recur, and an alarm says where Lambda stopped a chain', () => {
+  test('only functions that send to the queue that invokes them may recurse, and an alarm fires when Lambda stops a chain', () => {
     const recurring = (Object.keys(functionEnvironments) as FunctionName[]).filter(
       (name) => functionNamed(dev, name).Properties.RecursiveLoop === 'Allow',
     );
@@ -284,7 +284,7 @@ describe('functions', () => {
   });
 });
 
-/** What a function may do with the objects of a bucket. */
+/** A function's permissions on the objects of a bucket. */
 const objectActions = [
   's3:GetObject',
   's3:PutObject',
@@ -296,13 +296,13 @@ const objectActions = [
 ];
 
 describe('permissions', () => {
-  test('no role may do all actions of a service', () => {
+  test('no role may use all actions of a service', () => {
     const actions = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([, { Action }]) => list(Action));
     expect(actions.length).toBeGreaterThan(0);
     expect(actions.filter((action) => action.includes('*'))).toEqual([]);
   });
 
-  test('no role reaches a resource that it could have named: the one wildcard is over the objects of a named bucket', () => {
+  test('no role has a wildcard resource, except for the objects of a named bucket', () => {
     for (const [id, { Action, Resource }] of statementsOf(dev, 'AWS::IAM::Policy')) {
       for (const resource of list(Resource)) {
         const wildcard = JSON.stringify(resource).includes('*');
@@ -323,7 +323,7 @@ describe('permissions', () => {
         send: [/^RawQueue[0-9A-F]{8}$/],
         receive: [],
         tables: /^(Accounts|AccountContexts|IntegrationSettings|Idempotency|Limits|Statistics)Table/,
-        // Secrets that providers choose, values that come once, what was turned away, and how often who sends.
+        // Secrets that providers choose, nonces, counts of rejected requests, and rate limits.
         written: /^(Accounts|IntegrationSettings|Idempotency|Limits|Statistics)Table/,
       },
     ],
@@ -363,25 +363,25 @@ describe('permissions', () => {
       'normalize',
       {
         get: /^Raw/,
-        // Requests that have ended.
+        // Finished requests.
         put: /^(Payloads|Raw)/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables:
           /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Idempotency|Limits|Statistics)/,
-        // Accounts: the key of what is archived of one. Limits: the endpoint of an ordered subscription is woken.
+        // Accounts: the key of their archived requests. Limits: the drain of an ordered subscription.
         written: /^(Accounts|ParkedRequests|Events|Idempotency|Limits|Statistics)Table/,
       },
     ],
     [
       'api',
       {
-        // The archive: to reprocess what it has.
+        // The archive, to reprocess its requests.
         get: /^(Payloads|Raw)/,
-        // Answers that are kept, and entries of the audit.
+        // Stored answers, and entries of the audit.
         put: /^(Payloads|AuditArchive)/,
         send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
-        // To reprocess what is there.
+        // To reprocess dead letters.
         receive: [/^RawQueueDeadLetters/],
         tables:
           /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits|Statistics)/,
@@ -390,7 +390,7 @@ describe('permissions', () => {
     [
       'govern',
       {
-        // It finds objects and deletes them; it reads and writes none.
+        // It finds and deletes objects, but neither reads nor writes them.
         erase: [/^PayloadsBucket/, /^RawBucket/],
         send: [/^GovernanceQueue[0-9A-F]{8}$/],
         receive: [/^RawQueueDeadLetters/, /^GovernanceQueue[0-9A-F]{8}$/],
@@ -398,7 +398,7 @@ describe('permissions', () => {
           /^(Accounts|AccountContexts|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
       },
     ],
-  ] as const)('%s reaches what it needs and nothing else', (name, allowed: Allowed) => {
+  ] as const)('%s may access exactly what it needs', (name, allowed: Allowed) => {
     const role = target(functionNamed(dev, name).Properties.Role);
     const statements = statementsOf(dev, 'AWS::IAM::Policy').filter(
       ([id]) => target(dev.resources[id]?.Properties.Roles[0]) === role,
@@ -427,7 +427,7 @@ describe('permissions', () => {
     expect(reached('events:')).toHaveLength(allowed.tells === true ? 1 : 0);
   });
 
-  test('only the admin API and erasures may scan, and only what no index leads to', () => {
+  test('only the admin API and erasures may scan, and only tables without a suitable index', () => {
     const scans = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Action, Resource }]) =>
       list(Action).includes('dynamodb:Scan') ? list(Resource).map((one) => [id, target(one) ?? '']) : [],
     );
@@ -443,7 +443,7 @@ describe('permissions', () => {
       expect(scans).toContainEqual([expect.stringMatching(role as RegExp), expect.stringMatching(table as RegExp)]);
   });
 
-  test('nobody may delete what the raw archive locks but erasures', () => {
+  test('only erasures may delete locked objects of the raw archive', () => {
     const bypassing = statementsOf(synthesized.prod, 'AWS::IAM::Policy').filter(([, { Action }]) =>
       list(Action).includes('s3:BypassGovernanceRetention'),
     );
@@ -452,7 +452,7 @@ describe('permissions', () => {
     expect(JSON.stringify(bypassing[0]?.[1].Resource)).toMatch(/"RawBucket[0-9A-F]{8}"/);
   });
 
-  test('resource policies allow nobody but the services that deliver logs and alarms, for this account', () => {
+  test('resource policies allow only the services that deliver logs and alarms, for this account', () => {
     const allowed = ['AWS::SQS::QueuePolicy', 'AWS::SNS::TopicPolicy', 'AWS::S3::BucketPolicy']
       .flatMap((type) => statementsOf(dev, type))
       .filter(([, { Effect }]) => Effect === 'Allow');
@@ -465,16 +465,16 @@ describe('permissions', () => {
 });
 
 interface Allowed {
-  /** Buckets whose objects it may delete. */
+  /** Buckets whose objects the function may delete. */
   readonly erase?: readonly RegExp[];
   readonly get?: RegExp;
   readonly put?: RegExp;
   readonly send: readonly RegExp[];
   readonly receive?: readonly RegExp[];
   readonly tables: RegExp;
-  /** Of these, where it may not write to all of them. */
+  /** The writable ones, if it may not write to all of these. */
   readonly written?: RegExp;
-  /** Whether it tells the team that runs the engine. */
+  /** Whether it notifies the operators. */
   readonly tells?: boolean;
 }
 
@@ -496,7 +496,7 @@ describe('data at rest', () => {
       expect(Properties.EnableKeyRotation, id).toBe(true);
   });
 
-  test('every bucket is private, encrypted, refuses what is not TLS, and expires what it holds', () => {
+  test('every bucket is private and encrypted, rejects requests without TLS, and expires its objects', () => {
     const denied = statementsOf(dev, 'AWS::S3::BucketPolicy')
       .filter(([, { Effect, Condition }]) => Effect === 'Deny' && isNotTls(Condition))
       .map(([id]) => target(dev.resources[id]?.Properties.Bucket));
@@ -511,12 +511,12 @@ describe('data at rest', () => {
     }
   });
 
-  test('payloads outlive the events that refer to them by a day', () => {
+  test('payloads outlive their events by a day', () => {
     const payloads = Object.entries(customized.resources).find(([id]) => /^PayloadsBucket[0-9A-F]{8}$/.test(id))?.[1];
     expect(payloads?.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(8);
   });
 
-  test('an object with a retention of its own falls under a rule for its tag, where that is shorter than the bucket', () => {
+  test('a lifecycle rule expires objects with the tag of a shorter retention', () => {
     const rulesOf = (stage: SynthesizedStage, name: RegExp) => {
       const bucket = ofType(stage, 'AWS::S3::Bucket').find(([id]) => name.test(id))?.[1];
       if (bucket === undefined) throw new Error(`no bucket ${name.source}`);
@@ -529,7 +529,7 @@ describe('data at rest', () => {
         ]);
     };
     const tag = (days: number) => ({ Key: 'retention-days', Value: String(days) });
-    // Payloads outlive their events here, too. 30 days are what all have.
+    // Payloads outlive their events here, too. 30 days are the retention of all objects.
     expect(rulesOf(dev, /^PayloadsBucket[0-9A-F]{8}$/)).toEqual(
       [1, 3, 7, 14].map((days) => [tag(days), days + 1, undefined]),
     );
@@ -538,7 +538,7 @@ describe('data at rest', () => {
     );
   });
 
-  test('the raw archive keeps what was written first, and in prod only an erasure deletes it before its time', () => {
+  test('the raw archive keeps the first version of an object, and in prod only an erasure deletes it early', () => {
     const rawOf = (stage: SynthesizedStage) =>
       Object.entries(stage.resources).find(([id]) => /^RawBucket[0-9A-F]{8}$/.test(id))?.[1].Properties;
     expect(rawOf(dev)?.VersioningConfiguration).toEqual({ Status: 'Enabled' });
@@ -548,7 +548,7 @@ describe('data at rest', () => {
     });
   });
 
-  test('every consumer of a queue may have what it failed at come again sooner', () => {
+  test('every consumer of a queue may shorten the visibility timeout of failed messages', () => {
     const grants = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Action }]) =>
       list(Action).includes('sqs:ChangeMessageVisibility'),
     );
@@ -567,7 +567,7 @@ describe('data at rest', () => {
       ).toBe(true);
   });
 
-  test('no function may change or delete an entry of the audit, and in prod its copy is locked for the root user, too', () => {
+  test('no function may change or delete an entry of the audit, and in prod its copy is locked even for the root user', () => {
     const grants = statementsOf(dev, 'AWS::IAM::Policy').filter(([, { Resource }]) =>
       list(Resource).some((resource) => /"Audit(Table|ArchiveBucket)[0-9A-F]{8}"/.test(JSON.stringify(resource))),
     );
@@ -614,7 +614,7 @@ describe('data at rest', () => {
 });
 
 describe('HTTP API', () => {
-  test('routes webhooks to ingress and calls of the API to api; what is neither invokes nothing', () => {
+  test('routes webhooks to ingress and API calls to api; other requests invoke no function', () => {
     const routes = ofType(dev, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
       const integration = dev.resources[target(Properties.Target['Fn::Join'][1][1]) ?? ''];
       return [Properties.RouteKey, target(integration?.Properties.IntegrationUri)];
@@ -627,13 +627,13 @@ describe('HTTP API', () => {
     });
   });
 
-  test('hands requests over in payload format 2.0', () => {
+  test('passes requests in payload format 2.0', () => {
     for (const [id, { Properties }] of ofType(dev, 'AWS::ApiGatewayV2::Integration')) {
       expect(Properties.PayloadFormatVersion, id).toBe('2.0');
     }
   });
 
-  test('throttles webhooks and the API apart, once it knows their routes', () => {
+  test('throttles webhooks and the API separately, after their routes exist', () => {
     const settingsOf = (stage: SynthesizedStage) => {
       const [[id, resource] = expect.fail('no stage')] = ofType(stage, 'AWS::ApiGatewayV2::Stage');
       return { id, resource, settings: resource.Properties.RouteSettings };
@@ -668,7 +668,7 @@ describe('HTTP API', () => {
     expect(format.requestId).toBe('$context.requestId');
   });
 
-  test('tells functions its own endpoint, or the domain that the deployer put before it', () => {
+  test('gives functions its own endpoint, or the custom domain of the deployer', () => {
     const urlIn = (stage: SynthesizedStage) =>
       functionNamed(stage, 'api').Properties.Environment.Variables[environmentKeys.publicUrl];
     expect(urlIn(dev)).toEqual({ 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] });
@@ -686,12 +686,12 @@ describe('concurrency', () => {
       ]),
     );
 
-  test('is reserved for no function, since a new account has none to reserve', () => {
+  test('is not reserved by default, because a new account has none to reserve', () => {
     for (const stage of stages)
       expect(Object.values(reservedIn(synthesized[stage])).every((one) => one === undefined)).toBe(true);
   });
 
-  test('is reserved where the deployer says so', () => {
+  test('is reserved if the deployer sets it', () => {
     expect(reservedIn(customized)).toMatchObject({ ingress: 200, normalize: 60, api: 40, deliver: undefined });
   });
 });
@@ -702,11 +702,11 @@ describe('own origins', () => {
     functionNamed(stage, name).Properties.Environment.Variables[environmentKeys.ownOrigins];
   const endpoint = { 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] };
 
-  test.each(calling)('are the endpoint of the API, for what %s calls', (name) => {
+  test.each(calling)('of %s include the endpoint of the API', (name) => {
     expect(ownIn(dev, name)).toEqual(endpoint);
   });
 
-  test.each(calling)('are also a domain before it, and what the deployer names, for what %s calls', (name) => {
+  test.each(calling)('of %s include the custom domain, and origins that the deployer names', (name) => {
     expect(ownIn(customized, name)).toEqual({
       'Fn::Join': ['', ['https://hooks.example.com,', endpoint, ',https://cdn.example.com,https://hooks.example.net']],
     });
@@ -714,7 +714,7 @@ describe('own origins', () => {
 });
 
 describe('the schedule', () => {
-  test('runs dispatch every minute, repeats no run that failed, and alarms when there is none', () => {
+  test('runs dispatch every minute, without retries, and alarms when runs are missing', () => {
     const [[, rule] = expect.fail('no rule'), ...others] = ofType(dev, 'AWS::Events::Rule');
     expect(others).toEqual([]);
     expect(rule.Properties).toMatchObject({ ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
@@ -734,7 +734,7 @@ describe('the schedule', () => {
     });
   });
 
-  test('what is due is found by an index that holds no more than the keys of endpoints', () => {
+  test('the index of due endpoints holds only their keys', () => {
     expect(resourceNamed('AWS::DynamoDB::Table', /^Limits/).Properties.GlobalSecondaryIndexes).toEqual([
       {
         IndexName: 'due-index',
@@ -757,7 +757,7 @@ describe('alarms', () => {
   const runbook = readFileSync(new URL('../../docs/operate/runbook.md', import.meta.url), 'utf8');
   const entries = runbook.match(/(?<=^## )\S+$/gm) ?? [];
 
-  test('every alarm links an entry of the runbook, and every entry has its alarm', () => {
+  test('every alarm links to an entry of the runbook, and every entry has its alarm', () => {
     expect(alarms.length).toBeGreaterThan(0);
     expect([...linked].sort()).toEqual([...entries].sort());
   });
@@ -765,7 +765,7 @@ describe('alarms', () => {
   test.each([
     ['subscription-disabling', /^SubscriptionDisablingAlarm/],
     ['subscription-disabled', /^SubscriptionDisabledAlarm/],
-  ])('%s is counted wherever callbacks are sent', (metric, name) => {
+  ])('both sending functions count %s', (metric, name) => {
     const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', name).Properties;
     const counted = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
       MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, MetricStat.Metric.Dimensions]],
@@ -781,7 +781,7 @@ describe('alarms', () => {
     );
   });
 
-  test('on metrics of the engine are those of their own stage, which its functions put into each', () => {
+  test('on metrics of the engine use the dimension of their stage, which its functions add to each metric', () => {
     const metrics = Object.values(synthesized.staging.resources)
       .filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm')
       .flatMap(({ Properties }) => [
@@ -805,18 +805,18 @@ describe('alarms', () => {
     for (const [id, { Properties }] of alarms) expect(Properties.AlarmActions.map(target), id).toEqual([topicId]);
   });
 
-  test('an address of the deployer is subscribed', () => {
+  test('the address of the deployer is subscribed', () => {
     expect(ofType(customized, 'AWS::SNS::Subscription').map(([, { Properties }]) => Properties.Endpoint)).toEqual([
       'ops@example.com',
     ]);
   });
 });
 
-test('permissions are those that were reviewed', async () => {
+test('permissions are the reviewed ones', async () => {
   await expect(permissionsTable(dev)).toMatchFileSnapshot('__snapshots__/permissions.md');
 });
 
-test('resources, and what becomes of them, are those that were reviewed', async () => {
+test('resources and their removal policies are the reviewed ones', async () => {
   const { prod } = synthesized;
   await expect(resourcesTable({ dev, prod })).toMatchFileSnapshot('__snapshots__/resources.md');
 });

@@ -9,7 +9,7 @@ import { checksWithin } from '../../lambdas/engine/verification/check-tree.ts';
 import type { Verdict } from '../../lambdas/engine/verification/verdict.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
-/** What the providers themselves, or the tests of their own libraries, give as a request and its signature. */
+/** A signed request that a provider's documentation or the tests of its library publish. */
 interface Vector {
   readonly id: string;
   readonly provider: string;
@@ -18,7 +18,7 @@ interface Vector {
   readonly url?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The one secret of the provider, or several by the beginning of their names. */
+  /** `secret` is the provider's only secret; `secrets` holds several, by the prefix of their names. */
   readonly secret?: string;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly publicKey?: string;
@@ -36,13 +36,13 @@ interface Vector {
 const vectors = JSON.parse(readFileSync(new URL('vectors.json', import.meta.url), 'utf8')) as readonly Vector[];
 const definitions = compileIntegrations(new URL('../../integrations/', import.meta.url));
 
-test('each vector is of an integration here', () => {
+test('each vector belongs to an integration of this repository', () => {
   expect(vectors.length).toBeGreaterThan(0);
   expect(vectors.filter(({ provider }) => !definitions.has(provider))).toEqual([]);
 });
 
 test.for(vectorsThatAre('valid'))('$id ($source) is verified, and fails with another secret', (vector) => {
-  // GitHub and Atlassian sign a text to show how, which they never send: it is signed, and no JSON.
+  // GitHub and Atlassian publish the signature of a plain text as an example. It verifies, although it is not JSON.
   expect(verdictOf(receive(vector))).toMatchObject({ kind: 'verified' });
   const others = Object.fromEntries(Object.keys(secretsOf(vector)).map((name) => [name, 'dead'.repeat(16)]));
   expect(verdictOf(receive(vector, others)).kind).toBe('rejected');
@@ -102,7 +102,7 @@ function secretsOf(vector: Vector): Readonly<Record<string, string>> {
 function requestOf(definition: Definition, vector: Vector, secrets: Readonly<Record<string, string>>): WebhookRequest {
   const url = new URL(vector.url ?? 'https://hooks.example.com/');
   const basic = [...checksWithin(definition.webhook.verify)].find((check) => check.basic !== undefined)?.basic;
-  // A vector speaks of a signature alone; the credentials that some providers send beside it are made here.
+  // A vector only has a signature; the test adds the credentials that some providers also send.
   const pair = basic === undefined ? undefined : `${secrets[basic.username]}:${secrets[basic.password]}`;
   return {
     method: vector.method,

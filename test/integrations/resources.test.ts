@@ -8,14 +8,14 @@ const root = new URL('../../integrations/', import.meta.url);
 const resources = compileResources(root);
 
 describe('every canonical resource', () => {
-  // Strict, and checked against the dialect's own schema: what other people's tools read.
+  // Strict mode also checks the schema against its dialect, so that other tools can read it.
   const ajv = new Ajv2020({ strict: true, formats: resourceFormats, keywords: ['version'] });
 
   test.each([...resources])('%s is a JSON Schema', (_, schema) => {
     expect(() => ajv.compile({ ...schema })).not.toThrow();
   });
 
-  test('can be had in every older major version of it that is served', async () => {
+  test('can be mapped down to every older major version that is served', async () => {
     await expect(assertDownMappings(root)).resolves.toBeUndefined();
   });
 });

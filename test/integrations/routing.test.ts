@@ -12,7 +12,7 @@ const definitions = compileIntegrations(root);
 test.each([
   ['shopify', 'orders-create', ['northwind-example.myshopify.com']],
   ['slack', 'message', ['T0NORTHWIND']],
-  // Another company's workspace is where it happened; the installation is for this one.
+  // The message was sent in another company's workspace, but the installation belongs to this one.
   ['slack', 'message-in-shared-channel', ['T0NORTHWIND']],
   ['slack', 'message-of-enterprise-install', ['E0NORTHWIND']],
   ['meta', 'messages-of-two-accounts', ['330011220044001', '330011220044002']],
@@ -24,16 +24,16 @@ test.each([
   ['jira', 'comment-created', ['northwind.atlassian.net']],
   ['adyen', 'authorisation', ['NorthwindECOM']],
   ['adyen', 'platform-payout-updated', ['NorthwindPlatform']],
-])('%s: %s is of %j', async (name, sampleName, contexts) => {
+])('%s: %s belongs to %j', async (name, sampleName, contexts) => {
   const definition = definitions.get(name);
   const sample = readSamples(root, name).find((one) => one.name === sampleName);
-  if (definition?.routing === undefined || sample === undefined) throw new Error('there is no such sample');
+  if (definition?.routing === undefined || sample === undefined) throw new Error('this sample does not exist');
   const { request } = sample;
   const decoded = decodeBody(definition.webhook.decode, request, readXml);
   if (decoded.kind === 'malformed') throw new Error(decoded.expected);
   const { headers, query, method, path } = request;
   const input = { body: decoded.value, headers, query: Object.fromEntries(new URLSearchParams(query)), method, path };
   expect(await lookupContexts(definition.routing.context_lookup_field, input)).toEqual(contexts);
-  // Where accounts hold the secrets, ingress has to find the same.
+  // If accounts hold the secrets, ingress must find the same contexts.
   expect(contextsOf(definition, request) ?? contexts).toEqual(contexts);
 });

@@ -2,8 +2,8 @@ import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { makeKeys, rotatingSecrets, type SigningKeys } from '../../lib/definitions/make-keys.ts';
 
 /**
- * A value for each secret of a definition, written as the definition reads it; the label makes it another.
- * Ids and the like, which do not prove anything, are the same for each label.
+ * A value for each secret of a definition, in the format that the definition expects. Each label gives other values,
+ * except for ids, which prove nothing.
  */
 export function signingKeysOf(definition: Definition, label: string): Required<SigningKeys> {
   const keys = makeKeys(definition, label);

@@ -7,7 +7,7 @@ import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
-/** Providers that sign as Standard Webhooks have it, each by the specification's own library. */
+/** Tests the providers that follow Standard Webhooks with the library of the specification. */
 const definitions = compileIntegrations(new URL('../../integrations/', import.meta.url));
 const now = new Date('2026-11-22T12:00:00Z');
 const secret = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
@@ -39,23 +39,23 @@ describe.each([
   const receive = (given: WebhookRequest, secrets: Readonly<Record<string, string>> = { [key]: secret }) =>
     receiveWebhook(webhook, given, secrets, now.getTime()).kind;
 
-  test('verifies what the library signs, and names the delivery by the id that is signed', () => {
+  test('verifies requests that the library signs, and uses the signed id as delivery id', () => {
     const given = request(prefix);
     expect(receive(given)).toBe('verified');
     expect(deliveryIdOf(webhook, given, JSON.parse(body))).toBe(idOfMessage);
   });
 
-  test.each(['id', 'timestamp', 'signature'])('fails when the %s is another', (part) => {
+  test.each(['id', 'timestamp', 'signature'])('fails when the %s differs', (part) => {
     expect(receive(request(prefix, { [`${prefix}-${part}`]: '1795348799' }))).toBe('rejected');
   });
 
-  test('fails when the body is another, or it is five minutes old', () => {
+  test('fails when the body differs, or when the request is five minutes old', () => {
     expect(receive({ ...request(prefix), body: Buffer.from(body.replace('1', '2')) })).toBe('rejected');
     expect(receiveWebhook(webhook, request(prefix), { [key]: secret }, now.getTime() + 301_000).kind).toBe('rejected');
   });
 });
 
-test('an unsigned header beside the signed ones neither verifies a request nor names its delivery', () => {
+test('an unsigned header next to the signed ones neither verifies a request nor gives its delivery id', () => {
   const webhook = prepareWebhook(definitions.get('standardwebhooks') as Definition, readXml);
   const given = request('webhook', { 'svix-id': 'msg_2', 'svix-signature': 'v1,AAAA' });
   expect(receiveWebhook(webhook, given, { signing_secret: secret }, now.getTime()).kind).toBe('verified');
@@ -64,7 +64,7 @@ test('an unsigned header beside the signed ones neither verifies a request nor n
   expect(receiveWebhook(webhook, swapped, { signing_secret: secret }, now.getTime()).kind).toBe('rejected');
 });
 
-test('GitLab: an account that holds the secret token alone is verified by it, signed or not', () => {
+test('GitLab: the secret token alone verifies the requests of an account, signed or not', () => {
   const webhook = prepareWebhook(definitions.get('gitlab') as Definition, readXml);
   const receive = (given: WebhookRequest, secrets: Readonly<Record<string, string>>) =>
     receiveWebhook(webhook, given, secrets, now.getTime()).kind;

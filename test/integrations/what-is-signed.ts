@@ -4,14 +4,14 @@ import { type Placeholder, parseTemplate } from '../../lambdas/engine/template/t
 import type { VerifySpec } from '../../lambdas/engine/verification/check-tree.ts';
 import { checksForRequest, checksOfItem } from '../../lib/definitions/checks-for-request.ts';
 
-/** The checks that a request is signed for, those of its items among them. */
+/** The checks that a request must pass, including those of its items. */
 export function checksOf(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
   const within = (check: VerifySpec): readonly VerifySpec[] =>
     check.each === undefined ? [check] : checksOfItem(definition, request, check.each.verify).flatMap(within);
   return checksForRequest(definition, request).flatMap(within);
 }
 
-/** Whether every bit of the body is signed: the tree says so, by a message that holds the body or a claim of its hash. */
+/** Whether the whole body is signed: a message includes the body, or a claim holds its hash. */
 export function coversBody(checks: readonly VerifySpec[]): boolean {
   return checks.some(({ hmac, digest, public_key, jwt }) => {
     const message = (hmac ?? digest ?? public_key)?.message;
@@ -23,7 +23,7 @@ export function coversBody(checks: readonly VerifySpec[]): boolean {
   });
 }
 
-/** Headers that the checks read and the request has: the signed ones, and those that carry what proves it. */
+/** Headers of the request that the checks read: signed headers, and headers that carry a proof. */
 export function headersOf(
   definition: Definition,
   checks: readonly VerifySpec[],
@@ -50,8 +50,8 @@ export function headersOf(
 }
 
 /**
- * Whether a header means the same in both texts, so that nothing is forged: hexadecimal digits and the
- * names of schemes are read in any case, and one white space between two parts is as good as another.
+ * Whether a header has the same meaning in both texts, so the change forges nothing: hexadecimal digits and
+ * names of schemes are case-insensitive, and all white space characters between two parts are equivalent.
  */
 export function isSameProof(checks: readonly VerifySpec[], before: string, after: string): boolean {
   const at = [...before.split('').keys()].find((index) => before[index] !== after[index]) ?? 0;

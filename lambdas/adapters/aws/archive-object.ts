@@ -6,16 +6,16 @@ import type { RawMessage } from '../../contracts/messages.ts';
 import type { ArchivableRequest, ArchivedPart, ArchiveOwner } from '../../ports/events/raw-archive.ts';
 
 /*
- * One object of the raw archive: gzip of JSON. It holds requests of many tenants, and cannot be changed for as long as
- * it is locked. So what is an account's is encrypted with a key of its own, which is wrapped with the key in the
- * account's row: once that row is gone, nothing opens it.
+ * One object of the raw archive: gzip of JSON. It holds requests of many tenants, and cannot be changed while it is
+ * locked. So requests of accounts are encrypted with a content key, which is wrapped with the key in each owner's row:
+ * without that row, nothing can decrypt them.
  */
 
 const format = 1;
 const cipher = 'aes-256-gcm';
 const saltBytes = 32;
 const tagBytes = 16;
-/** Every key encrypts one text: a constant nonce never meets the same key twice. */
+/** A constant nonce is safe because each key encrypts only one text. */
 const nonce = Buffer.alloc(12);
 
 interface Seal {
@@ -39,7 +39,7 @@ const gzipText = promisify<string, Buffer>(gzip);
 const gunzipBytes = promisify<Buffer, Buffer>(gunzip);
 
 export async function writeArchiveObject(requests: readonly ArchivableRequest[]): Promise<Buffer> {
-  // The same owners, in the same order, share a key.
+  // Requests with the same owners, in the same order, share a key.
   const alike = Map.groupBy(requests, ({ message, owners }) =>
     JSON.stringify([message.integration, owners.map(({ account, createdAt }) => [account, createdAt])]),
   );
@@ -120,7 +120,7 @@ function encrypt(key: Buffer, content: Buffer, context: string): Buffer {
   return Buffer.concat([encryption.getAuthTag(), encrypted]);
 }
 
-/** @returns Undefined where the key is another one. */
+/** @returns Undefined where the key does not match. */
 function decrypt(key: Buffer, bytes: Buffer, context: string): Buffer | undefined {
   try {
     const decryption = createDecipheriv(cipher, key, nonce, { authTagLength: tagBytes })

@@ -1,14 +1,14 @@
 import { createHash, createHmac, createSecretKey, type Hash, type Hmac } from 'node:crypto';
 
 /**
- * SHA-256 and its HMAC, as the SDK's signer asks for them. The SDK's own hands Node each key as bytes, with which a
- * MAC takes six times as long as with a key of Node's own kind; a request is signed with two.
+ * SHA-256 and HMAC-SHA-256 for the SDK's signer. The SDK's own implementation passes each key to Node as bytes, which
+ * makes an HMAC six times slower than with a `KeyObject`; signing a request takes two.
  */
 class SigningSha256 {
   private readonly secret: string | ArrayBuffer | ArrayBufferView | undefined;
   private hash: Hash | Hmac;
 
-  /** @param secret - Makes it an HMAC. */
+  /** @param secret - With a secret, an HMAC; without, a plain hash. */
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
     this.secret = secret;
     this.hash = begin(secret);
@@ -39,18 +39,18 @@ function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
 }
 
 /**
- * How every AWS client waits and tries again. A call that hangs must end well before its function
- * does, so that the function can still say what failed.
+ * Timeouts and retries of every AWS client. A call that hangs must end well before its function's timeout, so that the
+ * function can still report the failure.
  */
 export const clientSettings = {
   maxAttempts: 3,
-  // What is done around a call is put together once for each kind of command, not for each call.
+  // Build the middleware stack once for each command type, not for each call.
   cacheMiddleware: true,
   sha256: SigningSha256,
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
 };
 
-/** As what the engine's calls appear in CloudTrail. */
+/** Name of the engine's calls in CloudTrail. */
 const userAgent = 'tributary';
 
 interface MiddlewareStack {
@@ -61,12 +61,12 @@ type Middleware = (next: Handler) => Handler;
 type Handler = (args: { readonly request?: unknown }) => Promise<never>;
 
 /**
- * A client that does for a call what the call needs. None has a logger, and yet each call's input and output would be
- * copied without what is sensitive, to be handed to nobody; and the text by which a client names itself is one, where
- * it would be put together anew for each call. Together that is a tenth of what a call costs.
+ * Remove middleware that the engine does not need. Without a logger, the SDK still copies each call's input and output
+ * to redact sensitive fields; and it builds the user agent for each call, which is constant here. Together these two
+ * make up a tenth of the cost of a call.
  */
 export function lean<Client extends { readonly middlewareStack: unknown }>(client: Client): Client {
-  // Its own type tells apart what each command takes and gives, which is the same to both of these.
+  // The client's own type depends on the inputs and outputs of its commands, which do not matter here.
   const stack = client.middlewareStack as MiddlewareStack;
   stack.remove('loggerMiddleware');
   stack.remove('getUserAgentMiddleware');

@@ -6,13 +6,13 @@ import { clientSettings } from './client-settings.ts';
 
 /** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html */
 const maxBatch = 10;
-/** Tries at the entries that a batch did not take. */
+/** Tries to send the entries that the event bus did not take. */
 const batchTries = 4;
 const source = 'tributary';
 
 /**
- * Notices as events of the account's default bus, for rules of the team's own. The client is loaded with
- * the first notice: almost no invocation has one.
+ * Sends notices as events to the AWS account's default bus, where the team may add its own rules. The client is loaded
+ * with the first notice, because almost no invocation has one.
  */
 export function createEventBridgeOperatorNotices(
   settings: EventBridge.EventBridgeClientConfig = clientSettings,
@@ -38,11 +38,11 @@ export function createEventBridgeOperatorNotices(
         }));
         for (let tries = 0; entries.length > 0; tries += 1) {
           if (tries === batchTries)
-            throw new EngineError('storage-unavailable', `${entries.length} notices were not taken by the event bus`, {
+            throw new EngineError('storage-unavailable', `the event bus did not take ${entries.length} notices`, {
               retryable: true,
             });
           const { Entries: results = [] } = await client.send(new sdk.PutEventsCommand({ Entries: entries }));
-          // Results stand in the order of what was sent; one that is missing was not taken either.
+          // Results are in the order of the entries; an entry without a result was not taken either.
           entries = entries.filter((_, index) => results[index]?.EventId === undefined);
         }
       }

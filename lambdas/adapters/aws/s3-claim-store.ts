@@ -6,22 +6,23 @@ import type { Clock } from '../../ports/runtime/clock.ts';
 import { clientSettings, lean } from './client-settings.ts';
 
 const msPerDay = 86_400_000;
-/** Only the erasure of a tenant's data may bypass it. */
+/** Only the erasure of a tenant may bypass this mode. */
 const lockMode = 'GOVERNANCE' as const;
 
 /**
- * Claims in one bucket. The client is loaded with the first claim: most events never need it.
+ * Claims in one bucket. The client is loaded with the first claim, because most events never need it.
  *
- * One with a retention of its own is tagged with the rule of the bucket that deletes it.
+ * A claim with its own retention is tagged with the bucket rule that deletes it.
  *
- * @param lock - Where the bucket locks its objects (Object Lock): such a one is locked for its own retention.
+ * @param lock - Present where the bucket locks its objects (Object Lock): a claim with its own retention is locked for
+ *   that time.
  */
 export function createS3ClaimStore(bucket: string, lock?: { readonly clock: Clock }): ClaimStore {
   let loading: Promise<{ readonly sdk: typeof S3; readonly client: S3.S3Client }> | undefined;
   const load = () => {
     loading ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,
-      // A virtual-hosted bucket needs a name server; path style works wherever the endpoint does.
+      // Virtual-hosted style needs DNS for each bucket; path style works wherever the endpoint does.
       client: lean(new sdk.S3Client({ ...clientSettings, forcePathStyle: true })),
     }));
     return loading;

@@ -7,7 +7,7 @@ import { clientSettings, lean } from './client-settings.ts';
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html */
 const maxDeleted = 1_000;
-/** Objects that are found together: each is written down before it is removed. */
+/** Objects on one page: each is recorded before it is removed. */
 const pageSize = 200;
 
 interface Version {
@@ -16,10 +16,10 @@ interface Version {
 }
 
 /**
- * Objects by the prefix of their keys, every version of each, and the markers of versions that were deleted.
- * A bucket without versions shows each object as the version `null`.
+ * Erases objects by the prefix of their keys: every version, and every delete marker. A bucket without versioning lists
+ * each object as the version `null`.
  *
- * @param isLocked - Whether the bucket locks its objects: they are removed all the same (governance mode).
+ * @param isLocked - Whether the bucket locks its objects (governance mode): the eraser bypasses the lock.
  */
 export function createS3ObjectEraser(bucket: string, isLocked: boolean): ObjectEraser {
   const client = lean(new S3Client({ ...clientSettings, forcePathStyle: true }));
@@ -56,7 +56,7 @@ export function createS3ObjectEraser(bucket: string, isLocked: boolean): ObjectE
       let after: string | undefined;
       do {
         const { versions, next } = await list(key, after);
-        // Its versions come before all longer keys that begin like it.
+        // The versions of the key come before those of longer keys with the same prefix.
         const own = versions.filter(({ Key }) => Key === key);
         found.push(...own);
         after = own.length === versions.length ? next : undefined;

@@ -6,19 +6,19 @@ import type { RawArchive, RawArchiveReader } from '../../ports/events/raw-archiv
 import { readArchiveObject, writeArchiveObject } from './archive-object.ts';
 import { clientSettings, lean } from './client-settings.ts';
 
-/** Ids of accounts begin with a letter or a digit, and bodies of shared URLs with one underscore and an integration. */
+/** Not a prefix of bodies: account ids begin with a letter or digit, and bodies of shared URLs with one underscore. */
 const prefix = '__requests/';
-/** Enough hexadecimal digits that two different batches never share them. */
+/** Hexadecimal digits: enough that two different batches never have the same digest. */
 const digestLength = 32;
 const pageSize = 500;
 const msPerHour = 3_600_000;
 
 /**
  * Objects by the time of their requests: `__requests/<earliest>_<latest>_<digest of their ids>.json.gz`, times as
- * `20261129T013812123Z`. All requests of an object are of one hour, so a window begins with its hour's first object.
- * A batch that comes again has the same key.
+ * `20261129T013812123Z`. All requests of an object are of one hour, so a window begins with the first object of its
+ * hour. A retried batch has the same key.
  *
- * @param bodies - Of the raw bucket.
+ * @param bodies - Claim store of the raw bucket.
  */
 export function createS3RawArchive(bodies: ClaimStore): RawArchive {
   return {
@@ -34,7 +34,7 @@ export function createS3RawArchive(bodies: ClaimStore): RawArchive {
 
 export function createS3RawArchiveReader(bucket: string, bodies: ClaimStore): RawArchiveReader {
   let loading: Promise<{ readonly sdk: typeof S3; readonly client: S3.S3Client }> | undefined;
-  // Loaded with the first window: hardly any call of the API needs it.
+  // Loaded on first use: very few API calls need it.
   const load = () => {
     loading ??= import('@aws-sdk/client-s3').then((sdk) => ({
       sdk,

@@ -24,14 +24,14 @@ import { createBatcher, outcomesOrThrow } from './request-batcher.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const maxBatch = 10;
-/** SQS takes at most 256 KB for an attribute; a reason is a sentence. */
+/** SQS takes attributes of up to 256 KB; a reason is one sentence. */
 const maxReasonCharacters = 1_000;
-/** Not allowed in a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+/** Characters that SQS rejects in a message. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
 const refusedCharacters = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 /**
- * JSON that every queue takes. JSON escapes control characters itself; halves of surrogate pairs are
- * refused alone by SQS and in pairs by fauxqs, and U+FFFE and U+FFFF by both.
+ * JSON that every queue accepts. JSON itself escapes control characters. SQS rejects lone surrogates, fauxqs rejects
+ * surrogate pairs, and both reject U+FFFE and U+FFFF.
  */
 function toMessageBody(value: unknown): string {
   return JSON.stringify(value).replace(
@@ -40,7 +40,7 @@ function toMessageBody(value: unknown): string {
   );
 }
 
-/** SQS delays by whole seconds, and no longer than it can. */
+/** Whole seconds, capped at the longest delay of SQS. */
 function delaySeconds(delayMs: number): number {
   return Math.ceil(Math.min(delayMs, limits.queueMaxDelayMs) / 1000);
 }
@@ -74,7 +74,7 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
       return Entries.map(({ Id }) => (failed.has(Id) ? undefined : 'sent'));
     },
     notTaken: (messages) =>
-      new EngineError('storage-unavailable', `${messages.length} messages were not taken by the queue`, {
+      new EngineError('storage-unavailable', `the queue did not take ${messages.length} messages`, {
         retryable: true,
       }),
   });
@@ -93,7 +93,7 @@ export function createSqsGovernanceQueue(client: SQSClient, queueUrl: string): G
   return createSqsDelayedQueue(client, queueUrl, ({ tenant }) => tenant);
 }
 
-/** @param groupOf - By what a message takes its turn: no group keeps another waiting. */
+/** @param groupOf - The message group, for fair queues: no group delays another. */
 function createSqsDelayedQueue<Message>(
   client: SQSClient,
   queueUrl: string,
@@ -113,7 +113,7 @@ function createSqsDelayedQueue<Message>(
   };
 }
 
-/** Jobs of one endpoint in one message: what a consumer does for an endpoint it does once for all of them. */
+/** Most jobs of one endpoint in a message: a consumer does its work for the endpoint once for all of them. */
 const maxPackedJobs = 25;
 
 interface PackedJobs {
@@ -174,7 +174,7 @@ export function createSqsFailedMessages(client: SQSClient, queueUrl: string): Fa
   };
 }
 
-/** How long what was received is hidden: longer than the call of the API that works on it. */
+/** Visibility timeout of received messages: longer than the API call that handles them. */
 const inboxVisibilitySeconds = 60;
 
 export function createSqsDeadLetterInbox(client: SQSClient, queueUrl: string): DeadLetterInbox {
@@ -185,7 +185,7 @@ export function createSqsDeadLetterInbox(client: SQSClient, queueUrl: string): D
           QueueUrl: queueUrl,
           MaxNumberOfMessages: maxBatch,
           VisibilityTimeout: inboxVisibilitySeconds,
-          // Without a wait not all of the queue's servers are asked, and none of those that are may have a message.
+          // Long polling queries all servers of the queue; short polling may miss messages.
           WaitTimeSeconds: 1,
           MessageSystemAttributeNames: ['SentTimestamp'],
         }),

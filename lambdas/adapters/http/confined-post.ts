@@ -9,12 +9,12 @@ export interface ConfinedPost {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** For the whole call. */
+  /** Time for the whole call. */
   readonly timeoutMs: number;
   readonly clientCertificate?: ClientCertificate | undefined;
-  /** Bytes of the answer's body that are read. */
+  /** Most bytes of the answer's body to read. */
   readonly maxBodyBytes: number;
-  /** Time for the body, once the status is known; within that of the whole call. */
+  /** Time for the body, once the status is known; within `timeoutMs`. */
   readonly maxReadingMs: number;
 }
 
@@ -24,13 +24,13 @@ export type ConfinedAnswer =
       readonly status: number;
       readonly retryAfter: string | undefined;
       readonly body: Buffer;
-      /** Whether the body ended before a limit did. */
+      /** Whether the body ended within both limits. */
       readonly isWhole: boolean;
       readonly durationMs: number;
     }
   | Extract<CallbackOutcome, { kind: 'failed' }>;
 
-/** Posts to where the egress policy lets it. A redirect is an answer and is not followed. Never throws. */
+/** Posts where the egress policy allows it. A redirect is an answer; it is not followed. Never throws. */
 export function createConfinedPost(policy: ReturnType<typeof createEgressPolicy>, pools: EndpointPools, clock: Clock) {
   return async (post: ConfinedPost): Promise<ConfinedAnswer> => {
     const startedMs = clock.nowMs();
@@ -65,15 +65,15 @@ export function createConfinedPost(policy: ReturnType<typeof createEgressPolicy>
       if (signal.aborted) return failed(`no answer within ${timeoutMs / 1000} s`);
       if (error instanceof EgressRefusal) return failed(`refused: ${error.message}`);
       const { code, message } = error as NodeJS.ErrnoException;
-      // A code says enough; messages name addresses that are not the subscriber's to know.
+      // Prefer the code: messages contain addresses that the subscriber must not see.
       return failed(code ?? message);
     }
   };
 }
 
 /**
- * Read the beginning of an answer. Its status has decided already: a body that is too large, too slow or
- * cut off is let go.
+ * Read the beginning of an answer. The status alone decides the outcome, so a body that is too large, too slow or cut
+ * off is not an error.
  */
 async function readBeginning(
   body: Dispatcher.ResponseData['body'],
@@ -92,7 +92,7 @@ async function readBeginning(
     }
     isWhole = sizeBytes <= maxBytes;
   } catch {
-    // What arrived is kept.
+    // Keep the bytes that arrived.
   } finally {
     clearTimeout(tooSlow);
     body.destroy();

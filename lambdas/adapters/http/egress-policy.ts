@@ -2,7 +2,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP } from 'node:net';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { EgressPolicy } from '../../ports/delivery/callback-client.ts';
-import { bareHost, createOwnHosts, portOf } from './own-hosts.ts';
+import { bareHost, createOwnHosts, type OwnHosts, portOf } from './own-hosts.ts';
 
 /**
  * Ranges that are not public: RFC 6890 and its registries, and what clouds put there (metadata).
@@ -15,7 +15,7 @@ const deniedIpv4 = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '127.0.0.0/8',
-  // Azure's platform, a public address that answers inside of every virtual machine only.
+  // Azure's platform: a public address that answers only inside virtual machines.
   // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
   '168.63.129.16/32',
   '169.254.0.0/16',
@@ -33,7 +33,7 @@ const deniedIpv4 = [
   '224.0.0.0/4',
   '240.0.0.0/4',
 ];
-/** Outside of 2000::/3 nothing is global unicast; inside it, these are not. */
+/** Nothing outside 2000::/3 is global unicast; inside it, these ranges are not. */
 const deniedIpv6 = [
   '::/3',
   '4000::/2',
@@ -51,23 +51,23 @@ const translatedIpv4 = '64:ff9b::/96';
 
 type LookupAll = (hostname: string, callback: (error: Error | null, addresses: LookupAddress[]) => void) => void;
 
-/** A lookup with the signature of `net.connect`'s option; `port` is what is dialled, where the engine listens on one. */
+/** A lookup with the signature of `net.connect`'s option; `port` is the dialled port, for the check of own hosts. */
 export type CheckedLookup = (
   hostname: string,
   options: { readonly all?: boolean; readonly port?: string },
   callback: (error: Error | null, address: string | LookupAddress[], family?: number) => void,
 ) => void;
 
-/** What a lookup fails with when the name may not be called, in words for the URL's owner. */
+/** The error of a lookup when the name may not be called. The message is for the URL's owner. */
 export class EgressRefusal extends Error {}
 
 export interface EgressPolicyOptions {
-  /** CIDR ranges that may be called although they are not public. */
+  /** Non-public CIDR ranges that may be called. */
   readonly allowedRanges: readonly string[];
   /** Whether plain http may be called. */
   readonly allowHttp: boolean;
   /**
-   * Origins by which this deployment itself is reached: a call to it would feed the engine with what it sent.
+   * Origins of this deployment itself: a call there would feed the engine its own output.
    * @default - none
    */
   readonly ownOrigins?: readonly string[];
@@ -78,35 +78,25 @@ export interface EgressPolicyOptions {
 /**
  * Confines outbound calls to public addresses.
  *
- * Every address that a name resolves to is checked, and the connection is made to a checked one:
- * the same `lookup` serves the check and the dialling, so a name cannot change between the two.
- * Any port but 0 may be called: behind a public address there is nothing that others cannot reach.
+ * The policy checks every address that a name resolves to, and the connection goes to a checked address: the same
+ * `lookup` serves the check and the dialling, so a name cannot change in between. Any port but 0 may be called: behind
+ * a public address, the engine reaches nothing that others cannot reach.
  *
- * @throws {configuration-invalid} when an allowed range is none, or an own origin.
+ * @throws {configuration-invalid} when an allowed range or an own origin is invalid.
  */
 export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy & {
-  /** For the dialler. Fails with an {@link EgressRefusal} when any address of the name is refused. */
+  /** For `net.connect`. Fails with an {@link EgressRefusal} when any address of the name is refused. */
   readonly lookup: CheckedLookup;
-  /** As `lookup`, for dialling the port of a URL. */
+  /** Like `lookup`, for the port of a URL. */
   lookupFor(url: string): CheckedLookup;
-  /** Why an address literal or the URL itself is refused, without resolving a name. */
+  /** Why the URL or its address literal is refused; undefined where it is allowed. Resolves no name. */
   refusalOfUrl(url: string): string | undefined;
 } {
-  const denied = rangesOf([...deniedIpv4, ...deniedIpv6]);
-  const allowed = rangesOf(options.allowedRanges);
-  const mapped = rangesOf([mappedIpv4]);
-  const translated = rangesOf([translatedIpv4]);
+  const mayDial = createAddressFilter(options.allowedRanges);
   const own = createOwnHosts(options.ownOrigins ?? []);
   const resolve: LookupAll =
     options.resolve ?? ((hostname, callback) => systemLookup(hostname, { all: true, verbatim: true }, callback));
-
-  function mayDial(address: string): boolean {
-    // A zone (`fe80::1%eth0`) makes a list say no to every range; no public address has one.
-    if (isIP(address) === 0 || address.includes('%')) return false;
-    if (mapped.contain(address)) return mayDial(embeddedIpv4(address));
-    if (allowed.contain(address)) return true;
-    return !denied.contain(translated.contain(address) ? embeddedIpv4(address) : address);
-  }
+  const lookup = createCheckedLookup(resolve, mayDial, own);
 
   function refusalOfUrl(text: string): string | undefined {
     const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -117,24 +107,10 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
     if (url.port === '0') return 'its port must not be 0';
     const host = bareHost(url);
     const isAddress = isIP(host) !== 0;
-    if (!isAddress && !isName(host)) return 'its host is no name that can be resolved';
+    if (!isAddress && !isName(host)) return 'its host is not a name that can be resolved';
     if (own.include(host, portOf(url))) return ownRefusal(host);
     return isAddress && !mayDial(host) ? `${host} is not a public address` : undefined;
   }
-
-  const lookup: CheckedLookup = (hostname, lookupOptions, callback) => {
-    resolve(hostname, (error, addresses) => {
-      if (error !== null) return callback(error, '');
-      const [first] = addresses;
-      if (first === undefined || !addresses.every(({ address }) => mayDial(address)))
-        return callback(new EgressRefusal(`${hostname} does not resolve to public addresses only`), '');
-      const { port } = lookupOptions;
-      // Any name may stand for this machine.
-      if (port !== undefined && addresses.some(({ address }) => own.include(address, port)))
-        return callback(new EgressRefusal(ownRefusal(hostname)), '');
-      return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
-    });
-  };
 
   function lookupFor(url: string): CheckedLookup {
     const port = portOf(new URL(url));
@@ -151,7 +127,7 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
       const host = bareHost(new URL(text));
       if (isIP(host) !== 0) return undefined;
       return new Promise((settle) => {
-        // A name that does not resolve now may later; every call resolves and checks it anew.
+        // A name that does not resolve now may resolve later; every call resolves and checks it again.
         lookupFor(text)(host, { all: true }, (error) =>
           settle(error instanceof EgressRefusal ? error.message : undefined),
         );
@@ -160,23 +136,54 @@ export function createEgressPolicy(options: EgressPolicyOptions): EgressPolicy &
   };
 }
 
+/** Decides whether an address may be dialled. @throws {configuration-invalid} when an allowed range is invalid. */
+function createAddressFilter(allowedRanges: readonly string[]): (address: string) => boolean {
+  const denied = rangesOf([...deniedIpv4, ...deniedIpv6]);
+  const allowed = rangesOf(allowedRanges);
+  const mapped = rangesOf([mappedIpv4]);
+  const translated = rangesOf([translatedIpv4]);
+  return function mayDial(address) {
+    // With a zone (`fe80::1%eth0`), a block list matches no range; no public address has a zone.
+    if (isIP(address) === 0 || address.includes('%')) return false;
+    if (mapped.contain(address)) return mayDial(embeddedIpv4(address));
+    if (allowed.contain(address)) return true;
+    return !denied.contain(translated.contain(address) ? embeddedIpv4(address) : address);
+  };
+}
+
+function createCheckedLookup(resolve: LookupAll, mayDial: (address: string) => boolean, own: OwnHosts): CheckedLookup {
+  return (hostname, lookupOptions, callback) => {
+    resolve(hostname, (error, addresses) => {
+      if (error !== null) return callback(error, '');
+      const [first] = addresses;
+      if (first === undefined || !addresses.every(({ address }) => mayDial(address)))
+        return callback(new EgressRefusal(`${hostname} does not resolve to public addresses only`), '');
+      const { port } = lookupOptions;
+      // Any name may resolve to this machine.
+      if (port !== undefined && addresses.some(({ address }) => own.include(address, port)))
+        return callback(new EgressRefusal(ownRefusal(hostname)), '');
+      return lookupOptions.all === true ? callback(null, addresses) : callback(null, first.address, first.family);
+    });
+  };
+}
+
 function ownRefusal(host: string): string {
   return `${host} leads back to this Tributary deployment, which must not call itself`;
 }
 
-/** Whether DNS can hold a name: labels of 1 to 63 characters, 253 in all, one dot at the end or none. */
+/** Whether DNS can hold a name: labels of 1 to 63 characters, 253 in all, with an optional dot at the end. */
 function isName(host: string): boolean {
   return host.length <= 254 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?$/.test(host);
 }
 
-/** Address ranges of both families; an address is judged by those of its own family only. */
+/** Address ranges of both families; each address is checked against the ranges of its own family. */
 function rangesOf(ranges: readonly string[]): { contain(address: string): boolean } {
-  // One list by family: a list judges an IPv4 address by its IPv6 ranges too, and ::/3 would take them all.
+  // One list per family: a block list also checks an IPv4 address against IPv6 ranges, and ::/3 would match them all.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const range of ranges) {
     const [network = '', prefix = '', ...rest] = range.split('/');
     const family = familyOf(network);
-    // A range without a prefix must not be read as /0, which is everything.
+    // Reject a range without a prefix: it must not be read as /0, which matches every address.
     if (isIP(network) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > maxPrefix[family])
       throw new EngineError('configuration-invalid', `an allowed range must be in CIDR form, got "${range}"`, {
         retryable: false,
@@ -194,7 +201,7 @@ function familyOf(address: string): 'ipv4' | 'ipv6' {
 
 /** The last 32 bits of an IPv6 address, as IPv4. */
 function embeddedIpv4(address: string): string {
-  // The URL parser writes every address in one way: lower-case groups of hexadecimal digits, zeros left out.
+  // The URL parser normalizes every address: lower-case groups of hexadecimal digits, without leading zeros.
   const [head = '', tail] = bareHost(new URL(`http://[${address}]`)).split('::');
   const groups = (tail ?? head).split(':').filter((group) => group !== '');
   const [high = '0', low = '0'] = groups.length < 2 ? ['0', groups[0]] : groups.slice(-2);

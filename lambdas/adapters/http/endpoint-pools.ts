@@ -7,10 +7,10 @@ import type { Clock } from '../../ports/runtime/clock.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 
 const defaultMaxPools = 50;
-/** Connections of all pools together; a function may have 1,024 files open. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+/** Connections of all pools together; Lambda allows a function 1,024 open files. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const maxConnections = 700;
 /**
- * How long an idle connection is kept: receivers and what stands before them close theirs after 5 s and more.
+ * How long an idle connection is kept. Receivers and their proxies close idle connections after 5 s or more.
  * @see https://nodejs.org/api/http.html#serverkeepalivetimeout
  */
 const keepAliveMs = 4_000;
@@ -18,19 +18,19 @@ const keepAliveMs = 4_000;
 /** Connections to endpoints, bounded in number. */
 export interface EndpointPools {
   /**
-   * The pool of an origin, and of no other client certificate: what one endpoint proves is never used for another.
+   * The pool of an origin and client certificate: a connection of one certificate is never used for another.
    *
    * @throws {Error} when the certificate cannot be used.
    */
   take(origin: string, certificate: ClientCertificate | undefined): Dispatcher;
-  /** How many there are. */
+  /** Number of open pools. */
   readonly size: () => number;
 }
 
 /**
- * Keep-alive pools by endpoint, least recently used first. A pool that is too many, or that no post took for
- * longer than its connections live, is closed once its calls are done; where a function was frozen meanwhile,
- * its connections are dead without having said so.
+ * Keep-alive pools by endpoint, least recently used first. A pool beyond the bounds, or unused for longer than its
+ * connections live, is closed once its calls have ended. After Lambda froze the function, the connections of an unused
+ * pool may be dead without a notice.
  */
 export function createEndpointPools(
   policy: ReturnType<typeof createEgressPolicy>,
@@ -46,17 +46,17 @@ export function createEndpointPools(
   function release(key: string): void {
     const found = pools.get(key);
     pools.delete(key);
-    // Closing waits for the calls that run; that they fail is told to who made them.
+    // Closing waits for the running calls, whose callers see their own errors.
     found?.pool.close().catch(() => undefined);
   }
 
   function open(origin: string, certificate: ClientCertificate | undefined): Pool {
     return new Pool(origin, {
-      // Who posts has a lease for as many: one that waited here would use up its time.
+      // A lease allows as many posts: a post that waited here for a connection would lose time.
       connections: limits.maxEndpointConcurrency,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
-      // A connection that many calls share is one more thing that a bad call can break.
+      // With HTTP/2, many calls would share a connection, and one bad call could break them all.
       allowH2: false,
       connect: {
         timeout: limits.callbackConnectTimeoutMs,

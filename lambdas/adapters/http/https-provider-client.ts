@@ -7,13 +7,13 @@ import type { createEgressPolicy } from './egress-policy.ts';
 export interface ProviderClientOptions {
   /** Time for the whole exchange. */
   readonly timeoutMs: number;
-  /** Larger answers are refused. */
+  /** A larger answer fails the call. */
   readonly maxAnswerBytes: number;
 }
 
 /**
- * Calls providers over Node's own client: ingress uses it for the rare key, and carries no larger one for
- * that. A redirect is an answer and is not followed.
+ * Calls providers with Node's own client, which keeps a larger one out of the bundle of ingress, where calls for a key
+ * are rare. A redirect is an answer; it is not followed.
  */
 export function createHttpsProviderClient(
   policy: ReturnType<typeof createEgressPolicy>,
@@ -46,7 +46,7 @@ export function createHttpsProviderClient(
                 sizeBytes += chunk.length;
                 chunks.push(chunk);
                 if (sizeBytes <= maxAnswerBytes) return;
-                // At once: the end, which may be here already, would make it a whole answer.
+                // Reject before `end`, which may already be queued and would resolve with the answer.
                 reject(new Error('the answer is too large'));
                 outgoing.destroy();
               });

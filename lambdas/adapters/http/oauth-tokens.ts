@@ -7,18 +7,18 @@ import { type ConfinedAnswer, createConfinedPost } from './confined-post.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 import { createEndpointPools } from './endpoint-pools.ts';
 
-/** A callback waits for its token, and both must end within one invocation. */
+/** A callback waits for its token: both must end within one invocation. */
 const timeoutMs = limits.tokenTimeoutMs;
 const maxAnswerBytes = 64 * 1024;
-/** A token is not used in its last minute: it must still be valid where it arrives. */
+/** A token is not used in its last minute, so that it is still valid when it arrives. */
 const marginMs = 60_000;
-/** Where the answer does not say how long a token lives. @see https://www.rfc-editor.org/rfc/rfc6749#section-5.1 */
+/** Lifetime of a token whose answer names none. @see https://www.rfc-editor.org/rfc/rfc6749#section-5.1 */
 const unsaidLifetimeMs = 300_000;
 const maxLifetimeMs = 24 * 3_600_000;
 const maxRemembered = 1_000;
-/** Token endpoints are fewer than endpoints, and called once an hour. */
+/** Token endpoints are fewer than callback endpoints, and called about once an hour. */
 const maxPools = 10;
-/** The errors that RFC 6749 names; any other text of an answer could repeat what it was sent. */
+/** The error codes of RFC 6749. Never show any other text of an answer: it could repeat the request's secrets. */
 const knownErrors = new Set([
   'invalid_request',
   'invalid_client',
@@ -28,7 +28,7 @@ const knownErrors = new Set([
   'invalid_scope',
 ]);
 
-/** Fetches tokens by client credentials, and remembers them for as long as they say. */
+/** Fetches tokens with client credentials, and caches each for its lifetime. */
 export function createOauthTokens(
   policy: ReturnType<typeof createEgressPolicy>,
   clock: Clock,
@@ -61,20 +61,20 @@ export function createOauthTokens(
       const key = keyOf(client);
       const known = remembered.get(key);
       if (known !== undefined && clock.nowMs() < known.untilMs) return { kind: 'token', token: known.token };
-      // Deliveries that need the same token at the same time wait for one fetch.
+      // Concurrent deliveries that need the same token share one fetch.
       const waiting = running.get(key) ?? fetchToken(key, client).finally(() => running.delete(key));
       running.set(key, waiting);
       return waiting;
     },
     forget(client, token) {
       const key = keyOf(client);
-      // Another delivery may have fetched a new one meanwhile.
+      // Another delivery may have fetched a new token meanwhile: keep that one.
       if (remembered.get(key)?.token === token) remembered.delete(key);
     },
   };
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2 and, for the client's own authentication, #section-2.3.1 */
+/** @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4.2 and, for the client's authentication, #section-2.3.1 */
 function tokenRequest({ client_id, client_secret, scope, audience, auth_style }: OauthClient): {
   readonly headers: Record<string, string>;
   readonly body: string;
@@ -116,8 +116,8 @@ function readAnswer(
   const { access_token: token, token_type: type = 'bearer', expires_in: expiresIn } = members;
   if (typeof token !== 'string' || !/^[\x21-\x7e]{1,8192}$/.test(token)) return failed('gave no token');
   if (typeof type !== 'string' || type.toLowerCase() !== 'bearer')
-    return failed('gave a token that is no bearer token');
-  // Some servers write the number as text.
+    return failed('gave a token that is not a bearer token');
+  // Some servers send the number as text.
   const seconds = expiresIn === undefined || expiresIn === null ? Number.NaN : Number(expiresIn);
   const lifetimeMs = Number.isFinite(seconds) ? Math.min(seconds * 1000, maxLifetimeMs) : unsaidLifetimeMs;
   return { kind: 'token', token, lifetimeMs };
@@ -132,7 +132,9 @@ function parseObject(body: Buffer): Readonly<Record<string, unknown>> {
   }
 }
 
-/** One for each client as a whole: only a client that knows its secret is given a token (invariant 3). */
+/**
+ * Covers all of the client, its secret included: a cached token is given only to a client that knows it (invariant 3).
+ */
 function keyOf({ token_url, client_id, client_secret, scope, audience, auth_style }: OauthClient): string {
   const parts = [token_url, client_id, client_secret, scope ?? null, audience ?? null, auth_style];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');

@@ -1,13 +1,13 @@
 import { BlockList, isIP } from 'node:net';
 import { EngineError } from '../../contracts/engine-error.ts';
 
-/** The hosts by which this deployment is reached, so that no outbound call comes back to it. */
+/** The hosts of this deployment, so that no outbound call comes back to it. */
 export interface OwnHosts {
-  /** @param host - As a URL has it, IPv6 addresses without brackets. */
+  /** @param host - The host of a URL, IPv6 addresses without brackets. */
   include(host: string, port: string): boolean;
 }
 
-/** Dialling the unspecified address reaches this machine too. @see https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3 */
+/** Dialling the unspecified address also reaches this machine. @see https://www.rfc-editor.org/rfc/rfc1122#section-3.2.1.3 */
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('0.0.0.0', 'ipv4');
@@ -15,12 +15,12 @@ loopback.addAddress('::1', 'ipv6');
 loopback.addAddress('::', 'ipv6');
 
 /**
- * A public name is one deployment's on every port: what stands in front of it may listen on several, and a redirect
- * or a rewrite leads from each of them to the engine. On loopback many programs share an address, and the port tells
- * them apart; there, every loopback name and address of the engine's port is its own.
+ * A public name belongs to the deployment on every port: a proxy in front may listen on several ports, and redirect or
+ * rewrite each of them to the engine. On loopback many programs share an address, and the port distinguishes them:
+ * there, every loopback name and address with the engine's port belongs to the engine.
  *
  * @param origins - Such as `https://hooks.example.com`.
- * @throws {configuration-invalid} when one is no origin.
+ * @throws {configuration-invalid} when one is not an absolute URL.
  */
 export function createOwnHosts(origins: readonly string[]): OwnHosts {
   const names = new Set<string>();
@@ -42,7 +42,7 @@ export function createOwnHosts(origins: readonly string[]): OwnHosts {
     include(text, port) {
       const host = canonicalHost(text);
       if (isLoopback(host)) return loopbackPorts.has(port);
-      // An API's id is unique; the rest of its name has variants (dual stack, partitions).
+      // An API's id is unique; the rest of its host name has variants (dual stack, partitions).
       return names.has(host) || apiPrefixes.some((prefix) => host.startsWith(prefix));
     },
   };
@@ -53,20 +53,20 @@ export function bareHost(url: URL): string {
   return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
 }
 
-/** The port that is dialled. */
+/** The port of a URL, or the default port of its scheme. */
 export function portOf({ port, protocol }: URL): string {
   if (port !== '') return port;
   return protocol === 'http:' ? '80' : '443';
 }
 
-/** The URL parser has lowered its case and written its other scripts in ASCII; a dot at the end changes nothing. */
+/** The host without a final dot. The URL parser has already converted it to lower-case ASCII. */
 function canonicalHost(host: string): string {
   return host.endsWith('.') ? host.slice(0, -1) : host;
 }
 
 function isLoopback(host: string): boolean {
   const family = isIP(host);
-  // A list judges an IPv4 address within an IPv6 one by its ranges of IPv4.
+  // A block list checks an IPv4-mapped IPv6 address against its IPv4 ranges.
   if (family !== 0) return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
   return host === 'localhost' || host.endsWith('.localhost');
 }

@@ -5,7 +5,7 @@ import { createConfinedPost } from './confined-post.ts';
 import type { createEgressPolicy } from './egress-policy.ts';
 import { createEndpointPools } from './endpoint-pools.ts';
 
-/** Posts callbacks to where the egress policy lets them. A redirect is the receiver's answer and is not followed. */
+/** Posts callbacks where the egress policy allows it. A redirect is the receiver's answer; it is not followed. */
 export function createUndiciCallbackClient(
   policy: ReturnType<typeof createEgressPolicy>,
   clock: Clock,

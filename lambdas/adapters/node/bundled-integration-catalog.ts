@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Definition } from '../../engine/definition/schema.ts';
 import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
 
-/** The compiled definitions that lie beside a function's bundle, each read when it is first asked for. */
+/** The compiled definitions in the folder of a function's bundle; each is read on first use. */
 export function createBundledIntegrationCatalog(folder: URL): IntegrationCatalog {
   const read = new Map<string, Promise<Definition | undefined>>();
   let names: Promise<readonly string[]> | undefined;
@@ -12,13 +12,13 @@ export function createBundledIntegrationCatalog(folder: URL): IntegrationCatalog
       return names;
     },
     get(name) {
-      // A name comes from a URL: only one that a definition may have becomes part of a path.
+      // A name comes from a URL: use it in a path only if a definition may have that name.
       if (!/^[a-z][a-z0-9-]{0,63}$/.test(name)) return Promise.resolve(undefined);
       let definition = read.get(name);
       if (definition === undefined) {
         definition = readDefinition(new URL(`${name}.json`, folder));
         read.set(name, definition);
-        // What is not there, or could not be read, is asked for again: names are a stranger's to choose.
+        // Do not cache a missing or unreadable definition: anyone may choose names, and the cache has no bound.
         definition.then(
           (found) => found ?? read.delete(name),
           () => read.delete(name),

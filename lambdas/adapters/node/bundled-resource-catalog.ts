@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import type { VersionedResource, VersionedResources } from '../../engine/schema-versions/versioned-resource.ts';
 import type { ResourceCatalog } from '../../ports/accounts/resource-catalog.ts';
 
-/** The compiled resources that lie beside a function's bundle in one file, read when it is first asked for. */
+/** The compiled resources, one file in the folder of a function's bundle; it is read on first use. */
 export function createBundledResourceCatalog(file: URL): ResourceCatalog {
   let read: Promise<VersionedResources> | undefined;
   const versioned = () => {
     if (read === undefined) {
       read = readResources(file);
-      // A read that failed is no answer for the next to ask.
+      // Do not cache a failure: the next caller reads again.
       read.catch(() => {
         read = undefined;
       });

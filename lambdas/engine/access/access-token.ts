@@ -3,32 +3,32 @@ import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose';
 import type { ApiKeySecret } from './api-key-secret.ts';
 import { type Scope, scopeNames } from './scopes.ts';
 
-/** A token lives no longer: a stolen one is good for an hour at most. */
+/** Longest life of a token, in seconds. A stolen token works for an hour at most. */
 export const maxTokenSeconds = 3600;
 
 export interface AccessToken {
-  /** Id of the key that it was given for. */
+  /** Id of the API key that requested it. */
   readonly key: string;
-  /** What it may do: never more than its key. */
+  /** Always a subset of the key's scopes. */
   readonly scopes: readonly Scope[];
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
-  /** Names this token and no other. */
+  /** Unique to this token (`jti`). */
   readonly id: string;
 }
 
 /**
- * The key that signs tokens of one secret of an API key. It comes from what is stored of the secret, so that a
- * token ends with the secret it was asked for with, and no key of its own has to be kept and rotated.
+ * Key that signs the tokens of one secret of an API key. It is derived from the stored hash, so a token ends with the
+ * secret that requested it, and no separate signing key must be stored and rotated.
  */
 function signingKey({ sha256 }: ApiKeySecret): Uint8Array {
   return createHmac('sha256', Buffer.from(sha256, 'hex')).update('tributary access token, version 1').digest();
 }
 
 /**
- * A signed token (JWT, HS256).
+ * Sign a token (JWT, HS256).
  *
- * @see https://www.rfc-editor.org/rfc/rfc9068 for its form
+ * @see https://www.rfc-editor.org/rfc/rfc9068 for its format
  */
 export async function signToken(issuer: string, token: AccessToken, secret: ApiKeySecret): Promise<string> {
   return new SignJWT({ scope: token.scopes.join(' ') })
@@ -42,7 +42,11 @@ export async function signToken(issuer: string, token: AccessToken, secret: ApiK
     .sign(signingKey(secret));
 }
 
-/** The API key that a token says to be of. Only that key's secrets can tell whether it is. @returns Undefined for no token. */
+/**
+ * Id of the API key that a token claims. Only the secrets of that key can verify the claim.
+ *
+ * @returns Undefined if the text is not a token.
+ */
 export function keyOfToken(text: string): string | undefined {
   if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return undefined;
   try {
@@ -53,7 +57,11 @@ export function keyOfToken(text: string): string | undefined {
   }
 }
 
-/** @returns Undefined for a token that none of these secrets, as far as they are good now, has signed; or that has ended. */
+/**
+ * Verify a token with the secrets of its key that are valid now.
+ *
+ * @returns Undefined if no valid secret signed the token, or if it has expired.
+ */
 export async function verifyToken(
   issuer: string,
   text: string,
@@ -81,7 +89,7 @@ export async function verifyToken(
         id: String(payload.jti),
       };
     } catch (error) {
-      // Another secret of the key may have signed it; what has ended has ended under each.
+      // Another secret of the key may have signed it. An expired token fails with every secret.
       if (!(error instanceof errors.JOSEError)) throw error;
     }
   }

@@ -1,16 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** One secret of a key; several are good at once while the key rotates. Never the secret itself. */
+/** The stored form of one secret of a key, never the secret itself. During a rotation, a key has several valid ones. */
 export interface ApiKeySecret {
-  /** Hexadecimal. A secret is 32 random bytes: there is nothing to guess, so the hash need not be slow. */
+  /** Hexadecimal. A secret is 32 random bytes, which cannot be guessed, so a fast hash is enough. */
   readonly sha256: string;
   /** ISO 8601. */
   readonly createdAt: string;
-  /** Epoch milliseconds from which it is refused; undefined for the current one. */
+  /** Epoch milliseconds from which it is rejected; undefined for the current secret. */
   readonly expiresAtMs?: number | undefined;
 }
 
-/** `tk_<id>_<secret>` in its two parts. */
+/** The two parts of `tk_<id>_<secret>`. */
 export interface PresentedKey {
   readonly id: string;
   readonly secret: string;
@@ -18,7 +18,7 @@ export interface PresentedKey {
 
 const keyPattern = /^tk_([A-Za-z0-9]{1,64})_([\x21-\x7e]{1,256})$/;
 
-/** @returns Undefined for what is no key. */
+/** @returns Undefined if the text is not a key. */
 export function readApiKey(text: string): PresentedKey | undefined {
   const [, id, secret] = keyPattern.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
@@ -33,9 +33,10 @@ export function hashSecret(secret: string): string {
 }
 
 /**
- * The secret of a key that a text is, of those that are good now.
+ * Find the valid secret that a text matches.
  *
- * All are compared, and without any the text is compared with zeros: an unknown key takes as long as a wrong secret.
+ * It compares the text with all secrets, or with zeros if there are none, so an unknown key takes as long as a wrong
+ * secret.
  */
 export function findSecret(secrets: readonly ApiKeySecret[], text: string, nowMs: number): ApiKeySecret | undefined {
   const given = createHash('sha256').update(text).digest();

@@ -1,13 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { canonicalJson } from '../governance/erasure-certificate.ts';
 
-/** What a cursor is good for: it is refused anywhere else. */
+/** The list that a cursor belongs to; any other list rejects it. */
 export interface CursorBinding {
-  /** Whose list it is; `*` for one over all tenants. */
+  /** Tenant of the list; `*` for a list over all tenants. */
   readonly tenant: string;
   /** The list: an `operationId`, or `feed`. */
   readonly list: string;
-  /** What the list was asked for, beside the page. */
+  /** Parameters of the list, except those that select a page. */
   readonly parameters: unknown;
 }
 
@@ -15,7 +15,7 @@ const version = 1;
 const macBytes = 16;
 const positionStart = 1 + macBytes;
 
-/** The first bytes of an HMAC; the binding goes before the position with its length, so that the two cannot run together. */
+/** The first bytes of an HMAC. The length of the binding keeps binding and position apart. */
 function macOf(key: Buffer, { tenant, list, parameters }: CursorBinding, position: Uint8Array): Buffer {
   const binding = canonicalJson([tenant, list, parameters]);
   return createHmac('sha256', key)
@@ -27,7 +27,7 @@ function macOf(key: Buffer, { tenant, list, parameters }: CursorBinding, positio
 
 /**
  * Write a position as a cursor: base64url of a version byte, a MAC and the position as JSON. Its holder can read the
- * position, and use no other.
+ * position but cannot change it.
  *
  * @param key - The engine's key for cursors.
  */
@@ -36,10 +36,10 @@ export function signCursor(key: Buffer, binding: CursorBinding, position: unknow
   return Buffer.concat([Buffer.from([version]), macOf(key, binding, bytes), bytes]).toString('base64url');
 }
 
-/** @returns The position; undefined for what {@link signCursor} has not written with this key for this binding. */
+/** @returns The position; undefined unless {@link signCursor} wrote the text with this key for this binding. */
 export function readSignedCursor(key: Buffer, binding: CursorBinding, text: string): unknown {
   const bytes = Buffer.from(text, 'base64url');
-  // base64url ignores what it does not know, and bits that are left over: one cursor has one text.
+  // The decoder ignores unknown characters and spare bits; compare, so that a cursor has only one text.
   if (bytes.length <= positionStart || bytes[0] !== version || bytes.toString('base64url') !== text) return undefined;
   const position = bytes.subarray(positionStart);
   if (!timingSafeEqual(bytes.subarray(1, positionStart), macOf(key, binding, position))) return undefined;

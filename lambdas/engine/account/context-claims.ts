@@ -1,33 +1,33 @@
 import { contextValues } from '../mapping/context-values.ts';
 
 /*
- * Whose a value is by which requests to the URL for all accounts name their account: a portal, a company, a team.
- * One tenant owns a value, unless the integration's settings let several share it.
+ * Ownership of routing values. A request to the URL that serves all accounts names its account by such a value: a
+ * portal, a company, a team. One tenant owns a value, unless the integration's settings let several share it.
  *
  *   free --claim--> claimed by a tenant --its last account gives it up--> released --claim--> claimed ...
  */
 
-/** The claim of one account. */
+/** One account's claim to a value. */
 export interface ContextClaim {
   readonly tenant: string;
   readonly account: string;
   readonly claimedAtMs: number;
-  /** A request that was received before is a former owner's. */
+  /** Requests that arrived earlier belong to a former owner. */
   readonly sinceMs?: number;
 }
 
-/** What is stored of a value. */
+/** The stored state of a value. */
 export interface ContextRecord {
   readonly claims: readonly ContextClaim[];
-  /** Ids of accounts that registered the value in versions that knew no claims. */
+  /** Ids of accounts that registered the value before claims existed. */
   readonly registered: readonly string[];
-  /** When its last owner gave it up, and who that was; `by` is absent once that tenant is erased. */
+  /** When the last owner released it, and which tenant that was; `by` is absent once that tenant is erased. */
   readonly released?: { readonly atMs: number; readonly by?: string };
-  /** Counts the writes of claims, from 1; 0 where there was none. */
+  /** Counts writes of claims, from 1; 0 before the first. */
   readonly revision: number;
 }
 
-/** What an account says of itself. */
+/** The fields of an account that decide ownership. */
 export interface ContextAccount {
   readonly id: string;
   readonly tenant: string;
@@ -37,7 +37,7 @@ export interface ContextAccount {
   readonly createdAt: string;
 }
 
-/** A value, and the member of an account's context that holds it. */
+/** A routing value, and the member of an account's context that holds it. */
 export interface RoutedValue {
   readonly integration: string;
   readonly accountContext: string;
@@ -50,24 +50,24 @@ export interface ClaimRequest {
   readonly nowMs: number;
   /** Whether the caller may claim a value that is free. */
   readonly mayClaim: boolean;
-  /** Whether the integration lets several tenants have a value. */
+  /** Whether the integration lets several tenants share a value. */
   readonly isShared: boolean;
 }
 
 export type ClaimDecision =
   | { readonly kind: 'granted'; readonly record: ContextRecord }
-  /** It is another tenant's. */
+  /** Another tenant owns the value. */
   | { readonly kind: 'context-claimed' }
-  /** It is free, and the caller may use only what its tenant owns already. */
+  /** The value is free, but the caller may only use values that its tenant already owns. */
   | { readonly kind: 'claim-needs-operator' }
-  /** It has as many accounts as a value may have. */
+  /** The value has the maximum number of accounts. */
   | { readonly kind: 'context-accounts' };
 
-/** Accounts of one tenant for one value: each of them gets its own event of every request. */
+/** Accounts of one tenant for one value. Each of them gets its own event from every request. */
 export const maxAccountsOfTenant = 10;
 /** Accounts of all tenants that share a value. */
 const maxAccounts = 100;
-/** How long a claim stands without its account. The call that makes both ends sooner. */
+/** How long a claim counts without its account. The call that creates both ends sooner. */
 const claimGraceMs = 60_000;
 
 export function holdsValue(account: ContextAccount, { integration, accountContext, value }: RoutedValue): boolean {
@@ -75,8 +75,8 @@ export function holdsValue(account: ContextAccount, { integration, accountContex
 }
 
 /**
- * The claims that count. One whose account does not hold the value was left by a call that was cut off; an account
- * of before there were claims counts as if it had made one.
+ * The claims that count. If its account does not hold the value, an interrupted call left the claim, and it does not
+ * count. An account from before claims existed counts as if it had made one.
  *
  * @param accounts - The accounts that the record names, by id, as they are stored now.
  */
@@ -89,7 +89,7 @@ export function standingClaims(
   const claimed = record.claims.filter(({ tenant, account, claimedAtMs }) => {
     if (nowMs - claimedAtMs < claimGraceMs) return true;
     const known = accounts.get(account);
-    // A closed one keeps the value until its erasure has removed what waits under it.
+    // A closed account keeps the value until its erasure has removed the requests that wait for it.
     return known?.tenant === tenant && (known.closed === true || holdsValue(known, routed));
   });
   const isOwner = ownerTest(claimed);
@@ -103,18 +103,22 @@ export function standingClaims(
   return [...claimed, ...registered];
 }
 
-/** Where there are claims, whose account may count; without any, everyone's who registered. */
+/** Tenants whose accounts count: the owners of claims, or all tenants if there are no claims. */
 function ownerTest(claims: readonly ContextClaim[]): (tenant: string) => boolean {
   const owners = new Set(claims.map(({ tenant }) => tenant));
   return (tenant) => owners.size === 0 || owners.has(tenant);
 }
 
-/** Whether tenants other than this one have a value. */
+/** Whether other tenants own the value. */
 export function isClaimedByOthers(standing: readonly ContextClaim[], tenant: string): boolean {
   return standing.some((claim) => claim.tenant !== tenant);
 }
 
-/** Decide whether an account may have a value. @param standing - Of {@link standingClaims}. */
+/**
+ * Decide whether an account may have a value.
+ *
+ * @param standing - The result of {@link standingClaims}.
+ */
 export function decideClaim(
   record: ContextRecord,
   standing: readonly ContextClaim[],
@@ -139,7 +143,7 @@ export function decideClaim(
   };
 }
 
-/** Claims of other tenants that stand no longer may have been served until now. */
+/** The last release. A claim of another tenant that no longer counts may have received requests until now. */
 function lastRelease(
   { claims, released }: ContextRecord,
   standing: readonly ContextClaim[],
@@ -150,12 +154,12 @@ function lastRelease(
   return fallen === undefined ? released : { atMs: nowMs, by: fallen.tenant };
 }
 
-/** Take back a claim that a call has just made and does not need: the value is as free as it was before. */
+/** Withdraw a claim that a call has just made and does not need, as if it had never been made. */
 export function withdrawClaim(
   record: ContextRecord,
   { tenant, account, madeAtMs }: Pick<ClaimRequest, 'tenant' | 'account'> & { readonly madeAtMs: number },
 ): ContextRecord {
-  // Another call may have made it anew since.
+  // Keep a newer claim: another call may have made it since.
   const claims = record.claims.filter(
     (claim) => claim.tenant !== tenant || claim.account !== account || claim.claimedAtMs > madeAtMs,
   );
@@ -163,10 +167,10 @@ export function withdrawClaim(
 }
 
 /**
- * Give up what an account had. Without a claim left the value is free, and remembers when and whose it was: what was
- * received before is not for the next owner.
+ * Release an account's claim. Without other claims, the value becomes free and records its last owner and the time,
+ * because earlier requests are not for the next owner.
  *
- * @param sinceMs - When the account was found not to hold the value: a later claim is another call's.
+ * @param sinceMs - When the account was seen not to hold the value; a later claim belongs to another call.
  */
 export function releaseClaim(
   record: ContextRecord,
@@ -178,7 +182,7 @@ export function releaseClaim(
   return had && left.claims.length === 0 ? { ...left, released } : left;
 }
 
-/** A record without the name of a tenant that is being erased: its claims are free. The same one where it has none. */
+/** Remove the claims and the name of an erased tenant. Returns the same record if it has neither. */
 export function withoutTenant(record: ContextRecord, tenant: string, nowMs: number): ContextRecord {
   const { claims, released } = record;
   const left = claims.filter((claim) => claim.tenant !== tenant);
@@ -187,18 +191,18 @@ export function withoutTenant(record: ContextRecord, tenant: string, nowMs: numb
   return left.length < claims.length ? { ...record, claims: left } : record;
 }
 
-/** Whom a request's value is for. */
+/** Which accounts a routing value of a request belongs to. */
 export type Holding<Account extends ContextAccount> =
   | { readonly kind: 'held'; readonly accounts: readonly Account[] }
   /** Accounts of several tenants hold it. */
   | { readonly kind: 'contested'; readonly accounts: readonly Account[] }
-  /** An erased or former owner's: it is for no account, and is not kept for a later one. */
+  /** It belongs to an erased or former owner: no account gets the request, and no later owner will. */
   | { readonly kind: 'former' }
   | { readonly kind: 'free' };
 
 /**
- * Find the accounts that a request is for by one of its values. An account counts only if it holds the value itself
- * and is of a tenant that owns it.
+ * Find the accounts of a request by one of its values. An account counts only if it holds the value and its tenant
+ * owns it.
  *
  * @param accounts - The accounts that the record names, by id, as they are stored now.
  */
@@ -221,7 +225,7 @@ export function holdersOf<Account extends ContextAccount>(
   const served = holders.filter(({ tenant }) => receivedAtMs >= sinceOf(tenant));
   if (served.length > 0)
     return { kind: new Set(served.map(({ tenant }) => tenant)).size > 1 ? 'contested' : 'held', accounts: served };
-  // What was received for a tenant that is erased since waits for no other.
+  // A request for a tenant that was erased later must not wait for another tenant.
   const { released } = record;
   const isErased = released !== undefined && released.by === undefined && receivedAtMs < released.atMs;
   return { kind: isErased || holders.length + closed.length > 0 ? 'former' : 'free' };

@@ -2,15 +2,15 @@ import { eventTypes } from '../event/canonical-event.ts';
 import { operationalTypes } from '../event/operational-types.ts';
 import type { ResourceSchema } from '../mapping/check-resource.ts';
 import { event, eventExample } from './event-schema.ts';
-import { schemaOf } from './open-api.ts';
+import { schemaOf } from './schema-of.ts';
 
 type Json = Record<string, unknown>;
 
 /**
- * Callbacks as an AsyncAPI document: one message for each resource, whose `data` is its schema, and one for each
- * thing that the engine itself has to say.
+ * Callbacks as an AsyncAPI document: one message for each resource, whose `data` follows its schema, and one for each
+ * operational event.
  *
- * @param resources - By name.
+ * @param resources - Schemas by resource name.
  * @see https://www.asyncapi.com/docs/reference/specification/v3.0.0
  */
 export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>): Json {
@@ -35,7 +35,7 @@ export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>)
       title: 'Tributary callbacks',
       version: '1.0.0',
       description:
-        'Every callback is a POST of an event to the URL of a subscription, signed as Standard Webhooks specifies. It is delivered at least once, always with the same `webhook-id`; answer 2xx within the time that the subscription allows.',
+        'Every callback is a POST of an event to the URL of a subscription, signed as Standard Webhooks specifies. Each event arrives at least once, always with the same `webhook-id`. Answer with a 2xx status within the timeout of the subscription.',
       license: { name: 'MIT', url: 'https://opensource.org/license/mit' },
     },
     defaultContentType: 'application/json',
@@ -90,13 +90,14 @@ function message(title: string, summary: string, types: readonly string[], prope
       type: 'object',
       required: ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
       properties: {
-        'webhook-id': { type: 'string', description: "The event's id, the same on every attempt." },
-        'webhook-timestamp': { type: 'string', description: 'Seconds since 1970 of this attempt.' },
+        'webhook-id': { type: 'string', description: 'The id of the event, the same on every attempt.' },
+        'webhook-timestamp': { type: 'string', description: 'Time of this attempt, in seconds since 1970.' },
         'webhook-signature': {
           type: 'string',
-          description: '`v1,<base64>` for each secret that is current, `v1a,<base64>` for each signing key.',
+          description:
+            '`v1,<base64>` for each current secret, `v1a,<base64>` for each signing key; separated by spaces.',
         },
-        'tributary-replay': { type: 'string', description: '`true` where a replay sends it.' },
+        'tributary-replay': { type: 'string', description: '`true` if a replay sends the event.' },
       },
     },
     payload: {

@@ -3,23 +3,25 @@ import { eventTypes, origins } from '../event/canonical-event.ts';
 import { operationalTypes } from '../event/operational-types.ts';
 import { time } from './shared-schema.ts';
 
-/** An event as the world sees it: in the feed, and as the body of a callback. */
+/** An event, in the feed and as the body of a callback. */
 export const event = z
   .object({
-    id: z.string().describe('The same change has the same id on every retry and by every path.'),
+    id: z
+      .string()
+      .describe('Id of the event. The same change has the same id on every retry, in callbacks and in the feed.'),
     type: z.enum([...eventTypes, ...(Object.keys(operationalTypes) as (keyof typeof operationalTypes)[])]),
-    timestamp: time.describe('When Tributary learnt of the change.'),
+    timestamp: time.describe('When Tributary learned of the change.'),
     tenant: z.string(),
     account: z.string(),
     integration: z.string(),
     resource: z.string().describe('`<model>/<plural>`, for example `hris/employees`.'),
     record_id: z.string(),
-    sequence: z.int().describe('Rises by tenant.'),
-    origin: z.enum(origins).describe('How it was learnt.'),
+    sequence: z.int().describe('Number of the event. Rises within a tenant.'),
+    origin: z.enum(origins).describe('How Tributary learned of the change.'),
     raw_event_type: z.string(),
-    schema_version: z.string().describe('Version of the schema of `data`: `GET /v1/schemas/{resource}`.'),
-    occurred_at: time.optional().describe("The provider's time, where it is known."),
-    thin: z.literal(true).optional().describe('Where the provider sent a notice without the record.'),
+    schema_version: z.string().describe('Version of the schema of `data`. See `GET /v1/schemas/{model}/{plural}`.'),
+    occurred_at: time.optional().describe("The provider's time of the change, if known."),
+    thin: z.literal(true).optional().describe('Present if the provider sent a notice without the record.'),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'Event' });

@@ -5,7 +5,7 @@ import { resourcePattern, typePattern } from '../feed/filter-schema.ts';
 import { schemaPinsText } from '../schema-versions/schema-pins-schema.ts';
 import { identifier, tenantName } from './shared-schema.ts';
 
-/** Where a reader begins, as it writes it. */
+/** Where a reader of the feed starts. */
 export const since = z
   .string()
   .max(64)
@@ -15,36 +15,37 @@ export const since = z
     context.addIssue({ code: 'custom', message: `expected ${feedStartForms}` });
     return z.NEVER;
   })
-  .describe('`beginning`, `now`, a sequence number or an ISO 8601 time, from which on (inclusive) to read.');
+  .describe('Where to start, inclusive: `beginning`, `now`, a sequence number or an ISO 8601 time.');
 
 export const waitSeconds = z.coerce
   .number()
   .min(0)
   .max(20)
-  .describe('Seconds to wait for an event where there is none (long poll).');
+  .describe('Seconds to wait for an event if there is none (long polling).');
 
-/** The versions that a reader is written against; without it, events come as they are stored. */
+/** Schema versions that a reader understands. Without it, events have the version in which they were stored. */
 export const schema = schemaPinsText
   .optional()
-  .describe('Major versions of schemas that the reader understands: `hris/employees@1`; several with commas.');
+  .describe('Major versions of schemas that the reader understands, separated by commas: `hris/employees@1`.');
 
-/** Of an answer in an older version. */
+/** Headers of an answer with events in an older schema version. */
 export const deprecationHeaders = {
-  Deprecation: 'Since when a pinned major version of a schema is deprecated (RFC 9745).',
-  Sunset: 'From when it may be served no longer (RFC 8594).',
-  Link: 'Where to read about it.',
+  Deprecation: 'When a pinned major version of a schema was deprecated (RFC 9745).',
+  Sunset: 'When that version may stop being served (RFC 8594).',
+  Link: 'A page about the deprecation.',
 };
 
-/** Of a page that came at once although it was to wait. */
+/** Header of a page that came at once although the caller asked to wait. */
 export const waitHeader = {
   'Tributary-Wait':
-    '`full`: nothing came, and the call did not wait, since as many calls of its key, or of its tenant, wait already as may. Wait a second before you ask again.',
+    '`full`: there was no event, and the call did not wait, because the key or its tenant has the maximum number of waiting calls. Wait a second before you call again.',
 };
 
-export const notMappable = 'An event cannot be had in the version that is asked for: read it without `schema`.';
+export const notMappable =
+  'An event cannot be converted to the requested schema version. Read it without a schema version.';
 
 export const tenantQuery = z.strictObject({
-  tenant: tenantName.optional().describe('Whose; a key of a tenant needs none.'),
+  tenant: tenantName.optional().describe('The tenant. Required unless the key belongs to a tenant.'),
 });
 
 export const filterFields = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { time } from './shared-schema.ts';
 
-/** A replay as answers show it. */
+/** A replay, in answers. */
 export const replay = z
   .object({
     id: z.string(),
@@ -10,11 +10,11 @@ export const replay = z
     mode: z.enum(['all', 'failed', 'missing']),
     state: z.enum(['running', 'done', 'cancelled']),
     rate_per_second: z.number(),
-    scanned: z.int().describe('Events that it has looked at.'),
-    replayed: z.int().describe('Those of them that it has sent.'),
+    scanned: z.int().describe('Events that the replay has read so far.'),
+    replayed: z.int().describe('Events that the replay has sent so far.'),
     after_sequence: z.int(),
     up_to_sequence: z.int(),
-    position: z.int().describe('Up to where it has looked.'),
+    position: z.int().describe('Sequence number of the last event that the replay has read.'),
     created_at: time,
     ended_at: time.nullable(),
   })

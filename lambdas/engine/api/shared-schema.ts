@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What ids of accounts, subscriptions and consumers look like. */
+/** Id of an account, a subscription or a consumer. */
 export const identifier = z
   .string()
   .regex(
@@ -17,18 +17,18 @@ export const tenantName = z
 
 const secretText = z.string().min(1).max(8192);
 
-/** A secret; a list while it rotates. */
+/** A secret, or a list of secrets during a rotation. */
 export const secretValue = z.union([secretText, z.array(secretText).min(1).max(10)]);
 
-/** Years as ISO 8601 has them, of four digits: an offset may lead out of them, and no text beyond sorts by time. */
+/** Years 0 to 9999. An offset can lead out of this range, where ISO 8601 text no longer sorts by time. */
 const firstInstantMs = Date.parse('0000-01-01T00:00:00Z');
 const lastInstantMs = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** A time that a caller writes, as epoch milliseconds. */
+/** A time in a request, as epoch milliseconds. */
 export const instant = z.iso
   .datetime({ offset: true, error: 'expected an ISO 8601 time such as 2026-11-21T12:00:00Z' })
   .transform((text) => Date.parse(text))
-  .refine((timeMs) => timeMs >= firstInstantMs && timeMs <= lastInstantMs, 'expected a time of the years 0000 to 9999');
+  .refine((timeMs) => timeMs >= firstInstantMs && timeMs <= lastInstantMs, 'expected a time in the years 0000 to 9999');
 
 /** A time in an answer. */
 export const time = z.iso.datetime();
@@ -38,15 +38,15 @@ export const emptyBody = z.strictObject({});
 export const cursorText = z
   .string()
   .max(1024)
-  .describe('`next_cursor` of the page before; without it, the first page.');
+  .describe('`next_cursor` of the previous page. Without it, the first page.');
 
-const limit = z.coerce.number().int().min(1).max(500).default(100).describe('Entries of a page, at most.');
+const limit = z.coerce.number().int().min(1).max(500).default(100).describe('Maximum number of entries in a page.');
 
 /** Query parameters of every list. */
 export const listQuery = z.strictObject({ limit, cursor: cursorText.optional() });
 
 const maxMetadataPairs = 50;
-/** Metadata is in one row with what it belongs to, and each delivery reads the row of its subscription. */
+/** Metadata shares a row with its object, and each delivery reads the row of its subscription. */
 const maxMetadataBytes = 16 * 1024;
 
 const metadataPairs = z.record(
@@ -54,40 +54,40 @@ const metadataPairs = z.record(
     .string()
     .min(1)
     .max(64)
-    // A query writes a name in brackets.
+    // In a query, the name is in brackets.
     .regex(/^[^[\]\p{Cc}]*$/u, 'expected a name without "[", "]" and control characters'),
   z.string().max(500),
 );
 
-/** Pairs that a caller keeps with a thing and finds it by. The engine does not interpret them. */
+/** Pairs that a caller stores with an object and can filter by. The engine does not interpret them. */
 export const metadata = metadataPairs
   .refine((pairs) => Object.keys(pairs).length <= maxMetadataPairs, `expected at most ${maxMetadataPairs} pairs`)
   .refine((pairs) => jsonBytes(pairs) <= maxMetadataBytes, `expected at most ${maxMetadataBytes} bytes of JSON`)
   .describe(
-    'Text of your own by name: up to 50 pairs, names of at most 64 characters, values of at most 500, 16 KiB in all. It replaces the former pairs as a whole.',
+    'Your own text by name: at most 50 pairs, 64 characters in a name, 500 in a value, 16 KiB in total. A new value replaces all pairs.',
   );
 
 /** Metadata in an answer. */
-export const metadataView = z.record(z.string(), z.string()).describe('Empty where there is none.');
+export const metadataView = z.record(z.string(), z.string()).describe('Empty if there is none.');
 
 /** Text for people. */
 export const label = z.string().min(1).max(256);
 
-/** Query parameters of a list of things that have metadata. */
+/** Query parameters of a list of objects with metadata. */
 export const metadataListQuery = listQuery.extend({
   metadata: z
     .record(z.string().min(1).max(64), z.string().max(500), 'expected pairs such as metadata[team]=billing')
     .refine((pairs) => Object.keys(pairs).length <= 10, 'expected at most 10 pairs')
     .optional()
     .describe(
-      'Only what has all of these pairs, such as `metadata[team]=billing`. A page of a filtered list may have fewer entries than `limit`, even none, and yet not be the last: follow `next_cursor` until it is null.',
+      'Return only objects with all of these pairs, such as `metadata[team]=billing`. A page of a filtered list may have fewer entries than `limit`, or none, and not be the last. Follow `next_cursor` until it is null.',
     ),
 });
 
-/** Query parameters of what takes none: one that is misspelt is told, not passed over. */
+/** No query parameters: a misspelt one is an error, not ignored. */
 export const noQuery = z.strictObject({});
 
-/** Patterns, or names, separated by commas, as a query carries them. */
+/** Patterns or names in a query, separated by commas. */
 export function commaList<Item extends string>(pattern: z.ZodType<Item>) {
   return z
     .string()
@@ -100,11 +100,11 @@ export function commaList<Item extends string>(pattern: z.ZodType<Item>) {
 export function pageOf<Schema extends z.ZodType>(item: Schema) {
   return z.object({
     data: z.array(item),
-    next_cursor: z.string().nullable().describe('Pass it as `cursor` for the next page; null on the last.'),
+    next_cursor: z.string().nullable().describe('Pass it as `cursor` to get the next page. Null on the last page.'),
   });
 }
 
-/** Bytes of a value as JSON; infinite where it is nested too deep to be written. */
+/** Bytes of a value as JSON; infinite if it is nested too deeply to write. */
 export function jsonBytes(value: unknown): number {
   try {
     return Buffer.byteLength(JSON.stringify(value));
@@ -113,10 +113,10 @@ export function jsonBytes(value: unknown): number {
   }
 }
 
-/** They stand in one row with what they belong to, and a row holds 400 KB. */
+/** Secrets share a row with their account or integration, and a row holds 400 KB. */
 const maxSecretsBytes = 64 * 1024;
 
-/** What is refused of secrets, and the fault that is told. */
+/** The arguments of a `refine` that limits the size of secrets. */
 export const fitsRow = [
   (secrets: unknown) => secrets === undefined || jsonBytes(secrets) <= maxSecretsBytes,
   `expected at most ${maxSecretsBytes} bytes of JSON`,
@@ -128,6 +128,6 @@ export const secretValues = z
   .default({})
   .refine(...fitsRow);
 
-/** Of operations that take seconds. */
+/** The 429 of operations that take seconds. */
 export const tooManyWaiting =
-  'As many calls of the key, or of its tenant, that take seconds are under way as may be (`too-many-waiting`).';
+  '`reason` is `too-many-waiting` if the key or its tenant has the maximum number of long-running calls in progress.';

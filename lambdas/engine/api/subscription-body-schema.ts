@@ -6,9 +6,9 @@ import { type ShapingOptions, shapingSchema } from '../shaping/shaping-schema.ts
 import { identifier, label, metadata, tenantName } from './shared-schema.ts';
 
 const secondsPerDay = 86_400;
-/** Events are kept for no longer, where a deployer does not say otherwise. */
+/** Events are kept no longer than this by default. */
 const maxAgeSeconds = limits.retentionDays * secondsPerDay;
-/** As the usual policy has it. */
+/** Maximum age in the default retry policy. */
 const usualMaxAgeSeconds = 4 * secondsPerDay;
 const usualTimeoutSeconds = limits.callbackTimeoutMs / 1000;
 
@@ -17,7 +17,7 @@ const url = z.string().min(1).max(2048);
 const types = z.array(typePattern).max(100);
 const resources = z.array(resourcePattern).max(100);
 const ordering = z.enum(['none', 'record', 'tenant']);
-// Slower than this, one event would wait for a quarter of an hour.
+// At a lower rate, one event would wait longer than a quarter of an hour.
 const ratePerSecond = z.number().min(0.001).max(10_000);
 const concurrency = z.int().min(1).max(limits.maxEndpointConcurrency);
 const disableAfterSeconds = z
@@ -47,12 +47,12 @@ const retry = z
   })
   .superRefine(({ schedule_seconds: waits = [], max_age_seconds: ownMaxAge }, context) => {
     const sum = waits.reduce((total, wait) => total + wait, 0);
-    // A caller that names both may mean either to be the first to end it.
+    // A caller that gives both members may intend either limit to apply first.
     if (ownMaxAge === undefined && sum > usualMaxAgeSeconds)
       context.addIssue({
         code: 'custom',
         path: ['schedule_seconds'],
-        message: `the waits add up to ${sum} s, more than the usual max_age_seconds (${usualMaxAgeSeconds}): give max_age_seconds, too`,
+        message: `the waits add up to ${sum} s, more than the default max_age_seconds (${usualMaxAgeSeconds}); give max_age_seconds as well`,
       });
   });
 
@@ -64,9 +64,9 @@ function toRetry({ schedule_seconds: waits, max_age_seconds: maxAge }: z.output<
 }
 
 /**
- * What creates a subscription.
+ * Body that creates a subscription.
  *
- * @param nowMs - A client certificate must be valid then.
+ * @param nowMs - Time at which a client certificate must be valid.
  */
 export function subscriptionBody(nowMs: number) {
   return z
@@ -74,7 +74,7 @@ export function subscriptionBody(nowMs: number) {
       id: identifier.optional(),
       url,
       tenant: tenantName.nullable().optional(),
-      description: label.optional().describe('What people call it.'),
+      description: label.optional().describe('A name for people.'),
       metadata: metadata.optional(),
       types: types.default([]),
       resources: resources.default([]),
@@ -116,7 +116,7 @@ export function subscriptionBody(nowMs: number) {
     });
 }
 
-/** May be null: then it has its default. */
+/** A member that may be null, which resets it to its default. */
 function change<T extends z.ZodType>(schema: T) {
   return schema.nullable().optional();
 }
@@ -124,10 +124,10 @@ function change<T extends z.ZodType>(schema: T) {
 const { shape: shapingFields } = shapingSchema;
 
 /**
- * What changes a subscription: the members of {@link subscriptionBody}, each of which replaces what there is.
- * Its id and tenant stay.
+ * Body that changes a subscription. It has the members of {@link subscriptionBody} except `id` and `tenant`, and each
+ * replaces the current value.
  *
- * @param nowMs - A client certificate must be valid then.
+ * @param nowMs - Time at which a client certificate must be valid.
  */
 export function subscriptionPatch(nowMs: number) {
   return z

@@ -2,26 +2,26 @@ import { type Placeholder, parseSource, parseTemplate, type Source } from '../te
 import type { ConditionSpec, VerifySpec } from '../verification/check-tree.ts';
 import type { Definition } from './schema.ts';
 
-/** A value that looks like protection, and that a stranger can change: no signature covers it. */
+/** A value that looks like protection but that no signature covers, so a stranger can change it. */
 export interface Uncovered {
   /** Path of the template. */
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-/** One way on which a request may be verified: all of these checks, under these conditions. */
+/** One way to verify a request: all of these checks, under these conditions. */
 interface Way {
   readonly checks: readonly { readonly path: readonly PropertyKey[]; readonly spec: VerifySpec }[];
-  /** Sources that the way's conditions say are not there. */
+  /** Sources that are absent by the conditions of this way. */
   readonly absent: ReadonlySet<string>;
 }
 
-/** More ways than any definition has; each `any` and `cases` multiplies them. */
+/** More ways than any definition has. Each `any` and `cases` multiplies their number. */
 const maxWays = 1_000;
 
 /**
- * Find times and nonces that no signature covers: a stranger who has seen a request could send it again with another one.
- * They must be covered on each way on which a request can be verified.
+ * Find timestamps and nonces that no signature covers. A stranger who has seen a request could send it again with
+ * another value, so every way to verify a request must cover them.
  */
 export function findUncovered({ webhook }: Pick<Definition, 'webhook'>): readonly Uncovered[] {
   const main = waysOf(webhook.verify, ['webhook', 'verify']);
@@ -41,7 +41,7 @@ export function findUncovered({ webhook }: Pick<Definition, 'webhook'>): readonl
     nonce === undefined
       ? []
       : main.flatMap((way) => uncovered(webhook, way, ['webhook', 'nonce', 'value'], nonce.value));
-  // Several ways may lead by one check.
+  // Several ways may share a check.
   return [...new Map([...found, ...nonces].map((one) => [one.path.join('.'), one])).values()];
 }
 
@@ -59,7 +59,7 @@ function uncovered(
     : [
         {
           path,
-          message: `got {${bare.text}}, which no signature covers: anybody could change it; expected a part of the message that is signed, or no check that looks like one`,
+          message: `got {${bare.text}}, which no signature covers, so anyone could change it; expected a part of the signed message, or no such check`,
         },
       ];
 }
@@ -67,17 +67,17 @@ function uncovered(
 function isCovered(webhook: Definition['webhook'], way: Way, part: Placeholder): boolean {
   if (way.checks.some(({ spec }) => covers(spec, part))) return true;
   if (part.source.from !== 'var') return false;
-  // What is taken out of signed parts is signed.
+  // A variable is signed if everything it is taken from is signed.
   const from = placeholdersOf(webhook.vars[part.source.name]?.from ?? '');
   return from.length > 0 && from.every((one) => way.checks.some(({ spec }) => covers(spec, one)));
 }
 
-/** Whether a check's signature holds only for this value of a part. */
+/** Whether a check's signature is valid only for this value of a part. */
 function covers(spec: VerifySpec, part: Placeholder): boolean {
   const { hmac, digest, public_key: publicKey, jwt, each } = spec;
   if (each !== undefined)
     return waysOf(each.verify, []).every(({ checks }) => checks.some((one) => covers(one.spec, part)));
-  // A digest counts where a secret is in its message; without one, a stranger can make it.
+  // A digest counts only with a secret in its message; without one, a stranger can compute it.
   const signing = hmac ?? publicKey ?? (digest !== undefined && hasSecret(digest.message) ? digest : undefined);
   if (signing !== undefined)
     return [signing.message].flat().every((message) => placeholdersOf(message).some((one) => holds(one, part)));
@@ -86,7 +86,7 @@ function covers(spec: VerifySpec, part: Placeholder): boolean {
   return jwt.body_sha256_claim !== undefined && isOfBody(part.source);
 }
 
-/** Transforms after which another value may give the same text. */
+/** Transforms that can turn two different values into the same text. */
 const lossy = new Set([
   'crc32',
   'lower',
@@ -98,7 +98,7 @@ const lossy = new Set([
   'without_port',
 ]);
 
-/** Whether a part of a signed message holds another part whole. */
+/** Whether a part of a signed message contains another part in full. */
 function holds(signed: Placeholder, part: Placeholder): boolean {
   if (keyOf(signed.source) === keyOf(part.source)) return !signed.transforms.some(({ name }) => name === 'crc32');
   if (signed.transforms.some(({ name }) => lossy.has(name) && !(name === 'sorted_pairs' && isOfBody(part.source))))
@@ -141,7 +141,7 @@ function waysOf(node: VerifySpec, path: readonly PropertyKey[]): readonly Way[] 
   return [{ checks: [{ path, spec: node }, ...checksOfEach(node, path)], absent: new Set() }];
 }
 
-/** The checks that a list's items go through, so that a time among them is looked at too. */
+/** Freshness checks on the items of a list. */
 function checksOfEach({ each }: VerifySpec, path: readonly PropertyKey[]): Way['checks'] {
   return each === undefined
     ? []
@@ -171,7 +171,7 @@ function placeholdersOf(template: string): readonly Placeholder[] {
   return parsed.kind === 'fault' ? [] : parsed.template.parts.filter((part) => 'source' in part);
 }
 
-/** Two that read the same have the same. */
+/** Equal for sources that read the same part of a request. */
 function keyOf(source: Source): string {
   return JSON.stringify(source);
 }

@@ -2,7 +2,7 @@ import { kindOf, type NamedCheck } from '../verification/check-kinds.ts';
 import { checkIn, checksWithin } from '../verification/check-tree.ts';
 import type { Definition } from './schema.ts';
 
-/** Every check of a definition: those of its requests, and those that handshakes have of their own. */
+/** Every check of a definition: those of its requests, and those that only a handshake has. */
 export function* checksOf({ webhook }: Pick<Definition, 'webhook'>): Generator<NamedCheck> {
   const trees = [
     webhook.verify,
@@ -18,13 +18,13 @@ export function* checksOf({ webhook }: Pick<Definition, 'webhook'>): Generator<N
     }
 }
 
-/** The query parameter in which a definition's URLs carry a token; undefined where they carry none. */
+/** The query parameter that carries a token in a definition's URLs; undefined if they carry none. */
 export function urlTokenParameter(definition: Pick<Definition, 'webhook'>): string | undefined {
   for (const check of checksOf(definition)) if (check.name === 'url_token') return check.spec.parameter;
   return undefined;
 }
 
-/** Names under which an account may keep secrets: those declared, and those that the checks imply. */
+/** Names of the secrets that an account may have: those declared, and those that the checks imply. */
 export function secretNames(definition: Pick<Definition, 'webhook' | 'secrets'>): readonly string[] {
   const names = new Set(Object.keys(definition.secrets));
   for (const { name, spec } of checksOf(definition))
@@ -32,7 +32,7 @@ export function secretNames(definition: Pick<Definition, 'webhook' | 'secrets'>)
   return [...names];
 }
 
-/** The secrets that a handshake of the definition brings. */
+/** Names of the secrets that the definition's handshakes bring. */
 export function capturedSecrets({ webhook }: Pick<Definition, 'webhook'>): readonly string[] {
   return webhook.handshakes.flatMap(({ capture }) => capture?.secret ?? []);
 }

@@ -6,14 +6,14 @@ const contextPlace = z.union([
   template,
   z.strictObject({
     items: source.describe('A list in the body, for example `json.items`.'),
-    value: template.describe('Where the value stands in each `{item.…}`.'),
+    value: template.describe('Where to find the value in each item: `{item.…}`.'),
   }),
 ]);
 
-/** Sources that ingress has before it knows a secret, and that say whose a request is. */
+/** Sources that ingress can read before it knows a secret, to find the account of a request. */
 const contextSources: ReadonlySet<string> = new Set(['header', 'query', 'form-field', 'json', 'item', 'var']);
 
-/** Why a context could not be found in a request; undefined where it can. */
+/** Why ingress could not find a context in a request; undefined if it can. */
 function contextFault(place: z.infer<typeof contextPlace>): string | undefined {
   const text = typeof place === 'string' ? place : place.value;
   const parsed = parseTemplate(text);
@@ -32,19 +32,19 @@ export const routing = z
     context_lookup_field: z
       .string()
       .min(1)
-      .describe('JSONata over the request: the value, or values, that name whose request it is.'),
-    account_context: identifier.describe("Key of an account's context that holds its value, or its values."),
+      .describe('JSONata over the request that returns the value, or values, that identify its accounts.'),
+    account_context: identifier.describe("Key in an account's context that holds its value or values."),
     secrets: z
       .enum(['app', 'account'])
       .default('app')
       .describe(
-        "Whose secrets verify the requests of that URL: `app` where the provider has one for the vendor's app (they are set for the integration), `account` where each customer has its own (the accounts hold them, and a request is verified with those of the accounts that it names).",
+        "Whose secrets verify requests to that URL. `app`: the provider has one set for the vendor's app, which the settings of the integration hold. `account`: each customer has its own; a request is verified with those of the accounts that it names.",
       ),
     context: z
       .union([contextPlace, z.array(contextPlace).min(1).max(8)])
       .optional()
       .describe(
-        'With `secrets: account`: where that value stands, as a template, since ingress reads it before it verifies. A list where requests have several forms; `items` and `value` where a body holds several, all of which must be of one account.',
+        'With `secrets: account`: where to find that value, as a template, because ingress reads it before it verifies the request. If requests have several forms, a list. If a body holds several values, `items` and `value`; all of them must belong to one account.',
       ),
   })
   .superRefine(({ secrets, context: places }, context) => {
@@ -61,4 +61,4 @@ export const routing = z
       context.addIssue({ code: 'custom', path: ['context'], message: fault });
   })
   .optional()
-  .describe('For the one URL that serves all accounts of the integration: how a request finds its accounts.');
+  .describe('For the URL that serves all accounts of the integration: how to find the accounts of a request.');

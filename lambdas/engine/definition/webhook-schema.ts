@@ -8,31 +8,31 @@ import { tokenAuthoring } from '../verification/checks/token.ts';
 
 const handshake = z.strictObject({
   name: identifier,
-  when: z.union([condition, z.array(condition).min(1)]).describe('A condition, or several of which any will do.'),
+  when: z.union([condition, z.array(condition).min(1)]).describe('A condition, or a list of which one must match.'),
   verify: z
     .union([z.enum(['same', 'none']), verifyNodes])
     .default('same')
     .describe(
-      '`same`: as every request; `none`: providers that shake hands before a secret exists; or checks of its own.',
+      '`same`: the checks of every request. `none`: no checks, for providers whose handshake comes before a secret exists. Otherwise, checks for this handshake.',
     ),
-  token: tokenAuthoring
-    .schema()
-    .optional()
-    .describe('A token that the handshake itself carries and that must be right.'),
+  token: tokenAuthoring.schema().optional().describe('A token that the handshake carries and that must match.'),
   capture: z
     .strictObject({
       secret: identifier.describe('Name of the declared secret that the handshake brings.'),
-      from: template.describe('Where its value stands.'),
+      from: template.describe('Where to find its value.'),
     })
     .optional()
-    .describe('A secret that the provider chooses: taken once, and only while the account waits for it.'),
+    .describe('A secret that the provider chooses: accepted once, and only while the account waits for it.'),
   confirm: confirmation.optional(),
   respond: z.strictObject({
     status: z.int().min(200).max(299).default(200),
     headers: httpHeaders.default({}),
     content_type: z.string().optional(),
     body: template.optional(),
-    json: z.record(z.string(), template).optional().describe('A JSON body instead: member to template.'),
+    json: z
+      .record(z.string(), template)
+      .optional()
+      .describe('A JSON body instead of `body`: a template for each member.'),
   }),
 });
 
@@ -49,38 +49,42 @@ const reply = z
     rejected_body: z
       .enum(['problem', 'none'])
       .default('problem')
-      .describe('`none` where the provider wants a rejection without a body.'),
+      .describe('`none` if the provider expects a rejection without a body.'),
   })
   .default({ accepted: { status: 200 }, rejected_status: 401, rejected_body: 'problem' })
-  .describe('What the provider wants to hear, where 200 with an empty body and 401 are not it.');
+  .describe('Responses, if the provider expects other than 200 with an empty body and 401.');
 
 const nonce = z
   .strictObject({
-    value: template.describe('Where it stands; it must be part of what is signed.'),
+    value: template.describe('Where to find the nonce; it must be part of the signed message.'),
     ttl_seconds: z
       .int()
       .min(60)
       .max(30 * 86_400)
       .default(3 * 86_400)
-      .describe('How long it is remembered: longer than the provider goes on sending a request again.'),
+      .describe('How long a nonce is remembered. Must be longer than the provider retries a request.'),
   })
   .describe(
-    'A value that comes once. For signatures that do not cover the body: the same value with another body is a replay, with the same body a repetition.',
+    'A value that the provider uses once, for signatures that do not cover the body. The same value with another body is a replay attack; with the same body it is a repetition.',
   );
 
 const variable = z.strictObject({
   from: template,
   split: z.string().min(1).optional(),
-  prefix: z.string().min(1).optional().describe('The first part with this beginning is taken, without it.'),
+  prefix: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Take the first part that begins with this prefix, and remove the prefix.'),
 });
 
 export const webhook = z.strictObject({
   decode: z
     .union([decode, z.record(z.string().includes('/'), decode)])
     .describe(
-      'How the body is read; by media type where the provider sends several. `multipart` (multipart/form-data) gives fields as text, and of a file its `filename`, `content_type` and `size`, not its bytes.',
+      'How to read the body; by media type if the provider sends several. `multipart` (multipart/form-data) yields fields as text, and the `filename`, `content_type` and `size` of a file, not its bytes.',
     ),
-  vars: z.record(identifier, variable).default({}).describe('Parts of the request under a name: `{var.name}`.'),
+  vars: z.record(identifier, variable).default({}).describe('Named parts of the request, for use as `{var.name}`.'),
   verify: verifyNodes,
   reply,
   nonce: nonce.optional(),
@@ -90,7 +94,7 @@ export const webhook = z.strictObject({
     .union([z.literal('none'), template, z.array(template).min(1)])
     .optional()
     .describe(
-      'What names one delivery and stays the same when the provider repeats it; default: a digest of the body. A list where requests have several forms: the first that a request has. `none` where even two equal bodies are two deliveries.',
+      'Id of one delivery, which stays the same when the provider repeats it. Default: a digest of the body. If requests have several forms, a list: the first template that a request can fill counts. `none` if two equal bodies are two deliveries.',
     ),
 });
 

@@ -1,13 +1,13 @@
 import type { EndpointLimits, EndpointPolicy, EndpointState } from './endpoint-state.ts';
 import { askedPauseMs, type Pace, type PostResult, paceAfter } from './pace.ts';
 
-/** How long a probe may be under way before another is made. */
+/** How long a probe may take before another one is allowed. */
 const probeMs = 60_000;
 
 /**
- * Whether an endpoint may be posted to as soon as an event is there. One that is not known yet, or that is
- * slow, is drained apart from the others, so that it holds up no other. A backlog alone is no reason: to
- * put an event into it costs more than to send it, and would keep the backlog from ever ending.
+ * Whether `deliver` may post to an endpoint as soon as an event arrives. `drain` serves new and slow endpoints, so they
+ * never delay the others. A backlog alone does not make an endpoint slow: adding an event to it costs more than
+ * sending the event, and the backlog would never end.
  */
 export function isFast(state: EndpointState, policy: EndpointPolicy, nowMs: number): boolean {
   return (
@@ -18,17 +18,17 @@ export function isFast(state: EndpointState, policy: EndpointPolicy, nowMs: numb
   );
 }
 
-/** Failures in a row after which a lease's other posts are not made. */
+/** Consecutive failures after which the remaining posts of a lease are not made. */
 const failuresInARow = 10;
 
-/** Whether posts that were admitted together are to end here, with these results so far. */
+/** Whether to skip the remaining posts of a lease, given the results so far. */
 export function endsEarly(results: readonly PostResult[]): boolean {
   if (results.some((result) => askedPauseMs(result) > 0 || result.stopReason !== undefined)) return true;
   return results.length >= failuresInARow && results.slice(-failuresInARow).every(({ ok }) => !ok);
 }
 
 export type Admission =
-  /** `slots` posts at a time, `posts` in all. A probe is one post, whose fate decides for the others. */
+  /** `slots` posts at a time, `posts` in total. A probe is a single post, whose result decides for the others. */
   | {
       readonly kind: 'admitted';
       readonly slots: number;
@@ -36,14 +36,14 @@ export type Admission =
       readonly isProbe: boolean;
       readonly state: EndpointState;
     }
-  /** @property untilMs - When to ask again. */
+  /** @property untilMs - When to try again. */
   | { readonly kind: 'blocked'; readonly by: 'circuit' | 'pause' | 'concurrency' | 'rate'; readonly untilMs: number };
 
 /**
  * Take a lease on an endpoint for a number of posts.
  *
- * @param wanted - Posts that there are to make.
- * @param lease - How long the posts may take together, and how many of them may be made at a time.
+ * @param wanted - Number of posts to make.
+ * @param lease - How long all posts together may take, and how many may run at a time.
  */
 export function admit(
   before: EndpointState,
@@ -55,7 +55,7 @@ export function admit(
   if (before.circuit === 'open' && nowMs < before.probeAtMs)
     return { kind: 'blocked', by: 'circuit', untilMs: before.probeAtMs };
   if (nowMs < before.pausedUntilMs) return { kind: 'blocked', by: 'pause', untilMs: before.pausedUntilMs };
-  // Its own may stand there already: a write whose answer was lost is made again by the client, and then refused.
+  // The lease may be stored already: the client repeats a write whose answer was lost, and the repeat is rejected.
   const leases = Object.fromEntries(
     Object.entries(before.leases).filter(([id, { untilMs }]) => untilMs > nowMs && id !== lease.id),
   );
@@ -87,13 +87,13 @@ export function admit(
   };
 }
 
-/** A bucket holds what may be sent in one second. */
+/** The token bucket holds the posts of one second. */
 function refilled({ tokens, tokensAtMs }: EndpointState, ratePerSecond: number, nowMs: number): number {
   const capacity = Math.max(1, ratePerSecond);
   return Math.min(capacity, tokens + (Math.max(0, nowMs - tokensAtMs) / 1000) * ratePerSecond);
 }
 
-/** Posts that may be made at a time in the rest of a lease, by the answers that it has had so far. */
+/** Posts at a time for the rest of a lease, given the results so far. */
 export function slotsAfter(
   { slots, state }: Extract<Admission, { kind: 'admitted' }>,
   results: readonly PostResult[],

@@ -1,22 +1,22 @@
 export type CallbackOutcome =
-  /** Any answer, of whatever status. */
+  /** The endpoint answered, with any status. */
   | {
       readonly kind: 'answered';
       readonly status: number;
       readonly retryAfter: string | undefined;
-      /** Beginning of the answer's body. */
+      /** Beginning of the response body. */
       readonly response: string;
       readonly durationMs: number;
     }
-  /** No answer: refused by the egress policy, unreachable, or too slow. */
+  /** No answer: blocked by the egress policy, unreachable, or too slow. */
   | {
       readonly kind: 'failed';
       readonly error: string;
       readonly durationMs: number;
-      /** Nothing was sent: the fault is in what was to be sent, and none of the endpoint's. */
+      /** Nothing was sent, because the callback could not be built. The endpoint is not at fault. */
       readonly isOwn?: true;
-      /** Nothing was sent: an expression of the subscription took too much time or memory, and was stopped. */
+      /** Nothing was sent, because an expression of the subscription exceeded its time or memory and was stopped. */
       readonly hasDied?: true;
-      /** Nor was the expression begun: those of its owner were stopped, or took too much, a moment ago. No attempt. */
+      /** The expression did not even start, because its owner's expressions exceeded their limits just before. Not an attempt. */
       readonly isSuspended?: true;
     };

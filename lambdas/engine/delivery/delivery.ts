@@ -1,32 +1,32 @@
 import type { ExhaustedBy } from './next-attempt.ts';
 
-/** One try at a callback. */
+/** One attempt to send a callback. */
 export interface DeliveryAttempt {
   /** Counts from 1. */
   readonly number: number;
   /**
-   * Why it was made: as the schedule has it, to find out whether the endpoint is back, or because
-   * a person asked. Only those of the schedule count against it, and the one that begins it.
+   * Why it was made: by the schedule, to probe whether the endpoint is back, or because a person asked. Only scheduled
+   * attempts, and the first attempt, count against the schedule.
    */
   readonly trigger: 'schedule' | 'probe' | 'manual';
   /** ISO 8601. */
   readonly at: string;
   readonly durationMs: number;
-  /** HTTP status; undefined where no answer came. */
+  /** HTTP status; undefined without an answer. */
   readonly status: number | undefined;
-  /** Why no answer came, or was not taken. */
+  /** Why there was no answer, or none that could be used. */
   readonly error: string | undefined;
-  /** Beginning of the receiver's answer, kept of failures only. */
+  /** Beginning of the receiver's answer; kept only for failures. */
   readonly response: string | undefined;
 }
 
 /** Where a delivery's next attempt waits. */
 export type WaitsIn =
-  /** A message of the delivery queue, delayed for as long as SQS can. */
+  /** A delayed message in the delivery queue. */
   | 'queue'
-  /** The due index: dispatch wakes it. */
+  /** The due index: dispatch queues it when it is due. */
   | 'due-index'
-  /** The endpoint's backlog: its drain takes it when its turn comes. */
+  /** The endpoint's backlog: the drain sends it when its turn comes. */
   | 'backlog';
 
 /** One event for one subscription. */
@@ -40,26 +40,26 @@ export interface Delivery {
   /** The event's timestamp, ISO 8601. */
   readonly timestamp: string;
   readonly state: 'waiting' | 'retrying' | 'delivered' | 'exhausted' | 'cancelled';
-  /** The last ones, oldest first. */
+  /** The last attempts, oldest first. */
   readonly attempts: readonly DeliveryAttempt[];
-  /** Attempts in all. */
+  /** Total number of attempts. */
   readonly attemptCount: number;
   /** Attempts that count against the schedule. */
   readonly scheduledCount: number;
-  /** ISO 8601, of the present schedule: a replay begins a new one. Undefined before its first attempt. */
+  /** ISO 8601, in the current schedule; a replay starts a new one. Undefined before the first attempt. */
   readonly firstAttemptAt: string | undefined;
   /** Why there is no further attempt; only when exhausted. */
   readonly exhaustedBy: ExhaustedBy | undefined;
   /** ISO 8601; only while retrying. */
   readonly nextAttemptAt: string | undefined;
-  /** Only while it waits. */
+  /** Only while the delivery waits. */
   readonly waitsIn: WaitsIn | undefined;
-  /** The replay that asked for it; undefined where the event itself did. */
+  /** Id of the replay that sends it; undefined if publishing the event does. */
   readonly replay: string | undefined;
-  /** Whether a person asked for the next attempt. */
+  /** Whether a person requested the next attempt. */
   readonly isManual: boolean | undefined;
-  /** Whether the subscription's filter has not decided yet: it was stopped, and decides before the next attempt. */
+  /** Whether the filter has not decided yet, because it was stopped. It runs again before the next attempt. */
   readonly isUnjudged?: boolean | undefined;
-  /** Counts the conditional writes of the row; 0 where nothing is stored yet. */
+  /** Counts conditional writes of the row; 0 before the first. */
   readonly revision: number;
 }

@@ -1,22 +1,22 @@
 import { limits } from '../../contracts/limits.ts';
 import { blockedUntilMs, type EndpointState, noFailures } from './endpoint-state.ts';
 
-/** A drainer that was asked for and has not begun. */
+/** Id of a drainer that was requested and has not started. */
 export const pendingDrainer = 'pending';
 
-/** How long a drainer that was asked for may take to begin. */
+/** How long a requested drainer may take to start. */
 const pendingDrainerMs = 60_000;
 
-/** Something was put into the backlog. */
+/** The state after a delivery was added to the backlog. */
 export function woken(before: EndpointState): EndpointState {
   return { ...before, hasBacklog: true, wakeups: before.wakeups + 1 };
 }
 
 /**
- * Ask for a drainer, for when it may begin.
+ * Request a drainer, for the time at which it may start.
  *
- * @param isUrgent - Not to wait for one that was asked to come later than that.
- * @returns Undefined where one is at it, or was asked for.
+ * @param isUrgent - Also request one if the drainer that is already requested would start later than that.
+ * @returns Undefined if a drainer is running or already requested.
  */
 export function callDrainer(
   before: EndpointState,
@@ -26,28 +26,32 @@ export function callDrainer(
   const beginsAtMs = Math.max(nowMs, blockedUntilMs(before));
   const isTooLate = isUrgent && (drainAskedForMs(before) ?? 0) > beginsAtMs;
   if (before.drainer !== undefined && before.drainer.untilMs > nowMs && !isTooLate) return undefined;
-  // A message that is overtaken comes all the same: the drainer that is asked for now needs no other for then.
+  // The earlier delayed message still arrives, so the new drainer need not send another for that time.
   const messageAtMs = beginsAtMs > nowMs ? messageFor(beginsAtMs, nowMs) : delayedMessageMs(before, nowMs);
   return { state: leaveDrain(before, beginsAtMs, messageAtMs), beginsAtMs };
 }
 
-/** When a drain message is shown that is sent now for a time. Undefined where SQS cannot delay it so long. */
+/** When a drain message sent now becomes visible; undefined if SQS cannot delay a message that long. */
 export function messageFor(atMs: number, nowMs: number): number | undefined {
   return atMs - nowMs <= limits.queueMaxDelayMs ? atMs : undefined;
 }
 
-/** When a drain message is going to be shown that was sent for later; undefined where none is known. */
+/** When the known delayed drain message becomes visible; undefined if there is none. */
 export function delayedMessageMs({ drainer }: EndpointState, nowMs: number): number | undefined {
   const atMs = drainer?.messageAtMs;
   return atMs !== undefined && atMs > nowMs ? atMs : undefined;
 }
 
-/** For when a drainer was asked that has not begun; undefined where none was. */
+/** Start time of a drainer that was requested and has not started; undefined if there is none. */
 function drainAskedForMs({ drainer }: EndpointState): number | undefined {
   return drainer?.id === pendingDrainer ? drainer.untilMs - pendingDrainerMs : undefined;
 }
 
-/** Become the drainer. @returns Undefined where another run drains. */
+/**
+ * Become the drainer.
+ *
+ * @returns Undefined if another run is draining.
+ */
 export function claimDrain(
   before: EndpointState,
   drainer: { readonly id: string; readonly durationMs: number },
@@ -60,8 +64,9 @@ export function claimDrain(
 }
 
 /**
- * Stop draining, the backlog being empty. @returns Undefined where something was put into it since it
- * was looked at.
+ * Stop draining because the backlog is empty.
+ *
+ * @returns Undefined if a delivery was added since the backlog was read.
  */
 export function finishDrain(before: EndpointState, seenWakeups: number): EndpointState | undefined {
   if (before.wakeups !== seenWakeups) return undefined;
@@ -69,17 +74,17 @@ export function finishDrain(before: EndpointState, seenWakeups: number): Endpoin
 }
 
 /**
- * Stop draining, although something is left. Another was asked to go on then; if none does, dispatch
- * asks again a little later.
+ * Stop draining with deliveries left. A drainer is requested for then; if it never starts, dispatch requests another
+ * shortly after.
  *
- * @param messageAtMs - When a drain message is shown that was, or is going to be, sent for later.
+ * @param messageAtMs - When a delayed drain message, sent or about to be sent, becomes visible.
  */
 export function leaveDrain(before: EndpointState, goesOnAtMs: number, messageAtMs?: number): EndpointState {
   const drainer = { id: pendingDrainer, untilMs: goesOnAtMs + pendingDrainerMs };
   return { ...before, drainer: messageAtMs === undefined ? drainer : { ...drainer, messageAtMs } };
 }
 
-/** What is in the backlog is not wanted any more: dispatch need not look at it. */
+/** The deliveries in the backlog are no longer wanted, so dispatch can ignore it. */
 export function letRest(before: EndpointState): EndpointState {
   return { ...before, hasBacklog: false, drainer: undefined, ...noFailures };
 }

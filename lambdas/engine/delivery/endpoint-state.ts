@@ -1,70 +1,70 @@
 import { noticePercents } from './notice-percents.ts';
 
 /**
- * One subscription's endpoint, as all functions together see it: what it is being sent, how it answers,
- * and what it may be sent next. Pure: a caller reads a state, asks for the next one, and stores it if
- * no other was stored in between.
+ * Shared state of one subscription's endpoint: current posts, recent results, and limits for the next posts. Its
+ * functions are pure: a caller reads a state, computes the next one, and stores it on condition that no other write
+ * came between.
  *
  * ```
  *              failure rate over the window
  *   closed ---------------------------------> open --- cool-down over ---> half-open (one probe)
  *     ^                                         ^                               |
- *     |                                         +------------ it fails ---------+
- *     +--------------------- it succeeds; drain, a little more at a time -------+
+ *     |                                         +---------- probe fails --------+
+ *     +--------------- probe succeeds; drain with rising concurrency -----------+
  * ```
  */
 export interface EndpointState {
   /** The subscription's id. */
   readonly endpoint: string;
-  /** The subscription's scope: with the id its key. */
+  /** The subscription's scope; scope and id form the key. */
   readonly scope: string;
-  /** Counts the writes; 0 where nothing is stored yet. */
+  /** Counts writes; 0 before the first. */
   readonly revision: number;
-  /** Posts that may be under way, by who makes them; a lease that is over counts no more. */
+  /** Posts that may be in progress, by lease id. An expired lease no longer counts. */
   readonly leases: Readonly<Record<string, Lease>>;
-  /** Token bucket of its rate, and when it was filled last. */
+  /** Token bucket of the rate limit, and when it was last filled. */
   readonly tokens: number;
   readonly tokensAtMs: number;
   readonly circuit: 'closed' | 'open';
-  /** While open: when one probe may be made. */
+  /** While open: when a probe may be sent. */
   readonly probeAtMs: number;
-  /** Openings in a row without a success in between. */
+  /** Consecutive openings without a success between them. */
   readonly openings: number;
   readonly window: AttemptWindow;
   readonly previousWindow: AttemptWindow;
-  /** It asked for a pause until then (Retry-After). */
+  /** End of the pause that the endpoint requested with Retry-After. */
   readonly pausedUntilMs: number;
-  /** Posts at a time that it bears at present, with a fraction; undefined where it bears all that it may have. */
+  /** Current concurrency limit, possibly fractional; undefined if the configured limit applies. */
   readonly bearsConcurrency: number | undefined;
-  /** Answers since its concurrency was halved; undefined where another refusal halves it again. */
+  /** Answers since the limit was halved; undefined if the next refusal halves it again. */
   readonly answersSinceHalved: number | undefined;
-  /** Smoothed time of its successful answers; undefined before the first. */
+  /** Smoothed response time; undefined before the first success. */
   readonly latencyMs: number | undefined;
-  /** Whether deliveries wait in its backlog. */
+  /** Whether deliveries wait in the backlog. */
   readonly hasBacklog: boolean;
-  /** Who drains the backlog, and for how long that is believed. */
+  /** The run that drains the backlog, and when its claim expires. */
   readonly drainer: Drainer | undefined;
-  /** Counts what was put into the backlog, so that a drainer that finds it empty knows whether it still is. */
+  /** Counts additions to the backlog, so a drainer that finds it empty can tell whether it still is. */
   readonly wakeups: number;
-  /** Since when there were only failures. */
+  /** Start of the current period without a success. */
   readonly failingSinceMs: number | undefined;
-  /** Time of nothing but failures that its subscription is given; undefined where it has the usual one. */
+  /** Period of failures after which the subscription is disabled; undefined for the default. */
   readonly disableAfterMs: number | undefined;
   /**
-   * Set when that time is over: when the last probe is asked for again, should none have been made. One failure more
-   * disables the subscription.
+   * Set when that period is over: when to request the last probe again if none was sent. The next failure disables the
+   * subscription.
    */
   readonly lastProbeDueAtMs: number | undefined;
-  /** The share of the way to being disabled that its owner was told of last, in percent. */
+  /** Percentage of that period in the last notice to the owner. */
   readonly noticedPercent: number;
-  /** Ordered subscriptions: the sequence up to which the feed was taken. */
+  /** Ordered subscriptions: the sequence up to which events were taken from the feed. */
   readonly position: number | undefined;
 }
 
 export interface Drainer {
   readonly id: string;
   readonly untilMs: number;
-  /** Where none is at work: when a message that asks for one is going to be shown, if one is delayed until then. */
+  /** If no drainer is running: when a delayed message that starts one becomes visible, if there is one. */
   readonly messageAtMs?: number | undefined;
 }
 
@@ -77,36 +77,36 @@ export interface AttemptWindow {
   readonly startedAtMs: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** Answers of an endpoint that has too much to do. Absent in rows of older versions. */
+  /** Refusals: answers of an overloaded endpoint. Absent in rows that older versions wrote. */
   readonly refused?: number;
 }
 
-/** What an endpoint may be sent at most. */
+/** Configured limits of an endpoint. */
 export interface EndpointLimits {
   readonly concurrency: number;
-  /** Undefined: as many as there are. */
+  /** Undefined for no limit. */
   readonly ratePerSecond: number | undefined;
 }
 
-/** When an endpoint is left alone, and for how long. */
+/** When the circuit opens, for how long, and when an endpoint is disabled. */
 export interface EndpointPolicy {
-  /** Two windows of this length, the running one and the one before, are looked at. */
+  /** Length of a window. The current and the previous window count. */
   readonly windowMs: number;
   readonly minRequests: number;
-  /** Share of failures, refusals left out, at which the circuit opens. */
+  /** Share of failures, without refusals, at which the circuit opens. */
   readonly failureRatio: number;
   /**
-   * Share of failures and refusals together at which the circuit opens. An endpoint that takes some of what it is sent
-   * is up, and concurrency is what helps it; one that refuses nearly everything is down.
+   * Share of failures and refusals together at which the circuit opens. An endpoint that accepts some posts is up, and
+   * lower concurrency helps it; one that refuses nearly all of them is down.
    */
   readonly refusalRatio: number;
-  /** Cool-down after the first opening, the second, …; the last one repeats. */
+  /** Cool-down after the first opening, the second, and so on; the last value repeats. */
   readonly coolDownsMs: readonly number[];
-  /** Smoothed latency up to which an endpoint is fast. */
+  /** Maximum smoothed latency of a fast endpoint. */
   readonly fastLatencyMs: number;
-  /** Time of nothing but failures after which one failure more disables a subscription. */
+  /** Period without a success after which the next failure disables the subscription. */
   readonly disableAfterMs: number;
-  /** Time for that last probe, before another is asked for. */
+  /** Time for the last probe before another one is requested. */
   readonly lastProbeMs: number;
 }
 
@@ -155,14 +155,14 @@ export function newEndpoint(scope: string, endpoint: string): EndpointState {
   };
 }
 
-/** When the circuit or a pause lets something through again; 0 where nothing holds it up. */
+/** When the circuit and a pause allow posts again; 0 if nothing blocks them. */
 export function blockedUntilMs({ circuit, probeAtMs, pausedUntilMs }: EndpointState): number {
   return Math.max(circuit === 'open' ? probeAtMs : 0, pausedUntilMs);
 }
 
 /**
- * When dispatch has to look at an endpoint that is sent nothing: its backlog may go on, a drainer
- * may have died, or its owner has to be told. Undefined where it can be left alone.
+ * When dispatch must check an idle endpoint: its backlog may continue, a drainer may have died, or its owner is due a
+ * notice. Undefined if there is nothing to check.
  */
 export function dueAtMs(state: EndpointState, policy: EndpointPolicy): number | undefined {
   const times: number[] = [];

@@ -1,17 +1,17 @@
 /**
- * Seconds for which a message stays hidden after each failed receive but the last. The first are as short as what fails
- * for a moment; together they are 54 minutes, so that an outage of AWS ends before the dead-letter queue is reached.
+ * Visibility timeouts in seconds after each failed receive except the last. The first ones are short, for momentary
+ * failures. Together they last 54 minutes, so most AWS outages end before a message reaches the dead-letter queue.
  */
 const waitsSeconds = [2, 10, 40, 120, 360, 900, 1_800] as const;
-/** Messages that failed together do not come again together. */
+/** Jitter, so messages that failed together do not return together. */
 const jitterRatio = 0.25;
 
 /**
- * How long a message that failed stays hidden.
+ * How long a failed message stays hidden.
  *
- * @param receiveCount - How often the queue has handed it over, this time included.
+ * @param receiveCount - How often the queue has delivered it, this time included.
  * @param random - In [0, 1); the caller draws it.
- * @returns Whole seconds, as SQS takes them; 0 after the last receive, so that the dead-letter queue has the message soon.
+ * @returns Whole seconds, as SQS requires; 0 after the last receive, so the message reaches the dead-letter queue soon.
  */
 export function hiddenSeconds(receiveCount: number, random: number): number {
   const waitSeconds = waitsSeconds[receiveCount - 1] ?? 0;

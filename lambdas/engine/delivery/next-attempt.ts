@@ -1,24 +1,24 @@
-/** How a failed delivery is tried again. */
+/** Retries of a failed delivery. */
 export interface RetryPolicy {
-  /** Wait after attempt 1, 2, …; one attempt more than there are waits. */
+  /** Waits after attempts 1, 2 and so on. There is one more attempt than waits. */
   readonly scheduleMs: readonly number[];
-  /** Share of a wait that is added at random, so that receivers that fell together are not woken together. */
+  /** Maximum random extra, as a share of the wait, so retries after an outage are spread. */
   readonly jitterRatio: number;
-  /** No attempt is made later than this after the first one, whatever the receiver asks for. */
+  /** Latest attempt, counted from the first one, even if the receiver asks for a longer wait. */
   readonly maxAgeMs: number;
 }
 
 export interface Attempt {
   /** Counts from 1. */
   readonly number: number;
-  /** HTTP status; undefined where no answer came. */
+  /** HTTP status; undefined without an answer. */
   readonly status: number | undefined;
   /** Time since the first attempt. */
   readonly ageMs: number;
   readonly retryAfterMs?: number | undefined;
 }
 
-/** Why a delivery is tried no more. */
+/** Why a delivery has no further attempt. */
 export type ExhaustedBy = 'gone' | 'attempts-exhausted' | 'too-old' | 'event-expired';
 
 export type Decision =
@@ -29,7 +29,7 @@ export type Decision =
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-/** 10 attempts in about 75 hours: soon while it may be a deployment, seldom when it is an outage. */
+/** 10 attempts in about 75 hours: early ones survive a deployment of the receiver, late ones an outage. */
 export const defaultRetryPolicy: RetryPolicy = {
   scheduleMs: [
     5_000,
@@ -47,7 +47,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 /**
- * Decide what follows one delivery attempt.
+ * Decide what follows a delivery attempt.
  *
  * @param random - In [0, 1); the caller draws it, so the result is repeatable.
  * @returns A delay in milliseconds, never shorter than the receiver's Retry-After within `maxAgeMs`.
@@ -67,13 +67,13 @@ export function nextAttempt(policy: RetryPolicy, attempt: Attempt, random: numbe
 /**
  * Read a Retry-After header: seconds, fractions of one, or an HTTP date.
  *
- * @returns Milliseconds from `nowMs`, at least 0; undefined where the header is absent or unreadable.
+ * @returns Milliseconds from `nowMs`, at least 0; undefined if the header is absent or unreadable.
  * @see https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d+(\.\d+)?$/.test(header.trim())) return Number(header) * 1000;
-  // Without GMT, Date.parse would take the date as that of the machine's own zone.
+  // Without GMT, Date.parse would use the time zone of the machine.
   const dateMs = /^[A-Za-z]{3},.* GMT$/.test(header.trim()) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
 }

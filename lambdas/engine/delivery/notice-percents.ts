@@ -1,5 +1,5 @@
-/** Shares of the way to being disabled at which its owner is told, in percent; at the last of them it is probed. */
+/** Percentages of the time until disabling at which the owner gets a notice. At 100, the last probe is sent instead. */
 export const noticePercents = [50, 75, 90, 100] as const;
 
-/** Stands for the notice that an expression was stopped, which comes before all others. */
+/** Marks the notice that an expression was stopped, which precedes all others. */
 export const stoppedPercent = 1;

@@ -5,13 +5,13 @@ import type { Delivery, DeliveryAttempt, WaitsIn } from './delivery.ts';
 import { type Decision, nextAttempt, parseRetryAfter, type RetryPolicy } from './next-attempt.ts';
 import type { PostResult } from './pace.ts';
 
-/** Attempts of which a delivery keeps the details. */
+/** Attempts that a delivery keeps in detail. */
 const keptAttempts = 20;
 
-/** Characters of an earlier attempt's answer that are kept; the last one's is whole. A row ends at 400 KB. */
+/** Characters that earlier attempts keep of an answer; the last attempt keeps all. A row holds 400 KB at most. */
 const keptOfEarlierAnswers = 1_024;
 
-/** A delivery that is not stored yet: what the queue's message says of it. */
+/** A delivery that is not stored yet, from its queue message. */
 export function newDelivery(job: Omit<DeliveryJob, 'attempt'>): Delivery {
   const { subscription, scope, event, tenant, sequence, timestamp } = job;
   return {
@@ -40,17 +40,17 @@ export function jobOf(delivery: Delivery): DeliveryJob {
   return { subscription, scope, event, tenant, sequence, timestamp, attempt: attemptCount + 1 };
 }
 
-/** A delivery that has ended and is to be sent again: a new schedule begins, and earlier attempts are kept as history. */
+/** Restart an ended delivery with a new schedule. Earlier attempts stay as history. */
 export function restarted(delivery: Delivery): Delivery {
   return { ...delivery, scheduledCount: 0, firstAttemptAt: undefined, exhaustedBy: undefined };
 }
 
-/** A delivery as it waits for its endpoint's turn. */
+/** A delivery that waits in its endpoint's backlog. */
 export function parked(delivery: Delivery): Delivery {
   return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
 }
 
-/** A delivery that the filter leaves out, although it waits already. */
+/** A waiting delivery that the filter excludes. */
 export function filteredOut(delivery: Delivery): Delivery {
   return {
     ...delivery,
@@ -67,14 +67,14 @@ export interface Attempted {
   readonly decision: Decision;
 }
 
-/** What a subscription says of its attempts. */
+/** Settings of a subscription for attempts. */
 export interface AttemptRules {
   readonly retryPolicy: RetryPolicy;
   readonly isOrdered: boolean;
 }
 
 export interface AttemptMoment {
-  /** Whether it tries an endpoint whose circuit is open. */
+  /** Whether the attempt probes an endpoint whose circuit is open. */
   readonly isProbe: boolean;
   /** Epoch milliseconds: when the attempt ended. */
   readonly nowMs: number;
@@ -82,7 +82,7 @@ export interface AttemptMoment {
   readonly random: number;
 }
 
-/** What a delivery is after an attempt. */
+/** The delivery after an attempt. */
 export function recordAttempt(
   { retryPolicy, isOrdered }: AttemptRules,
   before: Delivery,
@@ -92,7 +92,7 @@ export function recordAttempt(
   const startedAtMs = nowMs - outcome.durationMs;
   const status = outcome.kind === 'answered' ? outcome.status : undefined;
   const trigger = before.isManual ? 'manual' : isProbe && before.scheduledCount > 0 ? 'probe' : 'schedule';
-  // The first attempt begins the schedule, whatever it was made for.
+  // The first attempt starts the schedule, whatever its trigger.
   const scheduledCount = before.scheduledCount + (trigger === 'schedule' || before.scheduledCount === 0 ? 1 : 0);
   const firstAttemptAt = before.firstAttemptAt ?? new Date(startedAtMs).toISOString();
   const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
@@ -127,17 +127,17 @@ export function recordAttempt(
 }
 
 function shortened({ response, ...attempt }: DeliveryAttempt): DeliveryAttempt {
-  // What is cut may be half of a character, which no store takes.
+  // The cut may split a surrogate pair, which no store accepts.
   return { ...attempt, response: response?.slice(0, keptOfEarlierAnswers).toWellFormed() };
 }
 
-/** An ordered subscription's event holds its place in the backlog; what SQS can delay waits there. */
+/** In an ordered subscription, a delivery keeps its place in the backlog. Otherwise SQS delays it, if it can. */
 function whereToWait(isOrdered: boolean, delayMs: number): WaitsIn {
   if (isOrdered) return 'backlog';
   return delayMs <= limits.queueMaxDelayMs ? 'queue' : 'due-index';
 }
 
-/** What an outcome says of its endpoint; undefined where nothing was sent. */
+/** What an outcome tells about the endpoint; undefined if nothing was sent for a reason other than a stopped expression. */
 export function postResult(outcome: CallbackOutcome, nowMs: number): PostResult | undefined {
   if (outcome.kind === 'failed' && outcome.hasDied)
     return { ok: false, status: undefined, durationMs: 0, stopReason: outcome.error };

@@ -13,7 +13,7 @@ import { askedPauseMs, isRefusal, minRemedyMs, type Pace, type PostResult, paceA
 /** Weight of the newest answer in the smoothed latency. */
 const latencyWeight = 0.2;
 
-/** What has to be told to whom after posts were settled. */
+/** Effects of settled posts that a caller must act on. */
 export type EndpointEffect =
   | { readonly kind: 'circuit-opened'; readonly probeAtMs: number }
   | { readonly kind: 'recovered'; readonly failingSinceMs: number }
@@ -22,10 +22,10 @@ export type EndpointEffect =
       readonly percent: number;
       readonly failingSinceMs: number;
       readonly disablesAtMs: number;
-      /** Set where it is told early, because an expression of the subscription was stopped. */
+      /** Set if the notice is early because an expression of the subscription was stopped. */
       readonly stopReason?: string;
     }
-  /** Nothing is told yet: an endpoint is disabled by how it answers at the end of its time, not by the time alone. */
+  /** Send a last probe, without a notice: only a failure after the period disables an endpoint, not time alone. */
   | { readonly kind: 'last-probe' }
   | { readonly kind: 'disabled'; readonly failingSinceMs: number };
 
@@ -34,7 +34,7 @@ export interface Settlement {
   readonly effects: readonly EndpointEffect[];
 }
 
-/** Give a lease back, with what came of it; posts that were not made give their tokens back. */
+/** Return a lease with its results. Posts that were not made return their tokens. */
 export function settle(
   before: EndpointState,
   lease: { readonly id: string; readonly isProbe: boolean; readonly postsNotMade: number },
@@ -80,12 +80,12 @@ export function settle(
     if (!isProbe) effects.push({ kind: 'circuit-opened', probeAtMs: state.probeAtMs });
   }
   if (failures.length > 0 && state.failingSinceMs !== undefined && isLastProbe(state, policy, nowMs))
-    // A run may die before its subscription is disabled: then the next failure says it again.
+    // If the run dies before it disables the subscription, the next failure repeats this effect.
     return { state, effects: [...effects, { kind: 'disabled', failingSinceMs: state.failingSinceMs }] };
   const noticed = notice(state, policy, nowMs);
   const { failingSinceMs, noticedPercent } = noticed.state;
   if (stopReason !== undefined && failingSinceMs !== undefined && noticedPercent === 0) {
-    // At once, and once for each time of failures: the endpoint itself will not tell its owner.
+    // Notify at once, once per period of failures: the owner cannot see this at the endpoint.
     const percent = stoppedPercent;
     const disablesAtMs = failingSinceMs + policy.disableAfterMs;
     effects.push({ kind: 'disabling', percent, failingSinceMs, disablesAtMs, stopReason });
@@ -94,18 +94,18 @@ export function settle(
   return { state: noticed.state, effects: [...effects, ...noticed.effects] };
 }
 
-/** Whether the next post decides: the time is over, and what was posted since then has not been answered well. */
+/** Whether a failure now disables the endpoint: its period is over, and no post has succeeded since. */
 function isLastProbe(state: EndpointState, { disableAfterMs }: EndpointPolicy, nowMs: number): boolean {
   const { failingSinceMs, lastProbeDueAtMs } = state;
   return failingSinceMs !== undefined && lastProbeDueAtMs !== undefined && nowMs >= failingSinceMs + disableAfterMs;
 }
 
-/** Count the failures of an endpoint anew: nothing is left by which it could be found out whether it still fails. */
+/** Reset the failures of an endpoint: no delivery is left to probe whether it still fails. */
 export function forgetFailures(before: EndpointState): EndpointState {
   return { ...before, ...noFailures };
 }
 
-/** What its owner has to be told by now of an endpoint that only fails. */
+/** The notice that is due for an endpoint that only fails. */
 export function notice(state: EndpointState, policy: EndpointPolicy, nowMs: number): Settlement {
   const { failingSinceMs } = state;
   if (failingSinceMs === undefined) return { state, effects: [] };
@@ -123,7 +123,7 @@ export function notice(state: EndpointState, policy: EndpointPolicy, nowMs: numb
   return { state: { ...state, noticedPercent: reached }, effects: [effect] };
 }
 
-/** A lease at most doubles the concurrency: after an outage an endpoint is sent a little more at a time. */
+/** Adapt the concurrency to a lease's results. It at most doubles, so load rises slowly after an outage. */
 function paceAfterLease(before: Pace, results: readonly PostResult[], limits: EndpointLimits): Pace {
   const after = results.reduce((pace: Pace, result) => paceAfter(pace, result, limits), before);
   const { concurrency } = limits;
@@ -133,7 +133,7 @@ function paceAfterLease(before: Pace, results: readonly PostResult[], limits: En
 }
 
 function noteResult(state: EndpointState, result: PostResult, policy: EndpointPolicy, nowMs: number) {
-  // An endpoint that asks for a pause is up: it is given the pause, and no cool-down besides.
+  // An endpoint that asks for a pause is up: it gets the pause, and no cool-down as well.
   if (askedPauseMs(result) >= minRemedyMs) return state;
   const isOver = nowMs - state.window.startedAtMs >= policy.windowMs;
   const isLongOver = nowMs - state.window.startedAtMs >= 2 * policy.windowMs;
@@ -153,7 +153,7 @@ function counted(window: AttemptWindow, result: PostResult): AttemptWindow {
 
 function noteLatency(state: EndpointState, { ok, durationMs }: PostResult): EndpointState {
   if (!ok && durationMs < (state.latencyMs ?? 0)) return state;
-  // Of failures only those that took long count: a refusal at once says nothing of how long an answer takes.
+  // Count only slow failures: an immediate refusal tells nothing about response times.
   if (!ok && state.latencyMs === undefined) return state;
   const { latencyMs = durationMs } = state;
   return { ...state, latencyMs: latencyMs + latencyWeight * (durationMs - latencyMs) };
@@ -167,7 +167,7 @@ function isFailing({ window, previousWindow }: EndpointState, policy: EndpointPo
   return failed / requests >= policy.failureRatio || (failed + refused) / requests >= policy.refusalRatio;
 }
 
-/** Begin again with an endpoint whose owner says that it is well: what was learnt of its failures holds nothing up. */
+/** Reset an endpoint that its owner has enabled, so earlier failures block nothing. */
 export function beginAgain(before: EndpointState): EndpointState {
   return {
     ...before,
@@ -178,7 +178,7 @@ export function beginAgain(before: EndpointState): EndpointState {
     previousWindow: emptyWindow,
     pausedUntilMs: 0,
     ...noFailures,
-    // One that was asked for may have been asked to come when the pause was over.
+    // A requested drainer may be scheduled for the end of the pause, so request a new one.
     drainer: before.drainer?.id === pendingDrainer ? undefined : before.drainer,
   };
 }

@@ -1,25 +1,25 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
-/** What an endpoint is shown when it asks who calls (mutual TLS). */
+/** The certificate and key with which the engine identifies itself to an endpoint (mutual TLS). */
 export interface ClientCertificate {
-  /** PEM: the certificate, then those that issued it, in order. */
+  /** PEM: the certificate, then its issuers, in order. */
   readonly certificate: string;
-  /** PEM of its private key, not encrypted. */
+  /** PEM of the private key, not encrypted. */
   readonly private_key: string;
 }
 
 export interface CertificateFault {
   readonly path: keyof ClientCertificate;
-  /** Says nothing of the key. */
+  /** Never quotes the key. */
   readonly message: string;
 }
 
-/** Certificates of a chain; no client has longer ones. */
+/** Certificates in a chain; no client needs more. */
 const maxChain = 5;
-/** OpenSSL refuses to connect with a shorter one. @see https://docs.openssl.org/3.5/man3/SSL_CTX_set_security_level */
+/** OpenSSL does not connect with a shorter key. @see https://docs.openssl.org/3.5/man3/SSL_CTX_set_security_level */
 const minRsaBits = 2048;
 
-/** What makes a certificate and its key unusable at any time: form, order, and that they belong together. */
+/** Faults of a certificate and its key at any time: format, order of the chain, and whether they belong together. */
 export function certificateFaults({ certificate, private_key }: ClientCertificate): readonly CertificateFault[] {
   const faults: CertificateFault[] = [];
   if (certificate.includes('PRIVATE KEY-----'))
@@ -33,7 +33,7 @@ export function certificateFaults({ certificate, private_key }: ClientCertificat
     if (broken > 0)
       faults.push({
         path: 'certificate',
-        message: `expected each certificate to be issued by the next; number ${broken + 1} did not issue the one before`,
+        message: `expected each certificate to be issued by the next; number ${broken + 1} did not issue the previous one`,
       });
   }
 
@@ -45,11 +45,11 @@ export function certificateFaults({ certificate, private_key }: ClientCertificat
       message: `expected an RSA key of at least ${minRsaBits} bits, or an EC or Ed25519 key`,
     });
   else if (chain?.[0] !== undefined && !chain[0].checkPrivateKey(key))
-    faults.push({ path: 'private_key', message: 'it is not the key of the first certificate' });
+    faults.push({ path: 'private_key', message: 'expected the private key of the first certificate' });
   return faults;
 }
 
-/** What may be shown of a certificate: nothing of it is secret. */
+/** Public facts of a certificate. */
 export interface CertificateSummary {
   /** One line: `CN=tributary, O=Example`. */
   readonly subject: string;
@@ -59,7 +59,7 @@ export interface CertificateSummary {
   readonly fingerprint: string;
 }
 
-/** The first certificate of a chain, in short; undefined when it cannot be read. */
+/** Summary of the first certificate in a chain; undefined if it cannot be read. */
 export function summarizeCertificate(certificate: string): CertificateSummary | undefined {
   const first = readChain(certificate)?.[0];
   if (first === undefined) return undefined;
@@ -70,7 +70,7 @@ export function summarizeCertificate(certificate: string): CertificateSummary | 
   };
 }
 
-/** Why a chain cannot be used at an instant; undefined when it can. */
+/** Why a chain cannot be used at the given time; undefined if it can. */
 export function validityFault(certificate: string, nowMs: number): string | undefined {
   for (const [index, { validFromDate, validToDate }] of (readChain(certificate) ?? []).entries()) {
     if (nowMs < validFromDate.getTime())
@@ -80,7 +80,7 @@ export function validityFault(certificate: string, nowMs: number): string | unde
   return undefined;
 }
 
-/** Every certificate of a text, at least one; undefined when a part of it cannot be read. */
+/** All certificates of a PEM text; undefined if there is none, or if one cannot be read. */
 function readChain(pem: string): readonly X509Certificate[] | undefined {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0 || blocks.length !== pem.split('-----BEGIN CERTIFICATE-----').length - 1) return undefined;

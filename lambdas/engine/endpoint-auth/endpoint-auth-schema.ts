@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ClientCertificate, certificateFaults, validityFault } from './client-certificate.ts';
 
-/** No message of these schemas repeats a value: most of them are secrets (invariant 10). */
+/** A text whose error messages never quote the value, which is often a secret (invariant 10). */
 const text = (maxLength: number, pattern: RegExp, expected: string) =>
   z
     .string()
@@ -11,13 +11,13 @@ const text = (maxLength: number, pattern: RegExp, expected: string) =>
 
 const visible = /^[\x21-\x7e]*$/;
 const printable = /^[\x20-\x7e]*$/;
-// oxlint-disable-next-line no-control-regex -- control characters are what is refused
+// oxlint-disable-next-line no-control-regex -- it matches control characters on purpose
 const withoutControl = /^[^\x00-\x1f\x7f]*$/;
 
-/** @see https://www.rfc-editor.org/rfc/rfc7617 A colon ends the user name. */
+/** A colon ends the user name. @see https://www.rfc-editor.org/rfc/rfc7617 */
 const basicAuth = z.strictObject({
   type: z.literal('basic'),
-  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+  // oxlint-disable-next-line no-control-regex -- it matches control characters on purpose
   username: text(256, /^[^:\x00-\x1f\x7f]*$/, 'a user name without ":" and control characters'),
   password: text(1024, withoutControl, 'a password without control characters'),
 });
@@ -27,7 +27,7 @@ const bearerAuth = z.strictObject({
   token: text(4096, visible, 'visible ASCII characters'),
 });
 
-/** A token by client credentials. @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */
+/** A token from the client credentials grant. @see https://www.rfc-editor.org/rfc/rfc6749#section-4.4 */
 const oauth2Auth = z.strictObject({
   type: z.literal('oauth2'),
   token_url: z
@@ -41,15 +41,15 @@ const oauth2Auth = z.strictObject({
     /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/,
     'scopes separated by one space',
   ).optional(),
-  /** The parameter `audience`, which Auth0 and others ask for. */
+  /** The parameter `audience`, which Auth0 and others require. */
   audience: text(1024, printable, 'printable ASCII characters').optional(),
-  /** How the client says who it is: by HTTP Basic, or by members of the body. */
+  /** How the client authenticates: with HTTP Basic, or with members of the body. */
   auth_style: z.enum(['basic', 'body']).default('basic'),
 });
 
-/** The engine speaks for itself in headers that begin so: signatures, replays, hops. */
+/** Prefixes of headers that only the engine sets: signatures, replays, hops. */
 const reservedPrefixes = ['webhook-', 'tributary-'];
-/** The engine speaks for itself in these: they describe the connection, the body, or the signature. */
+/** Headers that only the engine sets: they describe the connection or the body. */
 const reservedHeaders = new Set([
   // https://www.rfc-editor.org/rfc/rfc9110#field.connection and https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2
   'connection',
@@ -82,11 +82,11 @@ const requestHeaders = z
     const seen = new Set<string>();
     for (const [index, name] of names.entries()) {
       const lower = name.toLowerCase();
-      // What is no name may be a value in the wrong place, so it is told by its number.
-      if (!headerName.test(name)) fault(`the name of header ${index + 1} is no HTTP header name`);
+      // An invalid name may be a secret in the wrong place, so report its position only.
+      if (!headerName.test(name)) fault(`the name of header ${index + 1} is not a valid HTTP header name`);
       else if (reservedHeaders.has(lower) || reservedPrefixes.some((prefix) => lower.startsWith(prefix)))
-        fault('this header is set by the engine, or by none', [name]);
-      else if (seen.has(lower)) fault('this header is given twice', [name]);
+        fault('this header is reserved for the engine', [name]);
+      else if (seen.has(lower)) fault('this header occurs twice', [name]);
       seen.add(lower);
     }
   });
@@ -99,7 +99,7 @@ const clientCertificate = z
   });
 
 /**
- * How an endpoint is called: what the body of a subscription says beside its URL and filters.
+ * Members of a subscription's body that say how to call its endpoint, in addition to the URL.
  *
  * @example
  * { "auth": { "type": "oauth2", "token_url": "https://login.example.com/token",
@@ -110,7 +110,7 @@ export const endpointFields = {
   auth: z.discriminatedUnion('type', [basicAuth, bearerAuth, oauth2Auth]).optional(),
   headers: requestHeaders.default({}),
   client_certificate: clientCertificate.optional(),
-  /** For the whole call. */
+  /** Timeout of the whole call. */
   timeout_seconds: z.int().min(1).max(30).default(15),
 };
 
@@ -118,7 +118,7 @@ export type EndpointAuth = NonNullable<z.output<(typeof endpointFields)['auth']>
 /** A client that fetches its token. */
 export type OauthClient = Extract<EndpointAuth, { type: 'oauth2' }>;
 
-/** What {@link endpointFields} give. */
+/** The output of {@link endpointFields}. */
 export interface EndpointSettings {
   readonly auth?: EndpointAuth | undefined;
   readonly headers: Readonly<Record<string, string>>;
@@ -127,8 +127,8 @@ export interface EndpointSettings {
 }
 
 /**
- * What concerns more than one field, or the time; for the `superRefine` of an object of
- * {@link endpointFields} and others.
+ * Check what depends on several fields or on the time. For the `superRefine` of an object that includes
+ * {@link endpointFields}.
  *
  * @example
  * z.strictObject({ url: z.string(), ...endpointFields }).superRefine(checkEndpoint(clock.nowMs()))
@@ -147,20 +147,20 @@ export function checkEndpoint(nowMs: number) {
   };
 }
 
-export const doubledAuthorizationFault = 'auth sets this header: give one of the two';
+export const doubledAuthorizationFault = 'auth sets this header, so give only one of the two';
 
-/** The header that says what `auth` says, too; undefined where there is none. */
+/** The header that duplicates `auth`; undefined if there is none. */
 export function doubledAuthorization({ auth, headers = {} }: Partial<EndpointSettings>): string | undefined {
   if (auth === undefined) return undefined;
   return Object.keys(headers).find((name) => name.toLowerCase() === 'authorization');
 }
 
-/** {@link endpointFields} alone, closed. */
+/** A closed object with only {@link endpointFields}. */
 export function endpointSettingsSchema(nowMs: number) {
   return z.strictObject(endpointFields).superRefine(checkEndpoint(nowMs));
 }
 
-/** Its addresses are the egress policy's to judge, and whether plain http is allowed, too. */
+/** Whether a text can be a token URL. The egress policy checks its addresses, and whether plain http is allowed. */
 function isTokenUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password, hash } = new URL(text);

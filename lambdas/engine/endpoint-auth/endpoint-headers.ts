@@ -1,9 +1,9 @@
 import type { EndpointAuth, EndpointSettings } from './endpoint-auth-schema.ts';
 
 /**
- * The headers that an endpoint asks for, with names in lower case, and its authorization.
+ * The configured headers of an endpoint, with names in lower case, and its authorization.
  *
- * @param token - Of an `oauth2` client; the others carry what they need.
+ * @param token - Access token of an `oauth2` client; other types need none.
  */
 export function endpointHeaders(
   { auth, headers }: Pick<EndpointSettings, 'auth' | 'headers'>,

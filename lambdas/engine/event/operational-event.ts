@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { UnsequencedEvent } from './canonical-event.ts';
 import type { OperationalType } from './operational-types.ts';
 
-/** Whom what concerns no single tenant belongs to. No tenant of a caller can be called so. */
+/** Owner of events that concern no single tenant. No caller's tenant can have this name. */
 const operatorTenant = '_operator';
 
 const idPrefix = 'opn_';
-/** Stands where events of providers name their integration and account. */
+/** Integration and account of the engine's own events. */
 const engineName = 'tributary';
 
 export function isOperational(eventId: string): boolean {
@@ -15,19 +15,19 @@ export function isOperational(eventId: string): boolean {
 
 export interface Operation {
   readonly type: OperationalType;
-  /** The subscription's; null for all tenants. */
+  /** Tenant of the subscription; null for all tenants. */
   readonly tenant: string | null;
-  /** What it is about: `subscriptions` or `deliveries`, and its id. */
+  /** The kind of object that it reports on; `id` names the object. */
   readonly about: 'subscriptions' | 'deliveries';
   readonly id: string;
-  /** What makes it this occurrence and no other: told again, it is the same event. */
+  /** Identifies this occurrence; reporting it again makes the same event. */
   readonly occurrence: string;
   /** ISO 8601. */
   readonly at: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** The event that tells of an operation. */
+/** The event that reports an operation. */
 export function operationalEvent({ type, tenant, about, id, occurrence, at, data }: Operation): UnsequencedEvent {
   const identity = JSON.stringify([type, tenant, about, id, occurrence]);
   return {

@@ -6,14 +6,14 @@ import { type JsonText, writeJson } from './json-text.ts';
 
 export type Compilation =
   | { readonly kind: 'compiled'; readonly expression: jsonata.Expression }
-  /** The message quotes the expression only, and says at which character. */
+  /** The message gives the position, and quotes nothing but the expression. */
   | { readonly kind: 'fault'; readonly message: string };
 
 export type ExpressionResult =
-  /** `value` is undefined where the expression gave nothing. */
+  /** `value` is undefined if the expression returned nothing. */
   { readonly kind: 'gave'; readonly value: unknown } | { readonly kind: 'failed'; readonly reason: string };
 
-/** Compiled expressions by their text, the one used longest ago first. They hold nothing of the events that they saw. */
+/** Compiled expressions by text, least recently used first. They keep no data of events. */
 const compiled = new Map<string, jsonata.Expression>();
 const maxCompiled = 1000;
 
@@ -22,16 +22,16 @@ const bounds: Readonly<Record<string, string>> = {
   D1012: 'timeout',
   D2015: 'too many values',
 };
-/** Codes of `$error` and `$assert`, whose messages are the author's own words. */
+/** Codes of `$error` and `$assert`, whose messages the author wrote. */
 const raisedByAuthor: readonly unknown[] = ['D3137', 'D3141'];
 /** Codes of the engine's own bounds, whose messages quote nothing. */
 const raisedByEngine: readonly unknown[] = ['pad', 'eval', 'search'];
 const maxMessageCharacters = 200;
 
 /**
- * Compile a subscriber's JSONata, with the functions and the bounds of mappings; each text once.
+ * Compile a subscriber's JSONata with the functions and bounds of mappings, once for each text.
  *
- * @param timeoutMs - Of an evaluation, by the wall clock. @default 2 s
+ * @param timeoutMs - Wall-clock time of one evaluation. @default 2 s
  */
 export function compileExpression(text: string, timeoutMs?: number): Compilation {
   const key = `${timeoutMs ?? ''} ${text}`;
@@ -49,7 +49,7 @@ export function compileExpression(text: string, timeoutMs?: number): Compilation
     return { kind: 'compiled', expression };
   } catch (error) {
     const { code, position, message } = error as Partial<jsonata.JsonataError>;
-    // No code of JSONata's: its parser ran out of stack.
+    // Without a JSONata code, the parser ran out of stack.
     if (typeof code !== 'string') return { kind: 'fault', message: 'nested too deeply' };
     return {
       kind: 'fault',
@@ -61,8 +61,8 @@ export function compileExpression(text: string, timeoutMs?: number): Compilation
 /**
  * Evaluate an expression over an event, or the data of one.
  *
- * JSONata marks arrays of its input (`items[]` leaves a property behind that changes what a later expression
- * gives), so it gets a copy: one subscription's expression must not touch what another is sent.
+ * JSONata marks arrays of its input: `items[]` leaves a property behind that changes the result of a later expression.
+ * So it gets a copy, and one subscription's expression cannot affect what another receives.
  */
 export async function runExpression(expression: jsonata.Expression, input: object): Promise<ExpressionResult> {
   try {
@@ -72,20 +72,20 @@ export async function runExpression(expression: jsonata.Expression, input: objec
   }
 }
 
-/** What a filter says of an event. One that fails leaves it undecided. */
+/** Result of a filter. A filter that fails leaves the event undecided. */
 export type Verdict =
   | { readonly kind: 'wanted' }
   | { readonly kind: 'unwanted' }
   | { readonly kind: 'undecided'; readonly reason: string };
 
-/** What a filter says of an event, with the reason where it failed. */
+/** Run a filter over an event. */
 export async function judgeEvent(filter: string, event: CanonicalEvent, timeoutMs?: number): Promise<Verdict> {
   const result = await evaluate(filter, event, timeoutMs);
   if (result.kind === 'failed') return { kind: 'undecided', reason: `filter failed: ${result.reason}` };
   return { kind: isTrue(result.value) ? 'wanted' : 'unwanted' };
 }
 
-/** What a transform made of an event, as JSON. */
+/** Result of a transform, as JSON. */
 export type Transformed = Extract<JsonText, { kind: 'text' }> | { readonly kind: 'failed'; readonly reason: string };
 
 /** Run a transform over an event, and write its result. */
@@ -96,9 +96,9 @@ export async function transformEvent(
 ): Promise<Transformed> {
   const result = await evaluate(transform, event, timeoutMs);
   if (result.kind === 'failed') return { kind: 'failed', reason: `transform failed: ${result.reason}` };
-  if (result.value === undefined) return { kind: 'failed', reason: 'transform gave nothing' };
+  if (result.value === undefined) return { kind: 'failed', reason: 'transform returned nothing' };
   const written = writeJson(result.value, limits.maxEventBytes);
-  return written.kind === 'fault' ? { kind: 'failed', reason: `transform gave ${written.message}` } : written;
+  return written.kind === 'fault' ? { kind: 'failed', reason: `transform returned ${written.message}` } : written;
 }
 
 async function evaluate(text: string, event: CanonicalEvent, timeoutMs: number | undefined): Promise<ExpressionResult> {
@@ -107,13 +107,13 @@ async function evaluate(text: string, event: CanonicalEvent, timeoutMs: number |
   return runExpression(compilation.expression, event);
 }
 
-/** What counts as true in JSONata: any value but false, null, 0, and what is empty; a list, where one of its items does. */
+/** Truth in JSONata: any value except false, null, 0 and empty values; a list is true if one of its items is. */
 function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(isTrue);
   return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** Where and how an expression failed. JSONata's own messages quote the values at fault, which may be ones to hide. */
+/** Where and how an expression failed. JSONata's own messages quote values, which may be private. */
 function describeFailure(error: unknown): string {
   const { code, position, token, message } = error as Partial<jsonata.JsonataError>;
   if (typeof code !== 'string') return 'the expression threw';

@@ -1,12 +1,12 @@
 import type { Origin, UnsequencedEvent } from '../event/canonical-event.ts';
 import { type SubscriptionFilter, wantsEvent } from './wants-event.ts';
 
-/** Which events of a tenant a reader of the feed asks for; an empty list asks for all. */
+/** Events of a tenant that a reader of the feed wants. An empty list matches all events. */
 export interface FeedFilter extends Omit<SubscriptionFilter, 'tenant'> {
   readonly origins: readonly Origin[];
 }
 
-/** Whether a reader of the feed asks for an event of its tenant. */
+/** Whether a reader of the feed wants an event of its tenant. */
 export function wantsOfFeed(
   filter: FeedFilter,
   event: Pick<UnsequencedEvent, 'tenant' | 'type' | 'resource' | 'integration' | 'account' | 'origin'>,

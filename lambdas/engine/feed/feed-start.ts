@@ -1,21 +1,25 @@
-/** Where a reader of the feed begins. */
+/** Where a reader of the feed starts. */
 export type FeedStart =
   | { readonly kind: 'beginning' }
-  /** With what is published from now on. */
+  /** With events published from now on. */
   | { readonly kind: 'now' }
-  /** With the event of this number, or the next one that there is. */
+  /** With the event of this number, or the next event. */
   | { readonly kind: 'sequence'; readonly sequence: number }
-  /** Epoch milliseconds: with what was published then, or later. */
+  /** Epoch milliseconds: with events published at this time or later. */
   | { readonly kind: 'time'; readonly timeMs: number };
 
-/** A day, or an instant; one that names no zone is of UTC. */
+/** A day or an instant; UTC unless it names a zone. */
 const isoTime = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 const sequenceNumber = /^\d{1,15}$/;
 
-/** What a start may look like, for the message to a caller that gave another. */
+/** The forms of a start, for error messages. */
 export const feedStartForms = 'now, beginning, an ISO 8601 time such as 2026-11-21T12:00:00Z, or a sequence number';
 
-/** Read a start as callers write it: one of {@link feedStartForms}. @returns Undefined where it is none. */
+/**
+ * Parse a start: one of {@link feedStartForms}.
+ *
+ * @returns Undefined for any other text.
+ */
 export function parseFeedStart(text: string): FeedStart | undefined {
   if (text === 'now' || text === 'beginning') return { kind: text };
   if (sequenceNumber.test(text)) return { kind: 'sequence', sequence: Number(text) };

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { eventTypes } from '../event/canonical-event.ts';
 import { operationalTypes } from '../event/operational-types.ts';
 
-/** What may be asked of an event. A pattern that no event can match would be a silent mistake, so it is refused. */
+/** Patterns for filters. A pattern that no event can match would be a silent mistake, so the schema rejects it. */
 
 const operations = Object.keys(operationalTypes);
 const families = [...new Set(operations.map((type) => `${type.split('.')[0]}.*`))];
-/** Every type, and every beginning that has more than one: `*` alone is all records. */
+/** Every type, and every prefix that several types share. `*` matches all record events. */
 const typePatterns = ['*', 'record:*', ...eventTypes, ...families, ...operations];
 const knownTypes = new Set(typePatterns);
 
@@ -14,7 +14,7 @@ export const typePattern = z
   .string()
   .refine((pattern) => knownTypes.has(pattern), { error: `expected one of ${typePatterns.join(', ')}` });
 
-/** `<model>/<plural>`, or a beginning followed by `*`. */
+/** `<model>/<plural>`, or a prefix followed by `*`. */
 export const resourcePattern = z
   .string()
   .max(128)

@@ -1,12 +1,12 @@
 import type { UnsequencedEvent } from '../event/canonical-event.ts';
 
-/** What a subscription asks for; an empty list asks for all. */
+/** Events that a subscription wants. An empty list matches all events. */
 export interface SubscriptionFilter {
   /** A tenant, or null for all tenants. */
   readonly tenant: string | null;
   /** Patterns such as `record:*`. */
   readonly types: readonly string[];
-  /** Patterns such as `hris/*`. These three are asked of records alone: what the engine says is of no provider. */
+  /** Patterns such as `hris/*`. These three lists filter record events only: operational events have no provider. */
   readonly resources: readonly string[];
   readonly integrations: readonly string[];
   readonly accounts: readonly string[];
@@ -39,14 +39,14 @@ function matchesSource(
   );
 }
 
-/** What the engine itself has to say is for those who ask for it by name: none is record events alone. */
+/** Match the type. An empty list and `*` match record events only; a filter must name operational types. */
 function matchesType(patterns: readonly string[], type: string): boolean {
   const isRecord = isRecordType(type);
   const asked = isRecord ? patterns : patterns.filter((pattern) => pattern !== '*');
   return patterns.length === 0 ? isRecord : asked.length > 0 && matchesAny(asked, type);
 }
 
-/** A pattern is a name, or a beginning followed by `*`. */
+/** A pattern is a name, or a prefix followed by `*`. */
 function matchesAny(patterns: readonly string[], name: string): boolean {
   if (patterns.length === 0) return true;
   return patterns.some((pattern) => (pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name));

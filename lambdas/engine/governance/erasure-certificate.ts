@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** What was not removed, and for how long it stays. */
+/** Data that an erasure did not remove, and how long it stays. */
 export interface Kept {
   readonly what: string;
   readonly why: string;
-  /** ISO 8601; null where there is no such day: it stays, unless `why` says otherwise. */
+  /** ISO 8601; null if there is no such day: it stays, unless `why` says otherwise. */
   readonly until: string | null;
 }
 
-/** What was removed of a tenant, and what was not: proof for the operator. */
+/** Proof of an erasure for the operator: what was removed of a tenant, and what was kept. */
 export interface ErasureCertificate {
   readonly id: string;
   readonly tenant: string;
@@ -16,14 +16,14 @@ export interface ErasureCertificate {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly finishedAt: string;
-  /** Numbers by what was removed. */
+  /** How many of each kind were removed. */
   readonly removed: Readonly<Record<string, number>>;
   readonly kept: readonly Kept[];
-  /** Times that all stores were gone through; the last found nothing. */
+  /** Passes over all stores; the last found nothing. */
   readonly passes: number;
 }
 
-/** A certificate as the world sees it. */
+/** A certificate as the API shows it. */
 export interface RenderedCertificate {
   readonly id: string;
   readonly tenant: string;
@@ -37,7 +37,7 @@ export interface RenderedCertificate {
   readonly digest: string;
 }
 
-/** Write a certificate, with a digest by which it is recognized wherever it is kept. */
+/** Render a certificate, with a digest that identifies every copy of it. */
 export function renderCertificate(certificate: ErasureCertificate): RenderedCertificate {
   const { requestedBy, startedAt, finishedAt, id, tenant, removed, kept, passes } = certificate;
   const text = {
@@ -54,7 +54,7 @@ export function renderCertificate(certificate: ErasureCertificate): RenderedCert
 }
 
 /**
- * JSON in which equal values are equal texts: members in the order of their names, no white space.
+ * JSON in which equal values have equal text: members sorted by name, no white space.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8785
  */
@@ -77,94 +77,96 @@ export interface KeptFor {
 }
 
 const msPerDay = 86_400_000;
-/** The longest that a message lives: in its queue, and then in the dead-letter queue. */
+/** Longest life of a message: 14 days in its queue, then 14 days in the dead-letter queue. */
 export const queuedDays = 28;
-/** DynamoDB's point-in-time recovery. */
+/** Retention of DynamoDB's point-in-time recovery. */
 const backupDays = 35;
 
-/** What an erasure leaves, and why. Each is an id, a number, or something that cannot be told from others' data. */
-export function keptOf({
-  finishedAtMs,
-  retentionDays,
-  rawRetentionDays,
-  auditRetentionDays,
-}: KeptFor): readonly Kept[] {
-  const after = (days: number) => new Date(finishedAtMs + days * msPerDay).toISOString();
-  return [
-    {
-      what: 'the last number of the sequence',
-      why: 'a number: without it a cursor of before could meet another event of the same number',
-      until: null,
-    },
-    {
-      what: 'ids of subscriptions',
-      why: 'an id without data: no other tenant may ever use it',
-      until: null,
-    },
-    {
-      what: 'the version of its subscriptions',
-      why: 'a random value under a digest of the name: publishing sees by it that they are gone',
-      until: null,
-    },
-    {
-      what: 'this record, with the name of the tenant',
-      why: 'it proves the erasure',
-      until: null,
-    },
-    {
-      what: 'ids of accounts, closed',
-      why: 'ids without data: what queues still hold of them is dropped by them, and no other tenant may ever use one',
-      until: null,
-    },
-    {
-      what: 'values by which providers named its accounts, as free, without its name',
-      why: 'what still waits for it must not reach the next tenant that is known by one',
-      until: after(Math.max(queuedDays, retentionDays)),
-    },
-    {
-      what: 'digests of events and requests that were seen',
-      why: 'ids without data, of which no event was stored; they expire by themselves',
-      until: after(retentionDays),
-    },
-    {
-      what: 'requests to URLs that serve all accounts of an integration, as they came: large ones, and those that no account owned or that several tenants shared',
-      why: 'one may hold data of several tenants, and nothing tells whose it is until it is mapped',
-      until: after(rawRetentionDays),
-    },
-    {
-      what: 'other requests in the raw archive, encrypted',
-      why: 'objects hold requests of many tenants and are locked; the keys of its accounts, which alone open its own, are removed',
-      until: after(rawRetentionDays),
-    },
-    {
-      what: 'dead letters and parked requests of such URLs',
-      why: 'the same; providers that are still connected go on sending there',
-      until: after(Math.max(queuedDays, retentionDays)),
-    },
-    {
-      what: 'messages in queues',
-      why: 'ids without data, of deliveries that are no more',
-      until: after(queuedDays),
-    },
-    {
-      what: 'entries of the audit',
-      why: 'they tell who did what, and cannot be changed; settings of subscriptions and accounts stand in them, without secrets',
-      until: after(auditRetentionDays),
-    },
-    {
-      what: 'answers to calls with an Idempotency-Key',
-      why: 'found by the name that their caller gave them; they are given again for a day, and large ones go with the payloads',
-      until: after(retentionDays + 1),
-    },
-    {
-      what: 'lines of logs',
-      why: 'ids without data; they go when the logs of their day do',
-      until: null,
-    },
-    {
-      what: 'backups of the tables (point-in-time recovery)',
-      why: 'they cannot be changed, and hold the keys of its archived requests until then; a table restored from one has to be erased again',
-      until: after(backupDays),
-    },
-  ];
+interface KeptItem {
+  readonly what: string;
+  readonly why: string;
+  /** Days after the erasure; undefined if it has no end, or `why` says when it ends. */
+  readonly days?: (kept: KeptFor) => number;
+}
+
+/** Everything that an erasure keeps: ids, numbers, and data that cannot be separated from that of other tenants. */
+const keptItems: readonly KeptItem[] = [
+  {
+    what: 'the last number of the sequence',
+    why: 'a number only; without it, an old cursor could meet a different event with the same number',
+  },
+  {
+    what: 'ids of subscriptions',
+    why: 'ids without data; no other tenant may ever use one',
+  },
+  {
+    what: 'the version of its subscriptions',
+    why: 'a random value under a digest of the tenant’s name; it tells publishing that the subscriptions are gone',
+  },
+  {
+    what: 'this record, with the name of the tenant',
+    why: 'it proves the erasure',
+  },
+  {
+    what: 'ids of accounts, closed',
+    why: 'ids without data; they let queued work of the accounts be dropped, and no other tenant may ever use one',
+  },
+  {
+    what: 'values by which providers named its accounts, marked as free, without the tenant’s name',
+    why: 'queued requests must not reach the next tenant that claims such a value',
+    days: ({ retentionDays }) => Math.max(queuedDays, retentionDays),
+  },
+  {
+    what: 'digests of events and requests that were seen',
+    why: 'ids without data, for which no event was stored; they expire on their own',
+    days: ({ retentionDays }) => retentionDays,
+  },
+  {
+    what: 'requests to URLs that serve all accounts of an integration, as received: large requests, and requests that no account owned or that several tenants shared',
+    why: 'one request may hold data of several tenants, and only its mapping tells whose data it is',
+    days: ({ rawRetentionDays }) => rawRetentionDays,
+  },
+  {
+    what: 'other requests in the raw archive, encrypted',
+    why: 'its objects hold requests of many tenants and are locked; the keys of the erased accounts, which alone decrypt their requests, are removed',
+    days: ({ rawRetentionDays }) => rawRetentionDays,
+  },
+  {
+    what: 'dead letters and parked requests of URLs that serve all accounts of an integration',
+    why: 'they may hold data of several tenants; providers that are still connected continue to send to these URLs',
+    days: ({ retentionDays }) => Math.max(queuedDays, retentionDays),
+  },
+  {
+    what: 'messages in queues',
+    why: 'ids without data, of deliveries that no longer exist',
+    days: () => queuedDays,
+  },
+  {
+    what: 'entries of the audit',
+    why: 'they record who did what and cannot be changed; they include settings of subscriptions and accounts, without secrets',
+    days: ({ auditRetentionDays }) => auditRetentionDays,
+  },
+  {
+    what: 'answers to calls with an Idempotency-Key',
+    why: 'they are found only by the key that the caller chose; they are repeated for a day, and large ones are removed with the payloads',
+    days: ({ retentionDays }) => retentionDays + 1,
+  },
+  {
+    what: 'lines of logs',
+    why: 'ids without data; they are removed with the logs of their day',
+  },
+  {
+    what: 'backups of the tables (point-in-time recovery)',
+    why: 'they cannot be changed, and they hold the keys of the archived requests until then; erase the tenant again in a table that you restore from a backup',
+    days: () => backupDays,
+  },
+];
+
+/** List what an erasure keeps, why, and until when. */
+export function keptOf(kept: KeptFor): readonly Kept[] {
+  return keptItems.map(({ what, why, days }) => ({
+    what,
+    why,
+    until: days === undefined ? null : new Date(kept.finishedAtMs + days(kept) * msPerDay).toISOString(),
+  }));
 }

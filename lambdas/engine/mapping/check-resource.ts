@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 
-/** The JSON Schema of one canonical resource: what the `data` of its events looks like. */
+/** JSON Schema of one canonical resource, which the `data` of its events follows. */
 export interface ResourceSchema {
   readonly $id: string;
   readonly title: string;
@@ -10,32 +10,32 @@ export interface ResourceSchema {
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
-/** One place where data does not fit its schema. It never holds the value, which belongs to the tenant. */
+/** One place where data violates its schema, without the value, which belongs to the tenant. */
 export interface DataFault {
   /** For example `items[3].amount`. */
   readonly path: string;
   readonly expected: string;
 }
 
-/** An event whose data does not fit the schema of its resource. */
+/** An event whose data violates the schema of its resource. */
 export interface Drift extends DataFault {
   readonly resource: string;
 }
 
-/** The canonical resources, ready to check data with. */
+/** The canonical resources, ready to check data. */
 export interface PreparedResources {
   readonly schemas: ReadonlyMap<string, ResourceSchema>;
-  /** The compiled schema of a resource, made when it is first asked for. */
+  /** The compiled schema of a resource; compiled on first use. */
   readonly validatorOf: (resource: string) => ValidateFunction | undefined;
 }
 
-/** The version of what has no schema. */
+/** Version of a resource without a schema. */
 const unversioned = '0.0.0';
 
 /**
- * The formats that are checked; every other is refused when a schema is compiled.
+ * Formats that are checked; compiling a schema with any other format fails.
  *
- * An e-mail address is looked at loosely: what a provider's form took for one is not drift.
+ * The check of e-mail addresses is loose: an address that the provider accepted is not drift.
  */
 export const resourceFormats: Readonly<Record<string, (text: string) => boolean>> = {
   'date-time': (text) =>
@@ -48,18 +48,18 @@ export const resourceFormats: Readonly<Record<string, (text: string) => boolean>
 };
 
 /**
- * Prepare schemas that {@link checkResource} takes data to.
+ * Prepare schemas for {@link checkResource}.
  *
  * @param schemas - By resource.
- * @param options.everyFault - Tell every fault of some data, not the first alone. Only for data of which
- *   there is little: a list of a million wrong items has a million faults.
+ * @param options.everyFault - Report every fault, not only the first. Use it for small data only: a list of a million
+ *   wrong items has a million faults.
  */
 export function prepareResources(
   schemas: ReadonlyMap<string, ResourceSchema>,
   { everyFault = false }: { readonly everyFault?: boolean } = {},
 ): PreparedResources {
   const compiled = new Map<string, ValidateFunction>();
-  // Synthesis has validated the schemas; here they are compiled, which takes milliseconds each.
+  // Synthesis has validated the schemas. Compiling one takes milliseconds.
   const ajv = new Ajv2020({
     allErrors: everyFault,
     formats: resourceFormats,
@@ -82,10 +82,10 @@ export function prepareResources(
   };
 }
 
-/** No resource has a schema: none is checked. */
+/** No schemas, so no data is checked. */
 export const noResources: PreparedResources = prepareResources(new Map());
 
-/** What events of a resource say as their `schema_version`. */
+/** The `schema_version` of a resource's events. */
 export function schemaVersionOf({ schemas }: PreparedResources, resource: string): string {
   return schemas.get(resource)?.version ?? unversioned;
 }
@@ -93,7 +93,7 @@ export function schemaVersionOf({ schemas }: PreparedResources, resource: string
 /**
  * Compare data with the schema of its resource.
  *
- * @returns The faults; undefined where the resource has no schema.
+ * @returns The faults; undefined if the resource has no schema.
  */
 export function checkResource(
   resources: PreparedResources,
@@ -105,7 +105,7 @@ export function checkResource(
   return validate(data) ? [] : (validate.errors ?? []).map(toFault);
 }
 
-/** The first fault of each event whose data does not fit. */
+/** The first fault of each event whose data violates its schema. */
 export function driftsOf(
   resources: PreparedResources,
   events: readonly { readonly resource: string; readonly data: unknown }[],
@@ -141,12 +141,12 @@ function inside(path: string, member: string): string {
   return path === '' ? member : `${path}.${member}`;
 }
 
-/** A property that no schema knows was named by who sent it: what is no plain name may be a value. */
+/** Name of an unknown property. The sender chose it, so anything but a plain name may be private data. */
 function nameOf(property: unknown): string {
   return typeof property === 'string' && /^[\w.-]{1,64}$/.test(property) ? property : '*';
 }
 
-/** Whether the day exists: Date takes 30 February for 2 March. */
+/** Whether the day exists; `Date` reads 30 February as 2 March. */
 function isDay(text: string): boolean {
   const atMs = Date.parse(`${text}T00:00:00Z`);
   return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);

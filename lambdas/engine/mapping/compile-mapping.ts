@@ -4,14 +4,14 @@ import { parseJsonExactly } from '../request/decode-body.ts';
 import { readXml } from '../request/read-xml.ts';
 import { LinearRegex } from './linear-regex.ts';
 
-/** Time that an expression may take by the wall clock, asked between two nodes of it. */
+/** Wall-clock time for an expression; JSONata checks it between two nodes. */
 const defaultTimeoutMs = 2000;
-/** JSONata asks for its timeout at every node, and is told it at every few. */
+/** JSONata reads its timeout at every node; it gets one every eight reads. */
 const timeoutReads = 8;
 
 /**
- * Bounds within one evaluation. They end most of what runs for too long with a message that says where. What one
- * native function does they cannot end: for that, deployed functions evaluate in a process of its own
+ * Bounds within one evaluation. They stop most expressions that run too long, with a message that says where. They
+ * cannot stop a native function that is running: for that, deployed functions evaluate in a child process
  * (`ports/expressions.ts`).
  */
 class MappingOptions implements jsonata.JsonataOptions {
@@ -26,8 +26,8 @@ class MappingOptions implements jsonata.JsonataOptions {
   }
 
   /**
-   * Where there is a timeout, JSONata reads the clock, which takes as long as many a node does. NaN is none:
-   * no time is above it. A comparison reads the timeout twice, so it is told twice in a row.
+   * With a timeout, JSONata reads the clock at each node, which costs as much as many a node. NaN switches the check
+   * off, because no time is greater. One check reads the timeout twice, so two reads in a row return it.
    */
   get timeout(): number {
     this.reads = (this.reads + 1) % timeoutReads;
@@ -35,19 +35,19 @@ class MappingOptions implements jsonata.JsonataOptions {
   }
 }
 
-/** Values in what is copied: an expression can make few that are shared, and many once they are written down. */
+/** Values in one copy. An expression can build a small value whose shared parts multiply when they are copied. */
 const maxCopied = 1_000_000;
-/** Characters that `$pad` makes: more is no text that anyone reads. */
+/** Characters that `$pad` may return. */
 const maxPadded = 1_000_000;
 
 /**
- * The functions that mappings have beside JSONata's own, or in place of them. None reaches the process, the network or a
- * prototype; each gives the same for the same arguments.
+ * Functions that mappings have in addition to JSONata's own, or instead of them. They cannot reach the process, the
+ * network or a prototype, and return the same result for the same arguments.
  */
 const functions: Readonly<
   Record<string, { readonly signature: string; readonly apply: (...args: never[]) => unknown }>
 > = {
-  /** `$mapValues(value, map, lower?, default?)`: the map's value for a value (for each, of a list), else the default, else the value itself. */
+  /** `$mapValues(value, map, lower?, default?)`: looks a value (or each value of a list) up in the map, else returns the default, else the value. */
   mapValues: {
     signature: '<xob?x?:x>',
     apply: (value: unknown, map: Record<string, unknown>, lower?: boolean, fallback?: unknown) =>
@@ -55,35 +55,35 @@ const functions: Readonly<
         ? value.map((one) => mapValue(one, map, lower, fallback))
         : mapValue(value, map, lower, fallback),
   },
-  /** JSONata's own, with a bound: `$pad("x", 100000000)` would take all memory at once. */
+  /** As JSONata's, but bounded: `$pad("x", 100000000)` would exhaust memory. */
   pad: {
     signature: '<s-ns?:s>',
     apply: (text: string, width: number, fill?: string) => pad(text, width, fill),
   },
-  /** JSONata's own runs text as an expression, which no check has seen. */
+  /** Disabled: JSONata's own runs text as an expression that no check has seen. */
   eval: {
     signature: '<sx?:x>',
     apply: () => {
       throw failure('eval', '$eval is not available');
     },
   },
-  /** JSONata's own, with which `|…|…|` begins, rounds numbers to 15 digits. */
+  /** `|…|…|` calls it first. JSONata's own rounds numbers to 15 digits. */
   clone: { signature: '<(oa)-:o>', apply: (value: unknown) => copyExactly(value, { left: maxCopied }) },
   /** Hexadecimal SHA-256 of a text. */
   sha256: { signature: '<s:s>', apply: (text: string) => createHash('sha256').update(text).digest('hex') },
-  /** JSON within a text; nothing where it is none. */
+  /** Parses JSON in a text; returns nothing if it is invalid. */
   parseJson: { signature: '<s:x>', apply: (text: string) => orNothing(() => parseJsonExactly(text)) },
-  /** A form's fields, of a text. */
+  /** Fields of a form-encoded text. */
   parseForm: { signature: '<s:o>', apply: (text: string) => Object.fromEntries(new URLSearchParams(text)) },
-  /** XML within a text, as `decode: xml` reads it; nothing where it is none. */
+  /** Parses XML in a text as `decode: xml` does; returns nothing if it is invalid. */
   parseXml: { signature: '<s:x>', apply: (text: string) => orNothing(() => readXml(text)) },
 };
 
 /**
- * Compile JSONata with the functions, the bounds and the regular expressions of mappings.
+ * Compile JSONata with the functions, bounds and regular expressions of mappings.
  *
- * @throws {jsonata.JsonataError} where the text is no JSONata, with its position; an error of code
- *   `regex` where a pattern needs backtracking, of code `eval` where `$eval` is used.
+ * @throws {jsonata.JsonataError} when the text is not JSONata, with the position of the fault.
+ * @throws {Error} with code `regex` when a pattern needs backtracking, and with code `eval` when the text uses `$eval`.
  */
 export function compileMapping(text: string, timeoutMs = defaultTimeoutMs): jsonata.Expression {
   const expression = jsonata(text, new MappingOptions(timeoutMs));
@@ -105,7 +105,7 @@ function copyExactly(value: unknown, bound: { left: number }): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyExactly(member, bound)]));
 }
 
-/** Functions of JSONata's are objects, and so are regular expressions. */
+/** Whether a value is a function or a regular expression, which JSONata represents as objects. */
 function isPrivate(value: object): boolean {
   return '_jsonata_function' in value || '_jsonata_lambda' in value || value instanceof RegExp;
 }
@@ -128,7 +128,7 @@ function assertLinear({ pattern, position }: { pattern: RegExp; position: number
   try {
     new LinearRegex(pattern);
   } catch {
-    const message = `the pattern ${pattern} needs backtracking (look-around, back-reference), which mappings do not have`;
+    const message = `the pattern ${pattern} needs backtracking (look-around, back-reference), which mappings do not support`;
     throw Object.assign(new Error(message), { code: 'regex', position, token: pattern.source });
   }
 }
@@ -147,7 +147,7 @@ function* nodesOf(node: unknown): Generator<ExpressionNode> {
   for (const child of Object.values(node)) yield* nodesOf(child);
 }
 
-/** As JSONata's: to the right, or to the left where the width is negative. */
+/** Pad as JSONata does: on the right, or on the left if the width is negative. */
 function pad(text: string, width: number, fill: string | undefined): string {
   if (Math.abs(width) > maxPadded) throw failure('pad', `$pad: got ${width}, expected at most ${maxPadded} characters`);
   const characters = Array.from(text);
@@ -158,7 +158,7 @@ function pad(text: string, width: number, fill: string | undefined): string {
   return width < 0 ? padding + text : text + padding;
 }
 
-/** An error with a code, as JSONata's own have one. */
+/** An error with a code, like JSONata's own errors. */
 function failure(code: string, message: string): Error & { code: string } {
   return Object.assign(new Error(message), { code });
 }

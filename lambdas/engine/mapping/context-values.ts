@@ -1,7 +1,7 @@
-/** No provider's id is longer. */
+/** No known provider has a longer id. */
 const maxContextCharacters = 512;
 
-/** The values that an account, or a request, has for a context: one, or a list; text or numbers, as text. */
+/** Values of an account or a request for a context, as text. The input is text or a number, or a list of them. */
 export function contextValues(value: unknown): readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const texts = list.flatMap((one) => (typeof one === 'string' || typeof one === 'number' ? [String(one)] : []));

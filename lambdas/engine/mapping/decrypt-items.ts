@@ -10,14 +10,14 @@ export type Decryption =
 
 const aes256KeyBytes = 32;
 const initializationVectorBytes = 16;
-/** Items of one request that are decrypted: each costs an RSA operation. */
+/** Encrypted items in one request; each costs an RSA operation. */
 const maxItems = 100;
 
 /**
- * Decrypt the items of a body that are encrypted: the symmetric key with RSA-OAEP, then, once its HMAC
- * is right, the content with AES-256-CBC.
+ * Decrypt the encrypted items of a body: first the symmetric key with RSA-OAEP, then, if the HMAC matches, the content
+ * with AES-256-CBC.
  *
- * @returns The body with each content in its place; it is not changed itself.
+ * @returns A copy of the body in which each item holds its decrypted content.
  * @see https://learn.microsoft.com/en-us/graph/change-notifications-with-resource-data
  */
 export function decryptItems(spec: DecryptSpec, decoded: unknown, secrets: SecretValues): Decryption {
@@ -46,7 +46,7 @@ export function decryptItems(spec: DecryptSpec, decoded: unknown, secrets: Secre
   return { kind: 'decrypted', body: withValueAt(decoded, path, read) };
 }
 
-/** A copy of the value in which another stands at the path. What lies beside the path is not copied. */
+/** A copy of a value with the replacement at a path. Parts outside the path are shared, not copied. */
 function withValueAt(value: unknown, [key, ...rest]: readonly string[], replacement: unknown): unknown {
   if (key === undefined) return replacement;
   const inner = withValueAt((value as Record<string, unknown>)[key], rest, replacement);
@@ -71,7 +71,7 @@ function decryptContent(spec: DecryptSpec, encrypted: unknown, privateKeys: read
       const decipher = createDecipheriv('aes-256-cbc', symmetric, symmetric.subarray(0, initializationVectorBytes));
       return JSON.parse(Buffer.concat([decipher.update(content), decipher.final()]).toString('utf8'));
     } catch {
-      // Another key, or no content: the next key is tried.
+      // Wrong key, or the content is not JSON: try the next key.
     }
   }
   return undefined;

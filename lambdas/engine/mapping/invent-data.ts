@@ -1,6 +1,6 @@
 import type { ResourceSchema } from './check-resource.ts';
 
-/** What is looked at of a schema's part; canonical resources are written in a small part of JSON Schema. */
+/** The part of JSON Schema that canonical resources use. */
 interface SchemaNode {
   readonly type?: string | readonly string[];
   readonly format?: string;
@@ -12,24 +12,24 @@ interface SchemaNode {
 const samples: Readonly<Record<string, string>> = {
   'date-time': '2026-01-15T09:30:00.000Z',
   date: '2026-01-15',
-  // Names that cannot be registered. https://www.rfc-editor.org/rfc/rfc2606#section-3
+  // Reserved domain names, which cannot be registered. https://www.rfc-editor.org/rfc/rfc2606#section-3
   email: 'test@example.com',
   uri: 'https://example.com/test',
 };
 
-/** Which of the data that fit a schema is invented. */
+/** Choice among the data that a schema allows. */
 export interface Variety {
-  /** Place of the value that is taken of each list of values, from 0; beyond its end it begins anew. */
+  /** Index into each `enum`, from 0; past the end it wraps around. */
   readonly value: number;
-  /** How many items each list has. */
+  /** Items in each list. */
   readonly items: number;
 }
 
 const usual: Variety = { value: 0, items: 1 };
 
 /**
- * Invented data of a record: every property that has a type has a value, so that a receiver meets all of
- * them. The same schema gives the same data.
+ * Invent data of a record. Every property with a type gets a value, so a receiver sees all of them. The same schema
+ * gives the same data.
  *
  * @param recordId - Becomes the record's `id`.
  */
@@ -50,7 +50,7 @@ function inventMembers(properties: SchemaNode['properties'] = {}, variety: Varie
   );
 }
 
-/** @returns Undefined where anything may stand. */
+/** @returns Undefined if the schema allows any value. */
 function inventValue(name: string, node: SchemaNode, variety: Variety): unknown {
   if (node.enum !== undefined) return node.enum[variety.value % node.enum.length];
   const [type] = [node.type].flat();

@@ -1,29 +1,30 @@
 import { RE2JS } from 're2js';
 
-/** Program size times characters that one search may take: some seconds of work. */
+/** Bound on one search, as program size times characters: a few seconds of work. */
 const maxSearch = 50_000_000;
 
 /**
- * A regular expression whose search takes time in proportion to the text and to the pattern's program:
- * JSONata runs patterns of definitions over text that strangers send, and a backtracking engine can be
- * kept busy for hours by a few characters. Look-around and back-references, which need backtracking, are
- * refused when the definition is compiled; a search that is too long is refused when it is made.
+ * A regular expression whose search time grows linearly with the text and with the pattern's program.
  *
- * It has just what JSONata asks of a `RegExp`: `exec` and `lastIndex`.
+ * JSONata runs patterns of definitions over text from strangers, and a few characters can keep a backtracking engine
+ * busy for hours. Patterns that need backtracking (look-around, back-references) fail when the definition is compiled;
+ * a search over too much text fails when it starts.
+ *
+ * It implements only the members of `RegExp` that JSONata uses: `exec` and `lastIndex`.
  */
 export class LinearRegex {
   lastIndex = 0;
   private readonly compiled: RE2JS;
 
-  /** @throws {Error} where the pattern needs backtracking. */
+  /** @throws {Error} when the pattern needs backtracking. */
   constructor(pattern: RegExp) {
     this.compiled = compiledOf(pattern);
   }
 
-  /** @throws {Error} of code `search` where the text is too long for the pattern. */
+  /** @throws {Error} with code `search` when the text is too long for the pattern. */
   exec(text: string): (readonly (string | undefined)[] & { readonly index: number }) | null {
     if ((text.length - this.lastIndex) * this.compiled.programSize() > maxSearch)
-      throw Object.assign(new Error('the text is too long to be searched with this pattern'), { code: 'search' });
+      throw Object.assign(new Error('the text is too long to search with this pattern'), { code: 'search' });
     const matcher = this.compiled.matcher(text);
     if (this.lastIndex > text.length || !matcher.find(this.lastIndex)) {
       this.lastIndex = 0;
@@ -35,7 +36,7 @@ export class LinearRegex {
   }
 }
 
-/** JSONata makes an engine at every evaluation of a pattern; the pattern is that of its expression, and lives as long. */
+/** JSONata creates an engine at each evaluation of a pattern. The `RegExp` lives as long as its expression. */
 const compiledPatterns = new WeakMap<RegExp, RE2JS>();
 
 function compiledOf(pattern: RegExp): RE2JS {

@@ -3,19 +3,19 @@ import { compileMapping } from './compile-mapping.ts';
 import { contextValues } from './context-values.ts';
 import type { MappingInput } from './map-request.ts';
 
-/** A request that names more is none that a provider sends. */
+/** No provider names more values in one request. */
 const maxContexts = 1000;
 
-/** Lookups by their text: there is one for each integration that has a URL for all accounts. */
+/** Compiled lookups by text: one for each integration with a URL that serves all accounts. */
 const compiled = new Map<string, jsonata.Expression>();
 const maxCompiled = 500;
 
 /**
- * The values by which a request names whose it is, each once.
+ * The distinct values by which a request names its accounts.
  *
  * @param text - JSONata: the definition's `context_lookup_field`.
- * @param timeoutMs - By the wall clock. @default 2 s
- * @returns Undefined where the expression failed.
+ * @param timeoutMs - Wall-clock time. @default 2 s
+ * @returns Undefined if the expression failed.
  */
 export async function lookupContexts(
   text: string,

@@ -2,12 +2,12 @@ import { missingReason, type RejectionReason } from '../request/rejection-reason
 import { parseTemplate, renderTemplate, type Template, type TemplateInput } from '../template/template.ts';
 import type { OutboundCallSpec } from './outbound-schema.ts';
 
-/** A call that a definition has the engine make. */
+/** An outbound call that a definition specifies. */
 export interface OutboundCall {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON text; undefined where nothing is sent. */
+  /** JSON text; undefined for a call without a body. */
   readonly body: string | undefined;
 }
 
@@ -19,19 +19,19 @@ interface Refusal {
 
 type OutboundUrl = { readonly kind: 'url'; readonly url: string } | Refusal;
 
-/** Reads from a request the call that the engine is to make. */
+/** Builds the outbound call from a request. */
 export type ReadCall = (input: TemplateInput) => { readonly kind: 'call'; readonly call: OutboundCall } | Refusal;
 
-/** Reads from a request the URL that the engine is to call. */
+/** Builds the URL of an outbound call from a request. */
 export type ReadUrl = (input: TemplateInput) => OutboundUrl;
 
-/** Longer is no URL that a provider would send. */
+/** No provider sends a longer URL. */
 const maxUrlCharacters = 2048;
 
 /**
- * Prepare a URL that a definition names. Where its host is written out, what the request puts into it is
- * percent-encoded and cannot leave its place; where the request gives all of it, its host must be one of
- * `hosts`, its scheme https and its port the standard one; where a secret is a part of the host, both hold.
+ * Prepare the URL of an outbound call. With a literal host, values from the request are percent-encoded, so they cannot
+ * change other parts of the URL. If the request gives the whole URL, its host must be in `hosts`, its scheme https and
+ * its port the default. If a secret is part of the host, both rules apply.
  */
 export function prepareUrl(spec: { readonly url: string; readonly hosts?: readonly string[] | undefined }): ReadUrl {
   const parsed = parseTemplate(spec.url);
@@ -41,7 +41,7 @@ export function prepareUrl(spec: { readonly url: string; readonly hosts?: readon
   if (hosts === undefined) return (input) => renderEncoded(template, input);
   const allowed = hosts.map(hostPattern);
   const [first] = template.parts;
-  // What the request puts behind a host that is partly a secret must not leave its place either.
+  // Values after a host that is partly a secret must not change other parts of the URL either.
   const isBuilt = first !== undefined && 'literal' in first;
   return (input) => {
     const rendered = isBuilt ? renderEncoded(template, input) : renderWhole(template, input);
@@ -56,13 +56,13 @@ export function prepareUrl(spec: { readonly url: string; readonly hosts?: readon
       url.password === '' &&
       allowed.some((pattern) => pattern.test(url.hostname));
     if (!isAllowed) return { kind: 'rejected', reason: 'url-not-allowed', detail: spec.url };
-    // A fragment is not sent: with another one it is the same URL.
+    // A fragment is never sent, so URLs that differ only there are the same.
     url.hash = '';
     return { kind: 'url', url: url.href };
   };
 }
 
-/** Prepare a call whose parts are templates. The secrets it names are read from the input. */
+/** Prepare a call whose parts are templates. The input holds the secrets that they name. */
 export function prepareCall(spec: OutboundCallSpec): ReadCall {
   const readUrl = prepareUrl(spec);
   const headers = templatesOf(spec.headers);
@@ -74,7 +74,7 @@ export function prepareCall(spec: OutboundCallSpec): ReadCall {
     const body = members === undefined ? undefined : renderMembers(members, input);
     const missing = [sent, body].find((rendered) => typeof rendered === 'string');
     if (typeof missing === 'string') return lacking(missing);
-    // A line break would be a header of the sender's own.
+    // A line break would let the sender add a header.
     const odd = Object.entries(sent).find(([, value]) => !/^[\t\x20-\x7e]*$/.test(value));
     if (odd !== undefined) return { kind: 'rejected', reason: 'token-malformed', detail: odd[0] };
     return {
@@ -92,14 +92,14 @@ export function prepareCall(spec: OutboundCallSpec): ReadCall {
   };
 }
 
-/** What is missing: something of the request, or a secret that its owner has not given. */
+/** Reject a call because the request lacks a part, or a secret is not configured. */
 function lacking(source: string): Refusal {
   return source.startsWith('secret.')
     ? { kind: 'rejected', reason: 'secret-not-configured', detail: source.slice('secret.'.length) }
     : { kind: 'rejected', reason: 'value-missing', detail: source };
 }
 
-/** Render each member; the source of the first part that is missing otherwise. */
+/** Render each member, or return the source of the first missing part. */
 function renderMembers(
   members: Readonly<Record<string, Template>>,
   input: TemplateInput,
@@ -141,7 +141,7 @@ function renderEncoded({ parts }: Template, input: TemplateInput): OutboundUrl {
     if (rendered.kind === 'missing')
       return { kind: 'rejected', reason: missingReason(rendered.source), detail: rendered.source };
     const text = rendered.chunks.map(String).join('');
-    // `.` and `..` mean a path's own place and the one above, however they are encoded.
+    // `.` and `..` navigate in a path, in any encoding.
     if (/^\.{1,2}$/.test(text)) return { kind: 'rejected', reason: 'url-not-allowed', detail: part.text };
     url += encode(text);
   }
@@ -150,18 +150,18 @@ function renderEncoded({ parts }: Template, input: TemplateInput): OutboundUrl {
     : { kind: 'rejected', reason: 'url-not-allowed', detail: `more than ${maxUrlCharacters} characters` };
 }
 
-/** A half of a surrogate pair is no character, and encodeURIComponent throws on it. */
+/** `encodeURIComponent` throws on half a surrogate pair, so replace it first. */
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
 /**
- * AWS's regions, such as eu-north-1, us-gov-west-1 and eusc-de-east-1: never the name of a service (s3), nor one
- * that a customer chose.
+ * Names of AWS regions, such as eu-north-1, us-gov-west-1 and eusc-de-east-1. It must not match the name of a service
+ * (s3), nor one that a customer chose.
  */
 const regionSyntax = '[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}';
 
-/** `{region}` stands for one label: never for a dot, so never for more labels than are written. */
+/** `{region}` matches exactly one label of the host, because it matches no dot. */
 function hostPattern(pattern: string): RegExp {
   const source = pattern
     .split('{region}')

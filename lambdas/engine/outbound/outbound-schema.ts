@@ -3,14 +3,14 @@ import { parseTemplate } from '../template/template.ts';
 import { template } from '../template/template-schema.ts';
 
 /**
- * A host, or the hosts of a service by region. There is no wildcard: `sns.*.amazonaws.com` is also the bucket of
- * anybody who calls it "sns" (sns.s3.amazonaws.com).
+ * A host, or the hosts of a service in every region. There is no wildcard: `sns.*.amazonaws.com` would also match the
+ * bucket of any customer who calls it "sns" (sns.s3.amazonaws.com).
  */
 const hostPattern = z
   .string()
   .regex(
     /^(?=.{4,253}$)(([a-z0-9-]+|\{region\})\.)+[a-z]{2,}$/,
-    'expected a host such as api.example.com, or sns.{region}.amazonaws.com where {region} stands for an AWS region; a wildcard would let in hosts that others own',
+    'expected a host such as api.example.com, or sns.{region}.amazonaws.com where {region} matches an AWS region; a wildcard would also match hosts that others own',
   )
   .refine(
     (host) => !/\{region\}\.[^.]+$/.test(host),
@@ -19,12 +19,12 @@ const hostPattern = z
 
 export const urlFields = {
   url: template.describe(
-    'An https URL. Where it begins with a literal host, what is put into it is percent-encoded; where the request gives all of it, or a secret a part of the host, `hosts` says which hosts may be called.',
+    'An https URL. With a literal host, inserted values are percent-encoded. If the request gives the whole URL, or a secret is part of the host, `hosts` lists the allowed hosts.',
   ),
-  hosts: z.array(hostPattern).min(1).optional().describe('Hosts that may be called where the host is not written out.'),
+  hosts: z.array(hostPattern).min(1).optional().describe('Allowed hosts, for a URL without a literal host.'),
 };
 
-/** A URL that is not confined is a way into the deployment's network. */
+/** Report a URL that could reach any host: it would open the deployment's network to strangers. */
 export function confine(
   spec: { readonly url: string; readonly hosts?: readonly string[] | undefined },
   context: z.RefinementCtx,
@@ -35,22 +35,22 @@ export function confine(
       code: 'custom',
       path: isLiteral ? ['hosts'] : ['url'],
       message: isLiteral
-        ? 'got `hosts` beside a URL whose host is written out, expected one of the two'
-        : `got "${spec.url}", expected a URL with a literal host (https://api.example.com/…), or \`hosts\` beside it`,
+        ? 'got `hosts` and a URL with a literal host, expected one of the two'
+        : `got "${spec.url}", expected a URL with a literal host (https://api.example.com/…), or \`hosts\` as well`,
     });
 }
 
 export const httpHeaders = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9-]*$/), template);
 
-/** A call that the engine makes: its parts are templates over the request. */
+/** An outbound call. Its parts are templates over the request. */
 export const outboundCall = {
   method: z.enum(['GET', 'POST', 'PUT']).default('GET'),
   ...urlFields,
   headers: httpHeaders.default({}),
-  json: z.record(z.string(), template).optional().describe('A JSON body: member to template.'),
+  json: z.record(z.string(), template).optional().describe('A JSON body: a template for each member.'),
 };
 
-/** Whether a template reads a part of the request: a secret, or no part at all, is not a stranger's choice. */
+/** Whether a template reads a part of the request, which a stranger controls. Secrets do not count. */
 export function readsRequest(text: string): boolean {
   return requestSources(text).length > 0;
 }
@@ -67,6 +67,6 @@ export function requestSources(text: string): readonly string[] {
 export const confirmation = z
   .strictObject(outboundCall)
   .superRefine(confine)
-  .describe('A call that completes the handshake; made from the queue, so that it is repeated until it succeeds.');
+  .describe('A call that completes the handshake. It runs from a queue, so it is retried until it succeeds.');
 
 export type OutboundCallSpec = z.infer<typeof confirmation>;

@@ -12,8 +12,8 @@ import {
 import { type MappedDown, mapDown } from '../schema-versions/map-down.ts';
 
 /**
- * What evaluates JSONata that strangers wrote, or that runs over what strangers sent. Arguments and results are JSON:
- * they cross to a process of its own and back (`ports/expressions.ts`).
+ * Programs that evaluate JSONata which strangers wrote, or which runs over data from strangers. Arguments and results are
+ * JSON, because they cross to a child process and back (`ports/expressions.ts`).
  */
 export interface Programs {
   /** A subscription's filter. */
@@ -23,14 +23,14 @@ export interface Programs {
     readonly transform: string;
     readonly event: CanonicalEvent;
   }) => Promise<Transformed>;
-  /** Data of a record, in the major version before. */
+  /** Converts a record's data to the previous major version of its schema. */
   readonly mapDown: (argument: { readonly down: string; readonly data: CanonicalEvent['data'] }) => Promise<MappedDown>;
-  /** The values by which a request names its account; null where the expression failed. */
+  /** The values by which a request names its account; null if the expression failed. */
   readonly lookUp: (argument: {
     readonly expression: string;
     readonly input: MappingInput;
   }) => Promise<readonly string[] | null>;
-  /** An integration's mapping over one request. Its events do not say the version of their resource. */
+  /** An integration's mapping over one request. Its events carry no schema version yet. */
   readonly map: (argument: {
     readonly mapping: string;
     readonly input: MappingInput;
@@ -42,7 +42,7 @@ export type ProgramName = keyof Programs;
 export type ArgumentOf<Name extends ProgramName> = Parameters<Programs[Name]>[0];
 export type ResultOf<Name extends ProgramName> = Awaited<ReturnType<Programs[Name]>>;
 
-/** How long JSONata may take by the wall clock; undefined for its usual bound. */
+/** @param timeoutMs - Wall-clock time of one evaluation. @default 2 s */
 export function createPrograms(timeoutMs?: number): Programs {
   return {
     judge: ({ filter, event }) => judgeEvent(filter, event, timeoutMs),

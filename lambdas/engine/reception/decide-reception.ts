@@ -9,7 +9,7 @@ import type { Verdict } from '../verification/verdict.ts';
 import { type PreparedHandshake, type PreparedWebhook, readVariables } from './prepare-webhook.ts';
 import { readContexts } from './read-contexts.ts';
 
-/** A reflected challenge is answered as inert text of bounded length, so that it cannot become a page. */
+/** Cap on a reflected challenge: ingress answers with short plain text, so a browser cannot render it as a page. */
 const maxReflectedCharacters = 4096;
 
 export interface HandshakeResponse {
@@ -18,27 +18,27 @@ export interface HandshakeResponse {
   readonly body: string;
 }
 
-/** A value that comes once: with another body it is a replay. */
+/** A value that a provider uses once; the same value with another body is a replay. */
 export interface Nonce {
   readonly value: string;
   readonly ttlSeconds: number;
 }
 
-/** What ingress makes of a request. */
+/** How ingress classifies a request. */
 export type Reception =
   | { readonly kind: 'verified'; readonly nonce?: Nonce }
   | {
       readonly kind: 'handshake';
       readonly name: string;
       readonly response: HandshakeResponse;
-      /** A secret that the provider chose: to be stored, if the account waits for it, before it is answered. */
+      /** A secret that the provider chose. Store it before answering, if the account expects one. */
       readonly capture?: { readonly secret: string; readonly value: string };
-      /** Whether a call of the engine's own completes it. */
+      /** Whether the engine must make a call to complete the handshake. */
       readonly isConfirmed?: true;
     }
   | { readonly kind: 'malformed'; readonly expected: string; readonly verdict: Exclude<Verdict, KeyNeeded> }
   | (Rejected & {
-      /** Whether it is a handshake that failed: providers make those with any method. */
+      /** Whether the request is a failed handshake. Providers send handshakes with any method. */
       readonly isHandshake?: true;
     })
   | KeyNeeded;
@@ -46,25 +46,24 @@ export type Reception =
 type KeyNeeded = Extract<Verdict, { kind: 'key-needed' }>;
 type Rejected = Extract<Verdict, { kind: 'rejected' }>;
 
-/** A reception for which no key is lacking. */
+/** A reception that needs no further key. */
 export type DecidedReception = Exclude<Reception, KeyNeeded>;
 
 const noKeys: KeyRing = new Map();
-/** A captured secret is no longer than any provider's, and no shorter than what can be guessed. */
+/** Length of a captured secret: long enough that it cannot be guessed, and no longer than any provider's secret. */
 const capturedCharacters = { min: 16, max: 512 };
-/** A body above this is decoded only for a sender who has proved himself, where the checks do not read it. */
+/** A larger body is verified before it is decoded, unless the checks read the decoded body. */
 const decodedUnverifiedBytes = 64 * 1024;
 
 /**
- * Decide what a provider's request is: a handshake, a verified event, a body that cannot be read, or
- * a forgery.
+ * Decide whether a provider's request is a handshake, a verified event, an unreadable body or a forgery.
  *
- * Signatures are checked over the raw bytes. The body is decoded first only because some schemes
- * carry their signature in it, and a body that cannot be read is said to be so in any case.
+ * Checks verify signatures over the raw bytes. The body is decoded first because some schemes carry
+ * their signature in it, and because the answer reports an unreadable body even when it is not signed.
  *
- * @param nowMs - Epoch milliseconds, for freshness.
- * @param keys - Published keys that were fetched; `key-needed` names one that is not among them.
- * @param known - The body, where it has been decoded already.
+ * @param nowMs - Epoch milliseconds, for freshness checks.
+ * @param keys - Published keys fetched so far; `key-needed` requests one that is missing.
+ * @param known - The decoded body, if the caller has decoded it already.
  */
 export function receiveWebhook(
   webhook: PreparedWebhook,
@@ -83,7 +82,7 @@ export function receiveWebhook(
   const input = toInput(webhook, request, decoded.kind === 'decoded' ? decoded.value : undefined);
   const handshake = webhook.handshakes.find((candidate) => candidate.matches(input));
   const verdict = (handshake ?? webhook).verify(input, context);
-  // Many handshakes have no body, and an unsigned one is recognized by what it has.
+  // Many handshakes have no body. An unsigned handshake is recognized by whatever parts it has.
   const needsBody = handshake === undefined || (handshake.spec.verify !== 'none' && request.body.length > 0);
   if (decoded.kind === 'malformed' && needsBody)
     return {
@@ -96,21 +95,21 @@ export function receiveWebhook(
   return shaken.kind === 'rejected' ? { ...shaken, isHandshake: true } : shaken;
 }
 
-/** What a request of a URL that verifies with the secrets of accounts says before any secret is known. */
+/** What a request shows before ingress knows the account, at a shared URL that verifies with secrets of accounts. */
 export type Opening =
-  /** It needs no secret: a handshake that is open to all, or a body that cannot be read. */
+  /** The request needs no secret: an open handshake, or an unreadable body. */
   | { readonly kind: 'settled'; readonly reception: DecidedReception }
-  /** Whose it says that it is, and its body: it is decoded once, however many accounts are tried. */
+  /** The accounts that the request names, and its body, decoded once for all accounts that are tried. */
   | { readonly kind: 'named'; readonly contexts: readonly string[]; readonly decoded: Decoded };
 
 /**
- * Read whose a request says that it is.
+ * Read which accounts a request names.
  *
- * @returns `settled` in the same way whichever accounts there are.
+ * @returns `settled` independently of which accounts exist.
  */
 export function openWebhook(webhook: PreparedWebhook, request: WebhookRequest, nowMs: number): Opening {
   const decoded = decodeBody(webhook.decode, request, webhook.readXml);
-  // Without secrets nothing is verified: what comes through is what needs none.
+  // Without secrets no signature verifies, so only a request that needs no secret gets through.
   const reception = receiveWebhook(webhook, request, {}, nowMs, noKeys, decoded);
   if (reception.kind === 'malformed') return { kind: 'settled', reception };
   if (reception.kind === 'handshake' && reception.capture === undefined && reception.isConfirmed === undefined)
@@ -123,7 +122,7 @@ export function openWebhook(webhook: PreparedWebhook, request: WebhookRequest, n
   };
 }
 
-/** A verified request together with the value that it may bring only once. */
+/** A verified reception with the request's nonce, if the definition declares one. */
 function withNonce({ nonce }: PreparedWebhook, input: TemplateInput): Reception {
   if (nonce === undefined) return { kind: 'verified' };
   const value = renderText(nonce.value, input);
@@ -133,9 +132,9 @@ function withNonce({ nonce }: PreparedWebhook, input: TemplateInput): Reception 
 }
 
 /**
- * The call that completes a handshake.
+ * Build the call that completes a handshake.
  *
- * @returns Undefined where the request is no such handshake.
+ * @returns Undefined if the handshake needs no call.
  */
 export function confirmationOf(
   webhook: PreparedWebhook,
@@ -149,9 +148,9 @@ export function confirmationOf(
 }
 
 /**
- * The provider's own id of this delivery; undefined where the definition names none or the request has none.
+ * Read the provider's own id of this delivery; undefined if the definition or the request has none.
  *
- * @param requestId - Id of this acceptance: the name of a delivery that has no other.
+ * @param requestId - Id of this acceptance, used when the definition says that deliveries have no id.
  */
 export function deliveryIdOf(
   webhook: PreparedWebhook,
@@ -169,7 +168,7 @@ export function deliveryIdOf(
   return undefined;
 }
 
-/** What templates read of a request, without secrets. */
+/** The parts of a request that templates read, without secrets. */
 function toInput(webhook: PreparedWebhook, request: WebhookRequest, decoded: unknown): TemplateInput {
   const plain = { ...request, query: new URLSearchParams(request.query), decoded, secrets: {}, vars: {} };
   return { ...plain, vars: readVariables(webhook, plain) };
@@ -188,7 +187,7 @@ function shakeHands(handshake: PreparedHandshake, input: TemplateInput, secrets:
     const value = renderText(template, known);
     if (value === undefined)
       return { kind: 'rejected', reason: 'value-missing', detail: respond.headers[header] ?? name };
-    // A line break would be a header, or an answer, of the sender's own.
+    // With a line break, the sender could inject a header or a whole response.
     if (!/^[\t\x20-\x7e]*$/.test(value)) return unusable('a value that a header can hold');
     headers[header.toLowerCase()] = value;
   }

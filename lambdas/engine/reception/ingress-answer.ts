@@ -15,17 +15,17 @@ export type IngressSettlement =
   | { readonly kind: 'method-not-allowed' }
   | { readonly kind: 'too-large'; readonly maxBytes?: number }
   | { readonly kind: 'malformed'; readonly expected: string }
-  /** The key that it needs may not be asked for now. */
+  /** The rate limit for key requests is reached, so the key cannot be fetched now. */
   | { readonly kind: 'key-calls-limited'; readonly retryAfterMs: number }
-  /** What caused it has passed through this deployment too often. `cause` is the `webhook-id` of the last callback. */
+  /** The request belongs to a loop through this deployment. `cause` is the `webhook-id` of the last callback. */
   | { readonly kind: 'hop-limit'; readonly hops: number; readonly cause: string }
-  /** Its account, or all accounts of its tenant, bring more than they may. */
+  /** The account, or all accounts of the tenant together, exceed their rate limit. */
   | { readonly kind: 'rate-limited'; readonly by: 'account' | 'tenant'; readonly retryAfterMs: number }
   | Extract<Verdict, { kind: 'rejected' }>;
 
 /**
- * Settle a request that was looked at. Only a handshake gives a provider reason to send anything but a
- * POST, and a body that cannot be read is said to be so, whether it is signed or not.
+ * Settle a classified request. Providers use methods other than POST only for handshakes. The answer
+ * reports an unreadable body whether or not the request is signed.
  */
 export function settleReception(reception: DecidedReception, method: string): IngressSettlement {
   if (reception.kind === 'handshake') return reception;
@@ -37,7 +37,7 @@ export function settleReception(reception: DecidedReception, method: string): In
   return reception.kind === 'verified' ? { kind: 'accepted' } : reception;
 }
 
-/** What the provider is told; problems as RFC 9457 problem details, never with an expected value. */
+/** Build the provider's answer; problems are RFC 9457 problem details and never show an expected value. */
 export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec): IngressAnswer {
   switch (settlement.kind) {
     case 'accepted': {
@@ -47,9 +47,9 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
     case 'handshake':
       return settlement.response;
     case 'unknown':
-      return problemAnswer({ status: 404, detail: 'There is no such integration, or no such account of it.' });
+      return problemAnswer({ status: 404, detail: 'This integration or account does not exist.' });
     case 'method-not-allowed':
-      return problemAnswer({ status: 405, detail: 'Webhooks are sent with POST.', headers: { allow: 'POST' } });
+      return problemAnswer({ status: 405, detail: 'Send webhooks with POST.', headers: { allow: 'POST' } });
     case 'too-large':
       return problemAnswer({
         status: 413,
@@ -61,11 +61,11 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
         detail: `The body cannot be read: expected ${settlement.expected}.`,
         extensions: { reason: 'body-malformed' },
       });
-    // Not a rejection: the request may be the first one that a new key of the provider signed, and has to come again.
+    // Not a rejection: the provider may have signed the request with a new key, so it must send it again.
     case 'key-calls-limited':
       return problemAnswer({
         status: 503,
-        detail: 'Too many keys that are not known were asked for. Try again.',
+        detail: 'Too many requests named unknown keys. Try again later.',
         headers: { 'retry-after': String(Math.ceil(settlement.retryAfterMs / 1000)) },
         extensions: { reason: settlement.kind },
       });
@@ -73,14 +73,14 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
       return problemAnswer({
         status: 508,
         detail:
-          `What caused this request has passed through this deployment ${settlement.hops} times: a receiver of its ` +
-          'callbacks sends them back as webhooks. Stop it from doing so, or filter these events from its subscription.',
+          `This request is part of a loop that has passed through this deployment ${settlement.hops} times: a receiver ` +
+          'sends its callbacks back as webhooks. Stop the receiver, or filter these events from its subscription.',
         extensions: { reason: settlement.kind },
       });
     case 'rate-limited':
       return problemAnswer({
         status: 429,
-        detail: `The webhooks of this ${settlement.by} are more than it may bring. Send this one again later.`,
+        detail: `This ${settlement.by} exceeds its rate limit for webhooks. Send this request again later.`,
         headers: { 'retry-after': String(Math.max(1, Math.ceil(settlement.retryAfterMs / 1000))) },
         extensions: { reason: settlement.kind },
       });

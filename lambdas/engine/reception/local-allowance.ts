@@ -1,43 +1,43 @@
-/** A rate: so many calls at once, and as many again over each window. */
+/** A token bucket's rate: a burst of `calls`, refilled by `calls` over each window. */
 export interface Rate {
   readonly calls: number;
   readonly windowMs: number;
 }
 
 /**
- * What one function instance knows of one bucket that all instances share.
+ * One function instance's view of a token bucket that all instances share.
  *
- * Asking the shared bucket for every call would cost a request each. So an instance lets a few calls of each window
- * through by itself, and then takes calls from the bucket in blocks, which it spends without asking.
+ * Asking the shared bucket for every call would cost one request per call. So an instance admits a few calls of each
+ * window by itself. After that it takes calls from the bucket in blocks and spends them without asking.
  */
 export interface LocalAllowance {
   readonly windowStartMs: number;
-  /** Calls let through in this window. */
+  /** Calls admitted in this window. */
   readonly spent: number;
-  /** Calls taken from the shared bucket and not spent. */
+  /** Calls taken from the shared bucket and not yet spent. */
   readonly left: number;
-  /** Until then the shared bucket has refused, and is not asked. */
+  /** The shared bucket refused calls until this time, so the instance does not ask it before then. */
   readonly refusedUntilMs: number;
-  /** Until then calls pass, because the shared bucket could not be asked. */
+  /** Calls pass until this time, because the shared bucket was unavailable. */
   readonly unaskedUntilMs: number;
 }
 
 export type Spending =
   | { readonly kind: 'admitted'; readonly allowance: LocalAllowance }
-  /** The shared bucket decides: it is asked for `block` calls at once. */
+  /** Ask the shared bucket for `block` calls at once; it decides. */
   | { readonly kind: 'ask'; readonly block: number; readonly allowance: LocalAllowance }
   | { readonly kind: 'limited'; readonly retryAfterMs: number; readonly allowance: LocalAllowance };
 
-/** What an instance lets through in a window without asking: 600 instances together, as much again as the rate. */
+/** Share of the rate that an instance admits per window without asking; 600 instances together admit the rate twice. */
 const freeShare = 1 / 600;
 /**
- * A block is a quarter of what the window has spent, so that what an instance takes and does not spend is at most a
- * quarter of its traffic, and a steady stream asks ever more rarely; and at most a hundredth of the rate, so that
- * many instances cannot hold the whole bucket.
+ * A block is a quarter of the calls spent in the window: an instance never holds unspent calls for more than a quarter
+ * of its traffic, and asks less often as a steady stream goes on. A block is at most a hundredth of the rate, so many
+ * instances cannot empty the bucket.
  */
 const blockShareOfSpent = 1 / 4;
 const blockShareOfRate = 1 / 100;
-/** How long calls pass unasked after the shared bucket could not be read. */
+/** How long calls pass without asking after the shared bucket was unavailable. */
 const unaskedMs = 5_000;
 
 export const newAllowance: LocalAllowance = {
@@ -48,18 +48,18 @@ export const newAllowance: LocalAllowance = {
   unaskedUntilMs: Number.NEGATIVE_INFINITY,
 };
 
-/** How long a call would be refused without asking; 0 where it would not. */
+/** How long this instance refuses calls without asking the shared bucket; 0 if it does not refuse. */
 export function refusedForMs({ refusedUntilMs }: LocalAllowance, nowMs: number): number {
   return Math.max(0, refusedUntilMs - nowMs);
 }
 
-/** Decide about one call. */
+/** Decide whether to admit one call. */
 export function spend(rate: Rate, before: LocalAllowance, nowMs: number): Spending {
   const retryAfterMs = refusedForMs(before, nowMs);
   if (retryAfterMs > 0) return { kind: 'limited', retryAfterMs, allowance: before };
   const allowance = inWindowOf(rate, before, nowMs);
   const { spent, left, unaskedUntilMs } = allowance;
-  // Taken calls go first: they expire.
+  // Spend taken calls first, because they expire.
   if (left > 0) return { kind: 'admitted', allowance: { ...allowance, spent: spent + 1, left: left - 1 } };
   if (spent < freeOf(rate) || nowMs < unaskedUntilMs)
     return { kind: 'admitted', allowance: { ...allowance, spent: spent + 1 } };
@@ -68,17 +68,17 @@ export function spend(rate: Rate, before: LocalAllowance, nowMs: number): Spendi
   return { kind: 'ask', block, allowance };
 }
 
-/** The shared bucket has given a block: one call of it is this one. */
+/** Record that the shared bucket gave a block; spend one call of it. */
 export function granted(allowance: LocalAllowance, block: number): LocalAllowance {
   return { ...allowance, spent: allowance.spent + 1, left: allowance.left + block - 1 };
 }
 
-/** The shared bucket has less than was asked for. */
+/** Record that the shared bucket refused the block. */
 export function refused(allowance: LocalAllowance, retryAfterMs: number, nowMs: number): LocalAllowance {
   return { ...allowance, refusedUntilMs: nowMs + retryAfterMs };
 }
 
-/** The shared bucket could not be asked: the call passes, and so do those of the next seconds. */
+/** Record that the shared bucket was unavailable: admit this call and those of the next seconds. */
 export function unasked(allowance: LocalAllowance, nowMs: number): LocalAllowance {
   return { ...allowance, spent: allowance.spent + 1, unaskedUntilMs: nowMs + unaskedMs };
 }
@@ -87,7 +87,7 @@ function freeOf({ calls }: Rate): number {
   return Math.floor(calls * freeShare);
 }
 
-/** The allowance of the window that it is; calls taken in the one before may still be spent. */
+/** The allowance for the current window; calls taken in the previous window can still be spent. */
 function inWindowOf({ windowMs }: Rate, before: LocalAllowance, nowMs: number): LocalAllowance {
   const ageMs = nowMs - before.windowStartMs;
   if (ageMs >= 0 && ageMs < windowMs) return before;

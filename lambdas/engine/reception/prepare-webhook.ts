@@ -14,7 +14,7 @@ import { type PreparedContexts, prepareContexts } from './read-contexts.ts';
 export interface PreparedHandshake {
   readonly spec: HandshakeSpec;
   readonly matches: (input: TemplateInput) => boolean;
-  /** What is checked of it: what every request is checked for, nothing, or checks of its own; and its token. */
+  /** The checks of every request, no checks, or the handshake's own checks; then its token, if it has one. */
   readonly verify: Check;
   readonly capture: { readonly secret: string; readonly from: Template } | undefined;
   readonly confirm: ReadCall | undefined;
@@ -29,7 +29,7 @@ interface PreparedVariable {
   readonly prefix: string | undefined;
 }
 
-/** A definition's webhook section, ready to be run against requests. */
+/** A definition's webhook section, ready to run against requests. */
 export interface PreparedWebhook {
   readonly name: string;
   readonly decode: Definition['webhook']['decode'];
@@ -38,22 +38,22 @@ export interface PreparedWebhook {
   readonly verify: Check;
   readonly reply: ReplySpec;
   readonly handshakes: readonly PreparedHandshake[];
-  /** The first that a request has counts; `none` where each request is a delivery of its own. */
+  /** Templates in order of preference; `none` if each request is its own delivery. */
   readonly deliveryId: readonly Template[] | 'none' | undefined;
-  /** Whether one URL may serve all accounts: a request says itself whose it is. */
+  /** Whether one URL may serve all accounts, because each request names its account. */
   readonly servesAllAccounts: boolean;
-  /** Where such a request says so, if the secrets that verify it are the accounts'. */
+  /** Where requests of a shared URL name the account, if secrets of accounts verify them. */
   readonly contexts: PreparedContexts | undefined;
-  /** A value that comes once, where the signature does not cover the body. */
+  /** A single-use value, for signatures that do not cover the body. */
   readonly nonce: { readonly value: Template; readonly ttlSeconds: number } | undefined;
   readonly decrypt: DecryptSpec | undefined;
-  /** Whether the checks and handshakes read the body as more than bytes. */
+  /** Whether the checks or handshakes read the decoded body. */
   readonly readsBody: boolean;
-  /** Where the sender's own credentials stand: they are checked, and go no further. */
+  /** Headers and query parameters that hold the sender's credentials; ingress removes them after the checks. */
   readonly credentials: { readonly headers: ReadonlySet<string>; readonly query: ReadonlySet<string> };
 }
 
-/** Do, once per definition, all work that needs no request. */
+/** Do all work that needs no request, once per definition. */
 export function prepareWebhook(
   definition: Pick<Definition, 'name' | 'webhook' | 'routing'> & Partial<Pick<Definition, 'secrets'>>,
   readXml: XmlReader,
@@ -84,7 +84,7 @@ export function prepareWebhook(
   };
 }
 
-/** The variables of a request; one that finds nothing is left out. */
+/** Read the variables of a request; omit those without a value. */
 export function readVariables(webhook: PreparedWebhook, input: TemplateInput): Readonly<Record<string, string>> {
   const values: Record<string, string> = {};
   for (const [name, { from, split, prefix = '' }] of Object.entries(webhook.vars)) {
@@ -107,7 +107,7 @@ function credentialsOf(definition: Pick<Definition, 'webhook'>): PreparedWebhook
   return { headers, query };
 }
 
-/** The templates of everything that proves a sender by being known, rather than by what it signs. */
+/** Templates that read credentials: values that identify the sender without signing the request. */
 function* credentialTemplates(definition: Pick<Definition, 'webhook'>): Generator<string> {
   for (const { name, spec } of checksOf(definition)) yield* kindOf(name).credentials?.(spec) ?? [];
   for (const { capture } of definition.webhook.handshakes) if (capture !== undefined) yield capture.from;

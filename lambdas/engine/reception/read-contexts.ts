@@ -11,24 +11,24 @@ import {
 } from '../template/template.ts';
 
 interface ContextPlace {
-  /** The list whose items hold it; undefined where it stands in the request itself. */
+  /** The list whose items hold the context; undefined if the request itself holds it. */
   readonly items: Source | undefined;
   readonly value: Template;
 }
 
-/** Where the requests of a URL for all accounts name theirs, for those that verify with the secrets of accounts. */
+/** Where requests of a shared URL name their account, for integrations that verify with secrets of accounts. */
 export interface PreparedContexts {
-  /** Key of an account's context. */
+  /** Key of the account's context that must match. */
   readonly accountContext: string;
   readonly places: readonly ContextPlace[];
-  /** Names of the secrets that its checks may read. */
+  /** Names of the secrets that the checks may read. */
   readonly secretNames: readonly string[];
 }
 
-/** Items that are looked at; more are none that a provider sends. */
+/** Most items to read; no provider sends more. */
 const maxItems = 1000;
 
-/** @returns Undefined where the integration's own secrets verify, or where it has no such URL. */
+/** @returns Undefined if the integration's own secrets verify requests, or if it has no shared URL. */
 export function prepareContexts(
   routing: Definition['routing'],
   secretNames: readonly string[],
@@ -44,7 +44,7 @@ export function prepareContexts(
   return { accountContext: routing.account_context, places, secretNames };
 }
 
-/** The values by which a request that is not verified yet says whose it is, each once. */
+/** The distinct values with which an unverified request names its accounts. */
 export function readContexts({ places }: PreparedContexts, input: TemplateInput): readonly string[] {
   return contextValues(places.flatMap((place) => valuesAt(place, input)));
 }

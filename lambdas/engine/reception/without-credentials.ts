@@ -2,8 +2,8 @@ import type { WebhookRequest } from '../request/webhook-request.ts';
 import type { PreparedWebhook } from './prepare-webhook.ts';
 
 /**
- * A request as it goes on from ingress: without the headers and query parameters by which its sender
- * proved itself. The rest of the query stays as it was written.
+ * Remove the headers and query parameters that hold the sender's credentials, before the request leaves
+ * ingress. The rest of the query stays unchanged.
  */
 export function withoutCredentials(
   request: WebhookRequest,

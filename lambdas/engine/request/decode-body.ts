@@ -6,12 +6,12 @@ export type Decoded =
   | { readonly kind: 'decoded'; readonly value: unknown }
   | { readonly kind: 'malformed'; readonly expected: string };
 
-/** Reads XML; throws where it is not well-formed. Given by who calls, since few need the library that does it. */
+/** Reads XML; throws if it is not well-formed. The caller passes it in, because few functions need the XML library. */
 export type XmlReader = (text: string) => unknown;
 
 /**
- * Read a body as the definition says. The raw bytes stay beside it: signatures are made over
- * them, never over what was decoded.
+ * Decode a body as the definition says. The request keeps the raw bytes, because signatures cover
+ * those and never the decoded value.
  */
 export function decodeBody(
   spec: DecodeSpec | Readonly<Record<string, DecodeSpec>>,
@@ -44,7 +44,7 @@ export function decodesXml(spec: DecodeSpec | Readonly<Record<string, DecodeSpec
   return Object.values(spec).includes('xml');
 }
 
-/** The way to decode for a media type: parameters such as a charset do not matter. */
+/** How to decode a media type; parameters such as a charset are ignored. */
 function specFor(spec: DecodeSpec | Readonly<Record<string, DecodeSpec>>, contentType: string): DecodeSpec | undefined {
   if (typeof spec === 'string' || 'form_json' in spec) return spec as DecodeSpec;
   const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
@@ -70,12 +70,12 @@ function parseJson(text: string, expected: string): Decoded {
 const byteOrderMark = 0xfeff;
 
 /**
- * Parse JSON without losing digits: an integer that no double can hold stays text. Ids of 64 bits are
- * sent as numbers, and two of them must not become one.
+ * Parse JSON without losing digits: an integer that no double can hold becomes a string. Providers send
+ * 64-bit ids as numbers, and two ids must not become the same number.
  */
 export function parseJsonExactly(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  // A reviver would do it too, at ten times the cost: a body is read before its sender is known.
+  // A reviver does the same at ten times the cost, and the sender is not verified yet.
   const exact = hasLongDigitRun(text) ? quoteLargeIntegers(text) : text;
   return exact === text ? value : JSON.parse(exact);
 }
@@ -84,8 +84,8 @@ export function parseJsonExactly(text: string): unknown {
 const longDigits = 16;
 
 /**
- * Whether so many digits stand in a row. Each run is looked at from where it would end, so that a text
- * with few of them is passed over in leaps; `/\d{16}/` takes twice as long, and 50 times for runs of 15.
+ * Whether the text has 16 digits in a row. The scan checks each position where a run would end, so it
+ * skips most of a text with few digits; `/\d{16}/` takes twice as long, and 50 times for runs of 15.
  */
 function hasLongDigitRun(text: string): boolean {
   for (let end = longDigits - 1; end < text.length; ) {
@@ -101,13 +101,13 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** Put in quotes, in a valid JSON text, every integer that no double can hold. */
+/** In a valid JSON text, quote every integer that no double can hold. */
 function quoteLargeIntegers(text: string): string {
   let quoted = '';
   let copiedTo = 0;
   let scannedTo = 0;
   let inString = false;
-  // All that a number is written with, so that a match is a whole number or lies within a string.
+  // All characters that a number can have, so a match is either a whole number or part of a string.
   for (const { 0: written, index } of text.matchAll(/-?\d[\d.eE+-]{15,}/g)) {
     for (; scannedTo < index; scannedTo += 1) {
       const code = text.charCodeAt(scannedTo);

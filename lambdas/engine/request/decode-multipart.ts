@@ -1,13 +1,13 @@
-/** What is kept of a file that came in a form: that it came, not its bytes. */
+/** Metadata of an uploaded file; its bytes are dropped. */
 export interface FormFile {
   readonly filename: string;
   readonly content_type: string;
   readonly size: number;
 }
 
-/** A form has a handful of parts; each costs a search and some objects. */
+/** Forms have a handful of parts; each part costs a search and some objects. */
 const maxParts = 1_000;
-/** Far above what a browser or a provider writes. */
+/** Far more than browsers and providers write. */
 const maxHeaderBytes = 8 * 1024;
 /** @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1 */
 const maxBoundaryCharacters = 70;
@@ -16,10 +16,10 @@ const lineBreak = Buffer.from('\r\n');
 const endOfHeaders = Buffer.from('\r\n\r\n');
 
 /**
- * Read a `multipart/form-data` body: fields as text, files as what is known of them. Of several fields with one name
- * the last counts, as in a form that is encoded in its URL; several files with one name are a list.
+ * Read a `multipart/form-data` body: fields as text, files as metadata. The last of several fields with one name
+ * wins, as in a URL-encoded form; several files with one name become a list.
  *
- * @returns Undefined where the body is not what its content type says.
+ * @returns Undefined if the body does not match its content type.
  * @see https://www.rfc-editor.org/rfc/rfc7578
  */
 export function decodeMultipart(contentType: string, body: Buffer): Readonly<Record<string, unknown>> | undefined {
@@ -27,7 +27,7 @@ export function decodeMultipart(contentType: string, body: Buffer): Readonly<Rec
   if (boundary === undefined) return undefined;
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   const first = delimiter.subarray(lineBreak.length);
-  // What stands before the first delimiter is no part of the form.
+  // Text before the first delimiter does not belong to the form.
   const opening = body.subarray(0, first.length).equals(first) ? 0 : body.indexOf(delimiter);
   if (opening < 0) return undefined;
   let at = opening === 0 ? first.length : opening + delimiter.length;
@@ -36,7 +36,7 @@ export function decodeMultipart(contentType: string, body: Buffer): Readonly<Rec
     if (body.toString('latin1', at, at + 2) === '--') return Object.fromEntries(values);
     const startOfPart = afterPadding(body, at);
     if (startOfPart === undefined || parts === maxParts) return undefined;
-    // The delimiter begins with the line break that ends the part: an empty part shares it with its headers.
+    // The delimiter starts with the line break that ends the part; in an empty part, that break also ends the headers.
     const end = body.indexOf(delimiter, startOfPart - lineBreak.length);
     if (end < 0) return undefined;
     const part = readPart(body.subarray(startOfPart, Math.max(startOfPart, end)));
@@ -54,7 +54,7 @@ function boundaryOf(contentType: string): string | undefined {
   return boundary === undefined || boundary === '' || boundary.length > maxBoundaryCharacters ? undefined : boundary;
 }
 
-/** Where the part begins that this delimiter opens: after blanks and a line break. */
+/** Start of the part after a delimiter: skip blanks and a line break. */
 function afterPadding(body: Buffer, at: number): number | undefined {
   let end = at;
   while (body[end] === 0x20 || body[end] === 0x09) end += 1;
@@ -81,9 +81,9 @@ function headerOf(headers: readonly string[], name: string): string | undefined 
 }
 
 /**
- * A parameter of a header: a token, or quoted. Browsers write a quote as %22, others as \".
+ * Read a parameter of a header: a token or a quoted string. Browsers write a quote as %22, other senders as \".
  *
- * It is searched parameter by parameter, so that `name` is not found within `filename`, nor within a quoted value.
+ * The search goes parameter by parameter, so it never finds `name` within `filename` or within a quoted value.
  */
 function parameterOf(header: string, wanted: string): string | undefined {
   for (const [, name, quoted, token] of header.matchAll(/;\s*([\w!#$&+.^`|~*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;]*))/g))

@@ -1,18 +1,18 @@
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-/** Header of callbacks that counts how often what caused an event has passed through this deployment. */
+/** Header of callbacks that counts how often a chain of events has passed through this deployment. */
 export const hopHeader = 'tributary-hops';
-/** What the key that signs counts is derived for. */
+/** Purpose label for deriving the key that signs hop counts. */
 export const hopKeyPurpose = 'hops';
-/** A webhook, an event of its callback, and an event of that one's: what goes on is a loop. */
+/** A webhook, an event that its callback causes, and an event that the next callback causes: more is a loop. */
 export const maxHops = 3;
 
 const signatureBytes = 16;
-/** API Gateway joins headers of one name by commas; more counts than an event can have hops are not looked at. */
+/** API Gateway joins repeated headers with commas. The reader checks a few entries only, so long headers stay cheap. */
 const maxCounts = 8;
 const countPattern = /^([1-9]\d{0,2})\.([\w-]{1,64})\.([\w-]{22})$/;
 
-/** A count as the engine itself has written it. */
+/** A hop count that the engine wrote. */
 export interface HopCount {
   readonly hops: number;
   /** The `webhook-id` of the callback that carried it. */
@@ -22,19 +22,19 @@ export interface HopCount {
 /**
  * Write a callback's count: `<hops>.<webhook-id>.<signature>`.
  *
- * The signature covers the two before it and no more, so that a relay may pass on this header alone, with a body of its
- * own. A receiver can repeat a count that it was given, on requests that it makes itself; it can make none.
+ * The signature covers only `<hops>` and `<webhook-id>`, so a relay can forward this header with a different body. A
+ * receiver can copy a count that it received to its own requests, but cannot create one.
  */
 export function writeHops(key: Buffer, { hops, id }: HopCount): string {
   return `${hops}.${id}.${sign(key, hops, id).toString('base64url')}`;
 }
 
-/** Whether a header may hold a count: only then is the key worth asking for. */
+/** Whether a header may hold a count; if not, there is no need to fetch the key. */
 export function holdsHops(header: string | undefined): header is string {
   return header !== undefined && candidatesOf(header).length > 0;
 }
 
-/** @returns The highest count that this deployment has signed; undefined where there is none. */
+/** @returns The highest count that this deployment signed; undefined if the header has none. */
 export function readHops(key: Buffer, header: string): HopCount | undefined {
   return candidatesOf(header)
     .flatMap(([, digits = '', id = '', signature = '']) => {

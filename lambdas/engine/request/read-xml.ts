@@ -1,6 +1,6 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 
-/** Elements become members, attributes members with `@`, and repeated elements a list. Entities stay as they are. */
+/** Elements become members, attributes become members with `@`, repeated elements become a list. Entities stay text. */
 const xml = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '@',
@@ -12,11 +12,11 @@ const xml = new XMLParser({
 /**
  * Read XML, of bounded depth, without a document type.
  *
- * @throws {SyntaxError} where it is not well-formed.
+ * @throws {SyntaxError} if it is not well-formed or has a document type.
  */
 export function readXml(text: string): unknown {
-  // A document type declares entities, which is what a hostile document grows by.
-  if (/<!DOCTYPE/i.test(text)) throw new SyntaxError('a document type is not taken');
+  // A document type can declare entities that expand to a huge document.
+  if (/<!DOCTYPE/i.test(text)) throw new SyntaxError('a document type is not allowed');
   if (XMLValidator.validate(text) !== true) throw new SyntaxError('not well-formed');
   return xml.parse(text);
 }

@@ -1,11 +1,11 @@
-/** Why a request was rejected: the caller is told, never with the expected value. */
+/** Why a request was rejected; the answer shows the reason, never the expected value. */
 export type RejectionReason =
   | 'secret-not-configured'
   | 'key-unusable'
   | 'key-unknown'
-  /** The id by which a request names its key does not look like one: the provider is not asked. */
+  /** The request names its key with a malformed id, so the engine does not ask the provider. */
   | 'key-id-malformed'
-  /** At a URL that verifies with the secrets of accounts: it verifies with those of none that it names. */
+  /** At a shared URL that verifies with secrets of accounts: no account that the request names verifies it. */
   | 'account-unverified'
   | 'url-not-allowed'
   | 'capture-not-armed'
@@ -23,7 +23,7 @@ export type RejectionReason =
   | 'timestamp-too-old'
   | 'timestamp-in-the-future';
 
-/** The reason for a missing part of a request: a header, or another source that the definition reads. */
+/** The reason for a missing part of a request: a header, or another source. */
 export function missingReason(source: string): RejectionReason {
   return /^\{?headers?\./.test(source) ? 'header-missing' : 'value-missing';
 }

@@ -1,16 +1,16 @@
 import type { Template } from '../template/template.ts';
 import type { SecretValues } from './webhook-request.ts';
 
-/** Secret that the engine makes itself for URLs that carry a token. */
+/** Secret that the engine generates for URLs that carry a token. */
 export const urlTokenSecret = 'url_token';
 
-/** The current values of a secret, empty ones left out: an empty key would verify any signature. */
+/** The current values of a secret, without empty ones: anyone can sign with an empty key. */
 export function valuesOf(secrets: SecretValues, name: string): readonly string[] {
   const configured = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
   return (typeof configured === 'string' ? [configured] : (configured ?? [])).filter((value) => value !== '');
 }
 
-/** The secrets that templates hold, as a source or as the key of a transform. */
+/** Names of the secrets that templates read, as a source or as the key of a transform. */
 export function secretsIn(templates: readonly Template[]): readonly string[] {
   const names = templates.flatMap(({ parts }) =>
     parts.flatMap((part) => {
@@ -22,7 +22,7 @@ export function secretsIn(templates: readonly Template[]): readonly string[] {
   return [...new Set(names)];
 }
 
-/** Every choice of one current value for each secret; none where one of them has no value. */
+/** All combinations of one current value per secret; empty if a secret has no value. */
 export function secretChoices(
   names: readonly string[],
   secrets: SecretValues,
@@ -33,7 +33,7 @@ export function secretChoices(
   );
 }
 
-/** Templates outside of a signature's message read a secret's first value: an id, which does not rotate. */
+/** The first value of each secret, for templates outside a signed message: they read ids, which do not rotate. */
 export function firstValues(secrets: SecretValues): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.keys(secrets).flatMap((name) =>

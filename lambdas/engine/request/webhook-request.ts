@@ -4,7 +4,7 @@ export interface WebhookRequest {
   /** The public URL as the provider called it, query included: some schemes sign it. */
   readonly url: string;
   readonly path: string;
-  /** Lower-case names; repeated headers are joined by a comma, as API Gateway does. */
+  /** Lower-case names; repeated headers joined by a comma, as API Gateway does. */
   readonly headers: Readonly<Record<string, string>>;
   /** Raw query string, without the question mark. */
   readonly query: string;

@@ -1,11 +1,11 @@
 import type { Deprecation } from './versioned-resource.ts';
 
 /**
- * The headers that tell a reader of older versions that they end: since when they are deprecated, when they
- * cease, and where to read on. Of several versions, the times of the one that is first.
+ * Headers that announce the end of older versions to their readers: deprecation date, sunset date and link to
+ * the migration guide. For several versions, the earliest dates.
  *
- * @returns With names in lower case; empty where nothing is deprecated.
- * @see https://www.rfc-editor.org/rfc/rfc9745 `Deprecation`, a date of structured fields, and the link's relation
+ * @returns Headers with lower-case names; empty if nothing is deprecated.
+ * @see https://www.rfc-editor.org/rfc/rfc9745 `Deprecation`, a structured field date, and the link relation
  * @see https://www.rfc-editor.org/rfc/rfc8594 `Sunset`, an HTTP-date
  */
 export function deprecationHeaders(deprecations: readonly Deprecation[]): Readonly<Record<string, string>> {

@@ -5,14 +5,14 @@ import { compileExpression, runExpression } from '../expression/run-expression.t
 
 export type MappedDown =
   | { readonly kind: 'data'; readonly data: CanonicalEvent['data'] }
-  /** Of the data the reason has only what `$error` was given. */
+  /** The reason never quotes the data, except for text that the mapping passes to `$error`. */
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * The data of a record as the major version before has it.
+ * Map a record's data to the previous major version.
  *
- * @param down - JSONata that was compiled when the resources were checked.
- * @param timeoutMs - By the wall clock. @default 2 s
+ * @param down - JSONata; the resource check has compiled it once, so it compiles here.
+ * @param timeoutMs - Wall-clock limit. @default 2 s
  */
 export async function mapDown(down: string, data: CanonicalEvent['data'], timeoutMs?: number): Promise<MappedDown> {
   const compilation = compileExpression(down, timeoutMs);

@@ -7,22 +7,21 @@ export type PinnedEvent =
   | {
       readonly kind: 'pinned';
       readonly event: CanonicalEvent;
-      /** Of the version that it is read in; there is none of a version that goes on. */
+      /** Deprecation of the pinned version; empty if the version is not deprecated. */
       readonly deprecations: readonly Deprecation[];
     }
-  /** Of the event's data the reason has only what `$error` was given. */
+  /** The reason never quotes the event's data, except for text that a mapping passes to `$error`. */
   | { readonly kind: 'failed'; readonly reason: string };
 
 /**
- * The event in the major version that its reader is written against.
+ * Convert an event to the major version that its reader pinned.
  *
- * It is mapped down from the version that it was stored in, one major version after the other. One that was
- * stored in this version or in an older one, before there was this one, stays as it is: nothing maps up, and
- * its `schema_version` tells.
+ * The event is mapped down from its stored version, one major version at a time. An event stored in the pinned
+ * version or in an older one stays unchanged, because nothing maps up; its `schema_version` shows the version.
  *
- * @param mapOneDown - Maps data to the major version before. @default in this process
- * @returns `failed` where a version on the way is not served, or its mapping fails; the event must not be sent
- *   in a shape that its reader does not know.
+ * @param mapOneDown - Maps data to the previous major version. @default in this process
+ * @returns `failed` if a version in between is not served, or if its mapping fails. The caller must not send the
+ *   event then, because the reader does not know its shape.
  */
 export async function pinEvent(
   resources: VersionedResources,
@@ -42,7 +41,7 @@ export async function pinEvent(
       reason: `${resource} ${stored} cannot be read as major version ${pin}: ${reason}`,
     });
     const next = older.find(({ schema }) => majorOf(schema.version) === major);
-    if (next === undefined) return failed(`major version ${major} is not served any more`);
+    if (next === undefined) return failed(`major version ${major} is no longer served`);
     const mapped = await mapOneDown(next.down, pinned.data);
     if (mapped.kind === 'failed') return failed(`the mapping down to ${next.schema.version} failed: ${mapped.reason}`);
     pinned = { ...pinned, schema_version: next.schema.version, data: mapped.data };
@@ -50,7 +49,7 @@ export async function pinEvent(
   return { kind: 'pinned', event: pinned, deprecations };
 }
 
-/** What of the pinned versions is going to end, whatever events there are. */
+/** Deprecations of the pinned versions, independent of any event. */
 export function deprecationsOf(resources: VersionedResources, pins: SchemaPins): readonly Deprecation[] {
   return Object.entries(pins).flatMap(([resource, major]) => {
     const known = resources.get(resource);

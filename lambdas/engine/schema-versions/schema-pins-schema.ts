@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { resourceName } from '../feed/filter-schema.ts';
 
-/** Which major versions a reader of events is written against. That they are served, a schema cannot tell. */
+/** The major versions that a reader of events expects. A schema cannot check that the engine serves them. */
 
 const maxPins = 100;
 const major = z.int().min(1);
@@ -19,14 +19,14 @@ export const schemaPins = z
 export type SchemaPins = Readonly<z.output<typeof schemaPins>>;
 
 /**
- * The same, as a query carries it.
+ * The same pins in the syntax of a query parameter.
  *
  * @example
  * hris/employees@1,crm/contacts@2
  */
 export const schemaPinsText = z
   .string()
-  // A hundred of the longest names are not longer.
+  // Long enough for a hundred of the longest names.
   .max(maxPins * 140)
   .transform((text, context) => {
     const pins = new Map<string, number>();

@@ -1,6 +1,6 @@
 import type { ResourceSchema } from '../mapping/check-resource.ts';
 
-/** A major version of a resource that was followed by another, and is served all the same. */
+/** An older major version of a resource that the engine still serves. */
 export interface OlderMajor {
   /** The schema of its newest release. */
   readonly schema: ResourceSchema;
@@ -8,48 +8,48 @@ export interface OlderMajor {
   readonly down: string;
   /** ISO 8601. */
   readonly deprecated_at: string;
-  /** ISO 8601: from when no new reader may read it; null where that is not known yet. */
+  /** ISO 8601: from this time on, new readers are refused; null if the date is not set yet. */
   readonly sunset_at: string | null;
-  /** Where its readers are told how to move on. */
+  /** Page with the migration guide. */
   readonly link?: string;
 }
 
-/** A canonical resource in every major version that is served. */
+/** A canonical resource with all served major versions. */
 export interface VersionedResource {
   readonly schema: ResourceSchema;
-  /** Newest first, none left out between two of them. */
+  /** Newest first, without gaps. */
   readonly older: readonly OlderMajor[];
 }
 
 /** By resource. */
 export type VersionedResources = ReadonlyMap<string, VersionedResource>;
 
-/** A major version that a reader uses is going to end. */
+/** The announced end of a major version. */
 export interface Deprecation {
   readonly resource: string;
   readonly major: number;
   /** ISO 8601. */
   readonly deprecatedAt: string;
-  /** ISO 8601; null where it is not known yet. */
+  /** ISO 8601; null if the date is not set yet. */
   readonly sunsetAt: string | null;
   readonly link: string | undefined;
 }
 
-/** A major version that may be read. */
+/** A major version that readers can use. */
 export interface ServedMajor {
   readonly major: number;
-  /** Of its newest release. */
+  /** The schema of its newest release. */
   readonly schema: ResourceSchema;
-  /** Undefined of the current one. */
+  /** Undefined for the current version. */
   readonly deprecation: Deprecation | undefined;
 }
 
-/** @param version - Semantic; what has no schema has the version 0.0.0. */
+/** @param version - Semantic version; 0.0.0 for a resource without a schema. */
 export function majorOf(version: string): number {
   return Number.parseInt(version, 10);
 }
 
-/** The major versions of a resource that may be read, newest first. */
+/** The major versions of a resource that readers can use, newest first. */
 export function servedMajors(resource: string, { schema, older }: VersionedResource): readonly ServedMajor[] {
   return [
     { major: majorOf(schema.version), schema, deprecation: undefined },

@@ -1,19 +1,23 @@
 import type { CanonicalEvent } from '../event/canonical-event.ts';
 
-/** One event, and several in a JSON array. @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md */
+/**
+ * Media types of one event, and of several events in a JSON array.
+ *
+ * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+ */
 export const cloudEventTypes = {
   one: 'application/cloudevents+json',
   batch: 'application/cloudevents-batch+json',
 } as const;
 
-/** Digits of 2^53 - 1, the largest sequence number there can be. */
+/** Digits of 2^53 - 1, the largest possible sequence number. */
 const sequenceDigits = 16;
 
 /**
- * An event as a CloudEvent 1.0 in structured JSON. `time` is when it happened, as far as that is known,
- * `recordedtime` when Tributary learnt of it.
+ * Convert an event to a CloudEvent 1.0 in structured JSON. `time` is when the event happened, if the provider
+ * says so; `recordedtime` is when Tributary recorded it.
  *
- * @param data - What the event carries: its own data, or what was made of it.
+ * @param data - The event's data, or the output of a transform.
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes
  */
 export function toCloudEvent(event: CanonicalEvent, data: unknown): Readonly<Record<string, unknown>> {
@@ -31,7 +35,7 @@ export function toCloudEvent(event: CanonicalEvent, data: unknown): Readonly<Rec
     integration: event.integration,
     resource: event.resource,
     recordid: recordId,
-    // A text that sorts as the numbers do: CloudEvents' own integers end at 32 bits.
+    // A string that sorts like the numbers: integers of CloudEvents have 32 bits only.
     // https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md
     sequence: String(event.sequence).padStart(sequenceDigits, '0'),
     origin: event.origin,
@@ -44,7 +48,7 @@ export function toCloudEvent(event: CanonicalEvent, data: unknown): Readonly<Rec
 }
 
 /**
- * A provider's text as an attribute may hold it: control characters and noncharacters percent-encoded.
+ * Percent-encode control characters and noncharacters, which attributes must not hold.
  *
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
  */

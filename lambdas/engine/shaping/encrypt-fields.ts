@@ -6,13 +6,13 @@ export type Encryption<T> =
   | { readonly kind: 'encrypted'; readonly data: T }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Values of one event, each of which costs an operation of the public key. */
+/** Most values to encrypt per event; each costs a public-key operation. */
 const maxValues = 1000;
 
 /**
- * Data with each named value replaced by a compact JWE of its JSON text; a list that is named is one value.
- * Keys and vectors are drawn for each value, so equal values do not look equal: the one thing of a callback
- * that another attempt does not repeat.
+ * Replace each named value with a compact JWE of its JSON text; a named list is one value.
+ * Each value gets a new random key and vector, so equal values look different. Therefore the body differs
+ * between attempts of a callback.
  *
  * @see https://www.rfc-editor.org/rfc/rfc7516#section-7.1
  */
@@ -25,7 +25,7 @@ export async function encryptFields<T>(data: T, tree: FieldTree, key: Encryption
     const encrypted = await Promise.all(plain.map((value) => encryptValue(value, key)));
     return { kind: 'encrypted', data: changeFields(data, tree, () => encrypted.shift()) };
   } catch {
-    // A point of small order, for example, is a key that can be read and not used.
+    // Some keys can be read but not used, for example a point of small order.
     return { kind: 'failed', reason: 'the key cannot be used' };
   }
 }

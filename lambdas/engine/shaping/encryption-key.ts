@@ -1,6 +1,10 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 
-/** How the key of the content is wrapped, by the type of the receiver's key. @see https://www.rfc-editor.org/rfc/rfc7518#section-4 */
+/**
+ * Algorithm that wraps the content key, by the type of the receiver's key.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc7518#section-4
+ */
 const wrapping = { RSA: 'RSA-OAEP-256', EC: 'ECDH-ES+A256KW', OKP: 'ECDH-ES+A256KW' } as const;
 
 export const keyTypes = ['RSA', 'EC', 'OKP'] as const satisfies readonly (keyof typeof wrapping)[];
@@ -8,11 +12,11 @@ export const wrappingAlgorithms = ['RSA-OAEP-256', 'ECDH-ES+A256KW'] as const;
 
 const curves: Readonly<Record<string, readonly string[]>> = { EC: ['P-256', 'P-384', 'P-521'], OKP: ['X25519'] };
 
-/** Shorter is not safe; longer only costs time. */
+/** Shorter keys are not safe; longer keys only cost time. */
 const minModulusBits = 2048;
 const maxModulusBits = 8192;
 
-/** The public members of a JSON Web Key that encryption looks at. @see https://www.rfc-editor.org/rfc/rfc7517#section-4 */
+/** The public members of a JSON Web Key that encryption reads. @see https://www.rfc-editor.org/rfc/rfc7517#section-4 */
 export interface PublicJwk {
   readonly kty: (typeof keyTypes)[number];
   readonly alg?: string | undefined;
@@ -26,7 +30,7 @@ export interface PublicJwk {
   readonly e?: string | undefined;
 }
 
-/** A key that values are encrypted for. */
+/** A receiver's public key, ready to encrypt values. */
 export interface EncryptionKey {
   readonly publicKey: KeyObject;
   readonly algorithm: (typeof wrappingAlgorithms)[number];
@@ -35,10 +39,10 @@ export interface EncryptionKey {
 
 export type ReadEncryptionKey =
   | { readonly kind: 'key'; readonly key: EncryptionKey }
-  /** `member` is where the fault is; undefined for the key as a whole. */
+  /** `member` has the fault; undefined if the fault concerns the whole key. */
   | { readonly kind: 'fault'; readonly member?: keyof PublicJwk; readonly message: string };
 
-/** Read a public JWK for encryption; a fault says why the key is not suited. */
+/** Read a public JWK for encryption; a fault says why the key is unsuitable. */
 export function readEncryptionKey(jwk: PublicJwk): ReadEncryptionKey {
   const algorithm = wrapping[jwk.kty];
   if (jwk.alg !== undefined && jwk.alg !== algorithm)

@@ -1,9 +1,9 @@
 /**
- * Paths of fields, as subscribers write them: `data.address.city`. A path passes through lists, over all
- * their elements, and reaches only what is below `data`: the members around it always stay.
+ * Field paths that subscribers write, such as `data.address.city`. A path applies to all elements of the lists
+ * on its way. It reaches only fields below `data`; the members of the envelope always stay.
  */
 
-/** The paths as a tree; `true` where one ends, so that all below is meant. */
+/** The paths as a tree; `true` marks the end of a path, which includes everything below it. */
 export type FieldTree = ReadonlyMap<string, FieldTree | true>;
 
 export type ParsedFieldPath =
@@ -12,10 +12,10 @@ export type ParsedFieldPath =
 
 const root = 'data';
 
-/** A name between dots; in backticks, as in JSONata, where it holds more than letters, digits, `_`, `-`, `$` and `@`. */
+/** A name after a dot; in backticks, as in JSONata, if it has other characters than letters, digits and `_-$@`. */
 const nextName = /\.(?:`([^`]+)`|([\p{L}\p{N}_$@-]+))/uy;
 
-/** Parse a path. What is not certain to be meant as it is written is refused: a path that never fits would drop nothing. */
+/** Parse a path. Refuse ambiguous paths, because a path that matches no field would drop nothing. */
 export function parseFieldPath(text: string): ParsedFieldPath {
   const names: string[] = [];
   let at = text.startsWith(`${root}.`) ? root.length : -1;
@@ -23,9 +23,9 @@ export function parseFieldPath(text: string): ParsedFieldPath {
     nextName.lastIndex = at;
     const [whole, quoted, bare] = nextName.exec(text) ?? [];
     const name = quoted ?? bare;
-    if (whole === undefined || name === undefined) return fault(text, `; what follows character ${at} is no name`);
+    if (whole === undefined || name === undefined) return fault(text, `; the text after character ${at} is not a name`);
     if (bare !== undefined && /^\d+$/.test(bare))
-      return fault(text, `; lists are passed through without an index, and a member named so is written \`${bare}\``);
+      return fault(text, `; a path has no list index, and a member with this name is written \`${bare}\``);
     names.push(name);
     at += whole.length;
   }
@@ -52,7 +52,7 @@ type Branch = Map<string, Branch | true>;
 
 function plant(tree: Branch, [name = '', ...below]: readonly string[]): void {
   const branch = tree.get(name);
-  // A shorter path means all that a longer one does.
+  // A shorter path includes everything that a longer one names.
   if (branch === true) return;
   if (below.length === 0) {
     tree.set(name, true);
@@ -64,8 +64,8 @@ function plant(tree: Branch, [name = '', ...below]: readonly string[]): void {
 }
 
 /**
- * Data of which only the named fields are left. Objects and lists on the way to them stay, so that lists
- * keep their objects' places; what stands there but is neither goes.
+ * Keep only the named fields. Objects and lists on the way stay, so the objects of a list keep their order;
+ * other elements of such a list are removed.
  */
 export function keepFields<T>(data: T, tree: FieldTree): T {
   return keep(data, tree) as T;
@@ -81,9 +81,9 @@ function keep(value: unknown, tree: FieldTree): unknown {
 }
 
 /**
- * Data with each named field changed; all else is as it was.
+ * Change each named field and keep everything else.
  *
- * @param change - Is called in the order of the data. @returns the new value; undefined leaves the field out.
+ * @param change - Called in the order of the data; returns the new value, or undefined to remove the field.
  */
 export function changeFields<T>(data: T, tree: FieldTree, change: (value: unknown) => unknown): T {
   return changeBelow(data, tree, change) as T;
@@ -99,7 +99,7 @@ function changeBelow(value: unknown, tree: FieldTree, change: (value: unknown) =
   });
 }
 
-/** A new object; `fromEntries` takes any name for a member, `__proto__` too. */
+/** Build a new object; `fromEntries` accepts any member name, including `__proto__`. */
 function mapMembers(value: object, map: (name: string, member: unknown) => unknown): object {
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, member]) => {

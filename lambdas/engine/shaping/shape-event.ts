@@ -6,7 +6,7 @@ import { type EncryptionKey, readEncryptionKey } from './encryption-key.ts';
 import { changeFields, type FieldTree, keepFields, plantPaths } from './field-paths.ts';
 import type { ShapingOptions } from './shaping-schema.ts';
 
-/** A subscription's shaping, compiled: reusable over events. */
+/** A subscription's compiled shaping, reusable for all events. */
 export interface PreparedShaping {
   /** JSONata. */
   readonly filter: string | undefined;
@@ -16,25 +16,25 @@ export interface PreparedShaping {
   /** JSONata. */
   readonly transform: string | undefined;
   readonly envelope: 'tributary' | 'cloudevents';
-  /** Whether callbacks have the form of a batch, be it of one event. */
+  /** Whether callbacks have the form of a batch, even for one event. */
   readonly isBatched: boolean;
 }
 
 export type ShapedEvents =
   | { readonly kind: 'body'; readonly contentType: string; readonly body: string }
-  /** Those that could not be shaped, in their order. */
+  /** The events that could not be shaped, in order. */
   | { readonly kind: 'failed'; readonly failures: readonly ShapingFailure[] };
 
-/** `event` is an id. Of the event's data the reason has only what `$error` was given. */
+/** `event` is an id. The reason never quotes the event's data, except for text that a transform passes to `$error`. */
 interface ShapingFailure {
   readonly event: string;
   readonly reason: string;
 }
 
 /**
- * Runs a transform over a reduced event: where, the caller decides.
+ * Runs a transform over a reduced event; the caller decides in which process.
  *
- * @returns `isLast` on a failure where the events after it are not to be tried.
+ * @returns A failure with `isLast` if the remaining events must not be tried.
  */
 export type RunTransform = (
   transform: string,
@@ -42,7 +42,7 @@ export type RunTransform = (
 ) => Promise<Transformed & { readonly isLast?: boolean }>;
 
 /**
- * Prepare what the schema has let through.
+ * Prepare options that have passed the schema.
  *
  * @throws {TypeError} for options that `shapingSchema` refuses.
  */
@@ -62,11 +62,12 @@ export function prepareShaping(options: ShapingOptions): PreparedShaping {
 }
 
 /**
- * The body that a subscription is sent: fields reduced, values encrypted, transformed, put into the envelope.
- * The events themselves are not changed.
+ * Build the body of a callback: reduce fields, encrypt values, transform, and wrap in the envelope.
+ * The events themselves do not change.
  *
- * @param events - One, or with `batch` one or more, in the order in which they are sent.
- * @returns `failed` where some of them cannot be shaped; then nothing may be sent, but what is left without them.
+ * @param events - One event, or with `batch` one or more, in sending order.
+ * @returns `failed` if some events cannot be shaped. The caller must not send these events, but may shape the
+ *   others again without them.
  */
 export async function shapeEvents(
   prepared: PreparedShaping,
@@ -79,7 +80,7 @@ export async function shapeEvents(
     );
   const texts: string[] = [];
   const failures: ShapingFailure[] = [];
-  // One after the other: each may use all the time that an expression is given.
+  // In sequence, because each event may use the full time limit of an expression.
   for (const event of events) {
     const shaped = await shapeEvent(prepared, event, runTransform);
     if (shaped.kind === 'text') texts.push(shaped.text);
@@ -118,7 +119,7 @@ async function reduceData(
     : encryptFields(left, encryption.fields, encryption.key);
 }
 
-/** One callback of texts that are JSON each. */
+/** Join JSON texts, one per event, to the body of one callback. */
 function joinTexts(
   { envelope, isBatched }: PreparedShaping,
   texts: readonly string[],

@@ -4,7 +4,7 @@ import { schemaPins } from '../schema-versions/schema-pins-schema.ts';
 import { keyTypes, readEncryptionKey, wrappingAlgorithms } from './encryption-key.ts';
 import { parseFieldPath } from './field-paths.ts';
 
-/** What a subscription may say about which events it is sent, and in what shape. Every object is closed. */
+/** Schema of the options that select and shape a subscription's events. Every object is closed. */
 
 const maxExpressionCharacters = 8192;
 const maxPaths = 100;
@@ -12,7 +12,7 @@ const maxPathCharacters = 512;
 
 const expression = z
   .string()
-  // What is too long is not compiled.
+  // Do not compile a text that is too long.
   .max(maxExpressionCharacters, { abort: true })
   .superRefine((text, context) => {
     const compilation = compileExpression(text);
@@ -34,25 +34,25 @@ const fieldPaths = z
 
 const fields = z
   .strictObject({
-    include: fieldPaths.optional().describe('Of `data`, only these.'),
-    drop: fieldPaths.optional().describe('Of `data`, all but these.'),
+    include: fieldPaths.optional().describe('Keep only these fields of `data`.'),
+    drop: fieldPaths.optional().describe('Remove these fields of `data`.'),
   })
   .refine(({ include, drop }) => (include === undefined) !== (drop === undefined), 'expected either include or drop');
 
-/** Base64url, or a name: no member of a key of the largest size is longer. */
+/** Base64url or a name; long enough for each member of the largest key. */
 const keyText = z.string().min(1).max(2048);
 const privatePart = z
   .never({
-    error: 'part of a private or symmetric key, expected a public key: the private one stays with who decrypts',
+    error: 'part of a private or symmetric key, expected a public key: keep the private key at the receiver',
   })
   .optional();
 
-/** As RFC 7517 has it, members that are not known are passed over; what is kept of a key is its public part. */
+/** Unknown members are ignored, as RFC 7517 requires; only the public part of a key is stored. */
 const publicJwk = z
   .object({
     kty: z.enum(keyTypes),
     alg: z.enum(wrappingAlgorithms).optional(),
-    kid: z.string().min(1).max(256).optional().describe('Stands in the header of each JWE.'),
+    kid: z.string().min(1).max(256).optional().describe('Included in the header of each JWE.'),
     use: z.string().max(32).optional(),
     key_ops: z.array(z.string().max(32)).max(16).optional(),
     crv: z.string().max(32).optional(),
@@ -79,9 +79,9 @@ export const shapingSchema = z.strictObject({
   schema_versions: schemaPins
     .optional()
     .describe(
-      'By resource, the major version that the receiver is written against; filter, fields and transform see it.',
+      'The major version that the receiver expects, by resource; filter, fields and transform read the event in it.',
     ),
-  filter: expression.optional().describe('A JSONata predicate over the event; without it, every event is wanted.'),
+  filter: expression.optional().describe('A JSONata predicate over the event; without it, every event is sent.'),
   fields: fields.optional(),
   encrypt: z
     .strictObject({
@@ -89,17 +89,17 @@ export const shapingSchema = z.strictObject({
       jwk: publicJwk.describe("The receiver's public key: RSA, EC, or OKP with X25519."),
     })
     .optional()
-    .describe('Each named value becomes a compact JWE (A256GCM) of its JSON text.'),
+    .describe('Replaces each named value with a compact JWE (A256GCM) of its JSON text.'),
   batch: z
     .strictObject({
       max_events: z.int().min(1).max(100),
       max_wait_seconds: z.int().min(0).max(60),
     })
     .optional()
-    .describe('Several events in one callback; every callback then has the form of a batch.'),
-  transform: expression.optional().describe('JSONata over the reduced event that gives the body to send.'),
+    .describe('Sends several events in one callback; every callback then has the form of a batch.'),
+  transform: expression.optional().describe('JSONata over the reduced event; its result is the body to send.'),
   envelope: z.enum(['tributary', 'cloudevents']).default('tributary'),
 });
 
-/** What a subscription says; it may say nothing. */
+/** A subscription's shaping options; all are optional. */
 export type ShapingOptions = Partial<z.infer<typeof shapingSchema>>;

@@ -1,16 +1,16 @@
-/** A secret of an endpoint: the newest, or one that it replaced and that still signs for a while. */
+/** A secret of an endpoint: the newest, or a replaced one that still signs during the overlap. */
 export interface SigningSecret {
   /** `whsec_…` */
   readonly value: string;
   /** ISO 8601. */
   readonly createdAt: string;
-  /** Epoch milliseconds from which it no longer signs; absent of the newest. */
+  /** Epoch milliseconds at which it stops signing; absent for the newest. */
   readonly expiresAtMs?: number;
 }
 
-/** Secrets that sign at a time: each makes the header longer by 48 bytes, and every callback dearer. */
+/** Most secrets that sign at a time: each adds 48 bytes to the header and makes every callback more expensive. */
 const maxSecrets = 5;
-/** A day to give every receiver the new secret. */
+/** One day, to give every receiver the new secret. */
 const defaultOverlapSeconds = 86_400;
 
 /** The values that sign now, newest first. */
@@ -19,12 +19,12 @@ export function currentSecrets(secrets: readonly SigningSecret[], nowMs: number)
 }
 
 /**
- * Put a new secret before the others. Those end when the overlap does, or earlier where an earlier rotation
- * said so; what has ended is dropped, and so is the oldest where there would be more than five.
+ * Add a new secret before the others. The others expire at the end of the overlap, or earlier if an earlier
+ * rotation said so. Drop expired secrets, and the oldest ones if more than five would remain.
  *
  * @param secrets - Newest first.
  * @param newValue - `whsec_…`
- * @param overlapSeconds - How long the others still sign; 0 ends them at once.
+ * @param overlapSeconds - How long the others still sign; 0 expires them immediately.
  * @returns Newest first.
  */
 export function rotate(

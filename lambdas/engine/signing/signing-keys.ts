@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { EngineError } from '../../contracts/engine-error.ts';
 
-/** An Ed25519 key pair for `v1a` signatures, as Standard Webhooks writes it. */
+/** An Ed25519 key pair for `v1a` signatures, in the format of Standard Webhooks. */
 export interface SigningKey {
   /** `key_<thumbprint>` (RFC 7638): the same key has the same id everywhere. */
   readonly id: string;
@@ -25,17 +25,16 @@ const privatePrefix = 'whsk_';
 const publicPrefix = 'whpk_';
 const seedBytes = 32;
 const publicBytes = 32;
-/** PKCS #8 of an Ed25519 key is this prefix and the seed. @see https://www.rfc-editor.org/rfc/rfc8410 */
+/** The PKCS #8 form of an Ed25519 key is this prefix and the seed. @see https://www.rfc-editor.org/rfc/rfc8410 */
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /**
  * Make a signing key.
  *
- * The private half is written as seed and public key, 64 bytes: the form of libsodium and Go, in which
- * Svix, too, reads `whsk_`.
+ * The private half holds the seed and the public key, 64 bytes: the format of libsodium, Go and Svix's `whsk_`.
  *
- * @param seed - 32 random bytes; the same give the same key.
- * @throws {RangeError} when there are more or fewer.
+ * @param seed - 32 random bytes; the same seed gives the same key.
+ * @throws {RangeError} when the seed has another length.
  * @see https://www.rfc-editor.org/rfc/rfc8032#section-5.1.5
  */
 export function generateSigningKey(seed: Buffer): SigningKey {
@@ -49,22 +48,22 @@ export function generateSigningKey(seed: Buffer): SigningKey {
   };
 }
 
-/** What receivers fetch to verify with. */
+/** The public JWK that receivers fetch to verify callbacks. */
 export function toJwk({ id, publicKey }: Pick<SigningKey, 'id' | 'publicKey'>): SigningJwk {
   const x = Buffer.from(publicKey.slice(publicPrefix.length), 'base64').toString('base64url');
   return { kty: 'OKP', crv: 'Ed25519', x, kid: id, use: 'sig', alg: 'EdDSA' };
 }
 
 /**
- * Read `whsk_…`: a seed, alone or with its public key.
+ * Read a `whsk_…` key: a seed, alone or with its public key.
  *
- * @throws {corrupt-state} when it is neither.
+ * @throws {corrupt-state} when the text has another form.
  */
 export function readPrivateKey(text: string): KeyObject {
   const bytes = Buffer.from(text.slice(privatePrefix.length), 'base64');
   const isKey = bytes.length === seedBytes || bytes.length === seedBytes + publicBytes;
   if (!text.startsWith(privatePrefix) || !isKey)
-    throw new EngineError('corrupt-state', 'a signing key is no Ed25519 key', { retryable: false });
+    throw new EngineError('corrupt-state', 'a signing key is not an Ed25519 key', { retryable: false });
   return privateKeyOf(bytes.subarray(0, seedBytes));
 }
 

@@ -4,11 +4,11 @@ import { readPrivateKey, type SigningKey } from './signing-keys.ts';
 
 const secretPrefix = 'whsec_';
 
-/** What a callback is signed with. */
+/** The keys that sign a callback. */
 export interface CallbackKeys {
-  /** `whsec_…`, all that are current; each gives a `v1` signature (HMAC-SHA256). */
+  /** All current secrets, `whsec_…`; each gives a `v1` signature (HMAC-SHA256). */
   readonly secrets: readonly string[];
-  /** All that are current; each gives a `v1a` signature (Ed25519). */
+  /** All current signing keys; each gives a `v1a` signature (Ed25519). */
   readonly signingKeys?: readonly Pick<SigningKey, 'privateKey'>[];
 }
 
@@ -18,12 +18,12 @@ export function encodeSecret(key: Buffer): string {
 }
 
 /**
- * The headers of one callback. Its signatures stand in one list, those of secrets first: a receiver takes
- * the one that is of its kind and key, and passes over the others.
+ * Build the signed headers of one callback. One list holds all signatures, those of secrets first: a receiver
+ * uses the signature of its kind and key and ignores the others.
  *
- * @param keys - A list alone is one of secrets.
+ * @param keys - A plain list holds secrets.
  * @param timestampSeconds - Epoch seconds of this attempt, not of the event.
- * @throws {corrupt-state} when there is nothing to sign with: no callback leaves unsigned.
+ * @throws {corrupt-state} when there is no key: no callback is sent unsigned.
  * @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function signCallback(
@@ -36,7 +36,7 @@ export function signCallback(
   const signed = `${id}.${timestampSeconds}.${body}`;
   const signatures = [
     ...secrets.map((secret) => {
-      // A key of Node's own kind: with a buffer, a MAC takes several times as long.
+      // A KeyObject, because a MAC with a buffer as key takes several times as long.
       const key = createSecretKey(secret.slice(secretPrefix.length), 'base64');
       return `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
     }),

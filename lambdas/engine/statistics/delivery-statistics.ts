@@ -1,6 +1,6 @@
 import { type Percentiles, percentilesOf } from './percentiles.ts';
 
-/** What statistics look at in a delivery. */
+/** The parts of a delivery that statistics read. */
 export interface CountedDelivery {
   readonly timestamp: string;
   readonly state: DeliveryState;
@@ -18,38 +18,38 @@ export interface CountedDelivery {
 type DeliveryState = 'waiting' | 'retrying' | 'delivered' | 'exhausted' | 'cancelled';
 type CountedAttempt = CountedDelivery['attempts'][number];
 
-/** Where an attempt's answer belongs; `other` is what HTTP does not know as the end of a call. */
+/** Class of an attempt's answer; `other` is a status that HTTP does not define as final. */
 type StatusClass = '2xx' | '3xx' | '4xx' | '5xx' | 'other' | 'noAnswer';
 
-/** How deliveries fare. */
+/** Outcomes and timing of deliveries. */
 export interface DeliveryStatistics {
   readonly deliveries: Readonly<Record<DeliveryState | 'total', number>>;
   /**
-   * Delivered of those that were delivered or tried in vain, in [0, 1]; undefined where none was. What
-   * a person cancelled says nothing of its endpoint.
+   * Share of delivered among delivered and exhausted deliveries, in [0, 1]; undefined if there are none. Cancelled
+   * deliveries do not count, because a person ended them.
    */
   readonly successRate: number | undefined;
   readonly attempts: {
     readonly total: number;
-    /** Those that were not a delivery's first. */
+    /** Attempts after a delivery's first. */
     readonly retries: number;
-    /** Those of which details are kept, a delivery's last ones: what follows here is of them. */
+    /** Attempts with stored details: the last ones of each delivery. The figures below cover these attempts only. */
     readonly detailed: number;
     readonly byClass: Readonly<Record<StatusClass, number>>;
-    /** By exact status, of those that were answered. */
+    /** Answered attempts by exact status. */
     readonly byStatus: Readonly<Record<string, number>>;
-    /** By kind of error, of those that were not; what is rare is together under `other`. */
+    /** Unanswered attempts by kind of error; rare kinds are summed up under `other`. */
     readonly byError: Readonly<Record<string, number>>;
   };
-  /** How long attempts took, those in vain too. One for which nothing was sent took no time, and is left out. */
+  /** Duration of attempts, failed ones included. Attempts that sent nothing are excluded. */
   readonly latencyMs: Percentiles | undefined;
-  /** From the event to the answer that took it. What was asked for again came late on purpose, and is left out. */
+  /** Time from the event to the accepting answer. Excludes replays and manual attempts, which are late on purpose. */
   readonly timeToDeliveryMs: Percentiles | undefined;
-  /** ISO 8601, the event of the oldest that waits for an attempt. */
+  /** ISO 8601 timestamp of the oldest event that waits for an attempt. */
   readonly oldestWaitingAt: string | undefined;
 }
 
-/** Kinds of error that are told apart. */
+/** Most kinds of error with a count of their own. */
 const maxErrorKinds = 20;
 const maxErrorKindCharacters = 64;
 
@@ -120,7 +120,7 @@ function classOf({ status }: CountedAttempt): StatusClass {
   return `${Math.floor(status / 100)}xx` as StatusClass;
 }
 
-/** Errors begin with their kind; what follows a colon is of the one case. */
+/** Read the kind of an error: the text before the first colon; the rest describes the single case. */
 function errorKindOf({ error = 'unknown' }: CountedAttempt): string {
   return (error.split(':', 1)[0] as string).slice(0, maxErrorKindCharacters).toWellFormed();
 }
@@ -136,6 +136,6 @@ function withoutRare(counts: ReadonlyMap<string, number>): Readonly<Record<strin
 function timeToDelivery({ timestamp, state, replay, attempts }: CountedDelivery): readonly number[] {
   const last = attempts.at(-1);
   if (state !== 'delivered' || replay !== undefined || last === undefined || last.trigger === 'manual') return [];
-  // Clocks of two machines: no event comes before it happened.
+  // Two machines' clocks differ, so the difference may be negative.
   return [Math.max(0, Date.parse(last.at) + last.durationMs - Date.parse(timestamp))];
 }

@@ -1,16 +1,16 @@
-/** How the requests of one integration end. */
+/** Counts of one integration's requests by outcome. */
 export interface IntegrationStatistics {
   readonly integration: string;
   /** Accepted requests. */
   readonly verified: number;
   readonly rejected: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
-  /** What became of those accepted, and of handshakes that a call of the engine's completes. */
+  /** Outcomes of accepted requests, and of handshakes that a call of the engine completes. */
   readonly mapped: number;
   readonly ignored: number;
   readonly confirmed: number;
   readonly unrouted: number;
   readonly deadLettered: number;
-  /** Their events. */
+  /** Outcomes of the requests' events. */
   readonly published: number;
   readonly duplicate: number;
   readonly schemaDrift: number;
@@ -23,7 +23,7 @@ interface Counted {
 
 const rejectedPrefix = 'rejected:';
 
-/** Sum up what was counted by the hour: one line an integration, by name. */
+/** Sum up hourly counts: one entry per integration, sorted by name. */
 export function integrationStatistics(hours: readonly Counted[]): readonly IntegrationStatistics[] {
   const byIntegration = Map.groupBy(hours, ({ integration }) => integration);
   return [...byIntegration.keys()].sort().map((integration) => {

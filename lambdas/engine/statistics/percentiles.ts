@@ -1,4 +1,4 @@
-/** How values are spread, in their own unit. */
+/** Percentiles in the unit of the values. */
 export interface Percentiles {
   readonly p50: number;
   readonly p95: number;
@@ -7,10 +7,10 @@ export interface Percentiles {
 }
 
 /**
- * Percentiles by nearest rank: the smallest of the values that so many percent of them do not exceed. So each
- * is a value that occurred, and one value is all of its percentiles.
+ * Percentiles by nearest rank: p95 is the smallest value that at least 95 % of the values do not exceed. So each
+ * percentile is a value that occurred.
  *
- * @returns Undefined where there are no values.
+ * @returns Undefined if there are no values.
  */
 export function percentilesOf(values: readonly number[]): Percentiles | undefined {
   const sorted = [...values].sort((a, b) => a - b);

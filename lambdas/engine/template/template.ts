@@ -1,23 +1,23 @@
 import { applyTransform, parseTransform, type Transform } from './transforms.ts';
 
 /**
- * Templates: strings in a definition that take parts of the request, for example
- * `v0:{header.X-Slack-Request-Timestamp}:{body}`. A part may be optional (`{header.X-Id?}` is empty where
- * it is missing) and may pass through transforms (`{body | sha256}`). A brace is written `{{` or `}}`.
+ * Templates: strings in a definition that read parts of the request, for example
+ * `v0:{header.X-Slack-Request-Timestamp}:{body}`. A part can be optional (`{header.X-Id?}` is empty if the
+ * header is missing) and can pass through transforms (`{body | sha256}`). Write a brace as `{{` or `}}`.
  *
- * A template is parsed once per definition and rendered per request, to bytes: a signed message
- * must reach the MAC as it was received, never decoded and encoded again.
+ * The engine parses a template once per definition and renders it once per request, to bytes: the MAC
+ * must cover the received bytes, never a decoded and re-encoded copy.
  */
 
-/** Where a part of a template comes from. */
+/** The part of a request or definition that a placeholder reads. */
 export type Source =
   | { readonly from: 'method' | 'url' | 'path' | 'body' | 'form' }
   | { readonly from: 'header' | 'query' | 'secret' | 'var'; readonly name: string }
-  /** All headers whose name begins so. */
+  /** All headers with this prefix. */
   | { readonly from: 'headers'; readonly prefix: string }
-  /** The headers that this header lists, as `name:value` joined by `;`. */
+  /** The headers that this header lists, as `name:value` pairs joined by `;`. */
   | { readonly from: 'listed-headers'; readonly name: string }
-  /** A part of the token that is being checked. */
+  /** A part of the token that a `jwt` check reads. */
   | { readonly from: 'jwt'; readonly part: 'header' | 'claims'; readonly path: readonly string[] }
   | { readonly from: 'json' | 'item'; readonly path: readonly string[] }
   | { readonly from: 'form-field'; readonly name: string };
@@ -26,7 +26,7 @@ export interface Placeholder {
   readonly source: Source;
   readonly optional: boolean;
   readonly transforms: readonly Transform[];
-  /** The source as it is written, for messages. */
+  /** The source as written, for messages. */
   readonly text: string;
 }
 
@@ -36,7 +36,7 @@ export interface Template {
   readonly parts: readonly TemplatePart[];
 }
 
-/** What a template reads: the request as received, its decoded body, and what the definition names. */
+/** Input of a template: the received request, its decoded body, and the secrets and variables of the definition. */
 export interface TemplateInput {
   readonly method: string;
   /** The public URL as the provider called it, query included. */
@@ -46,14 +46,14 @@ export interface TemplateInput {
   readonly headers: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: Buffer;
-  /** The decoded body; undefined where it could not be decoded. */
+  /** The decoded body; undefined if it could not be decoded. */
   readonly decoded: unknown;
-  /** One value by secret name: the one that is being tried. */
+  /** By secret name, the value that the check tries. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly vars: Readonly<Record<string, string>>;
-  /** The item that is being checked, within `each`. */
+  /** The current item, within `each`. */
   readonly item?: unknown;
-  /** The token that is being checked, within `jwt`. */
+  /** The current token, within `jwt`. */
   readonly jwt?: { readonly header: unknown; readonly claims: unknown };
 }
 
@@ -63,14 +63,14 @@ export type ParsedTemplate =
 
 export type Rendered =
   | { readonly kind: 'value'; readonly chunks: readonly (string | Buffer)[] }
-  /** A part that the request does not have, as written in the template: `header.X-Signature`. */
+  /** A part that the request lacks, as written in the template: `header.X-Signature`. */
   | { readonly kind: 'missing'; readonly source: string };
 
 const bareSources = ['method', 'url', 'path', 'body', 'form'] as const;
 const forms =
   '{method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {listed_headers.<Name>}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>}, {var.<name>} or {jwt.header.<name>} and {jwt.claims.<name>} within jwt';
 
-/** Parse a template; the fault's message says what was got and what is allowed. */
+/** Parse a template; the fault's message shows the text and the allowed forms. */
 export function parseTemplate(text: string): ParsedTemplate {
   const parts: TemplatePart[] = [];
   let literal = '';
@@ -83,7 +83,7 @@ export function parseTemplate(text: string): ParsedTemplate {
       return { kind: 'fault', message: `a "}" without "{" at character ${at + 1}; write "}}" for the brace itself` };
     } else if (character === '{') {
       const end = text.indexOf('}', at);
-      // Within a placeholder a brace is none: the one before was left open.
+      // A placeholder cannot contain a brace, so the brace before it is not closed.
       if (end < 0 || text.slice(at + 1, end).includes('{'))
         return { kind: 'fault', message: `a "{" without "}" at character ${at + 1}; write "{{" for the brace itself` };
       const placeholder = parsePlaceholder(text.slice(at + 1, end));
@@ -100,7 +100,7 @@ export function parseTemplate(text: string): ParsedTemplate {
   return { kind: 'template', template: { parts } };
 }
 
-/** Parse what stands between the braces. @returns A fault's message where it is none. */
+/** Parse the text between two braces. @returns A fault's message if it is not a placeholder. */
 function parsePlaceholder(inner: string): Placeholder | string {
   const [head = '', ...pipeline] = inner.split('|').map((part) => part.trim());
   const optional = head.endsWith('?');
@@ -116,7 +116,7 @@ function parsePlaceholder(inner: string): Placeholder | string {
   return { source, optional, transforms, text: name };
 }
 
-/** Parse the name of a source: `header.X-Name`; undefined when it is none. */
+/** Parse the name of a source, such as `header.X-Name`; undefined if it is not a source. */
 export function parseSource(name: string): Source | undefined {
   const bare = bareSources.find((source) => source === name);
   if (bare !== undefined) return { from: bare };
@@ -150,7 +150,7 @@ export function parseSource(name: string): Source | undefined {
   }
 }
 
-/** Render to chunks, so that a large body is hashed where it lies instead of being copied. */
+/** Render to chunks, so a large body is hashed in place and not copied. */
 export function renderTemplate(template: Template, input: TemplateInput): Rendered {
   const chunks: (string | Buffer)[] = [];
   for (const part of template.parts) {
@@ -165,7 +165,7 @@ export function renderTemplate(template: Template, input: TemplateInput): Render
   return { kind: 'value', chunks };
 }
 
-/** Render to text; the chunks of a body are read as UTF-8. */
+/** Render to text; a body is read as UTF-8. */
 export function renderText(template: Template, input: TemplateInput): string | undefined {
   const rendered = renderTemplate(template, input);
   if (rendered.kind === 'missing') return undefined;
@@ -173,8 +173,8 @@ export function renderText(template: Template, input: TemplateInput): string | u
 }
 
 /**
- * Every text that a template can stand for. A template that is one placeholder of a list (several
- * headers, a JSON list) stands for each of its elements; any other for what it renders to.
+ * Render all values of a template. A template with a single placeholder that reads a list (several
+ * headers, a JSON list) has one value per element; any other template has one value.
  */
 export function renderAll(template: Template, input: TemplateInput): readonly string[] {
   const [only, ...others] = template.parts;
@@ -203,7 +203,7 @@ function transformed(part: Placeholder, value: unknown, input: TemplateInput): s
   return current;
 }
 
-/** The value of one source, undefined where the request does not have it. */
+/** The value of a source; undefined if the request lacks it. */
 export function readSource(source: Source, input: TemplateInput): unknown {
   switch (source.from) {
     case 'method':
@@ -240,7 +240,7 @@ export function readSource(source: Source, input: TemplateInput): unknown {
   }
 }
 
-/** The headers that a list names, in its order; undefined where there is no list or one of them is missing. */
+/** The headers that a list names, in its order; undefined if the list or one of the headers is missing. */
 function listedHeaders(list: string | undefined, headers: TemplateInput['headers']): string | undefined {
   const names = list?.split(',').map((name) => name.trim().toLowerCase());
   const pairs = names?.map((name) => [name, own(headers, name)] as const);
@@ -248,7 +248,7 @@ function listedHeaders(list: string | undefined, headers: TemplateInput['headers
   return pairs.map(([name, value]) => `${name}:${value}`).join(';');
 }
 
-/** Follow own properties only: a path never reaches a prototype. */
+/** Follow own properties only, so a path never reaches a prototype. */
 export function readPath(value: unknown, path: readonly string[]): unknown {
   let current = value;
   for (const key of path) {
@@ -262,7 +262,7 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** The text of a scalar. Null, lists and objects have none: written again, they would not be what was received. */
+/** The text of a scalar; undefined for null, lists and objects, whose text would differ from the received bytes. */
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
     ? String(value)
@@ -270,9 +270,9 @@ function textOf(value: unknown): string | undefined {
 }
 
 /**
- * A template of a definition that was validated when it was compiled.
+ * Parse a template of a validated definition.
  *
- * @throws {TypeError} where it is none.
+ * @throws {TypeError} if the text is not a template.
  */
 export function toTemplate(text: string): Template {
   const parsed = parseTemplate(text);
@@ -280,9 +280,9 @@ export function toTemplate(text: string): Template {
   return parsed.template;
 }
 
-/** A source of a definition that was validated. @throws {TypeError} where it is none. */
+/** Parse a source of a validated definition. @throws {TypeError} if the name is not a source. */
 export function toSource(name: string): Source {
   const parsed = parseSource(name);
-  if (parsed === undefined) throw new TypeError(`"${name}" is no source`);
+  if (parsed === undefined) throw new TypeError(`"${name}" is not a source`);
   return parsed;
 }

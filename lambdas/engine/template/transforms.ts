@@ -4,11 +4,11 @@ import { createHash, createHmac } from 'node:crypto';
 export interface Transform {
   readonly name: TransformName;
   readonly argument: string | undefined;
-  /** The secret that its argument names. */
+  /** The secret that the argument names. */
   readonly secret?: string;
 }
 
-/** @returns Undefined where the secret that it needs has no value: an empty key would be known to all. */
+/** @returns Undefined if the secret has no value, because everyone knows the empty key. */
 type Apply = (
   value: string | Buffer,
   argument: string,
@@ -16,7 +16,7 @@ type Apply = (
 ) => string | Buffer | undefined;
 
 interface Known {
-  /** What stands in parentheses, in words; undefined where nothing does. */
+  /** Description of the argument for messages; undefined if the transform takes none. */
   readonly argument?: string;
   readonly namesSecret?: true;
   readonly apply: Apply;
@@ -34,7 +34,7 @@ const hmac =
       : createHmac(algorithm, secret).update(value).digest(encoding);
   };
 
-/** What a transform does, and whether it takes an argument. */
+/** The transforms by name. */
 const transforms = {
   lower: { apply: (value) => value.toString().toLowerCase() },
   upper: { apply: (value) => value.toString().toUpperCase() },
@@ -49,12 +49,12 @@ const transforms = {
   sha256_base64: { apply: digest('sha256', 'base64') },
   /** Decimal CRC-32 of the bytes, as PayPal signs it. */
   crc32: { apply: (value) => String(crc32(bytes(value))) },
-  /** Characters beyond ASCII as `\uXXXX`, as senders sign that escape before they send. */
+  /** Escapes non-ASCII characters as `\uXXXX`, for senders that sign the escaped text. */
   escape_unicode: {
     apply: (value) =>
       value.toString().replace(/[\u0080-\uFFFF]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
   },
-  /** Only these percent-escapes are decoded: `percent_decode(3A 2F 3F)`. */
+  /** Decodes only the listed percent-escapes: `percent_decode(3A 2F 3F)`. */
   percent_decode: {
     argument: 'escapes such as 3A 2F',
     apply: (value, escapes) => {
@@ -66,10 +66,10 @@ const transforms = {
         );
     },
   },
-  /** A form's fields by name, each name and value run together; a repeated name gives its distinct values, sorted. */
+  /** A form's fields sorted by name, names and values joined; a repeated name gives its distinct values, sorted. */
   sorted_pairs: { apply: (value) => sortedPairs(value.toString()) },
   without_query: { apply: (value) => value.toString().replace(/\?.*$/s, '') },
-  /** A URL with its port written out, also where it is its scheme's own. */
+  /** Adds the port to a URL, even if it is the default port of the scheme. */
   with_port: { apply: (value) => withPort(value.toString()) },
   without_port: { apply: (value) => value.toString().replace(/^(https?:\/\/[^/?#]*?):\d+(?=[/?#]|$)/i, '$1') },
   hmac_sha256: { argument: 'the name of a secret', namesSecret: true, apply: hmac('sha256', 'hex') },
@@ -78,7 +78,7 @@ const transforms = {
 
 export type TransformName = keyof typeof transforms;
 
-/** Parse `name` or `name(argument)`. @returns A fault's message where it is none. */
+/** Parse `name` or `name(argument)`. @returns A fault's message if it is not a transform. */
 export function parseTransform(text: string): Transform | string {
   const [, name = '', argument] = /^([a-z0-9_]+)(?:\(([^)]*)\))?$/.exec(text) ?? [];
   if (!Object.hasOwn(transforms, name))
@@ -135,7 +135,7 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, index) => {
   return value >>> 0;
 });
 
-/** node:zlib has a CRC-32 too, but the engine is free of modules that do IO. */
+/** CRC-32 in plain code: node:zlib has one too, but the engine imports no module that does IO. */
 function crc32(content: Buffer): number {
   let crc = 0xffffffff;
   for (const byte of content) crc = (crcTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);

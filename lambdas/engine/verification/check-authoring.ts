@@ -9,7 +9,7 @@ import { publicKeyAuthoring } from './checks/public-key.ts';
 import { tokenAuthoring } from './checks/token.ts';
 import { urlTokenAuthoring } from './checks/url-token.ts';
 
-/** The checks of the definition language by name, as their authors meet them. */
+/** The authoring sides of all checks, by name. */
 export const checkAuthoring: { readonly [Name in CheckName]: CheckAuthoring<CheckSpecs[Name]> } = {
   hmac: hmacAuthoring,
   digest: digestAuthoring,
@@ -21,7 +21,7 @@ export const checkAuthoring: { readonly [Name in CheckName]: CheckAuthoring<Chec
   freshness: freshnessAuthoring,
 };
 
-/** The authoring side of a check, for what is the same for every kind. */
+/** The authoring side of a check, for code that treats all kinds alike. */
 export function authoringOf<Name extends CheckName>(name: Name): CheckAuthoring<CheckSpecs[Name]> {
   return checkAuthoring[name];
 }

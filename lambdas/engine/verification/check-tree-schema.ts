@@ -8,7 +8,9 @@ const scalar = z.union([z.string(), z.number(), z.boolean()]);
 
 export const condition: z.ZodType<ConditionSpec> = z
   .record(source, z.union([scalar, z.array(scalar).min(1), z.strictObject({ present: z.boolean() })]))
-  .describe('Source to value: all must be equal. A list means any of its values; `present` asks whether it is there.');
+  .describe(
+    'Expected values by source; all must match. A list matches any of its values; `present` checks whether the source has a value.',
+  );
 
 const checks = Object.fromEntries(checkNames.map((name) => [name, checkAuthoring[name].schema().optional()]));
 const nodeNames = [...checkNames, 'all', 'any', 'cases', 'each'].join(', ');

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** Whether a text is one of others, in a time that does not tell. Digests are of one length, whatever the texts are. */
+/** Whether a text equals one of several, in constant time: it compares digests, which all have the same length. */
 export function equalsAny(given: string, expected: readonly string[]): boolean {
   const digest = createHash('sha256').update(given).digest();
   let matches = false;

@@ -2,7 +2,7 @@ import { createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto
 import { type PublicKeyType, readPublicKeys } from './keys/read-public-key.ts';
 import { decodeExactly } from './signatures/decode-exactly.ts';
 
-/** A longer token is no token: reading it would cost more than any is worth. */
+/** Longer tokens are rejected, because parsing them would cost too much. */
 const maxTokenCharacters = 16 * 1024;
 
 export interface DecodedToken {
@@ -13,7 +13,7 @@ export interface DecodedToken {
   readonly signature: Buffer;
 }
 
-/** @returns Undefined where the text is no token. */
+/** @returns Undefined if the text is not a token. */
 export function decodeToken(text: string, prefix: string | undefined): DecodedToken | undefined {
   if (prefix !== undefined && !text.toLowerCase().startsWith(prefix.toLowerCase())) return undefined;
   const token = text.slice(prefix?.length ?? 0).trim();
@@ -22,7 +22,7 @@ export function decodeToken(text: string, prefix: string | undefined): DecodedTo
   const [header, claims, bytes] = [readPart(head), readPart(body), decodeSignature(signature)];
   if (header === undefined || claims === undefined || bytes === undefined || typeof header['alg'] !== 'string')
     return undefined;
-  // An extension that is critical and not understood must not be passed over (RFC 7515, 4.1.11).
+  // A verifier must not ignore a critical extension that it does not understand (RFC 7515, 4.1.11).
   if ('crit' in header) return undefined;
   return {
     algorithm: header['alg'],
@@ -33,7 +33,7 @@ export function decodeToken(text: string, prefix: string | undefined): DecodedTo
   };
 }
 
-/** Empty where there is none, as `alg: none` has it: the algorithm is refused for what it is. */
+/** Empty without a signature, as with `alg: none`; the check of the algorithm rejects that token. */
 function decodeSignature(text: string): Buffer | undefined {
   return text === '' ? Buffer.alloc(0) : decodeExactly(text, 'base64url');
 }
@@ -49,10 +49,10 @@ function readPart(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** @param key - A shared secret, or a text with public keys. */
+/** @param key - A shared secret, or a text that holds public keys. */
 export function isSigned({ algorithm, header, signed, signature }: DecodedToken, key: string): boolean {
   if (algorithm.startsWith('HS')) {
-    // A public key is known to all, so it is no shared secret.
+    // A public key is not secret, so it must not verify an HMAC.
     if (key.includes('-----BEGIN')) return false;
     const expected = createHmac(`sha${algorithm.slice(2)}`, key)
       .update(signed)
@@ -75,7 +75,7 @@ export function keyTypeOf(algorithm: string): PublicKeyType {
   return algorithm === 'EdDSA' ? 'ed25519' : algorithm.startsWith('ES') ? 'ec' : 'rsa';
 }
 
-/** JOSE writes an ECDSA signature as its two numbers, not as DER. */
+/** JOSE encodes an ECDSA signature as its two numbers, not as DER. */
 function options(key: KeyObject): { key: KeyObject; dsaEncoding: 'ieee-p1363' } {
   return { key, dsaEncoding: 'ieee-p1363' };
 }

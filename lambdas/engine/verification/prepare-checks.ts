@@ -4,10 +4,10 @@ import { kindOf } from './check-kinds.ts';
 import { type ConditionSpec, checkIn, type VerifySpec } from './check-tree.ts';
 import type { Verdict } from './verdict.ts';
 
-/** Items of one request that are checked; more are a rejection, since each costs a MAC. */
+/** Most items per request; a request with more is rejected, because each item costs a MAC. */
 const maxItems = 1000;
 
-/** Prepare a tree of checks: do everything that needs no request once. */
+/** Prepare a tree of checks: do all work that needs no request once. */
 export function prepareChecks(node: VerifySpec): Check {
   const check = checkIn(node);
   if (check !== undefined) return kindOf(check.name).prepare(check.spec);
@@ -25,7 +25,7 @@ function prepareAll(nodes: readonly VerifySpec[]): Check {
     for (const check of checks) {
       const verdict = check(input, context);
       if (verdict.kind === 'rejected') return verdict;
-      // A key is fetched only for a request that passes all that can be decided without it.
+      // Fetch a key only for a request that passes all checks that do not need the key.
       if (verdict.kind === 'key-needed') undecided ??= verdict;
     }
     return undecided ?? { kind: 'verified' };
@@ -77,7 +77,7 @@ function prepareEach({ items, verify }: NonNullable<VerifySpec['each']>): Check 
   };
 }
 
-/** A condition over a request: every source has one of its values, or is there as it should be. */
+/** Prepare a condition: every source has one of its expected values, or is present or absent as expected. */
 export function prepareCondition(condition: ConditionSpec): (input: TemplateInput) => boolean {
   const terms = Object.entries(condition).map(([name, expected]) => {
     const from = toSource(name);

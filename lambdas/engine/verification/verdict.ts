@@ -8,6 +8,6 @@ export type Verdict =
   | {
       readonly kind: 'key-needed';
       readonly request: KeyRequest;
-      /** Secret in which an account may keep the key instead. */
+      /** Secret in which an account may keep the key; then nothing is fetched. */
       readonly pinned: string;
     };

@@ -11,36 +11,36 @@ export interface OncePorts {
   readonly randomness: Randomness;
 }
 
-/** A request that its caller may send again without having it carried out again. */
+/** A request that its caller may repeat, and that the engine carries out once. */
 export interface RepeatableRequest {
-  /** Who calls: two callers may choose the same name. */
+  /** Id of the caller; two callers may choose the same `name`. */
   readonly caller: string;
   /** `Idempotency-Key`. */
   readonly name: string;
   readonly method: string;
-  /** With its query. */
+  /** Includes the query. */
   readonly path: string;
   readonly body: string;
 }
 
 export type OnceOutcome<Answer extends StoredAnswer> =
   | { readonly kind: 'answered'; readonly answer: Answer }
-  /** The answer that was given before. */
+  /** The stored answer of an earlier call. */
   | { readonly kind: 'repeated'; readonly answer: StoredAnswer }
   | { readonly kind: 'in-progress'; readonly retryAfterMs: number }
-  /** The name was used for another request. */
+  /** The idempotency key belongs to another request. */
   | { readonly kind: 'mismatch' };
 
 const storedSeconds = 24 * 3600;
 
-/** Parts are prefixed with their lengths, so that no two lists of them run together. */
+/** A length prefix on each part keeps different lists of parts from hashing alike. */
 function digest(...parts: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(`${Buffer.byteLength(part)}:${part}`);
   return hash.digest('hex');
 }
 
-/** A body's JSON, however it is written; what is none, as it is. */
+/** The body as canonical JSON; unchanged if it is not JSON. */
 function meaningOf(body: string): string {
   try {
     return canonicalJson(JSON.parse(body));
@@ -50,15 +50,15 @@ function meaningOf(body: string): string {
 }
 
 /**
- * Carry a request out once, and answer it the same for a day.
+ * Carry out a request once, and repeat its answer for a day.
  *
- * What was refused is not kept: the next try is carried out, whatever it says. Of a run that was cut off, or
- * failed, it is not known how far it came; the next try of the same request is carried out once that run is
- * certainly dead. What it makes has its id from the seed of the first run, by which a second finds what the
- * first has made. A name that is used again after its day has another seed.
+ * Refusals are not stored: the next call with the key is carried out, whatever its body. After a run that crashed or
+ * failed, its progress is unknown, so a retry of the same request waits until that run's lease ends. Objects get their
+ * ids from the first run's seed, so the retry finds what that run created. A key that is reused after a day gets a new
+ * seed.
  *
- * @param carryOut - Is given the seed: 16 hexadecimal digits.
- * @param isRefusal - Whether an error says that nothing was done.
+ * @param carryOut - Receives the seed: 16 hexadecimal digits.
+ * @param isRefusal - Whether an error means that the call changed nothing.
  */
 export async function answerOnce<Answer extends StoredAnswer>(
   ports: OncePorts,
@@ -74,9 +74,9 @@ export async function answerOnce<Answer extends StoredAnswer>(
     fingerprint,
     owner: ports.randomness.bytes(8).toString('hex'),
     seed: ports.randomness.bytes(8).toString('hex'),
-    // Of the name only a digest is stored: who reads the table alone cannot make this.
+    // The table stores only a digest of the name, so the table alone does not yield this key.
     sealKey: createHmac('sha256', request.name).update(`tributary answer, version 1 ${fingerprint}`).digest(),
-    // A second more than its function lives.
+    // One second longer than the function can run.
     leaseUntilMs: nowMs + (limits.apiTimeoutSeconds + 1) * 1000,
     expiresAtEpochSeconds: Math.ceil(nowMs / 1000) + storedSeconds,
   };
@@ -90,7 +90,7 @@ export async function answerOnce<Answer extends StoredAnswer>(
   try {
     answer = await carryOut(held.seed);
   } catch (error) {
-    // The lease ends by itself where this fails, too.
+    // If this fails, the lease still expires.
     await (isRefusal(error) ? ports.answers.release(held) : ports.answers.leave(held)).catch(() => undefined);
     throw error;
   }

@@ -9,7 +9,7 @@ export interface AuditPorts {
   readonly randomness: Randomness;
 }
 
-/** What a call did. */
+/** The change that a call made. */
 export interface AuditedChange {
   readonly object: string;
   readonly tenant: string | null;
@@ -17,16 +17,16 @@ export interface AuditedChange {
   readonly after: unknown;
 }
 
-/** Digits of a time in base 36, until the year 5188: as texts they sort by time. */
+/** Digits of a time in base 36, enough until the year 5188; fixed width, so that ids sort by time. */
 const timeDigits = 9;
 
 /**
- * Have a call stand in the audit before it does anything, and how it ended afterwards.
+ * Write an audit entry before a call does anything, and complete it afterwards.
  *
- * A call that cannot be written down is not carried out. One whose end cannot be written down has been carried
- * out: its entry says that how it ended is not known.
+ * If the first write fails, the call is not carried out. If the second fails, the call has been carried out, and its
+ * entry shows an unknown status.
  *
- * @param carryOut - Gives what is answered, its status and, where it changed something, what.
+ * @param carryOut - Returns the answer, its status and the change, if it made one.
  */
 export async function auditCall<Answer>(
   ports: AuditPorts,
@@ -59,7 +59,7 @@ export async function auditCall<Answer>(
   }
 }
 
-/** What to look for. */
+/** Filters of a search; undefined members match everything. */
 export interface AuditSearch {
   readonly tenant: string | undefined;
   readonly sinceMs: number | undefined;
@@ -71,16 +71,16 @@ export interface AuditSearch {
   readonly after: string | undefined;
 }
 
-/** Reads of the log in one search: a search for what is rare ends with a short page. */
+/** Reads of the log per search; a search with few matches may return a short page. */
 const maxReads = 8;
 const usualSpanMs = 90 * 86_400_000;
 
-/** Entries, newest first; of the last 90 days unless told otherwise. */
+/** Entries, newest first; of the last 90 days unless the search sets a range. */
 export async function searchAudit(
   ports: Pick<AuditPorts, 'audit' | 'clock'>,
   { tenant, sinceMs, untilMs, key, operation, object, limit, after }: AuditSearch,
 ): Promise<{ readonly items: readonly AuditEntry[]; readonly next: string | undefined }> {
-  // An entry of this very moment is within. Later there is none: the days to come are not looked through.
+  // Includes entries of this moment. Later days have no entries, so skip them.
   const latestMs = ports.clock.nowMs() + limits.clockSkewMs;
   const endMs = Math.min(untilMs ?? latestMs, latestMs);
   const until = new Date(endMs).toISOString();

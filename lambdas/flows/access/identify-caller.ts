@@ -4,52 +4,52 @@ import { holdsScope, type Scope } from '../../engine/access/scopes.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { ApiKey, ApiKeyStore } from '../../ports/tenants/api-key-store.ts';
 
-/** Who calls. */
+/** The caller. */
 export interface Principal {
   readonly keyId: string;
   /** Null for a key that may act for every tenant. */
   readonly tenant: string | null;
   readonly scopes: readonly Scope[];
-  /** Id of the token that was shown; null where the key itself was. */
+  /** Id of the presented token; null if the caller presented the key itself. */
   readonly tokenId: string | null;
-  /** The secret that was shown, or that the token was given for. */
+  /** The presented secret, or the one that signed the token. */
   readonly secret: ApiKeySecret | undefined;
-  /** Epoch milliseconds at which the key, or that secret of it, ends; infinite where neither does. */
+  /** Epoch milliseconds at which the key or that secret ends, whichever is first; infinite if neither ends. */
   readonly endsAtMs: number;
-  /** Calls a minute, where the key says so. */
+  /** Calls per minute; undefined if the key sets no rate. */
   readonly ratePerMinute: number | undefined;
 }
 
 export type Identification =
   | { readonly kind: 'known'; readonly principal: Principal }
   | { readonly kind: 'no-credentials' }
-  /** `key`: the one that was named; undefined where none was. */
+  /** `key`: the key that the credentials name; undefined if they name none. */
   | { readonly kind: 'unknown'; readonly key: RefusedKey | undefined }
-  /** The credentials were good once. */
+  /** The credentials were valid earlier. */
   | { readonly kind: 'expired'; readonly key: RefusedKey };
 
-/** A key that was named with credentials that were refused. */
+/** The key that refused credentials name. */
 export interface RefusedKey {
-  /** Of the form of an id. It may be anything, if there is no such key. */
+  /** Well-formed; arbitrary if no such key exists. */
   readonly id: string;
-  /** Whose it is, null for all tenants; undefined where there is no such key. */
+  /** The key's tenant; null for all tenants, undefined if no such key exists. */
   readonly tenant: string | null | undefined;
 }
 
 export interface IdentifyPorts {
   readonly keys: ApiKeyStore;
   readonly clock: Clock;
-  /** Origin of the API: who issues tokens, and whom they are for. */
+  /** Origin of the API: issuer and audience of its tokens. */
   readonly publicUrl: string;
 }
 
-/** When a key was used is noted to the minute: not each call is a write. */
+/** Precision of a key's last use, so that not every call is a write. */
 const usedPrecisionMs = 60_000;
 
 /**
- * Find out who calls, by `Authorization: Bearer <key or token>`.
+ * Identify the caller by `Authorization: Bearer <key or token>`.
  *
- * The key's row is read at every call: what is revoked is refused from the next call on, its tokens too.
+ * Every call reads the key's row, so revoking a key takes effect at the next call, for its tokens, too.
  */
 export async function identifyCaller(ports: IdentifyPorts, authorization: string | undefined): Promise<Identification> {
   const [, bearer] = /^Bearer +([\x21-\x7e]{1,4096})$/i.exec(authorization ?? '') ?? [];
@@ -58,7 +58,6 @@ export async function identifyCaller(ports: IdentifyPorts, authorization: string
   return presented === undefined ? identifyToken(ports, bearer) : identifyKey(ports, presented);
 }
 
-/** Find out who calls, by a key's parts. */
 async function identifyKey(ports: IdentifyPorts, { id, secret }: PresentedKey): Promise<Identification> {
   const nowMs = ports.clock.nowMs();
   const key = await ports.keys.find(id);
@@ -80,7 +79,7 @@ async function identifyToken(ports: IdentifyPorts, text: string): Promise<Identi
     if (token === undefined || token.key !== key.id) continue;
     if (hasExpired(key, nowMs)) return { kind: 'expired', key };
     await noteUse(ports, key, nowMs);
-    // What was taken from the key since is taken from its tokens.
+    // A token loses the scopes that its key has lost.
     const scopes = token.scopes.filter((scope) => holdsScope(key.scopes, scope));
     return { kind: 'known', principal: { ...toPrincipal(key, secret), scopes, tokenId: token.id } };
   }
@@ -98,11 +97,11 @@ function toPrincipal({ id, tenant, scopes, expiresAtMs, ratePerMinute }: ApiKey,
 
 async function noteUse({ keys }: IdentifyPorts, { id, lastUsedAt }: ApiKey, nowMs: number): Promise<void> {
   if (lastUsedAt !== undefined && nowMs - Date.parse(lastUsedAt) < usedPrecisionMs) return;
-  // It only tells the owner something: a call does not fail for it.
+  // Last use is only informative, so a failure to store it does not fail the call.
   await keys.touch(id, new Date(nowMs).toISOString()).catch(() => undefined);
 }
 
-/** How a client names itself where it asks for a token. */
+/** Credentials of a client that requests a token. */
 export interface ClientCredentials {
   readonly authorization: string | undefined;
   readonly id: string | undefined;
@@ -110,7 +109,7 @@ export interface ClientCredentials {
 }
 
 /**
- * Find out who asks for a token: by HTTP Basic, by members of the body, or by the key as it is shown elsewhere.
+ * Identify a client that requests a token: by HTTP Basic, by members of the body, or by the key as a bearer.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
  */
@@ -123,14 +122,14 @@ export async function identifyClient(
   const [name, password] = basic === undefined ? [id, secret] : readBasic(basic);
   if (name === undefined || password === undefined) return { kind: 'no-credentials' };
   const bareId = name.replace(/^tk_/, '');
-  // What is no id is the id of no key.
+  // A malformed id belongs to no key.
   if (readApiKey(`tk_${bareId}_x`)?.id !== bareId) return { kind: 'unknown', key: undefined };
   const whole = readApiKey(password);
   if (whole !== undefined && whole.id === bareId) return identifyKey(ports, whole);
   return identifyKey(ports, { id: bareId, secret: password });
 }
 
-/** User name and password of HTTP Basic, which OAuth has encoded as in a form. */
+/** User name and password of HTTP Basic; OAuth form-encodes both. */
 function readBasic(encoded: string): readonly (string | undefined)[] {
   const [, name, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? [];
   return [name, password].map((part) => {

@@ -1,13 +1,13 @@
 import type { CallAdmission, CallLimit, CallLimits, CallQuota } from '../../ports/tenants/call-limits.ts';
 import type { Principal } from './identify-caller.ts';
 
-/** How many calls a key, and all keys of a tenant together, may make. */
+/** Rate limits of a key, and of all keys of a tenant together. */
 export interface CallPolicy {
   readonly perKey: CallQuota;
   readonly perTenant: CallQuota;
 }
 
-/** A limit, and how it stands after this call. */
+/** A limit and its state after this call. */
 export interface LimitStanding {
   readonly name: 'key' | 'tenant';
   readonly limit: CallLimit;
@@ -15,10 +15,10 @@ export interface LimitStanding {
 }
 
 /**
- * Count a call against what its key and its tenant may do.
+ * Count a call against the rate limits of its key and its tenant.
  *
- * Where the limits cannot be read the call goes on: they protect the engine from a caller's loop, and an engine
- * that cannot count its calls should not for that reason answer none.
+ * If the limits cannot be read, the call proceeds: they protect the engine from a looping caller, so their outage must
+ * not block every call.
  */
 export async function limitCall(
   ports: { readonly limits: CallLimits; readonly callPolicy: CallPolicy },

@@ -1,7 +1,6 @@
 import { EngineError } from '../../contracts/engine-error.ts';
-import { maxTokenSeconds, signToken } from '../../engine/access/access-token.ts';
 import { type ApiKeySecret, hashSecret, writeApiKey } from '../../engine/access/api-key-secret.ts';
-import { holdsScope, type Scope, scopesBeyond } from '../../engine/access/scopes.ts';
+import { type Scope, scopesBeyond } from '../../engine/access/scopes.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../ports/tenants/api-key-store.ts';
@@ -17,9 +16,9 @@ export interface ManageKeyPorts {
 }
 
 export interface KeyRequest {
-  /** Undefined for a new one. */
+  /** Undefined to generate one. */
   readonly id: string | undefined;
-  /** Undefined for its id. */
+  /** Undefined to use the id. */
   readonly name: string | undefined;
   readonly tenant: string | null;
   readonly scopes: readonly Scope[];
@@ -27,7 +26,7 @@ export interface KeyRequest {
   readonly ratePerMinute: number | undefined;
 }
 
-/** What changes; what is left out stays, null is for no bound. */
+/** Members to change. Undefined leaves a member as is; null removes its bound. */
 export interface KeyChange {
   readonly name?: string | undefined;
   readonly scopes?: readonly Scope[] | undefined;
@@ -35,18 +34,18 @@ export interface KeyChange {
   readonly ratePerMinute?: number | null | undefined;
 }
 
-/** Why a caller may not make, change or take hold of a key: it would have more by it than it has itself. */
+/** Why a caller may not create, change or rotate a key: the key would give it more rights than it has. */
 export type KeyRefusal =
   | { readonly kind: 'beyond'; readonly scopes: readonly Scope[] }
-  /** The key would live longer than what the caller shows. */
+  /** The key would live longer than the caller's own credential. */
   | { readonly kind: 'outlives'; readonly endsAtMs: number }
   /** The key could call more often than the caller. */
   | { readonly kind: 'outpaces'; readonly ratePerMinute: number }
-  /** A key does not change what it may do itself. */
+  /** A key may not change its own rights. */
   | { readonly kind: 'own-key' }
-  /** A secret that is being rotated out would live on in the one that it makes. */
+  /** A secret that is being rotated out would live on in the secret that it creates. */
   | { readonly kind: 'needs-current-secret' }
-  /** A token would outlive itself by the key that it makes. */
+  /** A token would live on in the key that it creates. */
   | { readonly kind: 'needs-key' };
 
 export type KeyCreation = KeyIssue | QuotaExceeded;
@@ -56,7 +55,7 @@ export type KeyUpdate = { readonly kind: 'updated'; readonly key: ApiKey } | { r
 const idBytes = 8;
 const secretBytes = 32;
 const maxAttempts = 4;
-/** A sixth ends the oldest. */
+/** Adding a sixth secret ends the oldest. */
 const maxSecrets = 5;
 
 function refusalFor(principal: Principal, ...wanted: readonly (readonly Scope[])[]): KeyRefusal | undefined {
@@ -65,20 +64,20 @@ function refusalFor(principal: Principal, ...wanted: readonly (readonly Scope[])
   return scopes.length === 0 ? undefined : { kind: 'beyond', scopes: [...new Set(scopes)] };
 }
 
-/** Until when, and how often, a key calls; infinite where nothing bounds it. */
+/** When a key ends, and how often it may call; infinite if unbounded. */
 interface KeyBounds {
   readonly endsAtMs: number;
   readonly ratePerMinute: number;
 }
 
-/** Calls a minute of a key that says nothing itself. */
+/** Calls per minute of a key that sets no rate. */
 function usualRate({ callPolicy: { perKey } }: ManageKeyPorts): number {
   return (perKey.calls * 60_000) / perKey.windowMs;
 }
 
 /**
- * What a caller has, and so may give. Its end is that of the key or of the secret that it shows, whichever is first. The
- * operator's keys, of all tenants, may give a rate beyond what the deployment usually allows; a tenant's may not.
+ * The caller's own bounds, which limit the keys it creates. It ends with its key or its secret, whichever ends first.
+ * The operator's keys, of all tenants, may set a rate above the deployment's default; a tenant's keys may not.
  */
 function boundsOf(ports: ManageKeyPorts, { endsAtMs, ratePerMinute, tenant }: Principal): KeyBounds {
   return { endsAtMs, ratePerMinute: ratePerMinute ?? (tenant === null ? Number.POSITIVE_INFINITY : usualRate(ports)) };
@@ -88,7 +87,7 @@ function boundsOfKey(ports: ManageKeyPorts, { expiresAtMs, ratePerMinute }: ApiK
   return { endsAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY, ratePerMinute: ratePerMinute ?? usualRate(ports) };
 }
 
-/** Why a caller may not give a key, or take hold of it: it would live longer, or call more often, than the caller. */
+/** Refuses a key that would live longer, or call more often, than the caller. */
 function refuseBeyondOwn(ports: ManageKeyPorts, principal: Principal, key: ApiKey): KeyRefusal | undefined {
   const own = boundsOf(ports, principal);
   const given = boundsOfKey(ports, key);
@@ -97,7 +96,7 @@ function refuseBeyondOwn(ports: ManageKeyPorts, principal: Principal, key: ApiKe
   return undefined;
 }
 
-/** Whether a key may more than before: then it is given something, else something is taken from it. */
+/** Whether a change gives a key more life, a higher rate or more scopes. */
 function isWidened(ports: ManageKeyPorts, before: ApiKey, after: ApiKey): boolean {
   const [had, has] = [boundsOfKey(ports, before), boundsOfKey(ports, after)];
   return (
@@ -107,7 +106,7 @@ function isWidened(ports: ManageKeyPorts, before: ApiKey, after: ApiKey): boolea
   );
 }
 
-/** A bound that is not given is the caller's own, where it has one. */
+/** Fills bounds that the request omits with the caller's own. */
 function inherited(
   { endsAtMs, ratePerMinute }: Principal,
   given: { readonly expiresAtMs: number | undefined; readonly ratePerMinute: number | undefined },
@@ -124,8 +123,8 @@ function newSecret({ clock, randomness }: ManageKeyPorts): { readonly secret: Ap
 }
 
 /**
- * Make a key, which lives no longer and calls no more often than the one that makes it. It is told whole, once; a try
- * that is repeated under the same id gets a new secret for it.
+ * Create a key that lives no longer and calls no more often than the caller. Only this answer holds the secret; a
+ * repeated call with the same id gets a new secret.
  */
 export async function createApiKey(
   ports: ManageKeyPorts & { readonly quotas: Quotas },
@@ -147,12 +146,12 @@ export async function createApiKey(
   const refusal = refusalFor(principal, request.scopes) ?? refuseBeyondOwn(ports, principal, key);
   if (refusal !== undefined) return refusal;
   const { tenant } = request;
-  // Keys of all tenants are the operator's own.
+  // Keys of all tenants belong to the operator and have no quota.
   const use: QuotaUse | undefined =
     tenant === null
       ? undefined
       : { quotas: ports.quotas, quota: 'keysPerTenant', count: (most) => ports.keys.count(tenant, most) };
-  // The next try of a call that was cut off makes nothing new.
+  // A retry of an interrupted call creates no second key, so the quota does not apply.
   const isKnown = request.id !== undefined && (await ports.keys.find(request.id)) !== undefined;
   const exceeded = use === undefined || isKnown ? undefined : await refuseBeyondQuota(use);
   if (exceeded !== undefined) return exceeded;
@@ -166,10 +165,10 @@ export async function createApiKey(
 }
 
 /**
- * Make a new secret for a key; its former ones are taken for a while, too. The key ends when it ended before.
+ * Create a new secret for a key. Its earlier secrets stay valid for the overlap; the key's own end does not change.
  *
- * Who has the new secret has the key: another key is rotated only where it gives the caller nothing beyond its own, and
- * the caller's own only with its current secret.
+ * The new secret grants all rights of the key. So a caller may rotate another key only if that key exceeds none of the
+ * caller's own rights, and may rotate its own key only with its current secret.
  */
 export async function rotateApiKey(
   ports: ManageKeyPorts,
@@ -190,7 +189,7 @@ export async function rotateApiKey(
         secrets: [
           secret,
           ...key.secrets
-            // A rotation may shorten the life of a secret, but never lengthens it.
+            // A rotation may shorten a secret's life but never lengthens it.
             .map((former) => ({ ...former, expiresAtMs: Math.min(former.expiresAtMs ?? endsAtMs, endsAtMs) }))
             .filter(({ expiresAtMs }) => expiresAtMs > nowMs),
         ].slice(0, maxSecrets),
@@ -207,7 +206,7 @@ function refuseOwnRotation({ secret: shown }: Principal, { secrets }: ApiKey): K
   return isCurrent ? undefined : { kind: 'needs-current-secret' };
 }
 
-/** Change another key. What the change gives is no more than the caller has: scopes, life and rate. */
+/** Change another key. The change may not give it more scopes, life or rate than the caller has. */
 export async function updateApiKey(
   ports: ManageKeyPorts,
   principal: Principal,
@@ -229,13 +228,13 @@ export async function updateApiKey(
   });
 }
 
-/** Refuse a key from the next call on, and its tokens with it. */
+/** Revoke a key and its tokens, effective from the next call. */
 export async function revokeApiKey(
   ports: ManageKeyPorts,
   principal: Principal,
   key: ApiKey,
 ): Promise<{ readonly kind: 'revoked' } | KeyRefusal> {
-  // A key that leaked may end itself.
+  // A leaked key may revoke itself.
   const refusal = key.id === principal.keyId ? undefined : refusalFor(principal, key.scopes);
   if (refusal !== undefined) return refusal;
   await ports.keys.remove(key.id);
@@ -252,7 +251,7 @@ async function changeKey(
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.keys.find(id);
     if (before === undefined) return { kind: 'gone' };
-    // A caller that could make a new secret for a key that may do more would have its rights.
+    // A new secret for a key with more scopes would give the caller those scopes.
     const refusal = refusalFor(principal, before.scopes, wanted);
     if (refusal !== undefined) return refusal;
     const changed = change(before);
@@ -261,45 +260,4 @@ async function changeKey(
     if (await ports.keys.replace(key)) return { kind: 'updated', key: { ...key, revision: key.revision + 1 } };
   }
   throw new EngineError('contended', 'the key is being changed', { retryable: true });
-}
-
-export interface TokenRequest {
-  /** Undefined for all that the key holds. */
-  readonly scopes: readonly Scope[] | undefined;
-  readonly expiresInSeconds: number;
-}
-
-export interface IssuedToken {
-  readonly text: string;
-  readonly expiresInSeconds: number;
-  readonly scopes: readonly Scope[];
-}
-
-/**
- * A token for a key: it may do no more than the key, and ends with it.
- *
- * @returns `beyond` for scopes that the key has not got; `needs-key` where a token asks for a token.
- */
-export async function issueToken(
-  ports: ManageKeyPorts & { readonly publicUrl: string },
-  { keyId, scopes: held, tokenId, secret, endsAtMs }: Principal,
-  { scopes = held, expiresInSeconds }: TokenRequest,
-): Promise<{ readonly kind: 'issued'; readonly token: IssuedToken } | KeyRefusal> {
-  if (tokenId !== null || secret === undefined) return { kind: 'needs-key' };
-  const beyond = scopes.filter((scope) => !holdsScope(held, scope));
-  if (beyond.length > 0) return { kind: 'beyond', scopes: beyond };
-  const nowMs = ports.clock.nowMs();
-  const seconds = Math.min(expiresInSeconds, maxTokenSeconds, Math.floor((endsAtMs - nowMs) / 1000));
-  const text = await signToken(
-    ports.publicUrl,
-    {
-      key: keyId,
-      scopes,
-      issuedAtMs: nowMs,
-      expiresAtMs: nowMs + seconds * 1000,
-      id: ports.randomness.bytes(idBytes).toString('hex'),
-    },
-    secret,
-  );
-  return { kind: 'issued', token: { text, expiresInSeconds: seconds, scopes } };
 }

@@ -8,28 +8,28 @@ export interface RefusalPorts {
   readonly clock: Clock;
 }
 
-/** A call whose credentials were refused. */
+/** A call with refused credentials. */
 export interface Refusal {
   readonly key: RefusedKey;
-  /** As the caller was told: not valid, or no longer. */
+  /** The reason that the caller gets. */
   readonly reason: 'unknown' | 'expired';
-  /** What was called. */
+  /** The operation that was called. */
   readonly operation: string;
   readonly source: AuditEntry['source'];
 }
 
 const hourMs = 3_600_000;
-/** Digits of a time in base 36, as in the ids of other entries. */
+/** Digits of a time in base 36, as in the ids of other audit entries. */
 const timeDigits = 9;
-/** Keys that an instance remembers to have noted in this hour. */
+/** Keys that an instance remembers as already noted in this hour. */
 const maxRemembered = 1_000;
 
 /**
- * Notes in the audit that a key was shown with what is not valid: once for each key and hour, under the hour. So a
- * stranger who tries secrets writes one entry, and neither fills the log nor pays with the tenant's money; how often it
- * was tried, and from where, is counted and logged.
+ * Notes refused credentials in the audit log: one entry per key and hour, dated to the start of that hour. So an
+ * attacker who guesses secrets cannot fill the log or run up the tenant's costs. Metrics and logs hold the number of
+ * attempts and their sources.
  *
- * Only for keys that there are: others belong to no tenant, and a stranger can think of any number of them.
+ * It notes existing keys only: other ids belong to no tenant, and an attacker can invent any number of them.
  */
 export function createRefusalNotes({ audit, clock }: RefusalPorts): (refusal: Refusal) => Promise<void> {
   const noted = new Map<string, number>();

@@ -1,7 +1,7 @@
-/** How many things a tenant, or all tenants together, may have: by the names of the settings, which refusals tell. */
+/** Quotas of each tenant, or of all tenants together, by setting name; a refusal quotes that name. */
 export interface Quotas {
   readonly subscriptionsPerTenant: number;
-  /** Subscriptions that serve all tenants: publishing looks at each of them for every event. */
+  /** Subscriptions that serve all tenants; publishing checks each of them for every event. */
   readonly sharedSubscriptions: number;
   readonly accountsPerTenant: number;
   readonly keysPerTenant: number;
@@ -16,18 +16,18 @@ export interface QuotaExceeded {
   readonly limit: number;
 }
 
-/** A quota, and what counts against it now. */
+/** A quota, and how to count its current use. */
 export interface QuotaUse {
   readonly quotas: Quotas;
   readonly quota: QuotaName;
-  /** @param most - Where counting may end. */
+  /** @param most - Counting may stop here. */
   readonly count: (most: number) => Promise<number>;
 }
 
 /**
- * Refuse what would be one too many, before it is made.
+ * Refuse a new item that would exceed the quota, before it is created.
  *
- * What is there is counted, rather than a counter kept: a counter drifts with every crash between it and what it counts.
+ * It counts the stored items and keeps no counter: a counter drifts whenever a crash falls between the two writes.
  */
 export async function refuseBeyondQuota(use: QuotaUse): Promise<QuotaExceeded | undefined> {
   const limit = use.quotas[use.quota];
@@ -35,11 +35,11 @@ export async function refuseBeyondQuota(use: QuotaUse): Promise<QuotaExceeded | 
 }
 
 /**
- * Take back what was just made where it is one too many after all: others were made at the same time.
+ * Remove a newly created item if concurrent calls pushed the count over the quota.
  *
- * Each call counts after its own write, so the last one to write sees all the others: however many run at once, no more
- * are left than the quota allows, where counting is consistent. Calls that race for the last place may all be refused. A
- * call that dies in between leaves what it made.
+ * Each call counts after its own write, so the last writer sees all the others. With consistent counting, no number of
+ * concurrent calls can exceed the quota. Calls that race for the last place may all be refused. A call that crashes
+ * between creating and counting leaves its item.
  */
 export async function undoBeyondQuota(use: QuotaUse, undo: () => Promise<void>): Promise<QuotaExceeded | undefined> {
   const limit = use.quotas[use.quota];

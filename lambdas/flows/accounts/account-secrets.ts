@@ -7,7 +7,7 @@ import type { Capture } from '../../ports/accounts/account-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
 
-/** What a caller asks to be waited for. */
+/** Secrets that a caller asks the engine to capture from a handshake. */
 export interface CaptureRequest {
   readonly secrets: readonly string[];
   readonly expiresInSeconds: number;
@@ -16,15 +16,15 @@ export interface CaptureRequest {
 /** Why secrets do not fit their integration. */
 export type SecretsFault =
   | { readonly kind: 'undeclared-secrets'; readonly got: readonly string[]; readonly declared: readonly string[] }
-  /** No handshake of the integration brings these. */
+  /** No handshake of the integration delivers these secrets. */
   | { readonly kind: 'not-captured'; readonly got: readonly string[]; readonly captured: readonly string[] }
-  /** A key that is not written as the definition says: nothing could be verified with it. */
+  /** A key that does not match the definition's format, so it could verify nothing. */
   | { readonly kind: 'unusable-secret'; readonly name: string; readonly expected: string };
 
-/** Bytes of a token in a URL: beyond guessing. */
+/** Bytes of a token in a URL, too many to guess. */
 const urlTokenBytes = 24;
 
-/** Secrets go by the names that the integration declares; what is waited for, by those that it captures. */
+/** Checks secrets against the names that the integration declares, and a capture against those that it can capture. */
 export function findSecretsFault(
   definition: Definition,
   secrets: SecretValues,
@@ -43,7 +43,7 @@ export function findSecretsFault(
   return undefined;
 }
 
-/** What a key was expected to be, where one of its values is not; undefined where all can be used. */
+/** The format that one of the values violates; undefined if all values are usable. */
 function unusable(definition: Definition, name: string, values: readonly string[]): string | undefined {
   for (const check of checksOf(definition))
     for (const value of values) {
@@ -53,25 +53,25 @@ function unusable(definition: Definition, name: string, values: readonly string[
   return undefined;
 }
 
-/** The secrets with a URL token among them, where the integration's URLs carry one and there is none yet. */
+/** Adds a URL token to the secrets if the integration's URLs carry one and the secrets lack it. */
 export function withUrlToken(definition: Definition, secrets: SecretValues, randomness: Randomness): SecretValues {
   if (urlTokenParameter(definition) === undefined || valuesOf(secrets, urlTokenSecret).length > 0) return secrets;
   return { ...secrets, [urlTokenSecret]: randomness.bytes(urlTokenBytes).toString('base64url') };
 }
 
-/** The names of the secrets that were given: all but the one that the engine makes itself. */
+/** Names of the secrets that the caller supplied, without the URL token, which the engine generates. */
 export function ownSecretNames(secrets: SecretValues): readonly string[] {
   return Object.keys(secrets).filter((name) => name !== urlTokenSecret);
 }
 
-/** Begin to wait. */
+/** Starts waiting for the requested secrets. */
 export function arm(request: CaptureRequest | undefined, clock: Clock): { readonly capture?: Capture } {
   if (request === undefined || request.secrets.length === 0) return {};
   const expiresAtEpochSeconds = Math.floor(clock.nowMs() / 1000) + request.expiresInSeconds;
   return { capture: { secrets: request.secrets, expiresAtEpochSeconds } };
 }
 
-/** The URL that a provider is given; it carries the token where the integration's requests prove themselves by it. */
+/** The URL for the provider; it carries the token if the integration's requests authenticate with it. */
 export function webhookUrl(definition: Definition | undefined, url: string, secrets: SecretValues): string {
   const parameter = definition === undefined ? undefined : urlTokenParameter(definition);
   const [token] = valuesOf(secrets, urlTokenSecret);

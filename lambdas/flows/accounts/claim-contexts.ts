@@ -24,7 +24,7 @@ export interface ClaimPorts {
   readonly clock: Clock;
 }
 
-/** The account that values are claimed for. */
+/** The account that claims values. */
 export interface ContextHolder {
   readonly integration: string;
   /** The member of the account's context that holds the values. */
@@ -44,24 +44,24 @@ export type ClaimRefusal =
 export type ClaimOutcome =
   | {
       readonly kind: 'claimed';
-      /** Values whose claim stands: what is parked under them is the account's. */
+      /** Values that the account now holds: requests parked under them belong to it. */
       readonly values: readonly string[];
-      /** Takes back what this call claimed; claims of before stay. */
+      /** Withdraws the claims that this call made; earlier claims stay. */
       readonly withdraw: () => Promise<void>;
     }
   | ClaimRefusal;
 
-/** Values that one account may be known by. */
+/** Context values per account. */
 export const maxValuesOfAccount = 500;
-/** Values that are claimed at the same time. */
+/** Concurrent claims. */
 const atOnce = 20;
 const maxAttempts = 10;
 
 /**
- * Claim values for an account before it is created or changed: all of them, or none. A value that the account holds
- * already is claimed if that is possible, and is no reason to refuse the others.
+ * Claim values for an account before it is created or changed: all of them, or none. A value that the account already
+ * holds is claimed if possible; a failure to claim it does not refuse the others.
  *
- * @param mayClaim - Whether the caller may claim what no tenant owns.
+ * @param mayClaim - Whether the caller may claim values that no tenant owns.
  * @param held - Values that the account holds already.
  */
 export async function claimContexts(
@@ -124,7 +124,7 @@ async function accountsOf(
   return new Map(found.flatMap((account) => (account === undefined ? [] : [[account.id, account]])));
 }
 
-/** Release values that an account no longer holds; one that it does hold stays claimed. */
+/** Release values that an account no longer holds; a value that it still holds stays claimed. */
 export async function releaseContexts(
   ports: Omit<ClaimPorts, 'settings'>,
   holder: ContextHolder,
@@ -148,7 +148,7 @@ async function giveUp(
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const record = await ports.contexts.find(routed.integration, value);
     const current = await ports.accounts.find(account);
-    // Another call may have given it the value meanwhile.
+    // A concurrent call may have given the account the value again.
     if (current?.tenant === tenant && holdsValue(current, routed)) return;
     const changed = change(record);
     const isWritten = changed === record || (await ports.contexts.replace(routed.integration, value, changed));
@@ -161,5 +161,5 @@ async function giveUp(
 }
 
 function contended(): EngineError {
-  return new EngineError('contended', 'what the account is known by is being claimed', { retryable: true });
+  return new EngineError('contended', 'another call is claiming a context value of the account', { retryable: true });
 }

@@ -27,17 +27,17 @@ export interface SettingsRequest {
 export type Configuration =
   | { readonly kind: 'configured'; readonly settings: IntegrationSettings }
   | { readonly kind: 'unknown-integration' }
-  /** The definition has no routing: its requests come by the URL of an account. */
+  /** The definition has no routing: each request arrives at the URL of an account. */
   | { readonly kind: 'not-shared' }
-  /** Its requests are verified with the secrets of the accounts that they name: there is nothing to set. */
+  /** The secrets of the accounts verify the requests, so the integration has none to set. */
   | { readonly kind: 'secrets-of-accounts' }
   | SecretsFault;
 
 const maxAttempts = 4;
 
 /**
- * Set what serves all accounts of an integration: the secrets of its one URL. They take the place of the
- * former ones, but for those that the caller cannot know: what a handshake brought, and the URL's token.
+ * Set the secrets of the one URL that serves all accounts of an integration. They replace the earlier secrets, except
+ * those that the caller cannot know: secrets captured in a handshake, and the URL token.
  */
 export async function configureIntegration(
   ports: {

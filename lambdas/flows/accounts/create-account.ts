@@ -39,13 +39,13 @@ export type AccountCreation =
   | { readonly kind: 'created'; readonly account: Account }
   | { readonly kind: 'exists' }
   | { readonly kind: 'unknown-integration' }
-  /** Its tenant's data is being erased: it can be made when that is done. */
+  /** The tenant is being erased; retry when the erasure is done. */
   | { readonly kind: 'tenant-erasing' }
   | QuotaExceeded
   | ClaimRefusal
   | SecretsFault;
 
-/** What accounts are made and changed with. */
+/** Ports for creating and changing accounts. */
 export interface AccountPorts extends ClaimPorts {
   readonly accounts: AccountDirectory;
   readonly tenants: Pick<TenantStore, 'find'>;
@@ -58,11 +58,11 @@ export interface AccountPorts extends ClaimPorts {
 }
 
 /**
- * Connect a tenant to an integration. Secrets go by the names that the integration declares.
+ * Connect a tenant to an integration. The integration declares the names of the secrets.
  *
- *   claim what it is to be known by -> create it -> replay what waited for that
+ *   claim context values -> create the account -> replay parked requests
  *
- * A claim is refused before anything is done. One that is left by a call that was cut off falls by itself.
+ * A refused claim changes nothing. A claim left by an interrupted call lapses without cleanup.
  */
 export async function createAccount(ports: AccountPorts, request: AccountRequest): Promise<AccountCreation> {
   const integration = await ports.integrations.get(request.integration);
@@ -90,7 +90,7 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     quota: 'accountsPerTenant',
     count: (most) => ports.accounts.count(request.tenant, most),
   };
-  // The next try of a call that was cut off makes nothing new.
+  // A retry of an interrupted call creates no second account, so the quota does not apply.
   const isKnown = request.id !== undefined && (await ports.accounts.find(request.id)) !== undefined;
   const exceeded = isKnown ? undefined : await refuseBeyondQuota(use);
   if (exceeded !== undefined) return exceeded;
@@ -103,7 +103,7 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   const result = await ports.accounts.create(account);
   if (result === 'exists') {
     const existing = contexts.length === 0 ? undefined : await ports.accounts.find(account.id);
-    // It may have been made by a call that was cut off before it came to replay what waited.
+    // An interrupted call may have created the account without replaying its parked requests.
     if (existing?.tenant === account.tenant)
       for (const value of claim.values)
         if (holdsValue(existing, { ...holder, value })) await replayParked(ports, account.integration, value);
@@ -116,18 +116,18 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   });
   if (undone !== undefined) return undone;
   for (const value of claim.values) await replayParked(ports, account.integration, value);
-  // A call that changed the tenant meanwhile may not have found the account.
+  // A concurrent change of the tenant may have missed the new account.
   const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
   if (since !== rawDays) await tellAccount(ports, account.id, since);
   return { kind: 'created', account };
 }
 
-/** Requests that are replayed in one go. */
+/** Parked requests replayed concurrently. */
 const replayPage = 25;
 
 /**
- * Send again what waited for a context, and forget what waited too long. What is sent twice is published once: it has
- * the ids that it has.
+ * Queue the requests parked under a context value, and drop expired ones. A request queued twice is published once,
+ * because its ids stay the same.
  */
 export async function replayParked(
   ports: { readonly parked: ParkedRequests; readonly rawQueue: RawQueue },

@@ -10,15 +10,15 @@ export interface DeleteAccountPorts extends Omit<ClaimPorts, 'accounts' | 'setti
 
 export type AccountDeletion =
   | { readonly kind: 'deleted' }
-  /** The erasure of its tenant finds other data by it, and removes it last. */
+  /** The running erasure of its tenant finds other data through the account, and removes it last. */
   | { readonly kind: 'tenant-erasing' };
 
 /**
- * Disconnect an account. Its id is held for its tenant, what it was known by is free for another owner, and its events
- * stay for as long as they are kept. Claims that a call leaves which is cut off in between fall by themselves.
+ * Disconnect an account. Its id stays reserved for its tenant, its context values become free for another owner, and
+ * its events stay until their retention ends. Claims left by an interrupted call lapse without cleanup.
  */
 export async function deleteAccount(ports: DeleteAccountPorts, account: Account): Promise<AccountDeletion> {
-  // One that is gone already was removed by a call whose answer was lost: what that left undone is made up for.
+  // A missing account was removed by a call whose answer was lost: finish what that call left undone.
   if (!(await ports.accounts.remove(account)) && (await ports.accounts.find(account.id))?.closed === true)
     return { kind: 'tenant-erasing' };
   const { id, tenant, integration } = account;

@@ -2,7 +2,7 @@ import { capturedSecrets } from '../../engine/definition/checks-within.ts';
 import type { Definition } from '../../engine/definition/schema.ts';
 import { operationalTypes } from '../../engine/event/operational-types.ts';
 
-/** What an account of an integration needs, as the catalogue shows it. */
+/** The catalogue entry of an integration: what an account needs. */
 export function describeIntegration(definition: Definition) {
   return {
     name: definition.name,
@@ -14,7 +14,7 @@ export function describeIntegration(definition: Definition) {
   };
 }
 
-/** Every type of event, by name. */
+/** All event types, sorted by name. */
 export const eventTypeCatalogue = [
   { type: 'record:created', kind: 'record', description: 'A record is new.' },
   { type: 'record:updated', kind: 'record', description: 'A record has changed.' },

@@ -5,15 +5,15 @@ interface Listed {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Rows of one read, and reads of one call: a call for what is rare ends with a short page. */
+/** Rows per read, and reads per call; a call with few matches may return a short page. */
 const readTogether = 100;
 const maxReads = 20;
 
 /**
- * A page of a list, of what has all of the given pairs. Its cursor is the id of its last entry, or of the last row that
- * was looked at, so the next page misses nothing and repeats nothing.
+ * A page of the list entries that have all given metadata pairs. The cursor is the id of the last entry, or of the last
+ * row that was read, so the next page skips nothing and repeats nothing.
  *
- * @param list - Its positions are ids: it can go on after any id that it gave.
+ * @param list - Its cursors are ids: it can continue after any id that it returned.
  */
 export async function listByMetadata<Item extends Listed>(
   list: (limit: number, after: string | undefined) => Promise<Page<Item>>,

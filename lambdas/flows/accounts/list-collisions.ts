@@ -9,15 +9,15 @@ export interface CollisionPorts {
   readonly integrations: IntegrationCatalog;
 }
 
-/** A value that accounts of several tenants hold. */
+/** A context value that accounts of several tenants hold. */
 export interface Collision extends ContextValue {
   readonly accounts: readonly Pick<Account, 'id' | 'tenant'>[];
 }
 
-/** Looks at the store for one page, where it finds nothing. */
+/** Reads per page while nothing is found. */
 const maxLooks = 20;
 
-/** A page of the values that accounts of several tenants hold, whether they may share them or not. */
+/** A page of the values that accounts of several tenants hold, whether or not sharing is allowed. */
 export async function listCollisions(
   ports: CollisionPorts,
   limit: number,
@@ -44,7 +44,7 @@ async function collisionOf(ports: CollisionPorts, named: ContextValue): Promise<
   const ids = new Set([...record.claims.map(({ account }) => account), ...record.registered]);
   const found = await Promise.all([...ids].map((id) => ports.accounts.find(id)));
   const accounts = new Map(found.flatMap((account) => (account === undefined ? [] : [[account.id, account] as const])));
-  // As a request that comes now finds them.
+  // Resolve the value as a request that arrives now would.
   const routed = { ...named, accountContext: routing.account_context };
   const holding = holdersOf(record, accounts, routed, Number.POSITIVE_INFINITY);
   if (holding.kind !== 'contested') return undefined;

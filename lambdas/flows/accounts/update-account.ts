@@ -5,17 +5,17 @@ import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlT
 import { type ClaimRefusal, claimContexts, releaseContexts } from './claim-contexts.ts';
 import { type AccountPorts, replayParked } from './create-account.ts';
 
-/** What changes; what is left out stays. */
+/** Members to change; an omitted member stays as is. */
 export interface AccountChange {
-  /** By secret name; null takes a secret away. */
+  /** By secret name; null removes a secret. */
   readonly secrets?: Readonly<Record<string, string | readonly string[] | null>> | undefined;
-  /** The whole context. */
+  /** Replaces the whole context. */
   readonly context?: Readonly<Record<string, unknown>> | undefined;
-  /** Null stops waiting. */
+  /** Null stops the capture. */
   readonly capture?: CaptureRequest | null | undefined;
   /** Null clears it. */
   readonly name?: string | null | undefined;
-  /** All pairs; null clears them. */
+  /** Replaces all pairs; null clears them. */
   readonly metadata?: Readonly<Record<string, string>> | null | undefined;
   /**
    * Whether the caller may claim a value of the routing context that no tenant owns.
@@ -35,14 +35,14 @@ export type AccountUpdate =
 const maxAttempts = 4;
 
 /**
- * Change an account: rotate its secrets, say what it is known by, wait for a secret of its provider.
+ * Change an account: rotate its secrets, replace its context, start or stop a capture.
  *
- *   claim what it is to be known by -> change it -> release what it was known by -> replay what waited
+ *   claim new context values -> change the account -> release old values -> replay parked requests
  */
 export async function updateAccount(ports: AccountPorts, id: string, change: AccountChange): Promise<AccountUpdate> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.accounts.find(id);
-    // One whose tenant's data is being erased is as good as gone.
+    // A closed account is being erased: treat it as gone.
     if (before === undefined || before.closed === true) return { kind: 'unknown-account' };
     const integration = await ports.integrations.get(before.integration);
     if (integration === undefined) return { kind: 'unknown-integration' };
@@ -80,7 +80,7 @@ export async function updateAccount(ports: AccountPorts, id: string, change: Acc
         holder,
         known.filter((value) => !values.includes(value)),
       );
-    // Those that it had, too: a change that was cut off is made up for when it is repeated.
+    // Includes values that it already had, so repeating an interrupted change completes it.
     for (const value of claim.values) await replayParked(ports, account.integration, value);
     return { kind: 'updated', account };
   }

@@ -1,10 +1,10 @@
-/** Bytes that work done at the same time may hold together. */
+/** Limits the bytes that concurrent work holds in memory. */
 export interface ByteBudget {
-  /** Do something once there is room for what it holds. What is larger than all the room is done alone. */
+  /** Run `act` once its bytes fit the budget. Work that exceeds the whole budget runs alone. */
   hold<T>(bytes: number, act: () => Promise<T>): Promise<T>;
 }
 
-/** Those who came first are let in first, so that a large one is not passed by small ones for ever. */
+/** First in, first out, so that small work cannot starve large work. */
 export function createByteBudget(maxBytes: number): ByteBudget {
   const waiting: { readonly bytes: number; readonly enter: () => void }[] = [];
   let held = 0;

@@ -1,7 +1,8 @@
 /**
- * Do something for each of a list, so many at a time; a failure is thrown once all that began has ended.
+ * Run `act` for each item with limited concurrency. Each failure lowers the concurrency by one; the first failure is
+ * thrown once all started items have ended.
  *
- * @param atMost - At least 1; a function is asked again before each item begins, since the answer may change.
+ * @param atMost - At least 1. A function is called before each start, since its result may change.
  */
 export async function forEachAtMost<T>(
   atMost: number | (() => number),
@@ -23,7 +24,7 @@ export async function forEachAtMost<T>(
     begin();
   };
   const begin = () => {
-    // Each failure ends one of the places.
+    // Each failure lowers the concurrency by one.
     while (running < (typeof atMost === 'number' ? atMost : atMost()) - failures.length) {
       const { value, done } = queue.next();
       if (done === true) break;

@@ -7,17 +7,17 @@ export interface HidePorts {
   readonly randomness: Pick<Randomness, 'fraction'>;
 }
 
-/** A message that a consumer failed at. */
+/** A message whose processing failed. */
 export interface FailedMessage {
   readonly receipt: string;
-  /** How often the queue has handed it over, this time included. */
+  /** Deliveries by the queue so far, this one included. */
   readonly receiveCount: number;
 }
 
 /**
- * Have messages come again in seconds, later after each failure.
+ * Retry failed messages within seconds, with backoff, by changing their visibility timeout.
  *
- * @returns How many the queue did not change: those come again when their visibility timeout ends.
+ * @returns Number of messages that the queue did not change; they return when their visibility timeout ends.
  */
 export async function hideFailedMessages(ports: HidePorts, messages: readonly FailedMessage[]): Promise<number> {
   if (messages.length === 0) return 0;

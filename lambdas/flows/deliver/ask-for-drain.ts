@@ -11,14 +11,14 @@ export interface AskForDrainPorts extends EndpointPorts {
 }
 
 /**
- * Have an endpoint drained, unless a drain is under way, or was asked for and comes soon enough. Called after what
- * is to be sent is stored.
+ * Start the drain of an endpoint, unless a drain is running, or was scheduled and starts soon enough. Call it after the
+ * deliveries are stored.
  *
- * No wake-up is lost. It is counted first, and a run ends, or leaves for later, only on condition that none was counted
- * since it looked: either the run looks again, or the state that is given here says that no run is at work. Where the
- * message itself is lost, dispatch finds the endpoint due a minute after the drain was to begin.
+ * No wake-up is lost. It is counted first, and a run ends, or leaves for later, only if no wake-up was counted since it
+ * read the backlog: either the run reads again, or the state read here says that no run is active. If the message
+ * itself is lost, dispatch finds the endpoint due a minute after the drain should have started.
  *
- * @param isUrgent - Whether what is to be sent now need not wait for what was there before.
+ * @param isUrgent - Whether the new deliveries need not wait for those that were in the backlog before.
  */
 export async function askForDrain(
   ports: AskForDrainPorts,
@@ -33,7 +33,7 @@ export async function askForDrain(
     return called === undefined ? { result: undefined } : { state: called.state, result: called.beginsAtMs };
   });
   const delayMs = (beginsAtMs ?? Number.POSITIVE_INFINITY) - ports.clock.nowMs();
-  // What is further away than SQS can delay is dispatch's: the state says when it is due.
+  // Dispatch starts drains that are further away than SQS can delay a message: the state says when they are due.
   if (delayMs <= limits.queueMaxDelayMs)
     await ports.drainQueue.send({ kind: 'drain', subscription: subscription.id, scope }, Math.max(0, delayMs));
 }

@@ -11,23 +11,24 @@ export interface EndpointPorts {
   readonly endpointPolicy: EndpointPolicy;
 }
 
-/** What becomes of a state, and what the caller wants to know of it. Without a state nothing is written. */
+/** The new state, and a result for the caller. Without a state nothing is written. */
 export interface EndpointChange<R> {
   readonly state?: EndpointState;
-  /** Whether it is so only if nothing was put into the backlog since. @default false */
+  /** Whether to write only if nothing was added to the backlog since the read. @default false */
   readonly isUnwoken?: boolean;
   readonly result: R;
 }
 
-/** Writers of one endpoint at a time are few: a run that finds it busy leaves it to its drain. */
+/** An endpoint has few concurrent writers: a run that finds it busy leaves it to its drain. */
 const maxAttempts = 60;
 const maxPauseMs = 40;
 
 /**
- * Change what is known of an endpoint, on top of what others changed.
+ * Change the state of an endpoint by optimistic locking: a conflict applies the change to the newer state.
  *
- * @param known - The state as it was read last; it is read again only when another caller has written.
- * @param change - Called again with the newer state then; it must have no effect of its own.
+ * @param known - The state as last read; read again only after another caller has written.
+ * @param change - Called again with the newer state after a conflict, so it must have no side effects.
+ * @throws {contended} retryable, when the endpoint stayed busy through all attempts.
  */
 export async function changeEndpoint<R>(
   ports: EndpointPorts,

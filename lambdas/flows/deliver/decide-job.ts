@@ -10,7 +10,7 @@ export interface JobDelivery {
   readonly messageId: string;
   readonly job: DeliveryJob;
   /**
-   * Whether the message was received before: an earlier run of it has failed or died, and has counted nothing.
+   * Whether the message was received before: an earlier run of it failed or died, and counted nothing.
    *
    * @default false
    */
@@ -21,15 +21,15 @@ export interface JobDelivery {
 export type DeliveryOutcome =
   | { readonly kind: 'delivered'; readonly status: number }
   | { readonly kind: 'retried'; readonly delayMs: number; readonly status: number | undefined }
-  /** Put into its endpoint's backlog, to be sent when its turn comes. */
+  /** Put into its endpoint's backlog, which its drain sends in order. */
   | { readonly kind: 'parked' }
-  /** Tried as often as it may be; kept with its attempts, and replayable. */
+  /** All attempts failed; kept with its attempts, and replayable. */
   | { readonly kind: 'dead-lettered'; readonly reason: string }
-  /** Another job, or another run of the same, does it or has done it. */
+  /** Another job, or another run of the same job, makes the attempt or has made it. */
   | { readonly kind: 'duplicate' }
-  /** It is not wanted: the subscription's filter says so, or the subscription or the event is gone. */
+  /** Not wanted: the filter rejects it, or the subscription or the event is gone. */
   | { readonly kind: 'filtered'; readonly reason: string }
-  /** Not done, and nothing lost: the message must come again. */
+  /** Nothing was done and nothing is lost: the message must be redelivered. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
 interface Ready {
@@ -37,9 +37,9 @@ interface Ready {
   readonly prepared: PreparedSubscription;
   readonly row: EventRow;
   readonly delivery: Delivery;
-  /** Whether the delivery is stored, so that another run may change it meanwhile. */
+  /** Whether the delivery is stored, so that another run may change it at the same time. */
   readonly isStored: boolean;
-  /** What an earlier run of the job left to do. */
+  /** The steps that an earlier run of the job left to do. */
   readonly left: 'all' | 'successor' | 'wake' | 'report';
 }
 
@@ -56,7 +56,7 @@ export function decide(
 ): Ready | DeliveryOutcome {
   if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
   if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
-  // The row is what the queue's message points to; a subscription of another tenant may never see it.
+  // The queue's message points to this row; a subscription of another tenant must never see it.
   if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
   const delivery = stored ?? newDelivery(job);
   const ready = { kind: 'ready', prepared, row, delivery, isStored: stored !== undefined } as const;
@@ -65,7 +65,7 @@ export function decide(
   const isLastAttempt = delivery.attemptCount === job.attempt;
   if (isLastAttempt && delivery.state === 'retrying' && delivery.waitsIn === 'queue')
     return { ...ready, left: 'successor' };
-  // Made by an earlier run of this very message, which did not live to say so.
+  // An earlier run of this message made the attempt, and died before it acknowledged the message.
   if (isLastAttempt && isRepeated && delivery.state === 'delivered')
     return { kind: 'delivered', status: delivery.attempts.at(-1)?.status ?? 0 };
   if (isLastAttempt && delivery.state === 'exhausted') return { ...ready, left: 'report' };

@@ -9,20 +9,19 @@ import { deliverToEndpoint } from './deliver-to-endpoint.ts';
 import type { DeliverRun } from './sort-jobs.ts';
 
 /**
- * Data that the posts of a run hold at a time, over all its endpoints. An event is in memory several times while it is
- * sent: as bytes, text, value and body.
+ * Data that the concurrent posts of a run may hold, over all its endpoints. While an event is sent, memory holds it
+ * several times: as bytes, text, value and body.
  */
 export const maxHeldBytes = 16 * 1024 * 1024;
 
 /**
- * Make one attempt for each job whose endpoint is known to answer soon, and park the others in their
- * endpoints' backlogs, which are drained apart: no endpoint waits here for another that is slow. What throws over
- * one event, or one subscription, fails its own jobs alone (invariant 12).
+ * Make one attempt for each job whose endpoint is known to be fast, and park the others in their endpoints' backlogs,
+ * which `drain` sends: no endpoint waits here for a slow one. An error over one event, or one subscription, fails only
+ * the jobs of that event or subscription (invariant 12).
  *
- * Whatever is read or written for the whole batch is read or written once. The order of the writes is what
- * makes a crash harmless: the attempt is recorded (or the delivery parked), then its successor queued (or
- * its drain asked for), then the message is acknowledged. A job that comes again after its attempt was
- * recorded is not posted again; it only does once more what comes after.
+ * Reads and writes for the whole batch happen once. The order of the writes makes a crash harmless: record the attempt
+ * (or park the delivery), then queue its successor (or ask for its drain), then acknowledge the message. A job that is
+ * redelivered after its attempt was recorded is not posted again; it only repeats the later steps.
  */
 export async function deliverEvents(
   ports: DeliverPorts,
@@ -31,7 +30,7 @@ export async function deliverEvents(
   const startedAtMs = ports.clock.nowMs();
   const [subscriptions, rows, stored, endpoints] = await Promise.all([
     ports.subscriptions.getMany(distinct(jobs, ({ scope, subscription: id }) => ({ scope, id }))),
-    // A job is queued after its event is written.
+    // A lagging read is safe: a job is queued after its event is written.
     ports.events.getMany(
       jobs.map(({ job }) => job),
       true,
@@ -49,7 +48,7 @@ export async function deliverEvents(
   const ready: ReadyJob[] = [];
   for (const [index, { job, isRepeated = false }] of jobs.entries()) {
     const key = deliveryKey(job);
-    // The queue may hand over one job twice, even in one batch.
+    // The queue may deliver one job twice, even in one batch.
     if (seen.has(key)) {
       outcomes[index] = { kind: 'duplicate' };
       continue;
@@ -84,7 +83,7 @@ type TriedPreparation =
   | { readonly kind: 'prepared'; readonly prepared: PreparedSubscription }
   | Extract<DeliveryOutcome, { kind: 'failed' }>;
 
-/** A subscription that was stored as what this version cannot prepare fails its own jobs. */
+/** A stored subscription that this version cannot prepare fails only its own jobs. */
 function tryToPrepare(ports: DeliverPorts, subscription: Subscription): TriedPreparation {
   try {
     return { kind: 'prepared', prepared: ports.prepare(subscription) };

@@ -21,20 +21,20 @@ import type { DeliverPorts } from './deliver-ports.ts';
 import { askForLease, leaseId, policyOf } from './lease-endpoint.ts';
 import { type DeliverRun, type PostingJob, type SortedJobs, sortJobs } from './sort-jobs.ts';
 
-/** A lease ends when its function does: its posts have ended by then, and what follows them. */
+/** A lease lasts as long as its function: by then the posts and the writes after them have ended. */
 const leaseMs = limits.deliverTimeoutSeconds * 1000;
 
-/** What a run does for one endpoint, as far as it has come. */
+/** The progress of a run for one endpoint. */
 interface EndpointRun {
   readonly run: DeliverRun;
   readonly prepared: PreparedSubscription;
   readonly group: readonly ReadyJob[];
   readonly outcomes: Map<ReadyJob, DeliveryOutcome>;
-  /** How the posts ended, or why none was made. */
+  /** How each post ended, or why none was made. */
   readonly attempts: Map<ReadyJob, CallbackOutcome>;
 }
 
-/** What was posted under a lease. */
+/** The posts made under a lease. */
 interface Sent {
   readonly leaseId: string;
   readonly state: EndpointState;
@@ -51,7 +51,7 @@ export async function deliverToEndpoint(
   const [{ prepared }] = group as readonly [ReadyJob];
   const one: EndpointRun = { run, prepared, group, outcomes: new Map(), attempts: new Map() };
   const { ordering, shaping, status } = prepared.subscription;
-  // What was queued before it was disabled waits until it is enabled again: what comes then is in the feed.
+  // Jobs queued before the subscription was disabled wait in the backlog until it is enabled again.
   const isDrained = ordering !== 'none' || shaping.batch !== undefined || status !== 'enabled';
   const mayPost = !isDrained && isFast(known, run.ports.endpointPolicy, run.startedAtMs);
   const sorted = await sortJobs(run, prepared, known, group, mayPost, one);
@@ -60,11 +60,11 @@ export async function deliverToEndpoint(
   return group.map((job) => one.outcomes.get(job) as DeliveryOutcome);
 }
 
-/** Post under a lease. @returns Undefined where the endpoint gives none. */
+/** Post under a lease. @returns Undefined when the endpoint admits no lease. */
 async function send(one: EndpointRun, known: EndpointState, posting: readonly PostingJob[]): Promise<Sent | undefined> {
   const { run, prepared } = one;
   const { ports, startedAtMs, memory } = run;
-  // Half of what the endpoint may have: another run need not wait for this one.
+  // Take half of the endpoint's slots, so that another run need not wait for this one.
   const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
   const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
   const admitted = await askForLease(ports, known, prepared, posting.length, lease);
@@ -80,7 +80,7 @@ async function send(one: EndpointRun, known: EndpointState, posting: readonly Po
         if (hasDied || ports.clock.nowMs() - startedAtMs > limits.deliverBeginPostsMs || endsEarly(results)) return;
         const outcome = await postJob(one, job, judged);
         if (outcome === undefined) return;
-        // No attempt yet: the drain, which serves this endpoint alone, gives the transform more time.
+        // Not an attempt: the drain, which serves this endpoint alone, gives the transform more time.
         if (outcome.kind === 'failed' && outcome.hasDied) {
           hasDied = true;
           return;
@@ -94,7 +94,7 @@ async function send(one: EndpointRun, known: EndpointState, posting: readonly Po
   return { leaseId: lease.id, state: admitted.state, results, postsNotMade };
 }
 
-/** @returns Undefined where nothing was posted, and the job has its outcome or its attempt. */
+/** @returns Undefined when nothing was posted; then `outcomes` or `attempts` says why. */
 async function postJob(
   { run: { ports }, prepared, outcomes, attempts }: EndpointRun,
   job: ReadyJob,
@@ -108,13 +108,13 @@ async function postJob(
     }
     attempts.set(job, event);
   } catch (error) {
-    // What may be had another time, or what no attempt can be made of: its message comes again, alone.
+    // A later read may succeed, or no attempt can be made of the event: only this message is redelivered.
     outcomes.set(job, { kind: 'failed', error });
   }
   return undefined;
 }
 
-/** Make durable what was done, give the lease back, and have the rest drained. */
+/** Record the attempts, give the lease back, and ask for a drain of the rest. */
 async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sent | undefined): Promise<void> {
   const { run, prepared, group, outcomes, attempts } = one;
   const { ports } = run;
@@ -134,7 +134,7 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sent | und
   ]);
 }
 
-/** Do once more what an earlier run of a job may not have lived to do. */
+/** Repeat the steps that an earlier run of a job may have died before. */
 async function finishEarlierRuns(
   ports: DeliverPorts,
   group: readonly ReadyJob[],
@@ -157,7 +157,7 @@ async function giveBack({ run: { ports }, prepared }: EndpointRun, sent: Sent): 
   const { result: effects } = await changeEndpoint(ports, sent.state, (current) => {
     const settled = settle(
       current,
-      // Only a circuit that is open is probed, and an endpoint whose circuit is open is not fast.
+      // Never a probe: only an open circuit is probed, and an endpoint with an open circuit is not fast.
       { id: sent.leaseId, isProbe: false, postsNotMade: sent.postsNotMade },
       sent.results,
       prepared.limits,
@@ -171,12 +171,12 @@ async function giveBack({ run: { ports }, prepared }: EndpointRun, sent: Sent): 
 
 async function drainParked(ports: DeliverPorts, prepared: PreparedSubscription): Promise<void> {
   const { subscription } = prepared;
-  // A call that enabled it meanwhile may have had its backlog drained before this was in it.
+  // Read the status again: a call that enabled it may have drained the backlog before these deliveries were in it.
   if (subscription.status !== 'enabled' && !(await isEnabledNow(ports, subscription))) return;
   await askForDrain(ports, subscription, await isBatchFull(ports, prepared));
 }
 
-/** Whether the backlog holds a batch: its drain was asked for when the oldest has waited long enough, and may come now. */
+/** Whether the backlog holds a full batch: its drain, scheduled for the oldest event's maximum wait, may start now. */
 async function isBatchFull({ deliveries }: DeliverPorts, { subscription }: PreparedSubscription): Promise<boolean> {
   const { batch } = subscription.shaping;
   if (batch === undefined) return false;

@@ -17,42 +17,41 @@ export interface DispatchPorts {
 }
 
 export interface Dispatched {
-  /** Attempts that were put on the delivery queue. */
+  /** Attempts put on the delivery queue. */
   readonly attempts: number;
-  /** Endpoints whose drain was asked for. */
+  /** Endpoints for which a drain message was sent. */
   readonly endpoints: number;
-  /** What went wrong, in whichever shards, or with single endpoints: the others were dispatched all the same. */
+  /** Errors of shards or of single endpoints; the others were dispatched all the same. */
   readonly failures: readonly unknown[];
 }
 
-/** What is due before dispatch comes again is given to the queue now, delayed by the rest. */
+/** Attempts due before the next dispatch are queued now, with the remaining time as delay. */
 const lookAheadMs = 60_000;
 const pageSize = 100;
 /**
- * Time for one run; what is left is the next minute's, the earliest first. Bounds what one run hands out, some ten
- * thousands in all.
+ * Time for one run; the next minute's run continues with the rest, the earliest first. Limits one run to some ten
+ * thousand messages.
  */
 const runMs = 45_000;
-/** Endpoints of a shard that are handed out at the same time: the shards are worked on beside each other. */
+/** Endpoints of one shard dispatched concurrently; all shards run in parallel. */
 const endpointsAtATime = 10;
 /**
- * How long the drain of an endpoint that was handed out has to begin, before it is asked for again. A message that its
- * function drops comes again by itself, so this is for one that is lost, or that waits behind many others.
+ * How long the drain of a dispatched endpoint has to start before dispatch sends another message. SQS redelivers a
+ * message that its function drops, so this covers messages that are lost, or wait behind many others.
  */
 const drainSlackMs = 180_000;
 
 /**
- * Wake what waits for its time: attempts further away than SQS can delay a message, and endpoints that
- * have to be looked at.
+ * Dispatch what is due: attempts that were further away than SQS can delay a message, and endpoints to drain.
  *
- * A crash after the queue took a job leaves its entry, and the job is queued again in a minute: the run
- * that gets the second job finds the attempt made.
+ * A crash after the queue took a job leaves its entry, so the job is queued again a minute later; the run that gets the
+ * second job finds the attempt made.
  */
 export async function dispatchDue(ports: DispatchPorts): Promise<Dispatched> {
   const startedAtMs = ports.clock.nowMs();
   const shards = Array.from({ length: dueShards }, (_, shard) => shard);
   const failures: unknown[] = [];
-  // All are waited for: one that fails must not end the function while the others are at work.
+  // Wait for all shards: one that fails must not end the function while the others are working.
   const contain = (dispatching: Promise<number>) =>
     dispatching.catch((error: unknown) => {
       failures.push(error);
@@ -99,19 +98,19 @@ function isOf(
 }
 
 /**
- * Ask for the drains of endpoints that are due, each once: its due time is moved on until its drain has had time to
- * begin. That is only a mark in the index, and holds until the endpoint's state says again when it is due.
+ * Send one drain message for each due endpoint, and postpone its due time until the drain has had time to start. The
+ * postponed time is only a mark in the index; it holds until the next write of the endpoint's state sets the due time.
  *
  * ```
  *   dispatch   reads due D --- sends the message --- D -> now + slack, if it is still D
- *   drain                            takes it: D -> its own time, or out of the index
+ *   drain                            starts: D -> its own time, or removed from the index
  * ```
  *
- * The message comes first: a run that dies between the two asks once too often, and never too seldom. Whatever else sets
- * a due time, or removes it, before the mark is made has changed D, so that the mark is not made; whatever does so
- * afterwards overwrites it.
+ * The message is sent first: a run that dies between the two steps causes one message too many, never one too few. A
+ * writer that sets or removes the due time before the mark has changed D, so the mark fails; a writer after the mark
+ * overwrites it.
  *
- * @param failures - Takes what goes wrong with single endpoints, one for each page.
+ * @param failures - Collects the errors of single endpoints, one for each page.
  */
 async function dispatchEndpoints(
   ports: DispatchPorts,
@@ -126,14 +125,15 @@ async function dispatchEndpoints(
   do {
     const before = requested;
     page = await endpoints.listDue(shard, startedAtMs, pageSize, page.at(-1));
-    // One that fails is the next minute's; ten of a page are a sign to leave the rest of it to the next minute, too.
+    // The next minute's run retries an endpoint that failed. After ten failures on a page, the rest of the page waits
+    // for the next minute, too.
     await forEachAtMost(endpointsAtATime, page, async (due) => {
       if (isOver()) return;
       await drainQueue.send({ kind: 'drain', subscription: due.endpoint, scope: due.scope }, 0);
       requested += 1;
       await endpoints.postpone(due, clock.nowMs() + drainSlackMs);
     }).catch((error: unknown) => failures.push(error));
-    // A queue that takes nothing is not asked page after page.
+    // Stop when the queue took nothing of a page, instead of trying page after page.
     if (requested === before) break;
   } while (page.length === pageSize && !isOver());
   return requested;

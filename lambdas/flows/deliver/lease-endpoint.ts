@@ -4,9 +4,8 @@ import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
 
-/** How often, and after which pause, an endpoint that is busy is asked again before its events are parked. */
+/** Retries for a busy endpoint, and the pause before each, before its events are parked. */
 const busyRetries = 20;
-
 const busyPauseMs = 40;
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
@@ -17,7 +16,11 @@ interface Lease {
   readonly maxSlots: number;
 }
 
-/** Ask to post here and now. An endpoint that is fast but busy is asked again, for a moment. @returns Its state as it is stored. */
+/**
+ * Ask for a lease to post now. Retries for about a second while the endpoint is fast but busy.
+ *
+ * @returns The admission with the state as stored; undefined when no lease was given.
+ */
 export async function askForLease(
   ports: DeliverPorts,
   known: EndpointState,
@@ -42,7 +45,7 @@ export async function askForLease(
   }
 }
 
-/** The policy with what the subscription has of its own. */
+/** The endpoint policy with the subscription's own settings applied. */
 export function policyOf({ endpointPolicy }: EndpointPorts, { subscription }: PreparedSubscription) {
   const { disableAfterMs } = subscription;
   return disableAfterMs === undefined ? endpointPolicy : { ...endpointPolicy, disableAfterMs };

@@ -14,23 +14,23 @@ export interface RestartPorts {
 }
 
 /**
- * How long after its next run was due work counts as silent: longer than a message of drain stays hidden after a run
- * that died (12 minutes), so that the queue's own retry goes first.
+ * How long after its next run was due work counts as silent: longer than the visibility timeout of a drain message
+ * (12 minutes), so that the queue's own retry comes first.
  */
 export const silentAfterMs = 15 * 60_000;
-/** How long a restart has before the next: an erasure that fails each time has become one dead letter by then. */
+/** Time between restarts: by then, an erasure that fails each time has produced one dead letter. */
 const restartAgainAfterMs = 60 * 60_000;
-/** What one run restarts; the rest is the next minute's. */
+/** Restarts in one run; the next minute's run continues with the rest. */
 const maxRestarts = 100;
 
 /**
- * Start replays and erasures again that should have gone on long ago, and forget those that have ended.
+ * Restart replays and erasures that should have continued long ago, and forget those that have ended.
  *
- * A replay's new chain of messages has a number that the row has, too. A message of the chain before it, which was
- * only late, finds another number there and ends, so that two chains never send at twice the rate. An erasure needs
- * none: two runs do the same work, and count it once.
+ * Each chain of a replay's messages has a number, which the replay's row holds too. A late message of an earlier chain
+ * finds another number in the row and ends, so two chains never send at twice the rate. An erasure needs no number: two
+ * runs do the same work, and count it once.
  *
- * @returns What was started again.
+ * @returns The restarted work.
  */
 export async function restartSilent(ports: RestartPorts): Promise<readonly RunningWork[]> {
   const silent = await ports.runningWork.listSilent(ports.clock.nowMs(), maxRestarts);
@@ -40,7 +40,7 @@ export async function restartSilent(ports: RestartPorts): Promise<readonly Runni
       return isRestarted ? [work] : [];
     }),
   );
-  // One that fails keeps no other from its turn, and has its own again in a minute.
+  // A failed restart does not stop the others; the next minute's run tries it again.
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
   return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
@@ -53,7 +53,7 @@ async function restartReplay(ports: RestartPorts, work: Extract<RunningWork, { k
     return false;
   }
   const restarts = (replay.restarts ?? 0) + 1;
-  // A run has just written: it is not silent.
+  // The write conflicts when a run has just written, so the replay is not silent.
   if (!(await ports.replays.replace({ ...replay, restarts }))) return false;
   const { id, subscription, scope } = replay;
   await ports.drainQueue.send({ kind: 'replay', replay: id, subscription, scope, restarts }, 0);

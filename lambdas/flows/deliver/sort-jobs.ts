@@ -8,43 +8,43 @@ import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
 
-/** Time that a subscription's filter may take in a run: the rest is judged by its drain, which serves it alone. */
+/** Time for a subscription's filter in one run; its drain, which serves it alone, judges the rest. */
 const judgeMs = 2_000;
 
-/** Data that is read ahead for a filter, which is asked about one event after the other. */
+/** Data read ahead for a filter, which judges one event at a time. */
 const readAheadBytes = 2 * 1024 * 1024;
 
-/** Data of judged events that a run keeps until they are posted; what is beyond is read again. */
+/** Data of judged events that a run keeps until they are posted; events beyond that are read again. */
 const keptBytes = 4 * 1024 * 1024;
 
-/** What the endpoints of a run share. */
+/** State shared by all endpoints of a run. */
 export interface DeliverRun {
   readonly ports: DeliverPorts;
   readonly startedAtMs: number;
   readonly memory: ByteBudget;
-  /** Judged events that are kept until they are posted. */
+  /** Size of the judged events kept until they are posted. */
   readonly kept: { bytes: number };
 }
 
-/** Jobs of one endpoint that are to be made, by what is known of them. */
+/** Jobs of one endpoint that need an attempt. */
 export interface SortedJobs {
   readonly wanted: readonly ReadyJob[];
-  /** Of those: the filter has not decided. */
+  /** The wanted jobs on which the filter has not decided. */
   readonly unjudged: ReadonlySet<ReadyJob>;
-  /** Of those: may be posted here and now. */
+  /** The wanted jobs that may be posted now. */
   readonly posting: readonly PostingJob[];
 }
 
 export interface PostingJob {
   readonly job: ReadyJob;
-  /** Its event, where the filter has seen it and there is room to keep it. */
+  /** Its event, when the filter has judged it and there is room to keep it. */
   readonly judged: CanonicalEvent | undefined;
 }
 
 /**
- * Ask the filter about the events, one after the other. A filter that is stopped, or that takes all the time there is,
- * is asked no more: what is left is parked, and its drain goes on. One whose circuit is open is not asked at all. Where
- * there is no filter, events are read when they are posted.
+ * Judge the events with the subscription's filter, one after the other. Once the filter was stopped, or has used up its
+ * time, the remaining jobs are parked unjudged and the drain continues. An open circuit means that nothing is judged
+ * here. Without a filter, events are read when they are posted.
  */
 export async function sortJobs(
   run: DeliverRun,
@@ -85,7 +85,7 @@ export async function sortJobs(
       const events = isAsked ? await Promise.allSettled(some.map(({ row }) => tryToEvent(ports, row, isForGood))) : [];
       for (const [index, job] of some.entries()) {
         const read = events[index];
-        // Nothing is posted yet: what may be had another time comes again with its message, alone.
+        // Nothing is posted yet: if a later read may succeed, only this message is redelivered.
         const event = read?.status === 'fulfilled' ? read.value : undefined;
         if (read?.status === 'rejected') found.outcomes.set(job, { kind: 'failed', error: read.reason });
         else if (event !== undefined && 'kind' in event) found.attempts.set(job, event);
@@ -101,7 +101,7 @@ export async function sortJobs(
   return { wanted, unjudged, posting };
 }
 
-/** Jobs in their order, as many together as hold so many bytes of data; one that holds more is alone. */
+/** Split jobs, in order, into chunks of at most `maxBytes` of data; a larger job is a chunk alone. */
 function chunksOf(jobs: readonly ReadyJob[], maxBytes: number): readonly (readonly ReadyJob[])[] {
   const chunks: ReadyJob[][] = [];
   let leftBytes = 0;

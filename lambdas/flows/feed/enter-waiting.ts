@@ -3,7 +3,7 @@ import type { WaitingCalls } from '../../ports/events/waiting-calls.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Principal } from '../access/identify-caller.ts';
 
-/** How many calls of a key, and of all keys of a tenant together, may hold a function while they wait. */
+/** How many waiting calls of a key, and of all keys of a tenant together, may occupy a function. */
 export interface WaitingPolicy {
   readonly perKey: number;
   readonly perTenant: number;
@@ -17,14 +17,14 @@ export interface WaitingPorts {
 
 export type WaitingPermit =
   | { readonly kind: 'entered'; readonly leave: () => Promise<void> }
-  /** So many of them wait already. */
+  /** The key or the tenant already has `most` waiting calls. */
   | { readonly kind: 'full'; readonly whose: 'key' | 'tenant'; readonly most: number };
 
 /**
- * Count a call that is about to hold its function for seconds, for as long as it does: all functions of an account
- * share one number of invocations, and one caller's patience must not use it up (invariant 12).
+ * Count a call that occupies its function for seconds, for as long as it waits. All functions of an AWS account share
+ * one concurrency limit, and one caller's long polls must not exhaust it (invariant 12).
  *
- * What a key for all tenants waits for is counted for the key alone.
+ * A call by a key for all tenants counts for the key only.
  */
 export async function enterWaiting(
   { waitingCalls, waitingPolicy, clock }: WaitingPorts,

@@ -1,14 +1,14 @@
 import type { EventReader } from '../../ports/events/event-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 
-/** No tenant has had more events. */
+/** Above the event count of any tenant. */
 const maxSequence = 2 ** 52;
 
 /**
- * The last sequence number of a tenant that was written at a time, or before it; 0 where there is none.
+ * The last sequence number that a tenant wrote at or before a time; 0 if there is none.
  *
- * Numbers are written in the order of time, but for those of one moment: a search by halves finds the
- * place, with as many reads as the number has binary digits. Rows that have expired tell the time as others do.
+ * Numbers are written in the order of time, except within one moment. So a binary search finds the place, with as many
+ * reads as the number has binary digits. Expired rows carry their time like others.
  */
 export async function findSequenceAt(
   ports: { readonly events: Pick<EventReader, 'firstAfter'>; readonly clock: Clock },
@@ -18,7 +18,7 @@ export async function findSequenceAt(
   let low = 0;
   let high = 1;
   const writtenAfter = async (sequence: number) => ports.events.firstAfter(tenant, sequence);
-  // The first row after `low` is at or before the time; the first one after `high` is later, or there is none.
+  // Invariant: the first row after `low` is at or before the time; the first row after `high` is later or missing.
   const isEarly = async (sequence: number) => {
     const row = await writtenAfter(sequence);
     return row !== undefined && row.writtenAtMs <= timeMs;
@@ -33,6 +33,6 @@ export async function findSequenceAt(
     if (await isEarly(middle)) low = middle;
     else high = middle;
   }
-  // The row after `low` is the last that counts: those behind it are later.
+  // The row after `low` is the last match: all rows behind it are later.
   return (await writtenAfter(low))?.sequence ?? low;
 }

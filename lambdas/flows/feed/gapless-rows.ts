@@ -3,29 +3,29 @@ import type { EventReader, EventRow, FeedRow } from '../../ports/events/event-st
 import type { Clock } from '../../ports/runtime/clock.ts';
 
 export interface GaplessRows {
-  /** Events in sequence order, and numbers that no event will ever have. */
+  /** In sequence order: events, and sealed numbers that no event will ever have. */
   readonly rows: readonly FeedRow[];
-  /** Sequence number up to which nothing is left out. */
+  /** Sequence number up to which the rows are complete. */
   readonly reached: number;
-  /** When the hole that stopped the reader can be passed; undefined where none did. */
+  /** When the reader may pass the gap that stopped it; undefined if no gap did. */
   readonly holeUntilMs: number | undefined;
-  /** Whether nothing that is stored lies beyond. */
+  /** Whether no stored row follows. */
   readonly isEnd: boolean;
 }
 
 /**
- * Rows of a tenant after a position, in sequence order, none left out.
+ * Rows of a tenant after a position, in sequence order, without gaps.
  *
- * Numbers are taken before events are written, so an event may appear behind one that is already
- * there. The reader stops before such a hole while it may still be filled:
+ * Writers take numbers before they write events, so an event may appear before one that is already stored. The reader
+ * stops before such a gap while a writer may still fill it:
  *
  *   taken   5 6 7          the writer of 6 is slow, or dead
  *   stored  5 _ 7          7 was written at 12:00:00
- *   12:00:30               6 may still come: the page ends with 5
- *   12:01:01               the run that took 6 took it before 7, and writes no more: the page goes on to 7
+ *   12:00:30               6 may still arrive: the page ends with 5
+ *   12:01:01               the run that took 6 took it before 7, and can no longer write: the page continues to 7
  *
- * Any row behind a hole tells its age. So an event can be read `sequenceHoleLifetimeMs` after its
- * writing at the latest, whatever is missing before it.
+ * Any row behind a gap bounds the gap's age. So an event becomes readable at most `sequenceHoleLifetimeMs` after its
+ * write, whatever is missing before it.
  */
 export async function readGaplessRows(
   ports: { readonly events: Pick<EventReader, 'listAfter'>; readonly clock: Clock },
@@ -33,7 +33,7 @@ export async function readGaplessRows(
   position: number,
   limit: number,
 ): Promise<GaplessRows> {
-  // Before the reading, which may take a while: what was missing then may have been written since.
+  // Take the time before the read, which may be slow: a row missing at this time may be written by the end of it.
   const readAtMs = ports.clock.nowMs();
   const found = await ports.events.listAfter(tenant, position, limit);
   const settled = found.findLast(({ writtenAtMs }) => writtenAtMs + limits.sequenceHoleLifetimeMs < readAtMs);
@@ -50,7 +50,7 @@ export async function readGaplessRows(
   return { rows: found, reached, holeUntilMs: undefined, isEnd: found.length < limit };
 }
 
-/** Whether a place of the feed holds an event, and not a number that none will ever have. */
+/** Whether a row is an event, not a sealed number. */
 export function isEvent(row: FeedRow): row is Extract<FeedRow, EventRow> {
   return !('sealed' in row);
 }

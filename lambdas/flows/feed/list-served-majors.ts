@@ -1,7 +1,7 @@
 import { type ServedMajor, servedMajors } from '../../engine/schema-versions/versioned-resource.ts';
 import type { PinPorts } from './pin-events.ts';
 
-/** The major versions of a resource that may be read, newest first; undefined where there is no such resource. */
+/** The readable major versions of a resource, newest first; undefined if there is no such resource. */
 export async function listServedMajors(
   { resources }: PinPorts,
   resource: string,

@@ -36,7 +36,7 @@ export interface NewConsumer extends ConsumerName {
 
 export type ConsumerCreation = { readonly kind: 'created' | 'exists'; readonly consumer: FeedConsumer } | QuotaExceeded;
 
-/** Keep a reader's place from now on. One of the same name stays as it is, where it is. */
+/** Create a consumer, which stores a reader's position. An existing consumer of the same name stays unchanged. */
 export async function createConsumer(
   ports: ConsumerPorts & { readonly quotas: Quotas },
   { tenant, name, filter, since }: NewConsumer,
@@ -76,7 +76,7 @@ export async function findConsumer(
   return ports.consumers.find(tenant, name);
 }
 
-/** A tenant's consumers by their names. */
+/** A tenant's consumers, sorted by name. */
 export async function listConsumers(
   ports: Pick<ConsumerPorts, 'consumers'>,
   tenant: string,
@@ -86,7 +86,7 @@ export async function listConsumers(
   return ports.consumers.list(tenant, limit, after);
 }
 
-/** Forget a consumer and its place; the holder of its lease can commit no more. */
+/** Delete a consumer and its position; the holder of its lease can no longer commit. */
 export async function deleteConsumer(
   ports: Pick<ConsumerPorts, 'consumers'>,
   { tenant, name }: ConsumerName,
@@ -95,15 +95,15 @@ export async function deleteConsumer(
 }
 
 export interface LeaseRequest extends ConsumerName {
-  /** The lease that the caller holds; undefined for a new one. */
+  /** Id of the lease that the caller holds; undefined to take a new one. */
   readonly lease?: string | undefined;
   /** @default limits.consumerLeaseSeconds */
   readonly ttlSeconds?: number;
-  /** Events to read: see {@link waitForFeed}. */
+  /** Most events per page: see {@link waitForFeed}. */
   readonly limit: number;
-  /** How long to wait for an event where there is none. @default 0 */
+  /** How long to wait while there is no event. @default 0 */
   readonly waitMs?: number;
-  /** Asked before the wait begins: see {@link waitForFeed}. */
+  /** Called before the wait begins: see {@link waitForFeed}. */
   readonly enter: () => Promise<WaitingPermit>;
 }
 
@@ -119,17 +119,17 @@ export type LeaseOutcome =
   | { readonly kind: 'unknown' };
 
 /**
- * Read on for a consumer, from the position that was committed last, as the only one who does.
+ * Read for a consumer from its last committed position, under an exclusive lease.
  *
- * The lease is taken first, and for the time of waiting, too; so no other reader waits for the same events. Its
- * holder comes back with it and is given the same events again, and those after them, until it commits.
- * When it is over, any reader may take it, and is given what was not committed. Every step replaces what it has
- * read, so that of two who take it at once one does:
+ * The reader takes the lease first and holds it while it waits, so no other reader waits for the same events. A holder
+ * that returns with its lease gets the same events again, plus later ones, until it commits. Once the lease expires,
+ * any reader may take it, and gets the uncommitted events. Every write is conditional on the row that was read, so only
+ * one of two concurrent readers takes the lease:
  *
- *   A  takes it, reads 1-10          position 0, handed out 10
+ *   A  takes the lease, reads 1-10   position 0, handed out 10
  *   A  commits 10                    position 10
  *   A  reads 11-20, and hangs        position 10, handed out 20
- *   B  takes it when it is over, reads 11-20 again
+ *   B  takes the expired lease, reads 11-20 again
  *   A  wakes up, commits 20          lease lost: B commits them
  */
 export async function leaseConsumer(ports: ConsumerPorts, request: LeaseRequest): Promise<LeaseOutcome> {
@@ -140,7 +140,7 @@ export async function leaseConsumer(ports: ConsumerPorts, request: LeaseRequest)
 
   const taken = await changeConsumer<Taking>(ports, request, (consumer) => {
     const { lease: standing, position } = consumer;
-    // The new one stands, too, where the answer to its writing was lost.
+    // `newId` is already stored if the answer to its write was lost.
     const isOwn = standing !== undefined && [request.lease, newId].includes(standing.id);
     const nowMs = ports.clock.nowMs();
     if (!isOwn && standing !== undefined && standing.expiresAtMs > nowMs)
@@ -161,12 +161,12 @@ export async function leaseConsumer(ports: ConsumerPorts, request: LeaseRequest)
   try {
     page = await waitForFeed(ports, { ...filter, tenant, position, limit }, waitingMs, request.enter);
   } catch (error) {
-    // No reader was told of the new lease: none could give it back.
+    // No reader knows of the new lease, so no reader could release it.
     if (id === newId) await endLease(ports, request, id);
     throw error;
   }
 
-  // What is handed out is known before the reader has it; the time to work on it begins now.
+  // Store `handedOut` before the reader gets the page; the time to process it begins now.
   const given = await changeConsumer<Taking>(ports, request, (consumer) => {
     const { lease: standing } = consumer;
     const nowMs = ports.clock.nowMs();
@@ -184,7 +184,7 @@ type Taking =
   | { readonly kind: 'taken'; readonly lease: ConsumerLease }
   | { readonly kind: 'held'; readonly untilMs: number };
 
-/** Take a lease back from its holder, if it still stands. */
+/** End a lease, if it is still the consumer's lease. */
 export async function endLease(
   ports: Pick<ConsumerPorts, 'consumers' | 'clock'>,
   name: ConsumerName,
@@ -199,24 +199,24 @@ export async function endLease(
 
 export interface Commit extends ConsumerName {
   readonly lease: string;
-  /** Sequence number up to which the events are done: a page's position, or the number of one of its events. */
+  /** Sequence number up to which the events are processed: a page's position, or the number of one of its events. */
   readonly position: number;
-  /** Whether to give the lease back with it. @default false */
+  /** Whether to release the lease, too. @default false */
   readonly release?: boolean;
 }
 
 export type CommitOutcome =
   | { readonly kind: 'committed'; readonly consumer: FeedConsumer }
-  /** Another has it, or its end was said by a seek or a release: another is given these events. */
+  /** Another reader took the lease, or a seek or a release ended it: another reader gets these events. */
   | { readonly kind: 'lease-lost' }
-  /** What is committed can be neither taken back nor go beyond what was handed out under the lease. */
+  /** The position is before the committed one, or beyond the events handed out under the lease. */
   | { readonly kind: 'behind'; readonly position: number; readonly handedOut: number }
   | { readonly kind: 'unknown' };
 
 /**
- * Say up to where a consumer's events are done. The same again changes nothing.
+ * Commit the position up to which a consumer's events are processed. Repeating a commit changes nothing.
  *
- * A lease that is over still commits while no other reader has taken it: none was given its events.
+ * An expired lease still commits until another reader takes it: no other reader has its events yet.
  */
 export async function commitConsumer(ports: ConsumerPorts, commit: Commit): Promise<CommitOutcome> {
   const changed = await changeConsumer<Exclude<CommitOutcome, { kind: 'committed' }> | undefined>(
@@ -242,7 +242,7 @@ export async function commitConsumer(ports: ConsumerPorts, commit: Commit): Prom
 
 export type SeekOutcome = { readonly kind: 'moved'; readonly consumer: FeedConsumer } | { readonly kind: 'unknown' };
 
-/** Move a consumer to another place. The reader that holds its lease can commit no more. */
+/** Move a consumer to another position. The holder of its lease can no longer commit. */
 export async function seekConsumer(ports: ConsumerPorts, name: ConsumerName, since: FeedStart): Promise<SeekOutcome> {
   if ((await findConsumer(ports, name)) === undefined) return { kind: 'unknown' };
   const position = await startingPosition(ports, name.tenant, since);
@@ -254,7 +254,7 @@ export async function seekConsumer(ports: ConsumerPorts, name: ConsumerName, sin
   return changed.kind === 'unknown' ? { kind: 'unknown' } : { kind: 'moved', consumer: changed.consumer };
 }
 
-/** What becomes of a consumer, and what the caller is told. */
+/** The change of a consumer, and the result for the caller. */
 type ConsumerChange<R> =
   | { readonly kind: 'left'; readonly result: R }
   | { readonly kind: 'changed'; readonly consumer: FeedConsumer; readonly result: R };
@@ -263,7 +263,7 @@ type ConsumerChanged<R> =
   | { readonly kind: 'found'; readonly consumer: FeedConsumer; readonly result: R }
   | { readonly kind: 'unknown' };
 
-/** Change a consumer on top of what others changed. @param change - Called again where another caller wrote first. */
+/** Change a consumer with optimistic locking. @param change - Called again if another caller wrote first. */
 async function changeConsumer<R>(
   ports: Pick<ConsumerPorts, 'consumers' | 'clock'>,
   { tenant, name }: ConsumerName,
@@ -280,10 +280,10 @@ async function changeConsumer<R>(
   });
 }
 
-/** Callers of one consumer at a time are few: who does not get through in these tries does so later. */
+/** Few callers change one consumer at a time; a caller that fails this often gets a retryable error. */
 const maxTries = 10;
 
-/** @throws {contended} when others were always first. */
+/** @throws {contended} when other callers wrote first in every try. */
 async function retried<T>(name: string, attempt: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < maxTries; tries += 1) {
     const result = await attempt();

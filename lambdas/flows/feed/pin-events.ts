@@ -9,7 +9,7 @@ import type { Expressions } from '../../ports/runtime/expressions.ts';
 import type { FeedPage } from './read-feed.ts';
 
 export interface PinPorts {
-  /** Not read where nothing is pinned. */
+  /** Read only if there are pins. */
   readonly resources: Pick<ResourceCatalog, 'versioned'>;
   readonly expressions: Expressions;
 }
@@ -17,20 +17,20 @@ export interface PinPorts {
 export type PinnedEvents =
   | {
       readonly kind: 'pinned';
-      /** In their order. */
+      /** In the given order. */
       readonly events: readonly CanonicalEvent[];
       readonly deprecations: readonly Deprecation[];
     }
-  /** `event` is the id of the first that cannot be had in the version that its reader knows. */
+  /** `event` is the id of the first event that cannot be mapped to the reader's version. */
   | {
       readonly kind: 'failed';
       readonly event: string;
       readonly reason: string;
-      /** Those before it. */
+      /** The events before it, mapped. */
       readonly events: readonly CanonicalEvent[];
     };
 
-/** Events in the major versions that their reader is written against, one after the other. */
+/** Map events to the major versions that their reader is written against, in order. */
 export async function pinEvents(
   { resources, expressions }: PinPorts,
   pins: SchemaPins | undefined,
@@ -40,7 +40,7 @@ export async function pinEvents(
   const versioned = await resources.versioned();
   const pinned: CanonicalEvent[] = [];
   const deprecations: Deprecation[] = [];
-  // One after the other: each may use all the time that an expression is given.
+  // Sequentially: each expression may use its full time limit.
   for (const event of events) {
     const one = await pinEvent(versioned, pins, event, async (down, data) => {
       const run = await expressions.run('mapDown', { down, data }, `pins of ${event.tenant}`);
@@ -53,16 +53,16 @@ export async function pinEvents(
   return { kind: 'pinned', events: pinned, deprecations };
 }
 
-/** A page of the feed in the versions that its reader is written against. */
+/** A feed page in the versions that its reader is written against. */
 export type PinnedPage =
   | { readonly kind: 'page'; readonly page: FeedPage }
-  /** Its first event cannot be had so. */
+  /** The page's first event cannot be mapped. */
   | { readonly kind: 'failed'; readonly event: string; readonly reason: string };
 
 /**
- * Pin a page of the feed. It ends before an event that cannot be had in the reader's version: what is before
- * it is read, and the reader comes to know of it when it is the next. It ends, too, before it grows too large
- * for one answer: older versions may be wordier.
+ * Pin a page of the feed. The page ends before an event that cannot be mapped to the reader's version: the reader gets
+ * the events before it, and learns of the fault when that event comes first. The page also ends before it becomes too
+ * large for one answer, since older versions may be larger.
  */
 export async function pinFeedPage(ports: PinPorts, pins: SchemaPins | undefined, page: FeedPage): Promise<PinnedPage> {
   const pinned = await pinEvents(ports, pins, page.events);
@@ -73,7 +73,7 @@ export async function pinFeedPage(ports: PinPorts, pins: SchemaPins | undefined,
   return { kind: 'page', page: { events, position: events.at(-1)?.sequence ?? page.position, caughtUp: false } };
 }
 
-/** Escaped once more for the function's answer, text grows to twice its length at most. */
+/** The events that fit one answer. The function's answer escapes text once more, which at most doubles its length. */
 function fitting(events: readonly CanonicalEvent[]): readonly CanonicalEvent[] {
   let leftBytes = limits.maxEventBytes;
   const end = events.findIndex((event, index) => {
@@ -83,7 +83,7 @@ function fitting(events: readonly CanonicalEvent[]): readonly CanonicalEvent[] {
   return end < 0 ? events : events.slice(0, end);
 }
 
-/** The headers for a reader of these versions, be there an event or not; none where nothing is deprecated. */
+/** Deprecation headers for a reader of these versions, with or without events; empty if no version is deprecated. */
 export async function pinHeaders(
   { resources }: Pick<PinPorts, 'resources'>,
   pins: SchemaPins | undefined,

@@ -9,12 +9,12 @@ export interface EventPayloads {
 }
 
 /**
- * The event as the world sees it, its data read from its row or by its claim.
+ * The event as receivers get it, with its data from the row or through its claim check.
  *
- * The members always come in the order of the contract, whatever order the store gives them in, so
- * that every attempt at a callback sends the same bytes.
+ * The members always have the order of the contract, whatever order the store returns, so every attempt at a callback
+ * sends the same bytes.
  *
- * @throws {corrupt-state} where the row, or what it claims, cannot be understood.
+ * @throws {corrupt-state} when the row or the claimed object cannot be parsed.
  */
 export async function toEvent(ports: EventPayloads, row: EventRow): Promise<CanonicalEvent> {
   if (row.unreadable !== undefined) throw new EngineError('corrupt-state', row.unreadable, { retryable: false });
@@ -40,9 +40,9 @@ export async function toEvent(ports: EventPayloads, row: EventRow): Promise<Cano
 }
 
 /**
- * As {@link toEvent}; an event that cannot be read is a failure of the engine's own, which holds up no other.
+ * Like {@link toEvent}, but an unreadable event is returned as a failure of the engine, so it does not block others.
  *
- * @param isCaught - Which errors are that; others are thrown.
+ * @param isCaught - Whether an error becomes such a failure; other errors are thrown.
  */
 export async function tryToEvent(
   ports: EventPayloads,
@@ -59,22 +59,24 @@ export async function tryToEvent(
 }
 
 /**
- * Whether what failed now fails always: the engine says so, or the code met what it cannot deal with. What AWS and
- * the network fail with is neither.
+ * Whether a retry would fail, too: the engine marks the error as not retryable, or it is a programming error. Errors of
+ * AWS and the network are neither.
  */
 export function isForGood(error: unknown): boolean {
   if (error instanceof EngineError) return !error.retryable;
   const isFault = [TypeError, RangeError, SyntaxError].some((kind) => error instanceof kind);
-  // A TypeError with a cause is what a request that failed is reported as.
+  // `fetch` reports a failed request as a TypeError with a cause.
   return isFault && (error as Error).cause === undefined;
 }
 
-/** Whether a row is to be looked at for a subscription: where that cannot be known, its attempt says why. */
+/**
+ * Whether a subscription may want a row. True for an unreadable row, so that its delivery attempt reports the fault.
+ */
 export function mayWant(filter: SubscriptionFilter, row: EventRow): boolean {
   return row.unreadable !== undefined || wantsEvent(filter, row);
 }
 
-/** The outcome of a callback that is not made. */
+/** The outcome of a callback that is never sent. */
 export interface UnreadableEvent {
   readonly kind: 'failed';
   readonly error: string;
@@ -87,16 +89,16 @@ export interface EventPlaces {
   readonly locator: EventLocator;
 }
 
-/** One event by its id, as it is stored, of any tenant: the caller compares the tenant. */
+/** A stored event by its id, of any tenant: the caller checks the tenant. */
 export async function findEventRow({ events, locator }: EventPlaces, id: string): Promise<EventRow | undefined> {
   const place = await locator.locate(id);
   if (place === undefined) return undefined;
   const [row] = await events.getMany([place]);
-  // A claim may stand before its row does, and its number may be another's by then.
+  // The locator may be written before the row, and another event may have taken the number since.
   return row?.id === id ? row : undefined;
 }
 
-/** One event by its id, with its data: see {@link findEventRow}. */
+/** An event by its id, with its data: see {@link findEventRow}. */
 export async function findEvent(ports: EventPayloads & EventPlaces, id: string): Promise<CanonicalEvent | undefined> {
   const row = await findEventRow(ports, id);
   return row === undefined ? undefined : toEvent(ports, row);

@@ -15,39 +15,39 @@ export interface FeedPorts {
   readonly clock: Clock;
 }
 
-/** Upper bound of what an event has besides its data. */
+/** Upper bound of an event's size without its data. */
 const metadataBytes = 4096;
-/** Rows to ask for at a time, at least: where few are wanted, most are passed. */
+/** Fewest rows per read: a narrow filter skips most of them. */
 const minRows = 50;
-/** And at most: they are in memory together. */
+/** Most rows per read: they are in memory together. */
 const maxRows = 500;
-/** After this much time a page ends with what it has. */
+/** Time after which a page ends with the events it has. */
 const maxReadMs = 5_000;
 
 /** Which of a tenant's events to read; an empty or missing list asks for all. */
 export interface FeedQuery extends Partial<FeedFilter> {
   readonly tenant: string;
-  /** Sequence number that the reader has reached; 0 reads from the beginning. */
+  /** Sequence number that the reader has reached; 0 starts at the beginning. */
   readonly position: number;
-  /** Events to read. A page may hold fewer although there are more: one is bounded in size, rows and time. */
+  /** Most events per page. A page may end early: its size, rows and time are bounded, too. */
   readonly limit: number;
 }
 
 export interface FeedPage {
   readonly events: readonly CanonicalEvent[];
-  /** Sequence number up to which the tenant's events are read. */
+  /** Sequence number up to which this page has read the tenant's events. */
   readonly position: number;
-  /** Whether nothing that is stored lies beyond. */
+  /** Whether no stored event follows. */
   readonly caughtUp: boolean;
-  /** True where nothing came and its reader did not wait, since too many of its calls do. */
+  /** True if the page is empty and the reader was not allowed to wait: too many of its calls already wait. */
   readonly isWaitRefused?: true;
 }
 
 /**
- * Read a tenant's events after a position, in sequence order, none left out: see {@link readGaplessRows}.
+ * Read a tenant's events after a position, in sequence order, without gaps: see {@link readGaplessRows}.
  *
- * Events that the filter leaves out are passed, up to `limits.feedMaxRows` of them: the position is that
- * of the feed and the same for every filter, so a reader may change its filter and go on.
+ * It skips events that the filter excludes, up to `limits.feedMaxRows` rows. The position refers to the whole feed, not
+ * to the filtered part, so a reader may change its filter and continue.
  */
 export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<FeedPage> {
   const { tenant, limit } = query;
@@ -66,9 +66,9 @@ export async function readFeed(ports: FeedPorts, query: FeedQuery): Promise<Feed
     const atATime = Math.min(rowsLeft, Math.max(minRows, Math.min(maxRows, limit - read.length)));
     const gapless = await readGaplessRows(ports, tenant, position, atATime);
     for (const row of gapless.rows) {
-      // One that cannot be read is not passed over: its reader comes to know of it.
+      // Never skip an unreadable event: its reader must learn of it.
       if (isEvent(row) && (row.unreadable !== undefined || wantsOfFeed(filter, row))) {
-        // Escaped once more for the function's answer, text grows to twice its length at most.
+        // The function's answer escapes the text once more, which at most doubles its length.
         sizeBytes += 2 * (row.dataBytes + metadataBytes);
         const isFull = read.length >= limit || (read.length > 0 && sizeBytes > limits.maxEventBytes);
         if (isFull) return pageOf(false);
@@ -88,11 +88,11 @@ export interface FeedWaitPorts extends FeedPorts {
 }
 
 /**
- * As {@link readFeed}; where there is no event, look again until there is one, or the time is over.
+ * Like {@link readFeed}, but polls while there is no event, until one arrives or the time ends.
  *
- * @param waitMs - `limits.feedMaxWaitMs` at most.
- * @param enter - Asked once, before the wait begins: a call that finds an event at once waits for nothing.
- * @returns A page without events where none came. Its position may have moved, past events that are not asked for.
+ * @param waitMs - Capped at `limits.feedMaxWaitMs`.
+ * @param enter - Called once, before the wait begins; not called if the first read finds an event.
+ * @returns A page without events if none arrived. Its position may have moved past excluded events.
  */
 export async function waitForFeed(
   ports: FeedWaitPorts,
@@ -118,7 +118,7 @@ async function lookUntil(ports: FeedWaitPorts, query: FeedQuery, first: FeedPage
   for (;;) {
     const leftMs = untilMs - ports.clock.nowMs();
     if (page.events.length > 0 || leftMs <= 0) return page;
-    // A reader that has passed many events that it did not ask for goes on at once; at the end, or before a hole, there is nothing to do.
+    // Continue at once while the reader is skipping excluded events; pause at the end of the feed, or before a gap.
     const isMoving = !page.caughtUp && page.position > from;
     if (!isMoving) await ports.pause(Math.min(limits.feedLookMs, leftMs));
     from = page.position;

@@ -8,9 +8,9 @@ export interface RefusePinsPorts extends PinPorts {
 }
 
 /**
- * Every pin that a subscription may not be given.
+ * Faults of the pins that a subscription may not have.
  *
- * @param known - Those that it has: they stay as they are, whatever became of their versions.
+ * @param known - Its current pins. They stay valid, whatever happened to their versions since.
  */
 export async function refuseSubscriptionPins(
   { resources, clock }: RefusePinsPorts,
@@ -22,7 +22,10 @@ export async function refuseSubscriptionPins(
   return checkPins(await resources.versioned(), Object.fromEntries(fresh), clock.nowMs());
 }
 
-/** Every pin that a reader of the feed may not have. It is not known since when a reader reads: a sunset ends nothing. */
+/**
+ * Faults of the pins that a feed reader may not have. A sunset is no fault here: the engine does not know since when a
+ * reader has used its pins.
+ */
 export async function refuseFeedPins(
   { resources, clock }: RefusePinsPorts,
   pins: SchemaPins,

@@ -10,21 +10,21 @@ export interface StartPorts {
   readonly clock: Clock;
 }
 
-/** Rows that are looked at together. */
+/** Rows per read. */
 const pageSize = 500;
-/** How long a place is looked for row by row; what is found by then is early enough. */
+/** Bound of the row-by-row search; the position found by then is early enough. */
 const maxScanMs = 5_000;
 
 /**
- * The position from which a reader of a tenant's feed misses nothing of what it asks for. It may get more:
- * an event too many is no harm, one too few is.
+ * The position from which a feed reader misses no event that it asks for. It may get extra events: an extra event is
+ * harmless, a missed one is not.
  *
- * - **A time**: all that was written then or later is behind the position. The instants of writing do not
- *   quite rise with the numbers: each is read after its number was taken, `sequenceWriteBeginMs` later at most,
- *   by a clock that may be `clockSkewMs` off. So a row that is older than the time by a hole's life has none
- *   that counts before it. A search by halves finds one; from there the rows are looked at one by one.
- * - **Now**: all whose publishing ends from now on. A number that is taken and not written yet counts as well:
- *   the position is before the first such hole.
+ * - **A time**: every event written then or later lies after the position. Write times do not rise strictly with the
+ *   numbers: a writer reads its clock up to `sequenceWriteBeginMs` after it takes the number, and the clock may be off
+ *   by `clockSkewMs`. But no wanted event precedes a row that is older than the time by `sequenceHoleLifetimeMs`. A
+ *   binary search finds such a row; from there the rows are checked one by one.
+ * - **Now**: every event whose publishing ends from now on. That includes numbers that are taken but not written yet,
+ *   so the position is before the first such gap.
  */
 export async function startingPosition(ports: StartPorts, tenant: string, start: FeedStart): Promise<number> {
   switch (start.kind) {
@@ -39,7 +39,7 @@ export async function startingPosition(ports: StartPorts, tenant: string, start:
   }
 }
 
-/** The number up to which every row was written before a time, and none can be missing. */
+/** The number up to which every row was written before a time, and no row can be missing. */
 async function lastBefore(ports: StartPorts, tenant: string, timeMs: number): Promise<number> {
   const nowMs = ports.clock.nowMs();
   const settledMs = Math.min(timeMs, nowMs) - limits.sequenceHoleLifetimeMs - 1;

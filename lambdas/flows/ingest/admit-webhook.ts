@@ -19,11 +19,13 @@ export interface AdmitPorts {
   readonly pause: Pause;
 }
 
-/** How many webhooks an account, and all accounts of a tenant together, may bring; and what this instance knows of it. */
+/**
+ * The webhook rate limits of an account and of all accounts of a tenant together, with this instance's allowances.
+ */
 export interface WebhookAdmission {
   readonly perAccount: Rate;
   readonly perTenant: Rate;
-  /** By bucket, the one that was used longest ago first. */
+  /** By bucket, the least recently used first. */
   readonly allowances: Map<string, LocalAllowance>;
 }
 
@@ -31,9 +33,9 @@ export type Admitted =
   | { readonly kind: 'admitted' }
   | { readonly kind: 'limited'; readonly by: 'account' | 'tenant'; readonly retryAfterMs: number };
 
-/** An instance forgets the buckets beyond so many: those whose next call is let through by itself again. */
+/** Buckets that an instance remembers. The next call of a forgotten bucket passes without asking the shared bucket. */
 const maxAllowances = 5_000;
-/** How long a provider waits for the shared bucket: no webhook is refused because it cannot be asked. */
+/** How long a request waits for the shared bucket: no webhook is rejected because the bucket is unavailable. */
 const maxWaitMs = 500;
 
 interface Bucket {
@@ -42,13 +44,13 @@ interface Bucket {
   readonly rate: Rate;
 }
 
-/** Who brings a webhook. */
+/** The account that a webhook belongs to. */
 interface Bringer {
   readonly id: string;
   readonly tenant: string;
 }
 
-/** Whether this instance knows that a webhook would be refused, so that its verification can be saved. Asks nothing. */
+/** Whether this instance already knows that a webhook would be rejected, which saves its verification. No request. */
 export function isRefusedAlready({ admission, clock }: AdmitPorts, bringer: Bringer): Admitted {
   const nowMs = clock.nowMs();
   for (const { by, name } of bucketsOf(admission, bringer)) {
@@ -59,10 +61,10 @@ export function isRefusedAlready({ admission, clock }: AdmitPorts, bringer: Brin
 }
 
 /**
- * Count a verified webhook against what its account and its tenant may bring.
+ * Count a verified webhook against the limits of its account and its tenant.
  *
- * Where the shared buckets cannot be read it passes: they protect the engine from a loop, and no webhook is worth
- * less than that.
+ * The webhook passes when the shared buckets are unavailable: they protect the engine from loops, and no webhook should
+ * be lost for that.
  */
 export async function admitWebhook(
   ports: AdmitPorts,
@@ -83,7 +85,7 @@ function bucketsOf({ perAccount, perTenant }: WebhookAdmission, { id, tenant }: 
   ];
 }
 
-/** @returns 0 where the call may go on. */
+/** @returns Milliseconds until a retry may pass; 0 when this call passes. */
 async function spendFrom(
   { admission: { allowances }, callLimits, clock, pause }: AdmitPorts,
   name: string,
@@ -103,7 +105,7 @@ async function spendFrom(
     asking,
     pause(maxWaitMs).then(() => ({ kind: 'failed' as const, error: `no answer within ${maxWaitMs} ms` })),
   ]);
-  // Requests of one instance may run at once where it is not Lambda's.
+  // Read the allowance again: outside Lambda, an instance may handle requests concurrently.
   const current = allowances.get(name) ?? spending.allowance;
   const nowMs = clock.nowMs();
   if (answer.kind === 'failed') {

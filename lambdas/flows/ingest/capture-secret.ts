@@ -8,7 +8,7 @@ import type {
 } from '../../ports/accounts/integration-settings-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 
-/** Captured values that stay valid: a provider has one secret for each webhook of an account. */
+/** Captured values that stay valid: a provider creates one secret for each webhook of an account. */
 const maxKeptValues = 10;
 const maxAttempts = 4;
 
@@ -18,8 +18,8 @@ interface Holder {
 }
 
 /**
- * Take a secret that the provider chose, if the owner of the URL waits for it. It is waited for once: a
- * later handshake cannot replace the secret. The same value again is a repetition, and is taken.
+ * Store a secret that the provider chose, if the owner of the URL has armed its capture. A capture is armed for one
+ * value: a later handshake cannot replace the secret. The same value again is accepted as a repetition.
  *
  * ```
  * owner   POST /v1/accounts {"capture": {"secrets": ["signing_secret"]}}   armed

@@ -4,34 +4,35 @@ import type { Pause } from '../../ports/runtime/pause.ts';
 import { type RejectedBy, type StatisticsWriter, unattributed } from '../../ports/runtime/statistics-store.ts';
 import { type Counting, countBeside } from '../statistics/count-beside.ts';
 import { createStatisticsBuffer } from '../statistics/statistics-buffer.ts';
-import type { Receipt, ReceiveTarget } from './receive-webhook.ts';
+import type { Receipt } from './receive-webhook.ts';
+import type { ReceiveTarget } from './verify-request.ts';
 
 export interface CountRejectionPorts {
   readonly accounts: Pick<AccountStore, 'get'>;
-  /** The integration, where one of this name is deployed. */
+  /** The integration; undefined when none of this name is deployed. */
   readonly webhook: (integration: string) => Promise<unknown>;
   readonly statistics: StatisticsWriter;
   readonly clock: Clock;
   readonly pause: Pause;
 }
 
-/** Counts the requests that ingress turns away, by integration and reason. */
+/** Counts the requests that ingress rejects, by integration and reason. */
 export interface RejectionCounter {
-  /** What is not turned away is not counted, asks nothing and writes nothing: normalize counts it. */
+  /** An accepted request makes no call here: normalize counts it. */
   count(target: ReceiveTarget, receipt: Receipt): Promise<Counting>;
 }
 
 /**
- * A flood of bad requests must not cost a write each: an instance writes the first ones at once, and then the sum
- * of a second. Its last second waits for the next request that is turned away.
+ * A flood of bad requests must not cost one write each: an instance writes the first ones at once, and then one sum per
+ * second. The sum of its last second is written with the next rejected request.
  */
 const writeRate = { burst: 10, spacingMs: 1_000 };
 /**
- * How long an answer waits for its count. Lambda freezes an instance that has answered, so a write that is not
- * waited for may never arrive; but no answer is worth less than a count.
+ * How long an answer waits for its count. Lambda freezes an instance after the answer, so a write may be lost unless
+ * the answer waits for it; but answers matter more than counts.
  */
 const maxWaitMs = 50;
-/** An account has just been read: this asks what is remembered. */
+/** Uses the cache: the account has just been read. */
 const accountMaxAgeMs = 10_000;
 
 export function createRejectionCounter(ports: CountRejectionPorts): RejectionCounter {
@@ -69,7 +70,7 @@ function reasonOf(receipt: Receipt): RejectedBy | undefined {
   }
 }
 
-/** Names of a URL are a stranger's to choose: only those that exist are counted under. */
+/** The scope and integration to count under. A stranger chooses the names in a URL, so only existing names are used. */
 async function whoseIs(
   ports: CountRejectionPorts,
   { integration, account }: ReceiveTarget,

@@ -10,23 +10,23 @@ export interface DecidePorts {
   readonly clock: Clock;
 }
 
-/** A reception, unless the key that it needs may not be asked for now. */
+/** A reception; or that the key it needs may not be fetched now. */
 export type LimitedReception = DecidedReception | { readonly kind: 'key-calls-limited'; readonly retryAfterMs: number };
 
-/** What a request is verified with. */
+/** The input of a verification, besides the request. */
 export interface Proof {
-  /** Whose URL it came by. */
+  /** The URL that the request was sent to. */
   readonly target: { readonly integration: string; readonly account?: string };
   readonly secrets: SecretValues;
   readonly keysMaxAgeMs: number;
-  /** The body, where it has been decoded already. */
+  /** The body, when it has been decoded already. */
   readonly decoded?: Decoded;
 }
 
 /** Calls for published keys that one request may cause. */
 const maxKeyFetches = 4;
 
-/** Run the checks, fetching what keys they lack. */
+/** Run the checks, and fetch the keys that they lack. */
 export async function decideReception(
   ports: DecidePorts,
   webhook: PreparedWebhook,

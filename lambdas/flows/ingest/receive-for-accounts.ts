@@ -14,22 +14,22 @@ export interface ReceiveForAccountsPorts extends DecidePorts {
   readonly randomness: Randomness;
 }
 
-/** What remembered secrets and keys may be used. */
+/** How old remembered secrets and keys may be. */
 export interface ProofAges {
   readonly secretsMaxAgeMs: number;
   readonly keysMaxAgeMs: number;
 }
 
-/** A request of a URL for all accounts, and the account with whose secrets it was verified. */
+/** The result for a request of the URL for all accounts, with the account whose secrets verified it. */
 export interface AccountReception {
   readonly reception: LimitedReception;
-  /** Undefined where no secrets were needed, or none verified it. */
+  /** Undefined when no secrets were needed, or when none verified the request. */
   readonly account?: string;
 }
 
-/** Accounts whose secrets are tried for one request: those of one tenant that share a value. */
+/** Accounts tried for one request: accounts of one tenant may share a value. */
 const maxCandidates = 10;
-/** An id that no account has: it is read in place of accounts where there are none. */
+/** An id that no account has; it is read when there is no candidate, so that the number of reads tells nothing. */
 const noAccount = '-';
 
 interface Candidate {
@@ -38,12 +38,12 @@ interface Candidate {
 }
 
 /**
- * Verify a request of a URL for all accounts with the secrets of those accounts that it names: its context is bound
- * to their secret, so a customer who knows its own secret cannot speak for another.
+ * Verify a request of the URL for all accounts with the secrets of the accounts that it names. The context is bound to
+ * their secret, so a customer who knows its own secret cannot impersonate another.
  *
- * A stranger learns nothing of which values are known. Whatever is wrong, the reason is one and the same. A value that
- * nobody has costs the same reads, and a check against secrets that are drawn for it. What is left is that several
- * accounts of one value take several checks.
+ * A stranger does not learn which values are known: every failure has the same reason, and an unknown value costs the
+ * same reads and a check against random secrets. One difference remains: several accounts with one value take several
+ * checks.
  */
 export async function receiveForAccounts(
   ports: ReceiveForAccountsPorts,
@@ -56,7 +56,7 @@ export async function receiveForAccounts(
   const { contexts, decoded } = opening;
   const { name: integration } = webhook;
   const [first] = contexts;
-  // One value is looked up: an account that holds all of them is among those that hold the first.
+  // Look up one value only: an account that holds all values also holds the first.
   const ids = first === undefined ? [] : (await holdersOf(ports, integration, first)).slice(0, maxCandidates);
 
   let isHandshake = false;
@@ -77,7 +77,7 @@ export async function receiveForAccounts(
   return { reception: unverified(isHandshake) };
 }
 
-/** Ids of the accounts that claimed a value, and of those that registered it before there were claims. */
+/** Ids of the accounts that claimed a value, and of those that registered it before claims existed. */
 async function holdersOf(
   { contexts }: ReceiveForAccountsPorts,
   integration: string,
@@ -91,7 +91,7 @@ function unverified(isHandshake: boolean): DecidedReception {
   return { kind: 'rejected', reason: 'account-unverified', ...(isHandshake ? { isHandshake } : {}) };
 }
 
-/** The accounts that themselves hold every value of the request. */
+/** The accounts whose own context holds every value of the request. */
 async function readCandidates(
   { accounts }: ReceiveForAccountsPorts,
   { name, contexts: { accountContext } }: { readonly name: string; readonly contexts: PreparedContexts },
@@ -107,7 +107,7 @@ async function readCandidates(
   });
 }
 
-/** Secrets of no account, in a form that every way of writing a key can read: they take the time that a check takes. */
+/** Random secrets, in a form that every key encoding can read: checking them takes as long as a real check. */
 function drawSecrets(randomness: Randomness, { secretNames }: PreparedContexts): SecretValues {
   return Object.fromEntries(secretNames.map((name) => [name, randomness.bytes(32).toString('hex')]));
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { limits } from '../../contracts/limits.ts';
 import type { BodyReference, RawMessage } from '../../contracts/messages.ts';
 import type { ReplySpec } from '../../engine/definition/webhook-schema.ts';
 import type { Nonce } from '../../engine/reception/decide-reception.ts';
@@ -10,18 +9,10 @@ import {
   settleReception,
 } from '../../engine/reception/ingress-answer.ts';
 import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
-import type { PreparedContexts } from '../../engine/reception/read-contexts.ts';
 import { withoutCredentials } from '../../engine/reception/without-credentials.ts';
-import {
-  type HopCount,
-  holdsHops,
-  hopHeader,
-  hopKeyPurpose,
-  maxHops,
-  readHops,
-} from '../../engine/request/hop-count.ts';
+import { type HopCount, holdsHops, hopHeader, hopKeyPurpose, readHops } from '../../engine/request/hop-count.ts';
 import type { RejectionReason } from '../../engine/request/rejection-reason.ts';
-import type { SecretValues, WebhookRequest } from '../../engine/request/webhook-request.ts';
+import type { WebhookRequest } from '../../engine/request/webhook-request.ts';
 import type { AccountContexts } from '../../ports/accounts/account-contexts.ts';
 import type { Account, AccountStore, AccountWriter } from '../../ports/accounts/account-store.ts';
 import type {
@@ -35,17 +26,16 @@ import type { ProviderKeys } from '../../ports/provider/provider-keys.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../ports/runtime/engine-key.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
-import { type AdmitPorts, type Admitted, admitWebhook, isRefusedAlready } from './admit-webhook.ts';
+import { type AdmitPorts, type Admitted, admitWebhook } from './admit-webhook.ts';
 import { captureSecret } from './capture-secret.ts';
-import { decideReception, type LimitedReception } from './decide-reception.ts';
-import { receiveForAccounts } from './receive-for-accounts.ts';
+import { admittedAlways, type ReceiveTarget, rateLimited, secretsMaxAgeMs, verifyRequest } from './verify-request.ts';
 
 export interface ReceivePorts extends AdmitPorts {
   readonly accounts: AccountStore & AccountWriter;
   readonly contexts: AccountContexts;
   readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
   readonly providerKeys: ProviderKeys;
-  /** Asked for by a request that carries a hop count, and by no other. */
+  /** Read only for requests that carry a hop count. */
   readonly engineKey: EngineKey;
   readonly nonces: NonceStore;
   readonly webhook: (integration: string) => Promise<PreparedWebhook | undefined>;
@@ -56,35 +46,22 @@ export interface ReceivePorts extends AdmitPorts {
   readonly claimThresholdBytes: number;
 }
 
-/** How a request was settled, and what its answer needs. */
+/** The outcome of a request, with what its answer needs. */
 export type Receipt =
   | { readonly kind: 'accepted'; readonly rawId: string; readonly reply: ReplySpec }
   | (Extract<IngressSettlement, { kind: 'rejected' }> & { readonly reply: ReplySpec })
   | Exclude<IngressSettlement, { kind: 'accepted' | 'rejected' }>;
 
-/** How long a function may go on with secrets that it has read. */
-const secretsMaxAgeMs = 10_000;
-/** How long it may go on with a provider's keys. */
-const keysMaxAgeMs = 24 * 3_600_000;
-/** The same for a request that they do not fit: forged requests must not cause a call each. */
-const keysRefreshMs = 60_000;
-
-/** Whose URL a request came to: an account's, or the one for all accounts of an integration. */
-export interface ReceiveTarget {
-  readonly integration: string;
-  readonly account?: string;
-}
-
 /**
- * Take in one request of a provider.
+ * Receive one request of a provider.
  *
- * `accepted` is returned only after the request is durable: in the queue, and in S3 before that
- * when it is large. Whatever fails before throws, so that the provider is told to try again.
+ * Returns `accepted` only after the request is durable: in the queue, and before that in S3 when it is large. An
+ * earlier failure throws, so that the provider retries.
  *
- * A webhook is counted against its account and tenant after it was verified and before anything is written: strangers
- * cannot use up what an account may bring, and one that is refused may be sent again.
+ * A webhook counts against the limits of its account and tenant after it was verified and before anything is written:
+ * strangers cannot use up an account's limit, and the provider may send a rejected webhook again.
  *
- * @param warn - Is told why webhooks are not counted, which refuses none.
+ * @param warn - Called with the error when webhooks cannot be counted; they are accepted all the same.
  */
 export async function receiveProviderRequest(
   ports: ReceivePorts,
@@ -95,7 +72,7 @@ export async function receiveProviderRequest(
   const webhook = await ports.webhook(asked.integration);
   if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
   const passed = await passedBefore(ports, request);
-  const received = await verify(ports, webhook, asked, request, passed);
+  const received = await verifyRequest(ports, webhook, asked, request, passed);
   if (received.kind !== 'received') return received;
   const { reception, target, account } = received;
   if (reception.kind === 'key-calls-limited') return reception;
@@ -111,7 +88,7 @@ export async function receiveProviderRequest(
     if (!isConfirmed) return settlement;
     const admitted = await admit(ports, account, warn);
     if (admitted.kind === 'limited') return rateLimited(admitted);
-    // The call that completes it is made from the queue, which repeats it until it succeeds.
+    // Queue the call that completes the handshake: the queue retries it until it succeeds.
     await ports.rawQueue.send(await toRawMessage(ports, target, request, webhook, { handshake: name }));
     return settlement;
   }
@@ -126,25 +103,10 @@ export async function receiveProviderRequest(
   return { kind: 'accepted', rawId: message.rawId, reply: webhook.reply };
 }
 
-type Received =
-  | {
-      readonly kind: 'received';
-      readonly reception: LimitedReception;
-      /** Names the account that a request was verified for, also where it came by the URL for all. */
-      readonly target: ReceiveTarget;
-      /** Whose the request is; undefined where only its body tells. */
-      readonly account: Account | undefined;
-    }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'too-large'; readonly maxBytes: number }
-  | Extract<Receipt, { kind: 'rate-limited' | 'hop-limit' }>;
-
-const admittedAlways: Admitted = { kind: 'admitted' };
-
 /**
- * Where the account is not known before its body is mapped, nothing is counted: one count for all accounts would have one
- * tenant's flood refuse the webhooks of the others. A loop cannot run through such a URL, since its requests are signed
- * by the provider alone.
+ * Count a webhook against its limits. When only the mapped body tells the account, nothing is counted: with one count
+ * for all accounts, one tenant's flood would reject the webhooks of the others. No loop can run through such a URL,
+ * because only the provider signs its requests.
  */
 async function admit(
   ports: ReceivePorts,
@@ -154,66 +116,10 @@ async function admit(
   return account === undefined ? admittedAlways : admitWebhook(ports, account, warn);
 }
 
-function rateLimited({
-  by,
-  retryAfterMs,
-}: Extract<Admitted, { kind: 'limited' }>): Extract<Receipt, { kind: 'rate-limited' }> {
-  return { kind: 'rate-limited', by, retryAfterMs };
-}
-
-/** How often what caused a request has passed through; undefined where no callback of this deployment did. */
+/** How often the cause of a request has passed through; undefined when no callback of this deployment caused it. */
 async function passedBefore({ engineKey }: ReceivePorts, { headers }: WebhookRequest): Promise<HopCount | undefined> {
   const header = headers[hopHeader];
   return holdsHops(header) ? readHops(await engineKey.derive(hopKeyPurpose), header) : undefined;
-}
-
-/** Verify a request with what is remembered; and, should it be rejected, with what is stored now: it may have changed. */
-const proofAges = [
-  { secretsMaxAgeMs, keysMaxAgeMs },
-  { secretsMaxAgeMs: 0, keysMaxAgeMs: keysRefreshMs },
-];
-
-async function verify(
-  ports: ReceivePorts,
-  webhook: PreparedWebhook,
-  target: ReceiveTarget,
-  request: WebhookRequest,
-  passed: HopCount | undefined,
-): Promise<Received> {
-  const looping: Received | undefined =
-    passed !== undefined && passed.hops >= maxHops
-      ? { kind: 'hop-limit', hops: passed.hops, cause: passed.id }
-      : undefined;
-  if (target.account === undefined && hasContexts(webhook)) {
-    if (looping !== undefined) return looping;
-    // Such a body is decoded before its sender has proved anything.
-    const maxBytes = limits.maxUnverifiedBodyBytes;
-    if (request.body.length > maxBytes) return { kind: 'too-large', maxBytes };
-    const { reception, account: id } = await receiveForAccounts(ports, webhook, request, proofAges);
-    if (id === undefined) return { kind: 'received', reception, target, account: undefined };
-    const account = await ports.accounts.get(id, secretsMaxAgeMs);
-    return { kind: 'received', reception, target: { ...target, account: id }, account };
-  }
-  let received: Received = { kind: 'unknown' };
-  for (const ages of proofAges) {
-    const holder = await holderOf(ports, target, ages.secretsMaxAgeMs);
-    if (holder === undefined) return { kind: 'unknown' };
-    const { secrets, account } = holder;
-    const known = account === undefined ? admittedAlways : isRefusedAlready(ports, account);
-    if (known.kind === 'limited') return rateLimited(known);
-    // Said only where there is such a URL.
-    if (looping !== undefined) return looping;
-    if (request.body.length > limits.maxBodyBytes) return { kind: 'too-large', maxBytes: limits.maxBodyBytes };
-    const { keysMaxAgeMs: maxAgeMs } = ages;
-    const reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs: maxAgeMs });
-    received = { kind: 'received', reception, target, account };
-    if (reception.kind !== 'rejected') break;
-  }
-  return received;
-}
-
-function hasContexts(webhook: PreparedWebhook): webhook is PreparedWebhook & { readonly contexts: PreparedContexts } {
-  return webhook.contexts !== undefined;
 }
 
 async function claimNonce(
@@ -230,29 +136,7 @@ async function claimNonce(
   });
 }
 
-/** Who holds the secrets that a URL's requests are verified with. */
-interface SecretHolder {
-  readonly secrets: SecretValues;
-  /** Undefined at the URL for all accounts. */
-  readonly account: Account | undefined;
-}
-
-/** @returns Undefined where there is no such URL. */
-async function holderOf(
-  ports: ReceivePorts,
-  { integration, account: id }: ReceiveTarget,
-  maxAgeMs: number,
-): Promise<SecretHolder | undefined> {
-  if (id === undefined) {
-    const settings = await ports.settings.get(integration, maxAgeMs);
-    return settings === undefined ? undefined : { secrets: settings.secrets, account: undefined };
-  }
-  const account = await ports.accounts.get(id, maxAgeMs);
-  if (account?.integration !== integration || account.closed === true) return undefined;
-  return { secrets: account.secrets, account };
-}
-
-/** What the provider is told of its request. */
+/** The answer that the provider gets. */
 export function answerOf(receipt: Receipt): IngressAnswer {
   if (receipt.kind !== 'accepted')
     return ingressAnswer(receipt, receipt.kind === 'rejected' ? receipt.reply : undefined);
@@ -270,9 +154,9 @@ async function toRawMessage(
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
   const { method, url, path, query, headers: kept } = withoutCredentials(request, credentials);
-  // Of the engine's own, and nothing of the provider's: no mapping sees it.
+  // The hop header is the engine's own, not the provider's: hide it from mappings.
   const { [hopHeader]: _, ...headers } = kept;
-  // It was read a moment ago, and is remembered.
+  // A cache hit: verification has just read the account.
   const account =
     target.account === undefined ? undefined : await ports.accounts.get(target.account, 2 * secretsMaxAgeMs);
   return {
@@ -294,15 +178,15 @@ async function referTo(
   body: Buffer,
 ): Promise<BodyReference> {
   if (body.length > ports.claimThresholdBytes) {
-    // No account's id begins like that: what one has is all that stands under its id.
+    // No account's id begins with an underscore: everything under an id belongs to that account.
     const key = `${account ?? `_${integration}`}/${rawId}`;
-    // It was read a moment ago, and is remembered for longer than that.
+    // A cache hit: verification has just read the account.
     const known = account === undefined ? undefined : await ports.accounts.get(account, 2 * secretsMaxAgeMs);
     await ports.rawBodies.put(key, body, 'application/octet-stream', known?.rawRetentionDays);
     return { kind: 'claim', key, sizeBytes: body.length };
   }
   const content = body.toString('utf8');
-  // A queue message is text: bytes that are no UTF-8, or characters that SQS refuses, go as base64.
+  // A queue message is text: encode bodies as base64 when they are not UTF-8, or have characters that SQS rejects.
   const isText =
     Buffer.from(content, 'utf8').equals(body) &&
     !/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u.test(content);

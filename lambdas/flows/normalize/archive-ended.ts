@@ -4,8 +4,8 @@ import { archiveRequests } from './archive-requests.ts';
 import { accepting, isGone, type Mapping, type NormalizePorts, type RawDelivery } from './normalization.ts';
 
 /**
- * Archive what has ended, whatever it became. What failed comes again; what is no event, what is archived already, and
- * what is of an account that is gone is left out.
+ * Archive requests that have ended, whatever the outcome. Not archived: failed ones, which are retried; handshakes;
+ * requests that are archived already; and requests of an account that is gone.
  */
 export async function archiveEnded(
   ports: NormalizePorts,
@@ -18,7 +18,7 @@ export async function archiveEnded(
       const mapping = mappings[index] as Mapping;
       if (mapping.kind === 'failed' || mapping.kind === 'confirmation' || mapping.owners === 'gone') return [];
       if (message.archived === true || message.handshake !== undefined) return [];
-      // The engine writes no message without it.
+      // The engine always writes a valid time: skip other messages.
       if (Number.isNaN(Date.parse(message.receivedAt))) return [];
       try {
         const owners = message.account === undefined ? (mapping.owners ?? []) : await ownAccount(ports, message);
@@ -35,9 +35,9 @@ export async function archiveEnded(
   return failures;
 }
 
-/** @returns Undefined where the account that accepted the request is gone. */
+/** @returns Undefined when the account that accepted the request is gone. */
 async function ownAccount(ports: NormalizePorts, message: RawMessage): Promise<readonly Account[] | undefined> {
-  // It was read a moment ago, and is remembered.
+  // A cache hit: the mapping has just read the account.
   const account = await accepting(ports, message);
   return account === undefined || isGone(account, message) ? undefined : [account];
 }

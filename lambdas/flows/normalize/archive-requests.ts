@@ -7,19 +7,19 @@ export interface ArchivePorts {
   readonly archiveKeys: ArchiveKeys;
 }
 
-/** A request that ended, and the accounts that it was for; none where it is no account's yet. */
+/** A request that ended, and the accounts that it was for; empty when it has no account yet. */
 export interface EndedRequest {
   readonly message: RawMessage;
   readonly owners: readonly Account[];
 }
 
-/** @returns For each request why it is not archived; undefined where it is, or where it must not be. */
+/** @returns For each request the error; undefined when it is archived, or must not be archived. */
 export async function archiveRequests(
   { archive, archiveKeys }: ArchivePorts,
   requests: readonly EndedRequest[],
 ): Promise<readonly ({ readonly error: unknown } | undefined)[]> {
   const failures = Array.from<{ readonly error: unknown } | undefined>({ length: requests.length });
-  // Usually one group: an object has one retention, and is found by the hour of its requests.
+  // Usually one group: an object has one retention period, and its key has the hour of its requests.
   const groups = Map.groupBy(requests.entries(), ([, { message, owners }]) =>
     JSON.stringify([message.receivedAt.slice(0, 'YYYY-MM-DDTHH'.length), retentionOf(owners) ?? null]),
   );
@@ -38,13 +38,13 @@ export async function archiveRequests(
   return failures;
 }
 
-/** The shortest of its owners': each was promised that nothing of it is kept for longer. */
+/** The shortest retention of the owners: no owner's data may be kept longer than promised to it. */
 function retentionOf(owners: readonly Account[]): number | undefined {
   const days = owners.flatMap(({ rawRetentionDays }) => rawRetentionDays ?? []);
   return days.length === 0 ? undefined : Math.min(...days);
 }
 
-/** @returns Undefined where all its owners are gone: nothing of it may be kept. */
+/** @returns Undefined when all owners are gone: then nothing may be kept. */
 async function toArchivable(
   archiveKeys: ArchiveKeys,
   { message, owners }: EndedRequest,

@@ -17,7 +17,7 @@ export async function settleConfirmation(mapping: Mapping): Promise<SettledMappi
     : mapping;
 }
 
-/** Prepare the call that completes a handshake. It is made again until the provider takes it. */
+/** Prepare the call that completes a handshake. The call is retried until the provider accepts it. */
 export async function confirm(
   ports: NormalizePorts,
   delivery: RawDelivery,

@@ -23,17 +23,17 @@ export interface Normalized {
 /**
  * Counts how accepted requests end, and their events, by integration and tenant.
  *
- * That one was verified is counted here too, once it has ended: ingress needs no request for it. A message that
- * its queue shows again after it has ended is counted again, as is what is reprocessed.
+ * Also counts verified requests, so that ingress need not write. A message that SQS redelivers after it ended is
+ * counted again, and so are reprocessed requests.
  */
 export interface NormalizationCounter {
   /** One write for each integration and tenant of a batch. */
   count(batch: readonly Normalized[]): Promise<Counting>;
 }
 
-/** How long a batch waits for its counts: it is done, and must not come again for their sake. */
+/** How long a batch waits for its counts: it is done, and must not be redelivered because of them. */
 const maxWaitMs = 250;
-/** Accounts have just been read: this asks what is remembered. */
+/** Uses the cache: the accounts have just been read. */
 const accountMaxAgeMs = 10_000;
 
 export function createNormalizationCounter(ports: CountNormalizationPorts): NormalizationCounter {
@@ -47,14 +47,14 @@ export function createNormalizationCounter(ports: CountNormalizationPorts): Norm
   };
 }
 
-/** The tenant of a request's account, or of all the accounts that it was for. */
+/** The tenant of a request's account, or of all accounts that it was for. */
 async function scopeOf({ accounts }: CountNormalizationPorts, { message, normalization }: Normalized): Promise<string> {
-  // Its account does not exist: to ask for it again would be a request.
+  // The account does not exist: do not spend another request on it.
   if (normalization.kind === 'unrouted') return unattributed;
   if ('tenant' in normalization && normalization.tenant !== undefined) return normalization.tenant;
   if (message.account === undefined) return unattributed;
   const account = await accounts.get(message.account, accountMaxAgeMs);
-  // An erased account is known, and no tenant's.
+  // An erased account still has a row, without a tenant.
   return account?.tenant || unattributed;
 }
 
@@ -66,7 +66,7 @@ function tallyOf(scope: string, { message, normalization }: Normalized): readonl
     counts: { [name]: amount },
   });
   const tallies = [one(normalization.kind)];
-  // A handshake is not an event: ingress has answered it, and counted it as one.
+  // A handshake is not counted as verified: ingress has answered it as a handshake.
   if (message.handshake === undefined) tallies.push(one('verified'));
   if (normalization.kind !== 'mapped') return tallies;
   if (normalization.drifts.length > 0) tallies.push(one('schema-drift', normalization.drifts.length));

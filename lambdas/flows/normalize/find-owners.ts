@@ -13,33 +13,33 @@ export interface OwnerPorts {
 
 export interface Owner {
   readonly account: Account;
-  /** Those of the request's contexts that are the account's. */
+  /** The request's contexts that this account holds. */
   readonly contexts: readonly string[];
 }
 
-/** A request's contexts, by whose they are. Those of former owners belong to no account. */
+/** A request's contexts, sorted by owner. Contexts of former owners only are in none of the lists. */
 export interface Ownership {
   readonly owners: readonly Owner[];
-  /** Owned by no tenant. */
+  /** Contexts that no tenant owns. */
   readonly free: readonly string[];
-  /** With accounts of several tenants, where the integration's settings do not let them share. */
+  /** Contexts held by accounts of several tenants, when the integration's settings do not let them share. */
   readonly contested: readonly string[];
-  /** What it was told by. */
+  /** The records that this result is based on. */
   readonly found: readonly FoundContext[];
 }
 
-/** How requests of the URL for all accounts find theirs. */
+/** How requests of the URL for all accounts find their accounts. */
 interface Routing {
   readonly accountContext: string;
 }
 
-/** How long is remembered whose a value is. What is remembered is confirmed before it counts. */
+/** How old remembered ownership may be. It is confirmed before use. */
 const ownershipMaxAgeMs = 10_000;
 const settingsMaxAgeMs = 10_000;
 
 /**
- * Find whose a request's contexts are. Where each has its owner, this may be remembered: confirm it before anything
- * is done for them.
+ * Find the owners of a request's contexts. The result may be a remembered one when every context has an owner: confirm
+ * it before acting on it.
  */
 export async function findOwners(
   ports: OwnerPorts,
@@ -92,9 +92,9 @@ async function readHoldings(
 }
 
 /**
- * Read once more, for a whole batch at once, what its owners were told by.
+ * Read the records behind a batch's ownerships again, in one request.
  *
- * @returns For each ownership true, or why it may be another's by now; what was remembered of that is forgotten.
+ * @returns True for each ownership that still holds, otherwise a retryable error; stale records are forgotten.
  */
 export async function confirmOwners(
   { accounts, contexts }: OwnerPorts,
@@ -103,7 +103,7 @@ export async function confirmOwners(
   if (ownerships.length === 0) return [];
   const owners = [...new Set(ownerships.flatMap((one) => one.owners.map(({ account }) => account)))];
   const found = ownerships.flatMap((one) => one.found);
-  // Asked for at once: the two are one request.
+  // Concurrent reads share one request.
   const [isOwner, isFound] = await Promise.all([accounts.confirm(owners), contexts.confirm(found)]);
   const stale = new Set<unknown>([
     ...owners.filter((_, index) => isOwner[index] !== true),
@@ -111,7 +111,7 @@ export async function confirmOwners(
   ]);
   return ownerships.map(({ owners: own, found: by }) =>
     own.some(({ account }) => stale.has(account)) || by.some((one) => stale.has(one))
-      ? new EngineError('contended', 'the accounts of a request were changed meanwhile', { retryable: true })
+      ? new EngineError('contended', 'the accounts of a request have changed in the meantime', { retryable: true })
       : true,
   );
 }
@@ -120,7 +120,7 @@ async function sharesContexts({ settings }: OwnerPorts, integration: string): Pr
   return (await settings.get(integration, settingsMaxAgeMs))?.sharedContexts === true;
 }
 
-/** The tenant of all owners; undefined where they are of several. */
+/** The tenant of all owners; undefined when they belong to several tenants. */
 export function soleTenant(owners: readonly Owner[]): string | undefined {
   const [first, ...others] = new Set(owners.map(({ account }) => account.tenant));
   return others.length === 0 ? first : undefined;

@@ -26,7 +26,7 @@ export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery):
     return deadLetter(ports, delivery, `no integration "${message.integration}" is deployed`);
 
   const account = await accepting(ports, message);
-  // Before its body is asked for, which may be gone: nothing of it may come to lie on a dead-letter queue.
+  // Check before reading the body, which may be gone: an erased account's request must not reach a dead-letter queue.
   if (account !== undefined && isGone(account, message)) return { kind: 'ignored' };
   const body = await bodyOf(ports, message);
   if (body === undefined) return deadLetter(ports, delivery, 'its body is no longer kept');
@@ -34,7 +34,7 @@ export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery):
   const { decode, readXml } = integration.webhook;
   const decoded = decodeBody(decode, request, readXml);
   if (message.handshake !== undefined) {
-    // Ingress answers an unsigned one whatever its body is.
+    // Ingress answers an unsigned handshake even if its body cannot be decoded.
     const value = decoded.kind === 'decoded' ? decoded.value : undefined;
     return confirm(ports, delivery, integration.webhook, request, value, message.handshake);
   }
@@ -63,7 +63,9 @@ export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery):
   return toMapping(mapped.events, integration.resources);
 }
 
-/** Decrypt what the definition says is encrypted. A key that does not fit may have been changed since it was read. */
+/**
+ * Decrypt the parts that the definition marks as encrypted. If the remembered key fails, retry with the current one.
+ */
 async function decrypt(
   ports: NormalizePorts,
   message: RawMessage,
@@ -75,7 +77,7 @@ async function decrypt(
   return remembered.kind === 'decrypted' ? remembered : decryptItems(spec, decoded, await secretsOf(ports, message, 0));
 }
 
-/** @returns Undefined where the raw archive has it no longer. */
+/** @returns Undefined when the body is no longer stored. */
 async function bodyOf(ports: NormalizePorts, { body }: RawMessage): Promise<Buffer | undefined> {
   if (body.kind === 'inline') return Buffer.from(body.content, body.encoding);
   try {

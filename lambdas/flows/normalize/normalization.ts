@@ -15,14 +15,14 @@ import type { Publication, PublishPorts } from '../publish/publication.ts';
 import type { ArchivePorts } from './archive-requests.ts';
 import type { OwnerPorts, Ownership } from './find-owners.ts';
 
-/** An integration, ready to normalize with. */
+/** An integration as normalization needs it. */
 export interface NormalizingIntegration {
   readonly webhook: PreparedWebhook;
   /** JSONata. */
   readonly mapping: string;
-  /** What it maps to. */
+  /** The resources that the mapping produces. */
   readonly resources: PreparedResources;
-  /** How requests of the URL for all accounts find theirs; undefined where they come by an account's own URL alone. */
+  /** How requests of the URL for all accounts find their accounts; undefined when every account has its own URL. */
   readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
 }
 
@@ -36,19 +36,19 @@ export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts {
   readonly expressions: Expressions;
 }
 
-/** One message of the raw queue: as it was received, and read. */
+/** One message of the raw queue: its text, and the parsed message. */
 export interface RawDelivery {
   readonly messageId: string;
   readonly body: string;
   readonly message: RawMessage;
-  /** How often the queue has handed it over. @default 1 */
+  /** How often the queue has delivered it. @default 1 */
   readonly receiveCount?: number;
 }
 
-/** What became of an event, and whose it is. */
+/** The outcome of publishing an event, with its tenant. */
 export type TenantPublication = Publication & { readonly tenant: string };
 
-/** Whose a request of the URL for all accounts was; absent where it was no account's, or several tenants'. */
+/** The tenant of a request to the URL for all accounts; absent when it has no account, or several tenants. */
 interface Whose {
   readonly tenant?: string | undefined;
 }
@@ -60,20 +60,22 @@ export type Normalization =
       readonly publications: readonly TenantPublication[];
       readonly drifts: readonly Drift[];
     } & Whose)
-  /** The mapping makes no event of it, or the account that accepted it is gone: erased, or replaced by a later one. */
+  /**
+   * The mapping returns no event, or the account that accepted the request is gone: erased, or replaced by a later one.
+   */
   | ({ readonly kind: 'ignored' } & Whose)
-  /** A handshake, completed by the call that its provider waits for. */
+  /** A handshake, completed by the call that the provider waits for. */
   | { readonly kind: 'confirmed' }
-  /** It has no account: parked until its account exists, or, where its account is gone, kept on the dead-letter queue. */
+  /** No account: parked until the account exists; or, if its account is gone, kept on the dead-letter queue. */
   | { readonly kind: 'unrouted' }
-  /** It cannot be mapped, however often it is tried; kept on the dead-letter queue with the reason. */
+  /** No retry can map it; kept on the dead-letter queue with the reason. */
   | ({ readonly kind: 'dead-lettered'; readonly reason: string } & Whose)
-  /** Not done, and nothing lost: the message must come again. */
+  /** Nothing was done and nothing is lost: the message must be redelivered. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
 export const accountMaxAgeMs = 10_000;
 
-/** How far clocks may differ. A tenant's erasure goes on for longer than this after its accounts were closed. */
+/** How far clocks may differ. A tenant's erasure continues for longer than this after its accounts were closed. */
 const clockSkewMs = 60_000;
 
 export type SettledMapping = (
@@ -85,12 +87,12 @@ export type SettledMapping = (
   | Exclude<Normalization, { kind: 'mapped' }>
 ) & {
   /**
-   * The accounts that a request of the URL for all accounts is for; `gone` where it was for former ones only, so that
+   * The accounts that a request to the URL for all accounts is for; `gone` when it is only for former accounts, so that
    * nothing of it may be kept.
    * @default none
    */
   readonly owners?: readonly Account[] | 'gone';
-  /** What the owners were told by; it may be remembered, and is confirmed before anything is published or archived. */
+  /** How the owners were found; it may be a remembered result, so confirm it before publishing or archiving. */
   readonly ownership?: Ownership;
 };
 
@@ -99,22 +101,22 @@ export type Mapping =
   /** A handshake, and the call that completes it. */
   | { readonly kind: 'confirmation'; readonly call: () => Promise<SettledMapping> };
 
-/** What a request is for its mapping: read once, mapped for each account that it is for. */
+/** A request as its mapping reads it: read once, then mapped for each of its accounts. */
 export interface ReadRequest {
   readonly request: WebhookRequest;
   readonly decoded: unknown;
   readonly input: MappingInput;
 }
 
-/** The account that a request came to; undefined at the URL for all accounts, and where it does not exist. */
+/** The account whose URL a request was sent to; undefined at the URL for all accounts, and when it does not exist. */
 export async function accepting({ accounts }: NormalizePorts, message: RawMessage): Promise<Account | undefined> {
   if (message.account === undefined) return undefined;
   const remembered = await accounts.get(message.account, accountMaxAgeMs);
-  // What is remembered may be the former account, and the request the later one's.
+  // The cache may hold a former account, while the request belongs to a later one of the same id.
   return remembered === undefined || !isGone(remembered, message) ? remembered : accounts.get(message.account, 0);
 }
 
-/** Whether the account that accepted a request is gone: it is closed, or a later one has its id. */
+/** Whether the account that accepted a request is gone: closed, or replaced by a later account of the same id. */
 export function isGone({ closed, createdAt }: Account, { incarnation, receivedAt }: RawMessage): boolean {
   if (closed === true) return true;
   return incarnation === undefined
@@ -122,7 +124,7 @@ export function isGone({ closed, createdAt }: Account, { incarnation, receivedAt
     : incarnation !== createdAt;
 }
 
-/** The secrets of the URL that a request came by. */
+/** The secrets of the URL that a request was sent to. */
 export async function secretsOf(
   ports: NormalizePorts,
   { integration, account }: RawMessage,
@@ -135,7 +137,7 @@ export async function secretsOf(
   return holder?.secrets ?? {};
 }
 
-/** What does not fit its schema is told, and published all the same: nothing is lost to a change of the provider's. */
+/** An event that does not match its schema is reported and still published: a provider's change loses no event. */
 export function toMapping(
   events: readonly UnsequencedEvent[],
   resources: PreparedResources,

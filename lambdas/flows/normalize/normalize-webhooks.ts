@@ -15,12 +15,12 @@ import type {
   TenantPublication,
 } from './normalization.ts';
 
-/** Bodies that are in memory together. */
+/** Bodies held in memory at the same time. */
 const maxMappedAtATime = 4;
 
 /**
- * Turn accepted requests into published events, and keep the requests in the raw archive. One that fails goes back
- * alone; so does one that is not archived, whose events are not published a second time.
+ * Turn accepted requests into published events, and keep the requests in the raw archive. Only failed requests are
+ * redelivered, and requests that could not be archived; the events of the latter are not published twice.
  */
 export async function normalizeWebhooks(
   ports: NormalizePorts,
@@ -49,7 +49,7 @@ export async function normalizeWebhooks(
   if (publishing.status === 'rejected') throw publishing.reason;
   if (archiving.status === 'rejected') throw archiving.reason;
   const [published, archived] = [publishing.value, archiving.value];
-  // At last and all at once: a provider that does not answer must not hold up the events of others.
+  // Make the calls last and in parallel: a provider that does not answer must not delay the events of others.
   const settled = await Promise.all(mappings.map(settleConfirmation));
   return settled.map((mapping, index): Normalization => {
     const unarchived = archived[index];
@@ -66,7 +66,7 @@ export async function normalizeWebhooks(
   });
 }
 
-/** A request whose owners are others by now goes back: it is read anew. */
+/** Fail each request whose owners have changed: it is redelivered and read again. */
 async function failUnconfirmed(ports: NormalizePorts, mappings: Mapping[]): Promise<void> {
   const told = mappings.flatMap((mapping, index) =>
     'ownership' in mapping && mapping.ownership !== undefined ? [{ index, ownership: mapping.ownership }] : [],
@@ -79,7 +79,7 @@ async function failUnconfirmed(ports: NormalizePorts, mappings: Mapping[]): Prom
     if (confirmed[place] !== true) mappings[index] = { kind: 'failed', error: confirmed[place] };
 }
 
-/** An outcome is logged and counted: no account, with its secrets, may be in it. */
+/** Remove accounts, which hold secrets, from an outcome: it is logged and counted. */
 function withoutOwners(
   mapping: Exclude<SettledMapping, { kind: 'events' }>,
 ): Exclude<Normalization, { kind: 'mapped' }> {
@@ -87,7 +87,7 @@ function withoutOwners(
   return outcome;
 }
 
-/** Who claims a message's events. One from the archive is another input, even of a request whose own message has them. */
+/** The owner that claims a message's events. An archived message is another input than the original message. */
 function ownerOf({ rawId, archived }: RawMessage): string {
   return archived === true ? `reprocess:${rawId}` : rawId;
 }

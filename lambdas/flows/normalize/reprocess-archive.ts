@@ -13,40 +13,40 @@ export interface ReprocessArchivePorts {
   readonly clock: Clock;
 }
 
-/** What is read of the archive. */
+/** The part of the archive to reprocess. */
 export interface ArchiveWindow {
   readonly integration: string;
-  /** Undefined for all that the integration has, requests that no account owned included. */
+  /** Undefined for all requests of the integration, including those that no account owned. */
   readonly account: string | undefined;
-  /** Epoch milliseconds of receipt, from `since` on and before `until`. */
+  /** Epoch milliseconds of receipt: `since` included, `until` excluded. */
   readonly sinceMs: number;
   readonly untilMs: number;
-  /** Count, send nothing. */
+  /** Only count. */
   readonly isDryRun: boolean;
-  /** Where the call before ended. */
+  /** The `next` of the call before. */
   readonly after: string | undefined;
 }
 
 export interface ArchiveReprocessing {
-  /** Requests of the window. One that is archived twice may be counted twice. */
+  /** Requests of the window. A request that is archived twice may be counted twice. */
   readonly found: number;
-  /** Of them, those that were put on the raw queue. */
+  /** Found requests that were sent to the raw queue. */
   readonly reprocessed: number;
-  /** Requests that nothing opens any more: their account is gone. And objects that cannot be read. */
+  /** Requests that can no longer be opened because their account is gone, and objects that cannot be read. */
   readonly skipped: number;
-  /** Where the next call begins; undefined where the window is done. */
+  /** Where the next call begins; undefined when the window is done. */
   readonly next: string | undefined;
 }
 
-/** Time for one call; the API's own ends later. */
+/** Time for one call; shorter than the time limit of the API's function. */
 const maxDurationMs = 15_000;
-/** Objects that are in memory together: each has a batch of normalize. */
+/** Objects held in memory at the same time: each holds one batch of normalize. */
 const readTogether = 10;
 const sentAtATime = 10;
 
 /**
- * Send what was received in a window through normalize again, once a mapping is mended. Events that were published
- * before are published no second time: they have the ids that they have.
+ * Send the requests of a window through normalize again, after a mapping was fixed. Events that were published before
+ * are not published again, because they keep their ids.
  */
 export async function reprocessArchive(
   ports: ReprocessArchivePorts,
@@ -81,7 +81,7 @@ export async function reprocessArchive(
       }
       found += messages.size;
       if (!window.isDryRun) {
-        // They are archived already.
+        // Mark them, so that normalize does not archive them again.
         const again = [...messages.values()].map((message): RawMessage => ({ ...message, archived: true }));
         await forEachAtMost(sentAtATime, again, (message) => ports.rawQueue.send(message));
         reprocessed += again.length;
@@ -96,12 +96,12 @@ export async function reprocessArchive(
 
 type ReadObject =
   | { readonly kind: 'read'; readonly parts: readonly ArchivedPart[] }
-  /** One object that cannot be read keeps nothing else from being reprocessed. */
+  /** The object cannot be read; the others are reprocessed all the same. */
   | { readonly kind: 'damaged' };
 
 async function readObject({ archive }: ReprocessArchivePorts, object: string): Promise<ReadObject> {
   try {
-    // One that has expired since it was listed has nothing.
+    // An object that has expired since it was listed has no parts.
     return { kind: 'read', parts: (await archive.read(object)) ?? [] };
   } catch (error) {
     if (error instanceof EngineError && error.code === 'corrupt-state') return { kind: 'damaged' };
@@ -114,7 +114,7 @@ function isMeant({ integration, owners }: ArchivedPart, window: ArchiveWindow): 
   return window.account === undefined || owners.some(({ account }) => account === window.account);
 }
 
-/** @returns Undefined where none of its owners is there any more. */
+/** @returns Undefined when all owners are gone. */
 async function openPart(
   part: ArchivedPart,
   accountOf: (id: string) => Promise<Account | undefined>,

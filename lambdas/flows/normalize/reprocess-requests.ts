@@ -3,23 +3,23 @@ import type { DeadLetter, DeadLetterInbox, RawQueue } from '../../ports/events/q
 import type { Clock } from '../../ports/runtime/clock.ts';
 
 export interface Reprocessing {
-  /** Requests that were put on the raw queue again. */
+  /** Requests sent to the raw queue again. */
   readonly reprocessed: number;
-  /** Dead letters that were left where they are: of other integrations, no requests, or newer than was asked for. */
+  /** Dead letters left on the queue: of other integrations, not a request, or too new. */
   readonly skipped: number;
-  /** Whether the queue may have more: the time was over before it was empty. */
+  /** Whether the queue may hold more: the time ended before it was empty. */
   readonly more: boolean;
 }
 
-/** Time for one call; the API's own ends later. */
+/** Time for one call; shorter than the time limit of the API's function. */
 const maxDurationMs = 15_000;
 
 /**
- * Send dead-lettered requests through normalize again, once a mapping is mended. What was published of
- * them before is published no second time: events have the ids that they have.
+ * Send dead-lettered requests through normalize again, after a mapping was fixed. Events that were published before are
+ * not published again, because they keep their ids.
  *
- * @param beforeMs - Epoch milliseconds; letters from then on are left: what fails again would come round
- *   for as long as it is looked for.
+ * @param beforeMs - Epoch milliseconds; letters from then on stay: a request that fails again would be reprocessed in
+ *   an endless loop.
  */
 export async function reprocessRequests(
   ports: { readonly rawLetters: DeadLetterInbox; readonly rawQueue: RawQueue; readonly clock: Clock },

@@ -15,15 +15,15 @@ import {
   toMapping,
 } from './normalization.ts';
 
-/** Receives of a request whose mapping is stopped each time, after which it is dead-lettered. */
+/** Receives after which a request is dead-lettered when its mapping is stopped each time. */
 const maxDeaths = 3;
 
 /**
- * Map a request of the URL for all accounts: find whose it is by its contexts, and map it for each.
+ * Map a request to the URL for all accounts: find its accounts by its contexts, and map it for each.
  *
- * A context that no tenant owns is parked, so that the request can be replayed once its account exists; where one has
- * accounts of several tenants that may not share it, the request is kept on the dead-letter queue. Its other contexts
- * are served now. Served again, their events have the ids that they have.
+ * For a context that no tenant owns, the request is parked and replayed once the account exists. When a context has
+ * accounts of several tenants that may not share it, the request is kept on the dead-letter queue. The other contexts
+ * are served now; when they are served again, their events keep their ids.
  */
 export async function mapForItsAccounts(
   ports: NormalizePorts,
@@ -47,10 +47,11 @@ export async function mapForItsAccounts(
   const { owners, free, contested } = ownership;
   if (free.length > 0) {
     await ports.parking.park(message.integration, free, message);
-    // An account may have been made, and its parked requests replayed, since it was looked for.
+    // Look again: an account may have been created, and its parked requests replayed, between the lookup and the
+    // parking.
     const since = await findOwners(ports, message, routing, free);
     if (since.free.length < free.length)
-      throw new EngineError('contended', 'an account was made for a parked request', { retryable: true });
+      throw new EngineError('contended', 'an account was created for a parked request', { retryable: true });
   }
   const events: UnsequencedEvent[] = [];
   const accounts = owners.map(({ account }) => account);
@@ -66,7 +67,7 @@ export async function mapForItsAccounts(
   }
   const [collision] = contested;
   if (collision !== undefined) {
-    // Nothing tells which of them is the owner. The request's other values are served all the same.
+    // The owner cannot be determined. The request's other values are served all the same.
     const value = `the value ${JSON.stringify(collision)} of ${routing.accountContext}`;
     const refusal = await deadLetter(ports, delivery, `${value} has accounts of two tenants`);
     if (owners.length === 0) return refusal;
@@ -76,7 +77,7 @@ export async function mapForItsAccounts(
   return contexts.length > 0 ? { kind: 'ignored', owners: 'gone' } : withoutContext(ports, delivery, integration, read);
 }
 
-/** A request that names no account is a ping or a heartbeat where it makes no event, and a fault where it does. */
+/** A request without a context is a ping or a heartbeat if it maps to no event, otherwise a fault. */
 async function withoutContext(
   ports: NormalizePorts,
   delivery: RawDelivery,
@@ -90,12 +91,12 @@ async function withoutContext(
     : deadLetter(ports, delivery, 'context_lookup_field gave no value');
 }
 
-/** An event that names its context is for the accounts that hold it; one that names none, for the request's only one. */
+/** An event belongs to the accounts that hold its context; an event without one, to the request's only context. */
 function isFor(context: string | undefined, own: readonly string[]): boolean {
   return context === undefined || own.includes(context);
 }
 
-/** @throws {mapping-timeout} where the mapping was stopped, which at another time it may not be. */
+/** @throws {mapping-timeout} retryable, when the mapping was stopped: it may succeed at another time. */
 export async function mapForAccount(
   ports: NormalizePorts,
   delivery: RawDelivery,
@@ -130,15 +131,15 @@ export async function mapForAccount(
       ...event,
       schema_version: schemaVersionOf(integration.resources, event.resource),
     })),
-    // As JSON has it, what is undefined is null.
+    // JSON turns undefined into null.
     contexts: mapped.contexts.map((value) => value ?? undefined),
   };
 }
 
 /**
- * What is said of a request whose expression was stopped time and again.
+ * The reason for a request whose expression was stopped at every receive.
  *
- * @throws {mapping-timeout} before that: the machine may have been at fault.
+ * @throws {mapping-timeout} retryable, before the last receive: the machine may have been at fault.
  */
 function stopped({ receiveCount = 1 }: RawDelivery, what: string, reason: string): string {
   const text = `${what} was stopped: ${reason}`;

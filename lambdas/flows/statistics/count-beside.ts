@@ -1,13 +1,13 @@
 import type { Pause } from '../../ports/runtime/pause.ts';
 
-/** How counting went. Whatever it was, it changes nothing of what was counted. */
+/** How counting ended. It never affects the work that is counted. */
 export type Counting =
   | { readonly kind: 'counted' }
-  /** It goes on, for as long as the function's instance lives. */
+  /** Counting continues for as long as the function's instance lives. */
   | { readonly kind: 'late' }
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** Wait for counting, but not longer than `maxWaitMs`, and throw nothing. */
+/** Wait for counting for at most `maxWaitMs`; never throws. */
 export async function countBeside(
   { pause }: { readonly pause: Pause },
   maxWaitMs: number,

@@ -13,9 +13,9 @@ export interface ReadStatisticsPorts {
 }
 
 export interface StatisticsQuery {
-  /** Undefined for all tenants. Whether the caller may ask for it is the caller's to decide. */
+  /** Undefined for all tenants; the calling code checks the permission. */
   readonly tenant: string | undefined;
-  /** Those to be looked at: the caller's page of them. */
+  /** The subscriptions to report on: one page. */
   readonly subscriptions: readonly Subscription[];
   /** Epoch milliseconds, included. */
   readonly sinceMs: number;
@@ -23,22 +23,20 @@ export interface StatisticsQuery {
   readonly untilMs: number;
 }
 
-/** How one subscription's deliveries fare: those of events of the window, and what waits, of whatever time. */
+/** Statistics of one subscription: deliveries of events in the window, and waiting deliveries of any time. */
 export interface SubscriptionStatistics extends Omit<DeliveryStatistics, 'oldestWaitingAt'> {
   readonly subscription: Subscription;
-  /** What all but the backlog is of. Not complete where the newest deliveries alone were looked at. */
+  /** The deliveries behind all numbers except the backlog. Incomplete if only the newest were read. */
   readonly sample: {
     readonly deliveries: number;
-    /** ISO 8601; later than was asked for where it is not complete. */
+    /** ISO 8601; later than requested if the sample is incomplete. */
     readonly since: string;
     readonly until: string;
     readonly isComplete: boolean;
   };
-  /** What waits for its endpoint's turn. Not complete where there is more. */
+  /** Deliveries that wait for their endpoint. Incomplete if there are more than were counted. */
   readonly backlog: { readonly count: number; readonly isComplete: boolean };
-  /**
-   * ISO 8601, the oldest event that waits: in the backlog, whatever its time, or for a retry, within the sample.
-   */
+  /** ISO 8601; the oldest event that waits in the backlog, at any time, or for a retry within the sample. */
   readonly oldestWaitingAt: string | undefined;
 }
 
@@ -47,29 +45,29 @@ export interface Statistics {
   readonly window: { readonly since: string; readonly until: string };
   readonly subscriptions: readonly SubscriptionStatistics[];
   readonly integrations: {
-    /** Requests are counted by the hour: the window's hours from their beginning to their end. */
+    /** The window extended to full hours, since requests are counted by the hour. */
     readonly window: { readonly since: string; readonly until: string };
-    /** False where there was too much to read: the newest hours are counted then. */
+    /** False if there was too much to read; then only the newest hours are counted. */
     readonly isComplete: boolean;
-    /** By name. `*` is what named no integration that is deployed. */
+    /** By name. `*` holds requests that named no deployed integration. */
     readonly items: readonly IntegrationStatistics[];
   };
 }
 
-/** Deliveries that one subscription's statistics look at. */
+/** Deliveries read per subscription. */
 const maxDeliveries = 1_000;
-/** Entries to which a backlog is counted. */
+/** Counting of a backlog stops at this number of entries. */
 const maxBacklog = 10_000;
-/** Subscriptions that are looked at together: each may be some megabytes. */
+/** Subscriptions read concurrently: each may take some megabytes. */
 const maxSubscriptionsAtATime = 8;
 
 const msPerHour = 3_600_000;
 
 /**
- * How deliveries fare by subscription, and requests by integration.
+ * Statistics of deliveries by subscription, and of requests by integration.
  *
- * The first is computed from what deliveries say of themselves, whenever it is asked for, so that delivering
- * writes nothing for it. The second is counted as requests end, since rejected ones leave nothing behind.
+ * Delivery statistics are computed on demand from the stored deliveries, so delivering needs no extra writes. Requests
+ * are counted as they end, since rejected requests leave no rows.
  */
 export async function readStatistics(
   ports: ReadStatisticsPorts,
@@ -118,10 +116,10 @@ async function readSubscription(
   };
 }
 
-/** Entries of a backlog that are looked at for one that is no leftover. */
+/** Backlog entries searched for one that is not a leftover. */
 const maxEntries = 100;
 
-/** The first of a backlog that still waits: entries outlive deliveries that have expired. */
+/** The first backlog entry whose delivery still waits: entries outlive expired deliveries. */
 async function firstWaiting(
   deliveries: ReadStatisticsPorts['deliveries'],
   subscription: string,
@@ -138,7 +136,7 @@ async function readIntegrations(
   sinceMs: number,
   untilMs: number,
 ): Promise<Statistics['integrations']> {
-  // An hour that begins where the window ends is none of it.
+  // An hour that begins at the end of the window does not belong to it.
   const last = Math.max(sinceMs, untilMs - 1);
   const { hours, isComplete } = await statistics.read(tenant, hourOf(sinceMs), hourOf(last));
   return {

@@ -3,41 +3,41 @@ import type { Clock } from '../../ports/runtime/clock.ts';
 import type { HourlyCounts, RequestCount, StatisticsWriter } from '../../ports/runtime/statistics-store.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 
-/** What is counted now: its hour is this one. */
+/** Counts of the current hour. */
 export type Tally = Omit<HourlyCounts, 'hour'>;
 
 export interface StatisticsBuffer {
   /**
-   * Add to what waits, and write all of it that may be written now.
+   * Add to the waiting counts, and write those that the rate allows now.
    *
-   * @throws What a write failed with, once all writes have ended. Its counts wait for the next call.
+   * @throws The first write error, once all writes have ended. The failed counts wait for the next call.
    */
   add(tallies: readonly Tally[]): Promise<void>;
 }
 
-/** How often one integration's counts for one tenant are written; what comes more often waits. */
+/** Write rate of one integration's counts for one tenant; counts beyond the rate wait. */
 export interface WriteRate {
-  /** Writes at once, after a while without any. */
+  /** Writes without spacing, after a quiet period. */
   readonly burst: number;
   readonly spacingMs: number;
 }
 
-/** Writes that are under way at a time. */
+/** Most concurrent writes. */
 const maxConcurrentWrites = 10;
 
 /**
- * Sums up what one function's instance counts, so that much of it is one write.
+ * Sums the counts of one function instance, so that many counts share one write.
  *
- * What waits is in memory: it goes with the instance.
+ * Waiting counts are in memory only, and are lost with the instance.
  *
- * @param rate - Undefined writes with every call.
+ * @param rate - Undefined to write at every call.
  */
 export function createStatisticsBuffer(
   { statistics, clock }: { readonly statistics: StatisticsWriter; readonly clock: Clock },
   rate?: WriteRate,
 ): StatisticsBuffer {
   const waiting = new Map<string, HourlyCounts>();
-  /** When each would have made all of its writes, had it kept to the spacing. */
+  /** Per key, when its writes so far would end if they kept to the spacing. */
   const spentUntilMs = new Map<string, number>();
 
   const put = (counts: HourlyCounts) => {
@@ -60,7 +60,7 @@ export function createStatisticsBuffer(
       const hour = hourOf(clock.nowMs());
       for (const tally of tallies) put({ ...tally, hour });
       const written = [...waiting].filter(([, counts]) => mayWrite(counts));
-      // Taken out before they are written: another call must not write them too.
+      // Remove counts before the write, so that no concurrent call writes them, too.
       for (const [key] of written) waiting.delete(key);
       const failures: unknown[] = [];
       await forEachAtMost(maxConcurrentWrites, written, async ([, counts]) =>

@@ -8,7 +8,7 @@ export interface ContinueReplayPorts extends ReplayPorts {
   readonly prepare: (subscription: Subscription) => PreparedSubscription;
 }
 
-/** Go on with a replay that a message names; one whose subscription is gone ends. */
+/** Continue the replay that a message names; cancel it if its subscription is gone. */
 export async function continueReplay(
   ports: ContinueReplayPorts,
   { subscription: id, scope, replay, restarts }: Extract<DrainMessage, { kind: 'replay' }>,

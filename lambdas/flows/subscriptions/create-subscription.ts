@@ -26,7 +26,7 @@ import { findSequenceAt } from '../feed/find-sequence.ts';
 import { type RefusePinsPorts, refuseSubscriptionPins } from '../feed/refuse-pins.ts';
 import { isErasing } from '../tenants/manage-tenant.ts';
 
-/** What a caller says of a subscription, beside its filter. */
+/** Settings of a subscription other than its filter. */
 export interface SubscriptionOptions {
   readonly url: string;
   readonly description?: string | undefined;
@@ -38,7 +38,7 @@ export interface SubscriptionOptions {
   readonly ratePerSecond?: number | undefined;
   readonly retry?: Subscription['retry'];
   readonly disableAfterMs?: number | undefined;
-  /** Whether callbacks carry `v1a` signatures, too. */
+  /** Whether callbacks also carry `v1a` signatures. */
   readonly isAsymmetric?: boolean | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface SubscriptionRequest extends SubscriptionFilter, SubscriptionOpt
 export type SubscriptionCreation =
   | { readonly kind: 'created'; readonly subscription: Subscription; readonly secret: string }
   | { readonly kind: 'exists' }
-  /** Its tenant's data is being erased: it can be made when that is done. */
+  /** The tenant is being erased; retry when the erasure is done. */
   | { readonly kind: 'tenant-erasing' }
   | QuotaExceeded
   | UrlRefused
@@ -60,10 +60,10 @@ export interface UrlRefused {
   readonly reason: string;
 }
 
-/** Two things that are said of a subscription do not go together. */
+/** Two settings of a subscription contradict each other. */
 export interface Conflict {
   readonly kind: 'conflict';
-  /** Where one of them is said, as callers write it. */
+  /** Path of one of them in the request. */
   readonly path: string;
   readonly reason: string;
 }
@@ -81,7 +81,7 @@ export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts 
 const secretBytes = 32;
 const signingSeedBytes = 32;
 
-/** Create a callback endpoint. Its secret is in the result, and in no later answer. */
+/** Create a callback endpoint. Only this result holds its secret. */
 export async function createSubscription(
   ports: CreateSubscriptionPorts,
   request: SubscriptionRequest,
@@ -97,7 +97,7 @@ export async function createSubscription(
   const secret = newSecret(ports.randomness);
   const subscription: Subscription = {
     ...options,
-    // As it will be called, whatever spelling it came in.
+    // Normalize the URL: store it as it will be called.
     url: new URL(request.url).href,
     id: id ?? `sub_${ports.randomness.bytes(12).toString('hex')}`,
     status: 'enabled',
@@ -109,7 +109,7 @@ export async function createSubscription(
   };
   const known = id === undefined ? undefined : await ports.subscriptions.find(id);
   if (known !== undefined) {
-    // The call that made it may have been cut off before publishing could see it.
+    // The call that created it may have been interrupted before it announced the subscription to publishing.
     if (known.tenant === request.tenant) await ports.subscriptions.announce(known);
     return { kind: 'exists' };
   }
@@ -121,10 +121,10 @@ export async function createSubscription(
   const exceeded = await refuseBeyondQuota(use);
   if (exceeded !== undefined) return exceeded;
   if (subscription.ordering !== 'none') {
-    // The position is stored under the id alone: the id must be this tenant's before anything is written there.
+    // The position is stored under the id alone, so reserve the id for this tenant before writing the position.
     const reservation = await ports.subscriptions.reserve({ scope: scopeOf(subscription), id: subscription.id });
     if (reservation === 'taken') return { kind: 'exists' };
-    // Before the subscription: an ordered one begins with what is published after it was made.
+    // Set the position before creating the subscription: it begins with events published after its creation.
     await beginAtEnd(ports, subscription);
   }
   const result = await ports.subscriptions.create(subscription);
@@ -133,7 +133,7 @@ export async function createSubscription(
   return undone ?? { kind: 'created', subscription, secret };
 }
 
-/** Have an ordered subscription begin at the end of its tenant's feed. */
+/** Set an ordered subscription's position to the end of its tenant's feed. */
 export async function beginAtEnd(
   ports: EndpointPorts & Pick<CreateSubscriptionPorts, 'events' | 'clock'>,
   subscription: Pick<Subscription, 'id' | 'tenant'>,
@@ -142,13 +142,13 @@ export async function beginAtEnd(
   const position = await findSequenceAt(ports, subscription.tenant, ports.clock.nowMs());
   const [known] = await ports.endpoints.getMany([{ endpoint: subscription.id, scope: scopeOf(subscription) }]);
   if (known === undefined) return;
-  // One that has a position has been made before, by a call whose answer was lost.
+  // An existing position means that an earlier call, whose answer was lost, created the subscription.
   await changeEndpoint(ports, known, (state) =>
     state.position === undefined ? { state: { ...state, position }, result: undefined } : { result: undefined },
   );
 }
 
-/** What in a subscription does not go together; undefined where all does. */
+/** The first conflict between settings of a subscription; undefined if there is none. */
 export function conflictOf({
   tenant,
   ordering,
@@ -157,23 +157,20 @@ export function conflictOf({
 }: Pick<Subscription, 'tenant' | 'ordering' | 'shaping' | 'endpoint'>): Conflict | undefined {
   const conflict = (path: string, reason: string): Conflict => ({ kind: 'conflict', path, reason });
   if (ordering !== 'none' && tenant === null)
-    return conflict(
-      'ordering',
-      'the events of one tenant have an order, those of all tenants have none: expected a tenant, or ordering none',
-    );
+    return conflict('ordering', 'only the events of one tenant have an order: expected a tenant, or ordering none');
   if (ordering !== 'none' && shaping.batch !== undefined)
     return conflict(
       'batch',
-      'an ordered subscription is sent its events one by one: expected no batch, or ordering none',
+      'an ordered subscription receives its events one by one: expected no batch, or ordering none',
     );
   const authorization = doubledAuthorization(endpoint);
   return authorization === undefined ? undefined : conflict(`headers.${authorization}`, doubledAuthorizationFault);
 }
 
 /**
- * What in a subscription's shaping is pinned to a version that it cannot be served in; undefined where all is well.
+ * The first pin of a subscription to a version that cannot be served; undefined if all pins are valid.
  *
- * @param before - What it has already, which stays as it is.
+ * @param before - Its current shaping, whose pins stay valid.
  */
 export async function pinConflictOf(
   ports: RefusePinsPorts,
@@ -185,7 +182,7 @@ export async function pinConflictOf(
   return { kind: 'conflict', path: `schema_versions.${fault.resource}`, reason: fault.reason };
 }
 
-/** Why one of a subscription's URLs may not be called; undefined where all may. */
+/** Why the egress policy refuses one of a subscription's URLs; undefined if it allows all. */
 export async function refuseUrls(
   egress: EgressPolicy,
   { url, endpoint }: Pick<SubscriptionOptions, 'url' | 'endpoint'>,

@@ -11,10 +11,10 @@ import type { EndpointStore } from '../../ports/delivery/endpoint-store.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 
-/** How an endpoint is called, without what is secret in it (invariant 10). */
+/** Settings for calling an endpoint, without secrets (invariant 10). */
 export interface EndpointSummary {
   readonly auth: AuthSummary | undefined;
-  /** A header's value may be a credential, whatever its name. */
+  /** Names only: any header's value may be a credential. */
   readonly headerNames: readonly string[];
   readonly clientCertificate: CertificateSummary | undefined;
   readonly timeoutSeconds: number;
@@ -36,7 +36,7 @@ export function describeEndpoint(settings: EndpointSettings): EndpointSummary {
   };
 }
 
-/** Each member that is shown is named: one that comes later is not shown by oversight. */
+/** Copies members by name, so that a member added later is not exposed by accident. */
 function describeAuth(auth: EndpointAuth): AuthSummary {
   switch (auth.type) {
     case 'basic':
@@ -50,18 +50,18 @@ function describeAuth(auth: EndpointAuth): AuthSummary {
   }
 }
 
-/** How an endpoint does, as all functions together know it. Times are epoch milliseconds. */
+/** Health of an endpoint, from its stored state. Times are epoch milliseconds. */
 export interface EndpointHealth {
   readonly circuit: 'closed' | 'open' | 'half-open';
-  /** When the circuit or a pause lets something through again; undefined where nothing holds it up. */
+  /** When the circuit breaker or a pause next allows a request; undefined if neither blocks. */
   readonly blockedUntilMs: number | undefined;
-  /** Until when it asked to be left alone. */
+  /** End of the pause that the endpoint asked for. */
   readonly pausedUntilMs: number | undefined;
   readonly failingSinceMs: number | undefined;
-  /** When its subscription is disabled, if it goes on failing. */
+  /** When its subscription is disabled if the failures continue. */
   readonly disablesAtMs: number | undefined;
   readonly hasBacklog: boolean;
-  /** Smoothed time of its successful answers. */
+  /** Smoothed latency of its successful answers. */
   readonly latencyMs: number | undefined;
 }
 
@@ -71,7 +71,7 @@ export interface HealthPorts {
   readonly endpointPolicy: EndpointPolicy;
 }
 
-/** The health of each subscription's endpoint, in their order. */
+/** The health of each subscription's endpoint, in the order of the subscriptions. */
 export async function endpointHealths(
   ports: HealthPorts,
   subscriptions: readonly Subscription[],
@@ -100,16 +100,16 @@ function healthOf(
   };
 }
 
-/** What receivers verify `v1a` signatures with. */
+/** A public key with which receivers verify `v1a` signatures. */
 export interface PublishedKey {
   readonly jwk: SigningJwk;
   /** `whpk_…`, as Standard Webhooks writes it. */
   readonly publicKey: string;
-  /** Epoch milliseconds from which it no longer signs; undefined of the newest. */
+  /** Epoch milliseconds from which it no longer signs; undefined for the newest key. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** A subscription's public keys that sign now, newest first. */
+/** Public keys of the keys that sign now, newest first. */
 export function publishedKeys({ signingKeys = [] }: Subscription, nowMs: number): readonly PublishedKey[] {
   return signingKeys
     .filter(({ expiresAtMs }) => expiresAtMs === undefined || nowMs < expiresAtMs)

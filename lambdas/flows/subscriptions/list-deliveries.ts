@@ -2,14 +2,14 @@ import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { Page } from '../../ports/accounts/account-store.ts';
 import type { DeliveryLog } from '../../ports/delivery/delivery-store.ts';
 
-/** Pages that are read for one page of those in a state. */
+/** Store pages read per answer when filtering by state. */
 const maxReads = 10;
 
 /**
- * A subscription's deliveries, newest first; with a state, those that are in it.
+ * A subscription's deliveries, newest first, optionally filtered by state.
  *
- * Those in a state stand among the others. A page of them may be short, or empty, without being the last:
- * `next` alone tells.
+ * The store does not index by state, so a filtered page may be short or empty without being the last. Only `next` says
+ * whether more follow.
  */
 export async function listDeliveries(
   { deliveries }: { readonly deliveries: Pick<DeliveryLog, 'list'> },
@@ -19,7 +19,7 @@ export async function listDeliveries(
   if (state === undefined) return deliveries.list(subscription, limit, after);
   const items: Delivery[] = [];
   let next = after;
-  // A read never finds more than there is room for, so that `next` is where the last one ended.
+  // Never read more than there is room for, so that `next` is the cursor of the last read.
   for (let reads = 0; reads < maxReads && items.length <= limit / 2; reads += 1) {
     const page = await deliveries.list(subscription, limit - items.length, next);
     items.push(...page.items.filter((delivery) => delivery.state === state));

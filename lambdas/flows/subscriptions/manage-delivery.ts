@@ -17,10 +17,10 @@ export interface ManageDeliveryPorts extends EndpointPorts {
 const maxAttempts = 5;
 
 /**
- * Send an event to a subscription now. It takes the place of an attempt that waits: that one, when its time
- * comes, finds that it has been made. Of a delivery that has ended it begins a new schedule.
+ * Send an event to a subscription now. This replaces a scheduled attempt, which later finds that it is obsolete. A
+ * delivery that has ended begins a new retry schedule.
  *
- * @param first - What the delivery is where none is stored.
+ * @param first - The delivery to store if none exists.
  */
 export async function attemptNow(
   ports: ManageDeliveryPorts,
@@ -32,29 +32,29 @@ export async function attemptNow(
     isManual: true,
     replay: stored?.state === 'delivered' ? (stored.replay ?? manualReplay) : stored?.replay,
   }));
-  // Who drains may have seen the entry before the delivery, and have removed it.
+  // A drain may have read the backlog entry before the delivery existed, and removed it.
   await ports.deliveries.remind([delivery]);
   await askForDrain(ports, subscription, true);
   return delivery;
 }
 
-/** Whether it is to be sent anyway. */
+/** Whether the delivery is already due to be sent. */
 function isPending({ state }: Delivery): boolean {
   return state === 'waiting' || state === 'retrying';
 }
 
-/** A delivery that a person has given up. */
+/** The delivery, cancelled by its owner. */
 export function cancelledDelivery(delivery: Delivery): Delivery {
   return { ...delivery, state: 'cancelled', nextAttemptAt: undefined, waitsIn: undefined, isManual: undefined };
 }
 
 export type Cancellation =
   | { readonly kind: 'cancelled'; readonly delivery: Delivery }
-  /** It had been cancelled, or there was nothing left to cancel. */
+  /** The delivery was already cancelled, or had already ended. */
   | { readonly kind: 'ended'; readonly delivery: Delivery }
   | { readonly kind: 'unknown' };
 
-/** Give an event up for a subscription. */
+/** Cancel the delivery of an event to a subscription. */
 export async function cancelDelivery(ports: ManageDeliveryPorts, key: DeliveryKey): Promise<Cancellation> {
   const [stored] = await ports.deliveries.getMany([key]);
   if (stored === undefined) return { kind: 'unknown' };

@@ -29,7 +29,7 @@ import { catchUpReplay, type ReplayPorts } from './replay-events.ts';
 export type ManageSubscriptionPorts = CreateSubscriptionPorts &
   ReplayPorts & { readonly deliveries: Pick<DeliveryStore, 'listBacklog' | 'putMany'> };
 
-/** What changes; what is left out stays, and what is undefined is as if it had never been said. */
+/** Members to change. An omitted member stays as is; an undefined member is reset to its default. */
 export interface SubscriptionChange
   extends Partial<Omit<SubscriptionFilter, 'tenant'> & Omit<SubscriptionOptions, 'endpoint' | 'shaping'>> {
   readonly endpoint?: Partial<EndpointSettings>;
@@ -51,7 +51,7 @@ export async function updateSubscription(
 ): Promise<SubscriptionUpdate> {
   const { isAsymmetric, ...options } = change;
   return changeSubscription(ports, id, async (before) => {
-    // Members that are left out are absent, not undefined.
+    // Omitted members are absent, not undefined, so the spread keeps their values.
     const after = {
       ...before,
       ...options,
@@ -80,8 +80,8 @@ export async function updateSubscription(
 }
 
 /**
- * What an endpoint is called with that its subscriber alone should see. The API takes these and never shows them: sent
- * to a URL that the caller chooses, they would be shown after all.
+ * Resets the credentials of an endpoint. The API accepts credentials but never shows them; sending them to a new URL of
+ * the caller's choice would reveal them.
  */
 const noCredentials = {
   auth: undefined,
@@ -89,12 +89,12 @@ const noCredentials = {
   client_certificate: undefined,
 } satisfies Partial<EndpointSettings>;
 
-/** Whether a URL leads to another origin: another scheme, host or port. What is no URL is refused elsewhere. */
+/** Whether a URL has another origin: scheme, host or port. Other code refuses invalid URLs. */
 function isMoved(before: string, after: string | undefined): boolean {
   return after !== undefined && URL.canParse(after) && new URL(after).origin !== new URL(before).origin;
 }
 
-/** Beyond its place in the feed nothing was queued for it: it would be sent none of that. */
+/** Nothing is queued beyond an ordered subscription's feed position; unordered, it would miss those events. */
 const orderIsKept: Conflict = {
   kind: 'conflict',
   path: 'ordering',
@@ -103,11 +103,11 @@ const orderIsKept: Conflict = {
 
 export interface Rotation {
   readonly subscription: Subscription;
-  /** Given this once. */
+  /** Only this answer holds the secret. */
   readonly secret: string;
 }
 
-/** Give a subscription a new secret; the former ones sign beside it until the overlap is over. */
+/** Give a subscription a new secret; earlier secrets also sign until the overlap ends. */
 export async function rotateSecret(
   ports: ManageSubscriptionPorts,
   id: string,
@@ -138,7 +138,7 @@ export async function rotateSecret(
   return update.kind === 'updated' ? { subscription: update.subscription, secret } : undefined;
 }
 
-/** Send nothing more. Events go on being stored, and what waits stays where it is. */
+/** Stop sending to a subscription. Events are still stored, and waiting deliveries stay in place. */
 export async function disableSubscription(
   ports: ManageSubscriptionPorts,
   id: string,
@@ -161,20 +161,20 @@ export async function disableSubscription(
 }
 
 export type Removal =
-  /** `cancelled`: deliveries that waited, and are not sent. */
+  /** `cancelled`: number of waiting deliveries that are not sent. */
   | { readonly kind: 'removed'; readonly cancelled: number }
-  /** So many wait that another call has to go on; nothing is sent meanwhile. */
+  /** Too many deliveries wait for one call: the caller must call again. Nothing is sent in between. */
   | { readonly kind: 'unfinished'; readonly cancelled: number };
 
-/** Deliveries that are cancelled together, and how long that may go on. */
+/** Deliveries cancelled concurrently, and the time limit of one call. */
 const cancelledTogether = 100;
 const cancelMs = 15_000;
 
 /**
- * End a subscription for good. What waits is not sent; its id is free for its tenant again, and for nobody
- * else: deliveries that are kept stand under it.
+ * Delete a subscription. Waiting deliveries are not sent. Only its tenant may use the id again, since stored deliveries
+ * stay under it.
  *
- * The subscription itself goes last, so that a caller that calls again after a crash goes on with it.
+ * The subscription's row goes last, so that a call repeated after a crash continues the removal.
  */
 export async function removeSubscription(ports: ManageSubscriptionPorts, id: string): Promise<Removal> {
   const subscription = await disableSubscription(ports, id);
@@ -188,7 +188,7 @@ export async function removeSubscription(ports: ManageSubscriptionPorts, id: str
     const ended = await Promise.all(
       waiting.map(async (one) => ((await ports.deliveries.replace(cancelledDelivery(one))) ? [] : one.event)),
     );
-    // What a run still at work has written meanwhile is looked at once more.
+    // Read deliveries that a concurrent run changed in between once more.
     const changed = new Set(ended.flat());
     await ports.deliveries.putMany(
       [],
@@ -197,7 +197,7 @@ export async function removeSubscription(ports: ManageSubscriptionPorts, id: str
     cancelled += waiting.length - changed.size;
     isMore = entries.length === cancelledTogether || changed.size > 0;
   }
-  // Writes, and what was put into the backlog, are counted on.
+  // Keep the counters: the revision, and the wakeups of the backlog.
   await withEndpoint(ports, subscription, ({ scope, endpoint, revision, wakeups }) => ({
     ...newEndpoint(scope, endpoint),
     revision,
@@ -207,7 +207,7 @@ export async function removeSubscription(ports: ManageSubscriptionPorts, id: str
   return { kind: 'removed', cancelled };
 }
 
-/** Change what is known of a subscription's endpoint. A drainer that is at it stops before its next post. */
+/** Change the state of a subscription's endpoint. A running drain stops before its next post. */
 async function withEndpoint(
   ports: ManageSubscriptionPorts,
   subscription: Subscription,
@@ -221,17 +221,17 @@ async function withEndpoint(
 
 export interface Enabling {
   readonly subscription: Subscription;
-  /** Since when it was disabled, ISO 8601; undefined where it was not. */
+  /** ISO 8601; when it was disabled. Undefined if it was enabled. */
   readonly disabledSince: string | undefined;
-  /** What sends the events of the time between; undefined where it was not asked for, or nothing was missed. */
+  /** The replay of the missed events; undefined if the caller did not ask for it, or nothing was missed. */
   readonly catchUp: Replay | undefined;
 }
 
 /**
- * Send again, beginning with what waits. The events that came while it was disabled are sent where the
- * caller asks to catch up.
+ * Resume sending, beginning with the waiting deliveries. On request, a replay sends the events that arrived while the
+ * subscription was disabled.
  *
- * @param tenant - Whose events are caught up with; a subscription of all tenants has to name one.
+ * @param catchUp - The tenant whose missed events to replay; needed because a subscription may serve all tenants.
  */
 export async function enableSubscription(
   ports: ManageSubscriptionPorts,
@@ -250,7 +250,7 @@ export async function enableSubscription(
   const { subscription } = update;
   await withEndpoint(ports, subscription, beginAgain);
   await askForDrain(ports, subscription);
-  // An ordered one goes on in the feed from where it stood: it misses nothing.
+  // An ordered subscription continues from its position in the feed, so it misses nothing.
   if (catchUp === undefined || since === undefined || subscription.ordering !== 'none')
     return { subscription, disabledSince: since, catchUp: undefined };
   const replay = await catchUpReplay(ports, subscription, catchUp.tenant, Date.parse(since));
@@ -272,7 +272,7 @@ async function changeSubscription(
     if (before === undefined) return { kind: 'gone' };
     const changed = await change(before);
     if (changed.kind === 'unchanged') {
-      // The call that changed it may have been cut off before publishing could see it.
+      // The call that changed it may have been interrupted before it announced the change to publishing.
       await ports.subscriptions.announce(changed.subscription);
       return { kind: 'updated', subscription: changed.subscription };
     }

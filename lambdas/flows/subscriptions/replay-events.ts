@@ -20,13 +20,13 @@ import { findSequenceAt } from '../feed/find-sequence.ts';
 import type { PinPorts } from '../feed/pin-events.ts';
 import { type FoundDelivery, readReplayedPage } from './replayed-page.ts';
 
-/** What is to be sent again. */
+/** Events to send again. */
 export interface ReplayRequest {
   readonly tenant: string;
   readonly mode: ReplayMode;
-  /** Epoch milliseconds; undefined for all that is kept. */
+  /** Epoch milliseconds; undefined for all stored events. */
   readonly sinceMs?: number | undefined;
-  /** Epoch milliseconds; undefined for the moment of the call. */
+  /** Epoch milliseconds; undefined for the time of the call. */
   readonly untilMs?: number | undefined;
   readonly ratePerSecond: number;
 }
@@ -42,13 +42,13 @@ export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly randomness: Randomness;
 }
 
-/** How long one run goes on; the rest is the next one's. */
+/** Time limit of one run; the next run does the rest. */
 const runMs = 40_000;
-/** A wait up to this is sat out; a longer one is left to a delayed message. */
+/** A run waits up to this long itself; for a longer wait it sends a delayed message. */
 const maxPauseMs = 5_000;
-/** A count that takes longer is told as what it has found so far. */
+/** A count that takes longer returns its result so far. */
 const countMs = 15_000;
-/** Stored deliveries that are replaced at a time. */
+/** Stored deliveries replaced concurrently. */
 const replacedTogether = 25;
 
 /** The window of a request, in sequences. */
@@ -61,7 +61,7 @@ async function windowOf(
   return { afterSequence: Math.min(after, upTo), upToSequence: upTo };
 }
 
-/** Begin to send a subscription's past again. It goes on by itself, and can be looked at and cancelled. */
+/** Start a replay of a subscription's past events. It runs in the background, and can be inspected and cancelled. */
 export async function startReplay(
   ports: ReplayPorts,
   subscription: Subscription,
@@ -71,7 +71,7 @@ export async function startReplay(
   const nowMs = ports.clock.nowMs();
   const window = await windowOf(ports, request);
   const replay: Replay = {
-    // Ids rise with time, so that a list of them is in order.
+    // Ids sort by time.
     id: `rpl_${nowMs.toString(36).padStart(9, '0')}${ports.randomness.bytes(6).toString('hex')}`,
     subscription: subscription.id,
     scope: scopeOf(subscription),
@@ -89,19 +89,19 @@ export async function startReplay(
     revision: 1,
   };
   const { id, scope } = replay;
-  // Before there is a replay: one that dies before its message is sent is started by dispatch.
+  // Register it before it exists: if this call dies before it sends the message, dispatch starts the replay.
   await ports.runningWork.expect({ kind: 'replay', subscription: subscription.id, replay: id }, nowMs + silentAfterMs);
   await ports.replays.create(replay);
   await ports.drainQueue.send({ kind: 'replay', replay: id, subscription: subscription.id, scope }, 0);
   return replay;
 }
 
-/** Before this much of the time at which it was disabled, a subscription got all: publishing is not instant. */
+/** Catching up begins this much before the subscription was disabled, since publishing takes time. */
 const catchUpMarginMs = 120_000;
-/** A run that publishes now may have seen the subscription as it was: what it writes is written by then. */
+/** A running publish may still see the subscription as disabled; its writes end within this time. */
 const stillPublishingMs = limits.sequenceHoleLifetimeMs + 10_000;
 
-/** Send what a subscription was not sent while it was disabled. */
+/** Send the events that a subscription missed while it was disabled. */
 export async function catchUpReplay(
   ports: ReplayPorts,
   subscription: Subscription,
@@ -124,11 +124,11 @@ export async function catchUpReplay(
 export interface ReplayCount {
   readonly scanned: number;
   readonly matched: number;
-  /** Whether the whole window was looked at. */
+  /** Whether the count covers the whole window. */
   readonly isComplete: boolean;
 }
 
-/** How many events a replay would send. */
+/** Count the events that a replay would send. */
 export async function countReplay(
   ports: ReplayPorts,
   prepared: PreparedSubscription,
@@ -150,9 +150,9 @@ export async function countReplay(
 }
 
 /**
- * Go on with a replay: put its next events into the endpoint's backlog, at its rate.
+ * Continue a replay: put its next events into the endpoint's backlog, at the replay's rate.
  *
- * @param restarts - Of the message; where dispatch has started the replay again since, another message goes on with it.
+ * @param restarts - From the message. If dispatch has restarted the replay since, a newer message continues it.
  */
 export async function runReplay(
   ports: ReplayPorts,
@@ -170,15 +170,15 @@ export async function runReplay(
     const upTo = followsUntilMs === 0 ? replay.upToSequence : Number.POSITIVE_INFINITY;
     const page = await readReplayedPage(ports, prepared, replay, replay.position, upTo);
     if (page.reached === replay.position && page.reached < upTo) {
-      // A number that may still be written, or a publisher that may still be at work.
+      // A missing number may still be written, or a publisher may still be running.
       const nextMs = page.holeUntilMs ?? followsUntilMs;
       if (nextMs > startedAtMs) return goOnLater(ports, replay, nextMs - startedAtMs);
     }
     const queued = await queueAgain(ports, id, page.deliveries);
-    // A run before this one may have died between the deliveries, their entries, and the drain.
+    // An earlier run may have died after writing deliveries, before writing their backlog entries or starting a drain.
     const begun = page.waiting.filter((delivery) => delivery.replay === id && delivery.waitsIn === 'backlog');
     if (begun.length > 0) await ports.deliveries.remind(begun);
-    // What an ordered one tries again later holds up no other record.
+    // A retrying delivery of an ordered subscription does not block other records.
     if (queued.length + begun.length > 0) await askForDrain(ports, subscription, subscription.ordering !== 'none');
     const isDone = page.reached >= upTo || page.reached === replay.position;
     const next: Replay = {
@@ -188,13 +188,13 @@ export async function runReplay(
       replayed: replay.replayed + queued.length,
       ...(isDone ? { state: 'done', endedAt: new Date(ports.clock.nowMs()).toISOString() } : {}),
     };
-    // It was cancelled, or another run goes on with it: that counts.
+    // The replay was cancelled, or another run continues it: use the stored version.
     if (!(await ports.replays.replace(next))) replay = await ports.replays.find(subscription.id, id);
     else if (isDone) return 'done';
     else replay = { ...next, revision: next.revision + 1 };
     const ownMs = (queued.length / (replay?.ratePerSecond ?? 1)) * 1000;
     const restMs = ownMs - (ports.clock.nowMs() - startedAtMs);
-    // At a slow rate this does not wait: a pause could be longer than a function may live.
+    // At a slow rate, continue by message: the pause could outlast the function.
     if (restMs > maxPauseMs && replay?.state === 'running') return goOnLater(ports, replay, restMs);
     if (restMs > 0) await ports.pause(restMs);
   }
@@ -202,10 +202,10 @@ export async function runReplay(
 }
 
 /**
- * Put deliveries into the backlog once more.
+ * Put deliveries into the backlog again.
  *
- * @returns Those that no other writer has changed meanwhile. A write whose answer was lost is made again by the client,
- *   and then refused: what waits for this very replay is its own.
+ * @returns The deliveries that no other writer changed in between. If the answer to a write is lost, the client's retry is
+ *   refused; a delivery that waits for this replay is therefore counted as written here.
  */
 async function queueAgain(
   ports: Pick<ReplayPorts, 'deliveries'>,
@@ -231,7 +231,7 @@ async function queueAgain(
     const waiting = await ports.deliveries.getMany(refused);
     again.push(...waiting.filter((delivery) => delivery.replay === replay && delivery.waitsIn === 'backlog'));
   }
-  // Who drains may have seen the entry before the delivery, and have removed it.
+  // A drain may have read the backlog entry before the delivery existed, and removed it.
   if (again.length > 0) await ports.deliveries.remind(again);
   return [...queued, ...again];
 }
@@ -257,8 +257,8 @@ export async function cancelReplay(
   }
 }
 
-/** Events that a replay sends in a second where the request names no rate: no more than the endpoint takes. */
+/** Default rate of a replay in events per second: no more than the endpoint accepts. */
 export function replayRateOf({ ratePerSecond = limits.replayRatePerSecond }: Subscription): number {
-  // A slower one is slowed down by its own rate, when its backlog is drained.
+  // A rate below 1 is enforced when the backlog is drained.
   return Math.max(1, ratePerSecond);
 }

@@ -20,27 +20,27 @@ interface PagePorts extends PinPorts {
   readonly clock: Clock;
 }
 
-/** A delivery that a replay is asked for, and as it is stored. */
+/** A delivery to replay, and its stored version. */
 export interface FoundDelivery {
   readonly delivery: Delivery;
   readonly stored: Delivery | undefined;
 }
 
 export interface ReplayedPage {
-  /** Those that the replay is asked for. */
+  /** Deliveries that the replay has to send. */
   readonly deliveries: readonly FoundDelivery[];
-  /** Those that wait already, for this replay or for another reason. */
+  /** Deliveries that already wait, for this replay or for another reason. */
   readonly waiting: readonly Delivery[];
-  /** How many events of the page the subscription may want, whether or not the replay is asked for them. */
+  /** Number of events in the page that the subscription may want, including those that the replay skips. */
   readonly scanned: number;
-  /** Sequence up to which the feed was read. */
+  /** Sequence up to which this page has read the feed. */
   readonly reached: number;
-  /** Epoch milliseconds until when a missing number may still be written; undefined where none is missing. */
+  /** Epoch milliseconds until which a missing number may still be written; undefined if no number is missing. */
   readonly holeUntilMs: number | undefined;
 }
 
 /**
- * Read the next events of a replay's window, and what is stored of their deliveries.
+ * Read the next events of a replay's window, and their stored deliveries.
  *
  * @param position - Sequence after which the page begins; `upTo` is the last one of the window.
  */
@@ -52,7 +52,7 @@ export async function readReplayedPage(
   upTo: number,
 ): Promise<ReplayedPage> {
   const { subscription } = prepared;
-  // A page is no more than a few seconds' worth, so that the rate is even.
+  // A page covers at most two seconds at the replay's rate, so that the rate is even.
   const size = Math.max(1, Math.min(pageSize, ratePerSecond * 2, upTo - position));
   const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
   const rows = gapless.rows
@@ -80,7 +80,7 @@ export async function readReplayedPage(
 }
 
 function isAskedFor(mode: ReplayMode, delivery: Delivery | undefined): boolean {
-  // What waits is sent anyway.
+  // Waiting deliveries are sent anyway.
   if (delivery?.state === 'waiting' || delivery?.state === 'retrying') return false;
   if (mode === 'all') return true;
   if (mode === 'failed') return delivery?.state === 'exhausted' || delivery?.state === 'cancelled';

@@ -27,11 +27,11 @@ export interface TestPorts extends AttemptPorts {
 export type Simulation = (typeof simulations)[number];
 
 export interface TestRequest {
-  /** Undefined for one event as any other. */
+  /** Undefined for one ordinary event. */
   readonly simulate: Simulation | undefined;
-  /** Undefined for one that the subscription asks for. */
+  /** Undefined for a type that the subscription asks for. */
   readonly type: RecordEventType | undefined;
-  /** Undefined for one that the subscription asks for. */
+  /** Undefined for a resource that the subscription asks for. */
   readonly resource: string | undefined;
 }
 
@@ -39,34 +39,34 @@ export interface EndpointTest {
   readonly passed: boolean;
   /** What a correct receiver does. */
   readonly expected: string;
-  /** In the order in which they were sent. */
+  /** In the order in which the test sent them. */
   readonly posts: readonly TestPost[];
 }
 
 export interface TestPost {
   readonly event: CanonicalEvent;
-  /** Undefined where nothing was sent. */
+  /** Undefined if the test sent nothing. */
   readonly sent: SentCallback | undefined;
   readonly outcome: CallbackOutcome;
-  /** Whether the receiver did with this one what a correct one does. */
+  /** Whether the receiver answered as a correct one does. */
   readonly passed: boolean;
 }
 
-/** A callback as it may be shown: its credentials are not. */
+/** A callback with its credentials masked. */
 export interface SentCallback {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** A scene: what is sent, and what is right to answer. */
+/** What a simulation sends, and which answers are right. */
 interface Scene {
   readonly expected: string;
   readonly events: readonly CanonicalEvent[];
-  /** Posts at a time. @default 1 */
+  /** Number of concurrent posts. @default 1 */
   readonly atOnce?: number;
-  /** Time between the events and their sending. @default 0 */
+  /** Pause between inventing the events and sending them. @default 0 */
   readonly delayMs?: number;
-  /** How they are signed, drawn when they are sent. */
+  /** Returns the keys and the time to sign with; called for each post. */
   readonly signing?: () => Pick<CallbackOptions, 'keys' | 'signedAtMs'>;
   readonly isRight: (outcome: CallbackOutcome) => boolean;
 }
@@ -75,18 +75,18 @@ const burstSize = 20;
 const delayMs = 5_000;
 const oldMs = 600_000;
 const oversizedBytes = 1_000_000;
-/** All of a test happens within one call of the API: no post begins later, and none goes on for longer. */
+/** A test runs within one call of the API, so no post begins after `beginPostsMs` or lasts beyond `endPostsMs`. */
 const beginPostsMs = 15_000;
 const endPostsMs = 25_000;
 const minTimeoutMs = 1_000;
-/** Stands where what is shown would be a secret. */
+/** Replaces each secret in what a caller sees. */
 export const masked = '***';
 
 /**
- * Send an invented event to an endpoint at once, and say how it answered.
+ * Send an invented event to an endpoint immediately, and report the answer.
  *
- * It goes the way of every callback (shaped, signed, confined), but for the queue: nothing is stored or
- * tried again, and what is known of the endpoint does not change.
+ * The event is shaped, signed and confined like every callback, but bypasses the queue: the test stores nothing,
+ * retries nothing, and leaves the endpoint's state unchanged.
  */
 export async function testEndpoint(
   ports: TestPorts,
@@ -122,7 +122,7 @@ export async function testEndpoint(
 
 const noTimeLeft: CallbackOutcome = {
   kind: 'failed',
-  error: 'not sent: the one before took all the time that there is for a test',
+  error: 'not sent: the earlier requests used all the time that a test has',
   durationMs: 0,
   isOwn: true,
 };
@@ -138,7 +138,6 @@ function sceneOf(
   simulate: Simulation | undefined,
   event: CanonicalEvent,
 ): Scene {
-  const other = (change: Partial<CanonicalEvent> = {}): CanonicalEvent => ({ ...event, id: testId(ports), ...change });
   switch (simulate) {
     case undefined:
       return { expected: 'It answers 2xx.', events: [event], isRight: isAccepted };
@@ -151,58 +150,63 @@ function sceneOf(
     case 'out-of-order':
       return {
         expected:
-          'It answers 2xx to both, and keeps what the first one says: of two events of a record the one with the higher sequence is the later.',
-        events: [other({ sequence: event.sequence + 1 }), event],
+          'It answers 2xx to both, and keeps the data of the first: of two events of a record, the one with the higher sequence is newer.',
+        events: [{ ...event, id: testId(ports), sequence: event.sequence + 1 }, event],
         isRight: isAccepted,
       };
     case 'delayed':
       return {
-        expected: `It answers 2xx: the event is ${delayMs / 1000} s old, and its signature is not.`,
+        expected: `It answers 2xx: the event is ${delayMs / 1000} s old, but its signature is fresh.`,
         events: [event],
         delayMs,
         isRight: isAccepted,
       };
     case 'burst':
       return {
-        expected: `It answers each of ${burstSize} at once with 2xx, or with 429 or 503 where they are too many.`,
-        events: Array.from({ length: burstSize }, (_, index) =>
-          other({
-            record_id: `test_${index + 1}`,
-            sequence: index + 1,
-            data: { ...event.data, id: `test_${index + 1}` },
-          }),
-        ),
+        expected: `It answers each of ${burstSize} concurrent requests with 2xx, or with 429 or 503 if they are too many.`,
+        events: burstEvents(ports, event),
         atOnce: burstSize,
         isRight: (outcome) => isAccepted(outcome) || answeredOneOf(outcome, [429, 503]),
       };
     case 'bad-signature':
       return {
-        expected: 'It refuses it, with 400, 401 or 403 for example: the signature is not made with its secret.',
+        expected: 'It refuses it, with 400, 401 or 403 for example: the signature was made with another secret.',
         events: [event],
         signing: () => ({ keys: wrongKeys(ports, subscription) }),
         isRight: isRefused,
       };
     case 'old-timestamp':
       return {
-        expected: `It refuses it, with 400, 401 or 403 for example: it was signed ${oldMs / 60_000} minutes ago, and may have been recorded by a stranger.`,
+        expected: `It refuses it, with 400, 401 or 403 for example: it was signed ${oldMs / 60_000} minutes ago, so it may be a replay.`,
         events: [event],
         signing: () => ({ signedAtMs: ports.clock.nowMs() - oldMs }),
         isRight: isRefused,
       };
     case 'oversized':
       return {
-        expected: 'It answers 2xx, or 413 where it takes nothing as large as this.',
+        expected: 'It answers 2xx, or 413 if it accepts no body of this size.',
         events: [{ ...event, data: { ...event.data, custom_fields: { padding: 'x'.repeat(oversizedBytes) } } }],
         isRight: (outcome) => isAccepted(outcome) || answeredOneOf(outcome, [413]),
       };
   }
 }
 
+/** One event for each of `burstSize` invented records. */
+function burstEvents(ports: TestPorts, event: CanonicalEvent): readonly CanonicalEvent[] {
+  return Array.from({ length: burstSize }, (_, index) => ({
+    ...event,
+    id: testId(ports),
+    record_id: `test_${index + 1}`,
+    sequence: index + 1,
+    data: { ...event.data, id: `test_${index + 1}` },
+  }));
+}
+
 function isAccepted(outcome: CallbackOutcome): boolean {
   return outcome.kind === 'answered' && outcome.status >= 200 && outcome.status < 300;
 }
 
-/** An answer that the URL is unknown, or the receiver busy, is no refusal of this one callback. */
+/** Statuses that say the URL is unknown or the receiver is busy; they do not refuse this one callback. */
 const otherRefusals = [404, 405, 408, 410, 429];
 
 function isRefused(outcome: CallbackOutcome): boolean {
@@ -214,7 +218,7 @@ function answeredOneOf(outcome: CallbackOutcome, statuses: readonly number[]): b
   return outcome.kind === 'answered' && statuses.includes(outcome.status);
 }
 
-/** Keys that are the receiver's in form only; of both kinds where it is sent both. */
+/** Keys in the receiver's format but not its own; of both kinds if it gets both kinds of signature. */
 function wrongKeys({ randomness }: TestPorts, { signingKeys }: Subscription): CallbackOptions['keys'] {
   return {
     secrets: [encodeSecret(randomness.bytes(32))],
@@ -224,7 +228,7 @@ function wrongKeys({ randomness }: TestPorts, { signingKeys }: Subscription): Ca
 
 const testId = ({ randomness }: Pick<TestPorts, 'randomness'>) => `evt_${randomness.bytes(16).toString('hex')}`;
 
-/** An event that the subscription may be sent, of a record that there is not. */
+/** An event that the subscription may receive, about a record that does not exist. */
 async function inventEvent(
   ports: TestPorts,
   { subscription }: PreparedSubscription,
@@ -252,7 +256,7 @@ async function inventEvent(
   };
 }
 
-/** As events of resources without a schema have it. */
+/** The `schema_version` of events whose resource has no schema. */
 const unversioned = '0.0.0';
 const noSchema: Pick<ResourceSchema, 'properties'> = { properties: { name: { type: 'string' } } };
 const usualResource = 'hris/employees';
@@ -264,7 +268,7 @@ function wantedType(subscription: Subscription): RecordEventType {
   return ['record:updated' as const, ...eventTypes].find(wanted) ?? 'record:updated';
 }
 
-/** One that has a schema, where there is one that is asked for; else one that is asked for by its name. */
+/** A wanted resource that has a schema, if there is one; otherwise one that the subscription names in full. */
 function wantedResource(patterns: Subscription['resources'], known: readonly string[]): string {
   const anything = { tenant: null, types: [], resources: patterns, integrations: [], accounts: [] };
   const wanted = (resource: string) =>
@@ -273,7 +277,7 @@ function wantedResource(patterns: Subscription['resources'], known: readonly str
   return [usualResource, ...known].filter((one) => known.includes(one)).find(wanted) ?? named ?? usualResource;
 }
 
-/** The headers that the subscription sets hold its credentials, whatever they are called. */
+/** Masks every header that the subscription sets: any of them may hold a credential. */
 function shown({ endpoint }: Subscription, { headers, body }: CallbackRequest): SentCallback {
   const own = new Set(['authorization', ...Object.keys(endpoint.headers).map((name) => name.toLowerCase())]);
   return {

@@ -8,7 +8,8 @@ import type { Randomness } from '../../ports/runtime/randomness.ts';
 import type { RunningWorkLog } from '../../ports/runtime/running-work.ts';
 import type { Erasure, ErasurePlan, ErasureProgress, Tenant, TenantStore } from '../../ports/tenants/tenant-store.ts';
 import { silentAfterMs } from '../deliver/restart-silent.ts';
-import { type ErasurePhase, type ErasurePorts, erasurePhases } from './erasure-phases.ts';
+import { type ErasurePhase, erasurePhases } from './erasure-phases.ts';
+import type { ErasurePorts } from './erasure-ports.ts';
 import { getTenant } from './manage-tenant.ts';
 
 export interface StartErasurePorts {
@@ -24,30 +25,30 @@ export interface EraseTenantPorts extends ErasurePorts {
   readonly governanceQueue: GovernanceQueue;
   readonly runningWork: Pick<RunningWorkLog, 'expect' | 'remove'>;
   readonly clock: Clock;
-  /** Days that the deployment keeps events, and the raw archive. */
+  /** Days that the deployment keeps events; then, days that it keeps the raw archive. */
   readonly retentionDays: number;
   readonly rawRetentionDays: number;
   readonly auditRetentionDays: number;
 }
 
-/** How a run ended. */
+/** The result of one run. */
 export type ErasureRun =
-  /** Nothing is left, and the certificate is written. */
+  /** All data is removed, and the certificate is stored. */
   | { readonly kind: 'done'; readonly certificate: ErasureCertificate }
-  /** More is to be done, and a message says so. */
+  /** Work is left, and a message continues it. */
   | { readonly kind: 'continued'; readonly pass: number; readonly phase: string }
-  /** There is no such erasure under way. */
+  /** No such erasure is running. */
   | { readonly kind: 'ended' };
 
-/** How long a run goes on; what is left is another's. */
+/** Time limit of one run; the next run does the rest. */
 const runMs = 20_000;
-/** Certificates that are kept with their tenant. */
+/** Certificates stored with their tenant. */
 const maxCertificates = 20;
 const maxAttempts = 5;
 
 /**
- * How long after a pass no run can be left that was at work for the tenant before it: a run that publishes may
- * rely on a policy that it remembers, and then live for as long as any of the functions that write.
+ * Wait between two passes, after which no run that started before can still write for the tenant: a publishing run may
+ * rely on a cached policy, and then last as long as the longest of the writing functions.
  */
 export const quietMs =
   limits.tenantPolicyMaxAgeMs +
@@ -55,10 +56,10 @@ export const quietMs =
   10_000;
 
 /**
- * Have all of a tenant's data removed. From now on nothing new is taken for it, until it is done.
+ * Start removing all data of a tenant. Until the erasure is done, nothing new is accepted for the tenant.
  *
- * Asked for again it is the same erasure, whose run is asked for once more: that is what mends a call
- * that was cut off before its message was sent.
+ * A repeated call returns the same erasure and sends its message again. That completes a call that was interrupted
+ * before it sent the message.
  */
 export async function startErasure(ports: StartErasurePorts, tenant: string, requestedBy: string): Promise<Erasure> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
@@ -72,7 +73,7 @@ export async function startErasure(ports: StartErasurePorts, tenant: string, req
       startedAt: new Date(nowMs).toISOString(),
       progress: beginPass(1, {}),
     };
-    // Before it is begun: one that dies before its message is sent is started by dispatch.
+    // Register it before it begins: if this call dies before it sends the message, dispatch starts the erasure.
     await ports.runningWork.expect({ kind: 'erasure', tenant, erasure: erasure.id }, nowMs + silentAfterMs);
     if (running === undefined && !(await ports.tenants.replace({ ...before, erasure }))) continue;
     await ports.governanceQueue.send({ kind: 'erase', tenant, erasure: erasure.id }, 0);
@@ -91,18 +92,18 @@ function beginPass(
 }
 
 /**
- * Go on with an erasure: find a page of what is left, write it down, remove it, and so on.
+ * Continue an erasure: find a page of the remaining data, store its plan, remove it, and repeat.
  *
- * What a page holds is stored with the tenant before any of it is removed, in the same write that says
- * that the page before is gone:
+ * The plan of a page is stored with the tenant before the page is removed, in the same write that records the removal
+ * of the page before:
  *
  *   find page 7 -> store "6 is gone, 7 is being removed" -> remove page 7 -> find page 8 -> ...
  *
- * A crash anywhere leaves a page that is removed once more and counted once. Two runs at the same time do
- * the same work; the one that finds that the other has written goes on from there.
+ * After a crash at any point, the page is removed again and counted once. Two concurrent runs do the same work; the run
+ * that loses a write continues from the other's progress.
  *
- * All stores are gone through until a pass finds nothing, a while apart: functions that were at work when
- * the tenant was closed may still write. The accounts, by which the rest is found, go last.
+ * Passes over all stores repeat, with a wait between them, until a pass finds nothing: functions that were running when
+ * the tenant was closed may still write. Accounts go last: the other rows are found through them.
  */
 export async function continueErasure(
   ports: EraseTenantPorts,
@@ -118,7 +119,7 @@ export async function continueErasure(
     const erasure: Erasure =
       step.kind === 'more' ? { ...run.erasure, progress: step.progress } : finished(run.erasure, ports.clock);
     const certificate = step.kind === 'finished' ? certificateOf(ports, tenant, erasure, progress) : undefined;
-    // The accounts are buried by then: a crash before this write leaves a pass that finds nothing again.
+    // The accounts are buried by now. After a crash before this write, another pass finds nothing.
     const isWritten = await ports.tenants.replace({
       ...row,
       erasure,
@@ -162,7 +163,7 @@ async function goOnLater(
 
 type Step = { readonly kind: 'more'; readonly progress: ErasureProgress } | { readonly kind: 'finished' };
 
-/** Remove what was planned, and find what is next. Where that takes long the place is kept, and the run ends. */
+/** Remove the planned page, and find the next. If that takes too long, keep the position and end the run. */
 async function takeStep(
   ports: EraseTenantPorts,
   tenant: string,
@@ -170,7 +171,7 @@ async function takeStep(
   untilMs: number,
 ): Promise<Step> {
   const at = erasurePhases.findIndex(({ name }) => name === progress.phase);
-  // A phase that a deployment has taken away is begun anew with the first.
+  // A newer deployment has removed the phase: begin again with the first.
   if (at === -1) return { kind: 'more', progress: beginPass(progress.pass, progress.removed) };
   const planned = progress.plan;
   if (planned !== undefined) await erasurePhases[at]?.remove(ports, tenant, planned.items);
@@ -188,7 +189,7 @@ async function takeStep(
         return { kind: 'more', progress: { ...done, phase: phase.name, position, resumesAtMs: undefined } };
     } while (position !== undefined);
   }
-  // What the first pass finds nothing of may be written by a run that is still at work.
+  // The first pass is never the last: a running function may still write after it.
   if (done.found > 0 || done.pass === 1)
     return { kind: 'more', progress: beginPass(done.pass + 1, done.removed, ports.clock.nowMs() + quietMs) };
   await buryAccounts(ports, tenant);
@@ -196,14 +197,13 @@ async function takeStep(
 }
 
 /**
- * Bytes of the things that a plan names. It is kept in its tenant's row with all else that stands there, and DynamoDB
- * takes 400 KB.
+ * Bytes of the items in a plan. The plan is part of its tenant's row, and DynamoDB limits a row to 400 KB.
  *
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html#limits-items
  */
 const maxPlanBytes = 200_000;
 
-/** What fits of a plan, at least one thing of it. The rest is found again where this was, once this is gone. */
+/** The items of a plan that fit, at least one. Once they are removed, the same position finds the rest. */
 function boundPlan(plan: ErasurePlan): ErasurePlan {
   let bytes = 0;
   const isBeyond = plan.items.findIndex((item, index) => {

@@ -22,7 +22,7 @@ export interface ExportPorts {
   readonly payloads: Pick<ClaimStore, 'get'>;
 }
 
-/** How things with secrets are shown: as everywhere else in the API, without them. */
+/** Views of the stored objects, as in the rest of the API: without secrets. */
 export interface ExportViews {
   readonly tenant: (tenant: Tenant) => unknown;
   readonly account: (account: Account) => unknown;
@@ -38,35 +38,35 @@ export interface ExportEntry {
 }
 
 export interface ExportQuery {
-  /** Entries of a page, at most; it ends before that where it would be too large for one answer. */
+  /** Most entries per page; a page ends earlier if it would be too large for one answer. */
   readonly limit: number;
-  /** Where the page before ended; undefined for the first. */
+  /** `next` of the page before; undefined for the first page. */
   readonly after: string | undefined;
 }
 
 export type ExportPage =
-  /** `next` is absent on the last page. A page may have no entry and yet not be the last. */
+  /** `next` is absent on the last page. An empty page may not be the last. */
   | { readonly kind: 'page'; readonly entries: readonly ExportEntry[]; readonly next: string | undefined }
-  /** No page ended there. */
+  /** No page returned this position. */
   | { readonly kind: 'invalid-position' };
 
-/** One entry, and the place in its section from which a reader goes on after it. */
+/** One entry, and the place in its section after which reading continues. */
 interface Found {
   readonly entry: ExportEntry;
   readonly place: string;
-  /** Bytes as a function's answer carries it, at most. */
+  /** Upper bound of the entry's bytes in the function's answer. */
   readonly sizeBytes: number;
 }
 
 interface FoundPage {
   readonly found: readonly Found[];
-  /** Where the section goes on; undefined where it ends. */
+  /** Where the section continues; undefined at its end. */
   readonly next: string | undefined;
 }
 
 interface Section {
   readonly name: string;
-  /** What its places look like: one that no page gave is refused, rather than asked a store for. */
+  /** Format of its places: an invalid place is refused before it reaches a store. */
   readonly place: RegExp;
   readonly read: (
     ports: ExportPorts,
@@ -80,7 +80,7 @@ interface Section {
 /** An id or a name. */
 const oneName = /^[^ ]{1,512}$/;
 
-/** All stores in their order. A further store is a further entry. */
+/** All stores in order. Each new store needs an entry. */
 const sections: readonly Section[] = [
   {
     name: 'tenant',
@@ -126,10 +126,10 @@ const sections: readonly Section[] = [
   { name: 'events', place: /^\d{1,15}$/, read: readEvents },
 ];
 
-/** Reads of one call that may find nothing, of subscriptions without deliveries, say. */
+/** Reads of one call that may find nothing, for example of subscriptions without deliveries. */
 const maxEmptyReads = 20;
 
-/** Escaped once more for the function's answer, text grows to twice its length at most. */
+/** The function's answer escapes text once more, which at most doubles its length. */
 function answerBytes(value: unknown): number {
   return 2 * Buffer.byteLength(JSON.stringify(value) ?? '');
 }
@@ -139,10 +139,10 @@ function toFound(kind: ExportEntry['kind'], value: unknown, place: string): Foun
 }
 
 /**
- * All that is stored of a tenant, page by page, in a fixed order: its settings, accounts, subscriptions,
- * consumers, keys, the deliveries of its subscriptions, and its events with their data, oldest first.
+ * Export all stored data of a tenant, page by page, in a fixed order: its settings, accounts, subscriptions, consumers,
+ * keys, the deliveries of its subscriptions, and its events with their data, oldest first.
  *
- * What is written during the export is in it where it comes behind the reader's place.
+ * Data written during the export is included if it lies after the reader's position.
  */
 export async function exportTenant(
   ports: ExportPorts,
@@ -168,7 +168,7 @@ export async function exportTenant(
       position = { section, place: one.place };
     }
     position = next === undefined ? { section: section + 1, place: undefined } : { section, place: next };
-    // What stores pass over may be much: a call ends after so many reads that found nothing.
+    // Stores may skip a lot, so limit the reads that find nothing.
     if (next !== undefined && found.length === 0) emptyReads += 1;
     if (emptyReads > maxEmptyReads) return { kind: 'page', entries, next: writePosition(position) };
   }
@@ -187,7 +187,7 @@ function writePosition({ section, place }: Position): string {
 
 function readPosition(text: string): Position | undefined {
   try {
-    // A page that ends at a section's beginning has no place in it.
+    // A position at a section's beginning has no place.
     const [name, place] = JSON.parse(text) as readonly unknown[];
     const section = sections.findIndex((one) => one.name === name);
     if (section === -1) return undefined;
@@ -198,7 +198,7 @@ function readPosition(text: string): Position | undefined {
   }
 }
 
-/** Deliveries of one subscription after the other, newest first. */
+/** Deliveries, one subscription after the other, newest first. */
 async function readDeliveries(
   { subscriptions, deliveries }: ExportPorts,
   views: ExportViews,
@@ -208,7 +208,7 @@ async function readDeliveries(
 ): Promise<FoundPage> {
   const [current, place] = after === undefined ? [] : (after.split(' ') as [string, string?]);
   if (current !== undefined && place !== undefined) {
-    // The place chooses the partition: it is read only where it is the tenant's (invariant 3).
+    // The place selects the partition, so check that the subscription is the tenant's (invariant 3).
     if ((await subscriptions.find(current))?.tenant !== tenant) return { found: [], next: current };
     const page = await deliveries.list(current, limit, place === '' ? undefined : place);
     const found = page.items
@@ -220,7 +220,7 @@ async function readDeliveries(
   return { found: [], next: next === undefined ? undefined : `${next.id} ` };
 }
 
-/** Upper bound of what an event has besides its data. */
+/** Upper bound of an event's size without its data. */
 const metadataBytes = 4096;
 
 async function readEvents(
@@ -236,7 +236,7 @@ async function readEvents(
   for (const row of rows) {
     if ('sealed' in row) continue;
     sizeBytes += 2 * (row.dataBytes + metadataBytes);
-    // No more is read than one answer holds; the rest is the next page's.
+    // Read only what one answer holds; the next page has the rest.
     if (found.length > 0 && sizeBytes > limits.maxEventBytes) return { found, next: found.at(-1)?.place };
     const value = await readEvent(ports, row);
     found.push({ entry: { kind: 'event', value }, place: String(row.sequence), sizeBytes: answerBytes(value) });
@@ -244,7 +244,7 @@ async function readEvents(
   return { found, next: rows.length < limit ? undefined : String(rows.at(-1)?.sequence) };
 }
 
-/** One whose data cannot be read, its object being gone, does not keep the rest from being exported. */
+/** An event whose data cannot be read, because its object is gone, is exported with null data. */
 async function readEvent(ports: ExportPorts, row: EventRow): Promise<unknown> {
   const event = await tryToEvent(ports, row);
   if (!('kind' in event)) return event;

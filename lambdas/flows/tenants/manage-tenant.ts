@@ -6,12 +6,12 @@ import type { Tenant, TenantRetention, TenantStore } from '../../ports/tenants/t
 export interface ManageTenantPorts {
   readonly tenants: TenantStore;
   readonly accounts: Pick<AccountDirectory, 'find' | 'list' | 'replace'>;
-  /** Days that the deployment keeps events, and the raw archive: no tenant's are kept for longer. */
+  /** Days that the deployment keeps events, then the raw archive: upper bounds for every tenant. */
   readonly retentionDays: number;
   readonly rawRetentionDays: number;
 }
 
-/** What changes; what is left out stays, null is for as long as the deployment keeps it. */
+/** Members to change. An omitted member stays as is; null resets it to the deployment's retention. */
 export interface TenantChange {
   readonly eventsDays?: number | null | undefined;
   readonly rawDays?: number | null | undefined;
@@ -25,23 +25,23 @@ export type TenantUpdate =
       readonly least: number;
       readonly most: number;
     }
-  /** Its data is being erased: it can be used anew when that is done. */
+  /** The tenant is being erased; it can be used again when the erasure is done. */
   | { readonly kind: 'tenant-erasing' };
 
 const maxAttempts = 5;
 const pageSize = 100;
 
-/** A tenant of which nothing is stored has what the deployment gives all. */
+/** A tenant without a stored row has the deployment's defaults. */
 function newTenant(tenant: string): Tenant {
   return { tenant, retention: {}, certificates: [], revision: 0 };
 }
 
-/** What is kept of a tenant beside its data. Every name is a tenant's, whether it has anything or not. */
+/** The settings and erasures of a tenant. Every name is a valid tenant, stored or not. */
 export async function getTenant({ tenants }: Pick<ManageTenantPorts, 'tenants'>, name: string): Promise<Tenant> {
   return (await tenants.find(name)) ?? newTenant(name);
 }
 
-/** Tenants that have settings, or had their data erased. */
+/** Tenants that have settings or an erasure. */
 export async function listTenants(
   { tenants }: Pick<ManageTenantPorts, 'tenants'>,
   limit: number,
@@ -50,7 +50,7 @@ export async function listTenants(
   return tenants.list(limit, after);
 }
 
-/** Of erasures that are done, newest first, as the world sees them. */
+/** Certificates of finished erasures, newest first, as the API shows them. */
 export function certificatesOf({ certificates }: Tenant): readonly RenderedCertificate[] {
   return certificates.map(renderCertificate);
 }
@@ -60,11 +60,11 @@ export function isErasing(tenant: Tenant | undefined): boolean {
 }
 
 /**
- * Say for how long a tenant's data is kept. What is written from a minute later on is kept for that long; what
- * is stored keeps the time that it was given.
+ * Set how long a tenant's data is kept. The change applies to data written a minute later and after; stored data keeps
+ * its expiry.
  *
- * The raw archive's part is written to each of the tenant's accounts, where ingress finds it without a
- * further request. A caller that repeats a change that was cut off has that made up for.
+ * The retention of the raw archive is copied to each of the tenant's accounts, where ingress reads it without another
+ * request. Repeating an interrupted change completes it.
  */
 export async function updateTenant(
   ports: ManageTenantPorts,
@@ -105,7 +105,7 @@ async function tellAccounts(ports: ManageTenantPorts, { tenant, retention }: Ten
   } while (after !== undefined);
 }
 
-/** Write to an account how long the raw archive keeps what comes for it. */
+/** Copy the retention of the raw archive to an account. */
 export async function tellAccount(
   ports: Pick<ManageTenantPorts, 'accounts'>,
   id: string,

@@ -1,3 +1,4 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
 import type { ApiNote, ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/delivery/endpoint-state.ts';
 import type { CallPolicy } from '../../flows/access/limit-call-rate.ts';
@@ -38,10 +39,17 @@ import type { CallLimits } from '../../ports/tenants/call-limits.ts';
 import type { AnswerStore } from '../../ports/tenants/idempotency-store.ts';
 import type { TenantStore } from '../../ports/tenants/tenant-store.ts';
 
-/** How deliveries end by a call of the API, and what it counts beside. */
+/** Counts deliveries that API calls end, and the API's other metrics. */
 export type ApiOutcomes = OutcomeCounter<ApiOutcome | ApiNote>;
 
-/** What the API does its work with. */
+/** What the API's handler is composed from. */
+export interface ApiRuntime {
+  readonly ports: ApiPorts;
+  readonly log: Logger;
+  readonly outcomes: ApiOutcomes;
+}
+
+/** The ports of the API. */
 export interface ApiPorts {
   readonly keys: ApiKeyDirectory;
   readonly limits: CallLimits;
@@ -49,13 +57,13 @@ export interface ApiPorts {
   readonly waitingCalls: WaitingCalls;
   readonly waitingPolicy: WaitingPolicy;
   readonly quotas: Quotas;
-  /** Answers to requests that are carried out once. */
+  /** Stored answers to requests with an Idempotency-Key. */
   readonly answers: AnswerStore;
   readonly audit: AuditLog;
   readonly accounts: AccountDirectory;
   readonly tenants: TenantStore;
   readonly governanceQueue: GovernanceQueue;
-  /** Days that the deployment keeps events, and the raw archive. */
+  /** Days that the deployment keeps events; `rawRetentionDays` is the same for the raw archive. */
   readonly retentionDays: number;
   readonly rawRetentionDays: number;
   readonly contexts: AccountContextRegistry & SharedContexts;
@@ -76,7 +84,7 @@ export interface ApiPorts {
   readonly endpointPolicy: EndpointPolicy;
   readonly statistics: StatisticsReader;
   readonly drainQueue: DrainQueue;
-  /** For tests of endpoints: what is delivered goes by the functions that deliver. */
+  /** For endpoint tests only. Deliveries are sent by deliver and drain. */
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
   readonly integrations: IntegrationCatalog;
@@ -86,7 +94,7 @@ export interface ApiPorts {
   readonly clock: Clock;
   readonly pause: Pause;
   readonly randomness: Randomness;
-  /** Signs cursors, and hop counts of tests. */
+  /** Signs cursors, and the hop counts of endpoint tests. */
   readonly engineKey: EngineKey;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly publicUrl: string;

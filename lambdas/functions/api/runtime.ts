@@ -43,105 +43,171 @@ import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
-import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import type { ClaimStore } from '../../ports/events/claim-store.ts';
+import type { Clock } from '../../ports/runtime/clock.ts';
+import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
+import { type Environment, egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
-import type { ApiRuntime } from './handler.ts';
+import type { ApiPorts, ApiRuntime } from './api-ports.ts';
 
-/** What tests of endpoints and counts of replays evaluate: an API call has 29 s. */
+/** Limits for the expressions that endpoint tests and replay counts evaluate. An API call has 29 s. */
 const expressionLimits = { heapMb: 128, limitMs: 2_000, suspendMs: 10_000 };
+
+/** What adapters are built from. */
+interface Composition {
+  readonly env: Environment<'api'>;
+  readonly dynamo: DynamoDBClient;
+  readonly sqs: SQSClient;
+  readonly bundle: URL;
+  /** When rows of events and deliveries expire. */
+  readonly expiry: {
+    readonly clock: Clock;
+    readonly retentionDays: number;
+    readonly policies: TenantPolicies;
+  };
+  readonly payloads: ClaimStore;
+}
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): ApiRuntime & Telemetry {
   const env = readEnvironment('api', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
-  const sqs = lean(new SQSClient(clientSettings));
-  const expiry = {
-    clock: systemClock,
-    retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
-    policies: createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock),
+  const composition: Composition = {
+    env,
+    dynamo,
+    sqs: lean(new SQSClient(clientSettings)),
+    bundle,
+    expiry: {
+      clock: systemClock,
+      retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
+      policies: createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock),
+    },
+    payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
   };
-  const egress = createEgressPolicy(egressOptions(env));
-  const payloads = createS3ClaimStore(env[environmentKeys.payloadsBucket]);
-  const number = (key: keyof typeof env) => readNumber(env[key], key);
-  const perMinute = (key: keyof typeof env) => ({ calls: number(key), windowMs: 60_000 });
   return {
     ...createTelemetry('api', env[environmentKeys.stage]),
     ports: {
-      keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
-      limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
-      callPolicy: {
-        perKey: perMinute(environmentKeys.apiKeyRatePerMinute),
-        perTenant: perMinute(environmentKeys.apiTenantRatePerMinute),
-      },
-      waitingCalls: createDynamoWaitingCalls(dynamo, env[environmentKeys.limitsTable], systemClock, systemRandomness),
-      waitingPolicy: {
-        perKey: number(environmentKeys.apiWaitingCallsPerKey),
-        perTenant: number(environmentKeys.apiWaitingCallsPerTenant),
-      },
-      quotas: {
-        subscriptionsPerTenant: number(environmentKeys.subscriptionsPerTenant),
-        sharedSubscriptions: number(environmentKeys.sharedSubscriptions),
-        accountsPerTenant: number(environmentKeys.accountsPerTenant),
-        keysPerTenant: number(environmentKeys.keysPerTenant),
-        consumersPerTenant: number(environmentKeys.consumersPerTenant),
-      },
-      answers: createDynamoAnswerStore(dynamo, env[environmentKeys.idempotencyTable], payloads, systemClock),
-      audit: createDynamoAuditLog(
-        dynamo,
-        env[environmentKeys.auditTable],
-        createS3ClaimStore(env[environmentKeys.auditBucket]),
-        { retentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays) },
-      ),
-      accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
-      tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
-      governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
-      retentionDays: expiry.retentionDays,
-      rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
-      contexts: {
-        ...createDynamoContextRegistry(dynamo, env[environmentKeys.accountContextsTable], {
-          clock: systemClock,
-          keptDays: Math.max(queuedDays, expiry.retentionDays),
-        }),
-        ...createDynamoSharedContexts(dynamo, env[environmentKeys.accountContextsTable]),
-      },
-      parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
-      rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
-      rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
-      archive: createS3RawArchiveReader(
-        env[environmentKeys.rawBucket],
-        createS3ClaimStore(env[environmentKeys.rawBucket]),
-      ),
-      settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-      subscriptions: createDynamoSubscriptionDirectory(
-        dynamo,
-        env[environmentKeys.subscriptionsTable],
-        systemRandomness,
-      ),
-      events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
-      locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
-      consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),
-      payloads,
-      deliveries: {
-        ...createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
-        ...createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
-      },
-      replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
-      runningWork: createDynamoRunningWorkLog(dynamo, env[environmentKeys.deliveriesTable]),
-      endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
-      endpointPolicy: defaultEndpointPolicy,
-      statistics: createDynamoStatisticsReader(dynamo, env[environmentKeys.statisticsTable], systemClock),
-      drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
-      callbacks: createUndiciCallbackClient(egress, systemClock),
-      tokens: createOauthTokens(egress, systemClock),
-      integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
-      resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
-      expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
-      egress,
+      ...callLimits(env),
+      ...accessPorts(composition),
+      ...tenantPorts(composition),
+      ...accountPorts(composition),
+      ...eventPorts(composition),
+      ...deliveryPorts(composition),
+      ...endpointPorts(composition),
       clock: systemClock,
       pause: systemPause,
       randomness: systemRandomness,
-      engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
       publicUrl: env[environmentKeys.publicUrl],
     },
   };
+}
+
+/** How many calls, waiting calls and resources callers may have. */
+function callLimits(env: Environment<'api'>) {
+  const number = (key: keyof typeof env) => readNumber(env[key], key);
+  const perMinute = (key: keyof typeof env) => ({ calls: number(key), windowMs: 60_000 });
+  return {
+    callPolicy: {
+      perKey: perMinute(environmentKeys.apiKeyRatePerMinute),
+      perTenant: perMinute(environmentKeys.apiTenantRatePerMinute),
+    },
+    waitingPolicy: {
+      perKey: number(environmentKeys.apiWaitingCallsPerKey),
+      perTenant: number(environmentKeys.apiWaitingCallsPerTenant),
+    },
+    quotas: {
+      subscriptionsPerTenant: number(environmentKeys.subscriptionsPerTenant),
+      sharedSubscriptions: number(environmentKeys.sharedSubscriptions),
+      accountsPerTenant: number(environmentKeys.accountsPerTenant),
+      keysPerTenant: number(environmentKeys.keysPerTenant),
+      consumersPerTenant: number(environmentKeys.consumersPerTenant),
+    },
+  } satisfies Partial<ApiPorts>;
+}
+
+function accessPorts({ env, dynamo, payloads }: Composition) {
+  return {
+    keys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
+    limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
+    waitingCalls: createDynamoWaitingCalls(dynamo, env[environmentKeys.limitsTable], systemClock, systemRandomness),
+    answers: createDynamoAnswerStore(dynamo, env[environmentKeys.idempotencyTable], payloads, systemClock),
+    audit: createDynamoAuditLog(
+      dynamo,
+      env[environmentKeys.auditTable],
+      createS3ClaimStore(env[environmentKeys.auditBucket]),
+      { retentionDays: readNumber(env[environmentKeys.auditRetentionDays], environmentKeys.auditRetentionDays) },
+    ),
+    engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
+  } satisfies Partial<ApiPorts>;
+}
+
+function tenantPorts({ env, dynamo, sqs, expiry }: Composition) {
+  return {
+    tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
+    governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
+    retentionDays: expiry.retentionDays,
+    rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),
+  } satisfies Partial<ApiPorts>;
+}
+
+/** Accounts, the settings of integrations, and the requests that integrations received. */
+function accountPorts({ env, dynamo, sqs, bundle, expiry }: Composition) {
+  return {
+    accounts: createDynamoAccountDirectory(dynamo, env[environmentKeys.accountsTable]),
+    contexts: {
+      ...createDynamoContextRegistry(dynamo, env[environmentKeys.accountContextsTable], {
+        clock: systemClock,
+        keptDays: Math.max(queuedDays, expiry.retentionDays),
+      }),
+      ...createDynamoSharedContexts(dynamo, env[environmentKeys.accountContextsTable]),
+    },
+    parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
+    rawQueue: createSqsRawQueue(sqs, env[environmentKeys.rawQueueUrl]),
+    rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
+    archive: createS3RawArchiveReader(
+      env[environmentKeys.rawBucket],
+      createS3ClaimStore(env[environmentKeys.rawBucket]),
+    ),
+    settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
+    integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
+  } satisfies Partial<ApiPorts>;
+}
+
+/** Events, their schemas, and the consumers that read them. */
+function eventPorts({ env, dynamo, bundle, payloads }: Composition) {
+  return {
+    events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
+    locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
+    consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),
+    payloads,
+    resources: createBundledResourceCatalog(new URL('resources.json', bundle)),
+  } satisfies Partial<ApiPorts>;
+}
+
+/** Subscriptions, their deliveries and replays, and the statistics of both. */
+function deliveryPorts({ env, dynamo, sqs, expiry }: Composition) {
+  return {
+    subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable], systemRandomness),
+    deliveries: {
+      ...createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+      ...createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),
+    },
+    replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
+    runningWork: createDynamoRunningWorkLog(dynamo, env[environmentKeys.deliveriesTable]),
+    statistics: createDynamoStatisticsReader(dynamo, env[environmentKeys.statisticsTable], systemClock),
+    drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+  } satisfies Partial<ApiPorts>;
+}
+
+/** The state of endpoints, and what calls one in a test. */
+function endpointPorts({ env, dynamo, bundle }: Composition) {
+  const egress = createEgressPolicy(egressOptions(env));
+  return {
+    endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
+    endpointPolicy: defaultEndpointPolicy,
+    callbacks: createUndiciCallbackClient(egress, systemClock),
+    tokens: createOauthTokens(egress, systemClock),
+    expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
+    egress,
+  } satisfies Partial<ApiPorts>;
 }

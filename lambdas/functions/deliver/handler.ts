@@ -19,7 +19,7 @@ export interface DeliverRuntime {
   readonly outcomesNow: OutcomeCounter<DeliverOutcome>;
 }
 
-/** One delivery attempt per record; a failed record goes back alone. */
+/** Attempts the deliveries of each record; only failed records return to the queue. */
 export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }: DeliverRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
@@ -30,7 +30,7 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
     );
     const jobs: JobDelivery[] = [];
     for (const record of event.Records) {
-      // A message holds the jobs of one endpoint; it comes again whole, and those that are done are passed over.
+      // A message holds the jobs of one endpoint. SQS redelivers all of them; deliverEvents skips those that are done.
       const packed = jobsIn(record);
       if (packed.length > 0 && packed.every(isJob))
         jobs.push(
@@ -39,7 +39,7 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
       else
         batch.fail(
           record.messageId,
-          new EngineError('corrupt-state', 'a message holds no delivery jobs', { retryable: false }),
+          new EngineError('corrupt-state', 'the message does not hold delivery jobs', { retryable: false }),
         );
     }
     const results = await deliverEvents(ports, jobs);
@@ -58,7 +58,7 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
         batch.fail(messageId, outcome.error);
         continue;
       }
-      // A message is counted once, when it is done: one that comes again says then how its jobs have ended.
+      // Count a message once, when it is done: a retried message reports then how its jobs ended.
       if (!failed.has(messageId) || lastReceives.isLast(messageId)) outcomes.count(outcome.kind);
       attempted.push({
         event: job.event,
@@ -78,7 +78,7 @@ function jobsIn(record: SQSRecord): readonly unknown[] {
   return [parseRecord(record)].flat();
 }
 
-/** Jobs are read for the whole batch at once: one that is none must not reach the stores with the others. */
+/** The stores read the jobs of a whole batch at once, so a malformed one must not reach them. */
 function isJob(job: unknown): job is DeliveryJob {
   if (typeof job !== 'object' || job === null) return false;
   const { subscription, scope, event, tenant, timestamp, sequence, attempt } = job as Partial<DeliveryJob>;

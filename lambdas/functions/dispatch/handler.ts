@@ -10,10 +10,10 @@ export interface DispatchRuntime {
   readonly outcomes: OutcomeCounter<DispatchNote>;
 }
 
-/** Start what is due. Whatever comes too late for one run is the next minute's, so a failed run is not repeated. */
+/** Start due work. The next minute's run picks up what this one misses, so a failed run is not retried. */
 export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime) {
   return async (): Promise<void> => {
-    // Neither fails with the other.
+    // A failure of one must not stop the other.
     const [dispatched, restarted] = await Promise.allSettled([dispatchDue(ports), restartSilent(ports)]);
     if (restarted.status === 'fulfilled' && restarted.value.length > 0) {
       outcomes.count('silent-work-restarted', restarted.value.length);
@@ -21,12 +21,12 @@ export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime)
     }
     if (dispatched.status === 'rejected') throw dispatched.reason;
     const { attempts, endpoints, failures } = dispatched.value;
-    // A minute in which nothing is due, as most are, is not worth a line, nor a metric that is paid for all month.
+    // In most minutes nothing is due: skip the log line, and the metric, which costs money all month.
     if (attempts > 0) outcomes.count('attempts-dispatched', attempts);
     if (endpoints > 0) outcomes.count('drains-requested', endpoints);
     if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
     if (restarted.status === 'rejected') throw restarted.reason;
-    // Last, so that what was done is counted; the alarm on errors tells of the shards that were not done.
+    // Throw last, so that finished work is counted. The alarm on errors reports the failed shards.
     if (failures.length > 0) throw new AggregateError(failures, 'some shards were not dispatched');
   };
 }

@@ -17,7 +17,7 @@ export interface DrainRuntime {
   readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
 
-/** One endpoint's backlog, or one replay, per record; a failed record goes back alone. */
+/** Works on one endpoint's backlog, or one replay, per record; only failed records return to the queue. */
 export function createDrainHandler(runtime: DrainRuntime) {
   const { ports, log, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
@@ -30,7 +30,7 @@ export function createDrainHandler(runtime: DrainRuntime) {
         const message = parseRecord(record);
         try {
           if (!isDrainMessage(message))
-            throw new EngineError('corrupt-state', 'a message is no drain message', { retryable: false });
+            throw new EngineError('corrupt-state', 'the message is not a drain message', { retryable: false });
           if (message.kind === 'drain') await drain(runtime, message);
           else {
             const outcome = await continueReplay(ports, message);
@@ -65,7 +65,7 @@ async function drain({ ports, log, outcomes }: DrainRuntime, message: DrainMessa
   log.info('endpoint drained', { subscription, outcome });
 }
 
-/** A message that is none must not reach the stores. */
+/** Malformed messages must not reach the stores. */
 function isDrainMessage(message: unknown): message is DrainMessage {
   if (typeof message !== 'object' || message === null) return false;
   const { kind, subscription, scope, replay, restarts = 0 } = message as Readonly<Record<string, unknown>>;

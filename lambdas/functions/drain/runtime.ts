@@ -10,7 +10,7 @@ export function createDrainRuntime(variables: NodeJS.ProcessEnv, bundle: URL): D
   return {
     ...telemetry,
     ...createSendingRetries('drain', variables),
-    // At once: a run goes on for long, and what it has counted would die with it.
+    // Publish counts at once: a run is long, and one that crashes would lose them.
     outcomes: {
       count(outcome, amount) {
         telemetry.outcomes.count(outcome, amount);

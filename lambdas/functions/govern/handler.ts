@@ -15,7 +15,7 @@ export interface GovernRuntime {
   readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
 
-/** A run of one tenant's erasure per record; a failed record goes back alone. */
+/** Runs one tenant's erasure per record; only failed records return to the queue. */
 export function createGovernHandler({ ports, log, outcomes, outcomesNow }: GovernRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
@@ -27,7 +27,7 @@ export function createGovernHandler({ ports, log, outcomes, outcomesNow }: Gover
         const message = parseRecord(record);
         try {
           if (!isGovernanceMessage(message))
-            throw new EngineError('corrupt-state', 'a message is no governance message', { retryable: false });
+            throw new EngineError('corrupt-state', 'the message is not a governance message', { retryable: false });
           const { tenant, erasure } = message;
           const run = await continueErasure(ports, message);
           if (run.kind === 'done') outcomes.count('tenants-erased');
@@ -48,7 +48,7 @@ export function createGovernHandler({ ports, log, outcomes, outcomesNow }: Gover
   };
 }
 
-/** A message that is none must not reach the stores. */
+/** Malformed messages must not reach the stores. */
 function isGovernanceMessage(message: unknown): message is GovernanceMessage {
   if (typeof message !== 'object' || message === null) return false;
   const { kind, tenant, erasure } = message as Readonly<Record<string, unknown>>;

@@ -13,11 +13,11 @@ export interface IngressRuntime {
   readonly tell: Tell;
   readonly outcomes: OutcomeCounter<IngressOutcome | IngressNote>;
   readonly rejections: RejectionCounter;
-  /** Origin under which providers call, without a trailing slash: some sign the URL. */
+  /** Origin that providers call, without a trailing slash. Some providers sign the URL. */
   readonly publicUrl: string;
 }
 
-/** One request of a provider; 2xx only after it is durable. */
+/** Receives one request of a provider; answers 2xx only after the request is durable. */
 export function createIngressHandler({ ports, log, tell, outcomes, rejections, publicUrl }: IngressRuntime) {
   return async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     const { integration = '', account } = event.pathParameters ?? {};
@@ -25,7 +25,7 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
     const receipt =
       account === undefined || isIdentifier(account)
         ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl), (error) =>
-            log.warn('webhooks are let through uncounted', { integration, account, error: error as Error }),
+            log.warn('webhooks pass without a rate limit check', { integration, account, error: error as Error }),
           )
         : { kind: 'unknown' as const };
     const outcome = receipt.kind === 'accepted' || receipt.kind === 'handshake' ? receipt.kind : 'rejected';
@@ -33,7 +33,7 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
     if (receipt.kind === 'hop-limit' || receipt.kind === 'rate-limited') outcomes.count(receipt.kind);
     const counting = await rejections.count(target, receipt);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { integration, ...counting });
-    // At last: what it carries is counted then, and a call that dies before has counted nothing.
+    // Log last, so the line carries every count; a call that crashes earlier has counted nothing.
     tell('request received', {
       integration,
       account,
@@ -47,7 +47,7 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, p
   };
 }
 
-/** What an account's id may look like; anything else is not worth asking for. */
+/** Whether a text may be an account's id; the store is not asked for others. */
 function isIdentifier(text: string): boolean {
   return /^[A-Za-z0-9][\w-]{0,127}$/.test(text);
 }

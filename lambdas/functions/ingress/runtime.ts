@@ -23,43 +23,35 @@ import { type PreparedWebhook, prepareWebhook } from '../../engine/reception/pre
 import { decodesXml, type XmlReader } from '../../engine/request/decode-body.ts';
 import { createRejectionCounter } from '../../flows/ingest/count-rejections.ts';
 import { createPublishedKeys } from '../../flows/ingest/provider-keys.ts';
-import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import type { ReceivePorts } from '../../flows/ingest/receive-webhook.ts';
+import { type Environment, egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { IngressRuntime } from './handler.ts';
 
-/** A provider waits for its answer meanwhile: a key that takes longer is asked for again with its next request. */
+/** The provider waits for its answer meanwhile. A key that takes longer is fetched again for the next request. */
 const keyCalls = { timeoutMs: 3_000, maxAnswerBytes: 256 * 1024 };
 
-/** The library that reads XML is a seventh of what this function would load: it is for those whose requests are XML. */
+/** Load the XML library only for integrations whose requests are XML: it is a seventh of this function's code. */
 async function xmlReaderFor({ webhook }: Definition): Promise<XmlReader> {
   if (decodesXml(webhook.decode)) return (await import('../../engine/request/read-xml.ts')).readXml;
   return () => {
-    throw new SyntaxError('XML is not read for an integration that decodes none');
+    throw new SyntaxError('the integration declares no XML body');
   };
+}
+
+/** What adapters are built from. */
+interface Composition {
+  readonly env: Environment<'ingress'>;
+  readonly dynamo: DynamoDBClient;
 }
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL): IngressRuntime & Telemetry {
   const env = readEnvironment('ingress', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
-  const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
-  const prepared = new Map<string, PreparedWebhook>();
-  const perMinute = (
-    key: typeof environmentKeys.ingressAccountRatePerMinute | typeof environmentKeys.ingressTenantRatePerMinute,
-  ) => ({
-    calls: readNumber(env[key], key),
-    windowMs: 60_000,
-  });
+  const composition: Composition = { env, dynamo };
+  const webhook = createPreparedWebhooks(bundle);
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
-  const webhook = async (name: string): Promise<PreparedWebhook | undefined> => {
-    const known = prepared.get(name);
-    if (known !== undefined) return known;
-    const definition = await catalog.get(name);
-    if (definition === undefined) return undefined;
-    const webhook = prepareWebhook(definition, await xmlReaderFor(definition));
-    prepared.set(name, webhook);
-    return webhook;
-  };
   return {
     ...createTelemetry('ingress', env[environmentKeys.stage]),
     publicUrl: env[environmentKeys.publicUrl],
@@ -71,36 +63,75 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
       pause: systemPause,
     }),
     ports: {
+      webhook,
       accounts: { ...accounts, ...createDynamoAccountWriter(dynamo, env[environmentKeys.accountsTable]) },
       contexts: createDynamoAccountContexts(dynamo, env[environmentKeys.accountContextsTable]),
-      engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
-      callLimits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
-      admission: {
-        perAccount: perMinute(environmentKeys.ingressAccountRatePerMinute),
-        perTenant: perMinute(environmentKeys.ingressTenantRatePerMinute),
-        allowances: new Map(),
-      },
-      nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
-      providerKeys: createPublishedKeys(
-        {
-          provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), keyCalls),
-          issuers: createHttpsProviderClient(createEgressPolicy({ ...egressOptions(env), allowHttp: true }), keyCalls),
-          limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
-          clock: systemClock,
-        },
-        rootCertificates,
-      ),
       settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-      webhook,
-      rawBodies: createS3ClaimStore(
-        env[environmentKeys.rawBucket],
-        env[environmentKeys.rawLocked] === 'true' ? { clock: systemClock } : undefined,
-      ),
-      rawQueue: createSqsRawQueue(lean(new SQSClient(clientSettings)), env[environmentKeys.rawQueueUrl]),
+      ...admissionPorts(composition),
+      ...verificationPorts(composition),
+      ...queuePorts(env),
       clock: systemClock,
       pause: systemPause,
       randomness: systemRandomness,
-      claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
     },
   };
+}
+
+/** Look up the webhooks of integrations by name; each is prepared once per instance. */
+function createPreparedWebhooks(bundle: URL): ReceivePorts['webhook'] {
+  const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const prepared = new Map<string, PreparedWebhook>();
+  return async (name) => {
+    const known = prepared.get(name);
+    if (known !== undefined) return known;
+    const definition = await catalog.get(name);
+    if (definition === undefined) return undefined;
+    const webhook = prepareWebhook(definition, await xmlReaderFor(definition));
+    prepared.set(name, webhook);
+    return webhook;
+  };
+}
+
+/** Rate limits of accounts and tenants. */
+function admissionPorts({ env, dynamo }: Composition) {
+  const perMinute = (
+    key: typeof environmentKeys.ingressAccountRatePerMinute | typeof environmentKeys.ingressTenantRatePerMinute,
+  ) => ({ calls: readNumber(env[key], key), windowMs: 60_000 });
+  return {
+    callLimits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
+    admission: {
+      perAccount: perMinute(environmentKeys.ingressAccountRatePerMinute),
+      perTenant: perMinute(environmentKeys.ingressTenantRatePerMinute),
+      allowances: new Map(),
+    },
+  } satisfies Partial<ReceivePorts>;
+}
+
+/** What verifies a request: the engine's key, nonces, and keys that providers publish. */
+function verificationPorts({ env, dynamo }: Composition) {
+  return {
+    engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
+    nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
+    providerKeys: createPublishedKeys(
+      {
+        provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), keyCalls),
+        issuers: createHttpsProviderClient(createEgressPolicy({ ...egressOptions(env), allowHttp: true }), keyCalls),
+        limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
+        clock: systemClock,
+      },
+      rootCertificates,
+    ),
+  } satisfies Partial<ReceivePorts>;
+}
+
+/** Where an accepted request goes. */
+function queuePorts(env: Environment<'ingress'>) {
+  return {
+    rawBodies: createS3ClaimStore(
+      env[environmentKeys.rawBucket],
+      env[environmentKeys.rawLocked] === 'true' ? { clock: systemClock } : undefined,
+    ),
+    rawQueue: createSqsRawQueue(lean(new SQSClient(clientSettings)), env[environmentKeys.rawQueueUrl]),
+    claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
+  } satisfies Partial<ReceivePorts>;
 }

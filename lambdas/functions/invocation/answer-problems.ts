@@ -5,7 +5,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import type { Problem } from '../../contracts/problem-details.ts';
 import { problemResponse, unexpectedProblem } from './problem-details.ts';
 
-/** Thrown where a request cannot go on; its answer is the problem. */
+/** Stops a request; the answer is its problem. */
 export class ProblemError extends Error {
   readonly problem: Problem;
 
@@ -16,7 +16,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** Turn what a handler throws into problem details: meant ones as they are, all else as a bare 500. */
+/** Turn what a handler throws into problem details: a ProblemError as it is, all else as a 500 that reveals nothing. */
 export function answerProblems(log: Logger): MiddlewareObj<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   return {
     onError: (request) => {
@@ -25,7 +25,7 @@ export function answerProblems(log: Logger): MiddlewareObj<APIGatewayProxyEventV
         return;
       }
       log.error('request failed', request.error as Error);
-      // Another call was at work on it, or a store did not answer: the same call may succeed in a moment.
+      // A concurrent call interfered, or a store did not answer: the same call may succeed in a moment.
       if (request.error instanceof EngineError && request.error.retryable) {
         request.response = problemResponse({
           status: 503,

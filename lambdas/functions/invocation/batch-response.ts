@@ -2,7 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 
-/** Read a queue message; one that is no JSON fails alone, until it reaches the dead-letter queue. */
+/** @returns Undefined for a body that is not JSON: the handler fails that record alone, until SQS dead-letters it. */
 export function parseRecord(record: SQSRecord): unknown {
   try {
     return JSON.parse(record.body) as unknown;
@@ -11,7 +11,7 @@ export function parseRecord(record: SQSRecord): unknown {
   }
 }
 
-/** Collects the records of a batch that must come again. */
+/** Collects the records of a batch that SQS must deliver again. */
 export function createBatchResponse(log: Logger) {
   const failed = new Set<string>();
   return {

@@ -6,9 +6,9 @@ export type Environment<Name extends FunctionName> = Readonly<
 >;
 
 /**
- * Read what the stack gave a function.
+ * Read the environment that the stack gave a function.
  *
- * @throws {configuration-invalid} when keys are missing: all of them, named together.
+ * @throws {configuration-invalid} naming every missing key.
  */
 export function readEnvironment<Name extends FunctionName>(
   name: Name,
@@ -26,7 +26,7 @@ export function readEnvironment<Name extends FunctionName>(
 /**
  * Read a whole number from the environment.
  *
- * @throws {configuration-invalid} when it is none.
+ * @throws {configuration-invalid} when the value is not one.
  */
 export function readNumber(value: string, key: string): number {
   if (!/^\d+$/.test(value))
@@ -37,8 +37,8 @@ export function readNumber(value: string, key: string): number {
 }
 
 /**
- * What outbound calls may reach: plain http, and ranges that are not public, only where a stage allows them; the
- * engine itself never.
+ * What outbound calls may reach. Plain http and private address ranges need the stage's permission; the engine's own
+ * origins are always blocked.
  */
 export function egressOptions(
   env: Readonly<

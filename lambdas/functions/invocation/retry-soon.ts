@@ -8,8 +8,8 @@ export interface RetryRuntime extends HidePorts {
 }
 
 /**
- * Have what a consumer fails at come again in seconds, later after each failure. The visibility timeout of a queue is
- * minutes long, for consumers that die without a word; a consumer that knows that it failed need not wait for its end.
+ * Retry failed messages within seconds, with backoff. A queue's visibility timeout lasts minutes because consumers may
+ * crash; a consumer that knows it failed need not wait that long.
  */
 export function retrySoon(
   runtime: RetryRuntime,
@@ -25,16 +25,16 @@ export function retrySoon(
       );
       return response;
     } catch (error) {
-      // Lambda takes an invocation that throws for one that failed at all of its messages.
+      // When an invocation throws, Lambda counts all of its messages as failed.
       await hide(runtime, event.Records);
       throw error;
     }
   };
 }
 
-/** A message that cannot be hidden for seconds is hidden for minutes: no reason to fail. */
+/** Shorten the messages' visibility timeouts. On failure they stay hidden for minutes, which is no reason to fail. */
 async function hide(runtime: RetryRuntime, records: readonly SQSRecord[]): Promise<void> {
-  const late = 'failed messages come again later than they could';
+  const late = 'failed messages are retried only after the visibility timeout';
   try {
     const messages = records.map((record) => ({
       receipt: record.receiptHandle,
@@ -47,17 +47,17 @@ async function hide(runtime: RetryRuntime, records: readonly SQSRecord[]): Promi
   }
 }
 
-/** How often the queue has handed a message over, this time included. */
+/** How often the queue has delivered a message, this time included. */
 export function receiveCountOf({ attributes }: SQSRecord): number {
   return Number(attributes?.ApproximateReceiveCount ?? 1);
 }
 
 /**
- * Messages that SQS moves to the dead-letter queue if they fail once more. SQS tells the engine nothing of that, so they
- * are counted as dead letters before the run, where a run that dies cannot prevent it; what the run does not fail at is
- * taken back afterwards.
+ * Counts messages that SQS moves to the dead-letter queue if they fail once more. SQS does not report the move, so the
+ * run counts them as dead letters before it starts, when a crash cannot prevent it, and subtracts afterwards those that
+ * did not fail.
  *
- * @param count - Adds to the count at once, in a line of its own.
+ * @param count - Publishes at once, in a log line of its own.
  * @param weightOf - Inputs that a message carries.
  */
 export function countLastReceives(
@@ -74,7 +74,7 @@ export function countLastReceives(
   if (ahead > 0) count(ahead);
   return {
     isLast: (messageId: string) => weights.has(messageId),
-    /** @param failedOf - Inputs of a message that the run failed at, at most its weight. */
+    /** @param failedOf - How many inputs of a message failed, at most its weight. */
     settle(failedOf: (messageId: string) => number): void {
       const failed = [...weights.keys()].reduce((sum, messageId) => sum + failedOf(messageId), 0);
       if (failed < ahead) count(failed - ahead);

@@ -10,20 +10,20 @@ export interface Telemetry {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly outcomes: OutcomeCounter<string>;
-  /** Counts in a line of its own at once: a call that dies afterwards has counted it. */
+  /** Publishes each count at once, in a log line of its own, so a later crash does not lose it. */
   readonly outcomesNow: OutcomeCounter<string>;
   readonly tell: Tell;
 }
 
 /**
- * Log what a call has done, with what it has counted until then in the same line: in one of their own, the counts
- * would cost as much again. Where lines of this level are not logged, the counts go out alone.
+ * Log what a call did, with its counts so far in the same line: a second line for the counts would double the cost. If
+ * the log level drops this line, `publishMetrics` publishes the counts alone.
  */
 export type Tell = (message: string, details: Readonly<Record<string, unknown>>) => void;
 
 /**
- * A log group is one function's alone, so its lines do not say each time whose they are, nor with how much memory:
- * of a line per event that was a third, and logs are paid for by the byte.
+ * Omits the function's name and memory from each line: each function has its own log group. They made up a third of the
+ * line that each event writes, and logs are billed by the byte.
  */
 class EngineLogFormatter extends LogFormatter {
   formatAttributes(attributes: UnformattedAttributes, additional: LogAttributes): LogItem {
@@ -41,9 +41,9 @@ class EngineLogFormatter extends LogFormatter {
   }
 }
 
-/** Structured logs and outcome counts of one function. Outcomes become CloudWatch metrics through its log (EMF). */
+/** Structured logs and outcome counts of one function. CloudWatch reads the counts as metrics from its log (EMF). */
 export function createTelemetry(name: FunctionName, stage: string): Telemetry {
-  // Stages of one account share the namespace: without their dimension one would raise the other's alarms.
+  // Stages of one AWS account share the namespace: without this dimension one stage would raise another's alarms.
   const metrics = new Metrics({ namespace: metricsNamespace, serviceName: name, defaultDimensions: { stage } });
   const log = new Logger({ serviceName: name, logFormatter: new EngineLogFormatter() });
   return {
@@ -59,7 +59,7 @@ export function createTelemetry(name: FunctionName, stage: string): Telemetry {
         log.info(message, details);
         return;
       }
-      // Each of its lines names the service.
+      // The log line already names the service.
       const { service: _, ...counts } = metrics.serializeMetrics();
       metrics.clearMetrics();
       log.info(message, { ...details, ...counts });
@@ -67,7 +67,7 @@ export function createTelemetry(name: FunctionName, stage: string): Telemetry {
   };
 }
 
-/** Publishes what a call has counted. Many count nothing, and an empty publication would be a warning each. */
+/** Publish what a call counted. Many calls count nothing, and publishing nothing logs a warning. */
 export function publishMetrics(metrics: Metrics): { readonly after: () => void; readonly onError: () => void } {
   const publish = () => {
     if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();

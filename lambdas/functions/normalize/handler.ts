@@ -21,10 +21,10 @@ export interface NormalizeRuntime {
   readonly statistics: NormalizationCounter;
 }
 
-/** A request that failed as often as SQS hands one over. */
+/** A request that failed at every receive: SQS moves it to the dead-letter queue. */
 const movedBySqs = { kind: 'dead-lettered', reason: 'it failed whenever it was received' } as const;
 
-/** Accepted requests become published events; a failed record goes back alone. */
+/** Turns accepted requests into published events; only failed records return to the queue. */
 export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow, statistics }: NormalizeRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
@@ -35,7 +35,7 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow
       if (message === undefined)
         batch.fail(
           record.messageId,
-          new EngineError('corrupt-state', 'a raw message is no JSON', { retryable: false }),
+          new EngineError('corrupt-state', 'the raw message is not JSON', { retryable: false }),
         );
       else {
         const receiveCount = receiveCountOf(record);
@@ -48,7 +48,7 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow
       const { messageId, message } = deliveries[index] as RawDelivery;
       if (normalization.kind === 'failed') {
         batch.fail(messageId, normalization.error);
-        // Counted above; the statistics of its account have it, too.
+        // countLastReceives counts the metric; this adds it to the account's statistics.
         if (lastReceives.isLast(messageId)) ended.push({ message, normalization: movedBySqs });
         continue;
       }
@@ -59,7 +59,7 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow
     lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
     const counting = await statistics.count(ended);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { ...counting });
-    // At last: what it carries is counted then, and a run that dies before has counted nothing.
+    // Log last, so the line carries every count; a run that crashes earlier has counted nothing.
     if (ended.length > 0) tell('requests normalized', { requests: ended.map(toLogEntry) });
     return batch.response();
   };
@@ -90,10 +90,10 @@ function countOutcome(
   }
 }
 
-/** Kinds of drift that one request gets a log line for. */
+/** Log lines about drift per request. */
 const maxLoggedDrifts = 20;
 
-/** Count each event that does not fit its schema; tell where, one line a place and without the values. */
+/** Count every mismatch with a schema. Log each place once, without the values. */
 function reportDrifts(
   { log, outcomes }: Pick<NormalizeRuntime, 'log' | 'outcomes'>,
   { rawId, integration }: RawMessage,
@@ -101,7 +101,7 @@ function reportDrifts(
 ): void {
   if (drifts.length === 0) return;
   outcomes.count('schema-drift', drifts.length);
-  // Items of a list drift alike.
+  // Items of one list usually drift alike, so their indexes are dropped.
   const places = drifts.map(({ path, ...drift }) => ({ ...drift, path: path.replace(/\[\d+\]/g, '[]') }));
   const distinct = new Map(places.map((place) => [JSON.stringify(place), place]));
   for (const place of [...distinct.values()].slice(0, maxLoggedDrifts))

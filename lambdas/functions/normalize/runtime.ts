@@ -32,20 +32,29 @@ import { type PreparedResources, prepareResources } from '../../engine/mapping/c
 import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
 import { readXml } from '../../engine/request/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/normalize/count-normalizations.ts';
-import type { NormalizingIntegration } from '../../flows/normalize/normalization.ts';
-import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import type { NormalizePorts, NormalizingIntegration } from '../../flows/normalize/normalization.ts';
+import { type Environment, egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
 
 /**
- * A request of a megabyte, mapped, is some ten of them in memory. A mapping takes less than a millisecond; an account whose
- * requests take all that there is waits, and no other.
+ * Mapping a request of 1 MB takes some 10 MB of memory, and less than a millisecond. An account whose requests use up
+ * the limit is suspended; other accounts are not.
  */
 const expressionLimits = { heapMb: 256, limitMs: 1_000, suspendMs: 10_000 };
 
-/** Calls that complete handshakes; what fails is repeated by the queue. */
+/** Calls that complete handshakes. The queue retries those that fail. */
 const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
+
+/** What adapters are built from. */
+interface Composition {
+  readonly env: Environment<'normalize'>;
+  readonly dynamo: DynamoDBClient;
+  readonly sqs: SQSClient;
+  readonly bundle: URL;
+  readonly retentionDays: number;
+}
 
 /** Environment to ports: the only place of this function that knows AWS. */
 export function createNormalizeRuntime(
@@ -55,15 +64,9 @@ export function createNormalizeRuntime(
   const env = readEnvironment('normalize', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
-  const tables = { events: env[environmentKeys.eventsTable], idempotency: env[environmentKeys.idempotencyTable] };
-  const tenantPolicies = createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock);
-  const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
-  const schemas = createBundledResourceCatalog(new URL('resources.json', bundle));
-  const prepared = new Map<string, NormalizingIntegration>();
-  let resources: PreparedResources | undefined;
+  const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
+  const composition: Composition = { env, dynamo, sqs, bundle, retentionDays };
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
-  const isLocked = env[environmentKeys.rawLocked] === 'true';
-  const rawBodies = createS3ClaimStore(env[environmentKeys.rawBucket], isLocked ? { clock: systemClock } : undefined);
   return {
     ...createTelemetry('normalize', env[environmentKeys.stage]),
     failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.rawQueueUrl]),
@@ -76,56 +79,93 @@ export function createNormalizeRuntime(
     }),
     ports: {
       accounts,
-      settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-      provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), confirmationCalls),
-      contexts: createDynamoRememberedContexts(dynamo, env[environmentKeys.accountContextsTable], systemClock),
-      parking: createDynamoRequestParking(dynamo, env[environmentKeys.parkedRequestsTable], {
-        clock: systemClock,
-        retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
-      }),
-      async integration(name) {
-        const known = prepared.get(name);
-        if (known !== undefined) return known;
-        const definition = await catalog.get(name);
-        if (definition === undefined) return undefined;
-        resources ??= prepareResources(await schemas.all());
-        const { routing } = definition;
-        const integration = {
-          webhook: prepareWebhook(definition, readXml),
-          mapping: definition.mapping,
-          resources,
-          routing:
-            routing === undefined
-              ? undefined
-              : { lookup: routing.context_lookup_field, accountContext: routing.account_context },
-        };
-        prepared.set(name, integration);
-        return integration;
-      },
-      events: {
-        ...createDynamoEventReader(dynamo, tables.events, systemClock),
-        ...createDynamoEventWriter(dynamo, tables, {
-          clock: systemClock,
-          retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
-          policies: tenantPolicies,
-        }),
-      },
-      tenantPolicies,
-      payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
-      rawBodies,
-      archive: createS3RawArchive(rawBodies),
-      archiveKeys: createDynamoArchiveKeys(dynamo, env[environmentKeys.accountsTable], systemRandomness),
-      subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
-      deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
-      drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
-      endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
-      endpointPolicy: defaultEndpointPolicy,
+      ...requestPorts(composition),
+      ...archivePorts(composition),
+      ...publishingPorts(composition),
+      ...deliveryPorts(composition),
+      clock: systemClock,
       pause: systemPause,
       randomness: systemRandomness,
-      expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
-      rawDeadLetters: createSqsDeadLetterQueue(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
-      clock: systemClock,
-      claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
     },
   };
+}
+
+/** What finds the account of a request, completes handshakes and maps the request. */
+function requestPorts({ env, dynamo, sqs, bundle, retentionDays }: Composition) {
+  return {
+    integration: createNormalizingIntegrations(bundle),
+    settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
+    provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), confirmationCalls),
+    contexts: createDynamoRememberedContexts(dynamo, env[environmentKeys.accountContextsTable], systemClock),
+    parking: createDynamoRequestParking(dynamo, env[environmentKeys.parkedRequestsTable], {
+      clock: systemClock,
+      retentionDays,
+    }),
+    expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
+    rawDeadLetters: createSqsDeadLetterQueue(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
+  } satisfies Partial<NormalizePorts>;
+}
+
+/** Look up integrations by name; each is prepared once per instance. */
+function createNormalizingIntegrations(bundle: URL): NormalizePorts['integration'] {
+  const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const schemas = createBundledResourceCatalog(new URL('resources.json', bundle));
+  const prepared = new Map<string, NormalizingIntegration>();
+  let resources: PreparedResources | undefined;
+  return async (name) => {
+    const known = prepared.get(name);
+    if (known !== undefined) return known;
+    const definition = await catalog.get(name);
+    if (definition === undefined) return undefined;
+    resources ??= prepareResources(await schemas.all());
+    const { routing } = definition;
+    const integration = {
+      webhook: prepareWebhook(definition, readXml),
+      mapping: definition.mapping,
+      resources,
+      routing:
+        routing === undefined
+          ? undefined
+          : { lookup: routing.context_lookup_field, accountContext: routing.account_context },
+    };
+    prepared.set(name, integration);
+    return integration;
+  };
+}
+
+/** Raw bodies, and the archive of them. */
+function archivePorts({ env, dynamo }: Composition) {
+  const isLocked = env[environmentKeys.rawLocked] === 'true';
+  const rawBodies = createS3ClaimStore(env[environmentKeys.rawBucket], isLocked ? { clock: systemClock } : undefined);
+  return {
+    rawBodies,
+    archive: createS3RawArchive(rawBodies),
+    archiveKeys: createDynamoArchiveKeys(dynamo, env[environmentKeys.accountsTable], systemRandomness),
+  } satisfies Partial<NormalizePorts>;
+}
+
+function publishingPorts({ env, dynamo, retentionDays }: Composition) {
+  const tables = { events: env[environmentKeys.eventsTable], idempotency: env[environmentKeys.idempotencyTable] };
+  const tenantPolicies = createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock);
+  const expiry = { clock: systemClock, retentionDays, policies: tenantPolicies };
+  return {
+    events: {
+      ...createDynamoEventReader(dynamo, tables.events, systemClock),
+      ...createDynamoEventWriter(dynamo, tables, expiry),
+    },
+    tenantPolicies,
+    payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
+    claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
+  } satisfies Partial<NormalizePorts>;
+}
+
+/** What hands a published event to the functions that send it. */
+function deliveryPorts({ env, dynamo, sqs }: Composition) {
+  return {
+    subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
+    deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
+    drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+    endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
+    endpointPolicy: defaultEndpointPolicy,
+  } satisfies Partial<NormalizePorts>;
 }

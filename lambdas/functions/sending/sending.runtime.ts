@@ -34,16 +34,16 @@ import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
 
 /**
- * Filters and transforms take microseconds. `deliver` serves many endpoints at a time: what takes longer there is
- * parked, and the expressions of its owner are passed over for a while. `drain` serves one endpoint alone, and gives it
- * more time; what it sends at the same time must not take that time each.
+ * Filters and transforms take microseconds. `deliver` serves many endpoints at a time: it parks a delivery whose
+ * expression takes longer, and suspends its owner's expressions for a while. `drain` serves one endpoint and allows
+ * more time; the short suspension keeps parallel deliveries from each taking that long.
  */
 const expressionLimits = {
   deliver: { heapMb: 128, limitMs: 250, suspendMs: 60_000, allowance: { burstMs: 1_000, share: 0.2 } },
   drain: { heapMb: 128, limitMs: 1_000, suspendMs: 5_000 },
 } as const;
 
-/** How each of the two functions has its failed messages come again. */
+/** What retries the failed messages of the two functions. */
 export function createSendingRetries(
   name: 'deliver' | 'drain',
   variables: NodeJS.ProcessEnv,
@@ -56,7 +56,7 @@ export function createSendingRetries(
   };
 }
 
-/** Environment to ports of the two functions that send callbacks. */
+/** Environment to ports, for the two functions that send callbacks. */
 export function createSendingPorts(
   name: 'deliver' | 'drain',
   variables: NodeJS.ProcessEnv,

@@ -1,43 +1,42 @@
 import type { ContextRecord } from '../../engine/account/context-claims.ts';
 import type { Page } from './account-store.ts';
 
-/** Whose a value is that requests of an integration carry: a company id, a portal, a workspace. */
+/** Owners of context values, which requests of an integration carry: a company id, a portal, a workspace. */
 export interface AccountContexts {
   /**
-   * What is stored of a value now; of one that was never claimed, a record without claims. An account that it names may
-   * not exist, or may not hold the value: the account itself tells.
+   * The stored record of a value; without claims if the value was never claimed. An account that the record names may
+   * not exist, or may not hold the value: check the account itself.
    */
   find(integration: string, value: string): Promise<ContextRecord>;
 }
 
-/** What is stored of a value, as it was found. */
+/** The record of a value at the time of a read. */
 export interface FoundContext extends ContextValue {
   readonly record: ContextRecord;
 }
 
-/** Reads what is stored of values, and remembers it: a reader of many requests asks for the same few. */
+/** Reads records of values through a cache, since a reader of many requests needs the same few. */
 export interface RememberedContexts {
-  /** As {@link AccountContexts.find}, or as it was at most `maxAgeMs` ago; 0 reads what is stored now. */
+  /** Like {@link AccountContexts.find}, but up to `maxAgeMs` old; 0 bypasses the cache. */
   recall(integration: string, value: string, maxAgeMs: number): Promise<ContextRecord>;
   /**
-   * Whether the claims of values are stored still as they were found, all in one request. What is not is remembered no
-   * more.
+   * Check in one request whether the stored claims of values are unchanged. Changed records leave the cache.
    *
-   * @returns In the order of the values.
+   * @returns True for each unchanged value, in the order of the values.
    */
   confirm(found: readonly FoundContext[]): Promise<readonly boolean[]>;
 }
 
 export interface AccountContextRegistry extends AccountContexts {
   /**
-   * Put what was read and changed in the place of what was read. What has no claim left expires once no queue can hold
-   * a request of before. `registered` is not written: see {@link forget}.
+   * Replace the record that was read. A record without claims expires once no queue can hold an earlier request.
+   * `registered` is not written: see {@link forget}.
    *
    * @param record - With the revision that was read.
-   * @returns False when another call wrote in between; nothing is changed then.
+   * @returns False if another call wrote in between; then nothing changes.
    */
   replace(integration: string, value: string, record: ContextRecord): Promise<boolean>;
-  /** Remove an account from those that registered a value. */
+  /** Remove an account from the accounts that registered a value. */
   forget(integration: string, value: string, account: string): Promise<void>;
 }
 
@@ -48,8 +47,8 @@ export interface ContextValue {
 
 export interface SharedContexts {
   /**
-   * A page of the values that may have accounts of several tenants: {@link AccountContexts.find} tells. It looks at
-   * `limit` entries of the store, so a page may be empty and yet not be the last. In no order; each value once.
+   * A page of the values that may have accounts of several tenants; {@link AccountContexts.find} confirms it. It reads
+   * `limit` entries of the store, so an empty page may not be the last. In no order; each value once.
    */
   listShared(limit: number, after: string | undefined): Promise<Page<ContextValue>>;
 }

@@ -3,34 +3,34 @@ export interface Account {
   readonly id: string;
   readonly tenant: string;
   readonly integration: string;
-  /** What people call it. */
+  /** Display name. */
   readonly name?: string | undefined;
-  /** Its owner's own text by name. */
+  /** Free-form pairs, set by the owner. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** By secret name; a list while a secret rotates. Never leaves the engine. */
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;
-  /** What the account waits for; absent where it waits for nothing. */
+  /** Secrets that the account waits for; absent if it waits for none. */
   readonly capture?: Capture;
-  /** Days that the raw archive keeps what comes for it; absent for as long as the deployment keeps it. */
+  /** Days that the raw archive keeps its requests; absent for the deployment's retention. */
   readonly rawRetentionDays?: number;
   /**
-   * What opens the requests that the raw archive has of it: 32 bytes as base64. Without the row nothing does. Absent
-   * until the first request is archived. Never leaves the engine.
+   * Key that decrypts its requests in the raw archive: 32 bytes as base64. Deleting the row makes them unreadable.
+   * Absent until the first request is archived. Never leaves the engine.
    */
   readonly archiveKey?: string;
   /**
-   * Its tenant's data is being erased, or was: nothing is accepted for it, and what queues still hold of it
-   * is dropped. It has neither secrets nor context then; once all is erased, no tenant either.
+   * Set while its tenant is being erased, and after. Nothing is accepted for the account, and queued requests are
+   * dropped. It has neither secrets nor context; once the erasure is done, no tenant either.
    */
   readonly closed?: true;
-  /** ISO 8601. Tells an account from a former one of the same id. */
+  /** ISO 8601. Distinguishes an account from an earlier one with the same id. */
   readonly createdAt: string;
   /** Counts the writes of the row, from 1. */
   readonly revision: number;
 }
 
-/** Secrets that a provider chooses in its handshake: each is taken once, and only while it is waited for. */
+/** Secrets that a provider chooses in its handshake; each is accepted once, before the capture expires. */
 export interface Capture {
   readonly secrets: readonly string[];
   readonly expiresAtEpochSeconds: number;
@@ -44,36 +44,36 @@ export interface Page<T> {
 
 export interface AccountStore {
   /**
-   * Closed ones, too, of which no more than their ids may be left. That one is closed is never remembered.
+   * Find an account, also a closed one, which may have only its id left.
    *
-   * @param maxAgeMs - How old a remembered answer may be; 0 reads what is stored now. That an
-   *   account does not exist is never remembered.
+   * @param maxAgeMs - How old a cached answer may be; 0 bypasses the cache. Missing and closed accounts are never
+   *   cached.
    */
   get(id: string, maxAgeMs: number): Promise<Account | undefined>;
   /**
-   * Whether accounts are stored still, open, and of the same tenant and context as they were read, all in one request.
-   * What is not is remembered no more.
+   * Check in one request whether accounts still exist, are open, and have the tenant and context that were read. Other
+   * accounts leave the cache.
    *
-   * @returns In the order of the accounts.
+   * @returns True for each unchanged account, in the order of the accounts.
    */
   confirm(accounts: readonly Account[]): Promise<readonly boolean[]>;
 }
 
 export interface ArchiveKeys {
   /**
-   * The account's archive key; one that has none is given one, which is a write of its row.
+   * The account's archive key. The first call creates the key, which writes the row.
    *
-   * @returns Undefined where the account is closed, removed, or replaced by a later one of its id.
+   * @returns Undefined if the account is closed, removed, or replaced by a later account with its id.
    */
   keyOf(account: Account): Promise<string | undefined>;
 }
 
 export interface AccountWriter {
   /**
-   * Put what was read and changed in the place of what was read.
+   * Replace the account that was read.
    *
    * @param account - With the revision that was read.
-   * @returns False when another caller wrote in between, or the account was removed; nothing is changed then.
+   * @returns False if another caller wrote in between, or the account was removed; then nothing changes.
    */
   replace(account: Account): Promise<boolean>;
 }
@@ -82,23 +82,22 @@ export interface AccountDirectory extends AccountWriter {
   /** Undefined once an account is removed, and once a closed account's tenant has been erased. */
   find(id: string): Promise<Account | undefined>;
   /**
-   * An id stays with the tenant that used it first, also when its account is removed or erased: caches, queues and
-   * archives know accounts by id alone.
+   * Create an account. An id stays reserved for the tenant that used it first, even after its account is removed or
+   * erased, since caches, queues and archives know accounts by id alone.
    *
-   * @returns `exists` when the id is taken, or held for another tenant; nothing is changed then.
+   * @returns `exists` if the id is taken, or reserved for another tenant; then nothing changes.
    */
   create(account: Account): Promise<'created' | 'exists'>;
   /**
-   * Count a tenant's open accounts. One that was created or removed a moment ago may be counted as before.
+   * Count a tenant's open accounts. The count may miss changes of the last moments.
    *
-   * @param most - Counting ends here: a larger number is not told from this one.
+   * @param most - Counting stops here, so the result is at most this number.
    */
   count(tenant: string, most: number): Promise<number>;
   /**
-   * Remove an account. Its id is held for its tenant.
+   * Remove an account. Its id stays reserved for its tenant.
    *
-   * @returns False when there is no such account any more, or when an erasure has closed it: the erasure still
-   *   needs its row.
+   * @returns False if the account no longer exists, or if an erasure has closed it and still needs its row.
    */
   remove(account: Account): Promise<boolean>;
   /** @param tenant - Undefined lists all tenants. */

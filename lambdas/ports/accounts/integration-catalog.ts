@@ -2,8 +2,8 @@ import type { Definition } from '../../engine/definition/schema.ts';
 
 /** The compiled definitions. */
 export interface IntegrationCatalog {
-  /** @returns Undefined where there is no such integration. */
+  /** @returns Undefined if there is no such integration. */
   get(name: string): Promise<Definition | undefined>;
-  /** All names, in order. */
+  /** All names, sorted. */
   names(): Promise<readonly string[]>;
 }

@@ -1,14 +1,14 @@
-/** A value that a provider sends once. */
+/** A nonce: a value that a provider uses for one request only. */
 export interface NonceClaim {
-  /** Whose it is: the account, or the integration for the URL that serves all. */
+  /** The account, or the integration for the URL that serves all accounts. */
   readonly owner: string;
   readonly value: string;
-  /** Hexadecimal SHA-256 of the body that it came with. */
+  /** Hexadecimal SHA-256 of the request's body. */
   readonly bodySha256: string;
   readonly expiresAtEpochSeconds: number;
 }
 
 export interface NonceStore {
-  /** @returns `taken` when it came before with another body; a repetition of the same request is `claimed`. */
+  /** @returns `taken` if an earlier request used it with another body; a repeat of the same request is `claimed`. */
   claim(nonce: NonceClaim): Promise<'claimed' | 'taken'>;
 }

@@ -3,19 +3,19 @@ import type { Page } from './account-store.ts';
 
 /** Accepted requests that name an account which does not exist yet. */
 export interface RequestParking {
-  /** Keep a request under each value that no account has. Parking it again changes nothing. */
+  /** Store a request under each of the values, which no account has. Parking it again changes nothing. */
   park(integration: string, values: readonly string[], message: RawMessage): Promise<void>;
 }
 
 export interface ParkedRequest {
   readonly message: RawMessage;
-  /** Whether it waited for longer than requests are kept: the store deletes it days late. */
+  /** Whether its retention has ended; the store may delete it days later. */
   readonly isExpired: boolean;
 }
 
 export interface ParkedRequests {
   /**
-   * A page of the requests that wait for a value, oldest first, and expired ones among them.
+   * A page of the requests parked under a value, oldest first, expired ones included.
    *
    * @param after - `next` of the page before.
    */

@@ -3,8 +3,8 @@ import type { VersionedResources } from '../../engine/schema-versions/versioned-
 
 /** The JSON Schemas of the canonical resources. */
 export interface ResourceCatalog {
-  /** All of them by resource, in the order of their names. */
+  /** All schemas by resource, sorted by name. */
   all(): Promise<ReadonlyMap<string, ResourceSchema>>;
-  /** The same, each with its older major versions that are still served. */
+  /** All schemas, each with its older major versions that are still served. */
   versioned(): Promise<VersionedResources>;
 }

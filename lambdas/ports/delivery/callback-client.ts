@@ -7,17 +7,17 @@ export interface CallbackRequest {
   readonly body: string;
   /** For the whole call. @default 15 s */
   readonly timeoutMs?: number | undefined;
-  /** Shown to an endpoint that asks for it. */
+  /** Presented to an endpoint that requests it (mutual TLS). */
   readonly clientCertificate?: ClientCertificate | undefined;
 }
 
-/** Posts callbacks. Never throws for what the receiver does, and never follows a redirect. */
+/** Posts callbacks. Never throws because of the receiver, and never follows a redirect. */
 export interface CallbackClient {
   post(request: CallbackRequest): Promise<CallbackOutcome>;
 }
 
-/** Decides whether an outbound URL may be called at all. */
+/** Decides whether an outbound URL may be called. */
 export interface EgressPolicy {
-  /** @returns Undefined when the URL may be called, otherwise why not, in words for its owner. */
+  /** @returns Undefined when the URL may be called, otherwise the reason, worded for its owner. */
   refusalOf(url: string): Promise<string | undefined>;
 }

@@ -1,58 +1,60 @@
 import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { Page } from '../accounts/account-store.ts';
 
-/** Whether a replay sends it: what is new goes first. A single event that a person sends again is not put back so. */
+/**
+ * Whether a replay of many events sends it: new events go first. A person's replay of a single event does not count.
+ */
 export function isReplayed({ replay }: Pick<Delivery, 'replay'>): boolean {
   return replay !== undefined && replay !== manualReplay;
 }
 
-/** Stands for the replay of a single event. */
+/** The replay id of a single event that a person replays. */
 export const manualReplay = 'manual';
 
 export type DeliveryKey = Pick<Delivery, 'subscription' | 'event' | 'timestamp'>;
 
 /** A place in an endpoint's backlog. */
 export interface BacklogEntry extends DeliveryKey {
-  /** Its place: entries are taken in this order. */
+  /** Entries are sent in this order. */
   readonly place: string;
-  /** The attempt that it waits for, counted from 1; undefined where an older version put it. */
+  /** The attempt that it waits for, counted from 1; undefined when an older version wrote the entry. */
   readonly attempt: number | undefined;
 }
 
 export interface DeliveryStore {
-  /** Reads what is stored now. */
+  /** Strongly consistent. */
   getMany(keys: readonly DeliveryKey[]): Promise<readonly Delivery[]>;
   /**
-   * Put deliveries, and take entries out of backlogs, whatever is stored: only for what is delivered. A delivery that
-   * waits in the backlog gets its entry there. As every write, it raises the revision.
+   * Put deliveries and remove backlog entries, without a condition on the stored state: only for delivered ones. A
+   * delivery that waits in the backlog gets its entry there. As every write, it raises the revision.
    */
   putMany(deliveries: readonly Delivery[], done?: readonly BacklogEntry[]): Promise<void>;
   /**
-   * Put deliveries that are not stored yet, with their entries in the backlog.
+   * Put deliveries that are not stored yet, with their backlog entries.
    *
-   * @returns Those that were put. Of the others nothing is changed.
+   * @returns The deliveries that were put. The others are unchanged.
    */
   addMany(deliveries: readonly Delivery[]): Promise<ReadonlySet<Delivery>>;
   /**
-   * Put a delivery in the place of what was read, with its entry in backlog or due index.
+   * Replace a delivery by optimistic locking, with its entry in the backlog or the due index.
    *
-   * @param opensAgain - Whether it may take the place of a delivered one: the caller read it as delivered, and it is
-   *   to be sent once more. @default false
-   * @returns False when another writer came in between, or when it is delivered; nothing is changed then.
+   * @param opensAgain - Whether it may replace a delivered one: the caller read it as delivered, and sends it again.
+   *   @default false
+   * @returns False when another caller wrote in between, or when it is delivered; then nothing is changed.
    */
   replace(delivery: Delivery, opensAgain?: boolean): Promise<boolean>;
-  /** Put the backlog entries of deliveries again, which a crash may have left out. */
+  /** Put the backlog entries of deliveries again: a crash may have left them out. */
   remind(deliveries: readonly Delivery[]): Promise<void>;
   /**
-   * An endpoint's backlog in its order. Reads what is stored now, expired entries included: the store deletes them days
-   * late, and their deliveries are gone by then. The run that reads an entry without a delivery removes it.
+   * An endpoint's backlog in its order. Strongly consistent. Includes expired entries: the store deletes them days
+   * late, when their deliveries are already gone. The run that reads an entry without a delivery removes it.
    *
-   * @returns Fewer than `limit` only where the backlog ends.
+   * @returns Fewer than `limit` only at the end of the backlog.
    */
   listBacklog(subscription: string, limit: number, after: string | undefined): Promise<readonly BacklogEntry[]>;
 }
 
-/** What waits for its time: a delivery's next attempt. */
+/** A delivery's next attempt, in the due index. */
 export interface DueEntry extends DeliveryKey {
   /** Epoch milliseconds. */
   readonly dueAtMs: number;
@@ -61,10 +63,10 @@ export interface DueEntry extends DeliveryKey {
 
 export interface DueIndex {
   /**
-   * Entries of a shard that are due, the earliest first, expired ones included.
+   * Entries of a shard that are due, the earliest first, including expired ones.
    *
-   * @param after - The last entry of the page before.
-   * @returns Fewer than `limit` only where no more are due.
+   * @param after - The last entry of the previous page.
+   * @returns Fewer than `limit` only when no more are due.
    */
   listDue(shard: number, untilMs: number, limit: number, after?: DueEntry): Promise<readonly DueEntry[]>;
   removeDue(entries: readonly DueEntry[]): Promise<void>;
@@ -75,16 +77,16 @@ export interface DeliveryLog {
   /** Newest first. */
   list(subscription: string, limit: number, after: string | undefined): Promise<Page<Delivery>>;
   /**
-   * The newest ones whose events are of a time: at most `limit`, and no more than a few reads find.
+   * The newest deliveries with events of a time range: at most `limit`, and only as many as a few reads find.
    *
-   * @param range - ISO 8601; `since` included, `until` not.
-   * @returns Newest first. Not complete where there are more.
+   * @param range - ISO 8601; `since` included, `until` excluded.
+   * @returns Newest first; not complete when there are more.
    */
   listNewest(
     subscription: string,
     range: { readonly since: string; readonly until: string },
     limit: number,
   ): Promise<{ readonly items: readonly Delivery[]; readonly isComplete: boolean }>;
-  /** How many entries a backlog has. Counts to `limit`, and is not complete where there are more. */
+  /** The number of entries in a backlog. Counts to `limit`; not complete when there are more. */
   countBacklog(subscription: string, limit: number): Promise<{ readonly count: number; readonly isComplete: boolean }>;
 }

@@ -7,51 +7,51 @@ export interface EndpointKey {
 }
 
 /**
- * What all functions together know of endpoints. A state belongs to one scope: what is stored under another one is
- * neither given nor changed (invariant 3).
+ * Endpoint states, shared by all functions. A state belongs to one scope: a state stored under another scope is neither
+ * returned nor changed (invariant 3).
  */
 export interface EndpointStore {
-  /** Reads what is stored now; a new state where nothing is, or where what is stored is another scope's. */
+  /** Strongly consistent. Returns a new state when none is stored, or when the stored one belongs to another scope. */
   getMany(keys: readonly EndpointKey[]): Promise<readonly EndpointState[]>;
   /**
    * @param state - With the revision that was read.
-   * @param dueAtMs - When dispatch is to look at it; undefined for never.
-   * @param isUnwoken - Whether it is replaced only if its backlog was not woken since it was read. One that is said to be
-   *   empty always is. @default false
-   * @returns False when another writer came in between, or has woken a backlog that must not be, or when the stored
-   *   state is another scope's; nothing is changed then.
+   * @param dueAtMs - When dispatch asks for a drain; undefined for never.
+   * @param isUnwoken - Whether to replace only if the backlog was not woken since the read. A state that says that the
+   *   backlog is empty always has this condition. @default false
+   * @returns False when another caller wrote in between, when the condition on wake-ups fails, or when the stored state
+   *   belongs to another scope; then nothing is changed.
    */
   replace(state: EndpointState, dueAtMs: number | undefined, isUnwoken?: boolean): Promise<boolean>;
   /**
-   * Note that something was put into the backlog. Many do, so that none waits for another:
-   * it is no change that a `replace` could run into, unless that says that the backlog is empty or not woken.
+   * Count a wake-up: an entry was put into the backlog. Many callers do so and none waits for another: a wake-up never
+   * conflicts with a `replace`, except one whose condition is that the backlog is empty or not woken.
    *
-   * @returns The state with it.
-   * @throws {EngineError} corrupt-state where the stored state is another scope's.
+   * @returns The state that includes it.
+   * @throws {EngineError} corrupt-state when the stored state belongs to another scope.
    */
   wake(key: EndpointKey): Promise<EndpointState>;
 }
 
 /** An endpoint in the due index. */
 export interface DueEndpoint extends EndpointKey {
-  /** Epoch milliseconds, as the index shows it: the endpoint itself may have a newer one. */
+  /** Epoch milliseconds, from the index: the endpoint itself may have a newer value. */
   readonly dueAtMs: number;
 }
 
 export interface DueEndpoints {
   /**
-   * Endpoints of a shard that are due, the earliest first. May be late by a moment.
+   * Endpoints of a shard that are due, the earliest first. Eventually consistent.
    *
-   * @param after - The last endpoint of the page before.
-   * @returns Fewer than `limit` only where no more are due.
+   * @param after - The last endpoint of the previous page.
+   * @returns Fewer than `limit` only when no more are due.
    */
   listDue(shard: number, untilMs: number, limit: number, after?: DueEndpoint): Promise<readonly DueEndpoint[]>;
   /**
-   * Move an endpoint's due time, and nothing else of it. No `replace` runs into this, and each sets the due time of its
-   * own state again.
+   * Change only an endpoint's due time. This never conflicts with a `replace`, and each `replace` sets the due time of
+   * its own state again.
    *
    * @param due - As it was read.
-   * @returns False when the endpoint has another due time by now, or none, or is gone; nothing is changed then.
+   * @returns False when the endpoint has another due time by now, has none, or is gone; then nothing is changed.
    */
   postpone(due: DueEndpoint, untilMs: number): Promise<boolean>;
 }

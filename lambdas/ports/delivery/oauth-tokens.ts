@@ -3,13 +3,13 @@ import type { OauthClient } from '../../engine/endpoint-auth/endpoint-auth-schem
 
 export type TokenOutcome =
   | { readonly kind: 'token'; readonly token: string }
-  /** No token, so no callback: a failed attempt. The reason holds no secret. */
+  /** Without a token there is no callback, so the attempt failed. The reason holds no secret. */
   | Extract<CallbackOutcome, { kind: 'failed' }>;
 
-/** Tokens with which endpoints are called (OAuth 2.0 client credentials). Never throws for what a token endpoint does. */
+/** Access tokens for endpoints (OAuth 2.0 client credentials). Never throws because of a token endpoint. */
 export interface OauthTokens {
-  /** A token that is remembered, or else fetched. */
+  /** A cached token, or a new one. */
   tokenFor(client: OauthClient): Promise<TokenOutcome>;
-  /** The endpoint answered 401: this token is not used again. */
+  /** Drop a token that the endpoint answered with 401. */
   forget(client: OauthClient, token: string): void;
 }

@@ -1,38 +1,38 @@
 import type { Page } from '../accounts/account-store.ts';
 
-/** Which events of a window are sent again. */
+/** The events of a window that a replay sends. */
 export type ReplayMode =
-  /** All that the subscription wants. */
+  /** All events that the subscription wants. */
   | 'all'
-  /** Those that were tried in vain. */
+  /** Events whose attempts all failed. */
   | 'failed'
-  /** Those that were never delivered, tried or not. */
+  /** Events that were never delivered, tried or not. */
   | 'missing';
 
-/** A subscription's past, sent again. */
+/** Past events of a subscription, sent again. */
 export interface Replay {
   readonly id: string;
   readonly subscription: string;
   readonly scope: string;
-  /** Whose events: a replay is of one tenant. */
+  /** The tenant of the events: a replay has one tenant. */
   readonly tenant: string;
   readonly mode: ReplayMode;
-  /** Sequences of the window: after the first, up to the last. */
+  /** The window of sequences: `afterSequence` excluded, `upToSequence` included. */
   readonly afterSequence: number;
   readonly upToSequence: number;
   /**
-   * Epoch milliseconds until which it follows the feed beyond its window, so that it misses nothing of what
-   * is being published now; undefined where it ends with its window.
+   * Epoch milliseconds until which it follows the feed beyond its window, so that it misses no event that is being
+   * published now; undefined when it ends with its window.
    */
   readonly followsUntilMs?: number | undefined;
-  /** Up to where it has looked. */
+  /** The last sequence that it has scanned. */
   readonly position: number;
-  /** Events that are put into the endpoint's backlog in a second, at most. */
+  /** Most events put into the endpoint's backlog in one second. */
   readonly ratePerSecond: number;
   readonly state: 'running' | 'done' | 'cancelled';
-  /** Times that dispatch has started it again after a silence; undefined for none. A message of an earlier start ends. */
+  /** How often dispatch has restarted a silent replay; undefined for never. Messages of an earlier start end. */
   readonly restarts?: number | undefined;
-  /** Events that it has looked at, and those of them that it has sent. */
+  /** Events scanned, and how many of them were sent. */
   readonly scanned: number;
   readonly replayed: number;
   /** ISO 8601. */

@@ -9,32 +9,32 @@ import type { Page } from '../accounts/account-store.ts';
 export interface Subscription extends SubscriptionFilter {
   readonly id: string;
   readonly url: string;
-  /** What people call it. */
+  /** For people. */
   readonly description?: string | undefined;
-  /** Its owner's own text by name. */
+  /** The owner's own texts, by name. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly status: 'enabled' | 'disabled';
-  /** Why and since when; only while disabled. */
+  /** Reason and time; only while disabled. */
   readonly disabled?: { readonly by: 'owner' | 'failures' | 'gone'; readonly at: string } | undefined;
-  /** Newest first. They leave the engine but once, in the answer to their making. */
+  /** Newest first. The engine shows a secret only once, in the answer to its creation. */
   readonly secrets: readonly SigningSecret[];
-  /** Pairs for `v1a` signatures, where the subscription asks for them; newest first. */
+  /** Key pairs for `v1a` signatures, when the subscription asks for them; newest first. */
   readonly signingKeys?: readonly (SigningKey & { readonly expiresAtMs?: number | undefined })[] | undefined;
-  /** How the endpoint is called: headers, authentication, time. */
+  /** How the endpoint is called: headers, authentication, timeout. */
   readonly endpoint: EndpointSettings;
-  /** What it is sent, and in what shape. */
+  /** Which data is sent, and in which shape. */
   readonly shaping: ShapingOptions;
-  /** What waits for the one before: nothing, the next event of a record, or of the tenant. */
+  /** The scope of ordering: within it, an event waits for the one before. */
   readonly ordering: 'none' | 'record' | 'tenant';
-  /** Posts at a time. */
+  /** Most concurrent posts. */
   readonly concurrency: number;
-  /** Posts a second; undefined for as many as there are. */
+  /** Posts per second; undefined for no limit. */
   readonly ratePerSecond?: number | undefined;
-  /** What differs from the usual schedule. */
+  /** Overrides of the default retry schedule. */
   readonly retry?:
     | { readonly scheduleMs?: readonly number[] | undefined; readonly maxAgeMs?: number | undefined }
     | undefined;
-  /** Time of nothing but failures after which it is disabled; undefined for the usual. */
+  /** How long the endpoint may only fail before it is disabled; undefined for the default. */
   readonly disableAfterMs?: number | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -42,7 +42,7 @@ export interface Subscription extends SubscriptionFilter {
   readonly revision: number;
 }
 
-/** The key under which a subscription stands: its tenant, or `*`. */
+/** The scope that a subscription is stored under: its tenant, or `*`. */
 export function scopeOf(subscription: Pick<Subscription, 'tenant'>): string {
   return subscription.tenant ?? '*';
 }
@@ -52,7 +52,7 @@ export interface SubscriptionKey {
   readonly id: string;
 }
 
-/** What publishing must know of a subscription: whom to queue an event for, and how. It holds no secret. */
+/** The part of a subscription that publishing needs to queue events. It holds no secret. */
 export type SubscriptionRoute = Pick<
   Subscription,
   'id' | 'tenant' | 'status' | 'types' | 'resources' | 'integrations' | 'accounts' | 'ordering'
@@ -60,8 +60,8 @@ export type SubscriptionRoute = Pick<
 
 export interface SubscriptionStore {
   /**
-   * All subscriptions that may want events of a tenant: its own and those of all tenants. Every change whose answer
-   * was given before the call is in it.
+   * All subscriptions that may want events of a tenant: its own, and those to all tenants. Includes every change that
+   * was answered before the call.
    */
   listFor(tenant: string): Promise<readonly SubscriptionRoute[]>;
   getMany(keys: readonly SubscriptionKey[]): Promise<readonly Subscription[]>;
@@ -70,7 +70,7 @@ export interface SubscriptionStore {
 export interface SubscriptionWriter {
   /**
    * @param subscription - With the revision that was read.
-   * @returns False when another caller wrote in between, or it is gone; nothing is changed then.
+   * @returns False when another caller wrote in between, or the subscription is gone; then nothing is changed.
    */
   replace(subscription: Subscription): Promise<boolean>;
 }
@@ -78,30 +78,30 @@ export interface SubscriptionWriter {
 export interface SubscriptionDirectory extends SubscriptionWriter {
   find(id: string): Promise<Subscription | undefined>;
   /**
-   * Keep an id for a scope. Whatever else is stored under the id may be written only once this has succeeded.
+   * Reserve an id for a scope. Write other data under the id only after this has succeeded.
    *
    * @returns `taken` when another scope has, or ever had, the id. The same scope may reserve it again.
    */
   reserve(key: SubscriptionKey): Promise<'reserved' | 'taken'>;
   /**
-   * Reserves the id too, where nothing has reserved it.
+   * Also reserves the id, when it is not reserved.
    *
-   * @returns `exists` when the id is taken, or was ever taken by another tenant; nothing is changed then.
+   * @returns `exists` when the id is taken, or was ever taken by another tenant; then nothing is changed.
    */
   create(subscription: Subscription): Promise<'created' | 'exists'>;
-  /** Its id stays with its tenant, which alone may use it again: what is kept under the id is that tenant's (invariant 3). */
+  /** Only the same tenant may use the id again, because data kept under the id belongs to that tenant (invariant 3). */
   remove(subscription: Subscription): Promise<void>;
   /**
-   * Have publishers see a subscription as it is stored. Creating, replacing and removing do so by themselves; a call
-   * that finds done what it wanted to do does it for the one before, which may have been cut off in between.
+   * Make publishers see the stored subscription. `create`, `replace` and `remove` do so themselves. A call that finds
+   * its change already stored must call this, because the earlier call may have died in between.
    */
   announce(subscription: Pick<Subscription, 'tenant'>): Promise<void>;
   /**
-   * Count those of a tenant, or those that serve all tenants; removed ones do not count.
+   * Count the subscriptions of a tenant, or those that serve all tenants; removed ones do not count.
    *
-   * @param most - Counting ends here: a larger number is not told from this one.
+   * @param most - Counting stops here: any larger number is returned as this one.
    */
   count(tenant: string | null, most: number): Promise<number>;
-  /** @param tenant - Undefined lists those of all tenants together with every tenant's own. */
+  /** @param tenant - Undefined lists the subscriptions to all tenants and those of every tenant. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<Subscription>>;
 }

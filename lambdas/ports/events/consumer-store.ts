@@ -1,15 +1,15 @@
 import type { FeedFilter } from '../../engine/feed/feed-filter.ts';
 import type { Page } from '../accounts/account-store.ts';
 
-/** A reader of a tenant's feed whose place the engine keeps. */
+/** A reader of a tenant's feed whose position the engine stores. */
 export interface FeedConsumer {
   readonly tenant: string;
-  /** Of its own within the tenant. */
+  /** Unique within the tenant. */
   readonly name: string;
   readonly filter: FeedFilter;
-  /** Sequence number up to which its events are done: it was committed. */
+  /** The committed sequence number: events up to it are done. */
   readonly position: number;
-  /** Undefined where no reader holds one. Any reader may take one that is over. */
+  /** Undefined when no reader holds a lease. Any reader may take over an expired one. */
   readonly lease: ConsumerLease | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -22,30 +22,30 @@ export interface FeedConsumer {
 export interface ConsumerLease {
   readonly id: string;
   readonly expiresAtMs: number;
-  /** The highest position that was handed out under it: no more can be done. */
+  /** The highest position handed out under this lease: no higher position can be committed. */
   readonly handedOut: number;
 }
 
 export interface ConsumerStore {
-  /** Reads what is stored now. */
+  /** Strongly consistent. */
   find(tenant: string, name: string): Promise<FeedConsumer | undefined>;
-  /** @returns `exists` when the tenant has one of this name; nothing is changed then. */
+  /** @returns `exists` when the tenant has a consumer of this name; then nothing is changed. */
   create(consumer: FeedConsumer): Promise<'created' | 'exists'>;
   /**
-   * Put what was read and changed in the place of what was read.
+   * Replace a consumer by optimistic locking.
    *
    * @param consumer - With the revision that was read.
-   * @returns False when another caller wrote in between, or it is gone; nothing is changed then.
+   * @returns False when another caller wrote in between, or the consumer is gone; then nothing is changed.
    */
   replace(consumer: FeedConsumer): Promise<boolean>;
-  /** @returns Whether there was one. */
+  /** @returns Whether the consumer existed. */
   remove(tenant: string, name: string): Promise<boolean>;
   /**
-   * Count those of a tenant.
+   * Count the consumers of a tenant.
    *
-   * @param most - Counting ends here: a larger number is not told from this one.
+   * @param most - Counting stops here: any larger number is returned as this one.
    */
   count(tenant: string, most: number): Promise<number>;
-  /** Those of a tenant, by their names. */
+  /** The consumers of a tenant, sorted by name. */
   list(tenant: string, limit: number, after: string | undefined): Promise<Page<FeedConsumer>>;
 }

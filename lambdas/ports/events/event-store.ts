@@ -8,17 +8,17 @@ export interface EventKey {
 
 /** An event as it is stored: its data inline, or kept in the claim store. */
 export interface EventRow extends Omit<CanonicalEvent, 'data'> {
-  /** The data as JSON text; undefined where it is claimed. */
+  /** The data as JSON text; undefined when it is in the claim store. */
   readonly inlineData: string | undefined;
-  /** Key in the claim store; undefined where the data is inline. */
+  /** Key in the claim store; undefined when the data is inline. */
   readonly claimKey: string | undefined;
-  /** Length of the data as JSON text, wherever it lies. */
+  /** Length of the data as JSON text, wherever it is stored. */
   readonly dataBytes: number;
-  /** As of the request that brought it; callbacks carry it on. @default 1 */
+  /** Hop count of the request that brought the event; callbacks pass it on. @default 1 */
   readonly hops?: number;
   /**
-   * Why what is stored cannot be understood: then only its key, id and time are known, and the other members say
-   * nothing. Such a row must fail alone, whatever it is read with. Undefined for any other.
+   * Why the stored row cannot be read. Then only its key, id and time are known, and the other members are meaningless.
+   * Such a row must fail alone, whatever it is read with. Undefined for every readable row.
    */
   readonly unreadable?: string;
 }
@@ -28,59 +28,60 @@ export interface SealedSequence extends EventKey {
   readonly sealed: true;
 }
 
-/** A place in the feed, with the instant of its writing: no run took a smaller number later than this. */
+/** A row of the feed, with the time of its writing: no run took a smaller number after this time. */
 export type FeedRow = (EventRow | SealedSequence) & { readonly writtenAtMs: number };
 
-/** Who may publish an event id, and at which place. */
+/** The right to publish an event id, and the place reserved for it. */
 export interface EventClaim extends EventKey {
   readonly id: string;
-  /** The accepted request (or other input) that brings the event: only its retries may go on with the claim. */
+  /** The accepted request (or other input) that brings the event: only its retries may continue with the claim. */
   readonly owner: string;
-  /** Epoch milliseconds: when the number was claimed. */
+  /** Epoch milliseconds of the claim. */
   readonly claimedAtMs: number;
-  /** Whether its owner has tried for the last time, and failed: any other input that brings the event may go on with it. */
+  /** Whether the owner's last try failed: then any other input that brings the event may continue with the claim. */
   readonly isAbandoned?: boolean | undefined;
 }
 
 export interface EventWriter {
-  /** Reserve consecutive numbers of a tenant's sequence. @returns The first. */
+  /** Reserve consecutive numbers of a tenant's sequence. @returns The first number. */
   takeSequences(tenant: string, count: number): Promise<number>;
   /**
-   * Claim an event's id for its owner, once. Decides what is a duplicate. A claim is kept for as long as its tenant's
-   * events, and for `limits.minClaimDays` at least.
+   * Claim an event's id for its owner, once; this decides which events are duplicates. A claim is kept as long as its
+   * tenant's events, and at least `limits.minClaimDays`.
    *
-   * @returns The claim that stands: the one asked for, or the one that was there.
+   * @returns The claim in force: the one asked for, or the one that existed before.
    */
   claim(claim: EventClaim): Promise<EventClaim>;
-  /** Replace a claim, if it still stands as it is thought to. @returns Whether it did. */
+  /** Replace a claim if it is still equal to `from`. @returns Whether it was replaced. */
   moveClaim(from: EventClaim, to: EventClaim): Promise<boolean>;
   /**
    * Write rows whose places belong to the caller alone. Writing the same row again changes nothing.
    *
-   * @param untilMs - Epoch milliseconds after which nothing is written any more. @default as long as it takes
-   * @throws {storage-unavailable} when some were not written by then, or at all; any of the others may be.
+   * @param untilMs - Epoch milliseconds after which nothing is written. @default as long as it takes
+   * @throws {storage-unavailable} when some rows were not written in time; any of the others may be written.
    */
   writeRows(rows: readonly FeedRow[], untilMs?: number): Promise<void>;
 }
 
 export interface EventReader {
   /**
-   * The events at these places; places without one are left out. Reads what is stored now.
+   * The events at these places; places without an event are left out. Strongly consistent.
    *
-   * @param mayLag - An event that was erased within the last second may be read still. Half the price, for those who
-   *   know that the events were written. @default false
+   * @param mayLag - Read eventually consistent, at half the price, when the caller knows that the events were written.
+   *   An event erased within the last second may still be returned. @default false
    */
   getMany(keys: readonly EventKey[], mayLag?: boolean): Promise<readonly EventRow[]>;
-  /** Rows of a tenant after a sequence number, in order, sealed ones included. Reads what is stored now. */
+  /** Rows of a tenant after a sequence number, in order, including sealed ones. Strongly consistent. */
   listAfter(tenant: string, sequence: number, limit: number): Promise<readonly FeedRow[]>;
   /**
-   * Where the first row after a sequence number is, be it expired, and when it was written: for a caller that looks for
-   * a place in time. Expired rows may be millions, which {@link listAfter} has to pass one after the other.
+   * The number and time of writing of the first row after a sequence number, even an expired one: for a caller that
+   * searches the position of a time. There may be millions of expired rows, which {@link listAfter} has to skip one by
+   * one.
    */
   firstAfter(tenant: string, sequence: number): Promise<Pick<FeedRow, 'sequence' | 'writtenAtMs'> | undefined>;
 }
 
 export interface EventLocator {
-  /** Where an event stands, by its id. */
+  /** The place of an event, by its id. */
   locate(id: string): Promise<EventKey | undefined>;
 }

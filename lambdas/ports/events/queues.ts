@@ -20,36 +20,36 @@ export interface GovernanceQueue {
   send(message: GovernanceMessage, delayMs: number): Promise<void>;
 }
 
-/** What a consumer says to its queue of messages that it failed at. */
+/** Delays the redelivery of failed messages. */
 export interface FailedMessages {
   /**
-   * Show messages again after a delay, which replaces the visibility timeout of the queue.
+   * Change the visibility timeout of messages to a delay.
    *
-   * @returns How many the queue did not change: those come again when their visibility timeout ends.
+   * @returns How many messages the queue did not change: those reappear when their current visibility timeout ends.
    */
   hide(messages: readonly { readonly receipt: string; readonly delaySeconds: number }[]): Promise<number>;
 }
 
-/** A message that was taken from a dead-letter queue, and is hidden there for a while. */
+/** A message received from a dead-letter queue, and hidden there until its visibility timeout ends. */
 export interface DeadLetter {
-  /** The message as it was put there. */
+  /** The message text, unchanged. */
   readonly body: string;
-  /** What removes it, or puts it back. */
+  /** Identifies the message to `remove` and `putBack`. */
   readonly receipt: string;
-  /** Epoch milliseconds; when it was sent here or, where the queue moved it, to the work queue that it came from. */
+  /** Epoch milliseconds; when it was sent here or, if SQS moved it here, to its original queue. */
   readonly sentAtMs: number;
 }
 
-/** The other side of a dead-letter queue: what an operator takes up again. */
+/** Reads a dead-letter queue, for an operator who reprocesses its messages. */
 export interface DeadLetterInbox {
-  /** @returns Up to 10; none where the queue shows none now. */
+  /** @returns Up to 10 messages; empty when none is visible. */
   receive(): Promise<readonly DeadLetter[]>;
   remove(letters: readonly DeadLetter[]): Promise<void>;
-  /** Show them again at once. */
+  /** Make messages visible again at once. */
   putBack(letters: readonly DeadLetter[]): Promise<void>;
 }
 
-/** A dead-letter queue that the engine itself puts a message on, when trying again cannot help. */
+/** A dead-letter queue to which the engine itself sends a message when no retry can help. */
 export interface DeadLetterQueue {
   /** @param body - The message as it was received. @param reason - Safe to show. */
   send(body: string, reason: string): Promise<void>;

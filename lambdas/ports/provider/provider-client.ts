@@ -10,8 +10,8 @@ export interface ProviderAnswer {
 /** Calls providers, within the egress policy. */
 export interface ProviderClient {
   /**
-   * @throws {provider-unavailable} retryable, when there was no whole answer in time; not retryable, when
-   *   the URL may not be called.
+   * @throws {provider-unavailable} retryable, when no complete answer arrived in time; not retryable, when the URL may
+   *   not be called.
    */
   call(call: OutboundCall): Promise<ProviderAnswer>;
 }

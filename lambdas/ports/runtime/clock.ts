@@ -1,4 +1,4 @@
-/** The time of day, so that tests drive it. */
+/** Source of the time; tests drive it. */
 export interface Clock {
   /** Epoch milliseconds. */
   nowMs(): number;

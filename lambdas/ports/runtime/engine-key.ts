@@ -1,13 +1,13 @@
 /**
- * The secret of a deployment, by which the engine recognizes what it wrote itself: cursors that callers bring back,
- * hop counts that come back with a callback.
+ * The secret of a deployment. The engine uses it to authenticate its own output when it returns: cursors from callers,
+ * and hop counts in callbacks.
  */
 export interface EngineKey {
   /**
-   * A key for one purpose. Keys of two purposes are unrelated.
+   * Derive a key for one purpose. Keys of different purposes are unrelated.
    *
-   * @param purpose - Such as `cursor`, the same on every call.
-   * @returns 32 bytes, the same for every function of the deployment, for as long as it lives.
+   * @param purpose - A constant, such as `cursor`.
+   * @returns 32 bytes, the same in every function, for the life of the deployment.
    */
   derive(purpose: string): Promise<Buffer>;
 }

@@ -3,19 +3,19 @@ import type { ArgumentOf, ProgramName, ResultOf } from '../../engine/programs/pr
 export type ExpressionRun<Result> =
   | { readonly kind: 'ended'; readonly result: Result }
   /**
-   * The evaluation was stopped from outside: it took too much time or memory. Or it was not begun (`suspended`): those of
-   * the same owner did a moment ago. The reason quotes neither the expression nor its input.
+   * The evaluation was stopped because it took too much time or memory, or it did not start (`suspended`) because the
+   * owner's expressions did so a moment ago. The reason quotes neither the expression nor its input.
    */
   | { readonly kind: 'died'; readonly by: 'time' | 'memory' | 'suspended'; readonly reason: string };
 
 /**
- * Evaluates JSONata that strangers wrote, or that runs over what strangers sent, apart from everything else: whatever
- * an expression does, this function goes on, and so do the expressions of others (invariant 12).
+ * Evaluates untrusted JSONata, or JSONata on untrusted input, in isolation: whatever an expression does, this function
+ * and the expressions of other owners keep running (invariant 12).
  */
 export interface Expressions {
   /**
-   * @param owner - Whose expression it is. Owners take turns; what one does counts against it alone.
-   * @throws {expressions-unavailable} retryable, when nothing can be evaluated at present.
+   * @param owner - Owner of the expression. Owners take turns, and each owner's usage counts against that owner only.
+   * @throws {expressions-unavailable} retryable, when no evaluation is possible at present.
    */
   run<Name extends ProgramName>(
     program: Name,

@@ -1,4 +1,4 @@
-/** Counts how inputs end. Each input ends as exactly one outcome. */
+/** Counts the outcomes of inputs. Each input has exactly one outcome. */
 export interface OutcomeCounter<Outcome extends string> {
   count(outcome: Outcome, amount?: number): void;
 }

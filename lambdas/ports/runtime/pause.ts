@@ -1,2 +1,2 @@
-/** Wait. Tests let a manual clock pass instead. */
+/** Wait. Tests advance a manual clock instead. */
 export type Pause = (ms: number) => Promise<void>;

@@ -1,4 +1,4 @@
-/** Chance, so that tests can decide it. */
+/** Source of randomness; tests control it. */
 export interface Randomness {
   /** In [0, 1). */
   fraction(): number;

@@ -1,13 +1,13 @@
-/** Work that goes on by messages to itself, each run leaving the rest to the next. */
+/** Work that continues by messages to itself: each run leaves the rest to the next. */
 export type RunningWork =
   | { readonly kind: 'replay'; readonly subscription: string; readonly replay: string }
   | { readonly kind: 'erasure'; readonly tenant: string; readonly erasure: string };
 
-/** What runs, so that dispatch finds what has fallen silent: a message may be lost, or end as a dead letter. */
+/** Running work, so that dispatch finds work whose message was lost or dead-lettered. */
 export interface RunningWorkLog {
-  /** Count the work as silent unless this is called again before then. @param byMs - Epoch milliseconds. */
+  /** Register work, which counts as silent unless this is called again by then. @param byMs - Epoch milliseconds. */
   expect(work: RunningWork, byMs: number): Promise<void>;
   remove(work: RunningWork): Promise<void>;
-  /** Work that was expected before then; at most `limit`. */
+  /** Work whose deadline has passed; at most `limit`. */
   listSilent(nowMs: number, limit: number): Promise<readonly RunningWork[]>;
 }

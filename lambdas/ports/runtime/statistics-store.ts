@@ -1,7 +1,7 @@
 import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
 import type { RejectionReason } from '../../engine/request/rejection-reason.ts';
 
-/** Why ingress turned a request away: it was not verified, or not looked at that far. */
+/** Why ingress rejected a request: verification failed, or an earlier check did. */
 export type RejectedBy =
   | RejectionReason
   | 'url-unknown'
@@ -12,7 +12,7 @@ export type RejectedBy =
   | 'hop-limit'
   | 'rate-limited';
 
-/** What is counted of an integration's requests: `verified` ones, how they ended, their events, and those turned away. */
+/** Counters of an integration's requests: `verified` requests, their outcomes, their events, and rejected requests. */
 export type RequestCount =
   | 'verified'
   | Exclude<NormalizeOutcome, 'enqueued' | 'filtered'>
@@ -21,31 +21,31 @@ export type RequestCount =
 
 export type RequestCounts = Readonly<Partial<Record<RequestCount, number>>>;
 
-/** Scope of what has no tenant, or several; and the integration of what names none that is deployed. */
+/** Scope of requests without exactly one tenant; also the integration of requests that name no deployed integration. */
 export const unattributed = '*';
 
-/** What was counted of one integration for one tenant in one hour. */
+/** Counts of one integration, tenant and hour. */
 export interface HourlyCounts {
   /** The tenant, or {@link unattributed}. */
   readonly scope: string;
-  /** By name, or {@link unattributed}. */
+  /** Its name, or {@link unattributed}. */
   readonly integration: string;
-  /** UTC, as ISO 8601 begins: `2026-11-21T12`. */
+  /** UTC; the first 13 characters of ISO 8601: `2026-11-21T12`. */
   readonly hour: string;
   readonly counts: RequestCounts;
 }
 
 export interface StatisticsWriter {
-  /** Add to what was counted. A failure may have had its effect: then these counts are added twice. */
+  /** Add to the counts. A failed call may have taken effect; a retry then adds the counts twice. */
   add(counts: HourlyCounts): Promise<void>;
 }
 
 export interface StatisticsReader {
   /**
-   * What was counted in these hours, both included, in no order. May be late by a moment.
+   * Counts of these hours, both included, in no order. May miss changes of the last moments.
    *
-   * @param scope - Undefined reads all tenants, and what has none.
-   * @returns Not complete where it is more than one answer can read; the newest hours are there then.
+   * @param scope - Undefined reads all tenants, and requests without one.
+   * @returns Incomplete if there is more than one answer can hold; then it has the newest hours.
    */
   read(
     scope: string | undefined,

@@ -1,6 +1,6 @@
 import type { Page } from '../accounts/account-store.ts';
 
-/** One call that changed something, or tried to. */
+/** A call that changed something, or tried to. */
 export interface AuditEntry {
   /** Sorts by time. */
   readonly id: string;
@@ -9,21 +9,21 @@ export interface AuditEntry {
   readonly operation: string;
   /** `<kind>/<id>`. */
   readonly object: string;
-  /** Whose the object is; null for what concerns all tenants. */
+  /** Owner of the object; null for an object of all tenants. */
   readonly tenant: string | null;
   readonly actor: { readonly key: string; readonly token: string | null };
   readonly source: { readonly ip: string | null; readonly user_agent: string | null; readonly request_id: string };
-  /** How it was answered; null before it was. */
+  /** Status of the answer; null until the call ends. */
   readonly status: number | null;
-  /** Members of the request's body. */
+  /** Names of the members in the request's body. */
   readonly fields: readonly string[];
-  /** Without secrets; null where there was none, or where it is not known. */
+  /** Without secrets; null if there was no object, or if its state is unknown. */
   readonly before: unknown;
   readonly after: unknown;
 }
 
 export interface AuditQuery {
-  /** Undefined for all. */
+  /** Undefined for all tenants. */
   readonly tenant: string | undefined;
   /** ISO 8601, inclusive. */
   readonly since: string;
@@ -34,13 +34,13 @@ export interface AuditQuery {
   readonly after: string | undefined;
 }
 
-/** Entries are added and completed, never changed or removed. */
+/** Append-only: entries are added and completed, never changed or removed. */
 export interface AuditLog {
-  /** Before anything is done. */
+  /** Add an entry before the call does anything. */
   begin(entry: AuditEntry): Promise<void>;
-  /** How it ended. An entry that has ended stays as it is. */
+  /** Complete an entry. A completed entry stays as is. */
   end(entry: AuditEntry): Promise<void>;
-  /** An entry that has begun and ended, once: where its id is at its time already, nothing is written. */
+  /** Add a complete entry, once: if an entry with its id and time exists, nothing is written. */
   note(entry: AuditEntry): Promise<void>;
   /** Newest first. A page may be short without being the last. */
   list(query: AuditQuery): Promise<Page<AuditEntry>>;

@@ -1,27 +1,27 @@
-/** So many calls at once, and as many again over each window, evenly: a token bucket. */
+/** A token bucket: a burst of `calls`, refilled evenly by as many in each window. */
 export interface CallQuota {
   readonly calls: number;
   readonly windowMs: number;
 }
 
 export interface CallLimit extends CallQuota {
-  /** Whose: a key or a tenant. Two names never share a bucket. */
+  /** Name of the bucket, by key or tenant. Each name has its own bucket. */
   readonly bucket: string;
-  /** Calls to take at once, all or none; at most `calls`. @default 1 */
+  /** Tokens to take, all or none; at most `calls`. @default 1 */
   readonly cost?: number;
 }
 
 export type CallAdmission =
   | {
       readonly kind: 'admitted';
-      /** Calls that could follow at once. */
+      /** Tokens left in the bucket. */
       readonly remaining: number;
-      /** Until the bucket is full again. */
+      /** Time until the bucket is full again. */
       readonly fullInMs: number;
     }
   | { readonly kind: 'limited'; readonly retryAfterMs: number };
 
-/** What all functions together know of who calls how often. */
+/** Rate limits that all functions share. */
 export interface CallLimits {
   take(limit: CallLimit): Promise<CallAdmission>;
 }

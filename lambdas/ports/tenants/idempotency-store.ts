@@ -1,43 +1,43 @@
-/** An answer that was given, as it is given again. */
+/** An answer, stored to be repeated. */
 export interface StoredAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** A request that is to be carried out once. */
+/** A claim on a request that must be carried out once. */
 export interface AnswerClaim {
-  /** The caller's key and the name that it gave the request. */
+  /** The caller's key id and a digest of its idempotency key. */
   readonly id: string;
-  /** Digest of what was asked: the same name with another request is a mistake. */
+  /** Digest of the request, which detects an idempotency key reused for another request. */
   readonly fingerprint: string;
-  /** This run and no other. */
+  /** Id of this run. */
   readonly owner: string;
-  /** Part of the ids of what the request makes, unless a run before this one has begun with another. */
+  /** Seed for the ids of created objects, unless an earlier run has begun with another seed. */
   readonly seed: string;
-  /** What the answer is sealed with; never stored. */
+  /** Key that encrypts the answer; never stored. */
   readonly sealKey: Uint8Array;
-  /** Epoch milliseconds until which the run that claims it may be at it. */
+  /** Epoch milliseconds; end of this run's lease. */
   readonly leaseUntilMs: number;
   readonly expiresAtEpochSeconds: number;
 }
 
 export type AnswerStanding =
-  /** `seed` is that of the first run, where one before this has died or failed. */
+  /** `seed`: that of the first run, if an earlier run died or failed. */
   | { readonly kind: 'claimed'; readonly seed: string }
   | { readonly kind: 'running'; readonly leaseUntilMs: number }
   | { readonly kind: 'answered'; readonly answer: StoredAnswer }
-  /** The name stands for another request. */
+  /** The idempotency key belongs to another request. */
   | { readonly kind: 'mismatch' };
 
-/** Answers to requests that are to be carried out once. There may be secrets in them: they are stored sealed. */
+/** Answers by idempotency key. They are stored encrypted, since they may hold secrets. */
 export interface AnswerStore {
-  /** Claim a request, or tell how it stands. The same request may go on where a run has not ended in its time. */
+  /** Claim a request, or return its state. A repeat of the request gets the claim once an earlier run's lease ends. */
   claim(claim: AnswerClaim): Promise<AnswerStanding>;
-  /** Keep the answer, if the claim still stands. */
+  /** Store the answer, if this run still holds the claim. */
   complete(claim: AnswerClaim, answer: StoredAnswer): Promise<void>;
-  /** Forget the request, if the claim still stands: nothing was done. */
+  /** Delete the claim, if this run still holds it: the call changed nothing. */
   release(claim: AnswerClaim): Promise<void>;
-  /** Let the next try go on with the claim's seed, if the claim still stands: how much was done is not known. */
+  /** End the lease but keep the seed for a retry, if this run still holds the claim: its progress is unknown. */
   leave(claim: AnswerClaim): Promise<void>;
 }

@@ -2,32 +2,32 @@ import type { Page } from '../accounts/account-store.ts';
 import type { Erasable } from './tenant-store.ts';
 
 /*
- * What erasing a tenant takes of each store: to find what is the tenant's, a page at a time, and to remove
- * what was found. To remove what is gone already changes nothing, so that a removal can be repeated. Rows
- * that have expired and still stand are found, too.
+ * What each store contributes to an erasure: it finds a tenant's data page by page, and removes what was found.
+ * Removing missing data changes nothing, so a removal can be repeated. Expired rows that are still stored are found,
+ * too.
  */
 
-/** Things of one owner. */
+/** Finds and removes the data of one owner. */
 export interface Eraser {
-  /** A page of what an owner has; it may be empty and yet not be the last. */
+  /** A page of an owner's data; an empty page may not be the last. */
   find(owner: string, after: string | undefined): Promise<Page<Erasable>>;
   remove(owner: string, items: readonly Erasable[]): Promise<void>;
 }
 
-/** Objects by the prefix of their keys: the owner is the prefix. */
+/** Erases objects by key prefix; the prefix is the owner. */
 export interface ObjectEraser extends Eraser {
-  /** The one object of a key, in all its versions; none where there is no such object. */
+  /** All versions of the object with this key; empty if there is no such object. */
   findOne(key: string): Promise<readonly Erasable[]>;
 }
 
 export interface AccountEraser {
-  /** A tenant's accounts in the order of their ids, closed ones, too. May be late by a moment. */
+  /** A tenant's accounts sorted by id, closed ones included. May miss changes of the last moments. */
   list(tenant: string, limit: number, after: string | undefined): Promise<Page<ErasableAccount>>;
-  /** Take away secrets and context, and have nothing accepted any more. */
+  /** Remove secrets and context, and stop accepting requests. */
   close(tenant: string, id: string): Promise<void>;
   /**
-   * Take the account out of its tenant's: what is left is an id that is closed and held for the tenant. What a queue
-   * still holds of it is dropped; another tenant never gets the id.
+   * Remove the account from its tenant. A closed id remains, reserved for the tenant: queued requests for it are
+   * dropped, and no other tenant can use it.
    */
   bury(tenant: string, id: string): Promise<void>;
 }
@@ -37,42 +37,42 @@ export interface ErasableAccount {
   readonly isClosed: boolean;
 }
 
-/** A tenant, or an account, that a value names: by a claim, a registration of before, or as its last owner. */
+/** A tenant or account that a context value names: by a claim, an older registration, or as its last owner. */
 export interface AccountContext {
   readonly integration: string;
   readonly value: string;
-  /** Absent where the account registered the value in a version that knew no claims. */
+  /** Absent if the account registered the value in a version without claims. */
   readonly tenant?: string;
-  /** Absent where the tenant has given up the value. */
+  /** Absent if the tenant has released the value. */
   readonly account?: string;
 }
 
 export interface AccountContextEraser {
-  /** A page of all that values name, in no order. */
+  /** A page of the tenants and accounts that all values name, in no order. */
   listAll(after: string | undefined): Promise<Page<AccountContext>>;
 }
 
 export interface SubscriptionEraser {
-  /** Every id that is or was a subscription's, with its scope, in the order of the ids. */
+  /** Ids of all subscriptions, deleted ones included, with their scopes, sorted by id. */
   listIds(limit: number, after: string | undefined): Promise<Page<{ readonly id: string; readonly scope: string }>>;
-  /** Of these ids, those that have a subscription in a scope. */
+  /** The ids that have a subscription in the scope. */
   findExisting(scope: string, ids: readonly string[]): Promise<readonly string[]>;
-  /** Their ids stay with the scope. */
+  /** Remove subscriptions. Their ids stay reserved for the scope. */
   removeMany(scope: string, ids: readonly string[]): Promise<void>;
 }
 
 export interface DeliveryEraser {
   /**
-   * Deliveries of a subscription, what points to them, and its replays.
+   * A subscription's deliveries, the index entries that point to them, and its replays.
    *
-   * @param tenant - Whose events; undefined for all that the subscription has.
+   * @param tenant - Only deliveries of this tenant's events; undefined for all.
    */
   findOf(subscription: string, tenant: string | undefined, after: string | undefined): Promise<Page<Erasable>>;
   removeMany(items: readonly Erasable[]): Promise<void>;
 }
 
 export interface EndpointEraser {
-  /** Of these subscriptions' endpoints, those of which something is known. */
+  /** The endpoints that have stored state. */
   findExisting(endpoints: readonly string[]): Promise<readonly string[]>;
   removeMany(endpoints: readonly string[]): Promise<void>;
 }

@@ -1,55 +1,55 @@
 import type { ErasureCertificate } from '../../engine/governance/erasure-certificate.ts';
 import type { Page } from '../accounts/account-store.ts';
 
-/** Days that a tenant's data is kept; undefined for as long as the deployment keeps it. */
+/** Days that a tenant's data is kept; undefined for the deployment's retention. */
 export interface TenantRetention {
   /** Events, their payloads and their deliveries. */
   readonly eventsDays?: number | undefined;
-  /** What providers sent, in the raw archive. */
+  /** Provider requests in the raw archive. */
   readonly rawDays?: number | undefined;
 }
 
-/** What is kept of a tenant beside its data. */
+/** Settings and erasures of a tenant. */
 export interface Tenant {
   readonly tenant: string;
   readonly retention: TenantRetention;
-  /** The newest erasure of its data; undefined where none was ever asked for. */
+  /** The newest erasure; undefined if there was none. */
   readonly erasure?: Erasure | undefined;
-  /** Of erasures that are done, newest first. */
+  /** Certificates of finished erasures, newest first. */
   readonly certificates: readonly ErasureCertificate[];
-  /** Counts the writes, from 1; 0 where nothing is stored yet. */
+  /** Counts the writes, from 1; 0 if nothing is stored yet. */
   readonly revision: number;
 }
 
-/** The removal of all that a tenant has. */
+/** The removal of all data of a tenant. */
 export interface Erasure {
   readonly id: string;
   readonly state: 'running' | 'done';
-  /** Who asked for it: the id of a key. */
+  /** Id of the API key that requested it. */
   readonly requestedBy: string;
   /** ISO 8601. */
   readonly startedAt: string;
-  /** ISO 8601; undefined while it runs. */
+  /** ISO 8601; only once it is done. */
   readonly finishedAt?: string | undefined;
-  /** How far it is; undefined once it is done. */
+  /** Only while it runs. */
   readonly progress?: ErasureProgress | undefined;
 }
 
 export interface ErasureProgress {
-  /** Times that all stores are gone through, the one under way included. */
+  /** Passes over all stores so far, the running pass included. */
   readonly pass: number;
-  /** Name of the phase that is next, or under way. */
+  /** Name of the current or next phase. */
   readonly phase: string;
-  /** Where in the phase; undefined at its beginning. */
+  /** Position in the phase; undefined at its beginning. */
   readonly position?: string | undefined;
   /**
-   * What is being removed. It stands here before it is: a run that goes on after a crash removes it once more,
-   * and counts it once.
+   * The items being removed. The plan is stored before the removal, so a run that continues after a crash removes the
+   * items again and counts them once.
    */
   readonly plan?: ErasurePlan | undefined;
-  /** Things that this pass has found. */
+  /** Items that this pass has found. */
   readonly found: number;
-  /** Things that were removed, by what they are. */
+  /** Removed items by kind. */
   readonly removed: Readonly<Record<string, number>>;
   /** Epoch milliseconds before which the next pass does not begin. */
   readonly resumesAtMs?: number | undefined;
@@ -57,40 +57,40 @@ export interface ErasureProgress {
 
 export interface ErasurePlan {
   readonly items: readonly Erasable[];
-  /** Where the phase goes on; undefined where it ends. */
+  /** Where the phase continues; undefined at its end. */
   readonly next?: string | undefined;
-  /** Whether more was found at the same place than a plan may hold: the phase looks there again, not at `next`. */
+  /** Whether the position had more items than a plan may hold; then the phase reads it again instead of `next`. */
   readonly isCut?: boolean | undefined;
 }
 
-/** One thing of a tenant, as its store names it. */
+/** One item of a tenant, as its store names it. */
 export interface Erasable {
-  /** What it is counted as. */
+  /** Counter under which its removal is counted. */
   readonly kind: string;
   readonly key: string;
 }
 
 export interface TenantStore {
-  /** Reads what is stored now. */
+  /** Reads the stored row, without a cache. */
   find(tenant: string): Promise<Tenant | undefined>;
   /**
-   * @param tenant - With the revision that was read; 0 where there was none.
-   * @returns False when another caller wrote in between; nothing is changed then.
+   * @param tenant - With the revision that was read; 0 if there was none.
+   * @returns False if another caller wrote in between; then nothing changes.
    */
   replace(tenant: Tenant): Promise<boolean>;
-  /** Tenants that have settings, or had their data erased; in no order. */
+  /** Tenants that have settings or an erasure, in no order. */
   list(limit: number, after: string | undefined): Promise<Page<Tenant>>;
 }
 
-/** What the functions that write a tenant's events have to know of it. */
+/** The part of a tenant's settings that functions need to write its events. */
 export interface TenantPolicy {
-  /** Days that its events are kept; undefined for as long as the deployment keeps them. */
+  /** Days that its events are kept; undefined for the deployment's retention. */
   readonly eventsDays: number | undefined;
-  /** Whether its data is being erased: nothing is published then. */
+  /** Whether its data is being erased; then nothing is published. */
   readonly isErasing: boolean;
 }
 
 export interface TenantPolicies {
-  /** By tenant, each as it was at most `limits.tenantPolicyMaxAgeMs` ago: a call asks for what is not remembered. */
+  /** Policies by tenant, each at most `limits.tenantPolicyMaxAgeMs` old; reads those that are not cached. */
   getMany(tenants: readonly string[]): Promise<ReadonlyMap<string, TenantPolicy>>;
 }

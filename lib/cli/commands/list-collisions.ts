@@ -13,11 +13,11 @@ import { engineOptions } from '../engine/engine-call.ts';
 export const collisionsCommand: Command = {
   name: 'collisions',
   positionals: [],
-  summary: 'list the values of contexts that accounts of several tenants have',
+  summary: 'list context values that accounts of several tenants share',
   help: [
     `--url <origin>   of the engine's API (default: ${localEngine}, which npm start runs)`,
-    '--key <api key>  one for all tenants (default: that of the local engine)',
-    'Exit status: 0 there are none, 1 there are some or the engine refused, 2 unusable input.',
+    '--key <api key>  a key for all tenants (default: that of the local engine)',
+    'Exit status: 0 there are none, 1 there are some or the engine rejected the call, 2 unusable input.',
   ],
   options: engineOptions,
   run: listCollisions,

@@ -17,15 +17,15 @@ import { callOperationPatiently, type OperationCall } from '../engine/api-client
 import { engineOptions, engineOptionsHelp, isWebUrl, readOrigin } from '../engine/engine-call.ts';
 import { type Forwarded, type ForwardTarget, forwardEvent } from '../engine/forward-event.ts';
 
-/** How long the engine may keep a question that it has no event for. */
+/** Long-poll time: how long the engine may wait for events before it answers. */
 const waitSeconds = limits.feedMaxWaitMs / 1000;
-/** An engine that answers sooner with nothing (too many calls wait: `tributary-wait: full`) is not asked again at once. */
+/** Pause after an empty answer that came early, because too many calls wait (`tributary-wait: full`). */
 const pollMs = 1_000;
-/** The most that a page of the feed has. */
+/** Maximum of events in a page of the feed. */
 const pageSize = 500;
-/** Tries at a page where the command is to end by itself; otherwise it waits for the engine. */
+/** Attempts at a page with --once; without it the command waits for the engine. */
 const scriptTries = 4;
-/** The tenant of the accounts that `npm start` makes. */
+/** The tenant of the accounts that `npm start` creates. */
 const demoTenant = 'demo';
 /** Characters of an answer that a line shows. */
 const shownAnswer = 200;
@@ -33,19 +33,19 @@ const shownAnswer = 200;
 export const listenCommand: Command = {
   name: 'listen',
   positionals: [],
-  summary: "show a tenant's events as they come, and forward them to a URL on this machine as signed callbacks",
+  summary: "show a tenant's events as they arrive, and forward them to a URL on this machine as signed callbacks",
   help: [
-    `--tenant <name>     whose events (default: the key's tenant; ${demoTenant} with the key of the local engine)`,
-    '--forward <url>     post each event there, in order, as a Standard Webhooks callback; 4 tries, then the next one',
-    '--secret <whsec_…>  to sign them with (default: a new one, which is shown at the start)',
+    `--tenant <name>     tenant of the events (default: the key's; ${demoTenant} with the key of the local engine)`,
+    '--forward <url>     post each event there, in order, as a Standard Webhooks callback; 4 attempts, then the next',
+    '--secret <whsec_…>  signing secret (default: a new one, which is shown at the start)',
     '--types <list>      record:*, record:created, delivery.exhausted, …, separated by commas (default: all records)',
     '--resources <list>  hris/employees, crm/*, …, separated by commas (default: all)',
     '--since <when>      now, beginning, an ISO 8601 time, or a sequence number (default: now; with --once: beginning)',
-    '--once              end when all that is stored has been shown',
+    '--once              end after the last stored event',
     ...engineOptionsHelp,
-    'With --json each event is one line, {"event": {…}, "forward": {…} or null}; all else goes to standard error.',
-    'Ctrl-C ends it. What it posts is no delivery of the engine: what fails here is stored nowhere and disables nothing.',
-    'Exit status: 0 ended, 1 the engine refused or, with --once, an event was not taken, 2 unusable input.',
+    'With --json each event is one line, {"event": {…}, "forward": {…} or null}; notes go to standard error.',
+    'Ctrl-C ends it. Its posts are not deliveries of the engine: the engine does not record them or act on failures.',
+    'Exit status: 0 ended, 1 the engine rejected the call or, with --once, an event was not accepted, 2 unusable input.',
   ],
   options: {
     ...engineOptions,
@@ -60,7 +60,7 @@ export const listenCommand: Command = {
   run: listen,
 };
 
-/** An event as the feed has it; it is passed on as it came. */
+/** An event of the feed, forwarded unchanged. */
 type FeedEvent = AnswerOf<Operations['readFeed']>['body']['data'][number];
 
 async function listen(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
@@ -80,11 +80,11 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
   let shown = 0;
   let notTaken = 0;
   while (!signal.aborted) {
-    // The first answer says where the reader is: it comes at once, and so does a mistake.
+    // The first call sets the cursor. It does not wait, so a mistake shows immediately.
     const wait = isOnce || cursor === undefined ? undefined : waitSeconds;
     const asked = feedCall(args, tenant, { since, cursor, wait });
     const askedAtMs = ports.nowMs();
-    // A mistake in the first call shows at once; later the engine may be started anew.
+    // Only one attempt at first, so a mistake shows immediately; later the engine may be restarting.
     const tries = isOnce ? scriptTries : cursor === undefined ? 1 : Number.POSITIVE_INFINITY;
     const call = await callOperationPatiently(args, ports, 'readFeed', asked, { signal, tries });
     if (signal.aborted) break;
@@ -93,21 +93,21 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
     for (const event of page.data) {
       if (signal.aborted) break;
       shown += 1;
-      // An event is seen before it is forwarded: an endpoint that hangs is seen to hang with this one.
+      // Print before forwarding, so the output names the event on which an endpoint hangs.
       if (!isJson) ports.print(`${eventLine(event)}\n`);
       const forwarded =
         target === undefined
           ? undefined
-          : await forwardEvent(ports, target, event, (failed) => ports.note(`  ${answerLine(failed)}; trying again\n`));
+          : await forwardEvent(ports, target, event, (failed) => ports.note(`  ${answerLine(failed)}; retrying\n`));
       if (isJson) ports.print(`${JSON.stringify({ event, forward: forwardView(forwarded) })}\n`);
       else if (forwarded?.isTaken === true) ports.print(`  ${answerLine(forwarded)}\n`);
       if (forwarded === undefined || forwarded.isTaken || signal.aborted) continue;
       notTaken += 1;
       ports.note(
-        `  ${answerLine(forwarded)}; ${event.id} was not taken in ${forwarded.tries === 1 ? 'one try' : `${forwarded.tries} tries`}\n`,
+        `  ${answerLine(forwarded)}; ${event.id} was not accepted in ${forwarded.tries === 1 ? 'one attempt' : `${forwarded.tries} attempts`}\n`,
       );
     }
-    // Not caught up and no further: a writer has taken a number that it has not written yet.
+    // Neither caught up nor advanced: a writer has reserved a sequence number that it has not written yet.
     const isStuck = page.next_cursor === cursor;
     const isFirst = cursor === undefined;
     cursor = page.next_cursor;
@@ -119,11 +119,11 @@ async function listen(args: CommandArguments, ports: CommandPorts): Promise<Comm
     const isIdle = page.data.length === 0 && (page.caught_up || isStuck) && !isFirst;
     if (isIdle && ports.nowMs() - askedAtMs < pollMs) await ports.pause(pollMs, signal);
   }
-  ports.note(`${count(shown, 'event')}${notTaken === 0 ? '' : `, ${notTaken} of them not taken`}\n`);
+  ports.note(`${count(shown, 'event')}${notTaken === 0 ? '' : `, ${notTaken} of them not accepted`}\n`);
   return { exitCode: isOnce && notTaken > 0 ? 1 : 0, output: '' };
 }
 
-/** As the engine takes it. */
+/** The start in the form of the API. */
 function readSince(args: CommandArguments, isOnce: boolean): string {
   const since = textOption(args, 'since') ?? (isOnce ? 'beginning' : 'now');
   const start = parseFeedStart(since);
@@ -141,18 +141,18 @@ function readTarget(args: CommandArguments, signal: AbortSignal): ForwardTarget 
   const secret = textOption(args, 'secret');
   if (url === undefined) {
     if (secret !== undefined)
-      throw new UnusableInput('--secret signs what is forwarded: expected --forward <url>, too.');
+      throw new UnusableInput('--secret signs forwarded events: expected --forward <url>, too.');
     return undefined;
   }
   if (!isWebUrl(url))
     throw new UnusableInput(`--forward: got "${url}", expected a URL such as http://localhost:3000/hooks.`);
-  // The value is not shown: it may be one that signs elsewhere.
+  // The message omits the value: it may be a real signing secret.
   if (secret !== undefined && !/^whsec_[A-Za-z0-9+/]{4,}={0,2}$/.test(secret))
-    throw new UnusableInput('--secret: expected whsec_ and base64, as subscriptions have it.');
+    throw new UnusableInput('--secret: expected whsec_ and base64, as in a subscription.');
   return { url, secret: secret ?? encodeSecret(randomBytes(32)), signal };
 }
 
-/** A page of the feed: the first begins where it is asked to, the others where the one before ended. */
+/** The call for a page of the feed: the first page begins at `since`, the others at the cursor. */
 function feedCall(
   args: CommandArguments,
   tenant: string | undefined,
@@ -189,7 +189,7 @@ function forwardView(forwarded: Forwarded | undefined) {
   return { taken: isTaken, tries, status, error, body, duration_ms: durationMs };
 }
 
-/** On one line, and without what would steer the terminal: providers and endpoints choose these texts. */
+/** Make a text one line without control characters: providers and endpoints choose it. */
 function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
 }

@@ -15,19 +15,19 @@ import { sendAgain, windowOptions, windowOptionsHelp } from './replay-events.ts'
 export const redriveCommand: Command = {
   name: 'redrive',
   positionals: ['[subscription]'],
-  summary: 'try again what was given up: the failed deliveries of a subscription, or a dead-letter queue',
+  summary: 'retry the failed deliveries of a subscription, or the messages of a dead-letter queue',
   help: [
-    'Of a subscription, deliveries that were tried in vain or cancelled: as "replay --mode failed", with',
+    'For a subscription: failed or cancelled deliveries, like "replay --mode failed", with',
     ...windowOptionsHelp.map((line) => `  ${line}`),
     ...engineOptionsHelp.map((line) => `  ${line}`),
-    'Of a queue, messages that failed by a fault of this side; correct it first:',
-    '  --queue <url>       of the dead-letter queue; messages that become dead letters meanwhile are left',
-    '  --to <url>          of the queue to put them on (default: the one whose dead-letter queue it is)',
+    'For a queue: messages that failed because of a fault in the engine; fix it first:',
+    '  --queue <url>       URL of the dead-letter queue; messages that become dead letters meanwhile stay there',
+    '  --to <url>          URL of the target queue (default: the queue that the dead letters came from)',
     '  --dry-run           count, move nothing',
     '  It uses the AWS credentials of the environment (AWS_PROFILE, …; AWS_ENDPOINT_URL_SQS for another endpoint),',
     '  and needs sqs:ListDeadLetterSourceQueues, GetQueueAttributes, ReceiveMessage, DeleteMessage and SendMessage.',
-    'Requests that one integration could not map: "reprocess <integration>".',
-    'Exit status: 0 done or begun, 1 refused, failed or interrupted, 2 unusable input.',
+    'For requests that one integration could not map: "reprocess <integration>".',
+    'Exit status: 0 done or started, 1 rejected, failed or interrupted, 2 unusable input.',
   ],
   options: { ...windowOptions, queue: { type: 'string' }, to: { type: 'string' } },
   run(args, ports) {
@@ -71,8 +71,8 @@ async function redriveQueue(args: CommandArguments, ports: CommandPorts, from: s
         exitCode: isInterrupted ? 1 : 0,
         output: present(args, { from, to: move.to, moved, left, interrupted: isInterrupted }, [
           `moved ${count(moved, 'message')} to ${move.to}`,
-          ...(left === 0 ? [] : [`left ${count(left, 'message')}: dead letters since this began`]),
-          ...(isInterrupted ? ['There may be more: it was interrupted.'] : []),
+          ...(left === 0 ? [] : [`left ${count(left, 'message')}: dead letters since the start`]),
+          ...(isInterrupted ? ['There may be more: the command was interrupted.'] : []),
         ]),
       };
     }

@@ -13,16 +13,16 @@ import {
 import { callOperation, callOperationPatiently, type OperationCall, requestOf } from '../engine/api-client.ts';
 import { engineOptions, engineOptionsHelp } from '../engine/engine-call.ts';
 
-/** Between two looks at what is under way. */
+/** Pause between two polls of running work. */
 const pollMs = 2_000;
-/** Tries at a look before the engine counts as gone. */
+/** Attempts at a poll before the command gives up. */
 const lookTries = 5;
 
 type Mode = NonNullable<BodyInputOf<Operations['startReplay']>['mode']>;
 
 const modes = ['all', 'failed', 'missing'] as const satisfies readonly Mode[];
 
-/** Options of what sends a window of a subscription's past again. */
+/** Options of commands that send a window of a subscription's past events again. */
 export const windowOptions = {
   ...engineOptions,
   tenant: { type: 'string' },
@@ -34,24 +34,24 @@ export const windowOptions = {
 } as const;
 
 export const windowOptionsHelp: readonly string[] = [
-  '--tenant <name>     whose events, for a subscription of all tenants',
-  '--since <ISO time> --until <ISO time>  published in between (default: all that is kept)',
-  '--rate <number>     events a second, 1 to 1000 (default: that of the subscription, or 50)',
+  '--tenant <name>     tenant of the events, for a subscription of all tenants',
+  '--since <ISO time> --until <ISO time>  published in between (default: all stored events)',
+  '--rate <number>     events per second, 1 to 1000 (default: that of the subscription, or 50)',
   '--dry-run           count, send nothing',
-  '--wait              stay until it has ended, and tell how far it is',
+  '--wait              wait until it has ended, and show progress',
 ];
 
 export const replayCommand: Command = {
   name: 'replay',
   positionals: ['<subscription>'],
-  summary: 'send events to a subscription again, under the ids that they had',
+  summary: 'send events to a subscription again, with the same ids',
   help: [
-    '--mode <mode>       all, failed (tried in vain, or cancelled) or missing (never delivered; the default)',
-    '--event <id>        only this one, in any mode',
+    '--mode <mode>       all, failed (or cancelled) or missing (never delivered; the default)',
+    '--event <id>        only this event, in any mode',
     ...windowOptionsHelp,
     ...engineOptionsHelp,
-    'What waits for its attempt is left alone. It goes on without this command, at the rate of the endpoint.',
-    'Exit status: 0 begun (with --wait: ended; an event: delivered), 1 refused or not so, 2 unusable input.',
+    'It skips deliveries that wait for an attempt. The replay continues without this command, at the rate of the endpoint.',
+    'Exit status: 0 started (with --wait: ended; an event: delivered), 1 rejected or not so, 2 unusable input.',
   ],
   options: { ...windowOptions, mode: { type: 'string' }, event: { type: 'string' } },
   run(args, ports) {
@@ -64,7 +64,7 @@ export const replayCommand: Command = {
   },
 };
 
-/** Send a subscription, which the first positional names, its past again, or a part of it. */
+/** Send past events again to the subscription that the first positional names. */
 export async function sendAgain(
   args: CommandArguments,
   ports: CommandPorts,
@@ -87,7 +87,7 @@ export async function sendAgain(
       args,
       0,
       call.body,
-      `would send ${matched} of ${count(scanned, 'event')} to ${subscription}${isComplete ? '' : ', and more: not all of the window was counted in the time of a call'}`,
+      `would send ${matched} of ${count(scanned, 'event')} to ${subscription}${isComplete ? '' : ', and more: one call was too short to count the whole window'}`,
     );
   }
   const { body: begun } = call;
@@ -110,7 +110,7 @@ async function replayed(
       args,
       0,
       begun,
-      `${begun.id} has begun. ${routeOf('getReplay', place)} tells how far it is, ${cancelled}.`,
+      `${begun.id} has started. ${routeOf('getReplay', place)} shows its progress, ${cancelled}.`,
     );
   const followed = await follow(ports, begun, {
     look: (signal) => callOperationPatiently(args, ports, 'getReplay', place, { signal, tries: lookTries }),
@@ -119,15 +119,15 @@ async function replayed(
   });
   const { last, kind } = followed;
   if (kind === 'refused') return told(args, 1, { ...last, error: followed.error }, followed.error);
-  if (kind === 'interrupted') return told(args, 1, last, `${begun.id} goes on. ${cancelled}.`);
-  const queued = `${count(last.replayed, 'event')} of ${last.scanned} queued for its endpoint, which takes them at its rate`;
+  if (kind === 'interrupted') return told(args, 1, last, `${begun.id} continues. ${cancelled}.`);
+  const queued = `${count(last.replayed, 'event')} of ${last.scanned} queued for its endpoint, which receives them at its rate`;
   return told(args, last.state === 'done' ? 0 : 1, last, `${last.id} is ${last.state}: ${queued}`);
 }
 
 async function delivered(args: CommandArguments, ports: CommandPorts, begun: Delivery): Promise<CommandResult> {
   const place = { params: { id: begun.id } };
   if (args.values['wait'] !== true)
-    return told(args, 0, begun, `${begun.event_id} is sent again. ${routeOf('getDelivery', place)} tells how it went.`);
+    return told(args, 0, begun, `${begun.event_id} is sent again. ${routeOf('getDelivery', place)} shows the result.`);
   const describe = (now: Delivery) => `${now.event_id}: ${now.state}, ${count(now.attempt_count, 'attempt')}`;
   const followed = await follow(ports, begun, {
     look: (signal) => callOperationPatiently(args, ports, 'getDelivery', place, { signal, tries: lookTries }),
@@ -137,11 +137,11 @@ async function delivered(args: CommandArguments, ports: CommandPorts, begun: Del
   const { last, kind } = followed;
   if (kind === 'refused') return told(args, 1, { ...last, error: followed.error }, followed.error);
   if (kind === 'interrupted')
-    return told(args, 1, last, `${begun.event_id} goes on. ${routeOf('cancelDelivery', place)} gives it up.`);
+    return told(args, 1, last, `${begun.event_id} continues. ${routeOf('cancelDelivery', place)} cancels it.`);
   return told(args, last.state === 'delivered' ? 0 : 1, last, describe(last));
 }
 
-/** What to call, in words. */
+/** The route to call, as method and path. */
 function routeOf<Id extends OperationId>(id: Id, call: OperationCall<Id>): string {
   const { method, path } = requestOf(id, call);
   return `${method} ${path}`;
@@ -159,7 +159,7 @@ type Followed<T> =
   | { readonly kind: 'over' | 'interrupted'; readonly last: T }
   | { readonly kind: 'refused'; readonly last: T; readonly error: string };
 
-/** Look at something again and again until it is over; each change is told beside the output. */
+/** Poll until the work ends; print each change to stderr. */
 async function follow<T>(ports: CommandPorts, begun: T, { look, isOver, describe }: Watch<T>): Promise<Followed<T>> {
   const signal = ports.interruption();
   let last = begun;
@@ -179,7 +179,7 @@ function readRate(args: CommandArguments): number | undefined {
   const text = textOption(args, 'rate');
   if (text === undefined) return undefined;
   if (!/^\d+(\.\d+)?$/.test(text))
-    throw new UnusableInput(`--rate: got "${text}", expected a number of events a second.`);
+    throw new UnusableInput(`--rate: got "${text}", expected a number of events per second.`);
   return Number(text);
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../command.ts';
 import { callOperation } from '../engine/api-client.ts';
 
-/** What reads a window of the raw archive in place of dead letters. */
+/** Options that select a window of the raw archive instead of dead letters. */
 export const archiveOptions = {
   since: { type: 'string' },
   until: { type: 'string' },
@@ -17,12 +17,12 @@ export const archiveOptions = {
   send: { type: 'boolean' },
 } as const;
 
-/** Whether a window of the raw archive is meant. */
+/** Whether the options select a window of the raw archive. */
 export function meansArchive(args: CommandArguments): boolean {
   const isSaid = textOption(args, 'since') !== undefined;
   for (const option of ['until', 'account', 'send'])
     if (!isSaid && args.values[option] !== undefined)
-      throw new UnusableInput(`--${option} belongs to a window of the raw archive: begin it with --since <ISO time>.`);
+      throw new UnusableInput(`--${option} needs a window of the raw archive: set its start with --since <ISO time>.`);
   return isSaid;
 }
 
@@ -62,9 +62,9 @@ export async function reprocessArchive(args: CommandArguments, ports: CommandPor
         `${tell(sums, isDryRun)} of ${integration}`,
         ...(sums.skipped === 0
           ? []
-          : [`${count(sums.skipped, 'request')} cannot be read any more: of accounts that are gone`]),
+          : [`${count(sums.skipped, 'request')} can no longer be read: their accounts are closed`]),
         ...(isDryRun && sums.found > 0
-          ? [`Nothing was sent. The same with --until ${window.until} --send sends them.`]
+          ? [`Nothing was sent. To send them, repeat with --until ${window.until} --send.`]
           : []),
       ]),
     };

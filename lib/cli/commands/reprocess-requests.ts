@@ -11,20 +11,20 @@ import { localEngine } from '../engine/engine-address.ts';
 import { engineOptions } from '../engine/engine-call.ts';
 import { archiveOptions, meansArchive, reprocessArchive } from './reprocess-archive.ts';
 
-/** Calls in a row that may find nothing of the integration's: the letters of others are in the way then. */
+/** Consecutive calls that may find nothing of the integration, because dead letters of others come first. */
 const maxIdleCalls = 3;
 
 export const reprocessCommand: Command = {
   name: 'reprocess',
   positionals: ['<integration>'],
-  summary: 'send dead-lettered or archived requests of an integration through its mended mapping again',
+  summary: 'send dead-lettered or archived requests of an integration through its fixed mapping again',
   help: [
-    '--since <ISO time> --until <ISO time>  all requests received in between, of the raw archive (default: dead letters)',
-    '--account <id>   with --since: of this account only',
-    '--send           with --since: send them; without it they are counted',
+    '--since <ISO time> --until <ISO time>  archived requests received in between (default: dead letters)',
+    '--account <id>   with --since: only requests of this account',
+    '--send           with --since: send the requests; without it they are only counted',
     `--url <origin>   of the engine's API (default: ${localEngine}, which npm start runs)`,
-    '--key <api key>  one for all tenants (default: that of the local engine)',
-    'Exit status: 0 all were taken up, 1 some may be left or the engine refused, 2 unusable input.',
+    '--key <api key>  a key for all tenants (default: that of the local engine)',
+    'Exit status: 0 all were sent, 1 some may be left or the engine rejected the call, 2 unusable input.',
   ],
   options: { ...engineOptions, ...archiveOptions },
   run: (args, ports) => (meansArchive(args) ? reprocessArchive(args, ports) : reprocessDeadLetters(args, ports)),
@@ -47,16 +47,16 @@ async function reprocessDeadLetters(args: CommandArguments, ports: CommandPorts)
     }
     const { body: answer } = call;
     reprocessed += answer.reprocessed;
-    // Each call sees those again that the one before it left.
+    // Each call counts the skipped letters again, so do not add.
     skipped = answer.skipped;
     idleCalls = answer.reprocessed === 0 ? idleCalls + 1 : 0;
     if (answer.more && idleCalls < maxIdleCalls) {
-      // The first call's instant: what has failed again since is not tried without end.
+      // The first call's instant, so that requests that fail again are not retried forever.
       before = answer.before;
       continue;
     }
-    const left = `left ${count(skipped, 'dead letter')}: of other integrations, or dead-lettered since`;
-    const unfinished = 'There may be more of it behind those of other integrations: take these up first.';
+    const left = `left ${count(skipped, 'dead letter')}: of other integrations, or dead-lettered since the start`;
+    const unfinished = 'There may be more behind the dead letters of other integrations: reprocess those first.';
     return {
       exitCode: answer.more ? 1 : 0,
       output: present(args, { integration, reprocessed, skipped, more: answer.more }, [

@@ -24,11 +24,11 @@ import { mapRequestOffline } from '../explain/map-request-offline.ts';
 import { blockingFaults, strayFaults } from './validate-integrations.ts';
 
 interface IntegrationReport {
-  /** Its name; `resources` for the faults of schemas. */
+  /** Name of the integration; `resources` for faults of schemas. */
   readonly integration: string;
-  /** Of the definition or of its files; most leave no sample to run. */
+  /** Faults of the definition or its files; with most of them no sample can run. */
   readonly faults: readonly ExplainedFault[];
-  /** What could not be checked, and how it can be. */
+  /** What was not checked, and how to check it. */
   readonly notes: readonly string[];
   readonly samples: readonly {
     readonly sample: string;
@@ -40,9 +40,9 @@ interface IntegrationReport {
 export const testCommand: Command = {
   name: 'test',
   positionals: ['[integration]'],
-  summary: 'sign each sample as the provider would; hold verification and mapping to the definition',
+  summary: 'sign each sample as the provider would; check verification and mapping against the definition',
   help: [
-    '--update  first write expected/ anew, from the events that the mapping gives',
+    '--update  first rewrite expected/ with the events of the mapping',
     'Exit status: 0 all passed, 1 a sample failed or a definition is invalid, 2 unusable input.',
   ],
   options: { update: { type: 'boolean' } },
@@ -100,7 +100,7 @@ async function testIntegration(
   };
 }
 
-/** A lookup that finds nothing in any sample is wrong; in some, it is for the owner to know. */
+/** Report a context that no sample has as a fault, and one that only some samples have as a note. */
 function reviewRouting(
   root: string,
   { name, routing }: Definition,
@@ -116,11 +116,11 @@ function reviewRouting(
     return {
       faults: [],
       notes: [
-        `routing: no "${context}" in ${lost.join(', ')}: served at an account's own URL only, ${secrets === 'account' ? 'rejected' : 'dead-lettered'} at the one for all`,
+        `routing: no "${context}" in ${lost.join(', ')}: accepted only at an account's own URL, ${secrets === 'account' ? 'rejected' : 'dead-lettered'} at the URL for all accounts`,
       ],
     };
   const path = 'routing.context_lookup_field';
-  const message = `got no "${context}" of any sample with events, expected at least one that says whose it is`;
+  const message = `got no "${context}" in any sample with events, expected at least one that names its account`;
   return { faults: [{ ...placeInDefinition(root, name, path), path, message }], notes: [] };
 }
 

@@ -23,9 +23,9 @@ export const triggerCommand: Command = {
   positionals: ['<integration>', '<sample>'],
   summary: 'sign a sample as the provider would and send it to the local engine or a deployed URL',
   help: [
-    `--url <webhook url>     where to (default: the demo account of ${localEngine}, which npm start runs)`,
-    '--secret <name>=<value>  a secret to sign with, as often as needed; =@<file> reads it (a private key in PEM)',
-    'Exit status: 0 answered 2xx, 1 answered otherwise or not at all, 2 unusable input.',
+    `--url <webhook url>     the target (default: the demo account of ${localEngine}, which npm start runs)`,
+    '--secret <name>=<value>  a signing secret, repeatable; =@<file> reads it from a file (a private key in PEM)',
+    'Exit status: 0 a 2xx answer, 1 another answer or none, 2 unusable input.',
   ],
   options: { url: { type: 'string' }, secret: { type: 'string', multiple: true } },
   run: triggerSample,
@@ -63,7 +63,7 @@ async function triggerSample(args: CommandArguments, ports: CommandPorts): Promi
   };
 }
 
-/** The sample, sent to a URL: its query is added to the URL's own. */
+/** The sample, addressed to a URL; its query is appended to the URL's query. */
 function addressed(request: WebhookRequest, target: string): WebhookRequest {
   if (!/^https?:/i.test(target) || !URL.canParse(target))
     throw new UnusableInput(`--url: got "${target}", expected an absolute http or https URL.`);
@@ -72,7 +72,7 @@ function addressed(request: WebhookRequest, target: string): WebhookRequest {
   return { ...request, url: query === '' ? base : `${base}?${query}`, path: new URL(base).pathname, query };
 }
 
-/** What the demo's accounts sign with, unless other secrets are given. */
+/** The given secrets, or those of the demo's accounts. */
 function readKeys(definition: Definition, given: readonly string[]): Required<SigningKeys> {
   const names = Object.keys(definition.secrets);
   const keys = demoKeys(definition);
@@ -82,7 +82,7 @@ function readKeys(definition: Definition, given: readonly string[]): Required<Si
     const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
     if (!names.includes(name))
       throw new UnusableInput(
-        `--secret: "${definition.name}" declares no secret "${name}", but ${names.join(', ') || 'none'}.${suggestion(name, names)}`,
+        `--secret: "${definition.name}" declares no secret "${name}"; it declares ${names.join(', ') || 'none'}.${suggestion(name, names)}`,
       );
     const read = value.startsWith('@') ? readSecret(value.slice(1)) : value;
     if (/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(read)) privateKeys[name] = read;
@@ -111,7 +111,7 @@ function sign(
     const isKey = (error as NodeJS.ErrnoException).code?.startsWith('ERR_OSSL') === true;
     throw new UnusableInput(
       isKey
-        ? 'The provider signs with a private key: give one with --secret <name>=@<file>, and the account its public key.'
+        ? 'The provider signs with a private key: pass one with --secret <name>=@<file>, and set its public key in the account.'
         : `The sample cannot be signed: ${(error as Error).message}`,
     );
   }

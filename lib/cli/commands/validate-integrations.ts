@@ -26,10 +26,10 @@ import { meantInstead } from '../explain/nearest-name.ts';
 export const validateCommand: Command = {
   name: 'validate',
   positionals: ['[integration]'],
-  summary: 'tell all faults of definitions, samples, expected events and canonical resources at once',
+  summary: 'report all faults of definitions, samples, expected events and canonical resources',
   help: [
-    `One integration's faults, or with "${resourcesFolder}" those of the canonical resources alone.`,
-    '--release  record the current versions of the resources as released; refused while there are faults',
+    `With a name, only that integration's faults; with "${resourcesFolder}", only those of the canonical resources.`,
+    '--release  record the current versions of the resources as released; rejected while there are faults',
     'Exit status: 0 no faults, 1 faults, 2 unusable input.',
   ],
   options: { release: { type: 'boolean' } },
@@ -44,7 +44,7 @@ async function validateIntegrations(
   const isRelease = args.values['release'] === true;
   const withResources = wanted === undefined || wanted === resourcesFolder;
   if (isRelease && !withResources)
-    throw new UnusableInput(`--release is of all resources: leave out "${wanted}", or write "${resourcesFolder}".`);
+    throw new UnusableInput(`--release applies to all resources: omit "${wanted}", or write "${resourcesFolder}".`);
 
   const names = wanted === resourcesFolder ? [] : selectIntegrations(integrations, wanted);
   const read = withResources ? readResources(integrations) : noneRead;
@@ -75,7 +75,7 @@ async function validateIntegrations(
   const sunsets = resources.flatMap(({ resource, older }) =>
     older
       .filter(({ sunset_at: sunsetAt }) => sunsetAt !== null && Date.parse(sunsetAt) <= nowMs())
-      .map(({ version, sunset_at: sunsetAt }) => `${resource} ${version} had its sunset at ${sunsetAt}`),
+      .map(({ version, sunset_at: sunsetAt }) => `${resource} ${version} is past its sunset at ${sunsetAt}`),
   );
   const subjects = [
     ...(wanted === resourcesFolder ? [] : [count(names.length, 'integration')]),
@@ -95,12 +95,12 @@ async function validateIntegrations(
 
 const noneRead: ReadResources = { schemas: new Map(), older: new Map(), releases: {}, faults: [] };
 
-/** Every fault of one integration: its definition's, its samples' and its expected events'. */
+/** Every fault of one integration: of its definition, its samples and its expected events. */
 function validateIntegration(root: string, name: string): readonly ExplainedFault[] {
   return [...blockingFaults(root, name), ...strayFaults(root, name), ...missingFaults(root, name)];
 }
 
-/** Faults that leave nothing to test: of the definition, and of files that cannot be read. */
+/** Faults that prevent tests: of the definition, and of unreadable files. */
 export function blockingFaults(root: string, name: string): readonly ExplainedFault[] {
   const { parsed, yaml } = readDefinition(root, name);
   const unreadable = ['samples', 'expected'].flatMap((folder) =>
@@ -114,17 +114,19 @@ export function blockingFaults(root: string, name: string): readonly ExplainedFa
   ];
 }
 
-/** Files that no test looks at. */
+/** Files that no test reads. */
 export function strayFaults(root: string, name: string): readonly ExplainedFault[] {
   const samples = listFiles(join(root, name, 'samples'));
   return [
     ...samples
       .filter((file) => !isJsonName(file))
-      .map((file) => faultAt(`integrations/${name}/samples/${file}`, 'got a file that is no sample, expected .json')),
+      .map((file) =>
+        faultAt(`integrations/${name}/samples/${file}`, 'got a file that is not a sample, expected .json'),
+      ),
     ...listFiles(join(root, name, 'expected'))
       .filter((file) => !samples.includes(file))
       .map((file) =>
-        faultAt(`integrations/${name}/expected/${file}`, 'got events of no sample, expected a sample of this name'),
+        faultAt(`integrations/${name}/expected/${file}`, 'got events without a sample, expected a sample of this name'),
       ),
   ];
 }
@@ -155,16 +157,16 @@ function faultAt(file: string, message: string, line = 1, column = 1): Explained
   return { file, line, column, path: '', message };
 }
 
-/** Whether a file is JSON, and where it stops to be. */
+/** The place where a file stops being valid JSON. */
 function jsonFaults(path: string, file: string): readonly ExplainedFault[] {
   const source = readJsonSource(readFileSync(path, 'utf8'));
   if (source.kind === 'fault') return [faultAt(file, source.message, source.line, source.column)];
   return !file.includes('/expected/') || Array.isArray(source.value)
     ? []
-    : [faultAt(file, 'got no list, expected a list of events')];
+    : [faultAt(file, 'got another value, expected a list of events')];
 }
 
-/** The first sample that is JSON but no request, as the reader of samples tells it. */
+/** The first sample that is JSON but not a request, as the reader of samples reports it. */
 function shapeFaults(root: string, name: string): readonly ExplainedFault[] {
   try {
     readSamples(root, name);

@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import { limits } from '../../../lambdas/contracts/limits.ts';
-import { secretNames } from '../../../lambdas/engine/definition/checks-within.ts';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-event.ts';
 import {
@@ -41,30 +38,30 @@ import {
 } from '../explain/explain-rejection.ts';
 import { loadDefinition } from '../explain/load-integration.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
-import { nearestName, suggestion } from '../explain/nearest-name.ts';
+import { readRequest, readSecrets } from './read-request.ts';
 
-/** What ingress would answer and normalize would make of it. */
+/** The answer that ingress would give, and the events that normalize would map. */
 interface Verification {
   readonly outcome: 'verified' | 'handshake' | 'rejected';
-  /** Why it is rejected or, though verified, not accepted. */
+  /** Why the request is rejected or, although verified, not accepted. */
   readonly reason: string | null;
-  /** What the reason is about: a part of the request, a bound, an encoding. */
+  /** The subject of the reason: a part of the request, a bound, an encoding. */
   readonly detail?: string;
-  /** Signatures that do not hold: what was signed by our reckoning, and what would make them hold. */
+  /** Signatures that do not match: the message that the definition signs, and a change that would make them match. */
   readonly signed?: readonly ExplainedSignature[];
-  /** Times that are not within their bounds. */
+  /** Times outside their bounds. */
   readonly times?: readonly ExplainedTime[];
   readonly response: IngressAnswer;
   readonly events: readonly UnsequencedEvent[];
-  /** Whose it is at the URL for all accounts; absent where the definition has no routing. */
+  /** The accounts of the request at the URL for all accounts; absent if the definition has no routing. */
   readonly contexts?: {
     readonly account_context: string;
     readonly values: readonly string[];
-    /** Whose secrets verify it there. */
+    /** Whose secrets verify the request there. */
     readonly secrets: 'app' | 'account';
   };
   readonly mapping_error?: string;
-  /** Where the data of events does not fit the schema of its resource; absent where it does. */
+  /** Where the data of events violates the schema of its resource; absent if it does not. */
   readonly drift?: readonly EventDrift[];
 }
 
@@ -77,12 +74,12 @@ interface EventDrift extends DataFault {
 export const verifyCommand: Command = {
   name: 'verify',
   positionals: ['<integration>', '<request.json>'],
-  summary: 'why does this signature fail? what ingress would answer and what events would come of it',
+  summary: 'explain why a signature fails; show the answer of ingress and the mapped events',
   help: [
     '--secrets <secrets.json>  {"<name>": "<value>" | ["<value>", …]}, names as the definition declares them',
-    '--now <ISO time>          the time to verify at (default: now; UTC where it has no offset)',
+    '--now <ISO time>          the time to verify at (default: now; UTC if it has no offset)',
     'request.json is {"method", "url", "headers", "body" or "body_base64"}.',
-    'Of a signature that does not match it tells what was signed, secrets masked, and which change would make it match.',
+    'For a signature that does not match, it shows the signed message, secrets masked, and a change that would match.',
     'Exit status: 0 verified or handshake, 1 rejected, 2 unusable input.',
   ],
   options: { secrets: { type: 'string' }, now: { type: 'string' } },
@@ -123,7 +120,7 @@ async function verifyOffline(
     return { outcome: 'rejected', reason: 'too-large', response, events: [] };
   }
   const received = receiveWebhook(prepareWebhook(definition, readXml), request, secrets, nowMs);
-  // Offline nothing is fetched: the key is one of the secrets, or it is missing.
+  // Offline the command fetches nothing: a key that is not among the secrets is missing.
   const reception =
     received.kind === 'key-needed'
       ? ({ kind: 'rejected', reason: 'secret-not-configured', detail: received.pinned } as const)
@@ -134,7 +131,7 @@ async function verifyOffline(
     reason: reasonOf(reception, settlement),
     ...explanationOf(definition, request, secrets, nowMs, reception),
     response: ingressAnswer(settlement, reply),
-    // Such a request is asked whose it is before it is verified.
+    // Ingress determines the account of such a request before it verifies it.
     ...namedContexts(definition, readContextsOf(definition, request)),
   };
   if (settlement.kind !== 'accepted') return { ...settled, events: [] };
@@ -158,7 +155,7 @@ function namedContexts(
     : { contexts: { account_context: routing.account_context, values, secrets: routing.secrets } };
 }
 
-/** The detail that the engine has, and what a look at the checks adds to it; nothing of what holds. */
+/** The engine's detail, and explanations of the checks that fail. */
 function explanationOf(
   definition: Definition,
   request: WebhookRequest,
@@ -220,87 +217,6 @@ function describe(verification: Verification, resources: PreparedResources): rea
       drift.map(({ event, resource, ...one }) => `drift: ${describeDataFault(resources, resource, event, one)}`),
     ),
   ];
-}
-
-const headerValue = z.union([z.string(), z.number()]).transform(String);
-
-const requestSchema = z.looseObject({
-  method: z.string().min(1).default('POST'),
-  url: z.string().nullish(),
-  headers: z.record(z.string(), z.union([headerValue, z.array(headerValue)])).nullish(),
-  body: z.string('expected a string: JSON too, exactly as it was sent').nullish(),
-  body_base64: z.base64().nullish(),
-});
-
-function readRequest(file: string, integration: string): WebhookRequest {
-  const raw = readJson(file);
-  const parsed = requestSchema.safeParse(raw);
-  if (!parsed.success) throw new UnusableInput(`${file} is no request.\n${z.prettifyError(parsed.error)}`);
-  const known = Object.keys(requestSchema.shape);
-  for (const name of Object.keys(parsed.data)) {
-    const meant = known.includes(name) ? undefined : nearestName(name, known);
-    if (meant !== undefined) throw new UnusableInput(`${file}: got the key "${name}". Did you mean "${meant}"?`);
-  }
-  const { method, headers, body, body_base64: base64 } = parsed.data;
-  if (body != null && base64 != null)
-    throw new UnusableInput(`${file} has both "body" and "body_base64", expected one of them.`);
-  const url = parsed.data.url ?? `https://example.com/in/${integration}`;
-  // As it is written: a parsed URL would be normalized, and it may be part of what is signed.
-  const [, path = '', query = ''] = /^https?:\/\/[^/?#]+([^?#]*)(?:\?([^#]*))?/i.exec(url) ?? [];
-  if (!/^https?:/i.test(url) || !URL.canParse(url))
-    throw new UnusableInput(`${file}: got the url "${url}", expected an absolute http or https URL, or null.`);
-  return {
-    method: method.toUpperCase(),
-    url,
-    path: path === '' ? '/' : path,
-    query,
-    headers: joinHeaders(headers ?? {}),
-    body: base64 == null ? Buffer.from(body ?? '') : Buffer.from(base64, 'base64'),
-  };
-}
-
-/** Lower-case names; repeated headers joined by a comma, as API Gateway does. */
-function joinHeaders(headers: Readonly<Record<string, string | readonly string[]>>): Readonly<Record<string, string>> {
-  const joined = new Map<string, string>();
-  for (const [written, value] of Object.entries(headers)) {
-    const name = written.toLowerCase();
-    for (const one of [value].flat()) joined.set(name, joined.has(name) ? `${joined.get(name)},${one}` : one);
-  }
-  return Object.fromEntries(joined);
-}
-
-const secretsSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
-
-function readSecrets(file: string, definition: Definition): SecretValues {
-  const parsed = secretsSchema.safeParse(readJson(file));
-  if (!parsed.success) {
-    // Not the issues' own words: what stands in this file is not repeated.
-    const places = parsed.error.issues.map(({ path }) => (path.length === 0 ? 'the file' : `"${path.join('.')}"`));
-    throw new UnusableInput(
-      `${file} holds no secrets: ${places.join(', ')} is not as expected: {"<name>": "<value>" or ["<value>", …]}.`,
-    );
-  }
-  const names = secretNames(definition);
-  for (const name of Object.keys(parsed.data))
-    if (!names.includes(name))
-      throw new UnusableInput(
-        `${file}: "${definition.name}" declares no secret "${name}", but ${names.join(', ') || 'none'}.${suggestion(name, names)}`,
-      );
-  return parsed.data;
-}
-
-function readJson(file: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new UnusableInput(`${file} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}.`);
-  }
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    throw new UnusableInput(`${file} is no JSON.`);
-  }
 }
 
 function parseInstant(text: string): number {

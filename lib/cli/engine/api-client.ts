@@ -10,12 +10,12 @@ import { type OperationId, type Operations, operations } from '../../../lambdas/
 import { type CommandArguments, type CommandPorts, UnusableInput } from '../command.ts';
 import { callEngine, callPatiently, type EngineAnswer, type EngineRequest } from './engine-call.ts';
 
-/** There are params exactly where the path has parameters. */
+/** Params are present exactly if the path has parameters. */
 type ParamsPart<Path extends string> = [ParamsOf<Path>] extends [never]
   ? { readonly params?: undefined }
   : { readonly params: Readonly<Record<ParamsOf<Path>, string>> };
 
-/** What a query schema takes, as a URL carries it: all values are text. */
+/** Input of a query schema as a URL carries it: all values are text. */
 type QueryText<Input> = { readonly [Name in keyof Input]: Input[Name] & (string | undefined) };
 type QueryPart<Shape> = Shape extends { readonly query: infer Schema extends z.ZodType }
   ? Partial<QueryText<z.input<Schema>>> extends QueryText<z.input<Schema>>
@@ -29,12 +29,12 @@ type BodyPart<Shape> = Shape extends { readonly hasOptionalBody: true }
     ? { readonly body: BodyInputOf<Shape> }
     : { readonly body?: undefined };
 
-/** What an operation is called with. */
+/** Arguments of an operation. */
 export type OperationCall<Id extends OperationId> = ParamsPart<Operations[Id]['path']> &
   QueryPart<Operations[Id]> &
   BodyPart<Operations[Id]>;
 
-/** An answer that the operation declares, as it came; its status tells which. */
+/** An unchanged answer that the operation declares; its status tells which. */
 export type OperationAnswer<Id extends OperationId> =
   | ({ readonly kind: 'answered' } & AnswerOf<Operations[Id]>)
   | Extract<EngineAnswer, { kind: 'refused' }>;
@@ -44,14 +44,14 @@ type ReadId = { [Id in OperationId]: Operations[Id]['method'] extends 'GET' ? Id
 
 interface Patience {
   readonly signal: AbortSignal;
-  /** Infinity for one who would wait for as long as it takes. */
+  /** Infinity to wait without limit. */
   readonly tries: number;
 }
 
 /**
- * The request of an operation, its path and query filled in.
+ * The request of an operation, with its path and query filled in.
  *
- * @throws {UnusableInput} when a parameter would make another path of it.
+ * @throws {UnusableInput} when a parameter would turn it into another path.
  */
 export function requestOf<Id extends OperationId>(id: Id, call: OperationCall<Id>): EngineRequest {
   const { method, path }: OperationShape = operations[id];
@@ -70,7 +70,7 @@ export function requestOf<Id extends OperationId>(id: Id, call: OperationCall<Id
   return { method, path: `${filled}${search}`, body };
 }
 
-/** Call an operation of the engine's API once; an answer of another form than it declares is refused. */
+/** Call an operation of the engine's API once; reject an answer that it does not declare. */
 export async function callOperation<Id extends OperationId>(
   args: CommandArguments,
   ports: CommandPorts,
@@ -80,7 +80,7 @@ export async function callOperation<Id extends OperationId>(
   return readAnswer(id, await callEngine(args, ports, requestOf(id, call)));
 }
 
-/** As {@link callOperation}, until the engine answers: see {@link callPatiently}. */
+/** Like {@link callOperation}, but with retries until the engine answers: see {@link callPatiently}. */
 export async function callOperationPatiently<Id extends ReadId>(
   args: CommandArguments,
   ports: CommandPorts,
@@ -94,11 +94,12 @@ export async function callOperationPatiently<Id extends ReadId>(
 
 /** A URL drops an empty segment and resolves dots, escaped or not: the request would reach another operation. */
 function pathSegment(name: string, value: string): string {
-  if (/^\.{0,2}$/.test(value)) throw new UnusableInput(`${name}: got "${value}", expected what a path can name.`);
+  if (/^\.{0,2}$/.test(value))
+    throw new UnusableInput(`${name}: got "${value}", expected a name that can be part of a path.`);
   return encodeURIComponent(value);
 }
 
-/** What is checked is passed on as it came: a schema would drop the members that only a newer engine knows. */
+/** Check the answer and return it unchanged: a parsed one would lack members that only a newer engine has. */
 function readAnswer<Id extends OperationId>(id: Id, answer: EngineAnswer): OperationAnswer<Id> {
   if (answer.kind === 'refused') return answer;
   const { answers }: OperationShape = operations[id];
@@ -106,6 +107,6 @@ function readAnswer<Id extends OperationId>(id: Id, answer: EngineAnswer): Opera
   const declared = answers[status];
   if (declared !== undefined && (declared.body === undefined || declared.body.safeParse(body).success))
     return { kind: 'answered', status, body } as OperationAnswer<Id>;
-  // It may be another engine, or none.
+  // The server may be another version of the engine, or another service.
   return { kind: 'refused', error: `${url} answered ${status}.`, isPassing: false };
 }

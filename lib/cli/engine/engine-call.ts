@@ -6,38 +6,38 @@ import { localEngine, unreachable } from './engine-address.ts';
 /** Options of every command that calls the engine's API. */
 export const engineOptions = { url: { type: 'string' }, key: { type: 'string' } } as const;
 
-/** Their help; a command that needs a key of a certain reach says so itself. */
+/** Help of these options; a command that needs a key for all tenants describes it itself. */
 export const engineOptionsHelp: readonly string[] = [
   `--url <origin>      of the engine's API (default: ${localEngine}, which npm start runs)`,
   '--key <api key>     (default: that of the local engine)',
 ];
 
-/** How long the engine may take to answer. */
+/** Timeout of a call. */
 const answerTimeoutMs = 30_000;
-/** Pauses between tries at an engine that does not answer grow up to this. */
+/** Maximum backoff between retries. */
 const maxRetryPauseMs = 15_000;
 
 export interface EngineRequest {
   readonly method: OperationShape['method'];
-  /** With its query, from the slash. */
+  /** Path and query, beginning with a slash. */
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Ends the call. */
+  /** Aborts the call. */
   readonly signal?: AbortSignal;
 }
 
 export type EngineAnswer =
   | { readonly kind: 'answered'; readonly url: string; readonly status: number; readonly body: unknown }
-  /** `isPassing` where the same call may succeed later. */
+  /** `isPassing`: the same call may succeed later. */
   | { readonly kind: 'refused'; readonly error: string; readonly isPassing: boolean };
 
-/** Whether a URL is an absolute one of http or https. */
+/** Whether a text is an absolute http or https URL. */
 export function isWebUrl(url: string): boolean {
   return /^https?:/i.test(url) && URL.canParse(url);
 }
 
-/** Where the engine is, without a slash at the end. */
+/** Origin of the engine, without a trailing slash. */
 export function readOrigin(args: CommandArguments): string {
   const url = textOption(args, 'url') ?? localEngine;
   if (!isWebUrl(url) || /[?#]/.test(url))
@@ -45,7 +45,7 @@ export function readOrigin(args: CommandArguments): string {
   return url.replace(/\/+$/, '');
 }
 
-/** Call the engine's API once. What it says in a refusal is in the error, the key is not. */
+/** Call the engine's API once. The error contains the engine's reason for a rejection, but never the key. */
 export async function callEngine(
   args: CommandArguments,
   ports: CommandPorts,
@@ -78,10 +78,10 @@ export async function callEngine(
 }
 
 /**
- * Call until the engine answers, or says something that waiting does not change. For calls that change
- * nothing: any other may have been carried out although no answer came.
+ * Call with retries until the engine answers, or rejects the call for good. Only for calls that change nothing: a call
+ * without an answer may have had its effect.
  *
- * @param tries - Infinity for one who would wait for as long as it takes.
+ * @param tries - Maximum of attempts; Infinity to wait without limit.
  */
 export async function callPatiently(
   args: CommandArguments,
@@ -93,13 +93,13 @@ export async function callPatiently(
     const answer = await callEngine(args, ports, request);
     const isFinal = answer.kind === 'answered' || !answer.isPassing;
     if (isFinal || tried >= tries || request.signal.aborted) return answer;
-    // Said once: an engine that is started anew is away for some seconds.
-    if (tried === 1) ports.note(`${answer.error} Trying again.\n`);
+    // Only once, because a restarting engine is unreachable for some seconds.
+    if (tried === 1) ports.note(`${answer.error} Retrying.\n`);
     await ports.pause(Math.min(maxRetryPauseMs, 1000 * 2 ** (tried - 1)), request.signal);
   }
 }
 
-/** `: what is wrong`, as problem details say it; a full stop where they say nothing. */
+/** `: <detail>` from the problem details, or a full stop if they have none. */
 function problemOf(body: unknown): string {
   const { detail, errors } = (body ?? {}) as { readonly detail?: unknown; readonly errors?: unknown };
   if (typeof detail !== 'string') return '.';

@@ -2,9 +2,9 @@ import { signCallback } from '../../../lambdas/engine/signing/standard-webhooks.
 import type { CommandPorts } from '../command.ts';
 import { unreachable } from './engine-address.ts';
 
-/** What a subscription gives an endpoint by default. */
+/** Default timeout of a subscription. */
 const timeoutMs = 15_000;
-/** Pauses before the second, third and fourth try. */
+/** Pauses before the second, third and fourth attempt. */
 const retryPausesMs = [1_000, 2_000, 4_000];
 /** Characters of an answer that are kept. */
 const maxAnswer = 2_000;
@@ -16,21 +16,21 @@ export interface ForwardTarget {
   readonly signal: AbortSignal;
 }
 
-/** How the last of the tries went. */
+/** The outcome of the last attempt. */
 export interface Forwarded {
   readonly isTaken: boolean;
   readonly tries: number;
   readonly durationMs: number;
-  /** Null where there was no answer: see the error. */
+  /** Null without an answer: see the error. */
   readonly status: number | null;
   readonly error: string | null;
   readonly body: string;
 }
 
 /**
- * Send an event as the callback that a subscription would make of it, four times at most; any 2xx takes it.
+ * Send an event as the callback of a subscription, with at most four attempts; any 2xx answer accepts it.
  *
- * @param onFailure - Told of each try but the last that is not taken.
+ * @param onFailure - Called for each failed attempt except the last.
  */
 export async function forwardEvent(
   ports: CommandPorts,
@@ -67,7 +67,7 @@ async function forwardOnce(
       headers: {
         'content-type': 'application/json',
         'user-agent': 'Tributary/1',
-        // Each try with a time of its own, as the engine does it: receivers refuse an old one.
+        // Each attempt has its own timestamp, as in the engine, because receivers reject old ones.
         ...signCallback([secret], event.id, Math.floor(startedAtMs / 1000), body),
       },
       body,

@@ -17,7 +17,7 @@ import { suggestion } from './nearest-name.ts';
 import { changePart, protectedParts, removePart } from './request-parts.ts';
 import { reviewChecks } from './review-checks.ts';
 
-/** One thing that a sample was held to. */
+/** One check of a sample. */
 export interface SampleCheck {
   readonly name:
     | 'signed'
@@ -29,11 +29,11 @@ export interface SampleCheck {
     | 'events'
     | 'routing'
     | 'schema';
-  /** What was got instead, one line each; none where it holds. */
+  /** Differences from the expectation, one line each; empty when the check passes. */
   readonly faults: readonly string[];
-  /** What could not be checked, and how it can be. */
+  /** What was not checked, and how to check it. */
   readonly notes?: readonly string[];
-  /** Of `routing`: whether the request says whose it is. */
+  /** Of `routing`: whether the request names its account. */
   readonly namesAccount?: boolean;
 }
 
@@ -41,8 +41,8 @@ export interface SampleCheck {
 const tokenLifeSeconds = 360;
 
 /**
- * Hold a sample to all that its definition promises: signed it is verified; tampered, stale, unsigned or
- * signed with another secret it is rejected; and its events are the expected ones.
+ * Check a sample against its definition: the signed request is verified; a tampered, stale or unsigned one, or one
+ * signed with another secret, is rejected; and the events are the expected ones.
  */
 export async function checkSample(
   definition: Definition,
@@ -64,10 +64,11 @@ export async function checkSample(
   }
   const reception = receive(signed);
   const handshake = reception.kind === 'handshake' ? reception.name : undefined;
+  const checks = checksForRequest(definition, sample.request);
   const verified: SampleCheck = {
     name: 'signed',
     faults: expectVerified('signed', reception),
-    notes: handshake === undefined ? reviewChecks(definition, checksForRequest(definition, sample.request)) : [],
+    notes: handshake === undefined ? reviewChecks(definition, checks) : [],
   };
   const mapped =
     handshake === undefined ? await mapRequestOffline(definition, signed, keys.secrets, nowMs, resources) : undefined;
@@ -79,8 +80,23 @@ export async function checkSample(
   ];
   const isOpen = definition.webhook.handshakes.some(({ name, verify }) => name === handshake && verify === 'none');
   if (isOpen || verified.faults.length > 0) return [verified, ...outcome];
+  return [verified, ...checkRejections({ definition, checks, signed, keys, nowMs, sign, receive }), ...outcome];
+}
 
-  const checks = checksForRequest(definition, sample.request);
+/** How a sample is signed and received at one time. */
+interface Rehearsal {
+  readonly definition: Definition;
+  readonly checks: readonly VerifySpec[];
+  readonly signed: WebhookRequest;
+  readonly keys: Required<SigningKeys>;
+  readonly nowMs: number;
+  readonly sign: (keys: SigningKeys, atMs?: number) => WebhookRequest;
+  readonly receive: (request: WebhookRequest, secrets?: SecretValues) => Reception;
+}
+
+/** Check that tampered, stale and unsigned requests are rejected, and that a secret can be rotated. */
+function checkRejections(rehearsal: Rehearsal): readonly SampleCheck[] {
+  const { definition, checks, signed, sign, receive } = rehearsal;
   const { signed: signedParts, proofs } = protectedParts(definition, checks);
   const tampered = [...signedParts, ...proofs].flatMap((part) => {
     const request = changePart(definition, signed, part);
@@ -91,33 +107,31 @@ export async function checkSample(
     return request === undefined ? [] : expectRejected(`without ${part.name}`, receive(request));
   });
   const wrong = expectRejected('signed with another secret', receive(sign(makeKeys(definition, 'wrong'))));
-  const bounds = boundsOf(checks);
-  const stale = [
-    ...(bounds === undefined
-      ? []
-      : expectRejected(`${bounds.ageSeconds} s old`, receive(sign(keys, nowMs - bounds.ageSeconds * 1000)))),
-    ...(bounds?.aheadSeconds === undefined
-      ? []
-      : expectRejected(`${bounds.aheadSeconds} s ahead`, receive(sign(keys, nowMs + bounds.aheadSeconds * 1000)))),
-  ];
   return [
-    verified,
     { name: 'tampered', faults: tampered },
-    ...(bounds === undefined ? [] : [{ name: 'stale', faults: stale } as const]),
+    ...checkStale(rehearsal),
     { name: 'wrong secret', faults: wrong },
     { name: 'missing signature', faults: unsigned },
-    { name: 'rotated secret', faults: rotationFaults(definition, keys, sign, receive) },
-    ...outcome,
+    { name: 'rotated secret', faults: rotationFaults(rehearsal) },
   ];
 }
 
-/** While a secret rotates, the new one and the old one are valid. */
-function rotationFaults(
-  definition: Definition,
-  old: Required<SigningKeys>,
-  sign: (keys: SigningKeys) => WebhookRequest,
-  receive: (request: WebhookRequest, secrets: SecretValues) => Reception,
-): readonly string[] {
+/** Check that requests outside the bounds of their time are rejected; nothing if no check has bounds. */
+function checkStale({ checks, keys, nowMs, sign, receive }: Rehearsal): readonly SampleCheck[] {
+  const bounds = boundsOf(checks);
+  if (bounds === undefined) return [];
+  const { ageSeconds, aheadSeconds } = bounds;
+  const faults = [
+    ...expectRejected(`${ageSeconds} s old`, receive(sign(keys, nowMs - ageSeconds * 1000))),
+    ...(aheadSeconds === undefined
+      ? []
+      : expectRejected(`${aheadSeconds} s ahead`, receive(sign(keys, nowMs + aheadSeconds * 1000)))),
+  ];
+  return [{ name: 'stale', faults }];
+}
+
+/** While a secret rotates, both the old and the new one are valid. */
+function rotationFaults({ definition, keys: old, sign, receive }: Rehearsal): readonly string[] {
   const rotating = rotatingSecrets(definition);
   const made = makeKeys(definition, 'next');
   const next = {
@@ -143,7 +157,7 @@ function unnamedFault(place: number): string {
   return `event ${place}: is thin, and only a digest of the body would name it: two changes of a record with the same body would count as one; give the event an id, a version or occurred_at, or say delivery_id: none`;
 }
 
-/** Whether a request of the one URL for all accounts would find its own: each event must name, or be of, one context. */
+/** Check that the URL for all accounts can route the request: each event must name, or belong to, one context. */
 function checkRouting(
   definition: Definition,
   request: WebhookRequest,
@@ -151,7 +165,7 @@ function checkRouting(
 ): readonly SampleCheck[] {
   const { routing } = definition;
   if (routing === undefined || named === undefined) return [];
-  // An account whose secret verifies a request is the account of all its events.
+  // Where each account has a secret, all events belong to the account whose secret verifies the request.
   const isShared = routing.secrets === 'app' && named.length > 1 && contexts.includes(undefined);
   const read = contextsOf(definition, request);
   const isSame = read === undefined || [...read].sort().join('\n') === [...named].sort().join('\n');
@@ -175,7 +189,7 @@ function listed(values: readonly string[]): string {
   return values.length === 0 ? 'nothing' : values.map((value) => JSON.stringify(value)).join(', ');
 }
 
-/** Whether the data of each event is what its resource's schema says. A team may map to resources of its own. */
+/** Check the data of each event against the schema of its resource. A team's own resources may have no schema. */
 function checkSchemas(
   resources: PreparedResources,
   events: Extract<OfflineMapping, { kind: 'mapped' }>['events'],

@@ -1,13 +1,13 @@
 import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-event.ts';
 
-/** An event as `expected/` has it: what depends on neither the account nor the clock, as JSON writes it. */
+/** An event in the form of `expected/`: as JSON, without members that depend on the account or the clock. */
 export function comparableEvent(event: UnsequencedEvent): Readonly<Record<string, unknown>> {
   const { type, resource, record_id, raw_event_type, occurred_at, thin, data } = event;
   const members = { type, resource, record_id, raw_event_type, occurred_at, thin, data };
   return JSON.parse(JSON.stringify(members)) as Record<string, unknown>;
 }
 
-/** Where two JSON values differ, one line a place; none where they are equal. */
+/** Differences of two JSON values, one line per place; empty if they are equal. */
 export function differences(expected: unknown, got: unknown, path = ''): readonly string[] {
   if (isContainer(expected) && isContainer(got) && Array.isArray(expected) === Array.isArray(got)) {
     const names = [...new Set([...Object.keys(expected), ...Object.keys(got)])];

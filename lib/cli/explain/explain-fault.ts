@@ -3,19 +3,19 @@ import { type DefinitionFault, formatFault } from '../../../lambdas/engine/defin
 import { definitionJsonSchema, type JsonSchema } from '../../definitions/definition-json-schema.ts';
 import { nearestName } from './nearest-name.ts';
 
-/** A fault, with what its author may have meant. */
+/** A fault, with the name that the author may have meant. */
 export interface ExplainedFault extends DefinitionFault {
-  /** What stands there, as JSON; undefined where nothing does. */
+  /** The value in the file, as JSON; undefined if there is none. */
   readonly got?: string;
   readonly expected?: string;
-  /** The valid name that is nearest to the one that is written. */
+  /** The valid name nearest to the written one. */
   readonly nearest?: string;
 }
 
 /**
- * Add to the faults of one definition what was got, what was expected and what was most likely meant.
+ * Add to the faults of one definition the value, the expectation and the name that was most likely meant.
  *
- * @param files - Names of the files beside it.
+ * @param files - Names of the other files in its folder.
  */
 export function explainFaults(
   yaml: string,
@@ -51,7 +51,7 @@ export function explainFaults(
       return withMeaning(
         fault,
         written(value),
-        'a .jsonata file beside the definition',
+        'a .jsonata file next to the definition',
         nearestName(String(value), files),
       );
     const options = schemasAt(schema, schema, keys).flatMap((one) => (one.enum ?? []).map(String));
@@ -60,7 +60,7 @@ export function explainFaults(
   });
 }
 
-/** One line: the fault, and what is not in its message already. */
+/** One line: the fault, with the parts that its message does not contain. */
 export function formatExplained(fault: ExplainedFault): string {
   const { message, got, expected, nearest } = fault;
   return [
@@ -74,7 +74,7 @@ export function formatExplained(fault: ExplainedFault): string {
 const bareSources = ['method', 'url', 'path', 'body', 'form', 'json', 'item'];
 const namedSources = ['header', 'headers', 'listed_headers', 'query', 'form', 'json', 'item', 'secret', 'var', 'jwt'];
 
-/** The source or the transform that is nearest to one that a template has and that is none. */
+/** The source or transform that is nearest to an unknown one in a template. */
 function nearestInTemplate(message: string): string | undefined {
   const [, transform, known = ''] = /^got the transform "([^"(]*).*?", expected one of (.*)$/s.exec(message) ?? [];
   if (transform !== undefined) return nearestName(transform, known.split(', '));
@@ -121,7 +121,7 @@ function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** The keys of a path; a key may have dots of its own, as `header.X-Event` has. */
+/** The keys of a path; a key may contain dots, such as `header.X-Event`. */
 function splitPath(document: unknown, path: string): readonly string[] {
   const keys = Object.keys(recordOf(document));
   const key = keys
@@ -138,7 +138,7 @@ function valueAt(document: unknown, keys: readonly string[]): unknown {
   );
 }
 
-/** Every schema that may hold at a path, alternatives side by side. */
+/** Every schema that may apply at a path, alternatives included. */
 function schemasAt(root: JsonSchema, schema: JsonSchema, [key, ...rest]: readonly string[]): readonly JsonSchema[] {
   const name = schema.$ref?.split('/').at(-1);
   if (name !== undefined) return schemasAt(root, root.$defs?.[name] ?? {}, key === undefined ? [] : [key, ...rest]);

@@ -5,11 +5,11 @@ import type { MappingInput } from '../../../lambdas/engine/mapping/map-request.t
 import { meantInstead } from './nearest-name.ts';
 
 /**
- * Faults of mappings in words, with the place and with what was got. The engine tells neither: its words go
- * into logs, and values belong to the tenant. Here both are the author's own.
+ * Explanations of mapping faults, with the place and the value. The engine's messages contain neither: they go into
+ * logs, and values belong to the tenant. Here both belong to the author.
  */
 
-/** JSONata's own functions, and those of mappings. */
+/** Functions of JSONata and of mappings. */
 const functions =
   'sum count max min average string substring substringBefore substringAfter lowercase uppercase length trim pad match contains replace split join formatNumber formatBase formatInteger parseInteger number floor ceil round abs sqrt power random boolean not map zip filter single reduce sift keys lookup append exists spread merge reverse each error assert type sort shuffle distinct base64encode base64decode encodeUrlComponent encodeUrl decodeUrlComponent decodeUrl eval toMillis fromMillis clone now millis mapValues sha256 parseJson parseForm parseXml'.split(
     ' ',
@@ -18,7 +18,7 @@ const eventMembers =
   'event_type resource record_id raw_event_type occurred_at id method method_config context version raw_payload data'.split(
     ' ',
   );
-/** What a member may be, where the engine's words do not say. */
+/** Expected values of members, for messages of the engine that do not say. */
 const expectedOf: Readonly<Record<string, string>> = {
   event_type: 'expected "created", "updated" or "deleted"',
   resource: 'expected <model>/<plural>, for example "hris/employees"',
@@ -26,7 +26,7 @@ const expectedOf: Readonly<Record<string, string>> = {
 };
 const notFunctions: ReadonlySet<string> = new Set(['T1005', 'T1006', 'T1007', 'T1008']);
 
-/** Say of a failure, which the engine gave a reason for, where it is and what was got. */
+/** Add the place and the value to the engine's reason for a failure. */
 export async function explainMappingFailure(mapping: string, input: MappingInput, reason: string): Promise<string> {
   const [, index, faults = ''] = /^mapping gave a bad event \((\d+)\): (.*)$/s.exec(reason) ?? [];
   if (index === undefined && !reason.startsWith('mapping failed: JSONata')) return reason;
@@ -58,7 +58,7 @@ function explainMember(fault: string, item: unknown): string {
   const [, path = '', message = ''] = /^([\w.]+): (.*)$/s.exec(fault) ?? [];
   const unknown = [...message.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name);
   if (path === 'event' && message.startsWith('Unrecognized key'))
-    return `got ${unknown.map((name) => JSON.stringify(name)).join(', ')}, which ${unknown.length === 1 ? 'is no member' : 'are no members'} of an event${meantInstead(unknown[0] ?? '', eventMembers)}`;
+    return `got ${unknown.map((name) => JSON.stringify(name)).join(', ')}, which ${unknown.length === 1 ? 'is not a member' : 'are not members'} of an event${meantInstead(unknown[0] ?? '', eventMembers)}`;
   if (path === '' || path === 'event') return fault;
   const got = path
     .split('.')
@@ -84,7 +84,7 @@ const formats: Readonly<Record<string, string>> = {
   'date-time': 'date-time, ISO 8601 with an offset such as 2026-11-22T12:00:00Z',
 };
 
-/** `data.<path>: expected <what>`, with the name that was most likely meant where the schema has no such property. */
+/** `data.<path>: expected <what>`, with the most likely name if the schema has no such property. */
 export function describeDataFault(
   resources: PreparedResources,
   resource: string,
@@ -101,7 +101,7 @@ interface SchemaNode {
   readonly items?: SchemaNode;
 }
 
-/** The properties that a schema names beside the one at a path. */
+/** The properties of the schema around a path. */
 function membersAround(schema: unknown, path: string): readonly string[] {
   const above = path.split('.').slice(0, -1);
   const node = above.reduce<SchemaNode | undefined>(
@@ -114,7 +114,7 @@ function membersAround(schema: unknown, path: string): readonly string[] {
   return Object.keys(node?.properties ?? {});
 }
 
-/** Lines that differ in their places within lists only, as one line each kind. */
+/** Collapse lines that differ only in list indexes into one line. */
 export function collapseRepeated(lines: readonly string[]): readonly string[] {
   const kinds = Map.groupBy(lines, (line) => line.replace(/\[\d+\]/g, '[]'));
   return [...kinds.values()].map(([first = '', ...others]) =>

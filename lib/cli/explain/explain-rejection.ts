@@ -22,27 +22,27 @@ import { templateInput } from '../../definitions/checks-for-request.ts';
 import { count } from '../command.ts';
 import { closestVariants } from './signature-variants.ts';
 
-/** A signature that does not hold, as far as it can be told without telling a valid one. */
+/** A signature that does not match. Never reveals the valid signature. */
 export interface ExplainedSignature {
   /** Path of the check: `webhook.verify.all.0.hmac`. */
   readonly check: string;
   readonly reason: string;
   readonly algorithm: string;
   readonly encoding: string;
-  /** What was signed by our reckoning, secrets masked; several where a definition allows several. */
+  /** The message that the definition signs, with masked secrets; several if the definition allows several. */
   readonly messages: readonly { readonly text: string; readonly bytes: number }[];
-  /** How many keys, or values of the secrets in the message, were tried. */
+  /** Number of tried keys, or of tried values of the secrets in the message. */
   readonly keys: number;
   readonly hints: readonly string[];
 }
 
-/** A time that is not within its bounds, or none. */
+/** A time outside its bounds, or a text that is not a time. */
 export interface ExplainedTime {
   readonly check: string;
   readonly reason: string;
   readonly given: string;
   readonly unit: string;
-  /** Negative where it lies ahead; absent where the text is no time. */
+  /** Negative for a time in the future; absent if the text is not a time. */
   readonly age_seconds?: number;
   readonly hints: readonly string[];
 }
@@ -52,7 +52,7 @@ export interface ExplainedRejection {
   readonly times: readonly ExplainedTime[];
 }
 
-/** A check of the tree that applies to the request, with what it reads. */
+/** A check of the tree that applies to the request, with its input. */
 interface AppliedCheck {
   readonly path: string;
   readonly spec: VerifySpec;
@@ -62,10 +62,10 @@ interface AppliedCheck {
 const explained = new Set(['signature-mismatch', 'signature-malformed', 'no-known-signature-version']);
 /** Characters of a signed message that are shown. */
 const shownCharacters = 300;
-/** A shorter text that is also a secret's is not its sign: it would mask letters of words. */
+/** Minimum length of a masked secret: masking shorter ones would mask letters of words. */
 const maskedCharacters = 6;
 
-/** Why the checks that apply to a request do not hold: what each signs, and which small change would make it hold. */
+/** Explain why checks reject a request: the message that each signs, and a small change that would make it match. */
 export function explainRejection(
   definition: Definition,
   request: WebhookRequest,
@@ -81,7 +81,7 @@ export function explainRejection(
   };
 }
 
-/** One line each. */
+/** Lines of text. */
 export function formatExplanation({ signed, times }: ExplainedRejection): readonly string[] {
   return [
     ...signed.flatMap(({ check, reason, algorithm, encoding, messages, keys, hints }) => [
@@ -124,7 +124,7 @@ function applied(node: VerifySpec, path: string, input: TemplateInput): readonly
   const { verify, items } = node.each;
   const source = parseSource(items);
   const list = source === undefined ? undefined : readSource(source, input);
-  // The first item stands for all: they are signed alike.
+  // The first item represents all, because all are signed in the same way.
   const [item] = Array.isArray(list) ? (list as unknown[]) : [];
   return item === undefined ? [] : applied(verify, `${path}.each.verify`, { ...input, item });
 }
@@ -164,7 +164,7 @@ function explainSignature(
       ...(near.length > 0 ? [] : [...form, ...literal]),
       ...(isEmptyHanded && verdict.reason === 'signature-mismatch'
         ? [
-            'no other reading of the key, the signature, the message or the line breaks of the body matches: the secret is another one, the body is not as it was sent, or something else is signed',
+            'no other reading of the key, the signature, the message or the line breaks of the body matches: the secret is wrong, the body has changed, or the provider signs another message',
           ]
         : []),
     ],
@@ -176,7 +176,7 @@ function keysTried({ key, messages }: SignedParts, secrets: SecretValues): numbe
   return secretChoices(secretsIn(messages.flatMap((text) => templateOf(text) ?? [])), secrets).length;
 }
 
-/** The message as JSON text, so that line breaks and spaces show; nothing of it that is a secret. */
+/** The message as JSON text, so that line breaks and spaces show, with masked secrets. */
 function shownMessage(
   message: string,
   input: TemplateInput,
@@ -204,7 +204,7 @@ function shownMessage(
 
 const digestNames: Readonly<Record<number, string>> = { 20: 'sha1', 32: 'sha256', 64: 'sha512' };
 
-/** What the signature itself looks like, where that is not what the definition says of it. */
+/** Hints about the form of the signature, if it differs from the definition. */
 function formHints(spec: SignedParts, input: TemplateInput): readonly string[] {
   const template = templateOf(spec.signature);
   const texts = (template === undefined ? [] : renderAll(template, input)).flatMap((text) =>
@@ -269,17 +269,17 @@ function explainTime({ path, spec, input }: AppliedCheck, nowMs: number, judge: 
     unit: time.unit,
     ...(atMs === undefined ? {} : { age_seconds: Math.round((nowMs - atMs) / 1000) }),
     hints: [
-      ...(isOtherUnit ? [`it looks like ${unit}, but the unit is declared as ${time.unit}`] : []),
+      ...(isOtherUnit ? [`it looks like ${unit}, but the declared unit is ${time.unit}`] : []),
       ...(trueMs !== undefined && verdict.reason !== 'timestamp-malformed'
         ? [
-            `a captured request is judged at the time of its capture with --now ${new Date(trueMs).toISOString().replace('.000Z', 'Z')}`,
+            `to verify a captured request at the time of its capture, pass --now ${new Date(trueMs).toISOString().replace('.000Z', 'Z')}`,
           ]
         : []),
     ],
   };
 }
 
-/** The unit in which a text is a time of our years; undefined where it is none in any. */
+/** The unit in which a text is a time within ten years of now; undefined if there is none. */
 function unitOf(text: string, nowMs: number): 's' | 'ms' | 'iso8601' | undefined {
   const tenYearsMs = 10 * 365 * 86_400_000;
   return (['s', 'ms', 'iso8601'] as const).find((unit) => {

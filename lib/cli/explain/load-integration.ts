@@ -19,12 +19,12 @@ const definitionFile = 'integration.yaml';
 /** One integration's definition, read and checked. */
 export interface ReadDefinition {
   readonly parsed: ParsedDefinition;
-  /** Text of the YAML file; empty where there is none. */
+  /** Text of the YAML file; empty if there is none. */
   readonly yaml: string;
 }
 
 /**
- * The one that was asked for, or all of them.
+ * Names of the wanted integration, or of all.
  *
  * @throws {UnusableInput} when there is no such integration.
  */
@@ -36,7 +36,7 @@ export function selectIntegrations(root: string, wanted: string | undefined): re
   return [wanted];
 }
 
-/** Read an integration's definition with every fault that it has. */
+/** Read an integration's definition, with all its faults. */
 export function readDefinition(root: string, name: string): ReadDefinition {
   const file = `integrations/${name}/${definitionFile}`;
   const yaml = readIfThere(join(root, name, definitionFile));
@@ -48,7 +48,7 @@ export function readDefinition(root: string, name: string): ReadDefinition {
   return { parsed: parseDefinition(yaml, { file, folder: name, read }), yaml };
 }
 
-/** Where a value of a definition stands, for faults that show only when it is run. */
+/** The place of a value in a definition, for faults that show only when the definition runs. */
 export function placeInDefinition(root: string, name: string, path: string): { file: string } & TextPlace {
   const lines = new LineCounter();
   const document = parseDocument(readDefinition(root, name).yaml, { lineCounter: lines, prettyErrors: false });
@@ -56,7 +56,7 @@ export function placeInDefinition(root: string, name: string, path: string): { f
   return { file: `integrations/${name}/${definitionFile}`, line, column: col };
 }
 
-/** @throws {UnusableInput} when there is no such integration or its definition is wrong. */
+/** @throws {UnusableInput} when there is no such integration or its definition is invalid. */
 export function loadDefinition(root: string, name: string): Definition {
   selectIntegrations(root, name);
   const { parsed } = readDefinition(root, name);
@@ -64,7 +64,7 @@ export function loadDefinition(root: string, name: string): Definition {
   throw new UnusableInput(`The definition of "${name}" is invalid:\n${parsed.faults.map(formatFault).join('\n')}`);
 }
 
-/** @throws {UnusableInput} when a sample of the integration cannot be read, or there is none of this name. */
+/** @throws {UnusableInput} when the integration has no sample of this name or an unreadable sample. */
 export function loadSample(root: string, integration: string, name: string): Sample {
   const samples = loadSamples(root, integration);
   const sample = samples.find((candidate) => candidate.name === name);

@@ -16,16 +16,16 @@ export type OfflineMapping =
   | {
       readonly kind: 'mapped';
       readonly events: readonly UnsequencedEvent[];
-      /** For each event, the context that it names; undefined where it names none. */
+      /** For each event, the context that it names, or undefined. */
       readonly contexts: readonly (string | undefined)[];
-      /** The contexts that the request names; absent where the definition has no routing. */
+      /** The contexts that the request names; absent if the definition has no routing. */
       readonly named?: readonly string[];
-      /** Places of thin events that nothing but the request's acceptance names: neither they, nor it, nor a time. */
+      /** Indexes of thin events whose id depends on the acceptance of the request, for want of an id, version or time. */
       readonly unnamed?: readonly number[];
     }
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** What normalize would make of a request, for the account of the local demo. */
+/** Map a request as normalize would, for the account of the local demo. */
 export async function mapRequestOffline(
   definition: Definition,
   request: WebhookRequest,
@@ -73,7 +73,7 @@ export async function mapRequestOffline(
   return { ...mapped, unnamed, ...(routing === undefined ? {} : { named }) };
 }
 
-/** Places of the events whose id depends on which acceptance of a request brings them. */
+/** Indexes of the events whose id depends on the acceptance of the request. */
 function differingPlaces(one: MappingResult, another: MappingResult): readonly number[] {
   if (one.kind === 'failed' || another.kind === 'failed') return [];
   return [...one.events.keys()].filter((place) => one.events[place]?.id !== another.events[place]?.id);

@@ -1,4 +1,4 @@
-/** The name that was most likely meant: the one with the fewest edits, if they are few for its length. */
+/** The name that was most likely meant: the one with the fewest edits, if these are few for its length. */
 export function nearestName(written: string, names: readonly string[]): string | undefined {
   const [best] = names
     .map((name) => ({ name, edits: editDistance(written.toLowerCase(), name.toLowerCase()) }))
@@ -19,7 +19,7 @@ export function meantInstead(written: string, names: readonly string[]): string 
   return nearest === undefined ? '' : `; did you mean "${nearest}"?`;
 }
 
-/** Insertions, deletions, replacements, and swaps of neighbours, between two texts. */
+/** Number of insertions, deletions, replacements and swaps of neighbours between two texts. */
 function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);

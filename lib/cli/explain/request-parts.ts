@@ -7,32 +7,32 @@ import { authoringOf } from '../../../lambdas/engine/verification/check-authorin
 import { checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
 
 /**
- * The parts of a request that its provider's scheme protects, and what changes them: how a test, that
- * knows nothing but the definition, forges a request.
+ * The parts of a request that its provider's scheme protects, and functions that change them: with these, a test that
+ * knows only the definition forges requests.
  */
 
 /** A part of a request that verification depends on. */
 export interface RequestPart {
-  /** As the definition writes it: `body`, `header.X-Signature`. */
+  /** Name in the definition: `body`, `header.X-Signature`. */
   readonly name: string;
   readonly source: Source;
-  /** Text before the part within its source, and what ends it, where it is a part of it only. */
+  /** Text before the part within its source, and its terminator, if the part is not the whole source. */
   readonly after?: string | undefined;
   readonly until?: string | undefined;
-  /** What separates several proofs in one text; each is changed, since any of them may be valid. */
+  /** Separator of several proofs in one text; each is changed, because any of them may be valid. */
   readonly split?: string | undefined;
   /** Path of the list that `item` belongs to. */
   readonly items?: readonly string[];
 }
 
 export interface ProtectedParts {
-  /** What is signed. */
+  /** Signed parts. */
   readonly signed: readonly RequestPart[];
-  /** What proves: signatures and tokens. */
+  /** Proofs: signatures and tokens. */
   readonly proofs: readonly RequestPart[];
 }
 
-/** What the checks protect, each part once. */
+/** The parts that the checks protect, each once. */
 export function protectedParts(definition: Definition, checks: readonly VerifySpec[]): ProtectedParts {
   const found = checks.map((check) => partsOf(definition, check));
   return {
@@ -64,7 +64,7 @@ function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
   };
 }
 
-/** Of alternatives and of cases the first: the one that a sample's items are for. */
+/** The checks of an item; the first of alternatives and of cases, which samples use. */
 function innerChecks(node: VerifySpec): readonly VerifySpec[] {
   const inner = node.all ?? (node.any ?? node.cases?.map(({ verify }) => verify))?.slice(0, 1);
   return inner?.flatMap(innerChecks) ?? [node];
@@ -86,7 +86,7 @@ function unique(parts: readonly RequestPart[]): readonly RequestPart[] {
   return [...new Map(parts.map((part) => [part.name, part])).values()];
 }
 
-/** The request with another content in one part; undefined where it does not have the part. */
+/** The request with one part changed; undefined if it does not have the part. */
 export function changePart(
   definition: Definition,
   request: WebhookRequest,
@@ -98,7 +98,7 @@ export function changePart(
   );
 }
 
-/** The request without one part; undefined where it does not have it. */
+/** The request without one part; undefined if it does not have the part. */
 export function removePart(
   definition: Definition,
   request: WebhookRequest,
@@ -159,7 +159,7 @@ function editPart(
   }
 }
 
-/** Edit each of several; undefined where none of them is there. */
+/** Edit each of several values; undefined if all are missing. */
 function whole<T>(
   request: WebhookRequest,
   places: readonly T[],
@@ -169,7 +169,7 @@ function whole<T>(
   return edited === request ? undefined : edited;
 }
 
-/** Edit what stands after a prefix and before a separator, and leave the rest. */
+/** Edit the text between a prefix and a separator, and keep the rest. */
 function within({ after, until }: RequestPart, edit: Edit): Edit {
   if (after === undefined) return edit;
   return (text) => {
@@ -198,7 +198,7 @@ function withQuery(request: WebhookRequest, name: string, edit: Edit): WebhookRe
   return { ...request, query: text, url: `${request.url.split('?', 1)[0]}${text === '' ? '' : `?${text}`}` };
 }
 
-/** Edit a value where it stands in the body, however the body writes it; the rest keeps its bytes. */
+/** Edit a value in the body, however the body writes it, and keep all other bytes. */
 function withTextInBody(request: WebhookRequest, value: unknown, edit: Edit): WebhookRequest | undefined {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return undefined;
   const text = String(value);
@@ -218,9 +218,9 @@ function withBody(request: WebhookRequest, text: string): WebhookRequest {
 }
 
 /**
- * Another text of the same length and kind: one letter or digit is replaced by a neighbour. Of a number it
- * is the last, so that a time stays fresh; of other texts one of the third quarter, since the last
- * characters of a base64 text may hold bits that do not count.
+ * Another text of the same length and kind: a neighbour replaces one letter or digit. In a number it is the last, so
+ * that a time stays fresh; in other texts one of the third quarter, because the last characters of a base64 text may
+ * hold unused bits.
  */
 function change(text: string): string {
   const start = /^\d+$/.test(text) ? text.length - 1 : Math.floor(text.length * 0.75);

@@ -4,10 +4,10 @@ import { authoringOf } from '../../../lambdas/engine/verification/check-authorin
 import { checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
 
 /**
- * What is allowed, and yet is seldom meant: a signature that leaves the body free, a signed time that
- * nothing looks at, a line break that is none.
+ * Notes on valid definitions that are probably mistakes: a signature that does not cover the body, a signed time that
+ * no check reads, an escape sequence that is not a line break.
  *
- * @param checks - Those that a request has to pass.
+ * @param checks - The checks that a request must pass.
  */
 export function reviewChecks(definition: Definition, checks: readonly VerifySpec[]): readonly string[] {
   const messages = checks.flatMap(messagesOf);
@@ -21,19 +21,19 @@ export function reviewChecks(definition: Definition, checks: readonly VerifySpec
   return [
     ...(messages.length > 0 && !holdsBody && !holdsParts && !isTokened && nonce === undefined
       ? [
-          'the signature does not cover the body: anybody who has seen one may send another body with it; sign {body}, or name what comes once as nonce',
+          'the signature does not cover the body: an attacker who has seen one may send another body with it; sign {body}, or declare a value that is never repeated as nonce',
         ]
       : []),
     ...(isFresh || isTokened || nonce !== undefined
       ? []
       : [...new Set(times.map(({ name }) => name))].map(
-          (name) => `${name} is signed, but no freshness checks it: an old request stays valid`,
+          (name) => `${name} is signed, but no freshness check reads it: an old request stays valid`,
         )),
     ...messages
       .filter((message) => message.includes('\\n') || message.includes('\\r'))
       .map(
         (message) =>
-          `the message ${JSON.stringify(message)} holds a backslash and a letter, not a line break: YAML reads "\\n" in double quotes only`,
+          `the message ${JSON.stringify(message)} holds a backslash and a letter, not a line break: YAML reads "\\n" only in double quotes`,
       ),
   ];
 }
@@ -54,7 +54,7 @@ interface SignedSource {
   readonly source: Source;
 }
 
-/** What a template reads, variables by what they are taken from. */
+/** The sources that a template reads; for a variable, those that it is taken from. */
 function sourcesIn({ webhook }: Definition, template: string): readonly SignedSource[] {
   const parsed = parseTemplate(template);
   if (parsed.kind === 'fault') return [];

@@ -4,12 +4,11 @@ import { authoringOf } from '../../../lambdas/engine/verification/check-authorin
 import type { NamedCheck } from '../../../lambdas/engine/verification/check-kinds.ts';
 
 /**
- * What people get wrong about a signature, each as a small change of its check or of the request, so that
- * the engine itself can say which of them would make it hold. A change is told by its name: the valid
- * signature never is.
+ * Common mistakes about signatures, each as a small change of the check or of the request, so that the engine itself
+ * can find the change that would make the signature match. The output names the change, never the valid signature.
  */
 
-/** A check of one signature with all that it reads. */
+/** A check of one signature, with its input. */
 export interface SignatureTrial {
   readonly check: NamedCheck;
   readonly input: TemplateInput;
@@ -19,16 +18,16 @@ export interface SignatureTrial {
 export type Holds = (check: NamedCheck, input: TemplateInput, secrets: SecretValues) => boolean;
 
 interface Variant {
-  /** Read after "would match with". */
+  /** Follows "would match with". */
   readonly name: string;
   readonly change: (trial: SignatureTrial) => SignatureTrial;
 }
 
-/** The names of the fewest changes with which a signature would hold: one, or two together. None where none does. */
+/** Names of the fewest changes with which a signature would match: one, or two together; empty if there are none. */
 export function closestVariants(trial: SignatureTrial, holds: Holds): readonly string[] {
   const groups = [...groupsOf(trial)];
   const works = (changed: SignatureTrial) => holds(changed.check, changed.input, changed.secrets);
-  // Of each kind the first: some signatures read alike in base64 and in base64url.
+  // The first of each kind, because some signatures are the same in base64 and base64url.
   const single = groups.flatMap((group) => group.find(({ change }) => works(change(trial))) ?? []);
   if (single.length > 0) return single.map(({ name }) => name);
   for (const [index, group] of groups.entries())
@@ -87,12 +86,12 @@ function separatorOf(message: string, [first = '', second = '']: readonly string
   return message.slice(message.indexOf(first) + first.length, message.indexOf(second, message.indexOf(first) + 1));
 }
 
-/** Line breaks that an editor, a shell or a copy added, lost or changed. */
+/** Line breaks that an editor, a shell or copying added, removed or changed. */
 function bodyVariants({ input }: SignatureTrial): readonly Variant[] {
   const text = input.body.toString('latin1');
   const bodies: readonly (readonly [string, string])[] = [
-    ['a line break (LF) more at the end of the body', `${text}\n`],
-    ['a line break (CRLF) more at the end of the body', `${text}\r\n`],
+    ['another line break (LF) at the end of the body', `${text}\n`],
+    ['another line break (CRLF) at the end of the body', `${text}\r\n`],
     ['the body without the line break at its end', text.replace(/\r?\n$/, '')],
     ['the body without the white space at its end', text.trimEnd()],
     ['the line breaks of the body as CRLF, not LF', text.replace(/\r?\n/g, '\r\n')],

@@ -7,15 +7,15 @@ import type { EmulatorMessage, EmulatorOrder } from './protocol.ts';
 
 export type EmulatorKind = 'dynalite' | 'fauxqs';
 
-/** An emulator in a process of its own. */
+/** An emulator in a separate process. */
 export interface Emulator {
   readonly kind: EmulatorKind;
   readonly endpoint: string;
-  /** Resolves when the emulator's `Date` is shifted. */
+  /** Shift the emulator's `Date`. */
   setClockOffset(offsetMs: number): Promise<void>;
-  /** Resolves when callers are held to these rules; before, everyone may do everything. */
+  /** Apply access rules; until then, every caller may do everything. */
   enforce(rules: AccessRules): Promise<void>;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -25,12 +25,12 @@ const stopGraceMs = 1_000;
 /**
  * Start an emulator on a free port of 127.0.0.1.
  *
- * @param onCrash - Called when it ends without having been stopped.
+ * @param onCrash - Called when the process ends without a call of `stop`.
  * @throws {LocalEngineError} emulator-failed when it ends before it listens.
  */
 export async function startEmulator(kind: EmulatorKind, onCrash: (error: LocalEngineError) => void): Promise<Emulator> {
   const child = fork(fileURLToPath(new URL(`./${kind}.fork.ts`, import.meta.url)), [], {
-    // Nothing of the host's environment or flags (a test runner's loader, say) belongs in there.
+    // Not the environment or flags of this process, such as a test runner's loader.
     env: {},
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -81,7 +81,7 @@ export async function startEmulator(kind: EmulatorKind, onCrash: (error: LocalEn
   };
 }
 
-/** Resolves with the first message for which `pick` gives a value. */
+/** Resolves with the value of the first message for which `pick` returns one. */
 function nextMessage<T>(child: ChildProcess, pick: (message: EmulatorMessage) => T | undefined): Promise<T> {
   return new Promise((resolve) => {
     const listener = (message: unknown) => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type AccessGuard, type AccessRules, createAccessGuard } from '../iam/access-guard.ts';
 import { eventbridgeCalls } from '../iam/eventbridge-calls.ts';
 
-/** An event as a rule of the team's own would see it. */
+/** An event as a rule on the bus would receive it. */
 export interface BusEvent {
   readonly id: string;
   readonly bus: string;
@@ -15,12 +15,12 @@ export interface BusEvent {
   readonly time: string;
 }
 
-/** EventBridge, as far as functions use it: it takes events and keeps them to be looked at. */
+/** The part of EventBridge that functions use: it accepts events and keeps them for inspection. */
 export interface EventBus {
   readonly endpoint: string;
-  /** Callers are held to these rules from now on; before, everyone may do everything. */
+  /** Apply access rules; until then, every caller may do everything. */
   enforce(rules: AccessRules): void;
-  /** What was put, oldest first; of very many the last ones. */
+  /** The latest events, oldest first. */
   events(): readonly BusEvent[];
   stop(): Promise<void>;
 }
@@ -31,10 +31,10 @@ const maxRequestBytes = 1024 * 1024;
 const maxKept = 10_000;
 
 /**
- * Start an event bus on a free port of 127.0.0.1, in this process: almost nothing is put on it.
+ * Start an event bus on a free port of 127.0.0.1, in this process, because its load is low.
  *
  * @param nowMs - The engine's clock.
- * @param onEvent - Called with each event that is taken.
+ * @param onEvent - Called with each accepted event.
  */
 export async function startEventBus(
   nowMs: () => number,
@@ -110,7 +110,7 @@ async function answer(
   return { status: 200, body: { FailedEntryCount: failed.length, Entries: results } };
 }
 
-/** EventBridge judges each entry for itself. */
+/** Like EventBridge, accept or reject each entry on its own. */
 function readEntry(
   { Source, DetailType, Detail, EventBusName = 'default' }: Entry,
   nowMs: number,

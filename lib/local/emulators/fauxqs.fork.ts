@@ -6,7 +6,7 @@ import { listVersions } from './list-versions.ts';
 import { runEmulator } from './run-emulator.ts';
 
 await runEmulator(async (guard) => {
-  // Not `startFauxqs`: that listens on every interface of the machine.
+  // Not `startFauxqs`, which listens on every interface of the machine.
   const { buildApp } = await import('fauxqs');
   const app = buildApp({ logger: false });
   app.server.keepAliveTimeout = 120_000;

@@ -6,8 +6,8 @@ type Listener = (...values: unknown[]) => void;
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Put a guard in front of dynalite, which reads a request by itself: its listener for the end of a
- * request waits for the verdict on what came before. Reading it here and telling it again would cost more.
+ * Put a guard in front of dynalite. Dynalite reads requests itself, so the guard sees the body as it arrives and calls
+ * dynalite's `end` listener only if it allows the request. Buffering and replaying requests would cost more.
  */
 export function guardDynalite(server: Server, guard: AccessGuard): void {
   const handle = server.listeners('request')[0] as Handler;
@@ -29,7 +29,7 @@ export function guardDynalite(server: Server, guard: AccessGuard): void {
   });
 }
 
-/** Ask `mayEnd`, with the whole body, before each listener for the end of a request that is added from now on. */
+/** Call `mayEnd` with the whole body before each `end` listener that is added later. */
 function beforeEnd(request: IncomingMessage, mayEnd: (body: Buffer) => boolean): void {
   const chunks: Buffer[] = [];
   const add = request.on.bind(request) as (event: string, listener: Listener) => IncomingMessage;

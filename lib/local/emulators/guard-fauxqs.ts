@@ -11,7 +11,7 @@ const sqsErrors = {
   'unknown-credentials': { type: 'UnrecognizedClientException', code: 'InvalidClientTokenId' },
 } as const;
 
-/** Put a guard in front of fauxqs's routes, where a request is parsed and not yet acted on. */
+/** Put a guard in front of fauxqs's routes, after it has parsed a request and before it acts on it. */
 export function guardFauxqs(app: App, guard: AccessGuard): void {
   app.addHook('preHandler', (request, reply, done) => {
     const { method, url, headers, body } = request;
@@ -32,13 +32,13 @@ export function guardFauxqs(app: App, guard: AccessGuard): void {
         .send(method === 'HEAD' ? undefined : toXml(refusal));
     else if (service === 'sqs') {
       const { type, code } = sqsErrors[refusal.kind];
-      // The SDK takes the error's code from the header: SQS keeps the codes of its older protocol.
+      // The SDK reads the error code from the header, in which SQS keeps the codes of its older protocol.
       reply.code(403).header('x-amzn-query-error', `${code};Sender`).type('application/x-amz-json-1.0');
       reply.send(JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message: refusal.message }));
     } else reply.code(403).type('text/plain').send(refusal.message);
   });
 
-  // Who may not list a bucket is not told that an object is not there.
+  // A caller that may not list a bucket must not learn that an object does not exist.
   app.addHook('onSend', (request, reply, payload, done) => {
     const { method, url, headers } = request;
     const signed = { authorization: headers.authorization, url };
@@ -52,7 +52,7 @@ export function guardFauxqs(app: App, guard: AccessGuard): void {
   });
 }
 
-/** Objects may have any content type; only a POST to the root is of another service. */
+/** Objects may have any content type; only a POST to the root belongs to another service. */
 function serviceOf(method: string, url: string, contentType = ''): 'sqs' | 's3' | 'other' {
   if (method !== 'POST' || !/^\/(\?|$)/.test(url)) return 's3';
   return contentType.includes('application/x-amz-json-1.0') ? 'sqs' : 'other';

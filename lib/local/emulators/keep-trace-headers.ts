@@ -21,8 +21,8 @@ interface QueueRequest {
 }
 
 /**
- * Have fauxqs keep the trace header that a message was sent with, and give it as the system attribute
- * `AWSTraceHeader`, as SQS does. Lambda counts by it how often a chain of messages has come to a function.
+ * Make fauxqs keep the trace header of a sent message and return it as the system attribute `AWSTraceHeader`, as SQS
+ * does. Lambda uses it to count how often a chain of messages has invoked a function.
  *
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
  */

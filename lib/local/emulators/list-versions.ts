@@ -3,8 +3,8 @@ import type { buildApp } from 'fauxqs';
 type App = ReturnType<typeof buildApp>;
 
 /**
- * Have fauxqs answer ListObjectVersions as S3 does for a bucket without versions: each object is the version
- * `null`. fauxqs keeps no versions and takes the call for ListObjects, whose answer no client would read.
+ * Make fauxqs answer ListObjectVersions as S3 does for a bucket without versioning: each object is the version `null`.
+ * fauxqs keeps no versions and treats the call as ListObjects, whose answer clients of this call cannot read.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
  */

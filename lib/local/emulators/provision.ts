@@ -14,7 +14,7 @@ export interface ServiceClients {
   readonly dynamodb: DynamoDBClient;
 }
 
-/** Create the stack's queues, tables and buckets on the emulators; resolves when all can be used. */
+/** Create the stack's queues, tables and buckets on the emulators; resolves when all are usable. */
 export async function provision(
   { queues, tables, buckets }: StackModel,
   { sqs, s3, dynamodb }: ServiceClients,
@@ -43,7 +43,7 @@ async function createTable(
     LocalSecondaryIndexes: indexes(properties.LocalSecondaryIndexes),
   };
   await dynamodb.send(new CreateTableCommand(input));
-  // dynalite makes a table active in the turn after the one that created it.
+  // dynalite activates a table one turn of the event loop after its creation.
   for (;;) {
     const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: name }));
     if (Table?.TableStatus === 'ACTIVE') return;

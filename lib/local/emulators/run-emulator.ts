@@ -3,21 +3,21 @@ import { shiftDate } from '../time/clock-shift.ts';
 import type { EmulatorMessage, EmulatorOrder } from './protocol.ts';
 
 /**
- * Be an emulator process: one server on a free port of 127.0.0.1, on the engine's clock, that
- * ends when its parent goes away, however the parent ends.
+ * Run an emulator process: one server on a free port of 127.0.0.1, on the engine's clock. It ends with its parent,
+ * however the parent ends.
  *
- * @param listen - Starts the server; resolves to its port, with the guard in front of it. Called
- *   after the clock is in place, so it imports the emulator itself.
+ * @param listen - Starts the server with the guard in front of it; resolves to its port. Called after the clock is
+ *   shifted, so it imports the emulator itself.
  */
 export async function runEmulator(listen: (guard: AccessGuard) => Promise<number>): Promise<void> {
   const offsetMs = new Float64Array(1);
   shiftDate(offsetMs);
 
   process.on('disconnect', () => process.exit(0));
-  // Ctrl-C reaches the whole process group; the parent still needs its emulators while it stops.
+  // Ctrl-C signals the whole process group, but the parent needs its emulators until it has stopped.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
-    // A killed sandbox cuts its connections, and dynalite throws what its requests then emit.
+    // A killed sandbox cuts its connections, and dynalite throws the errors that its requests then emit.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return;
     process.stderr.write(`${error.stack ?? error.message}\n`, () => process.exit(1));
   });
@@ -32,6 +32,6 @@ export async function runEmulator(listen: (guard: AccessGuard) => Promise<number
 }
 
 function send(message: EmulatorMessage): void {
-  // The parent may have gone between two messages; 'disconnect' then ends this process.
+  // The parent may have ended between two messages; 'disconnect' then ends this process.
   if (process.connected) process.send?.(message, undefined, {}, () => {});
 }

@@ -7,41 +7,26 @@ import {
   request as sendRequest,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { parseStatement } from '../partiql-statement.ts';
+import { type CallerOf, describeCall, type GatedCall, type GatedService } from './gated-call.ts';
 
-export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge';
-
-/** One request that a function, or the poller of its queue, makes to AWS. */
-export interface GatedCall {
-  /** The function's label (`normalize`), or `poller`. */
-  readonly caller: string;
-  readonly service: GatedService;
-  /** `PutItem`, `SendMessageBatch`, `PutObject`. */
-  readonly operation: string;
-  /** Physical name of the table, queue or bucket; empty where the request names none. */
-  readonly resource: string;
-  /** The same for all tries that the SDK makes at one call. */
-  readonly invocationId: string;
-}
-
-/** What becomes of a request. */
+/** The fate of a request. */
 export type CallFault =
-  /** It has no effect, and its connection ends. */
+  /** The request has no effect, and its connection ends. */
   | { readonly kind: 'refused' }
-  /** It has its effect, and its connection ends without an answer. */
+  /** The request has its effect, and its connection ends without an answer. */
   | { readonly kind: 'answer-lost' }
-  /** It has no effect; the service says that there are too many. */
+  /** The request has no effect; the service answers that it throttles. */
   | { readonly kind: 'throttled' }
-  /** It has its effect, and its caller is killed before the answer. */
+  /** The request has its effect; its caller is killed before the answer. */
   | { readonly kind: 'killed' }
-  /** It has its effect twice; the second answer is given. */
+  /** The request has its effect twice; the caller gets the second answer. */
   | { readonly kind: 'doubled' }
   | { readonly kind: 'delayed'; readonly delayMs: number };
 
-/** Decides over each request, in the order in which they come. @returns undefined where it goes its way. */
+/** Decides the fate of each request, in order of arrival. @returns undefined to let the request pass. */
 export type JudgeCall = (call: GatedCall) => CallFault | undefined;
 
-/** A server before an emulator, that functions take for the emulator. */
+/** A server in front of an emulator; functions call it instead of the emulator. */
 export interface CallGate {
   readonly endpoint: string;
   stop(): Promise<void>;
@@ -51,73 +36,29 @@ export interface CallGateOptions {
   /** Origin of the emulator. */
   readonly target: string;
   readonly judge: JudgeCall;
-  /** Who has an access key; undefined for an unknown one, whose requests pass. */
-  readonly callerOf: (accessKeyId: string) => string | undefined;
-  /** End the sandbox in which the caller is at work. */
+  /** Requests of an unknown caller pass. */
+  readonly callerOf: CallerOf;
+  /** Kill a busy sandbox of the caller. */
   readonly kill: (caller: string) => void;
 }
 
 /**
- * Start a gate on a free port of 127.0.0.1. What it lets through it passes on as it came, so that functions
- * keep the AWS clients that they have when deployed, with their retries and their timeouts.
+ * Start a gate on a free port of 127.0.0.1. It forwards requests unchanged, so functions keep the AWS clients of the
+ * deployed engine, with their retries and timeouts.
  */
 export async function startCallGate({ target, judge, callerOf, kill }: CallGateOptions): Promise<CallGate> {
   const { hostname, port } = new URL(target);
-  const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
-
-  const pass = (request: IncomingMessage, body: Buffer) =>
-    new Promise<Answer>((resolve, reject) => {
-      const { 'transfer-encoding': _, expect: __, connection: ___, ...headers } = request.headers;
-      const passed = sendRequest(
-        {
-          hostname,
-          port,
-          agent,
-          method: request.method,
-          path: request.url,
-          headers: { ...headers, 'content-length': body.length },
-        },
-        (response) => {
-          readAll(response).then(
-            (content) => resolve({ status: response.statusCode ?? 500, headers: response.headers, body: content }),
-            reject,
-          );
-        },
-      );
-      passed.once('error', reject);
-      passed.end(body);
-    });
-
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await readAll(request);
-    const call = describeCall(request, body, callerOf);
-    const fault = call === undefined ? undefined : judge(call);
-    switch (fault?.kind) {
-      case 'refused':
-        request.socket.destroy();
-        return;
-      case 'throttled':
-        return send(response, throttling((call as GatedCall).service));
-      case 'delayed':
-        await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-        break;
-      case 'doubled':
-        await pass(request, body);
-        break;
-      case undefined:
-      case 'answer-lost':
-      case 'killed':
-        break;
-    }
-    const answer = await pass(request, body);
-    if (fault?.kind === 'killed') kill((call as GatedCall).caller);
-    if (fault?.kind === 'killed' || fault?.kind === 'answer-lost') request.socket.destroy();
-    else send(response, answer);
+  const gate: Gate = {
+    hostname,
+    port,
+    agent: new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY }),
+    judge,
+    callerOf,
+    kill,
   };
-
   const server = createServer((request, response) => {
-    // Who is killed, or gives up, reads no answer; what it asked for may have happened all the same.
-    handle(request, response).catch(() => request.socket.destroy());
+    // A caller that was killed or gave up reads no answer; its request may have had its effect.
+    handle(gate, request, response).catch(() => request.socket.destroy());
   });
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
@@ -128,11 +69,71 @@ export async function startCallGate({ target, judge, callerOf, kill }: CallGateO
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     stop: () =>
       new Promise((resolve) => {
-        agent.destroy();
+        gate.agent.destroy();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** A started gate, and the emulator behind it. */
+interface Gate extends Omit<CallGateOptions, 'target'> {
+  readonly hostname: string;
+  readonly port: string;
+  readonly agent: Agent;
+}
+
+/** Answer one request as its fault says. */
+async function handle(gate: Gate, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await readAll(request);
+  const call = describeCall(request, body, gate.callerOf);
+  const fault = call === undefined ? undefined : gate.judge(call);
+  switch (fault?.kind) {
+    case 'refused':
+      request.socket.destroy();
+      return;
+    case 'throttled':
+      return send(response, throttling((call as GatedCall).service));
+    case 'delayed':
+      await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+      break;
+    case 'doubled':
+      await pass(gate, request, body);
+      break;
+    case undefined:
+    case 'answer-lost':
+    case 'killed':
+      break;
+  }
+  const answer = await pass(gate, request, body);
+  if (fault?.kind === 'killed') gate.kill((call as GatedCall).caller);
+  if (fault?.kind === 'killed' || fault?.kind === 'answer-lost') request.socket.destroy();
+  else send(response, answer);
+}
+
+/** Send a request to the emulator. */
+function pass({ hostname, port, agent }: Gate, request: IncomingMessage, body: Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { 'transfer-encoding': _, expect: __, connection: ___, ...headers } = request.headers;
+    const passed = sendRequest(
+      {
+        hostname,
+        port,
+        agent,
+        method: request.method,
+        path: request.url,
+        headers: { ...headers, 'content-length': body.length },
+      },
+      (response) => {
+        readAll(response).then(
+          (content) => resolve({ status: response.statusCode ?? 500, headers: response.headers, body: content }),
+          reject,
+        );
+      },
+    );
+    passed.once('error', reject);
+    passed.end(body);
+  });
 }
 
 interface Answer {
@@ -153,53 +154,7 @@ async function readAll(stream: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** @returns Undefined for a request whose caller the gate does not know. */
-function describeCall(
-  { method = '', url = '/', headers }: IncomingMessage,
-  body: Buffer,
-  callerOf: CallGateOptions['callerOf'],
-): GatedCall | undefined {
-  const accessKeyId = /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1];
-  const caller = accessKeyId === undefined ? undefined : callerOf(accessKeyId);
-  if (caller === undefined) return undefined;
-  const invocationId = String(headers['amz-sdk-invocation-id'] ?? '');
-  const [service, operation] = /^(DynamoDB|AmazonSQS|AWSEvents)\w*\.(\w+)$/
-    .exec(String(headers['x-amz-target'] ?? ''))
-    ?.slice(1) ?? ['S3', `${{ GET: 'Get', PUT: 'Put', HEAD: 'Head', DELETE: 'Delete' }[method] ?? method}Object`];
-  const called = { caller, operation: operation as string, invocationId };
-  if (service === 'S3') return { ...called, service: 's3', resource: url.split(/[/?]/)[1] ?? '' };
-  const input = JSON.parse(body.toString('utf8')) as {
-    readonly TableName?: string;
-    readonly RequestItems?: object;
-    readonly Statements?: readonly { readonly Statement?: string }[];
-    readonly QueueUrl?: string;
-  };
-  if (service === 'DynamoDB')
-    return {
-      ...called,
-      service: 'dynamodb',
-      resource: input.TableName ?? [...tablesOf(input)].join('+'),
-    };
-  if (service === 'AmazonSQS')
-    return { ...called, service: 'sqs', resource: (input.QueueUrl ?? '').split('/').at(-1) ?? '' };
-  return { ...called, service: 'eventbridge', resource: '' };
-}
-
-/** Tables of a batch. */
-function tablesOf({
-  RequestItems = {},
-  Statements = [],
-}: {
-  readonly RequestItems?: object;
-  readonly Statements?: readonly { readonly Statement?: string }[];
-}): ReadonlySet<string> {
-  return new Set([
-    ...Object.keys(RequestItems),
-    ...Statements.flatMap(({ Statement }) => parseStatement(Statement)?.table ?? []),
-  ]);
-}
-
-/** How each service says that it is asked too much. */
+/** The throttling error of each service. */
 function throttling(service: GatedService): Answer {
   if (service === 's3') {
     const body = Buffer.from('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code></Error>');

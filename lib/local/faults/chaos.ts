@@ -1,9 +1,10 @@
-import type { CallFault, GatedCall, JudgeCall } from './call-gate.ts';
+import type { CallFault, JudgeCall } from './call-gate.ts';
+import type { GatedCall } from './gated-call.ts';
 
-/** What chaos does, and to how many of 100 requests. */
+/** Percentage of requests that get each fault. */
 export type ChaosRates = Readonly<Record<CallFault['kind'], number>>;
 
-/** Many times what AWS does to a customer, and little enough that nearly all goes on. */
+/** Many times the fault rate of AWS, and low enough that most requests succeed. */
 export const defaultChaosRates: ChaosRates = {
   refused: 2,
   'answer-lost': 1,
@@ -13,15 +14,15 @@ export const defaultChaosRates: ChaosRates = {
   killed: 0.5,
 };
 
-/** The longest delay of a request that is delayed: functions give up on one that takes longer than 2.5 s. */
+/** Maximum delay of a delayed request: functions time out a request after 2.5 s. */
 const maxDelayMs = 1_000;
 const kinds = Object.keys(defaultChaosRates) as (keyof ChaosRates)[];
 
 /**
- * Read the rates that a flag gives: `killed=1,refused=5`. What it does not name is left as it is by default;
- * without any, all are.
+ * Read the rates of a flag: `killed=1,refused=5`. Faults that it does not name keep their default rate; an empty text
+ * keeps all defaults.
  *
- * @throws {RangeError} which says what is wrong with the text.
+ * @throws {RangeError} when the text is malformed.
  */
 export function parseChaosRates(text: string): ChaosRates {
   const given = text === '' ? [] : text.split(',').map((part) => part.split('='));
@@ -38,20 +39,20 @@ export function parseChaosRates(text: string): ChaosRates {
   return rates as ChaosRates;
 }
 
-/** Faults at random, at stated rates. */
+/** Random faults at given rates. */
 export interface Chaos {
-  /** Nothing fails before. */
+  /** Start the faults; until then, every request passes. */
   begin(): void;
   readonly judge: JudgeCall;
-  /** What becomes of a request that is no call to AWS. */
+  /** The fate of a request that does not call AWS. */
   readonly strike: () => CallFault | undefined;
-  /** How often each has struck. */
+  /** How often each fault has happened. */
   counts(): Readonly<Record<string, number>>;
 }
 
 /**
  * @param random - In [0, 1).
- * @param onKill - Told of each function that is killed, and in which call.
+ * @param onKill - Called for each killed function, with the call that it made.
  */
 export function createChaos(
   rates: ChaosRates,
@@ -75,7 +76,7 @@ export function createChaos(
     begin() {
       hasBegun = true;
     },
-    // A subscriber can fail and be slow; it kills no function, and what comes twice to it is the engine's doing.
+    // A subscriber can fail or be slow. It cannot kill a function, and only the engine can send a callback twice.
     strike: () => draw((kind) => kind !== 'killed' && kind !== 'doubled'),
     judge(call) {
       const fault = draw((kind) => kind !== 'killed' || call.caller !== 'poller');

@@ -1,22 +1,22 @@
 import { type Caller, mayCall } from './may-call.ts';
 import type { KeyOf, RequiredCalls } from './required-calls.ts';
 
-/** Who may do what, as it is sent to an emulator. */
+/** The permissions of all callers, as the engine sends them to an emulator. */
 export interface AccessRules {
-  /** The runner itself, which sets up and looks: not restricted. */
+  /** Access key of the runner itself, which is not restricted. */
   readonly ownAccessKeyId: string;
   readonly callers: readonly Caller[];
   /** ARN of the encrypting key by ARN of the table, bucket or queue. */
   readonly keyByResource: Readonly<Record<string, string>>;
 }
 
-/** Why a request is not answered; what goes back to the caller has the form of its service. */
+/** Why a request is rejected; the answer has the error format of the service. */
 export interface Refusal {
   readonly kind: 'access-denied' | 'unknown-credentials';
   readonly message: string;
 }
 
-/** The part of a request that says who sends it. */
+/** The part of a request that identifies its caller. */
 export interface SignedRequest {
   readonly authorization: string | undefined;
   /** Path and query; the query carries the credentials of a presigned URL. */
@@ -24,21 +24,21 @@ export interface SignedRequest {
 }
 
 export interface AccessGuard {
-  /** Apply rules from now on; before, everything passes. */
+  /** Apply access rules; until then, every request passes. */
   enforce(rules: AccessRules): void;
-  /** False for requests of the runner itself, which need no look. */
+  /** Whether a request needs a check: false for requests of the runner itself. */
   restricts(request: SignedRequest): boolean;
   /** @returns undefined when the request may pass. */
   refuse(request: SignedRequest, required: (keyOf: KeyOf) => RequiredCalls): Refusal | undefined;
 }
 
-/** Objects of S3 have ever new names. */
+/** Bounds the cache, because S3 objects always have new names. */
 const maxRemembered = 10_000;
 
 export function createAccessGuard(): AccessGuard {
   let rules: AccessRules | undefined;
   let callers: ReadonlyMap<string, Caller> = new Map();
-  /** Calls that were allowed: most are made again and again. */
+  /** Cache of allowed calls, most of which repeat. */
   const allowed = new Set<string>();
   const keyOf: KeyOf = (resourceArn) => rules?.keyByResource[resourceArn];
   return {
@@ -72,12 +72,12 @@ export function createAccessGuard(): AccessGuard {
 
 function unknownOperation({ arn }: Caller, operation: string): string {
   return (
-    `User: ${arn} called ${operation}, and the local runner does not know what that needs to be allowed; ` +
+    `User: ${arn} called ${operation}, and the local runner does not know which permissions it needs; ` +
     'describe it in lib/local/iam'
   );
 }
 
-/** Signatures are not checked: each process of this machine may be who it says. */
+/** The caller's access key. Signatures are not checked: the runner trusts the processes of this machine. */
 function accessKeyIdOf({ authorization, url }: SignedRequest): string | undefined {
   if (authorization !== undefined) return /^AWS4-HMAC-SHA256 +Credential=([^/]+)\//.exec(authorization)?.[1];
   const presigned = /[?&]X-Amz-Credential=([^&]+)/i.exec(url)?.[1];

@@ -20,8 +20,8 @@ const batchOperations = new Set(['BatchGetItem', 'BatchWriteItem']);
 const dataOperation = /Item$|^Query$|^Scan$/;
 
 /**
- * What a DynamoDB request needs: the operation on each table or index that it names, and to decrypt
- * with the table's key.
+ * Permissions that a DynamoDB request needs: the operation on each table or index that it names, and decryption with
+ * the table's key.
  *
  * @param target - Header `X-Amz-Target`: `DynamoDB_20120810.PutItem`.
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
@@ -49,7 +49,7 @@ export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): Requ
   return { kind: 'calls', calls };
 }
 
-/** The statements that the runner takes. */
+/** Permissions of the statements that the runner understands. */
 function statementCalls(statements: unknown, keyOf: KeyOf): RequiredCalls {
   if (!Array.isArray(statements)) return { kind: 'malformed' };
   const read = statements.map((one) => parseStatement((one as { readonly Statement?: unknown } | null)?.Statement));
@@ -66,7 +66,7 @@ function statementCalls(statements: unknown, keyOf: KeyOf): RequiredCalls {
   };
 }
 
-/** A request may name a table also by its ARN. */
+/** A request may also name a table by its ARN. */
 function tableArn(name: string): string {
   return name.startsWith('arn:') ? name : arn('dynamodb', `table/${name}`);
 }

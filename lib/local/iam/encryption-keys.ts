@@ -6,29 +6,29 @@ import type { Statement } from './may-call.ts';
 
 type Key = StackResource<z.infer<typeof keyProperties>>;
 
-/** Which key of the template encrypts what. */
+/** Which key of the template encrypts which resource. */
 export interface EncryptionKeys {
   /** ARN of the key by ARN of the table, bucket or queue. */
   readonly byResource: Readonly<Record<string, string>>;
-  /** What the policies of these keys themselves allow a role. */
+  /** Statements of the key policies that allow a role. */
   allowedTo(roleArn: string): readonly Statement[];
 }
 
 const accountRoot = arn('iam', 'root', { region: '' });
 
 /**
- * Find the customer-managed keys of tables, buckets and queues. A function that reads or writes these on AWS
- * needs the key too, by a policy of its role or by the key's own.
+ * Find the customer-managed keys of tables, buckets and queues. On AWS, a function that reads or writes these also
+ * needs permission to use the key, from its role or from the key policy.
  */
 export function readEncryptionKeys(resources: StackResources, faults: string[]): EncryptionKeys {
   const declared = resources.ofType('AWS::KMS::Key');
   const used = new Set<Key>();
   const encrypted = (resource: StackResource, keyId: string | undefined): [string, string][] => {
-    // AWS's own keys let everyone of the account in who may use the service.
+    // AWS managed keys allow every principal of the account that may use the service.
     if (keyId === undefined || keyId.startsWith('alias/aws/')) return [];
     const key = declared.find(({ ref, arn: keyArn }) => keyId === ref || keyId === keyArn);
     if (key?.arn === undefined || resource.arn === undefined) {
-      faults.push(`${resource.logicalId}: its key ${keyId} is no AWS::KMS::Key of the stack`);
+      faults.push(`${resource.logicalId}: its key ${keyId} is not an AWS::KMS::Key of the stack`);
       return [];
     }
     used.add(key);
@@ -57,7 +57,7 @@ export function readEncryptionKeys(resources: StackResources, faults: string[]):
   };
 }
 
-/** What a key's policy allows roles by name. The usual policy leaves all to the policies of the account's roles. */
+/** Statements of a key policy that name roles. The default policy delegates to the policies of the account's roles. */
 function readKeyPolicy(
   { logicalId, arn: keyArn = '', properties }: Key,
   faults: string[],
@@ -67,7 +67,7 @@ function readKeyPolicy(
   const grants = (properties.KeyPolicy?.Statement ?? []).flatMap(({ Effect, Principal, Action, Condition }) => {
     const principals = typeof Principal === 'string' ? [Principal] : (Principal['AWS'] ?? []);
     if (Effect === 'Deny' || principals.includes('*')) fault('Deny and "*" are not understood by the local runner');
-    // Services that use the key for themselves are none of our callers.
+    // Statements for services do not concern the callers here.
     if (principals.length === 0 || Effect === 'Deny') return [];
     if (Condition !== undefined) {
       fault(`Condition ${JSON.stringify(Condition)} is not understood by the local runner (lib/local/iam)`);
@@ -76,9 +76,9 @@ function readKeyPolicy(
     if (principals.includes(accountRoot) && Action.includes('kms:*')) delegates = true;
     return { principals, statement: { effect: Effect, actions: Action, resources: [keyArn] } };
   });
-  // CloudFormation's default policy is the one that leaves all to the account.
+  // CloudFormation's default policy delegates to the account.
   if (!delegates && properties.KeyPolicy !== undefined) {
-    fault(`expected a statement that allows kms:* to ${accountRoot}; without it the policies of roles do not count`);
+    fault(`expected a statement that allows kms:* to ${accountRoot}; without it the policies of roles have no effect`);
   }
   return grants;
 }

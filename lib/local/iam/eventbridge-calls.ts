@@ -2,7 +2,7 @@ import { arn } from '../template/resource-type.ts';
 import type { RequiredCalls } from './required-calls.ts';
 
 /**
- * What an EventBridge request needs: to put events on each bus that its entries name.
+ * Permissions that an EventBridge request needs: to put events on each bus that its entries name.
  *
  * @param target - Header `X-Amz-Target`: `AWSEvents.PutEvents`.
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html
@@ -21,7 +21,7 @@ export function eventbridgeCalls(target: string, body: unknown): RequiredCalls {
   };
 }
 
-/** A request may name a bus also by its ARN. */
+/** A request may also name a bus by its ARN. */
 function busArn(name: string): string {
   return name.startsWith('arn:') ? name : arn('events', `event-bus/${name}`);
 }

@@ -1,20 +1,20 @@
-/** One statement of a role's policies, reduced to what is evaluated here. Wildcards `*` and `?` as IAM has them. */
+/** One statement of a role's policies, reduced to the evaluated parts. `*` and `?` are wildcards, as in IAM. */
 export interface Statement {
   readonly effect: 'Allow' | 'Deny';
   readonly actions: readonly string[];
   readonly resources: readonly string[];
 }
 
-/** A function as AWS sees it when it calls: by a session of its role. */
+/** A function as AWS sees it when it calls: a session of its role. */
 export interface Caller {
-  /** Names the caller in every request that it signs. */
+  /** Identifies the caller in every signed request. */
   readonly accessKeyId: string;
   /** `arn:aws:sts::<account>:assumed-role/<role>/<function>` */
   readonly arn: string;
   readonly statements: readonly Statement[];
 }
 
-/** One action on one resource that a request needs to be allowed. */
+/** One action on one resource that a request needs permission for. */
 export interface Call {
   /** `dynamodb:PutItem` */
   readonly action: string;
@@ -23,12 +23,12 @@ export interface Call {
 
 export type Verdict =
   | { readonly kind: 'allowed' }
-  /** `message` is what AWS says. */
+  /** `message` is that of AWS. */
   | { readonly kind: 'denied'; readonly message: string };
 
 /**
- * Decide whether a caller's identity-based policies allow an action on a resource: an explicit Deny
- * wins, and what nothing allows is denied.
+ * Decide whether a caller's identity-based policies allow an action on a resource. An explicit Deny wins; an action
+ * that no statement allows is denied.
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
@@ -52,7 +52,7 @@ export function mayCall(caller: Caller, { action, resource }: Call): Verdict {
   };
 }
 
-/** There are as many patterns as the template has; each is compiled once. */
+/** Cache of compiled patterns, bounded by the patterns of the template. */
 const compiled = new Map<string, RegExp>();
 
 function matches(pattern: string, value: string): boolean {

@@ -1,17 +1,17 @@
 import type { Call } from './may-call.ts';
 
-/** What a request must be allowed to do, all of it. */
+/** The permissions that a request needs, all of them. */
 export type RequiredCalls =
   | { readonly kind: 'calls'; readonly calls: readonly Call[] }
-  /** An operation that no one described here: it is denied, since what it needs is not known. */
+  /** An operation that is not described here: denied, because its permissions are unknown. */
   | { readonly kind: 'unknown'; readonly operation: string }
-  /** No request that the service would look at: the emulator answers it. */
+  /** A request that the service would reject before it checks permissions: the emulator answers it. */
   | { readonly kind: 'malformed' };
 
 /** ARN of the customer-managed key that encrypts a table, bucket or queue, by its ARN. */
 export type KeyOf = (resourceArn: string) => string | undefined;
 
-/** The calls of an encrypted resource's key, if it has one. */
+/** Permissions on the key of an encrypted resource; none if it has no key. */
 export function keyCalls(keyArn: string | undefined, ...actions: readonly string[]): Call[] {
   return keyArn === undefined ? [] : actions.map((action) => ({ action: `kms:${action}`, resource: keyArn }));
 }

@@ -6,26 +6,38 @@ export interface S3Request {
   /** Path style, with the query: `/bucket/key?x-id=GetObject`. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Of a request that names objects in it. */
+  /** Of requests that name objects in their body. */
   readonly body?: unknown;
 }
 
-/** Query parameters that change what is done, so that one that is not handled makes the operation unknown. */
+/** Query parameters that do not change the operation; any other parameter becomes part of its name. */
 const plainParameters =
   /^(x-id|x-amz-.*|response-.*|versionId|partNumber|list-type|prefix|delimiter|marker|max-keys|continuation-token|start-after|encoding-type|fetch-owner|key-marker|version-id-marker)$/i;
 
-/** Headers of a PUT that need an action of their own. */
+/** Headers of a PUT that require a further permission. */
 const putHeaders: readonly [header: RegExp, action: string][] = [
   [/^x-amz-tagging$/, 's3:PutObjectTagging'],
   [/^x-amz-(acl$|grant-)/, 's3:PutObjectAcl'],
   [/^x-amz-object-lock-(mode|retain-until-date)$/, 's3:PutObjectRetention'],
   [/^x-amz-object-lock-legal-hold$/, 's3:PutObjectLegalHold'],
-  // A write that depends on what is there tells something of it.
+  // A conditional write reveals something about the current object.
   [/^if-match$/, 's3:GetObject'],
 ];
 
+/** Operations on a bucket that need one permission. */
+const bucketActions: Readonly<Record<string, string>> = {
+  'GET bucket': 'ListBucket',
+  'HEAD bucket': 'ListBucket',
+  'PUT bucket': 'CreateBucket',
+  'DELETE bucket': 'DeleteBucket',
+  'GET bucket versions': 'ListBucketVersions',
+  'GET bucket lifecycle': 'GetLifecycleConfiguration',
+  'PUT bucket lifecycle': 'PutLifecycleConfiguration',
+  'DELETE bucket lifecycle': 'PutLifecycleConfiguration',
+};
+
 /**
- * What an S3 request needs: the action on the object or bucket, and the use of the bucket's key.
+ * Permissions that an S3 request needs: the action on the object or bucket, and the use of the bucket's key.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
  */
@@ -43,25 +55,13 @@ export function s3Calls(request: S3Request, keyOf: KeyOf): RequiredCalls {
     calls: [...actions.map((action) => ({ action: `s3:${action}`, resource })), ...keyCalls(keyArn, ...keyActions)],
   });
 
+  const bucketAction = bucketActions[operation];
+  if (bucketAction !== undefined) return need([bucketAction]);
   switch (operation) {
     case 'GET service':
       return { kind: 'calls', calls: [{ action: 's3:ListAllMyBuckets', resource: '*' }] };
-    case 'GET bucket':
-    case 'HEAD bucket':
-      return need(['ListBucket']);
-    case 'PUT bucket':
-      return need(['CreateBucket']);
-    case 'DELETE bucket':
-      return need(['DeleteBucket']);
-    case 'GET bucket versions':
-      return need(['ListBucketVersions']);
     case 'POST bucket delete':
       return deleteCalls(request, bucket);
-    case 'GET bucket lifecycle':
-      return need(['GetLifecycleConfiguration']);
-    case 'PUT bucket lifecycle':
-    case 'DELETE bucket lifecycle':
-      return need(['PutLifecycleConfiguration']);
     case 'GET object':
     case 'HEAD object':
       return need([has('versionId') ? 'GetObjectVersion' : 'GetObject'], 'Decrypt');
@@ -92,7 +92,7 @@ export function s3Calls(request: S3Request, keyOf: KeyOf): RequiredCalls {
 }
 
 /**
- * What a caller needs to learn that an object is not there; without it a read is answered 403.
+ * The permission to learn that an object does not exist; without it S3 answers a read with 403.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
  */
@@ -102,11 +102,11 @@ export function absenceCall({ method, url }: S3Request): Call | undefined {
   return { action: 's3:ListBucket', resource: arnOf(place.bucket) };
 }
 
-/** Objects that are deleted together are named in the body; each needs what it needs alone. */
+/** A batch delete names its objects in the body; each needs the permissions of a single delete. */
 function deleteCalls(request: S3Request, bucket: string): RequiredCalls {
   const text = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
   const objects = [...text.matchAll(/<Object>(.*?)<\/Object>/gs)].map(([, object = '']) => object);
-  // One that is not understood is none that is allowed.
+  // Rejects a body that this cannot parse, rather than allow it.
   if (objects.length === 0 || objects.some((object) => object.split('<Key>').length !== 2))
     return { kind: 'unknown', operation: 's3: POST bucket delete of a body that is not understood' };
   const calls = objects.flatMap((object) => {
@@ -128,7 +128,7 @@ function unescapeXml(text: string): string {
   return text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => entities[name] ?? '');
 }
 
-/** A copy reads its source. */
+/** A copy also needs permission to read its source. */
 function copyCalls({ headers }: S3Request, keyOf: KeyOf): Call[] {
   const source = headers['x-amz-copy-source'];
   if (typeof source !== 'string') return [];
@@ -146,7 +146,7 @@ function arnOf(bucket: string, key = ''): string {
   return `arn:aws:s3:::${bucket}${key === '' ? '' : `/${key}`}`;
 }
 
-/** @returns undefined when it is no path. */
+/** @returns undefined when the path cannot be decoded. */
 function splitUrl(url: string): { bucket: string; key: string; parameters: string[] } | undefined {
   const at = url.indexOf('?');
   const path = at === -1 ? url : url.slice(0, at);

@@ -1,7 +1,7 @@
 import { arn } from '../template/resource-type.ts';
 import { type KeyOf, keyCalls, type RequiredCalls } from './required-calls.ts';
 
-/** Actions by operation: a batch needs what its single form needs. */
+/** Actions by operation: a batch needs the permission of its single form. */
 const actions: Readonly<Record<string, string>> = {
   ChangeMessageVisibility: 'ChangeMessageVisibility',
   ChangeMessageVisibilityBatch: 'ChangeMessageVisibility',
@@ -28,7 +28,7 @@ const keyActions: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * What an SQS request needs: the action on the queue, and the use of the queue's key.
+ * Permissions that an SQS request needs: the action on the queue, and the use of the queue's key.
  *
  * @param target - Header `X-Amz-Target`: `AmazonSQS.SendMessage`.
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html

@@ -2,18 +2,18 @@ import type { PolicyDocument } from '../template/resources/iam.ts';
 import type { StackResource, StackResources } from '../template/stack-resources.ts';
 import type { Statement } from './may-call.ts';
 
-/** A role of the template with the statements of all policies that are attached to it. */
+/** A role of the template with the statements of its attached policies. */
 export interface Role {
   readonly name: string;
   readonly arn: string;
   readonly statements: readonly Statement[];
 }
 
-/** Services that the emulators stand for, and the keys of what they keep. What allows others has no effect here. */
+/** Emulated services, and KMS for their keys. Statements about other services have no effect here. */
 const enforcedServices = ['dynamodb', 'events', 'kms', 's3', 'sqs'];
 
 /**
- * AWS's own policies that functions commonly have, by name: what they allow of enforced services.
+ * AWS managed policies that functions commonly have, by name: their statements about enforced services.
  *
  * @see https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
  */
@@ -31,9 +31,9 @@ const awsManagedPolicies: Readonly<Record<string, readonly Statement[]>> = {
 };
 
 /**
- * Collect what a role's policies say: inline ones, those that name the role, managed ones.
+ * Collect the statements of a role's policies: inline policies, policies that name the role, managed policies.
  *
- * @param faults - Gets what cannot be evaluated, so that nothing is allowed or denied by guess.
+ * @param faults - Receives statements that cannot be evaluated, so that no decision is a guess.
  * @returns undefined when the template has no role of this ARN.
  */
 export function readRole(resources: StackResources, roleArn: string, faults: string[]): Role | undefined {

@@ -1,16 +1,22 @@
-/** One line that a function, or the runtime around it, wrote. */
+/** One line that a function or its runtime wrote. */
 export interface FunctionLogLine {
   /** The function's label: `ingress`. */
   readonly function: string;
-  /** The invocation that was running, if any. */
+  /** The invocation that was running; undefined outside of one. */
   readonly requestId: string | undefined;
-  /** `runtime` is what Lambda itself logs: errors, timeouts. */
+  /** `runtime`: lines of Lambda itself, such as errors and timeouts. */
   readonly stream: 'stdout' | 'stderr' | 'runtime';
   readonly text: string;
 }
 
+export interface LineSplitter {
+  push(text: string): void;
+  /** Emit the rest as a line. */
+  flush(): void;
+}
+
 /** Cuts a stream of text into whole lines. */
-export function createLineSplitter(emit: (line: string) => void): { push(text: string): void; flush(): void } {
+export function createLineSplitter(emit: (line: string) => void): LineSplitter {
   let rest = '';
   return {
     push(text) {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { nextHop } from '../sources/lineage.ts';
-import type { FunctionModel } from '../template/stack-model.ts';
+import type { FunctionModel } from '../template/function-model.ts';
+import { createJobQueue, type Job, type JobQueue } from './job-queue.ts';
 import type { MachineLoad } from './machine-load.ts';
 import type { FunctionError } from './protocol.ts';
 import { type InvocationOutcome, type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
@@ -13,187 +14,191 @@ export interface InvocationCounts {
   readonly crash: number;
 }
 
-/** The sandboxes of one function: warm ones are used again, new ones come with demand. */
+/** The sandboxes of one function: it reuses warm ones, and starts new ones on demand. */
 export interface FunctionPool {
   readonly model: FunctionModel;
-  /** Invocations that can run at once. */
+  /** Maximum of concurrent invocations. */
   readonly maxSandboxes: number;
-  /** Start one sandbox ahead of demand. @returns why the bundle cannot be loaded, if it cannot. */
+  /** Start one sandbox ahead of demand. @returns The error of a bundle that cannot load. */
   prewarm(): Promise<FunctionError | undefined>;
   /**
-   * Run one event, when a sandbox is free. Never rejects.
+   * Run one event when a sandbox is free. Never rejects.
    *
-   * @param traceHeader - Of the chain that it belongs to. @default - a chain begins
+   * @param traceHeader - Of the chain that the event belongs to. @default - a new chain
    */
   invoke(event: unknown, traceHeader?: string): Promise<InvocationOutcome>;
-  /** Resolves when an invocation would begin at once, so that a poller receives no message that must wait. */
+  /** Resolves when an invocation would start immediately, so a poller receives no message that must wait. */
   whenFree(): Promise<void>;
   /** Invocations that wait for a sandbox. */
   waiting(): number;
-  /** Whether Lambda would refuse a further invocation: as many run, or wait here, as are reserved for the function. */
+  /** Whether Lambda would throttle another invocation: running and waiting ones use up the reserved concurrency. */
   isThrottled(): boolean;
-  /** Whether an invocation runs, or waits for a sandbox. */
+  /** Whether an invocation runs or waits for a sandbox. */
   isAtWork(): boolean;
   counts(): InvocationCounts;
-  /** End a sandbox in the middle of an invocation. @returns false when none runs. */
+  /** Kill a sandbox during an invocation. @returns false when no invocation runs. */
   killBusy(): boolean;
-  /** End all; waiting and running invocations fail. */
+  /** End all sandboxes; waiting and running invocations fail. */
   stop(): Promise<void>;
 }
 
 /**
- * Threads beyond what the cores have time for only share them, and each warms up anew. So there is one sandbox
- * at first; another comes when a caller has waited this long for one while cores were idle, until there are as many
- * as cores. Past that one is added only in the place of one whose invocation takes longer than this: it waits for
- * something.
+ * Growth of a pool. More threads than the cores have time for only share the cores, and each must warm up. So a pool
+ * starts with one sandbox. It adds another, up to the number of cores, when a caller has waited this long for one while
+ * cores were idle. Beyond that it adds one only for each invocation that takes longer than this: that one waits for
+ * something else.
  */
 const longMs = 500;
-/** The same where the cores are busy: there an invocation may take long without having waited for anything else. */
+/** The same on busy cores, where an invocation may take long without waiting for something else. */
 const longWhereBusyMs = 2_500;
 
+/** State that the steps of one pool share. */
+interface PoolState {
+  readonly options: SandboxOptions;
+  readonly machine: MachineLoad;
+  readonly maxSandboxes: number;
+  readonly sandboxes: Set<Sandbox>;
+  readonly idle: Sandbox[];
+  readonly jobs: JobQueue;
+  readonly counts: { -readonly [Outcome in keyof InvocationCounts]: number };
+  readonly freeWaiters: (() => void)[];
+  /** When each running invocation began, by its sandbox; the oldest first. */
+  readonly begunMs: Map<Sandbox, number>;
+  /** Sandboxes that still load their bundle; each will take a waiting job. */
+  starting: number;
+  growthTimer: NodeJS.Timeout | undefined;
+  /** Sandboxes for which the cores had time at the last check. */
+  affordable: number;
+  stopped: boolean;
+}
+
 /**
- * @param sandboxLimit - The most that run at once, however long they wait.
- * @param machine - Whether there is time for more of them.
+ * @param sandboxLimit - Maximum of concurrent sandboxes, however long they wait.
+ * @param machine - Whether the cores have time for more sandboxes.
  */
 export function createFunctionPool(options: SandboxOptions, sandboxLimit: number, machine: MachineLoad): FunctionPool {
   const { model } = options;
-  const maxSandboxes = Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit);
-  const sandboxes = new Set<Sandbox>();
-  const idle: Sandbox[] = [];
-  const jobs = createJobQueue();
-  const counts = { succeeded: 0, error: 0, timeout: 0, crash: 0 };
-  /** Sandboxes that still load their bundle; each will take a waiting job. */
-  let starting = 0;
-  const freeWaiters: (() => void)[] = [];
-  /** When each invocation that runs began, by its sandbox; the oldest first. */
-  const begunMs = new Map<Sandbox, number>();
-  let growthTimer: NodeJS.Timeout | undefined;
-  /** Sandboxes that the cores had time for when they were looked at. */
-  let affordable = 1;
-  let stopped = false;
-
-  const end = (job: Job, outcome: InvocationOutcome) => {
-    if (outcome.kind === 'succeeded') counts.succeeded++;
-    else if (outcome.reason !== 'stopped') counts[outcome.reason]++;
-    job.end(outcome);
+  const pool: PoolState = {
+    options,
+    machine,
+    maxSandboxes: Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit),
+    sandboxes: new Set(),
+    idle: [],
+    jobs: createJobQueue(),
+    counts: { succeeded: 0, error: 0, timeout: 0, crash: 0 },
+    freeWaiters: [],
+    begunMs: new Map(),
+    starting: 0,
+    growthTimer: undefined,
+    affordable: 1,
+    stopped: false,
   };
-
-  const launch = async (): Promise<FunctionError | undefined> => {
-    starting++;
-    const sandbox = startSandbox(options);
-    sandboxes.add(sandbox);
-    void sandbox.ended.then(() => {
-      sandboxes.delete(sandbox);
-      const index = idle.indexOf(sandbox);
-      if (index !== -1) idle.splice(index, 1);
-      pump();
-    });
-    const error = await sandbox.initialized;
-    starting--;
-    if (error === undefined) idle.push(sandbox);
-    pump();
-    return error;
-  };
-
-  /** A sandbox started for a waiting job; where its bundle cannot be loaded, that job fails, as in Lambda. */
-  const launchForJob = async () => {
-    const error = await launch();
-    const job = error === undefined ? undefined : jobs.take();
-    if (error !== undefined && job !== undefined) end(job, { kind: 'failed', reason: 'error', error });
-  };
-
-  const dispatch = async (sandbox: Sandbox, job: Job) => {
-    begunMs.set(sandbox, performance.now());
-    const outcome = await sandbox.invoke(job.event, job.traceHeader);
-    begunMs.delete(sandbox);
-    if (outcome.kind === 'succeeded' || outcome.reason === 'error') idle.push(sandbox);
-    end(job, outcome);
-    pump();
-  };
-
-  const pump = () => {
-    if (stopped) return;
-    while (idle.length > 0 && jobs.size() > 0) void dispatch(idle.pop() as Sandbox, jobs.take() as Job);
-    for (const resolve of freeWaiters.splice(0, idle.length)) resolve();
-    while (demand() > starting && sandboxes.size < Math.min(maxSandboxes, affordable + longRunning()))
-      void launchForJob();
-    if (demand() > starting && sandboxes.size < maxSandboxes) growthTimer ??= setTimeout(growLater, longMs);
-  };
-
-  const demand = () => jobs.size() + freeWaiters.length;
-
-  const longRunning = () => {
-    const untilMs = performance.now() - (machine.isBusy() ? longWhereBusyMs : longMs);
-    return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
-  };
-
-  const growLater = () => {
-    growthTimer = undefined;
-    if (affordable < availableParallelism() && !machine.isBusy()) affordable += 1;
-    pump();
-  };
-
+  const { jobs, begunMs } = pool;
   return {
     model,
-    maxSandboxes,
-    prewarm: launch,
+    maxSandboxes: pool.maxSandboxes,
+    prewarm: () => launch(pool),
     invoke: (event, traceHeader = nextHop(model.arn, [], Date.now()).traceHeader) =>
       new Promise((resolve) => {
-        if (stopped) return resolve(stoppedOutcome);
+        if (pool.stopped) return resolve(stoppedOutcome);
         jobs.add({ event, traceHeader, end: resolve });
-        pump();
+        pump(pool);
       }),
     whenFree: () =>
       new Promise((resolve) => {
-        if (stopped) return resolve();
-        freeWaiters.push(resolve);
-        pump();
+        if (pool.stopped) return resolve();
+        pool.freeWaiters.push(resolve);
+        pump(pool);
       }),
     waiting: jobs.size,
     isThrottled: () =>
       model.reservedConcurrency !== undefined && begunMs.size + jobs.size() >= model.reservedConcurrency,
     isAtWork: () => begunMs.size > 0 || jobs.size() > 0,
-    counts: () => ({ ...counts }),
+    counts: () => ({ ...pool.counts }),
     killBusy() {
-      const busy = [...sandboxes].find((sandbox) => sandbox.isBusy());
+      const busy = [...pool.sandboxes].find((sandbox) => sandbox.isBusy());
       if (busy === undefined) return false;
       void busy.kill('crash', 'Runtime exited with error: signal: killed');
       return true;
     },
-    async stop() {
-      stopped = true;
-      clearTimeout(growthTimer);
-      for (const resolve of freeWaiters.splice(0)) resolve();
-      for (let job = jobs.take(); job !== undefined; job = jobs.take()) end(job, stoppedOutcome);
-      await Promise.all([...sandboxes].map((sandbox) => sandbox.kill('stopped', 'The local engine stopped')));
-    },
+    stop: () => stopPool(pool),
   };
 }
 
-interface Job {
-  readonly event: unknown;
-  readonly traceHeader: string;
-  readonly end: (outcome: InvocationOutcome) => void;
+/** Give waiting jobs to idle sandboxes, and start more sandboxes where the demand calls for them. */
+function pump(pool: PoolState): void {
+  const { idle, jobs, freeWaiters, sandboxes, maxSandboxes } = pool;
+  if (pool.stopped) return;
+  while (idle.length > 0 && jobs.size() > 0) void dispatch(pool, idle.pop() as Sandbox, jobs.take() as Job);
+  for (const resolve of freeWaiters.splice(0, idle.length)) resolve();
+  while (demand(pool) > pool.starting && sandboxes.size < Math.min(maxSandboxes, pool.affordable + longRunning(pool)))
+    void launchForJob(pool);
+  if (demand(pool) > pool.starting && sandboxes.size < maxSandboxes)
+    pool.growthTimer ??= setTimeout(() => growLater(pool), longMs);
 }
 
-/** First in, first out; thousands may wait, so taking one does not move the others. */
-function createJobQueue() {
-  let jobs: (Job | undefined)[] = [];
-  let head = 0;
-  return {
-    add: (job: Job) => void jobs.push(job),
-    take(): Job | undefined {
-      const job = jobs[head];
-      if (job === undefined) return undefined;
-      jobs[head++] = undefined;
-      if (head === jobs.length) {
-        jobs = [];
-        head = 0;
-      }
-      return job;
-    },
-    size: () => jobs.length - head,
-  };
+function demand({ jobs, freeWaiters }: PoolState): number {
+  return jobs.size() + freeWaiters.length;
+}
+
+function longRunning({ machine, begunMs }: PoolState): number {
+  const untilMs = performance.now() - (machine.isBusy() ? longWhereBusyMs : longMs);
+  return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
+}
+
+function growLater(pool: PoolState): void {
+  pool.growthTimer = undefined;
+  if (pool.affordable < availableParallelism() && !pool.machine.isBusy()) pool.affordable += 1;
+  pump(pool);
+}
+
+async function launch(pool: PoolState): Promise<FunctionError | undefined> {
+  const { sandboxes, idle } = pool;
+  pool.starting++;
+  const sandbox = startSandbox(pool.options);
+  sandboxes.add(sandbox);
+  void sandbox.ended.then(() => {
+    sandboxes.delete(sandbox);
+    const index = idle.indexOf(sandbox);
+    if (index !== -1) idle.splice(index, 1);
+    pump(pool);
+  });
+  const error = await sandbox.initialized;
+  pool.starting--;
+  if (error === undefined) idle.push(sandbox);
+  pump(pool);
+  return error;
+}
+
+/** Start a sandbox for a waiting job. If its bundle cannot load, that job fails, as in Lambda. */
+async function launchForJob(pool: PoolState): Promise<void> {
+  const error = await launch(pool);
+  const job = error === undefined ? undefined : pool.jobs.take();
+  if (error !== undefined && job !== undefined) end(pool, job, { kind: 'failed', reason: 'error', error });
+}
+
+async function dispatch(pool: PoolState, sandbox: Sandbox, job: Job): Promise<void> {
+  pool.begunMs.set(sandbox, performance.now());
+  const outcome = await sandbox.invoke(job.event, job.traceHeader);
+  pool.begunMs.delete(sandbox);
+  if (outcome.kind === 'succeeded' || outcome.reason === 'error') pool.idle.push(sandbox);
+  end(pool, job, outcome);
+  pump(pool);
+}
+
+function end({ counts }: PoolState, job: Job, outcome: InvocationOutcome): void {
+  if (outcome.kind === 'succeeded') counts.succeeded++;
+  else if (outcome.reason !== 'stopped') counts[outcome.reason]++;
+  job.end(outcome);
+}
+
+async function stopPool(pool: PoolState): Promise<void> {
+  const { jobs, sandboxes } = pool;
+  pool.stopped = true;
+  clearTimeout(pool.growthTimer);
+  for (const resolve of pool.freeWaiters.splice(0)) resolve();
+  for (let job = jobs.take(); job !== undefined; job = jobs.take()) end(pool, job, stoppedOutcome);
+  await Promise.all([...sandboxes].map((sandbox) => sandbox.kill('stopped', 'The local engine stopped')));
 }
 
 const stoppedOutcome: InvocationOutcome = {

@@ -1,14 +1,14 @@
 import { cpus } from 'node:os';
 
-/** Whether the machine's cores have time left. */
+/** Whether the machine's cores have idle time. */
 export interface MachineLoad {
-  /** Of the time since it was looked at last, at least so long ago that it means something. */
+  /** Measured since the previous call; calls within the minimum period repeat its result. */
   isBusy(): boolean;
 }
 
 /** Share of idle time below which the cores count as busy. */
 const busyBelowIdleShare = 0.15;
-/** The kernel counts in hundredths of a second: less time says little. */
+/** The kernel counts in hundredths of a second, so a shorter period is too inaccurate. */
 const minPeriodMs = 250;
 
 /** CPU time of all cores since the machine started. */

@@ -1,8 +1,8 @@
-/** What a sandbox's thread is started with. */
+/** Start parameters of a sandbox's thread. */
 export interface SandboxData {
   readonly codeFolder: string;
   readonly handler: string;
-  /** The engine's clock, on shared memory. */
+  /** The engine's clock, in shared memory. */
   readonly clockOffsetMs: Float64Array;
   readonly context: {
     readonly functionName: string;
@@ -16,7 +16,7 @@ export interface SandboxData {
 export interface InvokeMessage {
   readonly requestId: string;
   readonly event: unknown;
-  /** What the SDK forwards with each request of the invocation. */
+  /** The SDK forwards it with each request of the invocation. */
   readonly traceHeader: string;
   readonly timeoutMs: number;
 }
@@ -28,13 +28,13 @@ export interface FunctionError {
   readonly trace?: readonly string[];
 }
 
-/** What was written to a stream, in the order of writing. */
+/** Text that was written to a stream, in the order of writing. */
 export interface Output {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
 }
 
-/** Each brings what was written since the last one: it was written before what the message says. */
+/** Each message carries the output since the previous one, which was written before the news of the message. */
 export type SandboxMessage = { readonly output: readonly Output[] } & SandboxNews;
 
 export type SandboxNews =

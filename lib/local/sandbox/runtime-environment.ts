@@ -1,13 +1,13 @@
+import type { FunctionModel } from '../template/function-model.ts';
 import type { LocalEndpoints } from '../template/resource-type.ts';
 import { localRegion } from '../template/resource-type.ts';
-import type { FunctionModel } from '../template/stack-model.ts';
 
-/** Credentials of the runner itself, which the emulators let do everything. They check no signature. */
+/** Credentials of the runner itself, to which the emulators allow everything. They check no signature. */
 export const localCredentials = { accessKeyId: 'local', secretAccessKey: 'local', sessionToken: 'local' } as const;
 
 /**
- * The whole environment of a function: what the template gives, what Lambda sets by itself, and
- * where the SDK finds the emulators. Nothing of this process's environment.
+ * The complete environment of a function: the template's variables, Lambda's own, and the endpoints of the emulators
+ * for the SDK. Nothing of this process's environment.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
  */

@@ -1,4 +1,4 @@
-/** The thread that stands for one Lambda execution environment: loads a bundle, then takes one event after another. */
+/** The thread of one Lambda execution environment: it loads a bundle, then runs one event after another. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,7 +11,7 @@ const maxPayloadBytes = 6 * 1024 * 1024;
 
 type Handler = (event: unknown, context: object) => unknown;
 
-if (parentPort === null) throw new Error('This file runs as a worker thread of lib/local/sandbox only.');
+if (parentPort === null) throw new Error('This file runs only as a worker thread of lib/local/sandbox.');
 const port = parentPort;
 const data = workerData as SandboxData;
 let output: Output[] = [];
@@ -21,7 +21,7 @@ const post = (news: SandboxNews) => {
 };
 
 shiftDate(data.clockOffsetMs);
-// Output goes the way of the results, so that a line logged before an answer arrives before it.
+// Output and results use the same port, so a line that is logged before an answer arrives before it.
 captureOutput('stdout');
 captureOutput('stderr');
 process.on('exit', flush);
@@ -64,7 +64,7 @@ async function invoke(handler: Handler, { requestId, event, traceHeader, timeout
 
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
 function createContext(awsRequestId: string, timeoutMs: number): object {
-  // Not Date: moving the engine's clock does not take an invocation's time away.
+  // Not `Date`, because moving the engine's clock must not use up an invocation's time.
   const endsAtMs = performance.now() + timeoutMs;
   const { functionName, functionArn, memorySizeMb, logGroupName, logStreamName } = data.context;
   return {
@@ -87,8 +87,8 @@ function captureOutput(stream: 'stdout' | 'stderr'): void {
     callback?: (error?: Error | null) => void,
   ): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-    // Lines that are written together go together: each message wakes the runner. They go before whatever is asked
-    // for next, since a function that is killed while it waits for the answer has written them.
+    // Lines written together share one message, because each message wakes the runner. A microtask sends them before
+    // the function's next request, so the log of a function that is killed during the request is complete.
     if (output.length === 0) queueMicrotask(flush);
     output.push({ stream, text });
     const done = typeof encoding === 'function' ? encoding : callback;

@@ -6,18 +6,18 @@ import type { CallFault } from '../faults/call-gate.ts';
 /** One callback as the subscriber received it. */
 export interface ReceivedCallback {
   readonly id: string;
-  /** Whether a Standard Webhooks library accepts its signature with the secret that the subscriber holds. */
+  /** Whether a Standard Webhooks library accepts its signature with the subscriber's secret. */
   readonly verified: boolean;
   readonly body: string;
 }
 
-/** A subscriber as a team would write it: verify with a library, answer 204. */
+/** A subscriber as a team would write it: it verifies with a library and answers 204. */
 export interface DemoSubscriber {
   readonly url: string;
-  /** Take the secret that the creation of the subscription answered with. */
+  /** Set the secret, which the answer to the subscription's creation contains. */
   trust(secret: string): void;
   onCallback(listener: (callback: ReceivedCallback) => void): void;
-  /** Let something go wrong with posts from now on. */
+  /** Apply faults to later posts. */
   disturb(strike: () => CallFault | undefined): void;
   stop(): Promise<void>;
 }

@@ -9,14 +9,14 @@ import { type DemoSubscriber, type ReceivedCallback, startDemoSubscriber } from 
 
 const integrationsFolder = new URL('../../../integrations/', import.meta.url);
 const demoTenant = 'demo';
-/** What a demo account's provider signs with. It guards nothing: the engine runs on this machine alone. */
+/** Signing secret of the demo's providers. It protects nothing: the engine runs only on this machine. */
 export const demoSecret = 'demo-signing-secret';
-/** What a demo account's provider signs with: the demo secret, or a key where the scheme wants one of a form. */
+/** Signing keys of a demo account's provider: the demo secret, or a key in the form that the scheme requires. */
 export function demoKeys(definition: Definition): Required<SigningKeys> {
   return makeKeys(definition, 'demo', () => demoSecret);
 }
 
-/** How long the first event may take before the demo says that something is wrong. */
+/** Time after which the demo reports that its first event is missing. */
 const firstEventTimeoutMs = 15_000;
 
 /** An account of the demo tenant. */
@@ -28,13 +28,13 @@ export interface DemoAccount {
 export interface Demo {
   readonly accounts: readonly DemoAccount[];
   readonly subscriber: DemoSubscriber;
-  /** The first event, as the subscriber received it, and how long it took from the provider's request. */
+  /** The callback of the first event, and the time since the provider's request. */
   readonly first: { readonly callback: ReceivedCallback; readonly elapsedMs: number };
 }
 
 /**
- * Set up the demo through the public API alone, as a newcomer would: an account of each integration
- * for one tenant, a subscriber, and one sample sent the whole way.
+ * Set up the demo through the public API, as a new user would: an account of each integration for one tenant, a
+ * subscriber, and one sample that goes the whole way.
  *
  * @throws {Error} when the event does not arrive.
  */
@@ -68,7 +68,7 @@ export async function runDemo(engineUrl: string): Promise<Demo> {
   return { accounts, subscriber, first: { callback, elapsedMs: performance.now() - startedMs } };
 }
 
-/** Send the first sample that makes one event, signed as its provider signs. */
+/** Send the first sample that makes exactly one event, signed as its provider signs. */
 async function sendFirstSample(
   definitions: ReturnType<typeof compileIntegrations>,
   accounts: readonly DemoAccount[],

@@ -1,4 +1,4 @@
-/** Outcomes of ingress that have no reason of their own. */
+/** Explanations of ingress outcomes that carry no reason. */
 const refusals: Readonly<Record<string, string>> = {
   unknown: 'there is no such integration, or no such account of it',
   'method-not-allowed': 'webhooks are sent with POST',
@@ -7,7 +7,7 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 /**
- * Requests that came to nothing, a line each: which integration's and account's one was, and why. Never of its body.
+ * One line per request that made no event: its integration, its account and the reason, never its body.
  *
  * @param text - A line that a function logged.
  */
@@ -34,7 +34,7 @@ function describeNormalized(request: Logged): string | undefined {
   return undefined;
 }
 
-/** Names come from URLs, and reasons from definitions: neither may write more than its line. */
+/** Names come from URLs and reasons from definitions, so control characters are removed: each is one line. */
 function told(what: string, { integration, account }: Logged, why: string): string | undefined {
   if (typeof integration !== 'string') return undefined;
   const whose = `${integration} ${typeof account === 'string' ? account : '(the URL for all accounts)'}`;

@@ -1,35 +1,35 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 
-/** What has become of the events of a steady provider so far. */
+/** The state of the events of a steady provider. */
 export interface TrafficReport {
-  /** Events whose request was answered with 2xx. */
+  /** Events whose request got a 2xx answer. */
   readonly accepted: number;
-  /** Requests that were sent again, since they were not answered so. */
+  /** Retries of requests that got no 2xx answer. */
   readonly resent: number;
   readonly arrived: number;
-  /** Callbacks beyond the first of an event. */
+  /** Callbacks after the first of an event. */
   readonly repeated: number;
-  /** Seconds since the oldest event was accepted that has not arrived; 0 where all have. */
+  /** Seconds since the acceptance of the oldest event that has not arrived; 0 if all have. */
   readonly oldestSeconds: number;
 }
 
 export interface SteadyTraffic {
-  /** Tell of a callback that the subscriber got. */
+  /** Record a callback that the subscriber received. */
   arrived(recordId: string): void;
   report(): TrafficReport;
   stop(): void;
 }
 
 const defaultIntervalMs = 1_000;
-/** The longest time before an event is sent again. */
+/** Maximum time before a retry. */
 const resendAtMostMs = 30_000;
 
 /**
- * Send one event after the other, as a provider does that sends again what is not taken, and keep count of what arrives.
+ * Send one event after another, with retries as a provider does, and count the callbacks.
  *
- * @param url - Of an account of the integration `generic-hmac`.
- * @param intervalMs - Between two events, and before one is sent again; then twice as long each time.
+ * @param url - Webhook URL of an account of the integration `generic-hmac`.
+ * @param intervalMs - Time between two events, and before the first retry; it doubles for each further retry.
  */
 export function startSteadyTraffic(url: string, secret: string, intervalMs = defaultIntervalMs): SteadyTraffic {
   const acceptedAtMs = new Map<string, number>();

@@ -4,13 +4,13 @@ import { localAccountId } from '../template/resource-type.ts';
 import { decodePath } from './http-routes.ts';
 import { newRoot } from './lineage.ts';
 
-/** A request that was read whole. */
+/** A request that was read completely. */
 export interface ReceivedRequest {
   readonly method: string;
-  /** Path and query as they were sent. */
+  /** Path and query, unchanged. */
   readonly target: string;
   readonly httpVersion: string;
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, unchanged. */
   readonly rawHeaders: readonly string[];
   readonly sourceIp: string;
   readonly body: Buffer;
@@ -24,7 +24,7 @@ export interface RequestRouting {
   readonly nowMs: number;
 }
 
-/** Headers of one connection, not of the request. */
+/** Headers of a connection, not of a request. */
 const hopByHopHeaders = new Set([
   'connection',
   'keep-alive',
@@ -36,15 +36,15 @@ const hopByHopHeaders = new Set([
 ]);
 
 /**
- * Media types that arrive as text. Everything else is base64, form data and a missing
- * Content-Type too: that is what API Gateway was seen to do.
+ * Media types that arrive as text. Everything else arrives as base64, including form data and a missing Content-Type,
+ * as observed of API Gateway.
  *
  * @see https://github.com/ministackorg/ministack/pull/766
  */
 const textTypes = /^(text\/[^;]*|application\/(json|xml|javascript))\s*(;|$)/i;
 
 /**
- * Build the event that an HTTP API hands to a Lambda function, payload format 2.0.
+ * Build the event that an HTTP API passes to a Lambda function, payload format 2.0.
  *
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
  */
@@ -125,7 +125,7 @@ function readBody(body: Buffer, contentType: string | undefined): { body?: strin
   if (body.length === 0) return { isBase64Encoded: false };
   if (contentType !== undefined && textTypes.test(contentType)) {
     const text = body.toString('utf8');
-    // What is not UTF-8 would not survive as text.
+    // Text would corrupt a body that is not UTF-8.
     if (!text.includes('\uFFFD') || Buffer.from(text).equals(body)) return { body: text, isBase64Encoded: false };
   }
   return { body: body.toString('base64'), isBase64Encoded: true };

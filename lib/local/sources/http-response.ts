@@ -1,4 +1,4 @@
-/** What goes back to the caller. */
+/** The answer to the caller. */
 export interface GatewayResponse {
   readonly statusCode: number;
   readonly headers: readonly (readonly [name: string, value: string | string[]])[];
@@ -8,11 +8,11 @@ export interface GatewayResponse {
 const framingHeaders = new Set(['connection', 'content-length', 'keep-alive', 'transfer-encoding', 'upgrade']);
 
 /**
- * Make the HTTP response of a function's result, payload format 2.0: a whole response when it has
- * a `statusCode`, else the result itself as JSON.
+ * Convert a function's result to an HTTP response, payload format 2.0: a complete response if it has a `statusCode`,
+ * otherwise the result itself as JSON.
  *
  * @param payload - The function's result as JSON.
- * @returns undefined when the result is no response; the caller then sees an internal error.
+ * @returns undefined when the result is not a valid response; the caller then gets an internal error.
  */
 export function toGatewayResponse(payload: string): GatewayResponse | undefined {
   const result: unknown = JSON.parse(payload);
@@ -37,8 +37,8 @@ export function toGatewayResponse(payload: string): GatewayResponse | undefined 
 }
 
 /**
- * An answer of the gateway itself, as RFC 9457 problem. API Gateway says `{"message": …}`; here
- * every answer of the system has one shape.
+ * An answer of the gateway itself, as an RFC 9457 problem. API Gateway answers `{"message": …}`; here every answer of
+ * the system has the same shape.
  *
  * @param detail - What is wrong with this request, and what would be right.
  */

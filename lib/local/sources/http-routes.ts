@@ -1,4 +1,4 @@
-/** A route that a request took. */
+/** The route that matches a request. */
 export interface RouteMatch<Target> {
   readonly routeKey: string;
   readonly target: Target;
@@ -7,7 +7,7 @@ export interface RouteMatch<Target> {
 }
 
 export interface Router<Target> {
-  /** @param path - As it was sent, percent-encoded. */
+  /** @param path - Percent-encoded, as it was sent. */
   match(method: string, path: string): RouteMatch<Target> | undefined;
 }
 
@@ -27,8 +27,8 @@ type Segment =
 const rank = { static: 0, variable: 1, greedy: 2 } as const;
 
 /**
- * Route requests as an HTTP API does: a full match of the path before a greedy variable before
- * `$default`, static segments before variables, a method before `ANY`.
+ * Route requests as an HTTP API does. A full match of the path wins over a greedy variable, which wins over `$default`;
+ * static segments win over variables, and a method over `ANY`.
  *
  * @throws {RangeError} when a route key is malformed.
  * @see https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
@@ -104,7 +104,7 @@ function matchSegments(pattern: readonly Segment[], path: readonly string[]): Re
   return path.length === pattern.length ? found : undefined;
 }
 
-/** Percent-decoded; as it is where that is impossible. */
+/** Percent-decode a text; return a malformed one unchanged. */
 export function decodePath(text: string): string {
   try {
     return decodeURIComponent(text);

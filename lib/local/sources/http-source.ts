@@ -8,12 +8,12 @@ import { splitTarget, toProxyEvent } from './http-payload.ts';
 import { type GatewayResponse, toGatewayResponse, toProblem } from './http-response.ts';
 import type { Router } from './http-routes.ts';
 
-/** The HTTP API's address, open before there are functions behind it, since their environment names it. */
+/** The HTTP API's server. It listens before the functions start, because their environment names its address. */
 export interface HttpSource {
   readonly port: number;
-  /** Send requests to functions from now on; before, they are answered with 503. */
+  /** Route requests to functions; until then, the server answers 503. */
   serve(api: ServedApi): void;
-  /** Resolves when every connection is gone. */
+  /** Resolves when every connection is closed. */
   stop(): Promise<void>;
 }
 
@@ -23,19 +23,19 @@ export interface ServedApi {
   readonly clock: EngineClock;
 }
 
-/** Requests of one function that wait for a sandbox; more are turned away, as a throttled API does. */
+/** Requests of one function that may wait for a sandbox; the server rejects more, like a throttled API. */
 const maxWaiting = 1_000;
 /** Lambda's largest event. */
 const maxEventBytes = 6 * 1024 * 1024;
-/** What is still read of a body that was refused, so that its sender can read the answer. */
+/** Bytes that the server still reads of a rejected body, so that its sender can read the answer. */
 const maxDiscardedBytes = 64 * 1024 * 1024;
-/** Free ports of IPv4 are usually free in IPv6 too; not always. */
+/** Attempts to find a port that is free in both IPv4 and IPv6. */
 const portAttempts = 5;
 
 /**
  * Listen on the loopback addresses of this machine.
  *
- * @param port - 0 takes a free one.
+ * @param port - 0 chooses a free one.
  * @throws {LocalEngineError} port-in-use
  */
 export async function listenHttp(port: number): Promise<HttpSource> {
@@ -84,7 +84,7 @@ function createGateway(onRequest: (request: IncomingMessage, response: ServerRes
           'Request Header Fields Too Large',
           'The headers are larger than 16 KiB together; send fewer or shorter ones.',
         )
-      : toProblem(400, 'Bad Request', 'This is no HTTP request.');
+      : toProblem(400, 'Bad Request', 'This is not an HTTP request.');
     const head = `HTTP/1.1 ${problem.statusCode} ${tooLarge ? 'Request Header Fields Too Large' : 'Bad Request'}`;
     socket.end(
       `${head}\r\ncontent-type: application/problem+json\r\ncontent-length: ${problem.body.length}\r\nconnection: close\r\n\r\n${problem.body.toString()}`,
@@ -93,7 +93,7 @@ function createGateway(onRequest: (request: IncomingMessage, response: ServerRes
   return server;
 }
 
-/** @returns Undefined when the caller is gone. */
+/** @returns undefined when the caller has disconnected. */
 async function answer(request: IncomingMessage, api: ServedApi | undefined): Promise<GatewayResponse | undefined> {
   const read = await readBody(request);
   if (read.kind === 'cut-off') return undefined;
@@ -103,10 +103,11 @@ async function answer(request: IncomingMessage, api: ServedApi | undefined): Pro
   const method = request.method ?? 'GET';
   const target = request.url ?? '/';
   const route = api.router.match(method, splitTarget(target).path);
-  if (route === undefined) return toProblem(404, 'Not Found', `No route is ${method} ${splitTarget(target).path}.`);
+  if (route === undefined)
+    return toProblem(404, 'Not Found', `There is no route ${method} ${splitTarget(target).path}.`);
   const { pool, timeoutMs } = route.target;
   if (pool.isThrottled()) return unavailable('The function has no concurrency left; try again later.');
-  if (pool.waiting() >= maxWaiting) return unavailable('Too many requests wait already; try again later.');
+  if (pool.waiting() >= maxWaiting) return unavailable('Too many requests are waiting; try again later.');
 
   const event = toProxyEvent(
     {
@@ -125,7 +126,7 @@ async function answer(request: IncomingMessage, api: ServedApi | undefined): Pro
       nowMs: api.clock.now(),
     },
   );
-  // Small bodies cannot reach Lambda's limit, however much JSON escapes them.
+  // Bodies below an eighth of Lambda's limit cannot exceed it, however much JSON escapes them.
   if (read.body.length > maxEventBytes / 8 && Buffer.byteLength(JSON.stringify(event)) > maxEventBytes) {
     return eventTooLarge;
   }
@@ -148,12 +149,12 @@ const internalError = toProblem(500, 'Internal Server Error', 'The request could
 const bodyTooLarge = toProblem(
   413,
   'Content Too Large',
-  `The body is larger than ${limits.gatewayMaxBodyBytes} bytes, the most that API Gateway takes.`,
+  `The body is larger than ${limits.gatewayMaxBodyBytes} bytes, the maximum of API Gateway.`,
 );
 const eventTooLarge = toProblem(
   413,
   'Content Too Large',
-  `The request is larger than ${maxEventBytes} bytes as a Lambda event, the most that a function takes.`,
+  `The request is larger than ${maxEventBytes} bytes as a Lambda event, the maximum of a function.`,
 );
 const unavailable = (detail: string) => toProblem(503, 'Service Unavailable', detail);
 
@@ -184,7 +185,7 @@ function send(response: ServerResponse, reply: GatewayResponse): void {
   try {
     for (const [name, value] of headers) response.setHeader(name, value);
   } catch {
-    // A header that HTTP cannot carry: the function's fault, so not its answer.
+    // The function returned a header that HTTP cannot carry, so the answer is an internal error.
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     ({ statusCode, headers, body } = internalError);
     for (const [name, value] of headers) response.setHeader(name, value);
@@ -209,7 +210,7 @@ function listen(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-/** @returns false where the machine has no IPv6. */
+/** @returns false if the machine has no IPv6. */
 async function listensOnIpv6(server: Server, port: number): Promise<boolean> {
   try {
     await listen(server, port, '::1');

@@ -1,21 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Invocations of one function in one chain of messages after which Lambda stops it. */
+/** Invocations of one function in one chain of messages, after which Lambda stops the chain. */
 export const maxHops = 16;
 
-/** An invocation as Lambda's detection of recursive loops sees it. */
+/** An invocation, as seen by Lambda's detection of recursive loops. */
 export interface Hop {
-  /** What Lambda gives the function as `_X_AMZN_TRACE_ID`, and the SDK forwards with each request. */
+  /** Lambda passes it to the function as `_X_AMZN_TRACE_ID`, and the SDK forwards it with each request. */
   readonly traceHeader: string;
-  /** Times that the function was invoked in this chain, this one included. */
+  /** Invocations of the function in this chain, this one included. */
   readonly hops: number;
 }
 
 /**
- * Count one more invocation of a function in the chain that its messages belong to. A batch of messages of several
- * chains goes on with the longest of each function: none of them becomes shorter by company.
+ * Count one more invocation of a function in the chain of its messages. If a batch mixes several chains, the new chain
+ * takes the highest count of each function, so that batching never shortens a chain.
  *
- * @param traceHeaders - Of the messages, `Root=1-…;Lineage=a87bd80c:1|68fd508a:5`; none where a chain begins.
+ * @param traceHeaders - Of the messages, `Root=1-…;Lineage=a87bd80c:1|68fd508a:5`; empty at the start of a chain.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
  */
 export function nextHop(functionArn: string, traceHeaders: readonly string[], nowMs: number): Hop {

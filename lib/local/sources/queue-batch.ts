@@ -2,15 +2,15 @@ import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSEvent, SQSRecord } from 'aws-lambda';
 import { localRegion } from '../template/resource-type.ts';
 
-/** What an invocation's answer says of its batch. */
+/** The outcome of a batch, from the function's answer. */
 export type BatchVerdict =
   | { readonly kind: 'answered'; readonly failedMessageIds: ReadonlySet<string> }
-  /** The answer cannot be believed, so every message of the batch comes back. */
+  /** The answer is malformed, so every message of the batch comes back. */
   | { readonly kind: 'invalid'; readonly reason: string };
 
 /**
- * Read which messages of a batch failed, by Lambda's rules: nothing at all is success, anything
- * malformed is failure of the whole batch.
+ * Read which messages of a batch failed, by Lambda's rules: an empty answer means success, a malformed one means that
+ * the whole batch failed.
  *
  * @param payload - The function's result as JSON.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
@@ -22,7 +22,7 @@ export function readBatchResponse(payload: string, messageIds: ReadonlySet<strin
     return { kind: 'invalid', reason: `the answer is ${Array.isArray(response) ? 'a list' : typeof response}` };
   }
   const failures = (response as { batchItemFailures?: unknown }).batchItemFailures ?? [];
-  if (!Array.isArray(failures)) return { kind: 'invalid', reason: 'batchItemFailures is no list' };
+  if (!Array.isArray(failures)) return { kind: 'invalid', reason: 'batchItemFailures is not a list' };
   const failedMessageIds = new Set<string>();
   for (const failure of failures as unknown[]) {
     const id = (failure as { itemIdentifier?: unknown } | null)?.itemIdentifier;
@@ -34,7 +34,7 @@ export function readBatchResponse(payload: string, messageIds: ReadonlySet<strin
   return { kind: 'answered', failedMessageIds };
 }
 
-/** The event that Lambda makes of received messages. */
+/** The event in which Lambda passes received messages. */
 export function toSqsEvent(messages: readonly Message[], queueArn: string): SQSEvent {
   return { Records: messages.map((message) => toSqsRecord(message, queueArn)) };
 }
@@ -66,10 +66,10 @@ function toRecordAttribute({ StringValue, BinaryValue, DataType }: MessageAttrib
   };
 }
 
-/** Lambda's largest event; a batch that would be larger is cut. */
+/** Lambda's maximum event size; larger batches are split. */
 const maxEventBytes = 6 * 1024 * 1024;
 
-/** Cut received messages into batches whose bodies fit into one event. */
+/** Split received messages into batches whose bodies fit into one event. */
 export function splitBySize(messages: readonly Message[]): Message[][] {
   const batches: Message[][] = [];
   let sizeBytes = Infinity;

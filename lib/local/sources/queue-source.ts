@@ -1,6 +1,6 @@
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import type { FunctionPool } from '../sandbox/function-pool.ts';
-import type { QueueSourceModel } from '../template/stack-model.ts';
+import type { QueueSourceModel } from '../template/event-sources.ts';
 import { maxHops, nextHop } from './lineage.ts';
 import { readBatchResponse, splitBySize, toSqsEvent } from './queue-batch.ts';
 
@@ -8,133 +8,146 @@ export interface QueueSourceOptions {
   readonly source: QueueSourceModel;
   readonly pool: FunctionPool;
   readonly sqs: SQSClient;
-  /** Receives what went wrong outside of the function. */
+  /** Receives problems outside the function. */
   readonly onProblem: (text: string) => void;
 }
 
-/** An event source mapping at work. */
+/** A running event source mapping. */
 export interface QueueSource {
-  /** Whether messages were received that are not dealt with. */
+  /** Whether received messages are not yet processed. */
   isAtWork(): boolean;
-  /** Ends the long poll; resolves when no batch is at work any more. */
+  /** End the long poll; resolves when no batch is running. */
   stop(): Promise<void>;
 }
 
-/** The longest that SQS lets a receive wait. */
+/** SQS's maximum wait of one receive. */
 const longPollSeconds = 20;
-/** The most that SQS gives in one receive. */
+/** SQS's maximum of messages in one receive. */
 const maxReceived = 10;
 const retryAfterProblemMs = 500;
 
+/** A running source: what its steps share. */
+interface RunningSource extends QueueSourceOptions {
+  readonly stopping: AbortController;
+  /** Batches that the function processes. */
+  readonly running: Set<Promise<void>>;
+  /** Messages of the batch that is being received. */
+  gathering: number;
+}
+
 /**
- * Take a queue's messages to its function, as Lambda's poller does: a batch is deleted when it
- * succeeded; what failed stays invisible until its visibility timeout ends.
+ * Take a queue's messages to its function, as Lambda's poller does: it deletes a batch that succeeded; failed messages
+ * stay invisible until their visibility timeout ends.
  *
- * One receive is open at a time, and only while an invocation could start at once: a message that
- * is received waits for nothing, and what waits in the queue meanwhile makes fuller batches.
+ * One receive is open at a time, and only while an invocation could start immediately: a received message never waits,
+ * and messages that wait in the queue meanwhile fill the next batch.
  */
-export function startQueueSource({ source, pool, sqs, onProblem }: QueueSourceOptions): QueueSource {
-  const { queue, batchSize, batchingWindowMs } = source;
-  const stopping = new AbortController();
-  const running = new Set<Promise<void>>();
-  let gathering = 0;
-  const maxRunning = Math.min(pool.maxSandboxes, source.maxConcurrency ?? pool.maxSandboxes);
-
-  const receive = async (wanted: number, waitMs: number): Promise<Message[]> => {
-    const command = new ReceiveMessageCommand({
-      QueueUrl: queue.url,
-      MaxNumberOfMessages: Math.min(maxReceived, wanted),
-      WaitTimeSeconds: Math.min(longPollSeconds, Math.ceil(waitMs / 1_000)),
-      MessageSystemAttributeNames: ['All'],
-      MessageAttributeNames: ['All'],
-    });
-    return (await sqs.send(command, { abortSignal: stopping.signal })).Messages ?? [];
-  };
-
-  const receiveBatch = async (): Promise<Message[]> => {
-    const batch = await receive(batchSize, longPollSeconds * 1_000);
-    gathering = batch.length;
-    if (batch.length === 0 || batchingWindowMs === 0) return batch;
-    const endsAtMs = performance.now() + batchingWindowMs;
-    for (;;) {
-      const leftMs = endsAtMs - performance.now();
-      if (batch.length >= batchSize || leftMs <= 0) return batch;
-      batch.push(...(await receive(batchSize - batch.length, leftMs)));
-    }
-  };
-
-  const process = async (messages: readonly Message[]): Promise<void> => {
-    for (const batch of splitBySize(messages)) {
-      const headers = batch.flatMap(({ Attributes }) => Attributes?.AWSTraceHeader ?? []);
-      const { hops, traceHeader } = nextHop(source.function.arn, headers, Date.now());
-      if (hops > maxHops && !source.function.allowsRecursion) {
-        onProblem(recursionStopped(source.function.label));
-        continue;
-      }
-      const outcome = await pool.invoke(toSqsEvent(batch, queue.arn), traceHeader);
-      if (outcome.kind === 'failed') continue;
-      let failed: ReadonlySet<string> = new Set();
-      if (source.reportsBatchItemFailures) {
-        const verdict = readBatchResponse(outcome.payload, new Set(batch.map(({ MessageId }) => MessageId ?? '')));
-        if (verdict.kind === 'invalid') {
-          onProblem(`Invalid batch response, so the whole batch comes back: ${verdict.reason}`);
-          continue;
-        }
-        failed = verdict.failedMessageIds;
-      }
-      await deleteMessages(batch.filter(({ MessageId }) => !failed.has(MessageId ?? '')));
-    }
-  };
-
-  const deleteMessages = async (messages: readonly Message[]): Promise<void> => {
-    for (let from = 0; from < messages.length; from += maxReceived) {
-      const Entries = messages
-        .slice(from, from + maxReceived)
-        .map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-      await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
-    }
-  };
-
-  const report = (error: unknown) => {
-    if (!stopping.signal.aborted) onProblem(`Queue ${queue.name}: ${(error as Error).message}`);
-  };
-
-  const poll = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      if (running.size >= maxRunning) {
-        await Promise.race(running);
-        continue;
-      }
-      await pool.whenFree();
-      if (stopping.signal.aborted) return;
-      try {
-        const messages = await receiveBatch();
-        if (messages.length === 0) continue;
-        const work = process(messages)
-          .catch(report)
-          .finally(() => running.delete(work));
-        running.add(work);
-        gathering = 0;
-      } catch (error) {
-        gathering = 0;
-        report(error);
-        await pause(retryAfterProblemMs, stopping.signal);
-      }
-    }
-  };
-
-  const polling = poll();
+export function startQueueSource(options: QueueSourceOptions): QueueSource {
+  const state: RunningSource = { ...options, stopping: new AbortController(), running: new Set(), gathering: 0 };
+  const polling = poll(state);
   return {
-    isAtWork: () => gathering > 0 || running.size > 0,
+    isAtWork: () => state.gathering > 0 || state.running.size > 0,
     async stop() {
-      stopping.abort();
+      state.stopping.abort();
       await polling;
-      await Promise.all(running);
+      await Promise.all(state.running);
     },
   };
 }
 
-/** What is not invoked is not deleted: it comes back until SQS moves it to the dead-letter queue. */
+async function poll(state: RunningSource): Promise<void> {
+  const { source, pool, onProblem, running } = state;
+  const { signal } = state.stopping;
+  const maxRunning = Math.min(pool.maxSandboxes, source.maxConcurrency ?? pool.maxSandboxes);
+  const report = (error: unknown) => {
+    if (!signal.aborted) onProblem(`Queue ${source.queue.name}: ${(error as Error).message}`);
+  };
+  while (!signal.aborted) {
+    if (running.size >= maxRunning) {
+      await Promise.race(running);
+      continue;
+    }
+    await pool.whenFree();
+    if (signal.aborted) return;
+    try {
+      const messages = await receiveBatch(state);
+      if (messages.length === 0) continue;
+      const work = processMessages(state, messages)
+        .catch(report)
+        .finally(() => running.delete(work));
+      running.add(work);
+      state.gathering = 0;
+    } catch (error) {
+      state.gathering = 0;
+      report(error);
+      await pause(retryAfterProblemMs, signal);
+    }
+  }
+}
+
+/** Receive until the batch is full or its batching window ends. */
+async function receiveBatch(state: RunningSource): Promise<Message[]> {
+  const { batchSize, batchingWindowMs } = state.source;
+  const batch = await receive(state, batchSize, longPollSeconds * 1_000);
+  state.gathering = batch.length;
+  if (batch.length === 0 || batchingWindowMs === 0) return batch;
+  const endsAtMs = performance.now() + batchingWindowMs;
+  for (;;) {
+    const leftMs = endsAtMs - performance.now();
+    if (batch.length >= batchSize || leftMs <= 0) return batch;
+    batch.push(...(await receive(state, batchSize - batch.length, leftMs)));
+  }
+}
+
+async function receive({ source, sqs, stopping }: RunningSource, wanted: number, waitMs: number): Promise<Message[]> {
+  const command = new ReceiveMessageCommand({
+    QueueUrl: source.queue.url,
+    MaxNumberOfMessages: Math.min(maxReceived, wanted),
+    WaitTimeSeconds: Math.min(longPollSeconds, Math.ceil(waitMs / 1_000)),
+    MessageSystemAttributeNames: ['All'],
+    MessageAttributeNames: ['All'],
+  });
+  return (await sqs.send(command, { abortSignal: stopping.signal })).Messages ?? [];
+}
+
+/** Invoke the function, and delete the messages that it does not report as failed. */
+async function processMessages(options: QueueSourceOptions, messages: readonly Message[]): Promise<void> {
+  const { source, pool, onProblem } = options;
+  for (const batch of splitBySize(messages)) {
+    const headers = batch.flatMap(({ Attributes }) => Attributes?.AWSTraceHeader ?? []);
+    const { hops, traceHeader } = nextHop(source.function.arn, headers, Date.now());
+    if (hops > maxHops && !source.function.allowsRecursion) {
+      onProblem(recursionStopped(source.function.label));
+      continue;
+    }
+    const outcome = await pool.invoke(toSqsEvent(batch, source.queue.arn), traceHeader);
+    if (outcome.kind === 'failed') continue;
+    let failed: ReadonlySet<string> = new Set();
+    if (source.reportsBatchItemFailures) {
+      const verdict = readBatchResponse(outcome.payload, new Set(batch.map(({ MessageId }) => MessageId ?? '')));
+      if (verdict.kind === 'invalid') {
+        onProblem(`Invalid batch response, so the whole batch comes back: ${verdict.reason}`);
+        continue;
+      }
+      failed = verdict.failedMessageIds;
+    }
+    await deleteMessages(
+      options,
+      batch.filter(({ MessageId }) => !failed.has(MessageId ?? '')),
+    );
+  }
+}
+
+async function deleteMessages({ source, sqs }: QueueSourceOptions, messages: readonly Message[]): Promise<void> {
+  for (let from = 0; from < messages.length; from += maxReceived) {
+    const Entries = messages
+      .slice(from, from + maxReceived)
+      .map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: source.queue.url, Entries }));
+  }
+}
+
+/** A dropped batch stays in the queue: its messages come back until SQS moves them to the dead-letter queue. */
 function recursionStopped(label: string): string {
   return (
     `Recursive loop: a chain of messages has invoked ${label} ${maxHops} times, so Lambda would stop it here ` +

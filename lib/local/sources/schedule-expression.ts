@@ -1,6 +1,6 @@
-/** When a schedule is due next. */
+/** The due instants of a schedule. */
 export interface Schedule {
-  /** First due instant after `afterMs`; undefined when there is none any more. */
+  /** First due instant after `afterMs`; undefined if there is none. */
   nextAfter(afterMs: number): number | undefined;
 }
 
@@ -62,7 +62,7 @@ function parseCron(expression: string, fields: readonly string[]): Schedule {
       const firstMs = Math.floor(afterMs / unitMs.minute) * unitMs.minute + unitMs.minute;
       for (let dayMs = Math.floor(firstMs / unitMs.day) * unitMs.day; ; dayMs += unitMs.day) {
         const date = new Date(dayMs);
-        // 29 February may be eight years away; past that no day will match.
+        // 29 February may be eight years away; after nine years no day will match.
         if (date.getUTCFullYear() > lastYear || dayMs - firstMs > 9 * 366 * unitMs.day) return undefined;
         if (!matchesDay(date)) continue;
         for (const hourOfDay of hours) {
@@ -76,7 +76,7 @@ function parseCron(expression: string, fields: readonly string[]): Schedule {
   };
 }
 
-/** The values of one field in rising order. */
+/** The values of one field in ascending order. */
 function parseField(
   expression: string,
   field: string,

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { FunctionPool } from '../sandbox/function-pool.ts';
+import type { ScheduleModel } from '../template/event-sources.ts';
 import { localAccountId, localRegion } from '../template/resource-type.ts';
-import type { ScheduleModel } from '../template/stack-model.ts';
 import type { EngineClock } from '../time/clock.ts';
 import { parseSchedule } from './schedule-expression.ts';
 
 export interface ScheduleSource {
-  /** Resolves when no invocation is under way. */
+  /** Resolves when no invocation is running. */
   settled(): Promise<void>;
   stop(): void;
 }
 
-/** Lambda waits so long before it repeats an asynchronous invocation that failed. */
+/** Lambda's delays before it retries a failed asynchronous invocation. */
 const retryDelaysMs = [60_000, 120_000];
-/** The longest delay of a timer; a later instant is looked at again then. */
+/** Maximum delay of a timer; for a later instant, the timer is set again. */
 const maxTimerMs = 60 * 60_000;
 
 /**
- * Invoke a function when its schedule is due by the engine's clock, and again when it failed.
+ * Invoke a function when its schedule is due on the engine's clock, with retries of failed invocations.
  *
- * A clock that jumps over several due instants makes one invocation, for the last of them.
+ * If the clock jumps over several due instants, the function runs once, for the last of them.
  */
 export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool, clock: EngineClock): ScheduleSource {
   const times = parseSchedule(schedule.expression, clock.now());

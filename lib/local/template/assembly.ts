@@ -17,7 +17,7 @@ export interface TemplateResource {
   readonly Metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** One stack of a cloud assembly and where its assets lie. */
+/** One stack of a cloud assembly, and the location of its assets. */
 export interface StackAssembly {
   readonly stackName: string;
   readonly template: Template;
@@ -50,7 +50,7 @@ export async function listStacks(assemblyDir: string): Promise<readonly string[]
 /**
  * Read a stack's template and its assets from a cloud assembly.
  *
- * @throws {LocalEngineError} assembly-unreadable when the folder, the stack or a file is not there.
+ * @throws {LocalEngineError} assembly-unreadable when the folder, the stack or a file does not exist.
  */
 export async function readStackAssembly(assemblyDir: string, stackName: string): Promise<StackAssembly> {
   const manifest = await readJson<Manifest>(join(assemblyDir, 'manifest.json'));

@@ -1,9 +1,9 @@
-/** A place in the template that cannot be resolved; collected by the reader, never fatal by itself. */
+/** A place in the template that cannot be resolved; the reader collects all of them. */
 export class TemplateFault extends Error {
   override readonly name = 'TemplateFault';
 }
 
-/** What a template's intrinsic functions may refer to. */
+/** The values that a template's intrinsic functions may refer to. */
 export interface IntrinsicScope {
   /** Value of `Ref`: a resource, a parameter or a pseudo parameter. @throws {TemplateFault} when there is none. */
   ref(name: string): string;
@@ -17,16 +17,16 @@ export interface IntrinsicScope {
 const noValue = Symbol('AWS::NoValue');
 
 /**
- * Replace every intrinsic function in a template value by what it stands for.
+ * Replace every intrinsic function in a template value by its result.
  *
- * @throws {TemplateFault} when a function is unknown, malformed or refers to nothing.
+ * @throws {TemplateFault} when a function is unknown or malformed, or refers to nothing.
  */
 export function resolveIntrinsics(value: unknown, scope: IntrinsicScope): unknown {
   const resolved = resolve(value, scope);
   return resolved === noValue ? undefined : resolved;
 }
 
-/** Decide a condition expression of the template's `Conditions` section. */
+/** Evaluate a condition expression of the template's `Conditions` section. */
 export function evaluateCondition(expression: unknown, scope: IntrinsicScope): boolean {
   const [name, argument] = intrinsicOf(expression) ?? fail('a condition function', expression);
   const operands = () => list(argument, name).map((operand) => evaluateCondition(operand, scope));
@@ -93,7 +93,7 @@ function resolveIntrinsic(name: string, argument: unknown, scope: IntrinsicScope
   }
 }
 
-/** `${Name}`, `${Id.Attribute}`, `${!Literal}`, with or without a map of own variables. */
+/** `${Name}`, `${Id.Attribute}`, `${!Literal}`, with or without a map of variables. */
 function substitute(argument: unknown, scope: IntrinsicScope): string {
   const [pattern, variables] = Array.isArray(argument) ? argument : [argument, {}];
   const own = resolve(variables ?? {}, scope) as Record<string, unknown>;
@@ -106,7 +106,7 @@ function substitute(argument: unknown, scope: IntrinsicScope): string {
   });
 }
 
-/** An object with one key that names a function is a call of it. */
+/** An object whose only key names a function is a call of it. */
 function intrinsicOf(value: unknown): [name: string, argument: unknown] | undefined {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined;
   const [entry, ...more] = Object.entries(value);

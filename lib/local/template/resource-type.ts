@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-/** Account and region of the local stack; fauxqs knows no other account. */
+/** Account and region of the local stack; fauxqs supports no other account. */
 export const localAccountId = '000000000000';
 export const localRegion = 'us-east-1';
 export const localUrlSuffix = 'amazonaws.com';
@@ -9,7 +9,7 @@ export const localUrlSuffix = 'amazonaws.com';
 /** A resource with its name, before its properties are resolved. */
 export interface NamedResource {
   readonly logicalId: string;
-  /** The name that the template gives, or a generated one. */
+  /** The template's name, or a generated one. */
   readonly name: string;
   /** Addresses that are known once the emulators and the HTTP server listen. */
   readonly endpoints: LocalEndpoints;
@@ -24,13 +24,13 @@ export interface LocalEndpoints {
   readonly http: string;
 }
 
-/** What the runner knows of one CloudFormation resource type. */
+/** The runner's knowledge of one CloudFormation resource type. */
 export interface ResourceType<P extends z.ZodType = z.ZodType> {
-  /** Strict: a property that is not in it is reported, not skipped. */
+  /** Strict: a property that it does not list is a fault. */
   readonly properties: P;
-  /** The property that may give the resource's name. */
+  /** The property that may hold the resource's name. */
   readonly nameProperty?: string;
-  /** Names that the service accepts. @default 255 characters, as they are. */
+  /** Names that the service accepts. @default 255 characters in any case */
   readonly nameLimit?: { readonly length: number; readonly lowerCase?: boolean };
   /** Value of `Ref`. @default the name */
   readonly ref?: (resource: NamedResource) => string;
@@ -39,12 +39,12 @@ export interface ResourceType<P extends z.ZodType = z.ZodType> {
 }
 
 /**
- * Schema of a property that only AWS enforces (access, encryption, retention, tags): accepted,
- * never resolved, without effect on this machine.
+ * Schema of a property that only AWS enforces (access, encryption, retention, tags): the runner accepts it, does not
+ * resolve it, and ignores it.
  */
 export const noLocalEffect = z.unknown().optional();
 
-/** CloudFormation writes numbers and booleans also as strings. */
+/** CloudFormation may write numbers and booleans as strings. */
 export const number = z.coerce.number();
 export const boolean = z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')]);
 
@@ -56,7 +56,7 @@ export function arn(
   return `arn:aws:${service}:${region}:${account}:${resource}`;
 }
 
-/** `<stack>-<logical id>`, as CloudFormation does, but the same at every start. */
+/** `<stack>-<logical id>`, as in CloudFormation, but the same at every start. */
 export function generateName(stackName: string, logicalId: string, limit: ResourceType['nameLimit']): string {
   const whole = `${stackName}-${logicalId}`;
   const name = limit?.lowerCase === true ? whole.toLowerCase() : whole;

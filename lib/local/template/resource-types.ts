@@ -8,7 +8,7 @@ import { typesWithoutEffect } from './resources/no-effect.ts';
 import { bucketType } from './resources/s3.ts';
 import { queueType } from './resources/sqs.ts';
 
-/** Every resource type that the runner understands. What is not here is an error. */
+/** Every resource type that the runner understands. Any other type is a fault. */
 export const resourceTypes = {
   'AWS::ApiGatewayV2::Api': apiType,
   'AWS::ApiGatewayV2::Integration': integrationType,

@@ -1,27 +1,19 @@
 import { z } from 'zod';
 import { LocalEngineError } from '../errors.ts';
 import type { Template, TemplateResource } from './assembly.ts';
-import { evaluateCondition, type IntrinsicScope, resolveIntrinsics, TemplateFault } from './intrinsics.ts';
-import {
-  generateName,
-  type LocalEndpoints,
-  localAccountId,
-  localRegion,
-  localUrlSuffix,
-  type NamedResource,
-  noLocalEffect,
-  type ResourceType,
-} from './resource-type.ts';
+import { type IntrinsicScope, resolveIntrinsics, TemplateFault } from './intrinsics.ts';
+import { type LocalEndpoints, noLocalEffect, type ResourceType } from './resource-type.ts';
 import { type EffectiveType, findResourceType, type resourceTypes } from './resource-types.ts';
+import { createTemplateScope } from './template-scope.ts';
 
 /** A resource of the stack with every property resolved and checked. */
 export interface StackResource<Properties = unknown> {
   readonly logicalId: string;
   readonly type: string;
-  /** Construct path without the stack and the trailing `Resource`: `Ingress/Function`. Empty when not known. */
+  /** Construct path without the stack and the trailing `Resource`: `Ingress/Function`. Empty when unknown. */
   readonly path: string;
   readonly name: string;
-  /** What `Ref` of it gives: a queue's URL, a table's name. */
+  /** Value of its `Ref`: a queue's URL, a table's name. */
   readonly ref: string;
   readonly arn: string | undefined;
   readonly properties: Properties;
@@ -34,7 +26,7 @@ export interface StackResources {
   ofType<T extends EffectiveType>(type: T): readonly StackResource<PropertiesOf<T>>[];
 }
 
-/** Sections of a template that this machine acts on or may ignore. */
+/** Template sections that the local runner acts on or may ignore. */
 const knownSections = new Set([
   'AWSTemplateFormatVersion',
   'Conditions',
@@ -43,7 +35,7 @@ const knownSections = new Set([
   'Outputs',
   'Parameters',
   'Resources',
-  // Rules check the bootstrap version of an account.
+  // Rules check an account's bootstrap version.
   'Rules',
 ]);
 
@@ -59,7 +51,7 @@ export function readStackResources(template: Template, stackName: string, endpoi
       (section) =>
         `section ${section}: not understood by the local runner; add it to lib/local/template/stack-resources.ts`,
     );
-  const { scope, describe, isPresent } = createScope(template, stackName, endpoints);
+  const { scope, describe, isPresent } = createTemplateScope(template, stackName, endpoints);
 
   const all: StackResource[] = [];
   for (const [logicalId, resource] of Object.entries(template.Resources)) {
@@ -67,7 +59,7 @@ export function readStackResources(template: Template, stackName: string, endpoi
     if (type === undefined) {
       faults.push(
         `${logicalId}: resource type ${resource.Type} is not understood by the local runner; ` +
-          'describe it in lib/local/template/resources/, with its effect or as having none',
+          'describe it in lib/local/template/resources/, with its effect or as one without effect',
       );
       continue;
     }
@@ -111,7 +103,7 @@ export function throwFaults(stackName: string, faults: readonly string[]): void 
   );
 }
 
-/** Checked properties, or what is wrong with them. */
+/** The checked properties, or their faults. */
 function readProperties(
   resource: TemplateResource,
   type: ResourceType,
@@ -121,7 +113,7 @@ function readProperties(
   const faults: string[] = [];
   const resolved: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(resource.Properties ?? {})) {
-    // What has no effect is not resolved either: it may refer to anything AWS has.
+    // Properties without a local effect stay unresolved: they may refer to anything in AWS.
     if (!Object.hasOwn(shape, key) || shape[key] === noLocalEffect) {
       resolved[key] = value;
       continue;
@@ -146,81 +138,6 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
       `property ${path === '' ? key : `${path}.${key}`} is not understood by the local runner; ` +
       'add it to the schema of its type in lib/local/template/resources/, with its effect or as noLocalEffect',
   );
-}
-
-function createScope(template: Template, stackName: string, endpoints: LocalEndpoints) {
-  const pseudoParameters: Readonly<Record<string, string>> = {
-    'AWS::AccountId': localAccountId,
-    'AWS::Partition': 'aws',
-    'AWS::Region': localRegion,
-    'AWS::StackId': `arn:aws:cloudformation:${localRegion}:${localAccountId}:stack/${stackName}/local`,
-    'AWS::StackName': stackName,
-    'AWS::URLSuffix': localUrlSuffix,
-  };
-  const names = new Map<string, string>();
-  const resolving = new Set<string>();
-
-  const nameOf = (logicalId: string, resource: TemplateResource, type: ResourceType): string => {
-    const known = names.get(logicalId);
-    if (known !== undefined) return known;
-    if (resolving.has(logicalId)) throw new TemplateFault(`the name of ${logicalId} refers to itself`);
-    resolving.add(logicalId);
-    const given = type.nameProperty === undefined ? undefined : resource.Properties?.[type.nameProperty];
-    const resolved = given === undefined ? undefined : resolveIntrinsics(given, scope);
-    const name = typeof resolved === 'string' ? resolved : generateName(stackName, logicalId, type.nameLimit);
-    resolving.delete(logicalId);
-    names.set(logicalId, name);
-    return name;
-  };
-  const find = (logicalId: string) => {
-    const resource = template.Resources[logicalId];
-    const type = resource === undefined ? undefined : findResourceType(resource.Type);
-    if (resource === undefined) throw new TemplateFault(`refers to ${logicalId}, which the template does not have`);
-    if (type === undefined) throw new TemplateFault(`refers to ${logicalId}, of the unknown type ${resource.Type}`);
-    return { resource, type, named: { logicalId, name: nameOf(logicalId, resource, type), endpoints } };
-  };
-
-  const scope: IntrinsicScope = {
-    ref(name) {
-      const pseudo = pseudoParameters[name];
-      if (pseudo !== undefined) return pseudo;
-      const parameter = template.Parameters?.[name];
-      if (parameter !== undefined) return parameterDefault(name, parameter);
-      const { type, named } = find(name);
-      return (type.ref ?? (({ name: own }: NamedResource) => own))(named);
-    },
-    attribute(logicalId, attribute) {
-      const { resource, type, named } = find(logicalId);
-      const read = type.attributes?.[attribute];
-      if (read !== undefined) return read(named);
-      throw new TemplateFault(
-        `Fn::GetAtt of ${logicalId}.${attribute} (${resource.Type}) is not understood by the local runner; ` +
-          'add the attribute to its type in lib/local/template/resources/',
-      );
-    },
-    condition(name) {
-      const expression = template.Conditions?.[name];
-      if (expression === undefined)
-        throw new TemplateFault(`refers to the condition ${name}, which the template does not have`);
-      return evaluateCondition(expression, scope);
-    },
-  };
-  return {
-    scope,
-    describe: (logicalId: string): NamedResource => find(logicalId).named,
-    isPresent: (logicalId: string) => {
-      const condition = template.Resources[logicalId]?.Condition;
-      return condition === undefined || scope.condition(condition);
-    },
-  };
-}
-
-function parameterDefault(name: string, parameter: { readonly Type?: string; readonly Default?: unknown }): string {
-  if (parameter.Type?.startsWith('AWS::SSM::') === true) {
-    throw new TemplateFault(`refers to the parameter ${name}, which lives in SSM; nothing on this machine has it`);
-  }
-  if (parameter.Default === undefined) throw new TemplateFault(`refers to the parameter ${name}, which has no default`);
-  return typeof parameter.Default === 'string' ? parameter.Default : JSON.stringify(parameter.Default);
 }
 
 function constructPath({ Metadata }: TemplateResource): string {

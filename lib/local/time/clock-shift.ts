@@ -1,17 +1,17 @@
 /**
- * Shift what `Date` says is now, in this process or thread, by an offset that may change.
+ * Shift the current time of `Date`, in this process or thread, by an offset that may change.
  *
- * Loaded first in emulator processes and sandbox workers, so that one engine has one clock and a
- * visibility timeout of minutes passes at once when a test moves it. Timers and
- * `performance.now()` keep real time: they measure work, not the calendar.
+ * Emulator processes and sandbox workers load this first, so that one engine has one clock, and a visibility timeout of
+ * minutes passes immediately when a test moves the clock. Timers and `performance.now()` keep real time: they measure
+ * work, not the calendar.
  *
- * @param offsetMs - One element, read at every call; may lie on shared memory.
+ * @param offsetMs - One element, read at every call; may be in shared memory.
  */
 export function shiftDate(offsetMs: Float64Array): void {
   const RealDate = Date;
   const now = (): number => RealDate.now() + (offsetMs[0] ?? 0);
 
-  // A plain function, since `Date()` without `new` is legal and a class would throw.
+  // Not a class, because `Date()` without `new` is legal and a class would throw.
   function ShiftedDate(this: unknown, ...args: unknown[]): unknown {
     if (new.target === undefined) return new RealDate(now()).toString();
     const constructor = (new.target as unknown) === ShiftedDate ? RealDate : new.target;

@@ -1,12 +1,12 @@
-/** The engine's own clock: real time plus an offset that only grows. */
+/** The engine's clock: real time plus an offset that only grows. */
 export interface EngineClock {
-  /** Milliseconds since the epoch, as the functions and the emulators see it. */
+  /** Epoch milliseconds, as in the functions and the emulators. */
   now(): number;
   /** Shared with the sandbox workers, which read it at every `Date.now()`. */
   readonly sharedOffsetMs: Float64Array;
-  /** Calls the listener after every advance. @returns what ends it. */
+  /** Call the listener after every advance. @returns A function that removes the listener. */
   onAdvance(listener: () => void): () => void;
-  /** Moves the clock. @throws {RangeError} when `ms` is negative or not finite. */
+  /** Move the clock forward. @throws {RangeError} when `ms` is negative or not finite. */
   advance(ms: number): void;
 }
 

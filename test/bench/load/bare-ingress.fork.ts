@@ -1,4 +1,4 @@
-/** The least that takes a webhook and keeps it: append to a file, sync, answer. The file is given as the argument. */
+/** The minimum that stores a webhook: append it to a file, sync, answer. The argument names the file. */
 import { open } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -2,12 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A process of its own for providers and subscribers, so that what they cost is not the engine's event loop. */
+/** A separate process for providers and subscribers, so that they do not burden the engine's event loop. */
 export function startFork(file: URL): ChildProcess {
   return fork(fileURLToPath(file), [], { execArgv: ['--disable-warning=ExperimentalWarning'] });
 }
 
-/** @throws Error when the process ends first. */
+/** @throws {Error} when the process ends first. */
 export async function nextMessage<Message>(child: ChildProcess): Promise<Message> {
   const { promise, resolve, reject } = Promise.withResolvers<Message>();
   const ended = () => reject(new Error('the traffic process ended'));
@@ -20,7 +20,7 @@ export async function nextMessage<Message>(child: ChildProcess): Promise<Message
   }
 }
 
-/** It ends when it is disconnected. */
+/** The process ends when it is disconnected. */
 export async function endFork(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, 'exit');

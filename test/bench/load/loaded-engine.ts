@@ -4,24 +4,24 @@ import { sharedAssembly } from '../shared-assembly.ts';
 import type { TrafficPlan, TrafficResult } from './protocol.ts';
 import { startTraffic } from './traffic.ts';
 
-/** What a plan does not say is as usual. */
+/** A plan whose other members have defaults. */
 export type Load = Pick<TrafficPlan, 'events' | 'bodyBytes'> & Partial<TrafficPlan>;
 
-/** A tenant with so many subscriptions, ready to be sent events. */
+/** A tenant with subscriptions, ready to receive events. */
 export interface LoadedTenant {
   run(load: Load): Promise<TrafficResult>;
 }
 
-/** The local engine, with a provider and a subscriber in a process of their own. */
+/** The local engine, with a provider and a subscriber in their own process. */
 export interface LoadedEngine {
   readonly engine: LocalEngine;
   tenant(subscriptions: number): Promise<LoadedTenant>;
   stop(): Promise<void>;
 }
 
-/** What the provider of each account signs with. */
+/** The secret of each account's provider. */
 export const loadedSecret = 's3cret';
-/** Posts at a time to one endpoint: enough that it is the engine that is measured, and not its limits. */
+/** Concurrent posts to one endpoint: enough that the engine is the bottleneck. */
 const concurrency = 50;
 
 /** The local engine, with an administrator's key. */
@@ -32,7 +32,7 @@ export async function startSeededEngine(): Promise<LocalEngine> {
 }
 
 /**
- * A GitHub account of a tenant, and a subscription of that tenant for each of these callback URLs.
+ * Create a GitHub account of a tenant, and a subscription of that tenant for each callback URL.
  *
  * @returns The account's webhook URL.
  */

@@ -1,20 +1,20 @@
-/** What a provider is to send, and how. */
+/** What a provider sends, and how. */
 export interface TrafficPlan {
   /** Webhook URL of a GitHub account. */
   readonly url: string;
   readonly secret: string;
-  /** Number of the first record: no two runs share one. */
+  /** Number of the first record; unique per run. */
   readonly firstRecord: number;
   readonly events: number;
   readonly bodyBytes: number;
-  /** Callback endpoints that each event is to reach: paths `/0`, `/1`, … of the subscriber. */
+  /** Callback endpoints that each event must reach: paths `/0`, `/1`, … of the subscriber. */
   readonly subscriptions: number;
   readonly connections: number;
-  /** Undefined for as many as the engine takes, with no more under way than `window`. */
+  /** Undefined to send as fast as the engine accepts, with at most `window` events in flight. */
   readonly ratePerSecond: number | undefined;
-  /** Events that may be on their way from provider to subscriber. */
+  /** Events in flight from provider to subscriber. */
   readonly window: number;
-  /** The longest that is sent, and the longest that is waited for what was sent. */
+  /** The longest time to send, and the longest wait for the events sent. */
   readonly maxMs: number;
   readonly maxDrainMs: number;
 }
@@ -26,15 +26,15 @@ export interface Quantiles {
   readonly p99: number;
 }
 
-/** How a run went, every event looked at. */
+/** The results of a run, with every event checked. */
 export interface TrafficResult {
   readonly sent: number;
   readonly accepted: number;
-  /** Callbacks that came, each once: of as many as there were events accepted, times subscriptions. */
+  /** Distinct callbacks received, out of accepted events times subscriptions. */
   readonly received: number;
   readonly lost: number;
   readonly doubled: number;
-  /** Callbacks of events that nobody sent in this run. */
+  /** Callbacks of events that this run did not send. */
   readonly unknown: number;
   /** From the first request to the last answer. */
   readonly answeredMs: number;
@@ -42,7 +42,7 @@ export interface TrafficResult {
   readonly totalMs: number;
   /** From an event's request to the last of its callbacks. */
   readonly endToEndMs: Quantiles;
-  /** Until the provider's request was answered. */
+  /** From the provider's request to its answer. */
   readonly answerMs: Quantiles;
 }
 

@@ -1,38 +1,38 @@
-/** Endpoints that are all given more than they can take, at the same time. */
+/** Endpoints that all receive more than they can handle, at the same time. */
 export interface RefusalsPlan {
   readonly secret: string;
   readonly endpoints: readonly RefusingEndpoint[];
   readonly bodyBytes: number;
-  /** How long an endpoint takes to answer, whatever it answers. */
+  /** How long an endpoint takes to answer, whatever the status. */
   readonly answerMs: number;
-  /** Events of one endpoint that may be under way without having been posted to it. */
+  /** Events of one endpoint in flight that have not been posted yet. */
   readonly window: number;
-  /** Time in which first retries begin to come, which is not counted. */
+  /** Time without measurement, in which the first retries begin. */
   readonly warmUpMs: number;
   readonly measuredMs: number;
-  /** The longest that is waited for what was sent. */
+  /** The longest wait for events that were sent. */
   readonly maxDrainMs: number;
 }
 
-/** The endpoint of the one subscription of a GitHub account, at the subscriber's path `/<its index>`. */
+/** The endpoint of the only subscription of a GitHub account, at the subscriber's path `/<its index>`. */
 export interface RefusingEndpoint {
   /** Webhook URL of the account. */
   readonly url: string;
-  /** Share of events whose first attempt is answered 503, without Retry-After. */
+  /** Share of events whose first attempt gets a 503 without Retry-After. */
   readonly share: number;
 }
 
-/** How one endpoint fared. */
+/** The results of one endpoint. */
 export interface RefusalsResult {
   readonly accepted: number;
-  /** Events that it took while it was measured, at whichever attempt. */
+  /** Events that it accepted during the measurement, on any attempt. */
   readonly taken: number;
-  /** Posts to it while it was measured, and those that it refused. */
+  /** Posts to it during the measurement, and how many it refused. */
   readonly posts: number;
   readonly refused: number;
-  /** The most that were under way at a time. */
+  /** The highest number of concurrent posts. */
   readonly mostAtATime: number;
-  /** Events that the provider was told are taken, and that the endpoint had not taken when the wait was over. */
+  /** Acknowledged events that the endpoint had not accepted when the wait ended. */
   readonly outstanding: number;
 }
 

@@ -1,4 +1,4 @@
-/** A provider, and endpoints that refuse some of what they are sent first, in a process of their own. */
+/** A provider, and endpoints that refuse some first attempts, in their own process. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -19,7 +19,7 @@ interface Sent {
   isTaken: boolean;
 }
 
-/** An endpoint, and all that its provider sent it. */
+/** An endpoint, and all events that its provider sent. */
 interface Endpoint extends RefusingEndpoint {
   readonly events: Map<string, Sent>;
   /** Events that have not been posted to it. */
@@ -117,7 +117,7 @@ async function run(plan: RefusalsPlan): Promise<readonly RefusalsResult[]> {
   }));
 }
 
-/** Keep more on the way to an endpoint than it can take. What it refused waits for its retry and does not count. */
+/** Keep more events in flight to an endpoint than it can handle. Events that wait for a retry do not count. */
 async function feed(endpoint: Endpoint, plan: RefusalsPlan, endsAtMs: number): Promise<void> {
   const { origin, pathname } = new URL(endpoint.url);
   const pool = new Pool(origin, { connections, keepAliveTimeout: 60_000 });
@@ -130,7 +130,7 @@ async function feed(endpoint: Endpoint, plan: RefusalsPlan, endsAtMs: number): P
     }
     records += 1;
     const record = records;
-    // Evenly: of few events, as of many, the share is refused.
+    // Spread refusals evenly, so that any number of events has the same share.
     dueRefusals += endpoint.share;
     const isRefusedFirst = dueRefusals >= 1;
     if (isRefusedFirst) dueRefusals -= 1;
@@ -149,7 +149,7 @@ async function feed(endpoint: Endpoint, plan: RefusalsPlan, endsAtMs: number): P
         () => {},
       )
       .then(() => {
-        // It will not be posted.
+        // A rejected event is never posted.
         if (!event.accepted && event.posts === 0) endpoint.unposted -= 1;
         answers.delete(answer);
       });

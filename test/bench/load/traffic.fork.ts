@@ -1,4 +1,4 @@
-/** A provider and a subscriber in a process of their own, so that what they cost is nobody else's event loop. */
+/** A provider and a subscriber in their own process, so that they do not burden the engine's event loop. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
@@ -6,19 +6,19 @@ import { githubHeaders, githubIssue } from '../github-issue.ts';
 import type { TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from './protocol.ts';
 import { quantile } from './quantile.ts';
 
-/** What is kept of an event. Times are of `performance.now()`. */
+/** The record of an event. Times are of `performance.now()`. */
 interface Sent {
   readonly sentAtMs: number;
   answeredAtMs: number;
   accepted: boolean;
-  /** Callbacks by subscription. */
+  /** Number of callbacks by subscription. */
   readonly callbacks: number[];
   arrivedAtMs: number;
 }
 
 const events = new Map<string, Sent>();
 let unknownCallbacks = 0;
-/** Called whenever an event has reached all of its subscribers. */
+/** Called when an event has reached all of its subscribers. */
 let onComplete = () => {};
 let subscriptions = 1;
 
@@ -28,7 +28,7 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     response.writeHead(204).end();
     const index = Number(request.url?.slice(1));
-    // Not parsed: a body of 64 KB would cost this process more than the engine's own work.
+    // Do not parse: a body of 64 KB would cost this process more than the engine's own work.
     const text = (chunks[0] ?? Buffer.alloc(0)).toString('latin1', 0, 1_024);
     const event = events.get(/"record_id":"(\d+)"/.exec(text)?.[1] ?? '');
     if (event === undefined) {
@@ -82,7 +82,8 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
   const answers: Promise<void>[] = [];
   let waiting = 0;
   for (const [index, { record, headers, body }] of requests.entries()) {
-    // At a rate each has its instant, whether or not those before were answered; else there is a window.
+    // At a rate, each event has its time, whether earlier ones were answered or not. Without one, a window limits
+    // events in flight.
     if (plan.ratePerSecond === undefined)
       await until(() => index - completed < plan.window && waiting < plan.connections, endsAtMs);
     else {

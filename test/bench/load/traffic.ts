@@ -12,7 +12,7 @@ export interface Traffic {
 export async function startTraffic(): Promise<Traffic> {
   const child = startFork(new URL('./traffic.fork.ts', import.meta.url));
   const started = await nextMessage<TrafficMessage>(child);
-  if (started.kind !== 'listening') throw new Error('the subscriber does not listen');
+  if (started.kind !== 'listening') throw new Error('the subscriber did not start');
   return {
     subscriberUrl: `http://127.0.0.1:${started.port}`,
     async run(plan) {

@@ -1,4 +1,7 @@
-/** The part of V8's CPU profile that is read here. @see https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
+/**
+ * The part of V8's CPU profile that this module reads.
+ * @see https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile
+ */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -10,13 +13,13 @@ export interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Modules of Node that move bytes and speak HTTP/1. */
+/** Node's modules for bytes, sockets and HTTP/1. */
 const networkModule =
   /^node:(net|http|https|tls|dns|stream|_http_|_stream|internal\/(net|http|dgram|stream_base_commons|streams|js_stream|tls|dns))/;
 
 /**
- * The share of the busy time that was spent in sockets, streams and HTTP: native calls count for the module that
- * made them. What runs on no one's behalf (the garbage collector, the profiler) is no one's share.
+ * The share of busy time in sockets, streams and HTTP. Native calls count for the module that made them. The garbage
+ * collector and the profiler count for neither part.
  */
 export function shareOfNetwork({ nodes, samples, timeDeltas }: CpuProfile): number {
   const isNetwork = new Map<number, boolean | undefined>();

@@ -22,8 +22,9 @@ import { runtimeEnvironment } from '../../../lib/local/sandbox/runtime-environme
 import { toProxyEvent } from '../../../lib/local/sources/http-payload.ts';
 import { toSqsEvent } from '../../../lib/local/sources/queue-batch.ts';
 import { readStackAssembly } from '../../../lib/local/template/assembly.ts';
+import type { QueueSourceModel } from '../../../lib/local/template/event-sources.ts';
 import { localRegion } from '../../../lib/local/template/resource-type.ts';
-import { type QueueSourceModel, readStackModel, type StackModel } from '../../../lib/local/template/stack-model.ts';
+import { readStackModel, type StackModel } from '../../../lib/local/template/stack-model.ts';
 import { githubHeaders, githubIssue } from '../github-issue.ts';
 import type { CpuProfile } from './cpu-profile.ts';
 import {
@@ -35,15 +36,17 @@ import {
   type StageName,
 } from './protocol.ts';
 
-/** The way of events through the deployed bundles, batch by batch, on emulators: every batch has the size that is asked for. */
+/**
+ * The path of events through the deployed bundles, batch by batch, on emulators. Every batch has the requested size.
+ */
 export interface EventWay {
-  /** Take events from their provider to one subscriber. */
+  /** Send events from their provider to one subscriber. */
   run(run: WayRun): Promise<WayCost>;
-  /** A minute's run of dispatch, where nothing is due. */
+  /** A run of dispatch when nothing is due. */
   dispatch(): Promise<StageCost>;
-  /** Profile the functions' thread while something is done. */
+  /** Profile the functions' thread during an action. */
   profile(act: () => Promise<unknown>): Promise<CpuProfile>;
-  /** Rows of a table, as they are stored. */
+  /** Stored rows of a table. */
   rows(tableKey: string): Promise<readonly Row[]>;
   stop(): Promise<void>;
 }
@@ -51,17 +54,17 @@ export interface EventWay {
 export interface WayRun {
   readonly events: number;
   readonly bodyBytes: number;
-  /** Messages that an invocation takes, at most 10. One for deliver holds the events of one batch of normalize. */
+  /** Messages per invocation, at most 10. A message for deliver holds the events of one batch of normalize. */
   readonly batches: Readonly<Record<'normalize' | 'deliver', number>>;
   /**
-   * Messages that wait for normalize behind those of the run, and are left there: nothing runs on this way afterwards.
+   * Messages that wait for normalize behind those of the run. They stay in the queue, so this must be the last run.
    *
    * @default 0
    */
   readonly backlog?: number;
 }
 
-/** What a number of events cost, by stage; `poller` is Lambda's own, which takes messages and removes them. */
+/** The cost of the events, by stage; `poller` is Lambda's own, which receives and deletes messages. */
 export interface WayCost {
   readonly events: number;
   readonly delivered: number;
@@ -73,18 +76,18 @@ export interface StageTotal extends StageCost {
   readonly invocations: number;
 }
 
-/** What the way leads through. */
+/** The accounts and subscriptions that the engine knows. */
 export interface Population {
-  /** Tenants that events come for, one after the other. */
+  /** Tenants that receive events in turn. */
   readonly tenants: number;
-  /** Subscriptions of each; the first wants the events, the others do not. */
+  /** Subscriptions per tenant. The first one matches the events, the others do not. */
   readonly subscriptions: number;
 }
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const maxEntries = 10;
 const sendersAtATime = 8;
-/** Of accounts and the like, when they are written: a client makes some 50 calls at once. */
+/** Rows written at a time: a client makes some 50 calls in parallel. */
 const rowsAtATime = 1_000;
 const secret = 's3cret';
 const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
@@ -166,7 +169,7 @@ export async function startEventWay(
   };
 }
 
-/** Messages that are not taken from their queue. */
+/** Send messages that no run receives. */
 async function fill(sqs: SQSClient, QueueUrl: string, messages: number, bodyBytes: number): Promise<void> {
   const entries = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ Id: String(index), MessageBody: githubIssue(index, bodyBytes) }));
@@ -182,14 +185,14 @@ async function fill(sqs: SQSClient, QueueUrl: string, messages: number, bodyByte
   );
 }
 
-/** The functions' thread. */
+/** Start the thread of the functions. */
 async function startFunctions(model: StackModel, endpoints: Parameters<typeof runtimeEnvironment>[1]) {
   const modelOf = (stage: MeasuredFunction) =>
     model.functions.find(({ label }) => label === stage) as StackModel['functions'][number];
   const environments = functionNames.map((stage) => runtimeEnvironment(modelOf(stage), endpoints, stage));
   const bundles = Object.fromEntries(functionNames.map((name) => [name, modelOf(name).codeFolder]));
   const worker = new Worker(new URL('./stage-worker.ts', import.meta.url), {
-    // What two of them have in common is the same: each name stands for one resource.
+    // Functions share a variable only for the same resource, so their environments can be merged.
     env: Object.assign({}, ...environments) as Record<string, string>,
     execArgv: ['--disable-warning=ExperimentalWarning'],
     workerData: { bundles: bundles as StageData['bundles'] } satisfies StageData,
@@ -226,7 +229,7 @@ async function startFunctions(model: StackModel, endpoints: Parameters<typeof ru
   };
 }
 
-/** Node does not escape what names of functions and files hold. */
+/** Node does not escape special characters in the names of functions and files. */
 function printable(json: string): string {
   return json.replace(/[^ -\uFFFF]/g, ' ').replace(/\\(?!["\\/bfnrtu])/g, '');
 }
@@ -260,7 +263,7 @@ function add(total: StageTotal, cost: StageCost): StageTotal {
   };
 }
 
-/** Accounts, and subscriptions whose endpoint is known to answer soon: what the usual event finds. */
+/** Accounts, and subscriptions with an endpoint that is known to be fast: the usual case. */
 async function seed(
   { functions }: StackModel,
   client: DynamoDBClient,

@@ -1,14 +1,14 @@
-/** The functions that an event passes on its way from its provider to a subscriber. */
+/** The functions on an event's path from its provider to a subscriber. */
 export const stageNames = ['ingress', 'normalize', 'deliver'] as const;
 export type StageName = (typeof stageNames)[number];
 
-/** Those, and the one that every stack runs each minute. */
+/** These functions, and the one that every stack runs each minute. */
 export const functionNames = [...stageNames, 'dispatch'] as const;
 export type MeasuredFunction = (typeof functionNames)[number];
 
-/** What the thread of the functions is started with. */
+/** The input of the functions' thread. */
 export interface StageData {
-  /** Folder of each function's bundle. */
+  /** The folder of each function's bundle. */
   readonly bundles: Readonly<Record<MeasuredFunction, string>>;
 }
 
@@ -17,19 +17,19 @@ export interface StageOrder {
   readonly event: unknown;
 }
 
-/** What an invocation cost. */
+/** The cost of an invocation. */
 export interface StageCost {
   /** AWS requests by operation: `dynamodb:PutItem`. */
   readonly requests: Readonly<Record<string, number>>;
-  /** Those of them that send messages with a `MessageGroupId`. */
+  /** Requests that send messages with a `MessageGroupId`. */
   readonly groupedSends: number;
-  /** CPU of the thread, the AWS SDK's and HTTP's included. */
+  /** CPU of the thread, including the AWS SDK and HTTP. */
   readonly cpuUs: number;
   readonly durationMs: number;
-  /** What it wrote to its log. */
+  /** What the function wrote to its log. */
   readonly logBytes: number;
   readonly logLines: number;
-  /** Custom metrics that CloudWatch makes of its log. */
+  /** Custom metrics that CloudWatch creates from the log. */
   readonly metrics: readonly string[];
 }
 

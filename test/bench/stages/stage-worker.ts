@@ -1,4 +1,4 @@
-/** The deployed bundles of an event's way, in one thread: one invocation at a time, each looked at. */
+/** The deployed bundles of an event's path in one thread. Measures one invocation at a time. */
 import { randomUUID } from 'node:crypto';
 import { subscribe } from 'node:diagnostics_channel';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,14 +24,14 @@ let requests: Record<string, number> = {};
 let groupedSends = 0;
 let logBytes = 0;
 let logLines = 0;
-/** Lines from which CloudWatch makes metrics. */
+/** Log lines from which CloudWatch creates metrics. */
 let metricLines: string[] = [];
-// The SDK calls through node:http, callbacks go through undici: what is counted here are AWS requests alone.
+// The SDK uses node:http and callbacks use undici, so this counts AWS requests only.
 subscribe('http.client.request.start', (message) => {
   const operation = operationOf((message as { readonly request: ClientRequest }).request);
   requests[operation] = (requests[operation] ?? 0) + 1;
 });
-// Emulators do not say of a standard queue's message which group it is of: it is looked for where it is sent.
+// Emulators do not report the message group of a standard queue's message, so look for it in the request.
 subscribe('http.client.request.created', (message) => {
   const { request } = message as { readonly request: ClientRequest };
   if (!operationOf(request).startsWith('sqs:Send')) return;
@@ -97,7 +97,7 @@ async function invoke({ stage, event }: StageOrder): Promise<void> {
   }
 }
 
-/** Custom metrics, each by its name and its dimensions: as CloudWatch counts them. */
+/** Custom metrics by name and dimensions, as CloudWatch counts them. */
 function metricsOf(lines: readonly string[]): readonly string[] {
   const found = lines.flatMap((line) => {
     const fields = JSON.parse(line) as Record<string, unknown> & { readonly _aws: EmbeddedMetrics };
@@ -118,7 +118,7 @@ interface EmbeddedMetrics {
   }[];
 }
 
-/** CPU of the processes that evaluate expressions for the functions: it is the engine's own. */
+/** CPU of the processes that evaluate expressions for the functions. It counts as the engine's own. */
 function expressionCpuUs(): number {
   return childrenOf(process.pid)
     .filter((pid) => read(`/proc/${pid}/cmdline`).includes('expressions.mjs'))
@@ -132,7 +132,7 @@ function childrenOf(pid: number): readonly string[] {
     .filter((child) => child !== '');
 }
 
-/** What is gone when it is read has no time to tell. */
+/** A process that ended before the read reports no CPU. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');

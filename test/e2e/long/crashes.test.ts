@@ -6,16 +6,16 @@ import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
 
-/** Longer than whoever drains an endpoint is believed to live after he has died. */
+/** Longer than the engine waits before it considers a drainer dead. */
 const longerThanAnyDrainMs = 130_000;
 
-test('killing ingress, normalize, deliver and drain in the middle of their work loses no acknowledged event (invariant 1)', async () => {
+test('killing ingress, normalize, deliver and drain during their work loses no acknowledged event (invariant 1)', async () => {
   const { account, subscriber, github, eventually, engine } = running();
   const { url } = await account('github');
   const receiver = await subscriber();
   const kills = { ingress: 0, normalize: 0, deliver: 0, drain: 0 };
   const names = Object.keys(kills) as (keyof typeof kills)[];
-  // The subscriber keeps its callbacks waiting until drain has been killed at some of them.
+  // The subscriber holds its answers back until drain has been killed during some of them.
   const waiting: ServerResponse[] = [];
   receiver.answer((_, response) => {
     waiting.push(response);
@@ -26,8 +26,9 @@ test('killing ingress, normalize, deliver and drain in the middle of their work 
     while (!sending.signal.aborted || kills.drain < 3) {
       for (const name of names) if (kills[name] < 10 && engine.killWorker(name)) kills[name] += 1;
       await new Promise((resolve) => setImmediate(resolve));
-      // Nobody drains the endpoint of a dead drainer before he is thought to be dead. While somebody works no time
-      // passes: a message that comes again under its worker's hands, often enough, ends as a dead letter.
+      // The endpoint of a killed drainer waits until the drainer counts as dead. Advance the clock only while no
+      // function works: otherwise a message could become visible again while its worker still holds it, and end as a
+      // dead letter.
       if (sending.signal.aborted && !engine.isAtWork()) await engine.advanceClock(longerThanAnyDrainMs);
     }
   })();
@@ -50,16 +51,16 @@ test('killing ingress, normalize, deliver and drain in the middle of their work 
   const arrived = () => new Set(receiver.callbacks.map(({ event }) => String(event['record_id'])));
   await eventually(() => acknowledged.every((issue) => arrived().has(issue)));
   for (const name of names) expect(kills[name]).toBeGreaterThan(0);
-  // At least once, always the same id: as many ids as records, however often each came.
+  // Delivered at least once, always with the same id: as many ids as records, however often each arrived.
   expect(receiver.ids().size).toBe(arrived().size);
 });
 
-// An endpoint that nobody knows is drained; one that is known to be fast is sent its events by deliver.
+// drain serves an endpoint of unknown speed; deliver sends to one that is known to be fast.
 test.each([
   ['drain', 0],
   ['deliver', 1],
 ] as const)(
-  'a delivery whose %s dies while the subscriber is answering comes again with the same id (invariant 2)',
+  'a delivery whose %s is killed while the subscriber answers is sent again with the same id (invariant 2)',
   async (name, earlier) => {
     const { account, subscriber, github, eventually, engine, call } = running();
     const { url } = await account('github', { tenant: `hanging-${name}` });
@@ -73,7 +74,7 @@ test.each([
       await eventually(async () => (await delivered()) === sent);
     }
     receiver.answer(() => {
-      // This callback is never answered: its worker is killed while it waits.
+      // Never answered: the test kills the worker while it waits.
     });
     await github(url);
     await eventually(() => receiver.callbacks.length === earlier + 1);
@@ -86,7 +87,7 @@ test.each([
   },
 );
 
-test('killing the api leaves the caller a 5xx and the next caller a working api', async () => {
+test('killing the api gives its callers a 5xx, and the next callers a working api', async () => {
   const { call, engine } = running();
   const calls = Array.from({ length: 40 }, (_, index) =>
     call('POST', '/v1/accounts', { id: `acc_kill_${index}`, tenant: 'acme', integration: 'github' }),
@@ -96,13 +97,13 @@ test('killing the api leaves the caller a 5xx and the next caller a working api'
   for (const [index, { status }] of answers.entries()) {
     expect([201, 500]).toContain(status);
     const stored = await call('GET', `/v1/accounts/acc_kill_${index}`);
-    // What was not acknowledged may have been stored; what was, must have been.
+    // An unacknowledged account may have been stored; an acknowledged one must have been.
     expect([200, status === 201 ? 200 : 404]).toContain(stored.status);
   }
   expect(answers.some(({ status }) => status === 500)).toBe(true);
 });
 
-test('a subscriber that fails is tried again through three days, its owner is told, then the delivery is given up', async () => {
+test('a failing subscriber gets retries for three days and its owner a notice, then the delivery is exhausted', async () => {
   const { account, subscriber, github, eventually, engine, call } = running();
   const { url } = await account('github', { tenant: 'failing' });
   const receiver = await subscriber({ tenant: 'failing' });
@@ -137,7 +138,7 @@ test('a subscriber that fails is tried again through three days, its owner is to
   );
 });
 
-test('a message that fails comes again in seconds, and is counted when SQS gives it up (invariant 9)', async () => {
+test('a failed message is retried within seconds, and counted when SQS dead-letters it (invariant 9)', async () => {
   const { engine } = running();
   const sqs = new SQSClient(engine.clientConfig('sqs'));
   const environment = engine.environment('normalize');
@@ -149,7 +150,7 @@ test('a message that fails comes again in seconds, and is counted when SQS gives
   const received = (times: number) =>
     vi.waitFor(() => expect(ended()).toBeGreaterThanOrEqual(before.ended + times), 20_000);
   await received(1);
-  // Each wait with the most that chance adds. The visibility timeout of the queue is three minutes.
+  // Each wait plus its maximum jitter. The queue's visibility timeout is three minutes.
   for (const [index, seconds] of [3, 13, 50, 150, 450, 1_125, 2_250].entries()) {
     expect(counted()).toBe(before.counted);
     await engine.advanceClock(seconds * 1000);

@@ -6,9 +6,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { useRunningEngine } from '../running-engine.ts';
 
 /*
- * Twenty endpoints of one tenant, half of them bad in every way that endpoints are, and what the good ones
- * get meanwhile. What is measured is printed: machines differ, so that only what must hold anywhere is
- * asserted.
+ * Twenty endpoints of one tenant, ten of them bad in various ways, and what the good ones receive meanwhile. The test
+ * prints its measurements and, because machines differ, asserts only what must hold on all of them.
  */
 
 const running = useRunningEngine();
@@ -28,15 +27,15 @@ const behaviours: readonly Behaviour[] = [
   'limiting',
 ];
 
-/** Longer than the endpoint's own limit of time, so that each request hangs until it is given up. */
+/** Longer than the endpoint's timeout, so that each request hangs until the engine aborts it. */
 const hangMs = 20_000;
 
 interface Endpoint {
   readonly behaviour: Behaviour;
   readonly url: string;
-  /** How often each event came. */
+  /** How often each event arrived. */
   readonly received: Map<string, number>;
-  /** Posts that were under way at a time, at most. */
+  /** The highest number of concurrent posts. */
   readonly concurrency: () => number;
   readonly requests: () => number;
   webhook?: Webhook;
@@ -94,7 +93,7 @@ async function startEndpoint(behaviour: Behaviour): Promise<Endpoint> {
 
 const eventsPerRequest = 100;
 
-/** HubSpot sends many changes in one request: events come fast, and the endpoints are what is measured. */
+/** HubSpot sends many changes in one request, so events arrive fast and the endpoints are the bottleneck. */
 async function sendEvents(url: string, secret: string, count: number, first: number): Promise<void> {
   for (let from = first; from < first + count; from += eventsPerRequest) {
     const body = JSON.stringify(
@@ -131,12 +130,15 @@ async function subscribeAll(tenant: string, kinds: readonly Behaviour[]): Promis
   );
 }
 
-/** Events that are on their way at a time, at most: what is measured is delivery, not what a queue holds. */
+/** Limit of events in flight: the test measures delivery, not the queue. */
 const maxUnderWay = 300;
-/** After this long without a callback, what was lost on the way is shown by its queue again. */
+/** After this long without a callback, the test advances the clock, so that queues redeliver lost messages. */
 const quietMs = 10_000;
 
-/** Send events and wait until the first ten endpoints have them all. @returns Seconds, without those in which nothing came. */
+/**
+ * Send events and wait until the first ten endpoints have them all. @returns Seconds, without the time in which nothing
+ * arrived.
+ */
 async function secondsFor(url: string, endpoints: readonly Endpoint[], count: number, first: number) {
   const watched = endpoints.slice(0, 10);
   const before = watched[0]?.received.size ?? 0;
@@ -164,7 +166,7 @@ async function secondsFor(url: string, endpoints: readonly Endpoint[], count: nu
 describe('twenty endpoints, ten of them bad', () => {
   const events = Number(process.env['TRIBUTARY_TEST_EVENTS'] ?? 2_000);
 
-  test(`every healthy one gets each of ${events} events once, as fast as if the others were healthy`, {
+  test(`each healthy one receives each of ${events} events once, as fast as if the others were healthy`, {
     timeout: 600_000,
   }, async () => {
     const { account } = running();
@@ -175,11 +177,11 @@ describe('twenty endpoints, ten of them bad', () => {
       behaviours.map(() => 'healthy'),
     );
     const endpoints = await subscribeAll('storm', behaviours);
-    // Until each endpoint is known.
+    // Warm up, until the engine knows each endpoint.
     await secondsFor(calm.url, allHealthy, 20, 1);
     await secondsFor(storm.url, endpoints, 20, 1);
 
-    // In turns, so that what else the machine does falls on both.
+    // In turns, so that other work on this machine affects both alike.
     const turns = 5;
     const calmEvents = events / 2;
     let calmSeconds = 0;
@@ -201,9 +203,9 @@ describe('twenty endpoints, ten of them bad', () => {
       duplicates: requests() - received.size,
       concurrency: concurrency(),
     }));
-    // oxlint-disable-next-line no-console -- the reconciliation is for whoever runs the tests
+    // oxlint-disable-next-line no-console -- the reconciliation is printed for the person who runs the test
     console.table(rows);
-    // oxlint-disable-next-line no-console -- and so is the figure
+    // oxlint-disable-next-line no-console -- the figure, too
     console.log(
       `events/s at each healthy endpoint: ${alone.toFixed(1)} among healthy ones, ${beside.toFixed(1)} among bad ones, ratio ${(beside / alone).toFixed(2)}`,
     );
@@ -212,7 +214,7 @@ describe('twenty endpoints, ten of them bad', () => {
     }
     for (const row of rows.filter(({ behaviour }) => behaviour === 'healthy'))
       expect(row).toMatchObject({ received: sent, lost: 0, duplicates: 0 });
-    // Bad ones cost less than healthy ones would; an endpoint that held the others up would take this to a half.
+    // Bad endpoints cost less than healthy ones would. One that blocked the others would halve this ratio.
     expect(beside / alone).toBeGreaterThan(0.9);
   });
 });

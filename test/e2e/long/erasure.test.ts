@@ -20,7 +20,7 @@ afterAll(() => {
 
 const ofType = (type: string) => running().engine.resources.filter((resource) => resource.type === type);
 
-/** Every row of every table, with its table, that holds a text. */
+/** Every row of every table that contains a text. */
 async function rowsWith(text: string): Promise<readonly { readonly table: string; readonly row: Row }[]> {
   const found: { table: string; row: Row }[] = [];
   for (const { name: TableName, logicalId } of ofType('AWS::DynamoDB::Table')) {
@@ -37,7 +37,7 @@ async function rowsWith(text: string): Promise<readonly { readonly table: string
   return found;
 }
 
-/** Keys of all objects in all buckets that hold a text. */
+/** The keys of all objects in all buckets that contain a text. */
 async function objectsWith(text: string): Promise<readonly string[]> {
   const keys: string[] = [];
   for (const { name: Bucket } of ofType('AWS::S3::Bucket')) {
@@ -47,7 +47,7 @@ async function objectsWith(text: string): Promise<readonly string[]> {
   return keys.filter((key) => key.includes(text));
 }
 
-test("a tenant's data is removed from every table and bucket, and its neighbour's stays (invariant 3)", async () => {
+test("an erasure removes a tenant's data from every table and bucket, and keeps its neighbour's (invariant 3)", async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   await seedApiKey(engine, 'tk_leaving_secret-of-leaving', 'leaving-co');
   const everything = await subscriber({ tenant: null, id: 'sub_everything' });
@@ -59,7 +59,7 @@ test("a tenant's data is removed from every table and bucket, and its neighbour'
     const failing = await subscriber({ tenant, id: `failing-of-${tenant}` });
     failing.answer((_, response) => void response.writeHead(500).end());
   }
-  // Small ones, and one whose body and payload go to S3.
+  // Small ones, and one whose body and payload are stored in S3.
   for (const [tenant, url] of urls)
     for (const [issue, padding] of [
       [1, 0],
@@ -84,10 +84,10 @@ test("a tenant's data is removed from every table and bucket, and its neighbour'
     removed: { accounts: 1, api_keys: 1, subscriptions: 2, events: 3, event_claims: 3, payloads: 1, raw_bodies: 1 },
     digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
   });
-  // Metrics come with the end of the invocation, a moment after the row.
+  // Metrics arrive with the end of the invocation, shortly after the row.
   await eventually(() => engine.metrics.sum('tenants-erased', { service: 'govern' }) === 1);
 
-  // All that is left of it anywhere: what the certificate says is kept.
+  // All that remains: what the certificate says the engine keeps.
   const left = (await rowsWith('leaving-co')).filter(({ row }) => !JSON.stringify(row).includes('leaving-co2'));
   const seen = left.map(({ table, row }) => `${table} ${String(row['id'] ?? row['sequence'] ?? row['tenant'])}`).sort();
   expect(seen.filter((one) => !one.startsWith('Audit '))).toEqual([
@@ -107,7 +107,7 @@ test("a tenant's data is removed from every table and bucket, and its neighbour'
   expect((await call('GET', '/v1/accounts', undefined, 'tk_leaving_secret-of-leaving')).status).toBe(401);
   expect((await call('GET', '/v1/subscriptions/sub_everything')).status).toBe(200);
 
-  // It may be used anew.
+  // The tenant may be used again.
   const { url } = await account('github', { tenant: 'leaving-co', id: 'acc-of-leaving-co' });
   await engine.advanceClock(60_000);
   expect((await github(url, { issue: 21 })).status).toBe(200);
@@ -115,13 +115,13 @@ test("a tenant's data is removed from every table and bucket, and its neighbour'
   expect((await feed('leaving-co'))[0]).toMatchObject({ sequence: 4 });
 });
 
-test("what is written for a tenant expires by the tenant's retention", async () => {
+test("a tenant's new data expires by the tenant's retention", async () => {
   const { account, github, call, engine, eventually } = running();
   const { url } = await account('github', { tenant: 'brief' });
   const patched = await call('PATCH', '/v1/tenants/brief', { retention: { events_days: 2 } });
   expect([patched.status, patched.body.retention.events_days]).toEqual([200, 2]);
   await engine.advanceClock(60_000);
-  // Its payload is put with a tag, which the role of normalize has to be allowed.
+  // The payload is stored with a tag, which the role of normalize must be allowed to set.
   await github(url, { issue: 31, padding: 20_000 });
   const feed = async () => (await call('GET', '/v1/events?tenant=brief')).body.data;
   await eventually(async () => (await feed()).length === 1);

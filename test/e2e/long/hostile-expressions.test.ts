@@ -3,8 +3,8 @@ import { expect, test, vi } from 'vitest';
 import { useRunningEngine } from '../running-engine.ts';
 
 /*
- * H1: what one tenant's expressions do harms nobody else. Measured on the deployed bundles, from acceptance to delivery:
- * a quiet tenant beside others with harmless expressions, and then beside as many with hostile ones.
+ * H1: one tenant's expressions must not harm other tenants. Measured on the deployed bundles, from acceptance to
+ * delivery: a quiet tenant next to tenants with harmless expressions, then next to as many with hostile ones.
  */
 const running = useRunningEngine();
 
@@ -20,10 +20,10 @@ const hostile: Readonly<Record<string, string>> = {
 const quiet = 'tenant_quiet';
 const rounds = 12;
 const trials = 8;
-/** The same load with both, and one that two cores bear with all emulators on them. */
+/** The same load in both cases, low enough for two cores that also run all emulators. */
 const roundMs = 1_000;
 
-test('H1: hostile filters and transforms leave the time of other tenants within twice its value', {
+test('H1: hostile filters and transforms at most double the delivery time of other tenants', {
   timeout: 300_000,
 }, async () => {
   const { account, subscriber, github, call } = running();
@@ -38,7 +38,7 @@ test('H1: hostile filters and transforms leave the time of other tenants within 
   const own = await account('github', { tenant: quiet, id: 'acc_quiet' });
   let issue = 0;
 
-  /** @returns The median time of events that are sent one after the other, each beside a webhook of every neighbour. */
+  /** @returns The median time of events sent one after the other, each together with a webhook of every neighbour. */
   async function measure(neighbours: readonly { url: string }[]): Promise<number> {
     tookMs.length = 0;
     for (let round = 0; round < rounds; round += 1) {
@@ -47,7 +47,7 @@ test('H1: hostile filters and transforms leave the time of other tenants within 
       const sending = neighbours.map(({ url }) => github(url, { issue: 900_000 + issue }));
       sentAtMs.set(issue, performance.now());
       expect((await github(own.url, { issue })).status).toBe(200);
-      // The clock is the true one: advancing it would end what the engine holds against the hostile.
+      // The test uses real time: advancing the engine's clock would end the suspension of the hostile expressions.
       await vi.waitFor(() => expect(tookMs.length).toBeGreaterThan(round), { timeout: 30_000, interval: 5 });
       await Promise.all([...sending, endOfRound]);
     }
@@ -69,11 +69,11 @@ test('H1: hostile filters and transforms leave the time of other tenants within 
     'harmless',
     Object.keys(hostile).map(() => '$merge([$, {"seen": true}])'),
   );
-  // Until the endpoints are known, and what is hot is compiled.
+  // Warm up: endpoints become known, and hot code gets compiled.
   await measure(harmless);
   const besideHarmless = await measure(harmless);
   const others = await addNeighbours('hostile', Object.values(hostile));
-  // Each is stopped once by deliver and once by its drain, on the few cores that serve all of them here.
+  // deliver and drain stop each expression once, on the few cores that serve all of them here.
   await measure(others);
   const circuits = () =>
     Promise.all(
@@ -85,15 +85,16 @@ test('H1: hostile filters and transforms leave the time of other tenants within 
       ),
     );
   await vi.waitFor(async () => expect(await circuits()).not.toContain('closed'), { timeout: 60_000, interval: 500 });
-  // The trials of circuits, at first close together, come ever more rarely.
+  // Circuits probe often at first, then ever more rarely.
   await measure(others);
-  // Other work of the machine only adds time, and comes and goes; the harm of a tenant stays. So the best trial counts.
+  // Other work on this machine adds time only now and then, while a tenant's harm is constant. So the best trial
+  // counts.
   let besideHostile = Number.POSITIVE_INFINITY;
   for (let trial = 0; trial < trials && besideHostile >= 2 * besideHarmless; trial += 1)
     besideHostile = Math.min(besideHostile, await measure(others));
   expect(besideHostile).toBeLessThan(2 * besideHarmless);
 
-  // Held back, and told why.
+  // Suspended, with the reason.
   for (const kind of ['filter', 'transform']) {
     const { body } = await call('GET', `/v1/subscriptions/sub_hostile_3_${kind}`);
     expect(body.health.circuit).not.toBe('closed');
@@ -102,12 +103,12 @@ test('H1: hostile filters and transforms leave the time of other tenants within 
       (one) => one.attempts,
     );
     expect(attempts[0]?.error).toMatch(new RegExp(`^${kind}: it was stopped`));
-    // One a trial, not one for each event that waits.
+    // One attempt per probe, not one per waiting event.
     expect(attempts.length).toBeLessThan(rounds);
   }
 });
 
-test('H1: a mapping over hostile input harms no other account', { timeout: 60_000 }, async () => {
+test('H1: mapping hostile input does not delay another account', { timeout: 60_000 }, async () => {
   const { account, post, github, subscriber } = running();
   const receiver = await subscriber({ tenant: 'tenant_mapped' });
   const own = await account('github', { tenant: 'tenant_mapped', id: 'acc_mapped' });

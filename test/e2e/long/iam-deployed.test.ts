@@ -16,13 +16,13 @@ interface DeployedTemplate {
   Resources: Record<string, { Type: string; Properties: { PolicyDocument: { Statement: PolicyStatement[] } } }>;
 }
 
-/** What an engine logged while it handled one webhook, and how many events of it can be read. */
+/** What an engine logged while it handled one webhook, and how many of its events the feed returns. */
 interface Handled {
   readonly logs: readonly string[];
   readonly events: number;
 }
 
-// Inside the project, so that bundles find what they leave out.
+// Inside the project, so that bundles find their external modules.
 const folder = fileURLToPath(new URL(`../../../.cache/iam-${process.pid}`, import.meta.url));
 let stackName: string;
 
@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 let copies = 0;
-/** A copy of the assembly in which one role is not granted one action on what has this logical id. */
+/** A copy of the assembly that lacks one grant: one action of one role on the resource with this logical id. */
 async function withoutGrant(role: string, action: string, resource: string): Promise<string> {
   const assemblyDir = join(folder, `copy-${++copies}`);
   await cp(join(folder, 'deployed'), assemblyDir, { recursive: true });
@@ -53,7 +53,7 @@ async function withoutGrant(role: string, action: string, resource: string): Pro
   return assemblyDir;
 }
 
-/** Start an engine, send it one signed webhook and wait until it has come through, or was given up. */
+/** Start an engine, send it one signed webhook and wait until `isOver` holds. */
 async function handleWebhook(assemblyDir: string, isOver: (handled: Handled) => boolean): Promise<Handled> {
   const logs: string[] = [];
   const engine = await startLocalEngine({ assemblyDir, stackName, port: 0, onLog: ({ text }) => logs.push(text) });
@@ -93,13 +93,13 @@ async function handleWebhook(assemblyDir: string, isOver: (handled: Handled) => 
 
 const says = (text: RegExp) => (log: string) => text.test(log);
 
-test('the deployed template grants what a webhook needs on its way to the feed', async () => {
+test('the deployed template grants every permission that a webhook needs to reach the feed', async () => {
   const { logs, events } = await handleWebhook(join(folder, 'deployed'), (handled) => handled.events === 1);
   expect(events).toBe(1);
   expect(logs.filter(says(/not authorized/))).toEqual([]);
 });
 
-test('fails when normalize is not granted dynamodb:BatchWriteItem on events: nothing is published', async () => {
+test('fails when normalize lacks dynamodb:BatchWriteItem on events, and publishes nothing', async () => {
   const denial = /not authorized to perform: dynamodb:BatchWriteItem on resource: \S*table\/\S*EventsTable/;
   const assemblyDir = await withoutGrant('Normalize', 'dynamodb:BatchWriteItem', 'EventsTable');
   const { logs, events } = await handleWebhook(assemblyDir, (handled) => handled.logs.some(says(denial)));
@@ -107,23 +107,23 @@ test('fails when normalize is not granted dynamodb:BatchWriteItem on events: not
   expect(events).toBe(0);
 });
 
-test('fails when ingress is not granted sqs:SendMessage: nothing is acknowledged (invariant 1)', async () => {
+test('fails when ingress lacks sqs:SendMessage, and acknowledges nothing (invariant 1)', async () => {
   const assemblyDir = await withoutGrant('Ingress', 'sqs:SendMessage', 'RawQueue');
   const { logs } = await handleWebhook(assemblyDir, (handled) => handled.logs.some(says(/ingress answered/)));
   expect(logs.find(says(/ingress answered/))).toMatch(/ 5\d\d$/);
 });
 
-test('fails when the key of the tables is not granted', async () => {
+test('fails when normalize lacks the key of the tables', async () => {
   const denial = /not authorized to perform: kms:Decrypt on resource: \S*DataKey/;
   const assemblyDir = await withoutGrant('Normalize', 'kms:Decrypt', 'DataKey');
   const { events } = await handleWebhook(assemblyDir, (handled) => handled.logs.some(says(denial)));
   expect(events).toBe(0);
 });
 
-test('fails to start when a consumer is not granted its queue', async () => {
+test('fails to start when a consumer lacks a grant on its queue', async () => {
   const assemblyDir = await withoutGrant('Deliver', 'sqs:DeleteMessage', 'DeliveryQueue');
   await expect(startLocalEngine({ assemblyDir, stackName, port: 0 })).rejects.toMatchObject({
     code: 'template-not-understood',
-    message: expect.stringMatching(/AWS would refuse to poll the queue: .* perform: sqs:DeleteMessage /) as string,
+    message: expect.stringMatching(/AWS would not poll the queue: .* perform: sqs:DeleteMessage /) as string,
   });
 });

@@ -5,7 +5,7 @@ import { afterAll, expect, test, vi } from 'vitest';
 import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
 import { githubIssue, useRunningEngine } from '../running-engine.ts';
 
-/** Rates that a test can reach. Only the accounts of one test come near them. */
+/** Rates that a test can reach. Only accounts of the test for a rate come near it. */
 const running = useRunningEngine({ ingressAccountRatePerMinute: 20, ingressTenantRatePerMinute: 30 });
 const undo: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -14,11 +14,11 @@ afterAll(async () => {
 
 interface Relay {
   readonly url: string;
-  /** What ingress answered, one after the other. */
+  /** Answers of ingress, in order. */
   readonly answers: readonly { readonly status: number; readonly retryAfter: string | null; readonly body: string }[];
 }
 
-/** A receiver that sends each callback on as a webhook of an account, signed with its secret. */
+/** A receiver that relays each callback as a webhook of an account, signed with its secret. */
 async function startRelay(
   webhookUrl: string,
   secret: string,
@@ -59,13 +59,13 @@ async function startRelay(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, answers };
 }
 
-/** All that was sent, but for what describes the connection and the body. */
+/** All headers except those that describe the connection and the body. */
 function withoutConnection(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const own = ['connection', 'host', 'content-length', 'transfer-encoding'];
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !own.includes(name)));
 }
 
-test('H4: a callback may not lead to the ingress itself, under any of its names', async () => {
+test('H4: a callback may not target ingress itself, under any of its names', async () => {
   const { engine, call, account, subscriber } = running();
   const { url } = await account('github', { tenant: 'own-hosts' });
   const { port, pathname } = new URL(url);
@@ -98,7 +98,7 @@ test('H4: a callback may not lead to the ingress itself, under any of its names'
     expect(engine.environment(name)[environmentKeys.ownOrigins]).toBe(engine.url);
 });
 
-test('H4: a relay that sends callbacks back as webhooks, headers included, ends after three hops', async () => {
+test('H4: a relay that sends callbacks back as webhooks, with their headers, is stopped after three hops', async () => {
   const { engine, call, account, github, eventually } = running();
   const { url } = await account('github', { tenant: 'relayed' });
   const relay = await startRelay(url, 's3cret', withoutConnection);
@@ -118,7 +118,7 @@ test('H4: a relay that sends callbacks back as webhooks, headers included, ends 
   expect(JSON.stringify(body)).toContain('hop-limit');
 });
 
-test('H4: a relay that drops the header is stopped by the rate of its account', async () => {
+test('H4: a relay that drops the header is stopped by the rate limit of its account', async () => {
   const { engine, call, account, github, eventually } = running();
   const { url } = await account('github', { tenant: 'stripped' });
   const relay = await startRelay(url, 's3cret', () => ({}));
@@ -130,7 +130,7 @@ test('H4: a relay that drops the header is stopped by the rate of its account', 
   expect(refused?.retryAfter).toMatch(/^[1-9]\d?$/);
   expect(JSON.parse(refused?.body ?? '')).toMatchObject({ status: 429, reason: 'rate-limited' });
   expect(engine.metrics.sum('rate-limited', { service: 'ingress' })).toBeGreaterThan(0);
-  // What was refused came from the last callback: nothing is left that goes on.
+  // The refused request was the last one: no callback is left to relay.
   const taken = () => relay.answers.filter(({ status }) => status === 200).length;
   await eventually(async () => {
     const { body } = await call('GET', '/v1/events?tenant=stripped&limit=500');
@@ -139,7 +139,7 @@ test('H4: a relay that drops the header is stopped by the rate of its account', 
   expect(taken()).toBeGreaterThanOrEqual(19);
 });
 
-test('H4: the accounts of one tenant share a rate, which takes nothing from another tenant', async () => {
+test('H4: the accounts of one tenant share a rate limit, which does not affect another tenant', async () => {
   const { account, github } = running();
   const first = await account('github', { tenant: 'flooding' });
   const second = await account('github', { tenant: 'flooding' });
@@ -151,14 +151,14 @@ test('H4: the accounts of one tenant share a rate, which takes nothing from anot
   expect((await github(neighbour.url)).status).toBe(200);
 });
 
-test('H4: strangers who cannot sign use up nothing of what an account may bring', async () => {
+test('H4: unsigned requests do not consume the rate limit of an account', async () => {
   const { account, github } = running();
   const { url } = await account('github', { tenant: 'besieged' });
   for (let at = 0; at < 40; at += 1) expect((await github(url, { secret: 'wrong' })).status).toBe(401);
   expect((await github(url)).status).toBe(200);
 });
 
-test('H4: a stranger cannot have webhooks dropped by a hop count of their own', async () => {
+test('H4: a forged hop count does not drop a webhook', async () => {
   const { account, post } = running();
   const { url } = await account('github', { tenant: 'forged' });
   const body = githubIssue(80_001);
@@ -178,7 +178,7 @@ test('H4: a subscriber cannot set the header that counts hops', async () => {
     expect((await call('PATCH', `/v1/subscriptions/${receiver.id}`, { headers })).status).toBe(422);
 });
 
-test('H3: a path of no route invokes no function', async () => {
+test('H3: a path without a route invokes no function', async () => {
   const { engine, call } = running();
   const before = engine.invocations('api').succeeded;
   expect((await call('GET', '/nosuch')).status).toBe(404);

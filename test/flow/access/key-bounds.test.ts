@@ -12,12 +12,12 @@ const end = new Date(endsAtMs).toISOString();
 const later = new Date(endsAtMs + 1).toISOString();
 
 const scopes = ['keys:write', 'events:read'] as const;
-/** Ends in a week, and calls 30 times a minute. */
+/** Ends in a week, and may call 30 times per minute. */
 const bounded = apiKey('bounded', 'secret', 'acme', { scopes, expiresAtMs: endsAtMs, ratePerMinute: 30 });
 const caller = 'tk_bounded_secret';
 const other = (id: string, options: Partial<ApiKey> = {}) =>
   apiKey(id, 'secret', 'acme', { scopes: ['events:read'], ...options });
-/** Keys that live longer, that call more often, and that do neither. */
+/** Keys that live longer, that may call more often, and that do neither. */
 const others = [
   other('endless', { ratePerMinute: 1 }),
   other('quick', { expiresAtMs: nowMs + dayMs, ratePerMinute: 60 }),
@@ -31,8 +31,8 @@ const patch = (api: FakeApi, id: string, body: object, as = caller) => api.call(
 const rotate = (api: FakeApi, id: string, as = caller) => api.call('POST', `/v1/keys/${id}/rotate`, {}, as);
 const refusedFor = (reason: string) => ({ status: 403, body: { reason } });
 
-describe('a key that a key makes (M4)', () => {
-  test('has the bounds of the one that makes it, where it is given none, or closer ones', async () => {
+describe('a key that another key creates (M4)', () => {
+  test('has the bounds of its creator, or tighter bounds if the request sets them', async () => {
     const api = world();
     expect((await create(api, {})).body).toMatchObject({ expires_at: end, rate_per_minute: 30 });
     const given = { expires_at: soon, rate_per_minute: 5 };
@@ -40,7 +40,7 @@ describe('a key that a key makes (M4)', () => {
     expect((await create(api, { expires_at: end, rate_per_minute: 30 })).status).toBe(201);
   });
 
-  test('fails when it would end later, or call more often', async () => {
+  test('fails when it would end later, or call more often, than its creator', async () => {
     const api = world();
     expect(await create(api, { expires_at: later })).toMatchObject(refusedFor('outlives'));
     expect((await create(api, { expires_at: later })).body.detail).toContain(end);
@@ -48,7 +48,7 @@ describe('a key that a key makes (M4)', () => {
     expect((await create(api, { rate_per_minute: 31 })).body.detail).toContain('30 calls a minute');
   });
 
-  test('has no bounds where its maker has none; a rate beyond the usual is only given by a key of all tenants', async () => {
+  test('has no bounds if its creator has none; only a key of all tenants may set a rate above the default', async () => {
     const api = createFakeApi({ callPolicy: { perKey: { calls: 600, windowMs: 60_000 } } });
     expect((await create(api, {}, 'acme')).body).toMatchObject({ expires_at: null, rate_per_minute: null });
     expect((await create(api, { rate_per_minute: 600 }, 'acme')).status).toBe(201);
@@ -56,7 +56,7 @@ describe('a key that a key makes (M4)', () => {
     expect((await create(api, { tenant: 'acme', rate_per_minute: 6000 }, 'all')).status).toBe(201);
   });
 
-  test('ends with the secret of its maker that is being rotated out', async () => {
+  test('ends with the secret of its creator that is being rotated out', async () => {
     const api = createFakeApi();
     await api.call('POST', '/v1/keys/acme/rotate', { overlap_seconds: 60 }, 'acme');
     expect((await create(api, {}, 'acme')).body.expires_at).toBe('2026-11-21T12:01:00.000Z');
@@ -64,25 +64,25 @@ describe('a key that a key makes (M4)', () => {
 });
 
 describe('a change of another key (M4)', () => {
-  test('fails when it gives what the caller has not', async () => {
+  test('fails when it grants more than the caller has', async () => {
     const api = world();
     for (const change of [{ expires_at: later }, { expires_at: later, name: 'x' }])
       expect(await patch(api, 'short', change)).toMatchObject(refusedFor('outlives'));
     expect(await patch(api, 'short', { rate_per_minute: 31 })).toMatchObject(refusedFor('outpaces'));
-    // A key that lives on would keep what it is given now.
+    // A key that outlives the caller would keep what it gets now.
     expect(await patch(api, 'endless', { scopes })).toMatchObject(refusedFor('outlives'));
     expect(await patch(api, 'endless', { rate_per_minute: 2 })).toMatchObject(refusedFor('outlives'));
     expect(await patch(api, 'quick', { scopes })).toMatchObject(refusedFor('outpaces'));
     for (const { id, revision } of others) expect((await api.apiKeys.find(id))?.revision).toBe(revision);
   });
 
-  test('puts the caller’s own bound in the place of one that is taken away', async () => {
+  test('replaces a removed bound by the caller’s own bound', async () => {
     const api = world();
     const freed = await patch(api, 'short', { expires_at: null, rate_per_minute: null });
     expect(freed.body).toMatchObject({ expires_at: end, rate_per_minute: 30 });
   });
 
-  test('may take away from a key that lives longer, and give to one whose life it shortens', async () => {
+  test('may restrict a key that lives longer, and extend the scopes of one whose life it shortens', async () => {
     const api = world();
     expect((await patch(api, 'endless', { name: 'renamed' })).body.expires_at).toBeNull();
     expect((await patch(api, 'quick', { rate_per_minute: 45 })).status).toBe(200);
@@ -91,7 +91,7 @@ describe('a change of another key (M4)', () => {
 });
 
 describe('a key and itself (M4)', () => {
-  test('fails when it changes itself, by its token too', async () => {
+  test('fails when a key changes itself, directly or by its token', async () => {
     const api = world();
     const credentials = { grant_type: 'client_credentials', client_id: 'bounded', client_secret: 'secret' };
     const token = (await api.call('POST', '/v1/token', credentials, null)).body.access_token as string;
@@ -102,7 +102,7 @@ describe('a key and itself (M4)', () => {
     expect((await api.apiKeys.find('bounded'))?.revision).toBe(1);
   });
 
-  test('is rotated by its current secret, and ends when it ended', async () => {
+  test('rotates itself with its current secret, and keeps its end', async () => {
     const api = world();
     const rotated = await rotate(api, 'bounded');
     expect([rotated.status, rotated.body.expires_at]).toEqual([200, end]);
@@ -110,20 +110,20 @@ describe('a key and itself (M4)', () => {
     expect((await rotate(api, 'bounded', rotated.body.key)).status).toBe(200);
   });
 
-  test('may end itself', async () => {
+  test('may revoke itself', async () => {
     const api = world();
     expect((await api.call('DELETE', '/v1/keys/bounded', undefined, caller)).status).toBe(204);
   });
 });
 
-test('fails when a key takes hold of one that lives longer, or calls more often (M4)', async () => {
+test('fails when a key rotates one that lives longer, or calls more often (M4)', async () => {
   const api = world();
   expect(await rotate(api, 'endless')).toMatchObject(refusedFor('outlives'));
   for (const id of ['quick', 'usual']) expect(await rotate(api, id)).toMatchObject(refusedFor('outpaces'));
   expect((await rotate(api, 'short')).status).toBe(200);
 });
 
-test('whatever a bounded key does, no secret that it comes to know lives longer or calls more often than it (M4)', async () => {
+test('whatever a bounded key does, no secret that it learns lives longer or calls more often than it (M4)', async () => {
   const bound = fc.option(fc.constantFrom(soon, end, later), { nil: null });
   const rate = fc.option(fc.constantFrom(1, 30, 31, 5000), { nil: null });
   const step = fc.record({
@@ -157,7 +157,7 @@ test('whatever a bounded key does, no secret that it comes to know lives longer 
         expect(key?.expiresAtMs).toBeLessThanOrEqual(endsAtMs);
         expect(key?.ratePerMinute).toBeLessThanOrEqual(30);
       }
-      // Nor has a key that lives on been given anything.
+      // No key that outlives the caller has gained anything either.
       const { expiresAtMs, scopes: held, ratePerMinute = 600 } = (await api.apiKeys.find('endless')) as ApiKey;
       expect(expiresAtMs !== undefined || (!held.includes('keys:write') && ratePerMinute === 1)).toBe(true);
     }),

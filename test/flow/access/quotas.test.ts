@@ -9,16 +9,16 @@ const quotas = {
   subscriptionsPerTenant: 3,
   sharedSubscriptions: 2,
   accountsPerTenant: 3,
-  // The key that calls counts, too.
+  // Includes the calling key.
   keysPerTenant: 4,
   consumersPerTenant: 3,
 };
 
-/** What has a quota: how it is made, and how it is removed again. */
+/** Objects with a quota: how to create, remove and count them. */
 const kinds = [
   {
     quota: 'subscriptionsPerTenant',
-    detail: 'The tenant has 3 subscriptions, as many as it may have (subscriptionsPerTenant).',
+    detail: 'The tenant has 3 subscriptions, which is its limit (subscriptionsPerTenant).',
     path: '/v1/subscriptions',
     body: () => ({ url }),
     placeOf: ({ id }: { id: string }) => `/v1/subscriptions/${id}`,
@@ -26,7 +26,7 @@ const kinds = [
   },
   {
     quota: 'accountsPerTenant',
-    detail: 'The tenant has 3 accounts, as many as it may have (accountsPerTenant).',
+    detail: 'The tenant has 3 accounts, which is its limit (accountsPerTenant).',
     path: '/v1/accounts',
     body: () => ({ integration: 'staff' }),
     placeOf: ({ id }: { id: string }) => `/v1/accounts/${id}`,
@@ -34,7 +34,7 @@ const kinds = [
   },
   {
     quota: 'keysPerTenant',
-    detail: 'The tenant has 4 keys, as many as it may have (keysPerTenant).',
+    detail: 'The tenant has 4 keys, which is its limit (keysPerTenant).',
     path: '/v1/keys',
     body: () => ({ name: 'one more', scopes: ['events:read'] }),
     placeOf: ({ id }: { id: string }) => `/v1/keys/${id}`,
@@ -42,7 +42,7 @@ const kinds = [
   },
   {
     quota: 'consumersPerTenant',
-    detail: 'The tenant has 3 consumers, as many as it may have (consumersPerTenant).',
+    detail: 'The tenant has 3 consumers, which is its limit (consumersPerTenant).',
     path: '/v1/consumers',
     body: (number: number) => ({ name: `consumer-${number}` }),
     placeOf: ({ name }: { name: string }) => `/v1/consumers/${name}`,
@@ -50,7 +50,7 @@ const kinds = [
   },
 ] as const;
 
-/** Erase all that a tenant has, while time passes. */
+/** Erase a tenant's data while time passes. */
 async function erase(engine: FakeEngine, tenant: string): Promise<void> {
   await startErasure(engine.startErasurePorts, tenant, 'all');
   for (;;) {
@@ -80,7 +80,7 @@ describe.each(kinds)('the quota $quota', ({ quota, detail, path, body, placeOf, 
     return made.map((answer) => answer.body);
   }
 
-  test('fails when the tenant has as many as it may have (422), and names the quota', async () => {
+  test('fails when the tenant has reached it (422), and the answer names the quota', async () => {
     const api = open();
     await fill(api);
     const answer = await create(api, 4);
@@ -90,13 +90,13 @@ describe.each(kinds)('the quota $quota', ({ quota, detail, path, body, placeOf, 
     expect(await count(api, 'acme')).toBe(quotas[quota]);
   });
 
-  test('is each tenant’s own (invariant 12)', async () => {
+  test('counts each tenant separately (invariant 12)', async () => {
     const api = open();
     await fill(api);
     expect((await create(api, 4, 'globex')).status).toBe(201);
   });
 
-  test('is free again for what was deleted', async () => {
+  test('admits a new object after a deletion', async () => {
     const api = open();
     const [first] = await fill(api);
     expect((await api.call('DELETE', placeOf(first), undefined, 'acme')).status).toBe(204);
@@ -104,14 +104,14 @@ describe.each(kinds)('the quota $quota', ({ quota, detail, path, body, placeOf, 
     expect((await create(api, 5)).status).toBe(422);
   });
 
-  test('is free again after an erasure', async () => {
+  test('admits new objects after an erasure', async () => {
     const api = open();
     await fill(api);
     await erase(api.engine, 'acme');
     expect(await count(api, 'acme')).toBe(0);
   });
 
-  test('does not refuse the next try of the creation that filled it', async () => {
+  test('does not refuse a retry of the creation that filled it', async () => {
     const api = open();
     await create(api, 1);
     await create(api, 2);
@@ -122,7 +122,7 @@ describe.each(kinds)('the quota $quota', ({ quota, detail, path, body, placeOf, 
     expect(again.body).toEqual(first.body);
   });
 
-  test('holds however many are created at once', async () => {
+  test('holds when any number of objects are created concurrently', async () => {
     const api = open();
     const answers = await Promise.all(Array.from({ length: 20 }, (_, number) => create(api, number + 1)));
     const created = answers.filter(({ status }) => status === 201).length;
@@ -132,7 +132,7 @@ describe.each(kinds)('the quota $quota', ({ quota, detail, path, body, placeOf, 
   });
 });
 
-test('subscriptions to all tenants have a quota of their own, since each of them is looked at for every event', async () => {
+test('subscriptions to all tenants have a separate quota, since publishing checks each of them for every event', async () => {
   const api = open();
   const create = () => api.call('POST', '/v1/subscriptions', { url });
   expect([await create(), await create()].map(({ status }) => status)).toEqual([201, 201]);
@@ -149,10 +149,10 @@ test('keys of all tenants have no quota', async () => {
     expect((await api.call('POST', '/v1/keys', { name: 'one', scopes: ['events:read'] })).status).toBe(201);
 });
 
-test('the next try of a creation that was cut off is not refused although the quota is full', async () => {
+test('a retry of an interrupted creation is not refused although the quota is full', async () => {
   const api = open();
   for (const id of ['acc_1', 'acc_2', 'acc_3'])
     await api.call('POST', '/v1/accounts', { id, integration: 'staff' }, 'acme');
-  // It finds the account, as it did before there were quotas.
+  // The retry finds the account.
   expect((await api.call('POST', '/v1/accounts', { id: 'acc_3', integration: 'staff' }, 'acme')).status).toBe(409);
 });

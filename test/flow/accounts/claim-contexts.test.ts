@@ -47,15 +47,15 @@ describe('a value that another tenant owns', () => {
 
   test.each([
     ['by a key for all tenants', true],
-    ['by a key of its own', false],
-  ])('fails to be claimed %s, and nothing is done (invariant 3)', async (_, mayClaim) => {
+    ['by a key of the other tenant', false],
+  ])('fails to be claimed %s, and nothing changes (invariant 3)', async (_, mayClaim) => {
     const engine = await withOwner();
     await create(engine, 'globex', '9');
     const before = await stateOf(engine);
     for (const companies of ['1', 1, ['9', '1'], ['3', '1', '4']]) {
       const id = 'acc_new';
       const kind = (await create(engine, 'globex', companies, { id, mayClaim })).kind;
-      // The one with free values is told of whichever comes first.
+      // A request that also has free values gets the refusal of whichever value comes first.
       expect(['context-claimed', ...(mayClaim ? [] : ['claim-needs-operator'])]).toContain(kind);
       expect(['context-claimed', ...(mayClaim ? [] : ['claim-needs-operator'])]).toContain(
         (await change(engine, 'acc_globex', companies, { mayClaim })).kind,
@@ -66,11 +66,11 @@ describe('a value that another tenant owns', () => {
     expect(await stateOf(engine)).toEqual(before);
     expect(await ownersOf(engine, '1')).toEqual(['acme acc_acme']);
     for (const free of ['3', '4']) expect(await ownersOf(engine, free)).toEqual([]);
-    // A claim that was taken back leaves the value as it was: for the next owner with all that waits for it.
+    // A withdrawn claim leaves the value unchanged: the next owner gets all requests parked under it.
     expect((await engine.contexts.find('staff', '3')).released).toBeUndefined();
   });
 
-  test('fails to be claimed where its owner is of a version that knew no claims', async () => {
+  test('fails to be claimed when its owner registered it in a version without claims', async () => {
     const engine = createFakeEngine();
     await engine.accounts.create(anAccount({ context: { company_id: '1' } }));
     await engine.contexts.register('staff', ['1'], 'acc_acme');
@@ -79,7 +79,7 @@ describe('a value that another tenant owns', () => {
     expect(await ownersOf(engine, '1')).toEqual(['acme acc_acme', 'acme acc_second']);
   });
 
-  test('is claimed by a key for all tenants, and no other, where the integration lets tenants share', async () => {
+  test('is claimed only by a key for all tenants, if the integration lets tenants share values', async () => {
     const engine = await withOwner();
     await configureIntegration(engine.adminPorts, { integration: 'staff', secrets: {}, sharedContexts: true });
     expect((await create(engine, 'globex', '1', { mayClaim: false })).kind).toBe('claim-needs-operator');
@@ -87,7 +87,7 @@ describe('a value that another tenant owns', () => {
     expect(await ownersOf(engine, '1')).toEqual(['acme acc_acme', 'globex acc_globex']);
   });
 
-  test('goes to one of many that claim it at once', async () => {
+  test('goes to exactly one of many concurrent claimants', async () => {
     const engine = createFakeEngine();
     const tenants = Array.from({ length: 8 }, (_, at) => `t${at}`);
     const results = await Promise.all(tenants.map((tenant) => create(engine, tenant, '1')));
@@ -97,8 +97,8 @@ describe('a value that another tenant owns', () => {
   });
 });
 
-describe('a value that is free', () => {
-  test('takes a key for all tenants; what a tenant owns it may use by its own', async () => {
+describe('a free value', () => {
+  test('needs a key for all tenants; a value that a tenant owns is open to the tenant’s own key', async () => {
     const engine = await withOwner();
     const mayClaim = false;
     const refused = { kind: 'claim-needs-operator', accountContext: 'company_id', value: '3' };
@@ -109,7 +109,7 @@ describe('a value that is free', () => {
     expect(await waitingRequests(engine.parking, 'staff', '3')).toHaveLength(1);
   });
 
-  test('is no concern of the rest of the context, nor of an integration without routing', async () => {
+  test('does not involve other context members, nor integrations without routing', async () => {
     const engine = await withOwner();
     const context = { note: '1', company: '3' };
     expect((await create(engine, 'globex', [], { context, mayClaim: false })).kind).toBe('created');
@@ -118,7 +118,7 @@ describe('a value that is free', () => {
 });
 
 describe('the accounts of a value', () => {
-  test('are bounded: each of them multiplies every request', async () => {
+  test('are bounded, since each of them multiplies every request', async () => {
     const engine = createFakeEngine();
     const results = await Promise.all(
       Array.from({ length: 2 * maxAccountsOfTenant }, (_, at) => create(engine, 'acme', '1', { id: `acc_${at}` })).map(
@@ -129,11 +129,11 @@ describe('the accounts of a value', () => {
     for (let at = 0; at < 2 * maxAccountsOfTenant; at += 1) await create(engine, 'acme', '1', { id: `acc_${at}` });
     expect(await ownersOf(engine, '1')).toHaveLength(maxAccountsOfTenant);
     expect((await create(engine, 'acme', '1', { id: 'acc_more' })).kind).toBe('context-accounts');
-    // One that is among them stays.
+    // An account that already holds the value keeps it.
     expect((await change(engine, 'acc_0', ['1', '2'])).kind).toBe('updated');
   });
 
-  test('have no more values each than a call can claim', async () => {
+  test('each have no more values than one call can claim', async () => {
     const engine = createFakeEngine();
     const companies = Array.from({ length: maxValuesOfAccount + 1 }, (_, at) => at);
     expect(await create(engine, 'acme', companies)).toMatchObject({ kind: 'too-many-values' });
@@ -142,7 +142,7 @@ describe('the accounts of a value', () => {
 });
 
 describe('a claim', () => {
-  test('ends with what the account is known by, and with the last account of its tenant', async () => {
+  test('ends when the account drops the value, and with the last account of its tenant', async () => {
     const engine = await withOwner();
     await create(engine, 'acme', '1', { id: 'acc_second' });
     await change(engine, 'acc_acme', '1');
@@ -156,7 +156,7 @@ describe('a claim', () => {
     expect(claims).toEqual([{ tenant: 'globex', account: 'acc_globex', claimedAtMs: atMs, sinceMs: atMs }]);
   });
 
-  test('ends where its account registered the value in a version that knew no claims', async () => {
+  test('ends when its account registered the value in a version without claims', async () => {
     const engine = createFakeEngine();
     await engine.accounts.create(anAccount({ context: { company_id: ['1', '2'] } }));
     await engine.contexts.register('staff', ['1', '2'], 'acc_acme');
@@ -167,7 +167,7 @@ describe('a claim', () => {
     expect((await engine.contexts.find('staff', '1')).released).toMatchObject({ by: 'acme' });
   });
 
-  test('ends with a deletion whose answer was lost', async () => {
+  test('ends with a repeated deletion whose first answer was lost', async () => {
     const engine = await withOwner();
     const account = await accountOf(engine, 'acc_acme');
     await engine.accounts.remove(account);
@@ -175,7 +175,7 @@ describe('a claim', () => {
     expect(await ownersOf(engine, '1')).toEqual([]);
   });
 
-  test('of a call that was cut off falls by itself, and keeps no account from its owner', async () => {
+  test('of an interrupted call lapses, and does not block the owner’s account', async () => {
     const probe = createFakeEngine();
     const { ports, calls } = injectFault(probe.adminPorts);
     const request = { id: 'acc_new', tenant: 'globex', integration: 'staff', secrets: {}, mayClaim: true };
@@ -192,7 +192,7 @@ describe('a claim', () => {
       }
   });
 
-  test('of an account whose deletion was cut off falls by itself', async () => {
+  test('of an account whose deletion was interrupted lapses', async () => {
     const probe = await withOwner();
     const { ports, calls } = injectFault(probe.adminPorts);
     await deleteAccount(ports, await accountOf(probe, 'acc_acme'));
@@ -206,28 +206,28 @@ describe('a claim', () => {
         const kind = (await create(engine, 'globex', '1')).kind;
         expect(kind, `${calls[at - 1]} ${fault.moment}`).toBe(isThere ? 'context-claimed' : 'created');
         if (isThere) continue;
-        // What was received until then may have been the former owner's.
+        // Requests received until then may belong to the former owner.
         const [claim] = (await engine.contexts.find('staff', '1')).claims;
         expect(claim?.sinceMs ?? 0).toBeGreaterThanOrEqual(engine.clock.nowMs() - 60_000);
       }
   });
 });
 
-test('what is parked goes to an owner alone, whatever id its request names (invariant 3)', async () => {
+test('parked requests go to an owner only, whatever account id a request names (invariant 3)', async () => {
   const engine = await withOwner();
   const before = await stateOf(engine);
   expect(await create(engine, 'globex', ['3', '4'], { id: 'acc_acme' })).toEqual({ kind: 'exists' });
   expect(await stateOf(engine)).toEqual(before);
   expect(await waitingRequests(engine.parking, 'staff', '3')).toHaveLength(1);
   expect(await ownersOf(engine, '3')).toEqual([]);
-  // Nor where the id is the tenant's own, and its account is not known by the value.
+  // The same holds for the tenant's own account id, if that account does not hold the value.
   expect(await create(engine, 'acme', ['1', '3'], { id: 'acc_acme' })).toEqual({ kind: 'exists' });
   expect(await waitingRequests(engine.parking, 'staff', '3')).toHaveLength(1);
   expect(await waitingRequests(engine.parking, 'staff', '1')).toEqual([]);
   expect(await ownersOf(engine, '3')).toEqual([]);
 });
 
-test('an account that an erasure has closed is not deleted under it', async () => {
+test('an account that an erasure has closed cannot be deleted', async () => {
   const engine = await withOwner();
   const account = await accountOf(engine, 'acc_acme');
   await engine.accounts.eraser.close('acme', 'acc_acme');

@@ -33,14 +33,14 @@ const request = {
 };
 const asOperator = { ...request, mayClaim: true };
 
-test('an account is stored with the id that was asked for', async () => {
+test('an account is stored with the requested id', async () => {
   const ports = createPorts();
   const account = { id: 'acc_acme', ...request, revision: 1, createdAt: '2026-11-21T12:00:00.000Z' };
   expect(await createAccount(ports, { id: 'acc_acme', ...asOperator })).toEqual({ kind: 'created', account });
   expect(await ports.accounts.find('acc_acme')).toEqual(account);
 });
 
-test('an account without an id gets one that nobody can guess', async () => {
+test('an account without an id gets an unguessable one', async () => {
   const ports = createPorts();
   const creations = [await createAccount(ports, asOperator), await createAccount(ports, request)];
   const ids = creations.map((creation) => (creation.kind === 'created' ? creation.account.id : undefined));
@@ -48,7 +48,7 @@ test('an account without an id gets one that nobody can guess', async () => {
   expect(new Set(ids).size).toBe(2);
 });
 
-test('fails when the id is taken, and leaves the account as it is (invariant 3)', async () => {
+test('fails when the id is taken, and leaves the existing account unchanged (invariant 3)', async () => {
   const ports = createPorts();
   await createAccount(ports, { id: 'acc_acme', ...asOperator });
   const other = { ...asOperator, id: 'acc_acme', tenant: 'globex', context: { company_id: '2' } };
@@ -63,7 +63,7 @@ test('fails when there is no such integration', async () => {
   expect((await ports.accounts.list(undefined, 10, undefined)).items).toEqual([]);
 });
 
-test('fails when a secret has a name that the integration does not declare', async () => {
+test('fails when the integration does not declare the name of a secret', async () => {
   const ports = createPorts();
   const secrets = { signing_secret: 'hush', api_key: 'hush' };
   expect(await createAccount(ports, { ...request, secrets })).toEqual({

@@ -15,7 +15,7 @@ describe.each(things)('%s', (list, label, rest) => {
   const named = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`name ${index}`, 'x']));
 
-  test('take a label and metadata, and show them wherever they are shown', async () => {
+  test('take a label and metadata, and show them in every view', async () => {
     const api = createFakeApi();
     const said = { [label]: 'Staff of Acme, née Wile', metadata: { team: 'payroll', empty: '', 'ö.1': '💸' } };
     const made = await make(api, { id: 'one', ...said });
@@ -25,7 +25,7 @@ describe.each(things)('%s', (list, label, rest) => {
     expect((await make(api, { id: 'two' })).body).toMatchObject({ [label]: null, metadata: {} });
   });
 
-  test('replace all pairs by those of a change, and clear them with null', async () => {
+  test('replace all pairs in a change, and clear them with null', async () => {
     const api = createFakeApi();
     await make(api, { id: 'one', [label]: 'a', metadata: { a: '1', b: '2' } });
     const change = async (body: object) => (await api.call('PATCH', `/v1/${list}/one`, body)).body;
@@ -35,7 +35,7 @@ describe.each(things)('%s', (list, label, rest) => {
     expect((await api.call('GET', `/v1/${list}/one`)).body).toMatchObject({ [label]: null, metadata: {} });
   });
 
-  test('have up to 50 pairs', async () => {
+  test('accept up to 50 pairs', async () => {
     const api = createFakeApi();
     expect((await make(api, { id: 'full', metadata: named(50) })).status).toBe(201);
     expect((await make(api, { id: 'over', metadata: named(51) })).body.errors).toEqual([
@@ -53,7 +53,7 @@ describe.each(things)('%s', (list, label, rest) => {
     ['a long name', { ['x'.repeat(65)]: 'c' }],
     ['a long value', { a: 'x'.repeat(501) }],
     [
-      'more than its row should hold',
+      'larger than the bound of a row',
       Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}`, 'ü'.repeat(400)])),
     ],
   ])('fail for metadata that is %s (422)', async (_, metadata) => {
@@ -63,7 +63,7 @@ describe.each(things)('%s', (list, label, rest) => {
     expect(body.errors[0].path).toMatch(/^metadata/);
   });
 
-  test('are found by all pairs of a filter, page by page, each once', async () => {
+  test('are found once each by all pairs of a filter, page by page', async () => {
     const api = createFakeApi();
     for (let index = 0; index < 23; index += 1) {
       const metadata = { parity: index % 2 === 0 ? 'even' : 'odd', third: String(index % 3) };
@@ -87,7 +87,7 @@ describe.each(things)('%s', (list, label, rest) => {
     });
   });
 
-  test('a cursor is good for the filter that gave it alone (400)', async () => {
+  test('a cursor works only with the filter that returned it (400)', async () => {
     const api = createFakeApi();
     for (const id of ['a', 'b', 'c']) await make(api, { id, metadata: { team: 'red' } });
     const { next_cursor: cursor } = (await api.call('GET', `/v1/${list}?metadata[team]=red&limit=1`)).body;
@@ -106,14 +106,14 @@ describe.each(things)('%s', (list, label, rest) => {
     expect((await createFakeApi().call('GET', `/v1/${list}?${query}`)).status).toBe(400);
   });
 
-  test("a filter finds nothing of another tenant's (invariant 3)", async () => {
+  test('a filter finds no object of another tenant (invariant 3)', async () => {
     const api = createFakeApi();
     await make(api, { id: 'one', metadata: { team: 'red' } });
     expect((await api.call('GET', `/v1/${list}?metadata[team]=red`, undefined, 'globex')).body.data).toEqual([]);
   });
 });
 
-test('a call for what is rare ends with a short page, and the next one goes on where it ended', async () => {
+test('a call with few matches ends with a short page, and the next call continues after it', async () => {
   const rows = Array.from({ length: 5000 }, (_, index) => ({
     id: String(index).padStart(4, '0'),
     metadata: { kind: index === 4_500 ? 'rare' : 'usual' } as Record<string, string>,

@@ -39,7 +39,7 @@ const update = (engine: FakeEngine, change: AccountChange, id = 'acc_acme') =>
 const accountOf = (engine: FakeEngine, id = 'acc_acme') => engine.accounts.find(id);
 
 describe('secrets', () => {
-  test('are added, changed and taken away by name; all else stays', async () => {
+  test('are added, changed and removed by name; other secrets stay', async () => {
     const engine = await prepare();
     const change = { secrets: { signing_secret: ['new', 'old'], client_id: null, token: 't' } };
     const before = await accountOf(engine);
@@ -52,7 +52,7 @@ describe('secrets', () => {
     });
   });
 
-  test('that are taken away and were not there are not there', async () => {
+  test('are unchanged when a change removes a missing one', async () => {
     const engine = await prepare();
     await update(engine, { secrets: { token: null } });
     expect((await accountOf(engine))?.secrets).toEqual({ signing_secret: 'old', client_id: 'c1' });
@@ -63,7 +63,7 @@ describe('secrets', () => {
     [{ other: null }, ['other']],
     [{ signing_secret: 'x', url_token: 'y', constructor: 'z' }, ['url_token', 'constructor']],
     [JSON.parse('{"__proto__":"x"}') as Record<string, string>, ['__proto__']],
-  ])('fails when the integration declares none of that name: %j', async (secrets, got) => {
+  ])('fails when the integration does not declare the name: %j', async (secrets, got) => {
     const engine = await prepare();
     const before = await accountOf(engine);
     expect(await update(engine, { secrets })).toEqual({
@@ -82,17 +82,17 @@ test('fails when there is no such account, or its integration is not deployed', 
   expect(await update(engine, {}, 'acc_old')).toEqual({ kind: 'unknown-integration' });
 });
 
-test('nothing changes nothing but the count of its writes', async () => {
+test('an empty change only raises the revision', async () => {
   const engine = await prepare();
   const before = anAccount({ secrets: { signing_secret: 'old', client_id: 'c1' } });
   await update(engine, {});
   expect(await accountOf(engine)).toEqual({ ...before, revision: 2 });
 });
 
-describe('the wish to wait for a secret', () => {
+describe('a capture of a secret', () => {
   const capture = { secrets: ['signing_secret'], expiresInSeconds: 60 };
 
-  test('is made, kept, made anew and taken back', async () => {
+  test('is started, kept, restarted and stopped', async () => {
     const engine = await prepare();
     const now = engine.clock.nowMs() / 1000;
     const waiting = async () => (await accountOf(engine))?.capture;
@@ -106,7 +106,7 @@ describe('the wish to wait for a secret', () => {
     expect(await waiting()).toBeUndefined();
   });
 
-  test('fails for what no handshake brings', async () => {
+  test('fails when no handshake delivers the secret', async () => {
     const engine = await prepare();
     expect(await update(engine, { capture: { ...capture, secrets: ['signing_secret', 'token'] } })).toEqual({
       kind: 'not-captured',
@@ -116,12 +116,12 @@ describe('the wish to wait for a secret', () => {
   });
 });
 
-describe('a token of the URL', () => {
+describe('a URL token', () => {
   const tokened = staffWith({ verify: { url_token: {} }, handshakes: [] });
   const urlOf = async (engine: FakeEngine) =>
     webhookUrl(tokened, 'https://x.example/in/staff/acc_acme', (await accountOf(engine))?.secrets ?? {});
 
-  test('is made with the account, unguessable, and another for each', async () => {
+  test('is created with the account, unguessable and unique', async () => {
     const engine = createFakeEngine(tokened);
     const tokens = new Set<unknown>();
     for (const id of ['acc_1', 'acc_2']) {
@@ -133,7 +133,7 @@ describe('a token of the URL', () => {
     expect(tokens.size).toBe(2);
   });
 
-  test('lets in what carries it, and goes no further', async () => {
+  test('admits requests that carry it, and is not passed on', async () => {
     const engine = await prepare(tokened);
     await update(engine, {});
     const query = new URL(await urlOf(engine)).search.slice(1);
@@ -152,7 +152,7 @@ describe('a token of the URL', () => {
     expect(JSON.stringify(engine.rawQueue.messages())).not.toContain(query.slice(6));
   });
 
-  test('is made for an account that has none, stays, and is another once it is taken away', async () => {
+  test('is added to an account without one, stays, and is replaced once removed', async () => {
     const engine = await prepare(tokened);
     expect(await urlOf(engine)).toBe('https://x.example/in/staff/acc_acme');
     await update(engine, {});
@@ -164,7 +164,7 @@ describe('a token of the URL', () => {
     expect(await urlOf(engine)).toMatch(/\?token=[\w-]{32}$/);
   });
 
-  test('is kept by the settings of the URL for all accounts', async () => {
+  test('stays in the settings of the URL for all accounts', async () => {
     const engine = createFakeEngine(tokened);
     const tokenOf = async () => (await engine.settings.get('staff', 0))?.secrets['url_token'];
     await configureIntegration(engine.adminPorts, { integration: 'staff', secrets: {} });
@@ -174,14 +174,14 @@ describe('a token of the URL', () => {
     expect(await tokenOf()).toBe(first);
   });
 
-  test('is none where the integration’s URLs carry none', async () => {
+  test('is absent if the integration’s URLs carry none', async () => {
     const engine = await prepare();
     await update(engine, {});
     expect((await accountOf(engine))?.secrets).not.toHaveProperty('url_token');
   });
 });
 
-describe('what the account is known by', () => {
+describe('the routing values of an account', () => {
   const parked = (company: string, rawId = `raw_${company}`) =>
     rawMessage(rawId, [], {
       body: {
@@ -202,7 +202,7 @@ describe('what the account is known by', () => {
     return reader.seen.map(({ record_id: id }) => id);
   };
 
-  test('is claimed before the account holds it, and what waited for it is sent again', async () => {
+  test('are claimed before the account holds them, and parked requests are replayed', async () => {
     const engine = await prepare();
     await engine.parking.park('staff', ['2'], shared);
     const { ports, calls } = injectFault(engine.adminPorts);
@@ -222,7 +222,7 @@ describe('what the account is known by', () => {
     expect(await waitingRequests(engine.parking, 'staff', '2')).toEqual([]);
   });
 
-  test('is the whole of what is given: what it is no longer known by is nobody’s (invariant 3)', async () => {
+  test('are replaced as a whole: a dropped value has no owner (invariant 3)', async () => {
     const engine = await prepare();
     await update(engine, { context: { company_id: '2' } });
     await update(engine, { context: { company_id: '3' } });
@@ -234,7 +234,7 @@ describe('what the account is known by', () => {
     ).toEqual([{ kind: 'unrouted' }]);
   });
 
-  test('has nothing replayed where it does not change', async () => {
+  test('cause no replay if they do not change', async () => {
     const engine = await prepare();
     const { ports, calls } = injectFault(engine.adminPorts);
     await updateAccount(ports, 'acc_acme', { secrets: { token: 't' } });
@@ -242,7 +242,7 @@ describe('what the account is known by', () => {
     expect(calls).not.toContain('contexts.replace');
   });
 
-  test('finds what was parked, whatever fails, once its owner asks again (invariant 9)', async () => {
+  test('release all parked requests once the owner retries, whatever failed before (invariant 9)', async () => {
     const change = { context: { company_id: '2' }, mayClaim: true };
     const prepared = async () => {
       const engine = await prepare();
@@ -262,7 +262,7 @@ describe('what the account is known by', () => {
       }
   });
 
-  test('finds what was parked when the account’s creation was cut off, once its owner asks again', async () => {
+  test('release all parked requests once the owner retries an interrupted creation', async () => {
     const context = { company_id: '2' };
     const request = { id: 'acc_new', tenant: 'acme', integration: 'staff', secrets: {}, context, mayClaim: true };
     const prepared = async () => {
@@ -284,8 +284,8 @@ describe('what the account is known by', () => {
   });
 });
 
-describe('at the same time as another change', () => {
-  test('both are kept', async () => {
+describe('concurrent changes', () => {
+  test('are all kept', async () => {
     const engine = await prepare();
     const results = await Promise.all([
       update(engine, { secrets: { token: 't' } }),
@@ -300,7 +300,7 @@ describe('at the same time as another change', () => {
     });
   });
 
-  test('without end, its caller is told to come again', async () => {
+  test('fails when other changes always win, with a retryable error', async () => {
     const engine = await prepare();
     const { accounts } = engine;
     const ports = {

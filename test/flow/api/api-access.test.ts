@@ -21,7 +21,7 @@ const keys = {
 type Caller = keyof typeof keys;
 const callers = Object.keys(keys) as Caller[];
 
-/** A world in which some key holds every scope but those that an operation takes. */
+/** A world in which one key holds all scopes except the operation's own. */
 function worldFor({ access }: OperationShape): Promise<ApiWorld> {
   const without = scopeNames.filter(
     (scope) => scope !== 'admin' && scope !== access && scope !== access.replace(/:read$/, ':write'),
@@ -41,7 +41,7 @@ async function statusFor(id: OperationId, caller: Caller): Promise<number> {
   return (await api.call(shape.method, path, body, keys[caller])).status;
 }
 
-/** What the operation's own description says a caller gets; undefined where it is let in. */
+/** The refusal that the operation's shape predicts for a caller; undefined if the call is allowed. */
 function refusalOf({ access, isForAllTenants, path }: OperationShape, caller: Caller): number | undefined {
   if (access === 'public') return undefined;
   const isPersonal = /\{(id|name)\}/.test(path);
@@ -72,7 +72,7 @@ function refusalOf({ access, isForAllTenants, path }: OperationShape, caller: Ca
   }
 }
 
-/** A list without a tenant in its query is the caller's own: there is nothing of another's to be refused. */
+/** Lists that return the caller's own data without a tenant in the query, so there is nothing to refuse. */
 const ownLists = new Set<OperationId>(['listAccounts', 'listSubscriptions', 'listKeys']);
 
 describe.each(ids)('%s', (id) => {
@@ -93,7 +93,7 @@ test.each([...ownLists])("%s shows another tenant's key nothing of acme's (invar
   expect((await api.call('GET', path, undefined, 'globex')).text).not.toContain('acme');
 });
 
-test('the whole table is as it was', async () => {
+test('the access table has not changed', async () => {
   const rows = [];
   for (const id of ids) {
     const statuses = [];

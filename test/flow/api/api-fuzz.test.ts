@@ -6,16 +6,16 @@ import { propertyRuns } from '../../property-runs.ts';
 import { type ApiWorld, createApiWorld } from '../api-world.ts';
 
 /*
- * Every operation is called with whatever its document does not allow: wrong types, missing and unknown members,
- * sizes beyond any bound, text that is no JSON. It answers what it declares (see `declared-answer.ts`), and 5xx
- * never. Calls that happen to be right are carried out: that is allowed, too.
+ * Calls every operation with input that its document does not allow: wrong types, missing and unknown members,
+ * excessive sizes, text that is not JSON. Every answer must be declared (see `declared-answer.ts`) and never 5xx. Input
+ * that happens to be valid may succeed.
  */
 
 const ids = Object.keys(operations) as OperationId[];
 const shapeOf = (id: OperationId): OperationShape => operations[id];
 const runs = propertyRuns(20, 120);
 
-/** Values that are rarely meant. */
+/** Values that callers rarely send on purpose. */
 const strange = fc.oneof(
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, Number.MAX_SAFE_INTEGER + 1, '', ' ', [], {}, [[]], '\u0000'),
   fc.constantFrom<unknown>(
@@ -28,7 +28,7 @@ const strange = fc.oneof(
   fc.double(),
 );
 
-/** A body in which something is strange: at one place of a right one, or altogether. */
+/** A body with one strange member, or a strange body. */
 function spoilt(right: unknown): fc.Arbitrary<unknown> {
   if (typeof right !== 'object' || right === null || Array.isArray(right)) return strange;
   const members = Object.keys(right);
@@ -48,7 +48,7 @@ function spoilt(right: unknown): fc.Arbitrary<unknown> {
   );
 }
 
-/** As it is sent: mostly JSON. */
+/** The body as text: mostly JSON. */
 const sent = (value: fc.Arbitrary<unknown>): fc.Arbitrary<string> =>
   fc.oneof(
     { weight: 8, arbitrary: value.map((one) => JSON.stringify(one) ?? '') },
@@ -69,13 +69,13 @@ beforeAll(async () => {
   world = await createApiWorld();
 });
 
-describe.each(ids.filter((id) => shapeOf(id).body !== undefined))('%s with a body that is not what it takes', (id) => {
-  test('fails with a 4xx that it declares, or is carried out; never 5xx', async () => {
+describe.each(ids.filter((id) => shapeOf(id).body !== undefined))('%s with an invalid body', (id) => {
+  test('fails with a declared 4xx or succeeds, and never answers 5xx', async () => {
     const shape = shapeOf(id);
     const { path, body } = world.request(id);
-    const right = body ?? {};
+    const valid = body ?? {};
     await fc.assert(
-      fc.asyncProperty(sent(spoilt(right)), async (text) => {
+      fc.asyncProperty(sent(spoilt(valid)), async (text) => {
         const { status } = await world.api.call(shape.method, path, text);
         expect(status).toBeLessThan(500);
       }),
@@ -84,8 +84,8 @@ describe.each(ids.filter((id) => shapeOf(id).body !== undefined))('%s with a bod
   });
 });
 
-describe.each(ids)('%s with a query, a path and headers that are not what it takes', (id) => {
-  test('fails with a 4xx that it declares, or is carried out; never 5xx', async () => {
+describe.each(ids)('%s with an invalid query, path and headers', (id) => {
+  test('fails with a declared 4xx or succeeds, and never answers 5xx', async () => {
     const shape = shapeOf(id);
     const names = [...queryNames(shape), 'nosuch', 'constructor', '__proto__'];
     const text = fc.oneof(
@@ -119,9 +119,9 @@ describe.each(ids)('%s with a query, a path and headers that are not what it tak
           const { path, body } = world.request(id);
           const [place = ''] = path.split('?');
           const odd = name === null ? place : place.replace(/^(\/v1\/\w+\/)[^/]+/, `$1${name}`);
-          // A call that waits for events waits by the clock of the world.
-          const said = query.filter(([one, value]) => one !== 'wait' || !(Number(value) > 0));
-          const search = new URLSearchParams(said).toString();
+          // A call that waits for events would wait by the world's clock.
+          const parameters = query.filter(([one, value]) => one !== 'wait' || !(Number(value) > 0));
+          const search = new URLSearchParams(parameters).toString();
           const { status } = await world.api.call(shape.method, `${odd}?${search}`, body, 'all', headers);
           expect(status).toBeLessThan(500);
         },

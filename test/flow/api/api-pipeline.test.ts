@@ -11,7 +11,7 @@ const account = { tenant: 'acme', integration: 'staff', secrets: { signing_secre
 const subscription = { tenant: 'acme', url: 'https://app.example.com/hooks' };
 
 describe('Idempotency-Key', () => {
-  test('a POST that is sent again is answered the same, and carried out once', async () => {
+  test('a repeated POST gets the same answer and runs once', async () => {
     const { call } = createFakeApi();
     const headers = { 'idempotency-key': 'create-1' };
     const first = await call('POST', '/v1/subscriptions', subscription, 'all', headers);
@@ -21,7 +21,7 @@ describe('Idempotency-Key', () => {
     expect((await call('GET', '/v1/subscriptions')).body.data).toHaveLength(1);
   });
 
-  test('fails for another body, path or query under the same name (409)', async () => {
+  test('fails when the same value comes with another body, path or query (409)', async () => {
     const { call } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     await call('POST', '/v1/accounts', account, 'all', headers);
@@ -35,7 +35,7 @@ describe('Idempotency-Key', () => {
     }
   });
 
-  test('belongs to the key that calls: another may use the same name', async () => {
+  test('belongs to the calling key: another key may use the same value', async () => {
     const { call } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     const mine = await call('POST', '/v1/accounts', account, 'all', headers);
@@ -44,7 +44,7 @@ describe('Idempotency-Key', () => {
     expect(other.body.tenant).toBe('globex');
   });
 
-  test('is forgotten after a day, and where the call was refused', async () => {
+  test('is forgotten after a day, and after a refused call', async () => {
     const { call, engine } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     expect((await call('POST', '/v1/accounts', { tenant: 'acme', integration: 'nosuch' }, 'all', headers)).status).toBe(
@@ -57,16 +57,16 @@ describe('Idempotency-Key', () => {
     expect(later.status).toBe(201);
   });
 
-  test('a call that is under way is not begun again (409), but where it has died', async () => {
+  test('a running call does not start twice (409), but a crashed one is retried', async () => {
     const { call, engine, ports } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     const { accounts } = ports;
     const create = accounts.create.bind(accounts);
-    let isDead = false;
+    let hasCrashed = false;
     Object.assign(ports.accounts, {
       create: async (given: Parameters<typeof create>[0]) => {
-        if (isDead) return create(given);
-        // The row is written, and the function ends before it can say so.
+        if (hasCrashed) return create(given);
+        // The account's row is written, and the function crashes before it answers.
         await create(given);
         return new Promise(() => undefined);
       },
@@ -77,15 +77,15 @@ describe('Idempotency-Key', () => {
     expect([meanwhile.status, meanwhile.body.reason]).toEqual([409, 'idempotency-key-in-use']);
     expect(Number(meanwhile.headers['retry-after'])).toBeGreaterThan(0);
 
-    isDead = true;
+    hasCrashed = true;
     engine.clock.advance(31_000);
     const again = await call('POST', '/v1/accounts', account, 'all', headers);
     expect(again.status).toBe(201);
-    // What the dead run had made is what this one answers with: nothing is doubled.
+    // The retry answers with what the crashed run created, so nothing exists twice.
     expect((await call('GET', '/v1/accounts')).body.data.map(({ id }: { id: string }) => id)).toEqual([again.body.id]);
   });
 
-  test('after its day the name makes something new: nothing of before is touched, or answered with', async () => {
+  test('after a day the same value creates something new, and leaves earlier results untouched', async () => {
     const api = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     const made = async (body: object) => {
@@ -109,7 +109,7 @@ describe('Idempotency-Key', () => {
       expect((await api.call('GET', '/v1/events', undefined, key)).status).toBe(200);
   });
 
-  test('fails for another request where the run before has died, or failed (409)', async () => {
+  test('fails when another request follows a run that crashed or failed (409)', async () => {
     const api = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     const create = api.ports.keys.create.bind(api.ports.keys);
@@ -132,7 +132,7 @@ describe('Idempotency-Key', () => {
     expect(new Set(ids)).toEqual(new Set(['acme', again.body.id]));
   });
 
-  test('a request is the same however its JSON is written', async () => {
+  test('a request counts as the same however its JSON is formatted', async () => {
     const { call } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     const first = await call('POST', '/v1/accounts', '{"tenant":"acme","integration":"staff"}', 'all', headers);
@@ -140,7 +140,7 @@ describe('Idempotency-Key', () => {
     expect([first.status, second.status, second.text]).toEqual([201, 201, first.text]);
   });
 
-  test('of a key says nothing to its tokens: what they may not do they are not answered either', async () => {
+  test('does not give a token the stored answer of its key, which may do more', async () => {
     const { call } = createFakeApi();
     const headers = { 'idempotency-key': 'one' };
     const body = { name: 'k', scopes: ['events:read'] };
@@ -150,7 +150,7 @@ describe('Idempotency-Key', () => {
     expect((await call('POST', '/v1/keys', body, token, headers)).status).toBe(403);
   });
 
-  test('fails for what is no name (400)', async () => {
+  test('fails when the value is malformed (400)', async () => {
     const { call } = createFakeApi();
     for (const name of ['', 'with space', 'x'.repeat(256)])
       expect((await call('POST', '/v1/accounts', account, 'all', { 'idempotency-key': name })).status).toBe(400);
@@ -158,7 +158,7 @@ describe('Idempotency-Key', () => {
 });
 
 describe('ETag', () => {
-  test('names what was answered; whoever has it is told so (304), until it changes', async () => {
+  test('identifies an answer, so a caller that has it gets a 304 until it changes', async () => {
     const { call } = createFakeApi();
     await call('POST', '/v1/subscriptions', { ...subscription, id: 'sub_1' });
     const path = '/v1/subscriptions/sub_1';
@@ -173,14 +173,14 @@ describe('ETag', () => {
     expect(changed.headers['etag']).not.toBe(etag);
   });
 
-  test('the feed has one, too', async () => {
+  test('comes with the feed too', async () => {
     const { call } = createFakeApi();
     const { etag } = (await call('GET', '/v1/events?tenant=acme')).headers as { etag: string };
     const same = await call('GET', '/v1/events?tenant=acme', undefined, 'all', { 'if-none-match': etag });
     expect(same.status).toBe(304);
   });
 
-  test('answers are for their caller alone', async () => {
+  test('comes with headers that keep answers out of shared caches', async () => {
     const { call } = createFakeApi();
     const { headers } = await call('GET', '/v1/accounts');
     expect(headers).toMatchObject({ 'cache-control': 'private, no-cache', vary: 'authorization' });
@@ -188,10 +188,10 @@ describe('ETag', () => {
   });
 });
 
-describe('limits', () => {
+describe('rate limits', () => {
   const perMinute = (calls: number) => ({ calls, windowMs: 60_000 });
 
-  test('tell what is left, refuse what is over (429) with Retry-After, and let through again', async () => {
+  test('report the remaining calls, refuse excess calls (429) with Retry-After, and recover', async () => {
     const { call, engine } = createFakeApi({ callPolicy: { perKey: perMinute(3), perTenant: perMinute(100) } });
     const left = [];
     for (let calls = 0; calls < 3; calls += 1)
@@ -209,7 +209,7 @@ describe('limits', () => {
     expect((await call('GET', '/v1/accounts', undefined, 'acme')).status).toBe(200);
   });
 
-  test('of a tenant hold over all its keys, and concern no other tenant', async () => {
+  test('of a tenant cover all its keys, and do not affect other tenants', async () => {
     const { call } = createFakeApi({
       keys: [apiKey('acme2', 'secret', 'acme')],
       callPolicy: { perTenant: perMinute(2) },
@@ -220,13 +220,13 @@ describe('limits', () => {
     expect((await call('GET', '/v1/accounts', undefined, 'globex')).status).toBe(200);
   });
 
-  test('a key may have its own', async () => {
+  test('can be set for one key', async () => {
     const { call } = createFakeApi({ keys: [apiKey('slow', 'secret', 'acme', { ratePerMinute: 1 })] });
     expect((await call('GET', '/v1/accounts', undefined, 'tk_slow_secret')).status).toBe(200);
     expect((await call('GET', '/v1/accounts', undefined, 'tk_slow_secret')).status).toBe(429);
   });
 
-  test('that cannot be read hold up no call', async () => {
+  test('do not block calls when they cannot be read', async () => {
     const { call, ports } = createFakeApi();
     Object.assign(ports.limits, { take: async () => Promise.reject(new Error('no table')) });
     const answer = await call('GET', '/v1/accounts');
@@ -241,7 +241,7 @@ describe('API keys', () => {
     return answer.body as { id: string; key: string };
   };
 
-  test('are shown once, stored as a hash, and may do what they hold', async () => {
+  test('are shown once, stored as a hash, and allow what their scopes allow', async () => {
     const api = createFakeApi();
     const { id, key } = await create(api, { tenant: 'acme', scopes: ['events:read'] });
     const stored = await api.apiKeys.find(id);
@@ -257,21 +257,21 @@ describe('API keys', () => {
     expect((await api.call('GET', `/v1/keys/${id}`)).body.last_used_at).toBe('2026-11-21T12:00:00.000Z');
   });
 
-  test('need no name: one without is called by its id', async () => {
+  test('need no name: the id is the default', async () => {
     const api = createFakeApi();
     const { body } = await api.call('POST', '/v1/keys', { tenant: 'acme', scopes: ['events:read'] });
     expect(body).toMatchObject({ name: body.id, scopes: ['events:read'] });
     expect((await api.call('GET', `/v1/keys/${body.id}`)).body.name).toBe(body.id);
   });
 
-  test('write includes read, and no other scope', async () => {
+  test('with a write scope may read the same resource, and nothing else', async () => {
     const api = createFakeApi();
     const { key } = await create(api, { tenant: 'acme', scopes: ['subscriptions:write'] });
     expect((await api.call('GET', '/v1/subscriptions', undefined, key)).status).toBe(200);
     expect((await api.call('GET', '/v1/accounts', undefined, key)).status).toBe(403);
   });
 
-  test('give no key more than its maker has: not at their making, changing, rotating or revoking', async () => {
+  test('never exceed the key that creates, changes, rotates or revokes them', async () => {
     const api = createFakeApi();
     const strong = await create(api, { tenant: 'acme', scopes: ['admin'] });
     const { key } = await create(api, { tenant: 'acme', scopes: ['keys:write', 'events:read'] });
@@ -292,7 +292,7 @@ describe('API keys', () => {
     expect((await api.call('PATCH', `/v1/keys/${own.id}`, { name: 'renamed' }, key)).body.name).toBe('renamed');
   });
 
-  test('rotate with an overlap in which both secrets are taken', async () => {
+  test('rotate with an overlap during which both secrets work', async () => {
     const api = createFakeApi();
     const { id, key } = await create(api, { tenant: 'acme', scopes: ['events:read'] });
     const rotated = await api.call('POST', `/v1/keys/${id}/rotate`, { overlap_seconds: 60 });
@@ -304,7 +304,7 @@ describe('API keys', () => {
     expect([await statusOf(rotated.body.key), await statusOf(atOnce.body.key)]).toEqual([401, 200]);
   });
 
-  test('end by their time, and by being revoked', async () => {
+  test('end when they expire or are revoked', async () => {
     const api = createFakeApi();
     const ending = await create(api, { tenant: 'acme', scopes: ['events:read'], expires_at: '2026-11-21T13:00:00Z' });
     const statusOf = async (text: string) => (await api.call('GET', '/v1/events', undefined, text)).status;
@@ -321,7 +321,7 @@ describe('tokens', () => {
   const ask = { grant_type: 'client_credentials', client_id: 'acme', client_secret: 'secret' };
   const form = (members: Record<string, string>) => new URLSearchParams(members).toString();
 
-  test('are given for a key by a form, by JSON, by HTTP Basic and by the key itself', async () => {
+  test('are issued for a key sent as a form, JSON, HTTP Basic or a bearer key', async () => {
     const { call } = createFakeApi();
     const basic = Buffer.from('tk_acme:secret').toString('base64');
     const grant = { grant_type: 'client_credentials' };
@@ -340,7 +340,7 @@ describe('tokens', () => {
     }
   });
 
-  test('live for an hour at most, and may do no more than was asked for', async () => {
+  test('live for an hour at most, and allow only the requested scopes', async () => {
     const { call, engine } = createFakeApi();
     const asked = { ...ask, scope: 'events:read', expires_in: 900 };
     const token = (await call('POST', '/v1/token', asked, null)).body.access_token as string;
@@ -354,7 +354,7 @@ describe('tokens', () => {
     expect([tooLong.status, tooLong.body.error]).toEqual([400, 'invalid_request']);
   });
 
-  test('promise no more time than their key, or its secret, has left', async () => {
+  test('never outlive their key or its secret', async () => {
     const api = createFakeApi();
     const body = { name: 'k', tenant: 'acme', scopes: ['events:read'], expires_at: '2026-11-21T12:10:00Z' };
     const { id, key } = (await api.call('POST', '/v1/keys', body)).body;
@@ -365,7 +365,7 @@ describe('tokens', () => {
     expect((await api.call('POST', '/v1/token', grant, 'acme')).body.expires_in).toBe(3600);
   });
 
-  test('end with the secret that they were given for, with their key, and lose what it loses', async () => {
+  test('end with their secret or their key, and lose the scopes that the key loses', async () => {
     const api = createFakeApi({
       keys: [apiKey('partner', 'secret', 'acme', { scopes: ['events:read', 'stats:read'] })],
     });
@@ -384,7 +384,7 @@ describe('tokens', () => {
     expect(await statusOf('/v1/events', second.access_token)).toBe(401);
   });
 
-  test('fail to be forged, changed or made to say another algorithm (401)', async () => {
+  test('fail when they are forged, changed or name another algorithm (401)', async () => {
     const { call } = createFakeApi();
     const token = (await call('POST', '/v1/token', ask, null)).body.access_token as string;
     const [head = '', payload = '', signature = ''] = token.split('.');
@@ -408,7 +408,7 @@ describe('tokens', () => {
       expect((await call('GET', '/v1/events', undefined, bad)).status, bad).toBe(401);
   });
 
-  test('make no keys, and no tokens: they would outlive themselves (403)', async () => {
+  test('may not create keys or tokens, which could outlive them (403)', async () => {
     const { call } = createFakeApi();
     const token = (await call('POST', '/v1/token', ask, null)).body.access_token as string;
     expect((await call('POST', '/v1/keys', { name: 'x', scopes: ['events:read'] }, token)).status).toBe(403);
@@ -416,11 +416,11 @@ describe('tokens', () => {
     expect([again.status, again.body.error]).toEqual([400, 'unauthorized_client']);
   });
 
-  test('fail for who is not known (401), and for what nobody or not this key may ask for (400), as OAuth has it', async () => {
+  test('fail for an unknown client (401) and for a request that the key may not make (400), with OAuth error codes', async () => {
     const { call } = createFakeApi({ keys: [apiKey('reader', 'secret', 'acme', { scopes: ['events:read'] })] });
     for (const body of [
       { ...ask, client_secret: 'wrong' },
-      { ...ask, client_id: 'nobody' },
+      { ...ask, client_id: 'unknown' },
       { grant_type: ask.grant_type },
     ]) {
       const answer = await call('POST', '/v1/token', body, null);
@@ -438,11 +438,11 @@ describe('tokens', () => {
   });
 });
 
-describe('the audit', () => {
+describe('the audit log', () => {
   const entriesOf = async (api: ReturnType<typeof createFakeApi>, query = '', as = 'all') =>
     (await api.call('GET', `/v1/audit${query}`, undefined, as)).body.data;
 
-  test('says who did what to which object, from where, when, before and after', async () => {
+  test('records who changed which object, from where, when, before and after', async () => {
     const api = createFakeApi();
     await api.call('POST', '/v1/subscriptions', { ...subscription, id: 'sub_1' }, 'acme');
     api.engine.clock.advance(1000);
@@ -468,7 +468,7 @@ describe('the audit', () => {
     });
   });
 
-  test('shows no secret, of whatever kind (invariant 10)', async () => {
+  test('shows no secret of any kind (invariant 10)', async () => {
     const api = createFakeApi();
     const made = await api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
     await api.call('PATCH', '/v1/accounts/acc_1', { secrets: { signing_secret: 'the new one' } });
@@ -492,14 +492,14 @@ describe('the audit', () => {
     expect(text).toContain('secret_names');
   });
 
-  test('stands before anything is done: what cannot be written down is not done', async () => {
+  test('is written first: a call that cannot be recorded does not run', async () => {
     const api = createFakeApi();
     Object.assign(api.ports.audit, { begin: async () => Promise.reject(new Error('no table')) });
     await expect(api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' })).rejects.toThrow('no table');
     expect((await api.call('GET', '/v1/accounts/acc_1')).status).toBe(404);
   });
 
-  test('has what was refused and what failed, too; reading and checking of forms leave nothing', async () => {
+  test('records refused and failed calls, but no reads and no malformed requests', async () => {
     const api = createFakeApi();
     await api.call('DELETE', '/v1/subscriptions/nosuch', undefined, 'acme');
     await api.call('POST', '/v1/accounts', { tenant: 1 });
@@ -513,7 +513,7 @@ describe('the audit', () => {
     ]);
   });
 
-  test('has exports, although they change nothing: they take along all that there is', async () => {
+  test('records exports, because they read all data of a tenant', async () => {
     const api = createFakeApi();
     await api.call('GET', '/v1/tenants/acme/export', undefined, 'acme');
     expect(api.audit.entries()).toMatchObject([
@@ -548,7 +548,7 @@ describe('the audit', () => {
 });
 
 describe('the feed', () => {
-  test('answers before its function ends, however long its beginning is looked for', async () => {
+  test('answers before its function times out, however long it searches for the starting position', async () => {
     const api = createFakeApi();
     const { events } = api.ports;
     const [listAfter, firstAfter] = [events.listAfter.bind(events), events.firstAfter.bind(events)];
@@ -568,7 +568,7 @@ describe('the feed', () => {
     expect(api.engine.clock.nowMs() - beganAtMs).toBeLessThanOrEqual(22_000);
   });
 
-  test('refuses a cursor beside since, and versions that there are not (400)', async () => {
+  test('fails when it gets both a cursor and since, or an unknown schema version (400)', async () => {
     const { call } = createFakeApi();
     const { next_cursor: cursor } = (await call('GET', '/v1/events?tenant=acme')).body;
     expect((await call('GET', `/v1/events?tenant=acme&since=now&cursor=${cursor}`)).status).toBe(400);
@@ -577,7 +577,7 @@ describe('the feed', () => {
   });
 });
 
-describe('what callers make up', () => {
+describe('malformed and forged input', () => {
   const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
   test.each([
@@ -592,7 +592,7 @@ describe('what callers make up', () => {
     ['/v1/tenants/acme/export', ['events', 'x']],
     ['/v1/tenants/acme/export', ['events', '1e999']],
     ['/v1/tenants/acme/export', ['events', '-1']],
-  ])('fails for a cursor of %s that it never gave: %j (400)', async (path, place) => {
+  ])('fails when %s gets a cursor that it never returned: %j (400)', async (path, place) => {
     const { call } = createFakeApi();
     expect((await call('GET', `${path}?cursor=${cursorOf(place)}`)).status).toBe(400);
   });
@@ -601,13 +601,13 @@ describe('what callers make up', () => {
     '/v1/events?tenant=acme&types=record:created&types=record:deleted',
     '/v1/events?tenant=acme&tenant=globex',
     '/v1/accounts?limit=1&limit=2',
-  ])('fails for a parameter that is given twice, rather than read one of them (400): %s', async (path) => {
+  ])('fails when a parameter is repeated, instead of guessing which value counts (400): %s', async (path) => {
     const { call } = createFakeApi();
     const answer = await call('GET', path);
     expect([answer.status, answer.body.errors?.length]).toEqual([400, 1]);
   });
 
-  test('fails for times that ISO 8601 writes with more than four digits (400, 422)', async () => {
+  test('fails when a time needs a year of more than four digits (400, 422)', async () => {
     const { call } = createFakeApi();
     const late = '9999-12-31T23:59:59-12:00';
     const early = '0000-01-01T00:00:00%2B12:00';
@@ -619,7 +619,7 @@ describe('what callers make up', () => {
     expect((await call('POST', '/v1/keys', key)).status).toBe(422);
   });
 
-  test('a body that a route does not take leaves no trace in the audit', async () => {
+  test('a body sent to a route without one leaves no trace in the audit log', async () => {
     const api = createFakeApi();
     await api.call('POST', '/v1/accounts', { ...account, id: 'acc_1' });
     await api.call('DELETE', '/v1/accounts/acc_1', { 'a secret as a name': 1 });
@@ -633,7 +633,7 @@ describe('what callers make up', () => {
 });
 
 describe('secrets of an account', () => {
-  test('fail where no row could hold them (422)', async () => {
+  test('fail when they are too large for a row (422)', async () => {
     const { call } = createFakeApi();
     const many = Array.from({ length: 10 }, () => '€'.repeat(8192));
     const answer = await call('POST', '/v1/accounts', { ...account, secrets: { signing_secret: many } });
@@ -645,10 +645,10 @@ describe('secrets of an account', () => {
 });
 
 describe('a list', () => {
-  /** What a function may answer, with its body as JSON text within JSON. */
+  /** The largest answer of a function, with its body as JSON text within JSON. */
   const maxAnswerBytes = 6 * 1024 * 1024;
 
-  test('ends a page before it grows larger than a function may answer, and loses nothing', async () => {
+  test('shortens a page that is larger than a function may answer, and loses nothing', async () => {
     const api = createFakeApi();
     const text = '"'.repeat(60_000);
     for (let n = 0; n < 60; n += 1) {
@@ -685,7 +685,7 @@ describe('a list', () => {
 });
 
 describe('a consumer', () => {
-  test('is not left leased where its events cannot be had in a version (500)', async () => {
+  test('is not left leased when its events cannot be converted to a version (500)', async () => {
     const api = createFakeApi({ resources: threeMajors });
     const event = anEvent({ id: 'evt_1', schema_version: '9.0.0' });
     await publishEvents(api.engine.publishPorts, [{ owner: 'raw_1', event }]);
@@ -698,7 +698,7 @@ describe('a consumer', () => {
     }
     const read = await lease({});
     expect([read.status, read.body.data?.length]).toEqual([200, 1]);
-    // Who holds it goes on holding it.
+    // A reader that holds the lease keeps it.
     expect((await lease({ ...pinned, lease: read.body.lease })).status).toBe(500);
     expect((await lease({ lease: read.body.lease })).body.lease).toBe(read.body.lease);
     expect((await lease({})).status).toBe(409);

@@ -17,8 +17,8 @@ const create = (body: object = {}) =>
 const faults = ({ body }: FakeAnswer) => body.errors as readonly { path: string; message: string }[];
 const problem = (status: number) => ({ status, headers: { 'content-type': 'application/problem+json' } });
 
-describe('what creates a subscription', () => {
-  test('is little: the rest has defaults, which the answer shows', async () => {
+describe('a request that creates a subscription', () => {
+  test('needs few members: the answer shows defaults for the rest', async () => {
     const { status, body } = await create();
     expect(status).toBe(201);
     expect(body).toEqual({
@@ -68,7 +68,7 @@ describe('what creates a subscription', () => {
     });
   });
 
-  test('may be all there is, which is read again but for what is secret (invariant 10)', async () => {
+  test('may set every member, and reads return all but the secrets (invariant 10)', async () => {
     const jwk = generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' });
     const said = {
       types: ['record:*', 'subscription.*', 'delivery.exhausted'],
@@ -127,19 +127,24 @@ describe('what creates a subscription', () => {
   test.each<[string, object, string, RegExp]>([
     ['no URL', { url: undefined }, 'url', /expected string/],
     ['an unknown member', { colour: 'blue' }, '', /Unrecognized key: "colour"/],
-    ['an id that is none', { id: 'a b' }, 'id', /letters, digits/],
-    ['a tenant that is none', { tenant: '*' }, 'tenant', /letters, digits/],
+    ['a malformed id', { id: 'a b' }, 'id', /letters, digits/],
+    ['a malformed tenant', { tenant: '*' }, 'tenant', /letters, digits/],
     [
-      'a type that no event has',
+      'an unknown event type',
       { types: ['record:created', 'record:moved'] },
       'types.1',
       /expected one of \*, record:\*/,
     ],
-    ['an operational type that is none', { types: ['subscription.deleted'] }, 'types.0', /subscription\.disabled/],
-    ['a resource pattern that is none', { resources: ['HRIS'] }, 'resources.0', /hris\/\*/],
+    ['an unknown operational type', { types: ['subscription.deleted'] }, 'types.0', /subscription\.disabled/],
+    ['a malformed resource pattern', { resources: ['HRIS'] }, 'resources.0', /hris\/\*/],
     ['a filter that does not parse', { filter: 'data.x = (' }, 'filter', /^JSONata: at character/],
     ['a transform that is too long', { transform: `"${'x'.repeat(9000)}"` }, 'transform', /8192/],
-    ['fields both ways', { fields: { drop: ['data.a'], include: ['data.b'] } }, 'fields', /either include or drop/],
+    [
+      'fields with include and drop',
+      { fields: { drop: ['data.a'], include: ['data.b'] } },
+      'fields',
+      /either include or drop/,
+    ],
     ['a path outside of data', { fields: { drop: ['id'] } }, 'fields.drop.0', /expected a path below data/],
     [
       'a private key',
@@ -148,16 +153,16 @@ describe('what creates a subscription', () => {
       /public key/,
     ],
     ['too large a batch', { batch: { max_events: 101, max_wait_seconds: 0 } }, 'batch.max_events', /100/],
-    ['an envelope that is none', { envelope: 'soap' }, 'envelope', /cloudevents/],
-    ['an order that is none', { ordering: 'fifo' }, 'ordering', /"none"\|"record"\|"tenant"/],
+    ['an unknown envelope', { envelope: 'soap' }, 'envelope', /cloudevents/],
+    ['an unknown ordering', { ordering: 'fifo' }, 'ordering', /"none"\|"record"\|"tenant"/],
     ['order over all tenants', { ordering: 'tenant', tenant: null }, 'ordering', /one tenant have an order/],
     ['order in batches', { ordering: 'record', batch: { max_events: 2, max_wait_seconds: 0 } }, 'batch', /one by one/],
-    ['no rate', { rate_per_second: 0 }, 'rate_per_second', /0\.001/],
+    ['a rate of zero', { rate_per_second: 0 }, 'rate_per_second', /0\.001/],
     ['too high a rate', { rate_per_second: 10_001 }, 'rate_per_second', /10000/],
-    ['a rate that is no number', { rate_per_second: '5' }, 'rate_per_second', /expected number/],
-    ['no concurrency', { concurrency: 0 }, 'concurrency', />=1/],
+    ['a rate that is not a number', { rate_per_second: '5' }, 'rate_per_second', /expected number/],
+    ['a concurrency of zero', { concurrency: 0 }, 'concurrency', />=1/],
     ['too much concurrency', { concurrency: 101 }, 'concurrency', /<=100/],
-    ['half a post at a time', { concurrency: 1.5 }, 'concurrency', /int/],
+    ['a fractional concurrency', { concurrency: 1.5 }, 'concurrency', /int/],
     [
       'too many waits',
       { retry: { schedule_seconds: Array.from({ length: 21 }, () => 1) } },
@@ -172,15 +177,25 @@ describe('what creates a subscription', () => {
       'retry.schedule_seconds',
       /add up to 346000 s.*give max_age_seconds/,
     ],
-    ['an age beyond what is kept', { retry: { max_age_seconds: 2_592_001 } }, 'retry.max_age_seconds', /2592000/],
-    ['an unknown choice of retry', { retry: { attempts: 3 } }, 'retry', /Unrecognized key: "attempts"/],
-    ['too soon an end', { disable_after_seconds: 3599 }, 'disable_after_seconds', />=3600/],
-    ['too late an end', { disable_after_seconds: 2_592_001 }, 'disable_after_seconds', /<=2592000/],
+    [
+      'an age beyond the retention period',
+      { retry: { max_age_seconds: 2_592_001 } },
+      'retry.max_age_seconds',
+      /2592000/,
+    ],
+    ['an unknown retry setting', { retry: { attempts: 3 } }, 'retry', /Unrecognized key: "attempts"/],
+    ['too early a disabling', { disable_after_seconds: 3599 }, 'disable_after_seconds', />=3600/],
+    ['too late a disabling', { disable_after_seconds: 2_592_001 }, 'disable_after_seconds', /<=2592000/],
     ['no v1 signature', { signatures: ['v1a'] }, 'signatures', /\["v1", "v1a"\]/],
     ['a signature twice', { signatures: ['v1', 'v1'] }, 'signatures', /\["v1", "v1a"\]/],
-    ['a signature that is none', { signatures: ['v2'] }, 'signatures.0', /"v1"\|"v1a"/],
-    ['an authentication that is none', { auth: { type: 'digest' } }, 'auth.type', /Invalid discriminator/],
-    ['a header of the engine', { headers: { 'Webhook-Id': 'hidden' } }, 'headers.Webhook-Id', /set by the engine/],
+    ['an unknown signature', { signatures: ['v2'] }, 'signatures.0', /"v1"\|"v1a"/],
+    ['an unknown authentication', { auth: { type: 'digest' } }, 'auth.type', /Invalid discriminator/],
+    [
+      'a header of the engine',
+      { headers: { 'Webhook-Id': 'hidden' } },
+      'headers.Webhook-Id',
+      /reserved for the engine/,
+    ],
     ['a header with a line break', { headers: { 'x-a': 'hidden\r\nb' } }, 'headers.x-a', /printable/],
     [
       'authorization twice',
@@ -189,13 +204,13 @@ describe('what creates a subscription', () => {
       /one of the two/,
     ],
     [
-      'a certificate that is none',
+      'a malformed certificate',
       { client_certificate: { certificate: 'x', private_key: 'hidden' } },
       'client_certificate.certificate',
       /PEM certificates/,
     ],
     ['too long a timeout', { timeout_seconds: 31 }, 'timeout_seconds', /<=30/],
-  ])('fails for %s, and says where and why (422)', async (_, change, path, message) => {
+  ])('fails when it has %s, and says where and why (422)', async (_, change, path, message) => {
     const answer = await create(change);
     expect(answer).toMatchObject(problem(422));
     expect(faults(answer).map((fault) => fault.path)).toContain(path);
@@ -204,16 +219,16 @@ describe('what creates a subscription', () => {
     expect((await api.call('GET', '/v1/subscriptions')).body.data).toEqual([]);
   });
 
-  test.each(['', '{', '{"url":', 'nonsense'])('fails for a body that is no JSON: %j (400)', async (text) => {
+  test.each(['', '{', '{"url":', 'nonsense'])('fails when the body is not JSON: %j (400)', async (text) => {
     expect(await api.call('POST', '/v1/subscriptions', text)).toMatchObject(problem(400));
   });
 
-  test('tells all faults at once', async () => {
+  test('reports all faults at once', async () => {
     const answer = await create({ types: ['x'], concurrency: 0, timeout_seconds: 0 });
     expect(faults(answer).map(({ path }) => path)).toEqual(['types.0', 'concurrency', 'timeout_seconds']);
   });
 
-  test('fails when a URL may not be called, also one that tokens are fetched from (422, invariant 11)', async () => {
+  test('fails when the callback URL or the token URL may not be called (422, invariant 11)', async () => {
     api.engine.egress.refuseWith((one) => (one.includes('internal') ? 'it is not a public address' : undefined));
     const auth = { type: 'oauth2', token_url: 'https://internal/token', client_id: 'a', client_secret: 'b' };
     for (const change of [{ url: 'https://internal/hooks' }, { auth }]) {
@@ -223,7 +238,7 @@ describe('what creates a subscription', () => {
     }
   });
 
-  test("fails for an id that is taken, also by another tenant's, whose endpoint stays as it is (409, invariant 3)", async () => {
+  test("fails when the id is taken, even by another tenant, and leaves that subscription's endpoint unchanged (409, invariant 3)", async () => {
     await create({ ordering: 'tenant' });
     const endpoints = () => api.engine.endpoints.getMany([{ scope: 'acme', endpoint: 'sub_1' }]);
     const before = await endpoints();
@@ -234,10 +249,10 @@ describe('what creates a subscription', () => {
   });
 });
 
-describe('what changes a subscription', () => {
+describe('a request that changes a subscription', () => {
   const patch = (body: unknown, as?: 'acme' | 'globex') => api.call('PATCH', '/v1/subscriptions/sub_1', body, as);
 
-  test('replaces what it names and leaves the rest', async () => {
+  test('replaces the named members and keeps the rest', async () => {
     await create({
       filter: 'true',
       headers: { a: '1' },
@@ -269,7 +284,7 @@ describe('what changes a subscription', () => {
     expect((await api.call('GET', '/v1/subscriptions/sub_1')).body).toEqual(body);
   });
 
-  test('takes back with null what was said', async () => {
+  test('resets members with null', async () => {
     const before = (await create()).body;
     await api.call('DELETE', '/v1/subscriptions/sub_1');
     const said = {
@@ -295,9 +310,9 @@ describe('what changes a subscription', () => {
   });
 
   test.each<[string, object, object, string, RegExp]>([
-    ['its id', {}, { id: 'sub_2' }, '', /Unrecognized key: "id"/],
-    ['its tenant', {}, { tenant: 'globex' }, '', /Unrecognized key: "tenant"/],
-    ['a filter that does not parse', {}, { filter: '(' }, 'filter', /JSONata/],
+    ['the id', {}, { id: 'sub_2' }, '', /Unrecognized key: "id"/],
+    ['the tenant', {}, { tenant: 'globex' }, '', /Unrecognized key: "tenant"/],
+    ['the filter to one that does not parse', {}, { filter: '(' }, 'filter', /JSONata/],
     [
       'authorization twice',
       { headers: { Authorization: 'hidden' } },
@@ -306,15 +321,21 @@ describe('what changes a subscription', () => {
       /one of the two/,
     ],
     [
-      'batches of an ordered one',
+      'an ordered subscription to batches',
       { ordering: 'record' },
       { batch: { max_events: 2, max_wait_seconds: 0 } },
       'batch',
       /one by one/,
     ],
-    ['an order taken back', { ordering: 'record' }, { ordering: 'none' }, 'ordering', /stays ordered/],
-    ['order over all tenants', { tenant: null }, { ordering: 'record' }, 'ordering', /one tenant have an order/],
-  ])('fails for %s (422)', async (_, first, change, path, message) => {
+    [
+      'an ordered subscription to an unordered one',
+      { ordering: 'record' },
+      { ordering: 'none' },
+      'ordering',
+      /stays ordered/,
+    ],
+    ['the ordering over all tenants', { tenant: null }, { ordering: 'record' }, 'ordering', /one tenant have an order/],
+  ])('fails when it changes %s (422)', async (_, first, change, path, message) => {
     await create(first);
     const before = (await api.call('GET', '/v1/subscriptions/sub_1')).body;
     const answer = await patch(change);
@@ -324,13 +345,13 @@ describe('what changes a subscription', () => {
     expect((await api.call('GET', '/v1/subscriptions/sub_1')).body).toEqual(before);
   });
 
-  test('fails for a URL that may not be called (422, invariant 11)', async () => {
+  test('fails when the URL may not be called (422, invariant 11)', async () => {
     await create();
     api.engine.egress.refuseWith(() => 'it is not a public address');
     expect(await patch({ url: 'https://internal/' })).toMatchObject(problem(422));
   });
 
-  test('may order what was not, which begins at the end of the feed', async () => {
+  test('may make a subscription ordered, starting at the end of the feed', async () => {
     await create();
     const row = { ...anEventRow(7), writtenAtMs: api.engine.clock.nowMs() };
     await api.engine.events.writeRows([row]);
@@ -343,7 +364,7 @@ describe('what changes a subscription', () => {
 describe('the life of a subscription', () => {
   const post = (action: string, body?: unknown) => api.call('POST', `/v1/subscriptions/sub_1/${action}`, body);
 
-  test('is disabled and enabled again by its owner, as often as he likes', async () => {
+  test('lets its owner disable and enable it repeatedly', async () => {
     await create();
     api.engine.clock.advance(1000);
     for (const _ of [1, 2]) {
@@ -364,7 +385,7 @@ describe('the life of a subscription', () => {
     expect((await post('enable', {})).body).toMatchObject({ status: 'enabled', disabled_since: null, catch_up: null });
   });
 
-  test('catches up with what was missed where its owner asks for it', async () => {
+  test('catches up on missed events when its owner asks for it', async () => {
     await create();
     api.engine.clock.advance(dayMs);
     await post('disable');
@@ -379,7 +400,7 @@ describe('the life of a subscription', () => {
     expect((await api.call('GET', `/v1/subscriptions/sub_1/replays/${body.catch_up.id}`)).body).toEqual(body.catch_up);
   });
 
-  test('catches up with a tenant of many only when told with which (422)', async () => {
+  test('over all tenants catches up only on a named tenant (422)', async () => {
     await create({ tenant: null });
     await post('disable');
     expect(faults(await post('enable', { catch_up: true }))[0]).toMatchObject({ path: 'tenant' });
@@ -389,7 +410,7 @@ describe('the life of a subscription', () => {
     });
   });
 
-  test('rotates its secret: the new one is told once, the former one signs until the overlap is over', async () => {
+  test('shows a rotated secret once, and signs with the former one until the overlap ends', async () => {
     const { secret: first } = (await create({ signatures: ['v1', 'v1a'] })).body;
     const { status, body, text } = await post('rotate-secret', { overlap_seconds: 3600 });
     expect(status).toBe(200);
@@ -416,7 +437,7 @@ describe('the life of a subscription', () => {
     expect((await post('rotate-secret')).body.secrets[1].expires_at).toBe('2026-11-22T12:00:00.000Z');
   });
 
-  test('ends: what waits is cancelled and counted, and nothing is found any more', async () => {
+  test('ends: waiting deliveries are cancelled and counted, and every read answers 404', async () => {
     const { engine, outcomes } = api;
     await create({ ordering: 'none' });
     const rows = [1, 2, 3].map((sequence) => ({ ...anEventRow(sequence), writtenAtMs: engine.clock.nowMs() }));
@@ -429,7 +450,7 @@ describe('the life of a subscription', () => {
       expect(await api.call('GET', `/v1/subscriptions/sub_1${path}`)).toMatchObject(problem(404));
     expect(await api.call('DELETE', '/v1/subscriptions/sub_1')).toMatchObject(problem(404));
 
-    // Its tenant may use the id again, and is not sent what waited before.
+    // The tenant may reuse the id, and does not receive the old deliveries.
     expect((await create()).status).toBe(201);
     const drained = await drainEndpoint(engine.drainPorts, { kind: 'drain', subscription: 'sub_1', scope: 'acme' });
     expect(drained).toEqual({ kind: 'drained', deliveries: [] });
@@ -463,7 +484,7 @@ async function claim(id: string, tenant: string) {
 }
 
 describe('public keys', () => {
-  test('are published for whoever verifies v1a signatures, without a key of the API', async () => {
+  test('are published without an API key, to verify v1a signatures', async () => {
     await create({ signatures: ['v1', 'v1a'] });
     const { status, body, text } = await api.call('GET', '/v1/subscriptions/sub_1/keys', undefined, null);
     expect(status).toBe(200);
@@ -482,7 +503,7 @@ describe('public keys', () => {
     expect(text).not.toMatch(/whsk_|"d"/);
   });
 
-  test('fails where there are none, and where there is no such subscription (404)', async () => {
+  test('fail when the subscription has none or does not exist (404)', async () => {
     await create();
     for (const id of ['sub_1', 'sub_2'])
       expect(await api.call('GET', `/v1/subscriptions/${id}/keys`)).toMatchObject(problem(404));
@@ -530,7 +551,7 @@ describe('replays', () => {
     expect(await api.call('POST', `${path}x/cancel`)).toMatchObject(problem(404));
   });
 
-  test('may be of one event', async () => {
+  test('may replay a single event', async () => {
     expect((await replay({ event: 'evt_2', dry_run: true })).body).toMatchObject({ matched: 1 });
     expect(await replay({ event: 'evt_2' })).toMatchObject({
       status: 202,
@@ -549,13 +570,13 @@ describe('replays', () => {
     [{ mode: 'all', tenant: 'globex' }, 'tenant'],
     [{ mode: 'all', event: 'evt_1' }, 'mode'],
     [{ event: 'evt_1', since: '2026-11-21T12:00:00Z' }, 'since'],
-  ])('fail when asked for with %j (422)', async (body, path) => {
+  ])('fail when requested with %j (422)', async (body, path) => {
     const answer = await replay(body);
     expect(answer).toMatchObject(problem(422));
     expect(faults(answer).map((fault) => fault.path)).toContain(path);
   });
 
-  test('fail while the subscription is disabled (409), but can be counted', async () => {
+  test('fail while the subscription is disabled (409), except dry runs', async () => {
     await api.call('POST', '/v1/subscriptions/sub_1/disable');
     expect(await replay({ mode: 'all' })).toMatchObject(problem(409));
     expect((await replay({ mode: 'all', dry_run: true })).status).toBe(200);
@@ -575,7 +596,7 @@ describe('deliveries', () => {
   });
   const drain = () => drainEndpoint(api.engine.drainPorts, { kind: 'drain', subscription: 'sub_1', scope: 'acme' });
 
-  test('are asked for, read by their ids, and listed by their states', async () => {
+  test('are requested, read by id, and listed by state', async () => {
     api.engine.callbacks.answerWith((_, earlier) => ({
       kind: 'answered',
       status: earlier === 0 ? 204 : 500,
@@ -614,7 +635,7 @@ describe('deliveries', () => {
     expect(await api.call('GET', '/v1/subscriptions/sub_1/deliveries?state=lost')).toMatchObject(problem(400));
   });
 
-  test('those in a state are found among many others, page by page, each once', async () => {
+  test('are found by state among many others, page by page, each once', async () => {
     const { engine } = api;
     const { deliveries } = engine;
     const template = (await redeliver('evt_1')).body;
@@ -646,7 +667,7 @@ describe('deliveries', () => {
     expect(pages).toBeLessThan(30);
   });
 
-  test('are cancelled once, which is counted', async () => {
+  test('are cancelled and counted once', async () => {
     const { id } = (await redeliver('evt_1')).body;
     for (const _ of [1, 2])
       expect(await api.call('POST', `/v1/deliveries/${id}/cancel`)).toMatchObject({
@@ -658,7 +679,7 @@ describe('deliveries', () => {
     expect(api.engine.callbacks.requests).toEqual([]);
   });
 
-  test('fail to be cancelled once they are delivered (409); they can be sent again', async () => {
+  test('fail to be cancelled after delivery (409), but can be sent again', async () => {
     const { id } = (await redeliver('evt_1')).body;
     await drain();
     expect(await api.call('POST', `/v1/deliveries/${id}/cancel`)).toMatchObject(problem(409));
@@ -671,7 +692,7 @@ describe('deliveries', () => {
     expect(api.engine.callbacks.requests[1]?.headers['tributary-replay']).toBe('true');
   });
 
-  test('fail to be sent again while the subscription is disabled, and when the event is kept no longer (409)', async () => {
+  test('fail to be sent again while the subscription is disabled, or after the event expired (409)', async () => {
     const { id } = (await redeliver('evt_1')).body;
     await api.call('POST', '/v1/subscriptions/sub_1/disable');
     expect(await api.call('POST', `/v1/deliveries/${id}/retry`)).toMatchObject(problem(409));
@@ -690,12 +711,12 @@ describe('deliveries', () => {
     'dlv_c3ViXzE',
     `dlv_${Buffer.from('sub_1 zzzzzzzzzzzz evt_1').toString('base64url')}`,
     `dlv_${Buffer.from('due#1 mhdp4su8 evt_1').toString('base64url')}`,
-  ])('fail when the id is none: %s (404)', async (id) => {
+  ])('fail when the id is malformed: %s (404)', async (id) => {
     expect(await api.call('GET', `/v1/deliveries/${id}`)).toMatchObject(problem(404));
     expect(await api.call('POST', `/v1/deliveries/${id}/retry`)).toMatchObject(problem(404));
   });
 
-  test('fail to be made of an event and a subscription of two tenants (422, invariant 3)', async () => {
+  test('fail when the event and the subscription belong to different tenants (422, invariant 3)', async () => {
     await api.call('POST', '/v1/subscriptions', { id: 'sub_g', tenant: 'globex', url });
     const answer = await api.call('POST', '/v1/events/evt_1/redeliver', { subscription: 'sub_g' });
     expect(answer).toMatchObject(problem(422));
@@ -738,7 +759,7 @@ test("another tenant's subscription, deliveries and replays are unknown (404, in
   const after = JSON.stringify([await engine.subscriptions.find('sub_1'), await engine.replays.find('sub_1', replay)]);
   expect(after).toBe(before);
   expect(engine.callbacks.requests).toEqual([]);
-  // An event of one's own does not open another's subscription either.
+  // A caller's own subscription does not give access to another tenant's event.
   await api.call('POST', '/v1/subscriptions', { id: 'sub_g', url }, 'globex');
   const crossed = await api.call('POST', '/v1/subscriptions/sub_g/replay', { event: 'evt_1' }, 'globex');
   expect(crossed).toMatchObject(problem(404));

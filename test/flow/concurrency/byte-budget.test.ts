@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createByteBudget } from '../../../lambdas/flows/concurrency/byte-budget.ts';
 
-/** Begin work of these sizes together. @returns The most bytes held at a time, and the order in which work began. */
+/** Start work of these sizes together. @returns The most bytes held at a time, and the order in which work began. */
 async function work(maxBytes: number, sizes: readonly number[], failing = -1) {
   const budget = createByteBudget(maxBytes);
   const begun: number[] = [];
@@ -23,18 +23,18 @@ async function work(maxBytes: number, sizes: readonly number[], failing = -1) {
   return { begun, most, ended: ended.map(({ status }) => status) };
 }
 
-test('work goes on together up to the budget, the first come first', async () => {
+test('work runs concurrently up to the budget, first in, first out', async () => {
   const { begun, most } = await work(10, [4, 4, 4, 1, 1, 9, 1]);
   expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6]);
   expect(most).toBeLessThanOrEqual(10);
   expect(most).toBeGreaterThan(4);
 });
 
-test('what is larger than the budget is done alone', async () => {
+test('work larger than the budget runs alone', async () => {
   expect(await work(10, [3, 25, 3])).toMatchObject({ begun: [0, 1, 2], most: 25 });
 });
 
-test('what fails gives its room back', async () => {
+test('failed work returns its bytes to the budget', async () => {
   const { ended } = await work(10, [10, 10, 10], 0);
   expect(ended).toEqual(['rejected', 'fulfilled', 'fulfilled']);
 });

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { forEachAtMost } from '../../../lambdas/flows/concurrency/for-each-at-most.ts';
 
-/** How many were under way when each began. */
+/** Number of running items when each item began. */
 async function underWay(atMost: number | (() => number), items: number, act = async (_item: number) => {}) {
   const seen: number[] = [];
   let running = 0;
@@ -17,12 +17,12 @@ async function underWay(atMost: number | (() => number), items: number, act = as
   return { seen, ended: await ended.then(() => 'ended', String) };
 }
 
-test('so many begin at a time, and an empty list ends at once', async () => {
+test('at most `atMost` items run at a time, and an empty list ends at once', async () => {
   expect(await underWay(2, 5)).toEqual({ seen: [1, 2, 2, 2, 2], ended: 'ended' });
   expect(await underWay(2, 0)).toEqual({ seen: [], ended: 'ended' });
 });
 
-test('fewer or more begin as soon as the limit changes', async () => {
+test('a changed limit applies to the next start', async () => {
   let atMost = 4;
   const { seen } = await underWay(
     () => atMost,
@@ -37,7 +37,7 @@ test('fewer or more begin as soon as the limit changes', async () => {
   expect(Math.max(...seen.slice(9))).toBe(3);
 });
 
-test('a failure ends one of the places, and is thrown once all that began has ended', async () => {
+test('a failure lowers the concurrency by one, and is thrown once all started items have ended', async () => {
   const fails = async (item: number) => {
     if (item === 0) throw new Error('broken');
   };

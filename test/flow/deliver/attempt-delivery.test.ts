@@ -4,11 +4,11 @@ import { newDelivery, recordAttempt } from '../../../lambdas/engine/delivery/rec
 import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { aSubscription } from '../../fakes/samples.ts';
 
-test('a delivery keeps its attempts within a row of the store, however much its endpoint answers', () => {
+test('the attempts of a delivery fit into one stored row, however long the answers of its endpoint are', () => {
   const prepared = prepareSubscription(
     aSubscription({ retry: { scheduleMs: Array.from({ length: 40 }, () => 1000) } }),
   );
-  // What is no text becomes three bytes for each of its own.
+  // Each byte that is not valid UTF-8 becomes three bytes.
   const response = '\uFFFD'.repeat(limits.callbackResponseKeptBytes);
   let delivery = newDelivery({
     subscription: 'sub_1',

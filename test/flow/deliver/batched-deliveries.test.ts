@@ -33,7 +33,7 @@ async function publish(engine: FakeEngine, names: readonly string[], text = ''):
   );
 }
 
-/** Put what is queued into the backlog, and leave it there. */
+/** Move the queued jobs into the backlog, without draining it. */
 async function park(engine: FakeEngine): Promise<void> {
   for (const { id, body } of engine.deliveryQueue.receive()) {
     const jobs = [JSON.parse(body)].flat() as readonly DeliveryJob[];
@@ -53,7 +53,7 @@ const statesOf = async (engine: FakeEngine) =>
   );
 
 describe('a bad event of a batch', () => {
-  test('that cannot be shaped fails alone, and the others are sent without it', async () => {
+  test('that cannot be shaped fails alone, and the batch is sent without it', async () => {
     const { engine } = await subscribe({ transform: 'id = "evt_2" or id = "evt_3" ? $error("no") : {"id": id}' });
     await publish(engine, ['evt_1', 'evt_2', 'evt_3', 'evt_4']);
     await letTimePass(engine, 5 * minuteMs);
@@ -66,7 +66,7 @@ describe('a bad event of a batch', () => {
     });
   });
 
-  test('that cannot be read fails alone, and the others are sent without it', async () => {
+  test('that cannot be read fails alone, and the batch is sent without it', async () => {
     const { engine } = await subscribe();
     const text = 'x'.repeat(limits.claimThresholdBytes);
     await publish(engine, ['evt_1', 'evt_2', 'evt_3'], text);
@@ -81,7 +81,7 @@ describe('a bad event of a batch', () => {
     expect(await statesOf(engine)).toEqual({ evt_1: 'delivered', evt_2: 'exhausted', evt_3: 'delivered' });
   });
 
-  test('that its receiver refuses exhausts itself alone: what failed together is sent singly', async () => {
+  test('that its receiver rejects is alone exhausted: events of a failed batch are sent one by one', async () => {
     const { engine } = await subscribe();
     engine.callbacks.answerWith((request) => answered(idsOf(request).includes('evt_2') ? 422 : 204));
     await publish(engine, ['evt_1', 'evt_2', 'evt_3']);
@@ -92,7 +92,7 @@ describe('a bad event of a batch', () => {
     expect(await statesOf(engine)).toEqual({ evt_1: 'delivered', evt_2: 'exhausted', evt_3: 'delivered' });
   });
 
-  test('that the engine cannot sign for is an attempt, and holds up no event of later', async () => {
+  test('that the engine cannot sign is a failed attempt, and does not block later events', async () => {
     const { engine } = await subscribe();
     let faults = 1;
     const engineKey = {
@@ -114,7 +114,7 @@ describe('a bad event of a batch', () => {
   });
 });
 
-test('a drain that cannot go on records what it has sent, and fails', async () => {
+test('a drain that meets an error records its posts, and fails', async () => {
   const { engine } = await subscribe({ batch: undefined }, { concurrency: 1 });
   await publish(engine, ['evt_1', 'evt_2', 'evt_3']);
   await park(engine);
@@ -134,7 +134,7 @@ test('a drain that cannot go on records what it has sent, and fails', async () =
 });
 
 describe('a batch', () => {
-  test('is bounded in bytes, and holds an event that is larger alone', async () => {
+  test('has a maximum size in bytes, and a larger event is sent alone', async () => {
     const { engine } = await subscribe();
     await publish(engine, ['evt_1', 'evt_2', 'evt_3', 'evt_4', 'evt_5'], 'x'.repeat(300_000));
     await publish(engine, ['evt_6'], 'x'.repeat(1_500_000));
@@ -148,7 +148,7 @@ describe('a batch', () => {
     expect(batches.length).toBeLessThanOrEqual(5);
   });
 
-  test('of what is replayed holds nothing new', async () => {
+  test('of replayed events holds no new event', async () => {
     const { engine, subscription } = await subscribe();
     await publish(engine, ['evt_1', 'evt_2']);
     await letTimePass(engine, 5 * minuteMs);

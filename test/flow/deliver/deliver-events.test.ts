@@ -26,7 +26,7 @@ const asJob = (body: string, messageId = 'message'): JobDelivery => ({ messageId
 const idOf = (request: CallbackRequest) => request.headers['webhook-id'];
 const urlOf = (id: string) => aSubscription({ id }).url;
 
-/** Have it known of an endpoint that it answers soon: only such a one is sent anything by deliver. */
+/** Store an endpoint as fast: deliver posts only to fast endpoints. */
 async function know(
   engine: FakeEngine,
   subscription: Subscription,
@@ -36,7 +36,7 @@ async function know(
   await engine.endpoints.replace({ ...state, latencyMs: 20, ...change }, undefined);
 }
 
-/** An engine with these subscriptions, whose endpoints are known, and these events of `acme`, whose jobs are queued. */
+/** An engine with these subscriptions, whose endpoints are fast, and queued jobs for these events of `acme`. */
 async function prepare(
   subscriptions: readonly Partial<Subscription>[] = [{}],
   ids = ['evt_1'],
@@ -55,12 +55,12 @@ async function prepare(
   return engine;
 }
 
-/** One run over what the queue gives, with what succeeded removed from it. */
+/** One run over the visible messages; removes the messages that succeeded. */
 async function deliverVisible(engine: FakeEngine, fault?: Fault): Promise<readonly DeliveryOutcome[]> {
   const messages = engine.deliveryQueue.receive();
   const { ports, crashed } = injectFault<DeliverPorts>(engine.deliverPorts, fault);
   const jobs = messages.map(({ id, body }) => asJob(body, id));
-  // The reads that a batch begins with may throw: the whole batch comes again then.
+  // The first reads of a batch may throw: then the whole batch is redelivered.
   const outcomes = await deliverEvents(ports, jobs).catch((error: unknown) =>
     jobs.map(() => ({ kind: 'failed' as const, error })),
   );
@@ -69,7 +69,7 @@ async function deliverVisible(engine: FakeEngine, fault?: Fault): Promise<readon
   return outcomes;
 }
 
-/** One run over what the queue gives, and how many posts were under way together at most. */
+/** One run over the visible messages, with the highest number of concurrent posts. */
 async function deliverAndCount(
   engine: FakeEngine,
 ): Promise<{ readonly outcomes: readonly DeliveryOutcome[]; readonly most: number }> {
@@ -89,7 +89,7 @@ async function deliverAndCount(
   return { outcomes: await deliverEvents({ ...engine.deliverPorts, callbacks }, jobs), most };
 }
 
-/** Move the clock to where the queue has something to give. @returns Whether it has anything at all. */
+/** Advance the clock to the next message. @returns Whether there is one. */
 function advanceToNext(engine: FakeEngine): boolean {
   const instants = engine.deliveryQueue.messages().map(({ visibleAtMs }) => visibleAtMs);
   if (instants.length > 0) engine.clock.advance(Math.max(0, Math.min(...instants) - engine.clock.nowMs()));
@@ -104,9 +104,9 @@ const backlogOf = async (engine: FakeEngine, subscription = 'sub_1') =>
   (await engine.deliveries.listBacklog(subscription, 100, undefined)).map(({ event }) => event);
 
 describe('a delivery', () => {
-  test('is posted as any Standard Webhooks library verifies it, and recorded', async () => {
+  test('is posted so that any Standard Webhooks library verifies it, and is recorded', async () => {
     const engine = await prepare();
-    // The library knows one clock only, the real one.
+    // The library uses the real clock.
     engine.clock.advance(Date.now() - engine.clock.nowMs());
     expect(await deliverVisible(engine)).toEqual([{ kind: 'delivered', status: 204 }]);
     const [request] = engine.callbacks.requests;
@@ -130,7 +130,7 @@ describe('a delivery', () => {
     expect(engine.drainQueue.messages()).toEqual([]);
   });
 
-  test('is signed with every secret that is current, and with none that has ended', async () => {
+  test('is signed with every current secret, and with no expired one', async () => {
     const values = ['new', 'old', 'ended'].map((key) => `whsec_${Buffer.from(key.padEnd(32, '.')).toString('base64')}`);
     const [value = '', old = '', ended = ''] = values;
     const createdAt = '2026-11-01T00:00:00.000Z';
@@ -152,7 +152,7 @@ describe('a delivery', () => {
       );
   });
 
-  test('carries data that is kept in the claim store', async () => {
+  test('carries data from the claim store', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     await know(engine, aSubscription());
@@ -162,7 +162,7 @@ describe('a delivery', () => {
     expect(JSON.parse(engine.callbacks.requests[0]?.body ?? '').data).toEqual(data);
   });
 
-  test('goes to no URL, and is counted as filtered, when its subscription or its event is gone', async () => {
+  test('is not posted, and counts as filtered, when its subscription or its event is gone', async () => {
     const engine = await prepare();
     const { job } = asJob(engine.deliveryQueue.messages()[0]?.body ?? '');
     const attempt = (change: Partial<DeliveryJob>) =>
@@ -174,7 +174,7 @@ describe('a delivery', () => {
     expect(engine.callbacks.requests).toEqual([]);
   });
 
-  test('that the predicate of its subscription leaves out is filtered, whether its endpoint is fast or not', async () => {
+  test('that the filter of its subscription rejects is filtered, whether its endpoint is fast or not', async () => {
     for (const latencyMs of [20, 5_000]) {
       const filter = 'data.id = "evt_2"';
       const engine = await prepare([{ shaping: { filter } }], ['evt_1', 'evt_2'], { latencyMs });
@@ -187,7 +187,7 @@ describe('a delivery', () => {
   });
 });
 
-test('events are read for half the price, together', async () => {
+test('events are read in one eventually consistent request, at half the price', async () => {
   const engine = await prepare([{}], ['evt_1', 'evt_2']);
   const reads: unknown[] = [];
   const events = {
@@ -206,11 +206,11 @@ test('events are read for half the price, together', async () => {
 test.each([
   { events: 1, concurrency: 1, most: 1 },
   { events: 3, concurrency: 10, most: 3 },
-  // One post that hangs must not keep another run from the endpoint.
+  // A post that hangs must not block another run from the endpoint.
   { events: 4, concurrency: 4, most: 2 },
   { events: 5, concurrency: 5, most: 3 },
 ])(
-  '$events events for an endpoint of $concurrency slots are posted $most at a time',
+  '$events events for an endpoint with $concurrency slots are posted $most at a time',
   async ({ events, concurrency, most }) => {
     const ids = Array.from({ length: events }, (_, index) => `evt_${index}`);
     const counted = await deliverAndCount(await prepare([{ concurrency }], ids));
@@ -219,13 +219,13 @@ test.each([
   },
 );
 
-describe('a delivery is parked, and its endpoint drained apart from the others (invariant 12),', () => {
+describe('a delivery is parked, and `drain` serves its endpoint (invariant 12),', () => {
   const nowMs = createFakeEngine().clock.nowMs();
   const endpoints: readonly (readonly [string, Partial<EndpointState>])[] = [
-    ['nobody knows how its endpoint answers', { latencyMs: undefined }],
+    ['the latency of its endpoint is unknown', { latencyMs: undefined }],
     ['its endpoint is slow', { latencyMs: 1_001 }],
   ];
-  test.each(endpoints)('where %s', async (_, known) => {
+  test.each(endpoints)('when %s', async (_, known) => {
     const engine = await prepare([{ id: 'sub_slow' }], ['evt_1', 'evt_2'], known);
     await engine.subscriptions.create(aSubscription({ id: 'sub_fast' }));
     await know(engine, aSubscription({ id: 'sub_fast' }));
@@ -234,29 +234,29 @@ describe('a delivery is parked, and its endpoint drained apart from the others (
     expect(engine.callbacks.requests.map(({ url }) => url)).toEqual([urlOf('sub_fast')]);
     expect(await backlogOf(engine, 'sub_slow')).toEqual(['evt_1', 'evt_2', 'evt_3']);
     expect(await recordOf(engine, 'sub_slow')).toMatchObject({ state: 'waiting', waitsIn: 'backlog', attemptCount: 0 });
-    // Asked for once: whoever drains finds all that is there.
+    // One drain message: the drain finds every delivery.
     expect(drainsOf(engine)).toEqual([{ kind: 'drain', subscription: 'sub_slow', scope: 'acme' }]);
   });
 
   test.each<readonly [string, Partial<EndpointState>]>([
     ['its circuit is open', { circuit: 'open', probeAtMs: nowMs + 10_000 }],
     ['its endpoint asked for a pause', { pausedUntilMs: nowMs + 10_000 }],
-  ])('where %s, and somebody is asked to drain it when it may be', async (_, known) => {
+  ])('when %s, and a drain is scheduled for the end of that time', async (_, known) => {
     const engine = await prepare([{}], ['evt_1'], known);
     expect(kindsOf(await deliverVisible(engine))).toEqual(['parked']);
     expect(await backlogOf(engine)).toEqual(['evt_1']);
     expect(engine.callbacks.requests).toEqual([]);
     expect(engine.drainQueue.messages()).toMatchObject([{ visibleAtMs: nowMs + 10_000 }]);
-    // Should he not come, dispatch finds it a little later.
+    // If the drain never starts, dispatch retries shortly after.
     expect(await dueAt(engine, nowMs + 69_999)).toEqual([]);
     expect(await dueAt(engine, nowMs + 70_000)).toEqual(['sub_1']);
   });
 
   test.each<readonly [string, Partial<Subscription>]>([
-    // It takes its events from the feed; a job of it is from the time before.
+    // An ordered subscription reads the feed; its jobs are from before it was ordered.
     ['in order', { ordering: 'record' }],
     ['in batches', { shaping: { batch: { max_events: 10, max_wait_seconds: 0 } } }],
-  ])('where its subscription is sent its events %s', async (_, change) => {
+  ])('when its subscription receives events %s', async (_, change) => {
     const engine = await prepare();
     await engine.subscriptions.replace(aSubscription(change));
     expect(kindsOf(await deliverVisible(engine))).toEqual(['parked']);
@@ -264,13 +264,13 @@ describe('a delivery is parked, and its endpoint drained apart from the others (
     expect(engine.callbacks.requests).toEqual([]);
   });
 
-  test('but not where others wait before it: to put it behind them would keep them waiting for ever', async () => {
+  test('but not because others already wait: adding to the backlog would keep it filled for ever', async () => {
     const engine = await prepare([{}], ['evt_1'], { hasBacklog: true });
     expect(kindsOf(await deliverVisible(engine))).toEqual(['delivered']);
     expect(await backlogOf(engine)).toEqual([]);
   });
 
-  test('where its endpoint bears no more at a time', async () => {
+  test('when its endpoint has no free slot', async () => {
     const busy = { leases: { other: { slots: 9, untilMs: nowMs + 60_000 } } };
     const engine = await prepare([{ concurrency: 10 }], ['evt_1', 'evt_2', 'evt_3'], busy);
     const { outcomes, most } = await deliverAndCount(engine);
@@ -281,7 +281,7 @@ describe('a delivery is parked, and its endpoint drained apart from the others (
     expect(full.callbacks.requests).toEqual([]);
   });
 
-  test('where its rate is used up', async () => {
+  test('when its rate limit is used up', async () => {
     const ids = ['evt_1', 'evt_2', 'evt_3', 'evt_4', 'evt_5'];
     const engine = await prepare([{ ratePerSecond: 2 }], ids, { tokensAtMs: nowMs, tokens: 2 });
     expect(kindsOf(await deliverVisible(engine)).sort()).toEqual([
@@ -302,7 +302,7 @@ describe('a delivery is parked, and its endpoint drained apart from the others (
 });
 
 describe('a delivery that fails', () => {
-  test('is tried again after the schedule’s waits, with the same id and the same bytes (invariant 2)', async () => {
+  test('is retried by its schedule, with the same id and the same bytes (invariant 2)', async () => {
     const engine = await prepare();
     engine.callbacks.answerWith((_, earlier) => answered(earlier < 2 ? 500 : 200));
     const startedMs = engine.clock.nowMs();
@@ -330,7 +330,7 @@ describe('a delivery that fails', () => {
     ]);
   });
 
-  test('waits in the due index where a queue cannot hold it back for so long', async () => {
+  test('waits in the due index when the delay is too long for a queue', async () => {
     const engine = await prepare([{ retry: { scheduleMs: [limits.queueMaxDelayMs + 1] } }]);
     engine.callbacks.answerWith(() => answered(500));
     expect(kindsOf(await deliverVisible(engine))).toEqual(['retried']);
@@ -347,21 +347,24 @@ describe('a delivery that fails', () => {
     ['0.5', 5_000, 'queue'],
     ['Sat, 21 Nov 2026 12:06:00 GMT', 360_000, 'queue'],
     ['86400', 86_400_000, 'due-index'],
-    // Four days from the beginning of the first attempt: the age up to which it is tried at all.
+    // Four days from the start of the first attempt: the maximum age of a delivery.
     ['8640000', 4 * 86_400_000 - 7, 'due-index'],
-  ])('waits as long as the receiver’s Retry-After asks, within its age: %s', async (retryAfter, delayMs, waitsIn) => {
-    const engine = await prepare();
-    engine.callbacks.answerWith(() => answered(429, retryAfter));
-    const [outcome] = await deliverVisible(engine);
-    if (outcome?.kind !== 'retried') throw new Error(`expected a retry, got ${outcome?.kind}`);
-    expect(outcome.delayMs).toBeGreaterThanOrEqual(delayMs);
-    // The schedule's own wait has jitter; what was asked for has none.
-    expect(outcome.delayMs).toBeLessThanOrEqual(delayMs === 5_000 ? 6_000 : delayMs);
-    const nextAttemptAt = new Date(engine.clock.nowMs() + outcome.delayMs).toISOString();
-    expect(await recordOf(engine)).toMatchObject({ nextAttemptAt, waitsIn });
-  });
+  ])(
+    'waits as long as the receiver’s Retry-After asks, up to its maximum age: %s',
+    async (retryAfter, delayMs, waitsIn) => {
+      const engine = await prepare();
+      engine.callbacks.answerWith(() => answered(429, retryAfter));
+      const [outcome] = await deliverVisible(engine);
+      if (outcome?.kind !== 'retried') throw new Error(`expected a retry, got ${outcome?.kind}`);
+      expect(outcome.delayMs).toBeGreaterThanOrEqual(delayMs);
+      // The schedule's own wait has jitter; Retry-After has none.
+      expect(outcome.delayMs).toBeLessThanOrEqual(delayMs === 5_000 ? 6_000 : delayMs);
+      const nextAttemptAt = new Date(engine.clock.nowMs() + outcome.delayMs).toISOString();
+      expect(await recordOf(engine)).toMatchObject({ nextAttemptAt, waitsIn });
+    },
+  );
 
-  test('is tried again when no answer came, and the reason is recorded', async () => {
+  test('is retried after no answer, and the reason is recorded', async () => {
     const engine = await prepare();
     engine.callbacks.answerWith(() => ({ kind: 'failed', error: 'no answer within 15 s', durationMs: 15_000 }));
     expect(await deliverVisible(engine)).toMatchObject([{ kind: 'retried', status: undefined }]);
@@ -370,7 +373,7 @@ describe('a delivery that fails', () => {
     ]);
   });
 
-  test('is kept as exhausted when all attempts are made, and that is said (invariant 9)', async () => {
+  test('is kept as exhausted after all attempts, and an event reports it (invariant 9)', async () => {
     const engine = await prepare([
       { retry: { scheduleMs: [1_000] } },
       { id: 'sub_ops', types: ['delivery.exhausted'] },
@@ -385,7 +388,7 @@ describe('a delivery that fails', () => {
       nextAttemptAt: undefined,
       waitsIn: undefined,
     });
-    // What is said goes on the same rails.
+    // The event that reports it is delivered like any other.
     expect(await deliverVisible(engine)).toEqual([{ kind: 'delivered', status: 200 }]);
     const told = JSON.parse(engine.callbacks.requests.at(-1)?.body ?? '');
     expect(told).toMatchObject({
@@ -395,7 +398,7 @@ describe('a delivery that fails', () => {
     expect(engine.deliveryQueue.messages()).toEqual([]);
   });
 
-  test('ends at once when the endpoint is gone, and its subscription with it', async () => {
+  test('ends at once when the endpoint is gone, and its subscription is disabled', async () => {
     const engine = await prepare();
     engine.callbacks.answerWith(() => answered(410));
     expect(await deliverVisible(engine)).toEqual([{ kind: 'dead-lettered', reason: 'gone' }]);
@@ -405,14 +408,14 @@ describe('a delivery that fails', () => {
     expect(engine.operations.sum('subscription-disabled')).toBe(1);
   });
 
-  test('holds no other delivery of its batch back (invariant 12)', async () => {
+  test('does not block other deliveries of its batch (invariant 12)', async () => {
     const engine = await prepare([{ id: 'sub_bad' }, { id: 'sub_good' }]);
     engine.callbacks.answerWith(({ url }) => answered(url === urlOf('sub_bad') ? 503 : 200));
     expect(kindsOf(await deliverVisible(engine)).sort()).toEqual(['delivered', 'retried']);
   });
 });
 
-describe('what throws fails its own message alone (invariant 12):', () => {
+describe('an error fails only its own message (invariant 12):', () => {
   const statesOf = async (engine: FakeEngine, subscription = 'sub_1') =>
     Object.fromEntries(
       (await engine.deliveries.list(subscription, 100, undefined)).items.map(({ event, state }) => [event, state]),
@@ -433,7 +436,7 @@ describe('what throws fails its own message alone (invariant 12):', () => {
     expect(kinds).toEqual({ sub_1: 'failed', sub_2: 'delivered' });
   });
 
-  test('a row that cannot be understood is an attempt that failed', async () => {
+  test('an unreadable row is a failed attempt', async () => {
     const engine = await prepare([{}], ['evt_1', 'evt_2']);
     const events = {
       ...engine.events,
@@ -476,7 +479,7 @@ describe('what throws fails its own message alone (invariant 12):', () => {
     });
   });
 
-  test('a payload that cannot be read at present', async () => {
+  test('a payload that is unavailable for now', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     await know(engine, aSubscription());
@@ -502,7 +505,7 @@ describe('what throws fails its own message alone (invariant 12):', () => {
 describe('many large events', () => {
   const count = 250;
 
-  /** Their jobs, and how many bytes of them are read and not yet posted at most. */
+  /** The jobs of large events, and the highest number of bytes read and not yet posted. */
   async function publishLarge(bytes: number, change: Partial<Subscription> = {}) {
     const engine = createFakeEngine();
     const subscriptions = Array.from({ length: 10 }, (_, index) => aSubscription({ id: `sub_${index}`, ...change }));
@@ -531,7 +534,7 @@ describe('many large events', () => {
     };
     const callbacks = {
       async post(request: CallbackRequest) {
-        // Requests are kept by the fake; what they hold is not.
+        // The fake keeps requests: drop the body to save memory.
         const outcome = await engine.callbacks.post({ ...request, body: '' });
         await new Promise((resolve) => setImmediate(resolve));
         held -= bytes;
@@ -544,7 +547,7 @@ describe('many large events', () => {
     return { engine, jobs, ports: { ...engine.deliverPorts, payloads, callbacks }, most: () => most };
   }
 
-  test('are read as they are posted, and hold a bounded number of bytes', async () => {
+  test('are read just before they are posted, so that memory stays bounded', async () => {
     const { jobs, ports, most } = await publishLarge(300_000);
     expect(jobs).toHaveLength(count);
     const outcomes = await deliverEvents(ports, jobs);
@@ -552,7 +555,7 @@ describe('many large events', () => {
     expect(most()).toBeLessThanOrEqual(maxHeldBytes);
   });
 
-  test('that the filter leaves out are not sent, even as many as a run takes', async () => {
+  test('that the filter rejects are not sent, even when they fill a whole run', async () => {
     const { engine, jobs, ports } = await publishLarge(90_000, { shaping: { filter: 'false' } });
     const outcomes = await deliverEvents(ports, jobs);
     expect(outcomes).toEqual(jobs.map(() => ({ kind: 'filtered', reason: 'filter' })));
@@ -560,7 +563,7 @@ describe('many large events', () => {
   });
 });
 
-describe('a job that comes more than once', () => {
+describe('a job that is delivered more than once', () => {
   test('is posted once in one batch', async () => {
     const engine = await prepare();
     const [message] = engine.deliveryQueue.messages();
@@ -578,11 +581,11 @@ describe('a job that comes more than once', () => {
     expect(engine.callbacks.requests).toHaveLength(1);
   });
 
-  test('is parked once, and has its endpoint drained again', async () => {
+  test('is parked once, and its endpoint is drained again', async () => {
     const engine = await prepare([{}], ['evt_1'], { latencyMs: undefined });
     const [message] = engine.deliveryQueue.messages();
     await deliverVisible(engine);
-    // The crash of a run that had parked it, and told nobody.
+    // As after the crash of a run that parked it and asked for no drain.
     await engine.deliveries.putMany([], await engine.deliveries.listBacklog('sub_1', 1, undefined));
     engine.deliveryQueue.send(message?.body ?? '');
     expect(await deliverVisible(engine)).toEqual([{ kind: 'parked' }]);
@@ -590,7 +593,7 @@ describe('a job that comes more than once', () => {
     expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toHaveLength(1);
   });
 
-  test('only queues its successor again, for the same instant, once its attempt is recorded', async () => {
+  test('only queues its successor again, for the same time, once its attempt is recorded', async () => {
     const engine = await prepare();
     engine.callbacks.answerWith(() => answered(500));
     const [message] = engine.deliveryQueue.messages();
@@ -608,12 +611,12 @@ describe('a job that comes more than once', () => {
     expect(engine.callbacks.requests).toHaveLength(2);
   });
 
-  test.each([500, 204])('stays delivered where another run of it at the same time is answered %i', async (status) => {
+  test.each([500, 204])('stays delivered when a concurrent run of it is answered %i', async (status) => {
     const engine = await prepare();
     const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
     const callbacks = {
       async post(request: CallbackRequest) {
-        // The other run has read what this one has, and is done first.
+        // The other run read the same state, and finishes first.
         engine.callbacks.answerWith(() => answered(204));
         expect(await deliverEvents(engine.deliverPorts, jobs)).toEqual([{ kind: 'delivered', status: 204 }]);
         engine.callbacks.answerWith(() => answered(status));
@@ -626,7 +629,7 @@ describe('a job that comes more than once', () => {
     expect(engine.deliveryQueue.messages()).toHaveLength(1);
   });
 
-  test('stays delivered where another run of it parks it at the same time', async () => {
+  test('stays delivered when a concurrent run parks it', async () => {
     const engine = await prepare();
     const jobs = engine.deliveryQueue.receive().map(({ id, body }) => asJob(body, id));
     const { deliveries } = engine;
@@ -661,10 +664,10 @@ describe('tenants (invariant 3)', () => {
     ['names the other tenant', {}],
     ['names its own tenant', { tenant: 'acme' }],
     ['claims to serve all tenants', { scope: '*' }],
-    ['claims to be of the other tenant', { scope: 'globex' }],
+    ['claims to belong to the other tenant', { scope: 'globex' }],
   ];
   test.each(forgeries)(
-    'a subscription gets no event of another tenant from a forged job that %s',
+    'a subscription gets no event of another tenant through a forged job that %s',
     async (_, forged) => {
       const engine = await prepare();
       await publishEvents(engine.publishPorts, [{ owner: 'raw_9', event: anEvent({ id: 'evt_g', tenant: 'globex' }) }]);
@@ -686,9 +689,9 @@ describe('tenants (invariant 3)', () => {
   );
 });
 
-describe('a message that is no job (invariant 12)', () => {
+describe('a message that is not a job (invariant 12)', () => {
   test.each(['null', '7', '"text"', '{}', '[]', '{"subscription":"","scope":"","event":""}', '{'])(
-    'goes back alone: %s',
+    'is redelivered alone: %s',
     async (poison) => {
       const engine = await prepare();
       const outcomes = createOutcomeTally();
@@ -737,7 +740,7 @@ describe('when a port call fails or the process ends', () => {
     return engine;
   }
 
-  test('every event is posted with its id until it is delivered or given up, and the chain of attempts stays one (invariants 2 and 9)', async () => {
+  test('every event is posted until it is delivered or exhausted, in one chain (invariants 2 and 9)', async () => {
     const counted = await prepareBatch();
     const { ports, calls } = injectFault<DeliverPorts>(counted.deliverPorts);
     await deliverEvents(
@@ -749,7 +752,7 @@ describe('when a port call fails or the process ends', () => {
       for (const fault of faultsAt(at)) {
         const engine = await prepareBatch();
         await deliverVisible(engine, fault);
-        // Longer than the queue hides what a dead run has taken.
+        // Longer than the visibility timeout of messages that a dead run received.
         await letTimePass(engine, 30 * 60_000);
         for (const { id: subscription } of subscriptions) {
           const records = (await engine.deliveries.list(subscription, 100, undefined)).items;
@@ -760,7 +763,7 @@ describe('when a port call fails or the process ends', () => {
             );
             const what = `${event} for ${subscription}, ${calls[at - 1]} ${fault.kind} ${fault.moment}`;
             expect(new Set(posts.map(({ body }) => body)).size, `bodies of ${what}`).toBe(1);
-            // The chain of attempts is whole, and only the run that was struck can have posted in vain.
+            // The chain of attempts has no gap, and only the run with the fault may have made an unrecorded post.
             expect(attempts.map(({ number }) => number)).toEqual(attempts.map((_, index) => index + 1));
             expect(posts.length, `posts of ${what}`).toBeGreaterThanOrEqual(attempts.length);
             expect(posts.length, `posts of ${what}`).toBeLessThanOrEqual(attempts.length + 1);

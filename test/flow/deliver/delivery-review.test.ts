@@ -35,7 +35,7 @@ async function onlyDelivery(engine: FakeEngine) {
   return delivery;
 }
 
-/** A store that dies within its first `addMany`: the rows are written, their entries are not. */
+/** A store that dies within its first `addMany`: it has written the rows, but not their entries. */
 function dyingBeforeEntries(engine: FakeEngine) {
   let isDead = false;
   return {
@@ -49,8 +49,8 @@ function dyingBeforeEntries(engine: FakeEngine) {
   };
 }
 
-describe('an attempt that somebody asks for', () => {
-  test('while another is under way is made when that one fails for good', async () => {
+describe('an attempt that a person asks for', () => {
+  test('during another attempt is made when that one is the last and fails', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry: { scheduleMs: [] } });
     let asked = false;
@@ -65,7 +65,7 @@ describe('an attempt that somebody asks for', () => {
     expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered' });
   });
 
-  test('is not told of as given up', async () => {
+  test('is not reported as exhausted', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry: { scheduleMs: [] } });
     await subscribe(engine, { id: 'sub_ops', types: ['delivery.*'] });
@@ -81,7 +81,7 @@ describe('an attempt that somebody asks for', () => {
     expect(engine.callbacks.requests.filter(({ url }) => url.includes('sub_ops'))).toEqual([]);
   });
 
-  test('of an ordered subscription is made at once, although its next was to be made later', async () => {
+  test('of an ordered subscription is made at once, although the next was scheduled for later', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { ordering: 'record', retry: { scheduleMs: [5 * hourMs] } });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
@@ -92,7 +92,7 @@ describe('an attempt that somebody asks for', () => {
     expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered' });
   });
 
-  test('is not forgotten where a drainer looks at its entry before it is stored', async () => {
+  test('is not lost when a drain reads its entry before the delivery is stored', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry: { scheduleMs: [] } });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
@@ -118,7 +118,7 @@ describe('a replay', () => {
   const again = (engine: FakeEngine, subscription: Subscription, mode: 'all' | 'failed' = 'failed') =>
     startReplay(engine.drainPorts, subscription, { tenant: 'acme', mode, ratePerSecond: 50 });
 
-  test('begins a new schedule for an exhausted delivery, and keeps its earlier attempts', async () => {
+  test('starts a new schedule for an exhausted delivery, and keeps its earlier attempts', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry });
     engine.callbacks.answerWith(() => answered(500));
@@ -134,7 +134,7 @@ describe('a replay', () => {
   });
 
   test.each(['failed', 'all'] as const)(
-    'sends what it queued where the answer to that was lost, and the write was made twice (mode %s)',
+    'sends its deliveries when the response of a write was lost and the write repeated (mode %s)',
     async (mode) => {
       const engine = createFakeEngine();
       const subscription = await subscribe(engine, { retry });
@@ -161,7 +161,7 @@ describe('a replay', () => {
     },
   );
 
-  test.each(['replay', 'attempt'] as const)('of an old delivery is tried again where it fails (%s)', async (how) => {
+  test.each(['replay', 'attempt'] as const)('of an old delivery is retried when it fails (%s)', async (how) => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { retry });
     engine.callbacks.answerWith(() => answered(500));
@@ -175,7 +175,7 @@ describe('a replay', () => {
     expect(await onlyDelivery(engine)).toMatchObject({ state: 'delivered', exhaustedBy: undefined, attemptCount: 5 });
   });
 
-  test.each(['none', 'record', 'tenant'] as const)('goes after what is new (ordering %s)', async (ordering) => {
+  test.each(['none', 'record', 'tenant'] as const)('goes after new events (ordering %s)', async (ordering) => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { ordering });
     const old = await publishRecords(engine, ['1', '2', '1']);
@@ -183,7 +183,7 @@ describe('a replay', () => {
     const before = engine.callbacks.requests.length;
     const { id } = await again(engine, subscription, 'all');
     await runReplay(engine.drainPorts, prepareSubscription(subscription), id);
-    // Not as fast as deliver wants it: all goes through the backlog, or the feed.
+    // Slower than deliver accepts: everything goes through the backlog or the feed.
     const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
     if (state === undefined) throw new Error('the endpoint is known');
     await engine.endpoints.replace({ ...state, latencyMs: 60_000 }, undefined);
@@ -200,26 +200,23 @@ describe('a replay', () => {
     expect(engine.callbacks.requests.slice(before).map(idOf)).toEqual([...fresh, ...old]);
   });
 
-  test.each(['record', 'tenant'] as const)(
-    'that fails holds up nothing that is new (ordering %s)',
-    async (ordering) => {
-      const engine = createFakeEngine();
-      const subscription = await subscribe(engine, { ordering });
-      const [old] = await publishRecords(engine, ['1']);
-      await letTimePass(engine, 10 * minuteMs);
-      engine.callbacks.answerWith(({ headers }) => answered(headers['webhook-id'] === old ? 500 : 204));
-      await again(engine, subscription, 'all');
-      await letTimePass(engine, 2 * secondMs);
-      expect((await onlyDelivery(engine)).state).toBe('retrying');
-      const [fresh = ''] = await publishRecords(engine, ['1']);
-      await letTimePass(engine, 2 * secondMs);
-      expect(engine.callbacks.requests.map(idOf)).toContain(fresh);
-    },
-  );
+  test.each(['record', 'tenant'] as const)('that fails does not block new events (ordering %s)', async (ordering) => {
+    const engine = createFakeEngine();
+    const subscription = await subscribe(engine, { ordering });
+    const [old] = await publishRecords(engine, ['1']);
+    await letTimePass(engine, 10 * minuteMs);
+    engine.callbacks.answerWith(({ headers }) => answered(headers['webhook-id'] === old ? 500 : 204));
+    await again(engine, subscription, 'all');
+    await letTimePass(engine, 2 * secondMs);
+    expect((await onlyDelivery(engine)).state).toBe('retrying');
+    const [fresh = ''] = await publishRecords(engine, ['1']);
+    await letTimePass(engine, 2 * secondMs);
+    expect(engine.callbacks.requests.map(idOf)).toContain(fresh);
+  });
 });
 
 describe('a crash between deliveries and their entries', () => {
-  test.each(['record', 'tenant'] as const)('loses nothing of a feed, ordering %s', async (ordering) => {
+  test.each(['record', 'tenant'] as const)('loses no event of a feed, ordering %s', async (ordering) => {
     const engine = createFakeEngine();
     await subscribe(engine, { ordering });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
@@ -233,7 +230,7 @@ describe('a crash between deliveries and their entries', () => {
     expect([...new Set(engine.callbacks.requests.map(idOf))]).toEqual(ids);
   });
 
-  test.each(['entries', 'drain'] as const)('loses nothing of a replay, before its %s', async (before) => {
+  test.each(['entries', 'drain'] as const)('loses no event of a replay, before its %s', async (before) => {
     const engine = createFakeEngine();
     const ids = await publishRecords(engine, ['1', '2']);
     engine.clock.advance(10 * minuteMs);
@@ -261,7 +258,7 @@ describe('a crash between deliveries and their entries', () => {
 });
 
 describe('drain messages', () => {
-  test('do not grow in number while an endpoint is down', async () => {
+  test('do not pile up while an endpoint is down', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { ordering: 'record' });
     engine.callbacks.answerWith(() => answered(500));
@@ -273,10 +270,10 @@ describe('drain messages', () => {
   });
 });
 
-describe('an endpoint that is to be disabled', () => {
+describe('an endpoint that is about to be disabled', () => {
   test.each([
     ['has been changed', (one: Subscription): Subscription => ({ ...one, types: [...one.types, 'other:*'] })],
-  ])('is sent what waits where its subscription %s meanwhile', async (_, change) => {
+  ])('gets the waiting deliveries when its subscription %s in the meantime', async (_, change) => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine, { ratePerSecond: 1 });
     let isFirst = true;
@@ -299,9 +296,9 @@ describe('an endpoint that is to be disabled', () => {
 
 describe('an endpoint that asks for a pause', () => {
   test.each([
-    ['in years', '999999999'],
-    ['without end', '9'.repeat(400)],
-  ])('is not left alone for ever: %s', async (_, seconds) => {
+    ['for years', '999999999'],
+    ['for ever', '9'.repeat(400)],
+  ])('is posted to again: %s', async (_, seconds) => {
     const engine = createFakeEngine();
     await subscribe(engine);
     let isFirst = true;
@@ -321,7 +318,7 @@ describe('an endpoint that asks for a pause', () => {
 });
 
 describe('an event that cannot be read', () => {
-  test.each([false, true])('holds up no other (fast: %s)', async (isFast) => {
+  test.each([false, true])('does not block other events (fast: %s)', async (isFast) => {
     const engine = createFakeEngine();
     await subscribe(engine, { retry: { scheduleMs: [] } });
     if (isFast) {
@@ -349,7 +346,7 @@ describe('an event that cannot be read', () => {
 });
 
 describe('a job', () => {
-  test('whose subscription is enabled while it is put aside is sent', async () => {
+  test('is sent when its subscription is enabled while it is parked', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const ids = await publishRecords(engine, ['1']);
@@ -374,7 +371,7 @@ describe('a job', () => {
     expect(engine.callbacks.requests.map(idOf)).toEqual(ids);
   });
 
-  test('that is cancelled while it is put aside stays cancelled, and is sent no more', async () => {
+  test('that is cancelled while it is parked stays cancelled, and is not sent', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
@@ -395,7 +392,7 @@ describe('a job', () => {
         return found;
       },
     };
-    // Slower than anybody is: it is not posted to from here.
+    // No endpoint is this fast, so deliver parks the job.
     const endpointPolicy = { ...engine.deliverPorts.endpointPolicy, fastLatencyMs: -1 };
     const ports = { ...engine.deliverPorts, deliveries: slow, endpointPolicy };
     expect(await deliverEvents(ports, [{ messageId: '1', job }])).toEqual([{ kind: 'duplicate' }]);
@@ -406,7 +403,7 @@ describe('a job', () => {
     expect(engine.callbacks.requests).toHaveLength(posts);
   });
 
-  test('that is put aside while a drain looks at its entry is sent by the next one', async () => {
+  test('that is parked while a drain reads its entry is sent by the next drain', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
@@ -418,7 +415,7 @@ describe('a job', () => {
     const slow = {
       ...deliveries,
       async replace(delivery: Delivery) {
-        // Its entry is written first, and a drain is quick.
+        // The entry is written first, and a drain runs before the delivery is written.
         await deliveries.remind([delivery]);
         await drainEndpoint(engine.drainPorts, { kind: 'drain', subscription: 'sub_1', scope: 'acme' });
         return deliveries.replaceRow(delivery);
@@ -434,7 +431,7 @@ describe('a job', () => {
     expect(await onlyDelivery(engine)).toMatchObject({ event: id, state: 'delivered' });
   });
 
-  test('that is asked for again while a drain takes its entry away is sent again', async () => {
+  test('for which a person asks while a drain removes its entry is sent again', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine);
     const [id] = await publishRecords(engine, ['1']);
@@ -465,7 +462,7 @@ describe('a job', () => {
     expect(await deliveries.listBacklog('sub_1', 10, undefined)).toEqual([]);
   });
 
-  test('has its successor where the answer to its record was lost, and the record was made twice', async () => {
+  test('has its successor when the response of its record was lost and the write repeated', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     await publishRecords(engine, ['warm']);

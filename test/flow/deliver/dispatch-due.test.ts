@@ -11,7 +11,7 @@ import { aSubscription } from '../../fakes/samples.ts';
 const minuteMs = 60_000;
 const shard = 3;
 
-/** An engine with endpoints of one shard that are due, the first one first. */
+/** An engine with due endpoints of one shard, the earliest first. */
 async function withDue(count: number): Promise<{ readonly engine: FakeEngine; readonly ids: readonly string[] }> {
   const engine = createFakeEngine();
   const ids: string[] = [];
@@ -22,14 +22,14 @@ async function withDue(count: number): Promise<{ readonly engine: FakeEngine; re
   return { engine, ids };
 }
 
-/** Messages of the drain queue, which are taken off it and lost. */
+/** Lose all messages of the drain queue. @returns Their subscriptions. */
 function lose({ drainQueue }: FakeEngine): readonly string[] {
   const messages = drainQueue.messages();
   for (const { id } of messages) drainQueue.remove(id);
   return messages.map(({ body }) => (JSON.parse(body) as DrainMessage).subscription);
 }
 
-/** The same ports, with something that happens before each mark. */
+/** The ports of dispatch, with an action before each due time is postponed. */
 function beforeMark(engine: FakeEngine, act: (endpoint: string) => Promise<unknown>): DispatchPorts {
   const { endpoints } = engine.dispatchPorts;
   return {
@@ -47,7 +47,7 @@ function beforeMark(engine: FakeEngine, act: (endpoint: string) => Promise<unkno
 const dueNow = (engine: FakeEngine) => engine.endpoints.listDue(shard, engine.clock.nowMs(), 1_000);
 
 describe('endpoints that are due', () => {
-  test('are all asked for once, however many there are, and again only where no drain has begun by then', async () => {
+  test('get one drain message each, however many, and another only if no drain starts in time', async () => {
     const { engine, ids } = await withDue(250);
     expect(await dispatchDue(engine.dispatchPorts)).toEqual({ attempts: 0, endpoints: 250, failures: [] });
     expect([...lose(engine)].sort()).toEqual([...ids].sort());
@@ -61,7 +61,7 @@ describe('endpoints that are due', () => {
     expect([...lose(engine)].sort()).toEqual([...ids].sort());
   });
 
-  test('that a run has no time for are the next run’s, before those that it has asked for', async () => {
+  test('that a run has no time for come first in the next run', async () => {
     const { engine, ids } = await withDue(250);
     const slow = beforeMark(engine, async () => engine.clock.advance(300));
     const first = await dispatchDue(slow);
@@ -73,7 +73,7 @@ describe('endpoints that are due', () => {
     expect([...asked, ...lose(engine)].sort()).toEqual([...ids].sort());
   });
 
-  test('are asked for although others of their shard cannot be, or cannot be marked', async () => {
+  test('get their drain messages although others of their shard fail to get one, or to be postponed', async () => {
     const { engine, ids } = await withDue(250);
     const { drainQueue, endpoints } = engine.dispatchPorts;
     const ports: DispatchPorts = {
@@ -97,7 +97,7 @@ describe('endpoints that are due', () => {
     expect(lose(engine)).toEqual([ids[0], ids[1]]);
   });
 
-  test('are not read on while the queue takes none', async () => {
+  test('are not read further while the queue accepts no message', async () => {
     const { engine } = await withDue(250);
     let asked = 0;
     const send = async () => {
@@ -111,8 +111,8 @@ describe('endpoints that are due', () => {
   });
 });
 
-describe('the mark of an endpoint that was asked for', () => {
-  test('keeps none in the index that a drain has emptied meanwhile', async () => {
+describe('the postponed due time of an endpoint', () => {
+  test('keeps no endpoint in the index that a drain has emptied in the meantime', async () => {
     const { engine, ids } = await withDue(1);
     const [id = ''] = ids;
     await engine.subscriptions.create(aSubscription({ id }));
@@ -123,7 +123,7 @@ describe('the mark of an endpoint that was asked for', () => {
     expect(await engine.endpoints.listDue(shard, Number.MAX_SAFE_INTEGER, 10)).toEqual([]);
   });
 
-  test('puts off none that a drain has left meanwhile, to be looked at sooner', async () => {
+  test('does not delay an endpoint that a drain has scheduled earlier in the meantime', async () => {
     const { engine } = await withDue(1);
     const soonMs = engine.clock.nowMs() + 1_000;
     const ports = beforeMark(engine, async (endpoint) => {
@@ -135,7 +135,7 @@ describe('the mark of an endpoint that was asked for', () => {
     expect(await dueNow(engine)).toMatchObject([{ dueAtMs: soonMs }]);
   });
 
-  test('brings back none that was removed meanwhile', async () => {
+  test('does not restore an endpoint that was removed in the meantime', async () => {
     const { engine } = await withDue(1);
     const ports = beforeMark(engine, (endpoint) => engine.endpoints.removeMany([endpoint]));
     expect(await dispatchDue(ports)).toMatchObject({ endpoints: 1, failures: [] });

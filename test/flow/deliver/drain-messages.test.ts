@@ -51,7 +51,7 @@ function drainOn(engine: FakeEngine, ports: Partial<FakeEngine['drainPorts']> = 
 const drainIt: DrainMessage = { kind: 'drain', subscription: 'sub_1', scope: 'acme' };
 
 describe('a message of the drain queue', () => {
-  test('has a backlog sent, each delivery being counted', async () => {
+  test('sends a backlog, and counts each delivery', async () => {
     const engine = await prepare(['evt_1', 'evt_2', 'evt_3']);
     engine.callbacks.answerWith(({ headers }) => answered(headers['webhook-id'] === 'evt_2' ? 500 : 204));
     const { outcomes, tell } = drainOn(engine);
@@ -60,7 +60,7 @@ describe('a message of the drain queue', () => {
     expect(outcomes.sum('retried')).toBe(1);
   });
 
-  test('that fails comes again, and what it did before it failed is counted (invariant 9)', async () => {
+  test('that fails is redelivered, and its work before the failure is counted (invariant 9)', async () => {
     const ids = Array.from({ length: 250 }, (_, index) => `evt_${index}`);
     const engine = await prepare(ids);
     const { deliveries } = engine;
@@ -77,13 +77,13 @@ describe('a message of the drain queue', () => {
     const before = outcomes.sum('delivered');
     expect(before).toBe(engine.callbacks.requests.length);
     expect(before).toBeGreaterThan(0);
-    // It comes again in seconds, and finds no dead run at work.
+    // The message is redelivered in seconds, and does not find the dead run registered as the drainer.
     engine.clock.advance(2_000);
     expect(await tell(drainIt)).toEqual({ batchItemFailures: [] });
     expect(outcomes.sum('delivered')).toBe(ids.length);
   });
 
-  test('goes on as soon as others have given back what they took of the endpoint', async () => {
+  test('continues as soon as other runs have given back their leases of the endpoint', async () => {
     const engine = await prepare(['evt_1']);
     const key = { endpoint: 'sub_1', scope: 'acme' };
     const change = async (leases: EndpointState['leases']) => {
@@ -102,7 +102,7 @@ describe('a message of the drain queue', () => {
     expect(engine.clock.nowMs() - startedMs).toBeLessThan(1_000);
   });
 
-  test('has a subscription disabled whose endpoint only failed, although the run that found it out died', async () => {
+  test('disables a subscription whose endpoint only failed, although the run that noticed it died', async () => {
     const engine = await prepare(['evt_1']);
     engine.callbacks.answerWith(() => answered(500));
     const key = { endpoint: 'sub_1', scope: 'acme' };
@@ -119,7 +119,7 @@ describe('a message of the drain queue', () => {
     expect(engine.operations.sum('subscription-disabled')).toBe(1);
   });
 
-  test('has a replay go on', async () => {
+  test('continues a replay', async () => {
     const engine = await prepare(['evt_1']);
     const { tell, outcomes } = drainOn(engine);
     await tell(drainIt);
@@ -146,7 +146,7 @@ describe('a message of the drain queue', () => {
     expect(await engine.replays.find('sub_1', id)).toMatchObject({ state: 'cancelled', replayed: 0 });
   });
 
-  test('has a slow replay go on later instead of waiting for it', async () => {
+  test('schedules the next run of a slow replay instead of waiting for it', async () => {
     const engine = await prepare(['evt_1', 'evt_2', 'evt_3']);
     const { tell } = drainOn(engine);
     await tell(drainIt);
@@ -172,7 +172,7 @@ describe('a message of the drain queue', () => {
     '{"kind":"drain","subscription":"","scope":"acme"}',
     '{"kind":"replay","subscription":"sub_1","scope":"acme"}',
     '{"kind":"other","subscription":"sub_1","scope":"acme"}',
-  ])('fails when it is no drain message, alone: %s (invariant 12)', async (poison) => {
+  ])('fails alone when it is not a drain message: %s (invariant 12)', async (poison) => {
     const engine = await prepare(['evt_1']);
     const { outcomes, give } = drainOn(engine);
     expect(await give(poison, JSON.stringify(drainIt))).toEqual({ batchItemFailures: [{ itemIdentifier: 'm0' }] });
@@ -181,7 +181,7 @@ describe('a message of the drain queue', () => {
 });
 
 describe('a run of dispatch', () => {
-  test('counts what it started', async () => {
+  test('counts the work that it dispatched', async () => {
     const engine = await prepare(['evt_1', 'evt_2']);
     await engine.subscriptions.replace(aSubscription({ retry: { scheduleMs: [3_600_000] } }));
     engine.callbacks.answerWith(() => answered(500));
@@ -197,7 +197,7 @@ describe('a run of dispatch', () => {
     expect(engine.deliveryQueue.messages()).toHaveLength(2);
   });
 
-  test('counts nothing where nothing is due: a metric with a value in each minute is paid for all the time', async () => {
+  test('counts nothing when nothing is due: a metric with a value every minute costs money all the time', async () => {
     const engine = await prepare([]);
     const counted: string[] = [];
     const outcomes = { count: (outcome: string) => void counted.push(outcome) };
@@ -205,7 +205,7 @@ describe('a run of dispatch', () => {
     expect(counted).toEqual([]);
   });
 
-  test('starts what has fallen silent, and does so although what is due cannot be read', async () => {
+  test('restarts silent work, even when the due index cannot be read', async () => {
     const engine = await prepare(['evt_1']);
     await startReplay(engine.drainPorts, aSubscription(), { tenant: 'acme', mode: 'all', ratePerSecond: 50 });
     for (const { id } of engine.drainQueue.messages()) engine.drainQueue.remove(id);
@@ -220,7 +220,7 @@ describe('a run of dispatch', () => {
 });
 
 describe('a shard that fails', () => {
-  test('keeps dispatch from no other, and is told of once all are done', async () => {
+  test('does not stop the others, and is reported after they are done', async () => {
     const engine = await prepare(['evt_1', 'evt_2']);
     await engine.subscriptions.replace(aSubscription({ retry: { scheduleMs: [3_600_000] } }));
     engine.callbacks.answerWith(() => answered(500));
@@ -247,7 +247,7 @@ describe('a shard that fails', () => {
 describe('a subscription', () => {
   const filter = (value: string) => ({ filter: `data.id = "${value}"` });
 
-  test('is prepared once for as long as it is the same', () => {
+  test('is prepared once as long as it is unchanged', () => {
     const prepare = createPreparedSubscriptions();
     const first = prepare(aSubscription({ shaping: filter('1') }));
     expect(prepare(aSubscription({ shaping: filter('1') }))).toBe(first);
@@ -256,16 +256,16 @@ describe('a subscription', () => {
     expect(changed.subscription.shaping).toEqual(filter('2'));
   });
 
-  test('that has taken the id of one that is removed is another', () => {
+  test('with the id of a removed subscription is prepared again', () => {
     const prepare = createPreparedSubscriptions();
     const first = prepare(aSubscription());
     const second = prepare(aSubscription({ createdAt: '2026-11-02T00:00:00.000Z' }));
     expect(second).not.toBe(first);
-    // Nor is it that of another tenant.
+    // The same id of another tenant is not the same subscription.
     expect(prepare(aSubscription({ tenant: null }))).not.toBe(first);
   });
 
-  test('that nobody has used for long is let go, however many there are', () => {
+  test('is forgotten when it was not used for a long time', () => {
     const prepare = createPreparedSubscriptions();
     const first = prepare(aSubscription());
     const often = prepare(aSubscription({ id: 'sub_often' }));

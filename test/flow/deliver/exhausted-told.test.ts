@@ -30,7 +30,7 @@ async function work(queue: InMemoryQueue, handler: () => Handler): Promise<void>
   for (const { id } of messages) if (!failed.has(id)) queue.remove(id);
 }
 
-/** Deliver two events to an endpoint that is gone by then; the run of `struck` that comes first has the fault. */
+/** Deliver two events to an endpoint that is gone; the first run of `struck` has the fault. */
 async function deliverToGone(
   engine: FakeEngine,
   ordering: 'none' | 'record',
@@ -76,7 +76,7 @@ async function deliverToGone(
       names.map((name) => ({ event: anEvent({ id: `evt_${name}`, record_id: name }), owner: `evt_${name}` })),
     );
   if (struck === 'deliver') {
-    // An endpoint that has answered is known to be fast: deliver posts to it by itself.
+    // An endpoint that has answered is known to be fast, so deliver posts to it.
     engine.callbacks.answerWith(() => answered(200));
     await publish('zero');
     await pass(2);
@@ -92,7 +92,7 @@ test.each([
   ['none', 'drain'],
   ['record', 'drain'],
 ] as const)(
-  'in order of %s: whichever call of %s fails, each end of a delivery is told once',
+  'ordering %s: whichever call of %s fails, each exhausted delivery is reported once',
   async (ordering, struck) => {
     for (const at of Array.from({ length: 36 }, (_, index) => index + 1))
       for (const fault of [undefined, ...faultsAt(at)]) {

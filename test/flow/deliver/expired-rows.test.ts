@@ -16,7 +16,7 @@ import { anEvent, aSubscription } from '../../fakes/samples.ts';
 import { rawMessage } from '../provider-request.ts';
 
 /*
- * DynamoDB deletes rows days after they have expired. Until then they take their places in the pages of what is read.
+ * DynamoDB deletes rows days after they have expired. Until then they fill places in the pages that are read.
  */
 
 const dayMs = 86_400_000;
@@ -44,7 +44,7 @@ const aLeftover = (number: number, change: Partial<Delivery> = {}): Delivery => 
   ...change,
 });
 
-/** An engine in whose backlog of `sub_1` stand deliveries that have expired. */
+/** An engine whose backlog of `sub_1` holds entries of expired deliveries. */
 async function withLeftovers(count: number, change: Partial<Subscription> = {}): Promise<FakeEngine> {
   const engine = createFakeEngine();
   await engine.deliveries.putMany(Array.from({ length: count }, (_, index) => aLeftover(index)));
@@ -63,7 +63,7 @@ async function publish(engine: FakeEngine, ids: readonly string[], record = '1')
   );
 }
 
-/** Have events of the feed wait in the backlog. */
+/** Put the events of the feed into the backlog. */
 async function park(engine: FakeEngine, change: Partial<Delivery> = {}): Promise<void> {
   const rows = (await engine.events.listAfter('acme', 0, 1_000)).filter((row) => 'id' in row);
   await engine.deliveries.putMany(
@@ -77,8 +77,8 @@ const sent = (engine: FakeEngine) => engine.callbacks.requests.map(({ headers })
 const backlogOf = async (engine: FakeEngine) =>
   (await engine.deliveries.listBacklog('sub_1', 10_000, undefined)).map(({ event }) => event);
 
-describe('rows that have expired hide none that are live:', () => {
-  test('requests that wait for an account are all replayed behind one that has expired', async () => {
+describe('expired rows hide no live ones:', () => {
+  test('all requests parked for an account are replayed, although the first one has expired', async () => {
     const engine = createFakeEngine();
     await engine.parking.park('staff', ['7'], rawMessage('raw_00', []));
     engine.clock.advance(keptMs);
@@ -97,7 +97,7 @@ describe('rows that have expired hide none that are live:', () => {
     expect((await engine.parking.list('staff', '7', 10, undefined)).items, 'the expired one is removed').toEqual([]);
   });
 
-  test('requests that wait under a value of a tenant are all found by its erasure', async () => {
+  test('a tenant’s erasure finds all requests parked for its context value', async () => {
     const engine = createFakeEngine();
     await createAccount(engine.adminPorts, {
       id: 'acc_acme',
@@ -126,7 +126,7 @@ describe('rows that have expired hide none that are live:', () => {
     expect((await engine.contexts.find('staff', '7')).claims).toEqual([]);
   });
 
-  test('a backlog is drained behind a hundred entries, which are removed', async () => {
+  test('a backlog is drained behind a hundred expired entries, which are removed', async () => {
     const engine = await withLeftovers(100);
     await publish(engine, ['evt_1', 'evt_2']);
     await park(engine);
@@ -136,7 +136,7 @@ describe('rows that have expired hide none that are live:', () => {
     expect(await backlogOf(engine)).toEqual([]);
   });
 
-  test('a batch that is full is sent at once', async () => {
+  test('a full batch is sent at once', async () => {
     const engine = await withLeftovers(95, { shaping: { batch: { max_events: 10, max_wait_seconds: 3_600 } } });
     await publish(
       engine,
@@ -149,7 +149,7 @@ describe('rows that have expired hide none that are live:', () => {
   });
 
   test.each([99, 100, 2_000, 2_050])(
-    'an event of a record that waits behind %i entries is not overtaken by the next one',
+    'an event that waits behind %i expired entries is not overtaken by the next event of its record',
     async (count) => {
       const engine = await withLeftovers(count, { ordering: 'record' });
       await publish(engine, ['evt_1']);
@@ -166,7 +166,7 @@ describe('rows that have expired hide none that are live:', () => {
     },
   );
 
-  test('a shard of the due index is dispatched behind a hundred entries, which are removed', async () => {
+  test('a shard of the due index is dispatched behind a hundred expired entries, which are removed', async () => {
     const engine = await withLeftovers(0);
     const [event] = Array.from({ length: 100 }, (_, at) => `evt_${at}`);
     if (event === undefined) throw new Error('no event');
@@ -187,7 +187,7 @@ describe('rows that have expired hide none that are live:', () => {
     expect((await Promise.all(shards)).flat()).toEqual([]);
   });
 
-  test('a subscription is removed with all that waits', async () => {
+  test('a subscription is removed with its whole backlog', async () => {
     const engine = await withLeftovers(100);
     await publish(engine, ['evt_1']);
     await park(engine);
@@ -198,7 +198,7 @@ describe('rows that have expired hide none that are live:', () => {
     expect(await backlogOf(engine)).toEqual([]);
   });
 
-  test('statistics say how long the oldest delivery waits, not the oldest entry', async () => {
+  test('statistics give the age of the oldest delivery, not of the oldest entry', async () => {
     const engine = await withLeftovers(20);
     const publishedAt = new Date(engine.clock.nowMs()).toISOString();
     await publish(engine, ['evt_1']);

@@ -39,7 +39,7 @@ const eventOf = ({ body }: CallbackRequest) => JSON.parse(body) as { id: string;
 const records = (requests: readonly CallbackRequest[]) => requests.map((request) => eventOf(request).record_id);
 
 describe('one event, for three days', () => {
-  test('is tried ten times over 75 hours, then kept as exhausted, and said to be', async () => {
+  test('is tried ten times over 75 hours, then kept as exhausted and reported', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     await subscribe(engine, { id: 'sub_ops', types: ['delivery.*', 'subscription.*'] });
@@ -58,7 +58,7 @@ describe('one event, for three days', () => {
     const schedule = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
     for (const [index, seconds] of schedule.entries()) {
       expect(waits[index]).toBeGreaterThanOrEqual(seconds * secondMs);
-      // A fifth of jitter, and what queue and dispatch add.
+      // Jitter of a fifth, and the delays of the queue and of dispatch.
       expect(waits[index]).toBeLessThanOrEqual(seconds * secondMs * 1.2 + 2 * secondMs);
     }
     const [delivery] = (await engine.deliveries.list('sub_1', 10, undefined)).items;
@@ -75,7 +75,7 @@ describe('one event, for three days', () => {
     );
   });
 
-  test('is signed with the secrets of the moment, while they rotate in mid-retry', async () => {
+  test('is signed with the current secrets, when they rotate between retries', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine);
     engine.callbacks.answerWith((_, earlier) => answered(earlier < 4 ? 500 : 204));
@@ -88,7 +88,7 @@ describe('one event, for three days', () => {
     const { requests } = engine.callbacks;
     const verifies = (secret: string | undefined, { body, headers }: CallbackRequest) => {
       try {
-        // The library knows no clock but the machine's: the time of the callback is not what is tested.
+        // The library uses the machine's clock; the time of the callback is not under test.
         new Webhook(secret ?? '').sign(
           String(headers['webhook-id']),
           new Date(Number(headers['webhook-timestamp']) * 1000),
@@ -116,7 +116,7 @@ describe('one event, for three days', () => {
     ]);
   });
 
-  test('honours what the endpoint asks for, in seconds or as a date', async () => {
+  test('waits as long as the endpoint asks, in seconds or until a date', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const at: number[] = [];
@@ -132,7 +132,7 @@ describe('one event, for three days', () => {
     expect((at[2] as number) - (at[1] as number)).toBeGreaterThanOrEqual(2 * hourMs - secondMs);
   });
 
-  test('can be sent now, which takes the place of the attempt that waits, or be given up', async () => {
+  test('can be sent now, which replaces the scheduled attempt, or be cancelled', async () => {
     const engine = createFakeEngine();
     const subscription = await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
@@ -154,7 +154,7 @@ describe('one event, for three days', () => {
     expect(await engine.deliveries.find(second)).toMatchObject({ state: 'cancelled' });
   });
 
-  test('is not sent to an endpoint that is gone, nor is any other', async () => {
+  test('is not retried when the endpoint is gone, and no other event is sent', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(410));
@@ -169,7 +169,7 @@ describe('one event, for three days', () => {
 });
 
 describe('an endpoint that breaks', () => {
-  test('is left alone while its circuit is open, and gets all in order once it is back', async () => {
+  test('gets no post while its circuit is open, and all events in order once it recovers', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { retry: { scheduleMs: [] } });
     await publishRecords(engine, ['warm']);
@@ -193,7 +193,7 @@ describe('an endpoint that breaks', () => {
     expect(records(engine.callbacks.requests.slice(opened))).toEqual(waiting);
   });
 
-  test('costs nothing while it is down but a probe now and then, and its events are not used up by probes', async () => {
+  test('gets only occasional probes while it is down, and they use up no attempts of its events', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
@@ -208,7 +208,7 @@ describe('an endpoint that breaks', () => {
       Array.from({ length: 100 }, (_, index) => `later ${index}`),
     );
     await letTimePass(engine, 2 * hourMs);
-    // Each of the first twenty has its own schedule; of the others one is tried at a time.
+    // Each of the first twenty has its own schedule; the others are tried one at a time.
     expect(engine.callbacks.requests.length - before).toBeLessThan(40);
     engine.callbacks.answerWith(() => answered(204));
     await letTimePass(engine, 3 * dayMs);
@@ -218,7 +218,7 @@ describe('an endpoint that breaks', () => {
     expect(delivered).toHaveLength(120);
   });
 
-  test('is disabled after five days of nothing but failures, its owner being told on the way, and catches up', async () => {
+  test('is disabled after five days of failures, with notices to its owner before, and catches up later', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     await subscribe(engine, { id: 'sub_ops', types: ['subscription.*'] });
@@ -260,7 +260,7 @@ describe('an endpoint that breaks', () => {
     ).toBe(true);
   });
 
-  describe('twice within a second, and is sent nothing for days after', () => {
+  describe('twice within a second, and gets no event for days after', () => {
     async function brokenFor(engine: FakeEngine, ms: number) {
       await subscribe(engine, { retry: { scheduleMs: [secondMs] }, disableAfterMs: dayMs });
       engine.callbacks.answerWith(() => answered(500));
@@ -270,7 +270,7 @@ describe('an endpoint that breaks', () => {
       await letTimePass(engine, ms - minuteMs);
     }
 
-    test('is probed with what it did not take before it is disabled, and is not when it takes it', async () => {
+    test('is probed with a failed event before it is disabled, and stays enabled if it accepts it', async () => {
       const engine = createFakeEngine();
       await brokenFor(engine, 0.9 * dayMs);
       expect(engine.callbacks.requests).toHaveLength(2);
@@ -283,7 +283,7 @@ describe('an endpoint that breaks', () => {
       expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0 });
     });
 
-    test('is disabled when it does not take it then either', async () => {
+    test('is disabled when it rejects that event again', async () => {
       const engine = createFakeEngine();
       await brokenFor(engine, 1.2 * dayMs);
       expect(engine.callbacks.requests).toHaveLength(3);
@@ -293,7 +293,7 @@ describe('an endpoint that breaks', () => {
       });
     });
 
-    test('is not disabled where nothing is left to probe it with: its failures are counted anew', async () => {
+    test('is not disabled when no event is left for a probe: counting of its failures starts again', async () => {
       const engine = createFakeEngine();
       const list = async () => ({ items: [], next: undefined });
       const drainPorts = { ...engine.drainPorts, deliveries: { ...engine.deliveries, list } };
@@ -305,7 +305,7 @@ describe('an endpoint that breaks', () => {
       expect(await engine.subscriptions.find('sub_1')).toMatchObject({ status: 'enabled' });
     });
 
-    test('is asked for a sign by its own time, where its owner has set another', async () => {
+    test('is probed by the time limit that its owner has set', async () => {
       const usual = createFakeEngine();
       const drainPorts = {
         ...usual.drainPorts,
@@ -313,7 +313,7 @@ describe('an endpoint that breaks', () => {
       };
       const engine = { ...usual, drainPorts, deliverPorts: drainPorts };
       await brokenFor(engine, 0.6 * dayMs);
-      // Once at half of its way, and not each minute from half of the usual way on.
+      // One notice at half of its own time, and not one per minute from half of the default time on.
       const [state] = await engine.endpoints.getMany([{ endpoint: 'sub_1', scope: 'acme' }]);
       expect(state?.revision).toBeLessThan(20);
       expect(engine.callbacks.requests).toHaveLength(2);
@@ -323,7 +323,7 @@ describe('an endpoint that breaks', () => {
     });
   });
 
-  test('that its owner disables gets nothing, and with the catch-up what it missed', async () => {
+  test('that its owner disables gets no event until it catches up', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     await publishRecords(engine, ['1']);
@@ -340,7 +340,7 @@ describe('an endpoint that breaks', () => {
 });
 
 describe('an ordered subscription', () => {
-  test('sends the events of a record one after the other, and those of others meanwhile', async () => {
+  test('sends the events of a record one after the other, and those of other records in parallel', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { ordering: 'record', retry: { scheduleMs: [10 * minuteMs, hourMs] } });
     const poison = 'a';
@@ -362,14 +362,14 @@ describe('an ordered subscription', () => {
 
     await letTimePass(engine, 3 * hourMs);
     const ofRecord = engine.callbacks.requests.filter((request) => eventOf(request).record_id === 'a').map(idOf);
-    // The poison event three times, then, as it is given up, the others in their order.
+    // The poison event three times; once it is exhausted, the others in their order.
     expect(ofRecord).toEqual([first[0], first[0], first[0], first[2], more[0]]);
     expect(await engine.deliveries.list('sub_1', 50, undefined)).toMatchObject({
       items: expect.arrayContaining([expect.objectContaining({ event: first[0], state: 'exhausted' })]),
     });
   });
 
-  test('by tenant stops for its first failing event, and goes on in sequence', async () => {
+  test('by tenant stops at its first failing event, and continues in sequence', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { ordering: 'tenant', retry: { scheduleMs: [10 * minuteMs] } });
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 2 ? 500 : 204));
@@ -382,7 +382,7 @@ describe('an ordered subscription', () => {
   });
 
   test.each(['record', 'tenant'] as const)(
-    'by %s with a filter goes on although the payload of one of its events is gone',
+    'by %s with a filter continues although the payload of one of its events is gone',
     async (ordering) => {
       const engine = createFakeEngine();
       await subscribe(engine, { ordering, shaping: { filter: 'true' }, retry: { scheduleMs: [1_000] } });
@@ -401,7 +401,7 @@ describe('an ordered subscription', () => {
     },
   );
 
-  test('begins with what is published after it was made', async () => {
+  test('starts with events published after its creation', async () => {
     const engine = createFakeEngine();
     await publishRecords(engine, ['before']);
     engine.clock.advance(secondMs);
@@ -414,7 +414,7 @@ describe('an ordered subscription', () => {
 });
 
 describe('the limits of an endpoint', () => {
-  test('are kept by its rate, over all that send to it', async () => {
+  test('include its rate, across all functions that send to it', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { ratePerSecond: 5 });
     const at: number[] = [];
@@ -432,7 +432,7 @@ describe('the limits of an endpoint', () => {
       expect(at.filter((one) => one >= from && one < from + secondMs).length).toBeLessThanOrEqual(10);
   });
 
-  test('let batches be sent, each event once', async () => {
+  test('allow batches, with each event sent once', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { shaping: { batch: { max_events: 25, max_wait_seconds: 10 } } });
     const ids = await publishRecords(
@@ -452,7 +452,7 @@ describe('the limits of an endpoint', () => {
   const sizesOf = (engine: FakeEngine) =>
     engine.callbacks.requests.map(({ body }) => (JSON.parse(body) as { events: unknown[] }).events.length);
 
-  test('let a batch that fills up be sent before its oldest event has waited for as long as it may', async () => {
+  test('allow a batch that fills up to be sent before the maximum wait of its oldest event', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, batched);
     await publishRecords(engine, ['1']);
@@ -463,13 +463,13 @@ describe('the limits of an endpoint', () => {
     await publishRecords(engine, ['3']);
     await letTimePass(engine, 5_000);
     expect(sizesOf(engine)).toEqual([3]);
-    // What does not fill one is sent in its time.
+    // A batch that is not full is sent after its maximum wait.
     await publishRecords(engine, ['4']);
     await letTimePass(engine, 11 * minuteMs);
     expect(sizesOf(engine)).toEqual([3, 1]);
   });
 
-  test('let a batch be sent that fills up while its drain leaves', async () => {
+  test('allow a batch that fills up while its drain ends to be sent', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, batched);
     const deliverAll = async () => {
@@ -503,14 +503,14 @@ describe('the limits of an endpoint', () => {
   });
 });
 
-describe('whatever fails or dies on the way', () => {
+describe('whichever call fails or run dies', () => {
   const faults = fc.array(fc.record({ invocation: fc.integer({ min: 0, max: 6 }), fault: anyFault(30) }), {
     minLength: 1,
     maxLength: 3,
   });
 
   test.each(['none', 'record', 'tenant'] as const)(
-    'every event comes, under its id, ordering %s (property, invariant 2)',
+    'every event arrives, under its id, ordering %s (property, invariant 2)',
     async (ordering) => {
       await fc.assert(
         fc.asyncProperty(faults, fc.boolean(), async (struck, isFlaky) => {
@@ -531,7 +531,7 @@ describe('whatever fails or dies on the way', () => {
           );
           expect(await engine.deliveries.listBacklog('sub_1', 10, undefined)).toEqual([]);
           if (ordering === 'none') return;
-          // The first time that each came is in order, within what is ordered.
+          // The first posts of the events are in order, within each group.
           const firsts = [
             ...new Map(engine.callbacks.requests.toReversed().map((one) => [idOf(one), one])).values(),
           ].toReversed();

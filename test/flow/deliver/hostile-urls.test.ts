@@ -16,11 +16,11 @@ import { hostileUrls, ownOrigins, ownUrls, resolveHostileNames } from '../../fak
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
 
-/** Plain http is allowed, so that no URL of the table is refused for that alone. */
+/** Allow plain http, so that no URL of the table is rejected only for its scheme. */
 const egress = createEgressPolicy({ allowedRanges: [], allowHttp: true, resolve: resolveHostileNames });
 
 describe('a hostile URL (invariant 11)', () => {
-  test('fails to be subscribed: 422 with the reason, and nothing is stored or dialled', async () => {
+  test('fails when it is subscribed: 422 with the reason, nothing stored, no connection', async () => {
     const { ports, engine } = createFakeApi();
     const log = new Logger({ logLevel: 'SILENT' });
     const handler = middy(createApiHandler({ ports: { ...ports, egress }, log, outcomes: createOutcomeTally() })).use(
@@ -33,7 +33,7 @@ describe('a hostile URL (invariant 11)', () => {
     for (const [index, { name, url, refusal }] of hostileUrls.entries()) {
       const { statusCode, headers, body = '' } = result[index] ?? {};
       expect([statusCode, headers?.['content-type']], name).toEqual([422, 'application/problem+json']);
-      // An empty URL is refused by the schema of the body, as are other values that are no URL's.
+      // The schema of the body rejects an empty URL, as other values that are not URLs.
       if (url === '') continue;
       const reason = /^The URL may not be called: (.*)\.$/.exec(JSON.parse(body).detail)?.[1];
       expect(reason, name).toMatch(refusal);
@@ -42,7 +42,7 @@ describe('a hostile URL (invariant 11)', () => {
     expect(await create('https://app.example.com/hooks')).toMatchObject({ statusCode: 201 });
   });
 
-  test('fails to be delivered to, however it came to be subscribed: a failed attempt, and nothing is dialled', async () => {
+  test('fails when it is delivered to, however it was stored: a failed attempt, no connection', async () => {
     const engine = createFakeEngine();
     for (const [index, { url }] of hostileUrls.entries())
       await engine.subscriptions.create(aSubscription({ id: `sub_${index}`, url }));
@@ -74,7 +74,7 @@ describe("the engine's own URL (H4)", () => {
     resolve: resolveHostileNames,
   });
 
-  test.each(ownUrls)('fails to be subscribed, by creation or change: $name', async ({ url, refusal }) => {
+  test.each(ownUrls)('fails when it is subscribed, by creation or change: $name', async ({ url, refusal }) => {
     const { ports } = createFakeApi();
     const log = new Logger({ logLevel: 'SILENT' });
     const handler = middy(
@@ -103,7 +103,7 @@ describe("the engine's own URL (H4)", () => {
     expect(dials).toBe(0);
   });
 
-  test('fails to be delivered to, however it came to be subscribed', async () => {
+  test('fails when it is delivered to, however it was stored', async () => {
     const engine = createFakeEngine();
     for (const [index, { url }] of ownUrls.entries())
       await engine.subscriptions.create(aSubscription({ id: `sub_${index}`, url }));

@@ -21,14 +21,14 @@ beforeEach(async () => {
 const patch = (body: object) => api.call('PATCH', '/v1/subscriptions/sub_1', body, 'acme');
 const settings = async () => (await api.engine.subscriptions.find('sub_1'))?.endpoint;
 
-describe('a subscription whose URL leads to another origin', () => {
+describe('a subscription whose URL moves to another origin', () => {
   test.each([
     ['another host', elsewhere],
     ['another port', 'https://app.example.com:8443/hooks'],
     ['another scheme', 'http://app.example.com/hooks'],
-    ['a host that begins alike', 'https://app.example.com.example.net/hooks'],
+    ['a host with the same beginning', 'https://app.example.com.example.net/hooks'],
     ['its own name as a user name', 'https://app.example.com@elsewhere.example.net/hooks'],
-  ])('loses what it is called with: %s (M5)', async (_, moved) => {
+  ])('loses its credentials and headers: %s (M5)', async (_, moved) => {
     const { status, body } = await patch({ url: moved });
     expect([status, body.auth, body.headers, body.client_certificate]).toEqual([200, null, {}, null]);
     expect(await settings()).toMatchObject({ auth: undefined, headers: {}, client_certificate: undefined });
@@ -39,14 +39,14 @@ describe('a subscription whose URL leads to another origin', () => {
     });
   });
 
-  test('keeps of it what the same request gives again, each for itself', async () => {
+  test('keeps each setting that the same request gives again', async () => {
     await patch({ url: elsewhere, headers: { 'x-team': 'new' } });
     expect(await settings()).toMatchObject({ auth: undefined, headers: { 'x-team': 'new' } });
     await patch({ url, auth, client_certificate: pair });
     expect(await settings()).toMatchObject({ auth, headers: {}, client_certificate: pair });
   });
 
-  test('sends the test of an endpoint without it', async () => {
+  test('sends the test of an endpoint without them', async () => {
     await patch({ url: elsewhere });
     await api.call('POST', '/v1/subscriptions/sub_1/test', {}, 'acme');
     const [request] = api.engine.callbacks.requests;
@@ -58,7 +58,7 @@ describe('a subscription whose URL leads to another origin', () => {
 test.each([
   ['another path', `${url}/v2?a=b`],
   ['another spelling', 'HTTPS://APP.example.com:443/hooks'],
-])('a subscription whose URL keeps its origin keeps what it is called with: %s', async (_, moved) => {
+])('a subscription whose URL keeps its origin keeps its credentials and headers: %s', async (_, moved) => {
   expect((await patch({ url: moved })).status).toBe(200);
   expect(await settings()).toMatchObject({ auth, headers, client_certificate: pair });
 });
@@ -77,7 +77,7 @@ test('fails when a token URL comes without its client secret: auth is replaced a
   expect((await settings())?.auth).toMatchObject(oauth2);
 });
 
-test('fails when the URL is none, and changes nothing', async () => {
+test('fails when the value is not a URL, and changes nothing', async () => {
   expect((await patch({ url: 'nowhere' })).status).toBe(422);
   expect(await settings()).toMatchObject({ auth, headers });
 });

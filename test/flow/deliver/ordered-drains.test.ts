@@ -22,7 +22,7 @@ async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {})
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
 const recordOf = ({ body }: CallbackRequest) => (JSON.parse(body) as { record_id: string }).record_id;
 
-/** Drain messages that are sent from now on, by when they are to be shown. */
+/** Counts the drain messages sent from now on, by whether they are delayed. */
 function countDrains(engine: FakeEngine): { now: number; later: number } {
   const sent = { now: 0, later: 0 };
   const counting: FakeEngine['drainPorts']['drainQueue'] = {
@@ -38,7 +38,7 @@ function countDrains(engine: FakeEngine): { now: number; later: number } {
   return sent;
 }
 
-/** Drain once, as a function does that has received the one message that there is. */
+/** Drain once, as a function that received the only message. */
 async function drain(engine: FakeEngine, ports: Partial<FakeEngine['drainPorts']> = {}) {
   const message: DrainMessage = { kind: 'drain', subscription: 'sub_1', scope: 'acme' };
   return drainEndpoint({ ...engine.drainPorts, ...ports }, message);
@@ -46,8 +46,8 @@ async function drain(engine: FakeEngine, ports: Partial<FakeEngine['drainPorts']
 
 const batches = Array.from({ length: 20 }, (_, batch) => batch);
 
-describe('the drain of an ordered subscription is asked for', () => {
-  test('once by 20 batches that come before it begins (it was 20 times)', async () => {
+describe('the drain of an ordered subscription is requested', () => {
+  test('once by 20 batches published before it starts (formerly 20 times)', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const sent = countDrains(engine);
@@ -59,7 +59,7 @@ describe('the drain of an ordered subscription is asked for', () => {
     expect(sent).toEqual({ now: 1, later: 0 });
   });
 
-  test('once by 20 batches that come while it is under way, and it takes them with it (it was 20 times)', async () => {
+  test('once by 20 batches published while it runs, and it sends them (formerly 20 times)', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const sent = countDrains(engine);
@@ -77,7 +77,7 @@ describe('the drain of an ordered subscription is asked for', () => {
     expect(sent).toEqual({ now: 1, later: 0 });
   });
 
-  test('once by each of 20 batches that come apart, and once for the retry of a record (as before)', async () => {
+  test('once by each of 20 separate batches, and once for the retry of a record (as formerly)', async () => {
     const engine = createFakeEngine();
     await subscribe(engine, { retry: { scheduleMs: [10 * minuteMs] } });
     const sent = countDrains(engine);
@@ -96,7 +96,7 @@ describe('the drain of an ordered subscription is asked for', () => {
     expect(sent).toEqual({ now: 21, later: 1 });
   });
 
-  test('at most once while its circuit is open, for when it is probed', async () => {
+  test('at most once while its circuit is open, for the time of the probe', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     engine.callbacks.answerWith(() => answered(500));
@@ -114,8 +114,8 @@ describe('the drain of an ordered subscription is asked for', () => {
   });
 });
 
-describe('a batch that comes', () => {
-  /** Ports that let something happen before or after one of their calls, counted from 1. */
+describe('a batch that is published', () => {
+  /** Ports that run an action before or after one of their calls, counted from 1. */
   function interposed(engine: FakeEngine, at: number, moment: 'before' | 'after', act: () => Promise<unknown>) {
     let calls = 0;
     const wrap = <P extends object>(port: P): P =>
@@ -146,9 +146,9 @@ describe('a batch that comes', () => {
   }
 
   test.each([
-    ['when all is sent', false],
+    ['when all events are sent', false],
     ['when a record waits for its retry', true],
-  ])('at any call of a drain that ends %s is sent at once, by this one or the next', async (_, isBlocked) => {
+  ])('at any call of a drain that ends %s is sent at once, by this drain or the next', async (_, isBlocked) => {
     let at = 0;
     for (let hasActed = true; hasActed; ) {
       at += 1;
@@ -166,7 +166,7 @@ describe('a batch that comes', () => {
           engine.drainQueue.remove(id);
         }
         hasActed = interposing.hasActed();
-        // No run of dispatch lies in this second: nothing is lost that it would have to find.
+        // Dispatch does not run within this second, so it cannot hide a lost wake-up.
         await letTimePass(engine, secondMs);
         expect(engine.callbacks.requests.map(idOf)).toEqual(expect.arrayContaining([...late]));
         expect(engine.drainQueue.messages().length).toBeLessThanOrEqual(1);
@@ -175,7 +175,7 @@ describe('a batch that comes', () => {
     expect(at).toBeGreaterThan(10);
   });
 
-  test('is sent within two minutes where the message is lost that asked for the drain', async () => {
+  test('is sent within two minutes when the drain message is lost', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const ids = await publishRecords(engine, ['a', 'b']);
@@ -184,7 +184,7 @@ describe('a batch that comes', () => {
     expect(engine.callbacks.requests.map(idOf).toSorted()).toEqual(ids);
   });
 
-  test('is published, and its drain asked for, although the state of the endpoint cannot be had', async () => {
+  test('is published, and its drain requested, although the state of the endpoint is unavailable', async () => {
     const engine = createFakeEngine();
     await subscribe(engine);
     const endpoints = { ...engine.endpoints, wake: async () => Promise.reject(new Error('corrupt')) };

@@ -34,7 +34,7 @@ const recordOf = ({ body }: CallbackRequest) => (JSON.parse(body) as { record_id
 const recordsOf = (count: number, from: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => from(index));
 
-/** One run of the drain. @returns The requests of DynamoDB that it reads the backlog, deliveries and events with. */
+/** One run of the drain. @returns Its DynamoDB read requests, by what they read. */
 async function drainAndCount(engine: FakeEngine, change: Partial<FakeEngine['drainPorts']> = {}) {
   const reads = { backlog: 0, deliveries: 0, events: 0, feed: 0 };
   const { deliveries, events } = engine.drainPorts;
@@ -69,7 +69,7 @@ async function drainAndCount(engine: FakeEngine, change: Partial<FakeEngine['dra
   return reads;
 }
 
-/** Rows that wait in the backlog behind the position in the feed, as after a time in which the endpoint was down. */
+/** Publish rows into the backlog, behind the position in the feed, as after an outage of the endpoint. */
 async function park(engine: FakeEngine, records: readonly string[]): Promise<readonly string[]> {
   const ids = await publishRecords(engine, records);
   const rows = (await engine.events.listAfter('acme', 0, 10_000)).filter((row) => isEvent(row));
@@ -80,7 +80,7 @@ async function park(engine: FakeEngine, records: readonly string[]): Promise<rea
   return ids;
 }
 
-/** Half a second for each post, ten at a time: a round ends after a hundred. */
+/** Half a second for each post, ten concurrently: a round ends after a hundred posts. */
 function answerSlowly(engine: FakeEngine, isWell: (record: string) => boolean): void {
   engine.callbacks.answerWith((request) => {
     engine.clock.advance(50);
@@ -91,7 +91,7 @@ function answerSlowly(engine: FakeEngine, isWell: (record: string) => boolean): 
 const backlogSize = async (engine: FakeEngine) => (await engine.deliveries.countBacklog('sub_1', 10_000)).count;
 
 describe('the rounds of one run read', () => {
-  test('65 times where 1,951 rows wait behind one record and 1,000 of others come (it was 681 times)', async () => {
+  test('65 times when 1,951 rows wait behind one record and 1,000 others arrive (formerly 681 times)', async () => {
     const engine = await anEngine();
     engine.callbacks.answerWith((request) => answered(recordOf(request) === 'blocked' ? 500 : 204));
     await publishRecords(engine, ['blocked', 'well', 'good']);
@@ -112,7 +112,7 @@ describe('the rounds of one run read', () => {
     expect(engine.callbacks.requests).toHaveLength(1_003);
   });
 
-  test('77 times where 2,000 rows wait, one record is blocked, and 894 are sent (it was 412 times)', async () => {
+  test('77 times when 2,000 rows wait, one record is blocked, and 894 are sent (formerly 412 times)', async () => {
     const engine = await anEngine();
     await park(
       engine,
@@ -126,7 +126,7 @@ describe('the rounds of one run read', () => {
     expect(await backlogSize(engine)).toBe(100);
   });
 
-  test('once what they put behind a blocked record themselves (56 reads, 117 before)', async () => {
+  test('once each row that they park behind a blocked record (56 reads, formerly 117)', async () => {
     const engine = await anEngine();
     answerSlowly(engine, (record) => record !== 'blocked');
     await publishRecords(
@@ -139,8 +139,8 @@ describe('the rounds of one run read', () => {
   });
 });
 
-describe('a run goes on', () => {
-  /** Have something done at a post, once. */
+describe('a run continues', () => {
+  /** Run an action once, at the given post. */
   function onPost(engine: FakeEngine, at: number, act: () => Promise<unknown>) {
     let posts = 0;
     return async (request: CallbackRequest) => {
@@ -150,7 +150,7 @@ describe('a run goes on', () => {
     };
   }
 
-  test('with a record whose retry comes due in it, in its order', async () => {
+  test('with a record whose retry becomes due during the run, in its order', async () => {
     const engine = await anEngine({ retry: { scheduleMs: [10 * secondMs] } });
     let failures = 0;
     engine.callbacks.answerWith((request) => {
@@ -172,7 +172,7 @@ describe('a run goes on', () => {
     expect(await backlogSize(engine)).toBe(0);
   });
 
-  test.each(['sends', 'cancels'] as const)('with what a person %s of a blocked record, soon', async (kind) => {
+  test.each(['sends', 'cancels'] as const)('soon with an event of a blocked record that a person %s', async (kind) => {
     const engine = await anEngine();
     let isWell = false;
     answerSlowly(engine, (record) => record !== 'blocked' || isWell);
@@ -208,7 +208,7 @@ describe('a run goes on', () => {
     expect(sentAtMs - askedAtMs).toBeLessThan(16 * secondMs);
   });
 
-  test('with each of many records in turn, however much waits of one', async () => {
+  test('with each of many records in turn, however many events of one record wait', async () => {
     const engine = await anEngine();
     await park(engine, [...recordsOf(400, () => 'much'), ...recordsOf(20, (index) => `record ${index}`)]);
     answerSlowly(engine, () => true);
@@ -218,7 +218,7 @@ describe('a run goes on', () => {
     expect(sent).toHaveLength(420);
   });
 
-  test('with more rows than it keeps in mind', async () => {
+  test('with more rows than it remembers', async () => {
     const engine = await anEngine();
     const ids = await park(
       engine,
@@ -233,7 +233,7 @@ describe('a run goes on', () => {
   });
 });
 
-describe('whatever fails, and whenever it comes', () => {
+describe('whatever fails, and whenever events arrive', () => {
   const step = fc.oneof(
     fc.record({
       kind: fc.constant('publish' as const),
@@ -243,7 +243,7 @@ describe('whatever fails, and whenever it comes', () => {
   );
 
   test.each(['record', 'tenant'] as const)(
-    'the events of each %s come one after the other, each when it is due (property)',
+    'the events of each %s are sent one after the other, each when it is due (property)',
     async (ordering) => {
       await fc.assert(
         fc.asyncProperty(
@@ -256,7 +256,7 @@ describe('whatever fails, and whenever it comes', () => {
           async (steps, answers, interruptions) => {
             const engine = await anEngine({ ordering, retry: { scheduleMs: [5 * secondMs, 5 * minuteMs] } });
             const groupOf = (request: CallbackRequest) => (ordering === 'tenant' ? '' : recordOf(request));
-            /** Events of each group in the order in which they were published, and those that were taken. */
+            /** Events of each group in the order of publication, and the accepted ones. */
             const order = new Map<string, string[]>();
             const taken: string[] = [];
             const publishSome = async (records: readonly string[]) => {

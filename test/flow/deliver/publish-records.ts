@@ -5,7 +5,7 @@ import { anEvent } from '../../fakes/samples.ts';
 
 let published = 0;
 
-/** Publish an event of each record, in this order. @returns Their ids, which rise. */
+/** Publish one event for each record, in this order. @returns Their ids, in ascending order. */
 export async function publishRecords(
   engine: FakeEngine,
   records: readonly string[],

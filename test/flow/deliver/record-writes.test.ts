@@ -13,7 +13,7 @@ import { anEvent, aSubscription } from '../../fakes/samples.ts';
 
 const throttled = () => new EngineError('storage-unavailable', 'rows were not taken', { retryable: true });
 
-/** An engine whose store of deliveries refuses everything for a time from the first post on. */
+/** An engine whose delivery store throttles every call for a time after the first post. */
 async function throttledAfterPost(
   status: number,
   forMs: number,
@@ -76,7 +76,7 @@ describe('a store that throttles for 5 s after a post', () => {
   test.each([
     [204, 'delivered'],
     [500, 'retrying'],
-  ])('leads to one post of each event by deliver, which is answered with %i', async (status, state) => {
+  ])('leads to one post of each event by deliver, answered with %i', async (status, state) => {
     const engine = await throttledAfterPost(status, 5_000);
     expect(await deliver(engine)).toEqual(Array.from({ length: 2 }, () => (status === 204 ? 'delivered' : 'retried')));
     expect(postsOf(engine)).toEqual(['evt_1', 'evt_2']);
@@ -93,7 +93,7 @@ describe('a store that throttles for 5 s after a post', () => {
     [204, 'record', 'delivered'],
     [500, 'record', 'retrying'],
   ] as const)(
-    'leads to one post of each event by drain, answered with %i, in order of %s',
+    'leads to one post of each event by drain, answered with %i, ordering %s',
     async (status, order, state) => {
       const engine = await throttledAfterPost(status, 5_000, {
         isFast: false,
@@ -110,7 +110,7 @@ describe('a store that throttles for 5 s after a post', () => {
   );
 });
 
-test('a store that throttles for longer than a record is tried again has the messages come again', async () => {
+test('a store that throttles for longer than the retries of a record causes redelivery', async () => {
   const engine = await throttledAfterPost(204, 2 * limits.recordRetryMs);
   expect(await deliver(engine)).toEqual(['failed', 'failed']);
   expect(await statesOf(engine)).toEqual([]);
@@ -130,14 +130,14 @@ describe('the write of a record', () => {
     return { tries, written };
   }
 
-  test('is tried for 10 s, later and later', async () => {
+  test('is tried for 10 s, with growing pauses', async () => {
     const { tries, written } = attempt(60_000, throttled);
     await expect(written).rejects.toThrow('not taken');
     expect(tries).toEqual([0, 200, 600, 1_400, 3_000, 5_000, 7_000, 9_000]);
     expect(tries.at(-1)).toBeLessThanOrEqual(limits.recordRetryMs);
   });
 
-  test('begins its last try early enough for it to end before the function does', async () => {
+  test('starts its last try early enough to end before the function does', async () => {
     const { tries, written } = attempt(limits.recordTryMs + 3_500, throttled);
     await expect(written).rejects.toThrow('not taken');
     expect(tries).toEqual([0, 200, 600, 1_400, 3_000]);
@@ -149,7 +149,7 @@ describe('the write of a record', () => {
   test.each([
     new EngineError('storage-unavailable', 'an item is too large', { retryable: false }),
     new TypeError('not a function'),
-  ])('is tried once where it fails for good: %s', async (error) => {
+  ])('is tried once when it fails permanently: %s', async (error) => {
     const { tries, written } = attempt(60_000, () => error);
     await expect(written).rejects.toThrow(error.message);
     expect(tries).toEqual([0]);

@@ -16,8 +16,8 @@ const refused = () => api.outcomes.sum('credentials-refused');
 const token = (body: unknown, headers: Readonly<Record<string, string>> = {}) =>
   api.call('POST', '/v1/token', body, null, headers);
 
-describe('refused credentials', () => {
-  test('are counted each, and noted once for each key and hour under its tenant', async () => {
+describe('rejected credentials', () => {
+  test('count each time, and are audited once for each key and hour under its tenant', async () => {
     for (let n = 0; n < 5; n += 1) expect((await get('tk_acme_wrong-secret')).status).toBe(401);
     expect((await get('tk_ended_secret')).status).toBe(401);
     expect(refused()).toBe(6);
@@ -42,25 +42,25 @@ describe('refused credentials', () => {
     expect((await api.call('GET', '/v1/audit?key=acme', undefined, 'globex')).body.data).toEqual([]);
   });
 
-  test('of two instances are noted in one entry', async () => {
+  test('seen by two instances are audited in one entry', async () => {
     const source = { ip: null, user_agent: null, request_id: 'request_1' };
     const refusal = { key: { id: 'acme', tenant: 'acme' }, reason: 'unknown', operation: 'getKey', source } as const;
     for (const instance of [createRefusalNotes(api.ports), createRefusalNotes(api.ports)]) await instance(refusal);
     expect(notes()).toHaveLength(1);
   });
 
-  test('of no key are counted, and noted nowhere: a stranger can think of many', async () => {
+  test('of an unknown key are counted, and not audited: a stranger can invent many', async () => {
     for (const id of ['nobody', 'another']) await get(`tk_${id}_secret`);
     await get('nonsense');
     expect([refused(), notes()]).toEqual([3, []]);
   });
 
-  test('that are none are not counted', async () => {
+  test('are not counted when the request has no credentials', async () => {
     expect((await get(null)).status).toBe(401);
     expect(refused()).toBe(0);
   });
 
-  test('of tokens, and of those who ask for one, are noted too', async () => {
+  test('of tokens, and of requests for a token, are audited too', async () => {
     const { access_token: good } = (await api.call('POST', '/v1/token', { grant_type: 'client_credentials' }, 'acme'))
       .body;
     expect((await get(`${good.slice(0, -2)}xx`)).status).toBe(401);
@@ -76,7 +76,7 @@ describe('refused credentials', () => {
     ]);
   });
 
-  test('are refused though they cannot be noted', async () => {
+  test('are rejected although the audit entry cannot be written', async () => {
     api.audit.note = async () => Promise.reject(new Error('no table'));
     expect((await get('tk_acme_wrong')).status).toBe(401);
   });
@@ -85,7 +85,7 @@ describe('refused credentials', () => {
 describe('bodies of strangers', () => {
   const form = 'grant_type=client_credentials&client_id=acme&client_secret=secret';
 
-  test('of a token request are refused beyond 8 KiB before anything else, as OAuth clients expect', async () => {
+  test('of a token request are rejected beyond 8 KiB before any other check, as OAuth clients expect', async () => {
     expect((await token(`${form}&scope=${'%20'.repeat(1000)}`)).status).toBe(200);
     for (const body of [`${form}&x=${'x'.repeat(8192)}`, `{"x":"${'x'.repeat(4_500_000)}"}`]) {
       const answer = await token(body);
@@ -94,7 +94,7 @@ describe('bodies of strangers', () => {
     expect(await api.apiKeys.find('acme')).toMatchObject({ revision: 1 });
   });
 
-  test('are not parsed where a header says who calls', async () => {
+  test('are not parsed when a header identifies the caller', async () => {
     const basic = Buffer.from('acme:wrong').toString('base64');
     const parse = JSON.parse;
     let parsed = 0;
@@ -111,7 +111,7 @@ describe('bodies of strangers', () => {
   });
 
   test.each([null, 'acme'])(
-    'of any operation are refused beyond 1 MiB before it is asked who calls (%s)',
+    'of any operation are rejected beyond 1 MiB before the caller is looked up (%s)',
     async (as) => {
       let looked = 0;
       const find = api.apiKeys.find.bind(api.apiKeys);

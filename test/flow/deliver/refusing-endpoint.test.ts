@@ -14,10 +14,9 @@ const secondMs = 1_000;
 const minuteMs = 60_000;
 
 interface Refusals {
-  /** Share of the posts that the endpoint refuses, whatever else it is sent. */
+  /** Share of the posts that the endpoint rejects, at random. */
   readonly share: number;
   readonly status?: number;
-  /** Time that an answer takes. */
   readonly latencyMs?: number;
 }
 
@@ -36,7 +35,7 @@ async function publish(engine: FakeEngine, count: number): Promise<readonly stri
   return events.map(({ id }) => id);
 }
 
-/** What an endpoint takes of more events than it can, in a minute of virtual time. */
+/** Measure how many events an overloaded endpoint accepts in a minute of virtual time. */
 async function measure({ share, status = 503, latencyMs = 100 }: Refusals) {
   const engine = createFakeEngine();
   await engine.subscriptions.create(aSubscription({ concurrency: 10 }));
@@ -104,13 +103,13 @@ async function drainWhatIsAskedFor(
   await Promise.all(drains);
 }
 
-describe('an endpoint that refuses some of what it is sent takes nearly as much as one that refuses nothing', () => {
+describe('an endpoint that rejects some posts accepts nearly as many events as one that rejects none', () => {
   let whole = 0;
   beforeAll(async () => {
     whole = (await measure({ share: 0 })).taken;
   }, 60_000);
 
-  test('which is ten posts at a time, of a tenth of a second each, for a minute', () => {
+  test('which is ten concurrent posts, of a tenth of a second each, for a minute', () => {
     expect(whole).toBeGreaterThan(0.9 * 6_000);
   });
 
@@ -120,14 +119,14 @@ describe('an endpoint that refuses some of what it is sent takes nearly as much 
     { share: 0.33, atLeast: 0.4 },
     { share: 0.33, status: 429, atLeast: 0.4 },
     { share: 0.33, status: 502, atLeast: 0.4 },
-  ])('at least $atLeast of it where it refuses $share', { timeout: 60_000 }, async ({ atLeast, ...refusals }) => {
+  ])('at least $atLeast of that when it rejects $share', { timeout: 60_000 }, async ({ atLeast, ...refusals }) => {
     const { taken, most } = await measure(refusals);
     expect(taken / whole).toBeGreaterThanOrEqual(atLeast);
     expect(most).toBeLessThanOrEqual(10);
   });
 });
 
-test('of 150 events nearly all arrive within a minute where a third of the first attempts is refused', async () => {
+test('nearly all of 150 events arrive within a minute when a third of the first attempts is rejected', async () => {
   const engine = createFakeEngine();
   await engine.subscriptions.create(aSubscription());
   const random = createSeededRandomness();
@@ -142,7 +141,7 @@ test('of 150 events nearly all arrive within a minute where a third of the first
   expect(items.filter(({ state }) => state === 'delivered')).toHaveLength(ids.length);
 });
 
-describe('an endpoint that refuses all it is sent', () => {
+describe('an endpoint that rejects every post', () => {
   test.each([429, 502, 503, 504])('with %i is left to its circuit breaker', async (status) => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
@@ -159,7 +158,7 @@ describe('an endpoint that refuses all it is sent', () => {
   });
 
   test.each([429, 502, 503, 504])(
-    'with %i and Retry-After is asked again when it said, and not later',
+    'with %i and Retry-After is tried again at that time, and not later',
     async (status) => {
       const engine = createFakeEngine();
       await engine.subscriptions.create(aSubscription({ concurrency: 1 }));

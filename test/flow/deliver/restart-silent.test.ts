@@ -12,7 +12,7 @@ import { anEvent, aSubscription } from '../../fakes/samples.ts';
 
 const minuteMs = 60_000;
 
-/** An engine with events, and a slow replay of them that has begun. */
+/** An engine with events, and a slow replay of them that has started. */
 async function prepare(ids: readonly string[] = ['evt_1', 'evt_2', 'evt_3']) {
   const engine = createFakeEngine();
   await engine.subscriptions.create(aSubscription());
@@ -24,7 +24,7 @@ async function prepare(ids: readonly string[] = ['evt_1', 'evt_2', 'evt_3']) {
   return { engine, replay };
 }
 
-/** Messages are gone, as where Lambda stops a chain. @returns Those of replays. */
+/** Lose all messages, as when Lambda stops a recursive chain. @returns The messages of replays. */
 function clear({ drainQueue }: FakeEngine): DrainMessage[] {
   const messages = drainQueue.messages();
   for (const { id } of messages) drainQueue.remove(id);
@@ -37,7 +37,7 @@ const run = (engine: FakeEngine, message: DrainMessage | undefined) => {
 };
 
 describe('a replay whose message is lost', () => {
-  test('is started again after 15 minutes, and not before', async () => {
+  test('is restarted after 15 minutes, and not before', async () => {
     const { engine, replay } = await prepare();
     await run(engine, clear(engine)[0]);
     const [lost] = clear(engine);
@@ -59,7 +59,7 @@ describe('a replay whose message is lost', () => {
     expect(await engine.replays.find('sub_1', replay.id)).toMatchObject({ state: 'done', replayed: 3, restarts: 1 });
   });
 
-  test('that is only late ends, where a restart goes on: the rate is kept', async () => {
+  test('and only late ends, while the restart continues: the rate is kept', async () => {
     const { engine, replay } = await prepare();
     const [late] = clear(engine);
     engine.clock.advance(15 * minuteMs);
@@ -71,18 +71,18 @@ describe('a replay whose message is lost', () => {
     expect(await engine.replays.find('sub_1', replay.id)).toMatchObject({ state: 'running', replayed: 1 });
   });
 
-  test('before it was sent at all is started', async () => {
+  test('before it was ever sent is started', async () => {
     const { engine } = await prepare();
     clear(engine);
     const broken = injectFault(engine.drainPorts, undefined);
     const request = { tenant: 'acme', mode: 'all', ratePerSecond: 50 } as const;
-    const drainQueue = { send: async () => Promise.reject(new Error('the queue is away')) };
-    await expect(startReplay({ ...broken.ports, drainQueue }, aSubscription(), request)).rejects.toThrow('away');
+    const drainQueue = { send: async () => Promise.reject(new Error('the queue is unavailable')) };
+    await expect(startReplay({ ...broken.ports, drainQueue }, aSubscription(), request)).rejects.toThrow('unavailable');
     engine.clock.advance(15 * minuteMs);
     expect(await restartSilent(engine.dispatchPorts)).toHaveLength(2);
   });
 
-  test('is started again after an hour where the restart is silent, too', async () => {
+  test('is restarted again after an hour when the restart is silent, too', async () => {
     const { engine } = await prepare();
     engine.clock.advance(15 * minuteMs);
     expect(await restartSilent(engine.dispatchPorts)).toHaveLength(1);
@@ -93,7 +93,7 @@ describe('a replay whose message is lost', () => {
   });
 });
 
-test('what has ended is forgotten', async () => {
+test('work that has ended is forgotten', async () => {
   const { engine, replay } = await prepare();
   await cancelReplay(engine.drainPorts, 'sub_1', replay.id);
   engine.clock.advance(15 * minuteMs);
@@ -101,7 +101,7 @@ test('what has ended is forgotten', async () => {
   expect(engine.runningWork.dump()).toEqual([]);
 });
 
-test('one that cannot be read keeps no other from its turn', async () => {
+test('work that cannot be read does not stop other restarts', async () => {
   const { engine, replay } = await prepare();
   await startErasure(engine.startErasurePorts, 'acme', 'key_admin');
   for (const { id } of engine.governanceQueue.messages()) engine.governanceQueue.remove(id);
@@ -112,7 +112,7 @@ test('one that cannot be read keeps no other from its turn', async () => {
   expect(await engine.replays.find('sub_1', replay.id)).not.toHaveProperty('restarts');
 });
 
-test('an erasure whose message is lost is started again, and done, and then forgotten', async () => {
+test('an erasure whose message is lost is restarted, done, and then forgotten', async () => {
   const { engine } = await prepare();
   await startErasure(engine.startErasurePorts, 'acme', 'key_admin');
   const take = (): GovernanceMessage[] => {

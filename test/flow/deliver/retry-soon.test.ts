@@ -23,7 +23,7 @@ const failing = (...ids: readonly string[]): SQSBatchResponse => ({
   batchItemFailures: ids.map((itemIdentifier) => ({ itemIdentifier })),
 });
 
-/** A queue with a consumer, which gives it what it shows. */
+/** A queue, and a consumer that polls its visible messages. */
 function consume(handle: Handle, failedMessages?: Parameters<typeof retrySoon>[0]['failedMessages']) {
   const clock = createManualClock();
   const queue = createInMemoryQueue(clock, 360_000);
@@ -35,7 +35,7 @@ function consume(handle: Handle, failedMessages?: Parameters<typeof retrySoon>[0
   return {
     queue,
     clock,
-    /** @returns Bodies that were handed over. */
+    /** @returns The bodies received. */
     poll: async (): Promise<readonly string[]> => {
       const messages = queue.receive();
       for (const { id } of messages) received.set(id, (received.get(id) ?? 0) + 1);
@@ -58,8 +58,8 @@ function consume(handle: Handle, failedMessages?: Parameters<typeof retrySoon>[0
   };
 }
 
-describe('what a consumer fails at', () => {
-  test('comes again in seconds, and what it did not fail at does not', async () => {
+describe('a message that fails', () => {
+  test('is redelivered in seconds, and a message that succeeds is not', async () => {
     const { queue, clock, poll } = consume(async ({ Records }) =>
       failing(...Records.filter(({ body }) => body === 'bad').map(({ messageId }) => messageId)),
     );
@@ -77,7 +77,7 @@ describe('what a consumer fails at', () => {
     expect(waits).toEqual([2, 10, 40, 120, 360, 900, 1_800]);
   });
 
-  test('comes again in seconds where the run throws', async () => {
+  test('is redelivered in seconds when the run throws', async () => {
     const { queue, clock, poll } = consume(async () => {
       throw new Error('unexpected');
     });
@@ -88,7 +88,7 @@ describe('what a consumer fails at', () => {
     expect(await poll()).toEqual(['a', 'b']);
   });
 
-  test('comes again after the visibility timeout where the queue cannot be told', async () => {
+  test('is redelivered after the visibility timeout when the queue rejects the change', async () => {
     const hide = () => Promise.reject(new Error('unavailable'));
     const { queue, clock, poll } = consume(async ({ Records }) => failing(...Records.map((one) => one.messageId)), {
       hide,
@@ -111,7 +111,7 @@ const record = (messageId: string, body: unknown, receiveCount: number) =>
   }) as SQSRecord;
 const last = limits.maxReceiveCount;
 
-describe('what SQS moves to the dead-letter queue by itself is counted (invariant 9)', () => {
+describe('a message that SQS moves to the dead-letter queue is counted (invariant 9)', () => {
   async function normalizing(events?: Partial<ReturnType<typeof createFakeEngine>['normalizePorts']['events']>) {
     const engine = createFakeEngine();
     await engine.accounts.create(anAccount());
@@ -123,7 +123,7 @@ describe('what SQS moves to the dead-letter queue by itself is counted (invarian
   }
   const unavailable = { takeSequences: () => Promise.reject(new Error('unavailable')) };
 
-  test('normalize: a request that fails as often as it may, once', async () => {
+  test('normalize: a request that fails on its last receive, once', async () => {
     const { outcomes, outcomesNow, handle } = await normalizing(unavailable);
     for (let receive = 1; receive < last; receive += 1) {
       expect(
@@ -146,7 +146,7 @@ describe('what SQS moves to the dead-letter queue by itself is counted (invarian
     expect(outcomes.sum('dead-lettered', 'mapped')).toBe(0);
   });
 
-  test('normalize: one that its last run takes is no dead letter', async () => {
+  test('normalize: a request that succeeds on its last receive is no dead letter', async () => {
     const { outcomes, outcomesNow, handle } = await normalizing();
     const Records = [
       record('m1', rawMessage('raw_1', [{ verb: 'created', id: '1', name: 'Ada' }]), last),
@@ -157,7 +157,7 @@ describe('what SQS moves to the dead-letter queue by itself is counted (invarian
     expect(outcomes.sum('mapped')).toBe(1);
   });
 
-  test('deliver: each delivery of a message, but those that it made', async () => {
+  test('deliver: each failed delivery of a message', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     await publishEvents(
@@ -187,13 +187,13 @@ describe('what SQS moves to the dead-letter queue by itself is counted (invarian
     );
     expect(settled.batchItemFailures).toHaveLength(2);
     expect(outcomesNow.sum('dead-lettered')).toBe(jobs.length + 1);
-    // A later run that goes well takes back what it was counted ahead.
+    // A run counts its dead letters in advance; a later run that succeeds takes them back.
     const well = createDeliverHandler({ ports: engine.deliverPorts, log, tell: () => {}, outcomes, outcomesNow });
     expect(await well({ Records: [record('m3', jobs, last)] })).toEqual(failing());
     expect(outcomesNow.sum('dead-lettered')).toBe(jobs.length + 1);
   });
 
-  test('drain and govern: a message, which is no input', async () => {
+  test('drain and govern: a message counts as a message, not as an input', async () => {
     const engine = createFakeEngine();
     for (const create of [
       (outcomesNow: ReturnType<typeof createOutcomeTally>) =>
@@ -210,7 +210,7 @@ describe('what SQS moves to the dead-letter queue by itself is counted (invarian
     }
   });
 
-  test('also where the run that would tell dies', async () => {
+  test('even when the run dies before it reports', async () => {
     const { outcomesNow, handle } = await normalizing({ takeSequences: () => new Promise(() => {}) });
     void handle({ Records: [record('m1', rawMessage('raw_1', [{ verb: 'created', id: '1', name: 'Ada' }]), last)] });
     await new Promise((resolve) => setImmediate(resolve));

@@ -25,7 +25,7 @@ async function write(engine: FakeEngine, from: number, to: number): Promise<void
     await engine.events.writeRows([{ ...anEventRow(sequence), writtenAtMs }]);
 }
 
-/** An engine whose tenant has ten events, and a consumer at their beginning. */
+/** An engine whose tenant has ten events, and a consumer at the beginning of its feed. */
 async function aFeed(count = 10): Promise<FakeEngine> {
   const engine = createFakeEngine();
   await write(engine, 1, count);
@@ -46,7 +46,7 @@ function leased(outcome: LeaseOutcome) {
 }
 
 describe('consumers', () => {
-  test('are made once, where they ask to begin, and stay as they are', async () => {
+  test('are created once, at the requested position, and then stay unchanged', async () => {
     const engine = createFakeEngine();
     await write(engine, 1, 10);
     const filter = { resources: ['hris/*'] };
@@ -70,7 +70,7 @@ describe('consumers', () => {
     expect(await findConsumer(engine.consumerPorts, warehouse)).toEqual(consumer);
   });
 
-  test('of one name are told apart by their tenants (invariant 3)', async () => {
+  test('of one name are separate for each tenant (invariant 3)', async () => {
     const engine = await aFeed();
     const other = { tenant: 'globex', name: 'warehouse' };
     expect((await createConsumer(engine.consumerPorts, { ...other, since: { kind: 'beginning' } })).kind).toBe(
@@ -80,7 +80,7 @@ describe('consumers', () => {
     expect(leased(await lease(engine)).sequences).toEqual([1, 2, 3, 4]);
   });
 
-  test('are listed by their names, and deleted', async () => {
+  test('are listed sorted by name, and deleted', async () => {
     const engine = await aFeed();
     await createConsumer(engine.consumerPorts, { tenant: 'acme', name: 'billing', since: { kind: 'now' } });
     const { items, next } = await listConsumers(engine.consumerPorts, 'acme', 1, undefined);
@@ -91,7 +91,7 @@ describe('consumers', () => {
     expect(await deleteConsumer(engine.consumerPorts, warehouse)).toEqual({ kind: 'unknown' });
   });
 
-  test('fails when there is none of the name', async () => {
+  test('fails when there is no consumer of the name', async () => {
     const engine = createFakeEngine();
     expect(await lease(engine)).toEqual({ kind: 'unknown' });
     expect(await commit(engine, 'lease_1', 3)).toEqual({ kind: 'unknown' });
@@ -100,7 +100,7 @@ describe('consumers', () => {
 });
 
 describe('a lease', () => {
-  test('reads on from what was committed, page by page', async () => {
+  test('reads on from the committed position, page by page', async () => {
     const engine = await aFeed();
     const first = leased(await lease(engine));
     expect(first.expiresAtMs).toBe(engine.clock.nowMs() + ttlMs);
@@ -117,7 +117,7 @@ describe('a lease', () => {
     expect([third.sequences, third.page.caughtUp]).toEqual([[9, 10], true]);
   });
 
-  test('gives the holder what he did not commit again, and lasts longer', async () => {
+  test('gives its holder the uncommitted events again, and is extended', async () => {
     const engine = await aFeed();
     const { id } = leased(await lease(engine));
     await commit(engine, id, 2);
@@ -127,7 +127,7 @@ describe('a lease', () => {
     expect(again.expiresAtMs).toBe(engine.clock.nowMs() + ttlMs);
   });
 
-  test('fails when another reads, until when he may', async () => {
+  test('fails when another reader holds the lease, and the outcome says until when', async () => {
     const engine = await aFeed();
     const { id, expiresAtMs } = leased(await lease(engine, { ttlSeconds: 30 }));
     expect(expiresAtMs).toBe(engine.clock.nowMs() + 30_000);
@@ -139,7 +139,7 @@ describe('a lease', () => {
     expect(taken.sequences).toEqual([1, 2, 3, 4]);
   });
 
-  test('lasts no shorter and no longer than a lease may', async () => {
+  test('has a bounded duration', async () => {
     const engine = await aFeed();
     const first = leased(await lease(engine, { ttlSeconds: 1 }));
     expect(first.expiresAtMs).toBe(engine.clock.nowMs() + limits.minConsumerLeaseSeconds * 1000);
@@ -147,7 +147,7 @@ describe('a lease', () => {
     expect(second.expiresAtMs).toBe(engine.clock.nowMs() + limits.maxConsumerLeaseSeconds * 1000);
   });
 
-  test('is that of one of many who ask at once', async () => {
+  test('goes to exactly one of many concurrent readers', async () => {
     for (const count of [2, 8]) {
       const engine = await aFeed();
       const outcomes = await Promise.all(Array.from({ length: count }, () => lease(engine)));
@@ -155,7 +155,7 @@ describe('a lease', () => {
     }
   });
 
-  test('is held while its holder waits for an event, whose time begins when he has it', async () => {
+  test('is held while its holder waits for an event, and its time begins when the event arrives', async () => {
     const engine = await aFeed(0);
     let others: LeaseOutcome | undefined;
     let pauses = 0;
@@ -174,7 +174,7 @@ describe('a lease', () => {
     expect(got.expiresAtMs).toBe(engine.clock.nowMs() + 5_000);
   });
 
-  test('is given back when the events cannot be read', async () => {
+  test('is released when the events cannot be read', async () => {
     const engine = await aFeed();
     const payloads = { get: () => Promise.reject(new Error('not now')) };
     await engine.events.writeRows([
@@ -185,12 +185,12 @@ describe('a lease', () => {
     expect((await lease(engine)).kind).toBe('leased');
   });
 
-  test('stands although the answer to its writing was lost', async () => {
+  test('is granted although the answer to its write was lost', async () => {
     const engine = await aFeed();
     let writes = 0;
     const consumers = {
       ...engine.consumers,
-      // As an SDK that tries again, and finds the revision changed: by itself.
+      // Acts like an SDK that retries, and finds the revision changed by its own first write.
       async replace(consumer: Parameters<typeof engine.consumers.replace>[0]) {
         writes += 1;
         const isReplaced = await engine.consumers.replace(consumer);
@@ -204,7 +204,7 @@ describe('a lease', () => {
     expect(leased(got).sequences).toEqual([1, 2, 3, 4]);
   });
 
-  test('reads what the consumer asks for, and can commit what it passed', async () => {
+  test('reads the events of the consumer’s filter, and can commit the skipped ones', async () => {
     const engine = createFakeEngine();
     await write(engine, 1, 10);
     await engine.events.writeRows([{ ...anEventRow(5, { account: 'acc_second' }), writtenAtMs: 0 }]);
@@ -217,7 +217,7 @@ describe('a lease', () => {
 });
 
 describe('a commit', () => {
-  test('fails when it would take back what was committed, or go beyond what was handed out', async () => {
+  test('fails when the position is before the committed one, or beyond the events handed out', async () => {
     const engine = await aFeed();
     const { id } = leased(await lease(engine));
     await commit(engine, id, 3);
@@ -228,14 +228,14 @@ describe('a commit', () => {
     expect((await commit(engine, id, 4)).kind).toBe('committed');
   });
 
-  test('reaches as far as the highest page that was handed out under the lease', async () => {
+  test('may reach the highest page handed out under the lease', async () => {
     const engine = await aFeed();
     const { id } = leased(await lease(engine, { limit: 8 }));
     await lease(engine, { lease: id, limit: 2 });
     expect(await commit(engine, id, 8)).toMatchObject({ kind: 'committed', consumer: { position: 8 } });
   });
 
-  test('fails when another has taken the lease, who is given the same events', async () => {
+  test('fails when another reader has taken the lease, and that reader gets the same events', async () => {
     const engine = await aFeed();
     const first = leased(await lease(engine));
     engine.clock.advance(ttlMs);
@@ -243,20 +243,20 @@ describe('a commit', () => {
     expect(second.sequences).toEqual(first.sequences);
     expect(await commit(engine, first.id, 4)).toEqual({ kind: 'lease-lost' });
     expect((await commit(engine, second.id, 4)).kind).toBe('committed');
-    // What the former was handed out does not count for the next.
+    // Events handed out to the former holder do not count for the next.
     await commit(engine, second.id, 4, true);
     const third = leased(await lease(engine, { limit: 1 }));
     expect((await commit(engine, third.id, 8)).kind).toBe('behind');
   });
 
-  test('counts after the end of a lease that nobody has taken', async () => {
+  test('succeeds after the lease has expired, while no other reader has taken it', async () => {
     const engine = await aFeed();
     const { id } = leased(await lease(engine));
     engine.clock.advance(ttlMs + 1);
     expect((await commit(engine, id, 4)).kind).toBe('committed');
   });
 
-  test('that gives the lease back lets others read at once, and its holder commit no more', async () => {
+  test('that releases the lease lets others read immediately, and its holder can no longer commit', async () => {
     const engine = await aFeed();
     const { id } = leased(await lease(engine));
     expect(await commit(engine, id, 4, true)).toMatchObject({ kind: 'committed', consumer: { lease: undefined } });
@@ -266,7 +266,7 @@ describe('a commit', () => {
 });
 
 describe('a seek', () => {
-  test('moves a consumer either way, and its reader can commit no more', async () => {
+  test('moves a consumer in either direction, and its reader can no longer commit', async () => {
     const engine = await aFeed();
     const { id } = leased(await lease(engine));
     await commit(engine, id, 4);
@@ -278,7 +278,7 @@ describe('a seek', () => {
     expect(await positionOf(engine)).toBe(10);
   });
 
-  test('during the wait of a reader ends his wait without a lease', async () => {
+  test('during a reader’s wait ends the wait without a lease', async () => {
     const engine = await aFeed(0);
     const pause = async (ms: number) => {
       engine.clock.advance(ms);
@@ -292,7 +292,7 @@ describe('a seek', () => {
   });
 });
 
-test('each event is committed once and in order, however workers come, hang and come back (invariant 8)', async () => {
+test('each event is committed once and in order, however workers start, hang and return (invariant 8)', async () => {
   const anyStep = fc.record({
     worker: fc.nat(2),
     act: fc.constantFrom('lease' as const, 'commit' as const, 'commit' as const, 'release' as const, 'hang' as const),

@@ -34,7 +34,7 @@ const endOf1 = {
   link: '<https://docs.example.com/employees-2>; rel="deprecation"',
 };
 
-/** An engine whose employees are of the third major version. */
+/** An engine whose employees have the third major version. */
 async function prepare(change: Partial<Subscription> = {}, versioned: VersionedResources = threeMajors) {
   const engine = createFakeEngine(staff, versioned);
   const subscription = aSubscription(change);
@@ -62,14 +62,14 @@ async function publish(engine: FakeEngine, ...events: readonly ReturnType<typeof
 
 const bodies = (engine: FakeEngine) => engine.callbacks.requests.map(({ body }) => JSON.parse(body));
 
-describe('a callback to who is written against an older major version', () => {
+describe('a callback to a receiver that pins an older major version', () => {
   test.each([
-    ['of an endpoint that is known to be fast', 20],
-    ['of one that is drained', undefined],
-  ])('has the shape of that version, and says that it ends, %s', async (_, latencyMs) => {
+    ['to an endpoint that is known to be fast', 20],
+    ['to an endpoint that is drained', undefined],
+  ])('has the shape of that version, and announces its sunset, %s', async (_, latencyMs) => {
     const engine = await prepare({ shaping: pinnedTo1 });
     await engine.endpoints.replace({ ...newEndpoint('acme', 'sub_1'), latencyMs }, undefined);
-    // The library knows one clock only, the real one.
+    // The library knows only the real clock.
     engine.clock.advance(Date.now() - engine.clock.nowMs());
     await publish(engine, anEmployee('Ada'));
     await letTimePass(engine, minuteMs);
@@ -84,7 +84,7 @@ describe('a callback to who is written against an older major version', () => {
     });
   });
 
-  test('is filtered, reduced, transformed and wrapped by what that version has', async () => {
+  test('is filtered, reduced, transformed and wrapped in the shape of that version', async () => {
     const engine = await prepare({
       shaping: {
         ...pinnedTo1,
@@ -99,7 +99,7 @@ describe('a callback to who is written against an older major version', () => {
     expect(bodies(engine)).toMatchObject([{ schemaversion: '1.9.2', data: { text: 'Ada', version: '1.9.2' } }]);
   });
 
-  test('is filtered by it where the events come in order, and where they are replayed', async () => {
+  test('is filtered in that version for ordered subscriptions, and for replays', async () => {
     const filter = 'data.name = "Ada"';
     const engine = await prepare({ ordering: 'record', shaping: { ...pinnedTo1, filter } });
     await publish(engine, anEmployee('Bob'), anEmployee('Ada'));
@@ -116,7 +116,7 @@ describe('a callback to who is written against an older major version', () => {
     expect(engine.callbacks.requests[1]?.headers).toMatchObject({ 'tributary-replay': 'true', ...endOf1 });
   });
 
-  test('in a batch is mapped by itself, whatever version it was stored in', async () => {
+  test('is mapped separately in a batch, whatever its stored version', async () => {
     const engine = await prepare({ shaping: { ...pinnedTo1, batch: { max_events: 10, max_wait_seconds: 0 } } });
     await publish(
       engine,
@@ -137,14 +137,14 @@ describe('a callback to who is written against an older major version', () => {
     expect(engine.callbacks.requests[0]?.headers).toMatchObject(endOf1);
   });
 
-  test('is tried out in that version', async () => {
+  test('is tested in that version', async () => {
     const engine = await prepare();
     const prepared = prepareSubscription(aSubscription({ shaping: pinnedTo1 }));
     await testEndpoint(engine.drainPorts, prepared, { simulate: undefined, type: undefined, resource: undefined });
     expect(bodies(engine)).toMatchObject([{ schema_version: '1.9.2', data: { name: 'Test display name' } }]);
   });
 
-  test('goes on after the sunset, for as long as the version is kept', async () => {
+  test('continues after the sunset, while the version is deployed', async () => {
     const engine = await prepare({ shaping: pinnedTo1 });
     engine.clock.advance(365 * dayMs);
     await publish(engine, anEmployee('Ada'));
@@ -152,7 +152,7 @@ describe('a callback to who is written against an older major version', () => {
     expect(bodies(engine)).toMatchObject([{ data: { name: 'Ada' } }]);
   });
 
-  test('fails with the reason where the event cannot be had so, harms no endpoint, and is sent once it can', async () => {
+  test('fails with the reason when the event cannot be mapped, does not harm the endpoint, and is sent once it can be mapped', async () => {
     const [two, one] = olderMajors;
     let down = '{ "id": id, "full_name": $error("no name") }';
     const versioned: VersionedResources = new Map([
@@ -197,7 +197,7 @@ describe('a callback without pins', () => {
     { requiredKeys: [] },
   );
 
-  test('is to the byte what it was, and reads no resources', async () => {
+  test('is byte for byte the same as without pinning, and reads no resources', async () => {
     const engine = await prepare();
     const anyData = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ stringUnit: 'binary' }));
     await fc.assert(
@@ -230,7 +230,7 @@ describe('a callback without pins', () => {
     expect(engine.resources.reads()).toBe(0);
   });
 
-  test('is the event as it was stored, of whichever major version', async () => {
+  test('is the event as stored, of any major version', async () => {
     const engine = await prepare();
     const older = anEmployee('Bob', { schema_version: '2.0.0', data: { id: 'Bob', full_name: 'Bob' } });
     await publish(engine, older);
@@ -253,19 +253,19 @@ describe('a subscription', () => {
     expect(await create(pins)).toMatchObject({ subscription: { shaping: { schema_versions: pins } } });
   });
 
-  test('fails to be created with one that cannot, and says which', async () => {
+  test('fails when it is created with a pin that cannot be served, and names the pin', async () => {
     expect(await create({ 'crm/contacts': 1, 'hris/employees': 4 })).toEqual({
       kind: 'conflict',
       path: 'schema_versions.hris/employees',
-      reason: 'there is no major version 4 yet, expected 3 or 2 or 1',
+      reason: 'major version 4 does not exist yet, expected 3 or 2 or 1',
     });
     expect(await create({ 'hris/employees': 1 }, 365 * dayMs)).toMatchObject({
       kind: 'conflict',
-      reason: expect.stringContaining('had its sunset'),
+      reason: expect.stringContaining('reached its sunset'),
     });
   });
 
-  test('keeps the pins that it has when it changes, whatever became of them, and is given no other such', async () => {
+  test('keeps its pins when it changes, even unserved ones, and accepts no other unserved pin', async () => {
     const { manageSubscriptionPorts: ports, clock } = await prepare({ shaping: pinnedTo1 });
     clock.advance(365 * dayMs);
     const change = (schemaVersions: ShapingOptions['schema_versions']) =>
@@ -281,7 +281,7 @@ describe('a subscription', () => {
     expect(await change(undefined)).toMatchObject({ kind: 'updated' });
   });
 
-  test('fails to be given each of several pins that cannot be served', async () => {
+  test('fails when it gets any of several pins that cannot be served', async () => {
     const { drainPorts } = await prepare();
     const faults = await refuseSubscriptionPins(drainPorts, { 'hris/employees': 4, 'crm/deals': 1 });
     expect(faults.map(({ kind }) => kind)).toEqual(['too-new', 'unknown-resource']);
@@ -294,7 +294,7 @@ describe('a reader of the feed', () => {
   const read = async (engine: FakeEngine, position = 0) =>
     pinFeedPage(engine.drainPorts, pins, await readFeed(engine.feedPorts, { ...query, position }));
 
-  test('is given the events in its version, and what ends, be there events or not', async () => {
+  test('gets the events in its version, and deprecations, with or without events', async () => {
     const engine = await prepare();
     expect(await pinHeaders(engine.drainPorts, pins)).toEqual(endOf1);
     expect(await pinHeaders(engine.drainPorts, { 'hris/employees': 3 })).toEqual({});
@@ -305,7 +305,7 @@ describe('a reader of the feed', () => {
     });
   });
 
-  test('without pins is given the page as it is, and no resources are read', async () => {
+  test('without pins gets the page unchanged, and reads no resources', async () => {
     const engine = await prepare();
     await publish(engine, anEmployee('Ada'));
     const page = await readFeed(engine.feedPorts, query);
@@ -316,9 +316,9 @@ describe('a reader of the feed', () => {
     expect(engine.resources.reads()).toBe(0);
   });
 
-  test('comes to an event that it cannot be given after all that are before it, each once (invariant 8)', async () => {
+  test('reaches an event that cannot be mapped after all events before it, each once (invariant 8)', async () => {
     const engine = await prepare();
-    // Of a version that a later deployment brought, and this one does not know.
+    // A later deployment added this version; this one does not know it.
     await publish(engine, anEmployee('Ada'), anEmployee('Bob'), anEmployee('Cyd', { schema_version: '9.0.0' }));
     expect(await read(engine)).toMatchObject({
       kind: 'page',
@@ -327,11 +327,11 @@ describe('a reader of the feed', () => {
     expect(await read(engine, 2)).toEqual({
       kind: 'failed',
       event: 'evt_Cyd',
-      reason: 'hris/employees 9.0.0 cannot be read as major version 1: major version 8 is not served any more',
+      reason: 'hris/employees 9.0.0 cannot be read as major version 1: major version 8 is no longer served',
     });
   });
 
-  test('is given fewer events at once where they are larger in its version', async () => {
+  test('gets fewer events per page if they are larger in its version', async () => {
     const [two, one] = olderMajors;
     const wordy = '$merge([$, { "name": $pad(full_name, 1000000, "x") }])';
     const engine = await prepare(
@@ -352,21 +352,21 @@ describe('a reader of the feed', () => {
     expect(seen).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('fails with a version that is not served; a sunset ends nothing', async () => {
+  test('fails when its version is not served; a sunset does not stop it', async () => {
     const { drainPorts, clock } = await prepare();
     expect(await refuseFeedPins(drainPorts, { 'hris/employees': 4 })).toMatchObject([{ kind: 'too-new' }]);
     clock.advance(365 * dayMs);
     expect(await refuseFeedPins(drainPorts, pins)).toEqual([]);
   });
 
-  test('can be told which versions there are', async () => {
+  test('can list the versions', async () => {
     const { drainPorts } = await prepare();
     expect((await listServedMajors(drainPorts, 'hris/employees'))?.map(({ major }) => major)).toEqual([3, 2, 1]);
     expect(await listServedMajors(drainPorts, 'crm/deals')).toBeUndefined();
   });
 });
 
-test('of several events the first that cannot be had is told, with those before it', async () => {
+test('of several events, the first that cannot be mapped is reported, with the events before it', async () => {
   const { drainPorts } = await prepare();
   const events = [anEmployee('Ada'), anEmployee('Bob', { schema_version: '5.0.0' })].map((event, index) => ({
     ...event,

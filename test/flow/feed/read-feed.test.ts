@@ -4,7 +4,7 @@ import { type FeedQuery, readFeed } from '../../../lambdas/flows/feed/read-feed.
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { anEventRow } from '../../fakes/samples.ts';
 
-/** Write events at these numbers, now. */
+/** Write events with these numbers, now. */
 async function write(engine: FakeEngine, ...sequences: readonly number[]): Promise<void> {
   const writtenAtMs = engine.clock.nowMs();
   await engine.events.writeRows(sequences.map((sequence) => ({ ...anEventRow(sequence), writtenAtMs })));
@@ -25,7 +25,7 @@ test('an empty feed is caught up at its beginning', async () => {
   expect(await read(createFakeEngine())).toEqual({ sequences: [], position: 0, caughtUp: true });
 });
 
-test('the reader stops before a hole while it may be filled, and reads on when it is (invariant 8)', async () => {
+test('the reader stops before a gap while it may be filled, and continues once it is (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 3);
   engine.clock.advance(limits.sequenceHoleLifetimeMs);
@@ -34,20 +34,20 @@ test('the reader stops before a hole while it may be filled, and reads on when i
   expect(await read(engine, 1)).toEqual({ sequences: [2, 3], position: 3, caughtUp: true });
 });
 
-test('the reader passes a hole once nobody can fill it any more (invariant 8)', async () => {
+test('the reader passes a gap once no writer can fill it (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 3, 4);
   engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
   expect(await read(engine)).toEqual({ sequences: [1, 3, 4], position: 4, caughtUp: true });
 });
 
-test('the reader stops before a hole at the very beginning (invariant 8)', async () => {
+test('the reader stops before a gap at the very beginning (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 2);
   expect(await read(engine)).toEqual({ sequences: [], position: 0, caughtUp: false });
 });
 
-test('the reader passes an old hole and stops before a young one (invariant 8)', async () => {
+test('the reader passes an old gap and stops before a young one (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 3);
   engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
@@ -55,7 +55,7 @@ test('the reader passes an old hole and stops before a young one (invariant 8)',
   expect(await read(engine)).toEqual({ sequences: [1, 3], position: 3, caughtUp: false });
 });
 
-test('any event behind a hole tells its age, and those before it are given (invariant 8)', async () => {
+test('any event behind a gap bounds its age, and the events before it are returned (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 4);
   engine.clock.advance(limits.sequenceHoleLifetimeMs);
@@ -65,14 +65,14 @@ test('any event behind a hole tells its age, and those before it are given (inva
   expect(await read(engine, 1)).toEqual({ sequences: [3, 4], position: 4, caughtUp: true });
 });
 
-test('a hole is as old as it was before the reading, however long that takes (invariant 8)', async () => {
+test('the age of a gap is taken before the read, however long the read takes (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 3);
   const slowly: typeof engine.events = {
     ...engine.events,
     async listAfter(...args) {
       const rows = await engine.events.listAfter(...args);
-      // Number 2 may have been written by the time that the reader has what it asked for.
+      // Number 2 may be written by the time the read returns.
       engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
       return rows;
     },
@@ -81,7 +81,7 @@ test('a hole is as old as it was before the reading, however long that takes (in
   expect(page.position).toBe(1);
 });
 
-test('pages end at the limit and are caught up only where nothing is left', async () => {
+test('pages end at the limit, and are caught up only if no event is left', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 2, 3, 4, 5);
   expect(await read(engine, 0, 2)).toEqual({ sequences: [1, 2], position: 2, caughtUp: false });
@@ -90,7 +90,7 @@ test('pages end at the limit and are caught up only where nothing is left', asyn
   expect(await read(engine, 5, 2)).toEqual({ sequences: [], position: 5, caughtUp: true });
 });
 
-test('sealed numbers are skipped, and are no holes (invariant 8)', async () => {
+test('sealed numbers are skipped, and are no gaps (invariant 8)', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 4);
   await seal(engine, 2);
@@ -100,7 +100,7 @@ test('sealed numbers are skipped, and are no holes (invariant 8)', async () => {
   expect(await read(engine, 1, 1)).toEqual({ sequences: [4], position: 5, caughtUp: true });
 });
 
-test('events that the filter leaves out are passed, not asked for again', async () => {
+test('events that the filter excludes are skipped, and not read again', async () => {
   const engine = createFakeEngine();
   const rows = [
     anEventRow(1, { type: 'record:deleted' }),
@@ -119,7 +119,7 @@ test('events that the filter leaves out are passed, not asked for again', async 
   });
 });
 
-test('a reader asks for accounts, integrations and origins by lists of them', async () => {
+test('a reader filters by lists of accounts, integrations and origins', async () => {
   const engine = createFakeEngine();
   const rows = [
     anEventRow(1, { account: 'acc_second' }),
@@ -135,7 +135,7 @@ test('a reader asks for accounts, integrations and origins by lists of them', as
   expect(await sequences({ origins: ['webhook'], integrations: ['staff'] })).toEqual([1]);
 });
 
-/** Write rows, of which every so many-th is of a contact. */
+/** Write rows, of which every `every`-th is about a contact. */
 async function writeSparse(engine: FakeEngine, count: number, every: number): Promise<void> {
   const writtenAtMs = engine.clock.nowMs();
   await engine.events.writeRows(
@@ -146,7 +146,7 @@ async function writeSparse(engine: FakeEngine, count: number, every: number): Pr
   );
 }
 
-test('a page is filled although hardly any event matches, and the next goes on behind it (invariant 8)', async () => {
+test('a page is filled although few events match, and the next continues after it (invariant 8)', async () => {
   const engine = createFakeEngine();
   await writeSparse(engine, 1_000, 150);
   const contacts = { resources: ['crm/*'] };
@@ -159,7 +159,7 @@ test('a page is filled although hardly any event matches, and the next goes on b
   });
 });
 
-test('a page ends after so many rows, whatever they are, and after so much time', async () => {
+test('a page ends after a bounded number of rows, matching or not, and after a bounded time', async () => {
   const engine = createFakeEngine();
   await writeSparse(engine, limits.feedMaxRows + 100, limits.feedMaxRows + 50);
   const contacts = { resources: ['crm/*'] };
@@ -180,7 +180,7 @@ test('a page ends after so many rows, whatever they are, and after so much time'
   expect(page).toMatchObject({ events: [], position: 150, caughtUp: false });
 });
 
-test('a reader that changes its filter goes on where it is (invariant 8)', async () => {
+test('a reader that changes its filter continues at its position (invariant 8)', async () => {
   const engine = createFakeEngine();
   await writeSparse(engine, 300, 100);
   const { position } = await read(engine, 0, 1, { resources: ['crm/*'] });
@@ -188,7 +188,7 @@ test('a reader that changes its filter goes on where it is (invariant 8)', async
   expect((await read(engine, position, 2)).sequences).toEqual([position + 1, position + 2]);
 });
 
-test('the reader goes on behind events that have expired', async () => {
+test('the reader continues after expired events', async () => {
   const engine = createFakeEngine();
   await write(engine, 1, 2);
   engine.clock.advance(limits.retentionDays * 86_400_000);
@@ -197,7 +197,7 @@ test('the reader goes on behind events that have expired', async () => {
   expect(await read(engine)).toEqual({ sequences: [3], position: 3, caughtUp: true });
 });
 
-test('an event comes as the contract writes it, with data by its claim', async () => {
+test('an event has the members of the contract, with its data by claim check', async () => {
   const engine = createFakeEngine();
   await engine.payloads.put('acme/evt_1', Buffer.from('{"name":"Ada"}'), 'application/json');
   const row = anEventRow(1, { inlineData: undefined, claimKey: 'acme/evt_1', occurred_at: '2026-11-20T00:00:00.000Z' });
@@ -223,7 +223,7 @@ test('an event comes as the contract writes it, with data by its claim', async (
   );
 });
 
-test('a page ends before it is too large for one answer, and the next goes on there (invariant 8)', async () => {
+test('a page ends before it is too large for one answer, and the next continues there (invariant 8)', async () => {
   const engine = createFakeEngine();
   const writtenAtMs = engine.clock.nowMs();
   const sizes = [1_000, 2_000_000, 1_000_000, 2_748_000, 1_000];
@@ -232,7 +232,7 @@ test('a page ends before it is too large for one answer, and the next goes on th
   );
   expect(await read(engine)).toEqual({ sequences: [1, 2], position: 2, caughtUp: false });
   expect(await read(engine, 2)).toEqual({ sequences: [3], position: 3, caughtUp: false });
-  // An event of any size is read alone.
+  // An event of any size fits a page of its own.
   expect(await read(engine, 3)).toEqual({ sequences: [4], position: 4, caughtUp: false });
   expect(await read(engine, 4)).toEqual({ sequences: [5], position: 5, caughtUp: true });
 });

@@ -6,7 +6,7 @@ import { startingPosition } from '../../../lambdas/flows/feed/starting-position.
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { anEventRow } from '../../fakes/samples.ts';
 
-/** Write events at these numbers, stamped with this much time since the engine was made. */
+/** Write events with these numbers, each stamped with its milliseconds since the start. */
 async function write(engine: FakeEngine, stamps: ReadonlyMap<number, number>, startMs: number): Promise<void> {
   await engine.events.writeRows(
     [...stamps].map(([sequence, atMs]) => ({ ...anEventRow(sequence), writtenAtMs: startMs + atMs })),
@@ -15,7 +15,7 @@ async function write(engine: FakeEngine, stamps: ReadonlyMap<number, number>, st
 
 const minuteMs = 60_000;
 
-test('the beginning is before the first event, and a number before the event that has it', async () => {
+test('the beginning is before the first event, and a number is before the event that has it', async () => {
   const engine = createFakeEngine();
   const from = (start: FeedStart) => startingPosition(engine.feedPorts, 'acme', start);
   expect(await from({ kind: 'beginning' })).toBe(0);
@@ -23,7 +23,7 @@ test('the beginning is before the first event, and a number before the event tha
   expect(await from({ kind: 'sequence', sequence: 0 })).toBe(0);
 });
 
-test('now is behind all that is stored, also where there is nothing', async () => {
+test('now is after all stored events, also in an empty feed', async () => {
   const engine = createFakeEngine();
   const from = () => startingPosition(engine.feedPorts, 'acme', { kind: 'now' });
   expect(await from()).toBe(0);
@@ -34,7 +34,7 @@ test('now is behind all that is stored, also where there is nothing', async () =
   expect(await from()).toBe(700);
 });
 
-test('now is before a number that is taken and not written, and behind one that never will be (invariant 8)', async () => {
+test('now is before a number that is taken but not written, and after one that never will be (invariant 8)', async () => {
   const engine = createFakeEngine();
   const startMs = engine.clock.nowMs();
   await write(engine, new Map([1, 3, 4, 6].map((sequence) => [sequence, sequence < 5 ? 0 : 30_000])), startMs);
@@ -56,8 +56,8 @@ test('a time is before the first event that was written then', async () => {
   expect(await at(1_000 * minuteMs)).toBe(100);
 });
 
-test('a time leaves out no event that was written then or later, in whatever order writers stamp theirs (invariant 8)', async () => {
-  // A number is stamped after it is taken: by a clock that is off, and as late as one may begin to write.
+test('a time excludes no event written then or later, in whatever order writers stamp their events (invariant 8)', async () => {
+  // Writers stamp a number after they take it: by a skewed clock, and as late as a write may begin.
   const anyRow = fc.record({
     afterMs: fc.integer({ min: 0, max: 20_000 }),
     lateMs: fc.integer({ min: 0, max: limits.sequenceWriteBeginMs }),
@@ -89,7 +89,7 @@ test('a time leaves out no event that was written then or later, in whatever ord
   );
 });
 
-test('a place is found without passing the rows that have expired and still stand', async () => {
+test('the position is found without reading expired rows that are still stored', async () => {
   const engine = createFakeEngine();
   const dayMs = 24 * 60 * minuteMs;
   const many = (first: number, count: number) =>

@@ -11,13 +11,13 @@ const second = 'tk_second_secret';
 const end = '/v1/events?since=now&wait=20';
 const startedAt = (api: FakeApi) => api.engine.clock.nowMs();
 
-/** Calls of a key that wait all the time. */
+/** Fill a bucket with calls that wait. */
 async function occupy(api: FakeApi, name: string, calls: number) {
   const untilMs = startedAt(api) + 1000 * limits.apiTimeoutSeconds;
   for (let call = 0; call < calls; call += 1) await api.ports.waitingCalls.enter([{ name, most: 100 }], untilMs);
 }
 
-test('a read waits while there is room, and leaves it', async () => {
+test('a read waits while there is room, and frees its place', async () => {
   const { api } = await open();
   for (let call = 0; call < 5; call += 1) {
     const beginsAtMs = startedAt(api);
@@ -27,7 +27,7 @@ test('a read waits while there is room, and leaves it', async () => {
   }
 });
 
-test('of many reads at once no more wait than may: the others are answered at once, and told so', async () => {
+test('of many concurrent reads only the allowed number wait; the others are answered immediately, and the answer says so', async () => {
   const { api } = await open();
   const answers = await Promise.all(Array.from({ length: 10 }, () => api.call('GET', end, undefined, 'acme')));
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200));
@@ -37,20 +37,20 @@ test('of many reads at once no more wait than may: the others are answered at on
 test.each([
   ['its key', 'key#acme', 2, 'acme'],
   ['its tenant', 'tenant#acme', 3, second],
-] as const)('a read is answered at once while too many calls of %s wait', async (_, bucket, calls, as) => {
+] as const)('a read is answered immediately while too many calls of %s wait', async (_, bucket, calls, as) => {
   const { api } = await open();
   await occupy(api, bucket, calls);
   const beginsAtMs = startedAt(api);
   const answer = await api.call('GET', end, undefined, as);
   expect(answer).toMatchObject({ status: 200, body: { data: [] }, headers: { 'tributary-wait': 'full' } });
   expect(startedAt(api)).toBe(beginsAtMs);
-  // What is there is given all the same, without a word.
+  // Stored events are returned normally, without the header.
   const there = await api.call('GET', '/v1/events?wait=20', undefined, as);
   expect(there.body.data).toHaveLength(2);
   expect(there.headers).not.toHaveProperty('tributary-wait');
 });
 
-test('another tenant’s calls, and another key’s, wait all the same (invariant 12)', async () => {
+test('calls of another tenant or key still wait (invariant 12)', async () => {
   const { api } = await open();
   await occupy(api, 'key#acme', 2);
   for (const as of ['globex', second, 'all']) {
@@ -60,13 +60,13 @@ test('another tenant’s calls, and another key’s, wait all the same (invarian
   }
 });
 
-test('a lease is given at once while too many wait, without events', async () => {
+test('a lease is granted immediately, without events, while too many calls wait', async () => {
   const { api } = await open();
   await api.call('POST', '/v1/consumers', { name: 'late', since: 'now' }, 'acme');
   await occupy(api, 'key#acme', 2);
   const answer = await api.call('POST', '/v1/consumers/late/lease', { wait: 20 }, 'acme');
   expect(answer).toMatchObject({ status: 200, body: { data: [] }, headers: { 'tributary-wait': 'full' } });
-  // Its holder goes on with it.
+  // Its holder continues with it.
   const { lease } = answer.body;
   expect((await api.call('POST', '/v1/consumers/late/lease', { lease }, 'acme')).status).toBe(200);
 });
@@ -87,12 +87,12 @@ test.each([
   });
   expect(api.engine.callbacks.requests).toHaveLength(sent);
   api.engine.clock.advance(60_000);
-  // It was not carried out, so the same name may be used again; and it leaves its room each time.
+  // The call was not carried out, so its idempotency key is free again; each later call frees its place.
   expect((await api.call('POST', path, body, 'acme', { 'idempotency-key': 'one' })).status).toBe(200);
   for (let call = 0; call < 3; call += 1) expect((await api.call('POST', path, body, 'acme')).status).toBe(200);
 });
 
-test('a replay that is begun, and a dry run of one event, take no room', async () => {
+test('starting a replay, and a dry run of one event, take no place', async () => {
   const { api } = await open();
   await occupy(api, 'key#acme', 2);
   const replay = (body: object) => api.call('POST', '/v1/subscriptions/sub_acme/replay', body, 'acme');
@@ -100,9 +100,9 @@ test('a replay that is begun, and a dry run of one event, take no room', async (
   expect((await replay({ event: 'evt_1', dry_run: true })).status).toBe(200);
 });
 
-test('a read is answered at once where waiting calls cannot be counted', async () => {
+test('a read is answered immediately when waiting calls cannot be counted', async () => {
   const { api } = await open();
-  Object.assign(api.ports.waitingCalls, { enter: () => Promise.reject(new Error('the table is not there')) });
+  Object.assign(api.ports.waitingCalls, { enter: () => Promise.reject(new Error('the table does not exist')) });
   const answer = await api.call('GET', end, undefined, 'acme');
   expect(answer).toMatchObject({ status: 200, headers: { 'tributary-wait': 'full' } });
 });

@@ -36,7 +36,7 @@ const sendMany = async (ports: ReceivePorts, count: number, account?: string) =>
 const times = (count: number, kind: string) => Array.from({ length: count }, () => kind);
 
 describe('webhooks of an account (H4)', () => {
-  test('are refused beyond its rate, with the time after which one more passes', async () => {
+  test('are rejected beyond its rate, with the time until the next one passes', async () => {
     const { engine, ports } = await prepare(3);
     expect(await sendMany(ports, 5)).toEqual([...times(3, 'accepted'), ...times(2, 'rate-limited')]);
     const receipt = await send(ports);
@@ -50,14 +50,14 @@ describe('webhooks of an account (H4)', () => {
     expect(await sendMany(ports, 2)).toEqual(['accepted', 'rate-limited']);
   });
 
-  test('are refused beyond the rate of their tenant', async () => {
+  test('are rejected beyond the rate of their tenant', async () => {
     const { ports } = await prepare(100, 3);
     expect(await sendMany(ports, 2)).toEqual(times(2, 'accepted'));
     expect(await sendMany(ports, 2, 'acc_other')).toEqual(['accepted', 'rate-limited']);
     expect(await send(ports)).toMatchObject({ kind: 'rate-limited', by: 'tenant' });
   });
 
-  test('cost no request while they are few, and few requests while they are many', async () => {
+  test('cost no request when they are few, and few requests when they are many', async () => {
     const { ports } = await prepare(12_000, 60_000);
     const few = injectFault(ports);
     await sendMany(few.ports, 20);
@@ -67,7 +67,7 @@ describe('webhooks of an account (H4)', () => {
     expect(many.calls.filter((call) => call === 'callLimits.take').length).toBeLessThan(40);
   });
 
-  test('that are refused cost no request, and are not verified', async () => {
+  test('that are rejected cost no request, and are not verified', async () => {
     const { ports } = await prepare(1);
     await sendMany(ports, 2);
     const refused = injectFault(ports);
@@ -75,13 +75,13 @@ describe('webhooks of an account (H4)', () => {
     expect(refused.calls).toEqual(times(3, 'webhook').flatMap((call) => [call, 'accounts.get']));
   });
 
-  test('are not used up by strangers who cannot sign', async () => {
+  test('are not limited by unsigned requests of strangers', async () => {
     const { ports } = await prepare(2);
     for (let at = 0; at < 10; at += 1) expect((await send(ports, 'acc_acme', 'wrong')).kind).toBe('rejected');
     expect(await sendMany(ports, 2)).toEqual(times(2, 'accepted'));
   });
 
-  test('pass where they cannot be counted, which is told, and asked again five seconds later', async () => {
+  test('pass with a warning when the shared bucket is unavailable; it is tried again after five seconds', async () => {
     const faults: unknown[] = [];
     const take = async () => {
       throw new Error('the table is not there');
@@ -96,19 +96,19 @@ describe('webhooks of an account (H4)', () => {
     expect(faults).toHaveLength(4);
   });
 
-  test('do not wait for a bucket that does not answer', async () => {
+  test('do not wait long for a bucket that does not answer', async () => {
     const { ports } = await prepare(1, 1, { callLimits: { take: never }, pause: async () => {} });
     expect((await send(ports)).kind).toBe('accepted');
   });
 
-  test('are not counted at the URL for all accounts: their provider alone can sign them', async () => {
+  test('are not counted at the URL for all accounts: only the provider can sign them', async () => {
     const { ports } = await prepare(1, 1);
     const shared = { ...ports, settings: sharedSettings(ports) };
     for (let at = 0; at < 3; at += 1)
       expect((await receiveProviderRequest(shared, { integration: 'staff' }, staffRequest({}))).kind).toBe('accepted');
   });
 
-  test('forget the buckets that were used longest ago, not without bound', async () => {
+  test('are counted in a bounded number of buckets: the least recently used are forgotten', async () => {
     const { engine, ports } = await prepare(1_000_000);
     for (let at = 0; at < 5_100; at += 1) ports.admission.allowances.set(`ingress-account#old_${at}`, {} as never);
     await send(ports);
@@ -118,7 +118,7 @@ describe('webhooks of an account (H4)', () => {
   });
 });
 
-/** What the operator has set for the URL for all accounts. */
+/** The operator's settings for the URL for all accounts. */
 function sharedSettings({ settings }: ReceivePorts): ReceivePorts['settings'] {
   return { ...settings, get: async () => ({ secrets: { signing_secret: 'a secret of acme' } }) as never };
 }

@@ -53,7 +53,7 @@ const accountOf = (engine: FakeEngine) => engine.accounts.find('acc_acme');
 const taken = { kind: 'handshake', name: 'hook_secret' };
 const refused = { kind: 'rejected', reason: 'capture-not-armed' };
 
-test('a secret that is waited for is stored before it is answered, and verifies what comes after', async () => {
+test('an armed secret is stored before the handshake is answered, and verifies later requests', async () => {
   const engine = await prepare();
   expect(await send(engine, first)).toMatchObject({ kind: 'rejected', reason: 'secret-not-configured' });
   const receipt = await shake(engine, first);
@@ -62,12 +62,12 @@ test('a secret that is waited for is stored before it is answered, and verifies 
   expect(await send(engine, first)).toMatchObject({ kind: 'accepted' });
 });
 
-describe('a secret is refused, and nothing changes', () => {
+describe('a secret is rejected, and nothing changes', () => {
   test.each<[string, Parameters<typeof prepare>[0], number, string]>([
-    ['nobody waits for it', { isArmed: false }, 0, 'capture-not-armed'],
-    ['it is waited for no longer', {}, 3_600_000, 'capture-not-armed'],
+    ['its capture is not armed', { isArmed: false }, 0, 'capture-not-armed'],
+    ['its capture has expired', {}, 3_600_000, 'capture-not-armed'],
     [
-      'there is one already, and nobody waits for another',
+      'a secret is stored already, and no capture is armed',
       { isArmed: false, secrets: { signing_secret: 'known' } },
       0,
       'capture-not-armed',
@@ -83,32 +83,32 @@ describe('a secret is refused, and nothing changes', () => {
   test.each([
     ['short', 'x'.repeat(15)],
     ['long', 'x'.repeat(513)],
-  ])('fails when it is too %s to be one', async (_name, value) => {
+  ])('fails when the secret is too %s', async (_name, value) => {
     const engine = await prepare();
     expect(await shake(engine, value)).toMatchObject({ kind: 'rejected', reason: 'token-malformed' });
     expect((await accountOf(engine))?.capture?.secrets).toEqual(['signing_secret']);
   });
 
-  test('fails when it could not be given back: it is not stored either', async () => {
+  test('fails when the secret cannot be echoed: it is not stored either', async () => {
     const engine = await prepare();
     expect((await shake(engine, `${first}\r\nX: y`)).kind).toBe('malformed');
     expect((await accountOf(engine))?.capture?.secrets).toEqual(['signing_secret']);
   });
 
-  test('fails when the account is gone, or is another integration’s', async () => {
+  test('fails when the account is gone, or belongs to another integration', async () => {
     const engine = await prepare();
     await engine.accounts.remove((await accountOf(engine)) as Account);
     expect(await shake(engine, first)).toEqual({ kind: 'unknown' });
   });
 });
 
-test('is waited for to the millisecond', async () => {
+test('is armed up to the exact millisecond of its expiry', async () => {
   const engine = await prepare();
   engine.clock.advance(3_600_000 - 1);
   expect(await shake(engine, first)).toMatchObject(taken);
 });
 
-test('is taken once: another value is refused, the same is a repetition and is answered, however late', async () => {
+test('is captured once: another value is rejected, the same is answered as a repetition, however late', async () => {
   const engine = await prepare();
   await shake(engine, first);
   const stored = await accountOf(engine);
@@ -119,7 +119,7 @@ test('is taken once: another value is refused, the same is a repetition and is a
   expect((await send(engine, second)).kind).toBe('rejected');
 });
 
-test('comes beside those that are there when the account is armed again, and the latest ten are kept', async () => {
+test('is added to the stored ones when the account is armed again, and the latest ten are kept', async () => {
   const engine = await prepare();
   const values = Array.from({ length: 12 }, (_, at) => `the secret of webhook ${at}`);
   for (const value of values) {
@@ -131,13 +131,13 @@ test('comes beside those that are there when the account is armed again, and the
   expect((await send(engine, values[1] ?? '')).kind).toBe('rejected');
 });
 
-test('fails where the wish to wait was taken back', async () => {
+test('fails when the owner has disarmed the capture', async () => {
   const engine = await prepare();
   await updateAccount(engine.adminPorts, 'acc_acme', { capture: null });
   expect(await shake(engine, first)).toMatchObject(refused);
 });
 
-test('fails to be waited for where no handshake brings it', async () => {
+test('fails when a capture is armed for a secret that no handshake brings', async () => {
   const engine = await prepare();
   const capture = { secrets: ['other_secret'], expiresInSeconds: 60 };
   expect(await updateAccount(engine.adminPorts, 'acc_acme', { capture })).toEqual({
@@ -148,7 +148,7 @@ test('fails to be waited for where no handshake brings it', async () => {
 });
 
 describe('at the same time', () => {
-  test('of two values one is taken', async () => {
+  test('one of two values is captured', async () => {
     const engine = await prepare();
     const receipts = await Promise.all([shake(engine, first), shake(engine, second)]);
     expect(receipts.map(({ kind }) => kind).sort()).toEqual(['handshake', 'rejected']);
@@ -156,14 +156,14 @@ describe('at the same time', () => {
     expect(known).toBe(receipts[0]?.kind === 'handshake' ? first : second);
   });
 
-  test('of one value all are answered, and it is stored once', async () => {
+  test('all handshakes with the same value are answered, and it is stored once', async () => {
     const engine = await prepare();
     const receipts = await Promise.all(Array.from({ length: 4 }, () => shake(engine, first)));
     expect(new Set(receipts.map(({ kind }) => kind))).toEqual(new Set(['handshake']));
     expect((await accountOf(engine))?.secrets['signing_secret']).toEqual([first]);
   });
 
-  test('as its owner changes the account, both changes are kept', async () => {
+  test('a capture and a change by the owner are both kept', async () => {
     const engine = await prepare();
     let meanwhile = 1;
     const { accounts } = engine.receivePorts;
@@ -186,7 +186,7 @@ describe('at the same time', () => {
     });
   });
 
-  test('as its owner stops waiting, it is refused', async () => {
+  test('a capture is rejected while its owner disarms it', async () => {
     const engine = await prepare();
     const { accounts } = engine.receivePorts;
     const ports: ReceivePorts = {
@@ -203,7 +203,7 @@ describe('at the same time', () => {
     expect((await accountOf(engine))?.secrets).toEqual({});
   });
 
-  test('as it is changed without end, the provider is told to come again', async () => {
+  test('a capture that always conflicts tells the provider to retry', async () => {
     const engine = await prepare();
     const { accounts } = engine.receivePorts;
     const ports: ReceivePorts = { ...engine.receivePorts, accounts: { ...accounts, replace: async () => false } };
@@ -211,7 +211,7 @@ describe('at the same time', () => {
   });
 });
 
-test('a secret is answered only once it is stored, whatever fails, and the provider’s next try succeeds', async () => {
+test('a secret is answered only once it is stored, whatever fails; the provider’s next try succeeds', async () => {
   const { ports, calls } = injectFault((await prepare()).receivePorts);
   await receiveProviderRequest(ports, target, handshake(first));
   expect(calls.length).toBeGreaterThan(3);
@@ -233,7 +233,7 @@ describe('the URL for all accounts', () => {
   const configure = (engine: FakeEngine, change: object = {}) =>
     configureIntegration(engine.adminPorts, { integration: 'staff', secrets: {}, ...change });
 
-  test('waits for a secret of its own, once', async () => {
+  test('captures a secret of its own, once', async () => {
     const engine = createFakeEngine(capturing);
     expect(await shakeShared(engine, first)).toEqual({ kind: 'unknown' });
     await configure(engine);
@@ -246,7 +246,7 @@ describe('the URL for all accounts', () => {
     expect(await receiveProviderRequest(engine.receivePorts, shared, signed)).toMatchObject({ kind: 'accepted' });
   });
 
-  test('keeps it when its other secrets are set anew', async () => {
+  test('keeps it when its other secrets are replaced', async () => {
     const engine = createFakeEngine(capturing);
     await configure(engine, { capture: armed });
     await shakeShared(engine, first);
@@ -254,7 +254,7 @@ describe('the URL for all accounts', () => {
     expect((await engine.settings.get('staff', 0))?.secrets).toEqual({ signing_secret: [first], other_secret: 'x' });
   });
 
-  test('takes it for nobody’s account, and an account’s URL not for all', async () => {
+  test('stores it for no account, and an account’s URL does not store it for all accounts', async () => {
     const engine = await prepare();
     await configure(engine, { capture: armed });
     await shakeShared(engine, first);
@@ -264,7 +264,7 @@ describe('the URL for all accounts', () => {
   });
 });
 
-test('a secret stands in no log line, no refusal, no queue and no metric (invariant 10)', async () => {
+test('a secret is in no log line, no rejection, no queue and no metric (invariant 10)', async () => {
   const lines: string[] = [];
   const log = new Logger();
   for (const level of ['debug', 'info', 'warn', 'error'] as const)
@@ -297,14 +297,14 @@ test('a secret stands in no log line, no refusal, no queue and no metric (invari
   expect(lines.length).toBeGreaterThan(2);
 });
 
-test('a signed request never carries the header that brings a secret on to the queue', async () => {
+test('the queued message of a signed request lacks the header that carries the secret', async () => {
   const engine = await prepare({ isArmed: false, secrets: { signing_secret: first } });
   const request = staffRequest({ changes: [] }, { headers: { 'x-hook-secret': '', 'x-staff-delivery': 'd' } }, first);
   expect(await receiveProviderRequest(engine.receivePorts, target, request)).toMatchObject({ kind: 'accepted' });
   expect(JSON.parse(engine.rawQueue.messages()[0]?.body ?? '').request.headers).not.toHaveProperty('x-hook-secret');
 });
 
-test('a refusal is told in words that give nothing away', async () => {
+test('the answer of a rejection gives nothing away', async () => {
   const engine = await prepare({ isArmed: false });
   const { status, body } = answerOf(await shake(engine, first));
   expect(status).toBe(401);

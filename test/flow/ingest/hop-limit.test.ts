@@ -16,7 +16,7 @@ const receive = (engine: FakeEngine, request: WebhookRequest) =>
   receiveProviderRequest(engine.receivePorts, target, request);
 let sent = 0;
 
-/** A webhook of an account, carrying a callback's headers as a relay would pass them on. */
+/** A webhook of an account, with the headers of a callback, as a relay passes them on. */
 function webhook(headers: Readonly<Record<string, string>> = {}): WebhookRequest {
   sent += 1;
   return staffRequest(
@@ -32,7 +32,7 @@ async function prepare(subscription: Parameters<typeof aSubscription>[0] = {}): 
   return engine;
 }
 
-/** Let what was accepted become events, and have them sent. */
+/** Normalize the accepted requests, and deliver their events. */
 async function runOnce(engine: FakeEngine, durationMs = 60_000): Promise<void> {
   const messages = engine.rawQueue.receive();
   await normalizeWebhooks(
@@ -48,7 +48,7 @@ const signed = async (engine: FakeEngine, hops: number) =>
   writeHops(await engine.engineKey.derive('hops'), { hops, id: 'evt_1' });
 
 describe('a loop (H4)', () => {
-  test('ends after three hops where its relay passes the header on', async () => {
+  test('ends after three hops when its relay passes the header on', async () => {
     const engine = await prepare();
     let receipt: Receipt = await receive(engine, webhook());
     for (const hops of [1, 2, 3]) {
@@ -68,7 +68,7 @@ describe('a loop (H4)', () => {
     expect(engine.rawQueue.messages()).toEqual([]);
   });
 
-  test('is counted in batches, by the event that has most hops', async () => {
+  test('is counted in batches, by the event with the most hops', async () => {
     const engine = await prepare({ shaping: { batch: { max_events: 2, max_wait_seconds: 60 } } });
     await receive(engine, webhook());
     await receive(engine, webhook({ 'tributary-hops': await signed(engine, 2) }));
@@ -76,7 +76,7 @@ describe('a loop (H4)', () => {
     expect(engine.callbacks.requests.map((one) => hopsOf(one).split('.')[0])).toEqual(['3']);
   });
 
-  test('is counted on when an event is tried again', async () => {
+  test('keeps its count when an event is retried', async () => {
     const engine = await prepare();
     engine.callbacks.answerWith((_, earlier) => answered(earlier === 0 ? 500 : 204));
     await receive(engine, webhook({ 'tributary-hops': await signed(engine, 1) }));
@@ -84,7 +84,7 @@ describe('a loop (H4)', () => {
     expect(engine.callbacks.requests.map((one) => hopsOf(one).split('.')[0])).toEqual(['2', '2']);
   });
 
-  test('is counted through what the engine tells of a delivery that failed', async () => {
+  test('keeps its count through the event that reports a failed delivery', async () => {
     const engine = await prepare({ retry: { scheduleMs: [] } });
     await engine.subscriptions.create(
       aSubscription({ id: 'sub_told', url: 'https://told.example.com/', types: ['delivery.exhausted'] }),
@@ -98,7 +98,7 @@ describe('a loop (H4)', () => {
 });
 
 describe('a hop count', () => {
-  test('shows in no body and no row of an ordinary event', async () => {
+  test('is in no body and no row of an ordinary event', async () => {
     const engine = await prepare();
     await receive(engine, webhook());
     expect(engine.rawQueue.messages()[0]?.body).not.toContain('hops');
@@ -107,7 +107,7 @@ describe('a hop count', () => {
     expect(Object.keys(row ?? {})).not.toContain('hops');
   });
 
-  test('shows in no body of a later one, and reaches no mapping', async () => {
+  test('is in no body of a later event, and reaches no mapping', async () => {
     const engine = await prepare();
     await receive(engine, webhook({ 'tributary-hops': await signed(engine, 1) }));
     const [message] = engine.rawQueue.messages();
@@ -121,14 +121,14 @@ describe('a hop count', () => {
   test.each([
     ['of another deployment', writeHops(Buffer.alloc(32), { hops: 3, id: 'evt_1' })],
     ['without a signature', '3.evt_1'],
-    ['that is no count', 'many'],
+    ['that is not a count', 'many'],
   ])('is ignored: %s', async (_, header) => {
     const engine = await prepare();
     expect((await receive(engine, webhook({ 'tributary-hops': header }))).kind).toBe('accepted');
     expect(engine.rawQueue.messages()[0]?.body).not.toContain('hops');
   });
 
-  test('costs its key only where the header may hold one', async () => {
+  test('reads its key only when the header may hold a count', async () => {
     const engine = await prepare();
     for (const headers of [{}, { 'tributary-hops': 'many' }]) {
       const { ports, calls } = injectFault(engine.receivePorts);
@@ -140,7 +140,7 @@ describe('a hop count', () => {
     expect(calls.filter((call) => call.startsWith('engineKey'))).toEqual(['engineKey.derive']);
   });
 
-  test('is not told to a caller of an unknown URL', async () => {
+  test('is not revealed to a caller of an unknown URL', async () => {
     const engine = await prepare();
     const request = webhook({ 'tributary-hops': await signed(engine, 3) });
     const other = { integration: 'staff', account: 'acc_none' };
@@ -148,7 +148,7 @@ describe('a hop count', () => {
     expect(await receiveProviderRequest(engine.receivePorts, other, request)).toEqual({ kind: 'unknown' });
   });
 
-  test('goes with a request that waits for its account', async () => {
+  test('stays with a request that is parked for its account', async () => {
     const engine = await prepare();
     const message = rawMessage('raw_1', [{ verb: 'created', id: '1' }], { hops: 2 });
     await normalizeWebhooks(engine.normalizePorts, [{ messageId: 'm', body: JSON.stringify(message), message }]);

@@ -51,7 +51,7 @@ const requestOf = (...tokens: readonly string[]) => staffRequest({ tokens, chang
 const receive = (engine: FakeEngine, ...tokens: readonly string[]) =>
   receiveProviderRequest(engine.receivePorts, target, requestOf(...tokens));
 
-/** The engine's keys are those of a provider that publishes them at its URL, and that clock. */
+/** An engine that fetches the published keys of a provider, with the same clock. */
 function publishing(engine: FakeEngine, publish: () => readonly string[]): ReceivePorts {
   engine.provider.answerWith(() => ({ body: Buffer.from(`{"keys":[${publish().join()}]}`) }));
   const { provider, clock } = engine;
@@ -64,8 +64,8 @@ function publishing(engine: FakeEngine, publish: () => readonly string[]): Recei
   };
 }
 
-describe('a request whose key is published', () => {
-  test('is accepted with it, and turned away without a trace where it does not fit', async () => {
+describe('a request with a published key', () => {
+  test('is accepted with that key, and rejected without a trace when the key does not verify it', async () => {
     const engine = await prepare();
     engine.providerKeys.publish(jwkOf(pair));
     expect(await receive(engine, tokenOf(pair, 'a'))).toMatchObject({ kind: 'accepted' });
@@ -75,7 +75,7 @@ describe('a request whose key is published', () => {
     expect(engine.rawQueue.messages()).toHaveLength(1);
   });
 
-  test('fails when the provider is down: it is told to come again, and nothing is accepted (invariant 1)', async () => {
+  test('fails when the provider is down: it must be sent again, and nothing is accepted (invariant 1)', async () => {
     const engine = await prepare();
     engine.providerKeys.fail(down);
     await expect(receive(engine, tokenOf(pair, 'a'))).rejects.toMatchObject({ code: 'provider-unavailable' });
@@ -84,7 +84,7 @@ describe('a request whose key is published', () => {
     expect(await receive(engine, tokenOf(pair, 'a'))).toMatchObject({ kind: 'accepted' });
   });
 
-  test('is answered 5xx while the provider is down, without a word of the inside', async () => {
+  test('is answered 5xx while the provider is down, without internal details', async () => {
     const engine = await prepare();
     engine.providerKeys.fail(down);
     const log = new Logger({ logLevel: 'SILENT' });
@@ -113,7 +113,7 @@ describe('a request whose key is published', () => {
     expect(outcomes.sum('accepted')).toBe(0);
   });
 
-  test('is accepted with a key that the account keeps, and no other is asked for', async () => {
+  test('is accepted with a key that the account stores, and no key is fetched', async () => {
     const engine = await prepare();
     engine.accounts.overwrite(anAccount({ secrets: { public_key: pemOf(pair) } }));
     engine.providerKeys.fail(down);
@@ -122,7 +122,7 @@ describe('a request whose key is published', () => {
     expect(engine.providerKeys.requests).toEqual([]);
   });
 
-  test('has no more keys fetched than a few, whatever it names', async () => {
+  test('causes few key fetches, whatever it names', async () => {
     const engine = await prepare();
     engine.providerKeys.publish(jwkOf(pair));
     const tokens = (count: number) => Array.from({ length: count }, (_, at) => tokenOf(pair, `k${at}`));
@@ -133,11 +133,11 @@ describe('a request whose key is published', () => {
       reason: 'key-unknown',
       reply: expect.anything(),
     });
-    // Four, and once more the same four: the account may have been changed since it was read.
+    // Four, and the same four again: the account may have changed since it was read.
     expect(engine.providerKeys.requests).toHaveLength(12);
   });
 
-  test('has none fetched where another check turns it away, and is accepted where another accepts it', async () => {
+  test('causes no fetch when another check rejects it, and is accepted when another accepts it', async () => {
     const mac = (body: Buffer) => createHmac('sha256', 'a secret of acme').update(body).digest('hex');
     for (const [verify, isRight, kind] of [
       [{ all: [jwt, hmac] }, false, 'rejected'],
@@ -152,7 +152,7 @@ describe('a request whose key is published', () => {
     }
   });
 
-  test('fails when any port call does, its key among them (invariant 1)', async () => {
+  test('fails when any port call fails, that for its key included (invariant 1)', async () => {
     const prepared = async () => {
       const engine = await prepare();
       engine.providerKeys.publish(jwkOf(pair));
@@ -190,7 +190,7 @@ describe('a provider that rotates its keys', () => {
   test.each([
     ['without ids', undefined],
     ['under the same id', 'a'],
-  ])('%s is followed with the next request, and forgeries have few calls made', async (_name, kid) => {
+  ])('%s is followed with the next request, and forgeries cause few calls', async (_name, kid) => {
     const engine = await prepare();
     let published = [jwkOf(pair, kid)];
     const ports = publishing(engine, () => published);
@@ -199,12 +199,12 @@ describe('a provider that rotates its keys', () => {
     engine.clock.advance(minuteMs);
     published = [jwkOf(next, kid)];
     expect(await receipt(tokenOf(next, kid))).toMatchObject({ kind: 'accepted' });
-    expect(await receipt(tokenOf(pair, kid)), 'the old one counts no more').toMatchObject({ kind: 'rejected' });
+    expect(await receipt(tokenOf(pair, kid)), 'the old key is no longer valid').toMatchObject({ kind: 'rejected' });
     for (let forged = 0; forged < 50; forged += 1) await receipt(tokenOf(other, kid));
     expect(engine.provider.calls).toHaveLength(2);
   });
 
-  test('has ids that somebody makes up cost it a call a minute at most', async () => {
+  test('gets at most one call a minute for invented ids', async () => {
     const engine = await prepare();
     const ports = publishing(engine, () => [jwkOf(pair, 'a')]);
     for (let minute = 0; minute < 3; minute += 1) {

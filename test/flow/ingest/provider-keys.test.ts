@@ -37,7 +37,7 @@ function prepare() {
     provider,
     issuers,
     keys,
-    /** Each for another owner, so that no budget is spent. */
+    /** Each call has another owner, so that no budget is spent. */
     find: async (request: KeyRequest, maxAgeMs = dayMs) => {
       finds += 1;
       const found = await keys.find(request, { maxAgeMs, owner: `acc_${finds}` });
@@ -69,7 +69,7 @@ const jwk = (kid: string, more: object = {}) => ({ kty: 'EC', kid, ...more });
 const idsOf = (found: readonly string[]) => found.map((text) => (JSON.parse(text) as { kid: string }).kid);
 
 describe('a certificate', () => {
-  test('is trusted over what its file holds, and fetched once while it is remembered', async () => {
+  test('is trusted through the chain in its file, and fetched once while it is remembered', async () => {
     const { provider, issuers, find, clock } = prepare();
     provider.answerWith(body(`${leafPem}${intermediatePem}`));
     const found = await find(certificateAt());
@@ -90,22 +90,22 @@ describe('a certificate', () => {
   test.each([
     ['DER', derOf(intermediatePem)],
     ['PEM', Buffer.from(intermediatePem)],
-  ])('has the certificate of its issuer fetched, as %s, from where it says', async (_name, issuer) => {
+  ])('causes a fetch of its issuer’s certificate, as %s, from the URL that it names', async (_name, issuer) => {
     const { provider, issuers, find } = prepare();
     provider.answerWith(body(leafPem));
     issuers.answerWith({ body: issuer });
     expect(await find(certificateAt())).toHaveLength(1);
     expect(issuers.calls.map(({ url }) => url)).toEqual([issuerUrl]);
-    // The request's own URL is not fetched as an issuer's is, which may stand at plain http.
+    // The client for issuers, which may use plain http, does not fetch the request's own URL.
     expect(provider.calls).toHaveLength(1);
   });
 
   test.each<[string, string, Buffer | undefined]>([
     ['its issuer is not published', leafPem, undefined],
-    ['what is published is no certificate', leafPem, Buffer.from('<html>')],
-    ['what is published is another’s', leafPem, derOf(certificateOf({ subject: stranger, ca: true }))],
+    ['the published file is not a certificate', leafPem, Buffer.from('<html>')],
+    ['the published certificate is another’s', leafPem, derOf(certificateOf({ subject: stranger, ca: true }))],
     [
-      'what is published is no authority',
+      'the published certificate is not an authority',
       leafPem,
       derOf(certificateOf({ subject: intermediate, issuer: root, hosts: ['evil.example'] })),
     ],
@@ -124,7 +124,7 @@ describe('a certificate', () => {
       `${certificateOf({ subject: leaf, issuer: intermediate, hosts: ['evil.example'] })}${intermediatePem}`,
       undefined,
     ],
-    ['it is none', 'nothing', undefined],
+    ['the file is not a certificate', 'nothing', undefined],
   ])('fails when %s, and that is remembered for a minute', async (_name, file, issuer) => {
     const { provider, issuers, find, clock } = prepare();
     provider.answerWith(body(file));
@@ -139,7 +139,7 @@ describe('a certificate', () => {
     expect(await find(certificateAt())).toHaveLength(1);
   });
 
-  test('has few issuers fetched, however its chain goes on', async () => {
+  test('causes few fetches of issuers, however long its chain is', async () => {
     const { provider, issuers, find } = prepare();
     const parties = Array.from({ length: 9 }, (_, at) => aParty(`Authority ${at}`));
     const chain = parties.map((subject, at) =>
@@ -165,7 +165,7 @@ describe('a certificate', () => {
     expect(issuers.calls).toHaveLength(3);
   });
 
-  test('has no issuer fetched in circles', async () => {
+  test('causes no fetches in a circle of issuers', async () => {
     const { provider, issuers, find } = prepare();
     const other = aParty('Other');
     const [byOther, byIntermediate] = [
@@ -178,7 +178,7 @@ describe('a certificate', () => {
     expect(issuers.calls.length).toBeLessThanOrEqual(3);
   });
 
-  test('is refused, not asked for again and again, where its issuer’s URL may not be called', async () => {
+  test('is rejected without retries when its issuer’s URL may not be called', async () => {
     const { provider, issuers, find } = prepare();
     provider.answerWith(body(leafPem));
     issuers.answerWith(new EngineError('provider-unavailable', 'the provider may not be called', { retryable: false }));
@@ -197,7 +197,7 @@ describe('a certificate', () => {
     expect(await find(certificateAt())).toEqual([]);
   });
 
-  test('is another for other names', async () => {
+  test('is checked again for other names', async () => {
     const { provider, find } = prepare();
     provider.answerWith(body(`${leafPem}${intermediatePem}`));
     expect(await find(certificateAt())).toHaveLength(1);
@@ -208,7 +208,7 @@ describe('a certificate', () => {
 describe('a key set', () => {
   const set = { keys: [jwk('a'), jwk('b', { use: 'sig' }), null, 7, 'x', {}] };
 
-  test('gives the keys of an id, and all where there is none, in one call', async () => {
+  test('gives the keys of an id, and all keys without an id, in one call', async () => {
     const { provider, find } = prepare();
     provider.answerWith(body(set));
     expect(idsOf(await find(setKey('a')))).toEqual(['a']);
@@ -217,11 +217,11 @@ describe('a key set', () => {
     expect(provider.calls).toHaveLength(1);
   });
 
-  test('is asked for again, once a minute at most, for an id that it lacks: providers rotate', async () => {
+  test('is fetched again, at most once a minute, for an id that it lacks: providers rotate keys', async () => {
     const { provider, find, clock } = prepare();
     provider.answerWith(body(set));
     await find(setKey('a'));
-    // Made up, as by somebody who wants calls made.
+    // Invented ids, as of an attacker who wants to cause calls.
     for (let made = 0; made < 100; made += 1) expect(await find(setKey(`made up ${made}`))).toEqual([]);
     expect(provider.calls).toHaveLength(1);
     clock.advance(minuteMs);
@@ -231,7 +231,7 @@ describe('a key set', () => {
     expect(provider.calls).toHaveLength(2);
   });
 
-  test('keeps what is remembered of it through any number of ids that are made up', async () => {
+  test('keeps its remembered keys through any number of invented ids', async () => {
     const { provider, find } = prepare();
     provider.answerWith(body({ key: 'the key' }));
     await find(callKey());
@@ -241,7 +241,7 @@ describe('a key set', () => {
     expect(await find(callKey())).toEqual(['the key']);
   });
 
-  test('that was rotated without ids is read again for a request that its old keys do not fit', async () => {
+  test('that was rotated without ids is read again for a request that its old keys do not verify', async () => {
     const { provider, find, clock } = prepare();
     provider.answerWith(body({ keys: [jwk('old')] }));
     await find(setKey());
@@ -264,7 +264,7 @@ describe('a key set', () => {
     expect(await find(setKey('a'))).toEqual([]);
   });
 
-  test('is that of an issuer’s discovery, which is asked for with it and no more', async () => {
+  test('is found through an issuer’s discovery document, which is fetched only together with it', async () => {
     const { provider, find, clock } = prepare();
     provider.answerWith(({ url }) =>
       body(url.endsWith('/.well-known/openid-configuration') ? { jwks_uri: 'https://keys.example/k' } : set),
@@ -286,8 +286,8 @@ describe('a key set', () => {
     ['is no JSON', 'nothing'],
     ['is a list', []],
     ['is null', null],
-    ['has keys that are no list', { keys: {} }],
-  ])('fails when it %s, so that the provider’s request comes again', async (_name, answer) => {
+    ['has keys that are not a list', { keys: {} }],
+  ])('fails when it %s, so that the provider repeats its request', async (_name, answer) => {
     const { provider, find } = prepare();
     provider.answerWith(body(answer));
     await expect(find(setKey('a'))).rejects.toMatchObject({ code: 'provider-unavailable', retryable: true });
@@ -297,7 +297,7 @@ describe('a key set', () => {
 
   test.each([
     ['names no keys', {}],
-    ['names keys that are no URL', { jwks_uri: 'keys' }],
+    ['names keys that are not a URL', { jwks_uri: 'keys' }],
     ['names a list of keys', { jwks_uri: ['https://keys.example/'] }],
   ])('fails when the discovery %s', async (_name, answer) => {
     const { provider, find } = prepare();
@@ -306,29 +306,29 @@ describe('a key set', () => {
   });
 });
 
-describe('a key by a call', () => {
+describe('a key from a call', () => {
   test.each<[string, unknown, readonly string[], readonly string[]]>([
     ['a member that is a JWK', { key: jwk('a') }, ['key'], [JSON.stringify(jwk('a'))]],
     ['a member that is PEM', { data: { pem: '-----BEGIN' } }, ['data', 'pem'], ['-----BEGIN']],
     ['the answer itself', '-----BEGIN', [], ['-----BEGIN']],
-    ['nothing where the member is missing', { other: 1 }, ['key'], []],
-    ['nothing where the member is null', { key: null }, ['key'], []],
-    ['nothing where what holds it is null', { data: null }, ['data', 'pem'], []],
-    ['nothing where the answer is no JSON', '<html>', ['key'], []],
+    ['nothing when the member is missing', { other: 1 }, ['key'], []],
+    ['nothing when the member is null', { key: null }, ['key'], []],
+    ['nothing when the parent of the member is null', { data: null }, ['data', 'pem'], []],
+    ['nothing when the answer is not JSON', '<html>', ['key'], []],
   ])('is %s', async (_name, answer, select, expected) => {
     const { provider, find } = prepare();
     provider.answerWith(body(answer));
     expect(await find(callKey({}, select))).toEqual(expected);
   });
 
-  test('is made as the definition says', async () => {
+  test('is fetched as the definition says', async () => {
     const { provider, find } = prepare();
     const call = { method: 'POST', url: 'https://acme.example/key', headers: { a: 'b' }, body: '{"id":"1"}' } as const;
     await find(callKey(call));
     expect(provider.calls).toEqual([call]);
   });
 
-  test.each([400, 404, 410])('is none where the provider says so: %i', async (status) => {
+  test.each([400, 404, 410])('does not exist when the provider says so: %i', async (status) => {
     const { provider, find } = prepare();
     provider.answerWith({ status, ...body({ key: 'x' }) });
     expect(await find(callKey())).toEqual([]);
@@ -348,14 +348,14 @@ describe('a key by a call', () => {
 });
 
 describe('while the provider is down', () => {
-  test('what is remembered goes on, and nothing else is found', async () => {
+  test('remembered keys stay valid, and no other key is found', async () => {
     const { provider, find, clock } = prepare();
     provider.answerWith(body({ key: 'the key' }));
     await find(callKey());
     provider.answerWith(down());
     clock.advance(2 * minuteMs);
     expect(await find(callKey())).toEqual(['the key']);
-    expect(await find(callKey(), minuteMs), 'asked for anew').toEqual(['the key']);
+    expect(await find(callKey(), minuteMs), 'fetched again').toEqual(['the key']);
     await expect(find(callKey({ body: '{"another":1}' }))).rejects.toThrow('did not answer');
     clock.advance(dayMs);
     await expect(find(callKey())).rejects.toThrow('did not answer');
@@ -369,12 +369,12 @@ describe('while the provider is down', () => {
   });
 });
 
-describe('a flood of requests that name keys which nobody knows', () => {
+describe('a flood of requests that name unknown keys', () => {
   const owner = 'acc_acme';
   const unknown = { status: 404 };
   const keyAt = (at: number, host = 'acme.example') => callKey({ url: `https://${host}/${at}` });
 
-  test('makes five calls to a host, and as many in each further minute', async () => {
+  test('causes five calls to a host, and as many in each further minute', async () => {
     const { provider, keys, clock } = prepare();
     provider.answerWith(unknown);
     const search = { maxAgeMs: dayMs, owner };
@@ -388,7 +388,7 @@ describe('a flood of requests that name keys which nobody knows', () => {
     expect(provider.calls).toHaveLength(10);
   });
 
-  test('makes them over all functions, and asks a budget that is spent no more', async () => {
+  test('causes that many over all functions, and does not query a spent budget again', async () => {
     const clock = createManualClock();
     const provider = createProgrammableProvider();
     provider.answerWith(unknown);
@@ -404,11 +404,11 @@ describe('a flood of requests that name keys which nobody knows', () => {
     for (let at = 0; at < 30; at += 1)
       for (const keys of functions) await keys.find(keyAt(at), { maxAgeMs: dayMs, owner });
     expect(provider.calls).toHaveLength(5);
-    // Each function was once told that it is spent.
+    // Each function has learned once that it is spent.
     expect(taken).toBe(8);
   });
 
-  test('costs neither another owner nor another host anything, and no key that is known', async () => {
+  test('affects no other owner, no other host and no known key', async () => {
     const { provider, keys, clock } = prepare();
     const search = { maxAgeMs: dayMs, owner };
     provider.answerWith(body({ key: 'the key' }));
@@ -420,14 +420,14 @@ describe('a flood of requests that name keys which nobody knows', () => {
     expect(await keys.find(keyAt(1, 'other.example'), search)).toMatchObject({ keys: ['another'] });
     expect(await keys.find(keyAt(51), { ...search, owner: 'acc_globex' })).toMatchObject({ keys: ['another'] });
     expect(await keys.find(callKey(), search)).toEqual({ kind: 'found', keys: ['the key'] });
-    // Nor where a newer one is looked for: it goes on with what it has.
+    // The same when a newer key is searched: the known key stays in use.
     for (let at = 0; at < 9; at += 1) await keys.find(keyAt(200 + at), search);
     clock.advance(minuteMs - 1);
     for (let at = 0; at < 9; at += 1) await keys.find(keyAt(300 + at), search);
     expect(await keys.find(callKey(), { ...search, maxAgeMs: 1_000 })).toEqual({ kind: 'found', keys: ['the key'] });
   });
 
-  test('has a set read once by a function, and again within the budget only', async () => {
+  test('causes one read of a set by each function, and further reads only within the budget', async () => {
     const { provider, keys, clock } = prepare();
     provider.answerWith(body({ keys: [jwk('a')] }));
     const search = { maxAgeMs: dayMs, owner };
@@ -459,10 +459,10 @@ describe('the certificate of an issuer', () => {
   });
 
   test.each([
-    ['over http from a host that is declared', 'http://crt.acme.example/a.cer', ['crt.acme.example']],
-    ['over http from a host of a domain that is declared', 'http://crt.r2m01.acme.example/a.cer', ['.acme.example']],
+    ['over http from a declared host', 'http://crt.acme.example/a.cer', ['crt.acme.example']],
+    ['over http from a host of a declared domain', 'http://crt.r2m01.acme.example/a.cer', ['.acme.example']],
     ['over https from any host', 'https://other.example/a.cer', ['crt.acme.example']],
-    ['over https where none is declared', 'https://other.example/a.cer', []],
+    ['over https when no host is declared', 'https://other.example/a.cer', []],
   ])('is fetched %s', async (_name, url, declared) => {
     const { provider, issuers, find } = prepare();
     provider.answerWith(body(leafOf(url)));
@@ -473,14 +473,18 @@ describe('the certificate of an issuer', () => {
 
   test.each([
     ['over http from another host', 'http://evil.example/a.cer', ['crt.acme.example']],
-    ['over http from a host that ends like it', 'http://evilacme.example/a.cer', ['.acme.example']],
+    ['over http from a host with the same ending', 'http://evilacme.example/a.cer', ['.acme.example']],
     ['over http from the domain itself', 'http://acme.example/a.cer', ['.acme.example']],
-    ['over http from a host that goes on', 'http://crt.acme.example.evil.example/a.cer', ['crt.acme.example']],
-    ['over http where none is declared', 'http://crt.acme.example/a.cer', []],
+    [
+      'over http from a host with the same beginning',
+      'http://crt.acme.example.evil.example/a.cer',
+      ['crt.acme.example'],
+    ],
+    ['over http when no host is declared', 'http://crt.acme.example/a.cer', []],
     ['from another port', 'http://crt.acme.example:8080/a.cer', ['crt.acme.example']],
     ['from another port over https', 'https://crt.acme.example:8443/a.cer', ['crt.acme.example']],
     ['by another scheme', 'ldap://crt.acme.example/a.cer', ['crt.acme.example']],
-    ['from the address of metadata', 'http://169.254.169.254/latest', ['crt.acme.example']],
+    ['from the metadata address', 'http://169.254.169.254/latest', ['crt.acme.example']],
   ])('is not fetched %s', async (_name, url, declared) => {
     const { provider, issuers, find } = prepare();
     provider.answerWith(body(leafOf(url)));
@@ -491,7 +495,7 @@ describe('the certificate of an issuer', () => {
 });
 
 describe('at the same time', () => {
-  test('requests for one key make one call, and all fail with it', async () => {
+  test('requests for one key share one call, and all fail with it', async () => {
     const { provider, find } = prepare();
     provider.answerWith(body({ key: 'the key' }));
     const found = await Promise.all(Array.from({ length: 50 }, () => find(callKey())));
@@ -503,7 +507,7 @@ describe('at the same time', () => {
     expect(provider.calls).toHaveLength(2);
   });
 
-  test('requests for several keys of one set make one call', async () => {
+  test('requests for several keys of one set share one call', async () => {
     const { provider, find } = prepare();
     provider.answerWith(body({ keys: [jwk('a'), jwk('b')] }));
     const found = await Promise.all(['a', 'b', 'c', undefined].map((keyId) => find(setKey(keyId))));

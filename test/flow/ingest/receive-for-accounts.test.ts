@@ -98,30 +98,30 @@ const send = (engine: FakeEngine, body: unknown, signer?: string) =>
 const queuedOf = (engine: FakeEngine) =>
   engine.rawQueue.messages().map(({ body }) => (JSON.parse(body) as RawMessage).account);
 
-describe('a request of a URL that verifies with the secrets of accounts', () => {
-  test('is of the account that it names, if it is signed with the secret of that account', async () => {
+describe('a request to a URL that verifies with the secrets of accounts', () => {
+  test('belongs to the account that it names, if the secret of that account signed it', async () => {
     const engine = await prepare();
     expect(await send(engine, { company: '1' }, 'acme')).toMatchObject({ kind: 'accepted' });
     expect(await send(engine, { company: 2 }, 'globex')).toMatchObject({ kind: 'accepted' });
-    // In the queue it is as if it had come by the account's own URL: its events can be of nobody else.
+    // The message is as one from the account's own URL, so its events belong to no other account.
     expect(queuedOf(engine)).toEqual(['acc_acme', 'acc_globex']);
     expect(engine.rawQueue.messages().map(({ group }) => group)).toEqual(['acc_acme', 'acc_globex']);
   });
 
-  test('keeps a large body where the account has its own', async () => {
+  test('has its large body stored under its account', async () => {
     const engine = await prepare();
     const text = 'x'.repeat(limits.claimThresholdBytes);
     expect(await send(engine, { company: '1', text }, 'acme')).toMatchObject({ kind: 'accepted' });
     expect(engine.rawBodies.keys()).toEqual([expect.stringMatching(/^acc_acme\//)]);
   });
 
-  test('fails when a customer signs for another with its own secret', async () => {
+  test('fails when a customer signs for another customer with its own secret', async () => {
     const engine = await prepare();
     expect(await send(engine, { company: '2' }, 'acme')).toMatchObject({ reason: 'account-unverified' });
     expect(queuedOf(engine)).toEqual([]);
   });
 
-  test('fails when it holds items of two accounts; of one account they may be several', async () => {
+  test('fails when it holds items of two accounts; one account may have several items', async () => {
     const engine = await prepare();
     await connect(engine, 'initech', ['3', '4']);
     const items = (...companies: readonly string[]) => ({ items: companies.map((company) => ({ company })) });
@@ -133,26 +133,26 @@ describe('a request of a URL that verifies with the secrets of accounts', () => 
     expect(queuedOf(engine)).toEqual(['acc_initech']);
   });
 
-  test('is of the first account of several whose secret fits', async () => {
+  test('belongs to the first of several accounts whose secret verifies it', async () => {
     const engine = await prepare();
     await connect(engine, 'acme2', '1', { tenant: 'acme' });
     expect(await send(engine, { company: '1' }, 'acme2')).toMatchObject({ kind: 'accepted' });
     expect(queuedOf(engine)).toEqual(['acc_acme2']);
   });
 
-  test('is tried with ten accounts at most', async () => {
+  test('is tried with at most ten accounts', async () => {
     const engine = createFakeEngine(definition);
     for (let at = 10; at < 30; at += 1) await connect(engine, `t${at}`, '1', { tenant: 'acme' });
     expect(await send(engine, { company: '1' }, 't19')).toMatchObject({ kind: 'accepted' });
     expect(await send(engine, { company: '1' }, 't20')).toMatchObject({ reason: 'account-unverified' });
   });
 
-  test('fails when the registry names an account that does not itself hold the value', async () => {
+  test('fails when the registry names an account whose own context lacks the value', async () => {
     const engine = await prepare();
     await engine.contexts.register('staff', ['9'], 'acc_acme');
     await engine.contexts.register('staff', ['9'], 'acc_gone');
     expect(await send(engine, { company: '9' }, 'acme')).toMatchObject({ reason: 'account-unverified' });
-    // Longer than an account is remembered.
+    // Longer than an account stays in the cache.
     engine.clock.advance(10_001);
     engine.accounts.overwrite(
       anAccount({ context: { company_id: '1' }, secrets: { signing_secret: 'secret of acme' }, integration: 'other' }),
@@ -162,7 +162,7 @@ describe('a request of a URL that verifies with the secrets of accounts', () => 
     expect(await send(engine, { company: '1' }, 'acme')).toMatchObject({ reason: 'account-unverified' });
   });
 
-  test('follows an account whose secret was changed since it was read', async () => {
+  test('is verified with a secret that was changed since the account was read', async () => {
     const engine = await prepare();
     await send(engine, { company: '1' }, 'acme');
     const account = await engine.accounts.find('acc_acme');
@@ -172,14 +172,14 @@ describe('a request of a URL that verifies with the secrets of accounts', () => 
     expect(await send(engine, { company: '1' }, 'acme')).toMatchObject({ kind: 'rejected' });
   });
 
-  test('takes no notice of secrets of the integration: they would be everybody’s', async () => {
+  test('is not verified with secrets of the integration: every customer could use them', async () => {
     const engine = await prepare();
     await engine.settings.replace({ integration: 'staff', secrets: { signing_secret: 'secret of app' }, revision: 0 });
     expect(await send(engine, { company: '1' }, 'app')).toMatchObject({ reason: 'account-unverified' });
     expect(await send(engine, {}, 'app')).toMatchObject({ reason: 'account-unverified' });
   });
 
-  test('fails when its body is larger than what is decoded for a stranger', async () => {
+  test('fails when its body is larger than the limit for unverified requests', async () => {
     const engine = await prepare();
     const text = 'x'.repeat(limits.maxUnverifiedBodyBytes);
     const receipt = await send(engine, { company: '1', text }, 'acme');
@@ -204,12 +204,12 @@ describe('a stranger', () => {
     ['values of two accounts', { items: [{ company: '1' }, { company: '2' }] }, 'acme'],
     ['no value', {}, 'acme'],
     ['an empty value', { company: '' }, 'acme'],
-    ['a value that is none', { company: { $gt: '' } }, 'acme'],
+    ['a value of a wrong type', { company: { $gt: '' } }, 'acme'],
     ['a value longer than any', { company: 'x'.repeat(600) }, 'acme'],
     ['no object', '7', 'acme'],
   ];
 
-  test.each(forged)('is told the same of %s', async (_name, body, signer) => {
+  test.each(forged)('gets the same answer for %s', async (_name, body, signer) => {
     const engine = await prepare();
     const receipt = await send(engine, body, signer);
     expect(receipt).toEqual({ kind: 'rejected', reason: 'account-unverified', reply: expect.anything() });
@@ -218,7 +218,7 @@ describe('a stranger', () => {
     expect(queuedOf(engine)).toEqual([]);
   });
 
-  test('is told the same of an account without a secret, and of a GET', async () => {
+  test('gets the same answer for an account without a secret, and for a GET', async () => {
     const engine = await prepare();
     await connect(engine, 'bare', '5', { secrets: {} });
     const of = async (company: string, method: string) =>
@@ -230,7 +230,7 @@ describe('a stranger', () => {
     }
   });
 
-  test('has the same reads made, whether a value is known or not', async () => {
+  test('causes the same reads, whether a value is known or not', async () => {
     const engine = await prepare();
     const callsOf = async (company: string) => {
       const { ports, calls } = injectFault(engine.receivePorts);
@@ -241,7 +241,7 @@ describe('a stranger', () => {
     expect(await callsOf('404')).toEqual(await callsOf('1'));
   });
 
-  test('is told of a body that cannot be read, whoever it is for', async () => {
+  test('gets an error for an unreadable body, whichever account it is for', async () => {
     const engine = await prepare();
     for (const signer of ['acme', undefined])
       expect(await send(engine, '{', signer)).toEqual({ kind: 'malformed', expected: 'a JSON body' });
@@ -255,7 +255,7 @@ describe('a handshake at such a URL', () => {
       expect(await send(engine, { ping: true, company })).toMatchObject({ kind: 'handshake', name: 'open' });
   });
 
-  test('that is signed, or is answered with a secret, takes the account that it names', async () => {
+  test('that is signed, or answered with a secret, belongs to the account that it names', async () => {
     const engine = await prepare();
     expect(await send(engine, { signed: true, company: '1' }, 'acme')).toMatchObject({ kind: 'handshake' });
     const proof = createHmac('sha256', 'secret of globex').update('abc').digest('hex');
@@ -272,7 +272,7 @@ describe('a handshake at such a URL', () => {
       expect(await send(engine, body, signer)).toMatchObject({ kind: 'rejected', reason: 'account-unverified' });
   });
 
-  test('that brings a secret brings it to the account that it names, if that waits for it', async () => {
+  test('that carries a secret stores it for the account that it names, if its capture is armed', async () => {
     const engine = await prepare();
     const secret = 'a secret of 25 characters';
     await connect(engine, 'waiting', '6', { capture: { secrets: ['late_secret'], expiresAtEpochSeconds: 4e9 } });

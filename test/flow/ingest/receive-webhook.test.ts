@@ -53,7 +53,7 @@ describe('accepting', () => {
     const { ports, calls } = injectFault(engine.receivePorts);
     const request = staffRequest({ text: 'x'.repeat(limits.claimThresholdBytes) });
     expect((await receiveProviderRequest(ports, target, request)).kind).toBe('accepted');
-    // The account is remembered when it is asked for its incarnation, and how long the body is kept.
+    // The account comes from the cache when its incarnation and its retention are read.
     const remembered = ['accounts.get', 'accounts.get'];
     expect(calls).toEqual(['webhook', 'accounts.get', ...remembered, 'rawBodies.put', 'rawQueue.send']);
     const [key = ''] = engine.rawBodies.keys();
@@ -61,7 +61,7 @@ describe('accepting', () => {
     expect(await engine.rawBodies.get(key)).toEqual(request.body);
   });
 
-  test('fails when any port call does, so that the provider sends again (invariant 1)', async () => {
+  test('fails when any port call fails, so that the provider sends it again (invariant 1)', async () => {
     const request = staffRequest({ text: 'x'.repeat(limits.claimThresholdBytes) });
     for (let at = 1; at <= 4; at += 1)
       for (const fault of faultsAt(at)) {
@@ -81,12 +81,12 @@ describe('accepting', () => {
   test.each([
     ['text', Buffer.from('{"text":"“ü” 😀 \\u0000 line\\nend"}')],
     ['text with control characters', Buffer.from('{"text":"\u0001\u001f"}')],
-    ['text with what is no character', Buffer.from('{"text":"\uFFFE\uFFFF"}')],
-    ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x80, 0x00, 0xc3, 0x28, 0x22])],
-    ['a body that begins with a byte order mark', Buffer.from('\uFEFF{}')],
+    ['text with noncharacters', Buffer.from('{"text":"\uFFFE\uFFFF"}')],
+    ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x80, 0x00, 0xc3, 0x28, 0x22])],
+    ['a body with a byte order mark', Buffer.from('\uFEFF{}')],
   ])('hands %s on byte by byte', async (_, body) => {
     const engine = await prepare();
-    // Not every body can be read as JSON; ingress takes those that its provider's definition can read.
+    // Not every body is JSON; ingress accepts those that the provider's definition can read.
     const webhook = await engine.receivePorts.webhook('staff');
     if (webhook === undefined) throw new Error('there is no such integration');
     const ports = { ...engine.receivePorts, webhook: async () => ({ ...webhook, decode: 'text' as const }) };
@@ -97,7 +97,7 @@ describe('accepting', () => {
     expect(Buffer.from(message.body.content, message.body.encoding)).toEqual(body);
   });
 
-  test('hands on no header that authenticates its sender (invariant 10)', async () => {
+  test('passes on no header that authenticates the sender (invariant 10)', async () => {
     const engine = await prepare();
     const headers = {
       authorization: 'Bearer hush-1',
@@ -111,7 +111,7 @@ describe('accepting', () => {
     expect(message?.body).not.toMatch(/hush|a secret of acme/);
   });
 
-  test('what is accepted can be normalized, inline or by its claim', async () => {
+  test('accepted requests can be normalized, inline or from the claim store', async () => {
     const engine = await prepare();
     const name = 'x'.repeat(limits.claimThresholdBytes);
     const changes = [{ verb: 'created', id: '1' }];
@@ -131,7 +131,7 @@ describe('accepting', () => {
   });
 });
 
-describe('turning away', () => {
+describe('rejecting', () => {
   test.each([
     ['the integration', { integration: 'nothing', account: 'acc_acme' }],
     ['the account', { integration: 'staff', account: 'acc_none' }],
@@ -143,7 +143,7 @@ describe('turning away', () => {
     expect(queuedOf(engine)).toEqual([]);
   });
 
-  test('fails when the signature is that of another secret', async () => {
+  test('fails when another secret made the signature', async () => {
     const engine = await prepare();
     expect(await receive(engine, staffRequest({}, {}, 'the secret of globex'))).toMatchObject({
       kind: 'rejected',
@@ -152,7 +152,7 @@ describe('turning away', () => {
     expect(queuedOf(engine)).toEqual([]);
   });
 
-  test('fails when the body is larger than the limit, without a look at its signature', async () => {
+  test('fails when the body is larger than the limit, before its signature is checked', async () => {
     const engine = await prepare();
     const request = { ...staffRequest({}), body: Buffer.alloc(limits.maxBodyBytes + 1) };
     expect(await receive(engine, request)).toEqual({ kind: 'too-large', maxBytes: limits.maxBodyBytes });
@@ -194,14 +194,14 @@ describe('a secret that was changed since the account was read', () => {
     expect((await receive(engine, staffRequest({}))).kind).toBe('rejected');
   });
 
-  test('is accepted beside the old one while both are current', async () => {
+  test('is accepted along with the old one while both are current', async () => {
     const engine = await prepare();
     engine.accounts.overwrite(anAccount({ secrets: { signing_secret: ['a secret of acme', 'rotated'] } }));
     expect((await receive(engine, staffRequest({}))).kind).toBe('accepted');
     expect((await receive(engine, staffRequest({}, {}, 'rotated'))).kind).toBe('accepted');
   });
 
-  test('fails when the account was removed meanwhile', async () => {
+  test('fails when the account was removed in the meantime', async () => {
     const engine = await prepare();
     await receive(engine, staffRequest({}));
     await engine.accounts.remove(anAccount());

@@ -9,7 +9,7 @@ import { anAccount } from '../../fakes/samples.ts';
 import { followFeed } from '../follow-feed.ts';
 import { staffRequest, staffWith } from '../provider-request.ts';
 
-/** Its signature is over a time and a token, as Mailgun's is: whoever has one could send any body with it. */
+/** As Mailgun, it signs a time and a token: the owner of one signature could send any body with it. */
 const unbound = staffWith({
   verify: {
     hmac: {
@@ -50,14 +50,14 @@ const accepted = { kind: 'accepted' };
 const replayed = { kind: 'rejected', reason: 'nonce-replayed' };
 const forged = request('t1', { changes: [{ verb: 'deleted', id: '1' }] });
 
-describe('a value that comes once', () => {
-  test('lets in its request, and the same one again, since providers repeat', async () => {
+describe('a nonce', () => {
+  test('admits its request, and the same request again, because providers repeat', async () => {
     const engine = await prepare();
     for (let time = 0; time < 3; time += 1) expect(await receive(engine)).toMatchObject(accepted);
     expect(engine.rawQueue.messages()).toHaveLength(3);
   });
 
-  test('fails when it comes with another body, though it is signed', async () => {
+  test('fails when it comes with another body, although the request is signed', async () => {
     const engine = await prepare();
     await receive(engine);
     expect(await receive(engine, forged)).toMatchObject(replayed);
@@ -68,14 +68,14 @@ describe('a value that comes once', () => {
     expect(engine.rawQueue.messages()).toHaveLength(2);
   });
 
-  test('fails for the one of two that come at the same time', async () => {
+  test('fails for one of two requests at the same time', async () => {
     const engine = await prepare();
     const receipts = await Promise.all([receive(engine), receive(engine, forged)]);
     expect(receipts.map(({ kind }) => kind).sort()).toEqual(['accepted', 'rejected']);
     expect(engine.rawQueue.messages()).toHaveLength(1);
   });
 
-  test('is remembered for as long as the definition says, from its last repetition on', async () => {
+  test('is remembered for the time in the definition, from its last repetition on', async () => {
     const engine = await prepare();
     await receive(engine);
     engine.clock.advance(3_599_999);
@@ -87,7 +87,7 @@ describe('a value that comes once', () => {
     expect(await receive(engine, forged)).toMatchObject(accepted);
   });
 
-  test('is one account’s, or the one of the URL for all', async () => {
+  test('belongs to one account, or to the URL for all accounts', async () => {
     const engine = await prepare();
     await configureIntegration(engine.adminPorts, {
       integration: 'staff',
@@ -99,7 +99,7 @@ describe('a value that comes once', () => {
     expect(await receive(engine, request('t1'), { integration: 'staff' })).toMatchObject(replayed);
   });
 
-  test('fails when there is none, or it is no text', async () => {
+  test('fails when it is missing, or not a string', async () => {
     const engine = await prepare();
     for (const token of ['', null, [], {}]) {
       const receipt = await receive(engine, request(token));
@@ -108,7 +108,7 @@ describe('a value that comes once', () => {
     expect(engine.rawQueue.messages()).toEqual([]);
   });
 
-  test('is not claimed by a request that is not signed', async () => {
+  test('is not claimed by an unsigned request', async () => {
     const engine = await prepare();
     const unsigned = { ...forged, headers: { ...forged.headers, 'x-signature': '0'.repeat(64) } };
     expect(await receive(engine, unsigned)).toMatchObject({ reason: 'signature-mismatch' });
@@ -116,14 +116,14 @@ describe('a value that comes once', () => {
     expect(await receive(engine)).toMatchObject(accepted);
   });
 
-  test('is not asked of a handshake', async () => {
+  test('is not required of a handshake', async () => {
     const engine = await prepare();
     expect(await receive(engine, request('t1', { ping: true }))).toMatchObject({ kind: 'handshake' });
     expect(await receive(engine)).toMatchObject(accepted);
   });
 });
 
-test('a request whose acceptance was cut off anywhere is accepted when it comes again, and published once (invariants 1 and 2)', async () => {
+test('a request whose acceptance died is accepted on repetition, and published once (invariants 1 and 2)', async () => {
   const { ports, calls } = injectFault((await prepare()).receivePorts);
   await receiveProviderRequest(ports, target, request('t1'));
   expect(calls).toContain('nonces.claim');

@@ -47,7 +47,7 @@ async function prepare(): Promise<FakeEngine> {
 const receive = (engine: FakeEngine, body: object = subscribe) =>
   receiveProviderRequest(engine.receivePorts, target, staffRequest(body));
 
-/** Run normalize over what its queue shows, as SQS has it run: what fails comes again. */
+/** Run normalize over the visible messages, as SQS does: a failed message is redelivered. */
 async function normalize(engine: FakeEngine, ports: NormalizePorts = engine.normalizePorts) {
   const received = engine.rawQueue.receive();
   const results = await normalizeWebhooks(
@@ -85,7 +85,7 @@ describe('a handshake that a call completes', () => {
     expect(engine.rawQueue.messages()).toEqual([]);
   });
 
-  test('is none where it is not signed, or no handshake of that kind', async () => {
+  test('is not queued when it is not signed, or needs no call', async () => {
     const engine = await prepare();
     const forged = staffRequest(subscribe, {}, 'another secret');
     expect(await receiveProviderRequest(engine.receivePorts, target, forged)).toMatchObject({ kind: 'rejected' });
@@ -114,29 +114,32 @@ describe('a handshake that a call completes', () => {
     expect(engine.rawDeadLetters.messages()).toEqual([]);
   });
 
-  test.each([301, 400, 401, 403, 404, 410])('is kept with the reason where the provider answers %i', async (status) => {
-    const engine = await prepare();
-    await receive(engine);
-    engine.provider.answerWith(answers(status));
-    const [message] = engine.rawQueue.messages();
-    const reason = `handshake "subscription": the provider answered ${status} to its confirmation`;
-    expect(await normalize(engine)).toEqual([{ kind: 'dead-lettered', reason }]);
-    expect(engine.rawDeadLetters.messages()).toMatchObject([{ body: message?.body, reason }]);
-    expect(reason).not.toContain('hush');
-  });
+  test.each([301, 400, 401, 403, 404, 410])(
+    'is dead-lettered with the reason when the provider answers %i',
+    async (status) => {
+      const engine = await prepare();
+      await receive(engine);
+      engine.provider.answerWith(answers(status));
+      const [message] = engine.rawQueue.messages();
+      const reason = `handshake "subscription": the provider answered ${status} to its confirmation`;
+      expect(await normalize(engine)).toEqual([{ kind: 'dead-lettered', reason }]);
+      expect(engine.rawDeadLetters.messages()).toMatchObject([{ body: message?.body, reason }]);
+      expect(reason).not.toContain('hush');
+    },
+  );
 
   test.each<[string, object, RegExp]>([
     ['names another host', { ...subscribe, url: 'https://evil.example/' }, /url-not-allowed/],
     ['names no URL', { type: 'subscribe', token: 't' }, /value-missing \(json\.url\)/],
-    ['lacks what is sent', { type: 'subscribe', url: subscribe.url }, /value-missing \(json\.token\)/],
-  ])('is kept with the reason where it %s, and nobody is called', async (_name, body, reason) => {
+    ['lacks a value that is sent', { type: 'subscribe', url: subscribe.url }, /value-missing \(json\.token\)/],
+  ])('is dead-lettered with the reason when it %s, and no call is made', async (_name, body, reason) => {
     const engine = await prepare();
     await receive(engine, body);
     expect(await normalize(engine)).toMatchObject([{ kind: 'dead-lettered', reason: expect.stringMatching(reason) }]);
     expect(engine.provider.calls).toEqual([]);
   });
 
-  test('is kept with the reason where its secret is missing, its account gone or its definition another', async () => {
+  test('is dead-lettered with the reason when its secret is missing, or its account or definition gone', async () => {
     for (const [change, reason] of [
       [(engine: FakeEngine) => engine.accounts.overwrite(anAccount()), /api_token/],
       [(engine: FakeEngine) => engine.accounts.remove(anAccount()), /api_token/],
@@ -154,7 +157,7 @@ describe('a handshake that a call completes', () => {
     ]);
   });
 
-  test('is completed whatever the body of an unsigned one is', async () => {
+  test('is completed whatever body it has, when it is unsigned', async () => {
     const engine = await prepare();
     const request = {
       ...staffRequest({}),
@@ -169,7 +172,7 @@ describe('a handshake that a call completes', () => {
     expect(engine.provider.calls).toMatchObject([{ method: 'GET', url: 'https://api.staff.example/verify/7' }]);
   });
 
-  test('holds up nobody else’s events while its provider does not answer', async () => {
+  test('does not delay other events while its provider does not answer', async () => {
     const engine = await prepare();
     for (let at = 0; at < 5; at += 1) await receive(engine);
     await engine.receivePorts.rawQueue.send(rawMessage('raw_1', [{ verb: 'created', id: '1' }]));
@@ -191,7 +194,7 @@ describe('a handshake that a call completes', () => {
     };
     const results = await normalize(engine, ports);
     expect(results.map(({ kind }) => kind)).toEqual([...Array<string>(5).fill('failed'), 'mapped']);
-    expect(most, 'all at once: one after the other they would outlast the function').toBe(5);
+    expect(most, 'in parallel: in sequence they would outlast the function').toBe(5);
     expect(feed.seen.map(({ record_id: id }) => id)).toEqual(['1']);
   });
 });
@@ -209,7 +212,7 @@ test('a handshake is answered only once it is durable, and completed whatever fa
 
   const normalizing = injectFault<NormalizePorts>(probe.normalizePorts);
   await normalize(probe, normalizing.ports);
-  // Whether it is closed may be remembered; its secrets are read anew.
+  // Whether the account is closed may come from the cache; its secrets are read again.
   expect(normalizing.calls).toEqual(['integration', 'accounts.get', 'accounts.get', 'provider.call']);
   for (const status of [204, 404])
     for (let at = 1; at <= normalizing.calls.length + (status === 404 ? 1 : 0); at += 1)
@@ -219,7 +222,7 @@ test('a handshake is answered only once it is durable, and completed whatever fa
         engine.provider.answerWith(answers(status));
         const { ports } = injectFault<NormalizePorts>(engine.normalizePorts, fault);
         expect(await normalize(engine, ports)).toMatchObject([{ kind: 'failed' }]);
-        expect(engine.rawQueue.messages(), 'it comes again').toHaveLength(1);
+        expect(engine.rawQueue.messages(), 'it is redelivered').toHaveLength(1);
         engine.clock.advance(laterMs);
         expect(await normalize(engine)).toMatchObject([{ kind: status === 204 ? 'confirmed' : 'dead-lettered' }]);
         expect(engine.provider.calls.length).toBeGreaterThan(0);

@@ -35,13 +35,13 @@ async function prepare(): Promise<FakeEngine> {
   return engine;
 }
 
-/** What was counted in this hour, by scope and integration. */
+/** The counts of this hour, by scope and integration. */
 async function countedOf(engine: FakeEngine): Promise<Readonly<Record<string, RequestCounts>>> {
   const { hours } = await engine.statistics.read(undefined, '2026-11-21T00', '2026-11-21T23');
   return Object.fromEntries(hours.map(({ scope, integration, counts }) => [`${scope} ${integration}`, counts]));
 }
 
-/** The ports of a store that fails until it is mended, and the writes that it was asked for. */
+/** The ports of a store that fails until `fails` is cleared, and the writes that it received. */
 function withStore(engine: FakeEngine, act?: () => Promise<void>) {
   const writes: HourlyCounts[] = [];
   const store = {
@@ -65,10 +65,10 @@ const refuse = async () => {
   throw new Error('the table is not there');
 };
 const hang = async () => new Promise<never>(() => {});
-/** Time passes at once for whoever waits. */
+/** A pause that ends at once. */
 const inNoTime = async () => {};
 
-describe('what ingress turns away', () => {
+describe('a request that ingress rejects', () => {
   function ingressOf(engine: FakeEngine, ports: CountRejectionPorts = engine.countPorts) {
     const log = new RecordingLog({ logLevel: 'SILENT' });
     const outcomes = createOutcomeTally();
@@ -135,7 +135,7 @@ describe('what ingress turns away', () => {
     expect(sum).toBe(outcomes.sum('rejected'));
   });
 
-  test('costs an accepted request and a handshake nothing: neither writes, reads or waits', async () => {
+  test('adds no cost to accepted requests and handshakes: neither writes, reads or waits', async () => {
     const engine = await prepare();
     const { ports, calls } = injectFault<CountRejectionPorts>(engine.countPorts);
     const counter = createRejectionCounter(ports);
@@ -152,7 +152,7 @@ describe('what ingress turns away', () => {
     expect(calls).toEqual([]);
   });
 
-  test('costs a flood a write a second, and loses none of its counts', async () => {
+  test('costs one write a second in a flood, and loses no count', async () => {
     const engine = await prepare();
     const store = withStore(engine);
     const { send } = ingressOf(engine, store.ports);
@@ -160,14 +160,14 @@ describe('what ingress turns away', () => {
       await send({ secret: 'wrong' });
       engine.clock.advance(10);
     }
-    // Ten at once, then one in each of six seconds.
+    // Ten writes at once, then one in each of six seconds.
     expect(store.writes.length).toBeLessThanOrEqual(16);
     engine.clock.advance(1_000);
     await send({ secret: 'wrong' });
     expect((await countedOf(engine))['acme staff']).toEqual({ 'rejected:signature-mismatch': 601 });
   });
 
-  test('that comes now and then is written at once', async () => {
+  test('that is rare is written at once', async () => {
     const engine = await prepare();
     const store = withStore(engine);
     const { send } = ingressOf(engine, store.ports);
@@ -177,7 +177,7 @@ describe('what ingress turns away', () => {
     }
   });
 
-  test('is answered all the same while it cannot be counted, and counted once it can', async () => {
+  test('is answered while it cannot be counted, and counted later', async () => {
     const engine = await prepare();
     const store = withStore(engine, refuse);
     const { send, warnings } = ingressOf(engine, store.ports);
@@ -190,7 +190,7 @@ describe('what ingress turns away', () => {
     expect(await countedOf(engine)).toEqual({ 'acme staff': { 'rejected:signature-mismatch': 4 } });
   });
 
-  test('is answered after a moment when the store does not answer, and one that is accepted at once', async () => {
+  test('is answered after 50 ms when the store does not answer; an accepted request is answered at once', async () => {
     const engine = await prepare();
     const store = withStore(engine, hang);
     const pauses: number[] = [];
@@ -203,7 +203,7 @@ describe('what ingress turns away', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  test('is answered all the same when nobody knows whose it is', async () => {
+  test('is answered when the lookup of its scope fails', async () => {
     const engine = await prepare();
     for (const [path, ports] of [
       ['staff/acc_acme', { accounts: { get: refuse } }],
@@ -219,7 +219,7 @@ describe('what ingress turns away', () => {
   });
 });
 
-describe('what normalize is done with', () => {
+describe('a request that normalize has ended', () => {
   async function normalize(
     engine: FakeEngine,
     messages: readonly RawMessage[],
@@ -274,7 +274,7 @@ describe('what normalize is done with', () => {
     });
   });
 
-  test('is one write for a batch of one account’s', async () => {
+  test('is counted in one write for a batch of one account', async () => {
     const engine = await prepare();
     const store = withStore(engine);
     await normalize(
@@ -285,7 +285,7 @@ describe('what normalize is done with', () => {
     expect(store.writes).toMatchObject([{ counts: { verified: 10, mapped: 10, published: 10 } }]);
   });
 
-  test('asks the store of accounts for nothing that has not just been read', async () => {
+  test('causes no account read beyond the cache', async () => {
     const engine = await prepare();
     const asked: (readonly [string, number])[] = [];
     const accounts = {
@@ -298,7 +298,7 @@ describe('what normalize is done with', () => {
     expect(asked).toEqual([['acc_acme', 10_000]]);
   });
 
-  test('is its tenants’ own where one URL serves all of them (invariant 3)', async () => {
+  test('is counted for its own tenants when one URL serves all of them (invariant 3)', async () => {
     const engine = await prepare();
     await engine.contexts.register('staff', ['1'], 'acc_acme');
     await engine.contexts.register('staff', ['2'], 'acc_globex');
@@ -322,19 +322,19 @@ describe('what normalize is done with', () => {
     expect(await countedOf(engine)).toEqual({
       'acme staff': { verified: 1, mapped: 1, published: 2 },
       'globex staff': { verified: 2, ignored: 1, 'dead-lettered': 1, published: 1 },
-      // One is for both, one for nobody yet, and one names nobody.
+      // One is for both tenants, one has no account yet, and one names no account.
       '* staff': { verified: 3, mapped: 1, unrouted: 1, ignored: 1 },
     });
   });
 
-  test('is not counted as verified where it is a handshake: ingress has counted that', async () => {
+  test('is not counted as verified when it is a handshake: ingress has counted it', async () => {
     const engine = await prepare();
     const { outcomes } = await normalize(engine, [changed('1', { handshake: 'gone' })]);
     expect(outcomes.sum('dead-lettered')).toBe(1);
     expect(await countedOf(engine)).toEqual({ 'acme staff': { 'dead-lettered': 1 } });
   });
 
-  test('is not counted where it must come again', async () => {
+  test('is not counted when it must be redelivered', async () => {
     const engine = await prepare();
     const { ports } = injectFault(engine.normalizePorts, { at: 3, moment: 'before its effect', kind: 'error' });
     const handle = createNormalizeHandler({
@@ -357,7 +357,7 @@ describe('what normalize is done with', () => {
   test.each([
     ['fails', refuse],
     ['does not answer', hang],
-  ])('does not come again because the store of its counts %s', async (_, fails) => {
+  ])('is not redelivered because the store of its counts %s', async (_, fails) => {
     const engine = await prepare();
     const store = withStore(engine, fails);
     const ports = { ...store.ports, pause: fails === hang ? inNoTime : store.ports.pause };
@@ -367,7 +367,7 @@ describe('what normalize is done with', () => {
     expect(warnings).toEqual(['statistics are not written yet']);
   });
 
-  test('is counted with the next batch where it could not be before', async () => {
+  test('is counted with the next batch when it could not be counted before', async () => {
     const engine = await prepare();
     const store = withStore(engine, refuse);
     const counter = createNormalizationCounter(store.ports);
@@ -382,7 +382,7 @@ describe('what normalize is done with', () => {
   });
 });
 
-test('what is counted is written once, within its rate, in the hour that it was counted in (property)', async () => {
+test('each count is written once, within the write rate, in the hour of its request (property)', async () => {
   const anyCall = fc.record({
     afterMs: fc.constantFrom(0, 10, 400, 1_000, 3_000, 1_800_000),
     scopes: fc.array(fc.constantFrom('acme', 'globex'), { maxLength: 4 }),
@@ -421,7 +421,7 @@ test('what is counted is written once, within its rate, in the hour that it was 
         for (const name of names) expect(stored.sum(name)).toBeLessThanOrEqual(expected.sum(name));
       }
       isRefused = false;
-      // What waits is of as many hours as there were; each is a write.
+      // Waiting counts belong to several hours; each hour is one write.
       for (let round = 0; round <= names.size; round += 1) {
         clock.advance(rate.spacingMs);
         await buffer.add([]);
@@ -431,7 +431,7 @@ test('what is counted is written once, within its rate, in the hour that it was 
   );
 });
 
-test('counts that cannot be written, of however many tenants, all wait', async () => {
+test('counts that cannot be written wait, of however many tenants', async () => {
   const clock = createManualClock();
   const engine = await prepare();
   const store = withStore(engine, refuse);

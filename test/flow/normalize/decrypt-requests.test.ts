@@ -35,7 +35,7 @@ const sealing = {
 const [right, wrong] = ['right', 'wrong'].map((label) => makeKeys(sealing, label)) as [Keys, Keys];
 type Keys = ReturnType<typeof makeKeys>;
 
-/** A request with an item whose content is encrypted, signed as it is sent. */
+/** A request with an encrypted item, signed as it is sent. */
 function sealed({ secrets }: Keys = right, company?: string) {
   const plain = staffRequest({ company, changes: [{ id: '1', company, sealed: { name: 'Ada, in secret' } }] });
   return signRequest(sealing, plain, { secrets: { ...secrets, signing_secret: 'a secret of acme' } }, 0);
@@ -65,14 +65,14 @@ async function dataOf(engine: FakeEngine) {
   return reader.seen.map(({ data }) => data);
 }
 
-describe('an item that is encrypted', () => {
-  test('is mapped as what it holds, and waits in the queue as it came', async () => {
+describe('an encrypted item', () => {
+  test('is mapped as its decrypted content, and waits encrypted in the queue', async () => {
     const engine = await prepare({ decryption_key: keyOf(right) });
     expect(await pass(engine)).toMatchObject([{ kind: 'mapped' }]);
     expect(await dataOf(engine)).toEqual([{ name: 'Ada, in secret' }]);
   });
 
-  test('is read with the settings’ key where it came by the URL for all accounts', async () => {
+  test('is decrypted with the settings’ key when it came by the URL for all accounts', async () => {
     const engine = await prepare({ decryption_key: keyOf(wrong) });
     const secrets = { signing_secret: 'a secret of acme', decryption_key: keyOf(right) };
     await configureIntegration(engine.adminPorts, { integration: 'staff', secrets });
@@ -81,7 +81,7 @@ describe('an item that is encrypted', () => {
     expect(await dataOf(engine)).toEqual([{ name: 'Ada, in secret' }]);
   });
 
-  test('is read with a key that was changed since the account was read', async () => {
+  test('is decrypted with a key that was changed since the account was read', async () => {
     const engine = await prepare({ decryption_key: keyOf(wrong) });
     await engine.normalizePorts.accounts.get('acc_acme', 10_000);
     const secrets = { signing_secret: 'a secret of acme', decryption_key: [keyOf(right), keyOf(wrong)] };
@@ -111,7 +111,7 @@ describe('an item that is encrypted', () => {
     ).toMatchObject([{ kind: 'mapped' }]);
   });
 
-  test('needs no key where there is none', async () => {
+  test('needs no key when the request has no encrypted item', async () => {
     const engine = await prepare({});
     const plain = staffRequest({ changes: [{ id: '2', content: { name: 'Grace' } }] });
     expect(await pass(engine, plain)).toMatchObject([{ kind: 'mapped' }]);

@@ -13,7 +13,7 @@ import { rawMessage } from '../provider-request.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-/** Stands for an expression that takes all the time there is. */
+/** Represents an expression that uses up its time limit. */
 const endless = '($f := function($n) { $n = -1 ? 0 : $f($n + 1) }; $f(0))';
 
 let published = 0;
@@ -32,7 +32,7 @@ async function publish(engine: FakeEngine, count: number, data: object = {}): Pr
   return events.map(({ id }) => id);
 }
 
-/** An engine on which some expression is stopped, with a neighbour, and with a subscription that hears of operations. */
+/** An engine that stops one expression, with a neighbour and a subscription to operational events. */
 async function engineWith(change: Partial<Subscription>): Promise<{ engine: FakeEngine; subscription: Subscription }> {
   const engine = createFakeEngine();
   engine.expressions.stopped.add(endless);
@@ -41,7 +41,7 @@ async function engineWith(change: Partial<Subscription>): Promise<{ engine: Fake
   await engine.subscriptions.create(subscription);
   await engine.subscriptions.create(aSubscription({ id: 'sub_quiet', shaping: { filter: 'data.id = "one"' } }));
   await engine.subscriptions.create(aSubscription({ id: 'sub_ops', types: ['subscription.*'] }));
-  // Both are known to be fast.
+  // Both endpoints are known to be fast.
   await publish(engine, 1, { isFirst: true });
   await letTimePass(engine, minuteMs);
   return { engine, subscription };
@@ -59,7 +59,7 @@ async function mend(engine: FakeEngine, filter: string | undefined): Promise<voi
 }
 
 describe.each(['filter', 'transform'] as const)('a subscription whose %s is stopped', (kind) => {
-  test('is held back and told so, and its neighbours are not (invariant 12)', async () => {
+  test('is held back and notified, and its neighbours are not (invariant 12)', async () => {
     const { engine } = await engineWith({ shaping: { [kind]: endless } });
     const before = sentTo(engine, 'sub_quiet').length;
     const ids = await publish(engine, 30);
@@ -80,7 +80,7 @@ describe.each(['filter', 'transform'] as const)('a subscription whose %s is stop
       },
     ]);
     await letTimePass(engine, 6 * hourMs);
-    // Told once, however often it is tried, until half of the time to its disabling is over.
+    // One notice, however many attempts, until half of the time to its disabling is over.
     expect(sentTo(engine, 'sub_ops')).toHaveLength(1);
     const [delivery] = (await engine.deliveries.list('sub_hostile', 100, undefined)).items.slice(-1);
     expect(delivery?.attempts.at(-1)).toMatchObject({
@@ -89,7 +89,7 @@ describe.each(['filter', 'transform'] as const)('a subscription whose %s is stop
     });
   });
 
-  test('costs others no more evaluations once its circuit is open', async () => {
+  test('causes no more evaluations once its circuit is open', async () => {
     const { engine } = await engineWith({ shaping: { [kind]: endless } });
     await publish(engine, 30);
     await letTimePass(engine, 10_000);
@@ -100,7 +100,7 @@ describe.each(['filter', 'transform'] as const)('a subscription whose %s is stop
     expect(engine.expressions.runs.filter(({ owner }) => owner.includes('hostile')).length - before).toBeLessThan(3);
   });
 
-  test('is sent what it missed once it is mended, each event once', async () => {
+  test('gets the events that it missed once it is fixed, each event once', async () => {
     const { engine } = await engineWith({ shaping: { [kind]: endless } });
     const ids = await publish(engine, 30);
     await letTimePass(engine, 5 * minuteMs);
@@ -121,7 +121,7 @@ test.each([
   ['transform', 'none'],
   ['filter', 'record'],
   ['transform', 'record'],
-] as const)('a %s that is not begun, in order of %s, is no attempt: it waits until it is', async (kind, ordering) => {
+] as const)('a suspended %s, ordering %s, is not an attempt: its events wait', async (kind, ordering) => {
   const { engine } = await engineWith({ ordering, shaping: { [kind]: kind === 'filter' ? 'true' : '{ "id": id }' } });
   engine.expressions.suspended.add('tenant acme');
   const ids = await publish(engine, 20);
@@ -139,7 +139,7 @@ test.each([
   );
 });
 
-test('what waited for a filter that was stopped is left out when the mended filter says so', async () => {
+test('events that waited for a stopped filter are not sent when the fixed filter rejects them', async () => {
   const { engine } = await engineWith({ shaping: { filter: endless } });
   const unwanted = await publish(engine, 5, { kind: 'unwanted' });
   const wanted = await publish(engine, 5, { kind: 'wanted' });
@@ -154,7 +154,7 @@ test('what waited for a filter that was stopped is left out when the mended filt
   expect(await engine.deliveries.listBacklog('sub_hostile', 100, undefined)).toEqual([]);
 });
 
-test('an ordered subscription whose filter is stopped loses nothing, and gets its events in order', async () => {
+test('an ordered subscription whose filter is stopped loses no event, and gets its events in order', async () => {
   const { engine } = await engineWith({ ordering: 'record', shaping: { filter: endless } });
   const first = await publish(engine, 3);
   await letTimePass(engine, 2 * minuteMs);
@@ -166,7 +166,7 @@ test('an ordered subscription whose filter is stopped loses nothing, and gets it
   expect(idsOf(sentTo(engine, 'sub_hostile'))).toEqual([...first, ...later]);
 });
 
-test('a replay to a subscription whose filter is stopped goes on to its end, and sends what the mended filter wants', async () => {
+test('a replay to a subscription whose filter is stopped ends, and sends what the fixed filter passes', async () => {
   const { engine, subscription } = await engineWith({ shaping: { filter: 'false' } });
   const wanted = await publish(engine, 4, { kind: 'wanted' });
   await publish(engine, 4, { kind: 'unwanted' });
@@ -192,7 +192,7 @@ describe('a request whose mapping is stopped', () => {
     return engine;
   }
 
-  test('comes again, and is dead-lettered with the reason after three times', async () => {
+  test('is redelivered, and dead-lettered with the reason after three times', async () => {
     const engine = await prepare();
     engine.expressions.stopped.add(staff.mapping);
     for (const receiveCount of [1, 2])

@@ -81,18 +81,18 @@ test('a request that the provider sends again makes no second event (invariant 2
   expect(await feedOf(engine)).toHaveLength(1);
 });
 
-test('two changes of a record are two events where a thin event has no name and no time (invariant 1)', async () => {
+test('two changes of a record are two events when a thin event has no name and no time (invariant 1)', async () => {
   const mapping = `{ "event_type": "updated", "raw_event_type": "employee.updated", "resource": "hris/employees",
     "record_id": body.id, "method": "get", "method_config": { "id": body.id } }`;
   const engine = createFakeEngine({ ...staff, mapping });
   await engine.accounts.create(anAccount());
   const edited = (rawId: string) => received(rawMessage(rawId, [], { deliveryId: '', body: inline('{"id":"1"}') }));
-  // The queue hands the last one over again.
+  // The queue delivers the last one again.
   for (const rawId of ['raw_1', 'raw_2', 'raw_2']) await normalizeWebhooks(engine.normalizePorts, [edited(rawId)]);
   expect(await feedOf(engine)).toHaveLength(2);
 });
 
-test('a request of which the mapping makes nothing is ignored', async () => {
+test('a request without events is ignored', async () => {
   const engine = await prepare();
   expect(await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', []))])).toEqual([
     { kind: 'ignored' },
@@ -100,17 +100,17 @@ test('a request of which the mapping makes nothing is ignored', async () => {
   expect(engine.rawDeadLetters.messages()).toEqual([]);
 });
 
-describe('what cannot be mapped', () => {
+describe('a request that cannot be mapped', () => {
   test.each([
     [
-      'the mapping gives a bad event',
+      'the mapping returns an invalid event',
       { body: inline('{"changes":[{"verb":"exploded","id":"1"}]}') },
       /bad event \(0\): event_type/,
     ],
     ['the mapping cannot be evaluated', { body: inline('{"changes":[{"verb":"created","id":{}}]}') }, /record_id/],
     ['the body cannot be read', { body: inline('{"changes":') }, /body: expected a JSON body/],
     ['its integration is not deployed', { integration: 'gone' }, /no integration "gone"/],
-  ] as const)('is kept with the reason and as it came when %s (invariant 9)', async (_, change, reason) => {
+  ] as const)('is dead-lettered unchanged, with the reason, when %s (invariant 9)', async (_, change, reason) => {
     const engine = await prepare();
     const bad = received(rawMessage('raw_1', [], change));
     const good = received(rawMessage('raw_2', [{ verb: 'created', id: '1' }]));
@@ -124,7 +124,7 @@ describe('what cannot be mapped', () => {
 
   test.each([
     ['is gone', 'acc_gone'],
-    ['is one of another integration', 'acc_github'],
+    ['belongs to another integration', 'acc_github'],
   ])('is kept as unrouted when its account %s (invariant 9)', async (_, account) => {
     const engine = await prepare();
     await engine.accounts.create(anAccount({ id: 'acc_github', integration: 'github' }));
@@ -137,7 +137,7 @@ describe('what cannot be mapped', () => {
   });
 });
 
-describe('what an account accepted that is gone', () => {
+describe('a request that a former account accepted', () => {
   const changes = [{ verb: 'created', id: '1' }];
   const createdAt = '2026-11-21T12:00:00.000Z';
 
@@ -149,7 +149,7 @@ describe('what an account accepted that is gone', () => {
     return engine;
   }
 
-  test('is ignored where a later account has its id, however soon (invariant 3)', async () => {
+  test('is ignored when a later account has its id, however soon (invariant 3)', async () => {
     const engine = await withSuccessor();
     const old = received(rawMessage('raw_1', changes, { incarnation: anAccount().createdAt, receivedAt: createdAt }));
     const own = received(rawMessage('raw_2', changes, { incarnation: createdAt, receivedAt: createdAt }));
@@ -160,7 +160,7 @@ describe('what an account accepted that is gone', () => {
     expect(engine.rawDeadLetters.messages()).toEqual([]);
   });
 
-  test('is not what a later account accepted while the former one is remembered', async () => {
+  test('is not confused with one of a later account while the former one is in the cache', async () => {
     const engine = await prepare();
     await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_0', changes))]);
     engine.accounts.overwrite(anAccount({ createdAt }));
@@ -168,7 +168,7 @@ describe('what an account accepted that is gone', () => {
     expect(await normalizeWebhooks(engine.normalizePorts, [own])).toMatchObject([{ kind: 'mapped' }]);
   });
 
-  test('is told by time where its message is of a version that wrote no more', async () => {
+  test('is recognized by time when an earlier version wrote its message', async () => {
     const engine = await withSuccessor();
     const early = received(rawMessage('raw_1', changes, { receivedAt: '2026-11-21T11:58:59.000Z' }));
     const late = received(rawMessage('raw_2', changes, { receivedAt: '2026-11-21T12:00:00.000Z' }));
@@ -182,7 +182,7 @@ describe('what an account accepted that is gone', () => {
     const engine = await prepare();
     const delivery = { deliveryId: 'd' };
     await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_1', changes, delivery))]);
-    // As in a deployment of before, where the id of a removed account was free.
+    // As in an earlier version, where the id of a removed account was free.
     engine.accounts.overwrite(anAccount({ tenant: 'globex' }));
     engine.clock.advance(60_000);
     const [second] = await normalizeWebhooks(engine.normalizePorts, [received(rawMessage('raw_2', changes, delivery))]);
@@ -190,10 +190,10 @@ describe('what an account accepted that is gone', () => {
   });
 });
 
-describe('one failing request goes back alone (invariant 12)', () => {
+describe('one failing request is redelivered alone (invariant 12)', () => {
   const good = received(rawMessage('raw_good', [{ verb: 'created', id: '1' }]));
 
-  test('when its body is no longer kept', async () => {
+  test('when its body is no longer stored', async () => {
     const engine = await prepare();
     const bad = received(rawMessage('raw_1', [], { body: { kind: 'claim', key: 'none', sizeBytes: 9_000 } }));
     expect(await normalizeWebhooks(engine.normalizePorts, [bad, good])).toMatchObject([
@@ -205,7 +205,7 @@ describe('one failing request goes back alone (invariant 12)', () => {
   test('when its account cannot be read', async () => {
     const engine = await prepare();
     const { ports } = injectFault<NormalizePorts>(engine.normalizePorts, {
-      // 1 and 2 are the integrations of both requests, 3 is the first one's account.
+      // Calls 1 and 2 read the integrations of both requests; call 3 reads the first one's account.
       at: 3,
       kind: 'error',
       moment: 'before its effect',
@@ -216,7 +216,7 @@ describe('one failing request goes back alone (invariant 12)', () => {
     ]);
   });
 
-  test('when the dead-letter queue does not take it', async () => {
+  test('when the dead-letter queue rejects it', async () => {
     const engine = await prepare();
     const refusing: NormalizePorts = {
       ...engine.normalizePorts,
@@ -245,7 +245,7 @@ describe('one failing request goes back alone (invariant 12)', () => {
     }
   });
 
-  test('when its message is none that the engine writes', async () => {
+  test('when its message is not one that the engine writes', async () => {
     const engine = await prepare();
     for (const message of [null, 7, {}, { ...good.message, body: undefined }]) {
       const bad = { messageId: 'bad', body: JSON.stringify(message), message: message as unknown as RawMessage };
@@ -256,7 +256,7 @@ describe('one failing request goes back alone (invariant 12)', () => {
   });
 });
 
-test('a request that goes to the dead-letter queue leaves its event to the provider’s next one (invariant 9)', async () => {
+test('a dead-lettered request leaves its event to the provider’s next request (invariant 9)', async () => {
   const engine = await prepare();
   const changes = [{ verb: 'created', id: '1' }];
   const broken = {
@@ -275,7 +275,7 @@ test('a request that goes to the dead-letter queue leaves its event to the provi
   await fail(limits.maxReceiveCount);
   const published = [{ kind: 'mapped', publications: [{ kind: 'published' }] }];
   expect(await normalizeWebhooks(engine.normalizePorts, [again])).toMatchObject(published);
-  // Readers wait for the numbers that the failed runs have taken.
+  // Readers wait for the numbers that the failed runs took.
   engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
   expect(await feedOf(engine)).toHaveLength(1);
 });

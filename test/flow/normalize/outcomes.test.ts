@@ -28,13 +28,13 @@ const log = new Logger({ logLevel: 'SILENT' });
 
 type Handler = (event: SQSEvent) => Promise<SQSBatchResponse>;
 
-/** A function at work on its queue. */
+/** A function that works on its queue. */
 interface Worker {
   readonly queue: InMemoryQueue;
   readonly outcomes: OutcomeTally;
-  /** Messages that were taken off the queue for good. */
+  /** Messages that were removed from the queue. */
   removed(): number;
-  /** Give it what its queue shows. @returns Whether that was anything. */
+  /** Handle the visible messages. @returns Whether there were any. */
   work(): Promise<boolean>;
 }
 
@@ -79,7 +79,7 @@ function createWorker(
 
 const minuteMs = 60_000;
 
-/** Let workers work, and dispatch every minute, for as long as it takes that all that failed has come again. */
+/** Run the workers, and dispatch every minute, until every failed message has been redelivered. */
 async function letWork(engine: FakeEngine, workers: readonly Worker[], durationMs: number): Promise<void> {
   const untilMs = engine.clock.nowMs() + durationMs;
   while (engine.clock.nowMs() < untilMs) {
@@ -94,7 +94,7 @@ async function letWork(engine: FakeEngine, workers: readonly Worker[], durationM
   }
 }
 
-/** What the statistics say of all that was ever done. */
+/** The statistics over the whole time. */
 const statisticsOf = async (engine: FakeEngine, subscriptions: readonly Subscription[]) =>
   readStatistics(engine, { tenant: undefined, subscriptions, sinceMs: 0, untilMs: engine.clock.nowMs() + 1 });
 
@@ -143,13 +143,13 @@ function toMessage(input: Input, index: number): RawMessage {
 
 const anySubscription = fc.record({
   tenant: fc.constantFrom('acme', 'globex', null),
-  /** What its endpoint answers, in turn; the last answer for ever. */
+  /** The answers of its endpoint, in turn; the last one repeats. */
   statuses: fc.array(fc.constantFrom(200, 410, 500), { minLength: 1, maxLength: 3 }),
   isOrdered: fc.boolean(),
   filter: fc.constantFrom(undefined, 'record_id != "2"'),
 });
 
-test('every input ends as exactly one counted outcome, at each stage, whatever fails on the way (invariant 9)', async () => {
+test('every input ends as exactly one counted outcome, at each stage, whatever fails (invariant 9)', async () => {
   const faults = fc.array(fc.option(anyFault(30), { nil: undefined, freq: 2 }), { maxLength: 4 });
   await fc.assert(
     fc.asyncProperty(
@@ -254,13 +254,13 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
           const isDisabled = (await engine.subscriptions.find(id))?.status === 'disabled';
           const [endpoint] = await engine.endpoints.getMany([{ endpoint: id, scope: tenant ?? '*' }]);
           const ended = items.filter(({ state }) => state === 'delivered' || state === 'exhausted');
-          // What an endpoint that is gone, or broken, is to be sent stays where it is.
+          // Events for an endpoint that is gone, or broken, keep waiting.
           const isHeld = isDisabled || endpoint?.circuit === 'open';
           expect(ended.length === items.length || isHeld, `${id} is done`).toBe(true);
           isLeftInFeed ||= isHeld && ordering !== 'none';
           waiting += items.length - ended.length;
-          // What a run has not lived to count, the next one counts that finds it in the backlog or the feed: once the
-          // endpoint is enabled.
+          // A run that dies leaves outcomes uncounted; the next run that finds them in the backlog or the feed counts
+          // them, once the endpoint is enabled.
           const entries = await engine.deliveries.listBacklog(id, 1_000, undefined);
           const isFoundAgain = ({ event, sequence }: Delivery) =>
             entries.some((entry) => entry.event === event) ||
@@ -281,7 +281,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         expect(fare(({ deliveries }) => deliveries.delivered + deliveries.exhausted)).toBe(given - waiting);
         const sent = (...outcomes: readonly string[]) =>
           deliver.outcomes.sum(...outcomes) + drain.outcomes.sum(...outcomes);
-        // Whatever failed or died: none is missing, and what came again may have been counted again.
+        // Whatever failed or died, no outcome is missing; redelivered ones may be counted twice.
         expect(sent('delivered', 'dead-lettered')).toBeGreaterThanOrEqual(given - waiting - untold);
         const isUndisturbed = [...normalizeFaults, ...deliverFaults, ...drainFaults].every(
           (fault) => fault === undefined,
@@ -295,7 +295,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         expect(fare(({ attempts }) => attempts.byClass['2xx'])).toBe(sent('delivered'));
         expect(fare(({ attempts }) => attempts.total)).toBe(engine.callbacks.requests.length);
         const ended = sent('delivered', 'dead-lettered', 'filtered') + waiting;
-        // What an ordered subscription that is held has not been sent is in the feed, and nowhere else.
+        // Unsent events of an ordered subscription that is held back are only in the feed.
         expect(requests.sum('enqueued') - ended).toBeGreaterThanOrEqual(0);
         expect(isLeftInFeed || requests.sum('enqueued') === ended, `${ended} ended`).toBe(true);
       },

@@ -13,9 +13,9 @@ import { rawMessage } from '../provider-request.ts';
 
 const receivedAt = '2026-11-21T12:00:00.000Z';
 const receivedAtMs = Date.parse(receivedAt);
-/** A mapping that makes nothing of any request. */
+/** A mapping that returns no event. */
 const blind = '[]';
-/** One that gives an event without a record. */
+/** A mapping that returns an event without a record. */
 const broken = '[{ "event_type": "created", "resource": "hris/employees" }]';
 
 async function prepare(): Promise<FakeEngine> {
@@ -36,7 +36,7 @@ function ofCompany(id: string, company: string): RawMessage {
   return { ...message, body: { kind: 'inline', encoding: 'utf8', content } };
 }
 
-/** Normalize with the mapping of the definition, or with another. */
+/** Normalize with the mapping of the definition, or with another one. */
 function normalize(engine: FakeEngine, messages: readonly RawMessage[], mapping?: string) {
   const { normalizePorts: ports } = engine;
   return normalizeWebhooks(
@@ -53,7 +53,7 @@ function normalize(engine: FakeEngine, messages: readonly RawMessage[], mapping?
   );
 }
 
-/** Take what waits for normalize. */
+/** Take the messages of the raw queue. */
 async function takeQueued(engine: FakeEngine): Promise<readonly RawMessage[]> {
   const messages = engine.rawQueue.messages();
   for (const { id } of messages) engine.rawQueue.remove(id);
@@ -86,30 +86,30 @@ const ownersOf = (engine: FakeEngine) =>
     .flatMap(({ requests }) => requests.map(({ owners }) => owners.map(({ account }) => account)));
 
 describe('an accepted request is archived', () => {
-  test('whatever becomes of it, with the others of its batch in one object (invariant 9)', async () => {
+  test('whatever its outcome, with the others of its batch in one object (invariant 9)', async () => {
     const engine = await prepare();
     const unknown = request('3', { integration: 'not deployed' });
     const malformed = request('4', { body: { kind: 'inline', encoding: 'utf8', content: 'no JSON' } });
-    const nobodys = ofCompany('5', 'not connected yet');
+    const unowned = ofCompany('5', 'not connected yet');
     const ended = await normalize(engine, [
       request('1'),
       request('2', { account: 'acc_globex' }),
       unknown,
       malformed,
-      nobodys,
+      unowned,
     ]);
     expect(ended.map(({ kind }) => kind)).toEqual(['mapped', 'mapped', 'dead-lettered', 'dead-lettered', 'unrouted']);
     expect(archived(engine)).toEqual([['raw_1', 'raw_2', 'raw_3', 'raw_4', 'raw_5']]);
     expect(ownersOf(engine)).toEqual([['acc_acme'], ['acc_globex'], ['acc_acme'], ['acc_acme'], []]);
   });
 
-  test('where the mapping ignores it', async () => {
+  test('when the mapping ignores it', async () => {
     const engine = await prepare();
     expect(await normalize(engine, [request('1')], blind)).toEqual([{ kind: 'ignored' }]);
     expect(archived(engine)).toEqual([['raw_1']]);
   });
 
-  test('for the accounts that a shared URL finds, of which no outcome tells (invariant 10)', async () => {
+  test('for the accounts that a shared URL finds, which no outcome names (invariant 10)', async () => {
     const engine = await prepare();
     await engine.contexts.register('staff', ['company'], 'acc_acme');
     engine.accounts.overwrite(anAccount({ context: { company_id: 'company' } }));
@@ -120,7 +120,7 @@ describe('an accepted request is archived', () => {
     expect(ownersOf(engine)).toEqual([['acc_acme'], ['acc_acme']]);
   });
 
-  test('by a pointer, where its body is in the archive already', async () => {
+  test('by a pointer, when its body is in the archive already', async () => {
     const engine = await prepare();
     const body = { kind: 'claim', key: 'acc_acme/raw_1', sizeBytes: 9_000 } as const;
     await engine.rawBodies.put(body.key, Buffer.from(JSON.stringify({ changes: [{ verb: 'created', id: '1' }] })), 'x');
@@ -128,7 +128,7 @@ describe('an accepted request is archived', () => {
     expect(engine.archive.objects()[0]?.requests[0]?.message.body).toEqual(body);
   });
 
-  test('for as long as its account keeps such things, and by the hour in which it came', async () => {
+  test('for the retention period of its account, and by the hour of its receipt', async () => {
     const engine = await prepare();
     engine.accounts.overwrite(anAccount({ id: 'acc_globex', tenant: 'globex', rawRetentionDays: 3 }));
     const later = request('3', { receivedAt: '2026-11-21T13:00:00.000Z' });
@@ -137,14 +137,14 @@ describe('an accepted request is archived', () => {
     expect(archived(engine)).toEqual([['raw_1'], ['raw_2'], ['raw_3']]);
   });
 
-  test('in the place of the former object where its batch comes again', async () => {
+  test('in place of the former object when its batch is redelivered', async () => {
     const engine = await prepare();
     await normalize(engine, [request('1'), request('2')]);
     await normalize(engine, [request('2'), request('1')]);
     expect(archived(engine)).toEqual([['raw_2', 'raw_1']]);
   });
 
-  test('before its message is gone: where the archive fails it comes again, and makes no second event (invariants 1 and 2)', async () => {
+  test('before its message is removed: a failure redelivers it, with no second event (invariants 1, 2)', async () => {
     const { ports, calls } = injectFault<NormalizePorts>((await prepare()).normalizePorts);
     const deliveries = [request('1')].map((message) => ({ messageId: '1', body: JSON.stringify(message), message }));
     await normalizeWebhooks(ports, deliveries);
@@ -153,13 +153,13 @@ describe('an accepted request is archived', () => {
         const engine = await prepare();
         const struck = injectFault<NormalizePorts>(engine.normalizePorts, fault);
         const outcomes = await normalizeWebhooks(struck.ports, deliveries).catch(() => []);
-        // What a dead run returns reaches no queue.
+        // The result of a dead run reaches no queue.
         expect(struck.crashed() ? 'failed' : outcomes[0]?.kind).toBe('failed');
-        // The queue shows it again by then; what a dead run had claimed is free.
+        // By then the queue shows it again, and the claims of a dead run are free.
         engine.clock.advance(400_000);
         expect(await normalizeWebhooks(engine.normalizePorts, deliveries)).toMatchObject([{ kind: 'mapped' }]);
         expect(archived(engine)).toEqual([['raw_1']]);
-        // And a number that it took leaves a hole in the feed for a while.
+        // A number that the dead run took leaves a gap in the feed for a while.
         engine.clock.advance(400_000);
         expect(await feedOf(engine)).toHaveLength(1);
       }
@@ -168,17 +168,17 @@ describe('an accepted request is archived', () => {
 
 describe('nothing is archived', () => {
   test.each([
-    ['that is a handshake', { handshake: 'challenge' }],
-    ['that was read from the archive', { archived: true as const }],
-    ['of an account that is removed', { account: 'acc_none' }],
-    ['of a former account of the id', { incarnation: '2020-01-01T00:00:00.000Z' }],
+    ['of a handshake', { handshake: 'challenge' }],
+    ['of a request from the archive', { archived: true as const }],
+    ['of a request of a removed account', { account: 'acc_none' }],
+    ['of a request of a former account of the id', { incarnation: '2020-01-01T00:00:00.000Z' }],
   ])('%s', async (_, change) => {
     const engine = await prepare();
     await normalize(engine, [request('1', change)]);
     expect(archived(engine)).toEqual([]);
   });
 
-  test('of a value that was a former account', async () => {
+  test('of a request for a value that a former account held', async () => {
     const engine = await prepare();
     engine.accounts.overwrite(anAccount({ context: { company_id: 'company' } }));
     await engine.contexts.register('staff', ['company'], 'acc_acme');
@@ -187,7 +187,7 @@ describe('nothing is archived', () => {
     expect(archived(engine)).toEqual([]);
   });
 
-  test('that was not done: it comes again', async () => {
+  test('of a failed request: it is redelivered', async () => {
     const engine = await prepare();
     engine.normalizePorts.expressions.run = () => Promise.reject(new Error('no process'));
     expect(await normalize(engine, [request('1')])).toMatchObject([{ kind: 'failed' }]);
@@ -196,7 +196,7 @@ describe('nothing is archived', () => {
 });
 
 describe('a window of the archive', () => {
-  test('is counted first, and sent then: what the mended mapping makes is published, under ids that stay', async () => {
+  test('is counted first, and then sent: the events of the fixed mapping are published, under stable ids', async () => {
     const engine = await prepare();
     await normalize(engine, [request('1')]);
     const [before] = await feedOf(engine);
@@ -219,14 +219,14 @@ describe('a window of the archive', () => {
     expect(events.map(({ record_id: id }) => id)).toEqual(['1', '2', '3']);
     expect(events[0]).toEqual(before);
 
-    // And once more: nothing new, neither in the feed nor in the archive.
+    // Again: nothing new in the feed or in the archive.
     await reprocess(engine);
     await normalize(engine, await takeQueued(engine));
     expect(await feedOf(engine)).toEqual(events);
     expect(archived(engine).flat()).toEqual(['raw_1', 'raw_2', 'raw_3']);
   });
 
-  test('has what was received in it, of its integration and its account', async () => {
+  test('holds the requests received in it, of its integration and its account', async () => {
     const engine = await prepare();
     const at = (seconds: number) => ({ receivedAt: new Date(receivedAtMs + seconds * 1000).toISOString() });
     await normalize(engine, [
@@ -236,20 +236,20 @@ describe('a window of the archive', () => {
       request('late', at(60)),
       request('globex', { ...at(1), account: 'acc_globex' }),
       request('other', { ...at(1), integration: 'crm' }),
-      ofCompany('nobodys', 'not connected yet'),
+      ofCompany('unowned', 'not connected yet'),
     ]);
     const untilMs = receivedAtMs + 60_000;
     const idsOf = async (change: Partial<ArchiveWindow>) => {
       await reprocess(engine, { untilMs, ...change });
       return (await takeQueued(engine)).map(({ rawId }) => rawId).sort();
     };
-    expect(await idsOf({})).toEqual(['raw_first', 'raw_globex', 'raw_last', 'raw_nobodys']);
+    expect(await idsOf({})).toEqual(['raw_first', 'raw_globex', 'raw_last', 'raw_unowned']);
     expect(await idsOf({ account: 'acc_globex' })).toEqual(['raw_globex']);
     expect(await idsOf({ account: 'acc_none' })).toEqual([]);
     expect(await idsOf({ integration: 'crm' })).toEqual(['raw_other']);
   });
 
-  test('is read in several calls where it is long', async () => {
+  test('is read in several calls when it is long', async () => {
     const engine = await prepare();
     for (let at = 0; at < 45; at += 1)
       await normalize(engine, [request(String(at), { receivedAt: new Date(receivedAtMs + at).toISOString() })]);
@@ -274,7 +274,7 @@ describe('a window of the archive', () => {
     expect(new Set((await takeQueued(engine)).map(({ rawId }) => rawId)).size).toBe(45);
   });
 
-  test('gives nothing of an account that is erased or removed, nor to a later one of its id (invariant 3)', async () => {
+  test('returns nothing of an erased or removed account, not even to a later one of its id (invariant 3)', async () => {
     const engine = await prepare();
     await normalize(engine, [request('1'), request('2', { account: 'acc_globex' })]);
     await engine.accounts.eraser.close('acme', 'acc_acme');
@@ -288,7 +288,7 @@ describe('a window of the archive', () => {
     expect(await takeQueued(engine)).toEqual([]);
   });
 
-  test('goes on behind an object that cannot be read, and one that has expired', async () => {
+  test('continues after an unreadable object, and after an expired one', async () => {
     const engine = await prepare();
     for (const at of [0, 1, 2])
       await normalize(engine, [request(String(at), { receivedAt: new Date(receivedAtMs + at).toISOString() })]);
@@ -308,7 +308,7 @@ describe('a window of the archive', () => {
     expect(await reprocess(engine, {}, ports)).toEqual({ found: 1, reprocessed: 1, skipped: 1, next: undefined });
   });
 
-  test('loses nothing to a call that fails anywhere and is made again (invariant 2)', async () => {
+  test('loses nothing when a call fails anywhere and is repeated (invariant 2)', async () => {
     const engine = await prepare();
     await normalize(engine, [request('1'), request('2')], blind);
     const { ports, calls } = injectFault(engine.adminPorts);

@@ -49,7 +49,7 @@ async function recordsOf(engine: FakeEngine) {
 }
 
 describe('dead letters of an integration', () => {
-  test('are sent to the raw queue as they were, and are letters no more', async () => {
+  test('are sent to the raw queue unchanged, and leave the dead-letter queue', async () => {
     const engine = await prepare(letter('1'), letter('2', { handshake: 'hello' }));
     const bodies = engine.rawDeadLetters.messages().map(({ body }) => JSON.parse(body));
     expect(await reprocess(engine)).toEqual({ reprocessed: 2, skipped: 0, more: false });
@@ -64,7 +64,7 @@ describe('dead letters of an integration', () => {
     expect(new Set(queued(engine)).size).toBe(95);
   });
 
-  test('leave the others where they are, to be seen at once', async () => {
+  test('leave the other letters on the queue, visible at once', async () => {
     const others = [
       letter('of another', { integration: 'crm' }),
       'no JSON',
@@ -84,11 +84,11 @@ describe('dead letters of an integration', () => {
     expect(engine.rawDeadLetters.receive(), 'they are visible').toHaveLength(others.length);
   });
 
-  test('that fail again while they are looked for do not come round', async () => {
+  test('that fail again during the call are not reprocessed in a loop', async () => {
     const engine = await prepare(letter('1'), letter('2'));
     const beforeMs = engine.clock.nowMs();
     const { rawQueue } = engine.adminPorts;
-    // Normalize is as quick as can be, and nothing is mended.
+    // Normalize runs at once, and the mapping is not fixed.
     const ports = {
       ...engine.adminPorts,
       rawQueue: {
@@ -99,16 +99,16 @@ describe('dead letters of an integration', () => {
       },
     };
     expect(await reprocessRequests(ports, 'staff', beforeMs)).toEqual({ reprocessed: 2, skipped: 2, more: false });
-    expect(await reprocessRequests(ports, 'staff', beforeMs), 'nor for the call after it').toMatchObject({
+    expect(await reprocessRequests(ports, 'staff', beforeMs), 'nor in the next call').toMatchObject({
       reprocessed: 0,
       more: false,
     });
     expect(queued(engine)).toHaveLength(2);
     engine.clock.advance(1);
-    expect(await reprocess(engine), 'but when they are asked for again').toMatchObject({ reprocessed: 2 });
+    expect(await reprocess(engine), 'but when an operator asks again').toMatchObject({ reprocessed: 2 });
   });
 
-  test('that are too many for one call are left for the next', async () => {
+  test('that do not fit into one call are left for the next', async () => {
     const engine = await prepare(...Array.from({ length: 30 }, (_, at) => letter(String(at))));
     const { rawLetters } = engine.adminPorts;
     const slow = {
@@ -126,7 +126,7 @@ describe('dead letters of an integration', () => {
   });
 });
 
-test('a letter is sent before it is removed, so that a crash loses none, and doubles nothing downstream (invariants 1 and 2)', async () => {
+test('a letter is sent before it is removed: a crash loses and doubles nothing (invariants 1 and 2)', async () => {
   const letters = [letter('1'), letter('of another', { integration: 'crm' }), letter('2')];
   const { ports, calls } = injectFault((await prepare(...letters)).adminPorts);
   await reprocessRequests(ports, 'staff', Number.POSITIVE_INFINITY);
@@ -148,7 +148,7 @@ test('a letter is sent before it is removed, so that a crash loses none, and dou
       expect(await reprocess(engine)).toMatchObject({ more: false });
       await normalize(engine);
       expect(await recordsOf(engine)).toEqual(['1', '2']);
-      // A request that comes again queues its deliveries again: none is posted twice.
+      // A repeated request queues its deliveries again: none is posted twice.
       await letTimePass(engine, 10 * minuteMs);
       expect(engine.callbacks.requests).toHaveLength(2);
       expect(engine.rawDeadLetters.messages().map(({ body }) => (JSON.parse(body) as RawMessage).rawId)).toEqual([

@@ -30,7 +30,7 @@ const accountPorts = (engine: FakeEngine) => ({
   quotas: usualQuotas,
 });
 
-/** An account of a tenant that answers for these companies. */
+/** An account of a tenant that holds these companies. */
 const connect = (engine: FakeEngine, tenant: string, companies: unknown, id = `acc_${tenant}`) =>
   createAccount(accountPorts(engine), {
     id,
@@ -50,7 +50,7 @@ async function send(engine: FakeEngine, body: unknown, secret = 'app secret') {
   return receiveProviderRequest(engine.receivePorts, { integration: 'staff' }, staffRequest(body, {}, secret));
 }
 
-/** Run normalize over what the raw queue holds. */
+/** Run normalize over the raw queue. */
 async function normalize(engine: FakeEngine) {
   const received = engine.rawQueue.receive();
   const results = await normalizeWebhooks(
@@ -82,7 +82,7 @@ describe('the URL for all accounts', () => {
     expect(engine.deliveryQueue.messages()).toHaveLength(1);
   });
 
-  test('fails for a wrong secret, and where no settings were made', async () => {
+  test('fails for a wrong secret, and without settings', async () => {
     const engine = createFakeEngine();
     const target = { integration: 'staff' };
     expect(await receiveProviderRequest(engine.receivePorts, target, staffRequest({}))).toEqual({ kind: 'unknown' });
@@ -104,7 +104,7 @@ describe('the URL for all accounts', () => {
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
   });
 
-  test('a value that changes hands while it is remembered gives its former owner nothing more (invariant 3)', async () => {
+  test('a value that changes hands while it is cached gives its former owner nothing more (invariant 3)', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
     await send(engine, { company: '1', changes: [created('a')] });
@@ -113,7 +113,7 @@ describe('the URL for all accounts', () => {
     engine.clock.advance(1_000);
     await connect(engine, 'globex', '1');
     await send(engine, { company: '1', changes: [created('b')] });
-    // What is remembered names acme: the request goes back, and is read anew.
+    // The cache names acme: the request is redelivered, and read again.
     expect(await normalize(engine)).toEqual(['failed']);
     for (const { id } of engine.rawQueue.messages()) engine.rawQueue.show(id);
     expect(await normalize(engine)).toEqual(['mapped']);
@@ -121,7 +121,7 @@ describe('the URL for all accounts', () => {
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
   });
 
-  test('a batch reads whose its values are once, and confirms that with one call each', async () => {
+  test('a batch reads the owners of its values once, and confirms them with one call each', async () => {
     const engine = createFakeEngine();
     for (const company of ['1', '2', '3']) await connect(engine, `tenant${company}`, company);
     const callsOf = async (ids: string) => {
@@ -143,7 +143,7 @@ describe('the URL for all accounts', () => {
     expect(await callsOf('a')).toEqual(once);
   });
 
-  test('a context that two accounts of a tenant hold gives each its event', async () => {
+  test('a context that two accounts of a tenant hold gives each account its event', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
     await connect(engine, 'acme', '1', 'acc_second');
@@ -159,7 +159,7 @@ describe('the URL for all accounts', () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
     expect(await connect(engine, 'acme', '2')).toEqual({ kind: 'exists' });
-    // As after a creation that was cut off, and as in versions before.
+    // As after an interrupted creation, and in earlier versions.
     const claims = [{ tenant: 'acme', account: 'acc_acme', claimedAtMs: engine.clock.nowMs() }];
     await engine.contexts.replace('staff', '3', { claims, registered: [], revision: 0 });
     await engine.contexts.register('staff', ['4'], 'acc_acme');
@@ -174,7 +174,7 @@ describe('the URL for all accounts', () => {
 describe('a context that accounts of two tenants hold', () => {
   const reason = 'the value "1" of company_id has accounts of two tenants';
 
-  /** Two accounts as versions made them that knew no claims. */
+  /** Two accounts as versions before claims created them. */
   async function prepareCollision(): Promise<FakeEngine> {
     const engine = createFakeEngine();
     for (const tenant of ['acme', 'globex']) {
@@ -184,7 +184,7 @@ describe('a context that accounts of two tenants hold', () => {
     return engine;
   }
 
-  test('gives neither anything: its requests are dead-lettered with the reason (invariants 3 and 9)', async () => {
+  test('gives neither an event: its requests are dead-lettered with the reason (invariants 3 and 9)', async () => {
     const engine = await prepareCollision();
     await send(engine, { company: '1', changes: [created('a')] });
     expect(await normalize(engine)).toEqual(['dead-lettered']);
@@ -192,7 +192,7 @@ describe('a context that accounts of two tenants hold', () => {
     for (const tenant of ['acme', 'globex']) expect(await recordsOf(engine, tenant)).toEqual([]);
   });
 
-  test('keeps no other context of the request from its owner', async () => {
+  test('does not keep other contexts of the request from their owners', async () => {
     const engine = await prepareCollision();
     await connect(engine, 'initech', '2');
     await send(engine, { changes: [created('a', '1'), created('b', '2')] });
@@ -202,7 +202,7 @@ describe('a context that accounts of two tenants hold', () => {
     for (const tenant of ['acme', 'globex']) expect(await recordsOf(engine, tenant)).toEqual([]);
   });
 
-  test('gives each its event where the settings of the integration let tenants share', async () => {
+  test('gives each its event when the settings of the integration let tenants share', async () => {
     const engine = await prepareCollision();
     await configureIntegration(engine.adminPorts, {
       integration: 'staff',
@@ -214,7 +214,7 @@ describe('a context that accounts of two tenants hold', () => {
     for (const tenant of ['acme', 'globex']) expect(await recordsOf(engine, tenant)).toEqual([['a', `acc_${tenant}`]]);
   });
 
-  test('is found by who lists collisions, and by them alone', async () => {
+  test('is listed as a collision, and other contexts are not', async () => {
     const engine = await prepareCollision();
     await connect(engine, 'initech', '2');
     await connect(engine, 'initech', '2', 'acc_second');
@@ -228,7 +228,7 @@ describe('a context that accounts of two tenants hold', () => {
     expect((await listCollisions(engine.adminPorts, 10, undefined)).items).toEqual([]);
   });
 
-  test('is one tenant’s once the other’s account is gone, and what was dead-lettered with it', async () => {
+  test('belongs to one tenant once the other’s account is gone, with its dead-lettered requests', async () => {
     const engine = await prepareCollision();
     await send(engine, { company: '1', changes: [created('a')] });
     await normalize(engine);
@@ -238,10 +238,10 @@ describe('a context that accounts of two tenants hold', () => {
     expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
   });
 
-  test('is its owner’s alone where one of them claimed it (invariant 3)', async () => {
+  test('belongs only to the account that claimed it (invariant 3)', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
-    // As a version before may write while it is being replaced.
+    // As an earlier version may write during a deployment.
     await engine.accounts.create(anAccount({ id: 'acc_globex', tenant: 'globex', context: { company_id: '1' } }));
     await engine.contexts.register('staff', ['1'], 'acc_globex');
     await send(engine, { company: '1', changes: [created('a')] });
@@ -252,7 +252,7 @@ describe('a context that accounts of two tenants hold', () => {
 });
 
 describe('a context that changes hands', () => {
-  test('gives its new owner nothing that was received before (invariant 3)', async () => {
+  test('gives its new owner no request received before (invariant 3)', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
     await send(engine, { company: '1', changes: [created('a')] });
@@ -265,7 +265,7 @@ describe('a context that changes hands', () => {
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
   });
 
-  test('gives what was received in between to the new owner, and all of it to the old one that comes back', async () => {
+  test('gives requests received in between to the new owner, and all to the old one when it returns', async () => {
     for (const [tenant, records] of [
       ['globex', ['b']],
       ['acme', ['a', 'b']],
@@ -285,7 +285,7 @@ describe('a context that changes hands', () => {
   });
 });
 
-describe('a request that nobody is known for', () => {
+describe('a request without a known account', () => {
   test('is parked, and published once its account exists (invariant 9)', async () => {
     const engine = createFakeEngine();
     await send(engine, { company: '9', changes: [created('a')] });
@@ -297,7 +297,7 @@ describe('a request that nobody is known for', () => {
     expect(await waitingRequests(engine.parking, 'staff', '9')).toEqual([]);
   });
 
-  test('in part is served in part, and the rest later, nothing twice (invariant 2)', async () => {
+  test('in part is served in part, and the rest later, with no event twice (invariant 2)', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
     await send(engine, { changes: [created('a', '1'), created('b', '2')] });
@@ -308,7 +308,7 @@ describe('a request that nobody is known for', () => {
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
   });
 
-  test('comes again when its account was made while it was being parked', async () => {
+  test('is redelivered when its account was created while it was being parked', async () => {
     const engine = createFakeEngine();
     await send(engine, { company: '9', changes: [created('a')] });
     const park = async (...parking: Parameters<FakeEngine['parking']['park']>) => {
@@ -324,7 +324,7 @@ describe('a request that nobody is known for', () => {
     expect(await recordsOf(engine, 'acme')).toEqual([['a', 'acc_acme']]);
   });
 
-  test('is ignored when it names nobody and makes no event, and dead-lettered when it makes one', async () => {
+  test('is ignored when it names no account and has no event, and dead-lettered when it has one', async () => {
     const engine = createFakeEngine();
     await send(engine, { changes: [] });
     expect(await normalize(engine)).toEqual(['ignored']);

@@ -14,7 +14,7 @@ import { type Change, rawMessage } from '../provider-request.ts';
 const employees: ResourceSchema & Record<string, unknown> = {
   $id: 'urn:tributary:resource:hris/employees',
   title: 'Employee',
-  description: 'Somebody who works.',
+  description: 'A person who works.',
   version: '1.2.0',
   type: 'object',
   properties: { id: { type: 'string' }, labels: { type: 'array', items: { type: 'string' } } },
@@ -68,7 +68,7 @@ async function normalize(requests: readonly (readonly Change[])[]) {
   return { outcomes, warnings: log.warnings, events: reader.seen };
 }
 
-test('an event that does not fit its schema is published, counted, and told by its place alone', async () => {
+test('an event that does not match its schema is published, counted, and logged by its path only', async () => {
   const { outcomes, warnings, events } = await normalize([
     [{ verb: 'created', id: '1', name: '2' }],
     [{ verb: 'deleted', id: '2' }],
@@ -87,7 +87,7 @@ test('an event that does not fit its schema is published, counted, and told by i
   ]);
 });
 
-test('events of one request that drift alike are counted each and logged once', async () => {
+test('events of one request with the same drift are each counted, and logged once', async () => {
   const { outcomes, warnings } = await normalize([
     [...Array(30).keys()].map((id) => ({ verb: 'created', id: String(id), name: '1' })),
   ]);
@@ -95,7 +95,7 @@ test('events of one request that drift alike are counted each and logged once', 
   expect(warnings).toHaveLength(1);
 });
 
-test('data that fits is not told of', async () => {
+test('data that matches is not logged', async () => {
   const { outcomes, warnings } = await normalize([[{ verb: 'created', id: '1' }]]);
   expect(outcomes.sum('schema-drift')).toBe(0);
   expect(warnings).toEqual([]);

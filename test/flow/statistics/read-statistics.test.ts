@@ -42,12 +42,12 @@ const read = (engine: FakeEngine, query: Partial<StatisticsQuery> = {}) =>
 async function firstOf(engine: FakeEngine, query: Partial<StatisticsQuery> = {}) {
   const { subscriptions } = await read(engine, { subscriptions: [aSubscription()], ...query });
   const [first] = subscriptions;
-  if (first === undefined) throw new Error('one subscription was asked for');
+  if (first === undefined) throw new Error('expected one subscription');
   return first;
 }
 
 describe('by subscription', () => {
-  test('there is one for each that was asked for, in their order, those without deliveries too', async () => {
+  test('each requested subscription has an entry, in the requested order, with or without deliveries', async () => {
     const engine = createFakeEngine();
     await engine.deliveries.putMany([aDelivery(1, { subscription: 'sub_2' })]);
     const asked = ['sub_3', 'sub_2', 'sub_1'].map((id) => aSubscription({ id }));
@@ -63,7 +63,7 @@ describe('by subscription', () => {
     });
   });
 
-  test('deliveries of events of the window alone are looked at', async () => {
+  test('only deliveries of events in the window count', async () => {
     const engine = createFakeEngine();
     await engine.deliveries.putMany([1, 2, 3, 4].map((number) => aDelivery(number)));
     const at = (number: number) => Date.parse(aDelivery(number).timestamp);
@@ -72,7 +72,7 @@ describe('by subscription', () => {
     expect(sample).toMatchObject({ deliveries: 2, since: aDelivery(2).timestamp, until: aDelivery(4).timestamp });
   });
 
-  test('where there are too many, the newest are, and it says so', async () => {
+  test('if there are too many, only the newest count, and the sample is marked incomplete', async () => {
     const engine = createFakeEngine();
     await engine.deliveries.putMany(
       Array.from({ length: 1_300 }, (_, index) => aDelivery(index, { state: index < 300 ? 'exhausted' : 'delivered' })),
@@ -88,14 +88,14 @@ describe('by subscription', () => {
     });
   });
 
-  test('the backlog is counted whatever its time, up to a bound', async () => {
+  test('the backlog of any time is counted, up to a bound', async () => {
     const engine = createFakeEngine();
     await engine.deliveries.putMany(Array.from({ length: 10_001 }, (_, index) => aParked(index)));
     const { backlog } = await firstOf(engine, { sinceMs: nowMs, untilMs: nowMs + 1 });
     expect(backlog).toEqual({ count: 10_000, isComplete: false });
   });
 
-  test('the oldest that waits may be older than the window where it waits for its endpoint', async () => {
+  test('the oldest waiting event may be older than the window if it waits in the backlog', async () => {
     const engine = createFakeEngine();
     const longAgo = '2026-11-10T00:00:00.000Z';
     const retrying = { state: 'retrying', waitsIn: 'queue', nextAttemptAt: '2026-11-21T13:00:00.000Z' } as const;
@@ -111,7 +111,7 @@ describe('by subscription', () => {
 });
 
 describe('by integration', () => {
-  test('requests are counted for the tenant that asks, and for all together (invariant 3)', async () => {
+  test('requests are counted for the calling tenant, and for all tenants together (invariant 3)', async () => {
     const engine = createFakeEngine();
     const hour = '2026-11-21T11';
     const add = (scope: string, verified: number) =>
@@ -153,7 +153,7 @@ async function deliver(engine: FakeEngine): Promise<void> {
   for (const { id } of messages) engine.deliveryQueue.remove(id);
 }
 
-test('what came in, what became of it and what was delivered are told together', async () => {
+test('one report shows requests, their outcomes and the deliveries', async () => {
   const engine = createFakeEngine();
   await engine.accounts.create(anAccount());
   await engine.subscriptions.create(aSubscription());
@@ -170,7 +170,7 @@ test('what came in, what became of it and what was delivered are told together',
   const [normalization] = await normalizeWebhooks(engine.normalizePorts, [
     { messageId: 'm1', body: JSON.stringify(message), message },
   ]);
-  if (normalization === undefined || normalization.kind === 'failed') throw new Error('it can be mapped');
+  if (normalization === undefined || normalization.kind === 'failed') throw new Error('expected a mapped request');
   await createNormalizationCounter(engine.countPorts).count([{ message, normalization }]);
   await deliver(engine);
 
@@ -188,7 +188,7 @@ test('what came in, what became of it and what was delivered are told together',
       published: 1,
     },
   ]);
-  // A new endpoint's first event waits for its drain.
+  // The first event of a new endpoint waits for a drain.
   expect(statistics.subscriptions).toMatchObject([
     {
       deliveries: { total: 1, waiting: 1 },

@@ -21,7 +21,7 @@ const request: SubscriptionRequest = {
 
 const createPorts = () => createFakeEngine().manageSubscriptionPorts;
 
-test('a subscription is stored with its one secret, which the result tells', async () => {
+test('a subscription is stored with one secret, which the result holds', async () => {
   const ports = createPorts();
   const creation = await createSubscription(ports, { id: 'sub_1', ...request });
   if (creation.kind !== 'created') throw new Error(creation.kind);
@@ -38,7 +38,7 @@ test('a subscription is stored with its one secret, which the result tells', asy
   expect(Buffer.from(creation.secret.replace(/^whsec_/, ''), 'base64')).toHaveLength(32);
 });
 
-test('one that asks for v1a signatures is given a pair of keys', async () => {
+test('a subscription with v1a signatures gets a key pair', async () => {
   const creation = await createSubscription(createPorts(), { ...request, isAsymmetric: true });
   if (creation.kind !== 'created') throw new Error(creation.kind);
   expect(creation.subscription.signingKeys).toMatchObject([
@@ -50,7 +50,7 @@ test('one that asks for v1a signatures is given a pair of keys', async () => {
   ]);
 });
 
-test('an ordered one begins at the end of its tenant’s feed', async () => {
+test('an ordered subscription begins at the end of its tenant’s feed', async () => {
   const engine = createFakeEngine();
   await engine.events.writeRows(
     [3, 4].map((sequence) => ({ ...anEventRow(sequence), writtenAtMs: engine.clock.nowMs() })),
@@ -59,7 +59,7 @@ test('an ordered one begins at the end of its tenant’s feed', async () => {
   expect((await engine.endpoints.getMany([{ scope: 'acme', endpoint: 'sub_1' }]))[0]?.position).toBe(4);
 });
 
-test('fails when the id was another tenant’s, and leaves its endpoint’s position as it is (invariant 3)', async () => {
+test('fails when the id belonged to another tenant, and leaves its endpoint’s position unchanged (invariant 3)', async () => {
   const engine = createFakeEngine();
   const ports = engine.manageSubscriptionPorts;
   const written = { writtenAtMs: engine.clock.nowMs() };
@@ -75,7 +75,7 @@ test('fails when the id was another tenant’s, and leaves its endpoint’s posi
   expect((await engine.endpoints.getMany([key]))[0]?.position).toBe(3);
 });
 
-test('two subscriptions get two ids and two secrets', async () => {
+test('two subscriptions get different ids and secrets', async () => {
   const ports = createPorts();
   const creations = [
     await createSubscription(ports, request),
@@ -87,7 +87,7 @@ test('two subscriptions get two ids and two secrets', async () => {
   expect(new Set(created.map(({ secret }) => secret)).size).toBe(2);
 });
 
-test('fails when the id is taken by any tenant, and leaves the subscription as it is (invariant 3)', async () => {
+test('fails when the id is taken by any tenant, and leaves the subscription unchanged (invariant 3)', async () => {
   const ports = createPorts();
   await createSubscription(ports, { id: 'sub_1', ...request });
   for (const tenant of ['acme', 'globex', null])
@@ -95,7 +95,7 @@ test('fails when the id is taken by any tenant, and leaves the subscription as i
   expect((await ports.subscriptions.find('sub_1'))?.tenant).toBe('acme');
 });
 
-test('fails when the URL may not be called, and stores nothing (invariant 11)', async () => {
+test('fails when the egress policy refuses the URL, and stores nothing (invariant 11)', async () => {
   const engine = createFakeEngine();
   engine.egress.refuseWith(() => 'it resolves to a private address');
   expect(await createSubscription(engine.manageSubscriptionPorts, { id: 'sub_1', ...request })).toEqual({
@@ -105,7 +105,7 @@ test('fails when the URL may not be called, and stores nothing (invariant 11)', 
   expect(await engine.subscriptions.find('sub_1')).toBeUndefined();
 });
 
-test('fails for what does not go together', async () => {
+test('fails when settings contradict each other', async () => {
   const ports = createPorts();
   const batch = { max_events: 2, max_wait_seconds: 1 };
   for (const [change, path] of [

@@ -30,7 +30,7 @@ async function publish(engine: FakeEngine, ids: readonly string[], ports = engin
   );
 }
 
-/** Put events into an endpoint's backlog, one for each id. */
+/** Put deliveries into an endpoint's backlog, one for each event id. */
 async function park(engine: FakeEngine, ids: readonly string[], tenant = 'acme'): Promise<void> {
   for (const [index, event] of ids.entries()) {
     const row = anEventRow(index + 1, { id: event, tenant });
@@ -42,7 +42,7 @@ async function park(engine: FakeEngine, ids: readonly string[], tenant = 'acme')
 }
 
 describe('disabling', () => {
-  test('loses nothing of what was queued, was to be tried again soon or later, or waited: all is sent once enabled', async () => {
+  test('loses no queued, retrying or waiting delivery: all are sent once it is enabled', async () => {
     const engine = createFakeEngine();
     const { manageSubscriptionPorts: ports } = engine;
     await engine.subscriptions.create(aSubscription({ retry: { scheduleMs: [minuteMs, hourMs, hourMs] } }));
@@ -65,12 +65,12 @@ describe('disabling', () => {
     expect(items.map(({ state }) => state)).toEqual(['delivered', 'delivered', 'delivered']);
   });
 
-  test('stops a run that is sending, before its next posts', async () => {
+  test('stops a running drain before its next posts', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription({ concurrency: 1 }));
     await park(engine, ['evt_1', 'evt_2', 'evt_3']);
     engine.callbacks.answerWith(() => {
-      // Longer than a round, so that each post is a round of its own.
+      // Longer than a round, so that each post has its own round.
       engine.clock.advance(6_000);
       return answered(204);
     });
@@ -87,7 +87,7 @@ describe('disabling', () => {
 });
 
 describe('enabling', () => {
-  test('begins at once, although a probe was to wait for long', async () => {
+  test('starts sending immediately, although the next probe was far away', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     engine.callbacks.answerWith(() => answered(503, '800'));
@@ -101,7 +101,7 @@ describe('enabling', () => {
     expect(engine.callbacks.requests.map(idOf)).toContain('evt_2');
   });
 
-  test('catches up also with what is published by those who saw it disabled a moment ago', async () => {
+  test('also catches up with events of publishers that still saw it disabled', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
@@ -123,7 +123,7 @@ describe('enabling', () => {
 });
 
 describe('removing', () => {
-  test('cancels what waits, and lets no other tenant have the id (invariant 3)', async () => {
+  test('cancels waiting deliveries, and keeps the id from other tenants (invariant 3)', async () => {
     const engine = createFakeEngine();
     const ports = engine.manageSubscriptionPorts;
     await engine.subscriptions.create(aSubscription());
@@ -145,7 +145,7 @@ describe('removing', () => {
     expect(await engine.subscriptions.create(aSubscription())).toBe('created');
   });
 
-  test('of more than one call can cancel is gone on with by the next', async () => {
+  test('continues in the next call if one call cannot cancel everything', async () => {
     const engine = createFakeEngine();
     const ports = engine.manageSubscriptionPorts;
     await engine.subscriptions.create(aSubscription());
@@ -170,7 +170,7 @@ describe('removing', () => {
   });
 });
 
-test("a backlog never gives a subscription another tenant's event, whatever stands in it (invariant 3)", async () => {
+test("a backlog never gives a subscription another tenant's event, whatever it holds (invariant 3)", async () => {
   const engine = createFakeEngine();
   await engine.subscriptions.create(aSubscription());
   await park(engine, ['evt_1'], 'globex');
@@ -179,8 +179,8 @@ test("a backlog never gives a subscription another tenant's event, whatever stan
   expect(engine.callbacks.requests).toEqual([]);
 });
 
-describe('the place of an ordered subscription in the feed', () => {
-  test('is set although others write of its endpoint at the same time', async () => {
+describe('the feed position of an ordered subscription', () => {
+  test('is set despite concurrent writes of its endpoint’s state', async () => {
     const engine = createFakeEngine();
     await engine.events.writeRows([{ ...anEventRow(5), writtenAtMs: engine.clock.nowMs() }]);
     let writes = 0;
@@ -202,7 +202,7 @@ describe('the place of an ordered subscription in the feed', () => {
     expect((await engine.endpoints.getMany([key]))[0]).toMatchObject({ position: 5, latencyMs: 20 });
   });
 
-  test('is kept: what it has not been sent is nowhere else', async () => {
+  test('is kept, since unsent events are queued nowhere else', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription({ ordering: 'record' }));
     const update = (ordering: 'none' | 'tenant') =>
@@ -213,11 +213,11 @@ describe('the place of an ordered subscription in the feed', () => {
 });
 
 describe('a replay', () => {
-  test('waits at a number that may still be written, and goes on behind it', async () => {
+  test('waits at a number that may still be written, and continues after it', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     const writtenAtMs = engine.clock.nowMs();
-    // 2 is being written by somebody else.
+    // Another writer still writes 2.
     await engine.events.writeRows([1, 3].map((sequence) => ({ ...anEventRow(sequence), writtenAtMs })));
     await startReplay(engine.drainPorts, aSubscription(), { tenant: 'acme', mode: 'all', ratePerSecond: 50 });
     await letTimePass(engine, 10_000);
@@ -228,7 +228,7 @@ describe('a replay', () => {
     expect((await engine.replays.list('sub_1', 1, undefined)).items).toMatchObject([{ state: 'done', replayed: 3 }]);
   });
 
-  test('of a disabled subscription sends nothing, and what it has put aside waits', async () => {
+  test('of a disabled subscription sends nothing, and its deliveries wait', async () => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription());
     await engine.events.writeRows([{ ...anEventRow(1), writtenAtMs: engine.clock.nowMs() }]);

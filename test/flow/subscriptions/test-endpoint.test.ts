@@ -30,9 +30,9 @@ async function run(subscription: Subscription = aSubscription(), request: Partia
   return testEndpoint(engine.drainPorts, prepareSubscription(subscription), { ...everything, ...request });
 }
 
-/** As a subscriber writes it: verify, then answer. */
+/** A receiver as a subscriber writes it: verify, then answer. */
 function correctReceiver({ headers, body }: CallbackRequest): CallbackOutcome {
-  // The library has a clock of its own.
+  // The library uses the global clock.
   vi.useFakeTimers({ toFake: ['Date'], now: engine.clock.nowMs() });
   if (body.length > 500_000) return answered(413);
   try {
@@ -52,7 +52,7 @@ describe('a correct receiver', () => {
     expect(expected).toMatch(/^It .*\.$/);
   });
 
-  test('passes where it is sent v1a signatures, too, of which those of another key are wrong', async () => {
+  test('passes with v1a signatures, too, and refuses those of another key', async () => {
     const signed = aSubscription({ signingKeys: [generateSigningKey(Buffer.alloc(32, 7))] });
     engine.callbacks.answerWith(correctReceiver);
     expect((await run(signed)).passed).toBe(true);
@@ -68,11 +68,11 @@ test.each<[string, () => CallbackOutcome, readonly (Simulation | undefined)[]]>(
   ['takes everything', () => answered(200), [undefined, 'duplicate', 'out-of-order', 'delayed', 'burst', 'oversized']],
   ['fails at everything', () => answered(500), []],
   ['refuses everything', () => answered(401), ['bad-signature', 'old-timestamp']],
-  ['is not there', () => answered(404), []],
+  ['does not exist', () => answered(404), []],
   ['redirects', () => answered(302), []],
   ['cannot be reached', () => ({ kind: 'failed', error: 'ECONNREFUSED', durationMs: 1 }), []],
   ['is too busy', () => answered(429, '5'), ['burst']],
-])('a receiver that %s passes what it should, and nothing else', async (_, answer, passes) => {
+])('a receiver that %s passes the right tests only', async (_, answer, passes) => {
   engine.callbacks.answerWith(answer);
   for (const simulate of [undefined, ...simulations])
     expect([simulate, (await run(aSubscription(), { simulate })).passed]).toEqual([
@@ -81,11 +81,11 @@ test.each<[string, () => CallbackOutcome, readonly (Simulation | undefined)[]]>(
     ]);
 });
 
-describe('what is sent', () => {
+describe('the request', () => {
   const sent = () => engine.callbacks.requests.map(({ body }) => JSON.parse(body));
   const idsOf = () => engine.callbacks.requests.map(({ headers }) => headers['webhook-id']);
 
-  test('is one event that fits the schema of a resource that the subscription asks for, and is stored nowhere', async () => {
+  test('is one event that fits the schema of a wanted resource, and is not stored', async () => {
     const { posts } = await run(
       aSubscription({ resources: ['crm/*', 'hris/employees'], types: ['record:deleted'], accounts: ['acc_7'] }),
     );
@@ -122,12 +122,12 @@ describe('what is sent', () => {
       { resource: 'ticketing/tickets' },
     ],
     [{ tenant: null }, {}, { tenant: 'test' }],
-  ])('for a subscription with %j, asked for %j, is %j', async (change, request, expected) => {
+  ])('for a subscription with %j, tested with %j, is %j', async (change, request, expected) => {
     await run(aSubscription(change), request);
     expect(sent()[0]).toMatchObject(expected);
   });
 
-  test('goes to a disabled subscription too: its owner tries it before he enables it', async () => {
+  test('goes to a disabled subscription, too, so that its owner can test it before enabling it', async () => {
     expect((await run(aSubscription({ status: 'disabled' }))).passed).toBe(true);
   });
 
@@ -138,7 +138,7 @@ describe('what is sent', () => {
     expect(sent()).toHaveLength(2);
   });
 
-  test('out-of-order: two events of one record, the later one first', async () => {
+  test('out-of-order: two events of one record, the newer one first', async () => {
     await run(aSubscription(), { simulate: 'out-of-order' });
     expect(sent()).toMatchObject([
       { record_id: 'test_1', sequence: 2 },
@@ -153,7 +153,7 @@ describe('what is sent', () => {
     expect(signedAtMs - Date.parse(sent()[0].timestamp)).toBe(5_000);
   });
 
-  test('burst: twenty records at once', async () => {
+  test('burst: twenty records concurrently', async () => {
     let open = 0;
     let most = 0;
     engine.callbacks.post = async (request) => {
@@ -170,7 +170,7 @@ describe('what is sent', () => {
     expect(posts.filter((post) => !post.passed).map(({ event }) => event.record_id)).toEqual(['test_3']);
   });
 
-  test('old-timestamp: rightly signed, ten minutes ago', async () => {
+  test('old-timestamp: correctly signed, ten minutes ago', async () => {
     await run(aSubscription(), { simulate: 'old-timestamp' });
     const [{ headers, body } = nothing] = engine.callbacks.requests;
     const at = new Date('2026-11-21T11:50:00.000Z');
@@ -186,15 +186,15 @@ describe('what is sent', () => {
     expect(checkResource(prepareResources(schemas), 'hris/employees', sent()[0].data)).toEqual([]);
   });
 
-  test('is shaped as the subscription has it', async () => {
+  test('has the shape that the subscription sets', async () => {
     await run(aSubscription({ shaping: { fields: { include: ['data.id'] }, envelope: 'cloudevents' } }));
     expect(sent()[0]).toMatchObject({ specversion: '1.0', data: { id: 'test_1' } });
     expect(engine.callbacks.requests[0]?.headers['content-type']).toBe('application/cloudevents+json');
   });
 });
 
-describe('what is told', () => {
-  test('is how it was answered, and what was sent without its credentials (invariant 10)', async () => {
+describe('the report', () => {
+  test('shows the answer, and the request without its credentials (invariant 10)', async () => {
     const { posts } = await run(
       aSubscription({
         endpoint: {
@@ -220,7 +220,7 @@ describe('what is told', () => {
     expect(JSON.stringify(posts)).not.toContain('hidden');
   });
 
-  test('is why nothing could be sent: a transform that fails, a token that is not given', async () => {
+  test('shows why nothing was sent: a failed transform, or a refused token', async () => {
     const untransformable = await run(aSubscription({ shaping: { transform: '$error("no")' } }));
     expect(untransformable).toMatchObject({
       passed: false,
@@ -242,7 +242,7 @@ describe('what is told', () => {
     expect(engine.callbacks.requests).toEqual([]);
   });
 
-  test('a token that the endpoint refuses is forgotten', async () => {
+  test('makes the engine forget a token that the endpoint refuses', async () => {
     engine.callbacks.answerWith(() => answered(401));
     const auth = {
       type: 'oauth2',
@@ -255,7 +255,7 @@ describe('what is told', () => {
     expect(engine.tokens.forgotten).toEqual(['token-1']);
   });
 
-  test('ends in time: a slow receiver is given what is left, and is not called again when nothing is', async () => {
+  test('arrives in time: a slow receiver gets the remaining time, and no further request once it is used up', async () => {
     const timeouts: (number | undefined)[] = [];
     engine.callbacks.post = async ({ timeoutMs }) => {
       timeouts.push(timeoutMs);

@@ -17,27 +17,27 @@ import { furnishTenant } from '../../fakes/furnish-tenant.ts';
 import { apiKey } from '../../fakes/in-memory-api-keys.ts';
 
 /*
- * The key of globex, with every scope, tries every operation on everything that acme has, in every way to name it. The
- * calls come from the operations themselves: one that is added is tried, or makes this file fail until it says what its
- * parameters name.
+ * The key of globex, with every scope, tries every operation on every object of acme, in every way to name it. The
+ * calls are derived from the operations: a new operation is tried, or this file fails until it says what the parameters
+ * name.
  */
 
 const own = 'globex';
 const others = 'acme';
 const timestamp = '2026-11-21T12:00:00.000Z';
 const makeDeliveryId = (subscription: string, event: string) => deliveryId({ subscription, timestamp, event });
-/** What serves all tenants. */
+/** Objects that serve all tenants. */
 const ofAll = { subscription: 'sub_everyone', otherSubscriptions: [], key: 'all' };
 
 interface World {
   readonly api: FakeApi;
   readonly own: TenantThings;
   readonly others: TenantThings;
-  /** What is acme's alone and does not hold its name. */
+  /** Texts that belong to acme only and do not contain its name. */
   readonly secrets: readonly string[];
 }
 
-/** Give a tenant one of everything. */
+/** Give a tenant one object of each kind. */
 async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantThings; secrets: readonly string[] }> {
   const secrets: string[] = [];
   const made = async (method: string, path: string, body?: unknown, key = tenant) => {
@@ -100,7 +100,7 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
     const { next_cursor: first } = await made('GET', list);
     if (first === null) continue;
     cursors.push(first);
-    // An export passes through all that there is: each of its cursors is of another kind.
+    // An export covers all stores, so each of its cursors has another kind.
     for (let next = first; list.includes('/export') && next !== null; cursors.push(next)) {
       ({ next_cursor: next } = await made('GET', `${list}&cursor=${next}`));
       if (next === null) break;
@@ -120,7 +120,7 @@ async function createWorld(): Promise<World> {
   return { api, own: mine.things, others: theirs.things, secrets: theirs.secrets };
 }
 
-/** Rows that hold acme's name or one of its ids, by store and key. */
+/** Rows that contain acme's name or one of its ids, by store and key. */
 function rowsOfOthers({ api, secrets }: World): ReadonlyMap<string, string> {
   const isTheirs = (text: string) => {
     const known = theirTexts.get(text);
@@ -138,12 +138,12 @@ function rowsOfOthers({ api, secrets }: World): ReadonlyMap<string, string> {
     ),
   );
 }
-/** Most rows are the same after every call. */
+/** A cache by text: most rows are the same after every call. */
 const theirTexts = new Map<string, boolean>();
 
 /**
- * What has changed of acme's. What globex wrote may name acme (an audit entry, a filter); nothing may stand under one of
- * acme's names but what stood there before, and a consumer's name is each tenant's own.
+ * Changes of acme's rows. Rows that globex wrote may name acme (an audit entry, a filter), but no new row may appear
+ * under one of acme's names. Consumer names are separate for each tenant.
  */
 function changesOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): readonly string[] {
   const isOwn = (key: string) => key.startsWith('audit ') || key.startsWith(`consumers 0 ${own} `);
@@ -161,11 +161,11 @@ beforeAll(async () => {
   attempts = crossTenantAttempts(world.own, world.others, ofAll, makeDeliveryId);
 });
 
-test('every operation is tried, but for those that name nothing of a tenant', () => {
+test('every operation is tried, except those that name no object of a tenant', () => {
   expect([...withoutAttempt(attempts)].sort()).toEqual(
     [
       ...namesNothing.filter((id) => operations[id].access !== 'public'),
-      // Of integrations, which are nobody's: what changes them is for keys of all tenants.
+      // Integrations belong to no tenant; only keys of all tenants may change them.
       'configureIntegration',
       'getIntegration',
     ].sort(),
@@ -173,24 +173,24 @@ test('every operation is tried, but for those that name nothing of a tenant', ()
   expect(attempts.length).toBeGreaterThan(1000);
 });
 
-test('every list of acme gave a cursor, so that each kind is tried', () => {
+test('every list of acme returned a cursor, so that each kind is tried', () => {
   expect(world.others.cursors.length).toBeGreaterThan(listsOf(world.others).length);
   expect(new Set(world.others.cursors).size).toBe(world.others.cursors.length);
 });
 
-/** Last, since globex has a consumer of that name then: the names of consumers are each tenant's own. */
+/** Puts last what gives globex a consumer of acme's name, since consumer names are separate for each tenant. */
 const inOrder = (Object.keys(operations) as OperationId[]).sort(
   (a, b) => Number(a === 'createConsumer') - Number(b === 'createConsumer'),
 );
 
 describe.each(inOrder)('%s', (id) => {
-  test('shows another tenant nothing, and changes nothing of it (invariant 3)', async () => {
+  test('shows nothing of another tenant, and changes nothing of it (invariant 3)', async () => {
     const { api, secrets } = world;
     let before = rowsOfOthers(world);
     for (const attempt of attempts.filter(({ operation }) => operation === id)) {
       const { method, path, body, name, expected, twin } = attempt;
       for (const text of textsOf(attempt)) if (text !== others) said.add(text);
-      // A token is asked for with what the body says.
+      // A token request has its credentials in the body.
       const as = id === 'createToken' ? null : own;
       const answer = await api.call(method, path, body, as);
       expect.soft(expected, `${name}: ${answer.status} ${answer.text}`).toContain(answer.status);
@@ -208,8 +208,8 @@ describe.each(inOrder)('%s', (id) => {
   });
 });
 
-describe('a cursor of one’s own', () => {
-  test('fails with every other list, and with other parameters of its own (400)', async () => {
+describe('a caller’s own cursor', () => {
+  test('fails with every other list, and with other parameters (400)', async () => {
     const { api } = world;
     const lists = listsOf(world.own);
     for (const list of lists) {
@@ -226,7 +226,7 @@ describe('a cursor of one’s own', () => {
       expect((await api.call('GET', `${deliveries}${query}&cursor=${cursor}`, undefined, own)).status).toBe(400);
   });
 
-  test('of the feed is good whatever the filters, and for a key of all tenants that names its tenant', async () => {
+  test('of the feed works with any filter, and for a key of all tenants that names the tenant', async () => {
     const { api } = world;
     const cursor = world.own.feedCursor;
     for (const [path, as] of [
@@ -238,7 +238,7 @@ describe('a cursor of one’s own', () => {
   });
 });
 
-test('an Idempotency-Key of another tenant gives nothing of its answer', async () => {
+test('an Idempotency-Key of another tenant reveals nothing of its answer', async () => {
   const { api, secrets } = world;
   const headers = { 'idempotency-key': 'one-key' };
   const body = { url: 'https://app.example.com/hooks' };
@@ -253,7 +253,7 @@ test('an Idempotency-Key of another tenant gives nothing of its answer', async (
   expect(changesOf(before, rowsOfOthers(world))).toEqual([]);
 });
 
-test('acme’s own cursors and things are as good as before', async () => {
+test('acme’s own cursors and objects still work', async () => {
   const { api } = world;
   for (const list of listsOf(world.others)) expect((await api.call('GET', list, undefined, others)).status).toBe(200);
   const { consumer, lease, feedCursor } = world.others;

@@ -23,10 +23,10 @@ import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anEvent, staff } from '../../fakes/samples.ts';
 import { staffRequest } from '../provider-request.ts';
 
-/** Names of which each could be taken for a part of another. */
+/** Names that are similar to each other, as prefixes for example. */
 const others = ['acme2', 'acme-eu', 'acme.eu', 'acm'];
 
-/** An engine with a tenant that is going to be erased, and with others. */
+/** An engine with the tenant to erase, and with other tenants. */
 async function prepare(): Promise<FakeEngine> {
   const engine = createFakeEngine(staff, new Map(), keysOf('acme', ...others));
   for (const tenant of ['acme', ...others]) await furnishTenant(engine, tenant);
@@ -36,9 +36,9 @@ async function prepare(): Promise<FakeEngine> {
 const startAll = (engine: FakeEngine) => startErasure(engine.startErasurePorts, 'acme', 'key_admin');
 
 /**
- * What govern does while time passes, until the queue is empty.
+ * Run govern while time passes, until the queue is empty.
  *
- * @param faultOf - A fault for an invocation, by its number from 0; undefined where it goes well.
+ * @param faultOf - The fault of an invocation, by its number from 0; undefined for none.
  * @returns The calls of each invocation.
  */
 async function letGovernRun(
@@ -70,7 +70,7 @@ async function letGovernRun(
 const certificateOf = async (engine: FakeEngine) => (await engine.tenants.find('acme'))?.certificates[0];
 
 describe("a tenant's erasure", () => {
-  test('leaves nothing of it in any store, and everything of others (invariant 3)', async () => {
+  test('removes its data from all stores, and leaves the data of others (invariant 3)', async () => {
     const engine = await prepare();
     const before = Object.fromEntries(
       await Promise.all(others.map(async (tenant) => [tenant, await tracesOf(engine, tenant)] as const)),
@@ -84,9 +84,9 @@ describe("a tenant's erasure", () => {
     expect(await engine.endpoints.findExisting([everyone.id])).toEqual([everyone.id]);
   });
 
-  test('ends for a tenant of whom more is found together than one row may hold', async () => {
+  test('ends for a tenant whose page of items is larger than one row may hold', async () => {
     const engine = await prepare();
-    // 35 days of hourly rows of 10 integrations, in pages of 1 MB, as a query without a limit has them.
+    // 35 days of hourly rows of 10 integrations, in pages of 1 MB, like a query without a limit.
     const rows = Array.from({ length: 35 * 24 * 10 }, (_, n) =>
       JSON.stringify({ scope: 'acme', hourIntegration: `hour ${Math.floor(n / 10)}#an-integration-${n % 10}` }),
     );
@@ -105,7 +105,7 @@ describe("a tenant's erasure", () => {
     expect(await certificateOf(engine)).toMatchObject({ removed: { statistics: 8_400 } });
   });
 
-  test('is proven by a certificate that counts what was removed and says what was not', async () => {
+  test('is proven by a certificate that counts removed items and names kept ones', async () => {
     const engine = await prepare();
     const { id } = await startAll(engine);
     await letGovernRun(engine);
@@ -120,9 +120,9 @@ describe("a tenant's erasure", () => {
       api_keys: 1,
       consumers: 3,
       dead_letters: 1,
-      // Of the tenant's two subscriptions, of which one was removed before, and of the one for all.
+      // Deliveries of the tenant's two subscriptions, one of them deleted before, and of the one for all tenants.
       deliveries: 15,
-      // Those of deliveries that were cancelled since, too.
+      // Includes pointers to deliveries that were cancelled since.
       delivery_pointers: 12,
       endpoints: 1,
       event_claims: 5,
@@ -141,16 +141,16 @@ describe("a tenant's erasure", () => {
       requested_by: 'key_admin',
       digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
     });
-    // Another order of the members is the same certificate; another number is not.
+    // Members in another order make the same certificate; another count does not.
     const { removed } = certificate;
     const turned = Object.fromEntries(Object.entries(removed).reverse());
     expect(renderCertificate({ ...certificate, removed: turned }).digest).toBe(rendered.digest);
     expect(renderCertificate({ ...certificate, removed: { ...removed, events: 4 } }).digest).not.toBe(rendered.digest);
   });
 
-  test('finds what was written by those who were at work when it began', async () => {
+  test('finds data written by runs that were active when it began', async () => {
     const engine = await prepare();
-    // This instance has just learnt that the tenant may publish.
+    // This instance has just cached that the tenant may publish.
     await engine.publishPorts.tenantPolicies.getMany(['acme']);
     await startAll(engine);
     const [message] = engine.governanceQueue.receive();
@@ -165,7 +165,7 @@ describe("a tenant's erasure", () => {
     expect(await certificateOf(engine)).toMatchObject({ passes: 3, removed: { events: 6 } });
   });
 
-  test('waits between two passes until nobody can be left who was at work', async () => {
+  test('waits between two passes until no earlier run can be active', async () => {
     const engine = await prepare();
     await startAll(engine);
     const startedAtMs = engine.clock.nowMs();
@@ -173,10 +173,10 @@ describe("a tenant's erasure", () => {
     expect(engine.clock.nowMs() - startedAtMs).toBeGreaterThanOrEqual(quietMs);
   });
 
-  test('goes on over many runs where there is much', async () => {
+  test('continues over many runs if there is much data', async () => {
     const engine = await prepare();
     await startAll(engine);
-    // Every look at a store takes so long that a run is soon over.
+    // Every read of the store takes so long that a run soon ends.
     const slow: EraseTenantPorts = {
       ...engine.erasePorts,
       events: {
@@ -200,7 +200,7 @@ describe("a tenant's erasure", () => {
     expect(await certificateOf(engine)).toMatchObject({ removed: { events: 5, deliveries: 15 } });
   });
 
-  test('begins with the keys of the tenant: they are gone while its data is not', async () => {
+  test('begins with the keys of the tenant: they are gone while its data is still there', async () => {
     const engine = await prepare();
     const { id } = await startAll(engine);
     const list = async () => Promise.reject(new Error('the accounts cannot be read'));
@@ -211,7 +211,7 @@ describe("a tenant's erasure", () => {
     expect(await engine.events.listAfter('acme', 0, 10)).not.toEqual([]);
   });
 
-  test('that is asked for twice is one, and whoever asks again mends a start that was cut off', async () => {
+  test('that is requested twice is the same, and the second request completes an interrupted start', async () => {
     const engine = await prepare();
     const broken = injectFault(engine.startErasurePorts, { at: 4, moment: 'before its effect', kind: 'crash' });
     await expect(startErasure(broken.ports, 'acme', 'key_admin')).rejects.toThrow('governanceQueue.send failed');
@@ -226,7 +226,7 @@ describe("a tenant's erasure", () => {
   });
 });
 
-test('two runs at the same time do no harm, and count once what they remove (invariant 2)', async () => {
+test('two concurrent runs do no harm, and count each removed item once (invariant 2)', async () => {
   const probe = await prepare();
   await startAll(probe);
   await letGovernRun(probe);
@@ -247,7 +247,7 @@ test('two runs at the same time do no harm, and count once what they remove (inv
   expect((await certificateOf(engine))?.removed).toEqual((await certificateOf(probe))?.removed);
 });
 
-test('a fault or a crash at any call leaves an erasure that ends all the same, counted once (invariants 2 and 3)', async () => {
+test('after a fault or a crash at any call an erasure still ends, and counts each item once (invariants 2 and 3)', async () => {
   const probe = await prepare();
   await startAll(probe);
   const invocations = await letGovernRun(probe);
@@ -264,14 +264,14 @@ test('a fault or a crash at any call leaves an erasure that ends all the same, c
         const where = `${invocation} ${call} ${JSON.stringify(fault)}`;
         expect(await tracesOf(engine, 'acme'), where).toEqual({});
         expect(await tracesOf(engine, 'acme2'), where).toEqual(before);
-        // A letter that was received for a run that died is shown again later: it may be found and counted twice.
+        // A letter received by a crashed run becomes visible again later, so it may be found and counted twice.
         const { dead_letters: letters, ...rest } = (await certificateOf(engine))?.removed ?? {};
         expect({ ...rest, dead_letters: Math.min(letters ?? 0, 1) }, where).toEqual(expected);
       }
 }, 120_000);
 
 describe('a tenant that is being erased', () => {
-  test('is given no accounts, subscriptions, settings or events', async () => {
+  test('gets no accounts, subscriptions, settings or events', async () => {
     const engine = await prepare();
     await startAll(engine);
     const account = { tenant: 'acme', integration: 'staff', secrets: {}, context: {} };
@@ -290,7 +290,7 @@ describe('a tenant that is being erased', () => {
     ]);
   });
 
-  test('has its webhooks answered as if they had never been', async () => {
+  test('has its webhook URLs answered as unknown', async () => {
     const engine = await prepare();
     const target = { integration: 'staff', account: 'acc_acme' };
     const request = staffRequest({ changes: [] }, {}, 'a secret of acme');
@@ -301,20 +301,20 @@ describe('a tenant that is being erased', () => {
     expect((await receiveProviderRequest(engine.receivePorts, target, request)).kind).toBe('unknown');
   });
 
-  test('has an account that nothing changes', async () => {
+  test('has accounts that no call can change', async () => {
     const engine = await prepare();
     await engine.accounts.eraser.close('acme', 'acc_acme');
     expect(await updateAccount(engine.adminPorts, 'acc_acme', { context: {} })).toEqual({ kind: 'unknown-account' });
   });
 });
 
-describe('what queues still hold of an erased tenant', () => {
+describe('a queued message of an erased tenant', () => {
   const raw = (change = {}) => {
     const message = aRawMessage('acme', 'raw_late', change);
     return { messageId: '1', body: JSON.stringify(message), message };
   };
 
-  test('is dropped as ignored, and comes to lie on no dead-letter queue (invariant 9)', async () => {
+  test('is ignored, and is not dead-lettered (invariant 9)', async () => {
     const engine = await prepare();
     await startAll(engine);
     await letGovernRun(engine);
@@ -324,7 +324,7 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await tracesOf(engine, 'acme')).toEqual({});
   });
 
-  test('is dropped, too, where its tenant has a new account of the id meanwhile', async () => {
+  test('is ignored, too, if its tenant now has a new account with the id', async () => {
     const engine = await prepare();
     await startAll(engine);
     await letGovernRun(engine);
@@ -340,7 +340,7 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await normalizeWebhooks(engine.normalizePorts, [fresh])).toMatchObject([{ kind: 'mapped' }]);
   });
 
-  test('reaches no next owner of what it was known by (invariant 3)', async () => {
+  test('does not reach the next owner of its context value (invariant 3)', async () => {
     const engine = await prepare();
     const company = 'company of acme';
     const { account: _, ...shared } = aRawMessage('acme', 'raw_shared', {
@@ -352,7 +352,7 @@ describe('what queues still hold of an erased tenant', () => {
     });
     const delivery = { messageId: '1', body: JSON.stringify(shared), message: shared };
     engine.clock.advance(1);
-    // Given up before the erasure began: the value still says whose it was.
+    // Released before the erasure began: the value still names its former owner.
     await updateAccount(engine.adminPorts, 'acc_acme', { context: { company_id: 'another' }, mayClaim: true });
     await engine.contexts.register('staff', ['of before'], 'acc_acme');
     await engine.contexts.register('staff', ['of before'], 'acc_acme2');
@@ -371,7 +371,7 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await normalizeWebhooks(engine.normalizePorts, [delivery])).toMatchObject([{ kind: 'ignored' }]);
   });
 
-  test('is dropped while it is erased where it came by the URL for all accounts', async () => {
+  test('is ignored during the erasure if it came by the URL for all accounts', async () => {
     const engine = await prepare();
     await engine.accounts.eraser.close('acme', 'acc_acme');
     const { account: _, ...shared } = aRawMessage('acme', 'raw_shared', {
@@ -382,7 +382,7 @@ describe('what queues still hold of an erased tenant', () => {
     expect(await waitingRequests(engine.parking, 'staff', 'company of acme')).toHaveLength(1);
   });
 
-  test('is filtered where it is a delivery, and leaves no trace where it is a drain', async () => {
+  test('is filtered if it is a delivery, and leaves no trace if it is a drain', async () => {
     const engine = await prepare();
     const jobs = engine.deliveryQueue.messages().map(({ id, body }) => ({ messageId: id, job: JSON.parse(body) }));
     await startAll(engine);
@@ -397,7 +397,7 @@ describe('what queues still hold of an erased tenant', () => {
   });
 });
 
-test('an erased tenant may be used anew: its numbers go on, and its ids are its own', async () => {
+test('an erased tenant can be used again: its numbers continue, and its ids stay reserved', async () => {
   const engine = await prepare();
   await updateTenant(engine.adminPorts, 'acme', { eventsDays: 3 });
   await startAll(engine);
@@ -405,7 +405,7 @@ test('an erased tenant may be used anew: its numbers go on, and its ids are its 
   engine.clock.advance(60_000);
   expect((await engine.tenants.find('acme'))?.retention).toEqual({});
   await publishEvents(engine.publishPorts, [{ owner: 'raw_2', event: anEvent({ id: 'evt_acme_1' }) }]);
-  // A cursor of before is at 5: what it meets next is new.
+  // An earlier cursor is at 5: the next event it reads is new.
   expect(await engine.events.listAfter('acme', 5, 10)).toMatchObject([{ sequence: 6, id: 'evt_acme_1' }]);
   const theirs = { ...everyone, id: 'sub_acme', isAsymmetric: false };
   expect(await createSubscription(engine.manageSubscriptionPorts, { ...theirs, tenant: 'acme2' })).toEqual({

@@ -41,7 +41,7 @@ async function prepare(): Promise<FakeEngine> {
 }
 
 describe('an export', () => {
-  test('holds all that is stored of a tenant, in a fixed order, and nothing of others (invariant 3)', async () => {
+  test('holds all stored data of a tenant, in a fixed order, and no data of others (invariant 3)', async () => {
     const engine = await prepare();
     const entries = (await readAll(engine, 'acme', 500)).flat();
     expect(entries.filter(({ kind }) => kind !== 'delivery' && kind !== 'event')).toEqual([
@@ -57,7 +57,7 @@ describe('an export', () => {
     );
     const events = entries.filter(({ kind }) => kind === 'event').map(({ value }) => value);
     expect(events).toMatchObject([1, 2, 3, 4, 5].map((n) => ({ id: `evt_acme_${n}`, sequence: n, tenant: 'acme' })));
-    // Its data, wherever it lies.
+    // Includes data stored by claim check.
     expect(events[1]).toMatchObject({ data: { id: '2', text: 'x'.repeat(10_000) } });
     expect(JSON.stringify(entries)).not.toContain('acme2');
   });
@@ -68,13 +68,13 @@ describe('an export', () => {
     expect((await readAll(engine, 'acme', limit)).flat()).toEqual(whole);
   });
 
-  test('shows nothing but what the views show: no secret is in it (invariant 10)', async () => {
+  test('shows only what the views show, and no secret (invariant 10)', async () => {
     const engine = await prepare();
     const text = JSON.stringify(await readAll(engine, 'acme', 500));
     expect(text).not.toMatch(/whsec_|a secret of acme/);
   });
 
-  test('has pages that one answer holds', async () => {
+  test('has pages that fit one answer', async () => {
     const engine = createFakeEngine();
     await publishEvents(
       engine.publishPorts,
@@ -88,7 +88,7 @@ describe('an export', () => {
     expect(pages.flat().filter(({ kind }) => kind === 'event')).toHaveLength(6);
   });
 
-  test('gives nothing of another tenant’s, where a position names its subscription (M2, invariant 3)', async () => {
+  test('reveals no data of another tenant when a position names its subscription (M2, invariant 3)', async () => {
     const engine = await prepare();
     for (const other of ['sub_acme2', 'sub_removed_acme2', 'sub_everyone', 'sub_removed_acme']) {
       const keys = JSON.stringify((await engine.deliveries.list(other, 500, undefined)).items);
@@ -102,7 +102,7 @@ describe('an export', () => {
     }
   });
 
-  test('goes on past an event whose data is gone, and says so', async () => {
+  test('continues past an event whose data is gone, and shows null data', async () => {
     const engine = await prepare();
     await engine.payloads.eraser.remove('acme/', [{ kind: 'objects', key: 'acme/evt_acme_2' }]);
     const events = (await readAll(engine, 'acme', 500)).flat().filter(({ kind }) => kind === 'event');
@@ -110,7 +110,7 @@ describe('an export', () => {
     expect(events[1]?.value).toMatchObject({ id: 'evt_acme_2', data: null });
   });
 
-  test('of a tenant that nobody has heard of is its name', async () => {
+  test('of an unknown tenant is just its name', async () => {
     expect((await readAll(createFakeEngine(), 'nobody', 10)).flat()).toEqual([
       { kind: 'tenant', value: { tenant: 'nobody', retention: {} } },
     ]);

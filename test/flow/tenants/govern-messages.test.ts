@@ -22,7 +22,7 @@ function governOn(engine: FakeEngine, ports: Partial<FakeEngine['erasePorts']> =
 }
 
 describe('a message of the governance queue', () => {
-  test('has an erasure go on, which is counted once it is done', async () => {
+  test('continues an erasure, which is counted once it is done', async () => {
     const engine = createFakeEngine();
     await furnishTenant(engine, 'acme');
     await startErasure(engine.startErasurePorts, 'acme', 'key_admin');
@@ -38,14 +38,14 @@ describe('a message of the governance queue', () => {
     expect(await tracesOf(engine, 'acme')).toEqual({});
   });
 
-  test('that comes again after its erasure is done does nothing', async () => {
+  test('that is redelivered after its erasure is done does nothing', async () => {
     const { outcomes, give } = governOn(createFakeEngine());
     const message = JSON.stringify({ kind: 'erase', tenant: 'acme', erasure: 'ers_none' });
     expect(await give(message)).toEqual({ batchItemFailures: [] });
     expect(outcomes.sum('tenants-erased')).toBe(0);
   });
 
-  test('that fails comes again alone', async () => {
+  test('that fails is retried alone', async () => {
     const engine = createFakeEngine();
     await startErasure(engine.startErasurePorts, 'acme', 'key_admin');
     const [message] = engine.governanceQueue.receive();

@@ -20,7 +20,7 @@ const set = (engine: FakeEngine, change: Parameters<typeof updateTenant>[2]) =>
   updateTenant(engine.adminPorts, 'acme', change);
 
 describe('settings of a tenant', () => {
-  test('are those of the deployment until somebody says otherwise, and are taken back by null', async () => {
+  test('are those of the deployment until they are set, and are reset by null', async () => {
     const engine = createFakeEngine();
     expect(await getTenant(engine.adminPorts, 'acme')).toEqual({
       tenant: 'acme',
@@ -51,13 +51,13 @@ describe('settings of a tenant', () => {
   });
 });
 
-describe('events of a tenant with a retention of its own', () => {
+describe('events of a tenant with its own retention', () => {
   const publish = (engine: FakeEngine, tenant: string) =>
     publishEvents(engine.publishPorts, [
       { owner: 'raw_1', event: anEvent({ id: `evt_${tenant}`, tenant, data: { text: 'x'.repeat(10_000) } }) },
     ]);
 
-  test('expire by it, with their claims, payloads and deliveries; those of others do not', async () => {
+  test('expire by it, with their claims, payloads and deliveries; events of others do not', async () => {
     const engine = createFakeEngine();
     await set(engine, { eventsDays: 5 });
     await publish(engine, 'acme');
@@ -77,7 +77,7 @@ describe('events of a tenant with a retention of its own', () => {
     expect(await left()).toEqual([1, 1, 2]);
     engine.clock.advance(1);
     expect(await left()).toEqual([0, 1, 1]);
-    // What a provider sends again for days is still known.
+    // Claims last longer, since providers resend requests for days.
     expect(await engine.events.locate('evt_acme')).toEqual({ tenant: 'acme', sequence: 1 });
     engine.clock.advance((limits.minClaimDays - 5) * msPerDay);
     expect(await engine.events.locate('evt_acme')).toBeUndefined();
@@ -85,7 +85,7 @@ describe('events of a tenant with a retention of its own', () => {
     expect(await left()).toEqual([0, 0, 0]);
   });
 
-  test('cost one look at the tenant a minute, however many they are', async () => {
+  test('cost one read of the tenant policies, however many they are', async () => {
     const engine = createFakeEngine();
     const asked: (readonly string[])[] = [];
     const { ports, calls } = injectFault({
@@ -108,7 +108,7 @@ describe('events of a tenant with a retention of its own', () => {
     expect(calls.filter((call) => call.startsWith('tenantPolicies'))).toHaveLength(1);
   });
 
-  test('fail together, and nothing is numbered, when the tenant cannot be asked for', async () => {
+  test('fail together, and take no numbers, when the tenant policies cannot be read', async () => {
     const engine = createFakeEngine();
     const { ports } = injectFault(engine.publishPorts, { at: 1, moment: 'before its effect', kind: 'error' });
     const candidates = ['acme', 'globex'].map((tenant) => ({
@@ -120,7 +120,7 @@ describe('events of a tenant with a retention of its own', () => {
   });
 });
 
-describe('the raw archive of a tenant with a retention of its own', () => {
+describe('the raw archive of a tenant with its own retention', () => {
   const large = staffRequest({ text: 'x'.repeat(limits.claimThresholdBytes) }, {}, 'a secret of acme');
   const keptFor = async (engine: FakeEngine) => {
     await receiveProviderRequest(engine.receivePorts, { integration: 'staff', account: 'acc_acme' }, large);
@@ -128,7 +128,7 @@ describe('the raw archive of a tenant with a retention of its own', () => {
     return engine.rawBodies.retentionOf(key);
   };
 
-  test('keeps what comes for its accounts for that long, be they made before or after', async () => {
+  test('keeps requests of its accounts for that long, whether created before or after', async () => {
     const engine = createFakeEngine();
     await engine.accounts.create(anAccount());
     await engine.accounts.create(anAccount({ id: 'acc_globex', tenant: 'globex' }));
@@ -145,7 +145,7 @@ describe('the raw archive of a tenant with a retention of its own', () => {
     expect((await engine.accounts.find('acc_new'))?.rawRetentionDays).toBeUndefined();
   });
 
-  test('is told to an account that is made while it is being changed', async () => {
+  test('applies to an account created during the change', async () => {
     const engine = createFakeEngine();
     let looks = 0;
     const ports = {
@@ -163,7 +163,7 @@ describe('the raw archive of a tenant with a retention of its own', () => {
     expect((await engine.accounts.find('acc_new'))?.rawRetentionDays).toBe(3);
   });
 
-  test('reaches all accounts by a change that is repeated, wherever the first was cut off', async () => {
+  test('applies to all accounts once an interrupted change is repeated', async () => {
     const prepare = async () => {
       const engine = createFakeEngine();
       for (const id of ['acc_1', 'acc_2', 'acc_3']) await engine.accounts.create(anAccount({ id }));

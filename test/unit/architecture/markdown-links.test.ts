@@ -9,7 +9,7 @@ function check(text: string) {
   return checkLinks(pages, new Set([...pages.keys(), 'lib/config.ts']));
 }
 
-describe('links that lead somewhere', () => {
+describe('accepts a link to', () => {
   test.each([
     ['a page', '[other](guides/other.md)'],
     ['a heading of a page', '[other](guides/other.md#send-sign--retry)'],

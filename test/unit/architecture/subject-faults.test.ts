@@ -7,7 +7,7 @@ test.each([
   'Feed the sampler',
   'Measure, refuse and note what strangers send',
   'Merge the front page and the documentation rooms',
-])('takes "%s"', (subject) => {
+])('accepts "%s"', (subject) => {
   expect(subjectFaults(subject)).toEqual([]);
 });
 

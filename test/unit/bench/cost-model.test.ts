@@ -15,7 +15,7 @@ const nothing: Usage = {
   infrequentLogBytes: 0,
 };
 
-/** What each is listed at for a million events that use one of it each. */
+/** The list price of a million events that each use one unit. */
 test.each<[Partial<Usage>, string, number]>([
   [{ apiRequests: 1 }, 'API Gateway', 1],
   [{ lambdaRequests: 1 }, 'Lambda, requests', 0.2],
@@ -27,13 +27,13 @@ test.each<[Partial<Usage>, string, number]>([
   [{ s3Puts: 1, s3Gets: 1 }, 'S3', 5.4],
   [{ logBytes: 1_000 }, 'CloudWatch Logs', 0.5],
   [{ infrequentLogBytes: 1_000 }, 'CloudWatch Logs', 0.25],
-])('%j of each of a million events is the line "%s" of %d USD, and no other', (used, name, usd) => {
+])('%j per event, for a million events, is the line "%s" of %d USD and no other', (used, name, usd) => {
   const lines = costPerMillion({ ...nothing, ...used }, 1);
   expect(lines.find((line) => line.name === name)?.usd).toBeCloseTo(usd, 6);
   expect(totalUsd(lines)).toBeCloseTo(usd, 6);
 });
 
-test('the cost of a million does not depend on how many events were looked at', () => {
+test('the cost of a million does not depend on how many events were measured', () => {
   const one: Usage = { ...nothing, apiRequests: 1, sqsRequests: 3, writeUnits: 5, logBytes: 900 };
   const ten: Usage = { ...nothing, apiRequests: 10, sqsRequests: 30, writeUnits: 50, logBytes: 9_000 };
   expect(totalUsd(costPerMillion(ten, 10))).toBeCloseTo(totalUsd(costPerMillion(one, 1)), 9);
@@ -46,12 +46,12 @@ test.each([
   [1_025, 2, 1],
   [4_096, 4, 1],
   [4_097, 5, 2],
-])('a row of %d bytes is %d write units and %d read units: what is begun is paid for', (bytes, writes, reads) => {
+])('a row of %d bytes costs %d write units and %d read units, rounded up', (bytes, writes, reads) => {
   expect(writeUnits(bytes)).toBe(writes);
   expect(readUnits(bytes)).toBe(reads);
   expect(readUnits(bytes, { mayLag: true })).toBe(reads / 2);
 });
 
-test('half a second at two gigabytes is a GB-second', () => {
+test('half a second at 2 GB is one GB-second', () => {
   expect(gbSeconds(500, 2_048)).toBe(1);
 });

@@ -8,7 +8,7 @@ import { runCommandLine } from '../../../lib/cli/run-command-line.ts';
 /** 2026-11-22T12:00:00Z, the time of every command under test. */
 export const nowMs = Date.UTC(2026, 10, 22, 12);
 
-/** A folder of integrations for the tests of a file, empty before each; with the means to run commands on it. */
+/** A folder of integrations for the tests of a file, empty before each test, and a function that runs commands on it. */
 export function useIntegrationsFolder() {
   let folder = '';
   beforeEach(() => {
@@ -51,14 +51,14 @@ mapping: mapping.jsonata
 const mapping = `body.verb ? { "event_type": body.verb, "raw_event_type": "staff." & body.verb,
   "resource": "hris/employees", "record_id": body.id, "data": { "id": body.id } }`;
 
-/** The checks of `staff`: signed with its time, which must be fresh. */
+/** The checks of `staff`: a signature over body and time, and the freshness of the time. */
 export const signedWithTime = `{ all: [
   { hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{header.X-Time}.{body}", signature: "{header.X-Signature}", prefix: v1= } },
   { freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } } ] }`;
 
 type Folder = ReturnType<typeof useIntegrationsFolder>;
 
-/** A canonical resource with two properties of its own, beside those that each has. */
+/** A canonical resource with two properties, besides those that every resource has. */
 export function aResource(resource = 'hris/employees', change: object = {}) {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -87,7 +87,7 @@ export function writeResource(folder: Folder, resource = 'hris/employees', chang
   );
 }
 
-/** The file of an older major version of a resource, and with `jsonata` the file of its mapping. */
+/** Writes the file of an older major version of a resource, and with `jsonata` the file of its mapping. */
 export function writeOlderMajor(folder: Folder, major: number, change: object = {}, jsonata?: string): void {
   const home = `integrations/resources/hris/employees.v${major}`;
   const file = {
@@ -99,7 +99,7 @@ export function writeOlderMajor(folder: Folder, major: number, change: object = 
   if (jsonata !== undefined) folder.write(`${home}.jsonata`, jsonata);
 }
 
-/** Properties of the three major versions that {@link releaseThreeMajors} releases, but for those that each has. */
+/** Properties of the three major versions of {@link releaseThreeMajors}, besides those that every resource has. */
 const namesInMajors = { 1: 'name', 2: 'full_name', 3: 'display_name' } as const;
 
 export function aMajor(major: 1 | 2 | 3, change: object = {}) {
@@ -108,7 +108,7 @@ export function aMajor(major: 1 | 2 | 3, change: object = {}) {
   return { version: `${major}.0.0`, properties: { ...rest, [namesInMajors[major]]: name, ...change } };
 }
 
-/** Release `hris/employees` as 1.0.0, 1.1.0 (which has `nickname`, too), 2.0.0 and 3.0.0, which is the current one. */
+/** Release `hris/employees` as 1.0.0, 1.1.0 (which adds `nickname`), 2.0.0 and 3.0.0, the current version. */
 export async function releaseThreeMajors(folder: Folder): Promise<void> {
   const nickname = { type: ['string', 'null'], description: 'How friends call him.' };
   const releases = [aMajor(1), { ...aMajor(1, { nickname }), version: '1.1.0' }, aMajor(2), aMajor(3)];

@@ -4,7 +4,7 @@ import { afterEach } from 'vitest';
 
 export interface Received {
   readonly method: string;
-  /** With its query. */
+  /** Path and query. */
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
@@ -20,7 +20,7 @@ export interface Reply {
 export interface Loopback {
   readonly url: string;
   readonly received: readonly Received[];
-  /** Take no more connections: what is called from then on is not there. */
+  /** Accept no more connections, so later calls fail. */
   close(): Promise<void>;
 }
 
@@ -35,7 +35,7 @@ export function useLoopback() {
   afterEach(async () => {
     await Promise.all(open.splice(0).map(close));
   });
-  /** @param answer - The reply, or undefined to hang up without one. */
+  /** @param answer - The reply, or undefined to close the connection without one. */
   return async (answer: (request: Received, number: number) => Reply | undefined): Promise<Loopback> => {
     const received: Received[] = [];
     const server = createServer((request, response) => {

@@ -5,7 +5,7 @@ import { integrationNames } from '../../../lib/definitions/integration-folders.t
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
-test('the README names every integration that is shipped', () => {
+test('the README names every shipped integration', () => {
   const [, shipped = ''] = /^Shipped: (.*?)\. /m.exec(read('README.md')) ?? [];
   const home = new URL('../../../integrations', import.meta.url).pathname;
   expect(shipped.split(', ')).toEqual(integrationNames(home));
@@ -21,11 +21,11 @@ test.each([
 describe('the guide to integrations', () => {
   const guide = read('integrations/README.md');
 
-  test('has every source and every transform, as the reference has them', () => {
+  test('lists every source and every transform, as in the reference', () => {
     expect(guide).toContain(templateTables().join('\n'));
   });
 
-  test('leads to sections that are there', () => {
+  test('links to existing sections', () => {
     const anchors = new Set(
       [...guide.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
         title

@@ -6,13 +6,13 @@ const folder = useIntegrationsFolder();
 
 const names = ['validate', 'test', 'verify', 'new', 'trigger', 'listen', 'replay', 'redrive', 'reprocess'];
 
-test('tells all commands when it is asked for help', async () => {
+test('lists all commands in its help', async () => {
   const { exitCode, output } = await folder.run(['--help']);
   expect(exitCode).toBe(0);
   for (const name of names) expect(output).toContain(`  ${name} `);
 });
 
-test('the page about commands has every command, and no other', async () => {
+test('the page about commands lists exactly the commands', async () => {
   const { output } = await folder.run(['--help']);
   const known = [...output.matchAll(/^ {2}(\w+) /gm)].map(([, name = '']) => name);
   const page = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
@@ -33,7 +33,7 @@ test.each([
   [['verfiy'], 'There is no command "verfiy". Did you mean "verify"?'],
   [['verify', 'staff', 'r.json', '--sercets', 's.json'], '"verify" has no option --sercets. Did you mean "--secrets"?'],
   [['verify', 'staff'], 'Expected <request.json>.'],
-  [['validate', 'one', 'two'], 'Got more than was expected: "two".'],
+  [['validate', 'one', 'two'], 'Got an unexpected argument: "two".'],
 ])('fails when the command line is %j, with the usage and status 2', async (argv, message) => {
   const { exitCode, output } = await folder.run(argv);
   expect(exitCode).toBe(2);

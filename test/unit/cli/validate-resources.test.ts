@@ -21,7 +21,7 @@ async function faultsOf(...argv: readonly string[]) {
 
 const released = () => JSON.parse(readFileSync(folder.path('integrations/resources/released.json'), 'utf8')) as unknown;
 
-test('are checked beside the integrations, and are told to be not released', async () => {
+test('are checked with the integrations, and are reported as not released', async () => {
   writeIntegration(folder);
   writeResource(folder);
   expect(await folder.run(['validate'])).toEqual({
@@ -34,7 +34,7 @@ test('are checked beside the integrations, and are told to be not released', asy
   );
 });
 
-test('are released with the version that they have, each version on a line of its own', async () => {
+test('are released with their version, one line per version', async () => {
   writeIntegration(folder);
   writeResource(folder, 'hris/employees');
   writeResource(folder, 'crm/contacts');
@@ -56,7 +56,7 @@ test('are released with the version that they have, each version on a line of it
   expect((await folder.run(['validate', '--release'])).output).toBe('1 integration, 2 resources: no faults\n');
 });
 
-describe('released ones', () => {
+describe('released resources', () => {
   const { properties } = aResource();
   const { name: _, ...withoutName } = properties;
 
@@ -82,7 +82,7 @@ describe('released ones', () => {
     ]);
   });
 
-  test('fail when readers break without a major version, and are not released', async () => {
+  test('fail when a change breaks readers without a major version, and are not released', async () => {
     writeResource(folder, 'hris/employees', { version: '1.1.0', properties: withoutName });
     expect(await faultsOf()).toMatchObject([
       { line: 8, path: 'properties.name', expected: expect.stringContaining('version "2.0.0"') },
@@ -94,18 +94,18 @@ describe('released ones', () => {
     expect(await folder.run(['validate', '--release'])).toMatchObject({ exitCode: 0 });
   });
 
-  test('fail when the version skips one', async () => {
+  test('fail when the version skips a number', async () => {
     writeResource(folder, 'hris/employees', { version: '3.0.0', properties: withoutName });
     expect(await faultsOf()).toMatchObject([{ line: 6, column: 14, path: 'version', got: '"3.0.0"' }]);
   });
 
-  test('fail when the file is gone', async () => {
+  test('fail when the file is missing', async () => {
     folder.remove('integrations/resources/hris/employees.json');
     expect(await faultsOf()).toMatchObject([{ file: 'integrations/resources/hris/employees.json', got: 'no file' }]);
   });
 
   test.each<[string, string | object, object]>([
-    ['is no JSON', '{', { line: 1, column: 2, message: expect.stringContaining('expected JSON') }],
+    ['is not JSON', '{', { line: 1, column: 2, message: expect.stringContaining('expected JSON') }],
     ['is of another shape', { 'hris/employees': [] }, { line: 1, path: 'hris/employees' }],
     [
       'has a schema under another version',
@@ -118,7 +118,7 @@ describe('released ones', () => {
   });
 });
 
-test('fail when a schema is wrong, and tell every fault where it stands', async () => {
+test('fail when a schema is wrong, and report every fault with its place', async () => {
   writeResource(folder, 'hris/employees', { $id: 'urn:tributary:resource:hris/staff', version: '0.9.0' });
   writeResource(folder, 'hris/jobs', { required: [], properties: { id: { type: 'strng' } } });
   folder.write('integrations/resources/hris/broken.json', '{\n  "a": ,\n}');
@@ -136,7 +136,7 @@ test('fail when a schema is wrong, and tell every fault where it stands', async 
   ]);
 });
 
-test('fail when a file lies in the wrong folder or has a wrong name', async () => {
+test('fail when a file is in the wrong folder or has a wrong name', async () => {
   writeResource(folder);
   for (const name of [
     'notes.md',
@@ -163,7 +163,7 @@ test('are not released by the name of an integration', async () => {
   expect(await folder.run(['validate', 'staff', '--release'])).toMatchObject({ exitCode: 2 });
 });
 
-test('are no integration, and none may have their name', async () => {
+test('are not an integration, and no integration may have their name', async () => {
   writeIntegration(folder);
   writeResource(folder);
   expect((await folder.run(['test', 'resources'])).output).toContain('There is no integration "resources".');
@@ -183,12 +183,12 @@ describe('older major versions', () => {
 
   beforeEach(() => releaseThreeMajors(folder));
 
-  test('are told with their resource, one after its sunset by name, and are no resources of their own', async () => {
+  test('are listed with their resource, by name after their sunset, and are not separate resources', async () => {
     writeOlderMajor(folder, 2, { down: downTo2 });
     writeOlderMajor(folder, 1, { sunset_at: '2026-11-01T00:00:00Z' }, downTo1);
     expect(await folder.run(['validate', 'resources'])).toEqual({
       exitCode: 0,
-      output: 'hris/employees 1.1.0 had its sunset at 2026-11-01T00:00:00Z\n1 resource: no faults\n',
+      output: 'hris/employees 1.1.0 is past its sunset at 2026-11-01T00:00:00Z\n1 resource: no faults\n',
     });
     const { output } = await folder.run(['validate', 'resources', '--json']);
     expect(JSON.parse(output).resources).toEqual([
@@ -207,7 +207,7 @@ describe('older major versions', () => {
     expect(released()).toEqual(before);
   });
 
-  test('may stand beside a current version that is not released yet', async () => {
+  test('may exist with a current version that is not released yet', async () => {
     writeOlderMajor(folder, 3, { down: '$ ~> |$| { "display_name": called }, ["called"] |' });
     const { properties } = aMajor(3) as { properties: Record<string, unknown> };
     const { display_name: called, ...rest } = properties;
@@ -215,18 +215,18 @@ describe('older major versions', () => {
     expect(await faultsOf('resources')).toEqual([]);
   });
 
-  test('fail when one between them and the current is missing, or they are not before it', async () => {
+  test('fail when a version before the current one is missing, or they are not older', async () => {
     writeOlderMajor(folder, 1, { down: downTo1 });
     writeOlderMajor(folder, 3);
     folder.write('integrations/resources/hris/employees.v9.jsonata', '$');
     expect(shown(await faultsOf('resources'))).toEqual([
       'hris/employees.v9.jsonata:1:1 got a mapping alone, expected hris/employees.v9.json, too',
-      'hris/employees.v3.json:1:1 got major version 3 beside the current 3.0.0, expected one before the current',
-      'hris/employees.v1.json:1:1 got no major version 2 to map down from, expected hris/employees.v2.json, too: none is left out between one that is served and the current',
+      'hris/employees.v3.json:1:1 got major version 3 with the current version 3.0.0, expected an older major version',
+      'hris/employees.v1.json:1:1 got no major version 2 to map down from, expected hris/employees.v2.json, too: no version may be missing between a served one and the current one',
     ]);
   });
 
-  test('fail when they were not released, or are of no resource', async () => {
+  test('fail when they were not released, or have no resource', async () => {
     folder.write('integrations/resources/released.json', {
       'hris/employees': { '3.0.0': aResource('hris/employees', aMajor(3)) },
     });
@@ -234,13 +234,13 @@ describe('older major versions', () => {
     folder.write('integrations/resources/hris/jobs.v1.json', {});
     folder.write('integrations/resources/hris/employees.v0.json', {});
     expect(shown(await faultsOf('resources'))).toEqual([
-      'hris/employees.v0.json:1:1 got a file that is no resource, expected <model>/<plural>.json in lower-case letters and "_"',
-      'hris/jobs.v1.json:1:1 got a file that is no resource, expected hris/jobs.json, too: this is of an older major version of it',
+      'hris/employees.v0.json:1:1 got a file that is not a resource, expected <model>/<plural>.json in lower-case letters and "_"',
+      'hris/jobs.v1.json:1:1 got a file that is not a resource, expected hris/jobs.json, too: this file belongs to an older major version of it',
       'hris/employees.v2.json:1:1 got no released version 2, expected one that readers know',
     ]);
   });
 
-  test('fail when the file says what it may not, each where it stands', async () => {
+  test('fail when the file has invalid members, and report the place of each', async () => {
     writeOlderMajor(folder, 2, {
       down: 7,
       deprecated_at: 'soon',
@@ -269,22 +269,22 @@ describe('older major versions', () => {
   });
 
   test.each<[string, string, string | undefined, string]>([
-    ['is no JSONata', '{ "a": }', undefined, 'hris/employees.v2.json:2:11 got what is no JSONata ('],
+    ['is not JSONata', '{ "a": }', undefined, 'hris/employees.v2.json:2:11 got invalid JSONata ('],
     ['is empty', ' ', undefined, 'hris/employees.v2.json:2:11 got nothing, expected JSONata from'],
     [
       'needs backtracking',
       '$match(id, /(?=a)/)',
       undefined,
-      'hris/employees.v2.json:2:11 got what is no JSONata (the pattern',
+      'hris/employees.v2.json:2:11 got invalid JSONata (the pattern',
     ],
     [
-      'is in no file',
+      'names a missing file',
       'employees.v2.jsonata',
       undefined,
       'hris/employees.v2.json:2:11 got "employees.v2.jsonata" but no such file',
     ],
     [
-      'is in another file',
+      'names another file',
       'down.jsonata',
       downTo2,
       'hris/employees.v2.json:2:11 got "down.jsonata", expected "employees.v2.jsonata"',
@@ -295,12 +295,7 @@ describe('older major versions', () => {
       downTo2,
       'hris/employees.v2.json:2:11 got "employees.v2.jsonat", expected "employees.v2.jsonata"',
     ],
-    [
-      'is here and there',
-      downTo2,
-      downTo2,
-      'hris/employees.v2.json:2:11 got JSONata beside the file that would hold it',
-    ],
+    ['is in both files', downTo2, downTo2, 'hris/employees.v2.json:2:11 got both JSONata and its file'],
     ['is wrong in its file', 'employees.v2.jsonata', '{\n  "id": id id\n}', 'hris/employees.v2.jsonata:2:14 JSONata: '],
   ])('fail when the mapping %s', async (_, down, jsonata, fault) => {
     writeOlderMajor(folder, 2, { down }, jsonata);
@@ -311,37 +306,37 @@ describe('older major versions', () => {
 
   test.each<[string, string, string]>([
     [
-      'has what the version has not',
+      'adds a property that the version lacks',
       '$',
       'got the property "display_name" of an example with all properties of 3.0.0, expected no such property, as in 2.0.0',
     ],
     [
       'gives another type',
       '{ "id": id, "full_name": 7 }',
-      'got what does not fit at "full_name" of an example with all properties of 3.0.0, expected string or null, as in 2.0.0',
+      'got an invalid value at "full_name" of an example with all properties of 3.0.0, expected string or null, as in 2.0.0',
     ],
     [
-      'forgets a property',
+      'omits a property',
       '{ "id": id, "labels": labels, "custom_fields": custom_fields }',
-      'got no "full_name" of an example with all properties of 3.0.0, expected the value that it has in 2.0.0, or null where there is none any more',
+      'got no "full_name" of an example with all properties of 3.0.0, expected the value that it has in 2.0.0, or null if there is none',
     ],
     [
-      'takes for granted that a list has more than one item',
+      'assumes that a list has more than one item',
       '{ "id": id, "full_name": null, "labels": labels.("x"), "custom_fields": null }',
-      'got what does not fit at "labels" of an example with all properties of 3.0.0, expected array or null, as in 2.0.0',
+      'got an invalid value at "labels" of an example with all properties of 3.0.0, expected array or null, as in 2.0.0',
     ],
     [
-      'takes for granted that a list has one item',
+      'assumes that a list has one item',
       '{ "id": id, "full_name": labels.$, "labels": labels, "custom_fields": null }',
-      'got what does not fit at "full_name" of an example with two in each list of 3.0.0, expected string or null, as in 2.0.0',
+      'got an invalid value at "full_name" of an example with two in each list of 3.0.0, expected string or null, as in 2.0.0',
     ],
     [
-      'takes for granted what may be missing',
+      'assumes a property that may be missing',
       '{ "id": id, "full_name": display_name, "labels": $exists(labels) ? labels : "none", "custom_fields": null }',
-      'got what does not fit at "labels" of an example with an id alone of 3.0.0, expected array or null, as in 2.0.0',
+      'got an invalid value at "labels" of an example with only an id of 3.0.0, expected array or null, as in 2.0.0',
     ],
     [
-      'takes for granted what may be null',
+      'assumes a value that may be null',
       '$ ~> |$| { "full_name": $uppercase(display_name) }, ["display_name"] |',
       'got a failure (JSONata T0410 in "uppercase" at character 35) of an example of nulls of 3.0.0, expected the data of 2.0.0',
     ],
@@ -353,7 +348,7 @@ describe('older major versions', () => {
     expect(await folder.run(['validate', '--release'])).toMatchObject({ exitCode: 1 });
   });
 
-  test('fail when a value that is new is not mapped, by the place of the mapping in its file', async () => {
+  test('fail when a new value is not mapped, with the place of the mapping in its file', async () => {
     const kind = (...values: readonly string[]) => ({
       kind: { type: ['string', 'null'], description: 'What he is.', enum: [...values, null] },
     });
@@ -362,13 +357,13 @@ describe('older major versions', () => {
     writeResource(folder, 'hris/employees', { ...aMajor(3, kind('hired', 'lent')), version: '4.0.0' });
     writeOlderMajor(folder, 3, {}, '$');
     expect(shown(await faultsOf('resources'))).toEqual([
-      'hris/employees.v3.jsonata:1:1 got what does not fit at "kind" of an example with all properties with other values of 4.0.0, expected one of hired, null, as in 3.1.0',
+      'hris/employees.v3.jsonata:1:1 got an invalid value at "kind" of an example with all properties with other values of 4.0.0, expected one of hired, null, as in 3.1.0',
     ]);
     writeOlderMajor(folder, 3, {}, '$ ~> |$| { "kind": kind = "lent" ? "hired" : kind } |');
     expect(await faultsOf('resources')).toEqual([]);
   });
 
-  test('fail the test of an integration, too', async () => {
+  test('also fail the test of an integration', async () => {
     writeIntegration(folder);
     writeOlderMajor(folder, 2);
     const { exitCode, output } = await folder.run(['test']);

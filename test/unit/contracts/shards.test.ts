@@ -6,17 +6,17 @@ const digits = (index: number) => createHash('sha256').update(String(index)).dig
 const count = 20_000;
 const kinds: readonly (readonly [string, (index: number) => string])[] = [
   ['ids of events', (index) => `evt_${digits(index).slice(0, 32)}`],
-  // Of one millisecond: they begin alike.
+  // Ids of the same millisecond, which share a prefix.
   ['ids of requests', (index) => `raw_mhdp4su8_${digits(index).slice(0, 20)}`],
-  ['numbers that rise', (index) => `evt_${index}`],
+  ['rising numbers', (index) => `evt_${index}`],
 ];
 
 test.each([
-  ['what is due', dueShards],
+  ['due indexes', dueShards],
   ['deliveries', deliveryShards],
   ['backlogs', backlogShards],
   ['parked requests', parkedShards],
-])('every kind of id is spread evenly over the shards of %s', (_, shards) => {
+])('every kind of id spreads evenly over the shards of %s', (_, shards) => {
   for (const [kind, idOf] of kinds) {
     const counts = new Map<number, number>();
     for (let index = 0; index < count; index += 1) {

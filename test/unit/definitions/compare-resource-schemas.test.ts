@@ -12,21 +12,21 @@ function changes(before: SchemaNode, now: SchemaNode): readonly string[] {
 describe('a change of one property', () => {
   test.each<[string, SchemaNode, SchemaNode, readonly string[]]>([
     ['nothing', text, { type: ['null', 'string'] }, []],
-    ['its words', { ...text, description: 'A' }, { ...text, description: 'B' }, ['patch description']],
+    ['its texts', { ...text, description: 'A' }, { ...text, description: 'B' }, ['patch description']],
     ['that it is deprecated', text, { ...text, deprecated: true }, ['minor deprecated']],
     ['another type', text, { type: ['integer', 'null'] }, ['major type']],
     ['a wider type', { type: 'string' }, text, ['major type']],
     ['any type', text, {}, ['major type']],
     ['a narrower type', text, { type: 'string' }, ['minor type']],
-    ['a type where it had none', {}, text, ['minor type']],
-    ['numbers where it had integers', { type: 'integer' }, { type: 'number' }, ['major type']],
-    ['integers where it had numbers', { type: 'number' }, { type: 'integer' }, ['minor type']],
+    ['a type for any type', {}, text, ['minor type']],
+    ['numbers for integers', { type: 'integer' }, { type: 'number' }, ['major type']],
+    ['integers for numbers', { type: 'number' }, { type: 'integer' }, ['minor type']],
     ['a format', text, { ...text, format: 'date' }, ['minor format']],
     ['another format', { ...text, format: 'date' }, { ...text, format: 'date-time' }, ['major format']],
     ['no format', { ...text, format: 'date' }, text, ['major format']],
     ['one more value', { ...text, enum: ['a', null] }, { ...text, enum: ['a', 'b', null] }, ['major enum']],
     ['another value', { ...text, enum: ['a'] }, { ...text, enum: ['b'] }, ['major enum']],
-    ['one value less', { ...text, enum: ['a', 'b'] }, { ...text, enum: ['a'] }, ['minor enum']],
+    ['one value fewer', { ...text, enum: ['a', 'b'] }, { ...text, enum: ['a'] }, ['minor enum']],
     ['its values in another order', { ...text, enum: ['a', 'b'] }, { ...text, enum: ['b', 'a'] }, []],
     ['any value', { ...text, enum: ['a'] }, text, ['major enum']],
     ['a list of values', text, { ...text, enum: ['a'] }, ['minor enum']],
@@ -54,7 +54,7 @@ describe('a change of an object', () => {
 
   test.each<[string, SchemaNode, SchemaNode, readonly string[]]>([
     ['a new property', closed({ a: text }), closed({ a: text, b: text }), ['minor properties.b']],
-    ['a property less', closed({ a: text, b: text }), closed({ a: text }), ['major properties.b']],
+    ['a removed property', closed({ a: text, b: text }), closed({ a: text }), ['major properties.b']],
     [
       'a property with another name',
       closed({ a: text }),
@@ -62,14 +62,14 @@ describe('a change of an object', () => {
       ['major properties.a', 'minor properties.b'],
     ],
     [
-      'what is required no longer is',
+      'a required property becomes optional',
       closed({ a: text }, { required: ['a'] }),
       closed({ a: text }, { required: [] }),
       ['major required'],
     ],
-    ['what is required', closed({ a: text }), closed({ a: text }, { required: ['a'] }), ['minor required']],
-    ['it is open', closed({}), closed({}, { additionalProperties: true }), ['major additionalProperties']],
-    ['it is closed', open, closed({}), ['major additionalProperties']],
+    ['a property becomes required', closed({ a: text }), closed({ a: text }, { required: ['a'] }), ['minor required']],
+    ['it becomes open', closed({}), closed({}, { additionalProperties: true }), ['major additionalProperties']],
+    ['it becomes closed', open, closed({}), ['major additionalProperties']],
     [
       'a property of a property',
       closed({ a: closed({ b: text }) }),
@@ -110,29 +110,29 @@ describe('a version', () => {
 
   test.each<[string, readonly ResourceNode[], ResourceNode]>([
     ['1.0.0 of what is new', [], schema('1.0.0')],
-    ['the same of what has not changed', [schema('1.0.0')], schema('1.0.0')],
-    ['a patch for words', [schema('1.0.0')], schema('1.0.1', words)],
-    ['a minor one for a new property', [schema('1.0.0')], schema('1.1.0', addition)],
-    ['a major one for a property less', [schema('1.0.0')], schema('2.0.0', breach)],
+    ['the same if nothing has changed', [schema('1.0.0')], schema('1.0.0')],
+    ['a patch for texts', [schema('1.0.0')], schema('1.0.1', words)],
+    ['a minor version for a new property', [schema('1.0.0')], schema('1.1.0', addition)],
+    ['a major version for a removed property', [schema('1.0.0')], schema('2.0.0', breach)],
     ['more than is needed: what a property means may have changed', [schema('1.0.0')], schema('2.0.0', words)],
-    ['after the highest that is released', [schema('1.10.0'), schema('1.9.0', breach)], schema('1.10.1', words)],
+    ['after the highest released one', [schema('1.10.0'), schema('1.9.0', breach)], schema('1.10.1', words)],
   ])('may be %s', (_, released, current) => {
     expect(versionFaults(released, current)).toEqual([]);
   });
 
   test.each<[string, readonly ResourceNode[], ResourceNode, readonly string[]]>([
     [
-      'something new begins elsewhere',
+      'a new resource does not begin at 1.0.0',
       [],
       schema('0.1.0'),
       ['version: got "0.1.0", expected "1.0.0": no version of it is released'],
     ],
     [
-      'words change without a new one',
+      'texts change without a new version',
       [schema('1.0.0')],
       schema('1.0.0', words),
       [
-        'title: got "title": "Worker" in version "1.0.0", expected "title": "Employee", as in the released "1.0.0"; or version "1.0.1": this changes the words alone',
+        'title: got "title": "Worker" in version "1.0.0", expected "title": "Employee", as in the released "1.0.0"; or version "1.0.1": this changes only the texts',
       ],
     ],
     [
@@ -140,25 +140,25 @@ describe('a version', () => {
       [schema('1.0.0')],
       schema('1.0.1', addition),
       [
-        'properties.email: got the property "email" in version "1.0.1", expected no such property, as in the released "1.0.0"; or version "1.1.0": this changes the data without breaking who reads it',
+        'properties.email: got the property "email" in version "1.0.1", expected no such property, as in the released "1.0.0"; or version "1.1.0": this changes the data without breaking readers',
       ],
     ],
     [
-      'readers break without a major one',
+      'readers break without a major version',
       [schema('1.2.3')],
       schema('1.3.0', breach),
       [
-        'properties.name: got no property "name" in version "1.3.0", expected the property, as in the released "1.2.3"; or version "2.0.0": this breaks who reads the data',
+        'properties.name: got no property "name" in version "1.3.0", expected the property, as in the released "1.2.3"; or version "2.0.0": this breaks readers of the data',
       ],
     ],
     [
-      'it goes down',
+      'it decreases',
       [schema('1.1.0')],
       schema('1.0.9', words),
       ['version: got "1.0.9", expected "1.1.1" or "1.2.0" or "2.0.0", since "1.1.0" is released'],
     ],
     [
-      'it skips one',
+      'it skips a version',
       [schema('1.1.0')],
       schema('1.3.0', words),
       ['version: got "1.3.0", expected "1.1.1" or "1.2.0" or "2.0.0", since "1.1.0" is released'],

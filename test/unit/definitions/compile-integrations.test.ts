@@ -27,7 +27,7 @@ webhook:
 mapping: ${mapping}
 `;
 
-test('compiles every folder, in the order of the names, each complete in itself', () => {
+test('compiles every folder, in the order of the names, each self-contained', () => {
   write('beta/integration.yaml', yaml('beta', 'body.inline'));
   write('alpha/integration.yaml', yaml('alpha'));
   write('alpha/mapping.jsonata', 'body.events');
@@ -40,7 +40,7 @@ test('compiles every folder, in the order of the names, each complete in itself'
   expect(JSON.parse(JSON.stringify(compiled))).toEqual(compiled);
 });
 
-test('fails when definitions are wrong, and tells every fault of each with its file and line', () => {
+test('fails when definitions are wrong, and reports every fault of each with its file and line', () => {
   write('alpha/integration.yaml', yaml('alpha', 'mapping.jsonata', 'other'));
   write('alpha/mapping.jsonata', 'body.\n  [');
   write('beta/integration.yaml', yaml('gamma', 'body'));
@@ -58,7 +58,7 @@ test('fails when definitions are wrong, and tells every fault of each with its f
   );
 });
 
-test('reads samples as the requests that a provider would send', () => {
+test('reads samples as the requests of a provider', () => {
   write('alpha/samples/b-text.json', '{"method":"GET","query":"a=b","headers":{"X-Event":"e"},"body":"a=1"}');
   write('alpha/samples/a-json.json', '{"headers":{"Content-Type":"application/cloudevents+json"},"body":{"a":[1]}}');
   write('alpha/samples/c-empty.json', '{}');
@@ -103,7 +103,7 @@ test('reads samples as the requests that a provider would send', () => {
   expect(readSamples(root, 'beta')).toEqual([]);
 });
 
-test('fails when a file is no sample, and names it', () => {
+test('fails when a file is not a sample, and names it', () => {
   write('alpha/samples/typo.json', '{"header":{}}');
   expect(() => readSamples(root, 'alpha')).toThrow(/integrations\/alpha\/samples\/typo\.json: .*header/);
 });

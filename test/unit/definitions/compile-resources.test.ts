@@ -14,7 +14,7 @@ import {
 const folder = useIntegrationsFolder();
 const root = () => folder.path('integrations');
 
-test('compiles every resource, in the order of the names; none where there is no folder', () => {
+test('compiles every resource, in the order of the names; none if there is no folder', () => {
   expect(compileResources(root()).size).toBe(0);
   writeResource(folder, 'hris/employees');
   writeResource(folder, 'crm/contacts');
@@ -24,7 +24,7 @@ test('compiles every resource, in the order of the names; none where there is no
   ]);
 });
 
-test('fails when schemas are wrong, and tells every fault of each with its file and line', () => {
+test('fails when schemas are wrong, and reports every fault of each with its file and line', () => {
   writeResource(folder, 'crm/contacts', { title: '' });
   writeResource(folder, 'hris/employees', { version: '2.0.0' });
   expect(() => compileResources(root())).toThrow(
@@ -79,7 +79,7 @@ test('compiles the older major versions with the schema of their newest release 
   await expect(assertDownMappings(pathToFileURL(root()))).resolves.toBeUndefined();
 });
 
-test('fails when an older major version is wrong, or what is mapped down to it does not fit', async () => {
+test('fails when an older major version is wrong, or its mapping gives invalid data', async () => {
   await releaseThreeMajors(folder);
   writeOlderMajor(folder, 2);
   await expect(assertDownMappings(pathToFileURL(root()))).rejects.toThrow(
@@ -92,6 +92,6 @@ test('fails when an older major version is wrong, or what is mapped down to it d
   );
   writeOlderMajor(folder, 2, { down: '{' });
   expect(() => compileVersionedResources(root())).toThrow(
-    /^invalid resources:\nintegrations\/resources\/hris\/employees\.v2\.json:2:11 down: got what is no JSONata .*, expected JSONata from/,
+    /^invalid resources:\nintegrations\/resources\/hris\/employees\.v2\.json:2:11 down: got invalid JSONata .*, expected JSONata from/,
   );
 });

@@ -3,12 +3,12 @@ import { definitionJsonSchema, definitionReference } from '../../../lib/definiti
 
 const home = '../../../integrations';
 
-test('the published JSON Schema is that of the schema which validates (`vitest -u` writes it anew)', async () => {
+test('the published JSON Schema is that of the validating schema (`vitest -u` rewrites it)', async () => {
   await expect(`${JSON.stringify(definitionJsonSchema(), undefined, 2)}\n`).toMatchFileSnapshot(
     `${home}/definition.schema.json`,
   );
 });
 
-test('the reference names every key of the language (`vitest -u` writes it anew)', async () => {
+test('the reference names every key of the language (`vitest -u` rewrites it)', async () => {
   await expect(definitionReference()).toMatchFileSnapshot(`${home}/REFERENCE.md`);
 });

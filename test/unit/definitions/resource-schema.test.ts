@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseResourceSchema, type SchemaNode } from '../../../lib/definitions/resource-schema.ts';
 import { aResource } from '../cli/integrations-folder.ts';
 
-/** What is wrong in a schema, as `path: got …, expected …`. */
+/** The faults of a schema, as `path: got …, expected …`. */
 function faultsOf(schema: unknown): readonly string[] {
   const parsed = parseResourceSchema(schema, 'hris/employees');
   if (parsed.kind === 'schema') return [];
@@ -16,7 +16,7 @@ function withProperty(node: unknown, name = 'extra') {
 
 const described = (node: SchemaNode): SchemaNode => ({ description: 'Something.', ...node });
 
-test('takes a schema with the properties that every resource has', () => {
+test('accepts a schema with the properties that every resource has', () => {
   expect(faultsOf(aResource())).toEqual([]);
 });
 
@@ -55,7 +55,7 @@ describe('a property may be', () => {
 
 describe('fails when', () => {
   test.each<[string, unknown, readonly string[]]>([
-    ['it is no object', [], ['got []']],
+    ['it is not an object', [], ['got []']],
     ['it names another resource', aResource('crm/contacts'), ['$id: got "urn:tributary:resource:crm/contacts"']],
     [
       'it is of another dialect',
@@ -63,18 +63,18 @@ describe('fails when', () => {
       ['$schema: got'],
     ],
     [
-      'its version is none',
+      'its version is malformed',
       aResource('hris/employees', { version: '1.0' }),
       ['version: got "1.0", expected a semantic version'],
     ],
     ['its version has a leading zero', aResource('hris/employees', { version: '1.01.0' }), ['version: got "1.01.0"']],
     [
-      'it says nothing of itself',
+      'it has no description',
       aResource('hris/employees', { description: '' }),
       ['description: got "", expected a text'],
     ],
     [
-      'more is required than the id',
+      'it requires more than the id',
       aResource('hris/employees', { required: ['id', 'name'] }),
       ['required: got ["id","name"], expected ["id"]'],
     ],
@@ -84,12 +84,12 @@ describe('fails when', () => {
       ['additionalProperties: got true, expected false'],
     ],
     [
-      'a keyword is not one of these',
+      'a keyword is unknown',
       aResource('hris/employees', { anyOf: [] }),
       ['anyOf: got the keyword "anyOf", expected one of $schema, $id'],
     ],
     [
-      'the properties are missing that each has',
+      'it lacks properties that every resource has',
       aResource('hris/employees', { properties: {} }),
       [
         'properties: got no property "id"',
@@ -133,7 +133,7 @@ describe('fails when', () => {
       ['properties.extra.enum: got ["a"], expected null among the values'],
     ],
     [
-      'what is in a list may be null',
+      'the items of a list may be null',
       withProperty(described({ type: ['array', 'null'], items: { type: ['string', 'null'] } })),
       ['properties.extra.items.type: got ["string","null"], expected "string"'],
     ],
@@ -143,12 +143,12 @@ describe('fails when', () => {
       ['properties.extra: got no description'],
     ],
     [
-      'a property is written otherwise',
+      'a property name has another form',
       withProperty(described({ type: ['string', 'null'] }), 'hiredAt'),
       ['properties.hiredAt: got "hiredAt", expected lower-case letters'],
     ],
     [
-      'a type is none',
+      'a type is unknown',
       withProperty(described({ type: 'text' })),
       ['properties.extra.type: got "text", expected one of string, integer'],
     ],
@@ -158,17 +158,17 @@ describe('fails when', () => {
       ['properties.extra.format: got "phone"'],
     ],
     [
-      'a keyword within is not one of these',
+      'a keyword of a property is unknown',
       withProperty({ ...described({}), pattern: '^a$' }),
       ['properties.extra.pattern: got the keyword "pattern", expected one of type, description'],
     ],
     [
-      'a keyword does not go with the type',
+      'a keyword does not fit the type',
       withProperty(described({ type: ['integer', 'null'], format: 'date' })),
       ['properties.extra.format: got "format" beside the type ["integer","null"], expected the type "string"'],
     ],
     [
-      'a list does not say what is in it',
+      'a list does not declare its items',
       withProperty(described({ type: ['array', 'null'] })),
       ['properties.extra: got a list without "items"'],
     ],

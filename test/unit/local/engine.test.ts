@@ -29,7 +29,7 @@ export const handler = async (event, context) => {
   }
 };`;
 
-// Takes a message by what its body says; logs each receive.
+// Handles a message as its body says; logs each receive.
 const worker = `
 export const handler = async ({ Records }) => {
   const failed = [];
@@ -80,7 +80,7 @@ beforeAll(async () => {
     ...assembly,
     port: 0,
     onLog: (line) => lines.push(line),
-    // Other tests run beside these: what they leave of the cores is not what is tested.
+    // Other tests run in parallel, and these tests must not depend on the cores that they leave.
     machineLoad: { isBusy: () => false },
   });
   sqs = new SQSClient(engine.clientConfig('sqs'));
@@ -131,26 +131,26 @@ test('answers a handler that exits, and one whose answer cannot be sent, with a 
   expect(await get('/header')).toEqual(problem(500, 'Internal Server Error'));
 });
 
-test.each(['/hang', '/spin'])('ends an invocation of %s at the timeout, and starts anew', async (path) => {
+test.each(['/hang', '/spin'])('ends an invocation of %s at the timeout, and starts a new sandbox', async (path) => {
   expect(await get(path)).toEqual(problem(500, 'Internal Server Error'));
   expect(lines.some(({ text }) => text.includes('Task timed out after 1.00 seconds'))).toBe(true);
   expect((await get('/ok')).status).toBe(200);
 });
 
-test('answers what reaches no function with a problem', async () => {
+test('answers a request that reaches no function with a problem', async () => {
   expect(await get('/')).toEqual(problem(404, 'Not Found'));
   expect(await get('/x', { method: 'POST', body: Buffer.alloc(10 * 1024 * 1024 + 1) })).toEqual(
     problem(413, 'Content Too Large'),
   );
   const before = engine.invocations('web');
-  // As base64 it is larger than the largest event of Lambda.
+  // As base64 it exceeds the maximum event size of Lambda.
   expect(await get('/x', { method: 'POST', body: Buffer.alloc(5 * 1024 * 1024) })).toEqual(
     problem(413, 'Content Too Large'),
   );
   expect(engine.invocations('web')).toEqual(before);
 });
 
-test('answers HEAD without a body, and takes the largest body that fits', async () => {
+test('answers HEAD without a body, and accepts the largest body that fits', async () => {
   expect((await get('/ok', { method: 'HEAD' })).text).toBe('');
   const body = 'x'.repeat(5 * 1024 * 1024);
   expect(
@@ -183,7 +183,7 @@ test('counts metrics instead of logging them, before the answer arrives', async 
   expect(lines.some(({ text }) => text.includes('CloudWatchMetrics'))).toBe(false);
 });
 
-test('brings back a message whose worker was killed, when its visibility timeout has passed', async () => {
+test('returns a message whose worker was killed to the queue after its visibility timeout', async () => {
   const { succeeded } = engine.invocations('worker');
   await send('hang-once');
   await until(() => logged('hang-once 1'));
@@ -197,7 +197,7 @@ test('brings back a message whose worker was killed, when its visibility timeout
   expect(engine.killWorker('worker')).toBe(false);
 });
 
-test('takes more sandboxes than there are cores in the place of those that wait', async () => {
+test('adds sandboxes beyond the number of cores to replace those that wait', async () => {
   const event = { Records: [{ body: 'hang-many', attributes: { ApproximateReceiveCount: '1' } }] };
   const before = engine.invocations('worker').crash;
   const invocations = Array.from({ length: availableParallelism() + 2 }, () => engine.invoke('worker', event));
@@ -207,12 +207,12 @@ test('takes more sandboxes than there are cores in the place of those that wait'
   expect(engine.invocations('worker').crash).toBe(before + invocations.length);
 });
 
-test('goes on with what ends soon, however many invocations wait', async () => {
+test('keeps running short invocations, however many long ones wait', async () => {
   const event = (body: string) => ({ Records: [{ body, attributes: { ApproximateReceiveCount: '1' } }] });
   const waiting: Promise<unknown>[] = [];
   for (let number = 1; number <= availableParallelism() + 2; number += 1) {
     waiting.push(engine.invoke('worker', event(`hang-beside-${number}`)));
-    // One that ends, each time: there is no moment at which none ended for long.
+    // A short one each time, so an invocation always ended recently.
     expect(await engine.invoke('worker', event(`soon-${number}`))).toMatchObject({ kind: 'succeeded' });
   }
   while (engine.killWorker('worker'));
@@ -240,10 +240,10 @@ test('moves a message that keeps failing to the dead-letter queue, and nothing e
   expect(logged('fine 2')).toBe(false);
 });
 
-test('runs schedules by the same clock, once for each jump', async () => {
+test('runs schedules on the same clock, once per jump', async () => {
   const count = () => engine.invocations('ticker').succeeded;
   const before = count();
-  // They have run when the clock has moved.
+  // The runs are complete when the clock has moved.
   await engine.advanceClock(3_600_000);
   expect(count()).toBe(before + 1);
   await engine.advanceClock(10 * 3_600_000);
@@ -252,7 +252,7 @@ test('runs schedules by the same clock, once for each jump', async () => {
   expect((times.at(-1) ?? 0) - (times.at(-2) ?? 0)).toBe(10 * 3_600_000);
 });
 
-test('moves the date of functions, not the time that they have', async () => {
+test('moves the date of functions, but not their remaining time', async () => {
   await engine.advanceClock(86_400_000);
   const { now, date, remaining } = JSON.parse((await get('/time')).text) as Record<string, number>;
   for (const ms of [now, date]) expect(Math.abs((ms ?? 0) - engine.now())).toBeLessThan(1_000);

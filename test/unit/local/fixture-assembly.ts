@@ -13,7 +13,7 @@ export interface FixtureFunction {
   /** Source of index.mjs. */
   readonly code: string;
   readonly properties?: Readonly<Record<string, unknown>>;
-  /** What its role, `<logical id>Role`, allows. */
+  /** Statements of its role, `<logical id>Role`. */
   readonly statements?: readonly unknown[];
 }
 
@@ -110,7 +110,7 @@ export function httpApiTo(functionId: string, routeKeys: readonly string[] = ['$
   };
 }
 
-/** A queue with its dead-letter queue, consumed by a function, whose role may do so. */
+/** A queue with its dead-letter queue, and a function that consumes it and has the permissions. */
 export function queueTo(
   functionId: string,
   mapping: Readonly<Record<string, unknown>> = {},

@@ -45,7 +45,7 @@ test.each(['plain text', '{"CloudWatchMetrics": 1', '{"message":"\\"CloudWatchMe
   },
 );
 
-test('counts what a line of the log carries, and leaves the line to the log', () => {
+test('counts the metrics of a log line, and leaves the line in the log', () => {
   const ledger = createMetricLedger();
   const told = JSON.stringify({ level: 'INFO', message: 'request received', ...JSON.parse(line({ accepted: 1 })) });
   expect(ledger.record(told)).toBe(false);

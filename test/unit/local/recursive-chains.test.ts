@@ -6,7 +6,7 @@ import { until } from './until.ts';
 
 const module = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);
 
-// Sends each message on to its own queue, with the client that the engine's functions use.
+// Forwards each message to its own queue, with the client that the engine's functions use.
 const looper = `
 import { createRequire } from 'node:module';
 import { clientSettings, lean } from ${module('lambdas/adapters/aws/client-settings.ts')};
@@ -55,13 +55,13 @@ async function startLooper(properties: Readonly<Record<string, unknown>>) {
   return { engine, sqs, lines, hops: () => lines.filter((line) => line.startsWith('hop ')).length };
 }
 
-test('a function that allows recursion goes on for as long as it sends to its own queue', async () => {
+test('a function that allows recursion continues as long as it sends to its own queue', async () => {
   const { lines, hops } = await startLooper({ RecursiveLoop: 'Allow' });
   await until(() => lines.includes('hop 40'));
   expect(hops()).toBe(40);
 });
 
-test('fails when a chain invokes a function for the seventeenth time: it is stopped, and its message a dead letter', async () => {
+test('fails when a chain invokes a function for the seventeenth time: the chain stops, and its message becomes a dead letter', async () => {
   const { engine, sqs, lines, hops } = await startLooper({});
   const stops = () => lines.filter((line) => line.startsWith('Recursive loop: ')).length;
   await until(() => stops() === 1);

@@ -32,7 +32,7 @@ afterAll(async () => {
   await assembly.remove();
 });
 
-test('a function takes as many requests at once as are reserved for it, and the API answers 503 for more', async () => {
+test('a function accepts as many concurrent requests as are reserved for it, and the API answers 503 for more', async () => {
   const hanging = [1, 2].map(() => fetch(`${engine.url}/hang`));
   await until(() => lines.filter((line) => line === 'began /hang').length === 2);
   const refused = await fetch(`${engine.url}/soon`);

@@ -1,4 +1,4 @@
-/** Starts the engine on an assembly and prints where its servers are; stops when told so. Run as a process. */
+/** Starts the engine on an assembly and prints the addresses of its servers; stops on a message. Runs as a process. */
 import { startLocalEngine } from '../../../lib/local/engine.ts';
 
 const [assemblyDir = '', stackName = '', then = ''] = process.argv.slice(2);

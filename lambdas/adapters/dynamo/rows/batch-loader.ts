@@ -1,17 +1,16 @@
-/** What is asked for in one turn of the event loop, and is not sent yet. */
+/** The requests of one turn of the event loop, before they are sent. */
 export interface Gathering<Asked, Answer> {
-  /** By name: what several callers ask for is asked for once. */
+  /** By name, so that several callers who ask for the same thing share one request for it. */
   readonly asked: Map<string, Asked>;
-  /** What came of all that was asked for. */
+  /** The answer to all of `asked`. */
   readonly answer: Promise<Answer>;
 }
 
-/** @returns The gathering of this turn, to which something may be added until it ends. */
+/** @returns The gathering of this turn; a caller may add to it until the turn ends. */
 export type Gatherer<Asked, Answer> = () => Gathering<Asked, Answer>;
 
 /**
- * Gather what several callers ask for at the same time, to ask for it together: a request costs more than what it
- * is for.
+ * Batch concurrent reads in one request, because a request costs more than its rows.
  *
  * @param send - Called when the turn ends.
  */

@@ -1,35 +1,35 @@
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { fromItem, type Item, type Row, toItem } from './row-codecs.ts';
 
-/** A list whose rows are spread over several partitions, each of which has them in the order of their sort keys. */
+/** A query over several partitions, each of which has its rows in the order of their sort keys. */
 export interface MergedQuery {
   readonly table: string;
-  /** Names of the attributes of the key. */
+  /** Names of the key's attributes. */
   readonly key: { readonly partition: string; readonly sort: string };
   readonly partitions: readonly string[];
   readonly order: 'rising' | 'falling';
   readonly limit: number;
-  /** The sort key where the page before ended, in whichever partition its row is. */
+  /** The last sort key of the page before, whichever partition its row is in. */
   readonly after?: string | undefined;
-  /** Sort keys that are read; both ends are included. @default all */
+  /** Range of sort keys; both ends are included. @default all */
   readonly between?: readonly [first: string, last: string];
   /** @default false */
   readonly isConsistent?: boolean;
-  /** Queries that each partition is asked at most, of up to 1 MB each. @default no bound */
+  /** Most queries per partition, of up to 1 MB each. @default no bound */
   readonly maxReads?: number;
 }
 
 export interface MergedPage {
   /** Rows in the order of their sort keys, expired ones included. */
   readonly rows: readonly Row[];
-  /** False where there may be more. */
+  /** False where more rows may follow. */
   readonly isComplete: boolean;
 }
 
 interface Shard {
   readonly partition: string;
   readonly rows: Row[];
-  /** Rows of `rows` that are taken. */
+  /** How many of `rows` are in the result. */
   taken: number;
   start: Item | undefined;
   hasMore: boolean;
@@ -39,11 +39,12 @@ interface Shard {
 /**
  * Read the next rows of all partitions in the order of their sort keys.
  *
- * All partitions are asked at the same time, each for its share of the page and some more. One whose rows are used up
- * before the page is full is asked again before a row of another is taken: its next row may come first. So the page is
- * exact, and its last sort key is a cursor for every partition: DynamoDB begins after a key, whether it exists or not.
+ * All partitions are queried concurrently, each for its share of the page and some more. A partition that runs out of
+ * rows before the page is full is queried again before a row of another is taken, because its next row may sort first.
+ * So the page is exact, and its last sort key is a cursor for every partition: DynamoDB starts after a key, whether the
+ * key exists or not.
  *
- * No two rows may have the same sort key. Sort keys are ASCII, which both sides compare alike.
+ * No two rows may have the same sort key. Sort keys are ASCII, which JavaScript and DynamoDB compare alike.
  */
 export async function queryMerged(client: DynamoDBClient, query: MergedQuery): Promise<MergedPage> {
   const { key, partitions, order, limit, after, maxReads = Number.POSITIVE_INFINITY } = query;
@@ -79,7 +80,7 @@ export async function queryMerged(client: DynamoDBClient, query: MergedQuery): P
   return { rows, isComplete: shards.every((shard) => shard.taken === shard.rows.length && !shard.hasMore) };
 }
 
-/** Rows to ask one of so many partitions for: what a hash gives it of the page, plus three standard deviations. */
+/** Rows to read from one of `partitions`: its mean share of the page, plus three standard deviations. */
 function shareOf(rows: number, partitions: number): number {
   const mean = rows / partitions;
   return Math.min(rows, Math.ceil(mean + 3 * Math.sqrt(mean)));

@@ -3,12 +3,12 @@ import { EngineError } from '../../../contracts/engine-error.ts';
 import { ttlAttribute } from '../../../contracts/tables.ts';
 import { itemBytes, type Row } from './row-codecs.ts';
 
-/** Write units are counted by it. @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
+/** Size of one write unit. @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
 const writeUnitBytes = 1_024;
-/** What is asked for by name, or tells of the row itself, and stays legible. */
+/** Attributes that queries name or that describe the row itself: they are never packed. */
 const plainAttributes: ReadonlySet<string> = new Set(['tenant', 'sequence', 'id', 'writtenAtMs', ttlAttribute]);
 
-/** Fields of the canonical resources, the frequent ones last: what is near costs less to point to. */
+/** Fields of the canonical resources, frequent ones last: a shorter distance takes fewer bits in deflate. */
 const fieldNames = `
 amount_paid amount_received amount_refunded amount_total answers applied_at archive_reason archived_at
 arrives_at avatar_url billed_at body booked_date branch by cancel_at_period_end cancellation candidate
@@ -32,8 +32,8 @@ email created_at updated_at custom_fields remote url name id
 `;
 
 /**
- * What compression may point back to before a row has said anything: an event is too short to repeat itself often.
- * Rows are kept that were packed with it, so it is never changed: a better one gets a number of its own.
+ * Preset dictionary of the compression: an event is too short to repeat itself often. Stored rows were packed with this
+ * dictionary, so it never changes; a better dictionary gets another number.
  */
 const dictionary = Buffer.from(
   [
@@ -52,11 +52,11 @@ const dictionaryNumber = 1;
 const packing = { dictionary };
 
 /**
- * An event's row as it is stored: packed where that takes fewer write units, which are what a row is paid by. A row
- * that fits into one unit anyway stays legible.
+ * An event's row as it is stored: packed where that takes fewer write units, by which DynamoDB charges. A row that fits
+ * into one unit stays plain.
  *
- * The data of a packed row is bytes instead of text: the number of the dictionary, and compressed (raw deflate) the
- * other attributes as JSON, a line feed, and the data. A reader that takes it for text fails, and delivers nothing.
+ * The data of a packed row is bytes instead of text: the number of the dictionary, then, compressed (raw deflate), the
+ * other attributes as JSON, a line feed, and the data. A reader that expects text fails, and delivers nothing.
  */
 export function packEventRow(row: Row): Row {
   const units = writeUnits(row);
@@ -73,8 +73,8 @@ export function packEventRow(row: Row): Row {
 }
 
 /**
- * As {@link unpackEventRow}, for rows that are read with others: one that cannot be understood says so in `unreadable`,
- * instead of failing them all. What it lacks then is filled with what matches nothing.
+ * Like {@link unpackEventRow}, for rows that are read in a batch: an unreadable row carries the reason in `unreadable`
+ * instead of failing the batch. Values that match no filter replace what it lacks.
  */
 export function readEventRow(row: Row): Row {
   try {
@@ -97,12 +97,12 @@ export function readEventRow(row: Row): Row {
   }
 }
 
-/** @throws {corrupt-state} where a row was packed by what this version does not know. */
+/** @throws {corrupt-state} when the row is packed with a dictionary that this version does not know. */
 export function unpackEventRow(row: Row): Row {
   const { inlineData: bytes, ...plain } = row;
   if (!(bytes instanceof Uint8Array)) return row;
   if (bytes[0] !== dictionaryNumber)
-    throw new EngineError('corrupt-state', `event ${String(row['id'])} is packed in an unknown way`, {
+    throw new EngineError('corrupt-state', `event ${String(row['id'])} is packed with an unknown dictionary`, {
       retryable: false,
     });
   const text = inflateRawSync(bytes.subarray(1), packing).toString();

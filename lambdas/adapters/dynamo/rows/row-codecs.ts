@@ -17,7 +17,7 @@ export type Item = Record<string, AttributeValue>;
 
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const maxBatchGet = 100;
-/** Rounds in which a batch asks again for what was left over, each twice as late as the one before. */
+/** Tries to read what a batch left over; the pause doubles with each. */
 const batchRounds = 6;
 const firstPauseMs = 50;
 
@@ -30,7 +30,7 @@ export function fromItem(item: Item): Row {
 }
 
 /**
- * What a row counts for: the names of its attributes and their values.
+ * Size of a row as DynamoDB counts it: the names of its attributes and their values.
  *
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
  */
@@ -46,25 +46,25 @@ function valueBytes(value: unknown): number {
   if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1;
   if (value instanceof Uint8Array) return value.byteLength;
   if (typeof value !== 'object' || value === null) return 1;
-  // A list or map counts 3 bytes, and one for each of its elements.
+  // A list or map counts 3 bytes, plus 1 for each element.
   if (Array.isArray(value)) return value.reduce((sum: number, one: unknown) => sum + 1 + valueBytes(one), 3);
   return itemBytes(value as Row) + Object.keys(value).length + 3;
 }
 
-/** Whether a row still counts, although DynamoDB may not have deleted it yet. */
+/** Whether a row has not expired. DynamoDB deletes expired rows late. */
 export function isLive(row: Row, nowMs: number): boolean {
   const expiresAt = row[ttlAttribute];
   return typeof expiresAt !== 'number' || expiresAt * 1000 > nowMs;
 }
 
-/** Keys of one table that are asked for. */
+/** A key to read. */
 interface Asked {
   readonly table: string;
   readonly key: Item;
   readonly mayLag: boolean;
 }
 
-/** Rows by table, in no order. */
+/** Rows by table, unordered. */
 type Found = ReadonlyMap<string, readonly Item[]>;
 
 const readers = new WeakMap<DynamoDBClient, Gatherer<Asked, Found>>();
@@ -79,8 +79,8 @@ function readerOf(client: DynamoDBClient): Gatherer<Asked, Found> {
 
 export interface ReadOptions {
   /**
-   * Whether a row may be read as it was a moment ago, for half the price. One that is missing then is looked for once
-   * more, consistently: what has been written is always found.
+   * Whether a read may be eventually consistent, at half the price. A missing row is read again, consistently, so a row
+   * that was written is always found.
    *
    * @default false
    */
@@ -88,10 +88,10 @@ export interface ReadOptions {
 }
 
 /**
- * Read many rows by key, consistently; missing ones are left out. Repeated keys are asked for once.
+ * Read many rows by key, consistently; missing rows are left out. Repeated keys are read once.
  *
- * What is asked of one client at the same time is one request, whichever tables it is for: a run of deliver
- * reads four, and a request costs it more than the rows do.
+ * Concurrent reads through one client share a request, whichever tables they are for: a run of deliver reads four
+ * tables, and a request costs it more than the rows.
  */
 export async function readRows(
   client: DynamoDBClient,
@@ -108,7 +108,7 @@ export async function readRows(
   }
   const found = (await answer).get(table) ?? [];
   const attributes = Object.keys(keys[0] as Row);
-  // Others may have asked for other rows of the table.
+  // The answer may hold rows of the same table for other callers.
   const rows = found.map(fromItem).filter((row) => wanted.has(nameOf(row, attributes)));
   if (!mayLag || rows.length === wanted.size) return rows;
   const names = new Set(rows.map((row) => nameOf(row, attributes)));
@@ -122,7 +122,7 @@ export async function readRows(
   ];
 }
 
-/** A key's name: the same for a key and for its row. */
+/** A name that is the same for a key and for its row. */
 function nameOf(row: Row, attributes: readonly string[] = Object.keys(row)): string {
   return JSON.stringify(attributes.map((attribute) => row[attribute]));
 }
@@ -136,7 +136,7 @@ async function readAsked(client: DynamoDBClient, asked: readonly Asked[]): Promi
         const RequestItems = Object.fromEntries(
           [...keys].map(([table, some]) => [
             table,
-            // Of a table, a request reads all rows one way.
+            // A request reads all rows of a table with the same consistency.
             { Keys: some.map(({ key }) => key), ConsistentRead: some.some(({ mayLag }) => !mayLag) },
           ]),
         );
@@ -157,10 +157,10 @@ function tablesOf(asked: readonly Asked[]): string {
 }
 
 /**
- * All rows of a partition, consistently, however many pages they are.
+ * All rows of a partition, read consistently, page by page.
  *
- * @param attributes - Those to read; none for all. It saves the sending of the others, not their price: DynamoDB charges for whole
- * rows.
+ * @param attributes - The attributes to read; empty for all. This saves transfer, not price: DynamoDB charges for whole
+ *   rows.
  */
 export async function readPartition(
   client: DynamoDBClient,
@@ -168,7 +168,7 @@ export async function readPartition(
   key: readonly [name: string, value: string],
   attributes: readonly string[] = [],
 ): Promise<Row[]> {
-  // By placeholders: some names of attributes are reserved words of DynamoDB.
+  // Placeholders, because some attribute names are reserved words of DynamoDB.
   const places = attributes.map((_, index) => `#read${index}`);
   const items: Item[] = [];
   let start: Item | undefined;
@@ -194,10 +194,10 @@ export async function readPartition(
 }
 
 /**
- * A page of a table whose key is `id`: the rows of one owner by an index, or of all owners by a scan.
+ * A page of a table whose key is `id`: the rows of one owner through an index, or of all owners through a scan.
  *
- * @param after - The `id` of the page before, where it ended.
- * @returns The rows, and the `id` after which the next page begins; undefined where there is none.
+ * @param after - The last `id` of the page before.
+ * @returns The rows, and the `id` after which the next page begins; undefined after the last page.
  */
 export async function readPageById(
   client: DynamoDBClient,
@@ -229,8 +229,8 @@ export async function readPageById(
 /**
  * Count the rows of a partition, of the table or of an index.
  *
- * @param most - Counting ends here.
- * @param without - An attribute: rows that have it do not count.
+ * @param most - Counting stops here.
+ * @param without - Rows that have this attribute do not count.
  */
 export async function countPartition(
   client: DynamoDBClient,
@@ -247,7 +247,7 @@ export async function countPartition(
         TableName: table,
         ...(index === undefined ? { ConsistentRead: true } : { IndexName: index }),
         Select: 'COUNT',
-        // A limit is of rows that are read, whether they count or not.
+        // The limit bounds the rows that are read, including those that the filter drops.
         ...(without === undefined ? { Limit: most - count } : { FilterExpression: 'attribute_not_exists(#without)' }),
         KeyConditionExpression: '#key = :key',
         ExpressionAttributeNames: { '#key': key[0], ...(without === undefined ? {} : { '#without': without }) },
@@ -261,12 +261,12 @@ export async function countPartition(
   return Math.min(count, most);
 }
 
-/** DynamoDB answers a batch with what it did not take; ask again, later and later, until nothing is left. */
+/** Retry the part of a batch that DynamoDB left over, with exponential backoff, until nothing is left. */
 async function inRounds<T>(table: string, all: readonly T[], ask: (rest: T[]) => Promise<T[]>): Promise<void> {
   let rest = [...all];
   for (let round = 0; rest.length > 0; round += 1) {
     if (round === batchRounds)
-      throw new EngineError('storage-unavailable', `${rest.length} rows of ${table} were not taken`, {
+      throw new EngineError('storage-unavailable', `${rest.length} rows of ${table} were not read`, {
         retryable: true,
       });
     if (round > 0) await new Promise((resolve) => setTimeout(resolve, firstPauseMs * 2 ** (round - 1)));

@@ -13,8 +13,8 @@ import { updateOnCondition } from './conditions.ts';
 import { type Row, toItem } from './row-codecs.ts';
 
 /*
- * What is written through one client at about the same time shares requests, whichever tables it is for. What each
- * caller is told is about its own rows alone.
+ * Concurrent writes through one client share requests, whichever tables they are for. Each caller learns the outcome of
+ * its own rows only.
  */
 
 /** @see https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html */
@@ -40,7 +40,7 @@ interface TableInsert {
   readonly row: Row;
 }
 
-/** Put many rows, without conditions. Nothing is written once the signal is aborted. */
+/** Put many rows, without conditions. Once the signal is aborted, nothing more is written. */
 export async function writeRows(
   client: DynamoDBClient,
   table: string,
@@ -51,9 +51,9 @@ export async function writeRows(
 }
 
 /**
- * Put many rows and delete others, without conditions. No row may be named twice.
+ * Put many rows and delete others, without conditions. No row may occur twice.
  *
- * @throws When all have ended: a write must not go on after its function has answered.
+ * @throws Only after every write has ended: no write may continue after its function has answered.
  */
 export async function changeRows(
   client: DynamoDBClient,
@@ -79,7 +79,8 @@ const writersOf = byClient((client) =>
         [...byTable].map(([table, some]) => [table, some.map(({ request }) => request)]),
       );
       const command = new BatchWriteItemCommand({ RequestItems });
-      // Options, even none, make the client forget what it has put together for others.
+      // Pass no options where none are needed: any options, even empty ones, make the client drop its cached
+      // middleware.
       const sending = signal === undefined ? client.send(command) : client.send(command, { abortSignal: signal });
       const { UnprocessedItems = {} } = await sending;
       if (Object.keys(UnprocessedItems).length === 0) return writes.map(() => 'written');
@@ -87,7 +88,7 @@ const writersOf = byClient((client) =>
       const left = new Set(
         Object.entries(UnprocessedItems).flatMap(([table, some]) => some.map((one) => nameOf(table, one))),
       );
-      // What cannot be recognized may be any of them; to write a row again does no harm.
+      // An unrecognized row may be any of these: write them all again, which does no harm.
       const isUnclear = [...left].some((name) => !names.includes(name));
       return names.map((name) => (isUnclear || left.has(name) ? undefined : 'written'));
     },
@@ -95,7 +96,7 @@ const writersOf = byClient((client) =>
   }),
 );
 
-/** A write's text: the same for what was asked and for what the service hands back. */
+/** A text that is the same for a write and for its copy in the service's answer. */
 function nameOf(table: string, request: WriteRequest): string {
   return JSON.stringify([table, comparable(request)]);
 }
@@ -108,14 +109,14 @@ function comparable(value: unknown): unknown {
   return members.map(([name, member]) => [name, comparable(member)]);
 }
 
-/** What came of a row that was to be inserted. */
+/** The outcome of inserting one row. */
 export type Insertion = 'inserted' | 'present' | Error;
 
 /**
- * Put many rows, each only if none has its key: a condition that a batch of puts cannot have, and one of statements
- * can, for the same write units. Their keys are different.
+ * Put many rows, each only if no row has its key. A batch of puts cannot have conditions; a batch of statements can,
+ * for the same write units. The keys must be distinct.
  *
- * @returns What came of each, in their order: a row that is refused, or not taken in time, fails alone.
+ * @returns The outcome of each row, in order: a row that is refused, or not written in time, fails alone.
  * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
  */
 export async function insertRows(
@@ -162,26 +163,26 @@ export interface RowUpdate {
   readonly key: Row;
   readonly set: Row;
   readonly removed: readonly string[];
-  /** What the row must be for it. */
+  /** The row must meet all of these, or nothing changes. */
   readonly conditions: readonly Condition[];
-  /** Whether a row that is missing is created. A statement cannot do that: the update is a request of its own then. */
+  /** Whether a missing row is created. A statement cannot do that, so such an update is sent separately. */
   readonly mayCreate: boolean;
 }
 
 interface Condition {
   readonly attribute: string;
   readonly is: unknown;
-  /** Whether it also holds where the row lacks the attribute. @default false */
+  /** Whether the condition also holds where the row lacks the attribute. @default false */
   readonly orMissing?: boolean;
 }
 
 /**
  * Update a row under its conditions.
  *
- * Several at a time are statements of one batch. One that the service refuses as a statement is made as an update of
- * its own: the two do the same, and cost the same units.
+ * Concurrent updates are statements of one batch. An update that the service refuses as a statement is sent again
+ * separately, which has the same effect and costs the same units.
  *
- * @returns Whether the conditions held, and the row is there or may be created.
+ * @returns Whether the conditions held, and the row exists or may be created.
  */
 export async function updateRow(client: DynamoDBClient, update: RowUpdate): Promise<boolean> {
   if (update.mayCreate) return updateOnCondition(client, toUpdateCommand(update));
@@ -258,13 +259,13 @@ function toUpdateStatement({ table, key, set, removed, conditions }: RowUpdate):
   };
 }
 
-/** @returns The error of each statement, undefined where it was carried out. */
+/** @returns The error of each statement; undefined where it succeeded. */
 async function execute(
   client: DynamoDBClient,
   Statements: BatchStatementRequest[],
 ): Promise<readonly (BatchStatementError | undefined)[]> {
   const { Responses = [] } = await client.send(new BatchExecuteStatementCommand({ Statements }));
-  // One that is not answered has an unknown outcome, like one that failed inside the service.
+  // A statement without an answer has an unknown outcome, like one that failed inside the service.
   return Statements.map((_, index) => (Responses[index] ?? { Error: { Code: 'InternalServerError' as const } }).Error);
 }
 
@@ -272,12 +273,12 @@ function notTaken(items: readonly { readonly table: string }[], isLate: boolean)
   const tables = [...new Set(items.map(({ table }) => table))].join(', ');
   return new EngineError(
     'storage-unavailable',
-    isLate ? `rows of ${tables} were not taken in time` : `${items.length} rows of ${tables} were not taken`,
+    isLate ? `rows of ${tables} were not written in time` : `${items.length} rows of ${tables} were not written`,
     { retryable: true },
   );
 }
 
-/** One of its kind for each client, for as long as the client lives. */
+/** One batcher for each client, for as long as the client lives. */
 function byClient<Item, Outcome>(create: (client: DynamoDBClient) => Batcher<Item, Outcome>) {
   const known = new WeakMap<DynamoDBClient, Batcher<Item, Outcome>>();
   return (client: DynamoDBClient): Batcher<Item, Outcome> => {

@@ -5,19 +5,19 @@ const secondsPerDay = 86_400;
 
 export interface ExpiryOptions {
   readonly clock: Clock;
-  /** Days that the deployment keeps rows. */
+  /** Days for which the deployment keeps rows. */
   readonly retentionDays: number;
   /**
-   * Tells whose rows are kept for a shorter time.
-   * @default - all are kept for as long
+   * Tenants whose rows are kept for a shorter time.
+   * @default - `retentionDays` for every tenant
    */
   readonly policies?: TenantPolicies;
 }
 
-/** Epoch seconds at which a row of a tenant expires that is written now. */
+/** Epoch seconds at which a tenant's row expires if it is written now. */
 export type ExpiryOf = (tenant: string) => number;
 
-/** When rows of tenants expire: no later than the deployment has it. */
+/** Looks up when rows of tenants expire: after the tenant's own retention, but at most after the deployment's. */
 export function createExpiries(options: ExpiryOptions): (tenants: readonly string[]) => Promise<ExpiryOf> {
   const { clock, retentionDays, policies } = options;
   return async (tenants) => {

@@ -12,19 +12,19 @@ import { putOnCondition } from '../rows/conditions.ts';
 import { fromItem, type Row, readPartition, readRows, toItem } from '../rows/row-codecs.ts';
 
 /*
- * A partition for each integration and value. One row holds its claims; before there were claims, an account that
- * registered the value had a row of its own, sorted by its id. No id begins as the name of the row of claims does, so
- * that row is the first of its partition.
+ * A partition for each integration and value. One row holds the claims of the value. In versions without claims, each
+ * account that registered the value had a separate row, sorted by its id. No id begins with `#`, so the row of claims
+ * is the first of its partition.
  */
 
 export const claimsKey = '#claims';
 
-/** An integration's name has no space, so that no two pairs give one key. */
+/** An integration's name has no space, so no two pairs have the same key. */
 export function contextKey(integration: string, value: string): string {
   return `${integration} ${value}`;
 }
 
-/** What {@link contextKey} put together; a value may have a space. */
+/** The inverse of {@link contextKey}; a value may contain spaces. */
 export function readContextKey(key: string): { readonly integration: string; readonly value: string } {
   const at = key.indexOf(' ');
   return { integration: key.slice(0, at), value: key.slice(at + 1) };
@@ -50,7 +50,7 @@ export function createDynamoAccountContexts(client: DynamoDBClient, table: strin
   };
 }
 
-/** Bound of the memory of one function instance. */
+/** Bound of one function instance's cache. */
 const maxRemembered = 5_000;
 
 export function createDynamoRememberedContexts(
@@ -89,7 +89,7 @@ export function createDynamoRememberedContexts(
   };
 }
 
-/** @param keptDays - How long a queue, or what is parked, may hold a request of a former owner. */
+/** @param keptDays - How long a queue or the parked requests may hold a request of a former owner. */
 export function createDynamoContextRegistry(
   client: DynamoDBClient,
   table: string,
@@ -120,7 +120,7 @@ export function createDynamoContextRegistry(
   };
 }
 
-/** What the cursor of a list may hold. */
+/** Longest position that fits into a cursor. */
 const maxPositionCharacters = 512;
 
 export function createDynamoSharedContexts(client: DynamoDBClient, table: string): SharedContexts {
@@ -142,17 +142,17 @@ export function createDynamoSharedContexts(client: DynamoDBClient, table: string
         rows.push(...(answer.Items ?? []).map(fromItem));
         last = answer.LastEvaluatedKey === undefined ? undefined : fromItem(answer.LastEvaluatedKey);
         next = last === undefined ? undefined : JSON.stringify(last);
-        // A page ends at a row whose key a cursor can hold.
+        // A page ends only at a row whose key fits into a cursor.
       } while (next !== undefined && next.length > maxPositionCharacters);
       const found = Map.groupBy(rows, ({ context }) => String(context));
       const items = [...found].flatMap(([context, some]) => {
-        // The page before has looked at it.
+        // The page before has reported this value.
         if (context === begin?.['context']) return [];
         const owners = new Set(
           some.flatMap((row) => (row['account'] === claimsKey ? claimsIn(row) : [])).map(({ tenant }) => tenant),
         );
         const accounts = some.filter(({ account }) => account !== claimsKey).length;
-        // More of it may stand on the next page.
+        // More rows of this value may be on the next page.
         const isCut = context === last?.['context'];
         return owners.size > 1 || accounts > 1 || (accounts > 0 && owners.size > 0) || isCut
           ? [readContextKey(context)]

@@ -8,8 +8,8 @@ import { createDynamoAccountWriter, toAccount, toAccountItem } from './account-s
 /**
  * The administration's side of the accounts table.
  *
- * A row without `tenant` holds an id: `heldFor` names the tenant that may use it again. It stands in no tenant's
- * index. Rows that were buried before ids were held have no `heldFor`: such an id is free again when its row expires.
+ * A row without `tenant` holds an id: `heldFor` names the tenant that may use the id again. The row is in no tenant's
+ * index. Rows of older versions may have no `heldFor`: such an id is free again when its row expires.
  */
 export function createDynamoAccountDirectory(client: DynamoDBClient, table: string): AccountDirectory {
   return {

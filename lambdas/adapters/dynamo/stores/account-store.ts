@@ -6,17 +6,16 @@ import type { Randomness } from '../../../ports/runtime/randomness.ts';
 import { putOnCondition, updateOnCondition } from '../rows/conditions.ts';
 import { fromItem, type Item, isLive, type Row, readRows, toItem } from '../rows/row-codecs.ts';
 
-/** Bound of the memory of one function instance. */
+/** Bound of one function instance's cache. */
 const maxRemembered = 5_000;
 
-/** A row of the accounts table. The context is its owner's, of any shape and any numbers: it is kept as JSON text. */
+/** Read a row of the accounts table. The context is stored as JSON text, which keeps any shape and any number. */
 export function toAccount(row: Row): Account {
-  // Rows that were written before writes were counted have no revision.
-  // Of one whose tenant's data is gone, its id is left.
+  // Rows of older versions have no revision. An account whose tenant was erased has no `tenant`.
   return { tenant: '', revision: 0, ...row, context: JSON.parse(String(row['context'])) } as unknown as Account;
 }
 
-/** Of a removed account the row holds the id alone; an erased one is still known as closed. */
+/** Whether the account was removed: its row holds only the id. An erased account's row is still marked as closed. */
 function isRemoved(row: Row): boolean {
   return row['tenant'] === undefined && row['closed'] !== true;
 }
@@ -31,7 +30,7 @@ export function createDynamoAccountWriter(client: DynamoDBClient, table: string)
       const put = new PutItemCommand({
         TableName: table,
         Item: toAccountItem({ ...account, revision: account.revision + 1 }),
-        // Another account may have the id by now, with the same revision.
+        // Compare `createdAt`, too: another account may have the id by now, with the same revision.
         ConditionExpression:
           'tenant = :tenant AND createdAt = :createdAt AND (revision = :read OR (attribute_not_exists(revision) AND :read = :none))',
         ExpressionAttributeValues: toItem({
@@ -46,7 +45,7 @@ export function createDynamoAccountWriter(client: DynamoDBClient, table: string)
   };
 }
 
-/** Reads accounts, remembering them for as long as each caller allows. */
+/** Reads accounts, and caches them for as long as each caller allows. */
 export function createDynamoAccountStore(client: DynamoDBClient, table: string, clock: Clock): AccountStore {
   const remembered = new Map<string, { readonly account: Account; readonly readAtMs: number }>();
   return {
@@ -61,7 +60,7 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
       const row = Item === undefined ? undefined : fromItem(Item);
       if (row === undefined || !isLive(row, clock.nowMs()) || isRemoved(row)) return undefined;
       const account = toAccount(row);
-      // Its id may be another account's a moment later.
+      // Do not cache a closed account: another account may get its id at any time.
       if (account.closed === true) return account;
       if (remembered.size >= maxRemembered) remembered.clear();
       remembered.set(id, { account, readAtMs });
@@ -84,7 +83,7 @@ export function createDynamoAccountStore(client: DynamoDBClient, table: string, 
   };
 }
 
-/** Most writes change nothing that tells whose a request is: a secret, an archive key. */
+/** Whether the account still owns the same requests. Most writes (a secret, an archive key) do not change that. */
 function isUnchanged(account: Account, row: Row): boolean {
   const { tenant, integration, context, createdAt, closed } = toAccount(row);
   return (
@@ -100,14 +99,14 @@ const archiveKeyBytes = 32;
 
 /** Archive keys of accounts, in their rows. */
 export function createDynamoArchiveKeys(client: DynamoDBClient, table: string, randomness: Randomness): ArchiveKeys {
-  // Who has read an account before it got its key must not ask again with each batch.
+  // A caller with a stale account, from before it got its key, must not read the key again for each batch.
   const given = new Map<string, Promise<string | undefined>>();
   async function give({ id, createdAt }: Account): Promise<string | undefined> {
     const key = randomness.bytes(archiveKeyBytes).toString('base64');
     const update = new UpdateItemCommand({
       TableName: table,
       Key: toItem({ id }),
-      // Another revision: who writes back what was read before would take the key away.
+      // Raises the revision, so that a caller that read the row before cannot write it back without the key.
       UpdateExpression: 'SET archiveKey = :key ADD revision :one',
       ConditionExpression:
         'createdAt = :createdAt AND attribute_exists(tenant) AND attribute_not_exists(closed) AND attribute_not_exists(archiveKey)',

@@ -10,7 +10,7 @@ import type { ApiKey, ApiKeyDirectory } from '../../../ports/tenants/api-key-sto
 import { putOnCondition, updateOnCondition } from '../rows/conditions.ts';
 import { countPartition, fromItem, type Item, type Row, readPageById, toItem } from '../rows/row-codecs.ts';
 
-/** A key for all tenants has no tenant to be indexed by. */
+/** The index owner of a key for all tenants. */
 const allTenants = '*';
 
 export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): ApiKeyDirectory {
@@ -41,33 +41,7 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       });
       return (await putOnCondition(client, put)) ? 'created' : 'exists';
     },
-    async replace({ id, name, scopes, secrets, expiresAtMs, ratePerMinute, createdAt, revision }) {
-      // A row that was written by hand does not say when it was created: it keeps what was shown of it.
-      const bounds = { expiresAtMs, ratePerMinute };
-      const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, revision: revision + 1 });
-      const given = set.filter(([, value]) => value !== undefined);
-      const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
-      // A row that was written by hand has its secret in an attribute of its own, and no revision.
-      const taken = [...removed, 'secretSha256'];
-      return updateOnCondition(
-        client,
-        new UpdateItemCommand({
-          TableName: table,
-          Key: toItem({ id }),
-          UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')} REMOVE ${taken.map((name) => `#${name}`).join(', ')}`,
-          ConditionExpression:
-            '#revision = :read OR (attribute_exists(id) AND attribute_not_exists(#revision) AND :read = :none)',
-          ExpressionAttributeNames: Object.fromEntries(
-            [...set.map(([name]) => name), 'secretSha256'].map((name) => [`#${name}`, name]),
-          ),
-          ExpressionAttributeValues: toItem({
-            ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
-            ':read': revision,
-            ':none': 0,
-          }),
-        }),
-      );
-    },
+    replace: (key) => updateOnCondition(client, toReplacement(table, key)),
     async remove(id) {
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
@@ -80,13 +54,41 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
   };
 }
 
+function toReplacement(
+  table: string,
+  { id, name, scopes, secrets, expiresAtMs, ratePerMinute, createdAt, revision }: ApiKey,
+): UpdateItemCommand {
+  // A row that was written by hand has no creation time: it stores the one that readers saw.
+  const bounds = { expiresAtMs, ratePerMinute };
+  const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, revision: revision + 1 });
+  const given = set.filter(([, value]) => value !== undefined);
+  const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
+  // A row that was written by hand has its secret in `secretSha256`, and no revision.
+  const taken = [...removed, 'secretSha256'];
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: toItem({ id }),
+    UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')} REMOVE ${taken.map((name) => `#${name}`).join(', ')}`,
+    ConditionExpression:
+      '#revision = :read OR (attribute_exists(id) AND attribute_not_exists(#revision) AND :read = :none)',
+    ExpressionAttributeNames: Object.fromEntries(
+      [...set.map(([name]) => name), 'secretSha256'].map((name) => [`#${name}`, name]),
+    ),
+    ExpressionAttributeValues: toItem({
+      ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
+      ':read': revision,
+      ':none': 0,
+    }),
+  });
+}
+
 function toRow({ tenant, ...rest }: ApiKey): Item {
   return toItem({ ...rest, tenant, owner: tenant ?? allTenants });
 }
 
 /**
- * Rows of this table may be written by hand, with one secret's hash and no more: such a key may do everything for
- * its tenant, as the first key of a deployment must. One that is not whole opens nothing.
+ * Read a key's row. A row may be written by hand, with only the hash of one secret: such a key may do everything for
+ * its tenant, as the first key of a deployment must. Undefined for an incomplete row, which grants nothing.
  */
 function toApiKey(row: Row): ApiKey | undefined {
   const { id, secretSha256, tenant, createdAt } = row;

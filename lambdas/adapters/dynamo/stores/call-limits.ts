@@ -9,12 +9,12 @@ import { fromItem, toItem } from '../rows/row-codecs.ts';
  * Token buckets of callers, in the limits table: a row each.
  *
  * A bucket is one number, the time at which it will be full again (`fullAtMs`, the "theoretical arrival time" of
- * GCRA). A call puts it off by the time that it takes to be refilled, several at once by as many times that. So taking is one conditional update
- * without a read, and callers who take at once do not run into each other:
+ * GCRA). Each call postpones it by one refill interval; `cost` calls at once, by `cost` intervals (a step). So taking
+ * is one conditional update without a read, and concurrent callers do not conflict:
  *
  *   fullAtMs <= now                      the bucket is full: it is full again at now + step
- *   fullAtMs <= now + window - step      there are as many calls left: put it off by a step
- *   later                                it is empty until fullAtMs + step - window
+ *   fullAtMs <= now + window - step      enough calls are left: postpone by a step
+ *   later                                the bucket is empty until fullAtMs + step - window
  */
 export function createDynamoCallLimits(client: DynamoDBClient, table: string, clock: Clock): CallLimits {
   return {
@@ -22,10 +22,10 @@ export function createDynamoCallLimits(client: DynamoDBClient, table: string, cl
       const nowMs = clock.nowMs();
       const { cost = 1 } = limit;
       const stepMs = (limit.windowMs / limit.calls) * cost;
-      // Steps have fractions of a millisecond, which no number here holds to the last digit; a clock has none.
+      // Steps may be fractions of a millisecond, which floating point rounds; the clock counts whole milliseconds.
       const toleranceMs = Math.min(stepMs / cost / 2, 0.5);
       const key = { TableName: table, Key: toItem({ id: `calls#${limit.bucket}` }) };
-      // A row that is not asked for any more is a full bucket, and may be forgotten.
+      // An unused bucket is full, so its row may expire.
       const expiresAt = Math.ceil((nowMs + limit.windowMs) / 1000) + 60;
       const names = { '#full': 'fullAtMs', '#expires': ttlAttribute };
       const wasFull = await updateOnCondition(
@@ -64,7 +64,7 @@ export function createDynamoCallLimits(client: DynamoDBClient, table: string, cl
   };
 }
 
-/** @param fullInMs - As it is after the call. */
+/** @param fullInMs - Time until the bucket is full, after this call. */
 function admitted({ calls, windowMs, cost = 1 }: CallLimit, fullInMs: number): CallAdmission {
   const remaining = Math.floor(((windowMs - fullInMs) * calls) / windowMs + 1e-6);
   return {

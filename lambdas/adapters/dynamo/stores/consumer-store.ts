@@ -9,7 +9,7 @@ import type { ConsumerStore, FeedConsumer } from '../../../ports/events/consumer
 import { putOnCondition } from '../rows/conditions.ts';
 import { countPartition, fromItem, type Row, toItem } from '../rows/row-codecs.ts';
 
-/** Consumers of the feed, in a table of their own: a tenant's by their names. */
+/** Consumers of the feed, in the consumers table: by tenant and name. */
 export function createDynamoConsumerStore(client: DynamoDBClient, table: string): ConsumerStore {
   return {
     async find(tenant, name) {
@@ -30,7 +30,7 @@ export function createDynamoConsumerStore(client: DynamoDBClient, table: string)
       const put = new PutItemCommand({
         TableName: table,
         Item: toItem({ ...consumer, revision: consumer.revision + 1 }),
-        // One that was deleted and made anew is another, although it counts its writes from 1, too.
+        // A consumer that was deleted and created again is another one, although its revision also counts from 1.
         ConditionExpression: 'revision = :read AND createdAt = :made',
         ExpressionAttributeValues: toItem({ ':read': consumer.revision, ':made': consumer.createdAt }),
       });

@@ -10,8 +10,9 @@ const secretBytes = 32;
 const derivedBytes = 32;
 
 /**
- * The deployment's secret, in the limits table, which every function that needs it may update. The first function that
- * asks makes it: one conditional update, which gives the secret that stands to everyone else. A function asks once.
+ * The deployment's secret, in the limits table, which every function that needs the secret may update. The first
+ * function creates it, with one conditional update that returns the stored secret to every later function. A function
+ * instance reads it once.
  */
 export function createDynamoEngineKey(client: DynamoDBClient, table: string, randomness: Randomness): EngineKey {
   let secret: Promise<Buffer> | undefined;

@@ -23,10 +23,10 @@ import { fromItem, isLive, type Row, readRows, toItem } from '../rows/row-codecs
 import { insertRows, writeRows } from '../rows/row-writes.ts';
 import { createExpiries, type ExpiryOptions } from '../rows/tenant-expiry.ts';
 
-/** The row of a tenant that counts its sequence stands where no event can: before number 1. */
+/** Sort key of the row that counts a tenant's sequence: events are numbered from 1. */
 export const counterSequence = 0;
 
-/** Rows to ask for where those before were expired. */
+/** Rows to read per query after a page of expired rows. */
 const expiredAtATime = 500;
 
 export interface EventTables {
@@ -34,7 +34,7 @@ export interface EventTables {
   readonly idempotency: string;
 }
 
-/** Writes the events table (a tenant's feed, by number) and the idempotency table (who publishes which id). */
+/** Writes the events table (each tenant's feed, by number) and the idempotency table (the owner of each event id). */
 export function createDynamoEventWriter(
   client: DynamoDBClient,
   tables: EventTables,
@@ -48,8 +48,9 @@ export function createDynamoEventWriter(
   };
 
   /**
-   * The claim that stands. A claim that vanishes between the write and the read has expired in
-   * that moment, and the input comes again.
+   * The stored claim.
+   *
+   * @throws {contended} when the claim has expired and was deleted since the write; the input is then retried.
    */
   async function standingClaim(id: string): Promise<Row> {
     const [row] = await readRows(client, tables.idempotency, [{ id }]);
@@ -62,7 +63,7 @@ export function createDynamoEventWriter(
     return claim as unknown as EventClaim;
   };
 
-  // A timer, not a look at the clock before each call: a call that has begun must not outlast it either.
+  // A timer instead of a check before each call, because it also aborts calls in flight.
   const endsAt = (untilMs: number): AbortSignal => {
     const leftMs = untilMs - clock.nowMs();
     return leftMs <= 0 ? AbortSignal.abort() : AbortSignal.timeout(leftMs);
@@ -82,7 +83,9 @@ export function createDynamoEventWriter(
       );
       const taken = Attributes === undefined ? undefined : fromItem(Attributes)['taken'];
       if (typeof taken !== 'number')
-        throw new EngineError('corrupt-state', `the sequence of tenant ${tenant} is no number`, { retryable: false });
+        throw new EngineError('corrupt-state', `the sequence of tenant ${tenant} is not a number`, {
+          retryable: false,
+        });
       return taken - count + 1;
     },
 
@@ -160,13 +163,13 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
       const rows: FeedRow[] = [];
       let after = Math.max(sequence, counterSequence);
       let isAmongExpired = false;
-      // A page of DynamoDB ends at 1 MB, and expired rows are left out: go on until the limit or the end.
+      // A DynamoDB page ends at 1 MB, and expired rows are dropped: continue until the limit or the end.
       for (;;) {
         const answer = await client.send(
           new QueryCommand({
             TableName: table,
             ConsistentRead: true,
-            // They are deleted days late, and may be many: not one by one, for a caller that wants one row.
+            // DynamoDB deletes expired rows days late. Read many at a time, even for a caller that wants one row.
             Limit: Math.max(limit - rows.length, isAmongExpired ? expiredAtATime : 0),
             KeyConditionExpression: 'tenant = :tenant AND #sequence > :after',
             ExpressionAttributeNames: { '#sequence': 'sequence' },
@@ -185,7 +188,7 @@ export function createDynamoEventReader(client: DynamoDBClient, table: string, c
   };
 }
 
-/** Finds an event's place by its id, in the idempotency table. */
+/** Finds an event's key by its id, in the idempotency table. */
 export function createDynamoEventLocator(client: DynamoDBClient, table: string, clock: Clock): EventLocator {
   return {
     async locate(id) {
@@ -195,7 +198,7 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
       if (Item === undefined) return undefined;
       const row = fromItem(Item);
       const { tenant, sequence } = row;
-      // Nonces and answers have their rows in the same table.
+      // The table also holds nonces and answers.
       return typeof tenant === 'string' && typeof sequence === 'number' && isLive(row, clock.nowMs())
         ? { tenant, sequence }
         : undefined;

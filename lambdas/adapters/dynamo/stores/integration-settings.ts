@@ -24,7 +24,7 @@ export function createDynamoIntegrationSettings(
         new GetItemCommand({ TableName: table, Key: toItem({ integration }), ConsistentRead: true }),
       );
       if (Item === undefined) return undefined;
-      // Rows that were written before writes were counted have no revision.
+      // Rows of older versions have no revision.
       const settings = { revision: 0, ...fromItem(Item) } as unknown as IntegrationSettings;
       remembered.set(integration, { settings, readAtMs });
       return settings;

@@ -6,7 +6,7 @@ import type { Clock } from '../../../ports/runtime/clock.ts';
 import { putOnCondition } from '../rows/conditions.ts';
 import { toItem } from '../rows/row-codecs.ts';
 
-/** Nonces, in the idempotency table: a row each, named by a digest, since their length is their sender's. */
+/** Nonces, in the idempotency table: a row each, named by a digest, because senders choose the length of a nonce. */
 export function createDynamoNonceStore(client: DynamoDBClient, table: string, clock: Clock): NonceStore {
   return {
     async claim({ owner, value, bodySha256, expiresAtEpochSeconds }) {

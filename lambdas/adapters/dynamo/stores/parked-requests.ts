@@ -12,8 +12,8 @@ import { contextKey } from './account-contexts.ts';
 const secondsPerDay = 86_400;
 
 /*
- * The requests that wait under one value are spread over shards by a hash of their ids, which rise with time: a row
- * holds a body of up to 8 KiB, nine write units, of which one partition takes 1,000 a second.
+ * Requests that wait under one value are sharded by a hash of their ids, because ids rise with time: a row holds a body
+ * of up to 8 KiB, which is nine write units, and one partition takes 1,000 write units a second.
  */
 
 const partitionOf = (integration: string, value: string, shard: number) => `${shard} ${contextKey(integration, value)}`;
@@ -25,7 +25,7 @@ const rowKey = (integration: string, value: string, rawId: string) => ({
   rawId,
 });
 
-/** A row for each request under each value, as the message that it was: replaying it is sending it again. */
+/** A row for each request under each value. It holds the original message, so a replay sends that message again. */
 export function createDynamoRequestParking(
   client: DynamoDBClient,
   table: string,

@@ -9,7 +9,7 @@ const secondsPerDay = 86_400;
 
 export const replaysOf = (subscription: string) => `replay#${subscription}`;
 
-/** Replays, in the deliveries table: under `replay#<subscription>`, by their ids, which rise with time. */
+/** Replays, in the deliveries table: under `replay#<subscription>`, sorted by their ids, which rise with time. */
 export function createDynamoReplayStore(
   client: DynamoDBClient,
   table: string,

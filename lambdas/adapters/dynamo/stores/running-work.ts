@@ -4,9 +4,9 @@ import type { RunningWork, RunningWorkLog } from '../../../ports/runtime/running
 import { fromItem, type Row, toItem } from '../rows/row-codecs.ts';
 import { changeRows } from '../rows/row-writes.ts';
 
-/** No subscription has this id: they begin with `sub_`, and the other partitions of the table have a `#`. */
+/** Not a key of other rows: ids of subscriptions begin with `sub_`, and all other partitions have another prefix. */
 const partition = 'running#work';
-/** Dispatch removes what has ended; a row that it never saw goes by itself. */
+/** Dispatch removes rows of ended work; a row that it never sees expires. */
 const keptSeconds = 30 * 86_400;
 
 function keyOf(work: RunningWork): Row {
@@ -14,7 +14,7 @@ function keyOf(work: RunningWork): Row {
   return { subscription: partition, delivery: [work.kind, ...ids].join('#') };
 }
 
-/** A row for each replay and erasure that runs, in one partition of the deliveries table: there are few at a time. */
+/** A row for each running replay and erasure, in one partition of the deliveries table: few run at a time. */
 export function createDynamoRunningWorkLog(client: DynamoDBClient, table: string): RunningWorkLog {
   return {
     async expect(work, byMs) {
@@ -27,7 +27,7 @@ export function createDynamoRunningWorkLog(client: DynamoDBClient, table: string
     async listSilent(nowMs, limit) {
       const found: RunningWork[] = [];
       let start: Row | undefined;
-      // A page without a match is not the end: what is expected later is filtered after it was read.
+      // A page without a match is not the last: DynamoDB filters rows after it has read them.
       do {
         const answer = await client.send(
           new QueryCommand({

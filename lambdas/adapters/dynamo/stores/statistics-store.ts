@@ -6,28 +6,28 @@ import type { HourlyCounts, StatisticsReader, StatisticsWriter } from '../../../
 import { chunks } from '../rows/chunks.ts';
 import { fromItem, type Item, isLive, type Row, readRows, toItem } from '../rows/row-codecs.ts';
 
-/** Days that counts are kept. */
+/** Days for which counts are kept. */
 const retentionDays = 35;
 const msPerDay = 86_400_000;
 const msPerHour = 3_600_000;
-/** Queries of 1 MB that one partition may take: some 20,000 rows. */
+/** Queries of 1 MB for one partition: some 20,000 rows. */
 const maxPages = 5;
-/** Rows of all scopes that are read for one answer: a tenant has one for each hour and integration. */
+/** Rows of all scopes that one answer reads: a tenant has one for each hour and integration. */
 const maxRowsOfAll = 100_000;
-/** Rows that are asked for together: some 50 requests. */
+/** Rows that are read concurrently: some 50 requests. */
 const rowsAtATime = 5_000;
 
 /*
- * How counts stand in their table.
+ * Layout of the statistics table.
  *
  *   partition   sort                     attributes
  *   <scope>     <hour>#<integration>     a number for each count
  *
- * The index holds the keys of the same rows by day, in shards of scopes, so that all tenants can be read without
- * knowing them. It holds no counts: each batch changes them, and would pay for the index, too.
+ * The index holds the keys of the same rows by day, sharded by scope, so that a caller can read all tenants without
+ * knowing their names. It holds no counts: every batch changes them, and each change would also pay for the index.
  */
 
-/** Adds to rows without reading them: many functions count at once. */
+/** Adds to rows without reading them, because many functions count concurrently. */
 export function createDynamoStatisticsWriter(client: DynamoDBClient, table: string): StatisticsWriter {
   return {
     async add({ scope, integration, hour, counts }) {
@@ -57,76 +57,97 @@ export function createDynamoStatisticsWriter(client: DynamoDBClient, table: stri
 }
 
 export function createDynamoStatisticsReader(client: DynamoDBClient, table: string, clock: Clock): StatisticsReader {
-  /** One partition of the table or of its index, newest hours first. */
-  async function readHours(
-    partition: { readonly name: 'scope' | 'dayShard'; readonly value: string },
-    fromHour: string,
-    toHour: string,
-  ): Promise<{ readonly rows: readonly Row[]; readonly isComplete: boolean }> {
-    const items: Item[] = [];
-    let start: Item | undefined;
-    let pages = 0;
-    do {
-      const answer = await client.send(
-        new QueryCommand({
-          TableName: table,
-          ...(partition.name === 'dayShard' ? { IndexName: statisticsByDayIndex } : {}),
-          ScanIndexForward: false,
-          KeyConditionExpression: '#partition = :partition AND hourIntegration BETWEEN :from AND :to',
-          ExpressionAttributeNames: { '#partition': partition.name },
-          ExpressionAttributeValues: toItem({
-            ':partition': partition.value,
-            ':from': `${fromHour}#`,
-            // Behind every name of an integration.
-            ':to': `${toHour}#~`,
-          }),
-          ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-        }),
-      );
-      pages += 1;
-      items.push(...(answer.Items ?? []));
-      start = answer.LastEvaluatedKey;
-    } while (start !== undefined && pages < maxPages);
-    return { rows: items.map(fromItem), isComplete: start === undefined };
-  }
-
   return {
     async read(scope, fromHour, toHour) {
-      const toHours = (rows: readonly Row[]) => rows.filter((row) => isLive(row, clock.nowMs())).map(toHourlyCounts);
-      // DynamoDB takes no range that ends before it begins.
+      // DynamoDB rejects a range that ends before it begins.
       if (toHour < fromHour) return { hours: [], isComplete: true };
-      if (scope !== undefined) {
-        const { rows, isComplete } = await readHours({ name: 'scope', value: scope }, fromHour, toHour);
-        return { hours: toHours(rows), isComplete };
-      }
-      const rows: Row[] = [];
-      let isComplete = true;
-      for (const day of daysBetween(fromHour, toHour, clock.nowMs())) {
-        const shards = await Promise.all(
-          Array.from({ length: dueShards }, (_, shard) =>
-            readHours({ name: 'dayShard', value: dayShard(day, shard) }, fromHour, toHour),
-          ),
-        );
-        isComplete &&= shards.every((shard) => shard.isComplete);
-        const keys = shards.flatMap((shard) =>
-          shard.rows.map(({ scope, hourIntegration }) => ({ scope, hourIntegration })),
-        );
-        const wanted = keys.slice(0, maxRowsOfAll - rows.length);
-        for (const some of chunks(wanted, rowsAtATime))
-          for (const row of await readRows(client, table, some, { mayLag: true })) rows.push(row);
-        if (wanted.length < keys.length) return { hours: toHours(rows), isComplete: false };
-      }
-      return { hours: toHours(rows), isComplete };
+      const { rows, isComplete } =
+        scope === undefined
+          ? await readAllScopes(client, table, { fromHour, toHour }, clock.nowMs())
+          : await readHours(client, table, { name: 'scope', value: scope }, { fromHour, toHour });
+      return { hours: rows.filter((row) => isLive(row, clock.nowMs())).map(toHourlyCounts), isComplete };
     },
   };
+}
+
+/** Both ends are included. */
+interface HourRange {
+  readonly fromHour: string;
+  readonly toHour: string;
+}
+
+interface FoundRows {
+  readonly rows: readonly Row[];
+  readonly isComplete: boolean;
+}
+
+/** Read the counts of all scopes day by day, newest first, until `maxRowsOfAll`. */
+async function readAllScopes(
+  client: DynamoDBClient,
+  table: string,
+  range: HourRange,
+  nowMs: number,
+): Promise<FoundRows> {
+  const rows: Row[] = [];
+  let isComplete = true;
+  for (const day of daysBetween(range, nowMs)) {
+    const shards = await Promise.all(
+      Array.from({ length: dueShards }, (_, shard) =>
+        readHours(client, table, { name: 'dayShard', value: dayShard(day, shard) }, range),
+      ),
+    );
+    isComplete &&= shards.every((shard) => shard.isComplete);
+    const keys = shards.flatMap((shard) =>
+      shard.rows.map(({ scope, hourIntegration }) => ({ scope, hourIntegration })),
+    );
+    const wanted = keys.slice(0, maxRowsOfAll - rows.length);
+    for (const some of chunks(wanted, rowsAtATime))
+      for (const row of await readRows(client, table, some, { mayLag: true })) rows.push(row);
+    if (wanted.length < keys.length) return { rows, isComplete: false };
+  }
+  return { rows, isComplete };
+}
+
+/** Read one partition of the table or of its index, newest hours first. */
+async function readHours(
+  client: DynamoDBClient,
+  table: string,
+  partition: { readonly name: 'scope' | 'dayShard'; readonly value: string },
+  { fromHour, toHour }: HourRange,
+): Promise<FoundRows> {
+  const items: Item[] = [];
+  let start: Item | undefined;
+  let pages = 0;
+  do {
+    const answer = await client.send(
+      new QueryCommand({
+        TableName: table,
+        ...(partition.name === 'dayShard' ? { IndexName: statisticsByDayIndex } : {}),
+        ScanIndexForward: false,
+        KeyConditionExpression: '#partition = :partition AND hourIntegration BETWEEN :from AND :to',
+        ExpressionAttributeNames: { '#partition': partition.name },
+        ExpressionAttributeValues: toItem({
+          ':partition': partition.value,
+          ':from': `${fromHour}#`,
+          // Sorts after every integration's name.
+          ':to': `${toHour}#~`,
+        }),
+        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+      }),
+    );
+    pages += 1;
+    items.push(...(answer.Items ?? []));
+    start = answer.LastEvaluatedKey;
+  } while (start !== undefined && pages < maxPages);
+  return { rows: items.map(fromItem), isComplete: start === undefined };
 }
 
 const dayShard = (day: string, shard: number) => `${day}#${shard}`;
 const dayOf = (hour: string) => hour.slice(0, 10);
 
-/** The days of two hours and those between, newest first, as far as there can be counts of them. */
-function daysBetween(fromHour: string, toHour: string, nowMs: number): readonly string[] {
-  // Clocks differ: another machine's tomorrow may have begun.
+/** The days of a range for which counts may exist, newest first. */
+function daysBetween({ fromHour, toHour }: HourRange, nowMs: number): readonly string[] {
+  // Clocks differ: the next day may have begun on another machine.
   const lastMs = Math.min(Date.parse(dayOf(toHour)), nowMs + msPerHour);
   const firstMs = Math.max(Date.parse(dayOf(fromHour)), nowMs - (retentionDays + 1) * msPerDay);
   const days = Math.floor(lastMs / msPerDay) - Math.floor(firstMs / msPerDay) + 1;

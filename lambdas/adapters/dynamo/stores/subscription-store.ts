@@ -12,9 +12,8 @@ import { type Row, readRows, toItem } from '../rows/row-codecs.ts';
 import { createDynamoSubscriptionRoutes, writeNewVersion } from './subscription-routes.ts';
 
 /**
- * How subscriptions stand in their table. A row's key is its scope (a tenant, or `*`) and its id, so
- * that one query gives all that may want a tenant's events. That an id is used once, by one tenant, is
- * held by a second row under the scope `#id`, which also tells where an id stands.
+ * Partition of ids. A subscription's key is its scope (a tenant, or `*`) and its id, so one query returns a scope's
+ * subscriptions. A second row, in this partition, makes the id unique across tenants and tells its scope.
  */
 export const idScope = '#id';
 
@@ -23,7 +22,7 @@ export function toSubscription(row: Row): Subscription {
   return { ...rest, tenant: tenant === '*' ? null : tenant } as unknown as Subscription;
 }
 
-/** Replaces subscriptions that were read. */
+/** Replaces subscriptions, if they are unchanged since they were read. */
 export function createDynamoSubscriptionWriter(
   client: DynamoDBClient,
   table: string,

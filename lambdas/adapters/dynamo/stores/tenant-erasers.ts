@@ -1,10 +1,4 @@
-import {
-  type DynamoDBClient,
-  QueryCommand,
-  type QueryCommandInput,
-  ScanCommand,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, QueryCommand, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { accountsByTenantIndex } from '../../../contracts/tables.ts';
 import type { Page } from '../../../ports/accounts/account-store.ts';
 import type { Randomness } from '../../../ports/runtime/randomness.ts';
@@ -12,50 +6,24 @@ import type {
   AccountContext,
   AccountContextEraser,
   AccountEraser,
-  DeliveryEraser,
   EndpointEraser,
   Eraser,
   SubscriptionEraser,
 } from '../../../ports/tenants/tenant-erasers.ts';
 import type { Erasable } from '../../../ports/tenants/tenant-store.ts';
 import { updateOnCondition } from '../rows/conditions.ts';
+import { fromKey, pageSize, queryPage, toKey } from '../rows/erasable-rows.ts';
 import { fromItem, type Row, readRows, toItem } from '../rows/row-codecs.ts';
 import { changeRows, writeRows } from '../rows/row-writes.ts';
 import { claimsIn, claimsKey, readContextKey } from './account-contexts.ts';
-import { backlogPartitions, deliveryPartitions, pointerKey, toDelivery } from './delivery-store.ts';
 import { endpointRowId } from './endpoint-store.ts';
 import { counterSequence, type EventTables } from './event-store.ts';
-import { replaysOf } from './replay-store.ts';
 import { newVersionRow } from './subscription-routes.ts';
 import { idScope } from './subscription-store.ts';
 
 /*
- * The side of the tables from which a tenant's data is removed. Rows that have expired and still stand are
- * removed, too.
+ * Erasers of a tenant's rows, for each table. They also remove rows that have expired but are not deleted yet.
  */
-
-/** Rows that are found and removed together. */
-const pageSize = 100;
-
-const toKey = (row: Row): string => JSON.stringify(row);
-const fromKey = ({ key }: Erasable): Row => JSON.parse(key) as Row;
-
-/** One page of a query, and where the next begins. */
-async function queryPage(
-  client: DynamoDBClient,
-  input: Omit<QueryCommandInput, 'ExclusiveStartKey'>,
-  after: string | undefined,
-): Promise<{ readonly rows: readonly Row[]; readonly next: string | undefined }> {
-  const answer = await client.send(
-    new QueryCommand({
-      Limit: pageSize,
-      ...input,
-      ...(after === undefined ? {} : { ExclusiveStartKey: toItem(JSON.parse(after) as Row) }),
-    }),
-  );
-  const last = answer.LastEvaluatedKey;
-  return { rows: (answer.Items ?? []).map(fromItem), next: last === undefined ? undefined : toKey(fromItem(last)) };
-}
 
 export function createDynamoAccountEraser(client: DynamoDBClient, table: string): AccountEraser {
   const ofTenant = { ConditionExpression: 'tenant = :tenant' };
@@ -81,7 +49,7 @@ export function createDynamoAccountEraser(client: DynamoDBClient, table: string)
       const update = new UpdateItemCommand({
         TableName: table,
         Key: toItem({ id }),
-        // Another revision: a caller that read it as it was writes nothing of that back.
+        // Raises the revision, so that a caller that read the row before cannot write it back.
         UpdateExpression:
           'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, #name, metadata, rawRetentionDays, archiveKey ADD revision :one',
         ...ofTenant,
@@ -174,83 +142,8 @@ export function createDynamoSubscriptionEraser(
         [],
         ids.map((id) => ({ tenant: scope, id })),
       );
-      // Publishers forget what they know of the scope.
+      // Publishers drop their cached projection of the scope.
       await writeRows(client, table, [newVersionRow(scope, randomness)]);
-    },
-  };
-}
-
-/** Partitions that one page looks into, where it finds little in them. */
-const maxPartitions = 32;
-
-interface ErasedPlace {
-  readonly kind: 'deliveries' | 'replays' | 'delivery_pointers';
-  readonly partition: string;
-}
-
-/** Many partitions of the deliveries table are a subscription's; see `dynamo-delivery-store.ts`. */
-export function createDynamoDeliveryEraser(client: DynamoDBClient, table: string): DeliveryEraser {
-  const item = (kind: string, { subscription, delivery }: Row): Erasable => ({
-    kind,
-    key: toKey({ subscription, delivery }),
-  });
-  const placesOf = (subscription: string, isShared: boolean): readonly ErasedPlace[] => [
-    ...deliveryPartitions(subscription).map((partition) => ({ kind: 'deliveries', partition }) as const),
-    { kind: 'replays', partition: replaysOf(subscription) },
-    // Those of a subscription of all tenants are found by the deliveries that they point to.
-    ...(isShared
-      ? []
-      : backlogPartitions(subscription).map((partition) => ({ kind: 'delivery_pointers', partition }) as const)),
-  ];
-  const itemsOf = (kind: ErasedPlace['kind'], row: Row): readonly Erasable[] => {
-    const pointer = kind === 'deliveries' ? pointerKey(toDelivery(row)) : undefined;
-    return [item(kind, row), ...(pointer === undefined ? [] : [item('delivery_pointers', { ...pointer })])];
-  };
-
-  return {
-    async findOf(subscription, tenant, after) {
-      const places = placesOf(subscription, tenant !== undefined);
-      // Most of what is looked at is others'. What is found has to fit into one row, with all pointers.
-      const limit = tenant === undefined ? pageSize : 3 * pageSize;
-      let [at, within] = after === undefined ? [0] : (JSON.parse(after) as [number, string?]);
-      const items: Erasable[] = [];
-      let found = 0;
-      for (let reads = 0; at < places.length && reads < maxPartitions && found < limit; reads += 1) {
-        const { kind, partition } = places[at] as ErasedPlace;
-        const { rows, next } = await queryPage(
-          client,
-          {
-            TableName: table,
-            ConsistentRead: true,
-            KeyConditionExpression: 'subscription = :partition',
-            ...(tenant === undefined
-              ? {}
-              : {
-                  FilterExpression: `${kind === 'replays' ? '#replay.#tenant' : '#tenant'} = :tenant`,
-                  ExpressionAttributeNames: {
-                    '#tenant': 'tenant',
-                    ...(kind === 'replays' ? { '#replay': 'replay' } : {}),
-                  },
-                }),
-            ExpressionAttributeValues: toItem({ ':partition': partition, ':tenant': tenant }),
-            Limit: limit - found,
-          },
-          within,
-        );
-        found += rows.length;
-        items.push(...rows.flatMap((row) => itemsOf(kind, row)));
-        within = next;
-        if (next === undefined) at += 1;
-      }
-      return {
-        items,
-        next: at === places.length ? undefined : JSON.stringify(within === undefined ? [at] : [at, within]),
-      };
-    },
-    async removeMany(items) {
-      // A pointer is found by its delivery, and may be found by itself, too.
-      const distinct = new Map(items.map((one) => [one.key, fromKey(one)]));
-      await changeRows(client, table, [], [...distinct.values()]);
     },
   };
 }
@@ -268,7 +161,7 @@ export function createDynamoEndpointEraser(client: DynamoDBClient, table: string
   };
 }
 
-/** A tenant's events, sealed numbers, and the claims of their ids. The row that counts the sequence stays. */
+/** Erases a tenant's events, sealed numbers, and the claims of event ids. The row that counts the sequence stays. */
 export function createDynamoEventEraser(client: DynamoDBClient, tables: EventTables): Eraser {
   return {
     async find(tenant, after): Promise<Page<Erasable>> {
@@ -295,7 +188,7 @@ export function createDynamoEventEraser(client: DynamoDBClient, tables: EventTab
             );
       return {
         items: [
-          // Ids of before they named the tenant may be another tenant's.
+          // Event ids of older versions did not name the tenant: such a claim may be another tenant's.
           ...claims
             .filter((claim) => claim['tenant'] === tenant)
             .map(({ id }) => ({ kind: 'event_claims', key: toKey({ id }) })),
@@ -309,21 +202,21 @@ export function createDynamoEventEraser(client: DynamoDBClient, tables: EventTab
     },
     async remove(_, items) {
       const isClaim = ({ kind }: Erasable) => kind === 'event_claims';
-      // Before the events, by which they are found.
+      // Claims first: they are found through the events.
       await changeRows(client, tables.idempotency, [], items.filter(isClaim).map(fromKey));
       await changeRows(client, tables.events, [], items.filter((one) => !isClaim(one)).map(fromKey));
     },
   };
 }
 
-/** How rows that stand in a tenant's own partition are found and counted. */
+/** Key attributes of rows in a tenant's own partition, and the kind under which they are counted. */
 export interface PartitionShape {
   readonly partition: string;
   readonly sort: string;
   readonly kind: string;
 }
 
-/** All rows of a tenant's own partition. */
+/** Erases all rows of a tenant's own partition. */
 export function createDynamoPartitionEraser(
   client: DynamoDBClient,
   table: string,
@@ -335,7 +228,7 @@ export function createDynamoPartitionEraser(
         new QueryCommand({
           TableName: table,
           ConsistentRead: true,
-          // What is found is kept in one row until it is removed.
+          // The found keys must fit into one row, which holds them until they are removed.
           Limit: pageSize,
           KeyConditionExpression: '#partition = :tenant',
           ProjectionExpression: '#partition, #sort',
@@ -355,7 +248,7 @@ export function createDynamoPartitionEraser(
   };
 }
 
-/** API keys of a tenant. They are few, and one that was written by hand stands in no index. */
+/** Erases a tenant's API keys, by a scan: they are few, and a key that was written by hand is in no index. */
 export function createDynamoApiKeyEraser(client: DynamoDBClient, table: string): Eraser {
   return {
     async find(tenant, after) {

@@ -5,7 +5,7 @@ import type { Tenant, TenantPolicies, TenantPolicy, TenantStore } from '../../..
 import { putOnCondition } from '../rows/conditions.ts';
 import { fromItem, type Row, readRows, toItem } from '../rows/row-codecs.ts';
 
-/** A row for each tenant that has settings, or had its data erased. */
+/** A row for each tenant that has settings, or whose data was erased. */
 export function createDynamoTenantStore(client: DynamoDBClient, table: string): TenantStore {
   return {
     async find(tenant) {
@@ -42,10 +42,10 @@ function toTenant(row: Row): Tenant {
   return row as unknown as Tenant;
 }
 
-/** Bound of the memory of one function instance. */
+/** Bound of one function instance's cache. */
 const maxRemembered = 10_000;
 
-/** What the functions that write events know of tenants, remembered by each instance; most have no row at all. */
+/** Tenants' policies for the functions that write events, cached by each instance; most tenants have no row. */
 export function createDynamoTenantPolicies(client: DynamoDBClient, table: string, clock: Clock): TenantPolicies {
   const remembered = new Map<string, { readonly policy: Promise<TenantPolicy>; readonly readAtMs: number }>();
   return {
@@ -62,11 +62,11 @@ export function createDynamoTenantPolicies(client: DynamoDBClient, table: string
       if (remembered.size + missing.length > maxRemembered) remembered.clear();
       const reading = missing.length === 0 ? undefined : readPolicies(client, table, missing);
       for (const tenant of missing) {
-        // Who asks meanwhile waits for the same answer.
+        // Concurrent callers wait for the same answer.
         const policy = (reading as NonNullable<typeof reading>).then((found) => found.get(tenant) ?? unrestricted);
         policies.set(tenant, policy);
         remembered.set(tenant, { policy, readAtMs: nowMs });
-        // One that fails is asked for again.
+        // Do not cache a failure: the next caller reads again.
         policy.catch(() => remembered.delete(tenant));
       }
       return new Map(await Promise.all([...policies].map(async ([tenant, policy]) => [tenant, await policy] as const)));

@@ -9,13 +9,13 @@ const name = z.string().min(1).max(128);
 const ratePerMinute = z.int().min(1).max(1_000_000);
 
 const keyBody = z.strictObject({
-  name: name.optional().describe('What people call it; without it, its id.'),
-  tenant: tenantName.nullable().optional().describe('Whose things it may reach; null for those of all tenants.'),
+  name: name.optional().describe('A name for people. Default: the id.'),
+  tenant: tenantName.nullable().optional().describe('The tenant that the key may access; null for all tenants.'),
   scopes: scopeList,
-  expires_at: instant.optional().describe('Without it, the end of the key that calls, where it has one.'),
+  expires_at: instant.optional().describe('Default: the expiry of the calling key, if it has one.'),
   rate_per_minute: ratePerMinute
     .optional()
-    .describe('Calls a minute; without it, that of the key that calls, or what the deployment says.'),
+    .describe('Calls per minute. Default: the rate of the calling key, or the rate of the deployment.'),
 });
 
 const keyPatch = z.strictObject({
@@ -31,7 +31,7 @@ const rotateBody = z.strictObject({
     .min(0)
     .max(30 * 86_400)
     .default(86_400)
-    .describe('How long the former secrets are taken, too.'),
+    .describe('How long the previous secrets stay valid, in seconds.'),
 });
 
 const keyShape = {
@@ -43,28 +43,28 @@ const keyShape = {
   rate_per_minute: z.int().nullable(),
   secrets: z
     .array(z.object({ created_at: time, expires_at: time.nullable() }))
-    .describe('When each secret was made and when it ends; the secrets themselves are never shown.'),
-  last_used_at: time.nullable().describe('To the minute.'),
+    .describe('When each secret was created and when it expires. The secrets themselves are never shown.'),
+  last_used_at: time.nullable().describe('Accurate to the minute.'),
   created_at: time,
 };
 const key = z.object(keyShape).meta({ id: 'ApiKey' });
 const withSecret = z
-  .object({ ...keyShape, key: z.string().describe('`tk_<id>_<secret>`, in this answer only.') })
+  .object({ ...keyShape, key: z.string().describe('`tk_<id>_<secret>`. Shown in this response only.') })
   .meta({ id: 'ApiKeyWithSecret' });
 
-/** Client credentials (RFC 6749, 4.4), as a form or as JSON; the client may name itself by HTTP Basic, too. */
+/** Client credentials (RFC 6749, 4.4), as a form or as JSON. The client may also authenticate with HTTP Basic. */
 const tokenBody = z.strictObject({
   grant_type: z.literal('client_credentials'),
-  client_id: z.string().min(1).max(128).optional().describe("The key's id, with or without `tk_`."),
-  client_secret: z.string().min(1).max(512).optional().describe("The key's secret, or the whole key."),
-  scope: z.string().max(1024).optional().describe("Scopes separated by spaces; without it, all of the key's."),
+  client_id: z.string().min(1).max(128).optional().describe('Id of the API key, with or without `tk_`.'),
+  client_secret: z.string().min(1).max(512).optional().describe('Secret of the API key, or the whole key.'),
+  scope: z.string().max(1024).optional().describe('Scopes, separated by spaces. Default: all scopes of the key.'),
   expires_in: z.coerce
     .number()
     .int()
     .min(60)
     .max(maxTokenSeconds)
     .default(maxTokenSeconds)
-    .describe('Seconds that it is good for.'),
+    .describe('Lifetime of the token in seconds.'),
 });
 
 const token = z
@@ -90,21 +90,21 @@ const example = {
 const shownKey = 'tk_3f9c2a7b5d1e4f60_mHk0lIQ9n3V1r8b2yXw5tZs7uA4cE6gJ0pLqRdTfN8k';
 const params = { id: example.id };
 const beyond =
-  'The key would have more than the one that calls: a scope, a later end or a higher rate. `reason` tells.';
+  'The other key has, or would get, more than the calling key: a scope, a later expiry or a higher rate. See `reason`.';
 
-/** Who may call, and what. */
+/** API keys and access tokens. */
 export const accessOperations = {
   createKey: operation({
     method: 'POST',
     path: '/v1/keys',
     tag: 'Access',
-    summary: 'Make an API key',
+    summary: 'Create an API key',
     description:
-      'It may do no more than the key that makes it, lives no longer, calls no more often, and reaches no other tenant. Left out, `expires_at` and `rate_per_minute` are those of the key that makes it. A token makes no keys: it would outlive itself.',
+      'The new key cannot have more than the calling key: no other scopes, no later expiry, no higher rate and no other tenant. If omitted, `expires_at` and `rate_per_minute` come from the calling key. An access token cannot create keys, because they would outlive it.',
     access: 'keys:write',
     body: keyBody,
-    answers: { 201: { description: 'The key, whole, this once.', body: withSecret } },
-    problems: { 403: beyond, 404: "The tenant is not the key's.", 409: 'The tenant is being erased.' },
+    answers: { 201: { description: 'The key with its secret. The secret is not shown again.', body: withSecret } },
+    problems: { 403: beyond, 404: 'The calling key cannot access this tenant.', 409: 'The tenant is being erased.' },
     example: {
       body: { name: 'Partner: Acme', tenant: 'acme', scopes: ['events:read'] },
       answer: { ...example, key: shownKey },
@@ -117,14 +117,14 @@ export const accessOperations = {
     summary: 'List API keys',
     access: 'keys:read',
     query: listQuery,
-    answers: { 200: { description: 'A page.', body: pageOf(key) } },
+    answers: { 200: { description: 'A page of keys.', body: pageOf(key) } },
     example: { answer: { data: [example], next_cursor: null } },
   }),
   getKey: operation({
     method: 'GET',
     path: '/v1/keys/{id}',
     tag: 'Access',
-    summary: 'Read an API key: never its secret',
+    summary: 'Get an API key, without its secret',
     access: 'keys:read',
     answers: { 200: { description: 'The key.', body: key } },
     example: { params, answer: example },
@@ -133,12 +133,12 @@ export const accessOperations = {
     method: 'PATCH',
     path: '/v1/keys/{id}',
     tag: 'Access',
-    summary: 'Change what an API key may do, and until when',
+    summary: 'Update the scopes and limits of an API key',
     description:
-      'Of another key: none changes itself. Null takes a bound away; where the key that calls has that bound, it is the new one. What the change gives is within what the key that calls has.',
+      'A key cannot update itself. Null removes an expiry or a rate; if the calling key has one, that one applies instead. The updated key cannot have more than the calling key.',
     access: 'keys:write',
     body: keyPatch,
-    answers: { 200: { description: 'The key as it is now.', body: key } },
+    answers: { 200: { description: 'The updated key.', body: key } },
     problems: { 403: beyond },
     example: { params, body: { scopes: ['events:read', 'stats:read'] }, answer: example },
   }),
@@ -146,13 +146,13 @@ export const accessOperations = {
     method: 'POST',
     path: '/v1/keys/{id}/rotate',
     tag: 'Access',
-    summary: 'Make a new secret; the former ones are taken, too, until the overlap is over',
+    summary: 'Create a new secret; previous secrets stay valid during the overlap',
     description:
-      'The key ends when it ended before. A key rotates itself with its current secret only, and other keys only where they live no longer and call no more often than it.',
+      'The expiry of the key does not change. A key can rotate itself only with its current secret. It can rotate another key only if that key expires no later and has no higher rate.',
     access: 'keys:write',
     body: rotateBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The key with its new secret, this once.', body: withSecret } },
+    answers: { 200: { description: 'The key with its new secret. The secret is not shown again.', body: withSecret } },
     problems: { 403: beyond },
     example: { params, body: { overlap_seconds: 3600 }, answer: { ...example, key: shownKey } },
   }),
@@ -160,9 +160,9 @@ export const accessOperations = {
     method: 'DELETE',
     path: '/v1/keys/{id}',
     tag: 'Access',
-    summary: 'Revoke an API key, and every token that was given for it',
+    summary: 'Revoke an API key and all its access tokens',
     access: 'keys:write',
-    answers: { 204: { description: 'It is refused from now on.' } },
+    answers: { 204: { description: 'The key is rejected from now on.' } },
     problems: { 403: beyond },
     example: { params },
   }),
@@ -171,16 +171,16 @@ export const accessOperations = {
     path: '/v1/token',
     isAudited: false,
     tag: 'Access',
-    summary: 'Get a short-lived token for a key (OAuth 2.0 client credentials)',
+    summary: 'Create a short-lived access token (OAuth 2.0 client credentials)',
     description:
-      'As a form (`application/x-www-form-urlencoded`) or as JSON. The token ends with the secret that it was given for, and with its key.',
+      'Send a form (`application/x-www-form-urlencoded`) or JSON. The token becomes invalid when the secret that requested it, or its key, ends.',
     access: 'credentials',
     query: noQuery,
     body: tokenBody,
-    // An id, a secret and all scopes are a tenth of it; and its sender is a stranger.
+    // The sender is not authenticated yet. An id, a secret and all scopes need a tenth of this.
     maxBodyBytes: 8 * 1024,
     answers: { 200: { description: 'The token.', body: token } },
-    problems: { 413: 'A request for a token has at most 8 KiB.' },
+    problems: { 413: 'This operation accepts at most 8 KiB.' },
     example: {
       body: { grant_type: 'client_credentials', client_id: example.id, client_secret: 'the secret', expires_in: 900 },
       answer: {

@@ -16,15 +16,17 @@ import {
   time,
 } from '../shared-schema.ts';
 
-/** A context is for names and ids that a provider knows the tenant by. */
+/** A context holds names and ids by which a provider knows the tenant. */
 const maxContextBytes = 16 * 1024;
 
 const context = z
   .record(z.string(), z.unknown())
   .refine((value) => jsonBytes(value) <= maxContextBytes, `expected at most ${maxContextBytes} bytes of JSON`)
-  .describe('What the provider knows the tenant by, for the URL that serves all accounts.');
+  .describe(
+    'Values by which the provider knows the tenant. Requests to the URL that serves all accounts find the account by them.',
+  );
 
-/** The wish to wait for secrets, as flows take it. */
+/** A request to wait for secrets, in the form that flows use. */
 export const captureRequest = z
   .strictObject({
     secrets: z.array(z.string().min(1).max(64)).min(1).max(10),
@@ -35,7 +37,9 @@ export const captureRequest = z
       .default(86_400),
   })
   .transform(({ secrets, expires_in_seconds: expiresInSeconds }) => ({ secrets, expiresInSeconds }))
-  .describe('Secrets that the provider chooses in its handshake: each is taken once, and only while it is waited for.');
+  .describe(
+    'Secrets that the provider chooses in its handshake. Each is accepted once, and only until the wait expires.',
+  );
 
 const accountBody = z.strictObject({
   id: identifier.optional(),
@@ -48,7 +52,7 @@ const accountBody = z.strictObject({
     .refine((credentials) => Object.keys(credentials).length === 0, 'this integration takes no credentials'),
   context: context.default({}),
   capture: captureRequest.optional(),
-  name: label.optional().describe('What people call it.'),
+  name: label.optional().describe('A name for people.'),
   metadata: metadata.optional(),
 });
 
@@ -57,14 +61,14 @@ const accountPatch = z.strictObject({
     .record(z.string(), z.union([secretValue, z.null()]))
     .optional()
     .refine(...fitsRow)
-    .describe('By name; null takes one away.'),
+    .describe('Secrets by name. Null removes a secret.'),
   context: context.optional(),
   capture: z.union([captureRequest, z.null()]).optional(),
   name: label.nullable().optional(),
   metadata: metadata.nullable().optional(),
 });
 
-/** What is waited for, as answers show it. */
+/** Secrets that an account waits for, in answers. */
 export const captureView = z.object({ secrets: z.array(z.string()), expires_at: time });
 
 const account = z
@@ -75,8 +79,12 @@ const account = z
     name: z.string().nullable(),
     metadata: metadataView,
     context: z.record(z.string(), z.unknown()),
-    webhook_url: z.string().describe('What you type into the provider; a token in it is what is verified.'),
-    secret_names: z.array(z.string()).describe('Names of the secrets that it has.'),
+    webhook_url: z
+      .string()
+      .describe(
+        'The URL to enter at the provider. If it carries a token, that token authenticates requests, so keep it secret.',
+      ),
+    secret_names: z.array(z.string()).describe('Names of the stored secrets.'),
     capture: captureView.optional(),
     created_at: time,
   })
@@ -94,21 +102,21 @@ const example = {
   created_at: '2026-11-27T12:00:00.000Z',
 };
 
-/** Reasons of problems with values of the context that route requests. */
+/** Problem reasons for routing values in a context. */
 const claimNeedsOperator =
-  '`claim-needs-operator` where the context has a value that routes requests of the shared URL, and no account of the tenant has it.';
+  '`claim-needs-operator` if the context has a value that routes requests to the shared URL, and no account of the tenant has it yet.';
 const claimConflicts =
-  '`context-claimed` where the context has a value that another tenant owns, `context-accounts` where a value has as many accounts as it may have.';
+  '`context-claimed` if the context has a value that another tenant owns; `context-accounts` if a value has the maximum number of accounts.';
 
 const collision = z
   .object({
     integration: z.string(),
-    value: z.string().describe('Of the context by which requests to the shared URL find their account.'),
+    value: z.string().describe('The value by which requests to the shared URL find their account.'),
     accounts: z.array(z.object({ id: z.string(), tenant: z.string() })),
   })
   .meta({ id: 'ContextCollision' });
 
-/** Accounts: secrets go in and never come out. */
+/** Accounts. No answer contains a secret. */
 export const accountOperations = {
   createAccount: operation({
     method: 'POST',
@@ -117,11 +125,11 @@ export const accountOperations = {
     summary: 'Connect a tenant to an integration',
     access: 'accounts:write',
     body: accountBody,
-    answers: { 201: { description: 'The account, with the URL for its provider.', body: account } },
+    answers: { 201: { description: 'The account, with the URL to enter at the provider.', body: account } },
     problems: {
-      403: `The key lacks the scope. \`reason\`: ${claimNeedsOperator}`,
-      404: "The tenant is not the key's.",
-      409: `An account with this id exists, or existed and was another tenant's, or the tenant is being erased. \`reason\`: ${claimConflicts}`,
+      403: `\`reason\` is ${claimNeedsOperator}`,
+      404: 'The key cannot access this tenant.',
+      409: `An account with this id exists, or existed and belonged to another tenant, or the tenant is being erased. \`reason\` is ${claimConflicts}`,
     },
     example: {
       body: {
@@ -142,20 +150,20 @@ export const accountOperations = {
     summary: 'List accounts',
     access: 'accounts:read',
     query: metadataListQuery,
-    answers: { 200: { description: 'A page, by id.', body: pageOf(account) } },
+    answers: { 200: { description: 'A page of accounts, sorted by id.', body: pageOf(account) } },
     example: { query: { limit: '50' }, answer: { data: [example], next_cursor: null } },
   }),
   listContextCollisions: operation({
     method: 'GET',
     path: '/v1/context-collisions',
     tag: 'Accounts',
-    summary: 'List values of contexts that accounts of several tenants have',
+    summary: 'List routing values that several tenants have',
     description:
-      'Of integrations that let tenants share, and of versions that let every tenant claim what it liked: requests for such a value are dead-lettered until one tenant has it, or the settings of the integration say `shared_contexts`. A page may be empty without being the last.',
+      'Such values come from integrations that let tenants share values, and from early versions that let every tenant claim any value. Requests with such a value are dead-lettered until only one tenant has it, or until the settings of the integration set `shared_contexts`. A page may be empty and not be the last.',
     access: 'accounts:read',
     isForAllTenants: true,
     query: listQuery,
-    answers: { 200: { description: 'A page, in no order.', body: pageOf(collision) } },
+    answers: { 200: { description: 'A page of values, unsorted.', body: pageOf(collision) } },
     example: {
       query: { limit: '50' },
       answer: {
@@ -177,7 +185,7 @@ export const accountOperations = {
     method: 'GET',
     path: '/v1/accounts/{id}',
     tag: 'Accounts',
-    summary: 'Read an account',
+    summary: 'Get an account',
     access: 'accounts:read',
     answers: { 200: { description: 'The account.', body: account } },
     example: { params: { id: 'acc_github_acme' }, answer: example },
@@ -186,15 +194,15 @@ export const accountOperations = {
     method: 'PATCH',
     path: '/v1/accounts/{id}',
     tag: 'Accounts',
-    summary: 'Change an account',
+    summary: 'Update an account',
     description:
-      'What is left out stays; null clears `name` and `metadata`. A rotating secret is a list: each of its values is good.',
+      'Omitted members stay unchanged; null clears `name` and `metadata`. During a rotation, give a secret as a list: each of its values is valid.',
     access: 'accounts:write',
     body: accountPatch,
-    answers: { 200: { description: 'The account as it is now.', body: account } },
+    answers: { 200: { description: 'The updated account.', body: account } },
     problems: {
-      403: `The key lacks the scope. \`reason\`: ${claimNeedsOperator}`,
-      409: `The tenant is being erased. \`reason\`: ${claimConflicts}`,
+      403: `\`reason\` is ${claimNeedsOperator}`,
+      409: `The tenant is being erased. \`reason\` is ${claimConflicts}`,
     },
     example: {
       params: { id: 'acc_github_acme' },
@@ -208,9 +216,9 @@ export const accountOperations = {
     tag: 'Accounts',
     summary: 'Delete an account',
     description:
-      'Its URL answers 404 from then on (a function may go on with what it has read for 10 seconds). Its events stay for as long as they are kept. Its id stays with the tenant: no other tenant can create an account with it.',
+      'The URL of the account answers 404 within 10 seconds. Its events stay until their retention ends. Its id remains reserved for the tenant: no other tenant can create an account with it.',
     access: 'accounts:write',
-    answers: { 204: { description: 'It is gone.' } },
+    answers: { 204: { description: 'The account is deleted.' } },
     problems: { 409: 'The tenant is being erased.' },
     example: { params: { id: 'acc_github_acme' } },
   }),

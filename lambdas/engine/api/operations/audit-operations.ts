@@ -3,12 +3,14 @@ import { operation } from '../operation.ts';
 import { instant, listQuery, pageOf, tenantName, time } from '../shared-schema.ts';
 
 const auditQuery = listQuery.extend({
-  tenant: tenantName.optional().describe('Whose things; a key of a tenant needs none.'),
+  tenant: tenantName
+    .optional()
+    .describe('The tenant whose objects changed. A key of a tenant sees only its own tenant.'),
   since: instant.optional(),
   until: instant.optional(),
-  key: z.string().min(1).max(64).optional().describe('Id of the key that called.'),
-  operation: z.string().min(1).max(64).optional().describe('Such as `updateSubscription`.'),
-  object: z.string().min(1).max(300).optional().describe('Such as `subscriptions/sub_acme`.'),
+  key: z.string().min(1).max(64).optional().describe('Id of the API key that made the call.'),
+  operation: z.string().min(1).max(64).optional().describe('An `operationId` such as `updateSubscription`.'),
+  object: z.string().min(1).max(300).optional().describe('An object such as `subscriptions/sub_acme`.'),
 });
 
 const entry = z
@@ -18,35 +20,35 @@ const entry = z
     operation: z
       .string()
       .describe(
-        'The `operationId` in the OpenAPI document; or `refuseCredentials`: the key was shown with a secret or a token that is not valid, or after its end. One entry for each key and hour, with the first of them.',
+        'The `operationId` in this document, or `refuseCredentials`: a call used an invalid secret or token of the key, or an expired key. Failed calls make one entry for each key and hour, with the details of the first.',
       ),
-    object: z.string().describe('What it was done to: `<kind>/<id>`.'),
-    tenant: z.string().nullable().describe('Whose it is; null for what concerns all tenants.'),
+    object: z.string().describe('The object of the call: `<kind>/<id>`.'),
+    tenant: z.string().nullable().describe('The tenant of the object; null if it concerns all tenants.'),
     actor: z.object({
       key: z.string().describe('Id of the API key.'),
-      token: z.string().nullable().describe('Id of the token that was given for it; null where the key itself called.'),
+      token: z.string().nullable().describe('Id of the access token; null if the call used the key itself.'),
     }),
     source: z.object({ ip: z.string().nullable(), user_agent: z.string().nullable(), request_id: z.string() }),
     status: z
       .int()
       .nullable()
-      .describe('How it was answered; null where it is not known: the function ended in the middle.'),
-    fields: z.array(z.string()).describe('Members of the request’s body.'),
-    before: z.unknown().describe('The object as it was, with secrets masked; null where there was none.'),
-    after: z.unknown().describe('The object as it was then; null where there is none.'),
+      .describe('Status of the response; null if unknown because the function ended during the call.'),
+    fields: z.array(z.string()).describe('Names of the members in the request body.'),
+    before: z.unknown().describe('The object before the call, with secrets masked; null if it did not exist.'),
+    after: z.unknown().describe('The object after the call, with secrets masked; null if it does not exist.'),
   })
   .meta({ id: 'AuditEntry' });
 
-/** Who did what to which object, from where, when. */
+/** The log of calls that changed something: caller, object, source and time. */
 export const auditOperations = {
   listAudit: operation({
     method: 'GET',
     path: '/v1/audit',
     tag: 'Audit',
-    summary: 'Who did what, newest first',
+    summary: 'List the audit log, newest first',
     access: 'audit:read',
     query: auditQuery,
-    answers: { 200: { description: 'A page; it may be short without being the last.', body: pageOf(entry) } },
+    answers: { 200: { description: 'A page of entries. It may be short and not be the last.', body: pageOf(entry) } },
     example: {
       query: { object: 'subscriptions/sub_acme' },
       answer: {

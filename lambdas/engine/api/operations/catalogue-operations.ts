@@ -9,7 +9,7 @@ const settingsBody = z.strictObject({
   shared_contexts: z
     .boolean()
     .default(false)
-    .describe('Whether several tenants may have one value of the routing context; each gets its events.'),
+    .describe('Whether several tenants may have the same value of the routing context. Each of them gets the events.'),
   client: z
     .record(z.string(), z.unknown())
     .default({})
@@ -18,28 +18,31 @@ const settingsBody = z.strictObject({
 
 const reprocessQuery = z
   .strictObject({
-    /** One instant for all calls that empty the queue: what fails meanwhile is not tried again by the next. */
-    before: z.iso.datetime({ offset: true }).optional().describe('Dead letters of before; without it, of before now.'),
+    /** The same instant in every call that empties the queue, so a call does not retry what failed in an earlier one. */
+    before: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe('Reprocess dead letters from before this time. Default: now.'),
     since: instant
       .optional()
-      .describe('Reads the raw archive in place of dead letters: requests that were received from this time on.'),
-    until: instant.optional().describe('With `since`: requests that were received before this time.'),
-    account: identifier.optional().describe('With `since`: requests of this account only.'),
+      .describe('Reprocess the raw archive instead of dead letters: requests received at this time or later.'),
+    until: instant.optional().describe('With `since`: requests received before this time.'),
+    account: identifier.optional().describe('With `since`: only requests of this account.'),
     dry_run: z
       .enum(['true', 'false'])
       .optional()
-      .describe('With `since`: requests are counted and not sent, unless this is `false`.'),
+      .describe('With `since`: only count the requests. Set to `false` to reprocess them. Default: `true`.'),
     cursor: cursorText.optional(),
   })
   .superRefine(({ before, since, until, ...ofArchive }, context) => {
     const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
     if (since === undefined) {
       for (const [name, value] of Object.entries({ until, ...ofArchive }))
-        if (value !== undefined) fault(name, 'expected `since` with it: it belongs to a window of the raw archive');
+        if (value !== undefined) fault(name, 'expected `since` as well: this parameter selects from the raw archive');
       return;
     }
     if (before !== undefined) fault('before', 'expected either `before`, for dead letters, or `since` and `until`');
-    if (until === undefined) fault('until', 'expected the end of the window, which `since` begins');
+    if (until === undefined) fault('until', 'expected the end of the window that `since` starts');
     else if (until <= since) fault('until', 'expected a time after `since`');
   });
 
@@ -48,9 +51,11 @@ const integration = z
     name: z.string(),
     title: z.string(),
     docs: z.string().nullable(),
-    secrets: z.record(z.string(), z.string()).describe('Secrets that an account may have, with where to find them.'),
-    serves_all_accounts: z.boolean().describe('Whether one URL may serve all accounts.'),
-    captured_secrets: z.array(z.string()).describe('Secrets that its handshakes bring.'),
+    secrets: z
+      .record(z.string(), z.string())
+      .describe('Secrets that an account may have, each with a hint where to find it.'),
+    serves_all_accounts: z.boolean().describe('Whether the integration can have one URL for all accounts.'),
+    captured_secrets: z.array(z.string()).describe('Names of the secrets that the provider sends in its handshakes.'),
   })
   .meta({ id: 'Integration' });
 
@@ -60,22 +65,29 @@ const settings = z
     secret_names: z.array(z.string()),
     webhook_url: z.string(),
     capture: captureView.optional(),
-    shared_contexts: z.literal(true).optional().describe('Where several tenants may have one value.'),
+    shared_contexts: z
+      .literal(true)
+      .optional()
+      .describe('Present if several tenants may have the same value of the routing context.'),
   })
   .meta({ id: 'IntegrationSettings' });
 
 const reprocessing = z
   .object({
-    reprocessed: z.int().describe('Requests that were sent through normalize again.'),
+    reprocessed: z.int().describe('Requests that were queued for processing again.'),
     skipped: z
       .int()
-      .describe('Dead letters that were left; archived requests that no key opens any more: their account is gone.'),
+      .describe(
+        'Dead letters that were left in place, or archived requests that can no longer be decrypted because their account was deleted.',
+      ),
     more: z
       .boolean()
-      .describe('Whether there may be more: call again, with the same `before`, or the same window and `next_cursor`.'),
-    before: z.iso.datetime({ offset: true }).optional().describe('Of dead letters.'),
-    dry_run: z.boolean().optional().describe('Of a window of the archive, as all that follows.'),
-    found: z.int().optional().describe('Requests of the window that this call has read.'),
+      .describe(
+        'Whether there may be more. If so, call again with the same `before`, or with the same window and `next_cursor`.',
+      ),
+    before: z.iso.datetime({ offset: true }).optional().describe('Only for dead letters.'),
+    dry_run: z.boolean().optional().describe('Only for a window of the raw archive, like `found` and `next_cursor`.'),
+    found: z.int().optional().describe('Requests in the window that this call has read.'),
     next_cursor: z.string().nullable().optional(),
   })
   .meta({ id: 'Reprocessing' });
@@ -93,7 +105,7 @@ const schemaEntry = z
   })
   .meta({ id: 'SchemaEntry' });
 
-/** A JSON Schema (2020-12) of its own. */
+/** A JSON Schema (2020-12). */
 const schema = z
   .looseObject({ $id: z.string(), title: z.string(), version: z.string() })
   .meta({ id: 'ResourceSchema' });
@@ -107,7 +119,7 @@ const integrationExample = {
   captured_secrets: [],
 };
 
-/** What there is: integrations, event types, and the schemas of resources. */
+/** Integrations, event types, and the schemas of resources. */
 export const catalogueOperations = {
   listIntegrations: operation({
     method: 'GET',
@@ -116,14 +128,14 @@ export const catalogueOperations = {
     summary: 'List integrations',
     access: 'any-key',
     query: listQuery,
-    answers: { 200: { description: 'A page, by name.', body: pageOf(integration) } },
+    answers: { 200: { description: 'A page of integrations, sorted by name.', body: pageOf(integration) } },
     example: { answer: { data: [integrationExample], next_cursor: null } },
   }),
   getIntegration: operation({
     method: 'GET',
     path: '/v1/integrations/{integration}',
     tag: 'Catalogue',
-    summary: 'Read an integration',
+    summary: 'Get an integration',
     access: 'any-key',
     answers: { 200: { description: 'The integration.', body: integration } },
     example: { params: { integration: 'github' }, answer: integrationExample },
@@ -132,11 +144,11 @@ export const catalogueOperations = {
     method: 'PUT',
     path: '/v1/integrations/{integration}/settings',
     tag: 'Catalogue',
-    summary: 'Set the secrets of the URL that serves all accounts, and whether tenants may share',
+    summary: 'Configure the URL that serves all accounts of an integration',
     access: 'integrations:write',
     isForAllTenants: true,
     body: settingsBody,
-    answers: { 200: { description: 'The settings, without secrets.', body: settings } },
+    answers: { 200: { description: 'The settings, without secret values.', body: settings } },
     example: {
       params: { integration: 'hibob' },
       body: { secrets: { signing_secret: 'keep it secret' } },
@@ -151,13 +163,13 @@ export const catalogueOperations = {
     method: 'POST',
     path: '/v1/integrations/{integration}/reprocess',
     tag: 'Catalogue',
-    summary: 'Send its dead-lettered, or its archived, requests through normalize again',
+    summary: 'Reprocess dead-lettered or archived requests of an integration',
     description:
-      'Without parameters: its dead letters. With `since` and `until`: all requests of the raw archive that were received in between, whatever became of them; they are counted first, and sent with `dry_run=false`. Events that were published before keep their ids, and are published no second time for as long as events are kept.',
+      'Without `since`, the call reprocesses dead letters. With `since` and `until`, it reprocesses all requests in the raw archive that were received in that window, whatever their outcome; the default is a dry run that only counts them. Events that were published before keep their ids, and are not published again while the originals are stored.',
     access: 'integrations:write',
     isForAllTenants: true,
     query: reprocessQuery,
-    answers: { 200: { description: 'What became of them.', body: reprocessing } },
+    answers: { 200: { description: 'What the call did.', body: reprocessing } },
     example: {
       params: { integration: 'github' },
       answer: { reprocessed: 3, skipped: 0, more: false, before: '2026-11-27T12:00:00.000Z' },
@@ -167,10 +179,10 @@ export const catalogueOperations = {
     method: 'GET',
     path: '/v1/event-types',
     tag: 'Catalogue',
-    summary: 'List the types of events',
+    summary: 'List event types',
     access: 'any-key',
     query: listQuery,
-    answers: { 200: { description: 'A page, by type.', body: pageOf(eventType) } },
+    answers: { 200: { description: 'A page of event types, sorted by type.', body: pageOf(eventType) } },
     example: {
       answer: {
         data: [{ type: 'record:created', kind: 'record', description: 'A record is new.' }],
@@ -182,10 +194,10 @@ export const catalogueOperations = {
     method: 'GET',
     path: '/v1/schemas',
     tag: 'Catalogue',
-    summary: 'List the canonical resources, with their versions',
+    summary: 'List canonical resources and their schema versions',
     access: 'any-key',
     query: listQuery,
-    answers: { 200: { description: 'A page, by resource.', body: pageOf(schemaEntry) } },
+    answers: { 200: { description: 'A page of resources, sorted by name.', body: pageOf(schemaEntry) } },
     example: {
       answer: {
         data: [{ resource: 'hris/employees', version: '1.0.0', title: 'Employee', majors: [1] }],
@@ -197,7 +209,7 @@ export const catalogueOperations = {
     method: 'GET',
     path: '/v1/schemas/{model}/{plural}',
     tag: 'Catalogue',
-    summary: 'Read the JSON Schema of a resource',
+    summary: 'Get the JSON Schema of a resource',
     access: 'any-key',
     query: z.strictObject({
       major: z.coerce
@@ -206,7 +218,7 @@ export const catalogueOperations = {
         .min(1)
         .max(9999)
         .optional()
-        .describe('An older major version that is still served.'),
+        .describe('A major version that is still served. Default: the newest.'),
     }),
     answers: { 200: { description: 'The schema.', body: schema } },
     example: {

@@ -13,17 +13,17 @@ const consumerBody = z.strictObject({
 });
 
 const leaseBody = z.strictObject({
-  lease: z.string().max(64).optional().describe('The lease that you hold, to go on with it.'),
-  ttl_seconds: z.int().min(5).max(3600).default(60).describe('How long no other reader may read.'),
+  lease: z.string().max(64).optional().describe('The lease that you hold, to renew it.'),
+  ttl_seconds: z.int().min(5).max(3600).default(60).describe('How long the lease keeps other readers out, in seconds.'),
   limit: z.int().min(1).max(500).default(100),
-  wait: z.number().min(0).max(20).default(0).describe('Seconds to wait for an event where there is none.'),
-  schema_versions: schemaPins.optional().describe('Major versions that the reader understands.'),
+  wait: z.number().min(0).max(20).default(0).describe('Seconds to wait for an event if there is none (long polling).'),
+  schema_versions: schemaPins.optional().describe('Major schema versions that the reader understands, by resource.'),
 });
 
 const commitBody = z.strictObject({
   lease: z.string().min(1).max(64),
-  cursor: z.string().min(1).max(1024).describe('`next_cursor` of the page that is done with.'),
-  release: z.boolean().default(false).describe('End the lease, too.'),
+  cursor: z.string().min(1).max(1024).describe('`next_cursor` of the last page that you have processed.'),
+  release: z.boolean().default(false).describe('Also end the lease.'),
 });
 
 const seekBody = z.strictObject({ since });
@@ -37,8 +37,8 @@ const consumer = z
     accounts: z.array(z.string()),
     integrations: z.array(z.string()),
     origins: z.array(z.string()),
-    cursor: z.string().describe('The committed position; good as `cursor` of the feed.'),
-    sequence: z.int().describe('The committed position as a number.'),
+    cursor: z.string().describe('The committed position. Also valid as `cursor` of the feed.'),
+    sequence: z.int().describe('The committed position as a sequence number.'),
     leased_until: time.nullable(),
     created_at: time,
     updated_at: time,
@@ -50,7 +50,7 @@ const lease = z
     lease: z.string(),
     expires_at: time,
     data: z.array(event),
-    next_cursor: z.string().describe('Commit it when these events are done with.'),
+    next_cursor: z.string().describe('Commit this cursor when you have processed these events.'),
     caught_up: z.boolean(),
   })
   .meta({ id: 'Lease' });
@@ -72,20 +72,20 @@ export const consumerExample = {
 
 const ofConsumer = { name: 'warehouse' };
 
-const held = 'Another reader holds the lease; Retry-After says until when.';
+const held = 'Another reader holds the lease. `Retry-After` says for how long.';
 
-/** Positions that the engine keeps for readers. */
+/** Named readers of the feed, whose positions the engine stores. */
 export const consumerOperations = {
   createConsumer: operation({
     method: 'POST',
     path: '/v1/consumers',
     tag: 'Consumers',
-    summary: 'Have the engine keep the position of a reader',
+    summary: 'Create a consumer, whose position in the feed the engine stores',
     access: 'events:read',
     body: consumerBody,
     answers: { 201: { description: 'The consumer.', body: consumer } },
     problems: {
-      404: "The tenant is not the key's.",
+      404: 'The key cannot access this tenant.',
       409: 'A consumer with this name exists, or the tenant is being erased.',
     },
     example: { body: { name: 'warehouse', resources: ['hris/*'], since: 'now' }, answer: consumerExample },
@@ -97,14 +97,14 @@ export const consumerOperations = {
     summary: 'List the consumers of a tenant',
     access: 'events:read',
     query: listQuery.extend(tenantQuery.shape),
-    answers: { 200: { description: 'A page, by name.', body: pageOf(consumer) } },
+    answers: { 200: { description: 'A page of consumers, sorted by name.', body: pageOf(consumer) } },
     example: { answer: { data: [consumerExample], next_cursor: null } },
   }),
   getConsumer: operation({
     method: 'GET',
     path: '/v1/consumers/{name}',
     tag: 'Consumers',
-    summary: 'Read a consumer',
+    summary: 'Get a consumer',
     access: 'events:read',
     query: tenantQuery,
     answers: { 200: { description: 'The consumer.', body: consumer } },
@@ -114,10 +114,10 @@ export const consumerOperations = {
     method: 'DELETE',
     path: '/v1/consumers/{name}',
     tag: 'Consumers',
-    summary: 'Forget a consumer',
+    summary: 'Delete a consumer',
     access: 'consumers:write',
     query: tenantQuery,
-    answers: { 204: { description: 'It is gone.' } },
+    answers: { 204: { description: 'The consumer is deleted.' } },
     example: { params: ofConsumer },
   }),
   leaseConsumer: operation({
@@ -125,16 +125,16 @@ export const consumerOperations = {
     path: '/v1/consumers/{name}/lease',
     isAudited: false,
     tag: 'Consumers',
-    summary: 'Read from the committed position, alone',
+    summary: 'Lease a consumer and read from its committed position',
     description:
-      'Until the lease ends no other reader reads as this consumer. Its holder may ask again with `lease`: that prolongs the lease and reads from the committed position.',
+      'Until the lease ends, no other reader can read as this consumer. Call again with `lease` to renew it and to read from the committed position.',
     access: 'events:read',
     query: tenantQuery,
     body: leaseBody,
     hasOptionalBody: true,
     answers: {
       200: {
-        description: 'The lease, and events.',
+        description: 'The lease, and a page of events.',
         body: lease,
         headers: { ...deprecationHeaders, ...waitHeader },
       },
@@ -157,12 +157,12 @@ export const consumerOperations = {
     path: '/v1/consumers/{name}/commit',
     isAudited: false,
     tag: 'Consumers',
-    summary: 'Move the position on to what is done with',
+    summary: 'Commit the position of a consumer',
     access: 'events:read',
     query: tenantQuery,
     body: commitBody,
-    answers: { 200: { description: 'The consumer as it is now.', body: consumer } },
-    problems: { 409: 'The lease has ended, or another reader holds it; or the cursor was not read under it.' },
+    answers: { 200: { description: 'The updated consumer.', body: consumer } },
+    problems: { 409: 'The lease has ended, another reader holds it, or the cursor was not read under it.' },
     example: {
       params: ofConsumer,
       body: { lease: 'lse_0123456789abcdef', cursor: consumerExample.cursor },
@@ -173,11 +173,11 @@ export const consumerOperations = {
     method: 'POST',
     path: '/v1/consumers/{name}/seek',
     tag: 'Consumers',
-    summary: 'Set the position; a lease that a reader holds ends',
+    summary: 'Set the position of a consumer and end any lease',
     access: 'consumers:write',
     query: tenantQuery,
     body: seekBody,
-    answers: { 200: { description: 'The consumer as it is now.', body: consumer } },
+    answers: { 200: { description: 'The updated consumer.', body: consumer } },
     example: { params: ofConsumer, body: { since: '2026-11-20T00:00:00Z' }, answer: consumerExample },
   }),
 } as const;

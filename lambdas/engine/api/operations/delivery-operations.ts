@@ -31,7 +31,7 @@ export const delivery = z
           response: z.string().nullable(),
         }),
       )
-      .describe('The last 20, oldest first.'),
+      .describe('The last 20 attempts, oldest first.'),
     waits_for: z.enum(['endpoint', 'time']).nullable(),
     next_attempt_at: time.nullable(),
   })
@@ -70,16 +70,18 @@ const ofDelivery = { id: example.id };
 
 export const ofSubscription = { id: 'sub_acme' };
 
-/** What became of an event at a subscription, and its past sent again. They are their subscription's owner's. */
+/** Deliveries of events to subscriptions. A delivery belongs to the owner of its subscription. */
 export const deliveryOperations = {
   listDeliveries: operation({
     method: 'GET',
     path: '/v1/subscriptions/{id}/deliveries',
     tag: 'Deliveries',
-    summary: "List a subscription's deliveries, newest first",
+    summary: 'List the deliveries of a subscription, newest first',
     access: 'subscriptions:read',
     query: deliveriesQuery,
-    answers: { 200: { description: 'A page; it may be short without being the last.', body: pageOf(delivery) } },
+    answers: {
+      200: { description: 'A page of deliveries. It may be short and not be the last.', body: pageOf(delivery) },
+    },
     example: {
       params: ofSubscription,
       query: { state: 'delivered' },
@@ -90,7 +92,7 @@ export const deliveryOperations = {
     method: 'GET',
     path: '/v1/deliveries/{id}',
     tag: 'Deliveries',
-    summary: 'Read a delivery, with the answers of its endpoint',
+    summary: 'Get a delivery with its attempts',
     access: 'subscriptions:read',
     answers: { 200: { description: 'The delivery.', body: delivery } },
     example: { params: ofDelivery, answer: example },
@@ -99,12 +101,12 @@ export const deliveryOperations = {
     method: 'POST',
     path: '/v1/deliveries/{id}/retry',
     tag: 'Deliveries',
-    summary: 'Make the next attempt now',
+    summary: 'Retry a delivery now',
     access: 'subscriptions:write',
     body: emptyBody,
     hasOptionalBody: true,
-    answers: { 202: { description: 'It is on its way.', body: delivery } },
-    problems: { 409: 'The subscription is disabled, or the event is kept no longer.' },
+    answers: { 202: { description: 'The next attempt is queued.', body: delivery } },
+    problems: { 409: 'The subscription is disabled, or the event is no longer stored.' },
     example: {
       params: ofDelivery,
       answer: { ...example, state: 'retrying', waits_for: 'endpoint' },
@@ -114,22 +116,22 @@ export const deliveryOperations = {
     method: 'POST',
     path: '/v1/deliveries/{id}/cancel',
     tag: 'Deliveries',
-    summary: 'Give a delivery up',
+    summary: 'Cancel a delivery',
     access: 'subscriptions:write',
     body: emptyBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'It is cancelled.', body: delivery } },
-    problems: { 409: 'It has ended: nothing is left to cancel.' },
+    answers: { 200: { description: 'The cancelled delivery.', body: delivery } },
+    problems: { 409: 'The delivery has already ended.' },
     example: { params: ofDelivery, answer: { ...example, state: 'cancelled' } },
   }),
   redeliverEvent: operation({
     method: 'POST',
     path: '/v1/events/{id}/redeliver',
     tag: 'Deliveries',
-    summary: 'Send an event to a subscription again',
+    summary: 'Deliver an event to a subscription again',
     access: 'subscriptions:write',
     body: redeliverBody,
-    answers: { 202: { description: 'It is on its way.', body: delivery } },
+    answers: { 202: { description: 'The delivery is queued.', body: delivery } },
     problems: { 409: 'The subscription is disabled.' },
     example: {
       params: { id: example.event_id },

@@ -8,12 +8,16 @@ import { commaList, identifier, listQuery, tenantName } from '../shared-schema.t
 import { consumerExample } from './consumer-operations.ts';
 
 const feedQuery = listQuery.extend({
-  tenant: tenantName.optional().describe('Whose events; a key of a tenant needs none.'),
-  types: commaList(typePattern).default([]).describe('Such as `record:*`; several with commas.'),
-  resources: commaList(resourcePattern).default([]).describe('Such as `hris/*`; several with commas.'),
-  account: commaList(identifier).default([]).describe('Ids of accounts; several with commas.'),
-  integration: commaList(z.string().min(1).max(64)).default([]).describe('Names of integrations; several with commas.'),
-  origin: commaList(z.enum(origins)).default([]).describe('How events were learnt; several with commas.'),
+  tenant: tenantName.optional().describe('The tenant. Required unless the key belongs to a tenant.'),
+  types: commaList(typePattern).default([]).describe('Types or patterns such as `record:*`, separated by commas.'),
+  resources: commaList(resourcePattern)
+    .default([])
+    .describe('Resources or patterns such as `hris/*`, separated by commas.'),
+  account: commaList(identifier).default([]).describe('Ids of accounts, separated by commas.'),
+  integration: commaList(z.string().min(1).max(64)).default([]).describe('Names of integrations, separated by commas.'),
+  origin: commaList(z.enum(origins))
+    .default([])
+    .describe('How Tributary learned of the changes; values separated by commas.'),
   since: since.optional(),
   wait: waitSeconds.default(0),
   schema,
@@ -22,10 +26,10 @@ const feedQuery = listQuery.extend({
 const feed = z
   .object({
     data: z.array(event),
-    next_cursor: z.string().describe('From where to go on; good whatever the filters.'),
+    next_cursor: z.string().describe('Position after this page. Valid with any filters.'),
     caught_up: z
       .boolean()
-      .describe('Whether there is no more now. A page may be short, or empty, without being the last.'),
+      .describe('Whether there are no more events now. A page may be short or empty and not be the last.'),
   })
   .meta({ id: 'FeedPage' });
 
@@ -35,14 +39,14 @@ export const eventOperations = {
     method: 'GET',
     path: '/v1/events',
     tag: 'Events',
-    summary: "Read a tenant's events, in sequence order, none left out",
+    summary: 'Read the events of a tenant in sequence order, without gaps',
     description:
-      'Follow `next_cursor`. With `wait` an empty page comes after that time at the earliest; where too many of your calls wait, it comes at once, with `Tributary-Wait: full`. Filters may change from page to page: the cursor is a place in the sequence. `cursor` and `since` exclude each other.',
+      'Follow `next_cursor` to read on. With `wait`, the call returns an empty page only after that time. If too many of your calls are waiting, it returns at once with `Tributary-Wait: full`. Filters may change from page to page, because the cursor is a position in the sequence. Give `cursor` or `since`, not both.',
     access: 'events:read',
     query: feedQuery,
     answers: {
       200: {
-        description: 'A page.',
+        description: 'A page of events.',
         body: feed,
         headers: { ...deprecationHeaders, ...waitHeader },
       },
@@ -57,7 +61,7 @@ export const eventOperations = {
     method: 'GET',
     path: '/v1/events/{id}',
     tag: 'Events',
-    summary: 'Read an event',
+    summary: 'Get an event',
     access: 'events:read',
     query: z.strictObject({ schema }),
     answers: { 200: { description: 'The event.', body: event, headers: deprecationHeaders } },

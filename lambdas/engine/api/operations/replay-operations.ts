@@ -9,22 +9,25 @@ const replayBody = z
     mode: z
       .enum(['all', 'failed', 'missing'])
       .optional()
-      .describe('All that it wants; what was tried in vain or cancelled; what was never delivered.'),
-    tenant: tenantName.optional().describe('Whose events, where the subscription is of all tenants.'),
+      .describe(
+        '`all`: every event that the subscription wants. `failed`: exhausted and cancelled deliveries. `missing`: events that were never delivered.',
+      ),
+    tenant: tenantName.optional().describe('The tenant whose events to send, if the subscription serves all tenants.'),
     since: instant.optional(),
     until: instant.optional(),
-    event: z.string().min(1).max(128).optional().describe('One event, alone.'),
+    event: z.string().min(1).max(128).optional().describe('Id of a single event to send, instead of a window.'),
     rate_per_second: z.number().min(1).max(1000).optional(),
-    dry_run: z.boolean().default(false).describe('Count, and send nothing.'),
+    dry_run: z.boolean().default(false).describe('Only count the events, and send nothing.'),
   })
   .superRefine(({ event, mode, since, until, ...rest }, context) => {
     const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    if (event === undefined && mode === undefined) fault('mode', 'expected all, failed or missing; or an event');
+    if (event === undefined && mode === undefined)
+      fault('mode', 'expected all, failed or missing, or an `event` instead');
     if (since !== undefined && until !== undefined && since >= until) fault('until', 'expected a time after since');
     if (event === undefined) return;
     const others = Object.entries({ mode, tenant: rest.tenant, since, until, rate_per_second: rest.rate_per_second });
     for (const [name, value] of others)
-      if (value !== undefined) fault(name, 'an event is sent again alone: expected no other choice beside it');
+      if (value !== undefined) fault(name, 'expected no other selection next to `event`');
   })
   .transform(({ event, mode = 'missing', ...rest }) => ({
     isDryRun: rest.dry_run,
@@ -49,23 +52,23 @@ const replayExample = {
 
 const ofReplay = { id: 'sub_acme', replay: replayExample.id };
 
-/** What a subscription is sent again. */
+/** Replays of past events to a subscription. */
 export const replayOperations = {
   startReplay: operation({
     method: 'POST',
     path: '/v1/subscriptions/{id}/replay',
     tag: 'Replays',
-    summary: 'Send a subscription its past, or one event, again; or count what that would be',
+    summary: 'Replay past events, or one event, to a subscription',
     access: 'subscriptions:write',
     body: replayBody,
     answers: {
       202: {
-        description: 'The replay that runs; or the delivery, where one event was named.',
+        description: 'The running replay, or the delivery if the request named one event.',
         body: z.union([replay, delivery]),
       },
-      200: { description: 'With `dry_run`: how many.', body: count },
+      200: { description: 'With `dry_run`: the number of events that a replay would send.', body: count },
     },
-    problems: { 409: 'The subscription is disabled.', 429: `With \`dry_run\`: ${tooManyWaiting}` },
+    problems: { 409: 'The subscription is disabled.', 429: `${tooManyWaiting} Only a \`dry_run\` is such a call.` },
     example: {
       params: ofSubscription,
       body: { mode: 'missing', dry_run: true },
@@ -76,17 +79,17 @@ export const replayOperations = {
     method: 'GET',
     path: '/v1/subscriptions/{id}/replays',
     tag: 'Replays',
-    summary: "List a subscription's replays, newest first",
+    summary: 'List the replays of a subscription, newest first',
     access: 'subscriptions:read',
     query: listQuery,
-    answers: { 200: { description: 'A page.', body: pageOf(replay) } },
+    answers: { 200: { description: 'A page of replays.', body: pageOf(replay) } },
     example: { params: ofSubscription, answer: { data: [replayExample], next_cursor: null } },
   }),
   getReplay: operation({
     method: 'GET',
     path: '/v1/subscriptions/{id}/replays/{replay}',
     tag: 'Replays',
-    summary: 'Read how far a replay is',
+    summary: 'Get a replay and its progress',
     access: 'subscriptions:read',
     answers: { 200: { description: 'The replay.', body: replay } },
     example: { params: ofReplay, answer: replayExample },
@@ -95,12 +98,12 @@ export const replayOperations = {
     method: 'POST',
     path: '/v1/subscriptions/{id}/replays/{replay}/cancel',
     tag: 'Replays',
-    summary: 'Stop a replay',
-    description: 'One that has ended stays as it is.',
+    summary: 'Cancel a replay',
+    description: 'A replay that has ended does not change.',
     access: 'subscriptions:write',
     body: emptyBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The replay as it is now.', body: replay } },
+    answers: { 200: { description: 'The replay after the call.', body: replay } },
     example: {
       params: ofReplay,
       answer: { ...replayExample, state: 'cancelled', ended_at: '2026-11-27T12:01:00.000Z' },

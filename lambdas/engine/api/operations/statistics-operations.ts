@@ -2,13 +2,19 @@ import { z } from 'zod';
 import { operation } from '../operation.ts';
 import { instant, listQuery, tenantName, time } from '../shared-schema.ts';
 
-/** Statistics of a subscription are computed from up to a thousand deliveries. */
+/** Small, because the statistics of each subscription read up to a thousand deliveries. */
 const maxSubscriptions = 50;
 
 const statsQuery = listQuery.extend({
-  limit: z.coerce.number().int().min(1).max(maxSubscriptions).default(20).describe('Subscriptions of a page, at most.'),
-  tenant: tenantName.optional().describe('Whose; a key of a tenant needs none, one of all tenants may leave it out.'),
-  since: instant.optional().describe('24 hours ago, unless told otherwise; 35 days ago at most.'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxSubscriptions)
+    .default(20)
+    .describe('Maximum number of subscriptions in a page.'),
+  tenant: tenantName.optional().describe('Only this tenant. A key of a tenant sees only its own tenant.'),
+  since: instant.optional().describe('Start of the window. Default: 24 hours ago. At most 35 days ago.'),
   until: instant.optional(),
 });
 
@@ -22,7 +28,7 @@ const subscriptionStatistics = z
     tenant: z.string().nullable(),
     sample: z
       .object({ deliveries: z.int(), since: time, until: time, is_complete: z.boolean() })
-      .describe('The deliveries that were looked at: the newest thousand of the window, at most.'),
+      .describe('The deliveries that the statistics are based on: at most the newest thousand in the window.'),
     deliveries: z.object({
       total: z.int(),
       waiting: z.int(),
@@ -31,17 +37,17 @@ const subscriptionStatistics = z
       exhausted: z.int(),
       cancelled: z.int(),
     }),
-    success_rate: z.number().nullable().describe('Delivered among those that were delivered or exhausted.'),
+    success_rate: z.number().nullable().describe('Share of delivered among delivered and exhausted deliveries.'),
     attempts: z.object({
       total: z.int(),
       retries: z.int(),
-      detailed: z.int().describe('Those that `by_…` are about: of each delivery the last 20.'),
-      by_class: counts.describe('`2xx` to `5xx`, and `no_answer`.'),
+      detailed: z.int().describe('Attempts that the `by_…` members count: the last 20 of each delivery.'),
+      by_class: counts.describe('Attempts by result: `2xx` to `5xx`, and `no_answer`.'),
       by_status: counts,
       by_error: counts,
     }),
-    latency_ms: spread.describe('How long the endpoint took to answer.'),
-    time_to_delivery_ms: spread.describe('From the event to its delivery; without replays.'),
+    latency_ms: spread.describe('Response times of the endpoint.'),
+    time_to_delivery_ms: spread.describe('Time from the event to its delivery, without replays.'),
     backlog: z.object({ count: z.int(), is_complete: z.boolean() }),
     oldest_waiting_at: time.nullable(),
   })
@@ -49,7 +55,7 @@ const subscriptionStatistics = z
 
 const integrationStatistics = z
   .object({
-    integration: z.string().describe('`*` where the URL named none that there is.'),
+    integration: z.string().describe('Name of the integration; `*` for requests to URLs of unknown integrations.'),
     verified: z.int(),
     rejected: z.object({ total: z.int(), by_reason: counts }),
     mapped: z.int(),
@@ -67,25 +73,27 @@ const statistics = z
   .object({
     window: span,
     subscriptions: z.array(subscriptionStatistics),
-    integrations_window: span.describe('By whole hours (UTC).'),
+    integrations_window: span.describe('The window, extended to whole hours (UTC).'),
     integrations_is_complete: z.boolean(),
     integrations: z
       .array(integrationStatistics)
-      .describe('On the first page only. Counted at least once: what is processed again is counted again.'),
+      .describe('On the first page only. Work that is processed again is counted again.'),
     next_cursor: z.string().nullable(),
   })
   .meta({ id: 'Statistics' });
 
-/** How subscriptions and integrations fare. */
+/** Statistics of subscriptions and integrations. */
 export const statisticsOperations = {
   getStatistics: operation({
     method: 'GET',
     path: '/v1/stats',
     tag: 'Statistics',
-    summary: 'How subscriptions and integrations fare',
+    summary: 'Get statistics of subscriptions and integrations',
     access: 'stats:read',
     query: statsQuery,
-    answers: { 200: { description: 'A page of subscriptions, and the integrations.', body: statistics } },
+    answers: {
+      200: { description: 'A page of subscriptions and, on the first page, the integrations.', body: statistics },
+    },
     example: {
       query: { tenant: 'acme' },
       answer: {

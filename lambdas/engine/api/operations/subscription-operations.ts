@@ -1,19 +1,16 @@
 import { z } from 'zod';
 import { recordEventType, resourceName } from '../../feed/filter-schema.ts';
 import { operation } from '../operation.ts';
-import { replay } from '../replay-schema.ts';
-import {
-  emptyBody,
-  metadataListQuery,
-  metadataView,
-  pageOf,
-  tenantName,
-  time,
-  tooManyWaiting,
-} from '../shared-schema.ts';
+import { emptyBody, metadataListQuery, pageOf, tenantName, time, tooManyWaiting } from '../shared-schema.ts';
 import { subscriptionBody, subscriptionPatch } from '../subscription-body-schema.ts';
+import {
+  enabledSubscription,
+  subscription,
+  subscriptionExample,
+  subscriptionWithSecret,
+} from '../subscription-schema.ts';
 
-/** What a receiver may meet, and has to stand. */
+/** Difficult situations that a receiver must handle. */
 export const simulations = [
   'duplicate',
   'out-of-order',
@@ -25,8 +22,13 @@ export const simulations = [
 ] as const;
 
 const enableBody = z.strictObject({
-  catch_up: z.boolean().default(false).describe('Send what was published while it was disabled, too.'),
-  tenant: tenantName.optional().describe('Whose events are caught up with, where it serves all tenants.'),
+  catch_up: z
+    .boolean()
+    .default(false)
+    .describe('Also send the events that were published while the subscription was disabled.'),
+  tenant: tenantName
+    .optional()
+    .describe('The tenant whose missed events to send, if the subscription serves all tenants.'),
 });
 
 const rotateBody = z.strictObject({
@@ -35,7 +37,7 @@ const rotateBody = z.strictObject({
     .min(0)
     .max(30 * 86_400)
     .default(86_400)
-    .describe('How long the former secrets go on signing.'),
+    .describe('How long the previous secrets continue to sign, in seconds.'),
 });
 
 const testBody = z.strictObject({
@@ -43,70 +45,6 @@ const testBody = z.strictObject({
   type: recordEventType.optional(),
   resource: resourceName.optional(),
 });
-
-const subscriptionShape = {
-  id: z.string(),
-  url: z.string(),
-  tenant: z.string().nullable(),
-  description: z.string().nullable(),
-  metadata: metadataView,
-  status: z.enum(['enabled', 'disabled']),
-  disabled: z.object({ by: z.enum(['owner', 'failures', 'gone']), at: time }).nullable(),
-  types: z.array(z.string()),
-  resources: z.array(z.string()),
-  integrations: z.array(z.string()),
-  accounts: z.array(z.string()),
-  filter: z.string().nullable(),
-  fields: z.object({ include: z.array(z.string()).optional(), drop: z.array(z.string()).optional() }).nullable(),
-  encrypt: z.object({ fields: z.array(z.string()), jwk: z.record(z.string(), z.unknown()) }).nullable(),
-  batch: z.object({ max_events: z.int(), max_wait_seconds: z.int() }).nullable(),
-  transform: z.string().nullable(),
-  envelope: z.enum(['tributary', 'cloudevents']),
-  schema_versions: z.record(z.string(), z.int()).describe('Major versions that it is sent, by resource.'),
-  ordering: z.enum(['none', 'record', 'tenant']),
-  rate_per_second: z.number().nullable(),
-  concurrency: z.int(),
-  retry: z.object({ schedule_seconds: z.array(z.number()), max_age_seconds: z.number() }),
-  disable_after_seconds: z.number(),
-  signatures: z.array(z.enum(['v1', 'v1a'])),
-  secrets: z
-    .array(z.object({ created_at: time, expires_at: time.nullable() }))
-    .describe('When each was made and when it ends; the secrets themselves are never shown.'),
-  auth: z
-    .object({
-      type: z.enum(['basic', 'bearer', 'oauth2']),
-      username: z.string().optional(),
-      token_url: z.string().optional(),
-      client_id: z.string().optional(),
-      scope: z.string().optional(),
-      audience: z.string().optional(),
-      auth_style: z.enum(['basic', 'body']).optional(),
-    })
-    .nullable(),
-  headers: z.record(z.string(), z.string()).describe('Their names; values are masked.'),
-  client_certificate: z
-    .object({ subject: z.string(), expires_at: z.string(), fingerprint_sha256: z.string() })
-    .nullable(),
-  timeout_seconds: z.number(),
-  health: z.object({
-    circuit: z.enum(['closed', 'open', 'half-open']),
-    blocked_until: time.nullable(),
-    paused_until: time.nullable(),
-    failing_since: time.nullable(),
-    disables_at: time.nullable(),
-    has_backlog: z.boolean(),
-    latency_ms: z.int().nullable(),
-  }),
-  created_at: time,
-};
-
-const subscription = z.object(subscriptionShape).meta({ id: 'Subscription' });
-const withSecret = z
-  .object({ ...subscriptionShape, secret: z.string().describe('`whsec_…`, in this answer only.') })
-  .meta({ id: 'SubscriptionWithSecret' });
-const enabled = z
-  .object({ ...subscriptionShape, disabled_since: time.nullable(), catch_up: replay.nullable() })
-  .meta({ id: 'EnabledSubscription' });
 
 const keySet = z
   .object({
@@ -118,7 +56,7 @@ const keySet = z
         kid: z.string(),
         use: z.literal('sig'),
         alg: z.literal('EdDSA'),
-        standard_webhooks: z.string().describe('The same key as `whpk_…`.'),
+        standard_webhooks: z.string().describe('The same key in the `whpk_…` form of Standard Webhooks.'),
         expires_at: time.nullable(),
       }),
     ),
@@ -129,7 +67,7 @@ const testResult = z
   .object({
     simulate: z.enum(simulations).nullable(),
     passed: z.boolean(),
-    expected: z.string().describe('What a correct receiver does.'),
+    expected: z.string().describe('What a correct receiver does with these callbacks.'),
     posts: z.array(
       z.object({
         event_id: z.string(),
@@ -148,53 +86,9 @@ const testResult = z
   })
   .meta({ id: 'EndpointTest' });
 
-const example = {
-  id: 'sub_acme',
-  url: 'https://app.example.com/hooks',
-  tenant: 'acme',
-  description: 'People, for the payroll',
-  metadata: { team: 'payroll' },
-  status: 'enabled',
-  disabled: null,
-  types: ['record:*'],
-  resources: ['hris/*'],
-  integrations: [],
-  accounts: [],
-  filter: null,
-  fields: null,
-  encrypt: null,
-  batch: null,
-  transform: null,
-  envelope: 'tributary',
-  schema_versions: {},
-  ordering: 'none',
-  rate_per_second: null,
-  concurrency: 10,
-  retry: {
-    schedule_seconds: [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400],
-    max_age_seconds: 345_600,
-  },
-  disable_after_seconds: 432_000,
-  signatures: ['v1'],
-  secrets: [{ created_at: '2026-11-27T12:00:00.000Z', expires_at: null }],
-  auth: null,
-  headers: {},
-  client_certificate: null,
-  timeout_seconds: 15,
-  health: {
-    circuit: 'closed',
-    blocked_until: null,
-    paused_until: null,
-    failing_since: null,
-    disables_at: null,
-    has_backlog: false,
-    latency_ms: null,
-  },
-  created_at: '2026-11-27T12:00:00.000Z',
-};
 const params = { id: 'sub_acme' };
 
-/** Callback endpoints. A secret is in the answer to its making, and in no other. */
+/** Callback endpoints. Only the answer that creates a secret shows it. */
 export const subscriptionOperations = {
   createSubscription: operation({
     method: 'POST',
@@ -203,10 +97,15 @@ export const subscriptionOperations = {
     summary: 'Create a callback endpoint',
     access: 'subscriptions:write',
     body: subscriptionBody,
-    answers: { 201: { description: 'The subscription, with its secret, this once.', body: withSecret } },
+    answers: {
+      201: {
+        description: 'The subscription with its secret. The secret is not shown again.',
+        body: subscriptionWithSecret,
+      },
+    },
     problems: {
-      404: "The tenant is not the key's.",
-      409: 'A subscription with this id exists, or existed; or the tenant is being erased.',
+      404: 'The key cannot access this tenant.',
+      409: 'A subscription with this id exists or existed, or the tenant is being erased.',
     },
     example: {
       body: {
@@ -214,10 +113,10 @@ export const subscriptionOperations = {
         tenant: 'acme',
         url: 'https://app.example.com/hooks',
         resources: ['hris/*'],
-        description: 'People, for the payroll',
+        description: 'Employees, for payroll',
         metadata: { team: 'payroll' },
       },
-      answer: { ...example, secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD' },
+      answer: { ...subscriptionExample, secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD' },
     },
   }),
   listSubscriptions: operation({
@@ -227,88 +126,104 @@ export const subscriptionOperations = {
     summary: 'List subscriptions',
     access: 'subscriptions:read',
     query: metadataListQuery,
-    answers: { 200: { description: 'A page, by id.', body: pageOf(subscription) } },
-    example: { query: { limit: '50' }, answer: { data: [example], next_cursor: null } },
+    answers: { 200: { description: 'A page of subscriptions, sorted by id.', body: pageOf(subscription) } },
+    example: { query: { limit: '50' }, answer: { data: [subscriptionExample], next_cursor: null } },
   }),
   getSubscription: operation({
     method: 'GET',
     path: '/v1/subscriptions/{id}',
     tag: 'Subscriptions',
-    summary: 'Read a subscription, and how its endpoint does',
+    summary: 'Get a subscription with the health of its endpoint',
     access: 'subscriptions:read',
     answers: { 200: { description: 'The subscription.', body: subscription } },
-    example: { params, answer: example },
+    example: { params, answer: subscriptionExample },
   }),
   updateSubscription: operation({
     method: 'PATCH',
     path: '/v1/subscriptions/{id}',
     tag: 'Subscriptions',
-    summary: 'Change a subscription',
+    summary: 'Update a subscription',
     description:
-      'Each member replaces what there is as a whole; null takes it back to what it is by default. A `url` of another origin (scheme, host or port) clears `auth`, `headers` and `client_certificate`, each unless the same request gives it: they were meant for the receiver before.',
+      'Each member replaces the current value; null resets it to its default. A `url` with a different origin (scheme, host or port) clears `auth`, `headers` and `client_certificate`, because they were meant for the previous receiver. The same request may set them anew.',
     access: 'subscriptions:write',
     body: subscriptionPatch,
-    answers: { 200: { description: 'The subscription as it is now.', body: subscription } },
-    example: { params, body: { rate_per_second: 10, filter: null }, answer: { ...example, rate_per_second: 10 } },
+    answers: { 200: { description: 'The updated subscription.', body: subscription } },
+    example: {
+      params,
+      body: { rate_per_second: 10, filter: null },
+      answer: { ...subscriptionExample, rate_per_second: 10 },
+    },
   }),
   deleteSubscription: operation({
     method: 'DELETE',
     path: '/v1/subscriptions/{id}',
     tag: 'Subscriptions',
-    summary: 'Delete a subscription; what waits for it is cancelled',
+    summary: 'Delete a subscription and cancel its pending deliveries',
     access: 'subscriptions:write',
-    answers: { 204: { description: 'It is gone.' } },
-    problems: { 503: 'It is disabled, and what waits is being cancelled: call again to go on.' },
+    answers: { 204: { description: 'The subscription is deleted.' } },
+    problems: {
+      503: 'The subscription is disabled, and its pending deliveries are being cancelled. Call again to continue.',
+    },
     example: { params },
   }),
   enableSubscription: operation({
     method: 'POST',
     path: '/v1/subscriptions/{id}/enable',
     tag: 'Subscriptions',
-    summary: 'Begin again to send, with a closed circuit',
+    summary: 'Enable a subscription and close its circuit breaker',
     access: 'subscriptions:write',
     body: enableBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The subscription, and the replay that catches up.', body: enabled } },
-    example: { params, body: {}, answer: { ...example, disabled_since: null, catch_up: null } },
+    answers: {
+      200: {
+        description: 'The subscription, and the replay that sends the missed events, if requested.',
+        body: enabledSubscription,
+      },
+    },
+    example: { params, body: {}, answer: { ...subscriptionExample, disabled_since: null, catch_up: null } },
   }),
   disableSubscription: operation({
     method: 'POST',
     path: '/v1/subscriptions/{id}/disable',
     tag: 'Subscriptions',
-    summary: 'Send nothing; events go on being stored',
+    summary: 'Disable a subscription; the feed still stores its events',
     access: 'subscriptions:write',
     body: emptyBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The subscription as it is now.', body: subscription } },
+    answers: { 200: { description: 'The updated subscription.', body: subscription } },
     example: {
       params,
-      answer: { ...example, status: 'disabled', disabled: { by: 'owner', at: '2026-11-27T12:00:00.000Z' } },
+      answer: { ...subscriptionExample, status: 'disabled', disabled: { by: 'owner', at: '2026-11-27T12:00:00.000Z' } },
     },
   }),
   rotateSecret: operation({
     method: 'POST',
     path: '/v1/subscriptions/{id}/rotate-secret',
     tag: 'Subscriptions',
-    summary: 'Make a new signing secret; the former ones sign, too, until the overlap is over',
+    summary: 'Create a new signing secret; previous secrets also sign during the overlap',
     access: 'subscriptions:write',
     body: rotateBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'The subscription, with its new secret, this once.', body: withSecret } },
+    answers: {
+      200: {
+        description: 'The subscription with its new secret. The secret is not shown again.',
+        body: subscriptionWithSecret,
+      },
+    },
     example: {
       params,
       body: { overlap_seconds: 3600 },
-      answer: { ...example, secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD' },
+      answer: { ...subscriptionExample, secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD' },
     },
   }),
   listSigningKeys: operation({
     method: 'GET',
     path: '/v1/subscriptions/{id}/keys',
     tag: 'Subscriptions',
-    summary: 'The public keys of its `v1a` signatures (JWKS)',
-    description: 'Receivers of callbacks verify them with these, and need no key for the API.',
+    summary: 'List the public keys of `v1a` signatures (JWKS)',
+    description: 'Receivers use these keys to verify callbacks.',
     access: 'public',
-    answers: { 200: { description: 'The keys that sign now, newest first.', body: keySet } },
+    answers: { 200: { description: 'The current signing keys, newest first.', body: keySet } },
     example: {
       params,
       answer: {
@@ -331,11 +246,11 @@ export const subscriptionOperations = {
     method: 'POST',
     path: '/v1/subscriptions/{id}/test',
     tag: 'Subscriptions',
-    summary: 'Send an invented event now, and tell how it was answered',
+    summary: 'Send a test event now and return the response of the endpoint',
     access: 'subscriptions:write',
     body: testBody,
     hasOptionalBody: true,
-    answers: { 200: { description: 'What was sent, and how it was answered.', body: testResult } },
+    answers: { 200: { description: 'What was sent, and how the endpoint answered.', body: testResult } },
     problems: { 429: tooManyWaiting },
     example: {
       params,
@@ -343,7 +258,7 @@ export const subscriptionOperations = {
       answer: {
         simulate: 'bad-signature',
         passed: true,
-        expected: 'It refuses it, with 400, 401 or 403 for example.',
+        expected: 'It rejects the callback, for example with 400, 401 or 403.',
         posts: [
           {
             event_id: 'evt_5e2f0c1b7a9d4e6f8a0b2c4d6e8f0a1b',

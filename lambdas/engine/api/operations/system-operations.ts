@@ -3,22 +3,22 @@ import { operation } from '../operation.ts';
 
 const document = z.looseObject({});
 
-/** What describes the API, and tells that it is there. */
+/** Health and documents of the API. */
 export const systemOperations = {
   getHealth: operation({
     method: 'GET',
     path: '/healthz',
     tag: 'System',
-    summary: 'Whether the API answers',
+    summary: 'Check that the API is up',
     access: 'public',
-    answers: { 200: { description: 'It does.', body: z.object({ status: z.literal('ok') }) } },
+    answers: { 200: { description: 'The API is up.', body: z.object({ status: z.literal('ok') }) } },
     example: { answer: { status: 'ok' } },
   }),
   getOpenApi: operation({
     method: 'GET',
     path: '/v1/openapi.json',
     tag: 'System',
-    summary: 'This API as an OpenAPI 3.1 document',
+    summary: 'Get this API as an OpenAPI 3.1 document',
     access: 'public',
     answers: { 200: { description: 'The document.', body: document } },
     example: { answer: { openapi: '3.1.1' } },
@@ -27,7 +27,7 @@ export const systemOperations = {
     method: 'GET',
     path: '/v1/asyncapi.json',
     tag: 'System',
-    summary: 'Callbacks as an AsyncAPI 3 document',
+    summary: 'Get the callbacks as an AsyncAPI 3 document',
     access: 'public',
     answers: { 200: { description: 'The document.', body: document } },
     example: { answer: { asyncapi: '3.0.0' } },

@@ -7,11 +7,11 @@ const days = z.int().min(1).max(3650);
 const tenantPatch = z.strictObject({
   retention: z
     .strictObject({
-      events_days: days.nullable().optional().describe('Events, their payloads and their deliveries.'),
-      raw_days: days.nullable().optional().describe('What providers sent, in the raw archive.'),
+      events_days: days.nullable().optional().describe('Days to keep events, their payloads and their deliveries.'),
+      raw_days: days.nullable().optional().describe('Days to keep requests of providers in the raw archive.'),
     })
     .describe(
-      'Days, no more than the deployment has; null for what it has. New data is kept so, from a minute later on.',
+      'Periods in days, at most those of the deployment; null means that of the deployment. A change applies to data that arrives at least a minute later.',
     ),
 });
 
@@ -19,14 +19,14 @@ const certificate = z
   .object({
     id: z.string(),
     tenant: z.string(),
-    requested_by: z.string().describe('Id of the key.'),
+    requested_by: z.string().describe('Id of the API key that requested the erasure.'),
     started_at: time,
     finished_at: time,
-    removed: z.record(z.string(), z.int()).describe('How many of each kind.'),
+    removed: z.record(z.string(), z.int()).describe('How many objects of each kind were removed.'),
     kept: z
       .array(z.object({ what: z.string(), why: z.string(), until: time.nullable() }))
-      .describe('What was not removed, why, and until when.'),
-    passes: z.int().describe('Times that all stores were gone through; the last found nothing.'),
+      .describe('What was kept, why, and until when.'),
+    passes: z.int().describe('Passes over all stores. The last one found nothing.'),
     digest: z.string().describe('`sha256:` of all other members as canonical JSON (RFC 8785).'),
   })
   .meta({ id: 'ErasureCertificate' });
@@ -44,16 +44,16 @@ const erasure = z
 const tenant = z
   .object({
     tenant: z.string(),
-    retention: z.object({ events_days: z.int(), raw_days: z.int() }).describe('As it holds now.'),
-    erasure: erasure.nullable().describe('The newest.'),
-    certificates: z.array(certificate).describe('Of erasures that are done, newest first.'),
+    retention: z.object({ events_days: z.int(), raw_days: z.int() }).describe('The retention in effect.'),
+    erasure: erasure.nullable().describe('The latest erasure.'),
+    certificates: z.array(certificate).describe('Certificates of completed erasures, newest first.'),
   })
   .meta({ id: 'Tenant' });
 
 const exportEntry = z
   .object({
     kind: z.enum(['tenant', 'account', 'subscription', 'consumer', 'key', 'delivery', 'event']),
-    value: z.unknown().describe('As the API shows it elsewhere: without secrets.'),
+    value: z.unknown().describe('The object as other operations of the API return it, without secrets.'),
   })
   .meta({ id: 'ExportEntry' });
 
@@ -72,25 +72,25 @@ const example = {
   certificates: [],
 };
 
-/** What is kept of tenants, for how long, and its end. */
+/** Retention, export and erasure of a tenant's data. */
 export const tenantOperations = {
   listTenants: operation({
     method: 'GET',
     path: '/v1/tenants',
     tag: 'Tenants',
-    summary: 'List tenants that have settings, or had their data erased',
-    description: 'A tenant needs no making: it is there with its first account.',
+    summary: 'List tenants with settings or erasures',
+    description: 'Tenants are not created explicitly. A tenant exists from its first account on.',
     access: 'tenants:read',
     isForAllTenants: true,
     query: listQuery,
-    answers: { 200: { description: 'A page, in no order.', body: pageOf(tenant) } },
+    answers: { 200: { description: 'A page of tenants, unsorted.', body: pageOf(tenant) } },
     example: { answer: { data: [example], next_cursor: null } },
   }),
   getTenant: operation({
     method: 'GET',
     path: '/v1/tenants/{id}',
     tag: 'Tenants',
-    summary: "Read a tenant's retention, and how far its erasure is",
+    summary: 'Get the retention of a tenant and the state of its erasure',
     access: 'tenants:read',
     answers: { 200: { description: 'The tenant.', body: tenant } },
     example: { params, answer: example },
@@ -99,38 +99,41 @@ export const tenantOperations = {
     method: 'PATCH',
     path: '/v1/tenants/{id}',
     tag: 'Tenants',
-    summary: "Say for how long a tenant's data is kept",
+    summary: 'Set how long the data of a tenant is kept',
     access: 'tenants:write',
     body: tenantPatch,
-    answers: { 200: { description: 'The tenant as it is now.', body: tenant } },
-    problems: { 409: 'Its data is being erased.' },
+    answers: { 200: { description: 'The updated tenant.', body: tenant } },
+    problems: { 409: 'The data of the tenant is being erased.' },
     example: { params, body: { retention: { events_days: 7 } }, answer: example },
   }),
   deleteTenant: operation({
     method: 'DELETE',
     path: '/v1/tenants/{id}',
     tag: 'Tenants',
-    summary: "Erase a tenant's data everywhere",
+    summary: 'Erase all data of a tenant',
     description:
-      'It goes on by itself; `GET` the tenant for how far it is and, at the end, for the certificate. To ask twice is no mistake. The keys of the tenant go first.',
+      'The erasure runs in the background and removes the keys of the tenant first. `GET` the tenant for its state and, when it is done, for the certificate. Repeating the call while it runs returns the same erasure.',
     access: 'tenants:write',
     query: noQuery,
-    answers: { 202: { description: 'The erasure.', body: erasure } },
+    answers: { 202: { description: 'The erasure, which runs in the background.', body: erasure } },
     example: { params, answer: erasureExample },
   }),
   exportTenant: operation({
     method: 'GET',
     path: '/v1/tenants/{id}/export',
-    // It takes along all that there is: who did so is told.
+    // It reads everything, so the audit records who did.
     isAudited: true,
     tag: 'Tenants',
-    summary: 'All that is stored of a tenant, page by page',
+    summary: 'Export all data of a tenant, page by page',
     description:
-      'Its settings, accounts, subscriptions, consumers, keys, deliveries of its own subscriptions, and events with their data, oldest first.',
+      'Settings, accounts, subscriptions, consumers and keys of the tenant, deliveries of its subscriptions, and events with their data, oldest first.',
     access: 'tenants:read',
     query: listQuery,
     answers: {
-      200: { description: 'A page; it may be short, or empty, without being the last.', body: pageOf(exportEntry) },
+      200: {
+        description: 'A page of objects. It may be short or empty and not be the last.',
+        body: pageOf(exportEntry),
+      },
     },
     example: { params, answer: { data: [{ kind: 'tenant', value: example }], next_cursor: null } },
   }),

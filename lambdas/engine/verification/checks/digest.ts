@@ -12,7 +12,7 @@ import { firstOf, prepareMessages, renderMessages, type SignedMessages } from '.
 import { writtenOtherwise } from '../signatures/written-otherwise.ts';
 import type { Verdict } from '../verdict.ts';
 
-/** A digest without a key; a secret in the message makes it a signature. */
+/** A digest without a key; a secret in the message turns it into a signature. */
 export const digest: CheckKind<DigestSpec> = {
   prepare(spec) {
     const check = { spec, messages: prepareMessages(spec.message), place: prepareSignaturePlace(spec) };
@@ -26,7 +26,7 @@ interface DigestCheck {
   readonly place: SignaturePlace;
 }
 
-/** Check a keyless digest with every current value of a secret that the message holds. */
+/** Check a keyless digest with every current value of the secrets in the message. */
 function verifyDigest(check: DigestCheck, input: TemplateInput, secrets: SecretValues): Verdict {
   const found = signatureCandidates(check.place, input, digestBytes[check.spec.algorithm]);
   if (found.kind === 'rejected') return found;
@@ -48,7 +48,7 @@ export type DigestSpec = z.output<ReturnType<typeof schema>>;
 function schema() {
   return z
     .strictObject({ algorithm: digestAlgorithm, encoding, message, ...signaturePlace })
-    .describe('A digest without a key; a secret in the message makes it a signature.');
+    .describe('A digest without a key; a secret in the message turns it into a signature.');
 }
 
 export const digestAuthoring: CheckAuthoring<DigestSpec> = {
@@ -61,7 +61,7 @@ export const digestAuthoring: CheckAuthoring<DigestSpec> = {
   protects: signatureProtects,
   keys: ({ message: messages }) =>
     secretsIn([messages].flat().map(toTemplate)).map((secret) => ({ secret, form: { kind: 'text' } })),
-  // Without a secret in each message, a stranger can make it.
+  // A message without a secret can be digested by anyone.
   authenticates: ({ message: messages }) => [messages].flat().every((text) => secretsIn([toTemplate(text)]).length > 0),
   signed: (spec) => signedParts(spec, undefined),
   alternatives: (spec) => [writtenOtherwise(spec, ['sha1', 'sha256', 'sha512'])],

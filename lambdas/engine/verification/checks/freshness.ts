@@ -5,7 +5,7 @@ import { template } from '../../template/template-schema.ts';
 import type { CheckAuthoring, CheckKind, TimeUnit } from '../check-kind.ts';
 import type { Verdict } from '../verdict.ts';
 
-/** A signed time within bounds. */
+/** Checks that a signed timestamp is within bounds. */
 export const freshness: CheckKind<FreshnessSpec> = {
   prepare(spec) {
     const check = { spec, timestamp: toTemplate(spec.timestamp) };
@@ -36,10 +36,10 @@ function verifyFreshness(check: FreshnessCheck, input: TemplateInput, nowMs: num
   return { kind: 'verified' };
 }
 
-/** @returns Epoch milliseconds; undefined where the text is no time in this unit. */
+/** @returns Epoch milliseconds; undefined if the text is not a time in this unit. */
 export function parseTimestamp(text: string, unit: TimeUnit): number | undefined {
   if (unit === 'iso8601') {
-    // Without an offset, Date.parse would take the time as that of the machine's own zone.
+    // Without an offset, Date.parse would use the machine's time zone.
     const timestampMs = /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:?\d{2})$/.test(text) ? Date.parse(text) : Number.NaN;
     return Number.isNaN(timestampMs) ? undefined : timestampMs;
   }
@@ -51,10 +51,10 @@ export type FreshnessSpec = z.output<ReturnType<typeof schema>>;
 
 function schema() {
   return z.strictObject({
-    timestamp: template.describe('Where the timestamp stands; it must be part of what is signed.'),
+    timestamp: template.describe('Where the request carries the timestamp; it must be part of the signed message.'),
     unit: z.enum(['s', 'ms', 'iso8601']),
-    max_age_seconds: z.int().positive().describe('How old a request may be.'),
-    max_ahead_seconds: z.int().nonnegative().describe('How far ahead the clock of the provider may be.'),
+    max_age_seconds: z.int().positive().describe('Maximum age of a request.'),
+    max_ahead_seconds: z.int().nonnegative().describe('How far the clock of the provider may be ahead.'),
   });
 }
 
@@ -63,7 +63,7 @@ export const freshnessAuthoring: CheckAuthoring<FreshnessSpec> = {
   proof: ({ unit }, { nowMs }) => timestampText(unit, nowMs),
   place: ({ timestamp }) => ({ template: timestamp, placeholder: 'timestamp' }),
   keys: () => [],
-  // A stranger could set a time that is not signed.
+  // An unsigned timestamp could be set by anyone.
   protects: ({ timestamp }) => ({ signed: [{ template: timestamp }], proofs: [] }),
   authenticates: () => false,
   time: ({ timestamp, unit }) => ({ timestamp, unit }),

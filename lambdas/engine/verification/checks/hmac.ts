@@ -16,7 +16,7 @@ import type { Verdict } from '../verdict.ts';
 
 type KeyEncoding = 'utf8' | 'hex' | 'base64';
 
-/** How the key bytes are written in a secret. */
+/** How a secret encodes the key bytes. */
 interface KeySpec {
   readonly secret: string;
   readonly decode: KeyEncoding;
@@ -43,10 +43,10 @@ interface HmacCheck {
 }
 
 /**
- * Check a MAC: any of the request's signatures against any current secret, over any message that the
+ * Check a MAC: compare each of the request's signatures with each current secret, over each message that the
  * provider may have signed.
  *
- * The decoded bytes are compared in constant time; they have equal length by construction. A signature that does not
+ * The comparison of the decoded bytes takes constant time; both have the same length. A signature that does not
  * decode to exactly one digest is rejected before any secret is used.
  */
 function verifyHmac(check: HmacCheck, input: TemplateInput, secrets: SecretValues): Verdict {
@@ -54,7 +54,7 @@ function verifyHmac(check: HmacCheck, input: TemplateInput, secrets: SecretValue
   const { secret, decode, prefix } = keyOf(key);
   const configured = valuesOf(secrets, secret);
   if (configured.length === 0) return { kind: 'rejected', reason: 'secret-not-configured', detail: secret };
-  // A key that is not written as it should be would decode to a part of itself, or to nothing: a key that strangers know.
+  // Skip malformed keys: they would decode to a part of the key or to nothing, which an attacker can guess.
   const keys = configured.flatMap((text) => readKey(text, decode, prefix) ?? []);
   if (keys.length === 0) return { kind: 'rejected', reason: 'key-unusable', detail: secret };
 
@@ -79,7 +79,7 @@ function keyOf(key: HmacSpec['key']): KeySpec {
   return typeof key === 'string' ? { secret: key, decode: 'utf8' } : key;
 }
 
-/** Bytes as a key of Node's own kind: with a buffer, a MAC takes three times as long. */
+/** Read a key as a KeyObject, because a MAC with a buffer as key takes three times as long. */
 function readKey(text: string, decode: KeyEncoding, prefix: string | undefined): string | KeyObject | undefined {
   const bare = withoutPrefix(text, prefix);
   if (bare === '') return undefined;
@@ -100,12 +100,12 @@ function schema() {
       identifier,
       z.strictObject({
         secret: identifier,
-        decode: z.enum(['utf8', 'hex', 'base64']).default('utf8').describe('How the key bytes are written.'),
+        decode: z.enum(['utf8', 'hex', 'base64']).default('utf8').describe('Encoding of the key bytes in the secret.'),
         prefix: z
           .string()
           .min(1)
           .optional()
-          .describe('Text before the key that is no part of it, for example `whsec_`.'),
+          .describe('Text before the key that does not belong to it, for example `whsec_`.'),
       }),
     ])
     .describe('Name of a declared secret; its UTF-8 bytes are the key unless `decode` says otherwise.');
@@ -139,10 +139,10 @@ const readings = {
   hex: 'decoded as hex',
   base64: 'decoded as base64',
 } as const;
-/** Prefixes that providers give their keys. */
+/** Prefixes that providers put before their keys. */
 const usualPrefixes = ['whsec_', 'sk_', 'v1,whsec_'];
 
-/** The key as text, hex or base64, and with or without a prefix. */
+/** Alternatives that read the key as text, hex or base64, with or without a prefix. */
 function keyAlternatives(spec: HmacSpec, secrets: SecretValues): readonly Alternative<HmacSpec>[] {
   const declared = keyOf(spec.key);
   const { secret } = declared;

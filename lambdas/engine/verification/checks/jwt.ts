@@ -19,7 +19,7 @@ import { publicKeySource } from '../keys/remote-key-schema.ts';
 import { findKeys, type KeySource, prepareKeySource, secretOf } from '../keys/remote-keys.ts';
 import type { Verdict } from '../verdict.ts';
 
-/** JSON Web Tokens: signature, time, claims, and the body where a claim binds it. */
+/** JSON Web Tokens: signature, time, claims, and the body if a claim binds it. */
 export const jwt: CheckKind<JwtSpec> = {
   prepare(spec) {
     const { covers } = spec;
@@ -47,11 +47,11 @@ interface JwtCheck {
   readonly covers: { readonly items: Source; readonly value: Template; readonly claim: string } | undefined;
 }
 
-/** Seconds by which two clocks may differ. */
+/** Tolerated difference between two clocks. */
 const clockSkewSeconds = 60;
 const maxTokens = 20;
 
-/** Check JSON Web Tokens: signature, time, claims, and the body where a claim binds it. All must pass. */
+/** Check signature, time, claims, and the body if a claim binds it. All tokens must pass. */
 function verifyJwt(check: JwtCheck, request: TemplateInput, context: CheckContext): Verdict {
   const { spec, source } = check;
   if (source.remote === undefined && valuesOf(context.secrets, source.secret).length === 0)
@@ -76,7 +76,7 @@ function verifyJwt(check: JwtCheck, request: TemplateInput, context: CheckContex
 
 function verifyOne(check: JwtCheck, token: DecodedToken, input: TemplateInput, context: CheckContext): Verdict {
   const { spec, source } = check;
-  // The definition, not the token, says which algorithms count.
+  // The definition, not the token, decides which algorithms are allowed.
   if (!spec.algorithms.some((algorithm) => algorithm === token.algorithm))
     return { kind: 'rejected', reason: 'no-known-signature-version', detail: spec.algorithms.join(', ') };
   const found = findKeys(source, input, context);
@@ -84,7 +84,7 @@ function verifyOne(check: JwtCheck, token: DecodedToken, input: TemplateInput, c
   if (found.kind === 'keys' && !found.keys.some((key) => isSigned(token, key)))
     return { kind: 'rejected', reason: 'signature-mismatch' };
   const claimed = verifyClaims(check, token, input, context);
-  // A key is fetched only for a token that says what it must.
+  // Fetch a key only for a token with valid claims.
   return found.kind === 'key-needed' && claimed.kind === 'verified' ? found : claimed;
 }
 
@@ -98,7 +98,7 @@ function verifyClaims(
   const { exp, nbf, iat } = token.claims;
   const lacking = spec.require?.find((name) => own(token.claims, name) === undefined);
   if (lacking !== undefined) return { kind: 'rejected', reason: 'claim-mismatch', detail: lacking };
-  // A time that is no number would be a limit that never comes.
+  // Reject a time that is not a number: comparisons with it would never reject the token.
   const odd = Object.entries({ exp, nbf }).find(([, time]) => time !== undefined && typeof time !== 'number');
   if (odd !== undefined) return { kind: 'rejected', reason: 'claim-mismatch', detail: odd[0] };
   if (typeof exp === 'number' && nowSeconds > exp + clockSkewSeconds)
@@ -124,7 +124,7 @@ function verifyClaims(
   return { kind: 'verified' };
 }
 
-/** Each item must be named by one of the tokens: a valid token says nothing about another's data. */
+/** Each item must be named by one of the tokens, because a valid token says nothing about another tenant's data. */
 function coverItems({ covers }: JwtCheck, tokens: readonly DecodedToken[], input: TemplateInput): Verdict {
   if (covers === undefined) return { kind: 'verified' };
   const items = readSource(covers.items, input);
@@ -139,8 +139,8 @@ function coverItems({ covers }: JwtCheck, tokens: readonly DecodedToken[], input
 }
 
 /**
- * The query string hashes that a request may carry. Its path is relative to the base URL of the app,
- * which ends at one of the path's slashes.
+ * The query string hashes that a request may carry. The hashed path is relative to the base URL of the app,
+ * which can end at any slash of the path.
  *
  * @see https://developer.atlassian.com/cloud/bitbucket/query-string-hash/
  */
@@ -162,7 +162,7 @@ function queryHashes({ method, path, query }: TemplateInput): readonly string[] 
   return paths.map((one) => createHash('sha256').update(`${method}&${one}&${pairs}`).digest('hex'));
 }
 
-/** A claim may be a list, as `aud` often is: one of its members must be the expected text. */
+/** Whether a claim has the expected text. A claim may be a list, as `aud` often is; then one member must match. */
 function holds(claim: unknown, expected: string | undefined): boolean {
   return expected !== undefined && (Array.isArray(claim) ? claim.includes(expected) : claim === expected);
 }
@@ -176,14 +176,16 @@ export type JwtSpec = z.output<ReturnType<typeof schema>>;
 function schema() {
   return z
     .strictObject({
-      token: template.describe('Where the token stands; a list gives several, all of which must pass.'),
+      token: template.describe(
+        'Where the request carries the token; a list gives several tokens, which must all pass.',
+      ),
       prefix: z.string().min(1).optional().describe('Text before the token, for example `Bearer `.'),
       algorithms: z
         .array(z.enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS512', 'ES256', 'EdDSA']))
         .min(1)
         .refine(
           (names) => new Set(names.map((name) => name.slice(0, 2))).size === 1,
-          'expected algorithms of one kind of key: a public key must never be taken for a shared secret',
+          'expected algorithms for one kind of key, so that a public key is never used as a shared secret',
         ),
       key: publicKeySource.describe(
         'Name of the secret that holds the shared secret or the public key (PEM, JWK), or where the provider publishes its keys.',
@@ -191,46 +193,44 @@ function schema() {
       claims: z
         .record(z.string(), template)
         .default({})
-        .describe("Claims that must equal these texts, which may read the token's own: `{jwt.claims.tid}`."),
+        .describe("Claims that must equal these texts; a text may read the token's own claims: `{jwt.claims.tid}`."),
       require: z
         .array(z.string().min(1))
         .min(1)
         .optional()
-        .describe('Claims that must be there, for example `exp`: a token without it would be valid forever.'),
+        .describe('Claims that a token must have, for example `exp`: without it, a token would be valid forever.'),
       max_age_seconds: z
         .int()
         .positive()
         .optional()
-        .describe('How old `iat` may be; a token without `iat` is rejected.'),
+        .describe('Maximum age of `iat`; a token without `iat` is rejected.'),
       body_sha256_claim: z.string().min(1).optional().describe('Claim that holds the hexadecimal SHA-256 of the body.'),
       query_hash_claim: z
         .string()
         .min(1)
         .optional()
-        .describe(
-          'Claim that holds the SHA-256 of method, path and sorted query, as Atlassian Connect has it (`qsh`).',
-        ),
+        .describe('Claim that holds the SHA-256 of method, path and sorted query, such as `qsh` of Atlassian Connect.'),
       covers: z
         .strictObject({
           items: source.describe('The list, for example `json.value`.'),
-          value: template.describe('What of each `{item.…}` a token must name.'),
+          value: template.describe('The value of each item, `{item.…}`, that a token must name.'),
           claim: z.string().min(1).describe('The claim that names it.'),
         })
         .optional()
-        .describe('Each item of a list must be named by a claim of one of the tokens.'),
+        .describe('A claim of one of the tokens must name each item of a list.'),
     })
     .refine(({ algorithms, key: of }) => typeof of === 'string' || !algorithms.some((name) => name.startsWith('HS')), {
       path: ['key'],
       message: 'expected the name of a secret: a shared secret is never published',
     })
     .refine(({ require = [], max_age_seconds: maxAge }) => maxAge !== undefined || require.includes('exp'), {
-      message: 'got a token without an end, expected `max_age_seconds`, or `require: [exp]`',
+      message: 'got a token that never expires, expected `max_age_seconds` or `require: [exp]`',
     });
 }
 
-/** Has the form that providers' ids of keys have. */
+/** A key id in the usual form of providers. */
 const sampleKeyId = '00000000-0000-4000-8000-000000000001';
-/** A token without a maximum age lives for so long. */
+/** Lifetime of a sample token without a maximum age. */
 const tokenLifeSeconds = 300;
 
 export const jwtAuthoring: CheckAuthoring<JwtSpec> = {
@@ -256,7 +256,7 @@ export const jwtAuthoring: CheckAuthoring<JwtSpec> = {
   protects: ({ token, claims, covers, query_hash_claim: queryHash, body_sha256_claim: bodyHash }) => ({
     signed: [
       ...Object.values(claims).map((claim) => ({ template: claim })),
-      // Not the path alone: the claim says nothing of what precedes the app's base URL, which may be all of it.
+      // The whole URL, because the claim does not cover the base URL, which may include the whole path.
       ...(queryHash === undefined ? [] : [{ template: '{method}' }, { template: '{url}' }]),
       ...(covers === undefined ? [] : [{ template: covers.value, items: covers.items }]),
       ...(bodyHash === undefined ? [] : [{ template: '{body}' }]),
@@ -273,7 +273,7 @@ function sampleClaims(spec: JwtSpec, { input }: SampleInput): Readonly<Record<st
     const [item] = Array.isArray(list) ? (list as unknown[]) : [];
     claims[claim] = renderText(toTemplate(value), { ...input, item }) ?? '';
   }
-  // One after the other: a claim may read those before it.
+  // In order, because a claim may read earlier claims.
   for (const [name, text] of Object.entries(spec.claims))
     claims[name] = renderText(toTemplate(text), { ...input, jwt: { header: {}, claims } }) ?? '';
   if (spec.body_sha256_claim !== undefined)

@@ -57,7 +57,7 @@ function verifyPublicKey(check: PublicKeyCheck, input: TemplateInput, context: C
   if (found.kind === 'rejected') return found;
   const rendered = renderMessages(check.messages, input, secrets);
   if (rendered.kind === 'rejected') return rendered;
-  // A key is fetched only for a request that is whole.
+  // Fetch a key only for a complete request.
   if (given.kind === 'key-needed') return given;
   for (const signed of rendered.messages) {
     const content = Buffer.concat(signed.map((chunk) => Buffer.from(chunk as Buffer)));
@@ -68,7 +68,7 @@ function verifyPublicKey(check: PublicKeyCheck, input: TemplateInput, context: C
   return { kind: 'rejected', reason: 'signature-mismatch' };
 }
 
-/** A signature that is no DER at all makes OpenSSL throw: that is no signature. */
+/** False also for a signature that is not DER, for which OpenSSL throws. */
 function isSignature(
   algorithm: PublicKeySpec['algorithm'],
   content: Buffer,

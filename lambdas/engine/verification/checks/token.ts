@@ -24,7 +24,7 @@ interface TokenCheck {
   readonly value: Template;
 }
 
-/** Compare a token with every current secret, in a time that tells neither content nor length. */
+/** Compare a token with every current secret, in a time that reveals neither content nor length. */
 function verifyToken(check: TokenCheck, input: TemplateInput, secrets: SecretValues): Verdict {
   const { expected, prefix, value } = check.spec;
   const configured = valuesOf(secrets, expected);
@@ -42,9 +42,9 @@ export type TokenSpec = z.output<ReturnType<typeof schema>>;
 function schema() {
   return z
     .strictObject({
-      value: template.describe('Where the token stands.'),
+      value: template.describe('Where the request carries the token.'),
       prefix: z.string().min(1).optional().describe('Text before the token, for example `Bearer `.'),
-      expected: identifier.describe('Name of the secret that it must equal.'),
+      expected: identifier.describe('Name of the secret that the token must equal.'),
     })
     .describe('A shared token, compared in constant time.');
 }

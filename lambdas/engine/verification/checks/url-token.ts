@@ -3,7 +3,7 @@ import { urlTokenSecret } from '../../request/secret-values.ts';
 import type { CheckAuthoring, CheckKind } from '../check-kind.ts';
 import { prepareToken } from './token.ts';
 
-/** An unguessable token that the engine puts into the webhook URL, for providers that do not sign. */
+/** A random token that the engine puts into the webhook URL, for providers that do not sign. */
 export const urlToken: CheckKind<UrlTokenSpec> = {
   prepare: (spec) => prepareToken({ value: templateOf(spec), expected: urlTokenSecret }),
   impliedSecrets: () => [urlTokenSecret],
@@ -23,9 +23,9 @@ function schema() {
         .string()
         .regex(/^[A-Za-z][A-Za-z0-9_-]*$/)
         .default('token')
-        .describe('Query parameter of the webhook URL that carries it.'),
+        .describe('Query parameter of the webhook URL that carries the token.'),
     })
-    .describe('For providers that do not sign: an unguessable token that the engine makes and `webhook_url` carries.');
+    .describe('For providers that do not sign: a random token that the engine creates and puts into `webhook_url`.');
 }
 
 export const urlTokenAuthoring: CheckAuthoring<UrlTokenSpec> = {

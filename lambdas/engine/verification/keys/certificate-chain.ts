@@ -1,20 +1,20 @@
 import { X509Certificate } from 'node:crypto';
 
-/** Certificates between a leaf and its root; no authority has longer chains. */
+/** Longest chain from a leaf to its root; no authority has a longer one. */
 const maxDepth = 5;
 
 export type ChainCheck =
-  /** PEM of the leaf, and until when the chain is valid (epoch milliseconds). */
+  /** PEM of the leaf, and the end of the chain's validity (epoch milliseconds). */
   | { readonly kind: 'trusted'; readonly pem: string; readonly validUntilMs: number }
-  /** The certificate of the issuer is missing; where it is published, if the certificate says so. */
+  /** The issuer's certificate is missing; `issuerUrl` is where the issuer publishes it, if known. */
   | { readonly kind: 'issuer-missing'; readonly issuerUrl: string | undefined }
   | { readonly kind: 'refused'; readonly reason: string };
 
 /**
- * Check a certificate as a TLS client would: it carries one of the names, is valid now, and chains to a
- * root over certificates that may issue others.
+ * Check a certificate as a TLS client would: it has one of the names, is valid now, and chains to a root
+ * through certificates of authorities.
  *
- * @param certificates - The leaf first; then what may stand between it and a root, in any order.
+ * @param certificates - The leaf first, then possible intermediates in any order.
  * @param roots - PEM of the trusted roots.
  */
 export function checkChain(
@@ -26,8 +26,8 @@ export function checkChain(
   const [leaf, ...others] = certificates;
   if (leaf === undefined) return { kind: 'refused', reason: 'there is no certificate' };
   if (!names.some((name) => leaf.checkHost(name) !== undefined))
-    return { kind: 'refused', reason: 'it carries none of the expected names' };
-  // Every way up at once: an authority may have several certificates, of which one leads to a root.
+    return { kind: 'refused', reason: 'it has none of the expected names' };
+  // Follow all paths in parallel: an authority may have several certificates, and only one may lead to a root.
   let ends: readonly Link[] = [{ certificate: leaf, validUntilMs: leaf.validToDate.getTime() }];
   const seen = new Set<X509Certificate>();
   let deadEnd: X509Certificate | undefined;
@@ -49,7 +49,7 @@ export function checkChain(
     }
     if (next.length === 0)
       return deadEnd === undefined
-        ? { kind: 'refused', reason: 'a certificate of its chain is not valid now, or it comes back to itself' }
+        ? { kind: 'refused', reason: 'a certificate of its chain is not valid now, or the chain is a loop' }
         : { kind: 'issuer-missing', issuerUrl: issuerUrl(deadEnd) };
     ends = next;
   }
@@ -59,7 +59,7 @@ export function checkChain(
 /** A certificate on the way from the leaf to a root. */
 interface Link {
   readonly certificate: X509Certificate;
-  /** Of all certificates up to this one. */
+  /** Earliest end of validity of all certificates up to this one. */
   readonly validUntilMs: number;
 }
 
@@ -67,7 +67,7 @@ function isRooted(certificate: X509Certificate, roots: readonly X509Certificate[
   return roots.some((root) => isSame(root, certificate) || (isValidAt(root, nowMs) && issued(root, certificate)));
 }
 
-/** Every certificate of a PEM text, or the one of a DER file. */
+/** Read all certificates of a PEM text, or the single certificate of a DER file. */
 export function readCertificates(bytes: Buffer): readonly X509Certificate[] {
   const blocks = bytes.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   return (blocks ?? [bytes]).slice(0, 10).flatMap((block) => {
@@ -87,7 +87,7 @@ function isSame(one: X509Certificate, other: X509Certificate): boolean {
   return one.fingerprint256 === other.fingerprint256;
 }
 
-/** The names agree and the signature is the issuer's. */
+/** Whether the names match and the issuer made the signature. */
 function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
   return subject.checkIssued(issuer) && subject.verify(issuer.publicKey);
 }

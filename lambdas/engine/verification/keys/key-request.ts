@@ -1,24 +1,24 @@
 import type { OutboundCall } from '../../outbound/outbound-call.ts';
 
 /**
- * A public key that a check needs and that its provider publishes.
+ * A request for a public key that a check needs and that its provider publishes.
  *
- * The engine does no IO: a check that lacks a key answers with this request, the caller fetches it, and
- * the checks run again with the key at hand.
+ * The engine does no IO. A check that lacks a key returns this request; the caller fetches the key and runs
+ * the checks again with it.
  */
 export type KeyRequest = {
-  /** Digest of all that names the key: what its answer is remembered under. */
+  /** Digest of all parts that identify the key; cache key of the answer. */
   readonly locator: string;
 } & (
   | {
       readonly kind: 'certificate';
       readonly url: string;
       readonly names: readonly string[];
-      /** Hosts, or domains where they begin with a dot, that may be asked over plain http for an issuer's certificate. */
+      /** Hosts, or domains that start with a dot, from which to fetch an issuer's certificate over plain http. */
       readonly issuers: readonly string[];
     }
-  /** The keys of a set that have the id; all of them where there is no id. */
+  /** The keys of a set with this id; all keys without an id. */
   | { readonly kind: 'jwks' | 'oidc'; readonly url: string; readonly keyId: string | undefined }
-  /** `select` is the path to the key in the JSON answer; empty where the answer itself is the key. */
+  /** `select` is the path to the key in the JSON answer; empty if the answer itself is the key. */
   | { readonly kind: 'call'; readonly call: OutboundCall; readonly select: readonly string[] }
 );

@@ -3,16 +3,16 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 export type PublicKeyType = 'ec' | 'rsa' | 'ed25519';
 
 const ed25519KeyBytes = 32;
-/** SPKI of a raw Ed25519 key is this prefix and the key. @see https://www.rfc-editor.org/rfc/rfc8410 */
+/** The SPKI form of an Ed25519 key is this prefix and the raw key. @see https://www.rfc-editor.org/rfc/rfc8410 */
 const ed25519SpkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
-/** Keys of one text that are tried: a set of more is no provider's. */
+/** Most keys to try per text; providers publish smaller sets. */
 const maxKeys = 20;
 
 /**
- * Read the keys of one type that a text holds: PEM (a certificate, too), a JWK or a set of them, base64
- * SPKI (DER), or the 32 bytes of an Ed25519 key in hex or base64. Empty where it holds none.
+ * Read the keys of one type from a text: PEM (also a certificate), a JWK or JWK set, base64 SPKI (DER), or the
+ * 32 bytes of an Ed25519 key in hex or base64. Empty if the text holds no such key.
  *
- * @param keyId - Of a set, the keys with this id; all where it is undefined.
+ * @param keyId - Selects keys of a set by id; undefined selects all.
  */
 export function readPublicKeys(text: string, type: PublicKeyType, keyId?: string): readonly KeyObject[] {
   const keys = text.trimStart().startsWith('{') ? readJwks(text, keyId) : readEncoded(text);
@@ -48,11 +48,11 @@ function readEncoded(text: string): readonly KeyObject[] {
 }
 
 function rawEd25519(raw: Buffer): KeyObject {
-  if (raw.length !== ed25519KeyBytes) throw new TypeError('no raw Ed25519 key');
+  if (raw.length !== ed25519KeyBytes) throw new TypeError('not a raw Ed25519 key');
   return createPublicKey({ key: Buffer.concat([ed25519SpkiPrefix, raw]), format: 'der', type: 'spki' });
 }
 
-/** What is not written this way makes the reader throw. */
+/** The reader's key; undefined if it throws because the text has another format. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { confine, outboundCall, readsRequest, requestSources, urlFields } from '../../outbound/outbound-schema.ts';
 import { identifier, source } from '../../template/template-schema.ts';
 
-/** Longest text that a declared syntax allows: no provider's key id is longer. */
+/** Longest text of a declared syntax; no provider has longer key ids. */
 const maxSyntaxCharacters = 128;
 
 const syntaxFields = {
@@ -18,23 +18,25 @@ const syntaxFields = {
     .describe('Most characters; a UUID has 36.'),
 };
 
-/** Few syntaxes and no patterns: ingress checks them for strangers, in time that grows with the text alone. */
-const valueSyntax = z.strictObject(syntaxFields).describe('What a part of the request must look like.');
+/** A few fixed syntaxes instead of patterns: ingress checks unverified text, in time linear in its length. */
+const valueSyntax = z.strictObject(syntaxFields).describe('Required syntax of a part of the request.');
 
 const certificatePath = z
   .strictObject({
     prefix: z
       .string()
       .regex(/^\/[\w./-]*$/, 'expected a path such as /certs/')
-      .describe('How the path begins.'),
+      .describe('Beginning of the path.'),
     ...syntaxFields,
     suffix: z
       .string()
       .regex(/^[\w.-]*$/, 'expected an ending such as .pem')
       .default('')
-      .describe('How the path ends.'),
+      .describe('Ending of the path.'),
   })
-  .describe('The path of the URL: its beginning, a name of the syntax, and its ending. The URL must have no query.');
+  .describe(
+    'Required path of the URL: its beginning, a name with the syntax, and its ending. The URL must have no query.',
+  );
 
 const issuerHost = z
   .string()
@@ -49,12 +51,12 @@ const certificate = z
       .min(1)
       .optional()
       .describe(
-        'Hosts that may be asked over plain http for the certificate of an issuer, as most authorities publish theirs; `.example.com` means each host of that domain. Any other issuer is asked over https only.',
+        'Hosts from which the engine may fetch the certificate of an issuer over plain http, as most authorities publish it; `.example.com` means each host of that domain. For all other hosts, the engine uses https only.',
       ),
     names: z
       .array(z.string().min(1))
       .min(1)
-      .describe('Host names of which the certificate must carry one: whose certificate it has to be.'),
+      .describe('Host names of the certificate owner; the certificate must have one of them.'),
   })
   .superRefine(confine)
   .superRefine(({ url, path }, context) => {
@@ -62,10 +64,10 @@ const certificate = z
       context.addIssue({
         code: 'custom',
         path: ['url'],
-        message: `got "${url}" without \`path\`, expected the path that the provider's certificates have: each other path would be a call that anybody can cause`,
+        message: `got "${url}" without \`path\`, expected the path of the provider's certificates: without it, anyone could make the engine call other paths`,
       });
   })
-  .describe('X.509 in PEM at a URL of the request; it must chain to a public root and be valid now.');
+  .describe('X.509 certificate in PEM at a URL in the request; it must chain to a public root and be valid now.');
 
 const keyCall = z
   .strictObject({
@@ -74,13 +76,13 @@ const keyCall = z
       .record(source, valueSyntax)
       .default({})
       .describe(
-        'What each part of the request that the call holds must look like, for example `jwt.header.kid: { syntax: uuid }`; anything else is rejected without a call.',
+        'Required syntax of each part of the request that the call includes, for example `jwt.header.kid: { syntax: uuid }`; a request with another value is rejected without a call.',
       ),
     select: z
       .string()
       .min(1)
       .optional()
-      .describe('Path in the JSON answer where the key (JWK, or PEM) stands; without it the answer itself is the key.'),
+      .describe('Path to the key (JWK or PEM) in the JSON answer; without it, the answer itself is the key.'),
   })
   .superRefine(confine)
   .superRefine(({ url, headers, json = {}, parts }, context) => {
@@ -90,21 +92,21 @@ const keyCall = z
         context.addIssue({
           code: 'custom',
           path: ['parts'],
-          message: `got a call that holds {${name}} without its syntax, expected for example ${name}: { syntax: uuid }; each other value would be a call that anybody can cause`,
+          message: `got a call that includes {${name}} without its syntax, expected for example ${name}: { syntax: uuid }; without it, anyone could cause calls with other values`,
         });
     for (const name of Object.keys(parts))
       if (!read.has(name))
         context.addIssue({
           code: 'custom',
           path: ['parts', name],
-          message: `got "${name}", which the call does not hold`,
+          message: `got "${name}", which the call does not include`,
         });
   })
   .describe("One key by its id, from the provider's API.");
 
 const keySources = ['certificate', 'jwks', 'oidc', 'call'] as const;
 
-/** A public key that the provider publishes: fetched when it is first needed, and remembered. */
+/** A public key that the provider publishes; the engine fetches it when first needed and caches it. */
 const remoteKey = z
   .strictObject({
     certificate: certificate.optional(),
@@ -115,18 +117,20 @@ const remoteKey = z
     oidc: z
       .url({ protocol: /^https$/ })
       .optional()
-      .describe('OpenID Connect issuer, whose discovery names its keys.'),
+      .describe('OpenID Connect issuer, whose discovery document names its keys.'),
     call: keyCall.optional(),
     pinned: identifier
       .default('public_key')
-      .describe('Secret in which an account may keep the key itself (PEM, JWK, JWKS); then nothing is fetched.'),
+      .describe(
+        'Secret in which an account may keep the key itself (PEM, JWK, JWKS); then the engine fetches nothing.',
+      ),
   })
   .superRefine((spec, context) => {
     const got = keySources.filter((name) => spec[name] !== undefined);
     if (got.length !== 1)
       context.addIssue({
         code: 'custom',
-        message: `got ${got.length === 0 ? 'none' : got.join(' and ')}, expected exactly one of ${keySources.join(', ')}`,
+        message: `got ${got.length === 0 ? 'no source' : got.join(' and ')}, expected exactly one of ${keySources.join(', ')}`,
       });
   });
 

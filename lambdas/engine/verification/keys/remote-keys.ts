@@ -8,14 +8,14 @@ import type { Verdict } from '../verdict.ts';
 import type { KeyRequest } from './key-request.ts';
 import type { RemoteKeySpec } from './remote-key-schema.ts';
 
-/** Keys by the locator of their request: PEM or JWK texts, none where the provider has no such key. */
+/** Keys (PEM or JWK) by the locator of their request; an empty list if the provider has no such key. */
 export type KeyRing = ReadonlyMap<string, readonly string[]>;
 
-/** Where a check's public key comes from, ready to be asked. */
+/** Where a check finds its public key. */
 export interface KeySource {
-  /** Secret that holds the key, and, where the provider publishes it, may hold it. */
+  /** Secret that holds the key; optional if the provider publishes the key. */
   readonly secret: string;
-  /** Undefined where the secret alone has it. */
+  /** Undefined if only the secret holds the key. */
   readonly remote: ((input: TemplateInput) => KeyRequest | Rejected) | undefined;
 }
 
@@ -25,7 +25,7 @@ export type KeysFound =
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
   | Exclude<Verdict, { kind: 'verified' }>;
 
-/** The secret that holds a key; an account may keep a published key in the secret that pins it. */
+/** The secret that holds a key, or that pins a published key. */
 export function secretOf(key: string | RemoteKeySpec): string {
   return typeof key === 'string' ? key : key.pinned;
 }
@@ -34,7 +34,7 @@ export function prepareKeySource(key: string | RemoteKeySpec): KeySource {
   return { secret: secretOf(key), remote: typeof key === 'string' ? undefined : prepareRemote(key) };
 }
 
-/** The keys to try: those that the account holds, otherwise those that the provider publishes. */
+/** The keys to try: those of the account's secret, otherwise those that the provider publishes. */
 export function findKeys(
   source: KeySource,
   input: TemplateInput,
@@ -68,7 +68,7 @@ function prepareRemote(spec: RemoteKeySpec): NonNullable<KeySource['remote']> {
     const select = call.select?.split('.') ?? [];
     const parts = Object.entries(call.parts).map(([name, syntax]) => ({ name, syntax, from: parseSource(name) }));
     return (input) => {
-      // What the request names is looked at before it is asked for: whatever else it is, it is no key of this provider.
+      // Check the syntax of the parts before the call: a value with another syntax cannot name a key of this provider.
       for (const { name, syntax, from } of parts) {
         const value = from === undefined ? undefined : readSource(from, input);
         if (typeof value !== 'string' || !hasSyntax(value, syntax))

@@ -1,22 +1,22 @@
 import type { ProofPlace, ProtectedTemplates, SignedParts } from '../check-kind.ts';
 import { firstOf } from './signed-messages.ts';
 
-/** What every check of a signature over a message says of it. */
+/** The part of the specification that all checks of signed messages share. */
 interface SignatureSpec extends Pick<SignedParts, 'algorithm' | 'encoding' | 'signature'> {
   readonly message: string | readonly string[];
   readonly split?: string | undefined;
   readonly prefix?: string | undefined;
 }
 
-// Functions of their own, not members of one object: a spread in a check's authoring side would count as a side effect,
-// and ingress would load every schema.
+// Separate functions instead of members of one object: the bundler treats a spread in a check's authoring side as a
+// side effect, and the ingress bundle would then include every schema.
 
-/** Where samples carry the signature. */
+/** Where a sample carries the signature. */
 export const signatureProof = ({ signature, prefix }: SignatureSpec): ProofPlace => ({ template: signature, prefix });
 
-/** What a forger would have to change. */
+/** The parts that the signature protects. */
 export const signatureProtects = ({ signature, split, message }: SignatureSpec): ProtectedTemplates => ({
-  // Of several messages, samples are signed with the first.
+  // Samples sign the first of several messages.
   signed: [{ template: firstOf(message) }],
   proofs: [signature],
   split,

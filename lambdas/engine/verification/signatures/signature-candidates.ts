@@ -24,16 +24,16 @@ export type SignatureCandidates =
   | { readonly kind: 'signatures'; readonly signatures: readonly Buffer[] }
   | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly detail: string };
 
-/** More signatures than any provider sends (DocuSign: 100) are not tried: each costs a comparison with each secret. */
+/** As many as the provider with the most signatures sends (DocuSign); each costs a comparison with each secret. */
 const maxSignatures = 100;
-/** No signature is longer as text: RSA with 16384 bits has 4096 hexadecimal digits. */
+/** Longest signature as text: RSA with 16384 bits has 4096 hexadecimal digits. */
 const maxSignatureCharacters = 4096;
 
 /**
- * Find the signatures of a request. Those of a scheme that the definition does not name are passed over;
- * none of a known one is a rejection.
+ * Find the signatures of a request. Signatures of schemes that the definition does not name are ignored;
+ * a request without a signature of a known scheme is rejected.
  *
- * @param lengthBytes - Length of a signature of this kind; undefined where it varies.
+ * @param lengthBytes - Length of a signature of this kind; undefined if it varies.
  */
 export function signatureCandidates(
   place: SignaturePlace,

@@ -4,32 +4,32 @@ import type { SecretValues } from '../../request/webhook-request.ts';
 import { renderTemplate, type Template, type TemplateInput, toTemplate } from '../../template/template.ts';
 import type { Verdict } from '../verdict.ts';
 
-/** What a provider may have signed. */
+/** The messages that a provider may have signed. */
 export interface SignedMessages {
   readonly templates: readonly Template[];
-  /** The secrets that the messages hold. */
+  /** Names of the secrets in the messages. */
   readonly secrets: readonly string[];
 }
 
 export type RenderedMessages =
-  /** Chunks of bytes, message by message. */
+  /** The chunks of each message. */
   | { readonly kind: 'messages'; readonly messages: readonly (readonly (string | Buffer)[])[] }
   | Extract<Verdict, { kind: 'rejected' }>;
 
-/** @param message - A template, or several of which any may be what was signed. */
+/** @param message - A template, or several of which the provider signs one. */
 export function prepareMessages(message: string | readonly string[]): SignedMessages {
   const templates = [message].flat().map(toTemplate);
   return { templates, secrets: secretsIn(templates) };
 }
 
-/** The message that a sample is signed with. */
+/** The message that a sample signs. */
 export function firstOf(message: string | readonly string[]): string {
   return [message].flat()[0] ?? '';
 }
 
 /**
- * Every message that may have been signed, with every current value of the secrets in it. Of several,
- * one of which the request lacks a part is passed over.
+ * Render every message that the provider may have signed, with every current value of its secrets. Messages
+ * with a part that the request lacks are skipped.
  */
 export function renderMessages(
   { templates, secrets: names }: SignedMessages,

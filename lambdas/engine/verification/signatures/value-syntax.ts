@@ -6,7 +6,7 @@ export interface ValueSyntax {
   readonly max: number;
 }
 
-/** Each is one character class, or a fixed sequence: matching takes time in proportion to the text. */
+/** Each pattern is one character class or a fixed sequence, so matching takes time linear in the length. */
 const alphabets: Readonly<Record<ValueSyntax['syntax'], RegExp>> = {
   hex: /^[0-9a-fA-F]+$/,
   digits: /^[0-9]+$/,
@@ -14,18 +14,18 @@ const alphabets: Readonly<Record<ValueSyntax['syntax'], RegExp>> = {
   uuid: /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
 };
 
-/** Whether a text that a stranger sent looks as the definition says. */
+/** Whether an unverified text has the syntax that the definition declares. */
 export function hasSyntax(text: string, { syntax, min, max }: ValueSyntax): boolean {
   return text.length >= min && text.length <= max && alphabets[syntax].test(text);
 }
 
-/** A path's beginning and ending, and what stands between them. */
+/** A path's beginning and ending, and the syntax of the text between them. */
 export interface PathSyntax extends ValueSyntax {
   readonly prefix: string;
   readonly suffix: string;
 }
 
-/** Whether a URL has a path as declared, and no query. */
+/** Whether a URL has the declared path and no query. */
 export function hasPath(url: URL, path: PathSyntax): boolean {
   const { pathname, search } = url;
   const { prefix, suffix } = path;

@@ -1,6 +1,6 @@
 import type { Alternative } from '../check-kind.ts';
 
-/** The same signature in another encoding, by another algorithm, or both. */
+/** Alternatives with another encoding, another algorithm, or both. */
 export function writtenOtherwise<Spec extends { readonly algorithm: string; readonly encoding: string }>(
   spec: Spec,
   algorithms: readonly Spec['algorithm'][],

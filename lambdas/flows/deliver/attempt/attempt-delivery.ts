@@ -6,7 +6,7 @@ import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
 import { hopHeader, hopKeyPurpose, writeHops } from '../../../engine/request/hop-count.ts';
 import { deprecationHeaders } from '../../../engine/schema-versions/deprecation-headers.ts';
 import type { Deprecation } from '../../../engine/schema-versions/versioned-resource.ts';
-import { shapeEvents } from '../../../engine/shaping/shape-event.ts';
+import { type ShapedEvents, shapeEvents } from '../../../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../../../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../../../engine/signing/standard-webhooks.ts';
 import type { CallbackClient, CallbackRequest } from '../../../ports/delivery/callback-client.ts';
@@ -17,7 +17,7 @@ import type { EventRow } from '../../../ports/events/event-store.ts';
 import type { Clock } from '../../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../../ports/runtime/engine-key.ts';
 import type { Randomness } from '../../../ports/runtime/randomness.ts';
-import { type PinPorts, pinEvents } from '../../feed/pin-events.ts';
+import { type PinnedEvents, type PinPorts, pinEvents } from '../../feed/pin-events.ts';
 import { isForGood } from '../../feed/read-event.ts';
 import { faultOf } from './judge-events.ts';
 import { diedBefore, type ExpressionFailure, notSent, ownerOf } from './own-failure.ts';
@@ -26,16 +26,16 @@ import type { PreparedSubscription } from './prepare-subscription.ts';
 export interface AttemptPorts extends PinPorts {
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
-  /** Signs how often what caused an event has passed through. */
+  /** Signs the hop count of callbacks. */
   readonly engineKey: EngineKey;
   readonly clock: Clock;
   readonly randomness: Randomness;
 }
 
 /**
- * Put deliveries into the backlog that were not stored when they were read.
+ * Put deliveries into the backlog that were not stored when the run read them.
  *
- * @returns Those that wait there now. The others were stored by another run meanwhile, whose word stands.
+ * @returns The deliveries that wait there now. Another run has stored the others in the meantime; its version stays.
  */
 export async function parkNew(
   { deliveries }: { readonly deliveries: Pick<DeliveryStore, 'addMany' | 'getMany' | 'remind'> },
@@ -45,7 +45,7 @@ export async function parkNew(
   const added = await deliveries.addMany(fresh);
   const others = fresh.filter((one) => !added.has(one));
   if (others.length === 0) return added;
-  // One that waits there may be this run's own, whose answer was lost, and lack its entry.
+  // A waiting one may be this run's own write, whose response was lost, and may lack its entry.
   const waiting = (await deliveries.getMany(others)).filter(({ waitsIn }) => waitsIn === 'backlog');
   if (waiting.length > 0) await deliveries.remind(waiting);
   const events = new Set(waiting.map(({ event }) => event));
@@ -56,68 +56,45 @@ export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRo
   return subscription.tenant === null || subscription.tenant === row.tenant;
 }
 
-/** What differs from a usual callback. */
+/** How a callback differs from the usual one. */
 export interface CallbackOptions {
-  /** Whether it was asked for again: it was sent before, or could have been. */
+  /** Whether a replay sends it: it was sent before, or could have been. */
   readonly isReplay: boolean;
-  /** How often what caused the events has passed through this deployment. @default 1 */
+  /** How often the cause of the events has passed through this deployment. @default 1 */
   readonly hops?: number;
-  /** Instead of the subscription's own, for tests of a receiver. */
+  /** Replace the subscription's own keys, for tests of a receiver. */
   readonly keys?: CallbackKeys | undefined;
-  /** Instead of now, for tests of a receiver. */
+  /** Replaces the current time, for tests of a receiver. Epoch milliseconds. */
   readonly signedAtMs?: number | undefined;
 }
 
-/** A callback, signed and ready to be sent; or why it cannot be. */
+/** A signed callback, ready to send; or why there is none. */
 export type PreparedCallback =
   | { readonly kind: 'ready'; readonly request: CallbackRequest; readonly token: string | undefined }
   | NotPrepared;
 
 interface NotPrepared extends ExpressionFailure {
-  /** Events of which the callback cannot be made, by id, each with its own reason; undefined where it is none's. */
+  /** The events that prevent the callback, by id, each with its reason; undefined when no event is the cause. */
   readonly failures?: ReadonlyMap<string, ExpressionFailure>;
 }
 
 /**
- * Pin, shape, authorize and sign a callback: one event, or a batch where the subscription asks for batches.
+ * Pin, shape, authorize and sign a callback: one event, or a batch when the subscription asks for batches.
  *
  * @param id - The `webhook-id`: the event's, or the batch's.
  */
 export async function prepareCallback(
   ports: AttemptPorts,
-  { subscription, shaping }: PreparedSubscription,
+  prepared: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
   { isReplay, hops = 1, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
-  const pinned: CanonicalEvent[] = [];
-  const deprecations: Deprecation[] = [];
-  const failures = new Map<string, ExpressionFailure>();
-  for (const event of events) {
-    const one = await pinEvents(ports, subscription.shaping.schema_versions, [event]);
-    if (one.kind === 'failed') failures.set(event.id, notSent(one.reason));
-    else {
-      pinned.push(...one.events);
-      deprecations.push(...one.deprecations);
-    }
-  }
-  if (failures.size > 0) return notPrepared(failures);
-  const shaped = await shapeEvents(shaping, pinned, async (transform, event) => {
-    const run = await ports.expressions
-      .run('transform', { transform, event }, ownerOf(subscription))
-      .catch((error: unknown) => {
-        if (!isForGood(error)) throw error;
-        return { kind: 'fault', failure: faultOf('transform', error) } as const;
-      });
-    if (run.kind === 'ended') return run.result;
-    const failure = run.kind === 'died' ? diedBefore('transform', run) : run.failure;
-    failures.set(event.id, failure);
-    return { kind: 'failed', reason: failure.error, isLast: run.kind === 'died' };
-  });
-  if (shaped.kind === 'failed') {
-    for (const { event, reason } of shaped.failures) if (!failures.has(event)) failures.set(event, notSent(reason));
-    return notPrepared(failures);
-  }
+  const { subscription } = prepared;
+  const pinned = await pinEach(ports, subscription, events);
+  if (pinned.kind === 'failed') return notPrepared(pinned.failures);
+  const shaped = await shapePinned(ports, prepared, pinned.events);
+  if (shaped.kind === 'failed') return notPrepared(shaped.failures);
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
   if (token?.kind === 'failed') return token;
@@ -130,7 +107,7 @@ export async function prepareCallback(
       url: subscription.url,
       headers: {
         ...endpointHeaders(subscription.endpoint, token?.token),
-        ...deprecationHeaders(deprecations),
+        ...deprecationHeaders(pinned.deprecations),
         'content-type': shaped.contentType,
         'user-agent': 'Tributary/1',
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
@@ -145,13 +122,63 @@ export async function prepareCallback(
   };
 }
 
-/** What stops a subscription comes before what is wrong with an event. */
+/** Why events cannot be sent, by their ids. */
+interface EventFailures {
+  readonly kind: 'failed';
+  readonly failures: ReadonlyMap<string, ExpressionFailure>;
+}
+
+/** Convert each event to the version that the subscription reads. */
+async function pinEach(
+  ports: AttemptPorts,
+  { shaping }: Subscription,
+  events: readonly CanonicalEvent[],
+): Promise<Extract<PinnedEvents, { kind: 'pinned' }> | EventFailures> {
+  const pinned: CanonicalEvent[] = [];
+  const deprecations: Deprecation[] = [];
+  const failures = new Map<string, ExpressionFailure>();
+  for (const event of events) {
+    const one = await pinEvents(ports, shaping.schema_versions, [event]);
+    if (one.kind === 'failed') failures.set(event.id, notSent(one.reason));
+    else {
+      pinned.push(...one.events);
+      deprecations.push(...one.deprecations);
+    }
+  }
+  return failures.size > 0 ? { kind: 'failed', failures } : { kind: 'pinned', events: pinned, deprecations };
+}
+
+/** Build the body, with the subscription's transform applied. */
+async function shapePinned(
+  ports: AttemptPorts,
+  { subscription, shaping }: PreparedSubscription,
+  events: readonly CanonicalEvent[],
+): Promise<Exclude<ShapedEvents, { kind: 'failed' }> | EventFailures> {
+  const failures = new Map<string, ExpressionFailure>();
+  const shaped = await shapeEvents(shaping, events, async (transform, event) => {
+    const run = await ports.expressions
+      .run('transform', { transform, event }, ownerOf(subscription))
+      .catch((error: unknown) => {
+        if (!isForGood(error)) throw error;
+        return { kind: 'fault', failure: faultOf('transform', error) } as const;
+      });
+    if (run.kind === 'ended') return run.result;
+    const failure = run.kind === 'died' ? diedBefore('transform', run) : run.failure;
+    failures.set(event.id, failure);
+    return { kind: 'failed', reason: failure.error, isLast: run.kind === 'died' };
+  });
+  if (shaped.kind !== 'failed') return shaped;
+  for (const { event, reason } of shaped.failures) if (!failures.has(event)) failures.set(event, notSent(reason));
+  return { kind: 'failed', failures };
+}
+
+/** The failure to report: an expression that was stopped comes before a fault of an event. */
 function notPrepared(failures: ReadonlyMap<string, ExpressionFailure>): NotPrepared {
   const all = [...failures.values()] as [ExpressionFailure, ...ExpressionFailure[]];
   return { ...(all.find(({ hasDied }) => hasDied) ?? all[0]), failures };
 }
 
-/** What signs now. */
+/** The secrets and keys that sign now. */
 function currentKeys({ secrets, signingKeys = [] }: Subscription, nowMs: number): CallbackKeys {
   return {
     secrets: currentSecrets(secrets, nowMs),
@@ -159,7 +186,6 @@ function currentKeys({ secrets, signingKeys = [] }: Subscription, nowMs: number)
   };
 }
 
-/** Send what is prepared. */
 export async function postCallback(
   ports: AttemptPorts,
   { subscription }: PreparedSubscription,
@@ -177,12 +203,12 @@ export async function postCallback(
   return outcome;
 }
 
-/** The hops of a callback: those of its event that has most. */
+/** The hops of a callback: the highest of its events. */
 export function hopsOf(items: readonly { readonly row: Pick<EventRow, 'hops'> }[]): number {
   return Math.max(1, ...items.map(({ row }) => row.hops ?? 1));
 }
 
-/** Post events to an endpoint, as {@link prepareCallback} makes them. */
+/** Prepare a callback with {@link prepareCallback}, and post it. */
 export async function post(
   ports: AttemptPorts,
   prepared: PreparedSubscription,
@@ -193,7 +219,7 @@ export async function post(
   return postCallback(ports, prepared, await prepareCallback(ports, prepared, id, events, options));
 }
 
-/** When an attempt ended, as {@link recordAttempt} needs it. */
+/** The end of an attempt, as {@link recordAttempt} needs it. */
 export function momentOf(
   { clock, randomness }: Pick<AttemptPorts, 'clock' | 'randomness'>,
   isProbe: boolean,

@@ -5,19 +5,19 @@ import { type EventPayloads, isForGood, tryToEvent } from '../../feed/read-event
 import { diedBefore, type ExpressionFailure, notSent, ownerOf } from './own-failure.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
 
-/** What a subscription's filter says of an event. */
+/** The verdict of a subscription's filter on an event. */
 export type Judgement =
-  /** It lets the event through; or it fails, and a receiver can tell an event too many apart. */
+  /** The filter passes the event; or the filter fails, because a receiver can ignore an event it does not want. */
   | { readonly kind: 'wanted' }
   | { readonly kind: 'unwanted' }
-  /** It cannot be asked about this event, now or later: a fault of the engine, which holds up no other event. */
+  /** The filter cannot judge this event, now or later: a fault of the engine, which must not block other events. */
   | { readonly kind: 'failed'; readonly failure: ExpressionFailure }
-  /** It was stopped before it said anything: the subscription is held back, and nothing of it is sent. */
+  /** The filter was stopped before it decided: the subscription is suspended, and nothing of it is sent. */
   | { readonly kind: 'died'; readonly failure: ExpressionFailure };
 
 /**
- * Ask a subscription's filter about an event, in the version that the subscription reads. An event that cannot be had
- * in that version is let through: its attempt says why.
+ * Judge an event with a subscription's filter, in the version that the subscription reads. An event that cannot be
+ * converted to that version passes: its attempt records why.
  */
 export async function judge(
   ports: PinPorts,
@@ -38,18 +38,17 @@ export async function judge(
   }
 }
 
-/** The outcome of a callback that is not made because of a fault of the engine, which comes again with each attempt. */
+/** The outcome of a callback that is not sent because of a fault of the engine, which recurs with each attempt. */
 export function faultOf(what: string, error: unknown): ExpressionFailure {
   return notSent(`${what}: ${error instanceof Error ? error.message : 'it failed for an unknown reason'}`);
 }
 
-/** What is known of a row without its event having been sent. */
 export type RowJudgement = 'wanted' | 'unwanted' | 'unjudged';
 
 /**
- * Ask a subscription's filter about events that are still to be read, one after the other. One that can never be read
- * is let through, for its owner to see: it is tried, and fails, and holds up no other. Once the filter was stopped it is
- * asked no more: what is left is unjudged, and judged before its attempt.
+ * Read events and judge them with a subscription's filter, one after the other. An event that can never be read passes,
+ * so that its owner sees it: its attempt fails, and blocks no other. Once the filter was stopped, the remaining rows
+ * are unjudged; they are judged before their attempts.
  *
  * @returns In the order of the rows.
  */

@@ -5,8 +5,9 @@ import type { ExpressionRun } from '../../../ports/runtime/expressions.ts';
 export type ExpressionFailure = Extract<CallbackOutcome, { kind: 'failed' }>;
 
 /**
- * Whose expressions a subscription's are: they are stopped, and take turns, together. A tenant's are one, so that many
- * subscriptions give it no more than one. Those to all tenants are the operator's.
+ * The owner of a subscription's expressions. Expressions of one owner share turns and are suspended together. All
+ * subscriptions of a tenant have one owner, so many subscriptions give a tenant no more time than one. A subscription
+ * to all tenants is an owner by itself.
  */
 export function ownerOf({ tenant, id }: Subscription): string {
   return tenant === null ? `subscription ${id}` : `tenant ${tenant}`;
@@ -16,7 +17,7 @@ export function notSent(error: string): ExpressionFailure {
   return { kind: 'failed', error, durationMs: 0, isOwn: true };
 }
 
-/** The outcome of a callback that is not made because an expression of its subscription was stopped. */
+/** The outcome of a callback that is not sent because an expression of its subscription was stopped. */
 export function diedBefore(
   what: string,
   { by, reason }: Extract<ExpressionRun<unknown>, { kind: 'died' }>,

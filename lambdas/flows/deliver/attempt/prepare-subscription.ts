@@ -4,7 +4,7 @@ import type { AttemptRules } from '../../../engine/delivery/record-attempt.ts';
 import { type PreparedShaping, prepareShaping } from '../../../engine/shaping/shape-event.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 
-/** A subscription with all that is done once for it. */
+/** A subscription with everything that does not depend on an event. */
 export interface PreparedSubscription {
   readonly subscription: Subscription;
   readonly shaping: PreparedShaping;
@@ -12,7 +12,6 @@ export interface PreparedSubscription {
   readonly rules: AttemptRules;
 }
 
-/** Do once for a subscription what does not depend on the event. */
 export function prepareSubscription(subscription: Subscription): PreparedSubscription {
   return {
     subscription,
@@ -22,7 +21,7 @@ export function prepareSubscription(subscription: Subscription): PreparedSubscri
   };
 }
 
-/** The usual policy, with what the subscription has of its own. */
+/** The default policy with the subscription's own settings applied. */
 export function retryPolicyOf({ retry: { scheduleMs, maxAgeMs } = {} }: Subscription): RetryPolicy {
   return {
     ...defaultRetryPolicy,

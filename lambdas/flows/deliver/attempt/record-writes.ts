@@ -3,18 +3,18 @@ import type { Clock } from '../../../ports/runtime/clock.ts';
 import type { Pause } from '../../../ports/runtime/pause.ts';
 import { isForGood } from '../../feed/read-event.ts';
 
-/** Makes a write, and makes it again while its store refuses it. To make it twice must be as good as once. */
+/** Makes a write, and retries it while the store rejects it. The write must be idempotent. */
 export type RecordWrite = <T>(write: () => Promise<T>) => Promise<T>;
 
 const firstPauseMs = 200;
 const longestPauseMs = 2_000;
 
 /**
- * How the records of posts are written. A post whose record is lost is made again, so that a store that throttles is
- * asked again for much longer than other writes: for 10 s from now on, as long as the function has time for it. What
- * fails for good is not tried again.
+ * Write the records of posts. A post whose record is lost is made again, so these writes are retried much longer than
+ * others when the store throttles: for 10 s from now, as far as the function has time. A permanent failure is not
+ * retried.
  *
- * @param functionEndsAtMs - When the function is ended, at the latest.
+ * @param functionEndsAtMs - When the function times out.
  */
 export function createRecordWrite(
   { clock, pause }: { readonly clock: Clock; readonly pause: Pause },
@@ -33,7 +33,7 @@ export function createRecordWrite(
   };
 }
 
-/** Wait for both to end, also where one fails, and then throw its error. */
+/** Wait for both to end, even when one fails; then throw its error. */
 export async function bothOf<A, B>(first: Promise<A>, second: Promise<B>): Promise<readonly [A, B]> {
   await Promise.allSettled([first, second]);
   return Promise.all([first, second]);

@@ -8,16 +8,16 @@ import { momentOf, parkNew } from './attempt-delivery.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
 import { bothOf, type RecordWrite } from './record-writes.ts';
 
-/** What came of the jobs of an endpoint. */
+/** The results of the jobs of an endpoint. */
 interface Made {
   readonly attempts: ReadonlyMap<ReadyJob, CallbackOutcome>;
-  /** Not tried: they wait for the drain. */
+  /** Jobs without an attempt: they wait for the drain. */
   readonly parking: readonly ReadyJob[];
-  /** Of those: the filter has not decided. */
+  /** The parked jobs on which the filter has not decided. */
   readonly unjudged: ReadonlySet<ReadyJob>;
 }
 
-/** Make attempts durable, and what follows them. The attempts come first: a post that is not recorded is made again. */
+/** Record attempts, then their consequences. Attempts come first: a post without a record is made again. */
 export async function recordAll(
   ports: DeliverPorts,
   record: RecordWrite,
@@ -35,7 +35,7 @@ export async function recordAll(
     delivery: { ...parked(job.delivery), isUnjudged: unjudged.has(job) || undefined },
   }));
   const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
-  // Both at once: neither is to wait while the other is tried again.
+  // Write both in parallel, so a retry of one does not delay the other.
   const [, kept] = await bothOf(
     record(() => ports.deliveries.putMany(delivered.map(({ delivery }) => delivery))),
     keepAttempts(ports, record, failed),
@@ -53,7 +53,7 @@ export async function recordAll(
     (write) => write(),
     setAside.filter(({ job }) => job.isStored),
   );
-  // Who drains may have seen an entry before its delivery said that it waits there, and have removed it.
+  // A drain may have read the entry before its delivery said that it waits there, and have removed the entry.
   if (keptAside.size > 0) await ports.deliveries.remind([...keptAside].map(({ delivery }) => delivery));
   const overtaken = new Set(failed.filter((one) => !kept.has(one)));
   return [
@@ -64,7 +64,7 @@ export async function recordAll(
     ...attempted.map((one) => {
       const { job, outcome, decision, delivery } = one;
       const status = outcome.kind === 'answered' ? outcome.status : undefined;
-      // A person cancelled it, or asked for an attempt, in the meantime: that counts.
+      // A person cancelled it, or asked for an attempt, in the meantime: that change takes precedence.
       if (overtaken.has(one)) return [job, { kind: 'duplicate' }, delivery] as const;
       if (decision.kind === 'delivered') return [job, { kind: 'delivered', status: status ?? 0 }, delivery] as const;
       if (decision.kind === 'exhausted')
@@ -74,7 +74,11 @@ export async function recordAll(
   ];
 }
 
-/** Store what follows attempts that failed, or had to wait. @returns Those that no other change has overtaken. */
+/**
+ * Store deliveries after attempts that failed, or that have to wait.
+ *
+ * @returns The deliveries stored; another writer changed the others first.
+ */
 export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   { deliveries }: Pick<DeliverPorts, 'deliveries'>,
   record: RecordWrite,
@@ -96,8 +100,8 @@ export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   async function isKept({ delivery }: T): Promise<boolean> {
     const replaced = await deliveries.replace(delivery).catch((error: unknown) => ({ error }));
     if (replaced === true) return true;
-    // A write whose answer was lost may have failed, or is made again by the client and then refused: what is stored
-    // may be it.
+    // A write whose response was lost may have succeeded; the client's retry of it is then rejected. So check whether
+    // the stored delivery is this write.
     const [stored] = await deliveries.getMany([delivery]);
     const isOwnAttempt = stored?.attempts.at(-1)?.at === delivery.attempts.at(-1)?.at;
     const waitsAsOwn = stored?.nextAttemptAt === delivery.nextAttemptAt && stored?.waitsIn === delivery.waitsIn;
@@ -107,7 +111,7 @@ export async function keepAttempts<T extends Pick<Attempted, 'delivery'>>(
   }
 }
 
-/** The job of a delivery's next attempt, delayed until its time. */
+/** The job of a delivery's next attempt, delayed until it is due. */
 export function successorOf({ clock }: Pick<DeliverPorts, 'clock'>, delivery: Delivery, row: EventRow) {
   const delayMs = Math.max(0, Date.parse(delivery.nextAttemptAt ?? '') - clock.nowMs());
   return { job: jobOf(delivery), group: row.account, delayMs };

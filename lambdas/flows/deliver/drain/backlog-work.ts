@@ -7,7 +7,7 @@ import type { PinPorts } from '../../feed/pin-events.ts';
 import { isMine } from '../attempt/attempt-delivery.ts';
 import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';
 
-/** What it takes to find out what an endpoint is to be sent next. */
+/** The ports that find the next work of an endpoint. */
 export interface WorkPorts extends PinPorts {
   readonly deliveries: DeliveryStore;
   readonly events: EventReader;
@@ -15,7 +15,7 @@ export interface WorkPorts extends PinPorts {
   readonly clock: Clock;
 }
 
-/** Requests to an endpoint, one after the other; a failure ends them. */
+/** Requests to an endpoint, sent one after the other until one fails. */
 interface Post {
   /** Each is an event, or a batch of them. */
   readonly requests: readonly (readonly WorkItem[])[];
@@ -24,31 +24,31 @@ interface Post {
 export interface WorkItem {
   readonly delivery: Delivery;
   readonly row: EventRow;
-  /** Its place in the backlog; undefined where it comes from the feed. */
+  /** Its place in the backlog; undefined when it comes from the feed. */
   readonly entry: BacklogEntry | undefined;
 }
 
 export interface Work {
   readonly posts: readonly Post[];
-  /** When there will be something, where there is nothing now. */
+  /** When the next work is due; only when there is none now. */
   readonly nextAtMs: number | undefined;
-  /** Whether to look again at once: what was found was no work. */
+  /** Whether to read again at once: the entries found were no work. */
   readonly again: boolean;
-  /** Ordered subscriptions: up to where the feed was taken; undefined where it was not. */
+  /** Ordered subscriptions: the position to which the feed was read; undefined when it was not read. */
   readonly position: number | undefined;
-  /** Ordered subscriptions: what the filter leaves out of the feed up to that position. */
+  /** Ordered subscriptions: events up to that position that the filter rejects. */
   readonly unwanted: readonly Delivery[];
-  /** Ordered subscriptions: what a run before this one has ended up to that position, and died before it moved there. */
+  /** Ordered subscriptions: deliveries up to that position that an earlier run ended before it died. */
   readonly passed: readonly Delivery[];
-  /** What a run before this one has ended, and may have died before it told of it: it has not taken the entry away. */
+  /** Deliveries that an earlier run ended, and may not have reported: it did not remove their entries. */
   readonly untold: readonly Delivery[];
-  /** What waited for longer than its event is kept, and is given up. */
+  /** Deliveries given up because they waited longer than their event is kept. */
   readonly expired: readonly Delivery[];
-  /** Entries that point to no work any more: to be removed when what they have led to is told. */
+  /** Entries that no longer point to work: remove them once the deliveries they lead to are reported. */
   readonly stale: readonly BacklogEntry[];
 }
 
-/** The deliveries that entries of a backlog point to, with their events. */
+/** Read the deliveries that backlog entries point to, with their events. */
 export async function readItems(
   ports: Pick<WorkPorts, 'deliveries' | 'events'>,
   prepared: PreparedSubscription,
@@ -65,20 +65,20 @@ export async function readItems(
   );
   const items = waiting.flatMap(({ entry, delivery }) => {
     const row = rows.get(delivery.event);
-    // A subscription never sees what is another tenant's, whatever stands in its backlog (invariant 3).
+    // A subscription never sees another tenant's event, whatever its backlog holds (invariant 3).
     return row === undefined || !isMine(prepared, row) ? [] : [{ entry, delivery, row }];
   });
   const kept = new Set<BacklogEntry>(items.map(({ entry }) => entry));
   const stale = entries.filter((entry) => !kept.has(entry));
   const lost = waiting.filter(({ entry }) => !kept.has(entry));
-  // One that was changed since it was read is not given up; what took its place has its own entry, or has ended.
+  // Do not give up a delivery that was changed since it was read: the newer version has its own entry, or has ended.
   const expired = (
     await Promise.all(
       lost.map(async ({ delivery }) => ((await ports.deliveries.replace(givenUp(delivery))) ? givenUp(delivery) : [])),
     )
   ).flat();
-  // Who ends a delivery tells of it, and takes its entry away: one that is still there was left by a run that died,
-  // or failed, in between. An entry that is put before its delivery waits for a later attempt.
+  // A run that ends a delivery reports it and then removes its entry, so a remaining entry means that the run died or
+  // failed in between. An entry written before its delivery names a later attempt.
   const untold = stale.flatMap(({ event, attempt }) => {
     const delivery = deliveries.get(event);
     if (delivery === undefined || !hasEnded(delivery)) return [];
@@ -87,19 +87,19 @@ export async function readItems(
   return { items, expired, untold, stale };
 }
 
-/** Take entries out of the backlog. What was put into it again since the look at it is there afterwards. */
+/** Remove entries from the backlog. Entries written again since they were read are kept. */
 export async function removeEntries(
   { deliveries }: Pick<WorkPorts, 'deliveries'>,
   entries: readonly BacklogEntry[],
 ): Promise<void> {
   if (entries.length === 0) return;
   await deliveries.putMany([], entries);
-  // A call that asks for an attempt stores the delivery and then its entry: this removal may have been in between.
+  // A call that asks for an attempt stores the delivery and then its entry. This removal may have deleted that entry.
   const again = (await deliveries.getMany(entries)).filter(({ waitsIn }) => waitsIn === 'backlog');
   if (again.length > 0) await deliveries.remind(again);
 }
 
-/** Whether it has ended, by an attempt or because its event is gone. */
+/** Whether a delivery has ended, by an attempt or because its event is gone. */
 export function hasEnded({ state }: Delivery): boolean {
   return state === 'delivered' || state === 'exhausted';
 }

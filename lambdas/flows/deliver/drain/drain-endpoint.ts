@@ -19,12 +19,12 @@ import { createOrderedBacklog } from './ordered-backlog.ts';
 import { tellOwner } from './tell-owner.ts';
 
 /**
- * Send what waits in an endpoint's backlog, in its order, as fast as the endpoint takes it.
+ * Send an endpoint's backlog, in its order, as fast as the endpoint accepts it.
  *
- * One drainer at a time has an endpoint. It stops when the circuit opens, when the endpoint asks for a
- * pause, or when its time is over, and then leaves word when it has to go on: nothing waits in memory.
+ * An endpoint has one drainer at a time. The drainer stops when the circuit opens, when the endpoint asks for a pause,
+ * or when its time is over. It then schedules the next run: nothing waits in memory.
  *
- * @param onDone - Told of what is done as soon as it is: a run that fails later has done it all the same.
+ * @param onDone - Called with deliveries as soon as they are done: they stay done even if the run fails later.
  */
 export async function drainEndpoint(
   ports: DrainPorts,
@@ -38,7 +38,7 @@ export async function drainEndpoint(
     ports.endpoints.getMany([key]),
   ]);
   if (known === undefined) return { kind: 'not-mine' };
-  // Neither the endpoint nor its subscription is stored: a note that it rests would be a row without use.
+  // Neither the endpoint nor its subscription is stored: do not write a useless row.
   if (subscription === undefined && known.revision === 0 && known.wakeups === 0) return { kind: 'not-mine' };
   if (subscription === undefined || subscription.status === 'disabled') {
     await changeEndpoint(ports, known, (current) => ({ state: letRest(current), result: undefined }));
@@ -53,7 +53,7 @@ export async function drainEndpoint(
     return { state: { ...claimed, hasBacklog: true }, result: { messageAtMs } };
   });
   if (claim.result === undefined) {
-    // The one who is at it looks again before it ends.
+    // The active run reads the backlog again before it ends.
     await ports.endpoints.wake(key);
     return { kind: 'not-mine' };
   }
@@ -65,8 +65,8 @@ export async function drainEndpoint(
   try {
     return await drainUntilEmpty(run);
   } catch (error) {
-    // The message comes again in seconds, and must not find this run, which sends nothing more, at work. Where even that
-    // cannot be written, dispatch has the endpoint drained when this run would have ended.
+    // The message is redelivered in seconds, and must not find this failed run still registered as the drainer. If even
+    // the release fails, dispatch asks for a drain when this run's registration ends.
     await release(run).catch(() => undefined);
     throw error;
   }

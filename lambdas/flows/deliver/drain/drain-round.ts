@@ -8,7 +8,7 @@ import { ended, filtered, hasEndpoint, noteDone, type Run, reportEnded, type Ste
 import { followOrderedFeed } from './follow-ordered-feed.ts';
 import { postAll } from './post-round.ts';
 
-/** Backlog entries that are looked at together. */
+/** Backlog entries read together. */
 const pageSize = 100;
 
 export async function drainRound(run: Run): Promise<Step> {
@@ -20,7 +20,7 @@ export async function drainRound(run: Run): Promise<Step> {
   const seenWakeups = run.state.wakeups;
   const found = await findWork(run);
   noteDone(run, [...found.expired.map(filtered), ...found.untold.map(ended)]);
-  // What leads to a delivery goes when its end is told, and not before.
+  // Report first: once the entries are removed, or the feed position moves, nothing leads to these deliveries.
   await reportEnded(run, [...found.untold, ...found.passed]);
   await removeEntries(ports, found.stale);
   if (found.posts.length === 0) {
@@ -41,7 +41,7 @@ export async function drainRound(run: Run): Promise<Step> {
   return postAll(run, found);
 }
 
-/** Remember up to where the feed was taken. @returns False where the endpoint was taken from this run. */
+/** Store the position to which the feed was read. @returns False when this run has lost the endpoint. */
 async function moveOn(run: Run, position: number | undefined): Promise<boolean> {
   if (position === undefined) return true;
   const moved = await changeEndpoint(run.ports, run.state, (current) =>
@@ -75,19 +75,19 @@ async function findWork({ ports, prepared, ordered, state }: Run): Promise<Work>
   if (batch === undefined || items.length === 0) return work(items.map((item) => [item]));
   const { batches, nextAtMs } = toBatches(items, batch, ports.clock.nowMs());
   if (batches.length > 0) return work(batches);
-  // Entries without a delivery, which are removed now, took the place of events that may fill the batch.
+  // Entries without a delivery, now removed, may have displaced events that fill the batch: read again.
   return { ...work([]), nextAtMs, again: entries.length === pageSize && items.length < pageSize };
 }
 
-/** Members of an event beside its data, about. */
+/** Approximate size of an event without its data. */
 const metadataBytes = 500;
 
 /**
- * Batches of what waits, in its order; what does not fill one waits for more, each event as long as it may. What was in
- * a batch that failed is sent singly, so that what one event is refused for befalls no other again. What is replayed is
- * not mixed with what is new.
+ * Group waiting items into batches, in order. Items that do not fill a batch wait for more, at most `max_wait_seconds`
+ * after the event. Events of a failed batch are sent one by one, so that a rejected event does not fail the others
+ * again. A batch never mixes replayed and new events.
  *
- * @returns When the next batch is due, where none is now.
+ * @returns The batches that are due, and when the next incomplete one is due.
  */
 function toBatches(
   items: readonly WorkItem[],

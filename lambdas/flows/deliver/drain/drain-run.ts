@@ -18,24 +18,24 @@ export interface DrainPorts extends DeliverPorts {
 /** How a drain ended. */
 export type DrainOutcome =
   | { readonly kind: 'drained'; readonly deliveries: readonly DrainedDelivery[] }
-  /** Something is left, which waits for its time; another drain is asked for. */
+  /** Some deliveries still wait; another drain is scheduled. */
   | { readonly kind: 'left'; readonly deliveries: readonly DrainedDelivery[] }
-  /** Another drainer is at work, or the backlog is not wanted. */
+  /** Another drainer is active, or the backlog is not wanted. */
   | { readonly kind: 'not-mine' };
 
 export interface DrainedDelivery {
-  /** `filtered`: it is not wanted any more; the filter says so, or its event is gone. */
+  /** `filtered`: no longer wanted, because the filter rejects the event or the event is gone. */
   readonly kind: 'delivered' | 'retried' | 'dead-lettered' | 'filtered';
   readonly delivery: Delivery;
 }
 
-/** A drainer is believed to live for this long after its last sign: a round, with all that follows it. */
+/** A drainer counts as alive for this long after its last heartbeat: one round, with its writes. */
 export const drainerMs = 120_000;
 
-/** A wait up to this is sat out; a longer one is left to a delayed message, or to dispatch. */
+/** Longest pause within a run; a longer wait is left to a delayed message, or to dispatch. */
 export const maxPauseMs = 1_000;
 
-/** Let another drainer begin at once; where none does, dispatch asks for one a little later. */
+/** Let another drainer start at once; if none starts, dispatch asks for one shortly after. */
 export async function release(run: Run): Promise<void> {
   await changeEndpoint(run.ports, run.state, (current) =>
     hasEndpoint(run, current)
@@ -46,11 +46,11 @@ export async function release(run: Run): Promise<void> {
 
 export const leftBy = ({ deliveries }: Run): DrainOutcome => ({ kind: 'left', deliveries });
 
-/** End the run, since nothing more is wanted; or leave, where the owner has enabled the subscription meanwhile. */
+/** End the run because the subscription is disabled; or leave, if the owner has enabled it again in the meantime. */
 export async function rest(run: Run): Promise<DrainOutcome> {
   const { ports, prepared } = run;
   const { id, tenant } = prepared.subscription;
-  // A call that enables a subscription wakes its endpoint afterwards.
+  // Read the wake-ups before the subscription: a call that enables it wakes the endpoint afterwards.
   const { wakeups, scope } = run.state;
   const [stored] = await ports.subscriptions.getMany([{ scope, id }]);
   const isEnabled = stored !== undefined && stored.tenant === tenant && stored.status === 'enabled';
@@ -66,11 +66,11 @@ export async function rest(run: Run): Promise<DrainOutcome> {
 export interface Run {
   readonly ports: DrainPorts;
   readonly prepared: PreparedSubscription;
-  /** What is known of the backlog, where the subscription is ordered. */
+  /** The known backlog; only for an ordered subscription. */
   readonly ordered: OrderedBacklog | undefined;
   readonly drainer: { readonly id: string; readonly durationMs: number };
   readonly startedAtMs: number;
-  /** When a drain message is shown that had been sent for later, when this run began. */
+  /** When a drain message that was already delayed at the start of this run becomes visible. */
   readonly messageAtMs: number | undefined;
   readonly deliveries: DrainedDelivery[];
   readonly onDone: (deliveries: readonly DrainedDelivery[]) => void;
@@ -97,15 +97,15 @@ export function ended(delivery: Delivery): DrainedDelivery {
 
 export type Step =
   | { readonly kind: 'more' }
-  /** Another run has the endpoint now, or none may have it. */
+  /** Another run has the endpoint now, or no run may have it. */
   | { readonly kind: 'taken' }
   | { readonly kind: 'empty' }
-  /** `seenWakeups`: whatever was put into the backlog since may be a reason not to wait so long. */
+  /** `seenWakeups`: entries added to the backlog since may be due sooner. */
   | { readonly kind: 'wait'; readonly untilMs: number; readonly seenWakeups?: number }
-  /** Nothing more is sent: its owner, or what it answered, has said so. */
+  /** Nothing more is sent: the owner, or the endpoint's answer, has disabled the subscription. */
   | { readonly kind: 'disabled' };
 
-/** Tell of what a run before this one has ended, and may have died before it told of it. Told twice, it is one event. */
+/** Report deliveries that an earlier run ended and may not have reported. A second report publishes no second event. */
 export async function reportEnded({ ports, prepared }: Run, deliveries: readonly Delivery[]): Promise<void> {
   const exhausted = deliveries.filter(({ state }) => state === 'exhausted');
   if (exhausted.length === 0) return;
@@ -117,31 +117,31 @@ export async function reportEnded({ ports, prepared }: Run, deliveries: readonly
   );
 }
 
-/** Wait for a moment here, or leave. */
+/** Pause until a time at most a second away; otherwise return the wait. */
 export async function waitUntil(run: Run, untilMs: number): Promise<Step> {
   const { ports } = run;
   const leftMs = untilMs - ports.clock.nowMs();
   if (leftMs > maxPauseMs) return { kind: 'wait', untilMs };
   await ports.pause(Math.max(1, leftMs));
-  // What was waited for is what others do: the state as it was would say the same for ever.
+  // Read the state again: the run waited for changes by other writers.
   const [stored] = await ports.endpoints.getMany([run.state]);
   run.state = stored ?? run.state;
   return { kind: 'more' };
 }
 
 /**
- * End the run, although something is left, and see to it that another goes on in time.
+ * End the run although deliveries are left, and schedule the run that continues.
  *
- * @param seenWakeups - Wakeups that were counted before this run looked, where it may not leave if there are more: those
- *   who woke it have seen it at work, and have sent no message.
- * @returns False where there are more.
+ * @param seenWakeups - The count of wake-ups before this run read the backlog. The run may not leave when there are
+ *   more: their callers saw an active run, so they sent no message.
+ * @returns False when there are more.
  */
 export async function leave(run: Run, wantedUntilMs: number, seenWakeups?: number): Promise<boolean> {
   const { ports, prepared } = run;
   const nowMs = ports.clock.nowMs();
   const goesOnAtMs = Math.max(wantedUntilMs, nowMs);
   const { messageAtMs } = run;
-  // The message of one that is still to come goes on: with each run's own there would be more and more of them.
+  // Rely on a message that is already delayed: a message from each run would add up.
   const hasMessage = messageAtMs !== undefined && messageAtMs > nowMs && messageAtMs <= goesOnAtMs;
   const left = await changeEndpoint<'left' | 'woken' | 'taken'>(ports, run.state, (current) => {
     if (!hasEndpoint(run, current)) return { result: 'taken' };
@@ -154,7 +154,7 @@ export async function leave(run: Run, wantedUntilMs: number, seenWakeups?: numbe
   run.state = left.state;
   if (left.result === 'woken') return false;
   const delayMs = goesOnAtMs - nowMs;
-  // What is further away than SQS can delay is dispatch's: the state says when it is due.
+  // Dispatch starts drains that are further away than SQS can delay a message: the state says when they are due.
   if (left.result === 'left' && !hasMessage && delayMs <= limits.queueMaxDelayMs) {
     const { id: subscription } = prepared.subscription;
     await ports.drainQueue.send({ kind: 'drain', subscription, scope: run.state.scope }, delayMs);

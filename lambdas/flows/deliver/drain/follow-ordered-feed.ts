@@ -10,25 +10,26 @@ import { parkNew } from '../attempt/attempt-delivery.ts';
 import { judgeRows } from '../attempt/judge-events.ts';
 import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';
 import { hasEnded, type Work, type WorkItem, type WorkPorts } from './backlog-work.ts';
-import { groupOf, type OrderedBacklog } from './ordered-backlog.ts';
+import type { OrderedBacklog } from './ordered-backlog.ts';
+import { groupOf } from './waiting-entries.ts';
 
-/** Rows of the feed that are looked at together. */
+/** Rows of the feed read together. */
 const pageSize = 100;
 
 /**
- * What an ordered subscription is to be sent next.
+ * Find the next work of an ordered subscription.
  *
- * Its events are taken from the feed, which alone is in order, whichever run published when. An event waits
- * while an earlier one of its record (or its tenant) is not delivered; those that wait stand in the backlog,
- * so that the others go on.
+ * Its events come from the feed, because only the feed is in order, whichever run published an event. An event waits
+ * while an earlier one of its record (or its tenant) is not delivered. Waiting events move to the backlog, so that the
+ * others continue.
  *
  * ```
  * feed      1a 2b 3a 4c 5b       a fails
  * sent      2b 4c 5b             2b before 5b
- * backlog   1a 3a                1a is tried again; 3a follows it, or its end
+ * backlog   1a 3a                1a is retried; 3a follows once 1a is delivered or given up
  * ```
  *
- * What is replayed was in the feed before: it is sent in order, after what is new, and holds up nothing of it.
+ * Replayed events were in the feed before: they are sent in order, after new events, and never block them.
  */
 export async function followOrderedFeed(
   ports: WorkPorts,
@@ -39,7 +40,7 @@ export async function followOrderedFeed(
   const { subscription } = prepared;
   const due = await backlog.takeDue('live');
   if (due.length > 0) return { ...nothing, posts: postsOf(due) };
-  // Look on, before anything of the feed overtakes what was not seen.
+  // Read the rest of the backlog first, so that no event of the feed overtakes an unread entry.
   if (!backlog.isRead()) return { ...nothing, again: true };
   const { groups: blocked } = backlog.waits('live');
   const isHeldUp = blocked.size > 0 && (subscription.ordering === 'tenant' || !backlog.hasRoom());
@@ -48,8 +49,8 @@ export async function followOrderedFeed(
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
   const rows = gapless.rows.filter((row) => isEvent(row)).filter((row) => mayWant(subscription, row));
   const { fresh, unwanted, known } = await withoutKnown(ports, prepared, rows);
-  // A run that died between the delivery and its entry: it has its turn before what follows it. What a replay has put
-  // there is the replay's to remind of, and may be more than was looked at.
+  // A run died between the write of a delivery and of its entry: put the entry back, so that it goes before its
+  // successors. A replay restores its own entries, and may have more of them than this run has read.
   const lost = known.filter((one) => one.waitsIn === 'backlog' && !isReplayed(one) && !backlog.has(one.event));
   if (lost.length > 0) {
     await ports.deliveries.remind(lost);
@@ -64,7 +65,7 @@ export async function followOrderedFeed(
   for (const { delivery } of held) backlog.expectFrom(delivery.sequence);
   const free = fresh.filter(({ row }) => !blocked.has(groupOf(subscription, row)));
   const fromFeed = postsOf([...Map.groupBy(free, ({ row }) => groupOf(subscription, row)).values()]);
-  // What is new goes before what is replayed.
+  // New events go before replayed ones.
   const work =
     fromFeed.length > 0 ? { posts: fromFeed, nextAtMs: undefined } : await replayedOr(backlog, gapless.holeUntilMs);
   return {
@@ -76,7 +77,7 @@ export async function followOrderedFeed(
   };
 }
 
-/** What is to be sent next, beside what the backlog finds of others. */
+/** The next work, without the findings of the backlog. */
 type OrderedWork = Omit<Work, 'expired' | 'untold' | 'stale'>;
 
 const nothing: OrderedWork = {
@@ -92,7 +93,7 @@ function postsOf(chains: readonly (readonly WorkItem[])[]): Work['posts'] {
   return chains.map((chain) => ({ requests: chain.map((item) => [item]) }));
 }
 
-/** What is replayed; or when there is something, where there is nothing now. */
+/** The replayed work that is due; or, when there is none, the time of the next work. */
 async function replayedOr(
   backlog: OrderedBacklog,
   otherwiseAtMs: number | undefined,
@@ -108,7 +109,7 @@ function earliestOf(...times: readonly (number | undefined)[]): number | undefin
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** Deliveries to be made of rows, and those that the filter leaves out. What a run before this one has made is passed over. */
+/** Sort rows into new deliveries, deliveries that the filter rejects, and deliveries that an earlier run has stored. */
 async function withoutKnown(
   ports: WorkPorts,
   prepared: PreparedSubscription,

@@ -3,12 +3,12 @@ import { attemptNow } from '../../subscriptions/manage-delivery.ts';
 import { changeEndpoint } from '../change-endpoint.ts';
 import type { Run } from './drain-run.ts';
 
-/** Deliveries among which one is looked for that an endpoint has not taken. */
+/** The newest deliveries that are searched for one that the endpoint has not accepted. */
 const probeCandidates = 100;
 
 /**
- * See to it that something is posted to an endpoint before its subscription is disabled: what waits, or else the newest
- * of what it has not taken.
+ * Make sure that an endpoint gets one more post before its subscription is disabled: a waiting delivery, or else the
+ * newest one that the endpoint has not accepted.
  */
 export async function prepareLastProbe(run: Run): Promise<void> {
   const { ports, prepared } = run;

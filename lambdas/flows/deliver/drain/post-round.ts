@@ -27,33 +27,33 @@ import {
 import { recordRound } from './record-round.ts';
 import { type Attempted, recordLeftOut, sendRequest } from './send-request.ts';
 
-/** How long a run stays away whose expressions are refused at present. */
+/** Pause of a run whose expressions are suspended. */
 const suspensionPauseMs = 5_000;
 
 const leaseMs = limits.drainRoundMs + limits.maxCallbackTimeoutMs + 30_000;
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
 
-/** What a round has sent. */
+/** The results of a round so far. */
 interface SentRound {
   readonly attempts: Attempted[];
   readonly results: PostResult[];
   readonly leftOut: WorkItem[];
-  /** Posts of the lease that were not made. */
+  /** Posts of the lease not made yet. */
   left: number;
-  /** Whether the expressions of the subscription are refused for now. */
+  /** Whether the expressions of the subscription are suspended. */
   isSuspended: boolean;
-  /** What failed that another run may have. */
+  /** An error that a later run may not meet. */
   unavailable: { readonly error: unknown } | undefined;
 }
 
-/** Send what a round has found: take a lease, post, record, and give the lease back. */
+/** Send the work of a round: take a lease, post, record, and give the lease back. */
 export async function postAll(run: Run, work: Work): Promise<Step> {
   const lease = { id: leaseId(run.ports), durationMs: leaseMs };
   const admission = await takeLease(run, lease, work);
   if (admission.kind === 'taken') return admission;
   if (admission.kind === 'blocked') {
-    // A lease is given back long before it ends.
+    // Do not wait for the end of another lease: it is given back long before.
     const againMs = admission.by === 'concurrency' ? run.ports.clock.nowMs() + maxPauseMs / 4 : admission.untilMs;
     return waitUntil(run, againMs);
   }
@@ -64,7 +64,7 @@ export async function postAll(run: Run, work: Work): Promise<Step> {
   await reportEndpoint(run.ports, run.prepared.subscription, effects);
   const isGone = exhausted.some(({ exhaustedBy }) => exhaustedBy === 'gone');
   if (isGone || effects.some(({ kind }) => kind === 'disabled')) return { kind: 'disabled' };
-  // What was sent is recorded: the message comes again for the rest.
+  // The posts are recorded: the redelivered message continues with the rest.
   if (sent.unavailable !== undefined) throw sent.unavailable.error;
   return sent.isSuspended && sent.attempts.length === 0
     ? waitUntil(run, run.ports.clock.nowMs() + suspensionPauseMs)
@@ -79,7 +79,7 @@ async function takeLease(
   const { ports, prepared } = run;
   const requests = posts.reduce((sum, one) => sum + one.requests.length, 0);
   const asked = await changeEndpoint<Admission | { kind: 'taken' }>(ports, run.state, (current) => {
-    // The endpoint was taken from this run: its owner has disabled or removed the subscription meanwhile.
+    // This run has lost the endpoint: the owner has disabled or removed the subscription.
     if (!hasEndpoint(run, current)) return { result: { kind: 'taken' } };
     const admission = admit(current, prepared.limits, requests, lease, ports.clock.nowMs());
     return admission.kind === 'admitted' ? { state: admission.state, result: admission } : { result: admission };
@@ -88,7 +88,7 @@ async function takeLease(
   return asked.result;
 }
 
-/** Each post's requests one after the other; the next is sent when the one before was taken. */
+/** Send the requests of each post in sequence; each one only after the endpoint accepted the one before. */
 async function sendAll(run: Run, { posts }: Work, admission: Admitted): Promise<SentRound> {
   const { ports, prepared } = run;
   const startedAtMs = ports.clock.nowMs();
@@ -130,7 +130,7 @@ async function sendOne(run: Run, request: readonly WorkItem[], sent: SentRound):
   return isFiltered || (results.length > 0 && results.every(({ ok }) => ok));
 }
 
-/** Make durable what was sent, and what waits. @returns The deliveries that are given up. */
+/** Record the attempts, and store the deliveries that wait. @returns The deliveries that are exhausted. */
 async function recordSent(run: Run, { posts }: Work, sent: SentRound, isProbe: boolean): Promise<readonly Delivery[]> {
   const { ports, prepared } = run;
   const recorded = sent.attempts.flatMap(({ items, outcome }) =>
@@ -141,7 +141,7 @@ async function recordSent(run: Run, { posts }: Work, sent: SentRound, isProbe: b
   );
   const attempted = new Set([...recorded.map(({ item }) => item), ...sent.leftOut]);
   const items = posts.flatMap((one) => one.requests.flat());
-  // What the feed gave and was not sent has to stand somewhere before the feed is left behind.
+  // Store unsent events of the feed in the backlog before the position in the feed moves past them.
   const parking = items.filter((item) => item.entry === undefined && !attempted.has(item));
   const record = createRecordWrite(ports, run.startedAtMs + limits.drainTimeoutSeconds * 1000);
   const { done, moved } = await recordRound(run, record, recorded, parking);
@@ -152,8 +152,8 @@ async function recordSent(run: Run, { posts }: Work, sent: SentRound, isProbe: b
     prepared.subscription,
     exhausted.map(({ item, delivery }) => ({ delivery, hops: item.row.hops })),
   );
-  // Last: until the next attempt waits somewhere else, or the end is told, the entry is what is left of the delivery.
-  // A caller that asked for an attempt in the meantime relies on it, too.
+  // Remove entries last: until the next attempt waits elsewhere, or the end is reported, only the entry leads to the
+  // delivery. A caller that asked for an attempt in the meantime relies on it, too.
   await removeEntries(ports, moved);
   return exhausted.map(({ delivery }) => delivery);
 }
@@ -175,9 +175,9 @@ async function giveBack(
       policyOf(ports, prepared),
       nowMs,
     );
-    // This run lost the endpoint: its posts are recorded; it changes nothing else.
+    // This run has lost the endpoint: its posts are recorded; it changes nothing else.
     if (!hasEndpoint(run, state)) return { state, result: effects };
-    // A sign of life, and the place in the feed, in the same write.
+    // The same write holds the heartbeat and the position in the feed.
     const drainer = { id: run.drainer.id, untilMs: nowMs + drainerMs };
     return { state: { ...state, drainer, ...(position === undefined ? {} : { position }) }, result: effects };
   });

@@ -9,9 +9,9 @@ import { ended, noteDone, type Run } from './drain-run.ts';
 type Recorded = { readonly item: WorkItem } & ReturnType<typeof recordAttempt>;
 
 /**
- * Make the attempts of a round durable, and what follows them.
+ * Record the attempts of a round, and their consequences.
  *
- * @returns Those that no other run has overtaken, and the entries that are to be removed when they are told of.
+ * @returns The attempts that no other writer has overtaken, and the entries to remove once those are reported.
  */
 export async function recordRound(
   run: Run,
@@ -28,7 +28,7 @@ export async function recordRound(
   );
   const keepDelivered = async () => {
     await record(() => ports.deliveries.putMany(delivered.map(({ delivery }) => delivery)));
-    // As soon as it is so, and before the entry is gone: of what a run has not lived to tell the next one tells.
+    // Report before the entry is removed: if this run dies in between, the next run reports from the entry.
     noteDone(
       run,
       delivered.map(({ delivery }) => ended(delivery)),
@@ -36,15 +36,15 @@ export async function recordRound(
     await record(() => removeEntries(ports, entriesOf(delivered)));
   };
   const keepFailed = async () => {
-    // Before the delivery says that it waits in the queue: a job too many finds out that it is one.
+    // Queue the job before the delivery says that it waits in the queue: a superfluous job detects that it is one.
     if (successors.length > 0) await record(() => ports.deliveryQueue.sendAll(successors));
-    // Each as soon as it is kept: one that the feed gave has no entry by which the next run would find it, and its
-    // subscription may be disabled by then.
+    // Report each as soon as it is stored: a delivery from the feed has no entry through which the next run would find
+    // it, and its subscription may be disabled by then.
     return keepAttempts(ports, record, failed, ({ delivery }) => noteDone(run, [ended(delivery)]));
   };
-  // Both at once: neither is to wait while the other is tried again.
+  // Write both in parallel, so a retry of one does not delay the other.
   const [, kept] = await bothOf(keepDelivered(), keepFailed());
-  // After those that failed: what waits for one of them must not be found without it.
+  // Park after the failed ones are stored: a run must not find an event without the failed one that it waits for.
   await parkNew(
     ports,
     parking.map(({ delivery }) => parked(delivery)),

@@ -8,22 +8,23 @@ import { faultOf, judge } from '../attempt/judge-events.ts';
 import { removeEntries, type WorkItem } from './backlog-work.ts';
 import { filtered, noteDone, type Run } from './drain-run.ts';
 
-/** What came of one request. What is in none of its lists was not tried, and waits on. */
+/** The result of one request. Items in none of its lists were not tried, and keep waiting. */
 interface SentRequest {
-  /** At most one of them was posted; an event that cannot be sent has its own. */
+  /** At most one of them was posted; each event that cannot be sent has a failed attempt of its own. */
   readonly attempts: readonly Attempted[];
-  /** What the filter leaves out, asked only now. */
+  /** Items that the filter, run only now, rejects. */
   readonly unwanted: readonly WorkItem[];
-  /** Whether it comes again when what was stopped is no longer held against its owner. */
+  /** Whether the request must be repeated once the owner's expressions are no longer suspended. */
   readonly isSuspended: boolean;
-  /** Why something could not be tried now, although it can be another time. */
+  /** An error that stopped the request now and may not recur. */
   readonly unavailable: { readonly error: unknown } | undefined;
 }
 
 /**
- * Make one request of events. One that cannot be read, judged or shaped fails alone: the others are sent without it.
+ * Send events in one request. An event that cannot be read, judged or shaped fails alone: the others are sent without
+ * it.
  *
- * Where an expression is stopped nothing is sent, and nothing else is tried.
+ * When an expression is stopped, nothing is sent and nothing else is tried.
  */
 export async function sendRequest(run: Run, request: readonly WorkItem[]): Promise<SentRequest> {
   const attempts: Attempted[] = [];
@@ -39,7 +40,7 @@ export async function sendRequest(run: Run, request: readonly WorkItem[]): Promi
     const stopped = await readRequest(run, request, attempts, unwanted);
     if (stopped.kind === 'stopped') return done({ isSuspended: stopped.isSuspended });
     let { sendable } = stopped;
-    // Ends: each round leaves at least one out, or sends what is left.
+    // Ends: each iteration leaves at least one event out, or sends the rest.
     while (sendable.length > 0) {
       const items = sendable.map(({ item }) => item);
       const callback = await prepareAs(run, sendable);
@@ -67,7 +68,7 @@ interface Sendable {
   readonly event: CanonicalEvent;
 }
 
-/** Read the events of a request, and ask the filter about those that it was stopped at before. */
+/** Read the events of a request, and judge those that the filter has not judged yet. */
 async function readRequest(
   { ports, prepared }: Run,
   request: readonly WorkItem[],
@@ -97,7 +98,7 @@ async function readRequest(
   return { kind: 'read', sendable };
 }
 
-/** What the code cannot deal with is an attempt that failed, by the events that are sent: it would hold up all others. */
+/** Prepare a callback. A permanent error becomes a failed attempt of its events: thrown, it would block all others. */
 async function prepareAs({ ports, prepared }: Run, sendable: readonly Sendable[]): Promise<PreparedCallback> {
   const items = sendable.map(({ item }) => item);
   const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
@@ -110,7 +111,7 @@ async function prepareAs({ ports, prepared }: Run, sendable: readonly Sendable[]
   }
 }
 
-/** End what the filter leaves out although it waited. */
+/** End items that the filter rejects, including those that waited in the backlog. */
 export async function recordLeftOut(run: Run, items: readonly WorkItem[]): Promise<void> {
   if (items.length === 0) return;
   const waited = items.filter(({ entry }) => entry !== undefined);
@@ -131,7 +132,7 @@ export interface Attempted {
   readonly outcome: CallbackOutcome;
 }
 
-/** The event's id; a batch has one of its own, the same whenever the same events are sent together. */
+/** The event's id. A batch has an id derived from its events, so the same batch always has the same id. */
 function requestId(items: readonly WorkItem[]): string {
   const [only, ...others] = items as readonly [WorkItem];
   if (others.length === 0) return only.row.id;

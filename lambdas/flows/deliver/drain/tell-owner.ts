@@ -5,7 +5,7 @@ import { policyOf } from '../lease-endpoint.ts';
 import type { Run } from './drain-run.ts';
 import { prepareLastProbe } from './last-probe.ts';
 
-/** Tell the owner of an endpoint that only fails how far it is, although nothing is sent just now. */
+/** Notify the owner of an endpoint that keeps failing, even when nothing is sent now. */
 export async function tellOwner(run: Run): Promise<void> {
   const { ports, prepared } = run;
   const told = await changeEndpoint(ports, run.state, (current) => {

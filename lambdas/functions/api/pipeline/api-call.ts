@@ -7,47 +7,47 @@ import type { Principal } from '../../../flows/access/identify-caller.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { Cursors } from './cursors.ts';
 
-/** One request of the API that may be carried out: who calls is known, and what it says is of the right form. */
+/** One checked request of the API: its caller is known, and its parameters, query and body are valid. */
 export interface ApiCall<Id extends OperationId = OperationId> {
   /** Path parameters by name. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: QueryOf<Operations[Id]>;
   readonly body: BodyOf<Operations[Id]>;
-  /** Of a public operation: one without a key. */
+  /** For a public operation, a principal without a key. */
   readonly principal: Principal;
   readonly cursors: Cursors;
-  /** Part of the id of what the call makes, where it may be tried again (`Idempotency-Key`); undefined otherwise. */
+  /** Part of the id of what the call creates, so that a retry finds it. Undefined without an `Idempotency-Key`. */
   readonly stableId: string | undefined;
 }
 
-/** What calls of any operation have. */
+/** Members that calls of all operations share. */
 export type AnyCall = Pick<ApiCall, 'params' | 'principal'>;
 
-/** What an answer has beside status and body. */
-interface Beside {
+/** Members of an answer besides status and body. */
+interface AnswerExtras {
   readonly headers?: Readonly<Record<string, string>>;
-  /** What the call did, for the audit; of one that changed nothing, nothing. */
+  /** What the call changed, for the audit log. Absent if it changed nothing. */
   readonly change?: AuditedChange;
 }
 
 /** An answer that the operation declares. */
-export type ApiAnswer<Id extends OperationId> = AnswerOf<Operations[Id]> & Beside;
+export type ApiAnswer<Id extends OperationId> = AnswerOf<Operations[Id]> & AnswerExtras;
 
-/** An answer of whatever operation. */
-export type AnyAnswer = Beside & { readonly status: number; readonly body: unknown };
+/** An answer of any operation. */
+export type AnyAnswer = AnswerExtras & { readonly status: number; readonly body: unknown };
 
-/** How operations are carried out, by their ids. */
+/** Handlers of operations, by operation id. */
 export type Handlers<Ids extends OperationId> = {
   readonly [Id in Ids]: (call: ApiCall<Id>) => Promise<ApiAnswer<Id>>;
 };
 
-/** Text of a request's body. */
+/** The text of a request's body. */
 export function bodyText({ body, isBase64Encoded }: APIGatewayProxyEventV2): string {
   return Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8').toString('utf8');
 }
 
 /**
- * Check what a caller says.
+ * Check a query or a body against its schema.
  *
  * @throws {ProblemError} with all faults.
  */
@@ -56,14 +56,14 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, status: 400 | 422
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
   const what = status === 400 ? 'query parameters are' : 'body is';
-  throw new ProblemError({ status, detail: `The ${what} not what this route takes.`, extensions: { errors } });
+  throw new ProblemError({ status, detail: `The ${what} not valid for this route.`, extensions: { errors } });
 }
 
-/** The 422 for a body of which one member does not go with the rest, or with what is. */
+/** The 422 for a member that conflicts with the rest of the body, or with stored state. */
 export function bodyProblem(path: string, message: string): ProblemError {
   return new ProblemError({
     status: 422,
-    detail: 'The body is not what this route takes.',
+    detail: 'The body is not valid for this route.',
     extensions: { errors: [{ path, message }] },
   });
 }

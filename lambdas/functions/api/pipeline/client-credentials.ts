@@ -4,7 +4,7 @@ import { type Identification, type IdentifyPorts, identifyClient } from '../../.
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import { bodyText } from './api-call.ts';
 
-/** Find out who asks for a token. The body is read only where no header says it: until then it is a stranger's. */
+/** Identify who asks for a token. Reads the unauthenticated body only when no header carries credentials. */
 export async function identifyTokenClient(
   ports: IdentifyPorts,
   event: APIGatewayProxyEventV2,
@@ -22,14 +22,14 @@ export async function identifyTokenClient(
 export function unknownClient(): ProblemError {
   return new ProblemError({
     status: 401,
-    detail: 'The client is not known, or its secret is not valid.',
+    detail: 'The client is unknown, or its secret is not valid.',
     extensions: { error: 'invalid_client' },
     headers: { 'www-authenticate': 'Basic realm="tributary"' },
   });
 }
 
 /**
- * The refusal of a request for a token, with the `error` that OAuth clients look for.
+ * A token request's problem, with the `error` that OAuth clients look for.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6749#section-5.2
  */
@@ -41,7 +41,7 @@ export function oauthProblem(problem: Problem): ProblemError {
   return new ProblemError({ ...problem, status, extensions: { error, ...problem.extensions } });
 }
 
-/** Whether it is of the right form is looked at once it is known who sends it. */
+/** Read the body's members unchecked. The schema checks them once the caller is known. */
 function readMembers(text: string): Readonly<Record<string, unknown>> {
   if (!/^\s*\{/.test(text)) return Object.fromEntries(new URLSearchParams(text));
   try {

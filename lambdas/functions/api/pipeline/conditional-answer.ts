@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Digits of a digest that two different bodies never share. */
+/** Digits of the digest: enough that two different bodies never share a tag. */
 const tagLength = 27;
 
 /** The `ETag` of a body. */
@@ -9,9 +9,9 @@ export function entityTag(body: string): string {
 }
 
 /**
- * Whether `If-None-Match` names what would be answered: the caller has it.
+ * Whether `If-None-Match` names this tag: the caller has the answer already.
  *
- * @see https://www.rfc-editor.org/rfc/rfc9110#field.if-none-match Compared weakly, as it says there.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#field.if-none-match It requires the weak comparison.
  */
 export function hasAlready(ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false;

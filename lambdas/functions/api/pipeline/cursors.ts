@@ -5,29 +5,29 @@ import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { Principal } from './principal.ts';
 
 /**
- * The cursors that a call takes and gives. They are signed: a position goes to a store as part of a key, so it must be
- * one that the same list gave to the same tenant. All but those of the feed are good with the same parameters only.
+ * The cursors that a call accepts and returns. They are signed: a position becomes part of a store's key, so it must
+ * come from the same list and the same tenant. Except for the feed's, they are valid with the same parameters only.
  */
 export interface Cursors {
   /** The cursor of the next page; null on the last. */
   next(position: string | undefined): Promise<string | null>;
   /**
-   * Where the page before ended; undefined for the first page.
+   * Where the previous page ended; undefined for the first page.
    *
-   * @throws {ProblemError} 400 for a cursor that this list has not given.
+   * @throws {ProblemError} 400 for a cursor that this list did not return.
    */
   after(): Promise<string | undefined>;
-  /** Those of a tenant's feed: places in its sequence, whatever the filters. Consumers commit them, too. */
+  /** Cursors of a tenant's feed: positions in its sequence, independent of filters. Consumers commit them too. */
   ofFeed(tenant: string): Promise<FeedCursors>;
 }
 
 export interface FeedCursors {
   write(sequence: number): string;
-  /** @throws {ProblemError} 400 for a cursor that is not one of this feed. */
+  /** @throws {ProblemError} 400 for a cursor of another feed. */
   read(cursor: string): number;
 }
 
-/** What says which page is meant, and how it is waited for: the rest says which list. */
+/** Query parameters that select a page or a wait. All others select the list, and the cursor is bound to them. */
 const ofPage = new Set(['limit', 'cursor', 'wait']);
 
 const listPosition = z.object({ after: z.string().min(1) });
@@ -37,11 +37,11 @@ interface ListCall {
   readonly operation: string;
   readonly principal: Principal;
   readonly params: Readonly<Record<string, string>>;
-  /** As it was checked; undefined where the operation takes none. */
+  /** The checked query; undefined if the operation has none. */
   readonly query: unknown;
 }
 
-/** The cursors of one call. The engine's key is asked for where a cursor comes or goes: most lists have one page. */
+/** The cursors of one call. Reads the engine's key only when a cursor is used, because most lists have one page. */
 export function createCursors(engineKey: EngineKey, call: ListCall): Cursors {
   const { operation, principal, params } = call;
   const query = (call.query ?? {}) as Readonly<Record<string, unknown>> & { readonly cursor?: string };
@@ -57,7 +57,7 @@ export function createCursors(engineKey: EngineKey, call: ListCall): Cursors {
       if (query.cursor === undefined) return undefined;
       const position = listPosition.safeParse(readSignedCursor(await key(), binding, query.cursor));
       if (!position.success)
-        throw notGiven('Send it with the parameters of the page that gave it, or begin without a cursor.');
+        throw unknownCursor('Send it with the parameters of the page that returned it, or start without a cursor.');
       return position.data.after;
     },
     async ofFeed(tenant) {
@@ -67,7 +67,8 @@ export function createCursors(engineKey: EngineKey, call: ListCall): Cursors {
         write: (sequence) => signCursor(signing, ofTenant, { sequence }),
         read(cursor) {
           const position = feedPosition.safeParse(readSignedCursor(signing, ofTenant, cursor));
-          if (!position.success) throw notGiven("It must come from the same tenant's feed; `since` begins anywhere.");
+          if (!position.success)
+            throw unknownCursor("It must come from the same tenant's feed; `since` starts anywhere.");
           return position.data.sequence;
         },
       };
@@ -75,6 +76,6 @@ export function createCursors(engineKey: EngineKey, call: ListCall): Cursors {
   };
 }
 
-function notGiven(remedy: string): ProblemError {
-  return new ProblemError({ status: 400, detail: `The cursor is not one that this list gave. ${remedy}` });
+function unknownCursor(remedy: string): ProblemError {
+  return new ProblemError({ status: 400, detail: `This list did not return this cursor. ${remedy}` });
 }

@@ -12,10 +12,10 @@ interface SubscriptionPorts {
 }
 
 /**
- * The subscription that a call is about, which is its principal's.
+ * Find the subscription of a call, if its principal may access it.
  *
  * @param id - Undefined for the one that the path names.
- * @throws {ProblemError} 404, the same for one that there is not and for another tenant's.
+ * @throws {ProblemError} 404, the same for one that does not exist and for another tenant's.
  */
 export async function findSubscription(
   { subscriptions }: SubscriptionPorts,
@@ -28,9 +28,9 @@ export async function findSubscription(
 }
 
 /**
- * An event that is to be sent to a subscription, both of which are the principal's.
+ * Find an event to send to a subscription, if the principal may access it.
  *
- * @throws {ProblemError} 404, the same for one that there is not and for another tenant's; 422 for one that
+ * @throws {ProblemError} 404, the same for one that does not exist and for another tenant's; 422 for one that
  *   the subscription may not see (invariant 3).
  */
 export async function findEventFor(
@@ -42,15 +42,15 @@ export async function findEventFor(
   const row = await findEventRow(places, id);
   if (row === undefined || !mayAccess(principal, row.tenant)) throw notFound('event');
   if (subscription.tenant !== null && subscription.tenant !== row.tenant)
-    throw new ProblemError({ status: 422, detail: 'The event and the subscription are of two tenants.' });
+    throw new ProblemError({ status: 422, detail: 'The event and the subscription belong to different tenants.' });
   return row;
 }
 
-/** The 409 for what would give a tenant something while all that it has is being erased. */
+/** The 409 for calls that would create data for a tenant while its data is being erased. */
 export function erasing(): ProblemError {
   return new ProblemError({
     status: 409,
-    detail: "The tenant's data is being erased: it may be used anew when that is done.",
+    detail: "The tenant's data is being erased. Use the tenant again when the erasure is done.",
     extensions: { reason: 'tenant-erasing' },
   });
 }
@@ -63,21 +63,23 @@ export async function mustNotBeErasing(
   if (tenant !== null && isErasing(await tenants.find(tenant))) throw erasing();
 }
 
-/** @throws {ProblemError} 409 for what sends, where nothing is to be sent. */
+/** @throws {ProblemError} 409 for a disabled subscription, to which nothing is sent. */
 export function mustBeEnabled({ status }: Subscription): void {
   if (status === 'disabled')
     throw new ProblemError({ status: 409, detail: 'The subscription is disabled: enable it first.' });
 }
 
 /**
- * The tenant whose events are meant.
+ * The tenant whose events a call selects.
  *
- * @throws {ProblemError} 422 where a subscription of all tenants names none, or one of a tenant another.
+ * @throws {ProblemError} 422 if the call names no tenant for a subscription to all tenants, or another tenant than the
+ *   subscription's.
  */
 export function namedTenant({ tenant }: Subscription, named: string | undefined): string {
   const meant = named ?? tenant;
   if (meant === null)
-    throw bodyProblem('tenant', 'expected a tenant: the subscription is of all tenants, and this is done for one');
-  if (tenant !== null && meant !== tenant) throw bodyProblem('tenant', `expected the subscription's own, or none`);
+    throw bodyProblem('tenant', 'expected a tenant: the subscription is to all tenants, and this call works on one');
+  if (tenant !== null && meant !== tenant)
+    throw bodyProblem('tenant', "expected the subscription's tenant, or no tenant");
   return meant;
 }

@@ -4,15 +4,15 @@ import { ProblemError } from '../../invocation/answer-problems.ts';
 
 export type { Principal } from '../../../flows/access/identify-caller.ts';
 
-/** The 401 for who is not known, the same for an unknown key and for a wrong secret. */
+/** The 401 for unidentified callers, the same for an unknown key and for a wrong secret. */
 export function notKnown({ kind }: Exclude<Identification, { kind: 'known' }>): ProblemError {
   switch (kind) {
     case 'no-credentials':
-      return unauthorized('This route needs a key, or a token: "Authorization: Bearer tk_<id>_<secret>".', 'Bearer');
+      return unauthorized('This route needs a key or a token: "Authorization: Bearer tk_<id>_<secret>".', 'Bearer');
     case 'expired':
       return unauthorized('The key has expired.', 'Bearer error="invalid_token"');
     case 'unknown':
-      return unauthorized('The key, or token, is not valid.', 'Bearer error="invalid_token"');
+      return unauthorized('The key or token is not valid.', 'Bearer error="invalid_token"');
   }
 }
 
@@ -29,7 +29,7 @@ export function lacksScope(access: Access): ProblemError {
   });
 }
 
-/** Whether a principal may see what belongs to a tenant; null stands for what serves all tenants. */
+/** Whether a principal may access what belongs to a tenant; null for what serves all tenants. */
 export function mayAccess(principal: Principal, tenant: string | null): boolean {
   return principal.tenant === null || principal.tenant === tenant;
 }
@@ -37,8 +37,8 @@ export function mayAccess(principal: Principal, tenant: string | null): boolean 
 /**
  * The tenant that a principal acts for: the one it names, or its own.
  *
- * @returns Null where a principal for all tenants names none.
- * @throws {ProblemError} 404 when the tenant is not the principal's: whether there is one is not told.
+ * @returns Null if a principal for all tenants names none.
+ * @throws {ProblemError} 404 for another tenant, whether it exists or not.
  */
 export function tenantOf(principal: Principal, named: string | null | undefined): string | null {
   const tenant = named === undefined ? principal.tenant : named;
@@ -47,9 +47,9 @@ export function tenantOf(principal: Principal, named: string | null | undefined)
 }
 
 /**
- * The tenant whose things a list is of.
+ * The one tenant whose data a call reads or changes.
  *
- * @throws {ProblemError} 400 where a principal for all tenants names none; 404 for another's.
+ * @throws {ProblemError} 400 if a principal for all tenants names none; 404 for another tenant.
  */
 export function oneTenant(principal: Principal, named: string | undefined): string {
   const tenant = tenantOf(principal, named);
@@ -58,7 +58,7 @@ export function oneTenant(principal: Principal, named: string | undefined): stri
   return tenant;
 }
 
-/** The answer for what does not exist, and for what belongs to another tenant: a caller cannot tell the two apart. */
+/** The 404 for what does not exist or belongs to another tenant: a caller cannot tell the two apart. */
 export function notFound(what: string): ProblemError {
   return new ProblemError({ status: 404, detail: `There is no such ${what}.` });
 }

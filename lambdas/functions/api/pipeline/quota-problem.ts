@@ -2,18 +2,18 @@ import type { QuotaExceeded, QuotaName } from '../../../flows/access/quotas.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 
 const full: Readonly<Record<QuotaName, (limit: number) => string>> = {
-  subscriptionsPerTenant: (limit) => `The tenant has ${limit} subscriptions, as many as it may have`,
-  sharedSubscriptions: (limit) => `There are ${limit} subscriptions to all tenants, as many as there may be`,
-  accountsPerTenant: (limit) => `The tenant has ${limit} accounts, as many as it may have`,
-  keysPerTenant: (limit) => `The tenant has ${limit} keys, as many as it may have`,
-  consumersPerTenant: (limit) => `The tenant has ${limit} consumers, as many as it may have`,
+  subscriptionsPerTenant: (limit) => `The tenant has ${limit} subscriptions, which is its limit`,
+  sharedSubscriptions: (limit) => `There are ${limit} subscriptions to all tenants, which is the limit`,
+  accountsPerTenant: (limit) => `The tenant has ${limit} accounts, which is its limit`,
+  keysPerTenant: (limit) => `The tenant has ${limit} keys, which is its limit`,
+  consumersPerTenant: (limit) => `The tenant has ${limit} consumers, which is its limit`,
 };
 
-/** The 422 for one too many. */
+/** The 422 for a call that would exceed a quota. */
 export function quotaExceeded({ quota, limit }: QuotaExceeded): ProblemError {
   return new ProblemError({
     status: 422,
-    detail: `${full[quota](limit)} (${quota}). Delete one that is not needed, or have the operator raise this setting.`,
+    detail: `${full[quota](limit)} (${quota}). Delete one that you do not need, or ask the operator to raise this setting.`,
     extensions: { reason: 'quota-exceeded', quota, limit },
   });
 }

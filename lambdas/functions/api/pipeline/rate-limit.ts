@@ -2,7 +2,7 @@ import type { LimitStanding } from '../../../flows/access/limit-call-rate.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 
 /**
- * What is left to a caller, as headers: `"key";r=2999;t=1` of `"key";q=3000;w=60`. Of several limits each is told.
+ * Headers with a caller's remaining calls: `"key";r=2999;t=1` of `"key";q=3000;w=60`, one entry per limit.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
@@ -28,7 +28,7 @@ export function refuseOverLimit(standings: readonly LimitStanding[]): void {
   const seconds = Math.ceil(longest.retryAfterMs / 1000);
   throw new ProblemError({
     status: 429,
-    detail: `More than ${longest.limit.calls} calls in ${longest.limit.windowMs / 1000} s of this ${longest.name}: try again in ${seconds} s.`,
+    detail: `More than ${longest.limit.calls} calls of this ${longest.name} in ${longest.limit.windowMs / 1000} s. Try again in ${seconds} s.`,
     headers: { 'retry-after': String(seconds) },
   });
 }

@@ -1,11 +1,13 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { maxBodyBytesOf, type OperationShape } from '../../../engine/api/operation.ts';
+import { bodySchema, maxBodyBytesOf, type OperationShape } from '../../../engine/api/operation.ts';
 import type { RepeatableRequest } from '../../../flows/access/answer-idempotently.ts';
+import type { Clock } from '../../../ports/runtime/clock.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
+import { check } from './api-call.ts';
 import { oauthProblem } from './client-credentials.ts';
-import type { Principal } from './principal.ts';
+import { notFound, type Principal } from './principal.ts';
 
-/** Bodies of strangers are measured before they are looked at. @throws {ProblemError} 413 */
+/** Measure a body before anything else, because its sender is not known yet. @throws {ProblemError} 413 */
 export function refuseLargeBody(shape: OperationShape, { body = '', isBase64Encoded }: APIGatewayProxyEventV2): void {
   const maxBodyBytes = maxBodyBytesOf(shape);
   if (maxBodyBytes === undefined || Buffer.byteLength(body, isBase64Encoded ? 'base64' : 'utf8') <= maxBodyBytes)
@@ -15,18 +17,56 @@ export function refuseLargeBody(shape: OperationShape, { body = '', isBase64Enco
 }
 
 /**
- * The parameters of a query; those written as `name[member]` are one object.
+ * Read and check what a request says: path parameters, query and body.
  *
- * @throws {ProblemError} 400 for a parameter that is given twice: to read one of them would answer another question.
+ * @throws {ProblemError} 400 for the query, or a body that is not JSON; 404 for a path parameter that no id can equal;
+ *   422 for the body.
  */
-export function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, unknown>> {
+export function readCall(clock: Clock, shape: OperationShape, event: APIGatewayProxyEventV2, text: string) {
+  // API Gateway names the path below /v1 `proxy`.
+  const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
+  // Stores limit the size and the characters of a key, so such an id never reaches one.
+  if (Object.values(params).some((id) => !/^[\w.-]{1,256}$/.test(id))) throw notFound('resource');
+  const query = shape.query === undefined ? undefined : check(shape.query, readQuery(event), 400);
+  return { params, query, body: shape.body === undefined ? undefined : readBody(clock, shape, text) };
+}
+
+function readBody(clock: Clock, shape: OperationShape, text: string): unknown {
+  if (shape.access !== 'credentials') return readJson(clock, shape, text);
+  try {
+    return readJson(clock, shape, text);
+  } catch (error) {
+    throw error instanceof ProblemError ? oauthProblem(error.problem) : error;
+  }
+}
+
+function readJson(clock: Clock, { body, hasOptionalBody, access }: OperationShape, text: string): unknown {
+  if (body === undefined) return undefined;
+  const schema = bodySchema(body, clock.nowMs());
+  if (access === 'credentials' && !/^\s*\{/.test(text))
+    return check(schema, Object.fromEntries(new URLSearchParams(text)), 422);
+  let value: unknown;
+  try {
+    value = JSON.parse(text.trim() === '' && hasOptionalBody === true ? '{}' : text);
+  } catch {
+    throw new ProblemError({ status: 400, detail: 'The body must be JSON.' });
+  }
+  return check(schema, value, 422);
+}
+
+/**
+ * The parameters of a query. `name[member]` parameters of one name become an object.
+ *
+ * @throws {ProblemError} 400 for a repeated parameter: the engine does not guess which value the caller means.
+ */
+function readQuery({ rawQueryString }: APIGatewayProxyEventV2): Readonly<Record<string, unknown>> {
   const given = new URLSearchParams(rawQueryString);
   const repeated = [...new Set(given.keys())].filter((name) => given.getAll(name).length > 1);
   if (repeated.length === 0) return withObjects([...given]);
-  const errors = repeated.map((path) => ({ path, message: 'given more than once: several values go with commas' }));
+  const errors = repeated.map((path) => ({ path, message: 'expected once: separate several values with commas' }));
   throw new ProblemError({
     status: 400,
-    detail: 'The query parameters are not what this route takes.',
+    detail: 'The query parameters are not valid for this route.',
     extensions: { errors },
   });
 }
@@ -40,19 +80,19 @@ function withObjects(parameters: readonly (readonly [string, string])[]): Readon
   const objects = [...Map.groupBy(members, ({ object }) => object)].map(
     ([object, own]) => [object, Object.fromEntries(own.map(({ member, value }) => [member, value]))] as const,
   );
-  // Where one is given both ways, its text is what the schema refuses.
+  // If a name has both forms, the plain text wins, and the schema rejects it.
   return Object.fromEntries([...objects, ...plain]);
 }
 
 const memberName = /^(\w+)\[([^[\]]*)\]$/;
 
-/** Entries of a page that are asked for; 0 where the operation is no list. */
+/** Requested entries per page; 0 if the operation is not a list. */
 export function limitOf(query: unknown): number {
   return (query as { readonly limit?: number } | undefined)?.limit ?? 0;
 }
 
 /**
- * What names a POST for its caller, so that it may send it again.
+ * The Idempotency-Key of a POST, with what identifies the request. Undefined for requests without one.
  *
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  */
@@ -67,7 +107,7 @@ export function readIdempotencyKey(
   if (!/^[\x21-\x7e]{1,255}$/.test(name))
     throw new ProblemError({ status: 400, detail: 'Idempotency-Key: expected 1 to 255 visible ASCII characters.' });
   const path = `${event.rawPath}?${event.rawQueryString}`;
-  // A key may have been answered what no token may.
+  // A key may have received an answer that a token may not see.
   return { caller: tokenId === null ? keyId : `${keyId}/token`, name, method, path, body };
 }
 

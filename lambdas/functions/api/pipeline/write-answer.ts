@@ -9,7 +9,7 @@ import { entityTag, hasAlready } from './conditional-answer.ts';
 export type Result = APIGatewayProxyStructuredResultV2;
 
 export function isTooLarge({ body }: StoredAnswer): boolean {
-  // Escaped once more, text grows to twice its length at most: few have to be measured.
+  // Lambda escapes the body once more, which at most doubles it: only large bodies need to be measured.
   return 2 * Buffer.byteLength(body) > limits.maxAnswerBytes
     ? Buffer.byteLength(JSON.stringify(body)) > limits.maxAnswerBytes
     : false;
@@ -31,7 +31,7 @@ export function toResult({ status: statusCode, headers, body }: StoredAnswer): R
   return { statusCode, headers: { ...headers }, ...(body === '' ? {} : { body }) };
 }
 
-/** A caller may keep an answer, and ask whether it still holds. */
+/** An answer with an ETag, or a 304 if the caller has it already. */
 export function conditional(answer: StoredAnswer, ifNoneMatch: string | undefined): Result {
   if (answer.status !== 200) return toResult(answer);
   const etag = entityTag(answer.body);

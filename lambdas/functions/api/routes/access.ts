@@ -1,8 +1,8 @@
 import { type Scope, scopeNames } from '../../../engine/access/scopes.ts';
 import type { accessOperations } from '../../../engine/api/operations/access-operations.ts';
+import { issueToken } from '../../../flows/access/issue-token.ts';
 import {
   createApiKey,
-  issueToken,
   type KeyRefusal,
   revokeApiKey,
   rotateApiKey,
@@ -11,7 +11,7 @@ import {
 import type { ApiKey } from '../../../ports/tenants/api-key-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { type AnyCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { type AnyCall, type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import { oauthProblem } from '../pipeline/client-credentials.ts';
 import { mustNotBeErasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
@@ -43,52 +43,89 @@ function refused(refusal: KeyRefusal): ProblemError {
 function refusalDetail(refusal: KeyRefusal): string {
   switch (refusal.kind) {
     case 'needs-key':
-      return 'A token may not do this: show the key itself.';
+      return 'A token may not do this. Send the key itself.';
     case 'beyond':
-      return `The key that calls lacks ${refusal.scopes.join(', ')}: it may neither give that away nor take hold of it.`;
+      return `The calling key lacks ${refusal.scopes.join(', ')}, so it may neither grant them nor change, rotate or revoke a key that has them.`;
     case 'outlives':
-      return `expires_at: the key that calls, or the secret that it shows, ends at ${new Date(refusal.endsAtMs).toISOString()}: it may neither make a key that ends later, give more to one, nor take hold of one.`;
+      return `expires_at: the calling key, or the secret it sent, expires at ${new Date(refusal.endsAtMs).toISOString()}, so it may not create, widen or rotate a key that expires later.`;
     case 'outpaces':
-      return `rate_per_minute: the key that calls has ${refusal.ratePerMinute} calls a minute, and may neither give more to a key nor take hold of one that has more.`;
+      return `rate_per_minute: the calling key has ${refusal.ratePerMinute} calls a minute, so it may not create, widen or rotate a key that has more.`;
     case 'own-key':
-      return 'A key does not change itself: call with another key.';
+      return 'A key may not change itself. Call with another key.';
     case 'needs-current-secret':
-      return 'A key is rotated by itself with its current secret only: this one is being rotated out.';
+      return 'A key may rotate itself only with its current secret. This one is being rotated out.';
   }
 }
 
 const objectOf = (id: string) => `keys/${id}`;
 
+/** @throws {ProblemError} 404 for a key that does not exist, or belongs to another tenant. */
+async function findKey(ports: ApiPorts, { params, principal }: AnyCall): Promise<ApiKey> {
+  const key = await ports.keys.find(params['id'] ?? '');
+  if (key === undefined || !mayAccess(principal, key.tenant)) throw notFound('key');
+  return key;
+}
+
+async function handleCreateKey(
+  ports: ApiPorts,
+  { body, principal, stableId: id }: ApiCall<'createKey'>,
+): Promise<ApiAnswer<'createKey'>> {
+  const tenant = tenantOf(principal, body.tenant);
+  await mustNotBeErasing(ports, tenant);
+  if (body.expires_at !== undefined && body.expires_at <= ports.clock.nowMs())
+    throw bodyProblem('expires_at', 'expected a time in the future');
+  const issue = await createApiKey(ports, principal, {
+    id,
+    name: body.name,
+    tenant,
+    scopes: [...new Set(body.scopes)],
+    expiresAtMs: body.expires_at,
+    ratePerMinute: body.rate_per_minute,
+  });
+  if (issue.kind === 'quota-exceeded') throw quotaExceeded(issue);
+  if (issue.kind !== 'issued') throw refused(issue);
+  const after = keyView(issue.key);
+  return {
+    status: 201,
+    body: { ...after, key: issue.text },
+    change: { object: objectOf(issue.key.id), tenant, before: null, after },
+  };
+}
+
+async function handleCreateToken(
+  ports: ApiPorts,
+  { body, principal }: ApiCall<'createToken'>,
+): Promise<ApiAnswer<'createToken'>> {
+  const named = body.scope?.split(' ').filter((scope) => scope !== '');
+  const unknown = (named ?? []).find((scope) => !scopeNames.includes(scope as Scope));
+  if (unknown !== undefined)
+    throw oauthProblem(bodyProblem('scope', `expected some of ${scopeNames.join(' ')}`).problem);
+  const issue = await issueToken(ports, principal, {
+    scopes: named as readonly Scope[] | undefined,
+    expiresInSeconds: body.expires_in,
+  });
+  if (issue.kind !== 'issued') {
+    const { problem } = refused(issue);
+    const error = issue.kind === 'beyond' ? 'invalid_scope' : 'unauthorized_client';
+    throw oauthProblem({ ...problem, extensions: { error } });
+  }
+  const { text, expiresInSeconds, scopes } = issue.token;
+  return {
+    status: 200,
+    body: {
+      access_token: text,
+      token_type: 'Bearer' as const,
+      expires_in: expiresInSeconds,
+      scope: scopes.join(' '),
+    },
+  };
+}
+
 /** Keys, and tokens for them. */
 export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOperations> {
-  async function find({ params, principal }: AnyCall): Promise<ApiKey> {
-    const key = await ports.keys.find(params['id'] ?? '');
-    if (key === undefined || !mayAccess(principal, key.tenant)) throw notFound('key');
-    return key;
-  }
+  const find = async (call: AnyCall) => findKey(ports, call);
   return {
-    async createKey({ body, principal, stableId: id }) {
-      const tenant = tenantOf(principal, body.tenant);
-      await mustNotBeErasing(ports, tenant);
-      if (body.expires_at !== undefined && body.expires_at <= ports.clock.nowMs())
-        throw bodyProblem('expires_at', 'expected a time to come');
-      const issue = await createApiKey(ports, principal, {
-        id,
-        name: body.name,
-        tenant,
-        scopes: [...new Set(body.scopes)],
-        expiresAtMs: body.expires_at,
-        ratePerMinute: body.rate_per_minute,
-      });
-      if (issue.kind === 'quota-exceeded') throw quotaExceeded(issue);
-      if (issue.kind !== 'issued') throw refused(issue);
-      const after = keyView(issue.key);
-      return {
-        status: 201,
-        body: { ...after, key: issue.text },
-        change: { object: objectOf(issue.key.id), tenant, before: null, after },
-      };
-    },
+    createKey: async (call) => handleCreateKey(ports, call),
     async listKeys({ query, principal, cursors }) {
       const page = await ports.keys.list(principal.tenant ?? undefined, query.limit, await cursors.after());
       return { status: 200, body: { data: page.items.map(keyView), next_cursor: await cursors.next(page.next) } };
@@ -129,30 +166,6 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
         change: { object: objectOf(before.id), tenant: before.tenant, before: keyView(before), after: null },
       };
     },
-    async createToken({ body, principal }) {
-      const named = body.scope?.split(' ').filter((scope) => scope !== '');
-      const unknown = (named ?? []).find((scope) => !scopeNames.includes(scope as Scope));
-      if (unknown !== undefined)
-        throw oauthProblem(bodyProblem('scope', `expected some of ${scopeNames.join(' ')}`).problem);
-      const issue = await issueToken(ports, principal, {
-        scopes: named as readonly Scope[] | undefined,
-        expiresInSeconds: body.expires_in,
-      });
-      if (issue.kind !== 'issued') {
-        const { problem } = refused(issue);
-        const error = issue.kind === 'beyond' ? 'invalid_scope' : 'unauthorized_client';
-        throw oauthProblem({ ...problem, extensions: { error } });
-      }
-      const { text, expiresInSeconds, scopes } = issue.token;
-      return {
-        status: 200,
-        body: {
-          access_token: text,
-          token_type: 'Bearer' as const,
-          expires_in: expiresInSeconds,
-          scope: scopes.join(' '),
-        },
-      };
-    },
+    createToken: async (call) => handleCreateToken(ports, call),
   };
 }

@@ -10,12 +10,12 @@ import { updateAccount } from '../../../flows/accounts/update-account.ts';
 import type { Account, Capture } from '../../../ports/accounts/account-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import { type AnyCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { type AnyCall, type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import { erasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
 
-/** What an account, or the settings of an integration, wait for; nothing once it has come. */
+/** The secrets that an account, or the settings of an integration, wait for; empty once all have arrived. */
 export function captureView(waiting: Capture | undefined) {
   if (waiting === undefined || waiting.secrets.length === 0) return {};
   const expiresAt = new Date(waiting.expiresAtEpochSeconds * 1000).toISOString();
@@ -27,7 +27,7 @@ export function secretsProblem(fault: SecretsFault): ProblemError {
   return new ProblemError({ status: 422, detail: secretsDetail(fault) });
 }
 
-/** The problem for a value of the routing context that the account may not have. It never says whose the value is. */
+/** The problem for a context value that the account may not claim. It never names the tenant that owns the value. */
 function claimProblem(refusal: ClaimRefusal): ProblemError {
   const { kind, accountContext } = refusal;
   switch (refusal.kind) {
@@ -37,19 +37,19 @@ function claimProblem(refusal: ClaimRefusal): ProblemError {
       return claimRefused(
         409,
         kind,
-        `Another tenant owns the value ${JSON.stringify(refusal.value)} of ${accountContext}, by which webhooks of the shared URL find their account.`,
+        `Another tenant owns the value ${JSON.stringify(refusal.value)} of ${accountContext}, which routes webhooks of the shared URL to accounts.`,
       );
     case 'context-accounts':
       return claimRefused(
         409,
         kind,
-        `The value ${JSON.stringify(refusal.value)} of ${accountContext} has as many accounts as it may have. Delete one, or take the value out of its context, first.`,
+        `The value ${JSON.stringify(refusal.value)} of ${accountContext} has reached its limit of accounts. First delete one, or remove the value from its context.`,
       );
     case 'claim-needs-operator':
       return claimRefused(
         403,
         kind,
-        `${accountContext} routes webhooks of the shared URL, and no account of your tenant has the value ${JSON.stringify(refusal.value)}. A key for all tenants has to create or change the account, which claims the value for your tenant.`,
+        `${accountContext} routes webhooks of the shared URL, and no account of your tenant has the value ${JSON.stringify(refusal.value)}. A key for all tenants must create or change the account, which claims the value for your tenant.`,
       );
   }
 }
@@ -63,18 +63,18 @@ function secretsDetail(fault: SecretsFault): string {
     case 'undeclared-secrets':
       return `The integration declares no secret ${fault.got.join(', ')}; it declares ${fault.declared.join(', ') || 'none'}.`;
     case 'not-captured':
-      return `No handshake of the integration brings ${fault.got.join(', ')}; those of this one bring ${fault.captured.join(', ') || 'none'}.`;
+      return `No handshake of the integration delivers ${fault.got.join(', ')}; its handshakes deliver ${fault.captured.join(', ') || 'none'}.`;
     case 'unusable-secret':
       return `The secret ${fault.name} cannot be used: expected ${fault.expected}.`;
   }
 }
 
-/** A URL may carry the token that is verified: it is shown to callers that may read the account, and nowhere else. */
+/** Remove the query, which may hold a verification token. Only callers that may read the account see the whole URL. */
 export function withoutQuery<View extends { readonly webhook_url: string }>(view: View): View {
   return { ...view, webhook_url: view.webhook_url.split('?')[0] as string };
 }
 
-/** An account without its URL, which may carry a token. */
+/** An account without its URL, which may hold a token. */
 export function plainAccountView(account: Account) {
   return {
     id: account.id,
@@ -89,62 +89,108 @@ export function plainAccountView(account: Account) {
   };
 }
 
-/** Accounts: created, changed, listed, read and deleted. Secrets go in and never come out. */
-export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountOperations> {
-  const view = async (account: Account) => ({
+const objectOf = ({ id }: Account) => `accounts/${id}`;
+
+async function accountView(ports: ApiPorts, account: Account) {
+  return {
     ...plainAccountView(account),
     webhook_url: webhookUrl(
       await ports.integrations.get(account.integration),
       `${ports.publicUrl}/in/${account.integration}/${account.id}`,
       account.secrets,
     ),
-  });
-  async function find({ params, principal }: AnyCall): Promise<Account> {
-    const account = await ports.accounts.find(params['id'] ?? '');
-    if (account === undefined || !mayAccess(principal, account.tenant)) throw notFound('account');
-    return account;
-  }
-  const objectOf = ({ id }: Account) => `accounts/${id}`;
+  };
+}
 
+/** @throws {ProblemError} 404 for an account that does not exist, or belongs to another tenant. */
+async function findAccount(ports: ApiPorts, { params, principal }: AnyCall): Promise<Account> {
+  const account = await ports.accounts.find(params['id'] ?? '');
+  if (account === undefined || !mayAccess(principal, account.tenant)) throw notFound('account');
+  return account;
+}
+
+async function handleCreateAccount(
+  ports: ApiPorts,
+  { body, principal, stableId }: ApiCall<'createAccount'>,
+): Promise<ApiAnswer<'createAccount'>> {
+  const tenant = tenantOf(principal, body.tenant);
+  if (tenant === null)
+    throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
+  const id = body.id ?? (stableId === undefined ? undefined : `acc_${stableId}`);
+  const mayClaim = principal.tenant === null;
+  const creation = await createAccount(ports, { ...body, id, tenant, mayClaim });
+  switch (creation.kind) {
+    case 'created': {
+      const { account } = creation;
+      const after = await accountView(ports, account);
+      return {
+        status: 201,
+        body: after,
+        change: { object: objectOf(account), tenant, before: null, after: withoutQuery(after) },
+      };
+    }
+    case 'exists': {
+      // An earlier try of this request created it before its run was cut off.
+      const made = body.id === undefined && id !== undefined ? await ports.accounts.find(id) : undefined;
+      if (made?.tenant === tenant) return { status: 201, body: await accountView(ports, made) };
+      throw new ProblemError({ status: 409, detail: 'An account with this id exists.' });
+    }
+    case 'unknown-integration':
+      throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
+    case 'tenant-erasing':
+      throw erasing();
+    case 'quota-exceeded':
+      throw quotaExceeded(creation);
+    case 'context-claimed':
+    case 'context-accounts':
+    case 'claim-needs-operator':
+    case 'too-many-values':
+      throw claimProblem(creation);
+    default:
+      throw secretsProblem(creation);
+  }
+}
+
+async function handleUpdateAccount(
+  ports: ApiPorts,
+  call: ApiCall<'updateAccount'>,
+): Promise<ApiAnswer<'updateAccount'>> {
+  const account = await findAccount(ports, call);
+  const mayClaim = call.principal.tenant === null;
+  const update = await updateAccount(ports, account.id, { ...call.body, mayClaim });
+  switch (update.kind) {
+    case 'updated': {
+      const after = await accountView(ports, update.account);
+      return {
+        status: 200,
+        body: after,
+        change: {
+          object: objectOf(account),
+          tenant: account.tenant,
+          before: withoutQuery(await accountView(ports, account)),
+          after: withoutQuery(after),
+        },
+      };
+    }
+    case 'unknown-account':
+      throw notFound('account');
+    case 'unknown-integration':
+      throw new ProblemError({ status: 422, detail: `There is no integration "${account.integration}".` });
+    case 'context-claimed':
+    case 'context-accounts':
+    case 'claim-needs-operator':
+    case 'too-many-values':
+      throw claimProblem(update);
+    default:
+      throw secretsProblem(update);
+  }
+}
+
+/** Accounts. The API accepts their secrets and never returns them. */
+export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountOperations> {
+  const view = async (account: Account) => accountView(ports, account);
   return {
-    async createAccount({ body, principal, stableId }) {
-      const tenant = tenantOf(principal, body.tenant);
-      if (tenant === null)
-        throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
-      const id = body.id ?? (stableId === undefined ? undefined : `acc_${stableId}`);
-      const mayClaim = principal.tenant === null;
-      const creation = await createAccount(ports, { ...body, id, tenant, mayClaim });
-      switch (creation.kind) {
-        case 'created': {
-          const { account } = creation;
-          const after = await view(account);
-          return {
-            status: 201,
-            body: after,
-            change: { object: objectOf(account), tenant, before: null, after: withoutQuery(after) },
-          };
-        }
-        case 'exists': {
-          // Made by an earlier try of the same request, which was cut off.
-          const made = body.id === undefined && id !== undefined ? await ports.accounts.find(id) : undefined;
-          if (made?.tenant === tenant) return { status: 201, body: await view(made) };
-          throw new ProblemError({ status: 409, detail: 'An account with this id exists.' });
-        }
-        case 'unknown-integration':
-          throw new ProblemError({ status: 422, detail: `There is no integration "${body.integration}".` });
-        case 'tenant-erasing':
-          throw erasing();
-        case 'quota-exceeded':
-          throw quotaExceeded(creation);
-        case 'context-claimed':
-        case 'context-accounts':
-        case 'claim-needs-operator':
-        case 'too-many-values':
-          throw claimProblem(creation);
-        default:
-          throw secretsProblem(creation);
-      }
-    },
+    createAccount: async (call) => handleCreateAccount(ports, call),
     async listAccounts({ query, principal, cursors }) {
       const page = await listByMetadata(
         (limit, after) => ports.accounts.list(principal.tenant ?? undefined, limit, after),
@@ -160,40 +206,10 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
       const page = await listCollisions(ports, query.limit, await cursors.after());
       return { status: 200, body: { data: page.items, next_cursor: await cursors.next(page.next) } };
     },
-    getAccount: async (call) => ({ status: 200, body: await view(await find(call)) }),
-    async updateAccount(call) {
-      const account = await find(call);
-      const mayClaim = call.principal.tenant === null;
-      const update = await updateAccount(ports, account.id, { ...call.body, mayClaim });
-      switch (update.kind) {
-        case 'updated': {
-          const after = await view(update.account);
-          return {
-            status: 200,
-            body: after,
-            change: {
-              object: objectOf(account),
-              tenant: account.tenant,
-              before: withoutQuery(await view(account)),
-              after: withoutQuery(after),
-            },
-          };
-        }
-        case 'unknown-account':
-          throw notFound('account');
-        case 'unknown-integration':
-          throw new ProblemError({ status: 422, detail: `There is no integration "${account.integration}".` });
-        case 'context-claimed':
-        case 'context-accounts':
-        case 'claim-needs-operator':
-        case 'too-many-values':
-          throw claimProblem(update);
-        default:
-          throw secretsProblem(update);
-      }
-    },
+    getAccount: async (call) => ({ status: 200, body: await view(await findAccount(ports, call)) }),
+    updateAccount: async (call) => handleUpdateAccount(ports, call),
     async deleteAccount(call) {
-      const account = await find(call);
+      const account = await findAccount(ports, call);
       const { kind } = await deleteAccount(ports, account);
       if (kind === 'tenant-erasing') throw erasing();
       return {

@@ -4,7 +4,7 @@ import type { ApiPorts } from '../api-ports.ts';
 import type { Handlers } from '../pipeline/api-call.ts';
 import { tenantOf } from '../pipeline/principal.ts';
 
-/** Who did what. A tenant's key sees what was done to its tenant's things, by whomever. */
+/** The audit log. A tenant's key sees all changes to its tenant's data, whichever key made them. */
 export function auditHandlers(ports: ApiPorts): Handlers<keyof typeof auditOperations> {
   return {
     async listAudit({ query, principal, cursors }) {

@@ -5,14 +5,15 @@ import { describeIntegration, eventTypeCatalogue } from '../../../flows/accounts
 import { listServedMajors } from '../../../flows/feed/list-served-majors.ts';
 import { reprocessArchive } from '../../../flows/normalize/reprocess-archive.ts';
 import { reprocessRequests } from '../../../flows/normalize/reprocess-requests.ts';
+import type { IntegrationSettings } from '../../../ports/accounts/integration-settings-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import type { Handlers } from '../pipeline/api-call.ts';
+import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
 import type { Cursors } from '../pipeline/cursors.ts';
 import { notFound } from '../pipeline/principal.ts';
 import { captureView, secretsProblem, withoutQuery } from './accounts.ts';
 
-/** A page of what is all at hand, in the order of its names. */
+/** One page of a complete list that is sorted by name. */
 async function pageBy<Item>(
   items: readonly Item[],
   nameOf: (item: Item) => string,
@@ -25,7 +26,83 @@ async function pageBy<Item>(
   return { page, next_cursor: await cursors.next(last === undefined ? undefined : nameOf(last)) };
 }
 
-/** What there is, and what serves all accounts of an integration. */
+/** The settings that all accounts of an integration share. */
+async function settingsView(ports: ApiPorts, integration: string, settings: IntegrationSettings) {
+  return {
+    integration,
+    secret_names: [...ownSecretNames(settings.secrets)],
+    webhook_url: webhookUrl(
+      await ports.integrations.get(integration),
+      `${ports.publicUrl}/in/${integration}`,
+      settings.secrets,
+    ),
+    ...captureView(settings.capture),
+    ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
+  };
+}
+
+async function handleConfigureIntegration(
+  ports: ApiPorts,
+  { params, body: { secrets, capture, shared_contexts: sharedContexts } }: ApiCall<'configureIntegration'>,
+): Promise<ApiAnswer<'configureIntegration'>> {
+  const integration = params['integration'] ?? '';
+  const configuration = await configureIntegration(ports, { integration, secrets, capture, sharedContexts });
+  switch (configuration.kind) {
+    case 'configured': {
+      const view = await settingsView(ports, integration, configuration.settings);
+      return {
+        status: 200,
+        body: view,
+        change: {
+          object: `integrations/${integration}/settings`,
+          tenant: null,
+          before: null,
+          after: withoutQuery(view),
+        },
+      };
+    }
+    case 'unknown-integration':
+      throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+    case 'not-shared':
+      throw new ProblemError({
+        status: 422,
+        detail: `The integration "${integration}" has no routing: its requests arrive at the URL of an account.`,
+      });
+    case 'secrets-of-accounts':
+      throw new ProblemError({
+        status: 422,
+        detail: `The secrets of "${integration}" belong to its accounts: set them on each account. Requests to ${ports.publicUrl}/in/${integration} are verified with the secrets of the account that they name.`,
+      });
+    default:
+      throw secretsProblem(configuration);
+  }
+}
+
+async function handleReprocessIntegration(
+  ports: ApiPorts,
+  { params, query, cursors }: ApiCall<'reprocessIntegration'>,
+): Promise<ApiAnswer<'reprocessIntegration'>> {
+  const integration = params['integration'] ?? '';
+  if ((await ports.integrations.get(integration)) === undefined)
+    throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+  const { since, until, account } = query;
+  if (since !== undefined && until !== undefined) {
+    const isDryRun = query.dry_run !== 'false';
+    const after = await cursors.after();
+    const window = { integration, account, sinceMs: since, untilMs: until, isDryRun, after };
+    const { found, reprocessed, skipped, next } = await reprocessArchive(ports, window);
+    const next_cursor = await cursors.next(next);
+    return {
+      status: 200,
+      body: { reprocessed, skipped, more: next !== undefined, dry_run: isDryRun, found, next_cursor },
+    };
+  }
+  const { before = new Date(ports.clock.nowMs()).toISOString() } = query;
+  const reprocessing = await reprocessRequests(ports, integration, Date.parse(before));
+  return { status: 200, body: { ...reprocessing, before } };
+}
+
+/** The catalogue of integrations, event types and schemas, and the settings that an integration's accounts share. */
 export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalogueOperations> {
   return {
     async listIntegrations(call) {
@@ -44,70 +121,8 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
       if (definition === undefined) throw notFound('integration');
       return { status: 200, body: describeIntegration(definition) };
     },
-    async configureIntegration({ params, body: { secrets, capture, shared_contexts: sharedContexts } }) {
-      const integration = params['integration'] ?? '';
-      const configuration = await configureIntegration(ports, { integration, secrets, capture, sharedContexts });
-      switch (configuration.kind) {
-        case 'configured': {
-          const { settings } = configuration;
-          const view = {
-            integration,
-            secret_names: [...ownSecretNames(settings.secrets)],
-            webhook_url: webhookUrl(
-              await ports.integrations.get(integration),
-              `${ports.publicUrl}/in/${integration}`,
-              settings.secrets,
-            ),
-            ...captureView(settings.capture),
-            ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
-          };
-          return {
-            status: 200,
-            body: view,
-            change: {
-              object: `integrations/${integration}/settings`,
-              tenant: null,
-              before: null,
-              after: withoutQuery(view),
-            },
-          };
-        }
-        case 'unknown-integration':
-          throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
-        case 'not-shared':
-          throw new ProblemError({
-            status: 422,
-            detail: `The integration "${integration}" has no routing: its requests come by the URL of an account.`,
-          });
-        case 'secrets-of-accounts':
-          throw new ProblemError({
-            status: 422,
-            detail: `The secrets of "${integration}" belong to its accounts: set them on each account. Requests to ${ports.publicUrl}/in/${integration} are verified with the secrets of the account that they name.`,
-          });
-        default:
-          throw secretsProblem(configuration);
-      }
-    },
-    async reprocessIntegration({ params, query, cursors }) {
-      const integration = params['integration'] ?? '';
-      if ((await ports.integrations.get(integration)) === undefined)
-        throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
-      const { since, until, account } = query;
-      if (since !== undefined && until !== undefined) {
-        const isDryRun = query.dry_run !== 'false';
-        const after = await cursors.after();
-        const window = { integration, account, sinceMs: since, untilMs: until, isDryRun, after };
-        const { found, reprocessed, skipped, next } = await reprocessArchive(ports, window);
-        const next_cursor = await cursors.next(next);
-        return {
-          status: 200,
-          body: { reprocessed, skipped, more: next !== undefined, dry_run: isDryRun, found, next_cursor },
-        };
-      }
-      const { before = new Date(ports.clock.nowMs()).toISOString() } = query;
-      const reprocessing = await reprocessRequests(ports, integration, Date.parse(before));
-      return { status: 200, body: { ...reprocessing, before } };
-    },
+    configureIntegration: async (call) => handleConfigureIntegration(ports, call),
+    reprocessIntegration: async (call) => handleReprocessIntegration(ports, call),
     async listEventTypes(call) {
       const { page, next_cursor } = await pageBy(eventTypeCatalogue, ({ type }) => type, call);
       return { status: 200, body: { data: page, next_cursor } };

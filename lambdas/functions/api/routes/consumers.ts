@@ -12,7 +12,7 @@ import {
 import type { FeedConsumer } from '../../../ports/events/consumer-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import type { Handlers } from '../pipeline/api-call.ts';
+import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
 import type { FeedCursors } from '../pipeline/cursors.ts';
 import { mustNotBeErasing } from '../pipeline/ownership.ts';
 import { notFound, oneTenant, tenantOf } from '../pipeline/principal.ts';
@@ -21,7 +21,93 @@ import { mayWait, waitHeaders } from '../pipeline/waiting.ts';
 import { consumerView } from '../views/consumer-view.ts';
 import { inVersions, mustBeServed } from './pins.ts';
 
-/** Positions that the engine keeps for readers. */
+/** The 409 for a consumer that another reader has leased. */
+function leaseHeld(untilMs: number, nowMs: number): ProblemError {
+  return new ProblemError({
+    status: 409,
+    detail: "Another reader holds this consumer's lease.",
+    extensions: { reason: 'leased', leased_until: new Date(untilMs).toISOString() },
+    headers: { 'retry-after': String(Math.max(1, Math.ceil((untilMs - nowMs) / 1000))) },
+  });
+}
+
+async function handleLeaseConsumer(
+  ports: ApiPorts,
+  { params, query, body, principal, cursors }: ApiCall<'leaseConsumer'>,
+  warn: (error: unknown) => void,
+): Promise<ApiAnswer<'leaseConsumer'>> {
+  const tenant = oneTenant(principal, query.tenant);
+  // Read the key before leasing: without a cursor the reader could not commit.
+  const feed = await cursors.ofFeed(tenant);
+  await mustBeServed(ports, body.schema_versions);
+  const outcome = await leaseConsumer(ports, {
+    tenant,
+    name: params['name'] ?? '',
+    lease: body.lease,
+    ttlSeconds: body.ttl_seconds,
+    limit: body.limit,
+    waitMs: body.wait * 1000,
+    enter: mayWait(ports, principal, warn),
+  });
+  switch (outcome.kind) {
+    case 'unknown':
+      throw notFound('consumer');
+    case 'held':
+      throw leaseHeld(outcome.untilMs, ports.clock.nowMs());
+    case 'leased': {
+      const { page, headers } = await inVersions(ports, body.schema_versions, outcome.page).catch(
+        async (error: unknown) => {
+          // The error hides the new lease from the reader, which could not release it.
+          if (outcome.lease !== body.lease)
+            await endLease(ports, { tenant, name: params['name'] ?? '' }, outcome.lease);
+          throw error;
+        },
+      );
+      return {
+        status: 200,
+        body: {
+          lease: outcome.lease,
+          expires_at: new Date(outcome.expiresAtMs).toISOString(),
+          data: page.events,
+          next_cursor: feed.write(page.position),
+          caught_up: page.caughtUp,
+        },
+        headers: { ...headers, ...waitHeaders(outcome.page) },
+      };
+    }
+  }
+}
+
+async function handleCommitConsumer(
+  ports: ApiPorts,
+  { params, query, body, principal, cursors }: ApiCall<'commitConsumer'>,
+): Promise<ApiAnswer<'commitConsumer'>> {
+  const tenant = oneTenant(principal, query.tenant);
+  const { lease, cursor, release } = body;
+  const feed = await cursors.ofFeed(tenant);
+  const position = feed.read(cursor);
+  const outcome = await commitConsumer(ports, { tenant, name: params['name'] ?? '', lease, position, release });
+  switch (outcome.kind) {
+    case 'unknown':
+      throw notFound('consumer');
+    case 'lease-lost':
+      throw new ProblemError({
+        status: 409,
+        detail: 'The lease has ended. The next holder receives these events again.',
+        extensions: { reason: 'lease-lost' },
+      });
+    case 'behind':
+      throw new ProblemError({
+        status: 409,
+        detail: 'The cursor is not between the committed position and the last event read under this lease.',
+        extensions: { reason: 'not-leased', committed: outcome.position, read: outcome.handedOut },
+      });
+    case 'committed':
+      return { status: 200, body: consumerView(outcome.consumer, feed, ports.clock.nowMs()) };
+  }
+}
+
+/** Consumers: positions in the feed that the engine keeps for readers. */
 export function consumerHandlers(
   ports: ApiPorts,
   warn: (error: unknown) => void,
@@ -75,78 +161,8 @@ export function consumerHandlers(
       if ((await deleteConsumer(ports, before)).kind === 'unknown') throw notFound('consumer');
       return { status: 204, body: undefined, change: changed(await cursors.ofFeed(tenant), before, undefined) };
     },
-    async leaseConsumer({ params, query, body, principal, cursors }) {
-      const tenant = oneTenant(principal, query.tenant);
-      // Before the lease: what cannot be given back must not be taken.
-      const feed = await cursors.ofFeed(tenant);
-      await mustBeServed(ports, body.schema_versions);
-      const outcome = await leaseConsumer(ports, {
-        tenant,
-        name: params['name'] ?? '',
-        lease: body.lease,
-        ttlSeconds: body.ttl_seconds,
-        limit: body.limit,
-        waitMs: body.wait * 1000,
-        enter: mayWait(ports, principal, warn),
-      });
-      switch (outcome.kind) {
-        case 'unknown':
-          throw notFound('consumer');
-        case 'held':
-          throw new ProblemError({
-            status: 409,
-            detail: "Another reader holds this consumer's lease.",
-            extensions: { reason: 'leased', leased_until: new Date(outcome.untilMs).toISOString() },
-            headers: { 'retry-after': String(Math.max(1, Math.ceil((outcome.untilMs - ports.clock.nowMs()) / 1000))) },
-          });
-        case 'leased': {
-          const { page, headers } = await inVersions(ports, body.schema_versions, outcome.page).catch(
-            async (error: unknown) => {
-              // No reader is told of the new lease: none could give it back.
-              if (outcome.lease !== body.lease)
-                await endLease(ports, { tenant, name: params['name'] ?? '' }, outcome.lease);
-              throw error;
-            },
-          );
-          return {
-            status: 200,
-            body: {
-              lease: outcome.lease,
-              expires_at: new Date(outcome.expiresAtMs).toISOString(),
-              data: page.events,
-              next_cursor: feed.write(page.position),
-              caught_up: page.caughtUp,
-            },
-            headers: { ...headers, ...waitHeaders(outcome.page) },
-          };
-        }
-      }
-    },
-    async commitConsumer({ params, query, body, principal, cursors }) {
-      const tenant = oneTenant(principal, query.tenant);
-      const { lease, cursor, release } = body;
-      const feed = await cursors.ofFeed(tenant);
-      const position = feed.read(cursor);
-      const outcome = await commitConsumer(ports, { tenant, name: params['name'] ?? '', lease, position, release });
-      switch (outcome.kind) {
-        case 'unknown':
-          throw notFound('consumer');
-        case 'lease-lost':
-          throw new ProblemError({
-            status: 409,
-            detail: 'The lease has ended: the next holder is given these events again.',
-            extensions: { reason: 'lease-lost' },
-          });
-        case 'behind':
-          throw new ProblemError({
-            status: 409,
-            detail: 'The cursor is not one between the committed position and what was read under this lease.',
-            extensions: { reason: 'not-leased', committed: outcome.position, read: outcome.handedOut },
-          });
-        case 'committed':
-          return { status: 200, body: view(outcome.consumer, feed) };
-      }
-    },
+    leaseConsumer: async (call) => handleLeaseConsumer(ports, call, warn),
+    commitConsumer: async (call) => handleCommitConsumer(ports, call),
     async seekConsumer({ params, query, body, principal, cursors }) {
       const tenant = oneTenant(principal, query.tenant);
       const before = await find({ tenant, name: params['name'] ?? '' });

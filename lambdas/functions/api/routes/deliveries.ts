@@ -13,7 +13,7 @@ import { mayAccess, notFound } from '../pipeline/principal.ts';
 import { readDeliveryId } from '../views/delivery-id.ts';
 import { changed, deliveryView, stateOf } from '../views/delivery-view.ts';
 
-/** What became of an event at a subscription, and what it was sent, or should have been, sent again. */
+/** Deliveries: how they ended, retries, cancellations and redeliveries. */
 export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handlers<keyof typeof deliveryOperations> {
   async function find({ params, principal }: AnyCall): Promise<{ subscription: Subscription; delivery: Delivery }> {
     const key = readDeliveryId(params['id'] ?? '');
@@ -37,7 +37,7 @@ export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handle
       const { subscription, delivery } = await find(call);
       mustBeEnabled(subscription);
       if ((await ports.events.getMany([delivery])).length === 0)
-        throw new ProblemError({ status: 409, detail: 'The event is kept no longer: it cannot be sent again.' });
+        throw new ProblemError({ status: 409, detail: 'The event has expired, so it cannot be sent again.' });
       const view = deliveryView(await attemptNow(ports, subscription, delivery));
       return { status: 202, body: view, change: changed(`deliveries/${view.id}`, subscription.tenant, stateOf(view)) };
     },

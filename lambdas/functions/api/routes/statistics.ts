@@ -7,10 +7,10 @@ import { tenantOf } from '../pipeline/principal.ts';
 import { statisticsView } from '../views/statistics-view.ts';
 
 const msPerDay = 86_400_000;
-/** Counts are kept for so long. */
+/** The statistics table keeps counts this long. */
 const maxSpanMs = 35 * msPerDay;
 
-/** How subscriptions and integrations fare. */
+/** Statistics of subscriptions and integrations. */
 export function statisticsHandlers(ports: ApiPorts): Handlers<keyof typeof statisticsOperations> {
   return {
     async getStatistics({ query, principal, cursors }) {

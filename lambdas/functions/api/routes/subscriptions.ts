@@ -14,7 +14,7 @@ import { testEndpoint } from '../../../flows/subscriptions/test-endpoint.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
-import { bodyProblem, type Handlers } from '../pipeline/api-call.ts';
+import { type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import { erasing, findSubscription, namedTenant } from '../pipeline/ownership.ts';
 import { notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
@@ -24,62 +24,84 @@ import { replayView } from '../views/replay-view.ts';
 import { subscriptionView } from '../views/subscription-view.ts';
 import { testView } from '../views/test-view.ts';
 
-/** Subscriptions. A secret is in the answer to its making, and in no other. */
+type View = ReturnType<typeof subscriptionView>;
+
+function settled(view: View | null) {
+  if (view === null) return null;
+  const { health: _, ...rest } = view;
+  return rest;
+}
+
+async function viewsOf(ports: ApiPorts, subscriptions: readonly Subscription[]): Promise<View[]> {
+  const healths = await endpointHealths(ports, subscriptions);
+  return healths.map((health, index) =>
+    subscriptionView(subscriptions[index] as Subscription, health, ports.endpointPolicy),
+  );
+}
+
+async function viewOf(ports: ApiPorts, subscription: Subscription): Promise<View> {
+  return (await viewsOf(ports, [subscription]))[0] as View;
+}
+
+/** What a call changed, for the audit log. The caller does not change the endpoint's health, so it is left out. */
+function changed(before: View | null, after: View | null) {
+  const { id, tenant } = (before ?? after) as View;
+  return { object: `subscriptions/${id}`, tenant, before: settled(before), after: settled(after) };
+}
+
+function urlRefused(reason: string): ProblemError {
+  return new ProblemError({ status: 422, detail: `The URL may not be called: ${reason}.` });
+}
+
+async function handleCreateSubscription(
+  ports: ApiPorts,
+  { body, principal, stableId }: ApiCall<'createSubscription'>,
+): Promise<ApiAnswer<'createSubscription'>> {
+  const tenant = tenantOf(principal, body.tenant);
+  const id = body.id ?? (stableId === undefined ? undefined : `sub_${stableId}`);
+  const creation = await createSubscription(ports, { ...body.request, id, tenant });
+  switch (creation.kind) {
+    case 'created': {
+      const after = await viewOf(ports, creation.subscription);
+      return { status: 201, body: { ...after, secret: creation.secret }, change: changed(null, after) };
+    }
+    case 'exists': {
+      // An earlier try of this request created it before its run was cut off.
+      const made = body.id === undefined && id !== undefined ? await ports.subscriptions.find(id) : undefined;
+      const secret = made?.secrets[0]?.value;
+      if (made?.tenant === tenant && secret !== undefined)
+        return { status: 201, body: { ...(await viewOf(ports, made)), secret } };
+      throw new ProblemError({ status: 409, detail: 'A subscription with this id exists, or existed.' });
+    }
+    case 'url-refused':
+      throw urlRefused(creation.reason);
+    case 'conflict':
+      throw bodyProblem(creation.path, creation.reason);
+    case 'tenant-erasing':
+      throw erasing();
+    case 'quota-exceeded':
+      throw quotaExceeded(creation);
+  }
+}
+
+/** Subscriptions. Only the answer that creates a secret contains it. */
 export function subscriptionHandlers(
   ports: ApiPorts,
   outcomes: ApiOutcomes,
 ): Handlers<keyof typeof subscriptionOperations> {
-  const views = async (subscriptions: readonly Subscription[]) => {
-    const healths = await endpointHealths(ports, subscriptions);
-    return healths.map((health, index) =>
-      subscriptionView(subscriptions[index] as Subscription, health, ports.endpointPolicy),
-    );
-  };
-  const view = async (subscription: Subscription) =>
-    (await views([subscription]))[0] as ReturnType<typeof subscriptionView>;
-  const urlRefused = (reason: string) =>
-    new ProblemError({ status: 422, detail: `The URL may not be called: ${reason}.` });
-  /** For the audit: its health is no part of what the caller has done. */
-  const changed = (before: View | null, after: View | null) => {
-    const { id, tenant } = (before ?? after) as View;
-    return { object: `subscriptions/${id}`, tenant, before: settled(before), after: settled(after) };
-  };
-
+  const view = async (subscription: Subscription) => viewOf(ports, subscription);
   return {
-    async createSubscription({ body, principal, stableId }) {
-      const tenant = tenantOf(principal, body.tenant);
-      const id = body.id ?? (stableId === undefined ? undefined : `sub_${stableId}`);
-      const creation = await createSubscription(ports, { ...body.request, id, tenant });
-      switch (creation.kind) {
-        case 'created': {
-          const after = await view(creation.subscription);
-          return { status: 201, body: { ...after, secret: creation.secret }, change: changed(null, after) };
-        }
-        case 'exists': {
-          // Made by an earlier try of the same request, which was cut off.
-          const made = body.id === undefined && id !== undefined ? await ports.subscriptions.find(id) : undefined;
-          const secret = made?.secrets[0]?.value;
-          if (made?.tenant === tenant && secret !== undefined)
-            return { status: 201, body: { ...(await view(made)), secret } };
-          throw new ProblemError({ status: 409, detail: 'A subscription with this id exists, or existed.' });
-        }
-        case 'url-refused':
-          throw urlRefused(creation.reason);
-        case 'conflict':
-          throw bodyProblem(creation.path, creation.reason);
-        case 'tenant-erasing':
-          throw erasing();
-        case 'quota-exceeded':
-          throw quotaExceeded(creation);
-      }
-    },
+    createSubscription: async (call) => handleCreateSubscription(ports, call),
     async listSubscriptions({ query, principal, cursors }) {
       const page = await listByMetadata(
         (limit, after) => ports.subscriptions.list(principal.tenant ?? undefined, limit, after),
         query,
         await cursors.after(),
       );
-      return { status: 200, body: { data: await views(page.items), next_cursor: await cursors.next(page.next) } };
+      return {
+        status: 200,
+        body: { data: await viewsOf(ports, page.items), next_cursor: await cursors.next(page.next) },
+      };
     },
     getSubscription: async (call) => ({ status: 200, body: await view(await findSubscription(ports, call)) }),
     async updateSubscription(call) {
@@ -105,7 +127,8 @@ export function subscriptionHandlers(
       if (removal.kind === 'unfinished')
         throw new ProblemError({
           status: 503,
-          detail: 'The subscription is disabled, and what waits for it is being cancelled: call again to go on.',
+          detail:
+            'The subscription is disabled, and its waiting deliveries are being cancelled. Call again to continue.',
           headers: { 'retry-after': '1' },
         });
       return { status: 204, body: undefined, change: changed(await view(before), null) };
@@ -149,7 +172,7 @@ export function subscriptionHandlers(
     async listSigningKeys({ params }) {
       const subscription = await ports.subscriptions.find(params['id'] ?? '');
       const keys = subscription === undefined ? [] : publishedKeys(subscription, ports.clock.nowMs());
-      // Not told apart: whether a subscription without public keys exists stays hidden.
+      // The same 404 for a subscription without public keys: this public route does not reveal that it exists.
       if (keys.length === 0) throw notFound('key set');
       return {
         status: 200,
@@ -180,12 +203,4 @@ export function subscriptionHandlers(
       };
     },
   };
-}
-
-type View = ReturnType<typeof subscriptionView>;
-
-function settled(view: View | null) {
-  if (view === null) return null;
-  const { health: _, ...rest } = view;
-  return rest;
 }

@@ -5,7 +5,7 @@ import { operations } from '../../../engine/api/operations.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import type { Handlers } from '../pipeline/api-call.ts';
 
-/** What describes the API. The documents are made when they are first asked for. */
+/** Health and documents of the API. The first call for a document creates it. */
 export function systemHandlers({ publicUrl, resources }: ApiPorts): Handlers<keyof typeof systemOperations> {
   let openApi: object | undefined;
   let asyncApi: object | undefined;

@@ -26,7 +26,7 @@ function erasureView({ id, state, requestedBy, startedAt, finishedAt }: Erasure)
   };
 }
 
-/** Tenants: for how long their data is kept, all that there is of them, and its removal. */
+/** Tenants: how long the engine keeps their data, its export and its erasure. */
 export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOperations> {
   const view = (whole: Tenant) => {
     const { tenant, retention, erasure } = whole;
@@ -40,7 +40,7 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
       certificates: certificatesOf(whole),
     };
   };
-  /** @throws {ProblemError} 404 for another's, and for what no tenant is called. */
+  /** @throws {ProblemError} 404 for another tenant, and for a name that no tenant can have. */
   function nameOf({ params, principal }: AnyCall): string {
     const name = params['id'] ?? '';
     if (!tenantPattern.test(name) || !mayAccess(principal, name)) throw notFound('tenant');
@@ -100,7 +100,7 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
         { limit: call.query.limit, after: await call.cursors.after() },
       );
       if (page.kind === 'invalid-position')
-        throw new ProblemError({ status: 400, detail: 'The cursor is not one that this export gave.' });
+        throw new ProblemError({ status: 400, detail: 'This export did not return this cursor.' });
       return { status: 200, body: { data: page.entries, next_cursor: await call.cursors.next(page.next) } };
     },
   };

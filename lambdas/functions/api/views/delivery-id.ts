@@ -2,10 +2,10 @@ import type { Delivery } from '../../../engine/delivery/delivery.ts';
 import type { DeliveryKey } from '../../../ports/delivery/delivery-store.ts';
 
 const prefix = 'dlv_';
-/** Subscription, instant in base 36, event: none of them has a space. */
+/** Subscription, instant in base 36 and event. None of them contains a space. */
 const parts = /^([A-Za-z0-9][\w-]{0,127}) ([0-9a-z]{1,9}) ([\w-]{1,64})$/;
 
-/** The id of a delivery: its key, in one word. What is read from it is a claim of the caller's, not to be trusted. */
+/** The id of a delivery: its key, encoded. Callers can forge one, so check access to what it names. */
 export function deliveryId({ subscription, timestamp, event }: Pick<Delivery, keyof DeliveryKey>): string {
   const key = `${subscription} ${Date.parse(timestamp).toString(36)} ${event}`;
   return `${prefix}${Buffer.from(key).toString('base64url')}`;

@@ -1,7 +1,7 @@
 import type { Delivery, DeliveryAttempt } from '../../../engine/delivery/delivery.ts';
 import { deliveryId } from './delivery-id.ts';
 
-/** Characters of a receiver's answer that a list shows: a page of deliveries has thousands of attempts. */
+/** Characters of a receiver's answer in lists: a page of deliveries has thousands of attempts. */
 const responseInLists = 200;
 
 export function deliveryView(delivery: Delivery, { isListed = false }: { readonly isListed?: boolean } = {}) {
@@ -17,7 +17,7 @@ export function deliveryView(delivery: Delivery, { isListed = false }: { readonl
     replay: delivery.replay ?? null,
     attempt_count: delivery.attemptCount,
     attempts: delivery.attempts.map((attempt) => attemptView(attempt, isListed ? responseInLists : undefined)),
-    // One without a time waits until its endpoint takes something again.
+    // A delivery without a time waits until its endpoint accepts callbacks again.
     waits_for: waitsIn === undefined ? null : nextAttemptAt === undefined ? ('endpoint' as const) : ('time' as const),
     next_attempt_at: nextAttemptAt ?? null,
   };
@@ -36,7 +36,7 @@ function attemptView(attempt: DeliveryAttempt, maxCharacters: number | undefined
   };
 }
 
-/** What the audit keeps of a delivery: not what its endpoint answered. */
+/** What the audit log keeps of a delivery; it omits the endpoint's answers. */
 export function stateOf({
   id,
   event_id,
@@ -47,7 +47,7 @@ export function stateOf({
   return { id, event_id, subscription_id, state: standing, attempt_count };
 }
 
-/** What was done to a delivery, or to a replay, for the audit. */
+/** The change of a delivery or a replay, for the audit log. */
 export function changed(object: string, tenant: string | null, after: unknown, before: unknown = null) {
   return { object, tenant, before, after };
 }

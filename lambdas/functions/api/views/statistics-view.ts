@@ -1,7 +1,7 @@
 import type { IntegrationStatistics } from '../../../engine/statistics/integration-statistics.ts';
 import type { Statistics, SubscriptionStatistics } from '../../../flows/statistics/read-statistics.ts';
 
-/** Statistics as `GET /v1/stats` answers them. */
+/** The answer of `GET /v1/stats`. */
 export function statisticsView({ window, subscriptions, integrations }: Statistics) {
   return {
     window,

@@ -5,12 +5,12 @@ import { masked } from '../../../flows/subscriptions/test-endpoint.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import { isoOrNull } from './iso-or-null.ts';
 
-/** A subscription as its owner sees it: see {@link plainSubscriptionView}, with how its endpoint does. */
+/** {@link plainSubscriptionView} with the health of the endpoint. */
 export function subscriptionView(subscription: Subscription, health: EndpointHealth, policy: EndpointPolicy) {
   return { ...plainSubscriptionView(subscription, policy), health: healthView(health) };
 }
 
-/** What was said of a subscription: everything but its secrets (invariant 10). */
+/** A subscription as callers configured it, without its secrets (invariant 10). */
 export function plainSubscriptionView(
   subscription: Subscription,
   { disableAfterMs: usualDisableAfterMs }: EndpointPolicy,

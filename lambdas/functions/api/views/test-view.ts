@@ -1,6 +1,6 @@
 import type { EndpointTest, Simulation, TestPost } from '../../../flows/subscriptions/test-endpoint.ts';
 
-/** Characters of a callback's body that are shown. */
+/** Characters of a callback's body that the answer shows. */
 const shownBody = 16_384;
 
 export function testView(simulate: Simulation | undefined, { passed, expected, posts }: EndpointTest) {

@@ -30,7 +30,7 @@ export const apiType: ResourceType<typeof apiProperties> = {
 
 export const stageProperties = z.strictObject({
   ApiId: z.string(),
-  // Another stage would put its name before every path.
+  // Any other stage would prefix its name to every path.
   StageName: z.literal('$default'),
   AutoDeploy: z.literal(true),
   AccessLogSettings: noLocalEffect,

@@ -14,16 +14,16 @@ const shared = {
   TableName: z.string().optional(),
   AttributeDefinitions: z.array(z.strictObject({ AttributeName: z.string(), AttributeType: z.enum(['S', 'N', 'B']) })),
   KeySchema: keySchema,
-  // The emulator has no capacity; every table is on demand.
+  // The emulator has no capacity limits; every table is on demand.
   BillingMode: noLocalEffect,
-  // dynalite deletes nothing; expired rows count as absent everywhere (DESIGN.md).
+  // dynalite does not delete expired rows; the engine treats them as absent (DESIGN.md).
   TimeToLiveSpecification: noLocalEffect,
   WarmThroughput: noLocalEffect,
 };
 
 export const tableProperties = z.strictObject({
   ...shared,
-  // Nothing is encrypted here; who may use the key is enforced all the same (lib/local/iam).
+  // The emulator does not encrypt, but lib/local/iam enforces who may use the key.
   SSESpecification: z
     .strictObject({ SSEEnabled: boolean, SSEType: noLocalEffect, KMSMasterKeyId: z.string().optional() })
     .optional(),
@@ -44,7 +44,7 @@ export const tableProperties = z.strictObject({
   PointInTimeRecoverySpecification: noLocalEffect,
   ContributorInsightsSpecification: noLocalEffect,
   DeletionProtectionEnabled: noLocalEffect,
-  // Not evaluated: what functions may do is for their roles to say.
+  // Not evaluated: the roles of functions define their permissions.
   ResourcePolicy: noLocalEffect,
   TableClass: noLocalEffect,
   Tags: noLocalEffect,
@@ -65,7 +65,7 @@ export const globalTableProperties = z.strictObject({
     )
     .optional(),
   LocalSecondaryIndexes: z.array(z.strictObject(index)).optional(),
-  // Replicas name the keys of a global table; its callers are not held to them.
+  // Replicas name the keys of a global table; the runner does not enforce those.
   Replicas: noLocalEffect,
   SSESpecification: noLocalEffect,
   WriteProvisionedThroughputSettings: noLocalEffect,

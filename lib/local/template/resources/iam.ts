@@ -15,7 +15,7 @@ const policyDocument = z.strictObject({
       Effect: effect,
       Action: oneOrMore.optional(),
       Resource: oneOrMore.optional(),
-      // Understood where they cannot matter; else lib/local/iam reports them.
+      // Accepted where they have no effect; otherwise lib/local/iam reports them.
       NotAction: oneOrMore.optional(),
       NotResource: oneOrMore.optional(),
       Condition: z.unknown().optional(),
@@ -46,7 +46,7 @@ export const policyProperties = z.strictObject({
   PolicyName: z.string(),
   PolicyDocument: policyDocument,
   Roles: z.array(z.string()).default([]),
-  // No function calls as one.
+  // Functions call as roles, not as users of a group.
   Groups: noLocalEffect,
   Users: noLocalEffect,
 });

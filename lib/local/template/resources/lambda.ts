@@ -5,7 +5,7 @@ export const functionProperties = z.strictObject({
   FunctionName: z.string().optional(),
   Code: z.strictObject({ S3Bucket: z.string(), S3Key: z.string() }),
   Handler: z.string().regex(/^[^.]+\.[^.]+$/, 'expected <file>.<export>, such as index.handler'),
-  /** What its policies allow is all that the function may do (lib/local/iam). */
+  /** Its policies define all permissions of the function (lib/local/iam). */
   Role: z.string(),
   Runtime: z.string().regex(/^nodejs/, 'only Node runtimes run on this machine'),
   PackageType: z.literal('Zip').optional(),
@@ -62,7 +62,7 @@ export const eventInvokeConfigType: ResourceType<typeof eventInvokeConfigPropert
   properties: eventInvokeConfigProperties,
 };
 
-/** Who may invoke a function; a source without its permission is reported as AWS would refuse it. */
+/** Who may invoke a function; the runner reports a source without permission, which AWS would reject. */
 export const permissionProperties = z.strictObject({
   Action: z.string(),
   FunctionName: z.string(),

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { arn, noLocalEffect, type ResourceType } from '../resource-type.ts';
 
 /**
- * Types that nothing on this machine acts on. No property of theirs can have an effect, so none is
- * checked; their names and ARNs exist, since environments may carry them.
+ * Types without effect on this machine. Their properties are not checked; they have names and ARNs, because
+ * environments may contain those.
  */
 const withoutEffect = (service: string): ResourceType => ({
   properties: z.looseObject({}),
   attributes: { Arn: ({ name }) => arn(service, name) },
 });
 
-/** Alarms do not fire here, so nothing is published; a subscriber inside the stack would still never hear. */
+/** Alarms do not fire here, so topics publish nothing; a subscriber inside the stack would silently receive nothing. */
 const subscriptionProperties = z.strictObject({
   Protocol: z.enum(['email', 'email-json', 'sms', 'http', 'https']),
   TopicArn: noLocalEffect,
@@ -33,8 +33,8 @@ export const typesWithoutEffect: Readonly<Record<string, ResourceType>> = {
   'AWS::Logs::MetricFilter': withoutEffect('logs'),
   'AWS::Logs::QueryDefinition': withoutEffect('logs'),
   'AWS::Logs::ResourcePolicy': withoutEffect('logs'),
-  // Resource policies are not evaluated: they deny plain HTTP, which is all that there is here, and let
-  // AWS services in. What functions may do is for their roles to say (lib/local/iam).
+  // Resource policies are not evaluated: they deny plain HTTP, which everything here uses, and allow AWS services.
+  // The roles of functions define their permissions (lib/local/iam).
   'AWS::S3::BucketPolicy': withoutEffect('s3'),
   'AWS::SNS::Subscription': { properties: subscriptionProperties },
   'AWS::SNS::Topic': {

@@ -3,7 +3,7 @@ import { localUrlSuffix, noLocalEffect, type ResourceType } from '../resource-ty
 
 export const bucketProperties = z.strictObject({
   BucketName: z.string().optional(),
-  // Nothing is encrypted here; who may use the key is enforced all the same (lib/local/iam).
+  // The emulator does not encrypt, but lib/local/iam enforces who may use the key.
   BucketEncryption: z
     .strictObject({
       ServerSideEncryptionConfiguration: z.array(
@@ -25,7 +25,7 @@ export const bucketProperties = z.strictObject({
   MetricsConfigurations: noLocalEffect,
   InventoryConfigurations: noLocalEffect,
   IntelligentTieringConfigurations: noLocalEffect,
-  // The emulator keeps the newest version only and locks none.
+  // The emulator keeps only the newest version and locks nothing.
   VersioningConfiguration: noLocalEffect,
   ObjectLockEnabled: noLocalEffect,
   ObjectLockConfiguration: noLocalEffect,

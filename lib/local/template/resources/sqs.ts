@@ -11,7 +11,7 @@ export const queueProperties = z.strictObject({
   RedrivePolicy: z.strictObject({ deadLetterTargetArn: z.string(), maxReceiveCount: number }).optional(),
   RedriveAllowPolicy: noLocalEffect,
   SqsManagedSseEnabled: noLocalEffect,
-  // Nothing is encrypted here; who may use the key is enforced all the same (lib/local/iam).
+  // The emulator does not encrypt, but lib/local/iam enforces who may use the key.
   KmsMasterKeyId: z.string().optional(),
   KmsDataKeyReusePeriodSeconds: noLocalEffect,
   Tags: noLocalEffect,
@@ -21,7 +21,7 @@ export const queueType: ResourceType<typeof queueProperties> = {
   properties: queueProperties,
   nameProperty: 'QueueName',
   nameLimit: { length: 80 },
-  // An address that resolves everywhere: the SDK uses the queue's URL as its endpoint.
+  // The SDK uses the queue's URL as its endpoint, so the URL must resolve on this machine.
   ref: ({ name, endpoints }) => `${endpoints.sqs}/${localAccountId}/${name}`,
   attributes: {
     Arn: ({ name }) => arn('sqs', name),

@@ -8,8 +8,8 @@ const text = 'AWS4-HMAC-SHA256';
 const bytes = new TextEncoder().encode(`..${text}`).subarray(2);
 
 test.each([
-  ['a text', text],
-  ['bytes within others', bytes],
+  ['a string', text],
+  ['a view into a larger buffer', bytes],
   ['a buffer', new Uint8Array(bytes).buffer],
 ])('the digest of %s is SHA-256', async (_, data) => {
   const hash = new Sha256();
@@ -18,9 +18,9 @@ test.each([
 });
 
 test.each([
-  ['a text', 'key'],
+  ['a string', 'key'],
   ['bytes', new TextEncoder().encode('key')],
-])('with a secret that is %s it is the HMAC', async (_, secret) => {
+])('with %s as secret, the digest is the HMAC', async (_, secret) => {
   const hash = new Sha256(secret);
   hash.update(text);
   expect(Buffer.from(await hash.digest()).toString('hex')).toBe(createHmac('sha256', 'key').update(text).digest('hex'));
@@ -31,7 +31,7 @@ test.each([
   );
 });
 
-test('a lean client does nothing for a log, and names itself', async () => {
+test('a lean client has no logging middleware, and sends its own user agent', async () => {
   const settings = { region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
   const steps = (client: SQSClient) => client.middlewareStack.identify().join(' ');
   expect(steps(new SQSClient(settings))).toMatch(/loggerMiddleware.*getUserAgentMiddleware|getUserAgent.*logger/);

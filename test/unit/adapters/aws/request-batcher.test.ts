@@ -24,7 +24,7 @@ const taken: Send = async (items) => items.map((item) => `${item}!`);
 const refusal = () => Object.assign(new Error('refused'), { name: 'ValidationException', $fault: 'client' });
 
 describe('a batcher', () => {
-  test('sends what comes together in common requests, and tells each caller of its own', async () => {
+  test('sends concurrent items in shared requests, and gives each caller its own outcomes', async () => {
     const { batcher, requests } = aBatcher(taken);
     expect(await Promise.all([batcher(['a']), batcher(['b', 'c']), batcher([]), batcher(['d'])])).toEqual([
       ['a!'],
@@ -35,7 +35,7 @@ describe('a batcher', () => {
     expect(requests).toEqual([['a', 'b', 'c'], ['d']]);
   });
 
-  test('gathers what comes while a request is under way, and sends it when that has ended', async () => {
+  test('collects items while a request is in flight, and sends them when it has ended', async () => {
     const answers: (() => void)[] = [];
     const { batcher, requests } = aBatcher(async (items) => {
       if (requests.length === 1) await new Promise<void>((answer) => answers.push(answer));
@@ -51,7 +51,7 @@ describe('a batcher', () => {
     expect(requests).toEqual([['a'], ['b', 'c']]);
   });
 
-  test('waits no longer than a moment for a request that hangs', async () => {
+  test('does not wait for a request that hangs', async () => {
     const { batcher, requests } = aBatcher((items, signal) =>
       requests.length === 1 ? new Promise(() => {}) : taken(items, signal),
     );
@@ -61,7 +61,7 @@ describe('a batcher', () => {
     expect(requests).toEqual([['hangs'], ['b', 'c']]);
   });
 
-  test('sends again what was not taken, and answers the others meanwhile', async () => {
+  test('sends items again that were not taken, and settles the others meanwhile', async () => {
     const ended: string[] = [];
     const { batcher, requests } = aBatcher(async (items) =>
       items.map((item) => (item === 'busy' && requests.length < 3 ? undefined : `${item}!`)),
@@ -75,7 +75,7 @@ describe('a batcher', () => {
     expect(requests).toEqual([['busy', 'b', 'c'], ['busy'], ['busy']]);
   });
 
-  test('fails what is never taken, and nothing else', async () => {
+  test('fails an item that is never taken, and no other', async () => {
     const { batcher, requests } = aBatcher(async (items) =>
       items.map((item) => (item === 'busy' ? undefined : `${item}!`)),
     );
@@ -87,7 +87,7 @@ describe('a batcher', () => {
     expect(outcomesOrThrow(other)).toEqual(['b!']);
   });
 
-  test('sends each caller alone where the service refuses them together', async () => {
+  test('sends the items of each caller separately when the service refuses a shared request', async () => {
     const { batcher, requests } = aBatcher(async (items) => {
       if (items.includes('bad')) throw refusal();
       return items.map((item) => `${item}!`);
@@ -104,13 +104,13 @@ describe('a batcher', () => {
   test.each([
     ['is throttled', Object.assign(new Error('slow down'), { name: 'ThrottlingException', $fault: 'client' })],
     ['cannot be reached', new Error('socket hang up')],
-  ])('sends nothing more where the service %s: the client has tried again itself', async (_, error) => {
+  ])('sends nothing more when the service %s, because the client has already retried', async (_, error) => {
     const { batcher, requests } = aBatcher(() => Promise.reject(error));
     expect(await Promise.all([batcher(['a']), batcher(['b'])])).toEqual([[error], [error]]);
     expect(requests).toHaveLength(1);
   });
 
-  test('calls off what is late, and sends the others again', async () => {
+  test('aborts a request with late items, and sends the others again', async () => {
     const ending = new AbortController();
     const { batcher, requests } = aBatcher((items, signal) =>
       items.includes('late')
@@ -130,7 +130,7 @@ describe('a batcher', () => {
   });
 });
 
-/** Until what was begun in this turn of the event loop is under way. */
+/** Wait until requests that were scheduled in this turn of the event loop are in flight. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }

@@ -6,9 +6,9 @@ import { createUndiciCallbackClient } from '../../../../lambdas/adapters/http/un
 import { limits } from '../../../../lambdas/contracts/limits.ts';
 import { createManualClock } from '../../../fakes/manual-clock.ts';
 
-test('as many callbacks are under way at one endpoint as its subscription may ask for', async () => {
+test('one endpoint gets as many concurrent callbacks as a subscription may choose', async () => {
   const waiting: ServerResponse[] = [];
-  // Nobody is answered until all are there.
+  // The server answers only after all requests have arrived.
   const server = createServer((_, response) => {
     waiting.push(response);
     if (waiting.length === limits.maxEndpointConcurrency) for (const one of waiting) one.writeHead(204).end();

@@ -9,7 +9,7 @@ import { resolveHostileNames } from '../../../fakes/hostile-urls.ts';
 
 type Resolve = NonNullable<EgressPolicyOptions['resolve']>;
 
-/** What is refused stands in test/fakes/hostile-urls.ts; this is about what is not, and about dialling. */
+/** Refused URLs are in test/fakes/hostile-urls.ts; these tests are about allowed URLs, and about dialling. */
 const nothing: Resolve = () => {
   throw new Error('an address literal is not resolved');
 };
@@ -22,7 +22,7 @@ const resolveTo =
       null,
       addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
-/** What a dialler is told. */
+/** The result of a lookup. */
 const dial = (policy: ReturnType<typeof policyFor>, name: string, all = true) =>
   new Promise((settle) => {
     policy.lookup(name, { all }, (error, address, family) => settle(error ?? [address, family]));
@@ -55,14 +55,14 @@ describe('an address in a URL', () => {
     expect(await policyFor().refusalOf(url)).toBeUndefined();
   });
 
-  test('may be plain http where that is allowed', async () => {
+  test('may be called over plain http where http is allowed', async () => {
     expect(await policyFor({ allowHttp: true }).refusalOf('http://8.8.8.8/')).toBeUndefined();
   });
 
-  test('is judged the same as IPv4, mapped into IPv6 and translated by NAT64', () => {
+  test('gets the same verdict as IPv4, mapped into IPv6 and translated by NAT64', () => {
     const policy = policyFor();
     const byte = fc.integer({ min: 0, max: 255 });
-    // Within the ranges and at their edges, not only in the vast rest.
+    // Prefer first bytes inside the denied ranges and at their edges.
     const first = fc.oneof(byte, fc.constantFrom(0, 10, 100, 127, 168, 169, 172, 192, 198, 203, 224, 240));
     fc.assert(
       fc.property(first, byte, byte, byte, (...bytes) => {
@@ -108,17 +108,17 @@ describe('the engine itself', () => {
     'https://xhooks.example.com/',
     'https://hooks.example.com.example.net/',
     'https://other12345.execute-api.eu-west-1.amazonaws.com/',
-  ])('is not its neighbour: %s', async (url) => {
+  ])('is not another host with a similar name: %s', async (url) => {
     expect(await policy.refusalOf(url)).toBeUndefined();
   });
 
-  test('is known by its name in another script', async () => {
+  test('is recognized by its name in another script', async () => {
     const other = policyFor({ ownOrigins: ['https://höoks.example.com'], resolve: resolveTo('93.184.216.34') });
     expect(await other.refusalOf('https://xn--hoks-5qa.example.com/')).toMatch(refusal);
     expect(await other.refusalOf('https://HÖOKS.example.com/')).toMatch(refusal);
   });
 
-  test('fails when an own origin is none', () => {
+  test('fails when an own origin is not a URL', () => {
     expect(() => policyFor({ ownOrigins: ['hooks.example.com'] })).toThrow(/own origin must be an absolute URL/);
   });
 
@@ -148,7 +148,7 @@ describe('the engine itself', () => {
       expect(local.refusalOfUrl(url)).toMatch(/ leads back to this Tributary deployment/);
     });
 
-    test('is not dialled by a name that resolves to it', async () => {
+    test('is not dialled through a name that resolves to it', async () => {
       expect(await local.refusalOf('http://relay.example:8787/')).toMatch(/^relay\.example leads back/);
       const dialled = new Promise((settle) => {
         local.lookupFor('http://relay.example:8787/')('relay.example', { all: true }, settle);
@@ -157,7 +157,7 @@ describe('the engine itself', () => {
     });
 
     test.each(['http://localhost:8788/', 'http://127.0.0.1:80/', 'http://[::1]:1/', 'http://relay.example:8788/'])(
-      'is no other program of it: %s',
+      'is not another program on this machine: %s',
       async (url) => {
         expect(await local.refusalOf(url)).toBeUndefined();
       },
@@ -184,7 +184,7 @@ describe('a range that is allowed', () => {
     'http://[::1]/',
     'http://[fd13::9]/',
     'http://0.0.0.0/',
-    // NAT64 stands for public addresses only.
+    // NAT64 translates only public addresses.
     'http://[64:ff9b::127.0.0.1]/',
     'http://[2002:7f00:1::]/',
     'http://[::127.0.0.1]/',
@@ -192,7 +192,7 @@ describe('a range that is allowed', () => {
     expect(await policy.refusalOf(url)).toMatch(/is not a public address$/);
   });
 
-  test('opens names that resolve into it, and no name that resolves elsewhere too', async () => {
+  test('opens names that resolve only into it, and no name that also resolves elsewhere', async () => {
     const options = { allowedRanges: ['10.1.0.0/16'] };
     expect(
       await policyFor({ ...options, resolve: resolveTo('10.1.2.3') }).refusalOf('https://a.example/'),
@@ -202,7 +202,7 @@ describe('a range that is allowed', () => {
     ).toBeDefined();
   });
 
-  test('of one family opens nothing of the other', () => {
+  test('of one address family opens no address of the other', () => {
     const ofIpv6 = policyFor({ allowedRanges: ['::/0'] });
     expect(ofIpv6.refusalOfUrl('https://[::1]/')).toBeUndefined();
     expect(ofIpv6.refusalOfUrl('https://10.0.0.1/')).toBeDefined();
@@ -210,7 +210,7 @@ describe('a range that is allowed', () => {
     expect(policyFor({ allowedRanges: ['0.0.0.0/0'] }).refusalOfUrl('https://[::1]/')).toBeDefined();
   });
 
-  // Without its prefix a range would be read as /0, which opens everything.
+  // A range without a prefix would be read as /0, which opens every address.
   test.each([
     '127.0.0.1',
     '127.0.0.1/',
@@ -221,7 +221,7 @@ describe('a range that is allowed', () => {
     'localhost/8',
     '/8',
     '',
-  ])('fails when it is none: "%s"', (range) => {
+  ])('fails when it is not in CIDR form: "%s"', (range) => {
     expect(() => policyFor({ allowedRanges: [range] })).toThrow(
       expect.objectContaining({ code: 'configuration-invalid' }),
     );
@@ -235,14 +235,14 @@ describe('a name', () => {
       expect(await policy.refusalOf(url)).toBeUndefined();
   });
 
-  test('that does not resolve yet may be subscribed: every delivery resolves it anew', async () => {
+  test('that does not resolve yet may be subscribed, because every delivery resolves it again', async () => {
     const policy = policyFor({ resolve: resolveHostileNames });
     expect(await policy.refusalOf('https://absent.example/')).toBeUndefined();
     expect(await dial(policy, 'absent.example')).toMatchObject({ code: 'ENOTFOUND' });
   });
 
   test.each([true, false])(
-    'fails when it is private once it is dialled, whatever it was before (all: %s)',
+    'fails when it is private at the time of the dial, even if it was public before (all: %s)',
     async (all) => {
       // The name rebinds: public when it is checked, private when it is dialled.
       const answers = ['93.184.216.34'];
@@ -253,14 +253,14 @@ describe('a name', () => {
   );
 
   test.each([true, false])(
-    'fails when any of its addresses is private, where one alone is asked for, too (all: %s)',
+    'fails when any of its addresses is private, even when the caller wants only one (all: %s)',
     async (all) => {
       const policy = policyFor({ resolve: resolveTo('93.184.216.34', '10.0.0.1') });
       expect(await dial(policy, 'mixed.example', all)).toBeInstanceOf(EgressRefusal);
     },
   );
 
-  test('is dialled at the addresses it resolved to', async () => {
+  test('is dialled at the addresses that it resolved to', async () => {
     const policy = policyFor({ resolve: resolveTo('93.184.216.34', '2606:4700::1111') });
     expect(await dial(policy, 'public.example', false)).toEqual(['93.184.216.34', 4]);
     expect(await dial(policy, 'public.example')).toEqual([

@@ -13,7 +13,7 @@ describe('a hostile URL (invariant 11)', () => {
     expect(await strict.refusalOf(url)).toMatch(url.startsWith('http:') ? /^its scheme must be https/ : refusal);
   });
 
-  test('stands in the table once', () => {
+  test('is listed only once', () => {
     expect(hostileUrls.length).toBeGreaterThan(50);
     for (const column of ['name', 'url'] as const)
       expect(new Set(hostileUrls.map((row) => row[column])).size).toBe(hostileUrls.length);

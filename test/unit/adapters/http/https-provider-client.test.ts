@@ -31,7 +31,7 @@ async function listen(server: Server): Promise<number> {
 
 const serveHttp = async (listener: RequestListener) => `http://127.0.0.1:${await listen(createHttpServer(listener))}`;
 
-/** A provider at a name that its certificate carries, or does not. */
+/** Start a provider whose certificate may or may not name its host. */
 async function serveHttps(certificate: Partial<ProviderCertificate> = {}, listener: RequestListener = answering(200)) {
   const now = { fromMs: Date.now() - dayMs, untilMs: Date.now() + dayMs };
   const cert = certificateOf({ subject: site, issuer: root, hosts: ['api.acme.example'], ...now, ...certificate });
@@ -79,7 +79,7 @@ const notInTime = { code: 'provider-unavailable', retryable: true };
 const notAllowed = { code: 'provider-unavailable', retryable: false };
 
 describe('a call', () => {
-  test('is made as it is given, and gives back what is answered', async () => {
+  test('sends the given request, and returns the answer', async () => {
     const seen: unknown[] = [];
     const url = await serveHttp((request, response) => {
       const chunks: Buffer[] = [];
@@ -104,7 +104,7 @@ describe('a call', () => {
     ]);
   });
 
-  test('is made over TLS to who proves to be the host, and to nobody else', async () => {
+  test('uses TLS, and accepts a host with a valid certificate', async () => {
     const url = await serveHttps();
     expect(await call(url)).toMatchObject({ status: 200 });
     expect(await call(url.replace('https', 'HTTPS'))).toMatchObject({ status: 200 });
@@ -125,7 +125,7 @@ describe('a call', () => {
     expect(requests).toBe(0);
   });
 
-  test('takes a redirect as the answer', async () => {
+  test('returns a redirect as the answer', async () => {
     let requests = 0;
     const url = await serveHttp((_, response) => {
       requests += 1;
@@ -135,7 +135,7 @@ describe('a call', () => {
     expect(requests).toBe(1);
   });
 
-  test('leaves no connection behind', async () => {
+  test('leaves no connection open', async () => {
     const url = await serveHttp(answering(200));
     await call(url);
     const [server] = servers as [Server];
@@ -168,7 +168,7 @@ describe('an answer', () => {
       (_, response) => void response.writeHead(200, { 'content-length': 100 }).write('x', () => response.destroy()),
     ],
     ['is cut off before its head', (request) => void request.socket.destroy()],
-    ['is no HTTP', (request) => void request.socket.end('nonsense\r\n\r\n')],
+    ['is not HTTP', (request) => void request.socket.end('nonsense\r\n\r\n')],
     ['is too large', answering(200, 'x'.repeat(10_001))],
     [
       'has no end',
@@ -185,12 +185,12 @@ describe('an answer', () => {
     expect(await failureOf(call(`${url}/hush`))).toMatchObject(notInTime);
   });
 
-  test('may be as large as it may be', async () => {
+  test('may be as large as the limit', async () => {
     const url = await serveHttp(answering(200, 'x'.repeat(10_000)));
     expect((await call(url)).body).toHaveLength(10_000);
   });
 
-  test('fails when nobody listens', async () => {
+  test('fails when no server listens', async () => {
     const url = await serveHttp(answering(200));
     const [server] = servers as [Server];
     await new Promise((resolve) => server.close(resolve));
@@ -200,21 +200,21 @@ describe('an answer', () => {
   });
 });
 
-describe('a call that may not be made', () => {
+describe('a forbidden call', () => {
   test.each<[string, string, Settings]>([
     ['is plain http', 'http://api.acme.example/', { allowHttp: false }],
     ['is to this machine', 'https://127.0.0.1/', { allowedRanges: [] }],
-    ['is to metadata', 'http://169.254.169.254/latest/meta-data', {}],
+    ['is to the metadata service', 'http://169.254.169.254/latest/meta-data', {}],
     ['carries a password', 'https://a:b@api.acme.example/', {}],
-    ['is no URL', 'api.acme.example', {}],
+    ['is not a URL', 'api.acme.example', {}],
     ['has another scheme', 'file:///etc/passwd', {}],
-    ['asks a directory', 'ldap://api.acme.example/', {}],
+    ['is for a directory', 'ldap://api.acme.example/', {}],
   ])('fails when it %s, for good', async (_name, url, settings) => {
     expect(await failureOf(call(url, {}, settings))).toMatchObject(notAllowed);
   });
 
   test.each([[['10.0.0.1']], [['127.0.0.1', '169.254.169.254']], [['0.0.0.0']]])(
-    'fails when its name is one of %j, and nobody is dialled',
+    'fails when its name resolves to %j, and dials no address',
     async (addresses) => {
       let requests = 0;
       const url = await serveHttps({}, (_, response) => {
@@ -226,7 +226,7 @@ describe('a call that may not be made', () => {
     },
   );
 
-  test('fails when a header breaks its line, as a failed call does', async () => {
+  test('fails when a header contains a line break, with the error of a failed call', async () => {
     const url = await serveHttp(answering(200));
     expect(await failureOf(call(url, { headers: { 'X-A': 'a\r\nX-B: b' } }))).toMatchObject({
       code: 'provider-unavailable',

@@ -14,7 +14,7 @@ const secret = 'hunter2:ü&+ %';
 const json = (response: ServerResponse, value: unknown, status = 200) =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
 
-/** A token endpoint that numbers its tokens, and a client of it. */
+/** A token endpoint that numbers its tokens, and a client for it. */
 async function start(answer?: (response: ServerResponse) => void) {
   let issued = 0;
   const endpoint = await startLoopbackEndpoint(
@@ -35,7 +35,7 @@ async function start(answer?: (response: ServerResponse) => void) {
 const told = (outcome: TokenOutcome) => (outcome.kind === 'token' ? outcome.token : outcome.error);
 
 describe('a token', () => {
-  test('is asked for as RFC 6749 says, by HTTP Basic', async () => {
+  test('is requested as RFC 6749 says, with HTTP Basic', async () => {
     const { endpoint, tokens, client } = await start();
     expect(await tokens.tokenFor({ ...client, scope: 'hooks:write a', audience: 'https://api.example.com' })).toEqual({
       kind: 'token',
@@ -59,7 +59,7 @@ describe('a token', () => {
     });
   });
 
-  test('is asked for by members of the body where the client says so', async () => {
+  test('is requested with credentials in the body where the client says so', async () => {
     const { endpoint, tokens, client } = await start();
     await tokens.tokenFor({ ...client, auth_style: 'body' });
     const [received] = endpoint.requests;
@@ -71,7 +71,7 @@ describe('a token', () => {
     });
   });
 
-  test('is used until a minute before it ends', async () => {
+  test('is used until a minute before it expires', async () => {
     const { clock, tokens, client } = await start();
     const next = async () => told(await tokens.tokenFor(client));
     expect([await next(), await next()]).toEqual(['token-1', 'token-1']);
@@ -82,11 +82,11 @@ describe('a token', () => {
   });
 
   test.each([
-    ['does not say how long it lives', {}, 240_000],
-    ['says so in text', { expires_in: '600' }, 540_000],
-    ['says nonsense', { expires_in: 'soon' }, 240_000],
-    ['says null', { expires_in: null }, 240_000],
-    ['lives for ever', { expires_in: 1e12 }, 24 * 3_600_000 - 60_000],
+    ['names no lifetime', {}, 240_000],
+    ['has its lifetime as text', { expires_in: '600' }, 540_000],
+    ['has an invalid lifetime', { expires_in: 'soon' }, 240_000],
+    ['has null as its lifetime', { expires_in: null }, 240_000],
+    ['never expires', { expires_in: 1e12 }, 24 * 3_600_000 - 60_000],
   ])('is remembered within reason where it %s', async (_name, members, lifetimeMs) => {
     const { endpoint, clock, tokens, client } = await start((response) =>
       json(response, { access_token: 'abc', ...members }),
@@ -100,20 +100,20 @@ describe('a token', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  test.each([0, 59, -1])('is used once where it lives for %i s', async (expires_in) => {
+  test.each([0, 59, -1])('is used once where its lifetime is %i s', async (expires_in) => {
     const { endpoint, tokens, client } = await start((response) => json(response, { access_token: 'abc', expires_in }));
     for (let call = 0; call < 2; call += 1) expect(told(await tokens.tokenFor(client))).toBe('abc');
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  test('is fetched once by all that need it at the same time', async () => {
+  test('is fetched once for all concurrent callers', async () => {
     const { endpoint, tokens, client } = await start();
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => tokens.tokenFor(client)));
     expect(new Set(outcomes.map(told))).toEqual(new Set(['token-1']));
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  test('is fetched anew after a fetch that failed, which all that waited are told of', async () => {
+  test('is fetched again after a fetch that failed for all waiting callers', async () => {
     let calls = 0;
     const { endpoint, tokens, client } = await start((response) => {
       calls += 1;
@@ -125,7 +125,7 @@ describe('a token', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  test('is another for another client, secret, scope, audience or style (invariant 3)', async () => {
+  test('differs for each client, secret, scope, audience and style (invariant 3)', async () => {
     const { endpoint, tokens, client } = await start();
     const clients: OauthClient[] = [
       client,
@@ -142,7 +142,7 @@ describe('a token', () => {
     expect(endpoint.requests).toHaveLength(clients.length);
   });
 
-  test('is forgotten when the endpoint refuses it, and no newer one with it', async () => {
+  test('is forgotten when the endpoint refuses it, but a newer token is kept', async () => {
     const { tokens, client } = await start();
     const next = async () => told(await tokens.tokenFor(client));
     expect(await next()).toBe('token-1');
@@ -156,14 +156,14 @@ describe('a token', () => {
   });
 });
 
-describe('no token', () => {
+describe('a missing token', () => {
   const repeating = (response: ServerResponse, body: string) =>
     json(response, { error: 'invalid_client', error_description: `no such secret: ${body} ${secret}` }, 401);
   test.each([
     ['the endpoint is down', (response: ServerResponse) => json(response, {}, 503), 'answered 503'],
     ['the client is unknown', (response: ServerResponse) => repeating(response, ''), 'answered 401 (invalid_client)'],
     [
-      'the error is not one of the standard’s',
+      'the error is not in the standard',
       (response: ServerResponse) => json(response, { error: secret }, 400),
       'answered 400',
     ],
@@ -172,11 +172,11 @@ describe('no token', () => {
       (response: ServerResponse) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
       'answered 307',
     ],
-    ['the answer is no JSON', (response: ServerResponse) => response.end(`<html>${secret}`), 'gave no token'],
+    ['the answer is not JSON', (response: ServerResponse) => response.end(`<html>${secret}`), 'gave no token'],
     ['the answer is a list', (response: ServerResponse) => json(response, [secret]), 'gave no token'],
     ['the answer is empty', (response: ServerResponse) => response.writeHead(204).end(), 'gave no token'],
     [
-      'the token is no text',
+      'the token is not text',
       (response: ServerResponse) => json(response, { access_token: { secret } }),
       'gave no token',
     ],
@@ -199,7 +199,7 @@ describe('no token', () => {
     [
       'it is of another type',
       (response: ServerResponse) => json(response, { access_token: 'a', token_type: 'mac' }),
-      'gave a token that is no bearer token',
+      'gave a token that is not a bearer token',
     ],
     ['the endpoint hangs up', (response: ServerResponse) => response.socket?.destroy(), 'not reached: UND_ERR_SOCKET'],
   ])('fails when %s, and the reason holds no secret (invariant 10)', async (_name, answer, reason) => {

@@ -13,7 +13,7 @@ import { startLoopbackEndpoint } from '../../../fakes/loopback-endpoint.ts';
 import { createManualClock } from '../../../fakes/manual-clock.ts';
 import { aParty, certificateOf, type ProviderCertificate } from '../../../fakes/provider-certificates.ts';
 
-/** Every name is this machine. */
+/** Every name resolves to this machine. */
 const toLoopback: NonNullable<EgressPolicyOptions['resolve']> = (_, callback) =>
   callback(null, [{ address: '127.0.0.1', family: 4 }]);
 const local = createEgressPolicy({ allowedRanges: ['127.0.0.0/8'], allowHttp: true, resolve: toLoopback });
@@ -28,7 +28,7 @@ const urlOf = ({ port }: { readonly port: number }, host = '127.0.0.1') => `http
 describe('a callback', () => {
   const client = createUndiciCallbackClient(local, systemClock);
 
-  test('is posted as it is, and its answer told', async () => {
+  test('is posted unchanged, and its answer is returned', async () => {
     const endpoint = await startLoopbackEndpoint((response) =>
       response.writeHead(429, { 'retry-after': '60' }).end('slow down'),
     );
@@ -48,7 +48,7 @@ describe('a callback', () => {
     });
   });
 
-  test('does not follow a redirect: it is the answer, and no success (invariant 11)', async () => {
+  test('does not follow a redirect, which is an answer and not a success (invariant 11)', async () => {
     const secret = await startLoopbackEndpoint((response) => response.end('secret'));
     for (const status of [301, 302, 303, 307, 308]) {
       const endpoint = await startLoopbackEndpoint((response) =>
@@ -61,8 +61,11 @@ describe('a callback', () => {
 
   test.each([
     ['never answers', () => undefined],
-    ['begins an answer and no more', ({ socket }: ServerResponse) => void socket?.write('HTTP/1.1 200 OK\r\nx: ')],
-  ])('fails when the endpoint %s within the time that the call has', async (_name, answer) => {
+    [
+      'begins an answer but never ends it',
+      ({ socket }: ServerResponse) => void socket?.write('HTTP/1.1 200 OK\r\nx: '),
+    ],
+  ])('fails when the endpoint %s within the timeout', async (_name, answer) => {
     const endpoint = await startLoopbackEndpoint(answer);
     expect(await client.post(post(urlOf(endpoint), { timeoutMs: 150 }))).toEqual({
       kind: 'failed',
@@ -72,7 +75,7 @@ describe('a callback', () => {
     await vi.waitFor(() => expect(endpoint.open.size).toBe(0));
   });
 
-  test('is answered once the status came, although the body never ends', async () => {
+  test('is answered once the status has arrived, although the body never ends', async () => {
     const endpoint = await startLoopbackEndpoint((response) => void response.writeHead(202).write('begun'));
     expect(await client.post(post(urlOf(endpoint), { timeoutMs: 300 }))).toMatchObject({
       kind: 'answered',
@@ -82,7 +85,7 @@ describe('a callback', () => {
     await vi.waitFor(() => expect(endpoint.open.size).toBe(0));
   });
 
-  test('is answered with 16 KB of a body at most, and lets go of the rest', async () => {
+  test('returns at most 16 KB of a body, and drops the rest', async () => {
     let sentBytes = 0;
     const endpoint = await startLoopbackEndpoint((response) => {
       const chunk = Buffer.alloc(8_192, 'x');
@@ -97,20 +100,20 @@ describe('a callback', () => {
     const outcome = await client.post(post(urlOf(endpoint)));
     expect(outcome).toMatchObject({ kind: 'answered', status: 200, response: 'x'.repeat(16_384) });
     await vi.waitFor(() => expect(endpoint.open.size).toBe(0));
-    // What the sockets' buffers hold, and not a stream without end.
+    // The sockets' buffers hold some megabytes; an endless stream would send more.
     expect(sentBytes).toBeLessThan(20_000_000);
   });
 
   test.each([
-    ['is not there', /^ECONNREFUSED$/, undefined],
+    ['is down', /^ECONNREFUSED$/, undefined],
     ['hangs up', /^UND_ERR_SOCKET$/, 'hang-up'],
-    ['speaks no HTTP', /^Response does not match the HTTP\/1.1 protocol/, 'nonsense'],
-  ] as const)('fails when the endpoint %s, without a word of its address', async (_name, error, behaviour) => {
+    ['does not speak HTTP', /^Response does not match the HTTP\/1.1 protocol/, 'nonsense'],
+  ] as const)('fails when the endpoint %s, without revealing its address', async (_name, error, behaviour) => {
     const endpoint = await startLoopbackEndpoint((response) => {
       if (behaviour === 'nonsense') response.socket?.end('nonsense\r\n\r\n');
       else response.socket?.destroy();
     });
-    // Port 1 of this machine answers nobody.
+    // No program listens on port 1 of this machine.
     const url = behaviour === undefined ? 'http://127.0.0.1:1/' : urlOf(endpoint);
     expect(await client.post(post(url))).toMatchObject({
       kind: 'failed',
@@ -118,7 +121,7 @@ describe('a callback', () => {
     });
   });
 
-  test('fails when a header cannot be sent, and does not tell its value (invariant 10)', async () => {
+  test('fails when a header cannot be sent, without revealing its value (invariant 10)', async () => {
     const endpoint = await startLoopbackEndpoint((response) => response.end());
     const outcome = await client.post(post(urlOf(endpoint), { headers: { authorization: 'hunter2\r\nx: y' } }));
     expect(outcome.kind).toBe('failed');
@@ -130,7 +133,7 @@ describe('a callback', () => {
 describe('a hostile endpoint (invariant 11)', () => {
   const confined = createEgressPolicy({ allowedRanges: [], allowHttp: true, resolve: resolveHostileNames });
 
-  test('is refused before anything is dialled, whatever its URL', async () => {
+  test('is refused before any address is dialled, whatever its URL', async () => {
     const client = createUndiciCallbackClient(confined, systemClock);
     const { dials, result } = await countDials(() => Promise.all(hostileUrls.map(({ url }) => client.post(post(url)))));
     expect(dials).toBe(0);
@@ -142,7 +145,7 @@ describe('a hostile endpoint (invariant 11)', () => {
     }
   });
 
-  test('is not dialled when its name rebinds between two calls, and is when it is allowed', async () => {
+  test('is not dialled when its name rebinds between two calls, unless its address is allowed', async () => {
     const endpoint = await startLoopbackEndpoint((response) => response.end());
     const url = urlOf(endpoint, 'rebinding.hostile.test');
     const rebinding = createEgressPolicy({
@@ -170,15 +173,15 @@ describe('a hostile endpoint (invariant 11)', () => {
 describe('connections', () => {
   const answer = (response: { end(): void }) => response.end();
 
-  test('are kept and used again', async () => {
+  test('are kept and reused', async () => {
     const client = createUndiciCallbackClient(local, systemClock);
     const endpoint = await startLoopbackEndpoint(answer);
     for (let call = 0; call < 20; call += 1) await client.post(post(urlOf(endpoint)));
-    // A call may come before the pool has noticed that the last one is done.
+    // A call may start before the pool has noticed that the last one has ended.
     expect(endpoint.opened()).toBeLessThanOrEqual(2);
   });
 
-  test('of one endpoint are no more than it may have posts at a time', async () => {
+  test('of one endpoint are no more than its concurrency limit', async () => {
     const client = createUndiciCallbackClient(local, systemClock);
     const endpoint = await startLoopbackEndpoint(answer);
     const outcomes = await Promise.all(
@@ -194,14 +197,14 @@ describe('connections', () => {
     const endpoint = await startLoopbackEndpoint(answer);
     for (let host = 1; host <= 30; host += 1) {
       expect(await client.post(post(urlOf(endpoint, `h${host}.example.com`)))).toMatchObject({ status: 200 });
-      // This one is in use all the time.
+      // This pool is always in use.
       await client.post(post(urlOf(endpoint, 'busy.example.com')));
     }
     expect(pools.size()).toBe(3);
     await vi.waitFor(() => expect(endpoint.open.size).toBeLessThanOrEqual(4));
   });
 
-  test('are closed when their pool was not used for longer than they live: a frozen function’s are dead', async () => {
+  test('are closed when their pool is unused for longer than they live, as after a function’s freeze', async () => {
     const clock = createManualClock();
     const pools = createEndpointPools(local, clock);
     const client = createUndiciCallbackClient(local, clock, pools);
@@ -213,7 +216,7 @@ describe('connections', () => {
     expect(pools.size()).toBe(2);
     clock.advance(3_999);
     await call('c.example.com');
-    // That of a is gone.
+    // The pool of a is closed.
     expect(pools.size()).toBe(2);
     const before = endpoint.opened();
     clock.advance(60_000);
@@ -222,7 +225,7 @@ describe('connections', () => {
     await vi.waitFor(() => expect(endpoint.open.size).toBe(1));
   });
 
-  test('are not closed under a call that runs', async () => {
+  test('are not closed while a call runs', async () => {
     const pools = createEndpointPools(local, systemClock, 1);
     const client = createUndiciCallbackClient(local, systemClock, pools);
     let release = (): void => undefined;
@@ -248,7 +251,7 @@ describe('a client certificate', () => {
   ];
   type Party = ReturnType<typeof aParty>;
   const pem = ({ privateKey }: Party) => privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  // TLS knows one clock only, the real one.
+  // TLS uses the real clock.
   const pemOf = (options: ProviderCertificate) =>
     certificateOf({ fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 86_400_000, ...options });
   const authorityPem = pemOf({ subject: authority, ca: true });
@@ -269,7 +272,7 @@ describe('a client certificate', () => {
   const secureUrl = ({ port }: { readonly port: number }) => `https://hooks.example.com:${port}/`;
   setDefaultCACertificates([authorityPem]);
 
-  test('is shown to an endpoint that asks for it, over connections of its own (invariant 3)', async () => {
+  test('is shown to an endpoint that asks for it, over separate connections (invariant 3)', async () => {
     const pools = createEndpointPools(local, systemClock);
     const client = createUndiciCallbackClient(local, systemClock, pools);
     const endpoint = await start();
@@ -285,7 +288,7 @@ describe('a client certificate', () => {
   });
   const pairs = new Map([ours, other].map((party) => [party, pairOf(party)]));
 
-  test('takes part in the bound of all connections', async () => {
+  test('counts towards the bound of all pools', async () => {
     const pools = createEndpointPools(local, systemClock, 2);
     const client = createUndiciCallbackClient(local, systemClock, pools);
     const endpoint = await start();
@@ -298,9 +301,9 @@ describe('a client certificate', () => {
   });
 
   test.each([
-    ['is none', { certificate: 'hunter2', private_key: 'hunter2' }],
-    ['is not of its key', { ...pairOf(ours), private_key: pem(other) }],
-  ])('fails when it %s, and nothing is dialled nor told (invariant 10)', async (_name, clientCertificate) => {
+    ['is invalid', { certificate: 'hunter2', private_key: 'hunter2' }],
+    ['does not match its key', { ...pairOf(ours), private_key: pem(other) }],
+  ])('fails when it %s, without dialling or revealing it (invariant 10)', async (_name, clientCertificate) => {
     const client = createUndiciCallbackClient(local, systemClock);
     const { dials, result } = await countDials(() =>
       client.post(post('https://hooks.example.com/', { clientCertificate })),
@@ -309,7 +312,7 @@ describe('a client certificate', () => {
     expect(result).toMatchObject({ kind: 'failed', error: 'the client certificate cannot be used' });
   });
 
-  test('fails when the endpoint’s own certificate is of another name', async () => {
+  test('fails when the certificate of the endpoint is for another name', async () => {
     const client = createUndiciCallbackClient(local, systemClock);
     const endpoint = await start();
     const url = `https://other.example.com:${endpoint.port}/`;

@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('gives the resources by name, with their older majors, read once', async () => {
+test('the catalog reads the file once, and returns resources by name with their older majors', async () => {
   const file = join(folder, 'resources.json');
   const versioned = {
     'crm/contacts': { schema: { version: '1.0.0' }, older: [] },
@@ -27,7 +27,7 @@ test('gives the resources by name, with their older majors, read once', async ()
   expect(Object.fromEntries(await catalog.versioned())).toEqual(versioned);
 });
 
-test('fails when the file cannot be read, and reads it when it is asked again', async () => {
+test('fails when the file cannot be read, and reads it again at the next call', async () => {
   const file = join(folder, 'resources.json');
   const catalog = createBundledResourceCatalog(pathToFileURL(file));
   await expect(catalog.all()).rejects.toThrow('ENOENT');

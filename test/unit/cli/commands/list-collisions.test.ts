@@ -3,7 +3,7 @@ import { useIntegrationsFolder } from '../integrations-folder.ts';
 
 const folder = useIntegrationsFolder();
 
-/** Run the command against an engine that answers in turn. */
+/** Run the command against an engine that gives these answers in order. */
 async function collisions(argv: readonly string[], ...answers: readonly (Response | object)[]) {
   const urls: string[] = [];
   const result = await folder.run(['collisions', ...argv], {
@@ -43,7 +43,7 @@ test('lists the collisions of all pages, empty ones between them', async () => {
   });
 });
 
-test('says so where there are none', async () => {
+test('reports that there are no collisions', async () => {
   const { exitCode, output } = await collisions([], { data: [], next_cursor: null });
   expect([exitCode, output]).toEqual([0, '0 values have accounts of several tenants\n']);
 });
@@ -53,7 +53,7 @@ test('prints them as JSON', async () => {
   expect(JSON.parse(output)).toEqual({ collisions: [collision('1')] });
 });
 
-test('fails when the engine refuses', async () => {
+test('fails when the engine rejects the call', async () => {
   const { exitCode, output } = await collisions([], Response.json({ detail: 'No.' }, { status: 403 }));
   expect([exitCode, output]).toEqual([1, `${route} answered 403: No.\n`]);
 });

@@ -64,7 +64,7 @@ beforeEach(() => {
 interface Run {
   readonly realFetch?: typeof fetch;
   readonly nowMs?: () => number;
-  /** What happens when the command pauses: Ctrl-C, if it says so. */
+  /** Called when the command pauses; its result may be Ctrl-C. */
   readonly onPause?: (ms: number) => 'interrupt' | undefined;
 }
 
@@ -90,7 +90,7 @@ function listen(argv: readonly string[], { realFetch = fetch, nowMs = Date.now, 
 const to = (engine: Loopback) => ['--url', engine.url, '--key', 'tk_a_b', '--tenant', 'acme'];
 const secretIn = (text: string) => /whsec_[A-Za-z0-9+/=]+/.exec(text)?.[0] ?? '';
 
-test('shows what is stored, a line for each event, and ends', async () => {
+test('shows the stored events, one line each, and ends', async () => {
   const engine = await serveFeed([anEvent(1), anEvent(2), anEvent(3)]);
   expect(await listen([...to(engine), '--once', '--types', 'record:*,delivery.*'])).toEqual({
     exitCode: 0,
@@ -110,7 +110,7 @@ test('shows what is stored, a line for each event, and ends', async () => {
   expect(notes).toContain('3 events\n');
 });
 
-test('begins with what comes after its start, and ends with Ctrl-C', async () => {
+test('begins with events after its start, and ends with Ctrl-C', async () => {
   const events = [anEvent(1), anEvent(2), anEvent(3)];
   const engine = await serveFeed(events);
   let pauses = 0;
@@ -123,7 +123,7 @@ test('begins with what comes after its start, and ends with Ctrl-C', async () =>
   expect(exitCode).toBe(0);
   expect(printed.match(/evt_\d/g)).toEqual(['evt_4', 'evt_6']);
   expect(notes).toContain('waiting for events\n');
-  // It does not read what was there, and lets the engine wait.
+  // It skips older events, and makes the engine wait.
   expect(engine.received.slice(0, 3).map(({ path }) => path)).toEqual([
     '/v1/events?tenant=acme&since=now&limit=500&resources=hris%2Femployees',
     '/v1/events?tenant=acme&cursor=3&limit=500&resources=hris%2Femployees&wait=20',
@@ -131,7 +131,7 @@ test('begins with what comes after its start, and ends with Ctrl-C', async () =>
   ]);
 });
 
-test('asks an engine that has waited again at once', async () => {
+test('polls an engine that has waited again without a pause', async () => {
   const engine = await serveFeed([]);
   let pauses = 0;
   let nowMs = 0;
@@ -162,7 +162,7 @@ test('begins with a sequence number', async () => {
   expect(printed.match(/evt_\d/g)).toEqual(['evt_3']);
 });
 
-test('listens to the demo of the local engine where nothing else is said', async () => {
+test('listens to the demo of the local engine by default', async () => {
   const urls: string[] = [];
   const realFetch = ((url: string) => {
     urls.push(url);
@@ -186,11 +186,11 @@ test('forwards each event in order as a callback that Standard Webhooks verifies
   expect(endpoint.received.map(({ headers, path }) => [headers['webhook-id'], headers['content-type'], path])).toEqual(
     events.map(({ id }) => [id, 'application/json', '/hooks']),
   );
-  // What an endpoint answers does not steer the terminal.
+  // The answer of an endpoint cannot control the terminal.
   expect(printed).toMatch(/evt_1\n {2}-> 202 in \d+ ms taken \[31mred\n2026/);
 });
 
-test('passes events on as they came, with members that only a newer engine knows', async () => {
+test('forwards events unchanged, with members that only a newer engine has', async () => {
   const event = { first: [], ...anEvent(1, { data: { name: 'Zoë', nested: { ünknown: null } } }), last: { a: [1.5] } };
   const engine = await serveFeed([event]);
   const endpoint = await serve(() => ({ status: 204 }));
@@ -208,7 +208,7 @@ test('signs with a secret of the caller', async () => {
   expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toMatchObject({ id: 'evt_1' });
 });
 
-test('tries an event again before the next one', async () => {
+test('retries an event before it sends the next one', async () => {
   const engine = await serveFeed([anEvent(1), anEvent(2)]);
   const endpoint = await serve((_, number) => (number === 1 ? undefined : number === 2 ? { status: 500 } : {}));
   const pauses: number[] = [];
@@ -220,15 +220,15 @@ test('tries an event again before the next one', async () => {
   expect(exitCode).toBe(0);
   expect(endpoint.received.map(({ headers }) => headers['webhook-id'])).toEqual(['evt_1', 'evt_1', 'evt_1', 'evt_2']);
   expect(pauses).toEqual([1000, 2000]);
-  expect(notes).toMatch(/cannot be reached \(.*\)\.; trying again\n {2}-> 500 in \d+ ms; trying again\n/);
+  expect(notes).toMatch(/cannot be reached \(.*\)\.; retrying\n {2}-> 500 in \d+ ms; retrying\n/);
 });
 
-test('fails when an event is not taken in four tries, says so and goes on', async () => {
+test('fails when an event is not accepted in four attempts, reports it and continues', async () => {
   const engine = await serveFeed([anEvent(1), anEvent(2)]);
   const endpoint = await serve(({ headers }) => ({ status: headers['webhook-id'] === 'evt_1' ? 302 : 200 }));
   const { exitCode } = await listen([...to(engine), '--once', '--json', '--forward', endpoint.url]);
   expect(exitCode).toBe(1);
-  expect(notes).toMatch(/-> 302 in \d+ ms; evt_1 was not taken in 4 tries\n2 events, 1 of them not taken\n$/);
+  expect(notes).toMatch(/-> 302 in \d+ ms; evt_1 was not accepted in 4 attempts\n2 events, 1 of them not accepted\n$/);
   const lines = printed
     .trimEnd()
     .split('\n')
@@ -239,13 +239,13 @@ test('fails when an event is not taken in four tries, says so and goes on', asyn
   ]);
 });
 
-test('prints events alone as JSON where none is forwarded', async () => {
+test('prints only events as JSON without --forward', async () => {
   const engine = await serveFeed([anEvent(1)]);
   await listen([...to(engine), '--once', '--json']);
   expect(JSON.parse(printed)).toEqual({ event: anEvent(1), forward: null });
 });
 
-test('asks an engine that does not let it wait again a second later', async () => {
+test('polls an engine that rejects waiting again a second later', async () => {
   const engine = await serveFeed([anEvent(1)]);
   const pauses: number[] = [];
   await listen([...to(engine), '--since', 'now'], {
@@ -255,12 +255,12 @@ test('asks an engine that does not let it wait again a second later', async () =
       return engine.received.length > 3 ? 'interrupt' : undefined;
     },
   });
-  // The first answer is asked for without a wait.
+  // The first call does not wait.
   expect(pauses).toEqual([1_000, 1_000, 1_000]);
   expect(engine.received).toHaveLength(4);
 });
 
-test('waits for an engine that is started anew, and goes on where it was', async () => {
+test('waits for a restarting engine, and continues at its cursor', async () => {
   const engine = await serveFeed([anEvent(1), anEvent(2), anEvent(3)], (number) =>
     number === 2 ? { status: 503, body: { detail: 'Not now.' } } : undefined,
   );
@@ -269,7 +269,7 @@ test('waits for an engine that is started anew, and goes on where it was', async
   });
   expect(exitCode).toBe(0);
   expect(printed.match(/evt_\d/g)).toEqual(['evt_1', 'evt_2', 'evt_3']);
-  expect(notes).toContain('answered 503: Not now. Trying again.\n');
+  expect(notes).toContain('answered 503: Not now. Retrying.\n');
 });
 
 test('ends while an endpoint hangs', async () => {
@@ -301,7 +301,7 @@ test.each<[string, Reply, string]>([
     'answered 400: Not taken. types.0: expected one of *',
   ],
   ['the engine fails', { status: 502, body: 'oops' }, 'answered 502.'],
-  ['it is no engine', { body: '<html>' }, 'answered 200.'],
+  ['it is not an engine', { body: '<html>' }, 'answered 200.'],
   ['it is another API', { body: { data: [{ id: 1 }], next_cursor: 'x', caught_up: true } }, 'answered 200.'],
 ])('fails when %s', async (_, reply, message) => {
   const engine = await serve(() => reply);
@@ -313,7 +313,7 @@ test.each<[string, Reply, string]>([
   expect(JSON.parse(output)).toEqual({ error: expect.stringContaining(message) });
 });
 
-test('fails when the engine is not there', async () => {
+test('fails when the engine does not answer', async () => {
   const engine = await serve(() => ({}));
   await engine.close();
   const { exitCode, output } = await listen(to(engine));
@@ -328,9 +328,9 @@ test.each([
     '--since: got "yesterday", expected now, beginning, an ISO 8601 time',
   ],
   ['the URL is none', ['--forward', 'localhost:3000'], '--forward: got "localhost:3000"'],
-  ['the secret is none', ['--forward', 'http://localhost:1', '--secret', 'hunter2'], '--secret: expected whsec_'],
+  ['the secret is malformed', ['--forward', 'http://localhost:1', '--secret', 'hunter2'], '--secret: expected whsec_'],
   ['a secret signs nothing', ['--secret', 'whsec_aGVsbG8='], 'expected --forward <url>'],
-  ['the engine is none', ['--url', 'x'], 'expected an http or https origin'],
+  ['the URL is malformed', ['--url', 'x'], 'expected an http or https origin'],
 ])('fails when %s, and sends nothing', async (_, argv, message) => {
   const { exitCode, output } = await listen(argv);
   expect(exitCode).toBe(2);

@@ -6,9 +6,9 @@ const folder = useIntegrationsFolder();
 
 describe('a new integration', () => {
   test.each([
-    ['nothing but a name', []],
+    ['only a name', []],
     [
-      'a signed time and a name of the delivery',
+      'a signed time and a delivery id',
       [
         '--algorithm',
         'sha512',
@@ -53,7 +53,7 @@ describe('a new integration', () => {
       'parts of the body and of the query',
       ['--message', '{json.meta.at}{json.data.id}{query.v}', '--timestamp', '{json.meta.at}'],
     ],
-  ])('passes its test at once, made of %s', async (_, flags) => {
+  ])('passes its test immediately, made of %s', async (_, flags) => {
     const { exitCode, output } = await folder.run(['new', 'acme', ...flags]);
     expect(output).toContain('wrote integrations/acme/integration.yaml');
     expect(exitCode).toBe(0);
@@ -65,7 +65,7 @@ describe('a new integration', () => {
     );
   });
 
-  test('is asked for at a terminal, where no options are given', async () => {
+  test('is asked for at a terminal, without options', async () => {
     const asked: string[] = [];
     const ask = (question: string, fallback: string) => {
       asked.push(question);
@@ -83,13 +83,13 @@ describe('a new integration', () => {
   });
 });
 
-test('checks each answer when it is given, says what is wrong with it and asks again', async () => {
+test('checks each answer immediately, explains its fault and asks again', async () => {
   const asked: string[] = [];
   const ask = (question: string, fallback: string) => {
     asked.push(question);
     const isRefused = question.startsWith('got ');
     if (question.includes('HMAC algorithm')) return Promise.resolve(isRefused ? 'sha512' : 'sha511');
-    if (question.includes('What is signed')) return Promise.resolve(isRefused ? '{body}' : '{body');
+    if (question.includes('Signed message')) return Promise.resolve(isRefused ? '{body}' : '{body');
     return Promise.resolve(fallback);
   };
   expect(await folder.run(['new', 'asked-for'], { ask })).toMatchObject({ exitCode: 0 });
@@ -99,35 +99,35 @@ test('checks each answer when it is given, says what is wrong with it and asks a
   ]);
 });
 
-test('fails when an answer is never right', async () => {
+test('fails when an answer stays invalid', async () => {
   const ask = () => Promise.resolve('{body');
   expect(await folder.run(['new', 'asked-for'], { ask })).toMatchObject({ exitCode: 2 });
   expect(existsSync(folder.path('integrations/asked-for'))).toBe(false);
 });
 
-test('fails when the folder is there already, and leaves it alone', async () => {
+test('fails when the folder already exists, and does not change it', async () => {
   folder.write('integrations/acme/notes.txt', 'mine');
   expect(await folder.run(['new', 'acme'])).toEqual({
     exitCode: 2,
-    output: 'integrations/acme exists already; nothing was written.\n',
+    output: 'integrations/acme already exists; nothing was written.\n',
   });
   expect(existsSync(folder.path('integrations/acme/integration.yaml'))).toBe(false);
 });
 
 test.each([
-  ['the name is none', ['Acme'], 'expected lower-case'],
+  ['the name is malformed', ['Acme'], 'expected lower-case'],
   ['the name leads elsewhere', ['../acme'], 'expected lower-case'],
   [
     'the algorithm is unknown',
     ['acme', '--algorithm', 'md5'],
     '--algorithm: got "md5", expected one of sha1, sha256, sha512',
   ],
-  ['the message is no template', ['acme', '--message', '{bdy}'], '{bdy}'],
-  ['the age is none', ['acme', '--max-age', '5m'], '--max-age: got "5m", expected a number of seconds'],
-  ['the page is none', ['acme', '--docs', 'acme'], '--docs: got "acme", expected an https URL'],
+  ['the message is not a template', ['acme', '--message', '{bdy}'], '{bdy}'],
+  ['the age is malformed', ['acme', '--max-age', '5m'], '--max-age: got "5m", expected a number of seconds'],
+  ['the page is malformed', ['acme', '--docs', 'acme'], '--docs: got "acme", expected an https URL'],
   ['a part of a header has no separator', ['acme', '--timestamp-prefix', 't='], 'without --split'],
   ['two are wrong', ['acme', '--encoding', 'hexx', '--max-age', '0'], 'did you mean "hex"?\n--max-age: got "0"'],
-  ['the resource is none', ['acme', '--resource', 'employees'], 'expected <model>/<plural>'],
+  ['the resource is malformed', ['acme', '--resource', 'employees'], 'expected <model>/<plural>'],
 ])('fails when %s, and writes nothing', async (_, argv, message) => {
   const { exitCode, output } = await folder.run(['new', ...argv]);
   expect(exitCode).toBe(2);

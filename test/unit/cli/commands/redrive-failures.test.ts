@@ -3,7 +3,7 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import { nowMs, useIntegrationsFolder } from '../integrations-folder.ts';
 import { type Reply, useLoopback } from '../loopback-server.ts';
 
-/** Against a stand-in of SQS, for what the emulator cannot answer; test/contract/redrive.test.ts has the emulator. */
+/** Uses a stub of SQS for answers that the emulator cannot give; test/contract/redrive.test.ts uses the emulator. */
 const folder = useIntegrationsFolder();
 const serve = useLoopback();
 
@@ -21,7 +21,7 @@ beforeEach(() => {
 /** The SDK compares it. */
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 
-/** SQS whose dead-letter queue answers with these batches in turn, then with nothing. */
+/** A stub of SQS whose dead-letter queue answers with these batches in order, then with nothing. */
 async function serveSqs(batches: readonly (readonly object[])[], change: (operation: string) => Reply | undefined) {
   let received = 0;
   const sqs = await serve(({ headers, body }) => {
@@ -77,11 +77,11 @@ test('sends each letter to the queue that it came from, then deletes it', async 
     'SendMessage',
     { QueueUrl: queue, MessageBody: 'body-1', MessageAttributes: {}, MessageGroupId: 'sub_1' },
   ]);
-  // The queue's URL says the region where the environment does not.
+  // The queue's URL names the region if the environment does not.
   expect(sqs.received[0]?.headers.authorization).toContain('/eu-west-1/sqs/');
 });
 
-test('leaves what has become a dead letter since, and comes to an end', async () => {
+test('leaves messages that became dead letters after the start, and ends', async () => {
   const again = letter('2', { Attributes: { SentTimestamp: String(nowMs + 5) } });
   const { calls } = await serveSqs([[letter('1')], [again], [again], [again], [again]], sources(queue));
   const { exitCode, output } = await redrive('--json');
@@ -101,7 +101,7 @@ test('counts and moves nothing', async () => {
   expect(calls().map(([operation]) => operation)).toEqual(['GetQueueAttributes']);
 });
 
-test('fails when a letter cannot be sent, keeps it, and says what was done until then', async () => {
+test('fails when a letter cannot be sent, keeps it, and reports the progress until then', async () => {
   let sends = 0;
   const { calls } = await serveSqs([[letter('1')], [letter('2')]], (operation) => {
     if (operation !== 'SendMessage') return undefined;
@@ -130,11 +130,11 @@ test.each([
 test.each([
   ['neither a subscription nor a queue is named', [], 'Expected either a subscription, or --queue'],
   ['both are named', ['sub_1', '--queue', letters], 'Expected either a subscription, or --queue'],
-  ['the queue is no URL', ['--queue', 'delivery'], '--queue: got "delivery", expected the URL of a queue.'],
-  ['the target is no URL', ['--queue', letters, '--to', 'x'], '--to: got "x", expected the URL of a queue.'],
+  ['the queue is not a URL', ['--queue', 'delivery'], '--queue: got "delivery", expected the URL of a queue.'],
+  ['the target is not a URL', ['--queue', letters, '--to', 'x'], '--to: got "x", expected the URL of a queue.'],
   ['the target is the queue', ['--queue', letters, '--to', letters], '--to: got the dead-letter queue itself'],
-  ['a queue is given a tenant', ['--queue', letters, '--tenant', 'acme'], '--tenant has no meaning for a queue.'],
-  ['a subscription is given a target', ['sub_1', '--to', queue], '--to has no meaning for a subscription.'],
+  ['a queue has a tenant', ['--queue', letters, '--tenant', 'acme'], '--tenant has no meaning for a queue.'],
+  ['a subscription has a target', ['sub_1', '--to', queue], '--to has no meaning for a subscription.'],
 ])('fails when %s', async (_, argv, message) => {
   const { exitCode, output } = await folder.run(['redrive', ...argv]);
   expect(exitCode).toBe(2);

@@ -10,7 +10,7 @@ interface Sent {
   readonly key: string | undefined;
 }
 
-/** Run the command against an engine that answers in turn; the last answer is repeated. */
+/** Run the command against an engine that gives these answers in order, and repeats the last one. */
 async function reprocess(argv: readonly string[], ...answers: readonly (Response | Error | object)[]) {
   const sent: Sent[] = [];
   const result = await folder.run(['reprocess', ...argv], {
@@ -27,7 +27,7 @@ async function reprocess(argv: readonly string[], ...answers: readonly (Response
 const done = (reprocessed: number, skipped = 0, more = false) => ({ reprocessed, skipped, more, before });
 const problem = (status: number, detail: string) => Response.json({ status, detail }, { status });
 
-test('takes up what the local engine has, with its key', async () => {
+test('reprocesses the dead letters of the local engine, with its key', async () => {
   expect(await reprocess(['github'], done(12))).toEqual({
     exitCode: 0,
     output: 'reprocessed 12 requests of github\n',
@@ -41,7 +41,7 @@ test('takes up what the local engine has, with its key', async () => {
   });
 });
 
-test('asks again until there is no more, for what was there when it began', async () => {
+test('repeats the call until no letter from before the start is left', async () => {
   const { exitCode, output, sent } = await reprocess(
     ['github', '--url', 'https://api.example/', '--key', 'tk_first_x'],
     done(10, 3, true),
@@ -50,7 +50,7 @@ test('asks again until there is no more, for what was there when it began', asyn
   );
   expect([exitCode, output]).toEqual([
     0,
-    'reprocessed 11 requests of github\nleft 4 dead letters: of other integrations, or dead-lettered since\n',
+    'reprocessed 11 requests of github\nleft 4 dead letters: of other integrations, or dead-lettered since the start\n',
   ]);
   const route = 'https://api.example/v1/integrations/github/reprocess';
   expect(sent.map(({ url }) => url)).toEqual([
@@ -66,11 +66,11 @@ test('prints the counts as JSON', async () => {
   expect(JSON.parse(output)).toEqual({ integration: 'github', reprocessed: 2, skipped: 1, more: false });
 });
 
-test('fails, and comes to an end, when the letters of others are in the way', async () => {
+test('fails, and ends, when the letters of other integrations come first', async () => {
   const { exitCode, output, sent } = await reprocess(['github'], done(1, 500, true), done(0, 3750, true));
   expect(exitCode).toBe(1);
   expect(output).toContain('reprocessed 1 request of github\nleft 3750 dead letters');
-  expect(output).toContain('There may be more of it');
+  expect(output).toContain('There may be more behind');
   expect(sent).toHaveLength(4);
 });
 
@@ -78,16 +78,16 @@ test.each<[string, Response | Error, string]>([
   ['the key is wrong', problem(401, 'The key is not valid.'), 'answered 401: The key is not valid.'],
   ['there is no such integration', problem(404, 'There is no integration "github".'), 'answered 404: There is no'],
   ['the engine fails', new Response('oops', { status: 502 }), 'answered 502.'],
-  ['it is no engine', new Response('<html>', { status: 200 }), 'answered 200.'],
+  ['it is not an engine', new Response('<html>', { status: 200 }), 'answered 200.'],
   ['it is another API', Response.json({ ok: true }), 'answered 200.'],
   ['it answers null', Response.json(null), 'answered 200.'],
-  ['it sends elsewhere', new Response('', { status: 302 }), 'answered 302.'],
+  ['it redirects', new Response('', { status: 302 }), 'answered 302.'],
   [
-    'it is not there',
+    'it does not answer',
     new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } }),
     'cannot be reached (ECONNREFUSED). Is "npm start" running?',
   ],
-])('fails when %s, and says what was done until then', async (_name, answer, message) => {
+])('fails when %s, and reports the progress until then', async (_name, answer, message) => {
   const { exitCode, output } = await reprocess(['github'], done(7, 0, true), answer);
   expect(exitCode).toBe(1);
   expect(output).toMatch(/^reprocessed 7 requests, then:\n/);
@@ -98,7 +98,7 @@ test.each<[string, Response | Error, string]>([
 });
 
 test.each([
-  ['the URL is none', ['github', '--url', 'localhost:8787'], 'expected an http or https origin'],
+  ['the URL is malformed', ['github', '--url', 'localhost:8787'], 'expected an http or https origin'],
   ['the URL has a query', ['github', '--url', 'https://a.example/?b'], 'expected an http or https origin'],
   ['there is no integration', [], 'Expected <integration>.'],
 ])('fails when %s, and sends nothing', async (_name, argv, message) => {
@@ -130,7 +130,7 @@ describe('a window of the archive', () => {
     );
     expect(exitCode).toBe(0);
     expect(output).toBe(
-      'found 12 requests of github\n2 requests cannot be read any more: of accounts that are gone\nNothing was sent. The same with --until 2026-11-22T00:00:00Z --send sends them.\n',
+      'found 12 requests of github\n2 requests can no longer be read: their accounts are closed\nNothing was sent. To send them, repeat with --until 2026-11-22T00:00:00Z --send.\n',
     );
     const first = { ...query, account: 'acc_1', dry_run: 'true' };
     expect(queriesOf(sent)).toEqual([first, { ...first, cursor: 'a cursor' }]);
@@ -142,18 +142,18 @@ describe('a window of the archive', () => {
     expect(queriesOf(sent)).toEqual([{ ...query, dry_run: 'false' }]);
   });
 
-  test('fails where the engine refuses, and says what was sent until then', async () => {
+  test('fails when the engine rejects the call, and reports the progress until then', async () => {
     const { exitCode, output } = await reprocess([...window, '--send'], part(3, false, 'more'), problem(404, 'Gone.'));
     expect(exitCode).toBe(1);
     expect(output).toMatch(/^reprocessed 3 requests, then:\n.*answered 404: Gone\./);
   });
 
   test.each([[['--send']], [['--account', 'acc_1']], [['--until', '2026-11-22T00:00:00Z']]])(
-    'fails for %j without a beginning, and sends nothing',
+    'fails for %j without a start, and sends nothing',
     async (options) => {
       const { exitCode, output, sent } = await reprocess(['github', ...options]);
       expect(exitCode).toBe(2);
-      expect(output).toContain('begin it with --since');
+      expect(output).toContain('set its start with --since');
       expect(sent).toEqual([]);
     },
   );

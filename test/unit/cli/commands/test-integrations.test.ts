@@ -26,7 +26,7 @@ const hmac = (more: string) =>
 const publicKey = (algorithm: string) =>
   `{ public_key: { algorithm: ${algorithm}, encoding: base64, key: signing_secret, message: "{body}", signature: "{header.X-Signature}" } }`;
 
-test('holds a sample to everything that its definition promises', async () => {
+test('checks a sample against its whole definition', async () => {
   writeIntegration(folder);
   writeResource(folder);
   const { exitCode, names, report } = await testStaff();
@@ -47,7 +47,7 @@ test('holds a sample to everything that its definition promises', async () => {
   );
 });
 
-describe('makes up keys and proofs for', () => {
+describe('generates keys and proofs for', () => {
   test.each([
     ['an HMAC with a key in hex', hmac('key: { secret: signing_secret, decode: hex }')],
     ['an HMAC with a key in base64', hmac('key: { secret: signing_secret, decode: base64, prefix: whsec_ }')],
@@ -110,14 +110,14 @@ describe('makes up keys and proofs for', () => {
   });
 });
 
-test('fails when a definition checks a time that is not signed: anybody could set it', async () => {
+test('fails when a definition checks an unsigned time, which an attacker could set', async () => {
   writeIntegration(folder, { verify: signedWithTime.replace('{header.X-Time}.{body}', '{body}') });
   const { exitCode, output } = await folder.run(['test', 'staff']);
   expect(exitCode).not.toBe(0);
   expect(output).toContain('webhook.verify.all.1.freshness.timestamp: got {header.X-Time}, which no signature covers');
 });
 
-test('fails when the events are not the expected ones, and tells each difference', async () => {
+test('fails when the events differ from the expected ones, and reports each difference', async () => {
   writeResource(folder);
   writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
   const { exitCode, output } = await folder.run(['test', 'staff']);
@@ -134,7 +134,7 @@ test('fails when the events are not the expected ones, and tells each difference
   ]);
 });
 
-test('fails when data does not fit the schema of its resource, and tells each place and what is expected', async () => {
+test('fails when data violates the schema of its resource, and reports each place and the expectation', async () => {
   writeIntegration(folder);
   writeResource(folder);
   folder.write(
@@ -153,7 +153,7 @@ test('fails when data does not fit the schema of its resource, and tells each pl
   ]);
 });
 
-test('an event of a resource without schema is noted, not failed', async () => {
+test('an event of a resource without a schema is a note, not a failure', async () => {
   writeIntegration(folder);
   expect(await folder.run(['test'])).toEqual({
     exitCode: 0,
@@ -167,7 +167,7 @@ test('an event of a resource without schema is noted, not failed', async () => {
   });
 });
 
-test('fails when a schema is wrong, which no sample can be held to', async () => {
+test('fails when a schema is invalid, so that samples cannot be checked against it', async () => {
   writeIntegration(folder);
   writeResource(folder, 'hris/employees', { required: [] });
   const { exitCode, output } = await folder.run(['test']);
@@ -175,7 +175,7 @@ test('fails when a schema is wrong, which no sample can be held to', async () =>
   expect(output).toMatch(/^resources\n {2}integrations\/resources\/hris\/employees\.json:\d+:\d+ required: got \[\]/);
 });
 
-test('fails when only a digest of the body would name a thin event', async () => {
+test('fails when only a digest of the body would identify a thin event', async () => {
   const thin = (more: string) =>
     folder.write(
       'integrations/staff/mapping.jsonata',
@@ -197,7 +197,7 @@ test('fails when only a digest of the body would name a thin event', async () =>
   expect((await testStaff()).faults).toEqual([]);
 });
 
-test('writes the expected events anew when it is told to', async () => {
+test('rewrites the expected events with --update', async () => {
   writeIntegration(folder, { sample: { body: { verb: 'updated', id: '8' } } });
   expect((await folder.run(['test', 'staff', '--update'])).exitCode).toBe(0);
   expect(JSON.parse(readFileSync(folder.path('integrations/staff/expected/created.json'), 'utf8'))).toMatchObject([
@@ -225,7 +225,7 @@ test('a handshake among the samples is answered and gives no events', async () =
   expect(await testStaff()).toMatchObject({ exitCode: 0, names: ['signed', 'events'] });
 });
 
-describe('notes what is allowed and seldom meant:', () => {
+describe('notes probable mistakes:', () => {
   const notesOf = async () => {
     const { output } = await folder.run(['test', 'staff', '--json']);
     const { exitCode } = await folder.run(['test', 'staff']);
@@ -246,12 +246,12 @@ describe('notes what is allowed and seldom meant:', () => {
       'the signature does not cover the body',
     ],
     [
-      'a signed time that nothing checks',
+      'a signed time that no check reads',
       hmac('key: signing_secret').replace('{body}', '{header.X-Time}.{body}'),
-      'header.X-Time is signed, but no freshness checks it',
+      'header.X-Time is signed, but no freshness check reads it',
     ],
     [
-      'a line break that is none',
+      'an escape sequence that is not a line break',
       hmac('key: signing_secret').replace('"{body}"', String.raw`'a\n{body}'`),
       'holds a backslash and a letter',
     ],
@@ -263,7 +263,7 @@ describe('notes what is allowed and seldom meant:', () => {
     expect(await notesOf()).toMatchObject({ exitCode: 0, notes: [expect.stringContaining(note)] });
   });
 
-  test('no body, but a value that comes once', async () => {
+  test('a nonce instead of the body', async () => {
     writeIntegration(folder, {
       verify: hmac('key: signing_secret').replace('{body}', '{header.X-Token}'),
       more: ', nonce: { value: "{header.X-Token}" }',
@@ -272,7 +272,7 @@ describe('notes what is allowed and seldom meant:', () => {
     expect(await notesOf()).toMatchObject({ exitCode: 0, notes: [] });
   });
 
-  test('a resource that is written a little otherwise than one with a schema', async () => {
+  test('a resource whose name resembles one with a schema', async () => {
     writeIntegration(folder);
     folder.write(
       'integrations/staff/mapping.jsonata',
@@ -282,7 +282,7 @@ describe('notes what is allowed and seldom meant:', () => {
     expect(output).toContain('hris/employes.json Did you mean "hris/employees"?\n');
   });
 
-  test('a sample that does not say whose it is, where another does', async () => {
+  test('a sample that does not name its account, while another does', async () => {
     writeIntegration(folder);
     lookup('body.company');
     folder.write('integrations/staff/samples/other.json', { body: { verb: 'created', id: '7', company: 'c1' } });
@@ -293,7 +293,7 @@ describe('notes what is allowed and seldom meant:', () => {
     });
   });
 
-  test('fails when no sample with events says whose it is', async () => {
+  test('fails when no sample with events names its account', async () => {
     writeIntegration(folder);
     lookup('body.compny');
     expect(await notesOf()).toMatchObject({
@@ -309,7 +309,7 @@ describe('notes what is allowed and seldom meant:', () => {
     expect(faults).toEqual(['context gives "created", context_lookup_field "7": expected the same of both']);
   });
 
-  test('fails when a request of several accounts has an event that is nobody’s', async () => {
+  test('fails when a request of several accounts has an event without an account', async () => {
     writeIntegration(folder);
     lookup(`'["c1", "c2"]'`);
     const { faults } = await testStaff();

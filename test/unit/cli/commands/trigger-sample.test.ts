@@ -38,7 +38,7 @@ test('signs the sample with the secret of the demo and sends it to the account o
   expect(request.headers).toMatchObject({ 'x-time': '1795348800', 'x-signature': macOf(demoSecret, request) });
 });
 
-test('signs with other secrets and sends to another URL, which is part of what may be signed', async () => {
+test('signs with other secrets and sends to another URL, which may be part of the signed message', async () => {
   writeIntegration(folder, {
     verify:
       '{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{url}", signature: "{header.X-Signature}" } }',
@@ -67,18 +67,18 @@ test('signs with a private key from a file', async () => {
   expect((await trigger(['created', '--secret', `signing_secret=@${file}`])).exitCode).toBe(0);
   const [{ body, headers }] = sent as [Sent];
   expect(verify(null, body, publicKey, Buffer.from(headers['x-signature'] ?? '', 'hex'))).toBe(true);
-  // Without one it signs as the demo's provider does, whose public key the demo's account holds.
+  // Without one it signs like the demo's provider, whose public key the demo's account holds.
   expect((await trigger(['created'])).exitCode).toBe(0);
 });
 
-test('fails when the engine refuses, and prints its answer', async () => {
+test('fails when the engine rejects the webhook, and prints its answer', async () => {
   writeIntegration(folder);
   const { exitCode, output } = await trigger(['created', '--json'], new Response('{"reason":"x"}', { status: 401 }));
   expect(exitCode).toBe(1);
   expect(JSON.parse(output)).toMatchObject({ status: 401, body: '{"reason":"x"}' });
 });
 
-test('fails when the engine is not there, and says what may be missing', async () => {
+test('fails when the engine does not answer, and suggests a reason', async () => {
   writeIntegration(folder);
   const fetch = () => Promise.reject(new TypeError('fetch failed', { cause: { code: 'ECONNREFUSED' } }));
   expect(await folder.run(['trigger', 'staff', 'created'], { fetch })).toEqual({
@@ -90,8 +90,12 @@ test('fails when the engine is not there, and says what may be missing', async (
 test.each([
   ['there is no such sample', ['crated'], 'Did you mean "created"?'],
   ['a secret is unknown', ['created', '--secret', 'signing_secert=x'], 'Did you mean "signing_secret"?'],
-  ['a secret is no file', ['created', '--secret', 'signing_secret=@/none'], '/none cannot be read: ENOENT.'],
-  ['the URL is none', ['created', '--url', 'localhost:8787'], 'expected an absolute http or https URL'],
+  [
+    'the file of a secret is missing',
+    ['created', '--secret', 'signing_secret=@/none'],
+    '/none cannot be read: ENOENT.',
+  ],
+  ['the URL is malformed', ['created', '--url', 'localhost:8787'], 'expected an absolute http or https URL'],
 ])('fails when %s, and sends nothing', async (_, argv, message) => {
   writeIntegration(folder);
   expect(await trigger(argv)).toEqual({ exitCode: 2, output: expect.stringContaining(message) });

@@ -15,12 +15,12 @@ async function faultsOf(...argv: readonly string[]) {
   return faults;
 }
 
-test('finds no fault in an integration that has none', async () => {
+test('finds no fault in a valid integration', async () => {
   writeIntegration(folder);
   expect(await folder.run(['validate'])).toEqual({ exitCode: 0, output: '1 integration: no faults\n' });
 });
 
-test('tells of every fault where it stands, what was got and expected, and the nearest valid name', async () => {
+test('reports every fault with its place, its value, the expectation and the nearest valid name', async () => {
   writeIntegration(folder);
   folder.write(
     'integrations/staff/integration.yaml',
@@ -61,14 +61,14 @@ mapping: mapping.jsonata
   expect(output).toContain('did you mean "algorithm"?\n');
 });
 
-test('fails when a secret is not declared, and tells the nearest that is', async () => {
+test('fails when a secret is not declared, and names the nearest declared one', async () => {
   writeIntegration(folder, { verify: '{ token: { value: "{header.X-Token}", expected: signing_secert } }' });
   expect(await faultsOf()).toMatchObject([
     { path: 'webhook.verify.token.expected', got: '"signing_secert"', nearest: 'signing_secret' },
   ]);
 });
 
-test('fails when a template reads what is not declared, and tells the nearest that is', async () => {
+test('fails when a template reads an undeclared name, and names the nearest declared one', async () => {
   const message = '{var.tme}.{secret.signing_secert}.{body}';
   writeIntegration(folder, {
     verify: `{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "${message}", signature: "{header.X}" } }`,
@@ -92,16 +92,16 @@ test('fails when samples and expected events do not belong together or cannot be
     ({ file, line, message }) => `${String(file).slice(19)}:${String(line)} ${String(message)}`,
   );
   expect(faults.sort()).toEqual([
-    'expected/broken.json:1 got no list, expected a list of events',
+    'expected/broken.json:1 got another value, expected a list of events',
     'expected/lonely.json:1 got no file, expected the events of the sample of this name',
-    'expected/lonely.jsonn:1 got events of no sample, expected a sample of this name',
-    'expected/stray.json:1 got events of no sample, expected a sample of this name',
+    'expected/lonely.jsonn:1 got events without a sample, expected a sample of this name',
+    'expected/stray.json:1 got events without a sample, expected a sample of this name',
     "samples/broken.json:2 expected JSON: Unexpected token ','",
-    'samples/notes.txt:1 got a file that is no sample, expected .json',
+    'samples/notes.txt:1 got a file that is not a sample, expected .json',
   ]);
 });
 
-test('fails when a sample is no request, or there is none', async () => {
+test('fails when a sample is not a request, or there is no sample', async () => {
   writeIntegration(folder, { sample: { heeders: {} } });
   expect(await faultsOf()).toMatchObject([
     { file: 'integrations/staff/samples/created.json', message: expect.stringContaining('heeders') },
@@ -113,7 +113,7 @@ test('fails when a sample is no request, or there is none', async () => {
   ]);
 });
 
-describe('tells what was most likely meant by', () => {
+describe('suggests the most likely name for', () => {
   const message = (text: string) =>
     `{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "${text}", signature: "{header.X}" } }`;
 
@@ -128,7 +128,7 @@ describe('tells what was most likely meant by', () => {
     expect((await folder.run(['validate'])).output).toContain(`; did you mean "${nearest}"?`);
   });
 
-  test('a source that is like none: nothing', async () => {
+  test('a source unlike any other: no suggestion', async () => {
     writeIntegration(folder, { verify: message('{cookie.session}') });
     expect((await faultsOf())[0]).not.toHaveProperty('nearest');
   });

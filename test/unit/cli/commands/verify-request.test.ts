@@ -63,7 +63,7 @@ describe('a verified request', () => {
     });
   });
 
-  test('fails when its body cannot be read: 400, though it is verified', async () => {
+  test('fails when its body cannot be read: 400, although it is verified', async () => {
     expect(await verify({ headers: signed('{'), body: '{' })).toMatchObject({
       exitCode: 0,
       outcome: 'verified',
@@ -73,7 +73,7 @@ describe('a verified request', () => {
     });
   });
 
-  test('fails when its method is not POST: 405, though it is verified', async () => {
+  test('fails when its method is not POST: 405, although it is verified', async () => {
     expect(await verify({ method: 'put', headers: signed(event), body: event })).toMatchObject({
       exitCode: 0,
       outcome: 'verified',
@@ -84,7 +84,7 @@ describe('a verified request', () => {
   });
 });
 
-test('a handshake is answered, without a secret where the definition says so', async () => {
+test('a handshake is answered, without a secret if the definition says so', async () => {
   const request = { method: 'GET', url: 'https://hooks.example.com/in/staff?challenge=c%2F1' };
   expect(await verify(request, {})).toEqual({
     exitCode: 0,
@@ -102,14 +102,14 @@ test('a handshake is answered, without a secret where the definition says so', a
 describe('a rejected request', () => {
   test.each([
     ['the body was changed', { headers: signed(event), body: `${event} ` }, 'signature-mismatch'],
-    ['the secret is another', { headers: signed(event, 'other'), body: event }, 'signature-mismatch'],
+    ['the secret is wrong', { headers: signed(event, 'other'), body: event }, 'signature-mismatch'],
     ['nothing is signed', { headers: {}, body: event }, 'header-missing'],
     [
       'the version is unknown',
       { headers: { 'X-Time': time, 'X-Signature': 'v9=00' }, body: event },
       'no-known-signature-version',
     ],
-  ])('fails when %s, and says why in the reason and in the answer', async (_, request, reason) => {
+  ])('fails when %s, and explains it in the reason and in the answer', async (_, request, reason) => {
     const verification = await verify(request);
     expect(verification).toMatchObject({
       exitCode: 1,
@@ -139,7 +139,7 @@ describe('a rejected request', () => {
     ['2026-11-22T13:05:00+01:00', 'verified', null],
     ['2026-11-22T12:05:01.000Z', 'rejected', 'timestamp-too-old'],
     ['2026-11-22T11:58:59Z', 'rejected', 'timestamp-in-the-future'],
-  ])('is judged at the time that --now says: %s', async (now, outcome, reason) => {
+  ])('is verified at the time of --now: %s', async (now, outcome, reason) => {
     expect(await verify({ headers: signed(event), body: event }, undefined, '--now', now)).toMatchObject({
       outcome,
       reason,
@@ -159,17 +159,17 @@ describe('a rejected request', () => {
 describe('unusable input', () => {
   const usable = { headers: {}, body: '' };
   test.each([
-    ['the request is no JSON', '{', {}, [], 'request.json is no JSON.'],
-    ['the request is a list', [], {}, [], 'request.json is no request.'],
-    ['the body is no string', { body: {} }, {}, [], 'expected a string'],
+    ['the request is no JSON', '{', {}, [], 'request.json is not JSON.'],
+    ['the request is a list', [], {}, [], 'request.json is not a request.'],
+    ['the body is not a string', { body: {} }, {}, [], 'expected a string'],
     ['there are two bodies', { body: '', body_base64: '' }, {}, [], 'both "body" and "body_base64"'],
     ['the base64 is none', { body_base64: '?' }, {}, [], 'body_base64'],
     ['the URL is relative', { ...usable, url: '/in/staff' }, {}, [], 'expected an absolute http or https URL'],
     ['a key is misspelt', { ...usable, heeders: {} }, {}, [], 'Did you mean "headers"?'],
     ['a secret is unknown', usable, { signing_secert: 'x' }, [], 'Did you mean "signing_secret"?'],
-    ['a secret is no text', usable, { signing_secret: 5 }, [], '"signing_secret" is not as expected'],
-    ['the time is none', usable, {}, ['--now', 'yesterday'], 'expected an ISO 8601 time'],
-    ['the time is no day', usable, {}, ['--now', '2026-13-22T12:00:00Z'], 'expected an ISO 8601 time'],
+    ['a secret is not a string', usable, { signing_secret: 5 }, [], '"signing_secret" must be'],
+    ['the time is malformed', usable, {}, ['--now', 'yesterday'], 'expected an ISO 8601 time'],
+    ['the time is not a day', usable, {}, ['--now', '2026-13-22T12:00:00Z'], 'expected an ISO 8601 time'],
   ])('fails when %s', async (_, request, secrets, more, message) => {
     expect(await verify(request, secrets, ...more)).toEqual({ exitCode: 2, error: expect.stringContaining(message) });
   });
@@ -189,7 +189,7 @@ describe('unusable input', () => {
   });
 });
 
-test('tells people outcome, answer and events in lines', async () => {
+test('prints outcome, answer and events in lines', async () => {
   const file = folder.write('request.json', { headers: signed(event), body: event });
   const secrets = folder.write('secrets.json', { signing_secret: 's3cret' });
   const { output } = await folder.run(['verify', 'staff', file, '--secrets', secrets]);
@@ -200,10 +200,10 @@ test('tells people outcome, answer and events in lines', async () => {
   );
 });
 
-describe('data that does not fit the schema of its resource', () => {
+describe('data that violates the schema of its resource', () => {
   const body = '{"verb":"created","id":7}';
 
-  test('is told as drift, without the value', async () => {
+  test('is reported as drift, without the value', async () => {
     writeResource(folder);
     expect(await verify({ headers: signed(body), body })).toMatchObject({
       exitCode: 0,
@@ -217,7 +217,7 @@ describe('data that does not fit the schema of its resource', () => {
     );
   });
 
-  test('is not told where there is none, or no schema', async () => {
+  test('is not reported without drift or without a schema', async () => {
     expect(await verify({ headers: signed(body), body })).not.toHaveProperty('drift');
     expect(await verify({ headers: signed(body), body })).toMatchObject({ events: [{ schema_version: '0.0.0' }] });
     writeResource(folder);
@@ -225,13 +225,13 @@ describe('data that does not fit the schema of its resource', () => {
   });
 });
 
-describe('whose a request is at the URL for all accounts', () => {
+describe('the accounts of a request at the URL for all accounts', () => {
   const routed = (lookup: string) => {
     const home = 'integrations/staff/integration.yaml';
     folder.append(home, `routing: { context_lookup_field: '${lookup}', account_context: company }\n`);
   };
 
-  test('is told with the context that accounts have', async () => {
+  test('are shown with the context of the accounts', async () => {
     routed('body.id');
     const request = { headers: signed(event), body: event };
     expect(await verify(request)).toMatchObject({ contexts: { account_context: 'company', values: ['7'] } });
@@ -239,7 +239,7 @@ describe('whose a request is at the URL for all accounts', () => {
     expect((await folder.run(['verify', 'staff', ...files])).output).toContain('\ncontexts: company "7"\n');
   });
 
-  test('fails when the lookup fails, and says so', async () => {
+  test('fails when the lookup fails, and reports it', async () => {
     routed('$error("no")');
     expect(await verify({ headers: signed(event), body: event })).toMatchObject({
       mapping_error: 'routing.context_lookup_field failed',

@@ -13,7 +13,7 @@ const args = { positionals: [], values: { url: 'https://api.example/', key: 'tk_
 const patience = { signal: new AbortController().signal, tries: 5 };
 const ids = Object.keys(operations) as OperationId[];
 
-/** An engine that answers in turn, and what it was asked. */
+/** An engine that gives these answers in order, and the requests that it received. */
 function anEngine(...answers: readonly Response[]) {
   const asked: { readonly url: string; readonly init: RequestInit }[] = [];
   const notes: string[] = [];
@@ -43,12 +43,12 @@ test('fills parameters in, each as one segment of the path', () => {
   });
 });
 
-test.each(['', '.', '..'])('fails when a parameter is "%s", which would call something else', (id) => {
+test.each(['', '.', '..'])('fails when a parameter is "%s", which would change the path', (id) => {
   expect(() => requestOf('deleteSubscription', { params: { id } })).toThrow(UnusableInput);
   expect(() => requestOf('deleteSubscription', { params: { id } })).toThrow(`id: got "${id}", expected`);
 });
 
-test('writes the query in the order given, and leaves out what is undefined', () => {
+test('writes the query in the given order, and omits undefined values', () => {
   const query = { since: '2026-11-22T11:00:00+01:00', tenant: undefined, limit: '5', types: 'record:*' };
   expect(requestOf('readFeed', { query }).path).toBe(
     '/v1/events?since=2026-11-22T11%3A00%3A00%2B01%3A00&limit=5&types=record%3A*',
@@ -57,7 +57,7 @@ test('writes the query in the order given, and leaves out what is undefined', ()
   expect(requestOf('readFeed', {}).path).toBe('/v1/events');
 });
 
-test('sends a body as JSON, and none where it is left out', async () => {
+test('sends a body as JSON, and no body if it is omitted', async () => {
   const { ports, asked } = anEngine();
   const params = { id: 'sub_1' };
   await callOperation(args, ports, 'rotateSecret', { params, body: { overlap_seconds: 60 } });
@@ -76,7 +76,7 @@ test('sends a body as JSON, and none where it is left out', async () => {
   expect(asked[1]?.init).not.toHaveProperty('body');
 });
 
-test.each(ids)('calls %s as its example does, and takes the answer of it', async (id) => {
+test.each(ids)('calls %s as in its example, and accepts the answer of the example', async (id) => {
   const { path, answers, example }: (typeof operations)[OperationId] & { example: { answer?: unknown } } =
     operations[id];
   const status = Number(Object.keys(answers)[0]);
@@ -88,13 +88,13 @@ test.each(ids)('calls %s as its example does, and takes the answer of it', async
   expect(asked[0]?.url).toMatch(new RegExp(String.raw`^https://api\.example${shape}(\?.*)?$`));
 });
 
-test('passes an answer on as it came', async () => {
+test('returns an answer unchanged', async () => {
   const body = { newer: 1, ...operations.getDelivery.example.answer, attempts: [], newest: { a: [] } };
   const answer = await getDelivery(Response.json(body));
   expect(JSON.stringify(answer)).toBe(JSON.stringify({ kind: 'answered', status: 200, body }));
 });
 
-test('tells the answers of an operation apart, by status or by a member', async () => {
+test('distinguishes the answers of an operation by status or by a member', async () => {
   const { ports } = anEngine(
     Response.json(operations.startReplay.example.answer),
     Response.json(operations.getReplay.example.answer, { status: 202 }),
@@ -115,9 +115,9 @@ test('tells the answers of an operation apart, by status or by a member', async 
 test.each<[string, Response, string]>([
   ['lacks a member', Response.json({ id: 'dlv_1' }), '200.'],
   ['has a member of another type', Response.json({ ...operations.getDelivery.example.answer, sequence: 'x' }), '200.'],
-  ['is no JSON', new Response('<html>'), '200.'],
-  ['has a status that is not declared', Response.json(operations.getDelivery.example.answer, { status: 202 }), '202.'],
-  ['is none', new Response(null, { status: 204 }), '204.'],
+  ['is not JSON', new Response('<html>'), '200.'],
+  ['has an undeclared status', Response.json(operations.getDelivery.example.answer, { status: 202 }), '202.'],
+  ['is empty', new Response(null, { status: 204 }), '204.'],
 ])('fails when the answer %s', async (_, answer, message) => {
   expect(await getDelivery(answer)).toEqual({
     kind: 'refused',
@@ -131,25 +131,28 @@ test.each([
   [422, { detail: 'Not taken.', errors: [{ path: 'a', message: 'expected b' }] }, ': Not taken. a: expected b', false],
   [429, { detail: 'Too many.' }, ': Too many.', true],
   [503, { title: 'no problem details' }, '.', true],
-])('fails when the engine answers %i, and says what the problem says', async (status, problem, message, isPassing) => {
-  expect(await getDelivery(Response.json(problem, { status }))).toEqual({
-    kind: 'refused',
-    error: `https://api.example/v1/deliveries/dlv_1 answered ${status}${message}`,
-    isPassing,
-  });
-});
+])(
+  'fails when the engine answers %i, and shows the detail of the problem',
+  async (status, problem, message, isPassing) => {
+    expect(await getDelivery(Response.json(problem, { status }))).toEqual({
+      kind: 'refused',
+      error: `https://api.example/v1/deliveries/dlv_1 answered ${status}${message}`,
+      isPassing,
+    });
+  },
+);
 
-test('asks again where waiting helps, and not where the answer is of another form', async () => {
+test('retries if waiting helps, and not if the answer has another form', async () => {
   const { ports, asked, notes } = anEngine(
     Response.json({ detail: 'Not now.' }, { status: 503 }),
     Response.json({ ok: true }),
   );
   const answer = await callOperationPatiently(args, ports, 'getDelivery', { params: { id: 'dlv_1' } }, patience);
   expect(answer).toMatchObject({ kind: 'refused', error: expect.stringContaining('answered 200.') });
-  expect([asked.length, notes]).toEqual([2, [expect.stringContaining('Not now. Trying again.')]]);
+  expect([asked.length, notes]).toEqual([2, [expect.stringContaining('Not now. Retrying.')]]);
 });
 
-test('fails to compile when a call is not what its operation takes', () => {
+test('fails to compile when a call does not fit its operation', () => {
   const params = { id: 'sub_1' };
   const calls = (ports: CommandPorts) => [
     // @ts-expect-error its path has a parameter
@@ -158,9 +161,9 @@ test('fails to compile when a call is not what its operation takes', () => {
     requestOf('getReplay', { params }),
     // @ts-expect-error its parameter has another name
     requestOf('getSubscription', { params: { subscription: 'sub_1' } }),
-    // @ts-expect-error its path has none
+    // @ts-expect-error its path has no parameter
     requestOf('readFeed', { params }),
-    // @ts-expect-error it knows no such name
+    // @ts-expect-error the name is unknown
     requestOf('readFeed', { query: { tenants: 'acme' } }),
     // @ts-expect-error values of a query are text
     requestOf('readFeed', { query: { limit: 5 } }),
@@ -180,13 +183,13 @@ test('fails to compile when a call is not what its operation takes', () => {
     requestOf('getSubscriptions', {}),
     // @ts-expect-error it changes something
     callOperationPatiently(args, ports, 'cancelReplay', { params: { ...params, replay: 'rpl_1' } }, patience),
-    // What may be left out.
+    // Optional parts.
     requestOf('startReplay', { params, body: { mode: 'all' } }),
     requestOf('rotateSecret', { params }),
     requestOf('listSubscriptions', {}),
   ];
   const members = (answer: OperationAnswer<'startReplay'>) => [
-    // @ts-expect-error it may be refused
+    // @ts-expect-error it may be rejected
     answer.body,
     // @ts-expect-error it may be a count
     answer.kind === 'answered' && answer.body.id,

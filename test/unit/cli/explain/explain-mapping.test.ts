@@ -4,7 +4,7 @@ import { useIntegrationsFolder, writeIntegration, writeResource } from '../integ
 
 const folder = useIntegrationsFolder();
 
-/** What `test` says of the one sample of a mapping. */
+/** The report of `test` about the one sample of a mapping. */
 async function faultsOf(mapping: string, sample?: object): Promise<readonly string[]> {
   writeIntegration(folder, sample === undefined ? {} : { sample });
   folder.write('integrations/staff/mapping.jsonata', mapping);
@@ -15,7 +15,7 @@ async function faultsOf(mapping: string, sample?: object): Promise<readonly stri
 const event = (members: string) =>
   `{ "event_type": "created", "raw_event_type": "c", "resource": "hris/employees", "record_id": "7", ${members} }`;
 
-describe('a mapping that fails when it runs is told with its place and in words:', () => {
+describe('describes the fault of a failing mapping with its place:', () => {
   test.each([
     [
       'an unknown function',
@@ -23,13 +23,13 @@ describe('a mapping that fails when it runs is told with its place and in words:
       /^mapping failed: line 3, column \d+: there is no function "\$lowercse"; did you mean "\$lowercase"\?$/,
     ],
     [
-      'an unknown function of ours',
+      'an unknown function of the engine',
       '$parsJson("1")',
       /there is no function "\$parsJson"; did you mean "\$parseJson"\?$/,
     ],
-    ['an unknown function like none', '$frobnicate(1)', /there is no function "\$frobnicate"$/],
+    ['an unknown function unlike any other', '$frobnicate(1)', /there is no function "\$frobnicate"$/],
     [
-      'a number that is none',
+      'an invalid number',
       '\n$number(body.verb)',
       /^mapping failed: line 2, column \d+: Unable to cast value to a number: "created"/,
     ],
@@ -39,7 +39,7 @@ describe('a mapping that fails when it runs is told with its place and in words:
   });
 });
 
-describe('an event that is none is told with what was got and expected:', () => {
+describe('describes the invalid member of an event with its value and the expectation:', () => {
   const bad = 'mapping gave a bad event (0): ';
   test.each([
     [
@@ -58,9 +58,13 @@ describe('an event that is none is told with what was got and expected:', () => 
       'occurred_at: got "22.11.2026", expected ISO 8601, for example "2026-11-22T12:00:00Z", or epoch milliseconds as a number',
     ],
     ['an id', event('"id": 5'), 'id: got 5, expected string'],
-    ['a member', event('"recordid": "8"'), 'got "recordid", which is no member of an event; did you mean "record_id"?'],
     [
-      'what is missing',
+      'a member',
+      event('"recordid": "8"'),
+      'got "recordid", which is not a member of an event; did you mean "record_id"?',
+    ],
+    [
+      'a missing member',
       '{ "event_type": "created", "resource": "a/b", "record_id": "7" }',
       'raw_event_type: got nothing, expected string',
     ],
@@ -69,7 +73,7 @@ describe('an event that is none is told with what was got and expected:', () => 
   });
 });
 
-describe('data that does not fit', () => {
+describe('invalid data', () => {
   const dated = { type: ['string', 'null'], description: 'A day.' };
   const properties = {
     id: { type: 'string', description: 'Id of the record.' },
@@ -79,7 +83,7 @@ describe('data that does not fit', () => {
     custom_fields: { type: ['object', 'null'], description: 'Anything else.', additionalProperties: true },
   };
 
-  test('is told with the form of a date and with the property that was meant', async () => {
+  test('is reported with the form of a date and with the most likely property', async () => {
     writeResource(folder, 'hris/employees', { properties });
     const faults = await faultsOf(event('"data": { "id": "7", "hire_date": "1.2.2026", "creatd_at": "x" }'));
     expect(faults.filter((fault) => fault.startsWith('events[0].data')).sort()).toEqual([
@@ -88,7 +92,7 @@ describe('data that does not fit', () => {
     ]);
   });
 
-  test('is told once for all events alike', async () => {
+  test('is reported once for all events with the same fault', async () => {
     writeResource(folder, 'hris/employees', { properties });
     const faults = await faultsOf(`[[1..5].${event('"data": { "id": 7 }')}]`);
     expect(faults.filter((fault) => fault.startsWith('events[0].data'))).toEqual([
@@ -97,7 +101,7 @@ describe('data that does not fit', () => {
   });
 });
 
-test('lines that differ in more than a place stay apart', () => {
+test('lines that differ in more than an index stay separate', () => {
   expect(collapseRepeated(['a[0].b: x', 'a[1].b: x', 'a[0].b: y'])).toEqual([
     'a[0].b: x (and 1 more like it)',
     'a[0].b: y',

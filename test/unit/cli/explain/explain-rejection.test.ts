@@ -43,7 +43,7 @@ const mac = (message: string, { key = hexKey, algorithm = 'sha256', encoding = '
   createHmac(algorithm, key).update(message).digest(encoding);
 const headers = (signature: string, at = time) => ({ 'X-Time': at, 'X-Signature': `v1=${signature}` });
 
-test('a signature that does not match is told with what was signed, by how many keys, and not with the valid one', async () => {
+test('a signature that does not match is explained with the signed message and the number of keys, without the valid signature', async () => {
   const request = { headers: headers(mac('something else')), body };
   const { signed, output } = await verify(request, [hexKey, 'the next one']);
   expect(signed).toEqual([
@@ -60,7 +60,7 @@ test('a signature that does not match is told with what was signed, by how many 
   for (const secret of [hexKey, mac(`${time}.${body}`)]) expect(output).not.toContain(secret);
 });
 
-describe('tells which change would make a signature hold:', () => {
+describe('names the change that would make a signature match:', () => {
   const message = `${time}.${body}`;
   test.each([
     ['the key is hex', mac(message, { key: Buffer.from(hexKey, 'hex') }), 'the key decoded as hex'],
@@ -68,7 +68,7 @@ describe('tells which change would make a signature hold:', () => {
     ['another encoding', mac(message, { encoding: 'base64' }), 'encoding: base64'],
     ['another algorithm', mac(message, { algorithm: 'sha512' }), 'algorithm: sha512'],
     ['both', mac(message, { algorithm: 'sha1', encoding: 'base64' }), 'algorithm: sha1 and encoding: base64'],
-    ['a line break was lost', mac(`${message}\n`), 'a line break (LF) more at the end of the body'],
+    ['a line break was lost', mac(`${message}\n`), 'another line break (LF) at the end of the body'],
     ['only the body is signed', mac(body), 'message: "{body}"'],
     ['another separator', mac(`${time}:${body}`), 'message: "{header.X-Time}:{body}"'],
     ['another order', mac(`${body}.${time}`), 'message: "{body}.{header.X-Time}"'],
@@ -103,7 +103,7 @@ describe('tells which change would make a signature hold:', () => {
   });
 });
 
-test('a signature that is written otherwise is told by its form', async () => {
+test('a signature in another form is described by its form', async () => {
   const other = { key: 'another secret', encoding: 'base64' as const };
   const { reason, detail, signed } = await verify({ headers: headers(mac(body, other)), body });
   expect({ reason, detail }).toEqual({ reason: 'signature-malformed', detail: 'hex' });
@@ -134,7 +134,7 @@ test('only the first 300 characters of a message are shown', async () => {
   expect(explained?.messages[0]?.bytes).toBe(time.length + 1 + long.length);
 });
 
-test('a backslash and an n are told from a line break', async () => {
+test('a backslash and an n are distinguished from a line break', async () => {
   writeIntegration(folder, {
     verify: String.raw`{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: '{header.X-Time}\n{body}', signature: "{header.X-Signature}" } }`,
   });
@@ -148,7 +148,7 @@ test('a backslash and an n are told from a line break', async () => {
 });
 
 describe('a time', () => {
-  test('that is out of bounds is told with its age and with when the request would be fresh', async () => {
+  test('out of bounds is shown with its age and the time at which the request is fresh', async () => {
     const old = '1795000000';
     const { reason, detail, times } = await verify({ headers: headers(mac(`${old}.${body}`), old), body });
     expect({ reason, detail }).toEqual({ reason: 'timestamp-too-old', detail: 'older than 300 s' });
@@ -159,30 +159,30 @@ describe('a time', () => {
         given: old,
         unit: 's',
         age_seconds: nowMs / 1000 - Number(old),
-        hints: ['a captured request is judged at the time of its capture with --now 2026-11-18T11:06:40Z'],
+        hints: ['to verify a captured request at the time of its capture, pass --now 2026-11-18T11:06:40Z'],
       },
     ]);
   });
 
   test.each([
-    ['s', String(nowMs), 'it looks like ms, but the unit is declared as s'],
-    ['ms', time, 'it looks like s, but the unit is declared as ms'],
-    ['s', '2026-11-22T12:00:00Z', 'it looks like iso8601, but the unit is declared as s'],
-  ])('in another unit than %s is told by how it looks: %s', async (unit, given, hint) => {
+    ['s', String(nowMs), 'it looks like ms, but the declared unit is s'],
+    ['ms', time, 'it looks like s, but the declared unit is ms'],
+    ['s', '2026-11-22T12:00:00Z', 'it looks like iso8601, but the declared unit is s'],
+  ])('in another unit than %s is recognized: %s', async (unit, given, hint) => {
     writeIntegration(folder, { verify: signedWithTime.replace('unit: s', `unit: ${unit}`) });
     const { times } = await verify({ headers: headers(mac(`${given}.${body}`), given), body });
     expect(times?.[0]?.hints[0]).toBe(hint);
   });
 });
 
-test('a part that the request does not have is named', async () => {
+test('a part that the request lacks is named', async () => {
   expect(await verify({ headers: { 'X-Time': time }, body })).toMatchObject({
     reason: 'header-missing',
     detail: '{header.X-Signature}',
   });
 });
 
-test('people get the same in lines', async () => {
+test('the text output has the same content in lines', async () => {
   const files = [folder.write('request.json', { headers: headers(mac(body)), body }), '--secrets'];
   const { output } = await folder.run([
     'verify',
@@ -198,7 +198,7 @@ test('people get the same in lines', async () => {
   ]);
 });
 
-test('fails when a handshake of its own checks does not hold, and explains those', async () => {
+test('fails when a handshake with its own checks fails, and explains those', async () => {
   writeIntegration(folder, {
     more: ', handshakes: [{ name: hello, when: { json.verb: hello }, verify: { hmac: { algorithm: sha1, encoding: hex, key: signing_secret, message: "{body}", signature: "{header.X-Hello}" } }, respond: {} }]',
   });

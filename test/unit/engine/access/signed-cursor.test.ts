@@ -15,7 +15,7 @@ const anyBinding = fc.record({
 const anyPosition = fc.record({ after: fc.string({ maxLength: 40 }) });
 
 describe('a signed cursor (M2)', () => {
-  test('gives back its position', () => {
+  test('returns its position', () => {
     fc.assert(
       fc.property(anyBinding, anyPosition, (of, place) => {
         const cursor = signCursor(key, of, place);
@@ -25,12 +25,12 @@ describe('a signed cursor (M2)', () => {
     );
   });
 
-  test('means the same however its parameters are written', () => {
+  test('does not depend on the order of parameters, nor on undefined ones', () => {
     const cursor = signCursor(key, { ...binding, parameters: { a: 1, b: undefined, c: [1] } }, position);
     expect(readSignedCursor(key, { ...binding, parameters: { c: [1], a: 1 } }, cursor)).toEqual(position);
   });
 
-  test('fails when any byte, or any character, is another one', () => {
+  test('fails when any byte or character changes', () => {
     const cursor = signCursor(key, binding, position);
     const bytes = Buffer.from(cursor, 'base64url');
     fc.assert(
@@ -48,7 +48,7 @@ describe('a signed cursor (M2)', () => {
     );
   });
 
-  test('fails when it is cut, grows, or is made up', () => {
+  test('fails when it is shortened, extended or invented', () => {
     const cursor = signCursor(key, binding, position);
     for (let length = 0; length < cursor.length; length += 1)
       expect(readSignedCursor(key, binding, cursor.slice(0, length))).toBeUndefined();
@@ -83,7 +83,7 @@ describe('a signed cursor (M2)', () => {
     expect(readSignedCursor(otherKey, binding, cursor)).toBeUndefined();
   });
 
-  test('carries no more of its signature than it takes', () => {
+  test('carries a signature of 16 bytes', () => {
     expect(Buffer.from(signCursor(key, binding, position), 'base64url')).toHaveLength(
       17 + JSON.stringify(position).length,
     );

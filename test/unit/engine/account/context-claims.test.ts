@@ -36,29 +36,34 @@ const request = (tenant: string, change = {}) => ({
   ...change,
 });
 
-/** The record after a claim that nothing stands against. */
+/** The record after a claim that no other claim blocks. */
 function granted(record: ContextRecord, tenant: string): ContextRecord {
   const decision = decideClaim(record, [], request(tenant));
   if (decision.kind !== 'granted') throw new Error(decision.kind);
   return decision.record;
 }
 
-describe('claims that stand', () => {
+describe('a claim counts, or not, when', () => {
   test.each<[string, readonly ContextAccount[], number, boolean]>([
     ['its account holds the value', [account('acc_acme', 'acme')], 0, true],
     ['its account is being erased', [account('acc_acme', 'acme', { context: {}, closed: true })], 0, true],
-    ['its account may still be made', [], nowMs - minuteMs + 1, true],
-    ['its account was not made in time', [], nowMs - minuteMs, false],
+    ['its account may still be created', [], nowMs - minuteMs + 1, true],
+    ['its account was not created in time', [], nowMs - minuteMs, false],
     ['its account holds another value', [account('acc_acme', 'acme', { context: { portal_id: '1' } })], 0, false],
-    ['its account holds it elsewhere', [account('acc_acme', 'acme', { context: { portal: '62515' } })], 0, false],
-    ['its account is of another integration', [account('acc_acme', 'acme', { integration: 'slack' })], 0, false],
-    ['its account is of another tenant', [account('acc_acme', 'globex')], 0, false],
+    [
+      'its account holds the value in another member',
+      [account('acc_acme', 'acme', { context: { portal: '62515' } })],
+      0,
+      false,
+    ],
+    ['its account belongs to another integration', [account('acc_acme', 'acme', { integration: 'slack' })], 0, false],
+    ['its account belongs to another tenant', [account('acc_acme', 'globex')], 0, false],
   ])('%s', (_, accounts, claimedAtMs, stands) => {
     const record = { ...none, claims: [claim('acme', 'acc_acme', claimedAtMs)] };
     expect(standingClaims(record, known(...accounts), routed, nowMs)).toEqual(stands ? record.claims : []);
   });
 
-  test('are those of registered accounts, too: of all where there are none, else of their owners', () => {
+  test('it comes from a registered account: of any tenant without claims, else of an owner', () => {
     const accounts = known(account('acc_acme', 'acme'), account('acc_old', 'acme'), account('acc_globex', 'globex'));
     const record = { ...none, registered: ['acc_acme', 'acc_globex', 'acc_gone', 'acc_old'] };
     const ids = (of: ContextRecord) => standingClaims(of, accounts, routed, nowMs).map((one) => one.account);
@@ -70,15 +75,15 @@ describe('claims that stand', () => {
 describe('a claim', () => {
   test.each<[string, ReturnType<typeof claim>[], object, string]>([
     ['of a free value', [], {}, 'granted'],
-    ['of a free value by one who may not', [], { mayClaim: false }, 'claim-needs-operator'],
-    ['of its own value', [claim('acme', 'acc_1')], { mayClaim: false }, 'granted'],
-    ['of its own value again', [claim('acme')], { mayClaim: false }, 'granted'],
-    ['of another’s value', [claim('globex')], {}, 'context-claimed'],
-    ['of another’s value by one who may not', [claim('globex')], { mayClaim: false }, 'context-claimed'],
-    ['of a value of both', [claim('globex'), claim('acme')], {}, 'context-claimed'],
+    ['of a free value without permission', [], { mayClaim: false }, 'claim-needs-operator'],
+    ['of a value of the same tenant', [claim('acme', 'acc_1')], { mayClaim: false }, 'granted'],
+    ['of a value of the same account', [claim('acme')], { mayClaim: false }, 'granted'],
+    ['of another tenant’s value', [claim('globex')], {}, 'context-claimed'],
+    ['of another tenant’s value without permission', [claim('globex')], { mayClaim: false }, 'context-claimed'],
+    ['of a value that both tenants own', [claim('globex'), claim('acme')], {}, 'context-claimed'],
     ['of a shared value', [claim('globex')], { isShared: true }, 'granted'],
     [
-      'of a shared value by one who may not',
+      'of a shared value without permission',
       [claim('globex')],
       { isShared: true, mayClaim: false },
       'claim-needs-operator',
@@ -87,7 +92,7 @@ describe('a claim', () => {
     expect(decideClaim({ ...none, claims }, claims, request('acme', change)).kind).toBe(kind);
   });
 
-  test('is refused where the tenant, or all that share, have as many accounts as may be', () => {
+  test('fails when the tenant, or all tenants that share the value, have the maximum number of accounts', () => {
     const full = Array.from({ length: maxAccountsOfTenant }, (_, at) => claim('acme', `acc_${at}`));
     const decide = (claims: typeof full, change = {}) =>
       decideClaim({ ...none, claims }, claims, request('acme', change)).kind;
@@ -101,19 +106,19 @@ describe('a claim', () => {
 
   test.each<[string, ContextRecord['released'], ReturnType<typeof claim>[], number | undefined]>([
     ['that was free', undefined, [], undefined],
-    ['that its own tenant gave up', { atMs: 5, by: 'acme' }, [], undefined],
-    ['that another tenant gave up', { atMs: 5, by: 'globex' }, [], 5],
-    ['of an erased tenant', { atMs: 5 }, [], 5],
-    ['that another tenant’s claim left', { atMs: 5, by: 'acme' }, [claim('globex')], nowMs],
-    ['that its own tenant’s claim left', undefined, [claim('acme', 'acc_1')], undefined],
-  ])('of a value %s begins then', (_, released, fallen, sinceMs) => {
+    ['that the same tenant released', { atMs: 5, by: 'acme' }, [], undefined],
+    ['that another tenant released', { atMs: 5, by: 'globex' }, [], 5],
+    ['that an erased tenant released', { atMs: 5 }, [], 5],
+    ['with a claim of another tenant that no longer counts', { atMs: 5, by: 'acme' }, [claim('globex')], nowMs],
+    ['with a claim of the same tenant that no longer counts', undefined, [claim('acme', 'acc_1')], undefined],
+  ])('of a value %s starts at the right time', (_, released, fallen, sinceMs) => {
     const record = { ...none, claims: fallen, ...(released === undefined ? {} : { released }) };
     const since = sinceMs === undefined ? {} : { sinceMs };
     const claims = [{ tenant: 'acme', account: 'acc_acme', claimedAtMs: nowMs, ...since }];
     expect(granted(record, 'acme').claims).toEqual(claims);
   });
 
-  test('that is taken back leaves what was before, and one that was made again since', () => {
+  test('that is withdrawn leaves the earlier state, and keeps a claim that was made since', () => {
     const released = { atMs: 5, by: 'globex' };
     const record = granted({ ...none, released }, 'acme');
     const whose = { tenant: 'acme', account: 'acc_acme' };
@@ -123,7 +128,7 @@ describe('a claim', () => {
     expect(withdrawClaim(record, other)).toBe(record);
   });
 
-  test('that is released remembers whose the value was, once it has no owner', () => {
+  test('that is released records the last owner once the value has no other owner', () => {
     const record = { ...none, claims: [claim('acme'), claim('acme', 'acc_2')] };
     const released = { atMs: nowMs, by: 'acme' };
     const first = releaseClaim(record, { tenant: 'acme', account: 'acc_acme', sinceMs: nowMs }, released);
@@ -134,7 +139,7 @@ describe('a claim', () => {
     expect(releaseClaim(last, stranger, { atMs: 7, by: 'globex' })).toBe(last);
   });
 
-  test('of an erased tenant is gone, and its name with it', () => {
+  test('of an erased tenant is removed together with the tenant’s name', () => {
     const both = { ...none, claims: [claim('acme'), claim('globex')], released: { atMs: 5, by: 'acme' } };
     expect(withoutTenant(both, 'acme', nowMs)).toEqual({ ...none, claims: [claim('globex')], released: { atMs: 5 } });
     expect(withoutTenant({ ...none, claims: [claim('acme')] }, 'acme', nowMs)).toEqual({
@@ -145,7 +150,7 @@ describe('a claim', () => {
   });
 });
 
-test('a request is for accounts of one tenant, unless it is said to be contested (invariant 3)', () => {
+test('a request goes to accounts of one tenant, or is contested (invariant 3)', () => {
   const tenants = ['acme', 'globex', 'initech'] as const;
   const anyAccount = fc.record({
     tenant: fc.constantFrom(...tenants),
@@ -183,10 +188,10 @@ test('a request is for accounts of one tenant, unless it is said to be contested
 });
 
 test.each<[string, ContextRecord, readonly ContextAccount[], string]>([
-  ['nothing names an account', none, [], 'free'],
-  ['it was given up', { ...none, released: { atMs: 200, by: 'acme' } }, [], 'free'],
-  ['its owner was erased since', { ...none, released: { atMs: 200 } }, [], 'former'],
-  ['its owner was erased before', { ...none, released: { atMs: 100 } }, [], 'free'],
+  ['no account has the value', none, [], 'free'],
+  ['its owner released it', { ...none, released: { atMs: 200, by: 'acme' } }, [], 'free'],
+  ['its owner was erased after the request', { ...none, released: { atMs: 200 } }, [], 'former'],
+  ['its owner was erased before the request', { ...none, released: { atMs: 100 } }, [], 'free'],
   [
     'its account is being erased',
     { ...none, claims: [claim('acme')] },
@@ -194,17 +199,17 @@ test.each<[string, ContextRecord, readonly ContextAccount[], string]>([
     'former',
   ],
   [
-    'its owner has it since',
+    'its owner got it after the request',
     { ...none, claims: [{ ...claim('acme'), sinceMs: 101 }] },
     [account('acc_acme', 'acme')],
     'former',
   ],
   [
-    'its owner had it',
+    'its owner had it before the request',
     { ...none, claims: [{ ...claim('acme'), sinceMs: 100 }] },
     [account('acc_acme', 'acme')],
     'held',
   ],
-])('a request of a value is told by whose it was when it was received: %s', (_, record, accounts, kind) => {
+])('a request goes to the owner of the value at the time it arrived: %s', (_, record, accounts, kind) => {
   expect(holdersOf(record, known(...accounts), routed, 100).kind).toBe(kind);
 });

@@ -1,24 +1,25 @@
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { describe, expect, test } from 'vitest';
 import { asyncApiDocument } from '../../../../lambdas/engine/api/async-api.ts';
-import { openApiDocument, problemStatuses } from '../../../../lambdas/engine/api/open-api.ts';
+import { openApiDocument } from '../../../../lambdas/engine/api/open-api.ts';
 import { bodySchema, type OperationShape } from '../../../../lambdas/engine/api/operation.ts';
 import { operations } from '../../../../lambdas/engine/api/operations.ts';
+import { problemStatuses } from '../../../../lambdas/engine/api/problem-statuses.ts';
 import { compileResources } from '../../../../lib/definitions/compile-resources.ts';
 
 const all: [string, OperationShape][] = Object.entries(operations);
 const nowMs = Date.parse('2026-11-27T12:00:00Z');
 
-/** What a linter says of a document; nothing where all is well. */
+/** Problems that a linter finds in a document. */
 async function lint(name: string, document: object): Promise<string[]> {
   const config = await createConfig({
     extends: ['recommended-strict'],
     rules: {
-      // A deployment is reached under its own name, and this one's examples are of a local one.
+      // Each deployment has its own origin; example.com is a placeholder in these tests.
       'no-server-example.com': 'off',
-      // Of what needs no key nothing is refused but by 5xx.
+      // Public operations have no 4xx problems except the gateway's.
       'operation-4xx-response': 'off',
-      // Callbacks are authenticated by their signatures: AsyncAPI's schemes are for whom the server lets in.
+      // Signatures authenticate callbacks; AsyncAPI's security schemes describe clients of a server.
       ...(name === 'asyncapi' ? { 'security-defined': 'off' } : {}),
       'no-invalid-media-type-examples': 'error',
       'no-invalid-parameter-examples': 'error',
@@ -41,7 +42,7 @@ describe('the OpenAPI document', () => {
     expect(await lint('openapi', document)).toEqual([]);
   });
 
-  test('fails the linter where an example does not fit: the linter looks', async () => {
+  test('fails the linter when an example does not match its schema', async () => {
     const spoilt = structuredClone(document) as {
       paths: Record<string, { get: { responses: Record<string, { content: Record<string, { example: unknown }> }> } }>;
     };
@@ -51,7 +52,7 @@ describe('the OpenAPI document', () => {
     expect((await lint('openapi', spoilt)).join()).toContain('no-invalid-media-type-examples');
   });
 
-  test('has every operation, with its scope, an example of what it answers, and what it may refuse', () => {
+  test('has every operation, with its scope and every problem status', () => {
     const paths = document['paths'] as Record<string, Record<string, Record<string, unknown>>>;
     const found = Object.values(paths).flatMap((item) => Object.values(item).map(({ operationId }) => operationId));
     expect(new Set(found)).toEqual(new Set(Object.keys(operations)));
@@ -67,7 +68,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-test('declares what the gateway refuses before the engine sees it: a long URL (414), large headers (431)', () => {
+test('declares what the gateway rejects before the engine sees it: a long URL (414), large headers (431)', () => {
   const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
     string,
     Record<string, { readonly responses: object }>
@@ -79,7 +80,7 @@ test('declares what the gateway refuses before the engine sees it: a long URL (4
   }
 });
 
-test('a filter by metadata is an object in the query', () => {
+test('declares a metadata filter as an object in the query', () => {
   const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
     string,
     Record<string, { readonly parameters: readonly Record<string, unknown>[] }>
@@ -95,13 +96,13 @@ test('a filter by metadata is an object in the query', () => {
 });
 
 describe.each(all)('the example of %s', (_, { path, query, body, answers, example }) => {
-  test('is what its schemas take', () => {
+  test('matches its schemas', () => {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     expect(new Set(Object.keys(example.params ?? {}))).toEqual(new Set(named));
     query?.parse(example.query ?? {});
     if (body !== undefined) bodySchema(body, nowMs).parse(example.body ?? {});
     const [answer] = Object.values(answers);
-    // An answer shows all that there is: nothing that its schema does not know.
+    // The parsed answer equals the example, so the example has no member that the schema lacks.
     expect(answer?.body?.parse(example.answer)).toEqual(example.answer);
   });
 });
@@ -114,7 +115,7 @@ describe('the AsyncAPI document', () => {
     expect(await lint('asyncapi', document)).toEqual([]);
   });
 
-  test('has a message for every resource and for all that the engine itself says', () => {
+  test('has a message for every resource and every operational event', () => {
     const { messages } = document['components'] as { messages: Record<string, object> };
     expect(Object.keys(messages)).toHaveLength(resources.size + 4);
     expect(messages['HrisTimeOffRequests']).toBeDefined();

@@ -34,7 +34,7 @@ function faultsOf(written: Written): readonly string[] {
   return parsed.kind === 'faults' ? parsed.faults.map(formatFault) : [];
 }
 
-/** The definition with one place written otherwise. */
+/** The definition with one place changed. */
 function change(from: string | RegExp, to: string): string {
   const text = yaml.replace(from, to);
   expect(text).not.toBe(yaml);
@@ -42,7 +42,7 @@ function change(from: string | RegExp, to: string): string {
 }
 const verify = /verify:[^]*X-Signature}"/;
 
-test('gives the definition with its mapping in place and its defaults filled in', () => {
+test('returns the definition with its mapping in place and its defaults filled in', () => {
   expect(parse({ text: yaml })).toMatchObject({
     kind: 'definition',
     definition: { name: 'acme', webhook: { decode: 'json', handshakes: [] }, mapping: 'body.events' },
@@ -55,7 +55,7 @@ test('gives the definition with its mapping in place and its defaults filled in'
 
 test.each<[string, Written, string]>([
   [
-    'its name is not that of its folder',
+    'the name differs from the folder name',
     { text: yaml, folder: 'acne' },
     `${file}:1:7 name: got "acme", expected the folder's name "acne"`,
   ],
@@ -67,15 +67,15 @@ test.each<[string, Written, string]>([
   [
     'a key is unknown',
     { text: change('  decode: json', '  decode: json\n  deliver_id: "{header.X-Id}"') },
-    `${file}:8:3 webhook.deliver_id: "deliver_id" is not a key that may stand here`,
+    `${file}:8:3 webhook.deliver_id: "deliver_id" is not a key allowed here`,
   ],
   [
-    'a value is not one of those allowed',
+    'a value is not allowed',
     { text: change('sha256', 'md5') },
     `${file}:10:18 webhook.verify.hmac.algorithm: Invalid option: expected one of "sha1"|"sha256"|"sha512"`,
   ],
   [
-    'a value of alternatives is none of them',
+    'a value matches no alternative of a union',
     { text: change('decode: json', 'decode:\n    application/json: yaml') },
     `${file}:8:23 webhook.decode.application/json: Invalid option: expected one of "json"|"form"|"multipart"|"xml"|"text"`,
   ],
@@ -90,12 +90,12 @@ test.each<[string, Written, string]>([
     `${file}:13:16 webhook.verify.hmac.message: got {bdy}, expected {method}, {url}, {path}, {body}, {header.<Name>}, {headers.<Prefix>*}, {listed_headers.<Name>}, {query.<name>}, {form.<name>}, {json.<path>}, {item.<path>}, {secret.<name>}, {var.<name>} or {jwt.header.<name>} and {jwt.claims.<name>} within jwt`,
   ],
   [
-    'a condition speaks of no source',
+    'a condition names no source',
     { text: change('mapping:', '  handshakes:\n    - { name: ping, when: { event: ping }, respond: {} }\nmapping:') },
     `${file}:16:29 webhook.handshakes.0.when.event: got "event", expected a source such as header.X-Event, query.challenge or json.type`,
   ],
   [
-    'a check is two at once',
+    'a check has two kinds',
     {
       text: change(
         'verify:\n',
@@ -105,19 +105,19 @@ test.each<[string, Written, string]>([
     `${file}:9:5 webhook.verify: got hmac and freshness, expected exactly one of hmac, digest, public_key, jwt, token, basic, url_token, freshness, all, any, cases, each`,
   ],
   [
-    'a check is none',
+    'a check has no kind',
     { text: change(verify, 'verify: {}') },
     `${file}:8:11 webhook.verify: got no key, expected exactly one of hmac, digest, public_key, jwt, token, basic, url_token, freshness, all, any, cases, each`,
   ],
   [
-    'the mapping is not there',
+    'the mapping file does not exist',
     { text: change('mapping.jsonata', 'other.jsonata') },
-    `${file}:15:10 mapping: got "other.jsonata", but there is no such file beside the definition`,
+    `${file}:15:10 mapping: got "other.jsonata", but there is no such file in the folder of the definition`,
   ],
   [
-    'the name of the mapping is misspelt',
+    'the mapping file name is misspelt',
     { text: change('mapping.jsonata', 'mapping.jsonta') },
-    `${file}:15:10 mapping: got "mapping.jsonta", but there is no such file beside the definition`,
+    `${file}:15:10 mapping: got "mapping.jsonta", but there is no such file in the folder of the definition`,
   ],
   [
     'the mapping is empty',
@@ -134,19 +134,19 @@ test.each<[string, Written, string]>([
     { text: change('mapping.jsonata', '"body.["') },
     `${file}:15:10 mapping: JSONata: Expected "]" before end of expression`,
   ],
-  ['a key stands twice', { text: `${yaml}title: Again\n` }, `${file}:16:1 Map keys must be unique`],
+  ['a key occurs twice', { text: `${yaml}title: Again\n` }, `${file}:16:1 Map keys must be unique`],
   [
     'an alias has no anchor',
     { text: change('title: Acme', 'title: *nowhere') },
     `${file}:1:1 Unresolved alias (the anchor must be set before the alias): nowhere`,
   ],
-  ['it is a list', { text: '- name: acme' }, `${file}:1:1 Invalid input: expected object, received array`],
-  ['it is empty', { text: '' }, `${file}:1:1 Invalid input: expected object, received null`],
+  ['the document is a list', { text: '- name: acme' }, `${file}:1:1 Invalid input: expected object, received array`],
+  ['the document is empty', { text: '' }, `${file}:1:1 Invalid input: expected object, received null`],
 ])('fails when %s', (_name, written, fault) => {
   expect(faultsOf(written)).toEqual([fault]);
 });
 
-test('fails when a file is named that lies elsewhere, without reading it', () => {
+test('fails when the mapping names a file in another folder, and does not read it', () => {
   const asked: string[] = [];
   const read = (name: string) => {
     asked.push(name);
@@ -157,14 +157,14 @@ test('fails when a file is named that lies elsewhere, without reading it', () =>
   expect(asked).toEqual([]);
 });
 
-test('fails when aliases would fill the memory', () => {
+test('fails when aliases would exhaust memory', () => {
   const lines = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
   for (const [next, last] of ['ba', 'cb', 'dc', 'ed'])
     lines.push(`${next}: &${next} [${Array(10).fill(`*${last}`).join(', ')}]`);
   expect(faultsOf({ text: lines.join('\n') })).toEqual([expect.stringContaining('Excessive alias count')]);
 });
 
-test('tells all faults of its shape at once', () => {
+test('reports all faults of the shape together', () => {
   const text = change('title: Acme\n', '').replace('sha256', 'md5').replace('encoding', 'encodign');
   expect(faultsOf({ text, mapping: 'body.[' })).toEqual([
     expect.stringContaining('yaml:1:1 title: Invalid input'),
@@ -175,7 +175,7 @@ test('tells all faults of its shape at once', () => {
   ]);
 });
 
-test('tells all faults between its parts at once', () => {
+test('reports all faults between parts together', () => {
   const text = change('key: signing_secret', 'key: other');
   expect(faultsOf({ text, mapping: '(', folder: 'acne' })).toEqual([
     expect.stringContaining('name: got "acme"'),
@@ -184,8 +184,8 @@ test('tells all faults between its parts at once', () => {
   ]);
 });
 
-test('tells the first fault of its YAML alone, and where to look', () => {
-  const check = 'check the indentation of this line and the one before';
+test('reports only the first YAML fault, and says where to look', () => {
+  const check = 'check the indentation of this line and the line before';
   expect(faultsOf({ text: 'name: [a\nb: {' })).toHaveLength(1);
   expect(faultsOf({ text: change('      encoding', '     encoding') })).toEqual([
     expect.stringMatching(new RegExp(`yaml:11:1 .*; ${check}$`)),
@@ -195,7 +195,7 @@ test('tells the first fault of its YAML alone, and where to look', () => {
   ]);
 });
 
-test('tells what holds a line break in one line', () => {
+test('reports quoted text that holds a line break in one line', () => {
   expect(faultsOf({ text: change('"{body}"', String.raw`"{a\nb}"`) })).toEqual([
     expect.stringContaining(String.raw`got {a\nb}, expected`),
   ]);
@@ -218,7 +218,7 @@ test.each([
     'webhook.verify.hmac.message: got "other", expected one of the declared secrets: signing_secret',
   ],
   [
-    'a message of a list',
+    'a list of messages',
     'message: ["{body}", "{var.time}.{body}"]',
     'webhook.verify.hmac.message.1: got "time", expected one of the declared vars: none',
   ],
@@ -227,11 +227,11 @@ test.each([
     'message: "{body | hmac_sha256(other)}"',
     'webhook.verify.hmac.message: got "other", expected one of the declared secrets: signing_secret',
   ],
-])('finds what %s names and nobody declares', (_name, message, fault) => {
+])('finds an undeclared name in %s', (_name, message, fault) => {
   expect(faultsOf({ text: change('message: "{body}"', message) })).toEqual([expect.stringContaining(fault)]);
 });
 
-test('finds what a handshake names and nobody declares', () => {
+test('finds undeclared names in a handshake', () => {
   const handshake = (rest: string) =>
     change('mapping:', `  handshakes: [{ name: ping, when: { method: GET }, ${rest} }]\nmapping:`);
   expect(faultsOf({ text: handshake('token: { value: "{query.t}", expected: other }, respond: {}') })).toEqual([
@@ -248,75 +248,87 @@ const digest = (message: string) =>
 const token = 'token: { value: "{header.X}", expected: signing_secret }';
 
 test.each([
-  ['is nothing but freshness', freshness, true],
-  ['is a digest of what anybody knows', digest('"{body}"'), true],
-  ['is a digest, one of whose messages holds no secret', digest('["{secret.signing_secret}{body}", "{body}"]'), true],
-  ['is a digest that holds a secret', digest('"{secret.signing_secret}{body}"'), false],
+  ['has only a freshness check', freshness, true],
+  ['is a digest without a secret', digest('"{body}"'), true],
+  ['is a digest with one message that holds no secret', digest('["{secret.signing_secret}{body}", "{body}"]'), true],
+  ['is a digest with a secret in its message', digest('"{secret.signing_secret}{body}"'), false],
   ['is a digest of a MAC', digest('"{body | hmac_sha256(signing_secret)}"'), false],
-  ['has an alternative that anybody passes', `any: [{ ${token} }, { ${freshness} }]`, true],
+  ['has an alternative that anyone can pass', `any: [{ ${token} }, { ${freshness} }]`, true],
   [
-    'has a case that anybody passes',
+    'has a case that anyone can pass',
     `cases: [{ when: { json.a: 1 }, verify: { ${token} } }, { verify: { ${digest('"{body}"')} } }]`,
     true,
   ],
-  ['is passed by anybody for each item', `each: { items: json.items, verify: { ${digest('"{item.id}"')} } }`, true],
-  ['has all checks, one of which needs a secret', `all: [{ ${freshness} }, { any: [{ ${token} }] }]`, false],
+  [
+    'checks each item in a way that anyone can pass',
+    `each: { items: json.items, verify: { ${digest('"{item.id}"')} } }`,
+    true,
+  ],
+  ['needs all of its checks, one with a secret', `all: [{ ${freshness} }, { any: [{ ${token} }] }]`, false],
 ])('a tree of checks that %s', (_name, tree, isOpen) => {
   const open = faultsOf({ text: change(verify, `verify: { ${tree} }`) })
-    // Its time is signed by none of them, which is a fault of its own.
+    // No check signs the timestamp, which is a separate fault.
     .filter((fault) => !fault.includes('which no signature covers'))
-    .map((fault) => fault.includes('webhook.verify: got checks that anybody can pass'));
+    .map((fault) => fault.includes('webhook.verify: got checks that anyone can pass'));
   expect(open).toEqual(isOpen ? [true] : []);
 });
 
 test.each<[string, string, readonly string[]]>([
-  ['says where', 'secrets: account\n  context: "{json.company}"', []],
+  ['the definition says where the context is', 'secrets: account\n  context: "{json.company}"', []],
   [
-    'says several places',
+    'the definition lists several places',
     'secrets: account\n  context: ["{header.X-Company}", "{query.company}", "{form.company}"]',
     [],
   ],
   [
-    'says it by a variable',
+    'the context uses an undeclared variable',
     'secrets: account\n  context: "{var.company}"',
     ['context: got "company", expected one of'],
   ],
-  ['says it of each item', 'secrets: account\n  context: { items: json.items, value: "{item.company}" }', []],
-  ['takes the app’s', 'secrets: app', []],
-  ['does not say where', 'secrets: account', ['secrets: got `account` without `context`']],
   [
-    'says where, but not that they are',
-    'context: "{json.company}"',
-    ['context: got `context` without `secrets: account`'],
+    'the context is a value of each item',
+    'secrets: account\n  context: { items: json.items, value: "{item.company}" }',
+    [],
   ],
-  ['says the same for all', 'secrets: account\n  context: acme', ['context: got "acme", which is the same for every']],
+  ['the secrets belong to the app', 'secrets: app', []],
+  ['the context is missing', 'secrets: account', ['secrets: got `account` without `context`']],
+  ['`secrets: account` is missing', 'context: "{json.company}"', ['context: got `context` without `secrets: account`']],
   [
-    'says it is a secret',
+    'the context is a constant',
+    'secrets: account\n  context: acme',
+    ['context: got "acme", which is the same for every'],
+  ],
+  [
+    'the context is a secret',
     'secrets: account\n  context: "{secret.signing_secret}"',
     ['context: got "{secret.signing_secret}"'],
   ],
-  ['says it is the body', 'secrets: account\n  context: "{body}"', ['context: got "{body}", expected parts of']],
   [
-    'says it of an item of no list',
+    'the context is the whole body',
+    'secrets: account\n  context: "{body}"',
+    ['context: got "{body}", expected parts of'],
+  ],
+  [
+    'the context is an item without a list',
     'secrets: account\n  context: "{item.company}"',
     ['context: got "{item.company}", expected {item'],
   ],
   [
-    'says it of no item',
+    'the context has a list but uses no item',
     'secrets: account\n  context: { items: json.items, value: "{json.company}" }',
     ['context: got "{json.company}"'],
   ],
-  ['is nobody’s', 'secrets: nobody', ['secrets: ']],
-])('routing whose secrets are the accounts’ %s', (_name, more, faults) => {
+  ['the owner of the secrets is unknown', 'secrets: nobody', ['secrets: ']],
+])('routing with secrets of accounts: %s', (_name, more, faults) => {
   const text = `${yaml}routing:\n  context_lookup_field: body.company\n  account_context: company\n  ${more}\n`;
   expect(faultsOf({ text })).toEqual(faults.map((fault) => expect.stringContaining(`routing.${fault}`)));
 });
 
-test('fails when a token may be signed with a public key and with a shared secret', () => {
+test('fails when a JWT check allows both public-key and shared-secret algorithms', () => {
   const jwt = (names: string) =>
     `verify: { jwt: { token: "{header.X}", algorithms: [${names}], key: signing_secret, require: [exp] } }`;
   expect(faultsOf({ text: change(verify, jwt('RS256, HS256')) })).toEqual([
-    expect.stringContaining('webhook.verify.jwt.algorithms: expected algorithms of one kind of key'),
+    expect.stringContaining('webhook.verify.jwt.algorithms: expected algorithms for one kind of key'),
   ]);
   expect(faultsOf({ text: change(verify, jwt('RS256, RS512')) })).toEqual([]);
 });

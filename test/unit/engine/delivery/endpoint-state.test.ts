@@ -28,7 +28,7 @@ const endpoint = (change: Partial<EndpointState> = {}): EndpointState => ({
   ...change,
 });
 
-/** Post so often, with these results, and give the lease back. */
+/** Take a lease, make posts with these results, and return the lease. */
 function post(state: EndpointState, results: readonly PostResult[], nowMs = startMs, of = limits) {
   const admission = admit(state, of, results.length, { id: 'one', durationMs: 60_000 }, nowMs);
   if (admission.kind !== 'admitted') throw new Error(`blocked by ${admission.by}`);
@@ -40,7 +40,7 @@ const repeat = (result: PostResult, times: number) => Array.from({ length: times
 const opened = (nowMs = startMs) => post(endpoint(), repeat(broken, 10), nowMs).state;
 
 describe('admission', () => {
-  test('is for as many posts at a time as the endpoint may have, over all who hold a lease', () => {
+  test('shares the concurrency of the endpoint among all leases', () => {
     const first = admit(endpoint(), limits, 7, { id: 'a', durationMs: 1_000 }, startMs);
     expect(first).toMatchObject({ kind: 'admitted', slots: 7, posts: 7, isProbe: false });
     if (first.kind !== 'admitted') return;
@@ -54,7 +54,7 @@ describe('admission', () => {
     });
   });
 
-  test('does not count the lease that it is for, where the answer to its write was lost and it is asked for again', () => {
+  test('does not count its own lease when a lost answer makes the client repeat the write', () => {
     const alone = { concurrency: 1, ratePerSecond: undefined };
     const lease = { id: 'mine', durationMs: 60_000 };
     const first = admit(endpoint(), alone, 5, lease, startMs);
@@ -62,7 +62,7 @@ describe('admission', () => {
     expect(admit(first.state, alone, 5, lease, startMs + 10)).toMatchObject({ kind: 'admitted', slots: 1, posts: 5 });
   });
 
-  test('comes back when a lease is over, although nobody gave it back', () => {
+  test('ignores a lease that expired without being returned', () => {
     const taken = admit(endpoint(), limits, 10, { id: 'dead', durationMs: 1_000 }, startMs);
     if (taken.kind !== 'admitted') throw new Error('not admitted');
     expect(admit(taken.state, limits, 10, { id: 'b', durationMs: 1_000 }, startMs + 1_001)).toMatchObject({
@@ -70,7 +70,7 @@ describe('admission', () => {
     });
   });
 
-  test('is for no more posts than the rate allows, whatever the order of calls (property)', () => {
+  test('never exceeds the rate, for any order of calls (property)', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20 }),
@@ -98,7 +98,7 @@ describe('admission', () => {
     );
   });
 
-  test('gives tokens of posts that were not made back', () => {
+  test('returns the tokens of posts that were not made', () => {
     const of = { concurrency: 10, ratePerSecond: 5 };
     const admission = admit(endpoint(), of, 5, { id: 'a', durationMs: 1_000 }, startMs);
     if (admission.kind !== 'admitted') throw new Error('not admitted');
@@ -123,13 +123,13 @@ describe('the circuit', () => {
     expect(post(endpoint(), [...repeat(ok, 6), ...repeat(broken, 4)]).state.circuit).toBe('closed');
   });
 
-  test('forgets what lies two windows back', () => {
+  test('forgets results from two windows ago', () => {
     const before = post(endpoint(), repeat(broken, 9)).state;
     expect(post(before, [broken], startMs + 2 * policy.windowMs).state.circuit).toBe('closed');
     expect(post(before, [broken], startMs + policy.windowMs).state.circuit).toBe('open');
   });
 
-  test('lets one probe through after its cool-down, and nothing else meanwhile', () => {
+  test('admits one probe after the cool-down, and nothing else meanwhile', () => {
     const open = opened();
     expect(admit(open, limits, 5, { id: 'a', durationMs: 1 }, startMs + 9_999)).toMatchObject({ by: 'circuit' });
     const probe = admit(open, limits, 5, { id: 'a', durationMs: 50_000 }, startMs + 10_000);
@@ -140,7 +140,7 @@ describe('the circuit', () => {
     });
   });
 
-  test('stays open for longer each time that a probe fails, up to a quarter of an hour', () => {
+  test('stays open longer after each failed probe, up to a quarter of an hour', () => {
     let state = opened();
     const waits: number[] = [];
     let nowMs = startMs;
@@ -152,7 +152,7 @@ describe('the circuit', () => {
     expect(waits).toEqual([10_000, 30_000, 60_000, 300_000, 900_000, 900_000]);
   });
 
-  test('closes when a probe succeeds, and takes a little more at a time', () => {
+  test('closes when a probe succeeds, and doubles the concurrency round by round', () => {
     const { state, effects } = post(opened(), [ok], startMs + 10_000);
     expect(state).toMatchObject({ circuit: 'closed', openings: 0, failingSinceMs: undefined });
     expect(effects).toMatchObject([{ kind: 'recovered', failingSinceMs: startMs }]);
@@ -166,7 +166,7 @@ describe('the circuit', () => {
     expect(slots).toEqual([1, 2, 4, 8, 10, 10]);
   });
 
-  test('is not moved by posts that were under way when it opened', () => {
+  test('ignores failures of posts that were in progress when it opened', () => {
     const open = opened();
     const late = { id: 'late', isProbe: false, postsNotMade: 0 };
     expect(settle(open, late, repeat(broken, 10), limits, policy, startMs + 5).state).toMatchObject({
@@ -185,7 +185,7 @@ const refusing = (status: number, retryAfterMs?: number): PostResult => ({
 });
 
 describe('an endpoint that asks for a pause', () => {
-  test.each(refusals)('with %i is left alone for as long as it says, and bears half as much afterwards', (status) => {
+  test.each(refusals)('with %i gets the pause, and half the concurrency afterwards', (status) => {
     const { state } = post(endpoint(), repeat(refusing(status, 90_000), 10));
     expect(state).toMatchObject({ circuit: 'closed', pausedUntilMs: startMs + 90_000 });
     expect(admit(state, limits, 5, { id: 'a', durationMs: 1 }, startMs + 89_999)).toEqual({
@@ -197,7 +197,7 @@ describe('an endpoint that asks for a pause', () => {
     expect(admit(once, limits, 9, { id: 'a', durationMs: 1 }, startMs + 90_000)).toMatchObject({ slots: 5 });
   });
 
-  test('is given no cool-down besides, however often it asks; one that asks for less than a second is', () => {
+  test('gets no cool-down as well, unless it asks for less than a second', () => {
     const circuitAfter = (retryAfterMs: number) => {
       let state = endpoint();
       for (let atMs = startMs; atMs < startMs + 40_000; atMs += 2_000)
@@ -208,13 +208,13 @@ describe('an endpoint that asks for a pause', () => {
     expect(circuitAfter(10)).toBe('open');
   });
 
-  test('ends a lease at once, and no other refusal does', () => {
+  test('ends a lease at once, unlike a refusal without a pause', () => {
     expect(endsEarly([ok, refusing(503, 1_000)])).toBe(true);
     expect(endsEarly([ok, refusing(503), refusing(429), refusing(502), refusing(504)])).toBe(false);
     expect(endsEarly(repeat(refusing(503), 10))).toBe(true);
   });
 
-  test('is asked again no later than it said, whatever it answers (property)', () => {
+  test('is paused exactly as long as it asks, for any results (property)', () => {
     fc.assert(
       fc.property(fc.array(anyResult, { minLength: 1, maxLength: 9 }), (results) => {
         const asked = Math.max(0, ...results.map(({ retryAfterMs }) => retryAfterMs ?? 0));
@@ -235,8 +235,8 @@ const anyResult: fc.Arbitrary<PostResult> = fc.oneof(
   }),
 );
 
-describe('an endpoint that has too much to do, and asks for no pause', () => {
-  test.each(refusals)('with %i bears half as much, and nothing else is held up', (status) => {
+describe('an overloaded endpoint that asks for no pause', () => {
+  test.each(refusals)('with %i gets half the concurrency and no other limit', (status) => {
     const { state, effects } = post(endpoint({ latencyMs: 20 }), [refusing(status)]);
     expect(state).toMatchObject({ circuit: 'closed', pausedUntilMs: 0, bearsConcurrency: 5 });
     expect(effects).toEqual([]);
@@ -244,11 +244,11 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
     expect(admit(state, limits, 9, { id: 'a', durationMs: 1 }, startMs)).toMatchObject({ kind: 'admitted', slots: 5 });
   });
 
-  test('with 500 bears as much as before: that is a fault, and not load', () => {
+  test('keeps its concurrency after a 500, which is a fault and not overload', () => {
     expect(post(endpoint(), [broken]).state.bearsConcurrency).toBeUndefined();
   });
 
-  test('is halved once in ten rounds, so that they show what the halving has done', () => {
+  test('is halved once in ten rounds, so the effect can show first', () => {
     const halved = post(endpoint(), [refusing(503)]).state;
     const mixed = [ok, refusing(503), ok, refusing(503)];
     expect(post(halved, mixed).state.bearsConcurrency).toBeGreaterThan(4);
@@ -256,12 +256,12 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
     expect(post(settled, [refusing(503)]).state.bearsConcurrency).toBe(2.5);
   });
 
-  test('recovers within twenty posts that it takes', () => {
+  test('recovers after twenty accepted posts', () => {
     const halved = post(endpoint(), [refusing(503)]).state;
     expect(post(halved, repeat(ok, 20)).state.bearsConcurrency).toBeUndefined();
   });
 
-  test('is posted to with fewer at a time in the rest of the lease, too, and with as many again later', () => {
+  test('gets fewer posts at a time in the rest of the lease, and recovers', () => {
     const admission = admit(endpoint(), limits, 100, { id: 'a', durationMs: 1, maxSlots: 6 }, startMs);
     if (admission.kind !== 'admitted') throw new Error('not admitted');
     expect(slotsAfter(admission, [], limits)).toBe(6);
@@ -269,7 +269,7 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
     expect(slotsAfter(admission, [refusing(503), ...repeat(ok, 20)], limits)).toBe(6);
   });
 
-  test('is sent hardly more than one post at a time where it refuses most, never fewer, and all again later (property)', () => {
+  test('gets about one post at a time while it refuses most, never fewer, and recovers fully (property)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100 }), fc.array(anyResult, { maxLength: 200 }), (concurrency, results) => {
         const of = { concurrency, ratePerSecond: undefined };
@@ -279,7 +279,7 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
           expect(pace.bearsConcurrency ?? concurrency).toBeGreaterThanOrEqual(1);
           expect(pace.bearsConcurrency ?? 0).toBeLessThan(Math.max(1.1, concurrency));
         }
-        // What it bore when this began counts no more after so many.
+        // After this many answers, the initial concurrency no longer matters.
         let sum = 0;
         for (let answer = 0; answer < 200 * concurrency; answer += 1) {
           pace = paceAfter(pace, answer % 5 < 4 ? refusing(503) : ok, of);
@@ -292,7 +292,7 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
     );
   });
 
-  test('keeps most of its concurrency where it refuses a third of its posts, whatever their number (property)', () => {
+  test('keeps most of its concurrency while it refuses a third of its posts (property)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 100 }), fc.integer({ min: 0, max: 2 }), (concurrency, first) => {
         const of = { concurrency, ratePerSecond: undefined };
@@ -308,7 +308,7 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
     );
   });
 
-  test('has its circuit opened where it refuses nearly all, and not where it refuses half', () => {
+  test('opens its circuit when it refuses nearly all posts, not when it refuses half', () => {
     expect(post(endpoint(), repeat(refusing(503), 9)).state.circuit).toBe('closed');
     expect(post(endpoint(), repeat(refusing(503), 10)).state.circuit).toBe('open');
     expect(post(endpoint(), [...repeat(ok, 2), ...repeat(refusing(429), 8)]).state.circuit).toBe('open');
@@ -316,7 +316,7 @@ describe('an endpoint that has too much to do, and asks for no pause', () => {
     expect(post(endpoint(), [...repeat(ok, 5), ...repeat(broken, 5)]).state.circuit).toBe('open');
   });
 
-  test('is counted on in a row that an older version wrote', () => {
+  test('is counted in a row that an older version wrote', () => {
     const window = { startedAtMs: startMs, succeeded: 0, failed: 4 };
     const { refused: _, ...older } = { ...window, refused: undefined };
     expect(post(endpoint({ window: older }), repeat(refusing(502), 6)).state.circuit).toBe('open');
@@ -331,25 +331,25 @@ describe('an endpoint that only fails', () => {
     [2.5, [{ kind: 'disabling', percent: 50, disablesAtMs: startMs + 5 * dayMs }]],
     [3.8, [{ kind: 'disabling', percent: 75 }]],
     [4.5, [{ kind: 'disabling', percent: 90 }]],
-    // Its owner is told once more when it is so: a probe comes before that.
+    // The next notice comes when it is disabled; before that, a probe is sent.
     [5, [{ kind: 'last-probe' }]],
-  ])('has its owner told after %d days', (days, effects) => {
+  ])('notifies its owner after %d days', (days, effects) => {
     expect(post(failing, [broken], startMs + days * dayMs).effects).toMatchObject(effects);
   });
 
-  test('is disabled by a failure after its time is over, and by no time alone', () => {
+  test('is disabled by a failure after its period, not by time alone', () => {
     const over = post(failing, [broken], startMs + 5 * dayMs).state;
     expect(over).toMatchObject({ noticedPercent: 100 });
     expect(notice(over, policy, startMs + 5 * dayMs + 1).effects).toEqual([]);
     expect(dueAtMs(over, policy)).toBe(startMs + 5 * dayMs + policy.lastProbeMs);
     expect(notice(over, policy, dueAtMs(over, policy) ?? 0).effects).toEqual([{ kind: 'last-probe' }]);
     expect(post(over, [broken], startMs + 5 * dayMs + 1_000).effects).toMatchObject([{ kind: 'disabled' }]);
-    // A run that dies before the subscription is disabled leaves it to the next failure.
+    // If a run dies before it disables the subscription, the next failure repeats the effect.
     const { state } = post(over, [broken], startMs + 5 * dayMs + 1_000);
     expect(post(state, [broken], startMs + 5 * dayMs + 2_000).effects).toMatchObject([{ kind: 'disabled' }]);
   });
 
-  test('is disabled by no failures that lie less than half a day apart, whatever comes between (property)', () => {
+  test('is never disabled by failures within half a day (property)', () => {
     const halfDayMs = dayMs / 2;
     fc.assert(
       fc.property(
@@ -375,7 +375,7 @@ describe('an endpoint that only fails', () => {
     );
   });
 
-  test('is forgiven by what it takes after its time is over', () => {
+  test('recovers with a success after its period', () => {
     const over = post(failing, [broken], startMs + 5 * dayMs).state;
     const { state, effects } = post(over, [ok], startMs + 5 * dayMs + 1_000);
     expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0, lastProbeDueAtMs: undefined });
@@ -383,27 +383,27 @@ describe('an endpoint that only fails', () => {
     expect(dueAtMs(state, policy)).toBeUndefined();
   });
 
-  test('has him told once, and due to be told next, although nothing is sent', () => {
+  test('notifies its owner once, and is due for the next notice without a post', () => {
     const told = post(failing, [broken], startMs + 2.5 * dayMs).state;
     expect(post(told, [broken], startMs + 2.6 * dayMs).effects).toEqual([]);
     expect(dueAtMs(told, policy)).toBe(startMs + 3.75 * dayMs);
   });
 
-  test('counts anew after one success', () => {
+  test('starts a new period after one success', () => {
     const { state, effects } = post({ ...failing, noticedPercent: 75 }, [ok], startMs + 4 * dayMs);
     expect(state).toMatchObject({ failingSinceMs: undefined, noticedPercent: 0 });
     expect(effects).toMatchObject([{ kind: 'recovered' }]);
   });
 });
 
-describe('who is fast', () => {
-  test('nobody before his first success, then whoever answers within a second', () => {
+describe('a fast endpoint', () => {
+  test('has succeeded once and answers within a second', () => {
     expect(isFast(endpoint(), policy, startMs)).toBe(false);
     expect(isFast(post(endpoint(), [ok]).state, policy, startMs)).toBe(true);
     expect(isFast(post(endpoint(), [{ ...ok, durationMs: 3_000 }]).state, policy, startMs)).toBe(false);
   });
 
-  test('not who begins to hang, however fast he was', () => {
+  test('is no longer fast once it hangs', () => {
     const fast = post(endpoint(), repeat(ok, 10)).state;
     const hanging = post(fast, [{ ok: false, status: undefined, durationMs: 15_000 }]).state;
     expect(isFast(hanging, policy, startMs)).toBe(false);
@@ -413,19 +413,19 @@ describe('who is fast', () => {
 describe('draining', () => {
   const asked = () => callDrainer(woken(endpoint()), startMs)?.state as EndpointState;
 
-  test('is asked for once, by whoever puts something into the backlog first', () => {
+  test('is requested once, by the first addition to the backlog', () => {
     expect(asked()).toMatchObject({ hasBacklog: true, wakeups: 1 });
     expect(callDrainer(asked(), startMs)).toBeUndefined();
     expect(callDrainer(asked(), startMs + 60_001)).toBeDefined();
   });
 
-  test('is asked for when the circuit is open, for when it may be probed', () => {
+  test('is requested for the time of the next probe while the circuit is open', () => {
     const called = callDrainer(woken(opened()), startMs + 1);
     expect(called?.beginsAtMs).toBe(startMs + 10_000);
     expect(callDrainer(called?.state ?? endpoint(), startMs + 9_999)).toBeUndefined();
   });
 
-  test('is done by one at a time, until he is believed dead', () => {
+  test('has one drainer at a time, until its claim expires', () => {
     const claimed = claimDrain(asked(), { id: 'a', durationMs: 1_000 }, startMs);
     expect(claimed).toMatchObject({ drainer: { id: 'a' } });
     if (claimed === undefined) return;
@@ -435,14 +435,14 @@ describe('draining', () => {
     });
   });
 
-  test('does not end with something left that came while it looked', () => {
+  test('does not end when a delivery was added after the backlog was read', () => {
     const state = asked();
     const seen = state.wakeups;
     expect(finishDrain(woken(state), seen)).toBeUndefined();
     expect(finishDrain(state, seen)).toMatchObject({ hasBacklog: false, drainer: undefined });
   });
 
-  test('that is asked for at once keeps in mind the message that comes later, until it has come', () => {
+  test('remembers a delayed message after an urgent request, until the message is visible', () => {
     const laterMs = startMs + 600_000;
     const left = leaveDrain(woken(endpoint()), laterMs, laterMs);
     expect(callDrainer(left, startMs)).toBeUndefined();
@@ -454,12 +454,12 @@ describe('draining', () => {
     expect(delayedMessageMs(endpoint(), startMs)).toBeUndefined();
   });
 
-  test('relies on no message for a time until which SQS delays none', () => {
+  test('relies on no message for a time that SQS cannot delay to', () => {
     expect(messageFor(startMs + 900_000, startMs)).toBe(startMs + 900_000);
     expect(messageFor(startMs + 900_001, startMs)).toBeUndefined();
   });
 
-  test('is due again a little after it should have gone on', () => {
+  test('is due again shortly after it should have continued', () => {
     const left = leaveDrain(asked(), startMs + 10_000);
     expect(dueAtMs(left, policy)).toBe(startMs + 70_000);
     expect(dueAtMs(endpoint(), policy)).toBeUndefined();

@@ -4,11 +4,11 @@ import { hiddenSeconds } from '../../../../lambdas/engine/delivery/message-backo
 
 const receives = Array.from({ length: limits.maxReceiveCount }, (_, index) => index + 1);
 
-test('a message that failed once comes again in two seconds, and later after each failure', () => {
+test('hides a failed message for two seconds at first, and longer after each failure', () => {
   expect(receives.map((count) => hiddenSeconds(count, 0))).toEqual([2, 10, 40, 120, 360, 900, 1_800, 0]);
 });
 
-test('chance adds at most a quarter, in whole seconds that SQS takes', () => {
+test('adds at most a quarter of jitter, in whole seconds', () => {
   for (const count of receives) {
     const [least, most] = [hiddenSeconds(count, 0), hiddenSeconds(count, 0.999_999)];
     expect(most).toBeGreaterThanOrEqual(least);
@@ -17,11 +17,11 @@ test('chance adds at most a quarter, in whole seconds that SQS takes', () => {
   }
 });
 
-test('an outage of three quarters of an hour dead-letters nothing', () => {
+test('an outage of 45 minutes dead-letters nothing', () => {
   const totalSeconds = receives.reduce((sum, count) => sum + hiddenSeconds(count, 0), 0);
   expect(totalSeconds).toBeGreaterThan(45 * 60);
 });
 
-test('a count that is missing or odd hides a message for no time, but never for a wrong one', () => {
+test('does not hide a message whose receive count is missing or invalid', () => {
   for (const count of [0, -1, Number.NaN, 1_000]) expect(hiddenSeconds(count, 0.5)).toBe(0);
 });

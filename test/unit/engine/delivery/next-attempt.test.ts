@@ -15,26 +15,16 @@ test.each<readonly [string, Omit<Attempt, 'ageMs'> & Partial<Attempt>, number, D
   ['200 delivers', { number: 1, status: 200 }, 0, { kind: 'delivered' }],
   ['204 delivers', { number: 1, status: 204 }, 0, { kind: 'delivered' }],
   ['299 delivers, at the last attempt too', { number: 3, status: 299 }, 0, { kind: 'delivered' }],
-  [
-    'a 2xx delivers whatever its Retry-After says',
-    { number: 1, status: 202, retryAfterMs: 5000 },
-    0,
-    { kind: 'delivered' },
-  ],
-  ['410 ends it at once', { number: 1, status: 410, retryAfterMs: 5000 }, 0, { kind: 'exhausted', reason: 'gone' }],
-  ['no answer is tried again', { number: 1, status: undefined }, 0, { kind: 'retry-later', delayMs: 1000 }],
-  ['199 is tried again', { number: 1, status: 199 }, 0, { kind: 'retry-later', delayMs: 1000 }],
-  [
-    '301 is tried again: no redirect is followed',
-    { number: 1, status: 301 },
-    0,
-    { kind: 'retry-later', delayMs: 1000 },
-  ],
-  ['400 is tried again', { number: 1, status: 400 }, 0, { kind: 'retry-later', delayMs: 1000 }],
-  ['404 is tried again', { number: 2, status: 404 }, 0, { kind: 'retry-later', delayMs: 10_000 }],
+  ['a 2xx delivers and ignores Retry-After', { number: 1, status: 202, retryAfterMs: 5000 }, 0, { kind: 'delivered' }],
+  ['410 exhausts at once', { number: 1, status: 410, retryAfterMs: 5000 }, 0, { kind: 'exhausted', reason: 'gone' }],
+  ['no answer is retried', { number: 1, status: undefined }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  ['199 is retried', { number: 1, status: 199 }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  ['301 is retried: redirects are not followed', { number: 1, status: 301 }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  ['400 is retried', { number: 1, status: 400 }, 0, { kind: 'retry-later', delayMs: 1000 }],
+  ['404 is retried', { number: 2, status: 404 }, 0, { kind: 'retry-later', delayMs: 10_000 }],
   ['jitter is added', { number: 2, status: 500 }, 0.5, { kind: 'retry-later', delayMs: 12_500 }],
   [
-    'a longer Retry-After is kept to',
+    'a longer Retry-After is obeyed',
     { number: 1, status: 429, retryAfterMs: 5000 },
     0.9,
     { kind: 'retry-later', delayMs: 5000 },
@@ -52,7 +42,7 @@ test.each<readonly [string, Omit<Attempt, 'ageMs'> & Partial<Attempt>, number, D
     { kind: 'retry-later', delayMs: 50_000 },
   ],
   [
-    'an endless Retry-After is bounded',
+    'an infinite Retry-After is bounded',
     { number: 1, status: 503, retryAfterMs: Number.POSITIVE_INFINITY },
     0,
     { kind: 'retry-later', delayMs: 60_000 },
@@ -64,20 +54,20 @@ test.each<readonly [string, Omit<Attempt, 'ageMs'> & Partial<Attempt>, number, D
     { kind: 'retry-later', delayMs: 11_000 },
   ],
   [
-    'a wait that ends with the age is waited',
+    'a wait that ends at the maximum age is allowed',
     { number: 2, status: 500, ageMs: 50_000 },
     0,
     { kind: 'retry-later', delayMs: 10_000 },
   ],
   [
-    'a wait that goes beyond the age is not',
+    'a wait beyond the maximum age exhausts',
     { number: 2, status: 500, ageMs: 50_001 },
     0,
     { kind: 'exhausted', reason: 'too-old' },
   ],
-  ['one delivers however old', { number: 2, status: 200, ageMs: 500_000 }, 0, { kind: 'delivered' }],
+  ['a 2xx delivers at any age', { number: 2, status: 200, ageMs: 500_000 }, 0, { kind: 'delivered' }],
   [
-    'the attempt after the last wait is the last',
+    'the attempt after the last wait is the last attempt',
     { number: 3, status: 500 },
     0,
     { kind: 'exhausted', reason: 'attempts-exhausted' },
@@ -103,7 +93,7 @@ const failures = fc.option(
 );
 const fractions = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test('waits as long as the receiver asks and at least the schedule, with no more than its jitter, and is never older than it may be', () => {
+test('waits at least the schedule and Retry-After, at most that plus jitter, and never past the maximum age', () => {
   fc.assert(
     fc.property(
       policies,
@@ -129,7 +119,7 @@ test('waits as long as the receiver asks and at least the schedule, with no more
   );
 });
 
-/** Fail until it is over, each attempt being made when it is due. @returns How many attempts there were, and when. */
+/** Fail every attempt, each at its due time, until no more follows. @returns The age at each attempt. */
 function failOnAndOn(policy: RetryPolicy, status: number | undefined, random: number): readonly number[] {
   const agesMs = [0];
   for (;;) {
@@ -140,7 +130,7 @@ function failOnAndOn(policy: RetryPolicy, status: number | undefined, random: nu
   }
 }
 
-test('ends after one attempt more than there are waits, or before it is too old', () => {
+test('makes at most one more attempt than waits, none past the maximum age', () => {
   fc.assert(
     fc.property(policies, failures, fractions, (policy, status, random) => {
       const agesMs = failOnAndOn(policy, status, random);
@@ -152,7 +142,7 @@ test('ends after one attempt more than there are waits, or before it is too old'
   );
 });
 
-test('by default makes ten attempts in 75 to 91 hours, the jitter being what lies between', () => {
+test('makes ten attempts in 75 to 91 hours by default, depending on jitter', () => {
   const hours = [0, 0.999_999].map((random) => {
     const agesMs = failOnAndOn(defaultRetryPolicy, 500, random);
     expect(agesMs).toHaveLength(10);
@@ -200,7 +190,7 @@ describe('parseRetryAfter', () => {
     expect(parseRetryAfter(header, nowMs)).toBeUndefined();
   });
 
-  test('gives of any text a delay that is no negative number, or nothing', () => {
+  test('never returns a negative delay, for any text', () => {
     fc.assert(
       fc.property(fc.string(), (header) => {
         const delayMs = parseRetryAfter(header, nowMs);

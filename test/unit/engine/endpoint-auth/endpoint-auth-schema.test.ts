@@ -11,7 +11,7 @@ import { aParty, certificateOf, type ProviderCertificate } from '../../../fakes/
 
 const nowMs = Date.now();
 const parse = (settings: object) => endpointSettingsSchema(nowMs).safeParse(settings);
-/** What an answer would tell of a refusal. */
+/** The faults that an answer would list. */
 const faultsOf = (settings: object) =>
   (parse(settings).error?.issues ?? []).map(({ path, message }) => `${path.map(String).join('.')}: ${message}`);
 
@@ -23,7 +23,7 @@ const oauth2 = {
 };
 
 describe('settings of an endpoint', () => {
-  test('may say nothing', () => {
+  test('may be empty', () => {
     expect(parse({}).data).toEqual({ headers: {}, timeout_seconds: 15 });
   });
 
@@ -31,15 +31,15 @@ describe('settings of an endpoint', () => {
     { type: 'basic', username: 'tributary', password: 'p:ä ss' },
     { type: 'bearer', token: '1|abc~+/=' },
     { ...oauth2, auth_style: 'body', scope: 'hooks:write hooks', audience: 'https://api.example.com' },
-  ])('take authentication by $type', (auth) => {
+  ])('accept authentication by $type', (auth) => {
     expect(parse({ auth }).data?.auth).toEqual(auth);
   });
 
-  test('say who an OAuth client is by HTTP Basic unless told otherwise', () => {
+  test('default to HTTP Basic for OAuth clients', () => {
     expect(parse({ auth: oauth2 }).data?.auth).toMatchObject({ auth_style: 'basic' });
   });
 
-  test('stand beside the other fields of a body, whose faults are told with theirs', () => {
+  test('combine with the other fields of a body', () => {
     const schema = z.strictObject({ url: z.string(), ...endpointFields }).superRefine(checkEndpoint(nowMs));
     const body = {
       url: 'https://app.example.com',
@@ -69,7 +69,7 @@ describe('settings of an endpoint', () => {
     ['a token with a space', { auth: { type: 'bearer', token: 'Bearer hunter2' } }, /^auth\.token: /],
     ['a token that is too long', { auth: { type: 'bearer', token: 'hunter2'.repeat(600) } }, /^auth\.token: /],
     ['a token that is a number', { auth: { type: 'bearer', token: 72 } }, /^auth\.token: /],
-    ['a token URL that is none', { auth: { ...oauth2, token_url: 'hunter2' } }, /^auth\.token_url: /],
+    ['an invalid token URL', { auth: { ...oauth2, token_url: 'hunter2' } }, /^auth\.token_url: /],
     [
       'a token URL with a password',
       { auth: { ...oauth2, token_url: 'https://a:hunter2@example.com' } },
@@ -88,24 +88,40 @@ describe('settings of an endpoint', () => {
     ],
     ['a scope with a quote', { auth: { ...oauth2, scope: '"hunter2"' } }, /^auth\.scope: /],
     ['another style of client authentication', { auth: { ...oauth2, auth_style: 'hunter2' } }, /^auth\.auth_style: /],
-    ['a time that is too long', { timeout_seconds: 31 }, /^timeout_seconds: /],
-    ['a time that is none', { timeout_seconds: 0 }, /^timeout_seconds: /],
-    ['a time in parts of seconds', { timeout_seconds: 1.5 }, /^timeout_seconds: /],
+    ['a timeout that is too long', { timeout_seconds: 31 }, /^timeout_seconds: /],
+    ['a timeout of zero', { timeout_seconds: 0 }, /^timeout_seconds: /],
+    ['a fractional timeout', { timeout_seconds: 1.5 }, /^timeout_seconds: /],
     [
       'a header value with a line break',
       { headers: { 'x-key': 'hunter2\r\nwebhook-id: 1' } },
       /^headers\.x-key: expected printable/,
     ],
-    ['a header value of another script', { headers: { 'x-key': 'hunter2ü' } }, /^headers\.x-key: expected printable/],
+    [
+      'a header value with non-ASCII characters',
+      { headers: { 'x-key': 'hunter2ü' } },
+      /^headers\.x-key: expected printable/,
+    ],
     ['a header value that is too long', { headers: { 'x-key': `hunter2${'x'.repeat(4090)}` } }, /^headers\.x-key: /],
-    ['a header value that is no text', { headers: { 'x-key': ['hunter2'] } }, /^headers\.x-key: /],
-    ['a value where the name belongs', { headers: { 'Bearer hunter2': 'x' } }, /^headers: the name of header 1 is no/],
-    ['a header without a name', { headers: { '': 'hunter2' } }, /^headers: the name of header 1 is no/],
-    ['a header name with a line break', { headers: { 'x\r\ny': 'hunter2' } }, /^headers: the name of header 1 is no/],
+    ['a header value that is not text', { headers: { 'x-key': ['hunter2'] } }, /^headers\.x-key: /],
+    [
+      'a value where the name belongs',
+      { headers: { 'Bearer hunter2': 'x' } },
+      /^headers: the name of header 1 is not a valid HTTP header name/,
+    ],
+    [
+      'a header without a name',
+      { headers: { '': 'hunter2' } },
+      /^headers: the name of header 1 is not a valid HTTP header name/,
+    ],
+    [
+      'a header name with a line break',
+      { headers: { 'x\r\ny': 'hunter2' } },
+      /^headers: the name of header 1 is not a valid HTTP header name/,
+    ],
     [
       'a header twice',
       { headers: { 'x-key': 'hunter2', 'X-Key': 'hunter2' } },
-      /^headers\.X-Key: this header is given twice/,
+      /^headers\.X-Key: this header occurs twice/,
     ],
     [
       'too many headers',
@@ -113,11 +129,11 @@ describe('settings of an endpoint', () => {
       /^headers: expected at most 20 headers, got 21/,
     ],
     [
-      'authorization beside auth',
+      'both auth and an authorization header',
       { auth: oauth2, headers: { AUTHORIZATION: 'hunter2' } },
       /^headers\.AUTHORIZATION: auth sets/,
     ],
-  ])('fails when given %s, and its message does not repeat it (invariant 10)', (_, settings, expected) => {
+  ])('fails when given %s, without quoting it (invariant 10)', (_, settings, expected) => {
     const faults = faultsOf(settings);
     expect(faults).toEqual([expect.stringMatching(expected)]);
     expect(JSON.stringify(parse(settings).error)).not.toMatch(/hunter2/);
@@ -141,13 +157,11 @@ describe('settings of an endpoint', () => {
     'webhook-anything',
     'tributary-hops',
     'Tributary-Anything',
-  ])('fails when a header is the engine’s own: %s', (name) => {
-    expect(faultsOf({ headers: { [name]: 'x' } })).toEqual([
-      `headers.${name}: this header is set by the engine, or by none`,
-    ]);
+  ])('fails when a header is reserved for the engine: %s', (name) => {
+    expect(faultsOf({ headers: { [name]: 'x' } })).toEqual([`headers.${name}: this header is reserved for the engine`]);
   });
 
-  test('take twenty headers, of 4 KB each', () => {
+  test('accept twenty headers of 4 KB each', () => {
     const headers = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`x-${at}`, 'x'.repeat(4096)]));
     expect(parse({ headers }).data?.headers).toEqual(headers);
   });
@@ -162,16 +176,16 @@ describe('a client certificate', () => {
   const [rootPem, middlePem] = [pemOf({ subject: root, ca: true }), pemOf({ subject: middle, issuer: root, ca: true })];
   const certificate = pemOf({ subject: client, issuer: middle });
   const private_key = pem(client.privateKey);
-  /** A pair whose certificate is of another time. */
+  /** A pair whose certificate has other dates. */
   const pairOf = (when: { fromMs?: number; untilMs?: number }) => ({
     certificate: pemOf({ subject: client, issuer: middle, ...when }),
     private_key,
   });
-  /** The text itself, of a PEM its first line of base64. */
+  /** The text itself, or the first base64 line of a PEM. */
   const secretOf = (text: string) => text.split('\n')[1] ?? text;
   const usable = { certificate: certificate + middlePem, private_key };
 
-  test('is taken with its chain, and alone', () => {
+  test('is accepted with its chain, and alone', () => {
     expect(parse({ client_certificate: usable }).data?.client_certificate).toEqual(usable);
     expect(parse({ client_certificate: { certificate, private_key } }).success).toBe(true);
   });
@@ -181,64 +195,64 @@ describe('a client certificate', () => {
     .toString();
   test.each([
     [
-      'its key is that of another',
+      'the key belongs to another certificate',
       { certificate, private_key: pem(middle.privateKey) },
-      'private_key: it is not the key of the first certificate',
+      'private_key: expected the private key of the first certificate',
     ],
     [
-      'it stands after its issuer',
+      'the certificate comes after its issuer',
       { certificate: middlePem + certificate, private_key: pem(middle.privateKey) },
-      'certificate: expected each certificate to be issued by the next; number 2 did not issue the one before',
+      'certificate: expected each certificate to be issued by the next; number 2 did not issue the previous one',
     ],
     [
-      'its chain lacks a link',
+      'the chain lacks a certificate',
       { certificate: certificate + rootPem, private_key },
-      'certificate: expected each certificate to be issued by the next; number 2 did not issue the one before',
+      'certificate: expected each certificate to be issued by the next; number 2 did not issue the previous one',
     ],
     [
-      'its chain is endless',
+      'the chain is too long',
       { certificate: certificate + middlePem + rootPem.repeat(4), private_key },
       'certificate: expected at most 5 certificates, got 6',
     ],
-    ['it is no certificate', { certificate: 'hunter2', private_key }, 'certificate: expected PEM certificates'],
+    ['the certificate is not a PEM', { certificate: 'hunter2', private_key }, 'certificate: expected PEM certificates'],
     [
-      'a part of it is cut off',
+      'the chain is cut off',
       { certificate: certificate + middlePem.slice(0, 200), private_key },
       'certificate: expected PEM certificates',
     ],
     [
-      'it is broken',
+      'the certificate is corrupt',
       { certificate: certificate.replace(/^MII?./m, 'AAAA'), private_key },
       'certificate: expected PEM certificates',
     ],
     [
-      'its key stands with it',
+      'the certificate text includes the private key',
       { certificate: certificate + private_key, private_key },
       'certificate: expected certificates only, got a private key among them',
     ],
     [
-      'its key is encrypted',
+      'the key is encrypted',
       { certificate, private_key: encrypted },
       'private_key: expected a PEM private key, not encrypted',
     ],
     [
-      'its key is none',
+      'the key is not a PEM',
       { certificate, private_key: 'hunter2' },
       'private_key: expected a PEM private key, not encrypted',
     ],
     [
-      'its key is too weak',
+      'the key is too weak',
       { certificate, private_key: pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey) },
       'private_key: expected an RSA key of at least 2048 bits, or an EC or Ed25519 key',
     ],
     [
-      'its key cannot sign',
+      'the key cannot sign',
       { certificate, private_key: pem(generateKeyPairSync('x25519').privateKey) },
       'private_key: expected an RSA key of at least 2048 bits, or an EC or Ed25519 key',
     ],
-    ['it has expired', pairOf({ untilMs: nowMs - 1000 }), /^certificate: certificate 1 expired at \d{4}-/],
+    ['the certificate has expired', pairOf({ untilMs: nowMs - 1000 }), /^certificate: certificate 1 expired at \d{4}-/],
     [
-      'it is not valid yet',
+      'the certificate is not valid yet',
       pairOf({ fromMs: nowMs + 60_000 }),
       /^certificate: certificate 1 is not valid before \d{4}-/,
     ],
@@ -251,7 +265,7 @@ describe('a client certificate', () => {
     for (const given of Object.values(client_certificate)) expect(told).not.toContain(secretOf(given));
   });
 
-  test('fails when a certificate of its chain has expired, although its own has not', () => {
+  test('fails when an issuer in the chain has expired', () => {
     const old = pemOf({ subject: middle, issuer: root, ca: true, untilMs: nowMs - 1000 });
     const chain = { certificate: certificate + old, private_key };
     expect(faultsOf({ client_certificate: chain })).toEqual([
@@ -268,7 +282,7 @@ describe('the headers of an endpoint', () => {
     [{ type: 'bearer', token: 'abc' }, 'ignored', 'Bearer abc'],
     [{ ...oauth2, auth_style: 'basic' }, 'fetched', 'Bearer fetched'],
     [{ ...oauth2, auth_style: 'basic' }, undefined, {}],
-  ] as const)('carry its authorization: %o', (auth, token, expected) => {
+  ] as const)('include the authorization: %o', (auth, token, expected) => {
     expect(endpointHeaders({ auth, headers: { 'X-Team': 'payments' } }, token)).toEqual({
       'x-team': 'payments',
       ...(typeof expected === 'string' ? { authorization: expected } : expected),

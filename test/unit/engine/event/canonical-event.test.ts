@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type ChangeIdentity, eventId, eventTypes } from '../../../../lambdas/engine/event/canonical-event.ts';
 
-// Few characters, so that parts which run together would often be the same text.
+// A small alphabet, so that joined parts often form the same text.
 const part = fc.string({ unit: fc.constantFrom('a', ':', '1', '2', '#', 'é'), maxLength: 4 });
 const identity: fc.Arbitrary<ChangeIdentity> = fc.record({
   tenant: part,
@@ -14,7 +14,7 @@ const identity: fc.Arbitrary<ChangeIdentity> = fc.record({
 });
 const partsOf = (of: ChangeIdentity) => [of.tenant, of.account, of.resource, of.recordId, of.type, of.change];
 
-test('is evt_ and 32 hexadecimal digits, and always the same', () => {
+test('is evt_ and 32 hexadecimal digits, the same on every call', () => {
   const change: ChangeIdentity = {
     tenant: 'acme',
     account: 'acc_1',
@@ -24,11 +24,11 @@ test('is evt_ and 32 hexadecimal digits, and always the same', () => {
     change: 'delivery-1#0',
   };
   expect(eventId(change)).toMatch(/^evt_[0-9a-f]{32}$/);
-  // Written down: subscribers keep these ids, so no later version may compute another without a decision that says so.
+  // Subscribers store these ids, so a later version must compute the same one unless a decision says otherwise.
   expect(eventId(change)).toBe('evt_26f46fd7c27ee27377dc89e5b46ff435');
 });
 
-test('differs exactly when a part differs', () => {
+test('differs if and only if a part differs', () => {
   fc.assert(
     fc.property(identity, identity, (a, b) => {
       expect(eventId(a) === eventId(b)).toBe(JSON.stringify(partsOf(a)) === JSON.stringify(partsOf(b)));

@@ -8,7 +8,7 @@ function compiled(text: string) {
   return compilation.expression;
 }
 
-test('compiles a text once, and forgets the one used longest ago', () => {
+test('compiles a text once, and evicts the least recently used text', () => {
   const first = compiled('1 + 1');
   expect(compiled('1 + 1')).toBe(first);
   for (let number = 0; number < 999; number += 1) compiled(`${number} + 0`);
@@ -19,7 +19,7 @@ test('compiles a text once, and forgets the one used longest ago', () => {
   expect(compiled('1 + 1')).not.toBe(first);
 });
 
-test('gives the values of events that run at the same time each to its own', async () => {
+test('keeps the values of concurrent evaluations apart', async () => {
   const expression = compiled('($id := record_id; $map([1..20], function($i) { $id & "/" & $$.record_id })[-1])');
   const results = await Promise.all(
     [...Array(20).keys()].map((id) => runExpression(expression, { ...event, record_id: String(id) })),
@@ -27,7 +27,7 @@ test('gives the values of events that run at the same time each to its own', asy
   expect(results).toEqual([...Array(20).keys()].map((id) => ({ kind: 'gave', value: `${id}/${id}` })));
 });
 
-test('leaves no mark on the event', async () => {
+test('does not change the event', async () => {
   const untouched = frozen(structuredClone(event));
   expect(await runExpression(compiled('{ "all": data.emails[] }'), untouched)).toMatchObject({ kind: 'gave' });
 });
@@ -40,7 +40,7 @@ test.each([
   ['$error($pad("", 9999, "x"))', 'x'.repeat(200)],
   ['($f := function($n) { 1 + $f($n + 1) }; $f(0))', expect.stringMatching(/^JSONata D1011 \(stack overflow\)/)],
   ['[1..100001]', expect.stringMatching(/^JSONata D2015 \(too many values\)/)],
-])('fails when %s is evaluated, and does not quote the value at fault', async (text, reason) => {
+])('fails when %s is evaluated, without quoting the value', async (text, reason) => {
   expect(await runExpression(compiled(text), event)).toEqual({ kind: 'failed', reason });
 });
 

@@ -5,7 +5,7 @@ import { anEvent } from '../../../fakes/samples.ts';
 const everything: FeedFilter = { types: [], resources: [], accounts: [], integrations: [], origins: [] };
 const wants = (change: Partial<FeedFilter>) => wantsOfFeed({ ...everything, ...change }, anEvent());
 
-test('an empty list asks for all', () => {
+test('an empty list matches all events', () => {
   expect(wants({})).toBe(true);
 });
 
@@ -15,12 +15,12 @@ test.each<[string, Partial<FeedFilter>, Partial<FeedFilter>]>([
   ['account', { accounts: ['acc_other', 'acc_acme'] }, { accounts: ['acc_other'] }],
   ['integration', { integrations: ['staff'] }, { integrations: ['github'] }],
   ['origin', { origins: ['poll', 'webhook'] }, { origins: ['poll', 'backfill'] }],
-])('an event is told by its %s', (_, own, other) => {
+])('filters by %s', (_, own, other) => {
   expect(wants(own)).toBe(true);
   expect(wants(other)).toBe(false);
 });
 
-test('all that is asked for must be so', () => {
+test('an event must match every filter', () => {
   expect(wants({ origins: ['webhook'], resources: ['hris/*'] })).toBe(true);
   expect(wants({ origins: ['webhook'], resources: ['crm/*'] })).toBe(false);
   expect(wants({ origins: ['poll'], resources: ['hris/*'] })).toBe(false);

@@ -15,9 +15,9 @@ test.each<[string, Partial<SubscriptionFilter>, boolean]>([
   ['empty lists', {}, true],
   ['all tenants', { tenant: null }, true],
   ['another tenant', { tenant: 'acme2' }, false],
-  ['a tenant that is a beginning of it', { tenant: 'acm' }, false],
+  ['a tenant that is a prefix of its tenant', { tenant: 'acm' }, false],
   ['a tenant that looks like a pattern', { tenant: 'ac*' }, false],
-  ['a tenant of a star', { tenant: '*' }, false],
+  ['a star as tenant', { tenant: '*' }, false],
   ['an empty tenant', { tenant: '' }, false],
   ['a tenant in another case', { tenant: 'Acme' }, false],
   ['its type', { types: ['record:updated'] }, true],
@@ -25,7 +25,7 @@ test.each<[string, Partial<SubscriptionFilter>, boolean]>([
   ['every type', { types: ['*'] }, true],
   ['one of several types', { types: ['record:created', 'record:updated'] }, true],
   ['another type', { types: ['record:created'] }, false],
-  ['a beginning of its type without a star', { types: ['record:'] }, false],
+  ['a prefix of its type without a star', { types: ['record:'] }, false],
   ['its resource', { resources: ['hris/employees'] }, true],
   ['its model', { resources: ['hris/*'] }, true],
   ['another model', { resources: ['crm/*'] }, false],
@@ -37,7 +37,7 @@ test.each<[string, Partial<SubscriptionFilter>, boolean]>([
   ['its account', { accounts: ['acc_1'] }, true],
   ['another account', { accounts: ['acc_10'] }, false],
   [
-    'everything but one',
+    'all its properties except one',
     { types: ['record:*'], resources: ['hris/*'], integrations: ['hibob'], accounts: ['acc_2'] },
     false,
   ],
@@ -45,7 +45,7 @@ test.each<[string, Partial<SubscriptionFilter>, boolean]>([
   expect(wantsEvent({ ...all, ...filter }, event)).toBe(wanted);
 });
 
-describe('what the engine itself says', () => {
+describe('an operational event', () => {
   const said = {
     tenant: 'acme',
     type: 'subscription.disabling',
@@ -59,7 +59,7 @@ describe('what the engine itself says', () => {
     ['integrations', { integrations: ['hibob'] }],
     ['accounts', { accounts: ['acc_1'] }],
     ['all three', { resources: ['hris/*'], integrations: ['hibob'], accounts: ['acc_1'] }],
-  ])('is filtered by its type alone, and records by their %s as well', (_, filter) => {
+  ])('is filtered by type only, record events also by %s', (_, filter) => {
     const asked = { ...all, types: ['record:*', 'subscription.*'], ...filter };
     expect(wantsEvent(asked, said)).toBe(true);
     expect(wantsEvent(asked, event)).toBe(true);
@@ -72,7 +72,7 @@ describe('what the engine itself says', () => {
 const names = fc.oneof(fc.constantFrom('acme', 'acm', 'acme2', '*', 'acme*', ''), fc.string());
 const lists = fc.array(fc.oneof(names, fc.constant('*')), { maxLength: 3 });
 
-test('never gives an event to the subscription of another tenant', () => {
+test('a subscription never wants an event of another tenant', () => {
   fc.assert(
     fc.property(names, names, lists, lists, lists, lists, (own, other, types, resources, integrations, accounts) => {
       fc.pre(own !== other);
@@ -83,7 +83,7 @@ test('never gives an event to the subscription of another tenant', () => {
   );
 });
 
-test('wants the more the longer a list is, and most when it is empty', () => {
+test('a longer list never excludes an event, nor does an empty one', () => {
   fc.assert(
     fc.property(lists, lists, lists, lists, names, (types, resources, integrations, accounts, added) => {
       const filter = { tenant: 'acme', types, resources, integrations, accounts };

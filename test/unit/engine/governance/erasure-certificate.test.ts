@@ -21,7 +21,7 @@ const certificate: ErasureCertificate = {
 };
 
 describe('a certificate', () => {
-  test('is rendered with a digest that anybody can compute from the rest of it', () => {
+  test('is rendered with a digest that anyone can compute from its other members', () => {
     const { digest, ...rest } = renderCertificate(certificate);
     expect(rest).toEqual({
       id: 'ers_1',
@@ -39,11 +39,11 @@ describe('a certificate', () => {
     expect(digest).toBe(`sha256:${createHash('sha256').update(text).digest('hex')}`);
   });
 
-  test('says of all that is kept for how long', () => {
+  test('says how long each kept item stays', () => {
     const kept = keptOf({ finishedAtMs, retentionDays: 30, rawRetentionDays: 90, auditRetentionDays: 400 });
     const daysOf = (what: RegExp) => {
       const found = kept.find((one) => what.test(one.what));
-      if (found === undefined) throw new Error(`nothing of ${what.source}`);
+      if (found === undefined) throw new Error(`no kept item matches ${what.source}`);
       return found.until === null ? null : (Date.parse(found.until) - finishedAtMs) / 86_400_000;
     };
     expect(daysOf(/^ids of subscriptions/)).toBeNull();
@@ -58,7 +58,7 @@ describe('a certificate', () => {
 });
 
 describe('canonical JSON', () => {
-  test('is JSON of the same value', () => {
+  test('parses to the same value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
         expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
@@ -66,7 +66,7 @@ describe('canonical JSON', () => {
     );
   });
 
-  test('is one text, whatever the order of members, and leaves out what is undefined', () => {
+  test('does not depend on the order of members, and omits undefined members', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
         const turned = Object.fromEntries(Object.entries(value).reverse());

@@ -3,14 +3,14 @@ import jsonata from 'jsonata';
 import { expect, test } from 'vitest';
 import { compileMapping } from '../../../../lambdas/engine/mapping/compile-mapping.ts';
 
-test('a change of an object leaves all else as it is, numbers to their last digit', async () => {
+test('a transform keeps all other members, and every digit of numbers', async () => {
   const change = compileMapping('$ ~> |$| { "name": full_name }, ["full_name"] |');
   const input = { id: 9_007_199_254_740_991, full_name: 'Ada', rate: 0.1234567890123456, none: null, list: [[1], []] };
   const { full_name: _, ...rest } = input;
   expect(await change.evaluate(structuredClone(input))).toEqual({ ...rest, name: 'Ada' });
 });
 
-test('a change of an object changes a copy, whatever JSON it is', async () => {
+test('a transform changes a copy of any JSON object', async () => {
   const change = compileMapping('$ ~> |$| {} |');
   const anyObject = fc.dictionary(fc.string(), fc.jsonValue());
   await fc.assert(
@@ -23,25 +23,25 @@ test('a change of an object changes a copy, whatever JSON it is', async () => {
   expect(inner).toEqual({ a: 1 });
 });
 
-test('functions within what is changed can still be called', async () => {
+test('functions inside a transformed object can still be called', async () => {
   const text =
     '($changed := { "f": function($x) { $x + 1 }, "g": $sum } ~> |$| { "h": 1 } |; [$changed.f(1), $changed.g([1, 2])])';
   expect(await compileMapping(text).evaluate({})).toEqual([2, 3]);
 });
 
-test('fails when what is changed grows without end once it is written down', async () => {
+test('fails when the copy that a transform makes has too many values', async () => {
   const doubled = '$reduce([1..60], function($all, $n) { { "l": $all, "r": $all } }, {}) ~> |$| {} |';
   await expect(compileMapping(doubled).evaluate({})).rejects.toMatchObject({ code: 'D2015' });
 });
 
 test.each(['$eval("1")', '($run := $eval; $run("1"))', '[1..3].{ "a": $eval($) }'])(
-  'fails when text would be run as an expression: %s',
+  'fails when a mapping uses $eval: %s',
   (text) => {
     expect(() => compileMapping(text)).toThrow(expect.objectContaining({ code: 'eval', token: 'eval' }));
   },
 );
 
-test('pads as JSONata does, up to a bound', async () => {
+test('$pad matches JSONata up to a bound', async () => {
   const padding = fc.record({
     text: fc.string({ maxLength: 20 }),
     width: fc.integer({ min: -40, max: 40 }),
@@ -58,7 +58,7 @@ test('pads as JSONata does, up to a bound', async () => {
     await expect(compileMapping(`$pad("x", ${width})`).evaluate({})).rejects.toMatchObject({ code: 'pad' });
 });
 
-test('fails when a text is too long for its pattern to be searched', async () => {
+test('fails when a text is too long to search with the pattern', async () => {
   const input = { text: 'a'.repeat(1_000_000) };
   expect(await compileMapping('$contains(text, /b/)').evaluate(input)).toBe(false);
   await expect(compileMapping('$contains(text, /(a{1,100}b){1,5}/)').evaluate(input)).rejects.toMatchObject({

@@ -24,7 +24,7 @@ const spec: DecryptSpec = {
 };
 const content = { id: '1', name: 'Ada', nested: [{ ü: '😀' }] };
 
-/** Content, encrypted as its provider does. */
+/** Content, encrypted as the provider encrypts it. */
 function encrypted(text = JSON.stringify(content), to = pair, symmetric = randomBytes(32)) {
   const cipher = createCipheriv('aes-256-cbc', symmetric, symmetric.subarray(0, 16));
   const data = Buffer.concat([cipher.update(text), cipher.final()]);
@@ -41,7 +41,7 @@ const read = (body: unknown, from: Parameters<typeof decryptItems>[2] = secrets)
 const failed = { kind: 'failed', reason: 'an item could not be decrypted with the private key' };
 
 describe('encrypted items', () => {
-  test('are set beside their ciphertext, and the body itself stays as it was', () => {
+  test('get their content next to the ciphertext, in a copy of the body', () => {
     const body = { value: [{ a: 1, encryptedContent: encrypted() }, { b: 2 }, { encryptedContent: encrypted('[7]') }] };
     const before = structuredClone(body);
     expect(read(body)).toEqual({
@@ -51,14 +51,14 @@ describe('encrypted items', () => {
     expect(body).toEqual(before);
   });
 
-  test('are read with any current key', () => {
+  test('are decrypted with any current key', () => {
     const body = { value: [{ encryptedContent: encrypted() }, { encryptedContent: encrypted('2', other) }] };
     const both = { decryption_key: [other.privateKey, pair.privateKey] };
     expect(read(body, both)).toMatchObject({ kind: 'decrypted', body: { value: [{ content }, { content: 2 }] } });
     expect(read(body)).toEqual(failed);
   });
 
-  test('need no key where there are none', () => {
+  test('need no key when the body has no encrypted items', () => {
     for (const body of [
       { value: [{ a: 1 }, { encryptedContent: null }, null, 7] },
       { value: [] },
@@ -78,26 +78,26 @@ describe('encrypted items', () => {
       expect(read(body, from)).toEqual({ kind: 'failed', reason: 'the secret "decryption_key" is not configured' });
   });
 
-  test('fails when the key is another, or none', () => {
+  test('fails when the key is the wrong one or is invalid', () => {
     const body = { value: [{ encryptedContent: encrypted() }] };
     for (const key of [other.privateKey, pair.publicKey, 'nonsense', '-----BEGIN PRIVATE KEY-----'])
       expect(read(body, { decryption_key: key })).toEqual(failed);
   });
 
   test.each([
-    ['the ciphertext is another', { data: encrypted().data }],
+    ['the ciphertext belongs to another item', { data: encrypted().data }],
     ['the ciphertext is cut off', { data: encrypted().data.slice(0, 16) }],
     ['the ciphertext is empty', { data: '' }],
     ['the ciphertext is missing', { data: undefined }],
-    ['the MAC is another', { dataSignature: encrypted().dataSignature }],
+    ['the MAC belongs to another item', { dataSignature: encrypted().dataSignature }],
     ['the MAC is empty', { dataSignature: '' }],
-    ['the MAC is shorter', { dataSignature: Buffer.alloc(16).toString('base64') }],
+    ['the MAC is too short', { dataSignature: Buffer.alloc(16).toString('base64') }],
     ['the MAC is missing', { dataSignature: null }],
-    ['the key is another item’s', { dataKey: encrypted().dataKey }],
+    ['the key belongs to another item', { dataKey: encrypted().dataKey }],
     ['the key is missing', { dataKey: undefined }],
-    ['the key is no text', { dataKey: { a: 1 } }],
-    ['all of it is text', 'x'],
-  ])('fails when %s, and gives none of the items', (_name, change) => {
+    ['the key is not text', { dataKey: { a: 1 } }],
+    ['the encrypted content is text', 'x'],
+  ])('fails when %s, and returns none of the items', (_name, change) => {
     const good = encrypted();
     const bad = typeof change === 'object' && change !== null ? { ...good, ...change } : change;
     expect(read({ value: [{ encryptedContent: good }, { encryptedContent: bad }] })).toEqual(failed);
@@ -117,7 +117,7 @@ describe('encrypted items', () => {
     }
   });
 
-  test('fails when the key within is of another length, although its MAC is right', () => {
+  test('fails when the symmetric key has the wrong length, even if the MAC matches', () => {
     for (const length of [0, 16, 24, 31, 33, 64]) {
       const symmetric = randomBytes(length);
       const data = Buffer.alloc(32, 1);
@@ -133,12 +133,12 @@ describe('encrypted items', () => {
     }
   });
 
-  test('fails when the content is no JSON, and does not show it', () => {
+  test('fails when the content is not JSON, without quoting it', () => {
     const result = read({ value: [{ encryptedContent: encrypted('hush, {"a":') }] });
     expect(result).toEqual(failed);
   });
 
-  test('are no more than a hundred, whatever else is in the list', () => {
+  test('fails when a list holds more than 100 of them, not counting other items', () => {
     const items = (count: number) => ({
       value: [
         ...Array.from({ length: 500 }, () => ({ a: 1 })),
@@ -149,7 +149,7 @@ describe('encrypted items', () => {
     expect(read(items(100))).toEqual(failed);
   });
 
-  test('take seconds at most where every one has to be tried with every key', () => {
+  test('take seconds at most when every key must be tried on each of them', () => {
     const one = encrypted(JSON.stringify(content), other);
     const body = { value: Array.from({ length: 100 }, () => ({ encryptedContent: one })) };
     const keys = { decryption_key: [...Array<string>(9).fill(pair.privateKey), other.privateKey] };
@@ -159,7 +159,7 @@ describe('encrypted items', () => {
     expect(cpuMs).toBeLessThan(10_000);
   });
 
-  test('are read without throwing, whatever the body is', () => {
+  test('never cause a throw, whatever the body holds', () => {
     const part = fc.oneof(fc.base64String(), fc.jsonValue(), fc.constantFrom(...Object.values(encrypted())));
     const item = fc.oneof(
       fc.jsonValue(),
@@ -173,7 +173,7 @@ describe('encrypted items', () => {
     );
   });
 
-  test('are read beside what is nested deep', () => {
+  test('are decrypted next to deeply nested data', () => {
     const deep = `{"value":[{"a":${'['.repeat(5_000)}${']'.repeat(5_000)},"encryptedContent":${JSON.stringify(encrypted())}}]}`;
     const result = read(JSON.parse(`{"beside":${deep},${deep.slice(1)}`));
     expect(result.kind === 'decrypted' && (result.body as { value: { content: unknown }[] }).value[0]?.content).toEqual(
@@ -181,7 +181,7 @@ describe('encrypted items', () => {
     );
   });
 
-  test('may lie within another list', () => {
+  test('may be inside another list', () => {
     const body = { batches: [[], [{ encryptedContent: encrypted() }], ['x']] };
     expect(decryptItems({ ...spec, items: 'json.batches.1' }, body, secrets)).toMatchObject({
       kind: 'decrypted',

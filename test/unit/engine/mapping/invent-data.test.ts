@@ -6,18 +6,15 @@ import { compileResources } from '../../../../lib/definitions/compile-resources.
 const schemas = compileResources(new URL('../../../../integrations/', import.meta.url));
 const resources = prepareResources(schemas, { everyFault: true });
 
-test.each([...schemas])(
-  'invented data of %s fits its schema, and has every property that has a type',
-  (name, schema) => {
-    const data = inventData(schema, 'test_1');
-    expect(checkResource(resources, name, data)).toEqual([]);
-    expect(data.id).toBe('test_1');
-    const typed = Object.entries(schema.properties).filter(([, node]) => 'type' in (node as object));
-    expect(Object.keys(data).sort()).toEqual(typed.map(([property]) => property).sort());
-  },
-);
+test.each([...schemas])('invented data of %s fits its schema and has every typed property', (name, schema) => {
+  const data = inventData(schema, 'test_1');
+  expect(checkResource(resources, name, data)).toEqual([]);
+  expect(data.id).toBe('test_1');
+  const typed = Object.entries(schema.properties).filter(([, node]) => 'type' in (node as object));
+  expect(Object.keys(data).sort()).toEqual(typed.map(([property]) => property).sort());
+});
 
-test('every kind of value is invented, and what may be anything is left out', () => {
+test('invents every type of value, and leaves out properties that allow any value', () => {
   const properties = {
     id: { type: 'string' },
     first_name: { type: ['string', 'null'] },
@@ -48,7 +45,7 @@ test('every kind of value is invented, and what may be anything is left out', ()
   });
 });
 
-test('other values and more items are invented where they are asked for', () => {
+test('invents other enum values and more items on request', () => {
   const properties = {
     id: { type: 'string' },
     kind: { type: ['string', 'null'], enum: ['inbound', 'outbound', null] },

@@ -28,11 +28,11 @@ describe('a URL whose host is partly a secret', () => {
   test.each([
     [undefined, 'https://api.acme.com/v1/7/verify'],
     ['-demo', 'https://api.acme-demo.com/v1/7/verify'],
-  ])('is called where the host is one of those: %s', (suffix, url) => {
+  ])('is called when the host is allowed: %s', (suffix, url) => {
     expect(urlOf('7', suffix)).toEqual({ kind: 'url', url });
   });
 
-  test('keeps what the request puts into it in its place', () => {
+  test('encodes values from the request', () => {
     expect(urlOf('../x?y#z')).toEqual({ kind: 'url', url: 'https://api.acme.com/v1/..%2Fx%3Fy%23z/verify' });
     expect(urlOf('..')).toMatchObject({ kind: 'rejected', reason: 'url-not-allowed' });
   });
@@ -57,14 +57,14 @@ describe('a URL that the request gives', () => {
     ['https://api.acme.com/a#b', 'https://api.acme.com/a'],
     ['https://sns.us-gov-west-1.acme.com/', 'https://sns.us-gov-west-1.acme.com/'],
     ['https://sns.eusc-de-east-1.acme.com/', 'https://sns.eusc-de-east-1.acme.com/'],
-    // What a browser reads as this host is called as this host.
+    // Other spellings that a URL parser reads as this host.
     ['https:\\\\api.acme.com\\a', 'https://api.acme.com/a'],
     ['https:api.acme.com/a', 'https://api.acme.com/a'],
     [' https://api.acme.com/\n', 'https://api.acme.com/'],
     ['https://api.acme.com/../../a/%2e%2e/b', 'https://api.acme.com/b'],
     ['https://ａｐｉ.acme.com/', 'https://api.acme.com/'],
     ['https://api.acme.com\\@evil.example/', 'https://api.acme.com/@evil.example/'],
-  ])('is called where its host is one of those: %s', (given, called) => {
+  ])('is called when its host is allowed: %s', (given, called) => {
     expect(urlOf(given)).toEqual({ kind: 'url', url: called });
   });
 
@@ -74,15 +74,15 @@ describe('a URL that the request gives', () => {
     ['a domain that ends with it', 'https://api.acme.com.evil.example/'],
     ['its domain', 'https://acme.com/'],
     ['a host below it', 'https://x.api.acme.com/'],
-    ['two labels for a region', 'https://sns.us-east-1.us-east-1.acme.com/'],
-    ['no label for a region', 'https://sns..acme.com/'],
-    ['the region left out', 'https://sns.acme.com/'],
-    ['a service for a region', 'https://sns.s3.acme.com/'],
-    ['a service with a region for a region', 'https://sns.s3-us-west-2.acme.com/'],
-    ['a name for a region', 'https://sns.my-bucket.acme.com/'],
+    ['two labels in place of the region', 'https://sns.us-east-1.us-east-1.acme.com/'],
+    ['an empty label in place of the region', 'https://sns..acme.com/'],
+    ['no region', 'https://sns.acme.com/'],
+    ['a service name in place of the region', 'https://sns.s3.acme.com/'],
+    ['a service name with a region in place of the region', 'https://sns.s3-us-west-2.acme.com/'],
+    ['a bucket name in place of the region', 'https://sns.my-bucket.acme.com/'],
     ['a name that ends like a region', 'https://sns.x1-east-1.acme.com/'],
     ['the pattern itself', 'https://sns.{region}.acme.com/'],
-    ['a dot at its end', 'https://api.acme.com./'],
+    ['a trailing dot', 'https://api.acme.com./'],
     ['an escaped dot', 'https://api%2eacme.com.evil.example/'],
     ['another host behind userinfo', 'https://api.acme.com@evil.example/'],
     ['another host behind userinfo with a password', 'https://api.acme.com:443@evil.example/'],
@@ -96,28 +96,28 @@ describe('a URL that the request gives', () => {
     ['a script', 'javascript:alert("https://api.acme.com/")'],
     ['no scheme', '//api.acme.com/'],
     ['a path', '/api.acme.com'],
-    ['an address', 'https://127.0.0.1/'],
-    ['the address of metadata', 'https://169.254.169.254/'],
-    ['an address of IPv6', 'https://[::1]/'],
+    ['an IPv4 address', 'https://127.0.0.1/'],
+    ['the address of the metadata service', 'https://169.254.169.254/'],
+    ['an IPv6 address', 'https://[::1]/'],
     ['the host as a query', 'https://evil.example/?https://api.acme.com/'],
     ['the host as a fragment', 'https://evil.example/#api.acme.com'],
     ['letters that look like it', 'https://аpi.acme.com/'],
     ['an ideographic dot before more', 'https://api.acme.com。evil.example/'],
-    ['a soft hyphen made to another host', 'https://api.acme.com\u00ad.evil.example/'],
-    ['a zero', 'https://api.acme.com\0.evil.example/'],
+    ['a soft hyphen before another domain', 'https://api.acme.com\u00ad.evil.example/'],
+    ['a NUL character', 'https://api.acme.com\0.evil.example/'],
     ['a line break', 'https://evil.example\n.api.acme.com/'],
-    ['nothing', ''],
-    ['more than any URL', `https://api.acme.com/${'a'.repeat(2048)}`],
+    ['an empty text', ''],
+    ['a URL that is too long', `https://api.acme.com/${'a'.repeat(2048)}`],
   ])('fails for %s', (_name, given) => {
     expect(urlOf(given)).toEqual({ kind: 'rejected', reason: 'url-not-allowed', detail: '{json.url}' });
   });
 
-  test('fails where the request has none', () => {
+  test('fails when the request has no URL', () => {
     for (const url of [undefined, null, {}, ['https://api.acme.com/']])
       expect(urlOf(url)).toEqual({ kind: 'rejected', reason: 'value-missing', detail: 'json.url' });
   });
 
-  test('is never one of another host, whatever is written', () => {
+  test('never has a host that is not allowed', () => {
     const pieces = [
       'https:',
       '//',
@@ -145,7 +145,7 @@ describe('a URL that the request gives', () => {
   });
 });
 
-describe('a URL whose host is written out', () => {
+describe('a URL with a literal host', () => {
   const read = prepareUrl({ url: 'https://api.acme.com:8443/v1/keys/{json.id}/of/{json.owner?}?q={json.q?}' });
   const urlOf = (id: unknown, more: object = {}) => read(input({ id, ...more }));
 
@@ -162,21 +162,21 @@ describe('a URL whose host is written out', () => {
     ['\0', '%00'],
     ['é😀', '%C3%A9%F0%9F%98%80'],
     ['\ud800', '%EF%BF%BD'],
-  ])('takes %j as one part of its path', (id, encoded) => {
+  ])('encodes %j as one part of its path', (id, encoded) => {
     const url = urlOf(id);
     expect(url).toEqual({ kind: 'url', url: `https://api.acme.com:8443/v1/keys/${encoded}/of/?q=` });
     expect(new URL(url.kind === 'url' ? url.url : '').pathname).toBe(`/v1/keys/${encoded}/of/`);
   });
 
-  test.each(['.', '..'])('fails when a part is %s, which is a place and not a name', (id) => {
+  test.each(['.', '..'])('fails when a part is %s, which navigates in the path', (id) => {
     expect(urlOf(id)).toEqual({ kind: 'rejected', reason: 'url-not-allowed', detail: 'json.id' });
   });
 
-  test('fails when it would be longer than any URL', () => {
+  test('fails when it would be too long', () => {
     expect(urlOf('a'.repeat(3000))).toMatchObject({ kind: 'rejected', reason: 'url-not-allowed' });
   });
 
-  test('stays at its host and under its path, whatever the request holds', () => {
+  test('keeps its host and its path for any request', () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 40 }),
       fc
@@ -207,7 +207,7 @@ describe('a call', () => {
   });
   const secrets = { token: 'a token', client_id: 'c' };
 
-  test('quotes what it takes from the request', () => {
+  test('encodes values from the request', () => {
     const id = '"},"client":"evil\\';
     expect(read(input({ id }, { secrets }))).toEqual({
       kind: 'call',
@@ -245,34 +245,34 @@ describe('as a definition', () => {
     { url: 'https://api.acme.com' },
     { url: '{json.url}', hosts: ['sns.{region}.acme.com', 'api.acme.com'] },
     { url: 'https://{json.region}.acme.com/', hosts: ['eu.acme.com'] },
-  ])('%j is taken', (confirm) => {
+  ])('accepts %j', (confirm) => {
     expect(faults(confirm)).toEqual([]);
   });
 
   test.each([
-    ['the request gives the URL and nobody confines it', { url: '{json.url}' }],
+    ['the request gives the URL and no hosts are listed', { url: '{json.url}' }],
     ['the request gives the host', { url: 'https://{json.host}/' }],
     ['the request gives the end of the host', { url: 'https://api.acme.com{json.rest}' }],
     ['the request gives the port', { url: 'https://api.acme.com:{json.port}/' }],
     ['the request gives the user', { url: 'https://{json.user}@api.acme.com/' }],
-    ['a user is written out', { url: 'https://user@api.acme.com/' }],
-    ['it is plain http', { url: 'http://api.acme.com/' }],
+    ['the URL has a user', { url: 'https://user@api.acme.com/' }],
+    ['the URL is plain http', { url: 'http://api.acme.com/' }],
     ['a host is a star', { url: '{json.url}', hosts: ['*'] }],
-    ['a host is all of a domain', { url: '{json.url}', hosts: ['*.acme.com'] }],
+    ['a host is a wildcard of a domain', { url: '{json.url}', hosts: ['*.acme.com'] }],
     ['a label is a star', { url: '{json.url}', hosts: ['sns.*.amazonaws.com'] }],
     ['a part of a label is a star', { url: '{json.url}', hosts: ['eu-*.acme.com'] }],
-    ['a registered name is a region', { url: '{json.url}', hosts: ['{region}.com'] }],
+    ['a registered domain is a region', { url: '{json.url}', hosts: ['{region}.com'] }],
     ['a label is a region and more', { url: '{json.url}', hosts: ['x{region}.acme.com'] }],
     ['a label is another placeholder', { url: '{json.url}', hosts: ['{zone}.acme.com'] }],
     ['a top level is a star', { url: '{json.url}', hosts: ['acme.*'] }],
     ['a host is an address', { url: '{json.url}', hosts: ['10.0.0.1'] }],
     ['a host has a port', { url: '{json.url}', hosts: ['api.acme.com:443'] }],
     ['a host is a URL', { url: '{json.url}', hosts: ['https://api.acme.com'] }],
-    ['a host is in upper case, which no URL is read as', { url: '{json.url}', hosts: ['API.acme.com'] }],
-    ['there is no host', { url: '{json.url}', hosts: [] }],
-    ['hosts stand beside a literal one', { url: 'https://api.acme.com/', hosts: ['api.acme.com'] }],
-    ['a header has no name', { url: 'https://api.acme.com/', headers: { 'X Y': 'a' } }],
-    ['the method is none', { url: 'https://api.acme.com/', method: 'DELETE' }],
+    ['a host is in upper case, which no parsed URL matches', { url: '{json.url}', hosts: ['API.acme.com'] }],
+    ['the list of hosts is empty', { url: '{json.url}', hosts: [] }],
+    ['hosts are listed for a literal host', { url: 'https://api.acme.com/', hosts: ['api.acme.com'] }],
+    ['a header name is invalid', { url: 'https://api.acme.com/', headers: { 'X Y': 'a' } }],
+    ['the method is not allowed', { url: 'https://api.acme.com/', method: 'DELETE' }],
   ])('fails when %s', (_name, confirm) => {
     expect(faults(confirm)).not.toEqual([]);
   });

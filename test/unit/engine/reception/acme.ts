@@ -11,14 +11,14 @@ export const verified = { kind: 'verified' } as const;
 
 const secretNames = ['signing_secret', 'public_key', 'token', 'username', 'password', 'client_id'];
 
-/** A definition of which only the webhook section matters, read as its author would have it read. */
+/** A parsed definition; only its webhook section matters. */
 export function acme(webhook: object): Definition {
   const parsed = parseDefinition(JSON.stringify(aDefinition(webhook)), files);
   if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults, undefined, 2));
   return parsed.definition;
 }
 
-/** What is wrong with it, without the places. */
+/** The faults of such a definition, without file and line. */
 export function faultsOf(webhook: object): readonly string[] {
   const parsed = parseDefinition(JSON.stringify(aDefinition(webhook)), files);
   return parsed.kind === 'faults' ? parsed.faults.map(({ path, message }) => `${path}: ${message}`) : [];
@@ -49,7 +49,7 @@ export function receive(
   return receiveWebhook(webhook, request, secrets, atMs);
 }
 
-/** CPU time of a call in milliseconds: what the other processes of the machine take does not count. */
+/** CPU time of a call in milliseconds; other processes of the machine do not affect it. */
 export function cpuMsOf(call: () => void): number {
   const before = process.cpuUsage();
   call();
@@ -57,7 +57,7 @@ export function cpuMsOf(call: () => void): number {
   return (user + system) / 1000;
 }
 
-/** No request takes 50 ms on a quiet machine; these are for a busy one with a cold cache. */
+/** No request takes 50 ms on a quiet machine; the rest is tolerance for a busy machine with a cold cache. */
 export const maxCpuMs = 250;
 
 const files = { file: 'integration.yaml', folder: 'acme', read: () => undefined };

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { decryptItems } from '../../../../lambdas/engine/mapping/decrypt-items.ts';
 import type { OutboundCall } from '../../../../lambdas/engine/outbound/outbound-call.ts';
 import { confirmationOf, type Reception } from '../../../../lambdas/engine/reception/decide-reception.ts';
-import { prepareWebhook } from '../../../../lambdas/engine/reception/prepare-webhook.ts';
+import { type PreparedWebhook, prepareWebhook } from '../../../../lambdas/engine/reception/prepare-webhook.ts';
 import { decodeBody } from '../../../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../../../lambdas/engine/request/read-xml.ts';
-import type { WebhookRequest } from '../../../../lambdas/engine/request/webhook-request.ts';
+import type { SecretValues, WebhookRequest } from '../../../../lambdas/engine/request/webhook-request.ts';
 import type { KeyRequest } from '../../../../lambdas/engine/verification/keys/key-request.ts';
 import { signRequest } from '../../../../lib/definitions/sign-request.ts';
 import { hostileRequests, isLetIn, leastCpuMs } from '../../../fakes/hostile-requests.ts';
@@ -44,9 +44,9 @@ const freshness = {
 };
 const token = { token: { value: '{json.account.token}', expected: 'token' } };
 
-/** Definitions of every kind of check, and the request that each is signed for. */
+/** Definitions with every kind of check, and the body of the request to sign. */
 const definitions: Readonly<Record<string, { readonly webhook: object; readonly body?: string }>> = {
-  'a MAC and a time': { webhook: { verify: { all: [hmac(), freshness] } } },
+  'a MAC and a timestamp': { webhook: { verify: { all: [hmac(), freshness] } } },
   'a list of versions': {
     webhook: { verify: { all: [hmac({ split: ',', prefix: 'v1=', encoding: 'base64url' }), freshness] } },
   },
@@ -94,7 +94,7 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
     webhook: { decode: 'form', verify: hmac({ message: '{body | escape_unicode}{header.X-Time}{form.a?}' }) },
     body: 'a=1&b=2',
   },
-  'cases by what the body says': {
+  'cases that depend on the body': {
     webhook: {
       vars: { kind: { from: '{json.kind}', split: ':' } },
       verify: {
@@ -112,7 +112,7 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
     },
     body: '{"kind":"a:b"}',
   },
-  'a token whose key the account keeps, for every item of a list': {
+  'a token with a pinned key, for every item of a list': {
     webhook: {
       verify: {
         jwt: {
@@ -129,7 +129,7 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
     },
     body: '{"items":[{"tid":"t1"},{"tid":"t1"}]}',
   },
-  'a certificate at a URL of the request, and the handshakes of such providers': {
+  'a certificate at a URL of the request, and handshakes that call and capture': {
     webhook: {
       verify: {
         public_key: {
@@ -170,7 +170,7 @@ const definitions: Readonly<Record<string, { readonly webhook: object; readonly 
     },
     body: '{"cert":"https://sns.eu-1.acme.example/c.pem"}',
   },
-  'a token in the URL, a value that comes once, and encrypted items': {
+  'a token in the URL, a nonce, and encrypted items': {
     webhook: {
       verify: { all: [{ url_token: {} }, hmac()] },
       nonce: { value: '{json.nonce}' },
@@ -192,48 +192,36 @@ describe.each(Object.entries(definitions))(
   (_name, { webhook: spec, body = '{"id":12345678901234567890,"é":["😀"]}' }) => {
     const definition = acme(spec);
     const webhook = prepareWebhook(definition, readXml);
-    const signed = signRequest(
-      definition,
-      aRequest(body, { headers: { 'x-time': String(nowMs / 1000) } }),
-      keys,
-      nowMs,
-    );
+    const request = aRequest(body, { headers: { 'x-time': String(nowMs / 1000) } });
+    const signed = signRequest(definition, request, keys, nowMs);
 
-    function expectTurnedAway(request: WebhookRequest) {
+    function expectRejected(changed: WebhookRequest) {
       let reception: Reception | undefined;
       const cpuMs = leastCpuMs(() => {
-        reception = receive(webhook, request, keys.secrets);
+        reception = receive(webhook, changed, keys.secrets);
       }, maxCpuMs);
       expect(cpuMs).toBeLessThan(maxCpuMs);
       expect(isLetIn(definition, reception as Reception)).toBe(false);
     }
 
-    test('lets in what is signed', () => {
+    test('accepts the signed request', () => {
       expect(receive(webhook, signed, keys.secrets)).toMatchObject(verified);
     });
 
-    test('turns away what is signed with any bit flipped in body, signed header or signature', () => {
+    test('fails when any bit of body, signed header or signature is flipped', () => {
       const headers = Object.keys(signed.headers).sort();
       fc.assert(
         fc.property(fc.constantFrom('body', ...headers), fc.nat(), (place, bit) => {
-          const before = place === 'body' ? signed.body : Buffer.from(signed.headers[place] ?? '', 'latin1');
-          const after = Buffer.from(before);
-          const at = bit % (before.length * 8);
-          after[at >> 3] = (after[at >> 3] as number) ^ (1 << (at & 7));
-          expectTurnedAway(
-            place === 'body'
-              ? { ...signed, body: after }
-              : { ...signed, headers: { ...signed.headers, [place]: after.toString('latin1') } },
-          );
+          expectRejected(withFlippedBit(signed, place, bit));
         }),
         propertyRuns(100, 1_000),
       );
     });
 
-    test('turns away anything else, without throwing and in no time', () => {
+    test('fails for any other request, quickly and without throwing', () => {
       fc.assert(
         fc.property(hostileRequests(definition), fc.nat({ max: 3 }), (hostile, parts) => {
-          expectTurnedAway({
+          expectRejected({
             ...hostile,
             body: parts & 1 ? hostile.body : Buffer.concat([signed.body, Buffer.from(' ')]),
             headers: parts & 2 ? hostile.headers : { ...signed.headers, ...hostile.headers },
@@ -244,19 +232,16 @@ describe.each(Object.entries(definitions))(
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     });
 
-    test('makes no call and reads no content that the definition does not have it make or read', () => {
+    test('never makes a call that the definition does not allow, and never throws', () => {
       const { public_key: _, ...secrets } = keys.secrets;
       fc.assert(
         fc.property(hostileRequests(definition), fc.boolean(), (hostile, isSigned) => {
-          const request = isSigned ? { ...hostile, headers: { ...signed.headers, ...hostile.headers } } : hostile;
-          const reception = receive(webhook, request, secrets);
+          const sent = isSigned ? { ...hostile, headers: { ...signed.headers, ...hostile.headers } } : hostile;
+          const reception = receive(webhook, sent, secrets);
           if (reception.kind === 'key-needed') expectConfined(reception.request);
-          const decoded = decodeBody(webhook.decode, request, readXml);
+          const decoded = decodeBody(webhook.decode, sent, readXml);
           const value = decoded.kind === 'decoded' ? decoded.value : undefined;
-          for (const { name } of definition.webhook.handshakes) {
-            const confirmation = confirmationOf(webhook, name, request, value, secrets);
-            if (confirmation?.kind === 'call') expectConfined({ kind: 'call', call: confirmation.call });
-          }
+          for (const call of confirmationCalls(webhook, sent, value, secrets)) expectConfined({ kind: 'call', call });
           if (webhook.decrypt !== undefined) decryptItems(webhook.decrypt, value, secrets);
         }),
         { numRuns: 200 },
@@ -265,7 +250,31 @@ describe.each(Object.entries(definitions))(
   },
 );
 
-/** Every call is to a host of the definition's, and no header breaks its line. */
+/** Flip one bit of the body or of a header; `bit` counts modulo the length. */
+function withFlippedBit(request: WebhookRequest, place: string, bit: number): WebhookRequest {
+  const before = place === 'body' ? request.body : Buffer.from(request.headers[place] ?? '', 'latin1');
+  const after = Buffer.from(before);
+  const at = bit % (before.length * 8);
+  after[at >> 3] = (after[at >> 3] as number) ^ (1 << (at & 7));
+  return place === 'body'
+    ? { ...request, body: after }
+    : { ...request, headers: { ...request.headers, [place]: after.toString('latin1') } };
+}
+
+/** The calls that would complete any of the definition's handshakes. */
+function confirmationCalls(
+  webhook: PreparedWebhook,
+  request: WebhookRequest,
+  decoded: unknown,
+  secrets: SecretValues,
+): readonly OutboundCall[] {
+  return webhook.handshakes.flatMap(({ spec }) => {
+    const confirmation = confirmationOf(webhook, spec.name, request, decoded, secrets);
+    return confirmation?.kind === 'call' ? [confirmation.call] : [];
+  });
+}
+
+/** Every call goes to a host of the definition, and no header value contains a line break. */
 function expectConfined(request: Pick<KeyRequest, 'kind'> & { readonly url?: string; readonly call?: OutboundCall }) {
   const { origin } = new URL(request.call?.url ?? request.url ?? '');
   expect(origin).toMatch(/^https:\/\/(sns\.[a-z0-9-]+\.)?acme\.example$/);

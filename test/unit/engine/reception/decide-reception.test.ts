@@ -11,12 +11,12 @@ const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 const secrets = { signing_secret: 'first secret', other_secret: 'second secret' };
 const hmac = (key: string, header: string) =>
   `{ hmac: { algorithm: sha256, encoding: hex, key: ${key}, message: "{body}", signature: "{header.${header}}" } }`;
-/** A MAC over a time and the body. */
+/** A MAC over a timestamp and the body. */
 const timed = (key: string, header: string) => hmac(key, header).replace('{body}', '{header.X-Time}{body}');
 const freshness =
   '{ freshness: { timestamp: "{header.X-Time}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } }';
 
-/** A definition of which only the webhook section matters. */
+/** A prepared definition; only its webhook section matters. */
 function prepare(webhook: string) {
   const text = `name: acme\ntitle: Acme\ndocs: https://acme.example\nsecrets: { signing_secret: One., other_secret: Two., verify_token: Three. }\nmapping: body\nwebhook: ${webhook}\n`;
   const parsed = parseDefinition(text, { file: 'integration.yaml', folder: 'acme', read: () => undefined });
@@ -41,7 +41,7 @@ const receive = (webhook: ReturnType<typeof prepare>, from: WebhookRequest, valu
 describe('a plain definition', () => {
   const webhook = prepare(`{ decode: json, verify: ${hmac('signing_secret', 'X-Signature')} }`);
 
-  test('takes a signed request, whatever its method', () => {
+  test('accepts a signed request with any method', () => {
     expect(receive(webhook, signed('{}'))).toEqual({ kind: 'verified' });
     expect(receive(webhook, signed('{}', { method: 'GET' }))).toEqual({ kind: 'verified' });
   });
@@ -54,7 +54,7 @@ describe('a plain definition', () => {
     });
   });
 
-  test('fails when the body cannot be read, and says whether it was signed', () => {
+  test('fails when the body cannot be read, and reports whether it was signed', () => {
     expect(receive(webhook, signed('{'))).toEqual({
       kind: 'malformed',
       expected: 'a JSON body',
@@ -67,7 +67,7 @@ describe('a plain definition', () => {
   });
 });
 
-describe('a handshake that is verified as every request', () => {
+describe('a handshake with the checks of every request', () => {
   const webhook = prepare(`{
     decode: json,
     verify: ${hmac('signing_secret', 'X-Signature')},
@@ -85,13 +85,13 @@ describe('a handshake that is verified as every request', () => {
     });
   });
 
-  test('fails when it is not signed, and gives nothing back', () => {
+  test('fails when it is not signed, and reflects nothing', () => {
     const reception = receive(webhook, request('{"type":"ping","echo":"marker"}', { 'x-signature': sign('{}') }));
     expect(reception).toEqual({ kind: 'rejected', reason: 'signature-mismatch', isHandshake: true });
     expect(JSON.stringify(reception)).not.toContain('marker');
   });
 
-  test('fails when what it asks to have back is missing, or has no text', () => {
+  test('fails when the value to reflect is missing or is not a scalar', () => {
     for (const body of ['{"type":"ping"}', '{"type":"ping","echo":null}', '{"type":"ping","echo":{"a":1}}'])
       expect(receive(webhook, signed(body))).toEqual({
         kind: 'rejected',
@@ -102,7 +102,7 @@ describe('a handshake that is verified as every request', () => {
   });
 });
 
-describe('a handshake with checks of its own', () => {
+describe('a handshake with its own checks', () => {
   const webhook = prepare(`{
     decode: json,
     verify: ${hmac('signing_secret', 'X-Signature')},
@@ -115,14 +115,14 @@ describe('a handshake with checks of its own', () => {
   });
   const secretsOfIt = { ...secrets, verify_token: 'right' };
 
-  test('is answered, although it has no body', () => {
+  test('is answered, even without a body', () => {
     expect(receive(webhook, challenge('right'), secretsOfIt)).toMatchObject({
       kind: 'handshake',
       response: { status: 200, body: 'c0ffee' },
     });
   });
 
-  test('fails with the reply of a rejection when its checks do, whatever its method', () => {
+  test('fails as a rejection when its checks fail, with any method', () => {
     const reception = receive(webhook, challenge('wrong'), secretsOfIt);
     expect(reception).toMatchObject({ kind: 'rejected', reason: 'token-mismatch' });
     if (reception.kind === 'key-needed') throw new Error('no key is needed');
@@ -130,8 +130,7 @@ describe('a handshake with checks of its own', () => {
   });
 });
 
-describe('a handshake before there is a secret', () => {
-  const webhook = prepare(`{
+const openHandshakes = `{
     decode: json,
     verify: { all: [${timed('signing_secret', 'X-Signature')}, ${freshness}] },
     handshakes: [
@@ -139,7 +138,10 @@ describe('a handshake before there is a secret', () => {
       { name: verification, when: { json.type: url_verification }, verify: none,
         respond: { content_type: application/json, body: '{{"challenge":"{json.challenge}"}}' } },
       { name: hello, when: [{ json.type: [hello, hi], header.X-First: "true" }, { json: Ping test }, { json.n: 5 }],
-        verify: none, respond: {} } ] }`);
+        verify: none, respond: {} } ] }`;
+
+describe('a handshake before the account has a secret', () => {
+  const webhook = prepare(openHandshakes);
 
   test('is answered without a secret, a signature or a fresh timestamp', () => {
     expect(receive(webhook, request('{"type":"url_verification","challenge":"abc"}'), {})).toEqual({
@@ -153,7 +155,7 @@ describe('a handshake before there is a secret', () => {
     });
   });
 
-  test('is answered to a GET, whose body is empty', () => {
+  test('is answered for a GET with an empty body', () => {
     const query = 'hub.mode=subscribe&hub.challenge=a%20b%3Cscript%3E';
     expect(receive(webhook, request('', {}, { method: 'GET', query }), {})).toEqual({
       kind: 'handshake',
@@ -166,33 +168,6 @@ describe('a handshake before there is a secret', () => {
     });
   });
 
-  test.each([
-    ['{"type":"hello"}', { 'x-first': 'true' }],
-    ['{"type":"hi"}', { 'x-first': 'true' }],
-    ['"Ping test"', {}],
-    ['{"n":5}', {}],
-    ['{"n":"5"}', {}],
-  ])('is known by any of its conditions: %s', (body, headers) => {
-    expect(receive(webhook, request(body, headers), {})).toEqual({
-      kind: 'handshake',
-      name: 'hello',
-      response: { status: 200, headers: { 'x-content-type-options': 'nosniff' }, body: '' },
-    });
-  });
-
-  test.each([
-    ['one of two conditions holds', '{"type":"hello"}', {}],
-    ['a value is a list', '{"type":["hello"]}', { 'x-first': 'true' }],
-    ['a value is null', '{"type":null}', { 'x-first': 'true' }],
-    ['a value only begins alike', '"Ping test "', {}],
-    ['it is an event', '{"type":"event"}', {}],
-  ])('fails as unsigned when %s', (_name, body, headers) => {
-    expect(receive(webhook, request(body, headers), {})).toMatchObject({
-      kind: 'rejected',
-      reason: 'secret-not-configured',
-    });
-  });
-
   test('reflects up to 4096 characters, and fails when there are more', () => {
     const of = (length: number) => request('', {}, { query: `hub.mode=subscribe&hub.challenge=${'x'.repeat(length)}` });
     expect(receive(webhook, of(4096), {}).kind).toBe('handshake');
@@ -202,9 +177,40 @@ describe('a handshake before there is a secret', () => {
     });
   });
 
-  test('fails when the challenge is nested beyond any stack', () => {
+  test('fails when the challenge is deeply nested', () => {
     const body = `{"type":"url_verification","challenge":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
     expect(receive(webhook, request(body), {})).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
+  });
+});
+
+describe('an open handshake with several conditions', () => {
+  const webhook = prepare(openHandshakes);
+
+  test.each([
+    ['{"type":"hello"}', { 'x-first': 'true' }],
+    ['{"type":"hi"}', { 'x-first': 'true' }],
+    ['"Ping test"', {}],
+    ['{"n":5}', {}],
+    ['{"n":"5"}', {}],
+  ])('is recognized by any of its conditions: %s', (body, headers) => {
+    expect(receive(webhook, request(body, headers), {})).toEqual({
+      kind: 'handshake',
+      name: 'hello',
+      response: { status: 200, headers: { 'x-content-type-options': 'nosniff' }, body: '' },
+    });
+  });
+
+  test.each([
+    ['only one of two required values matches', '{"type":"hello"}', {}],
+    ['a value is a list', '{"type":["hello"]}', { 'x-first': 'true' }],
+    ['a value is null', '{"type":null}', { 'x-first': 'true' }],
+    ['a value has additional characters', '"Ping test "', {}],
+    ['it is an event', '{"type":"event"}', {}],
+  ])('fails as unsigned when %s', (_name, body, headers) => {
+    expect(receive(webhook, request(body, headers), {})).toMatchObject({
+      kind: 'rejected',
+      reason: 'secret-not-configured',
+    });
   });
 });
 
@@ -220,13 +226,13 @@ describe('a tree of checks', () => {
     ['any', 'both', { ...one, ...two }, { kind: 'verified' }],
     ['any', 'the first', one, { kind: 'verified' }],
     ['any', 'the second', two, { kind: 'verified' }],
-    ['any', 'none', {}, { kind: 'rejected', reason: 'header-missing', detail: '{header.X-One}' }],
-  ])('%s of two, when %s holds', (mode, _name, headers, expected) => {
+    ['any', 'neither', {}, { kind: 'rejected', reason: 'header-missing', detail: '{header.X-One}' }],
+  ])('requires %s of two checks when the request passes %s', (mode, _name, headers, expected) => {
     const webhook = prepare(`{ decode: json, verify: { ${mode}: [${first}, ${second}] } }`);
     expect(receive(webhook, request('{}', headers))).toEqual(expected);
   });
 
-  test('nests', () => {
+  test('can be nested', () => {
     const times = `{ freshness: { timestamp: "{json.at}", unit: s, max_age_seconds: 300, max_ahead_seconds: 60 } }`;
     const webhook = prepare(`{ decode: json, verify: { all: [{ any: [${first}, ${second}] }, ${times}] } }`);
     const at = (seconds: number) => JSON.stringify({ at: nowMs / 1000 - seconds });
@@ -252,7 +258,7 @@ describe('deliveryIdOf', () => {
     expect(deliveryIdOf(webhook, request(JSON.stringify(decoded)), decoded)).toBe(id);
   });
 
-  test('is the first of several names that a request has', () => {
+  test('is the first of several templates with a value', () => {
     const named = prepare(
       `{ decode: json, verify: ${hmac('signing_secret', 'X-Signature')}, delivery_id: ["{json.id}", "{json.key}"] }`,
     );
@@ -262,7 +268,7 @@ describe('deliveryIdOf', () => {
     expect(idOf({})).toBeUndefined();
   });
 
-  test('is not there where the definition names none', () => {
+  test('is undefined when the definition declares none', () => {
     const unnamed = prepare(`{ decode: json, verify: ${hmac('signing_secret', 'X-Signature')} }`);
     expect(deliveryIdOf(unnamed, request('{"id":"d1"}'), { id: 'd1' })).toBeUndefined();
   });

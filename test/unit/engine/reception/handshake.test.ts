@@ -23,7 +23,7 @@ describe('an answer in a header', () => {
     respond: { status: 204, headers: { 'X-Hook-Secret': '{header.X-Hook-Secret}', 'X-Fixed': 'yes' } },
   });
 
-  test('gives back what was sent, beside what is fixed', () => {
+  test('reflects the value of the request and sends the fixed headers', () => {
     expect(receive(webhook, get('', { 'x-hook-secret': 'abc\tdef ~' }), secrets)).toEqual({
       kind: 'handshake',
       name: 'hello',
@@ -40,10 +40,10 @@ describe('an answer in a header', () => {
     ['a line feed', 'a\nb'],
     ['a line feed at its end', 'a\n'],
     ['a carriage return', 'a\rb'],
-    ['a zero', 'a\0b'],
+    ['a NUL character', 'a\0b'],
     ['a vertical tab', 'a\vb'],
     ['a line separator', 'a\u2028b'],
-    ['a character that would be cut to a line feed', 'a\u010ab'],
+    ['a character whose low byte is a line feed', 'a\u010ab'],
     ['an accent', 'é'],
     ['a delete character', 'a\u007f'],
   ])('fails when the value holds %s', (_name, value) => {
@@ -52,14 +52,14 @@ describe('an answer in a header', () => {
     expect(JSON.stringify(reception)).not.toContain('Set-Cookie');
   });
 
-  test('fails when a line break comes decoded from the query or from JSON', () => {
+  test('fails when a decoded query or header value contains a line break', () => {
     const reflecting = shaking({ respond: { headers: { 'X-Echo': '{query.echo}' } } });
     expect(receive(reflecting, get('echo=a%0D%0Ab'), secrets).kind).toBe('malformed');
     const decoding = shaking({ respond: { headers: { 'X-Echo': '{header.X-Echo | url_decode}' } } });
     expect(receive(decoding, get('', { 'x-echo': 'a%0Ab' }), secrets).kind).toBe('malformed');
   });
 
-  test('fails when the value is missing or longer than any challenge', () => {
+  test('fails when the value is missing or too long', () => {
     expect(receive(webhook, get(''), secrets)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
     expect(receive(webhook, get('', { 'x-hook-secret': 'x'.repeat(4097) }), secrets)).toMatchObject({
       kind: 'malformed',
@@ -67,7 +67,7 @@ describe('an answer in a header', () => {
     });
   });
 
-  test('fails as a definition when a name is none of a header', () => {
+  test('fails as a definition when a name is not a valid header name', () => {
     for (const name of ['X Y', 'X:', 'X\r\nY', '', '1X'])
       expect(
         faultsOf({
@@ -85,7 +85,7 @@ describe('an answer in JSON', () => {
   const answer = (token: string, values: SecretValues = secrets) =>
     receive(webhook, get(new URLSearchParams({ token }).toString()), values);
 
-  test.each(['abc', 'a"b\\c', '</script>', '\r\n', '{"a":1}', '😀'])('quotes what it reflects: %s', (token) => {
+  test.each(['abc', 'a"b\\c', '</script>', '\r\n', '{"a":1}', '😀'])('quotes the reflected value: %s', (token) => {
     const reception = answer(token);
     if (reception.kind !== 'handshake') throw new Error(reception.kind);
     expect(reception.response.headers['content-type']).toBe('application/json');
@@ -95,19 +95,19 @@ describe('an answer in JSON', () => {
     });
   });
 
-  test('is made with the first value of a secret that rotates', () => {
+  test('uses the first value of a rotating secret', () => {
     const reception = answer('abc', { signing_secret: ['new', 'old'] });
     expect(reception.kind === 'handshake' && JSON.parse(reception.response.body)).toMatchObject({
       encryptedToken: createHmac('sha256', 'new').update('abc').digest('hex'),
     });
   });
 
-  test('fails when its secret has no value, instead of being made with none', () => {
+  test('fails when its secret has no value, instead of using an empty key', () => {
     for (const values of [{}, { signing_secret: '' }, { signing_secret: [] }])
       expect(answer('abc', values)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
   });
 
-  test('fails when a member is missing, or the whole is longer than any challenge', () => {
+  test('fails when a member is missing or the answer is too long', () => {
     expect(receive(webhook, get(''), secrets)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
     expect(answer('x'.repeat(4096)).kind).toBe('malformed');
   });
@@ -121,7 +121,7 @@ describe('a token that the handshake carries', () => {
   });
   const query = (token: string) => `hub.mode=subscribe&hub.challenge=123${token}`;
 
-  test('must be right, and is enough', () => {
+  test('is sufficient when it is correct', () => {
     expect(receive(webhook, get(query('&hub.verify_token=a+token')), secrets)).toMatchObject({
       kind: 'handshake',
       response: { status: 200, body: '123' },
@@ -129,17 +129,17 @@ describe('a token that the handshake carries', () => {
   });
 
   test.each<[string, string, SecretValues, string]>([
-    ['it is another', '&hub.verify_token=b', secrets, 'token-mismatch'],
+    ['it is wrong', '&hub.verify_token=b', secrets, 'token-mismatch'],
     ['it is empty', '&hub.verify_token=', secrets, 'token-mismatch'],
     ['it is missing', '', secrets, 'value-missing'],
-    ['none is configured', '&hub.verify_token=', {}, 'secret-not-configured'],
-  ])('fails when %s, and gives nothing back', (_name, token, values, reason) => {
+    ['no token is configured', '&hub.verify_token=', {}, 'secret-not-configured'],
+  ])('fails when %s, and reflects nothing', (_name, token, values, reason) => {
     const reception = receive(webhook, get(query(token)), values);
     expect(reception).toMatchObject({ kind: 'rejected', reason });
     expect(JSON.stringify(reception)).not.toContain('123');
   });
 
-  test('is asked for beside the signature where the handshake is verified as every request', () => {
+  test('is required in addition to the signature when the handshake has the checks of every request', () => {
     const signed = shaking({
       verify: 'same',
       token: { value: '{query.t}', expected: 'token' },
@@ -168,7 +168,7 @@ describe('a token that the handshake carries', () => {
   });
 });
 
-describe('as a definition', () => {
+describe('a definition of a handshake', () => {
   const faults = (handshake: object) =>
     faultsOf({ verify, handshakes: [{ name: 'hello', when: { method: 'GET' }, respond: {}, ...handshake }] });
   const confirm = { url: 'https://acme.example/verify' };
@@ -176,23 +176,23 @@ describe('as a definition', () => {
   const token = { value: '{query.t}', expected: 'token' };
 
   test.each([
-    ['it is verified', { confirm }],
-    ['it is verified by checks of its own', { verify: { token }, confirm }],
-    ['it carries a token', { verify: 'none', token, confirm }],
-    ['it brings a secret', { verify: 'none', capture, confirm }],
-  ])('has a call made where %s', (_name, handshake) => {
+    ['the handshake is verified', { confirm }],
+    ['the handshake has its own checks', { verify: { token }, confirm }],
+    ['the handshake carries a token', { verify: 'none', token, confirm }],
+    ['the handshake brings a secret', { verify: 'none', capture, confirm }],
+  ])('may declare a confirmation call when %s', (_name, handshake) => {
     expect(faults(handshake)).toEqual([]);
   });
 
   test.each([
-    ['anybody can have a call made', { verify: 'none', confirm }, 'got a call that anybody can cause'],
+    ['anyone could cause a confirmation call', { verify: 'none', confirm }, 'got a call that anyone can trigger'],
     [
-      'its own checks are none',
+      'its own checks need no secret',
       { verify: { freshness: { timestamp: '{header.T}', unit: 's', max_age_seconds: 1, max_ahead_seconds: 1 } } },
-      'got checks that anybody can pass',
+      'got checks that anyone can pass',
     ],
     [
-      'it brings a secret that is not declared',
+      'it captures a secret that is not declared',
       { capture: { ...capture, secret: 'other' } },
       'got "other", expected one of the declared secrets',
     ],
@@ -202,7 +202,7 @@ describe('as a definition', () => {
       'got "other", expected one of the declared secrets',
     ],
   ])('fails when %s', (_name, handshake, message) => {
-    // A time that no signature covers is a fault of its own.
+    // A time that no signature covers is a separate fault.
     const found = faults(handshake).filter((fault) => !fault.includes('which no signature covers'));
     expect(found).toEqual([expect.stringContaining(message)]);
   });

@@ -33,13 +33,13 @@ function sharedBucket({ calls, windowMs }: Rate) {
   };
 }
 
-/** Instances that settle with one bucket. */
+/** Instances that share one bucket. */
 function instancesOf(rate: Rate, count: number) {
   const bucket = sharedBucket(rate);
   const allowances: LocalAllowance[] = Array.from({ length: count }, () => newAllowance);
   return {
     bucket,
-    /** @returns Whether the call is let through. */
+    /** @returns Whether the call is admitted. */
     call(instance: number, nowMs: number): boolean {
       const spending = spend(rate, allowances[instance] ?? newAllowance, nowMs);
       allowances[instance] = spending.allowance;
@@ -54,7 +54,7 @@ function instancesOf(rate: Rate, count: number) {
   };
 }
 
-/** Calls at an even pace, by instances in turns. @returns How many were let through. */
+/** Make calls at an even pace, by instances in turn. @returns How many calls were admitted. */
 function playEvenly(rate: Rate, instances: number, calls: number, durationMs: number) {
   const played = instancesOf(rate, instances);
   let admitted = 0;
@@ -66,19 +66,25 @@ function playEvenly(rate: Rate, instances: number, calls: number, durationMs: nu
 describe('one call', () => {
   const since = { ...newAllowance, windowStartMs: 0 };
   test.each<[string, Rate, Partial<LocalAllowance>, number, object]>([
-    ['is free at first', usual, {}, 0, { kind: 'admitted', allowance: { spent: 1, left: 0 } }],
-    ['is free as the last of the share', usual, { spent: 19 }, 1, { kind: 'admitted', allowance: { spent: 20 } }],
-    ['asks for a quarter of what was spent', usual, { spent: 20 }, 1, { kind: 'ask', block: 5 }],
-    ['asks for a hundredth of the rate at most', usual, { spent: 9_000 }, 1, { kind: 'ask', block: 120 }],
-    ['spends what was taken first', usual, { spent: 3, left: 2 }, 1, { kind: 'admitted', allowance: { left: 1 } }],
+    ['is free at the start of a window', usual, {}, 0, { kind: 'admitted', allowance: { spent: 1, left: 0 } }],
     [
-      'keeps what was taken for one more window',
+      'is free up to the last call of the free share',
+      usual,
+      { spent: 19 },
+      1,
+      { kind: 'admitted', allowance: { spent: 20 } },
+    ],
+    ['asks for a quarter of the spent calls', usual, { spent: 20 }, 1, { kind: 'ask', block: 5 }],
+    ['asks for at most a hundredth of the rate', usual, { spent: 9_000 }, 1, { kind: 'ask', block: 120 }],
+    ['spends taken calls first', usual, { spent: 3, left: 2 }, 1, { kind: 'admitted', allowance: { left: 1 } }],
+    [
+      'keeps taken calls for one more window',
       usual,
       { spent: 99, left: 2 },
       60_000,
       { allowance: { left: 1, spent: 1 } },
     ],
-    ['lets go of what was taken two windows ago', usual, { left: 2 }, 120_000, { allowance: { left: 0, spent: 1 } }],
+    ['drops calls taken two windows ago', usual, { left: 2 }, 120_000, { allowance: { left: 0, spent: 1 } }],
     ['is free again in the next window', usual, { spent: 99 }, 60_000, { kind: 'admitted', allowance: { spent: 1 } }],
     [
       'is refused while the bucket is empty',
@@ -87,22 +93,28 @@ describe('one call', () => {
       400,
       { kind: 'limited', retryAfterMs: 500 },
     ],
-    ['is asked for again then', usual, { spent: 40, refusedUntilMs: 900 }, 900, { kind: 'ask', block: 10 }],
-    ['asks always where the rate is low', minute(5), {}, 0, { kind: 'ask', block: 1 }],
+    ['asks again after the refusal', usual, { spent: 40, refusedUntilMs: 900 }, 900, { kind: 'ask', block: 10 }],
+    ['always asks when the rate is low', minute(5), {}, 0, { kind: 'ask', block: 1 }],
     ['passes while the bucket cannot be read', usual, { spent: 40, unaskedUntilMs: 900 }, 400, { kind: 'admitted' }],
-    ['begins anew when the clock went back', usual, { spent: 40, windowStartMs: 5_000 }, 0, { kind: 'admitted' }],
+    [
+      'starts a new window when the clock went back',
+      usual,
+      { spent: 40, windowStartMs: 5_000 },
+      0,
+      { kind: 'admitted' },
+    ],
   ])('%s', (_, rate, before, nowMs, expected) => {
     expect(spend(rate, { ...since, ...before }, nowMs)).toMatchObject(expected);
   });
 
-  test('is known to be refused without being counted', () => {
+  test('reports a refusal without counting the call', () => {
     const allowance = refused(newAllowance, 700, 1_000);
     expect(refusedForMs(allowance, 1_200)).toBe(500);
     expect(refusedForMs(allowance, 1_700)).toBe(0);
     expect(refusedForMs(newAllowance, 0)).toBe(0);
   });
 
-  test('passes for five seconds after the bucket could not be read', () => {
+  test('passes for five seconds after the bucket was unavailable', () => {
     const allowance = unasked({ ...since, spent: 50 }, 1_000);
     expect(spend(usual, allowance, 5_999).kind).toBe('admitted');
     expect(spend(usual, allowance, 6_000).kind).toBe('ask');
@@ -110,7 +122,7 @@ describe('one call', () => {
 });
 
 describe('instances together', () => {
-  test('let through no more than the bucket gave, and what each may by itself in a window', () => {
+  test('admit at most the calls from the bucket and the free share of each instance per window', () => {
     const scenario = fc.record({
       calls: fc.integer({ min: 1, max: 20_000 }),
       instances: fc.integer({ min: 1, max: 40 }),
@@ -124,44 +136,44 @@ describe('instances together', () => {
         let admitted = 0;
         for (const [instance, waitMs] of steps) {
           nowMs += waitMs;
-          // A flood at each step, of a few calls.
+          // A short burst at each step.
           for (let call = 0; call < 7; call += 1) if (played.call(instance % instances, nowMs)) admitted += 1;
         }
         const windows = Math.floor(nowMs / rate.windowMs) + 1;
         const free = Math.floor(calls / 600) * instances * windows;
         expect(admitted).toBeLessThanOrEqual(played.bucket.taken.calls + free);
-        // What the bucket gives in all: it is full at first, and refills at its rate.
+        // The total of the bucket: it starts full and refills at its rate.
         expect(played.bucket.taken.calls).toBeLessThanOrEqual(calls * (1 + nowMs / rate.windowMs) + 1);
       }),
     );
   });
 
   test.each([1, 3, 10, 50, 90, 160, 250, 1_000])(
-    'let 10,000 webhooks of a minute pass, by %i instances, at the usual rate',
+    'admit 10,000 webhooks per minute at the usual rate, with %i instances',
     (instances) => {
       expect(playEvenly(usual, instances, 10_000, 60_000).admitted).toBe(10_000);
     },
   );
 
   test.each([1, 10, 100])(
-    'stop a flood of 60,000 in a minute at about twice the rate, by %i instances',
+    'limit a flood of 60,000 per minute to about twice the rate, with %i instances',
     (instances) => {
-      // A full bucket, and what it refills meanwhile.
+      // The full bucket and its refill during the minute.
       const { admitted } = playEvenly(usual, instances, 60_000, 60_000);
       expect(admitted).toBeLessThanOrEqual(24_000 + 20 * instances * 2);
       expect(admitted).toBeGreaterThan(20_000);
     },
   );
 
-  test('ask about once a second for a steady hundred a second', () => {
+  test('ask about once per second at a steady hundred calls per second', () => {
     expect(playEvenly(usual, 1, 6_000, 60_000).requests).toBeLessThanOrEqual(65);
   });
 
-  test('ask nothing for a steady trickle', () => {
+  test('never ask at a slow steady rate', () => {
     expect(playEvenly(usual, 1, 200, 600_000).requests).toBe(0);
   });
 
-  test('ask no more often for a flood than it is let through', () => {
+  test('ask at most about twice per admitted call during a flood', () => {
     const { admitted, requests } = playEvenly(minute(60), 1, 6_000, 60_000);
     expect(admitted).toBeLessThanOrEqual(120);
     expect(requests).toBeLessThanOrEqual(2 * admitted + 1);

@@ -29,7 +29,7 @@ const byMediaType: Spec = {
 
 test.each<[string, Spec, string, string | undefined, unknown]>([
   ['JSON', 'json', '{"a":[1,null]}', undefined, { a: [1, null] }],
-  ['JSON whatever its media type says', 'json', '"Ping"', 'text/plain', 'Ping'],
+  ['JSON whatever the media type is', 'json', '"Ping"', 'text/plain', 'Ping'],
   ['text', 'text', 'héllo', undefined, 'héllo'],
   ['an empty text', 'text', '', undefined, ''],
   ['a form', 'form', 'a=1+2&b=%C3%A9&c', undefined, { a: '1 2', b: 'é', c: '' }],
@@ -47,7 +47,7 @@ test.each<[string, Spec, string | Buffer, string | undefined, string]>([
   ['JSON is cut off', 'json', '{"a":', undefined, 'a JSON body'],
   ['JSON is binary', 'json', Buffer.from([0xff, 0x00]), undefined, 'a JSON body'],
   ['a field is absent', { form_json: 'payload' }, 'a=1', undefined, 'JSON in the form field "payload"'],
-  ['a field is no JSON', { form_json: 'payload' }, 'payload={', undefined, 'JSON in the form field "payload"'],
+  ['a field is not JSON', { form_json: 'payload' }, 'payload={', undefined, 'JSON in the form field "payload"'],
   [
     'the media type is not known',
     byMediaType,
@@ -63,7 +63,7 @@ test.each<[string, Spec, string | Buffer, string | undefined, string]>([
     'a content type of application/json or application/x-www-form-urlencoded',
   ],
   [
-    'the media type is named like a member of Object',
+    'the media type has the name of a member of Object',
     byMediaType,
     '{}',
     'constructor',
@@ -73,7 +73,7 @@ test.each<[string, Spec, string | Buffer, string | undefined, string]>([
   expect(decode(spec, body, contentType)).toEqual({ kind: 'malformed', expected });
 });
 
-test('takes a member named __proto__ as a member', () => {
+test('reads a member named __proto__ as a plain member', () => {
   for (const decoded of [decode('json', '{"__proto__":{"a":1}}'), decode('form', '__proto__=1')]) {
     const value = decoded.kind === 'decoded' ? (decoded.value as object) : {};
     expect(Object.hasOwn(value, '__proto__')).toBe(true);
@@ -81,7 +81,7 @@ test('takes a member named __proto__ as a member', () => {
   }
 });
 
-test('an integer that no double can hold stays text, so that two ids never become one', () => {
+test('an integer that no double can hold becomes a string, so two ids never become equal', () => {
   const body =
     '{"id":12345678901234567891,"other":-12345678901234567890,"exact":9007199254740991,"half":0.12345678901234567}';
   expect(decode('json', body)).toEqual({
@@ -95,7 +95,7 @@ test('an integer that no double can hold stays text, so that two ids never becom
   });
 });
 
-test('an integer is kept as it is written wherever it stands, and no other text or number is touched', () => {
+test('a large integer keeps its digits anywhere in the body, and other values stay unchanged', () => {
   const integers = fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n });
   const numbers = fc.oneof(
     integers.map(String),
@@ -140,17 +140,17 @@ test('an integer is kept as it is written wherever it stands, and no other text 
 });
 
 test.each([
-  ['many numbers and a large one', `[${'1,'.repeat(500_000)}12345678901234567890]`],
-  ['many large numbers', `[${'12345678901234567890,'.repeat(40_000)}1]`],
-  ['a text of digits', `"${'1'.repeat(1_000_000)}"`],
+  ['many numbers and one large integer', `[${'1,'.repeat(500_000)}12345678901234567890]`],
+  ['many large integers', `[${'12345678901234567890,'.repeat(40_000)}1]`],
+  ['a string of digits', `"${'1'.repeat(1_000_000)}"`],
   ['a number of a million digits', '1'.repeat(1_000_000)],
-  ['what numbers are written with', `"${'1-e.+'.repeat(200_000)}"`],
+  ['characters of numbers', `"${'1-e.+'.repeat(200_000)}"`],
   ['escapes', `["${'\\\\'.repeat(250_000)}",12345678901234567890]`],
-])('a megabyte of %s takes no time', (_name, text) => {
+])('a megabyte of %s takes little time', (_name, text) => {
   expect(cpuMsOf(() => decode('json', text))).toBeLessThan(maxCpuMs);
 });
 
-test('a byte order mark before JSON is passed over', () => {
+test('a byte order mark before JSON is ignored', () => {
   expect(decode('json', '\uFEFF{"a":1}')).toEqual({ kind: 'decoded', value: { a: 1 } });
 });
 
@@ -163,10 +163,10 @@ test.each<[string, string, unknown]>([
   ['attributes', '<a id="1" n=\'x y\'>t</a>', { a: { '@id': '1', '@n': 'x y', '#text': 't' } }],
   ['names without their namespaces', '<s:a xmlns:s="urn:s" s:b="1"><s:c>x</s:c></s:a>', { a: { '@b': '1', c: 'x' } }],
   ['repeated elements as a list', '<r><a>1</a><b>x</b><a>2</a></r>', { r: { a: ['1', '2'], b: 'x' } }],
-  ['text that is quoted', '<a><![CDATA[<b>&amp;</b>]]></a>', { a: '<b>&amp;</b>' }],
-  ['entities as they are written', '<a>&lt;&amp;&#65;&other;</a>', { a: '&lt;&amp;&#65;&other;' }],
-  ['what follows a declaration', '<?xml version="1.0" encoding="UTF-8"?>\n<!-- c --><a>é</a>', { a: 'é' }],
-])('reads in XML %s', (_name, body, value) => {
+  ['text in a CDATA section', '<a><![CDATA[<b>&amp;</b>]]></a>', { a: '<b>&amp;</b>' }],
+  ['entities as plain text', '<a>&lt;&amp;&#65;&other;</a>', { a: '&lt;&amp;&#65;&other;' }],
+  ['an element after a declaration', '<?xml version="1.0" encoding="UTF-8"?>\n<!-- c --><a>é</a>', { a: 'é' }],
+])('reads %s in XML', (_name, body, value) => {
   const decoded = xml(body);
   const plain = decoded.kind === 'decoded' ? JSON.parse(JSON.stringify(decoded.value)) : undefined;
   if (plain !== undefined) delete plain['?xml'];
@@ -181,19 +181,22 @@ test.each([
   ['elements cross', '<a><b></a></b>'],
   ['there are two roots', '<a>1</a><b>2</b>'],
   ['it has a document type', '<!DOCTYPE a><a/>'],
-  ['it has a document type in small letters', '<!doctype a><a/>'],
+  ['it has a document type in lower case', '<!doctype a><a/>'],
   ['it names a file as an entity', '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>'],
   ['it grows by its entities', `<!DOCTYPE a [<!ENTITY l0 "lol">${laughs.join('')}]><a>&l9;</a>`],
-  ['a name is one that reaches prototypes', '<r><__proto__><x>1</x></__proto__></r>'],
-  ['it is nested beyond any sender', `${'<a>'.repeat(10_000)}${'</a>'.repeat(10_000)}`],
+  ['an element has the name of a prototype member', '<r><__proto__><x>1</x></__proto__></r>'],
+  ['it is nested too deeply', `${'<a>'.repeat(10_000)}${'</a>'.repeat(10_000)}`],
   ['it is nested and never closed', '<a>'.repeat(20_000)],
-  ['every name is another and never closed', Array.from({ length: 5000 }, (_, at) => `<a${at}>`).join('')],
+  [
+    'all elements have different names and none is closed',
+    Array.from({ length: 5000 }, (_, at) => `<a${at}>`).join(''),
+  ],
   ['a comment never ends', `<a>${'<!--'.repeat(20_000)}`],
-  ['a quotation never ends', `<a>${'<![CDATA['.repeat(10_000)}`],
+  ['a CDATA section never ends', `<a>${'<![CDATA['.repeat(10_000)}`],
   ['an attribute never ends', `<a ${'x="'.repeat(20_000)}`],
-  ['it is white space in a tag', `<a${' '.repeat(100_000)}`],
-  ['it opens only', '<'.repeat(50_000)],
-])('fails when %s, and takes no time for it', (_name, body) => {
+  ['a tag holds only white space', `<a${' '.repeat(100_000)}`],
+  ['it consists of opening brackets', '<'.repeat(50_000)],
+])('fails quickly when %s', (_name, body) => {
   const cpuMs = cpuMsOf(() => {
     expect(xml(body)).toMatchObject({ kind: 'malformed', expected: expect.stringMatching(/^well-formed XML/) });
   });
@@ -217,6 +220,6 @@ test.each<[Spec, boolean]>([
   [{ form_json: 'xml' }, false],
   [byMediaType, false],
   [{ 'text/xml': 'xml', 'application/json': 'json' }, true],
-])('of %j it is known whether bodies may be XML', (spec, expected) => {
+])('%j tells whether bodies may be XML', (spec, expected) => {
   expect(decodesXml(spec)).toBe(expected);
 });

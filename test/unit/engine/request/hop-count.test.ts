@@ -8,7 +8,7 @@ const id = 'evt_0123456789abcdef0123456789abcdef';
 const count = (hops: number, of = id) => writeHops(key, { hops, id: of });
 
 describe('a hop count', () => {
-  test('is read as it was written, by the key that wrote it alone', () => {
+  test('is readable only with the key that signed it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 999 }), fc.stringMatching(/^(evt|bat)_[0-9a-f]{32}$/), (hops, of) => {
         const header = writeHops(key, { hops, id: of });
@@ -19,7 +19,7 @@ describe('a hop count', () => {
     );
   });
 
-  test('fails when any character of it is changed', () => {
+  test('fails when a character is changed', () => {
     const header = count(2);
     const characters = fc.constantFrom(...'0123456789abcdefABCXYZ_-.'.split(''));
     fc.assert(
@@ -31,7 +31,7 @@ describe('a hop count', () => {
     );
   });
 
-  test('fails when it is raised or lowered, or taken for another callback', () => {
+  test('fails when the number or the callback id is changed', () => {
     const [, , signature] = count(2).split('.');
     for (const forged of [`1.${id}.${signature}`, `3.${id}.${signature}`, `2.evt_other.${signature}`])
       expect(readHops(key, forged)).toBeUndefined();
@@ -50,17 +50,17 @@ describe('a hop count', () => {
     `3.${'x'.repeat(65)}.${'A'.repeat(22)}`,
     `3.${id}.${'A'.repeat(23)}`,
     ','.repeat(10_000),
-  ])('is not looked for in what has not its form: %s', (header) => {
+  ])('ignores a header of another form: %s', (header) => {
     expect(holdsHops(header)).toBe(false);
     expect(readHops(key, header)).toBeUndefined();
   });
 
-  test('is the highest of several, those that were forged left out', () => {
+  test('is the highest of several signed counts', () => {
     const forged = `9.${id}.${'A'.repeat(22)}`;
     expect(readHops(key, `${count(1)}, ${count(3)},${count(2)},${forged}`)).toEqual({ hops: 3, id });
   });
 
-  test('is looked for among few, so that a long header costs little', () => {
+  test('reads only the first entries, so a long header costs little', () => {
     expect(readHops(key, `${'x,'.repeat(8)}${count(3)}`)).toBeUndefined();
   });
 });

@@ -13,12 +13,12 @@ function deprecation(change: Partial<Deprecation> = {}): Deprecation {
   };
 }
 
-test('there are none where nothing is deprecated', () => {
+test('there are no headers without a deprecation', () => {
   expect(deprecationHeaders([])).toEqual({});
 });
 
 // The values are the examples of the two specifications.
-test('are as RFC 9745 and RFC 8594 have them', () => {
+test('the headers follow RFC 9745 and RFC 8594', () => {
   expect(deprecationHeaders([deprecation()])).toEqual({ deprecation: '@1688169599' });
   expect(
     deprecationHeaders([
@@ -31,7 +31,7 @@ test('are as RFC 9745 and RFC 8594 have them', () => {
   });
 });
 
-test('tell of several versions what comes first, and each link once', () => {
+test('the headers give the earliest dates of several versions, and each link once', () => {
   const of = (deprecatedAt: string, sunsetAt: string | null, link?: string) =>
     deprecation({ deprecatedAt, sunsetAt, link });
   expect(

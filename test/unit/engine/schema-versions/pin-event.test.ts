@@ -25,7 +25,7 @@ const withMajors = (...older: readonly OlderMajor[]): VersionedResources =>
   new Map([[resource, { schema: employeesInMajors[3], older }]]);
 
 describe('an event of the newest major version', () => {
-  test('is mapped down, one version after the other, to the one that is pinned, and says so', async () => {
+  test('is mapped down one version at a time to the pinned version, and shows that version', async () => {
     const untouched = frozen(structuredClone(newest));
     const { event: two } = await pinned(2, untouched);
     const rest = { custom_fields: { a: [1] }, remote: null };
@@ -35,13 +35,13 @@ describe('an event of the newest major version', () => {
     expect(Object.keys(one)).toEqual(Object.keys(newest));
   });
 
-  test('stays as it is where its own version is pinned, or another resource', async () => {
+  test('stays unchanged when its own version or another resource is pinned', async () => {
     expect((await pinned(3, newest)).event).toBe(newest);
     const other = await pinEvent(threeMajors, { 'crm/contacts': 1 }, newest);
     expect(other).toEqual({ kind: 'pinned', event: newest, deprecations: [] });
   });
 
-  test('fits the schema of the version that is pinned, whatever is in it', async () => {
+  test('fits the schema of the pinned version, for any data', async () => {
     const person = fc.option(fc.record({ display_name: fc.option(fc.string()) }, { requiredKeys: [] }));
     const anything = fc.record(
       { id: fc.string(), person, custom_fields: fc.option(fc.dictionary(fc.string(), fc.jsonValue())) },
@@ -70,19 +70,19 @@ describe('an event that was stored before the newest major version', () => {
     [3, '1.9.2'],
     [1, '1.0.0'],
     [1, '0.0.0'],
-  ])('stays as it is for who is pinned to %i, stored as %s', async (pin, version) => {
+  ])('stays unchanged for a reader pinned to %i, stored as %s', async (pin, version) => {
     const old = stored(version, { id: '7', name: 'Ada' });
     expect((await pinned(pin, old)).event).toBe(old);
   });
 
-  test('is mapped down from the version that it has', async () => {
+  test('is mapped down from its stored version', async () => {
     const { event: one } = await pinned(1, stored('2.1.0', { id: '7', full_name: 'Ada' }));
     expect(one).toMatchObject({ schema_version: '1.9.2', data: { id: '7', name: 'Ada' } });
   });
 });
 
-describe('what is going to end', () => {
-  test('is told of the version that is pinned, whatever the event has', async () => {
+describe('deprecations', () => {
+  test('are those of the pinned version, whatever version the event has', async () => {
     const ofOne = {
       resource,
       major: 1,
@@ -96,37 +96,37 @@ describe('what is going to end', () => {
     expect((await pinned(3, newest)).deprecations).toEqual([]);
   });
 
-  test('is told of pins alone, without an event', () => {
+  test('can be read for pins without an event', () => {
     expect(deprecationsOf(threeMajors, { [resource]: 2, 'crm/contacts': 1 })).toMatchObject([{ resource, major: 2 }]);
     expect(deprecationsOf(threeMajors, { 'crm/deals': 1, [resource]: 9 })).toEqual([]);
   });
 });
 
-describe('fails', () => {
+describe('pinning an event', () => {
   const [two, one] = olderMajors;
 
   test.each<[string, readonly OlderMajor[], string]>([
-    ['the version is not kept any more', [two], 'major version 1 is not served any more'],
-    ['a version on the way is missing', [one], 'major version 2 is not served any more'],
+    ['the version is no longer served', [two], 'major version 1 is no longer served'],
+    ['a version on the way is missing', [one], 'major version 2 is no longer served'],
     [
       'a mapping fails, and does not quote the data',
       [{ ...two, down: '{ "full_name": person.display_name + 1 }' }, one],
       'the mapping down to 2.4.0 failed: JSONata T2001 in "+" at character 36',
     ],
     [
-      'a mapping gives nothing',
+      'a mapping returns nothing',
       [two, { ...one, down: 'missing' }],
       'the mapping down to 1.9.2 failed: gave nothing, expected an object',
     ],
     [
-      'a mapping gives a list',
+      'a mapping returns a list',
       [{ ...two, down: '[$]' }, one],
       'the mapping down to 2.4.0 failed: gave a list, expected an object',
     ],
     [
-      'a mapping gives a function',
+      'a mapping returns a function',
       [{ ...two, down: '{ "id": $sum }' }, one],
-      'the mapping down to 2.4.0 failed: gave a value of type function, which is no JSON',
+      'the mapping down to 2.4.0 failed: gave a value of type function, which is not JSON',
     ],
   ])('fails when %s', async (_, older, reason) => {
     expect(await pinEvent(withMajors(...older), { [resource]: 1 }, newest)).toEqual({
@@ -135,10 +135,10 @@ describe('fails', () => {
     });
   });
 
-  test('fails when the resource has no schema any more', async () => {
+  test('fails when the resource no longer has a schema', async () => {
     expect(await pinEvent(new Map(), { [resource]: 1 }, newest)).toMatchObject({
       kind: 'failed',
-      reason: expect.stringContaining('major version 2 is not served any more'),
+      reason: expect.stringContaining('major version 2 is no longer served'),
     });
   });
 });

@@ -6,7 +6,7 @@ const many = (count: number) =>
   Object.fromEntries([...Array(count).keys()].map((number) => [`m/${'a'.repeat(number + 1)}`, 1]));
 
 describe('pins', () => {
-  test('name the major version by resource', () => {
+  test('map resources to major versions', () => {
     const pins = { 'hris/employees': 1, 'crm/contacts': 12 };
     expect(schemaPins.parse(pins)).toEqual(pins);
     expect(schemaPins.parse({})).toEqual({});
@@ -18,9 +18,9 @@ describe('pins', () => {
     ['there are too many', many(101)],
     ['a resource is a pattern', { 'hris/*': 1 }],
     ['a resource has no model', { employees: 1 }],
-    ['a version is none', { 'hris/employees': 0 }],
-    ['a version is no whole number', { 'hris/employees': 1.5 }],
-    ['a version is a text', { 'hris/employees': '1.0.0' }],
+    ['a version is 0', { 'hris/employees': 0 }],
+    ['a version is not a whole number', { 'hris/employees': 1.5 }],
+    ['a version is a string', { 'hris/employees': '1.0.0' }],
     ['it is a list', ['hris/employees']],
   ])('fails when %s', (_, pins) => {
     expect(schemaPins.safeParse(pins).success).toBe(false);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { CanonicalEvent } from '../../../../lambdas/engine/event/canonical-event.ts';
 
-/** An event of the documentation's. */
+/** An event from the documentation. */
 export const event: CanonicalEvent = {
   id: 'evt_00000000000000000000000000000001',
   type: 'record:updated',
@@ -28,10 +28,10 @@ export const event: CanonicalEvent = {
   },
 };
 
-/** Few names, so that paths often fit; some that only a careless copy of an object trips over. */
+/** A few names, so paths often match; some break a careless copy of an object. */
 const name = fc.constantFrom('a', 'b', 'First name', '7', '__proto__', 'constructor');
 
-/** Data whose leaves are texts that occur once each. */
+/** Data whose leaves are distinct texts. */
 const markedData: fc.Arbitrary<Record<string, unknown>> = fc
   .letrec<{ value: unknown; members: Record<string, unknown> }>((tie) => ({
     value: fc.oneof(
@@ -57,19 +57,19 @@ export function pathOf(names: readonly string[]): string {
   return ['data', ...names.map((name) => `\`${name}\``)].join('.');
 }
 
-/** Each leaf with the names that lead to it; lists have no names. */
+/** Each leaf with the names on its path; lists have no names. */
 export function leavesOf(value: unknown, names: readonly string[] = []): { names: readonly string[]; leaf: string }[] {
   if (typeof value === 'string') return [{ names, leaf: value }];
   if (Array.isArray(value)) return value.flatMap((item) => leavesOf(item, names));
   return Object.entries(value as object).flatMap(([name, member]) => leavesOf(member, [...names, name]));
 }
 
-/** Whether a leaf is at one of the paths or below. */
+/** Whether a leaf is at or below one of the paths. */
 export function isNamed(leaf: readonly string[], paths: readonly (readonly string[])[]): boolean {
   return paths.some((path) => path.every((name, index) => name === leaf[index]));
 }
 
-/** Marked data and the names of some paths, of which most lead to something. */
+/** Marked data and some paths, most of which match a field. */
 export const markedDataAndPaths = markedData.chain((data) => {
   const anyNames = fc.array(name, { minLength: 1, maxLength: 3 });
   const leaves = leavesOf(data);
@@ -80,7 +80,7 @@ export const markedDataAndPaths = markedData.chain((data) => {
   return fc.tuple(fc.constant(data), fc.array(path, { minLength: 1, maxLength: 3 }));
 });
 
-/** An event that throws where somebody changes it. */
+/** A deeply frozen value: any change throws. */
 export function frozen<T>(value: T): T {
   if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(frozen);
   return value;

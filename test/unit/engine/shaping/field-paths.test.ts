@@ -26,28 +26,28 @@ test.each([
 test.each([
   ['', /expected a path below data/],
   ['data', /expected a path below data/],
-  ['data.', /follows character 4 is no name/],
-  ['data..a', /follows character 4/],
-  ['data.a.', /follows character 6/],
+  ['data.', /text after character 4 is not a name/],
+  ['data..a', /after character 4/],
+  ['data.a.', /after character 6/],
   ['id', /expected a path below data/],
   ['tenant.name', /expected a path below data/],
   ['database.a', /expected a path below data/],
   ['$.data.a', /expected a path below data/],
-  ['data.a b', /follows character 6/],
-  ['data.a ', /follows character 6/],
-  ['data.*', /follows character 4/],
-  ['data.lines[0].price', /follows character 10/],
-  ['data.lines[].price', /follows character 10/],
-  ['data.lines.0.price', /lists are passed through without an index.*`0`/],
-  ['data.`a', /follows character 4/],
-  ['data.``', /follows character 4/],
-  ['data.`a`b', /follows character 8/],
+  ['data.a b', /after character 6/],
+  ['data.a ', /after character 6/],
+  ['data.*', /after character 4/],
+  ['data.lines[0].price', /after character 10/],
+  ['data.lines[].price', /after character 10/],
+  ['data.lines.0.price', /a path has no list index.*`0`/],
+  ['data.`a', /after character 4/],
+  ['data.``', /after character 4/],
+  ['data.`a`b', /after character 8/],
 ])('fails when a path is written "%s"', (text, message) => {
   expect(parseFieldPath(text)).toEqual({ kind: 'fault', message: expect.stringMatching(message) });
   expect(() => plantPaths([text])).toThrow(TypeError);
 });
 
-test('any names can be written in backticks', () => {
+test('any name can be written in backticks', () => {
   const names = fc.array(
     fc.string({ minLength: 1 }).map((name) => name.replaceAll('`', "'")),
     { minLength: 1 },
@@ -59,7 +59,7 @@ test('any names can be written in backticks', () => {
   );
 });
 
-test('keeps what is named, and the objects and lists on the way to it', () => {
+test('keeps the named fields, and the objects and lists on the way to them', () => {
   expect(keep('data.id', 'data.address.city')).toEqual({ id: '123', address: { city: 'London' } });
   expect(keep('data.`First name`', 'data.`7`')).toEqual({ 'First name': 'Ada', '7': 'seven' });
   expect(keep('data.lines.price')).toEqual({ lines: [{ price: 1 }, {}, [{ price: 3 }]] });
@@ -67,11 +67,11 @@ test('keeps what is named, and the objects and lists on the way to it', () => {
   expect(keep('data.none')).toEqual({});
 });
 
-test('keeps nothing of a value that ends before the path does', () => {
+test('keeps nothing of a value that is shallower than the path', () => {
   expect(keep('data.name.first', 'data.emails.work', 'data.address.none')).toEqual({ emails: [], address: {} });
 });
 
-test('drops what is named, over the objects of lists', () => {
+test('drops the named fields, also in the objects of lists', () => {
   const { salary: _, ...rest } = data;
   expect(drop('data.salary')).toEqual(rest);
   expect(drop('data.lines.price')).toEqual({ ...data, lines: [{ sku: 'a' }, { sku: 'b' }, 'odd', [{}]] });
@@ -79,18 +79,18 @@ test('drops what is named, over the objects of lists', () => {
 });
 
 test.each([[['data.address', 'data.address.city']], [['data.address.city', 'data.address']]])(
-  'of two paths the shorter one means all below it: %j',
+  'the shorter of two paths includes everything below it: %j',
   (paths) => {
     expect(keep(...paths)).toEqual({ address: data['address'] });
     expect(drop(...paths)).not.toHaveProperty('address');
   },
 );
 
-test('leaves the order of members as it was', () => {
+test('keeps the order of members', () => {
   expect(Object.keys(drop('data.name'))).toEqual(Object.keys(data).filter((name) => name !== 'name'));
 });
 
-test('changes named values one after the other, a list as one', () => {
+test('changes named values in order, a list as one value', () => {
   const seen: unknown[] = [];
   const changed = changeFields(data, plantPaths(['data.lines.price', 'data.emails']), (value) => seen.push(value));
   expect(seen).toEqual([data['emails'], 1, 3]);

@@ -16,7 +16,7 @@ const aSecret = (value: string, change: Partial<SigningSecret> = {}): SigningSec
 });
 
 describe('a rotation', () => {
-  test('puts the new secret first, and ends the old one a day later', () => {
+  test('puts the new secret first, and expires the old one a day later', () => {
     const rotated = rotate([aSecret('whsec_old')], 'whsec_new', undefined, nowMs);
     expect(rotated).toEqual([
       { value: 'whsec_new', createdAt: '2026-11-21T12:00:00.000Z' },
@@ -27,7 +27,7 @@ describe('a rotation', () => {
     expect(currentSecrets(rotated, nowMs + dayMs)).toEqual(['whsec_new']);
   });
 
-  test('never lets an earlier secret live longer than an earlier rotation said', () => {
+  test('never extends the expiry that an earlier rotation set', () => {
     const once = rotate([aSecret('whsec_1')], 'whsec_2', 60, nowMs);
     const twice = rotate(once, 'whsec_3', 3600, nowMs + 1000);
     expect(twice.map(({ value, expiresAtMs }) => [value, expiresAtMs])).toEqual([
@@ -35,7 +35,7 @@ describe('a rotation', () => {
       ['whsec_2', nowMs + 3_601_000],
       ['whsec_1', nowMs + 60_000],
     ]);
-    // A shorter overlap shortens the lives of all.
+    // A shorter overlap shortens the lifetime of all secrets.
     expect(rotate(twice, 'whsec_4', 10, nowMs + 2000).map(({ expiresAtMs }) => expiresAtMs)).toEqual([
       undefined,
       nowMs + 12_000,
@@ -44,20 +44,22 @@ describe('a rotation', () => {
     ]);
   });
 
-  test('without overlap leaves nothing but the new secret: the old one has leaked', () => {
+  test('without overlap keeps only the new secret, for a leaked old one', () => {
     expect(rotate([aSecret('whsec_1'), aSecret('whsec_0')], 'whsec_2', 0, nowMs).map(({ value }) => value)).toEqual([
       'whsec_2',
     ]);
     expect(rotate([aSecret('whsec_1')], 'whsec_2', -5, nowMs)).toHaveLength(1);
   });
+});
 
-  test('to a secret that is there already makes it the newest, once', () => {
+describe('the list of secrets after a rotation', () => {
+  test('holds a repeated secret once, as the newest', () => {
     const rotated = rotate(rotate([aSecret('whsec_1')], 'whsec_2', 60, nowMs), 'whsec_1', 60, nowMs);
     expect(rotated.map(({ value }) => value)).toEqual(['whsec_1', 'whsec_2']);
     expect(rotated[0]?.expiresAtMs).toBeUndefined();
   });
 
-  test('drops what has ended before it drops what has not, and keeps five at most', () => {
+  test('drops expired secrets before valid ones, and holds at most five', () => {
     let secrets: readonly SigningSecret[] = [aSecret('whsec_0')];
     for (let at = 1; at <= 6; at += 1) secrets = rotate(secrets, `whsec_${at}`, 3600, nowMs + at);
     expect(secrets.map(({ value }) => value)).toEqual(['whsec_6', 'whsec_5', 'whsec_4', 'whsec_3', 'whsec_2']);
@@ -65,7 +67,7 @@ describe('a rotation', () => {
     expect(later.map(({ value }) => value)).toEqual(['whsec_7', 'whsec_6']);
   });
 
-  test('always leaves its own secret current, whatever came before and however late it is', () => {
+  test('always has the new secret as a current one, after any earlier rotations and waits', () => {
     const steps = fc.array(
       fc.record({
         value: fc.constantFrom('whsec_a', 'whsec_b', 'whsec_c', 'whsec_d', 'whsec_e', 'whsec_f'),
@@ -96,9 +98,9 @@ describe('a rotation', () => {
 test.each([
   ['standardwebhooks', Webhook],
   ['svix', SvixWebhook],
-])('%s verifies unchanged before, during and after a rotation, beside a v1a signature', (_name, Library) => {
+])('%s verifies callbacks before, during and after a rotation, next to a v1a signature', (_name, Library) => {
   const [before, after] = [encodeSecret(randomBytes(32)), encodeSecret(randomBytes(32))] as const;
-  // The libraries know one clock only, the real one.
+  // The libraries use the real clock.
   const startMs = Date.now();
   const body = '{"id":"evt_1","text":"ü€𝄞"}';
   const signingKeys = [generateSigningKey(randomBytes(32))];

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { generateSigningKey, toJwk } from '../../../../lambdas/engine/signing/signing-keys.ts';
 import { encodeSecret, signCallback } from '../../../../lambdas/engine/signing/standard-webhooks.ts';
 
-// The pair and the signature that Svix and the specification publish for `v1a`.
+// The key pair and the signature that Svix and the specification publish for `v1a`.
 // https://github.com/svix/svix-webhooks/blob/main/server/README.md#asymmetric-signatures
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#webhook-headers-sending-metadata-to-consumers
 const published = {
@@ -17,11 +17,11 @@ const message = ['msg_p5jXN8AQM9LWM0D4loKWxJek', 1_614_265_330, '{"test": 243223
 const signature = 'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==';
 
 describe('a signing key', () => {
-  test('is written as Standard Webhooks and Svix write it', () => {
+  test('has the format of Standard Webhooks and Svix', () => {
     expect(generateSigningKey(seed)).toMatchObject(published);
   });
 
-  test('is published as a JWK under its thumbprint', async () => {
+  test('is published as a JWK with its thumbprint as id', async () => {
     const key = generateSigningKey(seed);
     const jwk = toJwk(key);
     expect(jwk).toEqual({
@@ -42,21 +42,21 @@ describe('a signing key', () => {
 });
 
 describe('v1a', () => {
-  test('signs as the specification publishes it', () => {
+  test('gives the signature that the specification publishes', () => {
     const { privateKey } = generateSigningKey(seed);
     expect(signCallback({ secrets: [], signingKeys: [{ privateKey }] }, ...message)['webhook-signature']).toBe(
       signature,
     );
   });
 
-  test('signs the same with a key that is stored as its seed alone', () => {
+  test('gives the same signature with a key stored as its seed alone', () => {
     const privateKey = `whsk_${seed.toString('base64')}`;
     expect(signCallback({ secrets: [], signingKeys: [{ privateKey }] }, ...message)['webhook-signature']).toBe(
       signature,
     );
   });
 
-  test('stands after the v1 signatures, one for each key, and node:crypto verifies each with the published key', () => {
+  test('follows the v1 signatures, one for each key, and node:crypto verifies each with the published key', () => {
     const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 });
     fc.assert(
       fc.property(fc.array(seeds, { minLength: 1, maxLength: 3 }), fc.json({ noUnicodeString: false }), (all, body) => {
@@ -78,10 +78,10 @@ describe('v1a', () => {
   });
 
   test.each(['whsk_', 'whsk_AAAA', `whsec_${seed.toString('base64')}`, `whsk_${randomBytes(63).toString('base64')}`])(
-    'fails when the stored key is none, and does not tell it: %s',
+    'fails when the stored key is invalid, and does not show it: %s',
     (privateKey) => {
       const signing = () => signCallback({ secrets: [], signingKeys: [{ privateKey }] }, ...message);
-      expect(signing).toThrow('a signing key is no Ed25519 key');
+      expect(signing).toThrow('a signing key is not an Ed25519 key');
     },
   );
 });

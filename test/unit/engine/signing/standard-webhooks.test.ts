@@ -4,11 +4,11 @@ import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
 import { encodeSecret, signCallback } from '../../../../lambdas/engine/signing/standard-webhooks.ts';
 
-/** The package refuses what is more than five minutes away from its own clock. */
+/** The package rejects timestamps more than five minutes away from the real clock. */
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/libraries/javascript/src/webhook.test.ts
-test('signs as the specification publishes it', () => {
+test('gives the signature that the specification publishes', () => {
   const headers = signCallback(
     ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
     'msg_p5jXN8AQM9LWM0D4loKWxJek',
@@ -22,7 +22,7 @@ test('signs as the specification publishes it', () => {
   });
 });
 
-test('is verified by the standardwebhooks package, with any key and any body', () => {
+test('the standardwebhooks package verifies callbacks with any key and any body', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 24, maxLength: 64 }), fc.json({ noUnicodeString: false }), (key, body) => {
       const secret = encodeSecret(Buffer.from(key));
@@ -32,7 +32,7 @@ test('is verified by the standardwebhooks package, with any key and any body', (
   );
 });
 
-test('is verified with every one of its secrets while they rotate, and with no other', () => {
+test('each current secret verifies a callback during a rotation, and no other secret does', () => {
   const secrets = [1, 2, 3].map(() => encodeSecret(randomBytes(32)));
   const headers = signCallback(secrets, 'evt_1', nowSeconds(), '{}');
   expect(headers['webhook-signature'].split(' ')).toHaveLength(3);
@@ -40,12 +40,12 @@ test('is verified with every one of its secrets while they rotate, and with no o
   expect(() => new Webhook(encodeSecret(randomBytes(32))).verify('{}', headers)).toThrow('No matching signature');
 });
 
-test('fails when there is nothing to sign with: no callback leaves unsigned', () => {
+test('fails when there is no key to sign with: no callback is sent unsigned', () => {
   for (const keys of [[], { secrets: [] }, { secrets: [], signingKeys: [] }])
     expect(() => signCallback(keys, 'evt_1', nowSeconds(), '{}')).toThrow('there is no key to sign a callback with');
 });
 
-test('fails when id, timestamp or body is another', () => {
+test('fails when id, timestamp or body differs', () => {
   const secret = encodeSecret(randomBytes(32));
   const timestamp = nowSeconds();
   const headers = signCallback([secret], 'evt_1', timestamp, '{"a":1}');

@@ -26,7 +26,7 @@ function aDelivery(attempts: readonly Attempt[], change: Partial<CountedDelivery
 
 const noAnswer = (error: string, durationMs = 15_000) => anAttempt({ status: undefined, error, durationMs });
 
-test('nothing delivered has neither rate nor percentiles', () => {
+test('without deliveries there is neither a rate nor percentiles', () => {
   expect(deliveryStatistics([])).toEqual({
     deliveries: { total: 0, waiting: 0, retrying: 0, delivered: 0, exhausted: 0, cancelled: 0 },
     successRate: undefined,
@@ -44,7 +44,7 @@ test('nothing delivered has neither rate nor percentiles', () => {
   });
 });
 
-test('one delivery at the first attempt', () => {
+test('counts one delivery at the first attempt', () => {
   expect(deliveryStatistics([aDelivery([anAttempt()])])).toMatchObject({
     deliveries: { total: 1, delivered: 1 },
     successRate: 1,
@@ -54,7 +54,7 @@ test('one delivery at the first attempt', () => {
   });
 });
 
-test('attempts are told apart by what came of them', () => {
+test('counts attempts by their outcome', () => {
   const { attempts, latencyMs } = deliveryStatistics([
     aDelivery([anAttempt({ status: 503, durationMs: 30 }), noAnswer('ECONNREFUSED', 2), anAttempt({ status: 204 })]),
     aDelivery([noAnswer('refused: 10.0.0.7 is not public'), noAnswer('refused: 10.0.0.8 is not public')], {
@@ -76,12 +76,12 @@ test('attempts are told apart by what came of them', () => {
   expect(latencyMs).toMatchObject({ p50: 100, max: 15_000 });
 });
 
-test('attempts of which no details are left are counted all the same', () => {
+test('counts attempts without stored details', () => {
   const { attempts } = deliveryStatistics([aDelivery([anAttempt({ status: 500 }), anAttempt()], { attemptCount: 45 })]);
   expect(attempts).toMatchObject({ total: 45, retries: 44, detailed: 2, byStatus: { 200: 1, 500: 1 } });
 });
 
-test('what nothing was sent for takes no time', () => {
+test('excludes attempts that sent nothing from the latency', () => {
   const { attempts, latencyMs } = deliveryStatistics([
     aDelivery([noAnswer('filter: undefined function', 0)], { state: 'retrying' }),
   ]);
@@ -89,7 +89,7 @@ test('what nothing was sent for takes no time', () => {
   expect(latencyMs).toBeUndefined();
 });
 
-test('errors of many kinds are bounded: the frequent ones by name, the others together', () => {
+test('counts frequent kinds of error by name, and sums up the others', () => {
   const errors = Array.from({ length: 30 }, (_, index) => noAnswer(`E${index}`));
   const { byError } = deliveryStatistics([
     aDelivery([...errors, noAnswer('E29'), noAnswer('x'.repeat(10_000)), noAnswer('x'.repeat(9_000))]),
@@ -100,11 +100,11 @@ test('errors of many kinds are bounded: the frequent ones by name, the others to
 
 describe('the success rate', () => {
   test.each<[string, readonly CountedDelivery['state'][], number | undefined]>([
-    ['is that of deliveries that ended', ['delivered', 'delivered', 'delivered', 'exhausted'], 0.75],
-    ['does not count those that may still be delivered', ['delivered', 'waiting', 'retrying'], 1],
-    ['is not known while none has ended', ['waiting', 'retrying'], undefined],
-    ['says nothing of what somebody cancelled', ['cancelled', 'cancelled'], undefined],
-    ['is zero where all was in vain', ['exhausted', 'cancelled'], 0],
+    ['covers deliveries that ended', ['delivered', 'delivered', 'delivered', 'exhausted'], 0.75],
+    ['excludes deliveries that may still succeed', ['delivered', 'waiting', 'retrying'], 1],
+    ['is undefined while no delivery has ended', ['waiting', 'retrying'], undefined],
+    ['excludes cancelled deliveries', ['cancelled', 'cancelled'], undefined],
+    ['is zero when all deliveries failed', ['exhausted', 'cancelled'], 0],
   ])('%s', (_, states, rate) => {
     expect(deliveryStatistics(states.map((state) => aDelivery([], { state }))).successRate).toBe(rate);
   });
@@ -114,25 +114,25 @@ describe('the time to delivery', () => {
   const timeOf = (delivery: CountedDelivery) => deliveryStatistics([delivery]).timeToDeliveryMs?.max;
   const late = anAttempt({ at: '2026-11-21T12:10:00.000Z' });
 
-  test('is up to the answer that took the event', () => {
+  test('ends with the answer that accepted the event', () => {
     expect(timeOf(aDelivery([anAttempt({ status: 500 }), late]))).toBe(600_100);
   });
 
   test.each([
     ['is not delivered', aDelivery([late], { state: 'retrying' })],
     ['was replayed', aDelivery([late], { replay: 'rpl_1' })],
-    ['somebody asked for again', aDelivery([anAttempt({ status: 500 }), { ...late, trigger: 'manual' }])],
+    ['was retried manually', aDelivery([anAttempt({ status: 500 }), { ...late, trigger: 'manual' }])],
     ['has no attempt', aDelivery([])],
-  ])('is not that of an event that %s', (_, delivery) => {
+  ])('excludes an event that %s', (_, delivery) => {
     expect(timeOf(delivery)).toBeUndefined();
   });
 
-  test('is never negative, although clocks differ', () => {
+  test('is never negative, even if clocks differ', () => {
     expect(timeOf(aDelivery([anAttempt({ at: '2026-11-21T11:59:59.000Z' })]))).toBe(0);
   });
 });
 
-test('the oldest that waits is the one of the earliest event', () => {
+test('the oldest waiting delivery is the one with the earliest event', () => {
   const ofHour = (hour: string, state: CountedDelivery['state']) =>
     aDelivery([], { state, timestamp: `2026-11-21T${hour}:00:00.000Z` });
   const all = [ofHour('09', 'waiting'), ofHour('08', 'retrying'), ofHour('10', 'waiting'), ofHour('07', 'delivered')];
@@ -162,7 +162,7 @@ const anyDelivery: fc.Arbitrary<CountedDelivery> = fc
     }),
   );
 
-test('every delivery is in one state, every attempt has one end, and every answer one status (property)', () => {
+test('every delivery has one state, every attempt one outcome, and every answer one status (property)', () => {
   const sum = (counts: Readonly<Record<string, number>>) =>
     Object.values(counts).reduce((total, one) => total + one, 0);
   fc.assert(
@@ -183,7 +183,7 @@ test('every delivery is in one state, every attempt has one end, and every answe
   );
 });
 
-test('the order of deliveries changes nothing (property)', () => {
+test('the order of deliveries does not matter (property)', () => {
   fc.assert(
     fc.property(fc.array(anyDelivery, { maxLength: 10 }), (all) => {
       const { attempts, ...rest } = deliveryStatistics(all);

@@ -15,7 +15,7 @@ const none = {
   schemaDrift: 0,
 };
 
-test('the hours of an integration are summed up, those of all its tenants', () => {
+test('sums up the hours of an integration over all tenants', () => {
   expect(
     integrationStatistics([
       { integration: 'stripe', counts: { verified: 2, mapped: 1, 'dead-lettered': 1, published: 3 } },
@@ -44,12 +44,12 @@ test('the hours of an integration are summed up, those of all its tenants', () =
   ]);
 });
 
-test('there is no line for what was not counted, and zeros for what was not counted of a line', () => {
+test('has no entry for an integration without counts, and zeros for missing counts', () => {
   expect(integrationStatistics([])).toEqual([]);
   expect(integrationStatistics([{ integration: 'github', counts: {} }])).toEqual([{ ...none, integration: 'github' }]);
 });
 
-test('counts of a later version are passed over', () => {
+test('ignores counts of a later version', () => {
   expect(integrationStatistics([{ integration: 'github', counts: { enriched: 7 } }])).toEqual([
     { ...none, integration: 'github' },
   ]);

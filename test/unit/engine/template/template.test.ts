@@ -84,7 +84,7 @@ test.each([
   '{header.constructor}',
   '{header.toString}',
   '{query.constructor}',
-  // Null, lists and objects have no text of their own.
+  // Null, lists and objects have no text.
   '{json.null}',
   '{json.a}',
   '{json.a.b}',
@@ -102,16 +102,16 @@ test('finds nothing in a body that could not be decoded', () => {
   expect(render('{json}', { ...input, decoded: undefined })).toBeUndefined();
 });
 
-test('reads an own member that is named like one of a prototype', () => {
+test('reads an own member with the name of a prototype member', () => {
   const decoded: unknown = JSON.parse('{"constructor":"c","__proto__":"p"}');
   expect(render('{json.constructor}{json.__proto__}', { ...input, decoded })).toBe('cp');
 });
 
-test('reads a decoded body that is itself a scalar', () => {
+test('reads a decoded body that is a scalar', () => {
   expect(render('{json}', { ...input, decoded: 'Ping' })).toBe('Ping');
 });
 
-test('stands for each element of a list of headers or of JSON, and for one text otherwise', () => {
+test('renders each element of a list of headers or of JSON, and one text otherwise', () => {
   const headers = { 'x-sig-2': 'b', 'x-sig-1': 'a', 'x-other': 'c' };
   const decoded = { list: ['a', 1, null, { b: 1 }, ['c'], true] };
   const all = (text: string) => renderAll(template(text), { ...input, headers, decoded });
@@ -123,12 +123,12 @@ test('stands for each element of a list of headers or of JSON, and for one text 
   expect(all('{header.X-Absent}')).toEqual([]);
 });
 
-test('gives the bytes of the body as they were received, not what they decode to', () => {
+test('renders the received bytes of the body, not their decoded text', () => {
   const body = Buffer.from([0xff, 0xfe, 0x00, 0xc3]);
   expect(renderTemplate(template('a{body}'), { ...input, body })).toEqual({ kind: 'value', chunks: ['a', body] });
 });
 
-test('writes any text as it is once its braces are doubled', () => {
+test('renders any text unchanged when its braces are doubled', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), (text) => {
       expect(render(text.replace(/[{}]/g, '$&$&'))).toBe(text);
@@ -136,7 +136,7 @@ test('writes any text as it is once its braces are doubled', () => {
   );
 });
 
-test('says of any text that it cannot parse where it stopped', () => {
+test('reports where parsing stopped, for any text that it cannot parse', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-z{}. ]*$/), (text) => {
       const parsed = parseTemplate(text);
@@ -154,12 +154,12 @@ describe('parseTemplate', () => {
     ['a source is unknown', '{headers.X}', /^got \{headers\.X\}, expected \{method\}, \{url\}/],
     ['a source is empty', '{method} {}', /^got \{\}, expected/],
     ['a header has no name', '{header.}', /^got \{header\.\}, expected/],
-    ['a header stands alone', '{header}', /^got \{header\}, expected/],
+    ['a header has neither dot nor name', '{header}', /^got \{header\}, expected/],
     ['a source has a space in its name', '{bo dy}', /^got \{bo dy\}, expected/],
-    ['a family of headers has no end', '{headers.X-Signature}', /^got \{headers\.X-Signature\}, expected/],
+    ['a prefix of headers has no star', '{headers.X-Signature}', /^got \{headers\.X-Signature\}, expected/],
     ['a transform is unknown', '{body | md5}', /^got the transform "md5", expected one of lower/],
     ['a transform is empty', '{body | }', /^got the transform "", expected one of/],
-    ['a source is named like a member of Object', '{constructor}', /^got \{constructor\}, expected/],
+    ['a source has the name of a member of Object', '{constructor}', /^got \{constructor\}, expected/],
   ])('fails when %s', (_name, text, message) => {
     expect(parseTemplate(text)).toEqual({ kind: 'fault', message: expect.stringMatching(message) });
   });

@@ -54,12 +54,12 @@ test.each<[string, string, string]>([
 describe('bytes', () => {
   const bytes = Buffer.from([0, 0xff, 0x80, 0xc3]);
 
-  test('come out of what is decoded as they are', () => {
+  test('are decoded unchanged', () => {
     expect(apply('hex_decode', bytes.toString('hex'))).toEqual(bytes);
     expect(apply('base64_decode', bytes.toString('base64'))).toEqual(bytes);
   });
 
-  test('are encoded and digested as they are', () => {
+  test('are encoded and digested unchanged', () => {
     expect(apply('base64_encode', bytes)).toBe(bytes.toString('base64'));
     expect(apply('sha256', bytes)).toBe(createHash('sha256').update(bytes).digest('hex'));
     expect(apply('crc32', bytes)).toBe(String(0xa632e0b0));
@@ -69,27 +69,23 @@ describe('bytes', () => {
 test.each([
   ['is unknown', 'sha3', /^got the transform "sha3", expected one of lower, upper, trim, /],
   ['is empty', '', /^got the transform "", expected one of/],
-  ['is named like a member of Object', 'constructor', /^got the transform "constructor"/],
-  ['has an argument that it does not take', 'sha256(a)', 'got "sha256(a)", but sha256 takes no argument'],
-  [
-    'has none of the argument that it takes',
-    'hmac_sha256',
-    'got "hmac_sha256", but hmac_sha256 takes the name of a secret in parentheses',
-  ],
+  ['has the name of a member of Object', 'constructor', /^got the transform "constructor"/],
+  ['has an unexpected argument', 'sha256(a)', 'got "sha256(a)", but sha256 takes no argument'],
+  ['lacks its argument', 'hmac_sha256', 'got "hmac_sha256", but hmac_sha256 takes the name of a secret in parentheses'],
   ['has an open parenthesis', 'hmac_sha256(a', /^got the transform "hmac_sha256\(a"/],
   ['is followed by other text', 'lower()x', /^got the transform "lower\(\)x"/],
 ])('fails when it %s', (_name, written, message) => {
   expect(parseTransform(written)).toMatch(message);
 });
 
-test('gives nothing when its secret has no value, and never takes one from a prototype', () => {
+test('returns nothing when its secret has no value, and never reads a secret from a prototype', () => {
   for (const known of [{}, { signing_secret: '' }])
     expect(apply('hmac_sha256(signing_secret)', 'a', known)).toBeUndefined();
   for (const name of ['constructor', '__proto__', 'toString'])
     expect(apply(`hmac_sha256(${name})`, 'a', secrets)).toBeUndefined();
 });
 
-test('never throws, whatever the text', () => {
+test('never throws for any text', () => {
   const pipelines = [
     'lower',
     'upper',
@@ -128,7 +124,7 @@ test.each([
   ['url_decode', '%'.repeat(100_000)],
   ['percent_decode(3A)', '%3'.repeat(50_000)],
   ['sorted_pairs', 'a=&'.repeat(30_000)],
-])('%s takes no time on a text made to make it backtrack', (written, text) => {
+])('%s takes little time on a text that provokes backtracking', (written, text) => {
   const before = process.cpuUsage();
   apply(written, text);
   expect(process.cpuUsage(before).user / 1000).toBeLessThan(250);

@@ -25,7 +25,7 @@ describe('cases', () => {
   const receiveWith = (headers: Readonly<Record<string, string>>, body = '{}', query = '') =>
     receive(webhook, aRequest(body, { headers, query }), secrets);
 
-  test('the first whose condition holds decides', () => {
+  test('the first case whose condition holds decides', () => {
     expect(receiveWith({ 'x-version': '2', 'x-signature': mac('v2{}') })).toEqual(verified);
     expect(receiveWith({ 'x-version': '3', 'x-signature': mac('v3{}') })).toEqual(verified);
     expect(receiveWith({ 'x-version': '1', 'x-signature': mac('{"old":true}') }, '{"old":true}')).toEqual(verified);
@@ -43,12 +43,12 @@ describe('cases', () => {
     ],
     ['another case would pass', { 'x-version': '2', 'x-token': 'a token' }, '{}', 'header-missing'],
     ['it is signed as another case', { 'x-version': '2', 'x-signature': mac('{}') }, '{}', 'signature-mismatch'],
-    ['a value is empty and so is not there', { 'x-version': '', 'x-token': 'no token' }, '{}', 'token-mismatch'],
+    ['a value is empty and therefore absent', { 'x-version': '', 'x-token': 'no token' }, '{}', 'token-mismatch'],
   ])('fails when %s', (_name, headers, body, reason) => {
     expect(receiveWith(headers, body)).toMatchObject({ kind: 'rejected', reason });
   });
 
-  test('a case without a condition is for all others', () => {
+  test('a case without a condition takes all other requests', () => {
     const open = prepare({
       verify: {
         cases: [
@@ -78,7 +78,7 @@ describe('each', () => {
   });
   const receiveItems = (items: unknown) => receive(webhook, aRequest(JSON.stringify({ items })), secrets);
 
-  test('is verified when every item is', () => {
+  test('is verified when every item is verified', () => {
     expect(receiveItems([item('a')])).toEqual(verified);
     expect(receiveItems([item('a'), item('b', 'note')])).toEqual(verified);
     expect(receiveItems(Array(1000).fill(item('a')))).toEqual(verified);
@@ -90,18 +90,18 @@ describe('each', () => {
     ['an item is changed', [{ ...item('a'), amount: { value: 11 } }], 'signature-mismatch'],
     ['an item has another’s signature', [{ ...item('a'), id: 'b' }], 'signature-mismatch'],
     ['an item has no signature', [item('a'), { id: 'b', amount: { value: 10 } }], 'value-missing'],
-    ['an item lacks what is signed', [{ signature: mac('') }], 'value-missing'],
+    ['an item lacks a signed part', [{ signature: mac('') }], 'value-missing'],
     ['an item is null', [item('a'), null], 'value-missing'],
     ['an item is text', ['a'], 'value-missing'],
     ['there is no item', [], 'items-missing'],
     ['there is no list', undefined, 'items-missing'],
     ['the list is an object', { 0: item('a'), length: 1 }, 'items-missing'],
-    ['there are more than any sender has', Array(1001).fill(item('a')), 'items-missing'],
+    ['there are too many items', Array(1001).fill(item('a')), 'items-missing'],
   ])('fails when %s', (_name, items, reason) => {
     expect(receiveItems(items)).toMatchObject({ kind: 'rejected', reason });
   });
 
-  test('takes no time for as many items as there may be', () => {
+  test('takes little time for the maximum number of items', () => {
     expect(cpuMsOf(() => receiveItems(Array(1000).fill(item('a'))))).toBeLessThan(maxCpuMs);
   });
 });
@@ -118,14 +118,14 @@ describe('variables', () => {
   const receiveWith = (list: string, text: string, more = {}) =>
     receive(webhook, aRequest('{}', { headers: { 'x-list': list, 'x-signature': mac(text), ...more } }), secrets);
 
-  test('are the first part that begins as it should, without that beginning and without spaces around', () => {
+  test('are the first part with the prefix, without the prefix and without spaces around it', () => {
     expect(receiveWith('a=1; v=2 ;v=3', 'a=1|2|')).toEqual(verified);
     expect(receiveWith('v=2', 'v=2|2|')).toEqual(verified);
     expect(receiveWith('x;v=', 'x||')).toEqual(verified);
     expect(receiveWith('x;v=2', 'x|2|y', { 'x-other': ' y ' })).toEqual(verified);
   });
 
-  test('fails when one finds nothing, and names it', () => {
+  test('fails when a variable finds nothing, and names it', () => {
     expect(receiveWith('a;b', 'a||')).toEqual({ kind: 'rejected', reason: 'value-missing', detail: 'var.version' });
   });
 
@@ -153,8 +153,16 @@ describe('reply', () => {
   });
 
   test.each([
-    ['an accepted request would be told to come again', { accepted: { status: 500 } }, 'webhook.reply.accepted.status'],
-    ['an accepted request would be sent elsewhere', { accepted: { status: 302 } }, 'webhook.reply.accepted.status'],
+    [
+      'the answer to an accepted request would make the provider retry',
+      { accepted: { status: 500 } },
+      'webhook.reply.accepted.status',
+    ],
+    [
+      'the answer to an accepted request would be a redirect',
+      { accepted: { status: 302 } },
+      'webhook.reply.accepted.status',
+    ],
     ['a rejection would look like a success', { rejected_status: 200 }, 'webhook.reply.rejected_status'],
     ['a status is text', { accepted: { status: '200' } }, 'webhook.reply.accepted.status'],
     ['a key is unknown', { rejected: 406 }, 'webhook.reply.rejected'],

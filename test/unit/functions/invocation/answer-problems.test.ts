@@ -8,11 +8,16 @@ import { answerProblems, ProblemError } from '../../../../lambdas/functions/invo
 const event = { requestContext: { requestId: 'request_1' } } as APIGatewayProxyEventV2;
 
 test.each([
-  ['a refusal, as it is', new ProblemError({ status: 409, detail: 'No.' }), 409, undefined],
-  ['what may succeed in a moment', new EngineError('contended', 'secret detail', { retryable: true }), 503, '1'],
-  ['what will not', new EngineError('corrupt-state', 'secret detail', { retryable: false }), 500, undefined],
-  ['what nobody expected', new Error('secret detail'), 500, undefined],
-])('answers %s, and shows nothing of it', async (_, error, status, retryAfter) => {
+  ['a ProblemError with its own status', new ProblemError({ status: 409, detail: 'No.' }), 409, undefined],
+  ['a retryable error with a 503', new EngineError('contended', 'secret detail', { retryable: true }), 503, '1'],
+  [
+    'an error that is not retryable with a 500',
+    new EngineError('corrupt-state', 'secret detail', { retryable: false }),
+    500,
+    undefined,
+  ],
+  ['an unexpected error with a 500', new Error('secret detail'), 500, undefined],
+])('answers %s, and reveals nothing secret', async (_, error, status, retryAfter) => {
   const fails = async (): Promise<APIGatewayProxyStructuredResultV2> => {
     throw error;
   };

@@ -12,8 +12,8 @@ test.each<[string, () => Promise<APIGatewayProxyStructuredResultV2>]>([
   ['an answer without headers', async () => ({ statusCode: 204 })],
   ['a 304', async () => ({ statusCode: 304, headers: { etag: '"1"' } })],
   ['a problem', async () => Promise.reject(new ProblemError({ status: 404, detail: 'No.' }))],
-  ['what nobody expected', async () => Promise.reject(new Error('x'))],
-])('%s has both headers, beside its own', async (_, answer) => {
+  ['an unexpected error', async () => Promise.reject(new Error('x'))],
+])('%s has both security headers and its own headers', async (_, answer) => {
   const handler = middy(answer)
     .use(securityHeaders())
     .use(answerProblems(new Logger({ logLevel: 'SILENT' })));

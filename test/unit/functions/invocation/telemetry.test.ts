@@ -6,7 +6,7 @@ let lines: string[];
 
 beforeEach(() => {
   lines = [];
-  // Powertools writes to the streams, past whatever patches the console.
+  // Powertools writes to the streams, so a patched console does not see its lines.
   for (const stream of [process.stdout, process.stderr])
     vi.spyOn(stream, 'write').mockImplementation((text) => {
       lines.push(...String(text).trim().split('\n'));
@@ -18,7 +18,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test('what a call has done and what it has counted are one line', () => {
+test('a call logs what it did and what it counted in one line', () => {
   const { outcomes, tell, metrics } = createTelemetry('deliver', 'prod');
   outcomes.count('delivered', 2);
   outcomes.count('retried');
@@ -38,13 +38,13 @@ test('what a call has done and what it has counted are one line', () => {
   ledger.record(lines[0] ?? '');
   expect(ledger.sum('delivered', { service: 'deliver' })).toBe(2);
   expect(ledger.sum('retried', { service: 'deliver' })).toBe(1);
-  // As alarms ask for it: stages of one account share the namespace.
+  // Alarms read the stage too, because the stages of one account share the namespace.
   expect(ledger.list().map(({ dimensions }) => dimensions)).toEqual(
     ['delivered', 'retried'].map(() => ({ service: 'deliver', stage: 'prod' })),
   );
 });
 
-test('a line that counts nothing is a line of the log alone', () => {
+test('a line without counts publishes no metrics', () => {
   const { tell, metrics } = createTelemetry('deliver', 'prod');
   tell('deliveries attempted', { deliveries: [] });
   publishMetrics(metrics).after();
@@ -52,7 +52,7 @@ test('a line that counts nothing is a line of the log alone', () => {
   expect(lines[0]).not.toContain('CloudWatchMetrics');
 });
 
-test('counts are published also where lines of this level are not logged', () => {
+test('counts are published even if the log level drops the line', () => {
   vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'WARN');
   const { outcomes, tell, metrics } = createTelemetry('deliver', 'prod');
   outcomes.count('delivered');
@@ -65,7 +65,7 @@ test('counts are published also where lines of this level are not logged', () =>
   expect(ledger.sum('delivered')).toBe(1);
 });
 
-test('what is counted after the line is published apart', () => {
+test('counts that follow the line are published in a line of their own', () => {
   const { outcomes, tell, metrics } = createTelemetry('deliver', 'prod');
   outcomes.count('delivered');
   tell('deliveries attempted', {});

@@ -19,7 +19,7 @@ test.each(['dynalite', 'fauxqs'] as EmulatorKind[])(
       socket.write(
         'POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 99\r\n\r\n{"a',
       );
-      // The server has the request's head when it answers nothing more; then the connection is reset.
+      // Reset the connection after the server has received the head of the request.
       await emulator.setClockOffset(attempt);
       socket.resetAndDestroy();
       await once(socket, 'close');

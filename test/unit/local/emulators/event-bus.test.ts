@@ -23,7 +23,7 @@ const clientOf = (accessKeyId: string) =>
   });
 const entry = { Source: 'tributary', DetailType: 'subscription.disabled', Detail: '{"url":"https://a.example/ü"}' };
 
-test('keeps what is put, by the clock that it is given, and judges each entry for itself', async () => {
+test('keeps the events with the time of its clock, and judges each entry on its own', async () => {
   const answer = await client.send(
     new PutEventsCommand({
       Entries: [
@@ -55,7 +55,7 @@ test('keeps what is put, by the clock that it is given, and judges each entry fo
   );
 });
 
-test('fails when there are too many entries, or it is another operation', async () => {
+test('fails when there are too many entries, or the operation is unknown', async () => {
   const before = bus.events();
   for (const Entries of [Array.from({ length: 11 }, () => entry), []])
     await expect(client.send(new PutEventsCommand({ Entries }))).rejects.toMatchObject({ name: 'ValidationException' });
@@ -64,7 +64,7 @@ test('fails when there are too many entries, or it is another operation', async 
   expect(bus.events()).toEqual(before);
 });
 
-test('fails when a caller may not put events, or is nobody', async () => {
+test('fails when a caller may not put events, or is unknown', async () => {
   const arn = 'arn:aws:sts::000000000000:assumed-role/Role/F';
   const statement = { effect: 'Allow', actions: ['events:PutEvents'], resources: ['*:event-bus/own'] } as const;
   bus.enforce({

@@ -9,14 +9,15 @@ import {
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type CallFault, type GatedCall, startCallGate } from '../../../../lib/local/faults/call-gate.ts';
+import { type CallFault, startCallGate } from '../../../../lib/local/faults/call-gate.ts';
+import type { GatedCall } from '../../../../lib/local/faults/gated-call.ts';
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {
   for (const step of undo.splice(0).reverse()) await step();
 });
 
-/** An emulator that takes everything and counts it, behind a gate; and what the gate saw. */
+/** An emulator behind a gate, which accepts and counts everything, and the calls that the gate saw. */
 async function open(judge: (call: GatedCall, number: number) => CallFault | undefined = () => undefined) {
   const taken: string[] = [];
   const server = createServer((request, response) => {
@@ -55,8 +56,8 @@ async function open(judge: (call: GatedCall, number: number) => CallFault | unde
   return { taken, calls, kills, config, put };
 }
 
-describe('what the gate sees of a call', () => {
-  test('is which tables it is on, also where it is for several, or says so in statements', async () => {
+describe('the gate', () => {
+  test('sees the tables of a call, also of a batch or of statements', async () => {
     const { calls, config } = await open();
     const dynamo = new DynamoDBClient(config());
     undo.push(() => dynamo.destroy());
@@ -71,7 +72,7 @@ describe('what the gate sees of a call', () => {
     ]);
   });
 
-  test('is who makes it, of which service, on what', async () => {
+  test('sees the caller, the service, the operation and the resource of a call', async () => {
     const { calls, config, put } = await open();
     await put();
     const sqs = new SQSClient({ ...config(), md5: false });
@@ -89,7 +90,7 @@ describe('what the gate sees of a call', () => {
     expect(new Set(calls.map(({ invocationId }) => invocationId)).size).toBe(4);
   });
 
-  test('is nothing where nobody makes it whom the gate knows', async () => {
+  test('passes calls of an unknown caller', async () => {
     const { calls, taken, put } = await open(() => ({ kind: 'refused' }));
     await put('nobody');
     expect(calls).toEqual([]);
@@ -98,7 +99,7 @@ describe('what the gate sees of a call', () => {
 });
 
 describe('a call', () => {
-  test('that is refused has no effect, and its client tries again under the same id', async () => {
+  test('that is refused has no effect, and its client retries under the same id', async () => {
     const { taken, calls, put } = await open((_, number) => (number === 1 ? { kind: 'refused' } : undefined));
     await put();
     expect(taken).toHaveLength(1);
@@ -106,14 +107,14 @@ describe('a call', () => {
     expect(calls[0]?.invocationId).toBe(calls[1]?.invocationId);
   });
 
-  test('whose answer is lost has its effect, and has it again when its client tries again', async () => {
+  test('whose answer is lost has its effect, and has it again when its client retries', async () => {
     const { taken, put } = await open((_, number) => (number === 1 ? { kind: 'answer-lost' } : undefined));
     await put();
     expect(taken).toHaveLength(2);
     expect(taken[0]).toBe(taken[1]);
   });
 
-  test('fails when it is throttled each time, after as many tries as its client makes', async () => {
+  test('fails when it is throttled each time, after all attempts of its client', async () => {
     const { taken, calls, put } = await open(() => ({ kind: 'throttled' }));
     await expect(put()).rejects.toMatchObject({ name: 'ProvisionedThroughputExceededException' });
     expect(taken).toEqual([]);
@@ -127,17 +128,17 @@ describe('a call', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('that is delayed goes its way afterwards', async () => {
+  test('that is delayed passes afterwards', async () => {
     const { taken, put } = await open(() => ({ kind: 'delayed', delayMs: 1 }));
     await put();
     expect(taken).toHaveLength(1);
   });
 
-  test('in which its caller is killed has had its effect by then', async () => {
+  test('that kills its caller has its effect first', async () => {
     const { taken, kills, put } = await open((_, number) => (number === 1 ? { kind: 'killed' } : undefined));
     await put();
     expect(kills).toEqual(['normalize']);
-    // A caller that was really killed would not have tried again.
+    // A caller that was really killed would not have retried.
     expect(taken).toHaveLength(2);
   });
 });

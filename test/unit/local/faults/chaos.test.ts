@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { GatedCall } from '../../../../lib/local/faults/call-gate.ts';
 import { createChaos, defaultChaosRates, parseChaosRates } from '../../../../lib/local/faults/chaos.ts';
+import type { GatedCall } from '../../../../lib/local/faults/gated-call.ts';
 
 const call: GatedCall = {
   caller: 'normalize',
@@ -17,23 +17,23 @@ const evenly = (count: number) => {
 const none = { refused: 0, 'answer-lost': 0, throttled: 0, doubled: 0, delayed: 0, killed: 0 };
 
 describe('the rates of chaos', () => {
-  test('are those by default, but for those that are given', () => {
+  test('keep their defaults unless they are given', () => {
     expect(parseChaosRates('')).toEqual(defaultChaosRates);
     expect(parseChaosRates('killed=0,refused=7.5')).toEqual({ ...defaultChaosRates, killed: 0, refused: 7.5 });
   });
 
   test.each([
-    ['names no kind', 'explode=1', /expected one of refused, .*got "explode"/],
-    ['is no number', 'killed=often', /expected a percentage for killed/],
-    ['is over 100', 'killed=101', /expected a percentage for killed/],
-    ['is over 100 with the others', 'killed=60,refused=60', /% together/],
+    ['names an unknown fault', 'explode=1', /expected one of refused, .*got "explode"/],
+    ['is not a number', 'killed=often', /expected a percentage for killed/],
+    ['exceeds 100', 'killed=101', /expected a percentage for killed/],
+    ['exceeds 100 together with the others', 'killed=60,refused=60', /% together/],
   ])('fails when a rate %s', (_, text, message) => {
     expect(() => parseChaosRates(text)).toThrow(message);
   });
 });
 
 describe('chaos', () => {
-  test('strikes as often as is stated, once it has begun', () => {
+  test('causes faults at the given rates after it has begun', () => {
     const chaos = createChaos({ ...none, refused: 3, killed: 2 }, evenly(1_000));
     expect(chaos.judge(call)).toBeUndefined();
     chaos.begin();
@@ -41,7 +41,7 @@ describe('chaos', () => {
     expect(chaos.counts()).toEqual({ ...none, refused: 30, killed: 20 });
   });
 
-  test('tells of whom it kills, and kills neither the poller nor a subscriber', () => {
+  test('reports the callers that it kills, and kills neither the poller nor a subscriber', () => {
     const killed: string[] = [];
     const chaos = createChaos({ ...none, killed: 100 }, evenly(10), ({ caller }) => killed.push(caller));
     chaos.begin();

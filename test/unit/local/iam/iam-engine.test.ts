@@ -9,7 +9,7 @@ import { type FixtureAssembly, writeFixtureAssembly } from '../fixture-assembly.
 const { resolve } = createRequire(import.meta.url);
 const sdkUrl = (service: string) => pathToFileURL(resolve(`@aws-sdk/client-${service}`)).href;
 
-/** Sends one command with the SDK's own client, as a bundle does, and tells how it was answered. */
+/** Sends one command with the SDK's client, as a bundle does, and returns the outcome. */
 const caller = `
 import dynamodb from '${sdkUrl('dynamodb')}';
 import eventbridge from '${sdkUrl('eventbridge')}';
@@ -99,7 +99,7 @@ const denied = (name: string, status: number, call: string) => ({
 });
 const item = { id: { S: 'a' } };
 
-test('lets a function do what its role allows', async () => {
+test('allows a function the actions that its role allows', async () => {
   const ok = { name: 'ok' };
   expect(await send('dynamodb', 'PutItem', { TableName: nameOf('Open'), Item: item })).toEqual(ok);
   expect(await send('dynamodb', 'GetItem', { TableName: nameOf('Open'), Key: item })).toEqual(ok);
@@ -114,7 +114,7 @@ test('lets a function do what its role allows', async () => {
   expect(engine.busEvents()).toMatchObject([{ bus: 'default', detailType: 'subscription.disabled', detail: { a: 1 } }]);
 });
 
-test('fails when the role does not allow it, in the form that each service has for it', async () => {
+test('fails when the role does not allow the action, with the error of each service', async () => {
   const arn = (service: string, name: string) => `arn:aws:${service}:us-east-1:000000000000:${name}`;
   expect(await send('dynamodb', 'DeleteItem', { TableName: nameOf('Open'), Key: item })).toEqual(
     denied('AccessDeniedException', 400, `dynamodb:DeleteItem on resource: ${arn('dynamodb', 'table/Fixture-Open')}`),
@@ -148,7 +148,7 @@ test('fails when the role may not use the key of an encrypted table', async () =
   );
 });
 
-test('answers 403 for an object that is not there to who may not list the bucket', async () => {
+test('answers 403 for a missing object to a caller that may not list the bucket', async () => {
   const read = (command: string, bucket: string) => send('s3', command, { Bucket: nameOf(bucket), Key: 'absent' });
   expect(await read('GetObject', 'Bucket')).toEqual(
     denied('AccessDenied', 403, 's3:ListBucket on resource: arn:aws:s3:::fixture-bucket'),
@@ -158,21 +158,21 @@ test('answers 403 for an object that is not there to who may not list the bucket
   expect(await read('HeadObject', 'Listed')).toMatchObject({ status: 404 });
 });
 
-test('holds each function to its own role', async () => {
+test('enforces the role of each function', async () => {
   expect(await send('dynamodb', 'PutItem', { TableName: nameOf('Open'), Item: item }, 'nobody')).toMatchObject({
     name: 'AccessDeniedException',
     message: expect.stringContaining('assumed-role/Fixture-NobodyRole/Fixture-Nobody ') as string,
   });
 });
 
-test('fails when an operation is one that nobody described', async () => {
+test('fails when an operation is not described in lib/local/iam', async () => {
   expect(await send('dynamodb', 'ListTagsOfResource', { ResourceArn: 'arn:x' })).toMatchObject({
     name: 'AccessDeniedException',
-    message: expect.stringContaining('the local runner does not know what that needs') as string,
+    message: expect.stringContaining('the local runner does not know which permissions it needs') as string,
   });
 });
 
-test('restricts no client of the runner itself, and refuses credentials that are of nobody', async () => {
+test('restricts no client of the runner itself, and rejects unknown credentials', async () => {
   const own = new DynamoDBClient(engine.clientConfig('dynamodb'));
   const created = await own.send(
     new CreateTableCommand({

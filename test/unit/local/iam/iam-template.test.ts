@@ -84,13 +84,13 @@ test('collects inline, attached and managed policies, with the ARNs of this mach
   });
 });
 
-test('takes what concerns services that are not here, however it is written', () => {
+test('accepts any statement about services that are not emulated', () => {
   const Condition = { StringEquals: { 'cloudwatch:namespace': 'Tributary' } };
   const put = { Effect: 'Allow', Action: 'cloudwatch:PutMetricData', Resource: '*', Condition };
   expect(statementsOf({ FRole: roleWith(put) })).toEqual([]);
 });
 
-test('fails when a statement cannot be evaluated, naming what it has', () => {
+test('fails when a statement cannot be evaluated, and names the reason', () => {
   const thrown = () =>
     statementsOf({
       Table: table,
@@ -108,13 +108,13 @@ test('fails when a statement cannot be evaluated, naming what it has', () => {
   expect(thrown).toThrow(/statement 3: the policy variable in .*aws:username/);
 });
 
-test('fails when a role or a managed policy is not known', () => {
+test('fails when a role or a managed policy is unknown', () => {
   const role = roleWith();
   Object.assign(role.Properties, { ManagedPolicyArns: ['arn:aws:iam::aws:policy/AdministratorAccess'] });
   expect(() => read({ FRole: role })).toThrow(/FRole: the managed policy .*AdministratorAccess is not known/);
   const Conditions = { Never: { 'Fn::Equals': [1, 2] } };
   expect(() => read({ FRole: { ...roleWith(), Condition: 'Never' } }, { Conditions })).toThrow(
-    /F: Role arn:aws:iam::000000000000:role\/Stack-FRole is no role of the stack/,
+    /F: Role arn:aws:iam::000000000000:role\/Stack-FRole is not a role of the stack/,
   );
 });
 
@@ -128,7 +128,7 @@ test.each(['ReceiveMessage', 'DeleteMessage', 'GetQueueAttributes'])(
     const statement = resources['ConsumePolicy']?.Properties.PolicyDocument.Statement[0] as { Action: string[] };
     statement.Action = statement.Action.filter((name) => name !== `sqs:${action}`);
     expect(() => read(resources)).toThrow(
-      new RegExp(`Mapping: AWS would refuse to poll the queue: .* perform: sqs:${action} on resource: .*:Stack-Queue `),
+      new RegExp(`Mapping: AWS would not poll the queue: .* perform: sqs:${action} on resource: .*:Stack-Queue `),
     );
   },
 );
@@ -147,7 +147,7 @@ const encryptedTable = {
   },
 };
 
-test('knows the key of each table, bucket and queue, and what its own policy allows', () => {
+test('knows the key of each table, bucket and queue, and the statements of its key policy', () => {
   const encryption = { ServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: { Ref: 'Key' } } };
   const model = read({
     Key: keyWith(delegation, {
@@ -183,6 +183,6 @@ test('fails when a key is not of the stack, or its policy cannot be evaluated', 
     /Key: KeyPolicy: Deny/,
   );
   expect(() => read({ Queue: { Type: 'AWS::SQS::Queue', Properties: { KmsMasterKeyId: 'alias/mine' } } })).toThrow(
-    /Queue: its key alias\/mine is no AWS::KMS::Key of the stack/,
+    /Queue: its key alias\/mine is not an AWS::KMS::Key of the stack/,
   );
 });

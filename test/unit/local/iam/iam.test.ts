@@ -23,9 +23,9 @@ const caller = (...statements: Statement[]): Caller => ({
   statements,
 });
 
-describe('what statements allow', () => {
+describe('statements allow', () => {
   test.each<[what: string, statements: Statement[], action: string, resource: string, allowed: boolean]>([
-    ['nothing allows nothing', [], 'dynamodb:PutItem', table, false],
+    ['nothing without a statement', [], 'dynamodb:PutItem', table, false],
     ['the action and the resource', [allow('dynamodb:PutItem', table)], 'dynamodb:PutItem', table, true],
     [
       'one of several',
@@ -39,7 +39,7 @@ describe('what statements allow', () => {
     ['a longer name', [allow('dynamodb:PutItem', table)], 'dynamodb:PutItem', `${table}2`, false],
     ['actions in any case', [allow('DynamoDB:putitem', table)], 'dynamodb:PutItem', table, true],
     [
-      'resources in their case only',
+      'resources only in the same case',
       [allow('dynamodb:PutItem', table.toLowerCase())],
       'dynamodb:PutItem',
       table,
@@ -73,7 +73,7 @@ describe('what statements allow', () => {
     expect(mayCall(caller(...statements), { action, resource }).kind).toBe(allowed ? 'allowed' : 'denied');
   });
 
-  test('says what AWS says', () => {
+  test('give the message of AWS', () => {
     const call = { action: 'dynamodb:PutItem', resource: table };
     const subject = `User: arn:aws:sts::000000000000:assumed-role/Role/F is not authorized to perform: dynamodb:PutItem on resource: ${table}`;
     expect(mayCall(caller(), call)).toEqual({
@@ -87,7 +87,7 @@ describe('what statements allow', () => {
   });
 });
 
-describe('what a request needs', () => {
+describe('a request needs permission for', () => {
   const unencrypted = () => undefined;
   const show = (required: RequiredCalls) =>
     required.kind === 'calls' ? required.calls.map(({ action, resource }) => `${action} ${resource}`) : required;
@@ -179,7 +179,7 @@ describe('what a request needs', () => {
     expect(show(s3Calls({ method, url, headers }, unencrypted))).toEqual(expected);
   });
 
-  test('each object that is deleted with others, as it does alone', () => {
+  test('each object of a batch delete, as for a single delete', () => {
     const body = Buffer.from(
       '<Delete><Object><Key>a/1&amp;2</Key></Object><Object><Key>b</Key><VersionId>null</VersionId></Object></Delete>',
     );
@@ -197,7 +197,7 @@ describe('what a request needs', () => {
       expect(deletes({}, Buffer.from(strange)).kind).toBe('unknown');
   });
 
-  test('the key of what is encrypted too', () => {
+  test('the key of an encrypted resource, too', () => {
     const keyOf = (resource: string) => ([table, queue, 'arn:aws:s3:::b'].includes(resource) ? key : undefined);
     const body = { TableName: 'Events', IndexName: 'i' };
     expect(show(dynamodbCalls('DynamoDB_20120810.Query', body, keyOf))).toContain(`kms:Decrypt ${key}`);
@@ -209,7 +209,7 @@ describe('what a request needs', () => {
     expect(show(sent)).toEqual([`sqs:SendMessage ${queue}`, `kms:GenerateDataKey ${key}`, `kms:Decrypt ${key}`]);
   });
 
-  test('operations that no one described are unknown, not free', () => {
+  test('unknown operations, which are rejected rather than allowed', () => {
     expect(dynamodbCalls('DynamoDB_20120810.TransactWriteItems', {}, unencrypted).kind).toBe('unknown');
     expect(sqsCalls('AmazonSQS.StartMessageMoveTask', {}, unencrypted).kind).toBe('unknown');
     expect(eventbridgeCalls('AWSEvents.PutRule', {}).kind).toBe('unknown');
@@ -219,7 +219,7 @@ describe('what a request needs', () => {
     expect(s3Calls({ method: 'POST', url: '/b?delete', headers: {} }, unencrypted).kind).toBe('unknown');
   });
 
-  test('only reads of objects tell what is absent', () => {
+  test('the absence of an object only when it reads the object', () => {
     const headers = {};
     const list = { action: 's3:ListBucket', resource: 'arn:aws:s3:::b' };
     expect(absenceCall({ method: 'GET', url: '/b/k', headers })).toEqual(list);
@@ -238,7 +238,7 @@ describe('the guard of an emulator', () => {
   const start = (...statements: Statement[]) =>
     guard.enforce({ ownAccessKeyId: 'local', callers: [caller(...statements)], keyByResource: {} });
 
-  test('restricts nobody before it has rules, then everyone but the runner', () => {
+  test('restricts no caller before it has rules, then every caller but the runner', () => {
     expect(guard.restricts(signedBy('ASIAF'))).toBe(false);
     start();
     expect(guard.restricts(signedBy('local'))).toBe(false);
@@ -252,7 +252,7 @@ describe('the guard of an emulator', () => {
     expect(guard.refuse({ url, authorization: undefined }, put)).toBeUndefined();
   });
 
-  test('fails when the caller is nobody, or the operation unknown', () => {
+  test('fails when the caller or the operation is unknown', () => {
     start(allow('*', '*'));
     expect(guard.refuse(signedBy('ASIAF'), put)).toBeUndefined();
     expect(guard.refuse(signedBy('ASIAother'), put)).toMatchObject({ kind: 'unknown-credentials' });

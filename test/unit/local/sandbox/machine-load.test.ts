@@ -10,7 +10,7 @@ function aMachine() {
   );
   return {
     load,
-    /** Let time pass in which two cores were idle for a share of it. */
+    /** Let time pass in which two cores are idle for a share of it. */
     pass: (ms: number, idleShare: number) => {
       nowMs += ms;
       times = { idleMs: times.idleMs + 2 * ms * idleShare, totalMs: times.totalMs + 2 * ms };
@@ -18,7 +18,7 @@ function aMachine() {
   };
 }
 
-test('cores that were hardly idle since they were looked at last are busy, and are not when they are again', () => {
+test('cores count as busy if they were hardly idle since the last check, and as free when they are idle again', () => {
   const { load, pass } = aMachine();
   expect(load.isBusy()).toBe(false);
   pass(500, 0.1);
@@ -27,7 +27,7 @@ test('cores that were hardly idle since they were looked at last are busy, and a
   expect(load.isBusy()).toBe(false);
 });
 
-test('a moment says nothing: what was known stands', () => {
+test('a check within the minimum period repeats the previous result', () => {
   const { load, pass } = aMachine();
   pass(500, 0);
   expect(load.isBusy()).toBe(true);

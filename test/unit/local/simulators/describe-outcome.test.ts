@@ -27,11 +27,11 @@ test.each([
     { ...received, account: 'a\nready http://evil', outcome: 'rejected' },
     'rejected github a ready http://evil: rejected',
   ],
-])('tells in one line what came to nothing: %j', (line, told) => {
+])('describes a request without events in one line: %j', (line, told) => {
   expect(describeOutcomes(JSON.stringify(line))).toEqual([told]);
 });
 
-test('tells of each request of a batch that came to nothing', () => {
+test('describes each request of a batch that made no event', () => {
   const line = normalized(
     { outcome: 'dead-lettered', reason: 'one' },
     { outcome: 'mapped' },
@@ -51,6 +51,6 @@ test.each([
   JSON.stringify({ message: 'deliveries attempted', deliveries: [{ outcome: 'dead-lettered' }] }),
   'START RequestId: 1',
   '{ no JSON',
-])('tells nothing of what went well, nor of other lines: %s', (line) => {
+])('describes neither successful requests nor other lines: %s', (line) => {
   expect(describeOutcomes(line)).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { startSteadyTraffic } from '../../../../lib/local/simulators/steady-traffic.ts';
 import { until } from '../until.ts';
 
-test('a steady provider signs what it sends, sends again what is not taken, and knows what has arrived', async () => {
+test('a steady provider signs its requests, retries rejected ones, and counts the callbacks', async () => {
   const bodies: string[] = [];
   const forged: string[] = [];
   const server = createServer((request, response) => {

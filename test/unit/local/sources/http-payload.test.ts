@@ -48,7 +48,7 @@ test('builds payload format 2.0', () => {
   expect(event).not.toHaveProperty('body');
 });
 
-test('leaves out what a plain request does not have, and decodes the path', () => {
+test('omits parts that a plain request does not have, and decodes the path', () => {
   const event = toProxyEvent(request({ method: 'GET', target: '/a%20b', rawHeaders: [] }), {
     ...routing,
     pathParameters: undefined,
@@ -68,7 +68,7 @@ test.each([
   ['application/octet-stream', 'x', 'eA==', true],
   ['application/x-www-form-urlencoded', 'x', 'eA==', true],
   [undefined, 'x', 'eA==', true],
-])('hands over a body of %s', (contentType, sent, body, isBase64Encoded) => {
+])('passes a body of %s', (contentType, sent, body, isBase64Encoded) => {
   const rawHeaders = contentType === undefined ? [] : ['Content-Type', contentType];
   expect(toProxyEvent(request({ rawHeaders, body: Buffer.from(sent) }), routing)).toMatchObject({
     body,
@@ -76,7 +76,7 @@ test.each([
   });
 });
 
-test('hands over bytes that are no UTF-8 as base64, whatever their type says', () => {
+test('passes bytes that are not UTF-8 as base64, whatever their type says', () => {
   const body = Buffer.from([0x7b, 0xff, 0x7d]);
   const event = toProxyEvent(request({ rawHeaders: ['content-type', 'application/json'], body }), routing);
   expect(event).toMatchObject({ body: body.toString('base64'), isBase64Encoded: true });

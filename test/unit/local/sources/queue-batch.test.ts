@@ -10,7 +10,7 @@ test.each([
   ['no failures', { batchItemFailures: [] }, []],
   ['one failure', { batchItemFailures: [{ itemIdentifier: 'b' }] }, ['b']],
   ['all failures', { batchItemFailures: [{ itemIdentifier: 'b' }, { itemIdentifier: 'a' }] }, ['b', 'a']],
-])('believes an answer with %s', (_name, response, failed) => {
+])('accepts an answer with %s', (_name, response, failed) => {
   expect(readBatchResponse(JSON.stringify(response), ids)).toEqual({
     kind: 'answered',
     failedMessageIds: new Set(failed),
@@ -23,14 +23,14 @@ test.each([
   ['a null id', { batchItemFailures: [{ itemIdentifier: null }] }],
   ['a wrong key', { batchItemFailures: [{ id: 'a' }] }],
   ['a null entry', { batchItemFailures: [null] }],
-  ['failures that are no list', { batchItemFailures: 'a' }],
+  ['failures that are not a list', { batchItemFailures: 'a' }],
   ['text', 'ok'],
   ['a list', []],
 ])('fails when an answer has %s', (_name, response) => {
   expect(readBatchResponse(JSON.stringify(response), ids).kind).toBe('invalid');
 });
 
-test('cuts a batch that would not fit into one event', () => {
+test('splits a batch that would not fit into one event', () => {
   const messages = [1, 2, 3, 4, 5, 6, 7].map((id) => ({ MessageId: String(id), Body: 'x'.repeat(1024 * 1024) }));
   expect(splitBySize(messages).map((batch) => batch.length)).toEqual([6, 1]);
   expect(splitBySize([])).toEqual([]);

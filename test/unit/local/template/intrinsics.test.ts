@@ -12,7 +12,7 @@ function fault(name: string): never {
 }
 
 test.each([
-  ['a plain value as it is', { a: [1, 'x', null, true] }, { a: [1, 'x', null, true] }],
+  ['a plain value unchanged', { a: [1, 'x', null, true] }, { a: [1, 'x', null, true] }],
   ['Ref', { Ref: 'Queue' }, 'ref:Queue'],
   ['Fn::GetAtt as list', { 'Fn::GetAtt': ['Queue', 'Arn'] }, 'Queue!Arn'],
   ['Fn::GetAtt as text with a dotted attribute', { 'Fn::GetAtt': 'Stack.Outputs.X' }, 'Stack!Outputs.X'],
@@ -38,8 +38,8 @@ test.each([
 test.each([
   ['the function is unknown', { 'Fn::ImportValue': 'x' }, /Fn::ImportValue is not understood/],
   ['a reference leads nowhere', { Ref: 'Missing' }, /no Missing/],
-  ['an index is outside of the list', { 'Fn::Select': [5, ['a']] }, /an index inside the list/],
-  ['a list is no list', { 'Fn::Join': ['-', 'a'] }, /expected a list in Fn::Join/],
+  ['an index is outside the list', { 'Fn::Select': [5, ['a']] }, /an index inside the list/],
+  ['an expected list is another value', { 'Fn::Join': ['-', 'a'] }, /expected a list in Fn::Join/],
 ])('fails when %s', (_name, value, message) => {
   expect(() => resolveIntrinsics(value, scope)).toThrow(message);
 });

@@ -57,7 +57,7 @@ test('derives queues, mappings and redrive policies', () => {
   expect(model.queueSources[0]?.reportsBatchItemFailures).toBe(true);
 });
 
-test('leaves out what a condition excludes and a mapping that is disabled', () => {
+test('omits resources that a condition excludes, and disabled mappings', () => {
   const model = read(
     {
       F: lambda(),
@@ -73,7 +73,7 @@ test('leaves out what a condition excludes and a mapping that is disabled', () =
   expect(model.queueSources).toEqual([]);
 });
 
-test('gives a function the address of this machine, however the template spells the API', () => {
+test('gives a function the address of this machine, however the template refers to the API', () => {
   const model = read({
     F: lambda({
       Environment: {
@@ -99,7 +99,7 @@ test('shortens generated names to what the service accepts', () => {
   expect(bucket?.name).toHaveLength(63);
 });
 
-test('fails when types or properties are unknown, naming all of them at once', () => {
+test('fails when types or properties are unknown, and names all of them', () => {
   const thrown = () =>
     read({
       Gadget: { Type: 'AWS::Gadget::Thing' },
@@ -116,11 +116,13 @@ test('fails when types or properties are unknown, naming all of them at once', (
   expect(thrown).toThrow(/noLocalEffect/);
 });
 
-test('fails when a source leads to no function, or lacks the permission that AWS asks for', () => {
+test('fails when a source has no function, or lacks the permission that AWS requires', () => {
   const { Permission: _permission, ...api } = httpApiTo('F');
   expect(() => read({ F: lambda(), ...api })).toThrow(/F has no AWS::Lambda::Permission for apigateway.amazonaws.com/);
   expect(() => read({ F: lambda(), ...queueTo('F', { FunctionName: 'other' }) })).toThrow(
-    /Mapping: other is no function of the stack/,
+    /Mapping: other is not a function of the stack/,
   );
-  expect(() => read({ F: lambda({ Code: { S3Bucket: 'b', S3Key: 'z.zip' } }) })).toThrow(/z\.zip is no asset folder/);
+  expect(() => read({ F: lambda({ Code: { S3Bucket: 'b', S3Key: 'z.zip' } }) })).toThrow(
+    /z\.zip is not an asset folder/,
+  );
 });

@@ -41,26 +41,26 @@ test('an event of 2 KB is stored in one write unit', () => {
   expect(itemBytes(whole)).toBeGreaterThan(2_048);
   const packed = packEventRow(whole);
   expect(itemBytes(packed)).toBeLessThanOrEqual(1_024);
-  // What rows are found, ordered and deleted by is not in the pack.
+  // Attributes by which rows are found, ordered and deleted are not packed.
   const { id, tenant, sequence, writtenAtMs, expiresAtEpochSeconds } = whole;
   expect(packed).toMatchObject({ id, tenant, sequence, writtenAtMs, expiresAtEpochSeconds });
   expect(unpackEventRow(fromItem(toItem(packed)))).toEqual(whole);
 });
 
-test('a row that takes one write unit stays legible', () => {
+test('a row that takes one write unit stays plain', () => {
   const whole = row({ id: '1' });
   expect(packEventRow(whole)).toBe(whole);
   expect(unpackEventRow(whole)).toBe(whole);
 });
 
-test('a row that would take as many units packed stays legible', () => {
+test('a row that would take as many units packed stays plain', () => {
   const noise = Array.from({ length: 31 }, (_, index) => hash('sha256', String(index), 'base64')).join('');
   const whole = row({ noise });
   expect(itemBytes(whole)).toBeGreaterThan(1_024);
   expect(packEventRow(whole)).toBe(whole);
 });
 
-test('any row comes back as it was', () => {
+test('any row is unchanged after packing and unpacking', () => {
   const text = fc.string({ unit: 'binary', maxLength: 200 });
   fc.assert(
     fc.property(fc.object({ maxDepth: 3 }), text, fc.nat(3_000), (data, name, filling) => {
@@ -73,13 +73,13 @@ test('any row comes back as it was', () => {
   );
 });
 
-test('a row whose data lies elsewhere stays legible', () => {
+test('a row whose data is in S3 stays plain', () => {
   const { inlineData: _, ...others } = row({});
   const whole = { ...others, claimKey: `acme/${'k'.repeat(2_000)}` };
   expect(packEventRow(whole)).toBe(whole);
 });
 
-test('a row that an earlier version packed is read: its dictionary must not change', () => {
+test('a row that an earlier version packed can be read, so the dictionary must not change', () => {
   const inlineData = Buffer.from(
     'AavGaSuqcRmZSflJ8YnJuakIveboyd4xJREt6fvkl6XmJCanotcLiSmJDiDDYMkAKYuBwq4WAA==',
     'base64',
@@ -96,15 +96,15 @@ test('a row that an earlier version packed is read: its dictionary must not chan
   });
 });
 
-test.each([Buffer.of(9, 1, 2), Buffer.alloc(0)])('what is packed in an unknown way is said so: %j', (inlineData) => {
-  expect(() => unpackEventRow({ id: 'evt_1', inlineData })).toThrow('event evt_1 is packed in an unknown way');
+test.each([Buffer.of(9, 1, 2), Buffer.alloc(0)])('unpacking fails when the dictionary is unknown: %j', (inlineData) => {
+  expect(() => unpackEventRow({ id: 'evt_1', inlineData })).toThrow('event evt_1 is packed with an unknown dictionary');
 });
 
 test.each([
   Buffer.of(9, 1, 2),
   Buffer.of(1, 255, 255, 255),
   Buffer.concat([Buffer.of(1), deflateRawSync('{"account"')]),
-])('a row that cannot be unpacked is read as one that says so, with its place: %j', (inlineData) => {
+])('a row that cannot be unpacked is read with its key and the reason: %j', (inlineData) => {
   const place = { id: 'evt_1', tenant: 'acme', sequence: 7, writtenAtMs: 1_000 };
   const read = readEventRow({ ...place, inlineData });
   expect(read).toMatchObject({ ...place, timestamp: '1970-01-01T00:00:01.000Z', dataBytes: 0 });
@@ -112,7 +112,7 @@ test.each([
   expect(read['inlineData']).toBeUndefined();
 });
 
-test('who takes a packed row for a plain one fails instead of delivering an empty event', async () => {
+test('a reader that expects a plain row fails on a packed row instead of delivering an empty event', async () => {
   const packed = fromItem(toItem(packEventRow(row({ text: 'ab'.repeat(1_000) })))) as unknown as EventRow;
   const payloads = createInMemoryClaimStore();
   await expect(toEvent({ payloads }, packed)).rejects.toThrow(SyntaxError);

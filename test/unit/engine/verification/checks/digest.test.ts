@@ -17,11 +17,11 @@ const request = (key: string, text = body) =>
     headers: { 'x-signature': digest(`${key}POSThttps://hooks.example.com/in/acme/acc_1${text}`) },
   });
 
-test('a secret in the message makes a digest a signature', () => {
+test('a secret in the message turns a digest into a signature', () => {
   expect(receive(webhook, request('one'), { signing_secret: 'one' })).toEqual(verified);
 });
 
-test('is verified by each current value of the secret', () => {
+test('each current value of the secret verifies a digest', () => {
   for (const key of ['one', 'two', 'three'])
     expect(receive(webhook, request(key), { signing_secret: ['one', 'two', 'three'] })).toEqual(verified);
   expect(receive(webhook, request('four'), { signing_secret: ['one', 'two', 'three'] })).toMatchObject({
@@ -29,7 +29,7 @@ test('is verified by each current value of the secret', () => {
   });
 });
 
-test('is verified by each pairing of two secrets that rotate', () => {
+test('each combination of two rotating secrets verifies a digest', () => {
   const pair = prepare({
     verify: { digest: { ...spec, message: '{secret.client_id}:{secret.signing_secret}:{body}' } },
   });
@@ -41,7 +41,7 @@ test('is verified by each pairing of two secrets that rotate', () => {
 });
 
 test.each<[string, SecretValues, string]>([
-  ['the secret is another', { signing_secret: 'two' }, 'signature-mismatch'],
+  ['the secret is wrong', { signing_secret: 'two' }, 'signature-mismatch'],
   ['the secret is missing', {}, 'secret-not-configured'],
   ['the secret is empty', { signing_secret: '' }, 'secret-not-configured'],
   ['the secret has no value', { signing_secret: ['', ''] }, 'secret-not-configured'],
@@ -50,14 +50,14 @@ test.each<[string, SecretValues, string]>([
   expect(receive(webhook, request(''), secrets)).toMatchObject({ kind: 'rejected', reason });
 });
 
-test('fails when the method, the URL or the body is another', () => {
+test('fails when the method, the URL or the body differs', () => {
   const secrets = { signing_secret: 'one' };
   const signed = request('one');
   for (const change of [{ method: 'PUT' }, { url: `${signed.url}?a=1` }, { body: Buffer.from('{"id":2}') }])
     expect(receive(webhook, { ...signed, ...change }, secrets)).toMatchObject({ reason: 'signature-mismatch' });
 });
 
-test('a MAC in the message is made with each value of its secret, and never with none', () => {
+test('a MAC in the message uses each value of its secret, and never an empty key', () => {
   const nested = prepare({ verify: { digest: { ...spec, message: '{body | hmac_sha256(signing_secret)}' } } });
   const signedWith = (key: string) =>
     aRequest(body, { headers: { 'x-signature': digest(createHmac('sha256', key).update(body).digest('hex')) } });
@@ -69,6 +69,6 @@ test('a MAC in the message is made with each value of its secret, and never with
 
 test('fails as a definition when nothing in it is secret', () => {
   expect(faultsOf({ verify: { digest: { ...spec, message: '{body}' } } })).toEqual([
-    expect.stringContaining('got checks that anybody can pass'),
+    expect.stringContaining('got checks that anyone can pass'),
   ]);
 });

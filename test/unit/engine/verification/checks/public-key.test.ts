@@ -15,12 +15,15 @@ const pairs: Readonly<Record<'ec' | 'rsa' | 'ed25519', readonly [Pair, Pair]>> =
 };
 const hashOf = { 'ecdsa-p256-sha256': 'sha256', 'rsa-sha256': 'sha256', 'rsa-sha1': 'sha1', ed25519: null } as const;
 
-describe.each([
+const algorithms = [
   ['ecdsa-p256-sha256', 'base64', pairs.ec],
   ['rsa-sha256', 'base64', pairs.rsa],
   ['rsa-sha1', 'base64url', pairs.rsa],
   ['ed25519', 'hex', pairs.ed25519],
-] as const)('%s', (algorithm: Algorithm, encoding, [pair, other]) => {
+] as const;
+
+/** A webhook for the algorithm, a signature of `17` and the body, and functions that send a signature. */
+function signedCase(algorithm: Algorithm, encoding: BufferEncoding, pair: Pair) {
   const webhook = prepare({
     verify: {
       public_key: {
@@ -43,8 +46,13 @@ describe.each([
     });
   const receiveWith = (public_key: string | readonly string[], from = request(signed)) =>
     receive(webhook, from, { public_key });
+  return { webhook, signed, request, receiveWith };
+}
 
-  test('is verified with the key as PEM, on one line or several, and as base64 SPKI', () => {
+describe.each(algorithms)('%s', (algorithm, encoding, [pair, other]) => {
+  const { signed, request, receiveWith } = signedCase(algorithm, encoding, pair);
+
+  test('is verified with the key as PEM, with or without white space around it, and as base64 SPKI', () => {
     expect(receiveWith(pem(pair.publicKey))).toEqual(verified);
     expect(receiveWith(`\n${pem(pair.publicKey)}\n`)).toEqual(verified);
     expect(receiveWith(spki(pair.publicKey).toString('base64'))).toEqual(verified);
@@ -64,7 +72,7 @@ describe.each([
     }
   });
 
-  test('fails when what was signed is another', () => {
+  test('fails when the signed message differs', () => {
     const key = pem(pair.publicKey);
     expect(receiveWith(key, request(signed, { body: Buffer.from(body.trim()) }))).toMatchObject({
       reason: 'signature-mismatch',
@@ -73,32 +81,7 @@ describe.each([
     expect(receiveWith(key, aRequest(body, later))).toMatchObject({ reason: 'signature-mismatch' });
   });
 
-  test.each([
-    ['empty', ''],
-    ['no text of this encoding', '!ä!'],
-    ['one byte', 'AAAA'],
-    ['zeros', Buffer.alloc(64)],
-    ['DER of nothing', Buffer.from('3006020100020100', 'hex')],
-    ['longer', Buffer.concat([signed, Buffer.alloc(1)])],
-    ['shorter', signed.subarray(0, -1)],
-  ])('fails when the signature is %s', (_name, signature) => {
-    expect(receiveWith(pem(pair.publicKey), request(signature))).toMatchObject({
-      kind: 'rejected',
-      reason: expect.stringMatching(/^signature-(malformed|mismatch)$/),
-    });
-  });
-
-  test('fails when the key is another, of another kind, no key at all or missing', () => {
-    const kinds = Object.values(pairs).filter(([{ publicKey }]) => publicKey !== pair.publicKey);
-    expect(receiveWith(pem(other.publicKey))).toMatchObject({ reason: 'signature-mismatch' });
-    for (const [{ publicKey }] of kinds) expect(receiveWith(pem(publicKey))).toMatchObject({ reason: 'key-unusable' });
-    for (const text of ['x', '-----BEGIN PUBLIC KEY-----', 'AAAA', '00'.repeat(31), '00'.repeat(33)])
-      expect(receiveWith(text)).toMatchObject({ kind: 'rejected', reason: 'key-unusable' });
-    expect(receive(webhook, request(signed), {})).toMatchObject({ reason: 'secret-not-configured' });
-    expect(receiveWith('')).toMatchObject({ reason: 'secret-not-configured' });
-  });
-
-  test('takes no time when there are many signatures', () => {
+  test('takes little time when there are many signatures', () => {
     const many = prepare({
       verify: {
         public_key: { algorithm, encoding, key: 'public_key', message: '{body}', signature: '{json.s}', split: ' ' },
@@ -113,7 +96,36 @@ describe.each([
   });
 });
 
-test('an Ed25519 key may be its 32 bytes in hex or base64, as Discord shows it', () => {
+describe.each(algorithms)('%s with a wrong signature or key', (algorithm, encoding, [pair, other]) => {
+  const { webhook, signed, request, receiveWith } = signedCase(algorithm, encoding, pair);
+
+  test.each([
+    ['empty', ''],
+    ['not in this encoding', '!ä!'],
+    ['one byte', 'AAAA'],
+    ['zeros', Buffer.alloc(64)],
+    ['DER of two zeros', Buffer.from('3006020100020100', 'hex')],
+    ['longer', Buffer.concat([signed, Buffer.alloc(1)])],
+    ['shorter', signed.subarray(0, -1)],
+  ])('fails when the signature is %s', (_name, signature) => {
+    expect(receiveWith(pem(pair.publicKey), request(signature))).toMatchObject({
+      kind: 'rejected',
+      reason: expect.stringMatching(/^signature-(malformed|mismatch)$/),
+    });
+  });
+
+  test('fails when the key is wrong, of another type, malformed or missing', () => {
+    const kinds = Object.values(pairs).filter(([{ publicKey }]) => publicKey !== pair.publicKey);
+    expect(receiveWith(pem(other.publicKey))).toMatchObject({ reason: 'signature-mismatch' });
+    for (const [{ publicKey }] of kinds) expect(receiveWith(pem(publicKey))).toMatchObject({ reason: 'key-unusable' });
+    for (const text of ['x', '-----BEGIN PUBLIC KEY-----', 'AAAA', '00'.repeat(31), '00'.repeat(33)])
+      expect(receiveWith(text)).toMatchObject({ kind: 'rejected', reason: 'key-unusable' });
+    expect(receive(webhook, request(signed), {})).toMatchObject({ reason: 'secret-not-configured' });
+    expect(receiveWith('')).toMatchObject({ reason: 'secret-not-configured' });
+  });
+});
+
+test('an Ed25519 key may be its 32 raw bytes in hex or base64, as Discord shows it', () => {
   const webhook = prepare({
     verify: {
       public_key: {
@@ -132,7 +144,7 @@ test('an Ed25519 key may be its 32 bytes in hex or base64, as Discord shows it',
     expect(receive(webhook, aRequest(body, { headers }), { public_key: text })).toEqual(verified);
 });
 
-test('an id that the account carries may be signed along, as PayPal does', () => {
+test('the signed message may include an id of the account, as at PayPal', () => {
   const [{ publicKey, privateKey }] = pairs.rsa;
   const webhook = prepare({
     verify: {

@@ -10,14 +10,14 @@ describe('a shared token', () => {
     verify: { token: { value: '{header.Authorization}', prefix: 'Bearer ', expected: 'token' } },
   });
 
-  test('is verified by any current value, wherever it stands', () => {
+  test('is verified by any current value, in a header or in the query', () => {
     expect(receive(bare, header('x-token', 'abc'), { token: 'abc' })).toEqual(verified);
     expect(receive(bare, header('x-token', 'abc'), { token: ['xyz', 'abc'] })).toEqual(verified);
     const inQuery = prepare({ verify: { token: { value: '{query.token}', expected: 'token' } } });
     expect(receive(inQuery, aRequest('{}', { query: 'token=a%20b' }), { token: 'a b' })).toEqual(verified);
   });
 
-  test('takes its scheme in any case, and the token only in its own', () => {
+  test('ignores the case of the scheme, but not of the token', () => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER'])
       expect(receive(bearer, header('authorization', `${scheme} aBc`), { token: 'aBc' })).toEqual(verified);
     expect(receive(bearer, header('authorization', 'Bearer abc'), { token: 'aBc' })).toMatchObject({
@@ -26,13 +26,13 @@ describe('a shared token', () => {
   });
 
   test.each<[string, ReturnType<typeof header>, SecretValues, string]>([
-    ['it is another', header('x-token', 'abd'), { token: 'abc' }, 'token-mismatch'],
+    ['it is wrong', header('x-token', 'abd'), { token: 'abc' }, 'token-mismatch'],
     ['it is longer', header('x-token', 'abcd'), { token: 'abc' }, 'token-mismatch'],
     ['it is shorter', header('x-token', 'ab'), { token: 'abc' }, 'token-mismatch'],
     ['it is empty', header('x-token', ''), { token: 'abc' }, 'token-mismatch'],
     ['it is missing', aRequest('{}'), { token: 'abc' }, 'header-missing'],
-    ['none is configured', header('x-token', ''), {}, 'secret-not-configured'],
-    ['the configured one is empty', header('x-token', ''), { token: ['', ''] }, 'secret-not-configured'],
+    ['no token is configured', header('x-token', ''), {}, 'secret-not-configured'],
+    ['the configured token is empty', header('x-token', ''), { token: ['', ''] }, 'secret-not-configured'],
   ])('fails when %s', (_name, request, secrets, reason) => {
     expect(receive(bare, request, secrets)).toMatchObject({ kind: 'rejected', reason });
   });
@@ -50,12 +50,12 @@ describe('Basic authentication', () => {
     header('authorization', `${scheme} ${Buffer.from(pair).toString('base64')}`);
   const secrets = { username: 'ada', password: 'pass:wörd' };
 
-  test('is verified, in any case of its scheme', () => {
+  test('is verified, whatever the case of its scheme', () => {
     for (const scheme of ['Basic', 'basic', 'BASIC '])
       expect(receive(webhook, basic('ada:pass:wörd', scheme), secrets)).toEqual(verified);
   });
 
-  test('is verified by any pairing of current values', () => {
+  test('is verified by any combination of current values', () => {
     const rotated = { username: ['ada', 'eve'], password: ['one', 'two'] };
     for (const pair of ['ada:one', 'ada:two', 'eve:one', 'eve:two'])
       expect(receive(webhook, basic(pair), rotated)).toEqual(verified);
@@ -63,11 +63,11 @@ describe('Basic authentication', () => {
   });
 
   test.each<[string, ReturnType<typeof header>, SecretValues, string]>([
-    ['the password is another', basic('ada:pass'), secrets, 'token-mismatch'],
-    ['the user is another', basic('eve:pass:wörd'), secrets, 'token-mismatch'],
+    ['the password is wrong', basic('ada:pass'), secrets, 'token-mismatch'],
+    ['the user is wrong', basic('eve:pass:wörd'), secrets, 'token-mismatch'],
     ['there is no colon', basic('ada'), secrets, 'token-mismatch'],
     ['the header is missing', aRequest('{}'), secrets, 'header-missing'],
-    ['the scheme is another', basic('ada:pass:wörd', 'Bearer'), secrets, 'token-malformed'],
+    ['the scheme is wrong', basic('ada:pass:wörd', 'Bearer'), secrets, 'token-malformed'],
     ['it is not encoded', header('authorization', 'Basic ada:pass:wörd'), secrets, 'token-malformed'],
     [
       'it is followed by other text',

@@ -36,7 +36,7 @@ const check = (pems: readonly string[], { roots = [rootPem], atMs = nowMs, expec
   );
 
 describe('a chain is trusted', () => {
-  test('over an intermediate, in whatever order the others stand', () => {
+  test('through intermediates in any order', () => {
     const secondPem = certificateOf({ subject: second, issuer: intermediate, ca: true });
     const ofSecond = leafPem({ issuer: second });
     for (const others of [
@@ -47,13 +47,13 @@ describe('a chain is trusted', () => {
       expect(check([ofSecond, ...others])).toMatchObject({ kind: 'trusted' });
   });
 
-  test('straight from a root, and gives the key of the leaf', () => {
+  test('directly from a root, and returns the certificate of the leaf', () => {
     const trusted = check([leafPem({ issuer: root })]);
     if (trusted.kind !== 'trusted') throw new Error(trusted.kind);
     expect(createPublicKey(trusted.pem).equals(leaf.publicKey)).toBe(true);
   });
 
-  test('over the one of several certificates of its issuer that leads to a root', () => {
+  test('through the one issuer certificate that leads to a root', () => {
     const foreign = certificateOf({ subject: intermediate, issuer: otherRoot, ca: true });
     const past = certificateOf({ subject: intermediate, issuer: root, ca: true, untilMs: nowMs - dayMs });
     for (const others of [
@@ -63,7 +63,7 @@ describe('a chain is trusted', () => {
       expect(check([leafPem(), ...others])).toMatchObject({ kind: 'trusted' });
   });
 
-  test('until the first of its certificates ends', () => {
+  test('until the first of its certificates expires', () => {
     const untilMs = nowMs + 3 * dayMs;
     const short = certificateOf({ subject: intermediate, issuer: root, ca: true, untilMs });
     expect(check([leafPem(), short])).toMatchObject({ kind: 'trusted', validUntilMs: untilMs });
@@ -71,34 +71,34 @@ describe('a chain is trusted', () => {
     expect(check([leafPem(), short], { atMs: untilMs + 1000 })).toMatchObject({ kind: 'refused' });
   });
 
-  test('under any of the expected names, or under a name of one label that stands for it', () => {
+  test('with any of the expected names, or with a wildcard for one label', () => {
     expect(check([leafPem({ hosts: ['keys.acme.test'] }), intermediatePem])).toMatchObject({ kind: 'trusted' });
     expect(check([leafPem({ hosts: ['*.acme.example'] }), intermediatePem])).toMatchObject({ kind: 'trusted' });
     expect(check([leafPem({ hosts: ['KEYS.ACME.EXAMPLE'] }), intermediatePem])).toMatchObject({ kind: 'trusted' });
   });
 });
 
-describe('a chain is refused', () => {
+describe('the leaf of a chain', () => {
   test.each([
-    ['another name', ['keys.evil.example']],
-    ['a name that begins like it', ['keys.acme.example.evil.example']],
-    ['a name below it', ['x.keys.acme.example']],
-    ['a name above it', ['acme.example']],
-    ['a star over too much', ['*.example']],
-    ['a star two labels up', ['*.*.example']],
-    ['a name with a zero within', ['keys.acme.example\0.evil.example']],
-  ])('fails when the leaf carries %s', (_name, hosts) => {
+    ['a different name', ['keys.evil.example']],
+    ['a longer name with the same beginning', ['keys.acme.example.evil.example']],
+    ['a subdomain', ['x.keys.acme.example']],
+    ['a parent domain', ['acme.example']],
+    ['a wildcard for two labels', ['*.example']],
+    ['two wildcards', ['*.*.example']],
+    ['a name with a NUL character', ['keys.acme.example\0.evil.example']],
+  ])('fails when it has %s', (_name, hosts) => {
     expect(check([leafPem({ hosts }), intermediatePem])).toEqual({
       kind: 'refused',
-      reason: 'it carries none of the expected names',
+      reason: 'it has none of the expected names',
     });
   });
 
-  test('fails when the name stands in the subject alone while others stand where names belong', () => {
+  test('fails when only the subject has the name and the alternative names differ', () => {
     expect(check([leafPem({ hosts: ['other.example'] }), intermediatePem])).toMatchObject({ kind: 'refused' });
   });
 
-  test('fails when a certificate of it is not valid now', () => {
+  test('fails when it or another certificate of the chain is not valid now', () => {
     const past = { fromMs: nowMs - 2 * dayMs, untilMs: nowMs - dayMs };
     const future = { fromMs: nowMs + dayMs, untilMs: nowMs + 2 * dayMs };
     for (const when of [past, future]) {
@@ -111,14 +111,16 @@ describe('a chain is refused', () => {
     }
   });
 
-  test('fails when it is self-signed, whatever it says of itself', () => {
+  test('fails when it is self-signed, even as an authority', () => {
     for (const ca of [true, false, undefined])
       expect(
         check([certificateOf({ subject: leaf, hosts: ['keys.acme.example'], ...(ca === undefined ? {} : { ca }) })]),
       ).toMatchObject({ kind: 'issuer-missing' });
   });
+});
 
-  test('fails when what issued the leaf is no authority: anybody has a certificate of his own host', () => {
+describe('the issuers of a chain', () => {
+  test('fails when the issuer is not an authority, because anyone can get a certificate for a host', () => {
     for (const ca of [false, undefined]) {
       const host = certificateOf({
         subject: intermediate,
@@ -130,14 +132,14 @@ describe('a chain is refused', () => {
     }
   });
 
-  test('fails when it ends at a root that is not trusted, sent along or not', () => {
+  test('fails when the root is not trusted, whether the chain includes it or not', () => {
     const foreign = certificateOf({ subject: otherRoot, ca: true });
     const issued = certificateOf({ subject: intermediate, issuer: otherRoot, ca: true });
     expect(check([leafPem(), issued])).toMatchObject({ kind: 'issuer-missing' });
     expect(check([leafPem(), issued, foreign])).toMatchObject({ kind: 'issuer-missing' });
   });
 
-  test('fails when its root is another of the same name', () => {
+  test('fails when the root is an impostor with the same name', () => {
     const impostor = { ...aParty('Root') };
     const issued = certificateOf({ subject: intermediate, issuer: impostor, ca: true });
     expect(check([leafPem(), issued])).toMatchObject({ kind: 'issuer-missing' });
@@ -146,25 +148,25 @@ describe('a chain is refused', () => {
     });
   });
 
-  test('fails when its intermediate is another of the same name', () => {
+  test('fails when the intermediate is an impostor with the same name', () => {
     const impostor = aParty('Intermediate');
     expect(check([leafPem({ issuer: impostor }), intermediatePem])).toMatchObject({ kind: 'issuer-missing' });
   });
 
-  test('fails when two authorities vouch for each other', () => {
+  test('fails when two authorities certify each other', () => {
     const byB = certificateOf({ subject: intermediate, issuer: second, ca: true });
     const byA = certificateOf({ subject: second, issuer: intermediate, ca: true });
     expect(check([leafPem(), byB, byA])).toMatchObject({ kind: 'refused' });
     expect(check([leafPem(), byA, byB])).toMatchObject({ kind: 'refused' });
   });
 
-  test('in no time when every certificate has vouched for every other', () => {
+  test('fails quickly when all certificates certify each other', () => {
     const same = Array.from({ length: 10 }, () => certificateOf({ subject: intermediate, ca: true }));
     expect(cpuMsOf(() => check([leafPem(), ...same]))).toBeLessThan(maxCpuMs);
     expect(check([leafPem(), ...same]).kind).not.toBe('trusted');
   });
 
-  test('fails when it is longer than anybody’s', () => {
+  test('fails when the chain is too long', () => {
     const parties = Array.from({ length: 8 }, (_, at) => aParty(`Authority ${at}`));
     const chain = parties.map((subject, at) => certificateOf({ subject, issuer: parties[at + 1] ?? root, ca: true }));
     expect(check([leafPem({ issuer: parties[0] as Party }), ...chain])).toEqual({
@@ -172,15 +174,15 @@ describe('a chain is refused', () => {
       reason: 'its chain is too long',
     });
   });
-
-  test('fails when there is no certificate, no name or no root', () => {
-    expect(check([])).toMatchObject({ kind: 'refused' });
-    expect(check([leafPem(), intermediatePem], { expected: [] })).toMatchObject({ kind: 'refused' });
-    expect(check([leafPem(), intermediatePem], { roots: [] })).toMatchObject({ kind: 'issuer-missing' });
-  });
 });
 
-test('a missing issuer is looked for where the last certificate says', () => {
+test('fails when there is no certificate, no name or no root', () => {
+  expect(check([])).toMatchObject({ kind: 'refused' });
+  expect(check([leafPem(), intermediatePem], { expected: [] })).toMatchObject({ kind: 'refused' });
+  expect(check([leafPem(), intermediatePem], { roots: [] })).toMatchObject({ kind: 'issuer-missing' });
+});
+
+test('a missing issuer comes with the URL that the last certificate names', () => {
   expect(check([leafPem({ issuerUrl: 'http://issuer.example/i.cer' })])).toEqual({
     kind: 'issuer-missing',
     issuerUrl: 'http://issuer.example/i.cer',
@@ -196,7 +198,7 @@ test('a missing issuer is looked for where the last certificate says', () => {
 test.each([
   ['line breaks', 'http://a.example/\nCA Issuers - URI:http://evil.example/'],
   ['a space', 'http://a.example/ http://b.example/'],
-])('a URL of an issuer that holds %s is read as one or as none', (_name, issuerUrl) => {
+])('fails to read more than one issuer URL when the extension holds %s', (_name, issuerUrl) => {
   const missing = check([leafPem({ issuerUrl })]);
   if (missing.kind !== 'issuer-missing') throw new Error(missing.kind);
   expect(missing.issuerUrl ?? '').not.toMatch(/evil|\s/);
@@ -205,7 +207,7 @@ test.each([
 describe('certificates of a file', () => {
   const pems = [leafPem(), intermediatePem];
 
-  test('are read from PEM, of several with anything between, and from DER', () => {
+  test('are read from PEM, with other text between them, and from DER', () => {
     const fingerprints = (bytes: Buffer) => readCertificates(bytes).map(({ fingerprint256 }) => fingerprint256);
     const expected = pems.map((pem) => new X509Certificate(pem).fingerprint256);
     expect(fingerprints(Buffer.from(pems.join('')))).toEqual(expected);
@@ -217,17 +219,17 @@ describe('certificates of a file', () => {
 
   test.each([
     ['nothing', ''],
-    ['no certificate', '<html>not found</html>'],
+    ['a web page', '<html>not found</html>'],
     ['a key', leaf.publicKey.export({ type: 'spki', format: 'pem' }) as string],
     ['an empty block', '-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----'],
     ['a block that is cut off', leafPem().slice(0, 200)],
     ['dashes', '-'.repeat(200_000)],
-    ['beginnings', '-----BEGIN CERTIFICATE-----\n'.repeat(8_000)],
-  ])('are none where it holds %s', (_name, text) => {
+    ['opening lines only', '-----BEGIN CERTIFICATE-----\n'.repeat(8_000)],
+  ])('are empty when the file holds %s', (_name, text) => {
     expect(readCertificates(Buffer.from(text))).toEqual([]);
   });
 
-  test('are no more than a chain may have', () => {
+  test('are limited to ten', () => {
     expect(readCertificates(Buffer.from(intermediatePem.repeat(100)))).toHaveLength(10);
   });
 });

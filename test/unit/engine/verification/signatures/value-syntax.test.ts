@@ -13,7 +13,7 @@ describe('a syntax', () => {
     [of('base64url'), 'Az-_09'],
     [of('uuid'), 'bfbd5111-8e33-4643-8ced-b2e642a72f3c'],
     [of('hex', 4, 4), 'abcd'],
-  ])('%j is that of %s', (syntax, text) => {
+  ])('%j accepts %s', (syntax, text) => {
     expect(hasSyntax(text, syntax)).toBe(true);
   });
 
@@ -32,11 +32,11 @@ describe('a syntax', () => {
     [of('uuid'), 'bfbd5111-8e33-4643-8ced-b2e642a72f3g'],
     [of('hex', 4, 4), 'abc'],
     [of('hex', 4, 4), 'abcde'],
-  ])('%j is not that of %j', (syntax, text) => {
+  ])('%j rejects %j', (syntax, text) => {
     expect(hasSyntax(text, syntax)).toBe(false);
   });
 
-  test('takes no time, however long the text is', () => {
+  test('takes little time for a long text', () => {
     for (const syntax of ['hex', 'digits', 'base64url', 'uuid'] as const)
       fc.assert(
         fc.property(fc.constantFrom('a', '0', '-', 'a-', '!'), (unit) => {
@@ -48,11 +48,11 @@ describe('a syntax', () => {
   });
 });
 
-test('a path has its beginning, a name and its ending, and no query', () => {
+test('a path needs its beginning, a name and its ending, and no query', () => {
   const path = { ...of('hex', 1, 8), prefix: '/certs/C-', suffix: '.pem' };
   const has = (text: string) => hasPath(new URL(`https://a.example${text}`), path);
   expect(has('/certs/C-0aff.pem')).toBe(true);
-  // As a URL is read: this is the same one.
+  // The URL parser resolves this to the same path.
   expect(has('/x/../certs/C-0aff.pem')).toBe(true);
   for (const text of [
     '/certs/C-.pem',

@@ -12,7 +12,7 @@ const key = fc.record({
   event: idOf('[a-z]', 60),
 });
 
-test('a delivery is found by its id, which fits into a path (property)', () => {
+test('a delivery id fits into a path and yields the key of its delivery (property)', () => {
   fc.assert(
     fc.property(key, (delivery) => {
       const id = deliveryId(delivery);
@@ -22,7 +22,7 @@ test('a delivery is found by its id, which fits into a path (property)', () => {
   );
 });
 
-test('no two deliveries have one id (property)', () => {
+test('no two deliveries share an id (property)', () => {
   fc.assert(
     fc.property(key, key, (a, b) => {
       fc.pre(JSON.stringify(a) !== JSON.stringify(b));
@@ -31,7 +31,7 @@ test('no two deliveries have one id (property)', () => {
   );
 });
 
-test('any other text is the id of none, and none throws (property)', () => {
+test('any other text is no delivery id, and reading it never throws (property)', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       const found = readDeliveryId(text) ?? readDeliveryId(`dlv_${text}`);

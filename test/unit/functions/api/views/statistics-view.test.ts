@@ -6,7 +6,7 @@ import { aSubscription } from '../../../../fakes/samples.ts';
 
 const window = { since: '2026-11-20T12:30:00.000Z', until: '2026-11-21T12:30:00.000Z' };
 
-test('statistics are answered in snake case, with null for what is not known, and nothing else of a subscription (invariant 10)', () => {
+test('statistics are answered in snake case, with null for unknown values, and show nothing else of a subscription (invariant 10)', () => {
   const { oldestWaitingAt, ...statistics } = deliveryStatistics([]);
   const view = statisticsView({
     window,
