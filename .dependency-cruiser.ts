@@ -11,12 +11,13 @@ import type { DependencyType, IConfiguration } from 'dependency-cruiser';
 const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
 /** What composes adapters: each function's runtime, what two runtimes share, and what runs in a process of its own. */
-const runtime = '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|[a-z-]+\\.child)\\.ts$';
+const runtime = '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|invocation/egress\\.runtime|[a-z-]+\\.child)\\.ts$';
 
 /** Rooms of the engine in their order: each may import those before it. */
 const engineRooms = [
   'template',
   'event',
+  'records',
   'governance',
   'request',
   'feed',
@@ -180,7 +181,7 @@ export default {
       comment: 'A flow does IO through ports only.',
       severity: 'error',
       from: { path: lambdas('flows') },
-      to: { dependencyTypes: external, pathNot: '^(node:)?(crypto|buffer)$', dependencyTypesNot: ['type-only'] },
+      to: { dependencyTypes: external, pathNot: '^(node:)?(crypto|buffer|net)$', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'adapters',
@@ -225,12 +226,12 @@ export default {
     {
       name: 'engine-external',
       comment:
-        "The engine's libraries are pure: jsonata, zod, yaml, ajv, jose, re2js, fast-xml-parser, node:crypto, node:buffer.",
+        "The engine's libraries are pure: jsonata, zod, yaml, ajv, jose, re2js, fast-xml-parser, node:crypto, node:buffer, and the address lists of node:net.",
       severity: 'error',
       from: { path: lambdas('engine') },
       to: {
         dependencyTypes: external,
-        pathNot: ['(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/', '^(node:)?(crypto|buffer)$'],
+        pathNot: ['(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/', '^(node:)?(crypto|buffer|net)$'],
       },
     },
     {

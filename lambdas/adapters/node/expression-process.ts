@@ -71,7 +71,7 @@ interface ProcessState {
 
 /**
  * Evaluates expressions in a separate process: a worker thread shares its memory limits with the whole process, which
- * V8 aborts when one large string does not fit. The process has no environment, no network credentials and no file but
+ * V8 aborts when one large string does not fit. The process has no environment variables, no credentials and no file but
  * its own code; it reads one job a line and writes one result a line. A kill loses only the evaluation that runs; the
  * jobs behind it go to the next process.
  */

@@ -8,6 +8,6 @@ export type Verdict =
   | {
       readonly kind: 'key-needed';
       readonly request: KeyRequest;
-      /** Secret in which an account may keep the key; then nothing is fetched. */
+      /** Name of the account's secret that may hold the key; if the account has it, no key is fetched. */
       readonly pinned: string;
     };

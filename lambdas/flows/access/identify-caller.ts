@@ -25,7 +25,7 @@ export type Identification =
   | { readonly kind: 'no-credentials' }
   /** `key`: the key that the credentials name; undefined if they name none. */
   | { readonly kind: 'unknown'; readonly key: RefusedKey | undefined }
-  /** The credentials were valid earlier. */
+  /** The credentials were once valid, and have expired or been revoked. */
   | { readonly kind: 'expired'; readonly key: RefusedKey };
 
 /** The key that refused credentials name. */

@@ -27,7 +27,7 @@ export interface TestPorts extends AttemptPorts {
 export type Simulation = (typeof simulations)[number];
 
 export interface TestRequest {
-  /** Undefined for one ordinary event. */
+  /** Undefined sends one ordinary event. */
   readonly simulate: Simulation | undefined;
   /** Undefined for a type that the subscription asks for. */
   readonly type: RecordEventType | undefined;

@@ -45,7 +45,7 @@ export interface ExportQuery {
 }
 
 export type ExportPage =
-  /** `next` is absent on the last page. An empty page may not be the last. */
+  /** `next` is absent on the last page. An empty page is not necessarily the last. */
   | { readonly kind: 'page'; readonly entries: readonly ExportEntry[]; readonly next: string | undefined }
   /** No page returned this position. */
   | { readonly kind: 'invalid-position' };

@@ -31,7 +31,6 @@ import { createDynamoStatisticsReader } from '../../adapters/dynamo/stores/stati
 import { createDynamoSubscriptionDirectory } from '../../adapters/dynamo/stores/subscription-directory.ts';
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createDynamoWaitingCalls } from '../../adapters/dynamo/stores/waiting-calls.ts';
-import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
@@ -46,7 +45,8 @@ import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
-import { type Environment, egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createEgress } from '../invocation/egress.runtime.ts';
+import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { ApiPorts, ApiRuntime } from './api-ports.ts';
 
@@ -201,7 +201,7 @@ function deliveryPorts({ env, dynamo, sqs, expiry }: Composition) {
 
 /** The state of endpoints, and what calls one in a test. */
 function endpointPorts({ env, dynamo, bundle }: Composition) {
-  const egress = createEgressPolicy(egressOptions(env));
+  const egress = createEgress(env);
   return {
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,

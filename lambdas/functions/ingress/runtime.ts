@@ -11,7 +11,6 @@ import { createDynamoEngineKey } from '../../adapters/dynamo/stores/engine-key.t
 import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
 import { createDynamoNonceStore } from '../../adapters/dynamo/stores/nonce-store.ts';
 import { createDynamoStatisticsWriter } from '../../adapters/dynamo/stores/statistics-store.ts';
-import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
@@ -24,7 +23,8 @@ import { decodesXml, type XmlReader } from '../../engine/request/decode-body.ts'
 import { createRejectionCounter } from '../../flows/ingest/count-rejections.ts';
 import { createPublishedKeys } from '../../flows/ingest/provider-keys.ts';
 import type { ReceivePorts } from '../../flows/ingest/receive-webhook.ts';
-import { type Environment, egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createEgress } from '../invocation/egress.runtime.ts';
+import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { IngressRuntime } from './handler.ts';
 
@@ -114,8 +114,8 @@ function verificationPorts({ env, dynamo }: Composition) {
     nonces: createDynamoNonceStore(dynamo, env[environmentKeys.idempotencyTable], systemClock),
     providerKeys: createPublishedKeys(
       {
-        provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), keyCalls),
-        issuers: createHttpsProviderClient(createEgressPolicy({ ...egressOptions(env), allowHttp: true }), keyCalls),
+        provider: createHttpsProviderClient(createEgress(env), keyCalls),
+        issuers: createHttpsProviderClient(createEgress(env, { allowHttp: true }), keyCalls),
         limits: createDynamoCallLimits(dynamo, env[environmentKeys.limitsTable], systemClock),
         clock: systemClock,
       },

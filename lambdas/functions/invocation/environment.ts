@@ -1,5 +1,5 @@
 import { EngineError } from '../../contracts/engine-error.ts';
-import { environmentKeys, type FunctionName, functionEnvironments } from '../../contracts/environment.ts';
+import { type FunctionName, functionEnvironments } from '../../contracts/environment.ts';
 
 export type Environment<Name extends FunctionName> = Readonly<
   Record<(typeof functionEnvironments)[Name][number], string>
@@ -34,30 +34,4 @@ export function readNumber(value: string, key: string): number {
       retryable: false,
     });
   return Number(value);
-}
-
-/**
- * What outbound calls may reach. Plain http and private address ranges need the stage's permission; the engine's own
- * origins are always blocked.
- */
-export function egressOptions(
-  env: Readonly<
-    Record<
-      | typeof environmentKeys.egressAllowHttp
-      | typeof environmentKeys.egressAllowedRanges
-      | typeof environmentKeys.ownOrigins,
-      string
-    >
-  >,
-): {
-  readonly allowedRanges: readonly string[];
-  readonly allowHttp: boolean;
-  readonly ownOrigins: readonly string[];
-} {
-  const list = (text: string) => text.split(',').filter((item) => item !== '');
-  return {
-    allowedRanges: list(env[environmentKeys.egressAllowedRanges]),
-    allowHttp: env[environmentKeys.egressAllowHttp] === 'true',
-    ownOrigins: list(env[environmentKeys.ownOrigins]),
-  };
 }

@@ -18,7 +18,6 @@ import { createDynamoRequestParking } from '../../adapters/dynamo/stores/parked-
 import { createDynamoStatisticsWriter } from '../../adapters/dynamo/stores/statistics-store.ts';
 import { createDynamoSubscriptionStore } from '../../adapters/dynamo/stores/subscription-store.ts';
 import { createDynamoTenantPolicies } from '../../adapters/dynamo/stores/tenant-store.ts';
-import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
@@ -33,7 +32,8 @@ import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
 import { readXml } from '../../engine/request/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/normalize/count-normalizations.ts';
 import type { NormalizePorts, NormalizingIntegration } from '../../flows/normalize/normalization.ts';
-import { type Environment, egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createEgress } from '../invocation/egress.runtime.ts';
+import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import type { NormalizeRuntime } from './handler.ts';
@@ -95,7 +95,7 @@ function requestPorts({ env, dynamo, sqs, bundle, retentionDays }: Composition) 
   return {
     integration: createNormalizingIntegrations(bundle),
     settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
-    provider: createHttpsProviderClient(createEgressPolicy(egressOptions(env)), confirmationCalls),
+    provider: createHttpsProviderClient(createEgress(env), confirmationCalls),
     contexts: createDynamoRememberedContexts(dynamo, env[environmentKeys.accountContextsTable], systemClock),
     parking: createDynamoRequestParking(dynamo, env[environmentKeys.parkedRequestsTable], {
       clock: systemClock,

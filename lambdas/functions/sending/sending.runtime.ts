@@ -15,7 +15,6 @@ import {
   createDynamoSubscriptionWriter,
 } from '../../adapters/dynamo/stores/subscription-store.ts';
 import { createDynamoTenantPolicies } from '../../adapters/dynamo/stores/tenant-store.ts';
-import { createEgressPolicy } from '../../adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
 import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
@@ -29,7 +28,8 @@ import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoi
 import type { DrainPorts } from '../../flows/deliver/drain/drain-run.ts';
 import type { ContinueReplayPorts } from '../../flows/subscriptions/continue-replay.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
-import { egressOptions, readEnvironment, readNumber } from '../invocation/environment.ts';
+import { createEgress } from '../invocation/egress.runtime.ts';
+import { readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
 
@@ -78,7 +78,7 @@ export function createSendingPorts(
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
     policies: tenantPolicies,
   };
-  const egress = createEgressPolicy(egressOptions(env));
+  const egress = createEgress(env);
   return {
     events: {
       ...createDynamoEventReader(dynamo, tables.events, systemClock),

@@ -48,7 +48,7 @@ export interface ContextValue {
 export interface SharedContexts {
   /**
    * A page of the values that may have accounts of several tenants; {@link AccountContexts.find} confirms it. It reads
-   * `limit` entries of the store, so an empty page may not be the last. In no order; each value once.
+   * `limit` entries of the store, so an empty page is not necessarily the last. In no order; each value once.
    */
   listShared(limit: number, after: string | undefined): Promise<Page<ContextValue>>;
 }

@@ -9,7 +9,7 @@ import type { Erasable } from './tenant-store.ts';
 
 /** Finds and removes the data of one owner. */
 export interface Eraser {
-  /** A page of an owner's data; an empty page may not be the last. */
+  /** A page of an owner's data; an empty page is not necessarily the last. */
   find(owner: string, after: string | undefined): Promise<Page<Erasable>>;
   remove(owner: string, items: readonly Erasable[]): Promise<void>;
 }

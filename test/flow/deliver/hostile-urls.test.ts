@@ -4,6 +4,7 @@ import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { createEgressPolicy } from '../../../lambdas/adapters/http/egress-policy.ts';
 import { createUndiciCallbackClient } from '../../../lambdas/adapters/http/undici-callback-client.ts';
+import { createAddressFilter } from '../../../lambdas/engine/outbound/public-addresses.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
@@ -17,7 +18,7 @@ import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
 
 /** Allow plain http, so that no URL of the table is rejected only for its scheme. */
-const egress = createEgressPolicy({ allowedRanges: [], allowHttp: true, resolve: resolveHostileNames });
+const egress = createEgressPolicy({ mayDial: createAddressFilter([]), allowHttp: true, resolve: resolveHostileNames });
 
 describe('a hostile URL (invariant 11)', () => {
   test('fails when it is subscribed: 422 with the reason, nothing stored, no connection', async () => {
@@ -68,7 +69,7 @@ describe('a hostile URL (invariant 11)', () => {
 
 describe("the engine's own URL (H4)", () => {
   const self = createEgressPolicy({
-    allowedRanges: ['127.0.0.0/8', '::1/128'],
+    mayDial: createAddressFilter(['127.0.0.0/8', '::1/128']),
     allowHttp: true,
     ownOrigins,
     resolve: resolveHostileNames,

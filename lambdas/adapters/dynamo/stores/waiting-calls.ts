@@ -61,7 +61,7 @@ export function createDynamoWaitingCalls(
       });
       const failure = entries.find((entry) => entry.status === 'rejected');
       if (full === undefined && failure === undefined) return { kind: 'entered', leave: () => leave(buckets) };
-      // An entry that failed may have been written: leave its bucket, too.
+      // An entry whose write failed may still be stored, so remove it from its bucket, too.
       await leave(buckets.filter((_, index) => entries[index]?.status === 'rejected' || full !== buckets[index]));
       if (full === undefined) throw failure?.reason;
       return { kind: 'full', name: full.name };

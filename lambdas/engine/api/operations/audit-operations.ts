@@ -48,7 +48,9 @@ export const auditOperations = {
     summary: 'List the audit log, newest first',
     access: 'audit:read',
     query: auditQuery,
-    answers: { 200: { description: 'A page of entries. It may be short and not be the last.', body: pageOf(entry) } },
+    answers: {
+      200: { description: 'A page of entries. A short page is not necessarily the last.', body: pageOf(entry) },
+    },
     example: {
       query: { object: 'subscriptions/sub_acme' },
       answer: {

@@ -80,7 +80,7 @@ export const deliveryOperations = {
     access: 'subscriptions:read',
     query: deliveriesQuery,
     answers: {
-      200: { description: 'A page of deliveries. It may be short and not be the last.', body: pageOf(delivery) },
+      200: { description: 'A page of deliveries. A short page is not necessarily the last.', body: pageOf(delivery) },
     },
     example: {
       params: ofSubscription,

@@ -29,7 +29,7 @@ const feed = z
     next_cursor: z.string().describe('Position after this page. Valid with any filters.'),
     caught_up: z
       .boolean()
-      .describe('Whether there are no more events now. A page may be short or empty and not be the last.'),
+      .describe('Whether there are no more events now. A short or empty page is not necessarily the last.'),
   })
   .meta({ id: 'FeedPage' });
 

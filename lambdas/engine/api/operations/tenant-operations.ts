@@ -78,7 +78,7 @@ export const tenantOperations = {
     method: 'GET',
     path: '/v1/tenants',
     tag: 'Tenants',
-    summary: 'List tenants with settings or erasures',
+    summary: 'List the tenants that have settings or an erasure',
     description: 'Tenants are not created explicitly. A tenant exists from its first account on.',
     access: 'tenants:read',
     isForAllTenants: true,
@@ -131,7 +131,7 @@ export const tenantOperations = {
     query: listQuery,
     answers: {
       200: {
-        description: 'A page of objects. It may be short or empty and not be the last.',
+        description: 'A page of objects. A short or empty page is not necessarily the last.',
         body: pageOf(exportEntry),
       },
     },

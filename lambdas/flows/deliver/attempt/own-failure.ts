@@ -17,7 +17,7 @@ export function notSent(error: string): ExpressionFailure {
   return { kind: 'failed', error, durationMs: 0, isOwn: true };
 }
 
-/** The outcome of a callback that is not sent because an expression of its subscription was stopped. */
+/** The outcome of a callback that is not sent because an expression of its subscription exceeded its limits. */
 export function diedBefore(
   what: string,
   { by, reason }: Extract<ExpressionRun<unknown>, { kind: 'died' }>,

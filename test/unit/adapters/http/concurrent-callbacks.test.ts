@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createEgressPolicy } from '../../../../lambdas/adapters/http/egress-policy.ts';
 import { createUndiciCallbackClient } from '../../../../lambdas/adapters/http/undici-callback-client.ts';
 import { limits } from '../../../../lambdas/contracts/limits.ts';
+import { createAddressFilter } from '../../../../lambdas/engine/outbound/public-addresses.ts';
 import { createManualClock } from '../../../fakes/manual-clock.ts';
 
 test('one endpoint gets as many concurrent callbacks as a subscription may choose', async () => {
@@ -17,7 +18,7 @@ test('one endpoint gets as many concurrent callbacks as a subscription may choos
   onTestFinished(() => void server.close());
   onTestFinished(() => server.closeAllConnections());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const policy = createEgressPolicy({ allowedRanges: ['127.0.0.0/8'], allowHttp: true });
+  const policy = createEgressPolicy({ mayDial: createAddressFilter(['127.0.0.0/8']), allowHttp: true });
   const callbacks = createUndiciCallbackClient(policy, createManualClock());
   const outcomes = await Promise.all(
     Array.from({ length: limits.maxEndpointConcurrency }, () =>

@@ -5,6 +5,7 @@ import {
   type EgressPolicyOptions,
   EgressRefusal,
 } from '../../../../lambdas/adapters/http/egress-policy.ts';
+import { createAddressFilter } from '../../../../lambdas/engine/outbound/public-addresses.ts';
 import { resolveHostileNames } from '../../../fakes/hostile-urls.ts';
 
 type Resolve = NonNullable<EgressPolicyOptions['resolve']>;
@@ -14,7 +15,7 @@ const nothing: Resolve = () => {
   throw new Error('an address literal is not resolved');
 };
 const policyFor = (options: Partial<EgressPolicyOptions> = {}) =>
-  createEgressPolicy({ allowedRanges: [], allowHttp: false, resolve: nothing, ...options });
+  createEgressPolicy({ mayDial: createAddressFilter([]), allowHttp: false, resolve: nothing, ...options });
 const resolveTo =
   (...addresses: readonly string[]): Resolve =>
   (_, callback) =>
@@ -125,7 +126,7 @@ describe('the engine itself', () => {
   describe('on this machine', () => {
     const local = policyFor({
       ownOrigins: ['http://localhost:8787'],
-      allowedRanges: ['0.0.0.0/0', '::/0'],
+      mayDial: createAddressFilter(['0.0.0.0/0', '::/0']),
       allowHttp: true,
       resolve: resolveTo('127.0.0.1', '::1'),
     });
@@ -166,7 +167,7 @@ describe('the engine itself', () => {
 });
 
 describe('a range that is allowed', () => {
-  const policy = policyFor({ allowedRanges: ['127.0.0.0/8', 'fd12::/16'], allowHttp: true });
+  const policy = policyFor({ mayDial: createAddressFilter(['127.0.0.0/8', 'fd12::/16']), allowHttp: true });
 
   test.each([
     'http://127.0.0.1:8787/',
@@ -193,7 +194,7 @@ describe('a range that is allowed', () => {
   });
 
   test('opens names that resolve only into it, and no name that also resolves elsewhere', async () => {
-    const options = { allowedRanges: ['10.1.0.0/16'] };
+    const options = { mayDial: createAddressFilter(['10.1.0.0/16']) };
     expect(
       await policyFor({ ...options, resolve: resolveTo('10.1.2.3') }).refusalOf('https://a.example/'),
     ).toBeUndefined();
@@ -203,11 +204,11 @@ describe('a range that is allowed', () => {
   });
 
   test('of one address family opens no address of the other', () => {
-    const ofIpv6 = policyFor({ allowedRanges: ['::/0'] });
+    const ofIpv6 = policyFor({ mayDial: createAddressFilter(['::/0']) });
     expect(ofIpv6.refusalOfUrl('https://[::1]/')).toBeUndefined();
     expect(ofIpv6.refusalOfUrl('https://10.0.0.1/')).toBeDefined();
     expect(ofIpv6.refusalOfUrl('https://[::ffff:10.0.0.1]/')).toBeDefined();
-    expect(policyFor({ allowedRanges: ['0.0.0.0/0'] }).refusalOfUrl('https://[::1]/')).toBeDefined();
+    expect(policyFor({ mayDial: createAddressFilter(['0.0.0.0/0']) }).refusalOfUrl('https://[::1]/')).toBeDefined();
   });
 
   // A range without a prefix would be read as /0, which opens every address.
@@ -222,7 +223,7 @@ describe('a range that is allowed', () => {
     '/8',
     '',
   ])('fails when it is not in CIDR form: "%s"', (range) => {
-    expect(() => policyFor({ allowedRanges: [range] })).toThrow(
+    expect(() => policyFor({ mayDial: createAddressFilter([range]) })).toThrow(
       expect.objectContaining({ code: 'configuration-invalid' }),
     );
   });

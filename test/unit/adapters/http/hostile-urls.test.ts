@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { createEgressPolicy } from '../../../../lambdas/adapters/http/egress-policy.ts';
+import { createAddressFilter } from '../../../../lambdas/engine/outbound/public-addresses.ts';
 import { hostileUrls, resolveHostileNames } from '../../../fakes/hostile-urls.ts';
 
 const policyFor = (allowHttp: boolean) =>
-  createEgressPolicy({ allowedRanges: [], allowHttp, resolve: resolveHostileNames });
+  createEgressPolicy({ mayDial: createAddressFilter([]), allowHttp, resolve: resolveHostileNames });
 
 describe('a hostile URL (invariant 11)', () => {
   const [lenient, strict] = [policyFor(true), policyFor(false)];

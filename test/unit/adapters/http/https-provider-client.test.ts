@@ -7,6 +7,7 @@ import { createEgressPolicy } from '../../../../lambdas/adapters/http/egress-pol
 import { createHttpsProviderClient } from '../../../../lambdas/adapters/http/https-provider-client.ts';
 import { EngineError } from '../../../../lambdas/contracts/engine-error.ts';
 import type { OutboundCall } from '../../../../lambdas/engine/outbound/outbound-call.ts';
+import { createAddressFilter } from '../../../../lambdas/engine/outbound/public-addresses.ts';
 import { aParty, certificateOf, type Party, type ProviderCertificate } from '../../../fakes/provider-certificates.ts';
 
 const [root, stranger, site] = ['Test root', 'Unknown root', 'Site'].map(aParty) as [Party, Party, Party];
@@ -54,7 +55,7 @@ const clientWith = ({ addresses = ['127.0.0.1'], allowHttp = true, allowedRanges
   createHttpsProviderClient(
     createEgressPolicy({
       allowHttp,
-      allowedRanges,
+      mayDial: createAddressFilter(allowedRanges),
       resolve: (_, callback) =>
         callback(
           null,

@@ -3,13 +3,14 @@ import { describe, expect, test, vi } from 'vitest';
 import { createEgressPolicy } from '../../../../lambdas/adapters/http/egress-policy.ts';
 import { createOauthTokens } from '../../../../lambdas/adapters/http/oauth-tokens.ts';
 import type { OauthClient } from '../../../../lambdas/engine/endpoint-auth/endpoint-auth-schema.ts';
+import { createAddressFilter } from '../../../../lambdas/engine/outbound/public-addresses.ts';
 import type { TokenOutcome } from '../../../../lambdas/ports/delivery/oauth-tokens.ts';
 import { countDials } from '../../../fakes/count-dials.ts';
 import { hostileUrls, resolveHostileNames } from '../../../fakes/hostile-urls.ts';
 import { startLoopbackEndpoint } from '../../../fakes/loopback-endpoint.ts';
 import { createManualClock } from '../../../fakes/manual-clock.ts';
 
-const local = createEgressPolicy({ allowedRanges: ['127.0.0.0/8'], allowHttp: true });
+const local = createEgressPolicy({ mayDial: createAddressFilter(['127.0.0.0/8']), allowHttp: true });
 const secret = 'hunter2:ü&+ %';
 const json = (response: ServerResponse, value: unknown, status = 200) =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
@@ -212,7 +213,11 @@ describe('a missing token', () => {
 
   test('fails when the token endpoint may not be called, and nothing is dialled (invariant 11)', async () => {
     const { client } = await start();
-    const confined = createEgressPolicy({ allowedRanges: [], allowHttp: false, resolve: resolveHostileNames });
+    const confined = createEgressPolicy({
+      mayDial: createAddressFilter([]),
+      allowHttp: false,
+      resolve: resolveHostileNames,
+    });
     const tokens = createOauthTokens(confined, createManualClock());
     const urls = [client.token_url, ...hostileUrls.map(({ url }) => url)];
     const { dials, result } = await countDials(() =>

@@ -6,6 +6,7 @@ import { createEndpointPools } from '../../../../lambdas/adapters/http/endpoint-
 import { createUndiciCallbackClient } from '../../../../lambdas/adapters/http/undici-callback-client.ts';
 import { systemClock } from '../../../../lambdas/adapters/node/system-clock.ts';
 import { limits } from '../../../../lambdas/contracts/limits.ts';
+import { createAddressFilter } from '../../../../lambdas/engine/outbound/public-addresses.ts';
 import type { CallbackRequest } from '../../../../lambdas/ports/delivery/callback-client.ts';
 import { countDials } from '../../../fakes/count-dials.ts';
 import { hostileUrls, resolveHostileNames } from '../../../fakes/hostile-urls.ts';
@@ -16,7 +17,11 @@ import { aParty, certificateOf, type ProviderCertificate } from '../../../fakes/
 /** Every name resolves to this machine. */
 const toLoopback: NonNullable<EgressPolicyOptions['resolve']> = (_, callback) =>
   callback(null, [{ address: '127.0.0.1', family: 4 }]);
-const local = createEgressPolicy({ allowedRanges: ['127.0.0.0/8'], allowHttp: true, resolve: toLoopback });
+const local = createEgressPolicy({
+  mayDial: createAddressFilter(['127.0.0.0/8']),
+  allowHttp: true,
+  resolve: toLoopback,
+});
 const post = (url: string, change: Partial<CallbackRequest> = {}): CallbackRequest => ({
   url,
   headers: { 'content-type': 'application/json', 'webhook-id': 'evt_1' },
@@ -131,7 +136,11 @@ describe('a callback', () => {
 });
 
 describe('a hostile endpoint (invariant 11)', () => {
-  const confined = createEgressPolicy({ allowedRanges: [], allowHttp: true, resolve: resolveHostileNames });
+  const confined = createEgressPolicy({
+    mayDial: createAddressFilter([]),
+    allowHttp: true,
+    resolve: resolveHostileNames,
+  });
 
   test('is refused before any address is dialled, whatever its URL', async () => {
     const client = createUndiciCallbackClient(confined, systemClock);
@@ -149,7 +158,7 @@ describe('a hostile endpoint (invariant 11)', () => {
     const endpoint = await startLoopbackEndpoint((response) => response.end());
     const url = urlOf(endpoint, 'rebinding.hostile.test');
     const rebinding = createEgressPolicy({
-      allowedRanges: [],
+      mayDial: createAddressFilter([]),
       allowHttp: true,
       resolve: (name, callback) =>
         answers.length > 0 ? callback(null, [{ address: answers.pop() ?? '', family: 4 }]) : toLoopback(name, callback),
