@@ -36,7 +36,10 @@ export default defineConfig(({ mode }) => {
       provide: { isExploring },
       projects: [
         level('unit', { testTimeout: 10_000 }),
-        level('flow', { testTimeout: isExploring ? 60_000 : 10_000 }),
+        level('flow', {
+          testTimeout: isExploring ? 60_000 : 10_000,
+          exclude: isExploring ? [] : ['test/flow/long/**'],
+        }),
         level('integrations', { testTimeout: 10_000 }),
         level('contract', { testTimeout: isExploring ? 60_000 : 20_000 }),
         level('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),

@@ -8,10 +8,11 @@ export const metricsNamespace = 'Tributary';
  *   requests    = rejected + handshake + accepted                        (ingress)
  *   accepted    = mapped + ignored + unrouted + dead-lettered            (normalize)
  *   handshakes that the engine completes with a call = confirmed + dead-lettered
- *   events      = published + duplicate + refused                        (normalize)
+ *   events      = published + duplicate + stale + unchanged + refused    (normalize)
  *   published   = filtered (no subscription wants it) + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
  *
+ * `stale` is an input that is older than what the engine knows of its record, `unchanged` one that says the same.
  * `refused` is an event of a tenant whose data is being erased; a request of such a tenant is `ignored`.
  *
  * When a function fails or dies, its input is retried and counted then, so no input is ever missing. A retried input
@@ -41,6 +42,8 @@ export type NormalizeOutcome =
   | 'dead-lettered'
   | 'published'
   | 'duplicate'
+  | 'stale'
+  | 'unchanged'
   | 'refused'
   | 'enqueued'
   | 'filtered';

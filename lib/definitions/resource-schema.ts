@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { memberPath } from '../../lambdas/engine/definition/resources-schema.ts';
 import { resourceFormats } from '../../lambdas/engine/mapping/check-resource.ts';
 
 /*
@@ -28,6 +29,8 @@ export interface ResourceNode extends SchemaNode {
   readonly title: string;
   readonly description: string;
   readonly version: string;
+  readonly state?: 'record' | 'none' | undefined;
+  readonly volatile?: readonly string[] | undefined;
   readonly properties: Readonly<Record<string, SchemaNode>>;
 }
 
@@ -67,6 +70,8 @@ const rootSchema = z.strictObject({
   title: sentence,
   description: sentence,
   version: z.string().regex(semanticVersion, 'expected a semantic version such as 1.0.0'),
+  state: z.enum(['record', 'none']).optional(),
+  volatile: z.array(memberPath).optional(),
   type: z.literal('object'),
   properties: z.record(z.string(), nodeSchema),
   required: z.tuple([z.literal('id')]),

@@ -51,6 +51,7 @@ export function createApi(
   buckets.raw.grantGet(api);
   tables.subscriptions.grant(api, 'BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query');
   tables.events.grant(api, 'BatchGetItem', 'Query');
+  tables.records.grant(api, 'BatchGetItem', 'Query');
   // The location of an event, and the stored answers of requests with an idempotency key.
   tables.idempotency.grant(api, 'DeleteItem', 'GetItem', 'PutItem');
   // Retries a delivery, cancels one or all waiting ones of a subscription, and stores replays.

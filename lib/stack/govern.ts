@@ -37,6 +37,7 @@ export function createGovern(builder: EngineBuilder, { tables, buckets }: Storag
   tables.deliveries.grant(govern, 'BatchWriteItem', 'Query');
   tables.limits.grant(govern, 'BatchGetItem', 'BatchWriteItem');
   tables.events.grant(govern, 'BatchWriteItem', 'Query');
+  tables.records.grant(govern, 'BatchWriteItem', 'Query');
   tables.idempotency.grant(govern, 'BatchGetItem', 'BatchWriteItem');
   buckets.payloads.grantErase(govern);
   buckets.raw.grantErase(govern);

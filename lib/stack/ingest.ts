@@ -78,7 +78,10 @@ function createNormalize(
   // Publishing caches subscriptions: BatchGetItem reads their versions, Query those that changed.
   tables.subscriptions.grant(normalize, 'BatchGetItem', 'Query');
   tables.events.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
-  tables.idempotency.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PutItem');
+  // A claim of a fact is an insert; where a record's event is found is a put in a batch.
+  tables.idempotency.grant(normalize, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem');
+  // A batch of updates of one is no statement.
+  tables.records.grant(normalize, 'BatchGetItem', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem');
   tables.statistics.grant(normalize, 'UpdateItem');
   buckets.raw.grantGet(normalize);
   // Archives every request that it has finished.

@@ -28,6 +28,7 @@ export function createStorage(builder: EngineBuilder) {
     [environmentKeys.integrationSettingsTable]: tables.integrationSettings.tableName,
     [environmentKeys.limitsTable]: tables.limits.tableName,
     [environmentKeys.parkedRequestsTable]: tables.parkedRequests.tableName,
+    [environmentKeys.recordsTable]: tables.records.tableName,
     [environmentKeys.statisticsTable]: tables.statistics.tableName,
     [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
     [environmentKeys.tenantsTable]: tables.tenants.tableName,
@@ -48,7 +49,7 @@ function createBuckets({ scope, config, removalPolicy }: EngineBuilder, encrypti
   return {
     payloads: new PrivateBucket(scope, 'Payloads', {
       ...protection,
-      // One day longer than the events that refer to them.
+      // Keep them one day longer than the events that refer to them.
       expiration: Duration.days(config.retentionDays + 1),
       retentionClasses: retentionClassesDays
         .filter((days) => days < config.retentionDays)

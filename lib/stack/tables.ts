@@ -88,6 +88,12 @@ function createEventTables(scope: Construct, protection: Protection) {
       partitionKey: text('tenant'),
       sortKey: number('sequence'),
     }),
+    // The states of records, spread over partitions of their account.
+    records: new RecordTable(scope, 'Records', {
+      ...protection,
+      partitionKey: text('source'),
+      sortKey: text('record'),
+    }),
     idempotency: new RecordTable(scope, 'Idempotency', { ...protection, partitionKey: text('id') }),
     deliveries: new RecordTable(scope, 'Deliveries', {
       ...protection,

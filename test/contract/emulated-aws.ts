@@ -88,6 +88,7 @@ const tableShapes = {
     AttributeDefinitions: [attribute('tenant'), attribute('sequence', 'N')],
     KeySchema: keys('tenant', 'sequence'),
   },
+  records: { AttributeDefinitions: [attribute('source'), attribute('record')], KeySchema: keys('source', 'record') },
   idempotency: { AttributeDefinitions: [attribute('id')], KeySchema: keys('id') },
   deliveries: {
     AttributeDefinitions: [attribute('subscription'), attribute('delivery')],

@@ -131,7 +131,8 @@ function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[])
         typeof body === 'string' ? body : new Uint8Array(body),
       ),
     github(url, { secret = 's3cret', delivery = `delivery-${++deliveries}`, issue = deliveries, padding = 0 } = {}) {
-      const body = githubIssue(issue, padding);
+      // Each delivery says something else: what says the same is no event.
+      const body = githubIssue(issue, padding, delivery);
       return running.post(url, body, {
         'x-github-event': 'issues',
         'x-github-delivery': delivery,
@@ -156,10 +157,17 @@ function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[])
 }
 
 /** The body of a GitHub `issues` webhook. */
-export function githubIssue(issue: number, padding = 0): string {
+export function githubIssue(issue: number, padding = 0, reason = 'none'): string {
   return JSON.stringify({
     action: 'opened',
-    issue: { id: issue, number: issue, title: `Issue ${issue}`, body: 'x'.repeat(padding), state: 'open' },
+    issue: {
+      id: issue,
+      number: issue,
+      title: `Issue ${issue}`,
+      body: 'x'.repeat(padding),
+      state: 'open',
+      state_reason: reason,
+    },
     repository: { id: 1, full_name: 'northwind/orders' },
   });
 }

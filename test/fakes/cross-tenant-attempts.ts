@@ -54,7 +54,7 @@ const nothing = 'nothing';
 const harmless = new Set(
   [
     'limit types resources integration integrations origin origins since until wait schema state operation before major',
-    'url ordering rate_per_second concurrency retry disable_after_seconds signatures auth headers client_certificate',
+    'url record_id ordering rate_per_second concurrency retry disable_after_seconds signatures auth headers client_certificate',
     'timeout_seconds filter fields encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention client_secret client shared_contexts description metadata',
@@ -80,6 +80,12 @@ function valuesOfParameter(place: string, things: TenantThings): readonly string
       return [things.key];
     case '/v1/tenants/{id}':
       return [things.tenant];
+    case '/v1/accounts/{id}/states/{model}':
+      return ['hris'];
+    case '/v1/accounts/{id}/states/{model}/{plural}':
+      return ['employees'];
+    case '/v1/accounts/{id}/states/{model}/{plural}/{record_id}':
+      return ['1'];
     case '/v1/integrations/{integration}':
     case '/v1/schemas/{model}':
     case '/v1/schemas/{model}/{plural}':

@@ -96,6 +96,7 @@ export function createFakeApi({
     archive: engine.archive,
     settings: engine.settings,
     subscriptions: engine.subscriptions,
+    records: engine.records,
     events: engine.events,
     locator: engine.events,
     consumers: engine.consumers,
@@ -124,7 +125,7 @@ export function createFakeApi({
 
   return {
     engine,
-    /** All comparable stores, by name. */
+    /** Every store whose contents tests can compare, by name. */
     stores: {
       accounts: engine.accounts,
       answers,
@@ -144,6 +145,7 @@ export function createFakeApi({
       rawBodies: engine.rawBodies,
       rawDeadLetters: engine.rawDeadLetters,
       rawQueue: engine.rawQueue,
+      records: engine.records,
       replays: engine.replays,
       settings: engine.settings,
       statistics: engine.statistics,

@@ -1,4 +1,5 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
+import { recordTraitsOf } from '../../lambdas/engine/definition/record-traits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import { defaultEndpointPolicy } from '../../lambdas/engine/delivery/endpoint-state.ts';
 import { noResources } from '../../lambdas/engine/mapping/check-resource.ts';
@@ -47,6 +48,7 @@ import {
   rawQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryRawArchive } from './in-memory-raw-archive.ts';
+import { createInMemoryRecordStates } from './in-memory-record-states.ts';
 import { createInMemoryReplays } from './in-memory-replays.ts';
 import { createInMemoryResources } from './in-memory-resources.ts';
 import { createInMemoryContexts, createInMemoryParking, createInMemorySettings } from './in-memory-routing.ts';
@@ -90,6 +92,7 @@ export function createFakeEngine(
   const tenantPolicies = tenants.policies(clock);
   const retention = { retentionDays: limits.retentionDays, policies: tenantPolicies };
   const events = createInMemoryEvents(clock, retention);
+  const records = createInMemoryRecordStates(clock);
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
   const archive = createInMemoryRawArchive();
@@ -125,6 +128,7 @@ export function createFakeEngine(
     definition.routing === undefined
       ? undefined
       : { lookup: definition.routing.context_lookup_field, accountContext: definition.routing.account_context };
+  const traitsOf = (resource: string) => recordTraitsOf(definition, resource, versioned.get(resource)?.schema);
   const contexts = createInMemoryContexts();
   const parking = createInMemoryParking(clock, retention);
   const settings = createInMemorySettings();
@@ -136,6 +140,7 @@ export function createFakeEngine(
   const quotas = usualQuotas;
   const publishPorts: PublishPorts = {
     events,
+    records,
     payloads,
     subscriptions,
     deliveryQueue: deliveryQueueOn(deliveryQueue),
@@ -169,6 +174,7 @@ export function createFakeEngine(
     accounts,
     subscriptions,
     events,
+    records,
     consumers,
     payloads,
     rawBodies,
@@ -231,7 +237,7 @@ export function createFakeEngine(
       provider,
       integration: async (name) =>
         name === definition.name
-          ? { webhook, mapping: definition.mapping, resources: noResources, routing }
+          ? { webhook, mapping: definition.mapping, resources: noResources, routing, traitsOf }
           : undefined,
       expressions,
       contexts: contexts.reader(clock),
@@ -289,6 +295,7 @@ export function createFakeEngine(
       consumers,
       keys: apiKeys,
       deliveries,
+      records,
       events,
       payloads,
     } satisfies ExportPorts,
@@ -311,6 +318,7 @@ export function createFakeEngine(
       deliveries: bothErasers(deliveries, replays),
       endpoints,
       events: events.eraser,
+      records: records.eraser,
       apiKeys: apiKeys.eraser,
       consumers: consumers.eraser,
       statistics: statistics.eraser,

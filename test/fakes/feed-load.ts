@@ -232,6 +232,7 @@ function runOf(
       claimsLeft -= 1;
       return call(() => store.claim(wanted));
     },
+    findClaim: (...args) => call(() => store.findClaim(...args)),
     moveClaim: (...args) => call(() => store.moveClaim(...args)),
     getMany: (...args) => call(() => store.getMany(...args)),
     async writeRows(rows, untilMs) {

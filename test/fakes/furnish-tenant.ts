@@ -7,7 +7,7 @@ import type { FakeEngine } from './fake-engine.ts';
 import { apiKey } from './in-memory-api-keys.ts';
 import { deadLetterQueueOn } from './in-memory-queue.ts';
 import { waitingRequests } from './in-memory-routing.ts';
-import { aConsumer, anAccount, anEvent, aSubscription } from './samples.ts';
+import { aConsumer, anAccount, anEvent, aRecordState, aSubscription } from './samples.ts';
 
 /** One key for each tenant. */
 export function keysOf(...tenants: readonly string[]): readonly ApiKey[] {
@@ -67,6 +67,13 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
       }),
     })),
   );
+  const incarnation = (await engine.accounts.find(account))?.createdAt ?? '';
+  for (const recordId of ['1', '2', '3'])
+    await engine.records.write(
+      { tenant, account, incarnation, resource: 'hris/employees', recordId },
+      { state: undefined, lastN: 0 },
+      aRecordState(),
+    );
   // Written by a run that died before it wrote the row.
   await engine.payloads.put(`${tenant}/evt_orphan`, Buffer.from('{}'), 'application/json');
   const jobs = engine.deliveryQueue

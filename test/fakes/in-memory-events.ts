@@ -64,6 +64,9 @@ export function createInMemoryEvents(
       claims.set(claim.id, wanted);
       return claim;
     },
+    async findClaim(id) {
+      return live(claims.get(id));
+    },
     async moveClaim(from, to) {
       const wanted = await expiring(to, limits.minClaimDays);
       const standing = live(claims.get(from.id));
@@ -71,7 +74,7 @@ export function createInMemoryEvents(
       claims.set(to.id, wanted);
       return true;
     },
-    async writeRows(written, untilMs = Number.POSITIVE_INFINITY) {
+    async writeRows(written, untilMs = Number.POSITIVE_INFINITY, pointers = []) {
       if (clock.nowMs() >= untilMs)
         throw new EngineError('storage-unavailable', 'rows were not taken in time', { retryable: true });
       for (const row of written) {
@@ -82,6 +85,7 @@ export function createInMemoryEvents(
         numbers.set(row.tenant, ordered);
         rows.set(row.tenant, ofTenant.set(row.sequence, expiringRow));
       }
+      for (const pointer of pointers) claims.set(pointer.id, await expiring(pointer, limits.minClaimDays));
     },
     async getMany(keys) {
       const distinct = new Map(keys.map((key) => [`${key.tenant} ${key.sequence}`, key]));

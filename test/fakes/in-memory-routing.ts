@@ -18,7 +18,7 @@ import { pageOf } from './page-of.ts';
 
 const keyOf = (integration: string, value: string) => JSON.stringify([integration, value]);
 
-/** The context values of all accounts, and the ports on them. */
+/** The context values of all accounts, with the ports that read and write them. */
 export interface InMemoryContexts extends AccountContextRegistry, AccountContextEraser, SharedContexts, Dumpable {
   /** Register an account like a version without claims. */
   register(integration: string, values: readonly string[], account: string): Promise<void>;

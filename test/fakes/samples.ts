@@ -1,6 +1,7 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/event/canonical-event.ts';
+import type { RecordState } from '../../lambdas/engine/records/record-state.ts';
 import type { Account } from '../../lambdas/ports/accounts/account-store.ts';
 import type { Subscription } from '../../lambdas/ports/delivery/subscription-store.ts';
 import type { FeedConsumer } from '../../lambdas/ports/events/consumer-store.ts';
@@ -132,3 +133,29 @@ export const staff: Definition = {
     "data": { "id": id, "name": name }
   }]`,
 };
+
+/** The state of a record after its first event. */
+export function aRecordState(change: Partial<RecordState> = {}): RecordState {
+  const atMs = Date.parse('2026-11-21T12:00:00.000Z');
+  return {
+    n: 1,
+    atMs,
+    seenAtMs: atMs,
+    isRead: false,
+    fingerprint: 'a-fingerprint-of-a-row',
+    isDeleted: false,
+    changes: [
+      {
+        sequence: 1,
+        event: 'evt_1',
+        type: 'record:created',
+        origin: 'webhook',
+        owner: 'raw_1',
+        key: 'a-key-of-one',
+        takenAtMs: atMs,
+      },
+    ],
+    drops: [],
+    ...change,
+  };
+}

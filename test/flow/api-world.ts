@@ -3,7 +3,7 @@ import { type OperationId, operations } from '../../lambdas/engine/api/operation
 import { deliveryOf } from '../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
-import { anEvent } from '../fakes/samples.ts';
+import { anEvent, aRecordState } from '../fakes/samples.ts';
 
 /** A call of an operation. */
 export interface OperationRequest {
@@ -31,7 +31,18 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.status} ${answer.text}`);
     return answer.body;
   };
-  await made('/v1/accounts', { id: 'acc_acme', tenant: 'acme', integration: 'staff' });
+  const account = await made('/v1/accounts', { id: 'acc_acme', tenant: 'acme', integration: 'staff' });
+  await engine.records.write(
+    {
+      tenant: 'acme',
+      account: 'acc_acme',
+      incarnation: account.created_at,
+      resource: 'hris/employees',
+      recordId: '123',
+    },
+    { state: undefined, lastN: 0 },
+    aRecordState(),
+  );
   const url = 'https://app.example.com/hooks';
   await made('/v1/subscriptions', { id: 'sub_acme', tenant: 'acme', url, signatures: ['v1', 'v1a'] });
   await publishEvents(engine.publishPorts, [
@@ -82,6 +93,7 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
       const path = shape.path
         .replace(/\{replay\}/, replay.id)
         .replace(/\{model\}\/\{plural\}/, 'hris/employees')
+        .replace(/\{record_id\}/, '123')
         .replace(/\{\w+\}/, named ?? 'nothing');
       const ofTenant = shape.path.includes('{name}') ? { tenant: 'acme' } : {};
       const search = new URLSearchParams({ ...(queries[id] ?? query(id)), ...ofTenant }).toString();

@@ -368,9 +368,9 @@ describe('permissions', () => {
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Idempotency|Limits|Statistics)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics)/,
         // Accounts: the key of their archived requests. Limits: the drain of an ordered subscription.
-        written: /^(Accounts|ParkedRequests|Events|Idempotency|Limits|Statistics)Table/,
+        written: /^(Accounts|ParkedRequests|Events|Records|Idempotency|Limits|Statistics)Table/,
       },
     ],
     [
@@ -384,7 +384,7 @@ describe('permissions', () => {
         // To reprocess dead letters.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits|Statistics)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits|Statistics)/,
       },
     ],
     [
@@ -395,7 +395,7 @@ describe('permissions', () => {
         send: [/^GovernanceQueue[0-9A-F]{8}$/],
         receive: [/^RawQueueDeadLetters/, /^GovernanceQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
+          /^(Accounts|AccountContexts|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s may access exactly what it needs', (name, allowed: Allowed) => {
@@ -481,7 +481,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(14);
+    expect(tables).toHaveLength(15);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });

@@ -9,7 +9,7 @@ const resources = compileResources(root);
 
 describe('every canonical resource', () => {
   // Strict mode also checks the schema against its dialect, so that other tools can read it.
-  const ajv = new Ajv2020({ strict: true, formats: resourceFormats, keywords: ['version'] });
+  const ajv = new Ajv2020({ strict: true, formats: resourceFormats, keywords: ['version', 'state', 'volatile'] });
 
   test.each([...resources])('%s is a JSON Schema', (_, schema) => {
     expect(() => ajv.compile({ ...schema })).not.toThrow();

@@ -18,7 +18,14 @@ export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>)
   schemaOf(event, 'output', schemas);
   const messages: Record<string, Json> = {};
   for (const [resource, schema] of resources) {
-    const { $schema: _, $id: __, version, ...data } = schema as ResourceSchema & { readonly $schema?: string };
+    const {
+      $schema: _,
+      $id: __,
+      version,
+      state: ___,
+      volatile: ____,
+      ...data
+    } = schema as ResourceSchema & { readonly $schema?: string };
     schemas[nameOf(resource)] = data;
     messages[nameOf(resource)] = message(
       schema.title,

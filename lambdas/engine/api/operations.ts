@@ -6,6 +6,7 @@ import { catalogueOperations } from './operations/catalogue-operations.ts';
 import { consumerOperations } from './operations/consumer-operations.ts';
 import { deliveryOperations } from './operations/delivery-operations.ts';
 import { eventOperations } from './operations/event-operations.ts';
+import { recordOperations } from './operations/record-operations.ts';
 import { replayOperations } from './operations/replay-operations.ts';
 import { statisticsOperations } from './operations/statistics-operations.ts';
 import { subscriptionOperations } from './operations/subscription-operations.ts';
@@ -17,6 +18,7 @@ export const operations = {
   ...accountOperations,
   ...subscriptionOperations,
   ...deliveryOperations,
+  ...recordOperations,
   ...replayOperations,
   ...eventOperations,
   ...consumerOperations,

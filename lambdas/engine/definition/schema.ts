@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { identifier } from '../template/template-schema.ts';
+import { resources } from './resources-schema.ts';
 import { routing } from './routing-schema.ts';
 import { webhook } from './webhook-schema.ts';
 
@@ -16,6 +17,7 @@ export const definitionSchema = z.strictObject({
     .describe('Secrets of an account, each with a line that says where its owner finds it.'),
   webhook,
   routing,
+  resources,
   mapping: z.string().min(1).describe('JSONata that maps a request to events: inline, or the name of a .jsonata file.'),
 });
 

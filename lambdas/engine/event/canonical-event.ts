@@ -44,7 +44,8 @@ export interface ChangeIdentity {
   readonly account: string;
   readonly resource: string;
   readonly recordId: string;
-  readonly type: EventType;
+  /** Absent for a record that has a state: there the state makes the type. */
+  readonly type?: EventType;
   /** The provider's id of the change, the same when it is sent again. */
   readonly change: string;
 }
@@ -54,7 +55,7 @@ export interface ChangeIdentity {
  */
 export function eventId(identity: ChangeIdentity): string {
   const { tenant, account, resource, recordId, type, change } = identity;
-  const parts = [tenant, account, resource, recordId, type, change];
+  const parts = [tenant, account, resource, recordId, ...(type === undefined ? [] : [type]), change];
   const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
   return `evt_${hash('sha256', text).slice(0, 32)}`;
 }

@@ -4,15 +4,18 @@ import { type SubscriptionFilter, wantsEvent } from './wants-event.ts';
 /** Events of a tenant that a reader of the feed wants. An empty list matches all events. */
 export interface FeedFilter extends Omit<SubscriptionFilter, 'tenant'> {
   readonly origins: readonly Origin[];
+  /** Undefined for all records. */
+  readonly recordId?: string | undefined;
 }
 
 /** Whether a reader of the feed wants an event of its tenant. */
 export function wantsOfFeed(
   filter: FeedFilter,
-  event: Pick<UnsequencedEvent, 'tenant' | 'type' | 'resource' | 'integration' | 'account' | 'origin'>,
+  event: Pick<UnsequencedEvent, 'tenant' | 'type' | 'resource' | 'integration' | 'account' | 'origin' | 'record_id'>,
 ): boolean {
   return (
     wantsEvent({ ...filter, tenant: event.tenant }, event) &&
-    (filter.origins.length === 0 || filter.origins.includes(event.origin))
+    (filter.origins.length === 0 || filter.origins.includes(event.origin)) &&
+    (filter.recordId === undefined || filter.recordId === event.record_id)
   );
 }

@@ -7,6 +7,10 @@ export interface ResourceSchema {
   readonly description: string;
   /** Semantic version, for readers of the data. */
   readonly version: string;
+  /** `none` where events are facts, which no later state of a record replaces. @default record */
+  readonly state?: 'record' | 'none' | undefined;
+  /** Paths of members that change although the record does not. @default none */
+  readonly volatile?: readonly string[] | undefined;
   readonly properties: Readonly<Record<string, unknown>>;
 }
 
@@ -63,7 +67,7 @@ export function prepareResources(
   const ajv = new Ajv2020({
     allErrors: everyFault,
     formats: resourceFormats,
-    keywords: ['version'],
+    keywords: ['version', 'state', 'volatile'],
     logger: false,
     messages: false,
     meta: false,

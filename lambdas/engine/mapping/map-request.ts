@@ -122,6 +122,15 @@ export function deliveryNameOf({
   return { deliveryId: digest, ...(acceptanceId === undefined ? {} : { acceptanceId }) };
 }
 
+/** What one event of a mapping says of its record. */
+export interface MappedChange {
+  readonly change: 'created' | 'updated' | 'deleted';
+  /** The record's version, as the provider writes it. */
+  readonly version?: string | undefined;
+  /** The provider's name of the change, the same when it sends the change again. */
+  readonly name: string;
+}
+
 export type MappingResult =
   /** Without events, the mapping returned nothing and the request is ignored. */
   | {
@@ -129,6 +138,8 @@ export type MappingResult =
       readonly events: readonly UnsequencedEvent[];
       /** The context that each event names; undefined for an event that names none. */
       readonly contexts: readonly (string | undefined)[];
+      /** What each event says of its record. */
+      readonly changes: readonly MappedChange[];
     }
   /** `retryable` after a timeout: the next run may be faster. */
   | { readonly kind: 'failed'; readonly reason: string; readonly retryable: boolean };
@@ -176,14 +187,16 @@ export async function mapRequest(
     'rawBody' in context ? { tenant, account, integration, receivedAt, ...deliveryNameOf(context) } : context;
   const events: UnsequencedEvent[] = [];
   const contexts: (string | undefined)[] = [];
+  const changes: MappedChange[] = [];
   for (const [index, item] of items.entries()) {
     const read = readEvent(item, { index, context: named, resources: mapping.resources });
     if (read.kind === 'fault')
       return { kind: 'failed', reason: `mapping gave a bad event (${index}): ${read.fault}`, retryable: false };
     events.push(read.event);
     contexts.push(read.context);
+    changes.push(read.change);
   }
-  return { kind: 'mapped', events, contexts };
+  return { kind: 'mapped', events, contexts, changes };
 }
 
 interface ItemContext {
@@ -194,7 +207,12 @@ interface ItemContext {
 }
 
 type ReadEvent =
-  | { readonly kind: 'event'; readonly event: UnsequencedEvent; readonly context: string | undefined }
+  | {
+      readonly kind: 'event';
+      readonly event: UnsequencedEvent;
+      readonly context: string | undefined;
+      readonly change: MappedChange;
+    }
   | { readonly kind: 'fault'; readonly fault: string };
 
 /** Check one item of a mapping's result, and make an event of it. */
@@ -215,9 +233,10 @@ function readEvent(item: unknown, { index, context, resources }: ItemContext): R
   const isThin = mapped.method_config !== undefined;
   const { tenant, account, integration, receivedAt } = context;
   const { resource } = mapped;
-  const change = changeOf(mapped, `${placeOf(parsed.data, context)}#${index}`);
+  const name = mapped.id ?? `${placeOf(parsed.data, context)}#${index}`;
+  const version = mapped.version === undefined ? undefined : String(mapped.version);
   const event: UnsequencedEvent = {
-    id: eventId({ tenant, account, resource, recordId, type, change }),
+    id: eventId({ tenant, account, resource, recordId, type, change: changeOf(mapped.id, version, name) }),
     type,
     timestamp: receivedAt,
     tenant,
@@ -232,7 +251,8 @@ function readEvent(item: unknown, { index, context, resources }: ItemContext): R
     ...(isThin ? { thin: true as const } : {}),
     data,
   };
-  return { kind: 'event', event, context: mapped.context };
+  const change = verb.replace('record:', '') as MappedChange['change'];
+  return { kind: 'event', event, context: mapped.context, change: { change, version, name } };
 }
 
 /**
@@ -258,8 +278,8 @@ function recordIdOf(mapped: Pick<MappedEvent, 'record_id' | 'method_config' | 'd
  * Identity of a change: the provider's id of it; else the record's version, which every path reports alike; else the
  * place in the delivery that brought it.
  */
-function changeOf({ id, version }: Pick<MappedEvent, 'id' | 'version'>, place: string): string {
-  return id ?? (version === undefined ? place : `version ${version}`);
+function changeOf(id: string | undefined, version: string | undefined, name: string): string {
+  return id ?? (version === undefined ? name : `version ${version}`);
 }
 
 /** Bytes of the data in a function's answer: JSON text, escaped a second time. */

@@ -13,6 +13,8 @@ export interface IntegrationStatistics {
   /** Outcomes of the requests' events. */
   readonly published: number;
   readonly duplicate: number;
+  readonly stale: number;
+  readonly unchanged: number;
   readonly schemaDrift: number;
 }
 
@@ -49,6 +51,8 @@ export function integrationStatistics(hours: readonly Counted[]): readonly Integ
       deadLettered: sumOf('dead-lettered'),
       published: sumOf('published'),
       duplicate: sumOf('duplicate'),
+      stale: sumOf('stale'),
+      unchanged: sumOf('unchanged'),
       schemaDrift: sumOf('schema-drift'),
     };
   });

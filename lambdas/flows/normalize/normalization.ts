@@ -1,8 +1,8 @@
 import type { RawMessage } from '../../contracts/messages.ts';
-import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { type Drift, driftsOf, type PreparedResources } from '../../engine/mapping/check-resource.ts';
 import type { MappingInput } from '../../engine/mapping/map-request.ts';
 import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
+import type { RecordTraits } from '../../engine/records/observation.ts';
 import type { SecretValues, WebhookRequest } from '../../engine/request/webhook-request.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import type { IntegrationSettingsStore } from '../../ports/accounts/integration-settings-store.ts';
@@ -11,7 +11,7 @@ import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { DeadLetterQueue } from '../../ports/events/queues.ts';
 import type { ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
-import type { Publication, PublishPorts } from '../publish/publication.ts';
+import type { Candidate, Publication, PublishPorts } from '../publish/publication.ts';
 import type { ArchivePorts } from './archive-requests.ts';
 import type { OwnerPorts, Ownership } from './find-owners.ts';
 
@@ -22,6 +22,8 @@ export interface NormalizingIntegration {
   readonly mapping: string;
   /** The resources that the mapping produces. */
   readonly resources: PreparedResources;
+  /** What a resource says about its records; undefined where its events are facts. */
+  readonly traitsOf: (resource: string) => RecordTraits | undefined;
   /** How requests of the URL for all accounts find their accounts; undefined when every account has its own URL. */
   readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
 }
@@ -47,6 +49,9 @@ export interface RawDelivery {
 
 /** The outcome of publishing an event, with its tenant. */
 export type TenantPublication = Publication & { readonly tenant: string };
+
+/** An event of a request, and what it says of its record. */
+export type NewEvent = Pick<Candidate, 'event' | 'record'>;
 
 /** The tenant of a request to the URL for all accounts; absent when it has no account, or several tenants. */
 interface Whose {
@@ -81,7 +86,7 @@ const clockSkewMs = 60_000;
 export type SettledMapping = (
   | ({
       readonly kind: 'events';
-      readonly events: readonly UnsequencedEvent[];
+      readonly events: readonly NewEvent[];
       readonly drifts: readonly Drift[];
     } & Whose)
   | Exclude<Normalization, { kind: 'mapped' }>
@@ -139,10 +144,19 @@ export async function secretsOf(
 
 /** An event that does not match its schema is reported and still published: a provider's change loses no event. */
 export function toMapping(
-  events: readonly UnsequencedEvent[],
+  events: readonly NewEvent[],
   resources: PreparedResources,
 ): Extract<SettledMapping, { kind: 'events' | 'ignored' }> {
-  return events.length === 0 ? { kind: 'ignored' } : { kind: 'events', events, drifts: driftsOf(resources, events) };
+  return events.length === 0
+    ? { kind: 'ignored' }
+    : {
+        kind: 'events',
+        events,
+        drifts: driftsOf(
+          resources,
+          events.map(({ event }) => event),
+        ),
+      };
 }
 
 export async function deadLetter(

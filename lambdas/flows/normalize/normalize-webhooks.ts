@@ -33,11 +33,12 @@ export async function normalizeWebhooks(
   await failUnconfirmed(ports, mappings);
   const candidates = mappings.flatMap((mapping, index) =>
     mapping.kind === 'events'
-      ? mapping.events.map((event) => {
+      ? mapping.events.map((one) => {
           const { message, receiveCount = 1 } = deliveries[index] as RawDelivery;
           // SQS moves a message that fails once more to the dead-letter queue.
           const isLastTry = receiveCount >= limits.maxReceiveCount;
-          return { event, owner: ownerOf(message), hops: message.hops, isLastTry, index };
+          const isRetry = receiveCount > 1;
+          return { ...one, owner: ownerOf(message), hops: message.hops, isLastTry, isRetry, index };
         })
       : [],
   );

@@ -1,13 +1,15 @@
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
+import type { RawMessage } from '../../contracts/messages.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
-import { deliveryNameOf, type MappingResult } from '../../engine/mapping/map-request.ts';
+import { deliveryNameOf, type MappedChange, type MappingResult } from '../../engine/mapping/map-request.ts';
 import { deliveryIdOf } from '../../engine/reception/decide-reception.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
+import type { RecordInput } from '../publish/publication.ts';
 import { findOwners, soleTenant } from './find-owners.ts';
 import {
   deadLetter,
   type Mapping,
+  type NewEvent,
   type NormalizePorts,
   type NormalizingIntegration,
   type RawDelivery,
@@ -53,7 +55,7 @@ export async function mapForItsAccounts(
     if (since.free.length < free.length)
       throw new EngineError('contended', 'an account was created for a parked request', { retryable: true });
   }
-  const events: UnsequencedEvent[] = [];
+  const events: NewEvent[] = [];
   const accounts = owners.map(({ account }) => account);
   const whose = { tenant: soleTenant(owners), owners: accounts, ownership };
   for (const { account, contexts: own } of owners) {
@@ -96,6 +98,16 @@ function isFor(context: string | undefined, own: readonly string[]): boolean {
   return context === undefined || own.includes(context);
 }
 
+/** A request as one account's integration maps it. */
+type MappedForAccount =
+  | {
+      readonly kind: 'mapped';
+      readonly events: readonly NewEvent[];
+      /** The context that each event names; undefined for an event that names none. */
+      readonly contexts: readonly (string | undefined)[];
+    }
+  | Extract<MappingResult, { kind: 'failed' }>;
+
 /** @throws {mapping-timeout} retryable, when the mapping was stopped: it may succeed at another time. */
 export async function mapForAccount(
   ports: NormalizePorts,
@@ -103,7 +115,7 @@ export async function mapForAccount(
   integration: NormalizingIntegration,
   { request, decoded, input }: ReadRequest,
   account: Account,
-): Promise<MappingResult> {
+): Promise<MappedForAccount> {
   const { message } = delivery;
   const deliveryId = deliveryIdOf(integration.webhook, request, decoded, message.rawId);
   const context = {
@@ -127,13 +139,28 @@ export async function mapForAccount(
   }
   return {
     kind: 'mapped',
-    events: mapped.events.map((event) => ({
-      ...event,
-      schema_version: schemaVersionOf(integration.resources, event.resource),
+    events: mapped.events.map((event, index) => ({
+      event: { ...event, schema_version: schemaVersionOf(integration.resources, event.resource) },
+      record: recordInputOf(integration, message, account, event.resource, mapped.changes[index]),
     })),
     // JSON turns undefined into null.
     contexts: mapped.contexts.map((value) => value ?? undefined),
   };
+}
+
+/** What a webhook says of its record; undefined for facts. */
+function recordInputOf(
+  { traitsOf }: NormalizingIntegration,
+  { receivedAt }: RawMessage,
+  { createdAt }: Account,
+  resource: string,
+  mapped: MappedChange | undefined,
+): RecordInput | undefined {
+  const traits = traitsOf(resource);
+  if (traits === undefined || mapped === undefined) return undefined;
+  const { change, version, name } = mapped;
+  const seenAtMs = Date.parse(receivedAt);
+  return { incarnation: createdAt, traits, by: 'webhook', change, version, changeName: name, seenAtMs };
 }
 
 /**

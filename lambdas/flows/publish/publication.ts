@@ -1,47 +1,88 @@
 import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
+import type { RecordTraits } from '../../engine/records/observation.ts';
 import type { SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
-import type { EventReader, EventRow, EventWriter } from '../../ports/events/event-store.ts';
+import type { EventClaim, EventReader, EventRow, EventWriter } from '../../ports/events/event-store.ts';
 import type { DeliveryQueue } from '../../ports/events/queues.ts';
+import type { RecordStates } from '../../ports/events/record-states.ts';
+import type { Pause } from '../../ports/runtime/pause.ts';
+import type { Randomness } from '../../ports/runtime/randomness.ts';
 import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
 import type { AskForDrainPorts } from '../deliver/ask-for-drain.ts';
 
-export interface PublishPorts extends AskForDrainPorts {
+/** What publishing facts takes. */
+export interface FactPorts extends AskForDrainPorts {
   readonly events: EventWriter & Pick<EventReader, 'getMany'>;
   readonly payloads: ClaimStore;
   readonly subscriptions: Pick<SubscriptionStore, 'listFor'>;
   readonly deliveryQueue: DeliveryQueue;
   readonly tenantPolicies: TenantPolicies;
   readonly claimThresholdBytes: number;
+  readonly pause: Pause;
+  readonly randomness: Randomness;
+}
+
+/** What publishing events of records takes, too. */
+export interface PublishPorts extends FactPorts {
+  readonly records: RecordStates;
+}
+
+/** What an input says of a record that has a state. */
+export interface RecordInput {
+  /** `createdAt` of the account. */
+  readonly incarnation: string;
+  readonly traits: RecordTraits;
+  readonly by: 'webhook' | 'read';
+  /** `unknown` for a read that finds the record. */
+  readonly change: 'created' | 'updated' | 'deleted' | 'unknown';
+  /** The record's version, as the provider writes it; undefined where the input has none. */
+  readonly version: string | undefined;
+  /** The provider's name for the change; undefined for a read of the record. */
+  readonly changeName: string | undefined;
+  /** Epoch milliseconds: when the webhook was received, or the read began. */
+  readonly seenAtMs: number;
 }
 
 /** An event to publish, and the input that brings it. */
 export interface Candidate {
+  /** Of a record with a state, its id and its type are what the state makes of them. */
   readonly event: UnsequencedEvent;
-  /** Names the input: its retries, and only they, go on with what it began. */
+  /** Absent for facts: what has happened, and is no state of a record. */
+  readonly record?: RecordInput | undefined;
+  /** Names the input: its retries, and only they, continue what it began. */
   readonly owner: string;
-  /** How often what caused the event has passed through this deployment. @default 1 */
+  /** How often the cause of the event has passed through this deployment. @default 1 */
   readonly hops?: number | undefined;
   /**
-   * Whether the input does not come again by itself if this fails: its claims are given up then.
+   * Whether the input is not retried if this fails: it gives up its claims then.
    * @default false
    */
   readonly isLastTry?: boolean | undefined;
+  /** Whether an earlier run may have begun with the input. @default false */
+  readonly isRetry?: boolean | undefined;
 }
 
 /** How one candidate ended; in the order of the candidates. */
 export type Publication =
   | { readonly kind: 'published'; readonly deliveries: number }
   | { readonly kind: 'duplicate' }
+  /** The record has moved on: the event would take it back in time. */
+  | { readonly kind: 'stale' }
+  /** The record is what its last event says. */
+  | { readonly kind: 'unchanged' }
   /** Its tenant's data is being erased. */
   | { readonly kind: 'refused' }
   /** Not published, and nothing lost: the input must be given again. */
   | { readonly kind: 'failed'; readonly error: unknown };
 
-/** A candidate that is going to be stored, at the place that its claim gives it. */
+/** A candidate that has its place in the sequence. */
 export interface Placed {
   readonly candidate: Candidate;
+  /** The event as it is published: of a record with a state, its id and type may differ from the candidate's. */
+  readonly event: UnsequencedEvent;
   readonly row: EventRow;
-  /** Whether an earlier run of the same owner has stored the row already. */
+  /** Whether an earlier run of the same owner has stored the row. */
   readonly stored: boolean;
+  /** Where the event can be found by its id, unless its claim says it. */
+  readonly pointer?: EventClaim | undefined;
 }

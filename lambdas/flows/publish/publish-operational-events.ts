@@ -4,11 +4,11 @@ import { isOperational, type Operation, operationalEvent } from '../../engine/ev
 import type { OperatorNotices } from '../../ports/delivery/notices.ts';
 import type { Subscription, SubscriptionWriter } from '../../ports/delivery/subscription-store.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
-import type { PublishPorts } from './publication.ts';
-import { publishEvents } from './publish-events.ts';
+import type { FactPorts } from './publication.ts';
+import { publishFacts } from './publish-events.ts';
 
-export interface ReportPorts extends PublishPorts {
-  readonly subscriptions: PublishPorts['subscriptions'] & SubscriptionWriter;
+export interface ReportPorts extends FactPorts {
+  readonly subscriptions: FactPorts['subscriptions'] & SubscriptionWriter;
   readonly notices: OperatorNotices;
   /** What alarms look at. */
   readonly operations: OutcomeCounter<'subscription-disabling' | 'subscription-disabled' | 'circuit-opened'>;
@@ -136,7 +136,7 @@ async function publishAll(
   operations: readonly (Operation & { readonly hops?: number | undefined })[],
 ): Promise<void> {
   if (operations.length === 0) return;
-  const publications = await publishEvents(
+  const publications = await publishFacts(
     ports,
     operations.map(({ hops, ...operation }) => {
       const event = operationalEvent(operation);

@@ -67,6 +67,12 @@ export const erasurePhases: readonly ErasurePhase[] = [
     remove: ({ events }, tenant, items) => events.remove(tenant, items),
   },
   {
+    name: 'record states',
+    find: ({ accounts, records }, tenant, position) =>
+      findOfAccounts(accounts, tenant, position, (account, within) => records.find(account, within)),
+    remove: ({ records }, tenant, items) => records.remove(tenant, items),
+  },
+  {
     name: 'payloads',
     find: async ({ payloads }, tenant, position) => counted('payloads', await payloads.find(`${tenant}/`, position)),
     remove: ({ payloads }, tenant, items) => payloads.remove(`${tenant}/`, items),
@@ -79,7 +85,10 @@ export const erasurePhases: readonly ErasurePhase[] = [
   },
   {
     name: 'raw bodies',
-    find: findRawBodies,
+    find: ({ accounts, rawBodies }, tenant, position) =>
+      findOfAccounts(accounts, tenant, position, async (account, within) =>
+        counted('raw_bodies', await rawBodies.find(`${account}/`, within)),
+      ),
     remove: ({ rawBodies }, _, items) => rawBodies.remove('', items),
   },
   {
@@ -144,20 +153,24 @@ async function findDeliveries(
   return { items: [], next: ids.next === undefined ? undefined : JSON.stringify({ after } satisfies Nested) };
 }
 
-/** Finds the raw bodies of each account. */
-async function findRawBodies(
-  { accounts, rawBodies }: ErasurePorts,
+/** Finds what each account has, one account after the other. */
+async function findOfAccounts(
+  accounts: ErasurePorts['accounts'],
   tenant: string,
   position: string | undefined,
+  find: (account: string, within: string | undefined) => Promise<ErasurePlan>,
 ): Promise<ErasurePlan> {
   let { after, within } = readNested(position);
   const page = await accounts.list(tenant, erasurePageSize, after);
   for (const { id } of page.items) {
-    const found = await rawBodies.find(`${id}/`, within);
-    const { items } = counted('raw_bodies', found);
-    if (found.next !== undefined)
-      return { items, next: JSON.stringify({ after, within: found.next } satisfies Nested) };
-    if (items.length > 0) return { items, next: JSON.stringify({ after: id } satisfies Nested) };
+    for (;;) {
+      const { items, next } = await find(id, within);
+      if (next !== undefined && items.length > 0)
+        return { items, next: JSON.stringify({ after, within: next } satisfies Nested) };
+      if (items.length > 0) return { items, next: JSON.stringify({ after: id } satisfies Nested) };
+      if (next === undefined) break;
+      within = next;
+    }
     after = id;
     within = undefined;
   }

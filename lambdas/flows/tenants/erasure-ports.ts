@@ -23,6 +23,8 @@ export interface ErasurePorts {
   readonly endpoints: EndpointEraser;
   /** Each finds data by tenant. */
   readonly events: Eraser;
+  /** Finds data by account. */
+  readonly records: Eraser;
   readonly apiKeys: Eraser;
   readonly consumers: Eraser;
   readonly statistics: Eraser;

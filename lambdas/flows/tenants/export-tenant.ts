@@ -6,6 +6,7 @@ import type { Subscription, SubscriptionDirectory } from '../../ports/delivery/s
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { ConsumerStore, FeedConsumer } from '../../ports/events/consumer-store.ts';
 import type { EventReader, EventRow } from '../../ports/events/event-store.ts';
+import type { ListedRecord, RecordDirectory } from '../../ports/events/record-states.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../ports/tenants/api-key-store.ts';
 import type { Tenant, TenantStore } from '../../ports/tenants/tenant-store.ts';
 import { tryToEvent } from '../feed/read-event.ts';
@@ -13,11 +14,12 @@ import { getTenant } from './manage-tenant.ts';
 
 export interface ExportPorts {
   readonly tenants: TenantStore;
-  readonly accounts: Pick<AccountDirectory, 'list'>;
+  readonly accounts: Pick<AccountDirectory, 'find' | 'list'>;
   readonly subscriptions: Pick<SubscriptionDirectory, 'find' | 'list'>;
   readonly consumers: Pick<ConsumerStore, 'list'>;
   readonly keys: Pick<ApiKeyDirectory, 'list'>;
   readonly deliveries: Pick<DeliveryLog, 'list'>;
+  readonly records: RecordDirectory;
   readonly events: Pick<EventReader, 'listAfter'>;
   readonly payloads: Pick<ClaimStore, 'get'>;
 }
@@ -30,10 +32,11 @@ export interface ExportViews {
   readonly consumer: (consumer: FeedConsumer) => unknown;
   readonly key: (key: ApiKey) => unknown;
   readonly delivery: (delivery: Delivery) => unknown;
+  readonly record: (account: string, record: Omit<ListedRecord, 'next'>) => unknown;
 }
 
 export interface ExportEntry {
-  readonly kind: 'tenant' | 'account' | 'subscription' | 'consumer' | 'key' | 'delivery' | 'event';
+  readonly kind: 'tenant' | 'account' | 'subscription' | 'consumer' | 'key' | 'delivery' | 'record' | 'event';
   readonly value: unknown;
 }
 
@@ -123,6 +126,7 @@ const sections: readonly Section[] = [
     },
   },
   { name: 'deliveries', place: /^[^ ]{1,128}( [^ ]{0,512})?$/, read: readDeliveries },
+  { name: 'records', place: /^[^ ]{1,512}( [^\n]{0,2048})?$/, read: readRecords },
   { name: 'events', place: /^\d{1,15}$/, read: readEvents },
 ];
 
@@ -140,7 +144,7 @@ function toFound(kind: ExportEntry['kind'], value: unknown, place: string): Foun
 
 /**
  * Export all stored data of a tenant, page by page, in a fixed order: its settings, accounts, subscriptions, consumers,
- * keys, the deliveries of its subscriptions, and its events with their data, oldest first.
+ * keys, the deliveries of its subscriptions, the states of its records, and its events with their data, oldest first.
  *
  * Data written during the export is included if it lies after the reader's position.
  */
@@ -217,6 +221,30 @@ async function readDeliveries(
     return { found, next: page.next === undefined ? current : `${current} ${page.next}` };
   }
   const [next] = (await subscriptions.list(tenant, 1, current)).items;
+  return { found: [], next: next === undefined ? undefined : `${next.id} ` };
+}
+
+/** The states of records, one account after the other. */
+async function readRecords(
+  { accounts, records }: ExportPorts,
+  views: ExportViews,
+  tenant: string,
+  limit: number,
+  after: string | undefined,
+): Promise<FoundPage> {
+  const [, current, place] = /^([^ ]+)(?: (.*))?$/s.exec(after ?? '') ?? [];
+  if (current !== undefined && place !== undefined) {
+    const account = await accounts.find(current);
+    // The place selects the partition, so check that the account is the tenant's (invariant 3).
+    if (account?.tenant !== tenant) return { found: [], next: current };
+    const key = { tenant, account: current, incarnation: account.createdAt };
+    const { items, next } = await records.list(key, limit, place === '' ? undefined : place);
+    const found = items.map(({ next: nextPlace, ...one }) =>
+      toFound('record', views.record(current, one), `${current} ${nextPlace}`),
+    );
+    return { found, next: next === undefined ? current : `${current} ${next}` };
+  }
+  const [next] = (await accounts.list(tenant, 1, current)).items;
   return { found: [], next: next === undefined ? undefined : `${next.id} ` };
 }
 

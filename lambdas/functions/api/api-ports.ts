@@ -24,6 +24,7 @@ import type { ConsumerStore } from '../../ports/events/consumer-store.ts';
 import type { EventLocator, EventReader } from '../../ports/events/event-store.ts';
 import type { DeadLetterInbox, DrainQueue, GovernanceQueue, RawQueue } from '../../ports/events/queues.ts';
 import type { RawArchiveReader } from '../../ports/events/raw-archive.ts';
+import type { RecordDirectory, RecordStates } from '../../ports/events/record-states.ts';
 import type { WaitingCalls } from '../../ports/events/waiting-calls.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../ports/runtime/engine-key.ts';
@@ -66,6 +67,7 @@ export interface ApiPorts {
   /** Days that the deployment keeps events; `rawRetentionDays` is the same for the raw archive. */
   readonly retentionDays: number;
   readonly rawRetentionDays: number;
+  readonly records: Pick<RecordStates, 'getMany'> & RecordDirectory;
   readonly contexts: AccountContextRegistry & SharedContexts;
   readonly parked: ParkedRequests;
   readonly rawQueue: RawQueue;

@@ -20,6 +20,7 @@ import { catalogueHandlers } from './routes/catalogue.ts';
 import { consumerHandlers } from './routes/consumers.ts';
 import { deliveryHandlers } from './routes/deliveries.ts';
 import { eventHandlers } from './routes/events.ts';
+import { recordHandlers } from './routes/records.ts';
 import { replayHandlers } from './routes/replays.ts';
 import { statisticsHandlers } from './routes/statistics.ts';
 import { subscriptionHandlers } from './routes/subscriptions.ts';
@@ -60,6 +61,7 @@ function operationHandlers({ ports, outcomes, warn }: PipelineContext): Handlers
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
     ...auditHandlers(ports),
+    ...recordHandlers(ports),
     ...statisticsHandlers(ports),
     ...tenantHandlers(ports),
     ...systemHandlers(ports),

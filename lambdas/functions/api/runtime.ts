@@ -25,6 +25,8 @@ import { createDynamoEventLocator, createDynamoEventReader } from '../../adapter
 import { createDynamoAnswerStore } from '../../adapters/dynamo/stores/idempotency-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
 import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
+import { createDynamoRecordDirectory } from '../../adapters/dynamo/stores/record-directory.ts';
+import { createDynamoRecordStates } from '../../adapters/dynamo/stores/record-states.ts';
 import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-store.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import { createDynamoStatisticsReader } from '../../adapters/dynamo/stores/statistics-store.ts';
@@ -177,6 +179,10 @@ function accountPorts({ env, dynamo, sqs, bundle, expiry }: Composition) {
 function eventPorts({ env, dynamo, bundle, payloads }: Composition) {
   return {
     events: createDynamoEventReader(dynamo, env[environmentKeys.eventsTable], systemClock),
+    records: {
+      ...createDynamoRecordStates(dynamo, env[environmentKeys.recordsTable], systemClock),
+      ...createDynamoRecordDirectory(dynamo, env[environmentKeys.recordsTable], systemClock),
+    },
     locator: createDynamoEventLocator(dynamo, env[environmentKeys.idempotencyTable], systemClock),
     consumers: createDynamoConsumerStore(dynamo, env[environmentKeys.consumersTable]),
     payloads,

@@ -10,6 +10,7 @@ import {
 import { createDynamoContextRegistry } from '../../adapters/dynamo/stores/account-contexts.ts';
 import { createDynamoDeliveryEraser } from '../../adapters/dynamo/stores/delivery-eraser.ts';
 import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
+import { createDynamoRecordEraser } from '../../adapters/dynamo/stores/record-directory.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import {
   createDynamoAccountContextEraser,
@@ -58,6 +59,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
       subscriptions: createDynamoSubscriptionEraser(dynamo, env[environmentKeys.subscriptionsTable], systemRandomness),
       deliveries: createDynamoDeliveryEraser(dynamo, env[environmentKeys.deliveriesTable]),
       endpoints: createDynamoEndpointEraser(dynamo, env[environmentKeys.limitsTable]),
+      records: createDynamoRecordEraser(dynamo, env[environmentKeys.recordsTable]),
       events: createDynamoEventEraser(dynamo, {
         events: env[environmentKeys.eventsTable],
         idempotency: env[environmentKeys.idempotencyTable],

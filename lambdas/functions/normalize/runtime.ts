@@ -15,6 +15,7 @@ import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/dynamo/stores/event-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/dynamo/stores/parked-requests.ts';
+import { createDynamoRecordStates } from '../../adapters/dynamo/stores/record-states.ts';
 import { createDynamoStatisticsWriter } from '../../adapters/dynamo/stores/statistics-store.ts';
 import { createDynamoSubscriptionStore } from '../../adapters/dynamo/stores/subscription-store.ts';
 import { createDynamoTenantPolicies } from '../../adapters/dynamo/stores/tenant-store.ts';
@@ -26,6 +27,7 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
@@ -123,6 +125,7 @@ function createNormalizingIntegrations(bundle: URL): NormalizePorts['integration
       webhook: prepareWebhook(definition, readXml),
       mapping: definition.mapping,
       resources,
+      traitsOf: (resource: string) => recordTraitsOf(definition, resource, resources?.schemas.get(resource)),
       routing:
         routing === undefined
           ? undefined
@@ -153,6 +156,7 @@ function publishingPorts({ env, dynamo, retentionDays }: Composition) {
       ...createDynamoEventReader(dynamo, tables.events, systemClock),
       ...createDynamoEventWriter(dynamo, tables, expiry),
     },
+    records: createDynamoRecordStates(dynamo, env[environmentKeys.recordsTable], systemClock),
     tenantPolicies,
     payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
     claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),

@@ -16,6 +16,8 @@ export interface EventRow extends Omit<CanonicalEvent, 'data'> {
   readonly dataBytes: number;
   /** Hop count of the request that brought the event; callbacks pass it on. @default 1 */
   readonly hops?: number;
+  /** Sequence number of the record's event before this one; undefined for the first, and for facts. */
+  readonly prior?: number;
   /**
    * Why the stored row cannot be read. Then only its key, id and time are known, and the other members are meaningless.
    * Such a row must fail alone, whatever it is read with. Undefined for every readable row.
@@ -52,15 +54,19 @@ export interface EventWriter {
    * @returns The claim in force: the one asked for, or the one that existed before.
    */
   claim(claim: EventClaim): Promise<EventClaim>;
+  /** The claim in force for an event's id; undefined if there is none. */
+  findClaim(id: string): Promise<EventClaim | undefined>;
   /** Replace a claim if it is still equal to `from`. @returns Whether it was replaced. */
   moveClaim(from: EventClaim, to: EventClaim): Promise<boolean>;
   /**
    * Write rows whose places belong to the caller alone. Writing the same row again changes nothing.
    *
    * @param untilMs - Epoch milliseconds after which nothing is written. @default as long as it takes
+   * @param pointers - Written in the same requests, over claims that exist: where events of records with a state are
+   *   found by their ids. @default none
    * @throws {storage-unavailable} when some rows were not written in time; any of the others may be written.
    */
-  writeRows(rows: readonly FeedRow[], untilMs?: number): Promise<void>;
+  writeRows(rows: readonly FeedRow[], untilMs?: number, pointers?: readonly EventClaim[]): Promise<void>;
 }
 
 export interface EventReader {

@@ -256,7 +256,7 @@ describe('whatever fails, and whenever events arrive', () => {
           async (steps, answers, interruptions) => {
             const engine = await anEngine({ ordering, retry: { scheduleMs: [5 * secondMs, 5 * minuteMs] } });
             const groupOf = (request: CallbackRequest) => (ordering === 'tenant' ? '' : recordOf(request));
-            /** Events of each group in the order of publication, and the accepted ones. */
+            /** For each group: its events in the order of publication, and those the endpoint accepted. */
             const order = new Map<string, string[]>();
             const taken: string[] = [];
             const publishSome = async (records: readonly string[]) => {

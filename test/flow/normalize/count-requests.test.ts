@@ -313,7 +313,7 @@ describe('a request that normalize has ended', () => {
     const change = (company: string, verb = 'created') => ({ verb, id: company, name: 'x', company });
     await normalize(engine, [
       shared('raw_1', { changes: [change('1')] }),
-      shared('raw_2', { changes: [change('1'), change('2')] }),
+      shared('raw_2', { changes: [{ ...change('1'), name: 'y' }, change('2')] }),
       shared('raw_3', { company: '2', changes: [] }),
       shared('raw_4', { changes: [change('2', 'exploded')] }),
       shared('raw_5', { changes: [change('3')] }),

@@ -127,7 +127,8 @@ function toMessage(input: Input, index: number): RawMessage {
   const rawId = `raw_${index}`;
   switch (input.kind) {
     case 'changes': {
-      const changes = input.ids.map((id) => ({ verb: 'updated', id }));
+      // Each says something else: what says the same is no event.
+      const changes = input.ids.map((id, place) => ({ verb: 'updated', id, name: `${input.deliveryId} ${place}` }));
       return rawMessage(rawId, changes, { account: input.account, deliveryId: input.deliveryId });
     }
     case 'bad mapping':
@@ -211,7 +212,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
         const events = mapped.flatMap(({ account, deliveryId, ids }) =>
           ids.map((id, index) => `${account} ${deliveryId} ${id} ${index}`),
         );
-        expect(requests.sum('published', 'duplicate')).toBe(events.length);
+        expect(requests.sum('published', 'duplicate', 'stale', 'unchanged')).toBe(events.length);
         expect(requests.sum('published')).toBeGreaterThanOrEqual(new Set(events).size);
         const stored = (
           await Promise.all(['acme', 'globex'].map((tenant) => engine.events.listAfter(tenant, 0, 1_000)))

@@ -132,6 +132,7 @@ describe("a tenant's erasure", () => {
       raw_bodies: 4,
       replays: 2,
       statistics: 3,
+      record_states: 3,
       subscriptions: 1,
     });
     expect(certificate?.kept.length).toBeGreaterThan(0);

@@ -12,6 +12,11 @@ const views = {
   subscription: ({ id }: { id: string }) => ({ id }),
   consumer: ({ name }: { name: string }) => ({ name }),
   key: ({ id }: { id: string }) => ({ id }),
+  record: (account: string, { resource, recordId }: { resource: string; recordId: string }) => ({
+    account,
+    resource,
+    recordId,
+  }),
   delivery: ({ event, subscription }: { event: string; subscription: string }) => ({ event, subscription }),
 };
 
@@ -50,6 +55,10 @@ describe('an export', () => {
       { kind: 'subscription', value: { id: 'sub_acme' } },
       ...['one', 'three', 'two'].map((name) => ({ kind: 'consumer', value: { name } })),
       { kind: 'key', value: { id: 'key_acme' } },
+      ...['1', '2', '3'].map((recordId) => ({
+        kind: 'record',
+        value: { account: 'acc_acme', resource: 'hris/employees', recordId },
+      })),
     ]);
     const deliveries = entries.filter(({ kind }) => kind === 'delivery');
     expect(deliveries.map(({ value }) => value)).toEqual(

@@ -36,6 +36,7 @@ interface TableWrite {
 }
 
 interface TableInsert {
+  readonly kind: 'insert';
   readonly table: string;
   readonly row: Row;
 }
@@ -124,23 +125,13 @@ export async function insertRows(
   table: string,
   rows: readonly Row[],
 ): Promise<readonly Insertion[]> {
-  return insertersOf(client)(rows.map((row) => ({ table, row })));
+  const outcomes = await statementsOf(client)(rows.map((row): TableInsert => ({ kind: 'insert', table, row })));
+  return outcomes.map((outcome): Insertion => {
+    if (outcome instanceof Error) return outcome;
+    if (outcome.kind === 'refused') return refused(table, outcome.error);
+    return outcome.kind === 'done' ? 'inserted' : 'present';
+  });
 }
-
-const insertersOf = byClient((client) =>
-  createBatcher<TableInsert, Insertion>({
-    maxItems: maxBatchStatements,
-    async send(inserts) {
-      const errors = await execute(client, inserts.map(toInsert));
-      return errors.map((error, index) => {
-        if (error === undefined) return 'inserted';
-        if (retryableStatementErrors.has(error.Code ?? '')) return undefined;
-        return error.Code === 'DuplicateItem' ? 'present' : refused((inserts[index] as TableInsert).table, error);
-      });
-    },
-    notTaken,
-  }),
-);
 
 function refused(table: string, { Code, Message = 'no reason was given' }: BatchStatementError): EngineError {
   return new EngineError('storage-unavailable', `a row of ${table} was refused: ${Code}: ${Message}`, {
@@ -169,6 +160,8 @@ export interface RowUpdate {
   readonly mayCreate: boolean;
 }
 
+type TableUpdate = RowUpdate & { readonly kind: 'update' };
+
 interface Condition {
   readonly attribute: string;
   readonly is: unknown;
@@ -186,24 +179,35 @@ interface Condition {
  */
 export async function updateRow(client: DynamoDBClient, update: RowUpdate): Promise<boolean> {
   if (update.mayCreate) return updateOnCondition(client, toUpdateCommand(update));
-  const [outcome] = outcomesOrThrow(await updatersOf(client)([update]));
-  return outcome === 'refused' ? updateOnCondition(client, toUpdateCommand(update)) : outcome === 'updated';
+  const [outcome] = outcomesOrThrow(await statementsOf(client)([{ kind: 'update', ...update }]));
+  return outcome?.kind === 'refused' ? updateOnCondition(client, toUpdateCommand(update)) : outcome?.kind === 'done';
 }
 
-type Updated = 'updated' | 'condition-failed' | 'refused';
+type StatementOutcome =
+  | { readonly kind: 'done' }
+  /** Of an insert. */
+  | { readonly kind: 'present' }
+  /** Of an update. */
+  | { readonly kind: 'condition-failed' }
+  | { readonly kind: 'refused'; readonly error: BatchStatementError };
 
-const updatersOf = byClient((client) =>
-  createBatcher<RowUpdate, Updated>({
+/** Inserts and updates share requests, whichever tables they are for. An update that is alone is no statement. */
+const statementsOf = byClient((client) =>
+  createBatcher<TableInsert | TableUpdate, StatementOutcome>({
     maxItems: maxBatchStatements,
-    async send(updates) {
-      const [only] = updates;
-      if (updates.length === 1 && only !== undefined)
-        return [(await updateOnCondition(client, toUpdateCommand(only))) ? 'updated' : 'condition-failed'];
-      const errors = await execute(client, updates.map(toUpdateStatement));
-      return errors.map((error) => {
-        if (error === undefined) return 'updated';
+    async send(statements) {
+      const [only] = statements;
+      if (statements.length === 1 && only?.kind === 'update')
+        return [{ kind: (await updateOnCondition(client, toUpdateCommand(only))) ? 'done' : 'condition-failed' }];
+      const errors = await execute(
+        client,
+        statements.map((one) => (one.kind === 'insert' ? toInsert(one) : toUpdateStatement(one))),
+      );
+      return errors.map((error): StatementOutcome | undefined => {
+        if (error === undefined) return { kind: 'done' };
         if (retryableStatementErrors.has(error.Code ?? '')) return undefined;
-        return error.Code === 'ConditionalCheckFailed' ? 'condition-failed' : 'refused';
+        if (error.Code === 'DuplicateItem') return { kind: 'present' };
+        return error.Code === 'ConditionalCheckFailed' ? { kind: 'condition-failed' } : { kind: 'refused', error };
       });
     },
     notTaken,

@@ -106,6 +106,11 @@ export function createDynamoEventWriter(
       return (await putOnCondition(client, put)) ? claim : toClaim(await standingClaim(claim.id));
     },
 
+    async findClaim(id) {
+      const [row] = await readRows(client, tables.idempotency, [{ id }]);
+      return row !== undefined && isLive(row, clock.nowMs()) ? toClaim(row) : undefined;
+    },
+
     async moveClaim(from, to) {
       const put = new PutItemCommand({
         TableName: tables.idempotency,
@@ -117,14 +122,22 @@ export function createDynamoEventWriter(
       return putOnCondition(client, put);
     },
 
-    async writeRows(rows, untilMs) {
+    async writeRows(rows, untilMs, pointers = []) {
       const expiryOf = await expiriesOf(rows.map(({ tenant }) => tenant));
-      await writeRows(
-        client,
-        tables.events,
-        rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
-        untilMs === undefined ? undefined : endsAt(untilMs),
+      const pointed = await Promise.all(
+        pointers.map(async (pointer) => ({ ...pointer, [ttlAttribute]: await claimExpiryOf(pointer) })),
       );
+      const signal = untilMs === undefined ? undefined : endsAt(untilMs);
+      // Asked for together: they share requests.
+      await Promise.all([
+        writeRows(
+          client,
+          tables.events,
+          rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
+          signal,
+        ),
+        writeRows(client, tables.idempotency, pointed, signal),
+      ]);
     },
   };
 }

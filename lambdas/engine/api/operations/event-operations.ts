@@ -18,6 +18,12 @@ const feedQuery = listQuery.extend({
   origin: commaList(z.enum(origins))
     .default([])
     .describe('How Tributary learned of the changes; values separated by commas.'),
+  record_id: z
+    .string()
+    .min(1)
+    .max(512)
+    .optional()
+    .describe('The history of one record. Ids are unique within an account and a resource: give both.'),
   since: since.optional(),
   wait: waitSeconds.default(0),
   schema,

@@ -65,6 +65,8 @@ const integrationStatistics = z
     dead_lettered: z.int(),
     published: z.int(),
     duplicate: z.int(),
+    stale: z.int().describe('Inputs older than what the engine knows of their record.'),
+    unchanged: z.int().describe('Inputs that say what the engine knows of their record.'),
     schema_drift: z.int(),
   })
   .meta({ id: 'IntegrationStatistics' });
@@ -138,6 +140,8 @@ export const statisticsOperations = {
             dead_lettered: 0,
             published: 408,
             duplicate: 4,
+            stale: 1,
+            unchanged: 3,
             schema_drift: 0,
           },
         ],

@@ -52,7 +52,7 @@ const tenant = z
 
 const exportEntry = z
   .object({
-    kind: z.enum(['tenant', 'account', 'subscription', 'consumer', 'key', 'delivery', 'event']),
+    kind: z.enum(['tenant', 'account', 'subscription', 'consumer', 'key', 'delivery', 'record', 'event']),
     value: z.unknown().describe('The object as other operations of the API return it, without secrets.'),
   })
   .meta({ id: 'ExportEntry' });

@@ -5,7 +5,7 @@ import type { Subscription } from '../../../ports/delivery/subscription-store.ts
 import type { EventRow } from '../../../ports/events/event-store.ts';
 import { isEvent, readGaplessRows } from '../../feed/gapless-rows.ts';
 import { mayWant } from '../../feed/read-event.ts';
-import { toJob } from '../../publish/publish-events.ts';
+import { toJob } from '../../publish/queue-deliveries.ts';
 import { parkNew } from '../attempt/attempt-delivery.ts';
 import { judgeRows } from '../attempt/judge-events.ts';
 import type { PreparedSubscription } from '../attempt/prepare-subscription.ts';

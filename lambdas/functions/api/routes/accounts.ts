@@ -103,7 +103,10 @@ async function accountView(ports: ApiPorts, account: Account) {
 }
 
 /** @throws {ProblemError} 404 for an account that does not exist, or belongs to another tenant. */
-async function findAccount(ports: ApiPorts, { params, principal }: AnyCall): Promise<Account> {
+export async function findAccount(
+  ports: ApiPorts,
+  { params, principal }: Pick<AnyCall, 'params' | 'principal'>,
+): Promise<Account> {
   const account = await ports.accounts.find(params['id'] ?? '');
   if (account === undefined || !mayAccess(principal, account.tenant)) throw notFound('account');
   return account;

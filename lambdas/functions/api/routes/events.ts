@@ -34,6 +34,7 @@ async function handleReadFeed(
       accounts: query.account,
       integrations: query.integration,
       origins: query.origin,
+      recordId: query.record_id,
     },
     // Finding the starting position takes part of the wait, because the function's time is limited.
     Math.max(0, waitsUntilMs - ports.clock.nowMs()),

@@ -10,6 +10,7 @@ import { erasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound } from '../pipeline/principal.ts';
 import { consumerView } from '../views/consumer-view.ts';
 import { deliveryView } from '../views/delivery-view.ts';
+import { recordStateView } from '../views/record-state-view.ts';
 import { plainSubscriptionView } from '../views/subscription-view.ts';
 import { keyView } from './access.ts';
 import { plainAccountView } from './accounts.ts';
@@ -95,6 +96,7 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
           consumer: (consumer) => consumerView(consumer, feed, nowMs),
           key: keyView,
           delivery: deliveryView,
+          record: recordStateView,
         },
         name,
         { limit: call.query.limit, after: await call.cursors.after() },

@@ -17,7 +17,7 @@ async function lint(name: string, document: object): Promise<string[]> {
     rules: {
       // Each deployment has its own origin; example.com is a placeholder in these tests.
       'no-server-example.com': 'off',
-      // Public operations have no 4xx problems except the gateway's.
+      // Public operations declare no 4xx problems except the gateway's.
       'operation-4xx-response': 'off',
       // Signatures authenticate callbacks; AsyncAPI's security schemes describe clients of a server.
       ...(name === 'asyncapi' ? { 'security-defined': 'off' } : {}),

@@ -12,6 +12,8 @@ const none = {
   deadLettered: 0,
   published: 0,
   duplicate: 0,
+  stale: 0,
+  unchanged: 0,
   schemaDrift: 0,
 };
 
@@ -39,6 +41,8 @@ test('sums up the hours of an integration over all tenants', () => {
       deadLettered: 1,
       published: 4,
       duplicate: 2,
+      stale: 0,
+      unchanged: 0,
       schemaDrift: 1,
     },
   ]);

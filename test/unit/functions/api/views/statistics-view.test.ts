@@ -62,6 +62,8 @@ test('statistics are answered in snake case, with null for unknown values, and s
         dead_lettered: 0,
         published: 0,
         duplicate: 0,
+        stale: 0,
+        unchanged: 0,
         schema_drift: 0,
       },
     ],

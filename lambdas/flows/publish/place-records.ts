@@ -1,0 +1,162 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { canonicalJson } from '../../engine/records/canonical-json.ts';
+import type { Decision } from '../../engine/records/decide-observation.ts';
+import type { Fold, FoldedEvent } from '../../engine/records/fold-observations.ts';
+import type { RecordState } from '../../engine/records/record-state.ts';
+import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
+import { planRecords, type RecordPlan } from './plan-records.ts';
+import type { Placed } from './publication.ts';
+import type { NumberUse } from './sequence-numbers.ts';
+import { maxPlacedAtATime, type RecordGroup, type TenantRun } from './tenant-run.ts';
+import { toEventRow } from './to-event-row.ts';
+
+/** Times that the state of a record is decided when other writers come first. */
+const maxRounds = 5;
+/** Pause before another round, times the round: about as long as a write takes. */
+const roundPauseMs = 20;
+
+/** Numbers that the events of plans need: a use for each plan, in their order. */
+export function numbersFor(plans: readonly RecordPlan[]): readonly NumberUse[] {
+  return plans.map(({ fold, stored }) => ({
+    count: fold.events.length,
+    // Not only above the last: a resumed change has a later number than those after it that were never written.
+    above: Math.max(0, ...(stored.state?.changes ?? []).map(({ sequence }) => sequence)),
+  }));
+}
+
+/**
+ * Write the states of records on condition, and give each event its row.
+ *
+ * Where another writer was first, the record is read and decided again. A record that others write all the time fails
+ * its own candidates alone, and their inputs come again in seconds. So do candidates whose earlier run may still write
+ * its event.
+ *
+ * @param numbers - Of the first round, as {@link numbersFor} asks for them.
+ */
+export async function placeRecords(
+  run: TenantRun,
+  plans: readonly RecordPlan[],
+  numbers: readonly (readonly number[])[],
+): Promise<readonly Placed[]> {
+  const placed: Placed[] = [];
+  let round = { plans, numbers };
+  for (let count = 1; round.plans.length > 0; count += 1) {
+    const left = await placeRound(run, round, placed);
+    const isLast = count === maxRounds;
+    if (isLast)
+      failGroups(
+        run,
+        left,
+        ({ key }) =>
+          new EngineError('contended', `others write record ${key.recordId} at the same time`, { retryable: true }),
+      );
+    if (isLast || left.length === 0) return placed;
+    await run.ports.pause(roundPauseMs * count * (0.5 + run.ports.randomness.fraction()));
+    try {
+      const again = await planRecords(run, left);
+      round = { plans: again, numbers: await run.numbers.take(numbersFor(again)) };
+    } catch (error) {
+      failGroups(run, left, () => error);
+      return placed;
+    }
+  }
+  return placed;
+}
+
+interface Round {
+  readonly plans: readonly RecordPlan[];
+  readonly numbers: readonly (readonly number[])[];
+}
+
+/** @returns What is to be decided again. */
+async function placeRound(run: TenantRun, { plans, numbers }: Round, placed: Placed[]): Promise<RecordGroup[]> {
+  const left: RecordGroup[] = [];
+  await forEachAtMost(maxPlacedAtATime, [...plans.entries()], async ([index, plan]) => {
+    const { group } = plan;
+    const own = numbers[index] ?? [];
+    const fold = plan.foldWith(own, run.numbers.takenAtMs);
+    try {
+      if (fold.next !== undefined && !(await writeState(run, plan, fold.next))) {
+        run.numbers.giveBack(own);
+        left.push(group);
+        return;
+      }
+    } catch (error) {
+      // The state may name these numbers, so they are not sealed: a retry finds out.
+      failGroups(run, [group], () => error);
+      return;
+    }
+    settle(run, plan, fold);
+    placed.push(...(await placeEvents(run, plan, fold)), ...placedBefore(plan, fold));
+    const undecided = undecidedOf(plan, fold);
+    if (undecided.candidates.length > 0) left.push(undecided);
+  });
+  return left;
+}
+
+/** @returns Whether the state is written. */
+async function writeState({ ports }: TenantRun, { group, stored }: RecordPlan, next: RecordState): Promise<boolean> {
+  if (await ports.records.write(group.key, stored, next)) return true;
+  // The client may have sent the write twice: then the second finds what the first wrote.
+  const [found] = await ports.records.getMany([group.key]);
+  return found?.state !== undefined && canonicalJson(found.state) === canonicalJson(next);
+}
+
+function settle({ publications }: TenantRun, { group }: RecordPlan, { decisions }: Fold): void {
+  for (const [place, { kind }] of decisions.entries())
+    if (kind === 'stale' || kind === 'unchanged' || kind === 'duplicate') {
+      const candidate = group.candidates[place];
+      if (candidate !== undefined) publications.set(candidate, { kind });
+    }
+}
+
+/** The rows of new events. One whose data cannot be stored fails alone: its input resumes the change. */
+async function placeEvents(run: TenantRun, { group }: RecordPlan, { events }: Fold): Promise<readonly Placed[]> {
+  const placed = await Promise.all(
+    events.map(async ({ place, change, prior }: FoldedEvent): Promise<Placed | undefined> => {
+      const candidate = group.candidates[place];
+      if (candidate === undefined) return undefined;
+      const { owner, sequence, takenAtMs } = change;
+      const event = { ...candidate.event, id: change.event, type: change.type };
+      const pointer = { id: event.id, owner, tenant: run.tenant, sequence, claimedAtMs: takenAtMs };
+      try {
+        const row = await toEventRow(run.ports, run.policy, { event, hops: candidate.hops }, sequence, prior);
+        return { candidate, event, row, stored: false, pointer };
+      } catch (error) {
+        run.publications.set(candidate, { kind: 'failed', error });
+        return undefined;
+      }
+    }),
+  );
+  return placed.filter((one) => one !== undefined);
+}
+
+/** Events that earlier runs wrote: only their deliveries are left to do. */
+function placedBefore({ group, rows }: RecordPlan, { decisions }: Fold): readonly Placed[] {
+  return decisions.flatMap((decision, place): Placed | readonly Placed[] => {
+    const candidate = group.candidates[place];
+    const row = decision.kind === 'again' ? rows.get(decision.change.sequence) : undefined;
+    if (candidate === undefined || row === undefined) return [];
+    return { candidate, event: { ...candidate.event, id: row.id, type: row.type }, row, stored: true };
+  });
+}
+
+/** Candidates that wait for another run, or whose earlier event was not looked for. */
+function undecidedOf({ group, rows }: RecordPlan, { decisions }: Fold): RecordGroup {
+  const isUndecided = (decision: Decision | undefined) =>
+    decision?.kind === 'wait' || (decision?.kind === 'again' && !rows.has(decision.change.sequence));
+  return {
+    key: group.key,
+    candidates: group.candidates.filter((_, place) => isUndecided(decisions[place])),
+    observations: group.observations.filter((_, place) => isUndecided(decisions[place])),
+  };
+}
+
+function failGroups(
+  { publications }: TenantRun,
+  groups: readonly RecordGroup[],
+  errorOf: (group: RecordGroup) => unknown,
+): void {
+  for (const group of groups)
+    for (const candidate of group.candidates) publications.set(candidate, { kind: 'failed', error: errorOf(group) });
+}
