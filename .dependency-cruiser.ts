@@ -11,7 +11,8 @@ import type { DependencyType, IConfiguration } from 'dependency-cruiser';
 const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
 /** What composes adapters: each function's runtime, what two runtimes share, and what runs in a process of its own. */
-const runtime = '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|invocation/egress\\.runtime|[a-z-]+\\.child)\\.ts$';
+const runtime =
+  '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|invocation/egress\\.runtime|[a-z-]+\\.child)\\.ts$';
 
 /** Rooms of the engine in their order: each may import those before it. */
 const engineRooms = [
@@ -231,7 +232,10 @@ export default {
       from: { path: lambdas('engine') },
       to: {
         dependencyTypes: external,
-        pathNot: ['(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/', '^(node:)?(crypto|buffer|net)$'],
+        pathNot: [
+          '(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/',
+          '^(node:)?(crypto|buffer|net)$',
+        ],
       },
     },
     {
