@@ -151,6 +151,7 @@ export function subscriptionPatch(nowMs: number) {
       timeout_seconds: change(endpointFields.timeout_seconds.unwrap()),
       filter: change(shapingFields.filter.unwrap()),
       fields: change(shapingFields.fields.unwrap()),
+      include_previous: change(shapingFields.include_previous.unwrap()),
       encrypt: change(shapingFields.encrypt.unwrap()),
       batch: change(shapingFields.batch.unwrap()),
       transform: change(shapingFields.transform.unwrap()),

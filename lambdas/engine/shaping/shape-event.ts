@@ -4,6 +4,7 @@ import { cloudEventTypes, toCloudEvent } from './cloud-event.ts';
 import { type Encryption, encryptFields } from './encrypt-fields.ts';
 import { type EncryptionKey, readEncryptionKey } from './encryption-key.ts';
 import { changeFields, type FieldTree, keepFields, plantPaths } from './field-paths.ts';
+import { previousValues } from './previous-values.ts';
 import type { ShapingOptions } from './shaping-schema.ts';
 
 /** A subscription's compiled shaping, reusable for all events. */
@@ -12,6 +13,8 @@ export interface PreparedShaping {
   readonly filter: string | undefined;
   readonly include: FieldTree | undefined;
   readonly drop: FieldTree | undefined;
+  /** Fields of which the former values are sent; `all` for each that changed. */
+  readonly previous: FieldTree | 'all' | undefined;
   readonly encryption: { readonly fields: FieldTree; readonly key: EncryptionKey } | undefined;
   /** JSONata. */
   readonly transform: string | undefined;
@@ -51,6 +54,7 @@ export function prepareShaping(options: ShapingOptions): PreparedShaping {
     filter: options.filter,
     include: plant(options.fields?.include),
     drop: plant(options.fields?.drop),
+    previous: options.include_previous === true ? 'all' : plant(options.include_previous),
     encryption:
       options.encrypt === undefined
         ? undefined
@@ -66,6 +70,7 @@ export function prepareShaping(options: ShapingOptions): PreparedShaping {
  * The events themselves do not change.
  *
  * @param events - One event, or with `batch` one or more, in sending order.
+ * @param before - By the id of an event: the event of its record before it, where former values are asked for.
  * @returns `failed` if some events cannot be shaped. The caller must not send these events, but may shape the
  *   others again without them.
  */
@@ -73,6 +78,7 @@ export async function shapeEvents(
   prepared: PreparedShaping,
   events: readonly CanonicalEvent[],
   runTransform: RunTransform,
+  before: ReadonlyMap<string, CanonicalEvent> = new Map(),
 ): Promise<ShapedEvents> {
   if (events.length === 0 || (events.length > 1 && !prepared.isBatched))
     throw new TypeError(
@@ -82,7 +88,7 @@ export async function shapeEvents(
   const failures: ShapingFailure[] = [];
   // In sequence, because each event may use the full time limit of an expression.
   for (const event of events) {
-    const shaped = await shapeEvent(prepared, event, runTransform);
+    const shaped = await shapeEvent(prepared, event, runTransform, before.get(event.id));
     if (shaped.kind === 'text') texts.push(shaped.text);
     else failures.push({ event: event.id, reason: shaped.reason });
     if (shaped.isLast === true) break;
@@ -95,10 +101,17 @@ async function shapeEvent(
   prepared: PreparedShaping,
   event: CanonicalEvent,
   runTransform: RunTransform,
+  before: CanonicalEvent | undefined,
 ): ReturnType<RunTransform> {
   const reduction = await reduceData(prepared, event.data);
   if (reduction.kind === 'failed') return { kind: 'failed', reason: `encryption failed: ${reduction.reason}` };
-  const reduced: CanonicalEvent = { ...event, data: reduction.data };
+  const previous = await reducePrevious(prepared, event, before);
+  if (previous.kind === 'failed') return { kind: 'failed', reason: `encryption failed: ${previous.reason}` };
+  const reduced: ShapedEvent = {
+    ...event,
+    data: reduction.data,
+    ...(previous.data === undefined ? {} : { previous: { data: previous.data } }),
+  };
   const isWrapped = prepared.envelope === 'cloudevents';
   if (prepared.transform === undefined)
     return { kind: 'text', text: JSON.stringify(isWrapped ? toCloudEvent(reduced, reduced.data) : reduced) };
@@ -106,6 +119,24 @@ async function shapeEvent(
   const transformed = await runTransform(prepared.transform, reduced);
   if (transformed.kind === 'failed' || !isWrapped) return transformed;
   return { kind: 'text', text: JSON.stringify(toCloudEvent(reduced, JSON.parse(transformed.text))) };
+}
+
+/** An event as it is sent. */
+type ShapedEvent = CanonicalEvent & { readonly previous?: { readonly data: CanonicalEvent['data'] } };
+
+/** Former values, reduced as the data is: what is dropped or encrypted there is not shown here. */
+async function reducePrevious(
+  prepared: PreparedShaping,
+  event: CanonicalEvent,
+  before: CanonicalEvent | undefined,
+): Promise<Encryption<CanonicalEvent['data'] | undefined>> {
+  const { previous } = prepared;
+  if (previous === undefined || before === undefined || before.thin === true || event.thin === true)
+    return { kind: 'encrypted', data: undefined };
+  const changed = previousValues(before.data, event.data);
+  const asked = changed === undefined || previous === 'all' ? changed : keepFields(changed, previous);
+  if (asked === undefined || Object.keys(asked).length === 0) return { kind: 'encrypted', data: undefined };
+  return reduceData(prepared, asked);
 }
 
 async function reduceData(

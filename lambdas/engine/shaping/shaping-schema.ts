@@ -83,6 +83,12 @@ export const shapingSchema = z.strictObject({
     ),
   filter: expression.optional().describe('A JSONata predicate over the event; without it, every event is sent.'),
   fields: fields.optional(),
+  include_previous: z
+    .union([z.literal(true), fieldPaths])
+    .optional()
+    .describe(
+      'Adds `previous`: the fields of `data` that the event changed, or those of the named ones, with their former values, from the event of the record before it. A field that is new has null. Absent where that event is no longer kept, one of the two is thin, or the envelope is `cloudevents` without a transform.',
+    ),
   encrypt: z
     .strictObject({
       fields: fieldPaths,

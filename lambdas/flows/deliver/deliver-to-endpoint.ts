@@ -13,6 +13,7 @@ import { reportDelivery, reportEndpoint } from '../publish/publish-operational-e
 import { askForDrain } from './ask-for-drain.ts';
 import { hopsOf, post } from './attempt/attempt-delivery.ts';
 import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
+import { readPrevious } from './attempt/read-previous.ts';
 import { createRecordWrite } from './attempt/record-writes.ts';
 import { recordAll, successorOf } from './attempt/store-attempts.ts';
 import { changeEndpoint } from './change-endpoint.ts';
@@ -103,7 +104,8 @@ async function postJob(
   try {
     const event = judged ?? (await tryToEvent(ports, job.row, isForGood));
     if (!('kind' in event)) {
-      const options = { isReplay: job.delivery.replay !== undefined, hops: hopsOf([job]) };
+      const previous = await readPrevious(ports, prepared.subscription, [job.row]);
+      const options = { isReplay: job.delivery.replay !== undefined, hops: hopsOf([job]), previous };
       return await post(ports, prepared, job.row.id, [event], options);
     }
     attempts.set(job, event);

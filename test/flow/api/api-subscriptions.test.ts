@@ -35,6 +35,7 @@ describe('a request that creates a subscription', () => {
       accounts: [],
       filter: null,
       fields: null,
+      include_previous: null,
       encrypt: null,
       batch: null,
       transform: null,

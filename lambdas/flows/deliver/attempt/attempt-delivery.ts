@@ -6,7 +6,7 @@ import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
 import { hopHeader, hopKeyPurpose, writeHops } from '../../../engine/request/hop-count.ts';
 import { deprecationHeaders } from '../../../engine/schema-versions/deprecation-headers.ts';
 import type { Deprecation } from '../../../engine/schema-versions/versioned-resource.ts';
-import { type ShapedEvents, shapeEvents } from '../../../engine/shaping/shape-event.ts';
+import { type RunTransform, type ShapedEvents, shapeEvents } from '../../../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../../../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../../../engine/signing/standard-webhooks.ts';
 import type { CallbackClient, CallbackRequest } from '../../../ports/delivery/callback-client.ts';
@@ -62,6 +62,8 @@ export interface CallbackOptions {
   readonly isReplay: boolean;
   /** How often the cause of the events has passed through this deployment. @default 1 */
   readonly hops?: number;
+  /** By the id of an event: the event of its record before it. @default none */
+  readonly previous?: ReadonlyMap<string, CanonicalEvent> | undefined;
   /** Replace the subscription's own keys, for tests of a receiver. */
   readonly keys?: CallbackKeys | undefined;
   /** Replaces the current time, for tests of a receiver. Epoch milliseconds. */
@@ -88,12 +90,13 @@ export async function prepareCallback(
   prepared: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
-  { isReplay, hops = 1, keys, signedAtMs }: CallbackOptions,
+  { isReplay, hops = 1, previous, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
   const { subscription } = prepared;
   const pinned = await pinEach(ports, subscription, events);
   if (pinned.kind === 'failed') return notPrepared(pinned.failures);
-  const shaped = await shapePinned(ports, prepared, pinned.events);
+  const before = await pinPrevious(ports, subscription, previous);
+  const shaped = await shapePinned(ports, prepared, pinned.events, before);
   if (shaped.kind === 'failed') return notPrepared(shaped.failures);
   const { auth, client_certificate: clientCertificate, timeout_seconds: timeoutSeconds } = subscription.endpoint;
   const token = auth?.type === 'oauth2' ? await ports.tokens.tokenFor(auth) : undefined;
@@ -148,14 +151,30 @@ async function pinEach(
   return failures.size > 0 ? { kind: 'failed', failures } : { kind: 'pinned', events: pinned, deprecations };
 }
 
+/** Convert former events as the events themselves are. One that cannot be converted is left out. */
+async function pinPrevious(
+  ports: AttemptPorts,
+  subscription: Subscription,
+  previous: ReadonlyMap<string, CanonicalEvent> = new Map(),
+): Promise<ReadonlyMap<string, CanonicalEvent>> {
+  const converted = new Map<string, CanonicalEvent>();
+  for (const [id, event] of previous) {
+    const pinned = await pinEach(ports, subscription, [event]);
+    const [one] = pinned.kind === 'pinned' ? pinned.events : [];
+    if (one !== undefined) converted.set(id, one);
+  }
+  return converted;
+}
+
 /** Build the body, with the subscription's transform applied. */
 async function shapePinned(
   ports: AttemptPorts,
   { subscription, shaping }: PreparedSubscription,
   events: readonly CanonicalEvent[],
+  before: ReadonlyMap<string, CanonicalEvent>,
 ): Promise<Exclude<ShapedEvents, { kind: 'failed' }> | EventFailures> {
   const failures = new Map<string, ExpressionFailure>();
-  const shaped = await shapeEvents(shaping, events, async (transform, event) => {
+  const transformOne: RunTransform = async (transform, event) => {
     const run = await ports.expressions
       .run('transform', { transform, event }, ownerOf(subscription))
       .catch((error: unknown) => {
@@ -166,7 +185,8 @@ async function shapePinned(
     const failure = run.kind === 'died' ? diedBefore('transform', run) : run.failure;
     failures.set(event.id, failure);
     return { kind: 'failed', reason: failure.error, isLast: run.kind === 'died' };
-  });
+  };
+  const shaped = await shapeEvents(shaping, events, transformOne, before);
   if (shaped.kind !== 'failed') return shaped;
   for (const { event, reason } of shaped.failures) if (!failures.has(event)) failures.set(event, notSent(reason));
   return { kind: 'failed', failures };

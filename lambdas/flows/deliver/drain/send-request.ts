@@ -5,6 +5,7 @@ import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
 import { isForGood, tryToEvent } from '../../feed/read-event.ts';
 import { hopsOf, type PreparedCallback, postCallback, prepareCallback } from '../attempt/attempt-delivery.ts';
 import { faultOf, judge } from '../attempt/judge-events.ts';
+import { readPrevious } from '../attempt/read-previous.ts';
 import { removeEntries, type WorkItem } from './backlog-work.ts';
 import { filtered, noteDone, type Run } from './drain-run.ts';
 
@@ -104,7 +105,13 @@ async function prepareAs({ ports, prepared }: Run, sendable: readonly Sendable[]
   const isReplay = items.some(({ delivery }) => delivery.replay !== undefined);
   const events = sendable.map(({ event }) => event);
   try {
-    return await prepareCallback(ports, prepared, requestId(items), events, { isReplay, hops: hopsOf(items) });
+    const previous = await readPrevious(
+      ports,
+      prepared.subscription,
+      items.map(({ row }) => row),
+    );
+    const options = { isReplay, hops: hopsOf(items), previous };
+    return await prepareCallback(ports, prepared, requestId(items), events, options);
   } catch (error) {
     if (!isForGood(error)) throw error;
     return faultOf('callback', error);

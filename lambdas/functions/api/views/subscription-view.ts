@@ -33,6 +33,7 @@ export function plainSubscriptionView(
     accounts,
     filter: shaping.filter ?? null,
     fields: shaping.fields ?? null,
+    include_previous: shaping.include_previous ?? null,
     encrypt: shaping.encrypt ?? null,
     batch: shaping.batch ?? null,
     transform: shaping.transform ?? null,
