@@ -33,7 +33,21 @@ export const breaks: Readonly<Record<string, Break>> = {
     file: 'lambdas/adapters/dynamo/stores/event-store.ts',
     from: "if (insertion === 'inserted') return claim;",
     to: 'if (insertion !== undefined) return claim;',
-    scenario: 'duplicate',
+    scenario: 'duplicate-fact',
+  },
+  /** A writer of a record's state overwrites what another wrote since it read the state. */
+  'overwrite-state': {
+    file: 'lambdas/adapters/dynamo/stores/record-states.ts',
+    from: "conditions: [{ attribute: 'n', is: before.lastN }],",
+    to: 'conditions: [],',
+    scenario: 'record-out-of-order',
+  },
+  /** A webhook that comes late is published. */
+  'publish-late': {
+    file: 'lambdas/engine/records/decide-observation.ts',
+    from: "if (verdict === 'stale') return { kind: 'stale' };",
+    to: '',
+    scenario: 'record-out-of-order',
   },
   /** A page of pointers omits expired ones, so a reader takes it for the last page. */
   'hide-expired': {

@@ -11,6 +11,10 @@ export interface ExpectedEvent {
   readonly account: string;
   readonly resource: string;
   readonly recordId: string;
+  /** Most events that the record may have: webhooks that come late make none. @default 1 */
+  readonly atMost?: number;
+  /** Title of the record at the provider: the last event must have it. */
+  readonly title?: string;
 }
 
 export interface TestSubscriber extends Subscriber {
@@ -256,14 +260,59 @@ export function githubWebhook(
   };
 }
 
+/**
+ * A webhook that tells of an issue as it was at a minute.
+ *
+ * @param last - The minute of the issue's last change, and how many webhooks tell of it.
+ */
+export function issueWebhook(
+  { id, url }: TestAccount,
+  { issue, minute }: { readonly issue: number; readonly minute: number },
+  last: { readonly minute: number; readonly webhooks: number },
+): Webhook {
+  const titleAt = (of: number) => `Issue ${issue} at ${of}`;
+  return {
+    url,
+    body: JSON.stringify({
+      action: minute === 1 ? 'opened' : 'edited',
+      issue: {
+        id: issue,
+        number: issue,
+        title: titleAt(minute),
+        state: 'open',
+        updated_at: `2026-11-21T10:${String(minute).padStart(2, '0')}:00Z`,
+      },
+      repository: { id: 1, full_name: 'northwind/orders' },
+    }),
+    headers: (_, body) => ({
+      'x-github-event': 'issues',
+      'x-github-delivery': randomUUID(),
+      'x-hub-signature-256': `sha256=${createHmac('sha256', signingSecret).update(body).digest('hex')}`,
+    }),
+    // Expected once for the record, however many webhooks tell of it.
+    events:
+      minute === last.minute
+        ? [
+            {
+              account: id,
+              resource: 'ticketing/tickets',
+              recordId: String(issue),
+              atMost: last.webhooks,
+              title: titleAt(minute),
+            },
+          ]
+        : [],
+  };
+}
+
 /** A request of a self-made sender, with one event per record. */
-export function batchWebhook({ id, url }: TestAccount, records: readonly number[]): Webhook {
+export function batchWebhook({ id, url }: TestAccount, records: readonly number[], resource = 'crm/contacts'): Webhook {
   return {
     url,
     body: JSON.stringify(
       records.map((record) => ({
         type: 'created',
-        resource: 'crm/contacts',
+        resource,
         id: String(record),
         data: { id: String(record), name: `Contact ${record}` },
       })),
@@ -273,7 +322,7 @@ export function batchWebhook({ id, url }: TestAccount, records: readonly number[
       const signature = createHmac('sha256', signingSecret).update(`${time}.${body}`).digest('hex');
       return { 'x-timestamp': time, 'x-signature': signature };
     },
-    events: records.map((record) => ({ account: id, resource: 'crm/contacts', recordId: String(record) })),
+    events: records.map((record) => ({ account: id, resource, recordId: String(record) })),
   };
 }
 

@@ -16,6 +16,7 @@ export async function violations(fault: FaultEngine, ending: Ending): Promise<re
   const feed = await readFeed(fault, run.tenant);
   const found = [
     ...feedFaults(run, feed),
+    ...convergenceFaults(run, feed),
     ...(depth.dead === 0 ? [] : [`9: ${depth.dead} messages on dead-letter queues`]),
     ...outcomeFaults(ending, feed.length),
   ];
@@ -64,10 +65,11 @@ const keyOfRow = (event: Row) =>
 function feedFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
   const found: string[] = [];
   const shown = feed.map(keyOfRow);
-  for (const expected of run.expected.map(keyOf)) {
+  for (const one of run.expected) {
+    const expected = keyOf(one);
     const times = shown.filter((key) => key === expected).length;
     if (times === 0) found.push(`1: acknowledged and not in the feed: ${expected}`);
-    if (times > 1) found.push(`2: ${times} events in the feed for one input: ${expected}`);
+    if (times > (one.atMost ?? 1)) found.push(`2: ${times} events in the feed for one input: ${expected}`);
   }
   const wanted = new Set(run.expected.map(keyOf));
   for (const key of shown) if (!wanted.has(key)) found.push(`9: in the feed and never sent: ${key}`);
@@ -75,6 +77,21 @@ function feedFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
   if (sequences.some((sequence, index) => index > 0 && sequence <= (sequences[index - 1] as number)))
     found.push(`8: the feed is not in order: ${sequences.join(' ')}`);
   if (feed.some(({ tenant }) => tenant !== run.tenant)) found.push("3: another tenant's event is in the feed");
+  return found;
+}
+
+/** Invariant 4: no record goes back in time, and its last event holds the provider's state. */
+function convergenceFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
+  const found: string[] = [];
+  for (const [key, events] of Map.groupBy(feed, keyOfRow)) {
+    const times = events.flatMap(({ occurred_at: at }) => (typeof at === 'string' ? at : []));
+    if (times.join() !== times.toSorted().join()) found.push(`4: ${key} goes back in time: ${times.join(' ')}`);
+    const created = events.findLastIndex(({ type }) => type === 'record:created');
+    if (created > 0) found.push(`4: ${key} is created after other events`);
+    const title = run.expected.find((one) => keyOf(one) === key)?.title;
+    const last = (events.at(-1)?.['data'] as { readonly title?: string } | undefined)?.title;
+    if (title !== undefined && title !== last) found.push(`4: ${key} ends as "${last}", expected "${title}"`);
+  }
   return found;
 }
 

@@ -3,6 +3,7 @@ import {
   batchWebhook,
   type FaultRun,
   githubWebhook,
+  issueWebhook,
   sharedWebhook,
   signingSecret,
 } from './fault-run.ts';
@@ -124,6 +125,43 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const webhook = githubWebhook(account, { issue: 1, delivery: 'the-same' });
       await run.send(webhook);
       await run.send({ ...webhook, events: [] });
+    },
+  },
+
+  /** A message that is sent twice: a fact, which has no state that could tell. */
+  'duplicate-fact': {
+    async play(run) {
+      const account = await run.account('generic-hmac');
+      await run.subscriber();
+      run.faultsBegin();
+      const webhook = batchWebhook(account, [1], 'messaging/messages');
+      await run.send(webhook);
+      await run.send({ ...webhook, events: [] });
+    },
+  },
+
+  /** Webhooks of one record that come out of order: the last of them is late. */
+  'record-out-of-order': {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      run.faultsBegin();
+      const last = { minute: 3, webhooks: 3 };
+      for (const minute of [1, 3, 2]) {
+        await run.send(issueWebhook(account, { issue: 1, minute }, last));
+        await run.settle();
+      }
+    },
+  },
+
+  /** Webhooks of one record at the same time, which share batches or race. */
+  'hot-record': {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      run.faultsBegin();
+      const last = { minute: 4, webhooks: 4 };
+      await Promise.all([4, 2, 1, 3].map((minute) => run.send(issueWebhook(account, { issue: 1, minute }, last))));
     },
   },
 
