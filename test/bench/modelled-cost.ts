@@ -80,13 +80,14 @@ function inWords({ events, stages, poller }: WayCost): string {
 }
 
 type Rows = Readonly<
-  Record<'event' | 'claim' | 'delivery' | 'endpoint' | 'subscription' | 'statistics', readonly Row[]>
+  Record<'event' | 'claim' | 'record' | 'delivery' | 'endpoint' | 'subscription' | 'statistics', readonly Row[]>
 >;
 
 async function readRowsOf(way: EventWay): Promise<Rows> {
   return {
     event: (await way.rows(environmentKeys.eventsTable)).filter((row) => row['id'] !== undefined),
     claim: await way.rows(environmentKeys.idempotencyTable),
+    record: await way.rows(environmentKeys.recordsTable),
     delivery: await way.rows(environmentKeys.deliveriesTable),
     endpoint: await way.rows(environmentKeys.limitsTable),
     subscription: await way.rows(environmentKeys.subscriptionsTable),
@@ -123,15 +124,15 @@ function usageOf(cost: WayCost, rows: Rows): Usage {
     // Messages are received and deleted as they were sent.
     fairQueueRequests: requests('sqs:') * (sum(all.map((one) => one.groupedSends)) / requests('sqs:Send')),
     writeUnits:
-      // Each event: its claim, its row, its delivery.
-      events * (writes('claim') + writes('event') + writes('delivery')) +
+      // Each event: the state of its record, where it is found by its id, its row, its delivery.
+      events * (writes('record') + writes('claim') + writes('event') + writes('delivery')) +
       // Each batch: the sequence counter, and the statistics, whose index holds no counts.
       normalize.invocations * (1 + writes('statistics')) +
       // The endpoint's lease, and the result.
       2 * deliver.invocations * writes('endpoint'),
     readUnits:
-      // Each event: its row, and its delivery, which does not exist yet.
-      events * (reads('event', true) + readUnits(0)) +
+      // Each event: the state of its record, its row, and its delivery, which does not exist yet.
+      events * (reads('record') + reads('event', true) + readUnits(0)) +
       // Each batch: the versions of the tenant's subscriptions and of those to all tenants, then the subscription and
       // the endpoint. Unchanged subscriptions are read once a minute only.
       normalize.invocations * 2 * readUnits(0) +

@@ -30,7 +30,7 @@ export const breaks: Readonly<Record<string, Break>> = {
   },
   /** A publisher does not record its claim on an event. */
   'skip-claim': {
-    file: 'lambdas/adapters/dynamo/stores/event-store.ts',
+    file: 'lambdas/adapters/dynamo/stores/event-claims.ts',
     from: "if (insertion === 'inserted') return claim;",
     to: 'if (insertion !== undefined) return claim;',
     scenario: 'duplicate-fact',
@@ -40,7 +40,7 @@ export const breaks: Readonly<Record<string, Break>> = {
     file: 'lambdas/adapters/dynamo/stores/record-states.ts',
     from: "conditions: [{ attribute: 'n', is: before.lastN }],",
     to: 'conditions: [],',
-    scenario: 'record-out-of-order',
+    scenario: 'hot-record',
   },
   /** A webhook that comes late is published. */
   'publish-late': {

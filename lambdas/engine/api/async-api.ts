@@ -18,18 +18,10 @@ export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>)
   schemaOf(event, 'output', schemas);
   const messages: Record<string, Json> = {};
   for (const [resource, schema] of resources) {
-    const {
-      $schema: _,
-      $id: __,
-      version,
-      state: ___,
-      volatile: ____,
-      ...data
-    } = schema as ResourceSchema & { readonly $schema?: string };
-    schemas[nameOf(resource)] = data;
+    schemas[nameOf(resource)] = plainSchema(schema);
     messages[nameOf(resource)] = message(
       schema.title,
-      `A record of \`${resource}\` (${version}): ${schema.description}`,
+      `A record of \`${resource}\` (${schema.version}): ${schema.description}`,
       eventTypes,
       { resource: { const: resource }, data: { $ref: `#/components/schemas/${nameOf(resource)}` } },
     );
@@ -77,6 +69,12 @@ export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>)
     },
     components: { messages, schemas },
   };
+}
+
+/** A resource's schema without the members that JSON Schema does not know. */
+function plainSchema(schema: ResourceSchema & { readonly $schema?: string }): Json {
+  const { $schema: _, $id: __, version: ___, state: ____, volatile: _____, ...data } = schema;
+  return data;
 }
 
 /** `hris/employees` -> `HrisEmployees`; `subscription.disabled` -> `SubscriptionDisabled`. */

@@ -1,27 +1,13 @@
-import {
-  type DynamoDBClient,
-  GetItemCommand,
-  PutItemCommand,
-  QueryCommand,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
+import { type DynamoDBClient, GetItemCommand, QueryCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { EngineError } from '../../../contracts/engine-error.ts';
-import { limits } from '../../../contracts/limits.ts';
 import { ttlAttribute } from '../../../contracts/tables.ts';
-import type {
-  EventClaim,
-  EventLocator,
-  EventReader,
-  EventRow,
-  EventWriter,
-  FeedRow,
-} from '../../../ports/events/event-store.ts';
+import type { EventLocator, EventReader, EventRow, EventWriter, FeedRow } from '../../../ports/events/event-store.ts';
 import type { Clock } from '../../../ports/runtime/clock.ts';
-import { putOnCondition } from '../rows/conditions.ts';
 import { packEventRow, readEventRow } from '../rows/packed-event-row.ts';
 import { fromItem, isLive, type Row, readRows, toItem } from '../rows/row-codecs.ts';
-import { insertRows, writeRows } from '../rows/row-writes.ts';
+import { writeRows } from '../rows/row-writes.ts';
 import { createExpiries, type ExpiryOptions } from '../rows/tenant-expiry.ts';
+import { createEventClaims } from './event-claims.ts';
 
 /** Sort key of the row that counts a tenant's sequence: events are numbered from 1. */
 export const counterSequence = 0;
@@ -42,93 +28,16 @@ export function createDynamoEventWriter(
 ): EventWriter {
   const { clock } = options;
   const expiriesOf = createExpiries(options);
-  const claimExpiryOf = async ({ tenant }: EventClaim): Promise<number> => {
-    const leastSeconds = Math.ceil(clock.nowMs() / 1000) + limits.minClaimDays * 86_400;
-    return Math.max((await expiriesOf([tenant]))(tenant), leastSeconds);
-  };
-
-  /**
-   * The stored claim.
-   *
-   * @throws {contended} when the claim has expired and was deleted since the write; the input is then retried.
-   */
-  async function standingClaim(id: string): Promise<Row> {
-    const [row] = await readRows(client, tables.idempotency, [{ id }]);
-    if (row === undefined) throw new EngineError('contended', `the claim of ${id} changed hands`, { retryable: true });
-    return row;
-  }
-
-  const toClaim = (row: Row): EventClaim => {
-    const { [ttlAttribute]: _, ...claim } = row;
-    return claim as unknown as EventClaim;
-  };
-
-  // A timer instead of a check before each call, because it also aborts calls in flight.
-  const endsAt = (untilMs: number): AbortSignal => {
-    const leftMs = untilMs - clock.nowMs();
-    return leftMs <= 0 ? AbortSignal.abort() : AbortSignal.timeout(leftMs);
-  };
-
+  const claims = createEventClaims(client, tables.idempotency, options);
   return {
-    async takeSequences(tenant, count) {
-      const { Attributes } = await client.send(
-        new UpdateItemCommand({
-          TableName: tables.events,
-          Key: toItem({ tenant, sequence: counterSequence }),
-          UpdateExpression: 'ADD #taken :count',
-          ExpressionAttributeNames: { '#taken': 'taken' },
-          ExpressionAttributeValues: toItem({ ':count': count }),
-          ReturnValues: 'UPDATED_NEW',
-        }),
-      );
-      const taken = Attributes === undefined ? undefined : fromItem(Attributes)['taken'];
-      if (typeof taken !== 'number')
-        throw new EngineError('corrupt-state', `the sequence of tenant ${tenant} is not a number`, {
-          retryable: false,
-        });
-      return taken - count + 1;
-    },
-
-    async claim(claim) {
-      const row = { ...claim, [ttlAttribute]: await claimExpiryOf(claim) };
-      const [insertion] = await insertRows(client, tables.idempotency, [row]);
-      if (insertion instanceof Error) throw insertion;
-      if (insertion === 'inserted') return claim;
-      const standing = await standingClaim(claim.id);
-      if (isLive(standing, clock.nowMs())) return toClaim(standing);
-      const put = new PutItemCommand({
-        TableName: tables.idempotency,
-        Item: toItem(row),
-        ConditionExpression: 'attribute_not_exists(id) OR #expiry < :now',
-        ExpressionAttributeNames: { '#expiry': ttlAttribute },
-        ExpressionAttributeValues: toItem({ ':now': Math.floor(clock.nowMs() / 1000) }),
-      });
-      return (await putOnCondition(client, put)) ? claim : toClaim(await standingClaim(claim.id));
-    },
-
-    async findClaim(id) {
-      const [row] = await readRows(client, tables.idempotency, [{ id }]);
-      return row !== undefined && isLive(row, clock.nowMs()) ? toClaim(row) : undefined;
-    },
-
-    async moveClaim(from, to) {
-      const put = new PutItemCommand({
-        TableName: tables.idempotency,
-        Item: toItem({ ...to, [ttlAttribute]: await claimExpiryOf(to) }),
-        ConditionExpression: '#owner = :owner AND #sequence = :sequence',
-        ExpressionAttributeNames: { '#owner': 'owner', '#sequence': 'sequence' },
-        ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),
-      });
-      return putOnCondition(client, put);
-    },
-
+    claim: claims.claim,
+    findClaim: claims.find,
+    moveClaim: claims.move,
+    takeSequences: (tenant, count) => takeSequences(client, tables.events, tenant, count),
     async writeRows(rows, untilMs, pointers = []) {
       const expiryOf = await expiriesOf(rows.map(({ tenant }) => tenant));
-      const pointed = await Promise.all(
-        pointers.map(async (pointer) => ({ ...pointer, [ttlAttribute]: await claimExpiryOf(pointer) })),
-      );
-      const signal = untilMs === undefined ? undefined : endsAt(untilMs);
-      // Asked for together: they share requests.
+      const signal = untilMs === undefined ? undefined : endsAt(clock, untilMs);
+      // Both are asked for together, so they share requests.
       await Promise.all([
         writeRows(
           client,
@@ -136,10 +45,33 @@ export function createDynamoEventWriter(
           rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
           signal,
         ),
-        writeRows(client, tables.idempotency, pointed, signal),
+        claims.put(pointers, signal),
       ]);
     },
   };
+}
+
+async function takeSequences(client: DynamoDBClient, table: string, tenant: string, count: number): Promise<number> {
+  const { Attributes } = await client.send(
+    new UpdateItemCommand({
+      TableName: table,
+      Key: toItem({ tenant, sequence: counterSequence }),
+      UpdateExpression: 'ADD #taken :count',
+      ExpressionAttributeNames: { '#taken': 'taken' },
+      ExpressionAttributeValues: toItem({ ':count': count }),
+      ReturnValues: 'UPDATED_NEW',
+    }),
+  );
+  const taken = Attributes === undefined ? undefined : fromItem(Attributes)['taken'];
+  if (typeof taken !== 'number')
+    throw new EngineError('corrupt-state', `the sequence of tenant ${tenant} is not a number`, { retryable: false });
+  return taken - count + 1;
+}
+
+/** A timer instead of a check before each call, because it also aborts calls in flight. */
+function endsAt(clock: Clock, untilMs: number): AbortSignal {
+  const leftMs = untilMs - clock.nowMs();
+  return leftMs <= 0 ? AbortSignal.abort() : AbortSignal.timeout(leftMs);
 }
 
 /** Reads the events table. */
