@@ -35,12 +35,12 @@ export const breaks: Readonly<Record<string, Break>> = {
     to: 'if (insertion !== undefined) return claim;',
     scenario: 'duplicate-fact',
   },
-  /** A writer of a record's state overwrites what another wrote since it read the state. */
-  'overwrite-state': {
-    file: 'lambdas/adapters/dynamo/stores/record-states.ts',
-    from: "conditions: [{ attribute: 'n', is: before.lastN }],",
-    to: 'conditions: [],',
-    scenario: 'hot-record',
+  /** A retry does not know the change that its earlier run made, and takes it for another webhook's. */
+  'forget-own-change': {
+    file: 'lambdas/engine/records/decide-observation.ts',
+    from: 'if (own !== undefined) return continueChange(state, own, absences);',
+    to: '',
+    scenario: 'record-out-of-order',
   },
   /** A webhook that comes late is published. */
   'publish-late': {

@@ -49,6 +49,9 @@ async function knownEndpoint(run: FaultRun) {
   return { account, subscriber };
 }
 
+/** `webhook` and `known-endpoint` cover what follows an event's publication. */
+const isOfDelivery = (name: string) => /^(deliver|drain|callback)\.|^normalize\.Query\.subscriptions$/.test(name);
+
 export const scenarios: Readonly<Record<string, Scenario>> = {
   /** A webhook to the URL of an account, for a new endpoint: its drain sends it. */
   webhook: {
@@ -138,6 +141,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await run.send(webhook);
       await run.send({ ...webhook, events: [] });
     },
+    isAlike: isOfDelivery,
   },
 
   /** Webhooks of one record that come out of order: the last of them is late. */
@@ -152,6 +156,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         await run.settle();
       }
     },
+    isAlike: isOfDelivery,
   },
 
   /** Webhooks of one record at the same time, which share batches or race. */
@@ -163,6 +168,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const last = { minute: 4, webhooks: 4 };
       await Promise.all([4, 2, 1, 3].map((minute) => run.send(issueWebhook(account, { issue: 1, minute }, last))));
     },
+    isAlike: isOfDelivery,
   },
 
   /** A request for an account that does not exist yet is parked until it does. */
