@@ -17,6 +17,7 @@ export function recordTraitsOf(
   if ((said?.state ?? schema?.state) === 'none') return undefined;
   return {
     versionKind: said?.version?.as ?? 'opaque',
+    isPartial: said?.whole === false,
     volatile: [...(schema?.volatile ?? []), ...(said?.volatile ?? [])],
   };
 }

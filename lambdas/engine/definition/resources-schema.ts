@@ -31,6 +31,12 @@ export const resources = z
         })
         .optional()
         .describe('The version that the mapping gives for a record: it orders two states of one record.'),
+      whole: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether the data of a webhook that is not thin is the whole record. `false` where it has only some fields: then a change may leave the data as it was, and each webhook is published. Default: true.',
+        ),
       volatile: z
         .array(memberPath)
         .optional()

@@ -4,6 +4,8 @@ import type { Rank, VersionKind } from './rank.ts';
 /** What a resource says about the states of its records. */
 export interface RecordTraits {
   readonly versionKind: VersionKind;
+  /** Whether webhooks carry only some fields of the record: equal data may be a change. @default false */
+  readonly isPartial?: boolean | undefined;
   /** Paths in `data` that the fingerprint leaves out: they change although the record does not. */
   readonly volatile: readonly string[];
 }

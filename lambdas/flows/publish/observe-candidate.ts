@@ -16,7 +16,7 @@ export function recordKeyOf({ event, record }: RecordCandidate): RecordKey {
 /** What a candidate says of its record. */
 export function observationOf({ event, record, owner }: RecordCandidate): Observation {
   const { traits, by, change, version, changeName, seenAtMs } = record;
-  const isPartial = event.thin === true;
+  const isPartial = event.thin === true || (by === 'webhook' && traits.isPartial === true);
   const atMs = timeOf(record, event.occurred_at);
   return {
     by,
