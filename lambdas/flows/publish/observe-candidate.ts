@@ -1,7 +1,7 @@
 import { eventId } from '../../engine/event/canonical-event.ts';
 import { fingerprintOf } from '../../engine/records/fingerprint.ts';
 import type { Observation } from '../../engine/records/observation.ts';
-import { versionOrdinal, versionTimeMs } from '../../engine/records/rank.ts';
+import { type Rank, versionOrdinal, versionTimeMs } from '../../engine/records/rank.ts';
 import type { RecordKey } from '../../ports/events/record-states.ts';
 import type { Candidate, RecordInput } from './publication.ts';
 
@@ -14,15 +14,15 @@ export function recordKeyOf({ event, record }: RecordCandidate): RecordKey {
 }
 
 /** What a candidate says of its record. */
-export function observationOf({ event, record, owner }: RecordCandidate): Observation {
-  const { traits, by, change, version, changeName, seenAtMs } = record;
+export function observationOf(candidate: RecordCandidate): Observation {
+  const { event, record, owner } = candidate;
+  const { traits, by, change, changeName, seenAtMs } = record;
   const isPartial = event.thin === true || (by === 'webhook' && traits.isPartial === true);
-  const atMs = timeOf(record, event.occurred_at);
   return {
     by,
     extent: isPartial ? 'partial' : 'full',
     change,
-    rank: atMs === undefined ? { version, atMs: seenAtMs, isReceipt: true } : { version, atMs: atMs ?? seenAtMs },
+    rank: rankOf(candidate),
     seenAtMs,
     owner,
     origin: event.origin,
@@ -35,20 +35,34 @@ export function observationOf({ event, record, owner }: RecordCandidate): Observ
  * Whether nothing but its receipt orders a webhook: the provider gives neither a version nor a time. When it sends such
  * a webhook a second time, days later perhaps, only the name of the change tells that it is old.
  */
-export function isOrderedByReceipt({ event, record }: RecordCandidate): boolean {
-  const { by, version, traits } = record;
-  const hasOrder = version !== undefined && versionOrdinal(traits.versionKind, version) !== undefined;
-  return by === 'webhook' && !hasOrder && event.occurred_at === undefined;
+export function isOrderedByReceipt(candidate: RecordCandidate): boolean {
+  const { by, traits } = candidate.record;
+  const { version, isReceipt } = rankOf(candidate);
+  const hasOrder = version !== undefined && traits.versionKind !== 'opaque';
+  return by === 'webhook' && !hasOrder && isReceipt === true;
+}
+
+/** How far a provider's clock may be ahead. A time beyond that would make every later change of the record stale. */
+const maxAheadMs = 86_400_000;
+
+/** A version that is not written as it should be, and a time far in the future, order nothing. */
+function rankOf({ event, record: { traits, version, seenAtMs } }: RecordCandidate): Rank {
+  const isSound = (ms: number | undefined) => ms !== undefined && ms <= seenAtMs + maxAheadMs;
+  const versionMs = version === undefined ? undefined : versionTimeMs(traits.versionKind, version);
+  const isWritten =
+    version !== undefined &&
+    (traits.versionKind === 'opaque' || versionOrdinal(traits.versionKind, version) !== undefined) &&
+    (versionMs === undefined || isSound(versionMs));
+  const occurredMs = event.occurred_at === undefined ? undefined : Date.parse(event.occurred_at);
+  const atMs = [occurredMs, versionMs].find(isSound);
+  return {
+    version: isWritten ? version : undefined,
+    ...(atMs === undefined ? { atMs: seenAtMs, isReceipt: true } : { atMs }),
+  };
 }
 
 /** The id of a record's event. It does not depend on the type, so that a webhook and a poll of a version agree. */
 export function recordEventIdOf({ event }: RecordCandidate, identity: string): string {
   const { tenant, account, resource, record_id: recordId } = event;
   return eventId({ tenant, account, resource, recordId, change: identity });
-}
-
-/** Epoch milliseconds: the provider's time of the change, else its version where that is a time. */
-function timeOf({ version, traits }: RecordInput, occurredAt: string | undefined): number | undefined {
-  if (occurredAt !== undefined) return Date.parse(occurredAt);
-  return version === undefined ? undefined : versionTimeMs(traits.versionKind, version);
 }
