@@ -23,7 +23,8 @@ export function createGatherer<Asked, Answer>(
     const asked = new Map<string, Asked>();
     gathering = {
       asked,
-      answer: Promise.resolve().then(() => {
+      // Not the next microtask: callers get here by chains of different lengths.
+      answer: new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
         gathering = undefined;
         return send(asked);
       }),
