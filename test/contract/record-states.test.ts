@@ -89,6 +89,17 @@ describe.each(implementations)('record states in %s', (_, open) => {
     expect(await states.getMany([])).toEqual([]);
   });
 
+  test('remember the last version where they have none', async () => {
+    const { states } = await open(createManualClock());
+    const known = aRecordState({ version: undefined, lastVersion: '5' });
+    await states.write(key('1'), unknown, known);
+    const [stored] = await states.getMany([key('1')]);
+    expect(stored?.state?.version).toBeUndefined();
+    expect(stored?.state?.lastVersion).toBe('5');
+    await states.write(key('1'), stored as StoredRecord, aRecordState({ n: 2, version: '6' }));
+    expect((await states.getMany([key('1')]))[0]?.state?.lastVersion).toBeUndefined();
+  });
+
   test('are written on condition: of two writers that read the same, one wins', async () => {
     const { states } = await open(createManualClock());
     const first = await Promise.all([
@@ -142,6 +153,7 @@ describe.each(implementations)('record states in %s', (_, open) => {
   test.each([1, 2, 100])('are listed once each by account, in pages of %d', async (limit) => {
     const { states, directory } = await open(createManualClock());
     const ids = Array.from({ length: 40 }, (_, index) => `r${index}`);
+    ids.push('\n'.repeat(400), 'with "quotes" and spaces');
     for (const id of ids) await states.write(key(id), unknown, aRecordState());
     await states.write(key('other', { account: 'acc_other' }), unknown, aRecordState());
     await states.write(key('former', { incarnation: '2025-01-01T00:00:00.000Z' }), unknown, aRecordState());

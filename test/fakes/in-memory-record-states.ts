@@ -39,13 +39,14 @@ export function createInMemoryRecordStates(
     },
     async list(owner, limit, after) {
       const own = [...rows.values()].filter((row) => row.key.account === owner.account && counts(row, owner));
-      const page = pageOf(own, ({ key }) => nameOf(key), limit, after);
+      // As the table's: a shard and a key in it.
+      const page = pageOf(own, ({ key }) => `0 ${nameOf(key)}`, limit, after);
       return {
         items: page.items.map(({ key: { resource, recordId }, state }) => ({
           resource,
           recordId,
           state: structuredClone(state),
-          next: nameOf({ ...owner, resource, recordId }),
+          next: `0 ${nameOf({ ...owner, resource, recordId })}`,
         })),
         next: page.next,
       };

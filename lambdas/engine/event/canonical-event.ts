@@ -42,6 +42,8 @@ export interface ChangeIdentity {
   /** Part of the id, so one tenant's event never suppresses another tenant's. */
   readonly tenant: string;
   readonly account: string;
+  /** When an account of this id was created: one that is created again knows nothing of the first. Absent for facts. */
+  readonly incarnation?: string;
   readonly resource: string;
   readonly recordId: string;
   /** Absent for a record that has a state: there the state makes the type. */
@@ -54,8 +56,8 @@ export interface ChangeIdentity {
  * The deterministic id of an event. Length prefixes keep two different lists of parts from forming the same bytes.
  */
 export function eventId(identity: ChangeIdentity): string {
-  const { tenant, account, resource, recordId, type, change } = identity;
-  const parts = [tenant, account, resource, recordId, ...(type === undefined ? [] : [type]), change];
+  const { tenant, account, incarnation, resource, recordId, type, change } = identity;
+  const parts = [tenant, account, incarnation, resource, recordId, type, change].filter((part) => part !== undefined);
   const text = parts.map((part) => `${Buffer.byteLength(part)}:${part}`).join('');
   return `evt_${hash('sha256', text).slice(0, 32)}`;
 }

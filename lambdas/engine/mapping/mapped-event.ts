@@ -16,7 +16,17 @@ const maxNameCharacters = 512;
 const maxDataDepth = 100;
 
 /** Providers send text or numbers; events carry text. */
-export const recordIdText = z.union([z.string().min(1).max(maxNameCharacters), z.number()]).transform(String);
+export const recordIdText = z
+  .union([
+    z
+      .string()
+      .min(1)
+      .max(maxNameCharacters)
+      // Such text has no UTF-8, and so it can be no key.
+      .refine((text) => text.isWellFormed(), 'expected no half of a surrogate pair'),
+    z.number(),
+  ])
+  .transform(String);
 
 /** One event as a mapping returns it. */
 export const mappedEvent = z.strictObject({

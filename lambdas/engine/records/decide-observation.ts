@@ -1,7 +1,7 @@
 import type { RecordEventType } from '../event/canonical-event.ts';
 import { changeKey } from './fingerprint.ts';
 import type { Observation, RecordTraits } from './observation.ts';
-import { compareRanks, type Rank, versionOrdinal } from './rank.ts';
+import { compareRanks, type Rank, type VersionKind, versionOrdinal } from './rank.ts';
 import type { RecordChange, RecordState } from './record-state.ts';
 
 /** Whether the event of a change is in the events table, by its sequence number. */
@@ -76,14 +76,17 @@ export function decideObservation(
     };
   const own = ownChange(state, observation);
   if (own !== undefined) return continueChange(state, own, absences);
-  if (isRepeated(state, observation)) return { kind: 'duplicate' };
+  const repeated = repeatedChange(state, observation);
+  if (repeated !== undefined)
+    return isNeverWritten(repeated, absences) ? continueChange(state, repeated, absences) : { kind: 'duplicate' };
   const order = orderOf(traits, state, observation);
   const verdict =
     order < 0 ? 'stale' : order === 0 ? atEqualRank(state, observation) : atHigherRank(state, observation);
   if (verdict === 'stale') return { kind: 'stale' };
   if (verdict === 'unchanged') {
     const last = state.changes.at(-1);
-    if (last?.isAbandoned === true) return continueChange(state, last, absences);
+    if (last !== undefined && (last.isAbandoned === true || isNeverWritten(last, absences)))
+      return continueChange(state, last, absences);
     return { kind: 'unchanged', advances: order > 0 };
   }
   return publish(traits, state, observation, absences, order === 0);
@@ -161,23 +164,52 @@ function typeOf(isDeleted: boolean, wasAlive: boolean): RecordEventType | undefi
   return wasAlive ? 'record:updated' : 'record:created';
 }
 
-function isRepeated(state: RecordState, { changeName }: Observation): boolean {
-  return changeName !== undefined && state.changes.some(({ key }) => key === changeKey(changeName));
+function repeatedChange({ changes }: RecordState, { changeName }: Observation): RecordChange | undefined {
+  return changeName === undefined ? undefined : changes.find(({ key }) => key === changeKey(changeName));
 }
 
-function orderOf({ versionKind }: RecordTraits, state: RecordState, { by, rank }: Observation): number {
+/** Its input may have ended before it could give the change up, for example where the function was killed. */
+function isNeverWritten({ sequence }: RecordChange, absences: ReadonlyMap<number, Absence>): boolean {
+  return absences.get(sequence) === 'never';
+}
+
+function orderOf({ versionKind }: RecordTraits, state: RecordState, observation: Observation): number {
+  const { by, rank, seenAtMs } = observation;
+  const byLastVersion = orderByLastVersion(versionKind, state, observation);
+  if (byLastVersion !== undefined) return byLastVersion;
   // A read includes every change before it began, and a webhook without a version may be one of them.
   const isMixed = rank.version === undefined && state.version !== undefined;
   const known: Rank =
     by === 'webhook' && isMixed && state.isRead ? { atMs: Math.max(state.atMs, state.seenAtMs) } : state;
   const order = compareRanks(versionKind, rank, known);
   const isByTime = rank.version === undefined || known.version === undefined;
-  const isOurClock = by === 'webhook' && isByTime && state.isReceipt === true && rank.isReceipt !== true;
-  if (!isOurClock || order >= 0 || state.isDeleted) return order;
+  const isOurClock = isByTime && state.isReceipt === true && rank.isReceipt !== true;
+  if (!isOurClock || order >= 0) return order;
+  // The record was read after the receipt, whatever time the provider gives its last change.
+  if (by === 'read') return seenAtMs > known.atMs ? 0 : order;
+  if (state.isDeleted) return order;
   // A read began at that time by our clock; providers write seconds, and their clocks differ.
   if (state.isRead) return known.atMs - rank.atMs <= readSkewMs ? 0 : order;
   // What was received at that time happened before it, and so may a change that is received later.
   return 0;
+}
+
+/**
+ * Compare a version with the last one that an input gave, where the state has none.
+ *
+ * @returns Undefined where that does not tell which is newer: the input without a version may be newer than both.
+ */
+function orderByLastVersion(
+  kind: VersionKind,
+  { lastVersion }: RecordState,
+  { by, rank: { version } }: Observation,
+): number | undefined {
+  if (lastVersion === undefined || version === undefined) return undefined;
+  const [known, seen] = [versionOrdinal(kind, lastVersion), versionOrdinal(kind, version)];
+  if (known === undefined || seen === undefined || seen > known) return undefined;
+  if (seen < known) return -1;
+  // Times are written in seconds, so two changes may have one; a number has one, and a webhook only says it again.
+  return by === 'webhook' && kind === 'integer' ? -1 : 0;
 }
 
 /** By how much the provider's time of a change may be before a read that did not include it. */
@@ -224,6 +256,8 @@ function identityOf(
 ): string | undefined {
   // At an equal version, or one without an order, two different changes may have the same.
   const isOfThisVersion =
-    version !== undefined && versionOrdinal(versionKind, version) !== undefined && version !== state?.version;
+    version !== undefined &&
+    versionOrdinal(versionKind, version) !== undefined &&
+    version !== (state?.version ?? state?.lastVersion);
   return isOfThisVersion ? `version ${version}` : changeName;
 }

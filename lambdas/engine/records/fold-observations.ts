@@ -102,6 +102,7 @@ function apply(
   const sequence = input.numbers[eventIndex] ?? 0;
   switch (decision.kind) {
     case 'again':
+      return { state: state && takenOver(state, decision.change, observation) };
     case 'duplicate':
     case 'wait':
       return { state };
@@ -127,6 +128,14 @@ function unchanged(
   const isRead = observation.by === 'read';
   const end = deletes === true ? { isDeleted: true, fingerprint: undefined } : {};
   return dropped({ ...next, isRead, ...end }, observation, 'unchanged');
+}
+
+/** A change that was given up is its finder's: the deliveries of its event are queued once, and not by each poll. */
+function takenOver(state: RecordState, change: RecordChange, { owner }: Observation): RecordState {
+  if (change.isAbandoned !== true) return state;
+  const { isAbandoned: _, ...same } = change;
+  const changes = state.changes.map((one) => (one === change ? { ...same, owner } : one));
+  return { ...state, n: state.n + 1, changes };
 }
 
 /** A poll that finds nothing new writes nothing: only what a webhook or a late read said is worth a write. */
@@ -195,11 +204,12 @@ function published(
   };
 }
 
-/** A version that an input lacks is unknown from then on; time never runs back. */
-function rankAfter(state: RecordState | undefined, { rank }: Observation): Rank {
+/** A version that an input lacks is unknown from then on, but for the last one; time never runs back. */
+function rankAfter(state: RecordState | undefined, { rank }: Observation): Rank & Pick<RecordState, 'lastVersion'> {
   const isLater = state === undefined || rank.atMs >= state.atMs;
   return {
     version: rank.version,
+    lastVersion: rank.version === undefined ? (state?.version ?? state?.lastVersion) : undefined,
     atMs: isLater ? rank.atMs : state.atMs,
     isReceipt: isLater ? rank.isReceipt : state.isReceipt,
   };

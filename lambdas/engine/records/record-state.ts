@@ -33,6 +33,8 @@ export interface RecordDrop {
 export interface RecordState extends Rank {
   /** Rises with each write of the state: writers name the one they read. */
   readonly n: number;
+  /** The last version that an input gave, where the input that made this state gave none. */
+  readonly lastVersion?: string | undefined;
   /** Epoch milliseconds: when the input that made this state was received, or its read began. */
   readonly seenAtMs: number;
   /** Whether a read made this state: it includes every change before the read began. */

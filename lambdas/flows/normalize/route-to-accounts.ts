@@ -160,7 +160,9 @@ function recordInputOf(
   if (traits === undefined || mapped === undefined) return undefined;
   const { change, version, name } = mapped;
   const seenAtMs = Date.parse(receivedAt);
-  return { incarnation: createdAt, traits, by: 'webhook', change, version, changeName: name, seenAtMs };
+  // One webhook may say of one record that it was created, and updated, under one id.
+  const changeName = `${change} ${name}`;
+  return { incarnation: createdAt, traits, by: 'webhook', change, version, changeName, seenAtMs };
 }
 
 /**

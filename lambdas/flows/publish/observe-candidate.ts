@@ -62,7 +62,6 @@ function rankOf({ event, record: { traits, version, seenAtMs } }: RecordCandidat
 }
 
 /** The id of a record's event. It does not depend on the type, so that a webhook and a poll of a version agree. */
-export function recordEventIdOf({ event }: RecordCandidate, identity: string): string {
-  const { tenant, account, resource, record_id: recordId } = event;
-  return eventId({ tenant, account, resource, recordId, change: identity });
+export function recordEventIdOf(candidate: RecordCandidate, identity: string): string {
+  return eventId({ ...recordKeyOf(candidate), change: identity });
 }

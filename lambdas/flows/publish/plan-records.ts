@@ -26,6 +26,13 @@ export interface RecordPlan {
  */
 const unsettledMs = 30 * 60_000;
 
+/**
+ * How long an input that says nothing new looks whether the last change has its event. The input of that change may
+ * have been killed at its last receive, and then only another input can bring the change. Less than a day, which is the
+ * shortest time that a tenant's events are kept: after that an absent row tells nothing.
+ */
+const unsureMs = 22 * 3_600_000;
+
 /** Read the states of records, and decide what the observations of each are. States are one read, and rows another. */
 export async function planRecords(run: TenantRun, groups: readonly RecordGroup[]): Promise<readonly RecordPlan[]> {
   const stored = await run.ports.records.getMany(groups.map(({ key }) => key));
@@ -110,8 +117,9 @@ function foldGroup(
 }
 
 /**
- * Changes whose events must be looked for: all where an earlier run of the input made one; and, where an event follows,
- * recent ones if one of them is a creation or a deletion, because the type of the next event depends on it.
+ * Changes whose events must be looked for: all where an earlier run of the input made one; those of the last hours where
+ * an input says nothing new; and, where an event follows, recent ones if one of them is a creation or a deletion,
+ * because the type of the next event depends on it.
  */
 function sequencesToCheck(
   { state }: StoredRecord,
@@ -122,7 +130,9 @@ function sequencesToCheck(
   const isAgain = decisions.some(({ kind }) => kind === 'again');
   const isNext =
     decisions.some(({ kind }) => kind === 'publish') && recent.some(({ type }) => type !== 'record:updated');
-  const checked = isAgain ? (state?.changes ?? []) : isNext ? recent : [];
+  const isNothingNew = decisions.some(({ kind }) => kind === 'unchanged' || kind === 'duplicate');
+  const unsure = (state?.changes ?? []).filter(({ takenAtMs }) => nowMs - takenAtMs < unsureMs);
+  const checked = isAgain ? (state?.changes ?? []) : isNothingNew ? unsure : isNext ? recent : [];
   return new Map(checked.map((change) => [change.sequence, change]));
 }
 

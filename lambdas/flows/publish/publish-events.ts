@@ -147,6 +147,6 @@ async function writePlaced({ ports, tenant, numbers }: TenantRun, placed: readon
   await ports.events.writeRows(
     rows.map((row) => ({ ...row, writtenAtMs })),
     takenAtMs + limits.sequenceWriteEndMs,
-    fresh.flatMap(({ pointer }) => pointer ?? []),
+    placed.flatMap(({ pointer }) => pointer ?? []),
   );
 }

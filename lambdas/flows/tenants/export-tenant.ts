@@ -126,7 +126,8 @@ const sections: readonly Section[] = [
     },
   },
   { name: 'deliveries', place: /^[^ ]{1,128}( [^ ]{0,512})?$/, read: readDeliveries },
-  { name: 'records', place: /^[^ ]{1,512}( [^\n]{0,2048})?$/, read: readRecords },
+  // An account, one of its 16 shards, and a sort key of at most 1,024 bytes.
+  { name: 'records', place: /^[^ ]{1,512}( ((\d|1[0-5])( .{1,1024})?)?)?$/s, read: readRecords },
   { name: 'events', place: /^\d{1,15}$/, read: readEvents },
 ];
 

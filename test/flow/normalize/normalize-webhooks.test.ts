@@ -60,6 +60,22 @@ test('the events of several requests are published in one batch, in their order'
     ).toHaveLength(1);
 });
 
+test('two changes of one record under one provider id are two events', async () => {
+  const mapping = `body.changes.{ "event_type": verb, "raw_event_type": verb, "resource": "hris/employees",
+    "record_id": "1", "id": "the same", "data": { "name": name } }`;
+  const engine = createFakeEngine({ ...staff, mapping });
+  await engine.accounts.create(anAccount());
+  const message = rawMessage('raw_1', [
+    { verb: 'created', id: '1', name: 'Ada' },
+    { verb: 'updated', id: '1', name: 'Eve' },
+  ]);
+  await normalizeWebhooks(engine.normalizePorts, [received(message)]);
+  expect(await feedOf(engine)).toMatchObject([
+    { type: 'record:created', data: { name: 'Ada' } },
+    { type: 'record:updated', data: { name: 'Eve' } },
+  ]);
+});
+
 test('an event is published for the tenant of its account, whatever else is in the batch (invariant 3)', async () => {
   const engine = await prepare();
   await normalizeWebhooks(engine.normalizePorts, [

@@ -4,7 +4,7 @@ import { type ExportEntry, exportTenant } from '../../../lambdas/flows/tenants/e
 import { updateTenant } from '../../../lambdas/flows/tenants/manage-tenant.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { furnishTenant, keysOf } from '../../fakes/furnish-tenant.ts';
-import { anEvent, staff } from '../../fakes/samples.ts';
+import { anEvent, aRecordState, staff } from '../../fakes/samples.ts';
 
 const views = {
   tenant: ({ tenant, retention }: { tenant: string; retention: object }) => ({ tenant, retention }),
@@ -70,6 +70,28 @@ describe('an export', () => {
     expect(events[1]).toMatchObject({ data: { id: '2', text: 'x'.repeat(10_000) } });
     expect(JSON.stringify(entries)).not.toContain('acme2');
   });
+
+  test('goes on after a record whose id is long and odd', async () => {
+    const engine = await prepare();
+    const record = { account: 'acc_acme', resource: 'hris/employees', recordId: '\n'.repeat(400) };
+    const { createdAt } = (await engine.accounts.find('acc_acme')) ?? { createdAt: '' };
+    const key = { ...record, tenant: 'acme', incarnation: createdAt };
+    expect(await engine.records.write(key, { state: undefined, lastN: 0 }, aRecordState())).toBe(true);
+    const records = (await readAll(engine, 'acme', 1)).flat().filter(({ kind }) => kind === 'record');
+    expect(records.map(({ value }) => value)).toContainEqual(record);
+    expect(records).toHaveLength(4);
+  });
+
+  test.each(['acc_acme garbage', 'acc_acme null', 'acc_acme {"shard":-1}', 'acc_acme 16', 'acc_acme 3garbage'])(
+    'refuses the position %j in the records',
+    async (place) => {
+      const engine = await prepare();
+      const after = JSON.stringify(['records', place]);
+      expect(await exportTenant(engine.exportPorts, views, 'acme', { limit: 5, after })).toEqual({
+        kind: 'invalid-position',
+      });
+    },
+  );
 
   test.each([1, 2, 3, 7])('is the same in pages of %d', async (limit) => {
     const engine = await prepare();

@@ -36,6 +36,7 @@ export function toRecordAttributes({ tenant, incarnation, recordId, resource }: 
     recordId,
     n: state.n,
     version: state.version,
+    lastVersion: state.lastVersion,
     atMs: state.atMs,
     seenAtMs: state.seenAtMs,
     isReceipt: state.isReceipt,
@@ -48,10 +49,11 @@ export function toRecordAttributes({ tenant, incarnation, recordId, resource }: 
 }
 
 export function toRecordState(row: Row): RecordState {
-  const { n, version, atMs, isReceipt, seenAtMs, isRead, fingerprint, isDeleted, changes, drops = [] } = row;
+  const { n, version, lastVersion, atMs, isReceipt, seenAtMs, isRead, fingerprint, isDeleted, changes, drops } = row;
   return {
     n: n as number,
     ...(version === undefined ? {} : { version: version as string }),
+    ...(lastVersion === undefined ? {} : { lastVersion: lastVersion as string }),
     atMs: atMs as number,
     ...(isReceipt === true ? { isReceipt } : {}),
     seenAtMs: seenAtMs as number,
@@ -59,7 +61,7 @@ export function toRecordState(row: Row): RecordState {
     ...(fingerprint === undefined ? {} : { fingerprint: fingerprint as string }),
     isDeleted: isDeleted === true,
     changes: (changes as readonly ChangeTuple[]).map(fromChange),
-    drops: (drops as readonly DropTuple[]).map(fromDrop),
+    drops: ((drops ?? []) as readonly DropTuple[]).map(fromDrop),
   };
 }
 

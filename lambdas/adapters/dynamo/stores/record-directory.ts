@@ -10,7 +10,8 @@ import { changeRows } from '../rows/row-writes.ts';
 /** A place in the partitions of an account: a shard, and the last key read in it. */
 interface Place {
   readonly shard: number;
-  readonly after?: Row | undefined;
+  /** Sort key. */
+  readonly after?: string | undefined;
 }
 
 /** Lists the records of an account, one partition after the other. */
@@ -26,7 +27,7 @@ export function createDynamoRecordDirectory(client: DynamoDBClient, table: strin
           resource: String(row['resource']),
           recordId: String(row['recordId']),
           state: toRecordState(row),
-          next: writePlace({ shard: page.shard, after: keyOf(row) }),
+          next: writePlace({ shard: page.shard, after: String(row['record']) }),
         })),
         next: page.next,
       };
@@ -54,8 +55,8 @@ async function readShard(
   limit: number,
   after: string | undefined,
 ): Promise<{ readonly rows: readonly Row[]; readonly shard: number; readonly next: string | undefined }> {
-  const place: Place = after === undefined ? { shard: 0 } : (JSON.parse(after) as Place);
-  const { shard } = place;
+  const { shard, after: record } = readPlace(after);
+  const source = recordPartition(account, shard);
   const { rows, next } = await queryPage(
     client,
     {
@@ -64,11 +65,13 @@ async function readShard(
       Limit: limit,
       KeyConditionExpression: '#source = :source',
       ExpressionAttributeNames: { '#source': 'source' },
-      ExpressionAttributeValues: toItem({ ':source': recordPartition(account, shard) }),
+      ExpressionAttributeValues: toItem({ ':source': source }),
     },
-    place.after === undefined ? undefined : toKey(place.after),
+    record === undefined ? undefined : toKey({ source, record }),
   );
-  if (next !== undefined) return { rows, shard, next: writePlace({ shard, after: JSON.parse(next) as Row }) };
+  const last = rows.at(-1);
+  if (next !== undefined && last !== undefined)
+    return { rows, shard, next: writePlace({ shard, after: String(last['record']) }) };
   return { rows, shard, next: shard + 1 < recordShards ? writePlace({ shard: shard + 1 }) : undefined };
 }
 
@@ -76,6 +79,13 @@ function keyOf({ source, record }: Row): Row {
   return { source, record };
 }
 
-function writePlace(place: Place): string {
-  return JSON.stringify(place);
+/** The number of a shard, and a sort key in it: `3 crm/contacts#42`. */
+function writePlace({ shard, after }: Place): string {
+  return after === undefined ? String(shard) : `${shard} ${after}`;
+}
+
+function readPlace(text = '0'): Place {
+  const [, shard, after] = /^(\d+)(?: (.+))?$/s.exec(text) ?? [];
+  if (shard === undefined) throw new RangeError('a position in the records of an account begins with a shard');
+  return { shard: Number(shard), after };
 }

@@ -185,6 +185,7 @@ describe('a bad event', () => {
     ['the verb is missing', '{ "resource": "a/b" }', /event_type: .*raw_event_type: /],
     ['the resource has no model', eventWith('{ "resource": "employees" }'), /resource: expected <model>\/<plural>/],
     ['the record id is empty', eventWith('{ "record_id": "" }'), /record_id: /],
+    ['the record id is half a character', eventWith('{ "record_id": "a\\ud83d" }'), /record_id: .*surrogate/],
     ['the record id is null', eventWith('{ "record_id": null }'), /record_id: /],
     ['the record id is a list', eventWith('{ "record_id": [1] }'), /record_id: /],
     ['the time is not a time', eventWith('{ "occurred_at": "yesterday" }'), /occurred_at: /],

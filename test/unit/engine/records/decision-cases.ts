@@ -69,6 +69,7 @@ type Given = readonly [
 
 const equal = { version: '5', atMs: 1_000 };
 const unversioned = state({ version: undefined });
+const afterFive = () => state({ version: undefined, lastVersion: '5' });
 const later = change({ sequence: 9, owner: 'raw_3', key: changeKey('delivery 3') });
 const again = webhook({ owner: 'raw_1', changeName: 'delivery 1', rank: equal });
 const resent = webhook({ owner: 'raw_9', changeName: 'delivery 1', rank: equal });
@@ -264,10 +265,65 @@ const given: readonly Given[] = [
     'stale',
   ],
   [
-    'a read from before a receipt is stale',
+    'a read that began after a receipt is later, whatever time the provider gives the change',
     state({ version: undefined, isReceipt: true }),
-    read({ rank: { atMs: 999 } }),
+    read({ rank: { version: '6', atMs: 999 } }),
+    { kind: 'publish', identity: 'version 6' },
+  ],
+  [
+    'a read that began before a receipt may have missed it',
+    state({ version: undefined, isReceipt: true, fingerprint: undefined }),
+    read({ rank: { atMs: 999 }, seenAtMs: 1_000 }),
     'stale',
+  ],
+  [
+    'a read without a time that began before a receipt is stale',
+    state({ version: undefined, isReceipt: true, atMs: 2_000, fingerprint: undefined }),
+    read({ rank: { atMs: 1_999, isReceipt: true } }),
+    'stale',
+  ],
+
+  // An input without a version came after one that had a version.
+  [
+    'an older version is stale, whatever came after it',
+    afterFive(),
+    webhook({ rank: { version: '4', atMs: 9_000 } }),
+    'stale',
+  ],
+  ['the same number is said again', afterFive(), webhook({ rank: { version: '5', atMs: 9_000 } }), 'stale'],
+  [
+    'a later version is named by its version',
+    afterFive(),
+    webhook(),
+    { kind: 'publish', identity: 'version 6', isTie: false },
+  ],
+  [
+    'a read of the same number has another id than the first event of it',
+    afterFive(),
+    read({ rank: equal }),
+    { kind: 'publish', identity: undefined },
+  ],
+  [
+    'a deletion without a version is not taken back',
+    deleted({ version: undefined, lastVersion: '5' }),
+    webhook({ rank: { version: '5', atMs: 9_000 } }),
+    'stale',
+  ],
+  [
+    'another change may have the same time, which is no name for it',
+    state({ version: undefined, lastVersion: '2026-01-01T00:00:01Z' }),
+    webhook({ rank: { version: '2026-01-01T00:00:01Z', atMs: 9_000 } }),
+    { kind: 'publish', identity: 'delivery 2', isTie: true },
+    {},
+    { versionKind: 'time', volatile: [] },
+  ],
+  [
+    'times order what has a version without an order',
+    state({ version: undefined, lastVersion: 'etag' }),
+    webhook({ rank: { version: 'etag', atMs: 999 } }),
+    'stale',
+    {},
+    { versionKind: 'opaque', volatile: [] },
   ],
   [
     'a time from shortly before a read may be of a change that the read missed',
@@ -374,6 +430,34 @@ const given: readonly Given[] = [
     webhook({ rank: equal, fingerprint: 'f5' }),
     { kind: 'resume' },
     { 7: 'never' },
+  ],
+  [
+    'the same webhook by another request brings a change that was never written',
+    state(),
+    resent,
+    { kind: 'resume', change: change() },
+    { 7: 'never' },
+  ],
+  [
+    'the same webhook by another request leaves a change that may still be written',
+    state(),
+    resent,
+    'duplicate',
+    { 7: 'pending' },
+  ],
+  [
+    'the same data brings a change that was never written',
+    state(),
+    webhook({ rank: equal, fingerprint: 'f5' }),
+    { kind: 'resume', change: change() },
+    { 7: 'never' },
+  ],
+  [
+    'the same data leaves a change that may still be written',
+    state(),
+    webhook({ rank: equal, fingerprint: 'f5' }),
+    { kind: 'unchanged' },
+    { 7: 'pending' },
   ],
   [
     'the same data has deliveries of what was given up and written',
