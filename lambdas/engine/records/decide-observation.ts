@@ -14,7 +14,7 @@ export type Absence =
 /** What an observation is for the record that it is about. */
 export type Decision =
   /** An earlier run of this input made this change, or an input that was given up. */
-  | { readonly kind: 'again'; readonly change: RecordChange }
+  | { readonly kind: 'again'; readonly change: RecordChange; readonly advances?: boolean }
   /** The same, and its event was never written: it is written now, under a later number. */
   | {
       readonly kind: 'resume';
@@ -24,6 +24,8 @@ export type Decision =
       readonly kept: readonly RecordChange[];
       /** Later changes that have none either: their inputs resume them. */
       readonly rest: readonly RecordChange[];
+      /** Whether a later input brings it: the state's rank rises. */
+      readonly advances?: boolean;
     }
   /** Another input brought the same change: the provider sent its webhook twice. */
   | { readonly kind: 'duplicate' }
@@ -86,7 +88,7 @@ export function decideObservation(
   if (verdict === 'unchanged') {
     const last = state.changes.at(-1);
     if (last !== undefined && (last.isAbandoned === true || isNeverWritten(last, absences)))
-      return continueChange(state, last, absences);
+      return withRank(continueChange(state, last, absences), order > 0);
     return { kind: 'unchanged', advances: order > 0 };
   }
   return publish(traits, state, observation, absences, order === 0);
@@ -107,6 +109,12 @@ function ownChange(state: RecordState, observation: Observation): RecordChange |
 function isSameState(state: RecordState, { change, fingerprint }: Observation): boolean {
   if (change === 'deleted' || state.isDeleted) return change === 'deleted' && state.isDeleted;
   return fingerprint !== undefined && fingerprint === state.fingerprint;
+}
+
+/** A later input that brings the change of an earlier one says that the record is still so. */
+function withRank(decision: Decision, isLater: boolean): Decision {
+  const { kind } = decision;
+  return kind === 'again' || kind === 'resume' || kind === 'unchanged' ? { ...decision, advances: isLater } : decision;
 }
 
 function continueChange(state: RecordState, change: RecordChange, absences: ReadonlyMap<number, Absence>): Decision {

@@ -102,7 +102,7 @@ function apply(
   const sequence = input.numbers[eventIndex] ?? 0;
   switch (decision.kind) {
     case 'again':
-      return { state: state && takenOver(state, decision.change, observation) };
+      return { state: state && takenOver(state, decision, observation) };
     case 'duplicate':
     case 'wait':
       return { state };
@@ -122,20 +122,35 @@ function unchanged(
   observation: Observation,
   { advances, deletes, remembers }: Extract<Decision, { kind: 'unchanged' }>,
 ): RecordState {
-  if (remembers !== undefined) return { ...state, n: state.n + 1, changes: remembers };
+  const later = advances ? advanced(state, observation) : state;
+  if (remembers !== undefined) return { ...later, n: state.n + 1, changes: remembers };
   if (!advances) return dropped(state, observation, 'unchanged');
-  const next = { ...state, ...rankAfter(state, observation), seenAtMs: observation.seenAtMs, n: state.n + 1 };
-  const isRead = observation.by === 'read';
   const end = deletes === true ? { isDeleted: true, fingerprint: undefined } : {};
-  return dropped({ ...next, isRead, ...end }, observation, 'unchanged');
+  return dropped({ ...later, ...end, n: state.n + 1 }, observation, 'unchanged');
 }
 
 /** A change that was given up is its finder's: the deliveries of its event are queued once, and not by each poll. */
-function takenOver(state: RecordState, change: RecordChange, { owner }: Observation): RecordState {
+function takenOver(
+  state: RecordState,
+  { change, advances }: Extract<Decision, { kind: 'again' }>,
+  observation: Observation,
+): RecordState {
   if (change.isAbandoned !== true) return state;
   const { isAbandoned: _, ...same } = change;
-  const changes = state.changes.map((one) => (one === change ? { ...same, owner } : one));
-  return { ...state, n: state.n + 1, changes };
+  const later = advances === true ? advanced(state, observation) : state;
+  const changes = state.changes.map((one) => (one === change ? { ...same, ...heldBy(observation) } : one));
+  return { ...later, n: state.n + 1, changes };
+}
+
+/** The input that brings a change, so that its retries find it. */
+function heldBy({ owner, changeName }: Observation): Pick<RecordChange, 'owner' | 'key'> {
+  return { owner, key: changeKey(changeName) };
+}
+
+/** The same state, as a later input found it. */
+function advanced(state: RecordState, observation: Observation): RecordState {
+  const { seenAtMs, by } = observation;
+  return { ...state, ...rankAfter(state, observation), seenAtMs, isRead: by === 'read' };
 }
 
 /** A poll that finds nothing new writes nothing: only what a webhook or a late read said is worth a write. */
@@ -156,15 +171,16 @@ function dropped(state: RecordState, observation: Observation, outcome: RecordDr
 function resumed(
   { takenAtMs }: FoldInput,
   state: RecordState,
-  { owner }: Observation,
+  observation: Observation,
   place: number,
-  { change, type, kept, rest }: Extract<Decision, { kind: 'resume' }>,
+  { change, type, kept, rest, advances }: Extract<Decision, { kind: 'resume' }>,
   sequence: number,
 ): Step {
   const { isAbandoned: _, ...same } = change;
-  const later: RecordChange = { ...same, type, owner, sequence, takenAtMs };
+  const later: RecordChange = { ...same, ...heldBy(observation), type, sequence, takenAtMs };
+  const ranked = advances === true ? advanced(state, observation) : state;
   return {
-    state: { ...state, n: state.n + 1, changes: [...kept, later, ...rest] },
+    state: { ...ranked, n: state.n + 1, changes: [...kept, later, ...rest] },
     event: { place, change: later, prior: kept.at(-1)?.sequence },
   };
 }
@@ -177,7 +193,7 @@ function published(
   { type, identity, kept }: Extract<Decision, { kind: 'publish' }>,
   sequence: number,
 ): Step {
-  const { owner, origin, changeName, fingerprint, seenAtMs } = observation;
+  const { origin, fingerprint, seenAtMs } = observation;
   const n = (state?.n ?? lastN) + 1;
   const change: RecordChange = {
     sequence,
@@ -185,8 +201,7 @@ function published(
     event: eventIdOf(place, identity ?? `state ${n} ${fingerprint ?? ''}`),
     type,
     origin,
-    owner,
-    key: changeKey(changeName),
+    ...heldBy(observation),
     takenAtMs,
   };
   return {

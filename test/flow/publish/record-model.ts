@@ -40,6 +40,8 @@ export interface Provider {
   readonly precisionMs: number;
   /** Whether some webhooks say no more than which record has changed. */
   readonly isThin: boolean;
+  /** Whether some webhooks lack the version, deletions above all. */
+  readonly isForgetful: boolean;
 }
 
 interface Snapshot {
@@ -83,6 +85,7 @@ export async function playHistory(seed: string): Promise<History> {
     order: chance.oneOf(['version', 'version', 'counter', 'time', 'receipt'] as const),
     precisionMs: chance.oneOf([1, 1, 1_000]),
     isThin: chance.isTrue(0.3),
+    isForgetful: chance.isTrue(0.3),
   };
   const startMs = engine.clock.nowMs();
   const changes = changesOf(chance, provider, startMs);
@@ -90,7 +93,9 @@ export async function playHistory(seed: string): Promise<History> {
   const outcomes = new Map<string, number>();
   // Half of the histories have no fault, and must be exact.
   const isCalm = chance.isTrue(0.5);
-  await publishAll(chance, engine, inputs, outcomes, isCalm);
+  // A function that is killed at the last receive of its message cannot say so. Only another input helps then.
+  const loses = !isCalm && !mustConvergeByWebhooks(provider) && chance.isTrue(0.3);
+  await publishAll(chance, engine, inputs, outcomes, { isCalm, loses });
   // Reconciliation reads every record at the end, unless webhooks alone must do.
   if (!mustConvergeByWebhooks(provider)) {
     engine.clock.advance(120_000);
@@ -98,7 +103,7 @@ export async function playHistory(seed: string): Promise<History> {
     const finals = [...lastOf(changes)].map(([recordId, snapshot], index) =>
       readOf(provider, recordId, snapshot, nowMs, `final ${index}`, true),
     );
-    await publishAll(chance, engine, finals, outcomes, isCalm);
+    await publishAll(chance, engine, finals, outcomes, { isCalm, loses: false });
   }
   engine.clock.advance(limits.sequenceHoleLifetimeMs + 1_000);
   const rows = await engine.events.listAfter(tenant, 0, 10_000);
@@ -117,8 +122,10 @@ export async function playHistory(seed: string): Promise<History> {
 }
 
 /** Webhooks alone converge where each says all, and the provider orders them exactly. */
-function mustConvergeByWebhooks({ order, precisionMs, isThin }: Provider): boolean {
-  return !isThin && (order === 'counter' || ((order === 'version' || order === 'time') && precisionMs === 1));
+function mustConvergeByWebhooks({ order, precisionMs, isThin, isForgetful }: Provider): boolean {
+  return (
+    !isThin && !isForgetful && (order === 'counter' || ((order === 'version' || order === 'time') && precisionMs === 1))
+  );
 }
 
 function changesOf(chance: Chance, provider: Provider, startMs: number): readonly Change[] {
@@ -165,14 +172,22 @@ function webhooksOf(chance: Chance, provider: Provider, changes: readonly Change
   return changes.flatMap((change, index) => {
     const copies = chance.oneOf([1, 1, 1, 2, mustCome ? 1 : 0]);
     const isThin = provider.isThin && change.verb !== 'deleted' && chance.isTrue(0.5);
+    const lacksVersion = provider.isForgetful && chance.isTrue(change.verb === 'deleted' ? 0.8 : 0.3);
+    const told = lacksVersion ? { ...change, version: undefined } : change;
     return Array.from({ length: copies }, (_, copy) => {
       const receivedMs = change.atMs + chance.below(chance.oneOf([10, 5_000, 100_000]));
-      return webhookOf(provider, change, receivedMs, `raw ${index} ${copy}`, isThin);
+      return webhookOf(provider, told, receivedMs, `raw ${index} ${copy}`, isThin);
     });
   });
 }
 
-function webhookOf(provider: Provider, change: Change, receivedMs: number, owner: string, isThin: boolean): Input {
+function webhookOf(
+  provider: Provider,
+  change: Omit<Change, 'version'> & { readonly version: string | undefined },
+  receivedMs: number,
+  owner: string,
+  isThin: boolean,
+): Input {
   const { verb, version, atMs, name, data, recordId } = change;
   const hasVersion = provider.order === 'version' || provider.order === 'counter';
   const input: RecordInput = {
@@ -271,7 +286,7 @@ async function publishAll(
   engine: FakeEngine,
   inputs: readonly Input[],
   outcomes: Map<string, number>,
-  isCalm: boolean,
+  { isCalm, loses }: { readonly isCalm: boolean; readonly loses: boolean },
 ): Promise<void> {
   let waiting = [...inputs].sort((one, other) => one.dueMs - other.dueMs);
   while (waiting.length > 0) {
@@ -302,6 +317,7 @@ async function publishAll(
             continue;
           }
           input.tries += 1;
+          if (loses && writer.isDead() && chance.isTrue(0.3)) continue;
           if (input.tries > maxTries)
             throw new Error(`${input.owner} never ends: ${String((result as { error?: unknown }).error)}`);
           // A message comes again after seconds, or after its visibility timeout.

@@ -460,6 +460,20 @@ const given: readonly Given[] = [
     { 7: 'pending' },
   ],
   [
+    'later data that is the same brings what was never written, and the rank rises',
+    state(),
+    webhook({ fingerprint: 'f5' }),
+    { kind: 'resume', advances: true },
+    { 7: 'never' },
+  ],
+  [
+    'the rank does not rise by data of the same version',
+    state(),
+    webhook({ rank: equal, fingerprint: 'f5' }),
+    { kind: 'resume', advances: false },
+    { 7: 'never' },
+  ],
+  [
     'the same data has deliveries of what was given up and written',
     state({ changes: [abandoned] }),
     webhook({ rank: equal, fingerprint: 'f5' }),
