@@ -26,8 +26,8 @@ export function createGovern(builder: EngineBuilder, { tables, buckets }: Storag
   });
   // An erasure records what it has found before it removes it, and reads nothing else of a tenant.
   tables.tenants.grant(govern, 'GetItem', 'PutItem');
-  tables.accounts.grant(govern, 'Query', 'UpdateItem');
-  // Scan: no index leads from an account to its contexts, or from a tenant to its keys.
+  // Scan: no index leads from a tenant to its deleted accounts or its keys, or from an account to its contexts.
+  tables.accounts.grant(govern, 'Query', 'Scan', 'UpdateItem');
   tables.accountContexts.grant(govern, 'DeleteItem', 'PutItem', 'Query', 'Scan');
   tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
   tables.consumers.grant(govern, 'BatchWriteItem', 'Query');

@@ -4,6 +4,7 @@ import { createS3ObjectEraser } from '../../lambdas/adapters/aws/s3-object-erase
 import { writeRows } from '../../lambdas/adapters/dynamo/rows/row-writes.ts';
 import { createDynamoContextRegistry } from '../../lambdas/adapters/dynamo/stores/account-contexts.ts';
 import { createDynamoAccountDirectory } from '../../lambdas/adapters/dynamo/stores/account-directory.ts';
+import { createDynamoAccountEraser } from '../../lambdas/adapters/dynamo/stores/account-eraser.ts';
 import { createDynamoAccountStore } from '../../lambdas/adapters/dynamo/stores/account-store.ts';
 import { createDynamoApiKeyStore } from '../../lambdas/adapters/dynamo/stores/api-key-store.ts';
 import { createDynamoDeliveryEraser } from '../../lambdas/adapters/dynamo/stores/delivery-eraser.ts';
@@ -21,7 +22,6 @@ import { createDynamoReplayStore } from '../../lambdas/adapters/dynamo/stores/re
 import { createDynamoSubscriptionDirectory } from '../../lambdas/adapters/dynamo/stores/subscription-directory.ts';
 import {
   createDynamoAccountContextEraser,
-  createDynamoAccountEraser,
   createDynamoApiKeyEraser,
   createDynamoEndpointEraser,
   createDynamoEventEraser,
@@ -219,6 +219,8 @@ describe.each(implementations)('account eraser on %s', (_, open) => {
       secrets: {},
       closed: true,
     });
+    expect((await accounts.eraser.listFormer('acme', 10, undefined)).items).toEqual([{ id: own.id }]);
+    expect((await accounts.eraser.listFormer('globex', 10, undefined)).items).toEqual([]);
     expect(await accounts.create(anAccount({ tenant: 'globex' }))).toBe('exists');
     const next = anAccount({ createdAt: '2026-11-22T00:00:00.000Z' });
     expect(await accounts.create(next)).toBe('created');

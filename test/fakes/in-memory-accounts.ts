@@ -96,6 +96,10 @@ export function createInMemoryAccounts(): InMemoryAccounts {
         const { items, next } = pageOf(own, ({ id }) => id, limit, after);
         return { items: items.map(({ id, closed }) => ({ id, isClosed: closed === true })), next };
       },
+      async listFormer(tenant, limit, after) {
+        const former = [...heldFor].filter(([, holder]) => holder === tenant).map(([id]) => ({ id }));
+        return pageOf(former, ({ id }) => id, limit, after);
+      },
       async close(tenant, id) {
         const account = rows.get(id);
         if (account?.tenant !== tenant) return;

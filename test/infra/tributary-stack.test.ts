@@ -431,12 +431,13 @@ describe('permissions', () => {
     const scans = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Action, Resource }]) =>
       list(Action).includes('dynamodb:Scan') ? list(Resource).map((one) => [id, target(one) ?? '']) : [],
     );
-    expect(scans).toHaveLength(6);
+    expect(scans).toHaveLength(7);
     for (const [role, table] of [
       [/^ApiRole/, /^AccountsTable/],
       [/^ApiRole/, /^AccountContextsTable/],
       [/^ApiRole/, /^ApiKeysTable/],
       [/^ApiRole/, /^TenantsTable/],
+      [/^GovernRole/, /^AccountsTable/],
       [/^GovernRole/, /^AccountContextsTable/],
       [/^GovernRole/, /^ApiKeysTable/],
     ])

@@ -14,7 +14,7 @@ export type Absence =
 /** What an observation is for the record that it is about. */
 export type Decision =
   /** An earlier run of this input made this change, or an input that was given up. */
-  | { readonly kind: 'again'; readonly change: RecordChange; readonly advances?: boolean }
+  | { readonly kind: 'again'; readonly change: RecordChange; readonly advances: boolean }
   /** The same, and its event was never written: it is written now, under a later number. */
   | {
       readonly kind: 'resume';
@@ -25,7 +25,7 @@ export type Decision =
       /** Later changes that have none either: their inputs resume them. */
       readonly rest: readonly RecordChange[];
       /** Whether a later input brings it: the state's rank rises. */
-      readonly advances?: boolean;
+      readonly advances: boolean;
     }
   /** Another input brought the same change: the provider sent its webhook twice. */
   | { readonly kind: 'duplicate' }
@@ -88,7 +88,8 @@ export function decideObservation(
   if (verdict === 'unchanged') {
     const last = state.changes.at(-1);
     if (last !== undefined && (last.isAbandoned === true || isNeverWritten(last, absences)))
-      return withRank(continueChange(state, last, absences), order > 0);
+      // A later input that brings the change of an earlier one says that the record is still so.
+      return continueChange(state, last, absences, order > 0);
     return { kind: 'unchanged', advances: order > 0 };
   }
   return publish(traits, state, observation, absences, order === 0);
@@ -111,25 +112,29 @@ function isSameState(state: RecordState, { change, fingerprint }: Observation): 
   return fingerprint !== undefined && fingerprint === state.fingerprint;
 }
 
-/** A later input that brings the change of an earlier one says that the record is still so. */
-function withRank(decision: Decision, isLater: boolean): Decision {
-  const { kind } = decision;
-  return kind === 'again' || kind === 'resume' || kind === 'unchanged' ? { ...decision, advances: isLater } : decision;
-}
-
-function continueChange(state: RecordState, change: RecordChange, absences: ReadonlyMap<number, Absence>): Decision {
+function continueChange(
+  state: RecordState,
+  change: RecordChange,
+  absences: ReadonlyMap<number, Absence>,
+  advances = false,
+): Decision {
   switch (absences.get(change.sequence)) {
     case undefined:
-      return { kind: 'again', change };
+      return { kind: 'again', change, advances };
     case 'pending':
       return { kind: 'wait', change };
     case 'never':
-      return resumeChange(state, change, absences);
+      return resumeChange(state, change, absences, advances);
   }
 }
 
 /** Write the event of a change that was not written, unless a later event holds a later state. */
-function resumeChange(state: RecordState, change: RecordChange, absences: ReadonlyMap<number, Absence>): Decision {
+function resumeChange(
+  state: RecordState,
+  change: RecordChange,
+  absences: ReadonlyMap<number, Absence>,
+  advances: boolean,
+): Decision {
   const place = state.changes.indexOf(change);
   const rest = state.changes.slice(place + 1);
   const pending = rest.find(({ sequence }) => absences.get(sequence) === 'pending');
@@ -141,8 +146,8 @@ function resumeChange(state: RecordState, change: RecordChange, absences: Readon
   const isDeleted = rest.length === 0 ? state.isDeleted : change.type === 'record:deleted';
   const type = typeOf(isDeleted, told.isAlive);
   // Subscribers do not know a record whose creation was not written either.
-  if (type === undefined) return { kind: 'unchanged', advances: false, remembers: [...told.kept, ...rest] };
-  return { kind: 'resume', change, type, kept: told.kept, rest };
+  if (type === undefined) return { kind: 'unchanged', advances, remembers: [...told.kept, ...rest] };
+  return { kind: 'resume', change, type, kept: told.kept, rest, advances };
 }
 
 /** What subscribers know of a record. */

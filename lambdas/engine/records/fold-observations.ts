@@ -137,7 +137,7 @@ function takenOver(
 ): RecordState {
   if (change.isAbandoned !== true) return state;
   const { isAbandoned: _, ...same } = change;
-  const later = advances === true ? advanced(state, observation) : state;
+  const later = advances ? advanced(state, observation) : state;
   const changes = state.changes.map((one) => (one === change ? { ...same, ...heldBy(observation) } : one));
   return { ...later, n: state.n + 1, changes };
 }
@@ -178,7 +178,7 @@ function resumed(
 ): Step {
   const { isAbandoned: _, ...same } = change;
   const later: RecordChange = { ...same, ...heldBy(observation), type, sequence, takenAtMs };
-  const ranked = advances === true ? advanced(state, observation) : state;
+  const ranked = advances ? advanced(state, observation) : state;
   return {
     state: { ...ranked, n: state.n + 1, changes: [...kept, later, ...rest] },
     event: { place, change: later, prior: kept.at(-1)?.sequence },

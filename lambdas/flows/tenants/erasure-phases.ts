@@ -1,4 +1,5 @@
 import type { RawMessage } from '../../contracts/messages.ts';
+import type { Page } from '../../ports/accounts/account-store.ts';
 import type { DeadLetter } from '../../ports/events/queues.ts';
 import type { Eraser } from '../../ports/tenants/tenant-erasers.ts';
 import type { Erasable, ErasurePlan } from '../../ports/tenants/tenant-store.ts';
@@ -69,7 +70,22 @@ export const erasurePhases: readonly ErasurePhase[] = [
   {
     name: 'record states',
     find: ({ accounts, records }, tenant, position) =>
-      findOfAccounts(accounts, tenant, position, (account, within) => records.find(account, within)),
+      findOfAccounts(
+        (after) => accounts.list(tenant, erasurePageSize, after),
+        position,
+        (account, within) => records.find(account, within),
+      ),
+    remove: ({ records }, tenant, items) => records.remove(tenant, items),
+  },
+  {
+    // A deleted account leaves the states of its records.
+    name: 'record states of deleted accounts',
+    find: ({ accounts, records }, tenant, position) =>
+      findOfAccounts(
+        (after) => accounts.listFormer(tenant, scannedAtATime, after),
+        position,
+        (account, within) => records.find(account, within),
+      ),
     remove: ({ records }, tenant, items) => records.remove(tenant, items),
   },
   {
@@ -86,8 +102,10 @@ export const erasurePhases: readonly ErasurePhase[] = [
   {
     name: 'raw bodies',
     find: ({ accounts, rawBodies }, tenant, position) =>
-      findOfAccounts(accounts, tenant, position, async (account, within) =>
-        counted('raw_bodies', await rawBodies.find(`${account}/`, within)),
+      findOfAccounts(
+        (after) => accounts.list(tenant, erasurePageSize, after),
+        position,
+        async (account, within) => counted('raw_bodies', await rawBodies.find(`${account}/`, within)),
       ),
     remove: ({ rawBodies }, _, items) => rawBodies.remove('', items),
   },
@@ -153,15 +171,20 @@ async function findDeliveries(
   return { items: [], next: ids.next === undefined ? undefined : JSON.stringify({ after } satisfies Nested) };
 }
 
+/** Rows that one scan of the accounts table reads. */
+const scannedAtATime = 1_000;
+/** Reads that find nothing, after which a pass notes its position: an account has many places to look at. */
+const maxEmptyFinds = 200;
+
 /** Finds what each account has, one account after the other. */
 async function findOfAccounts(
-  accounts: ErasurePorts['accounts'],
-  tenant: string,
+  list: (after: string | undefined) => Promise<Page<{ readonly id: string }>>,
   position: string | undefined,
   find: (account: string, within: string | undefined) => Promise<ErasurePlan>,
 ): Promise<ErasurePlan> {
   let { after, within } = readNested(position);
-  const page = await accounts.list(tenant, erasurePageSize, after);
+  let emptyFinds = 0;
+  const page = await list(after);
   for (const { id } of page.items) {
     for (;;) {
       const { items, next } = await find(id, within);
@@ -170,11 +193,17 @@ async function findOfAccounts(
       if (items.length > 0) return { items, next: JSON.stringify({ after: id } satisfies Nested) };
       if (next === undefined) break;
       within = next;
+      emptyFinds += 1;
+      if (emptyFinds >= maxEmptyFinds) return { items: [], next: JSON.stringify({ after, within } satisfies Nested) };
     }
     after = id;
     within = undefined;
   }
-  return { items: [], next: page.next === undefined ? undefined : JSON.stringify({ after } satisfies Nested) };
+  // A page of a scan may have nothing of this tenant, so the list says where the next one begins.
+  return {
+    items: [],
+    next: page.next === undefined ? undefined : JSON.stringify({ after: page.next } satisfies Nested),
+  };
 }
 
 /** Bounds of one pass, by count and time: a received letter is hidden for only a minute. */

@@ -8,13 +8,13 @@ import {
   createSqsGovernanceQueue,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createDynamoContextRegistry } from '../../adapters/dynamo/stores/account-contexts.ts';
+import { createDynamoAccountEraser } from '../../adapters/dynamo/stores/account-eraser.ts';
 import { createDynamoDeliveryEraser } from '../../adapters/dynamo/stores/delivery-eraser.ts';
 import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
 import { createDynamoRecordEraser } from '../../adapters/dynamo/stores/record-directory.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import {
   createDynamoAccountContextEraser,
-  createDynamoAccountEraser,
   createDynamoApiKeyEraser,
   createDynamoEndpointEraser,
   createDynamoEventEraser,

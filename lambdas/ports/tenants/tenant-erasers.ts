@@ -23,6 +23,8 @@ export interface ObjectEraser extends Eraser {
 export interface AccountEraser {
   /** A tenant's accounts sorted by id, closed ones included. May miss changes of the last moments. */
   list(tenant: string, limit: number, after: string | undefined): Promise<Page<ErasableAccount>>;
+  /** Accounts that were deleted, and whose ids are reserved for the tenant, in no order. */
+  listFormer(tenant: string, limit: number, after: string | undefined): Promise<Page<{ readonly id: string }>>;
   /** Remove secrets and context, and stop accepting requests. */
   close(tenant: string, id: string): Promise<void>;
   /**

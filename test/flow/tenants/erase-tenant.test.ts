@@ -15,12 +15,13 @@ import {
   quietMs,
   startErasure,
 } from '../../../lambdas/flows/tenants/erase-tenant.ts';
+import { erasurePhases } from '../../../lambdas/flows/tenants/erasure-phases.ts';
 import { updateTenant } from '../../../lambdas/flows/tenants/manage-tenant.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { aRawMessage, everyone, furnishTenant, keysOf, tracesOf } from '../../fakes/furnish-tenant.ts';
 import { waitingRequests } from '../../fakes/in-memory-routing.ts';
 import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
-import { anEvent, staff } from '../../fakes/samples.ts';
+import { anAccount, anEvent, aRecordState, staff } from '../../fakes/samples.ts';
 import { staffRequest } from '../provider-request.ts';
 
 /** Names that are similar to each other, as prefixes for example. */
@@ -147,6 +148,46 @@ describe("a tenant's erasure", () => {
     const turned = Object.fromEntries(Object.entries(removed).reverse());
     expect(renderCertificate({ ...certificate, removed: turned }).digest).toBe(rendered.digest);
     expect(renderCertificate({ ...certificate, removed: { ...removed, events: 4 } }).digest).not.toBe(rendered.digest);
+  });
+
+  test('removes the states that a deleted account has left', async () => {
+    const engine = await prepare();
+    const former = anAccount({ id: 'acc_former' });
+    await engine.accounts.create(former);
+    const key = { ...former, account: 'acc_former', incarnation: former.createdAt, resource: 'hris/employees' };
+    for (const recordId of ['1', '2', '3', '4', '5'])
+      await engine.records.write({ ...key, recordId }, { state: undefined, lastN: 0 }, aRecordState());
+    expect(await engine.accounts.remove(former)).toBe(true);
+    await startAll(engine);
+    await letGovernRun(engine);
+    expect(await certificateOf(engine)).toMatchObject({ removed: { record_states: 8 } });
+    expect(await engine.records.getMany([{ ...key, recordId: '1' }])).toEqual([{ state: undefined, lastN: 0 }]);
+  });
+
+  test('notes its position while it looks at many accounts without records', async () => {
+    const engine = await prepare();
+    for (let index = 0; index < 30; index += 1) await engine.accounts.create(anAccount({ id: `acc_empty_${index}` }));
+    let finds = 0;
+    let most = 0;
+    const phase = erasurePhases.find(({ name }) => name === 'record states');
+    const records = {
+      ...engine.erasePorts.records,
+      async find(_: string, after: string | undefined) {
+        finds += 1;
+        const shard = Number(after ?? 0);
+        return { items: [], next: shard === 15 ? undefined : String(shard + 1) };
+      },
+    };
+    let position: string | undefined;
+    do {
+      const before = finds;
+      const plan = await phase?.find({ ...engine.erasePorts, records }, 'acme', position);
+      most = Math.max(most, finds - before);
+      position = plan?.next;
+    } while (position !== undefined);
+    // Each of the 31 accounts has 16 places.
+    expect(finds).toBe(31 * 16);
+    expect(most).toBeLessThan(300);
   });
 
   test('finds data written by runs that were active when it began', async () => {

@@ -1,17 +1,14 @@
-import { type DynamoDBClient, QueryCommand, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
-import { accountsByTenantIndex } from '../../../contracts/tables.ts';
+import { type DynamoDBClient, QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { Page } from '../../../ports/accounts/account-store.ts';
 import type { Randomness } from '../../../ports/runtime/randomness.ts';
 import type {
   AccountContext,
   AccountContextEraser,
-  AccountEraser,
   EndpointEraser,
   Eraser,
   SubscriptionEraser,
 } from '../../../ports/tenants/tenant-erasers.ts';
 import type { Erasable } from '../../../ports/tenants/tenant-store.ts';
-import { updateOnCondition } from '../rows/conditions.ts';
 import { fromKey, pageSize, queryPage, toKey } from '../rows/erasable-rows.ts';
 import { fromItem, type Row, readRows, toItem } from '../rows/row-codecs.ts';
 import { changeRows, writeRows } from '../rows/row-writes.ts';
@@ -24,58 +21,6 @@ import { idScope } from './subscription-store.ts';
 /*
  * Erasers of a tenant's rows, for each table. They also remove rows that have expired but are not deleted yet.
  */
-
-export function createDynamoAccountEraser(client: DynamoDBClient, table: string): AccountEraser {
-  const ofTenant = { ConditionExpression: 'tenant = :tenant' };
-  return {
-    async list(tenant, limit, after) {
-      const { rows, next } = await queryPage(
-        client,
-        {
-          TableName: table,
-          IndexName: accountsByTenantIndex,
-          Limit: limit,
-          KeyConditionExpression: 'tenant = :tenant',
-          ExpressionAttributeValues: toItem({ ':tenant': tenant }),
-        },
-        after === undefined ? undefined : toKey({ tenant, id: after }),
-      );
-      return {
-        items: rows.map((row) => ({ id: String(row['id']), isClosed: row['closed'] === true })),
-        next: next === undefined ? undefined : String((JSON.parse(next) as Row)['id']),
-      };
-    },
-    async close(tenant, id) {
-      const update = new UpdateItemCommand({
-        TableName: table,
-        Key: toItem({ id }),
-        // Raises the revision, so that a caller that read the row before cannot write it back.
-        UpdateExpression:
-          'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, #name, metadata, rawRetentionDays, archiveKey ADD revision :one',
-        ...ofTenant,
-        ExpressionAttributeNames: { '#context': 'context', '#capture': 'capture', '#name': 'name' },
-        ExpressionAttributeValues: toItem({
-          ':tenant': tenant,
-          ':true': true,
-          ':nothing': {},
-          ':noContext': '{}',
-          ':one': 1,
-        }),
-      });
-      await updateOnCondition(client, update);
-    },
-    async bury(tenant, id) {
-      const update = new UpdateItemCommand({
-        TableName: table,
-        Key: toItem({ id }),
-        UpdateExpression: 'SET heldFor = :tenant REMOVE tenant ADD revision :one',
-        ConditionExpression: `${ofTenant.ConditionExpression} AND closed = :true`,
-        ExpressionAttributeValues: toItem({ ':tenant': tenant, ':true': true, ':one': 1 }),
-      });
-      await updateOnCondition(client, update);
-    },
-  };
-}
 
 export function createDynamoAccountContextEraser(client: DynamoDBClient, table: string): AccountContextEraser {
   return {
