@@ -235,6 +235,17 @@ test('a refused claim fails alone', async () => {
   expect(made[1]).toMatchObject({ reason: { code: 'storage-unavailable', retryable: true } });
 });
 
+test('no row is written where its pointer is not: a retry may find the row by its pointer alone', async () => {
+  const clock = createManualClock();
+  const client = tables.client();
+  const events = await tables.create('events');
+  const options = { clock, retentionDays: usualDays };
+  const writer = createDynamoEventWriter(client, { events, idempotency: 'no-such-table' }, options);
+  const pointer = { id: 'evt_1', owner: 'raw_1', tenant: 'acme', sequence: 1, claimedAtMs: 1 };
+  await expect(writer.writeRows([written({}, 1)], undefined, [pointer])).rejects.toThrow();
+  expect(await createDynamoEventReader(client, events, clock).listAfter('acme', 0, 10)).toEqual([]);
+});
+
 test('a write without an answer is aborted when its time is over, and not retried (invariant 8)', async () => {
   const clock = createManualClock();
   let calls = 0;

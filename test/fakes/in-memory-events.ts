@@ -77,6 +77,7 @@ export function createInMemoryEvents(
     async writeRows(written, untilMs = Number.POSITIVE_INFINITY, pointers = []) {
       if (clock.nowMs() >= untilMs)
         throw new EngineError('storage-unavailable', 'rows were not taken in time', { retryable: true });
+      for (const pointer of pointers) claims.set(pointer.id, await expiring(pointer, limits.minClaimDays));
       for (const row of written) {
         const expiringRow = await expiring(row);
         const ofTenant = rows.get(row.tenant) ?? new Map<number, Expiring<FeedRow>>();
@@ -85,7 +86,6 @@ export function createInMemoryEvents(
         numbers.set(row.tenant, ordered);
         rows.set(row.tenant, ofTenant.set(row.sequence, expiringRow));
       }
-      for (const pointer of pointers) claims.set(pointer.id, await expiring(pointer, limits.minClaimDays));
     },
     async getMany(keys) {
       const distinct = new Map(keys.map((key) => [`${key.tenant} ${key.sequence}`, key]));

@@ -131,18 +131,14 @@ async function placeEvents(run: TenantRun, { group }: RecordPlan, { events }: Fo
   return placed.filter((one) => one !== undefined);
 }
 
-/** Events that earlier runs wrote: their pointers and deliveries are left to do. */
+/** Events that earlier runs wrote: only their deliveries are left to do. */
 function placedBefore({ group, rows }: RecordPlan, { decisions }: Fold): readonly Placed[] {
   return decisions.flatMap((decision, place): Placed | readonly Placed[] => {
     const candidate = group.candidates[place];
     if (candidate === undefined || decision.kind !== 'again') return [];
-    const { sequence, owner, takenAtMs } = decision.change;
-    const row = rows.get(sequence);
+    const row = rows.get(decision.change.sequence);
     if (row === undefined) return [];
-    const { id, tenant, type } = row;
-    // The earlier run may have ended between the row and its pointer.
-    const pointer = { id, owner, tenant, sequence, claimedAtMs: takenAtMs };
-    return { candidate, event: { ...candidate.event, id, type }, row, stored: true, pointer };
+    return { candidate, event: { ...candidate.event, id: row.id, type: row.type }, row, stored: true };
   });
 }
 

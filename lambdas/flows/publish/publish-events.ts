@@ -25,7 +25,7 @@ import { orFail, type TenantRun } from './tenant-run.ts';
  *   3. write each state on condition;    crash: its own change in the state, or its own claim, without a row: it waits
  *      claim the ids of facts            until the earlier run is certainly dead, then takes a new number. Where a
  *                                        later change was written meanwhile, it is stale
- *   4. store payload, then row           crash: as after 3
+ *   4. store payload, pointer, then row  crash: as after 3
  *   5. queue the deliveries              crash: the row: it queues again, with the same ids
  *
  * A change or an id that another owner has is no event: that owner's input is durable until it is published, so
@@ -147,6 +147,6 @@ async function writePlaced({ ports, tenant, numbers }: TenantRun, placed: readon
   await ports.events.writeRows(
     rows.map((row) => ({ ...row, writtenAtMs })),
     takenAtMs + limits.sequenceWriteEndMs,
-    placed.flatMap(({ pointer }) => pointer ?? []),
+    fresh.flatMap(({ pointer }) => pointer ?? []),
   );
 }

@@ -62,7 +62,7 @@ export interface EventWriter {
    * Write rows whose places belong to the caller alone. Writing the same row again changes nothing.
    *
    * @param untilMs - Epoch milliseconds after which nothing is written. @default as long as it takes
-   * @param pointers - Written in the same requests, over claims that exist: where events of records with a state are
+   * @param pointers - Written before the rows, over claims that exist: where events of records with a state are
    *   found by their ids. @default none
    * @throws {storage-unavailable} when some rows were not written in time; any of the others may be written.
    */

@@ -89,23 +89,6 @@ test('deliveries of a change that was given up are queued by the first input tha
   expect(jobsOf(engine)).toHaveLength(1);
 });
 
-test('a retry finds its row and writes the pointer that an earlier run did not', async () => {
-  const engine = createFakeEngine();
-  const { events } = engine.publishPorts;
-  const halfway = withEvents(engine, {
-    async writeRows(...[rows, untilMs]: Parameters<typeof events.writeRows>) {
-      await events.writeRows(rows, untilMs);
-      throw new Error('the second table is slow');
-    },
-  });
-  expect(await publishOne(engine, candidate('raw_1', { version: '5' }), halfway)).toBe('failed');
-  const [row] = await eventsOf(engine);
-  const id = row?.id ?? '';
-  expect(await engine.events.locate(id)).toBeUndefined();
-  expect(await publishOne(engine, candidate('raw_1', { version: '5' }))).toBe('published');
-  expect(await engine.events.locate(id)).toMatchObject({ tenant: 'acme', sequence: row?.sequence });
-});
-
 describe('event ids', () => {
   test('of an account that is created again are not those of the first', async () => {
     const engine = createFakeEngine();

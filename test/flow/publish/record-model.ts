@@ -375,6 +375,7 @@ function createWriter(chance: Chance, ports: PublishPorts, turn: () => Promise<v
       return answer;
     };
   const { events, records } = ports;
+  const writeSome = wrap((...args: Parameters<typeof events.writeRows>) => events.writeRows(...args));
   const wrapped: PublishPorts = {
     ...ports,
     events: {
@@ -382,7 +383,13 @@ function createWriter(chance: Chance, ports: PublishPorts, turn: () => Promise<v
       claim: wrap((claim: EventClaim) => events.claim(claim)),
       findClaim: wrap((id: string) => events.findClaim(id)),
       moveClaim: wrap((from: EventClaim, to: EventClaim) => events.moveClaim(from, to)),
-      writeRows: wrap((...args: Parameters<typeof events.writeRows>) => events.writeRows(...args)),
+      // As in DynamoDB: pointers first, and a batch of rows may be written in part.
+      async writeRows(rows, untilMs, pointers) {
+        const half = Math.ceil(rows.length / 2);
+        await writeSome([], untilMs, pointers);
+        await writeSome(rows.slice(0, half), untilMs);
+        await writeSome(rows.slice(half), untilMs);
+      },
       getMany: wrap((keys: readonly EventKey[]) => events.getMany(keys)),
     },
     records: {

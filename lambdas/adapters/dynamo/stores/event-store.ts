@@ -37,16 +37,14 @@ export function createDynamoEventWriter(
     async writeRows(rows, untilMs, pointers = []) {
       const expiryOf = await expiriesOf(rows.map(({ tenant }) => tenant));
       const signal = untilMs === undefined ? undefined : endsAt(clock, untilMs);
-      // Both are asked for together, so they share requests.
-      await Promise.all([
-        writeRows(
-          client,
-          tables.events,
-          rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
-          signal,
-        ),
-        claims.put(pointers, signal),
-      ]);
+      // A retry finds a row that its record no longer remembers by the pointer alone, so no row is without one.
+      await claims.put(pointers, signal);
+      await writeRows(
+        client,
+        tables.events,
+        rows.map((row) => packEventRow({ ...row, [ttlAttribute]: expiryOf(row.tenant) })),
+        signal,
+      );
     },
   };
 }
