@@ -2,6 +2,7 @@ import { deepStrictEqual } from 'node:assert/strict';
 import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { operations } from '../../lambdas/engine/api/operations.ts';
 import { problemStatuses } from '../../lambdas/engine/api/problem-statuses.ts';
+import { pathPattern } from '../../lambdas/functions/api/pipeline/path-parameters.ts';
 
 const shapes: readonly OperationShape[] = Object.values(operations);
 
@@ -10,9 +11,7 @@ const shapes: readonly OperationShape[] = Object.values(operations);
  * unknown members. So every test of the API also tests its documents.
  */
 export function mustBeDeclared(method: string, path: string, status: number, body: unknown): void {
-  const shape = shapes.find(
-    (one) => one.method === method && new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
-  );
+  const shape = shapes.find((one) => one.method === method && pathPattern(one).test(path));
   if (shape === undefined) {
     if (status === 404 || status === 405) return;
     throw new Error(`${method} ${path} is not an operation, but answered ${status}`);

@@ -11,6 +11,7 @@ import { ProblemError } from '../../lambdas/functions/invocation/answer-problems
 import { problemResponse } from '../../lambdas/functions/invocation/problem-details.ts';
 import type { ApiKey } from '../../lambdas/ports/tenants/api-key-store.ts';
 import { compileVersionedResources } from '../../lib/definitions/compile-resources.ts';
+import { decodePath } from '../../lib/local/sources/http-routes.ts';
 import { mustBeDeclared } from './declared-answer.ts';
 import type { Dumpable } from './dump.ts';
 import { createFakeEngine } from './fake-engine.ts';
@@ -168,7 +169,9 @@ export function createFakeApi({
       as: keyof typeof keys | (string & {}) | null = 'all',
       headers: Readonly<Record<string, string>> = {},
     ): Promise<FakeAnswer> => {
-      const [rawPath = '', rawQueryString = ''] = path.split('?');
+      const [encodedPath = '', rawQueryString = ''] = path.split('?');
+      // As API Gateway does.
+      const rawPath = decodePath(encodedPath);
       const event = {
         version: '2.0',
         routeKey: 'ANY /v1/{proxy+}',

@@ -22,6 +22,11 @@ export interface AnswerShape {
 export interface OperationShape {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: `/${string}`;
+  /**
+   * Whether the last parameter takes the rest of the path: it may hold slashes, and API Gateway decodes `%2F` before a
+   * function sees it.
+   */
+  readonly isOpenEnded?: true;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;

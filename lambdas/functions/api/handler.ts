@@ -37,8 +37,8 @@ export function createApiHandler(runtime: ApiRuntime) {
       const shape: OperationShape = operations[id];
       const handle = handlers[id] as unknown as AnyHandler;
       return {
-        method: operations[id].method,
-        path: operations[id].path,
+        method: shape.method,
+        path: shape.isOpenEnded === true ? shape.path.replace(/\{\w+\}$/, '{proxy+}') : shape.path,
         handler: async (event: APIGatewayProxyEventV2) =>
           answerRequest(context, { id, shape, event, headers: {} }, handle),
       };

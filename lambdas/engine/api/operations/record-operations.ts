@@ -13,6 +13,10 @@ const recordState = z
     rank: z
       .string()
       .describe("What orders the record's states: its version as the provider writes it, else the time of its change."),
+    last_version: z
+      .string()
+      .nullable()
+      .describe('The last version that an input gave, though the latest input may have given none.'),
     sequence: z.int().nullable().describe('Sequence number of its last event.'),
     event: z.string().nullable().describe('Id of its last event.'),
     deleted: z.boolean(),
@@ -34,6 +38,7 @@ const example = {
   resource: 'ticketing/tickets',
   record_id: '2910044017',
   rank: '2026-11-27T12:00:00Z',
+  last_version: '2026-11-27T12:00:00Z',
   sequence: 4211,
   event: 'evt_5e0d3f1a9c2b4d6e8f7a6b5c4d3e2f10',
   deleted: false,
@@ -62,6 +67,7 @@ export const recordOperations = {
   getRecordState: operation({
     method: 'GET',
     path: '/v1/accounts/{id}/states/{model}/{plural}/{record_id}',
+    isOpenEnded: true,
     tag: 'Events',
     summary: 'Get what the engine knows of a record',
     description:

@@ -5,6 +5,7 @@ import type { Clock } from '../../../ports/runtime/clock.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import { check } from './api-call.ts';
 import { oauthProblem } from './client-credentials.ts';
+import { pathParameters } from './path-parameters.ts';
 import { notFound, type Principal } from './principal.ts';
 
 /** Measure a body before anything else, because its sender is not known yet. @throws {ProblemError} 413 */
@@ -23,10 +24,8 @@ export function refuseLargeBody(shape: OperationShape, { body = '', isBase64Enco
  *   422 for the body.
  */
 export function readCall(clock: Clock, shape: OperationShape, event: APIGatewayProxyEventV2, text: string) {
-  // API Gateway names the path below /v1 `proxy`.
-  const { proxy: _, ...params } = (event.pathParameters ?? {}) as Record<string, string>;
-  // Stores limit the size and the characters of a key, so such an id never reaches one.
-  if (Object.values(params).some((id) => !/^[\w.-]{1,256}$/.test(id))) throw notFound('resource');
+  const params = pathParameters(shape, event.rawPath);
+  if (params === undefined) throw notFound('resource');
   const query = shape.query === undefined ? undefined : check(shape.query, readQuery(event), 400);
   return { params, query, body: shape.body === undefined ? undefined : readBody(clock, shape, text) };
 }

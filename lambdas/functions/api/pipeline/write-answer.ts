@@ -5,6 +5,7 @@ import { operations } from '../../../engine/api/operations.ts';
 import type { StoredAnswer } from '../../../ports/tenants/idempotency-store.ts';
 import type { AnyAnswer } from './api-call.ts';
 import { entityTag, hasAlready } from './conditional-answer.ts';
+import { pathPattern } from './path-parameters.ts';
 
 export type Result = APIGatewayProxyStructuredResultV2;
 
@@ -17,7 +18,7 @@ export function isTooLarge({ body }: StoredAnswer): boolean {
 
 export function methodsOf(path: string): string[] {
   const shapes: OperationShape[] = Object.values(operations);
-  const matching = shapes.filter((shape) => new RegExp(`^${shape.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
+  const matching = shapes.filter((shape) => pathPattern(shape).test(path));
   return matching.map(({ method }) => method);
 }
 

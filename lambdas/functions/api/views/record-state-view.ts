@@ -9,6 +9,7 @@ export function recordStateView(account: string, { resource, recordId, state }: 
     resource,
     record_id: recordId,
     rank: rankText(state),
+    last_version: state.version ?? state.lastVersion ?? null,
     sequence: last?.sequence ?? null,
     event: last?.event ?? null,
     deleted: state.isDeleted,

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { createFakeApi } from '../../fakes/fake-api.ts';
+import { anAccount, aRecordState } from '../../fakes/samples.ts';
+
+const stored = async (recordId: string, change: Parameters<typeof aRecordState>[0] = {}) => {
+  const api = createFakeApi();
+  const account = anAccount();
+  await api.engine.accounts.create(account);
+  const key = {
+    resource: 'hris/employees',
+    recordId,
+    tenant: 'acme',
+    account: account.id,
+    incarnation: account.createdAt,
+  };
+  await api.engine.records.write(key, { state: undefined, lastN: 0 }, aRecordState(change));
+  return { api, path: `/v1/accounts/${account.id}/states/hris/employees` };
+};
+
+test.each([
+  'a/b',
+  'https://api.example.com/users/1',
+  'id:4g0reWVRsAAAAAAAAAAAQ',
+  'ada@example.com',
+  'a b',
+  'Größe',
+  'x'.repeat(512),
+])('the record %j has a state that can be read, whatever its provider writes in ids', async (recordId) => {
+  const { api, path } = await stored(recordId);
+  expect(await api.call('GET', `${path}/${encodeURIComponent(recordId)}`)).toMatchObject({
+    status: 200,
+    body: { record_id: recordId },
+  });
+  expect((await api.call('GET', `${path}/${encodeURIComponent(recordId)}x`)).status).toBe(404);
+});
+
+test('a path without a record id is no route, and another method of the route is refused', async () => {
+  const { api, path } = await stored('1');
+  for (const end of ['', '/']) expect((await api.call('GET', `${path}${end}`)).status).toBe(404);
+  expect(await api.call('DELETE', `${path}/a%2Fb`)).toMatchObject({ status: 405, headers: { allow: 'GET' } });
+});
+
+test('the state of a record shows the version by which an older one is stale, though the latest input gave none', async () => {
+  const { api, path } = await stored('1', { version: undefined, lastVersion: '5', atMs: Date.UTC(2026, 10, 21) });
+  expect(await api.call('GET', `${path}/1`)).toMatchObject({
+    status: 200,
+    body: { record_id: '1', rank: '2026-11-21T00:00:00.000Z', last_version: '5' },
+  });
+});
