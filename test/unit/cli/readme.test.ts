@@ -11,6 +11,35 @@ test('the README names every shipped integration', () => {
   expect(shipped.split(', ')).toEqual(integrationNames(home));
 });
 
+test('the README has the figures of the benchmark', () => {
+  const sections = new Map(
+    read('BENCHMARKS.md')
+      .split(/^## /m)
+      .map((text) => [text.split('\n')[0] ?? '', text]),
+  );
+  const figure = (section: string, row: string) =>
+    [...sections]
+      .find(([title]) => title.startsWith(section))?.[1]
+      .split(`| ${row} | `)[1]
+      ?.split(' |')[0];
+  const shown = (row: string) => read('README.md').split(`| ${row} | `)[1]?.split(/[ |]/)[0];
+  const pairs = [
+    [
+      'modelled AWS cost of a million events of 2 KB for one subscriber, in batches of 10',
+      figure('Modelled AWS cost', 'batches of 10: all'),
+    ],
+    ['AWS requests from webhook to callback, in batches of 10', figure('AWS requests per event', 'batches of 10: all')],
+    [
+      'events through the local engine on two cores, every callback reconciled',
+      figure('Provider to subscriber', '1 KB, 1 subscription: events sustained'),
+    ],
+  ] as const;
+  for (const [row, measured] of pairs) {
+    expect(measured).toMatch(/^[\d.]+$/);
+    expect(shown(row), row).toBe(measured);
+  }
+});
+
 test.each([
   ['README.md', 200],
   ['CONTRIBUTING.md', 100],
