@@ -242,7 +242,7 @@ test('no row is written where its pointer is not: a retry may find the row by it
   const options = { clock, retentionDays: usualDays };
   const writer = createDynamoEventWriter(client, { events, idempotency: 'no-such-table' }, options);
   const pointer = { id: 'evt_1', owner: 'raw_1', tenant: 'acme', sequence: 1, claimedAtMs: 1 };
-  await expect(writer.writeRows([written({}, 1)], undefined, [pointer])).rejects.toThrow();
+  await expect(writer.writeRows([written({}, 1)], undefined, [pointer])).rejects.toThrow('resource not found');
   expect(await createDynamoEventReader(client, events, clock).listAfter('acme', 0, 10)).toEqual([]);
 });
 
