@@ -27,6 +27,9 @@ export const environmentKeys = {
   payloadsBucket: 'TRIBUTARY_PAYLOADS_BUCKET',
   rawBucket: 'TRIBUTARY_RAW_BUCKET',
 
+  /** ARN of the KMS key under which the credentials of accounts are encrypted. */
+  credentialsKey: 'TRIBUTARY_CREDENTIALS_KEY',
+
   /** Name of the stage: a dimension of every metric. */
   stage: 'TRIBUTARY_STAGE',
 

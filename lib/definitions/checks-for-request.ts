@@ -1,4 +1,4 @@
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { prepareWebhook, readVariables } from '../../lambdas/engine/reception/prepare-webhook.ts';
 import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
@@ -11,7 +11,7 @@ import { prepareCondition } from '../../lambdas/engine/verification/prepare-chec
  * The checks that a request must pass, for its signer: those of its handshake if it has its own; the first of
  * alternatives, the matching one of cases.
  */
-export function checksForRequest(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
+export function checksForRequest(definition: WebhookDefinition, request: WebhookRequest): readonly VerifySpec[] {
   const input = templateInput(definition, request);
   const holds = (when: ConditionSpec) => prepareCondition(when)(input);
   const { handshakes, verify } = definition.webhook;
@@ -20,7 +20,11 @@ export function checksForRequest(definition: Definition, request: WebhookRequest
 }
 
 /** The checks of a part of a tree: see {@link checksForRequest}. */
-export function checksOfItem(definition: Definition, request: WebhookRequest, node: VerifySpec): readonly VerifySpec[] {
+export function checksOfItem(
+  definition: WebhookDefinition,
+  request: WebhookRequest,
+  node: VerifySpec,
+): readonly VerifySpec[] {
   const input = templateInput(definition, request);
   return chosen(node, (when) => prepareCondition(when)(input));
 }
@@ -35,7 +39,7 @@ function chosen(node: VerifySpec, holds: (when: ConditionSpec) => boolean): read
 
 /** Template input of a sample, which is a request that was not received. */
 export function templateInput(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   secrets: Readonly<Record<string, string>> = {},
 ): TemplateInput {

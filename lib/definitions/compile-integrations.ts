@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hasWebhook } from '../../lambdas/engine/definition/has-webhook.ts';
 import {
   type DefinitionFault,
   formatFault,
   parseDefinition,
 } from '../../lambdas/engine/definition/parse-definition.ts';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { Definition, WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { integrationNames } from './integration-folders.ts';
 
 /** The file in each integration's folder. */
@@ -30,6 +31,15 @@ export function compileIntegrations(root: URL | string): ReadonlyMap<string, Def
   }
   if (faults.length > 0) throw new Error(`invalid integrations:\n${faults.map(formatFault).join('\n')}`);
   return definitions;
+}
+
+/** The integrations of a folder whose providers send webhooks. @throws {Error} as {@link compileIntegrations}. */
+export function compileWebhookIntegrations(root: URL | string): ReadonlyMap<string, WebhookDefinition> {
+  return new Map(
+    compileIntegrations(root)
+      .entries()
+      .flatMap(([name, definition]) => (hasWebhook(definition) ? [[name, definition] as const] : [])),
+  );
 }
 
 function parseIntegration(folder: string, name: string) {

@@ -1,5 +1,5 @@
 import { secretNames } from '../../lambdas/engine/definition/checks-within.ts';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { prepareContexts, readContexts } from '../../lambdas/engine/reception/read-contexts.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { templateInput } from './checks-for-request.ts';
@@ -9,7 +9,7 @@ import { templateInput } from './checks-for-request.ts';
  *
  * @returns undefined if the secrets of the integration verify.
  */
-export function contextsOf(definition: Definition, request: WebhookRequest): readonly string[] | undefined {
+export function contextsOf(definition: WebhookDefinition, request: WebhookRequest): readonly string[] | undefined {
   const contexts = prepareContexts(definition.routing, secretNames(definition));
   return contexts === undefined ? undefined : readContexts(contexts, templateInput(definition, request));
 }

@@ -148,12 +148,15 @@ function* describeMembers(
   for (const option of resolved.anyOf ?? []) yield* describeMembers(root, option, path, inside);
 }
 
-function takes(root: JsonSchema, schema: JsonSchema): string {
+function takes(root: JsonSchema, schema: JsonSchema, within: ReadonlySet<JsonSchema> = new Set()): string {
   const resolved = resolve(root, schema);
+  // A value that holds values of its own kind is JSON.
+  if (within.has(resolved)) return 'JSON';
+  const inside = new Set(within).add(resolved);
   if (resolved.enum !== undefined) return resolved.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (resolved.anyOf !== undefined)
-    return [...new Set(resolved.anyOf.map((option) => takes(root, option)))].join(' or ');
-  if (resolved.type === 'array') return `list of ${takes(root, resolved.items ?? {})}`;
+    return [...new Set(resolved.anyOf.map((option) => takes(root, option, inside)))].join(' or ');
+  if (resolved.type === 'array') return `list of ${takes(root, resolved.items ?? {}, inside)}`;
   return resolved.type ?? 'anything';
 }
 

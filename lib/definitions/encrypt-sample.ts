@@ -1,12 +1,16 @@
 import { constants, createCipheriv, createHash, createHmac, createPublicKey, publicEncrypt } from 'node:crypto';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { parseSource, readPath } from '../../lambdas/engine/template/template.ts';
 import { templateInput } from './checks-for-request.ts';
 import type { SigningKeys } from './make-keys.ts';
 
 /** Encrypt the items of a sample: the sample has plain JSON in the place of the ciphertext's members. */
-export function encryptItems(definition: Definition, request: WebhookRequest, keys: SigningKeys): WebhookRequest {
+export function encryptItems(
+  definition: WebhookDefinition,
+  request: WebhookRequest,
+  keys: SigningKeys,
+): WebhookRequest {
   const { decrypt } = definition.webhook;
   const source = decrypt === undefined ? undefined : parseSource(decrypt.items);
   if (decrypt === undefined || source?.from !== 'json') return request;

@@ -7,7 +7,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { checksOf, secretNames } from '../../lambdas/engine/definition/checks-within.ts';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { authoringOf } from '../../lambdas/engine/verification/check-authoring.ts';
 import type { KeySecret } from '../../lambdas/engine/verification/check-kind.ts';
 import type { NamedCheck } from '../../lambdas/engine/verification/check-kinds.ts';
@@ -33,7 +33,7 @@ type KeyForm =
  * @param textOf - Makes a secret that is plain text.
  */
 export function makeKeys(
-  definition: Definition,
+  definition: WebhookDefinition,
   label: string,
   textOf = (name: string, bytes: Buffer): string => `${label}-${name}-${bytes.toString('hex').slice(0, 16)}`,
 ): Required<SigningKeys> {
@@ -62,7 +62,7 @@ export function makeKeys(
 }
 
 /** The secrets that may have several valid values. The others, such as ids, do not rotate. */
-export function rotatingSecrets(definition: Definition): ReadonlySet<string> {
+export function rotatingSecrets(definition: WebhookDefinition): ReadonlySet<string> {
   return new Set([...checksOf(definition)].flatMap(keysOf).map(({ secret }) => secret));
 }
 

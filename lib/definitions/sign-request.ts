@@ -1,4 +1,4 @@
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import {
   parseSource,
@@ -22,7 +22,7 @@ export const timestampPlaceholder = '{{timestamp}}';
 
 /** What signing one sample needs. */
 interface Signer {
-  readonly definition: Definition;
+  readonly definition: WebhookDefinition;
   readonly keys: SigningKeys;
   readonly nowMs: number;
 }
@@ -40,7 +40,7 @@ interface Signer {
  * @throws {TypeError} when the sample has no placeholder and the definition does not read a whole header.
  */
 export function signRequest(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   keys: SigningKeys,
   nowMs: number,

@@ -71,7 +71,7 @@ export interface LocalEngine {
   readonly metrics: Pick<MetricLedger, 'sum' | 'list'>;
   /** Events that functions put on event buses, oldest first. */
   busEvents(): readonly BusEvent[];
-  clientConfig(service: 'sqs' | 's3' | 'dynamodb' | 'eventbridge'): LocalClientConfig;
+  clientConfig(service: 'sqs' | 's3' | 'dynamodb' | 'eventbridge' | 'kms'): LocalClientConfig;
   /** Environment of a function in the template: it names the function's tables, queues and buckets. */
   environment(functionName: string): Readonly<Record<string, string>>;
   /** How a function's invocations ended so far. */
@@ -142,6 +142,7 @@ async function start(
     credentials: localCredentials,
   });
   const clients = openClients(clientConfig, endpoints, undo);
+  servers.keyService.createKeys(model.keyArns);
   await enforcePermissions(servers, model);
   const provisioned = provision(model, clients);
 
@@ -193,13 +194,17 @@ function openClients(
 }
 
 /** Make the emulators check permissions, before any function runs: a bundle may call AWS while it loads. */
-async function enforcePermissions({ dynalite, fauxqs, eventBus }: Servers, model: StackModel): Promise<void> {
+async function enforcePermissions(
+  { dynalite, fauxqs, eventBus, keyService }: Servers,
+  model: StackModel,
+): Promise<void> {
   const rules = {
     ownAccessKeyId: localCredentials.accessKeyId,
     callers: model.functions.map(({ caller }) => caller),
     keyByResource: model.keyByResource,
   };
   eventBus.enforce(rules);
+  keyService.enforce(rules);
   await Promise.all([dynalite, fauxqs].map((emulator) => emulator.enforce(rules)));
 }
 

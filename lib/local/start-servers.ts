@@ -1,5 +1,6 @@
 import { type Emulator, startEmulator } from './emulators/emulator.ts';
 import { type BusEvent, type EventBus, startEventBus } from './emulators/event-bus.ts';
+import { type KeyService, startKeyService } from './emulators/key-service.ts';
 import type { LocalEngineError } from './errors.ts';
 import { type CallGate, type JudgeCall, startCallGate } from './faults/call-gate.ts';
 import type { FunctionPool } from './sandbox/function-pool.ts';
@@ -21,6 +22,7 @@ export interface Servers {
   readonly dynalite: Emulator;
   readonly fauxqs: Emulator;
   readonly eventBus: EventBus;
+  readonly keyService: KeyService;
   readonly http: HttpSource;
 }
 
@@ -39,26 +41,29 @@ export async function startServers(
     undone(startEmulator('dynalite', crashed)),
     undone(startEmulator('fauxqs', crashed)),
     undone(startEventBus(() => clock.now(), onBusEvent)),
+    undone(startKeyService()),
     undone(listenHttp(port)),
   ]);
   // All have settled, so `undo` holds every server that started when one of them throws.
-  const [dynalite, fauxqs, eventBus, http] = results;
+  const [dynalite, fauxqs, eventBus, keyService, http] = results;
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
   return {
     dynalite: (dynalite as PromiseFulfilledResult<Emulator>).value,
     fauxqs: (fauxqs as PromiseFulfilledResult<Emulator>).value,
     eventBus: (eventBus as PromiseFulfilledResult<EventBus>).value,
+    keyService: (keyService as PromiseFulfilledResult<KeyService>).value,
     http: (http as PromiseFulfilledResult<HttpSource>).value,
   };
 }
 
-export function endpointsOf({ dynalite, fauxqs, eventBus, http }: Servers): LocalEndpoints {
+export function endpointsOf({ dynalite, fauxqs, eventBus, keyService, http }: Servers): LocalEndpoints {
   return {
     sqs: fauxqs.endpoint,
     s3: fauxqs.endpoint,
     dynamodb: dynalite.endpoint,
     eventbridge: eventBus.endpoint,
+    kms: keyService.endpoint,
     http: `http://localhost:${http.port}`,
   };
 }
@@ -86,11 +91,13 @@ export async function gateAll(
   const fauxqs = await gate(emulators.sqs);
   const dynalite = await gate(emulators.dynamodb);
   const eventBus = await gate(emulators.eventbridge);
+  const keyService = await gate(emulators.kms);
   return {
     ...emulators,
     sqs: fauxqs.endpoint,
     s3: fauxqs.endpoint,
     dynamodb: dynalite.endpoint,
     eventbridge: eventBus.endpoint,
+    kms: keyService.endpoint,
   };
 }

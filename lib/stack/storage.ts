@@ -9,10 +9,15 @@ import { createTables } from './tables.ts';
 
 export type Storage = ReturnType<typeof createStorage>;
 
-/** The engine's tables and buckets, encrypted with one key. */
+/** The engine's tables and buckets, encrypted with one key, and the key that only encrypts credentials. */
 export function createStorage(builder: EngineBuilder) {
   const key = new DataKey(builder.scope, 'DataKey', {
     description: `Tributary (${builder.config.stage}): tables, payloads and raw archive`,
+    removalPolicy: builder.removalPolicy,
+  });
+  // A role that reads the tables may still not read the credentials of accounts in them.
+  const credentialsKey = new DataKey(builder.scope, 'CredentialsKey', {
+    description: `Tributary (${builder.config.stage}): credentials of accounts`,
     removalPolicy: builder.removalPolicy,
   });
   const [tables, buckets] = [createTables(builder, key), createBuckets(builder, key)];
@@ -36,8 +41,9 @@ export function createStorage(builder: EngineBuilder) {
     [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,
     [environmentKeys.rawBucket]: buckets.raw.bucketName,
     [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
+    [environmentKeys.credentialsKey]: credentialsKey.key.keyArn,
   });
-  return { tables, buckets };
+  return { tables, buckets, credentialsKey };
 }
 
 function createBuckets({ scope, config, removalPolicy }: EngineBuilder, encryptionKey: DataKey) {

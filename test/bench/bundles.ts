@@ -24,7 +24,14 @@ export const bundles: Section = {
   name: 'Bundles: what is loaded before the first event, minified, and how long that takes',
   async run() {
     const { assemblyDir, stackName } = await sharedAssembly();
-    const endpoints = { dynamodb: nowhere, sqs: nowhere, s3: nowhere, eventbridge: nowhere, http: nowhere };
+    const endpoints = {
+      dynamodb: nowhere,
+      sqs: nowhere,
+      s3: nowhere,
+      eventbridge: nowhere,
+      kms: nowhere,
+      http: nowhere,
+    };
     const model = readStackModel(await readStackAssembly(assemblyDir, stackName), endpoints);
     const folder = await mkdtemp(join(tmpdir(), 'tributary-bench-'));
     try {

@@ -1,4 +1,4 @@
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { type MappingInput, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
 import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
@@ -7,7 +7,7 @@ import { withoutCredentials } from '../../lambdas/engine/reception/without-crede
 import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { signingKeysOf } from '../integrations/signing-keys.ts';
 import { budgets } from './budgets.ts';
@@ -26,7 +26,7 @@ export const verificationAndMapping: Section = {
   key: 'verification',
   name: 'Verification and mapping, per event',
   async run() {
-    const definitions = compileIntegrations(integrations);
+    const definitions = compileWebhookIntegrations(integrations);
     const { budgeted, others } = providerEvents(integrations);
     const figures: Figure[] = [];
     for (const event of [budgeted, ...others]) {
@@ -41,7 +41,7 @@ export const verificationAndMapping: Section = {
 };
 
 async function measureEvent(
-  definition: Definition,
+  definition: WebhookDefinition,
   { title, request: unsigned, bare }: ProviderEvent,
   budget: number | undefined,
 ): Promise<readonly Figure[]> {
@@ -76,7 +76,7 @@ async function measureEvent(
  *
  * @param routing - Given when the request counts as one at the shared URL, whose account is found by its context.
  */
-function engineOf(definition: Definition, { request, secrets }: SignedEvent, routing?: string): Contender {
+function engineOf(definition: WebhookDefinition, { request, secrets }: SignedEvent, routing?: string): Contender {
   const webhook = prepareWebhook(definition, readXml);
   const mapping = prepareMapping(definition.mapping);
   // The form in which the queue carries it.

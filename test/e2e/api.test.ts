@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CommandPorts } from '../../lib/cli/command.ts';
 import { runCommandLine } from '../../lib/cli/run-command-line.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { makeKeys } from '../../lib/definitions/make-keys.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
@@ -392,7 +392,7 @@ describe('a URL that carries a token', () => {
 describe('reprocessing dead letters', () => {
   test('normalizes those of one integration once they can be mapped, and leaves the others', async () => {
     const { call, post, account, subscriber, eventually, engine } = running();
-    const definition = compileIntegrations(integrations).get('msgraph');
+    const definition = compileWebhookIntegrations(integrations).get('msgraph');
     const sample = readSamples(integrations, 'msgraph').find(({ name }) => name.startsWith('rich-'));
     if (definition === undefined || sample === undefined) throw new Error('the sample does not exist');
     const keys = makeKeys(definition, 'e2e');

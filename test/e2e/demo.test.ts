@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { demoKeys, runDemo } from '../../lib/local/simulators/demo.ts';
@@ -14,7 +14,7 @@ test('the demo of npm start delivers its event, and then accepts a sample of eve
   onTestFinished(() => demo.subscriber.stop());
   expect(demo.first.callback.verified).toBe(true);
 
-  const definitions = [...compileIntegrations(folder).values()];
+  const definitions = [...compileWebhookIntegrations(folder).values()];
   expect(demo.accounts).toHaveLength(definitions.length);
   for (const definition of definitions) {
     const account = demo.accounts.find(({ integration }) => integration === definition.name);

@@ -1,6 +1,7 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
+import { carriedRecordPlansOf } from '../../lambdas/engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../lambdas/engine/definition/record-traits.ts';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { defaultEndpointPolicy } from '../../lambdas/engine/delivery/endpoint-state.ts';
 import { noResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
@@ -80,7 +81,7 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>;
  * @param keys - The existing API keys.
  */
 export function createFakeEngine(
-  definition: Definition = staff,
+  definition: WebhookDefinition = staff,
   versioned: VersionedResources = new Map(),
   keys: readonly ApiKey[] = [],
 ) {
@@ -237,7 +238,7 @@ export function createFakeEngine(
       provider,
       integration: async (name) =>
         name === definition.name
-          ? { webhook, mapping: definition.mapping, resources: noResources, routing, traitsOf }
+          ? { webhook, mapping: definition.mapping, records: carriedRecordPlansOf(definition), resources: noResources, routing, traitsOf }
           : undefined,
       expressions,
       contexts: contexts.reader(clock),

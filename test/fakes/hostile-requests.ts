@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { Reception } from '../../lambdas/engine/reception/decide-reception.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { parseSource, parseTemplate, type Source } from '../../lambdas/engine/template/template.ts';
@@ -8,7 +8,7 @@ import { parseSource, parseTemplate, type Source } from '../../lambdas/engine/te
  * Requests of an attacker who knows the definition. They fill every source that it names with values that are odd, deep
  * or long, that are named like a prototype, or that make a regular expression backtrack.
  */
-export function hostileRequests(definition: Definition): fc.Arbitrary<WebhookRequest> {
+export function hostileRequests(definition: WebhookDefinition): fc.Arbitrary<WebhookRequest> {
   const sources = sourcesOf(definition.webhook);
   const headerNames = sources.flatMap((source) =>
     source.from === 'header'
@@ -67,7 +67,7 @@ export function hostileRequests(definition: Definition): fc.Arbitrary<WebhookReq
 }
 
 /** Whether an unsigned request was accepted. Open handshakes, and requests whose key is still missing, do not count. */
-export function isLetIn(definition: Definition, reception: Reception): boolean {
+export function isLetIn(definition: WebhookDefinition, reception: Reception): boolean {
   if (reception.kind !== 'handshake') return reception.kind === 'verified';
   return definition.webhook.handshakes.find(({ name }) => name === reception.name)?.verify !== 'none';
 }

@@ -1,5 +1,5 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../lambdas/engine/event/canonical-event.ts';
 import type { RecordState } from '../../lambdas/engine/records/record-state.ts';
 import type { Account } from '../../lambdas/ports/accounts/account-store.ts';
@@ -91,7 +91,7 @@ export function anAccount(change: Partial<Account> = {}): Account {
 }
 
 /** A provider that signs with HMAC-SHA256 and sends any number of changes in one request. */
-export const staff: Definition = {
+export const staff: WebhookDefinition = {
   name: 'staff',
   title: 'Staff',
   docs: 'https://staff.example.com/webhooks',

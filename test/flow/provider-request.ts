@@ -1,20 +1,20 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
 import { parseDefinition } from '../../lambdas/engine/definition/parse-definition.ts';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
+import { parsedWebhook } from '../fakes/parsed-webhook.ts';
 import { staff } from '../fakes/samples.ts';
 
 const acmeSecret = 'a secret of acme';
 
 /** The definition of `staff`, with extra members in its webhook, parsed as an author writes it. */
-export function staffWith(webhook: object, secrets: readonly string[] = []): Definition {
+export function staffWith(webhook: object, secrets: readonly string[] = []): WebhookDefinition {
   const declared = ['signing_secret', ...secrets].map((name) => [name, `The ${name}.`]);
   const written = { ...staff, secrets: Object.fromEntries(declared), webhook: { ...staff.webhook, ...webhook } };
   const files = { file: 'integration.yaml', folder: staff.name, read: () => undefined };
   const parsed = parseDefinition(JSON.stringify(written), files);
-  if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults, undefined, 2));
-  return parsed.definition;
+  return parsedWebhook(parsed);
 }
 
 /** A signed request of the provider `staff`. */

@@ -4,7 +4,7 @@ import { type Reception, receiveWebhook } from '../../lambdas/engine/reception/d
 import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { hostileRequests, isLetIn, leastCpuMs } from '../fakes/hostile-requests.ts';
@@ -16,7 +16,7 @@ const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 /** No request takes 50 ms on a quiet machine; the rest is tolerance for a busy machine. */
 const maxCpuMs = 250;
 
-describe.each([...compileIntegrations(root)].map(([name, definition]) => ({ name, definition })))(
+describe.each([...compileWebhookIntegrations(root)].map(([name, definition]) => ({ name, definition })))(
   '$name',
   ({ name, definition }) => {
     const webhook = prepareWebhook(definition, readXml);

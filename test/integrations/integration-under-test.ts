@@ -1,4 +1,4 @@
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { HandshakeSpec } from '../../lambdas/engine/definition/webhook-schema.ts';
 import { receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
@@ -6,7 +6,7 @@ import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { SecretValues, WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { prepareCondition } from '../../lambdas/engine/verification/prepare-checks.ts';
 import { templateInput } from '../../lib/definitions/checks-for-request.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
 import { signingKeysOf } from './signing-keys.ts';
@@ -15,10 +15,10 @@ export const root = new URL('../../integrations/', import.meta.url);
 export const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 
 /** All integrations, for `describe.each`. */
-export const integrations = [...compileIntegrations(root)].map(([name, definition]) => ({ name, definition }));
+export const integrations = [...compileWebhookIntegrations(root)].map(([name, definition]) => ({ name, definition }));
 
 /** An integration with its samples, and functions that sign and receive requests; not specific to any provider. */
-export function integrationUnderTest(name: string, definition: Definition) {
+export function integrationUnderTest(name: string, definition: WebhookDefinition) {
   const webhook: PreparedWebhook = prepareWebhook(definition, readXml);
   const keys = signingKeysOf(definition, 'right');
   return {
@@ -36,7 +36,7 @@ export function integrationUnderTest(name: string, definition: Definition) {
 export type IntegrationUnderTest = ReturnType<typeof integrationUnderTest>;
 
 /** Whether a request matches a condition of the handshake. */
-export function isFor(definition: Definition, { when }: HandshakeSpec, request: WebhookRequest): boolean {
+export function isFor(definition: WebhookDefinition, { when }: HandshakeSpec, request: WebhookRequest): boolean {
   const input = templateInput(definition, request);
   return [when].flat().some((condition) => prepareCondition(condition)(input));
 }

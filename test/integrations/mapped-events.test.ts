@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { carriedRecordPlansOf } from '../../lambdas/engine/definition/plan-answer.ts';
 import type { CanonicalEvent } from '../../lambdas/engine/event/canonical-event.ts';
 import { checkResource, prepareResources } from '../../lambdas/engine/mapping/check-resource.ts';
 import { decryptItems } from '../../lambdas/engine/mapping/decrypt-items.ts';
@@ -18,7 +19,7 @@ type MappedIntegration = IntegrationUnderTest & { readonly mapping: ReturnType<t
 describe.each(integrations)('$name', ({ name, definition }) => {
   const subject = {
     ...integrationUnderTest(name, definition),
-    mapping: prepareMapping(definition.mapping, resources),
+    mapping: prepareMapping(definition.mapping, resources, undefined, carriedRecordPlansOf(definition)),
   };
   const { samples } = subject;
 

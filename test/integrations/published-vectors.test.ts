@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { type Reception, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
 import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { checksWithin } from '../../lambdas/engine/verification/check-tree.ts';
 import type { Verdict } from '../../lambdas/engine/verification/verdict.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
 /** A signed request that a provider's documentation or the tests of its library publish. */
 interface Vector {
@@ -34,7 +34,7 @@ interface Vector {
 }
 
 const vectors = JSON.parse(readFileSync(new URL('vectors.json', import.meta.url), 'utf8')) as readonly Vector[];
-const definitions = compileIntegrations(new URL('../../integrations/', import.meta.url));
+const definitions = compileWebhookIntegrations(new URL('../../integrations/', import.meta.url));
 
 test('each vector belongs to an integration of this repository', () => {
   expect(vectors.length).toBeGreaterThan(0);
@@ -75,7 +75,7 @@ function receive(vector: Vector, secrets = secretsOf(vector)): Reception {
   return receiveWebhook(prepareWebhook(definition, readXml), request, secrets, (vector.now ?? 0) * 1000);
 }
 
-function definitionOf({ provider }: Vector): Definition {
+function definitionOf({ provider }: Vector): WebhookDefinition {
   const definition = definitions.get(provider);
   if (definition === undefined) throw new Error(`no integration ${provider}`);
   return definition;
@@ -99,7 +99,11 @@ function secretsOf(vector: Vector): Readonly<Record<string, string>> {
   );
 }
 
-function requestOf(definition: Definition, vector: Vector, secrets: Readonly<Record<string, string>>): WebhookRequest {
+function requestOf(
+  definition: WebhookDefinition,
+  vector: Vector,
+  secrets: Readonly<Record<string, string>>,
+): WebhookRequest {
   const url = new URL(vector.url ?? 'https://hooks.example.com/');
   const basic = [...checksWithin(definition.webhook.verify)].find((check) => check.basic !== undefined)?.basic;
   // A vector only has a signature; the test adds the credentials that some providers also send.

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { decodeBody } from '../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { contextsOf } from '../../lib/definitions/contexts-of.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 
 const root = new URL('../../integrations/', import.meta.url);
-const definitions = compileIntegrations(root);
+const definitions = compileWebhookIntegrations(root);
 
 test.each([
   ['shopify', 'orders-create', ['northwind-example.myshopify.com']],

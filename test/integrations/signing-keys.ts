@@ -1,11 +1,11 @@
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { makeKeys, rotatingSecrets, type SigningKeys } from '../../lib/definitions/make-keys.ts';
 
 /**
  * A value for each secret of a definition, in the format that the definition expects. Each label gives other values,
  * except for ids, which prove nothing.
  */
-export function signingKeysOf(definition: Definition, label: string): Required<SigningKeys> {
+export function signingKeysOf(definition: WebhookDefinition, label: string): Required<SigningKeys> {
   const keys = makeKeys(definition, label);
   const ids = makeKeys(definition, 'any').secrets;
   const proving = rotatingSecrets(definition);

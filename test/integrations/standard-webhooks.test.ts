@@ -1,14 +1,14 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { deliveryIdOf, receiveWebhook } from '../../lambdas/engine/reception/decide-reception.ts';
 import { prepareWebhook } from '../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
+import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 
 /** Tests the providers that follow Standard Webhooks with the library of the specification. */
-const definitions = compileIntegrations(new URL('../../integrations/', import.meta.url));
+const definitions = compileWebhookIntegrations(new URL('../../integrations/', import.meta.url));
 const now = new Date('2026-11-22T12:00:00Z');
 const secret = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
 const body = '{"type":"contact.created","data":{"id":"1"}}';
@@ -35,7 +35,7 @@ describe.each([
   ['standardwebhooks', 'svix', 'signing_secret'],
   ['gitlab', 'webhook', 'signing_token'],
 ])('%s with the headers %s-…', (name, prefix, key) => {
-  const webhook = prepareWebhook(definitions.get(name) as Definition, readXml);
+  const webhook = prepareWebhook(definitions.get(name) as WebhookDefinition, readXml);
   const receive = (given: WebhookRequest, secrets: Readonly<Record<string, string>> = { [key]: secret }) =>
     receiveWebhook(webhook, given, secrets, now.getTime()).kind;
 
@@ -56,7 +56,7 @@ describe.each([
 });
 
 test('an unsigned header next to the signed ones neither verifies a request nor gives its delivery id', () => {
-  const webhook = prepareWebhook(definitions.get('standardwebhooks') as Definition, readXml);
+  const webhook = prepareWebhook(definitions.get('standardwebhooks') as WebhookDefinition, readXml);
   const given = request('webhook', { 'svix-id': 'msg_2', 'svix-signature': 'v1,AAAA' });
   expect(receiveWebhook(webhook, given, { signing_secret: secret }, now.getTime()).kind).toBe('verified');
   expect(deliveryIdOf(webhook, given, JSON.parse(body))).toBe(idOfMessage);
@@ -65,7 +65,7 @@ test('an unsigned header next to the signed ones neither verifies a request nor 
 });
 
 test('GitLab: the secret token alone verifies the requests of an account, signed or not', () => {
-  const webhook = prepareWebhook(definitions.get('gitlab') as Definition, readXml);
+  const webhook = prepareWebhook(definitions.get('gitlab') as WebhookDefinition, readXml);
   const receive = (given: WebhookRequest, secrets: Readonly<Record<string, string>>) =>
     receiveWebhook(webhook, given, secrets, now.getTime()).kind;
   const signed = request('webhook', { 'x-gitlab-token': 'the token' });

@@ -1,11 +1,11 @@
-import type { Definition } from '../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../lambdas/engine/request/webhook-request.ts';
 import { type Placeholder, parseTemplate } from '../../lambdas/engine/template/template.ts';
 import type { VerifySpec } from '../../lambdas/engine/verification/check-tree.ts';
 import { checksForRequest, checksOfItem } from '../../lib/definitions/checks-for-request.ts';
 
 /** The checks that a request must pass, including those of its items. */
-export function checksOf(definition: Definition, request: WebhookRequest): readonly VerifySpec[] {
+export function checksOf(definition: WebhookDefinition, request: WebhookRequest): readonly VerifySpec[] {
   const within = (check: VerifySpec): readonly VerifySpec[] =>
     check.each === undefined ? [check] : checksOfItem(definition, request, check.each.verify).flatMap(within);
   return checksForRequest(definition, request).flatMap(within);
@@ -25,7 +25,7 @@ export function coversBody(checks: readonly VerifySpec[]): boolean {
 
 /** Headers of the request that the checks read: signed headers, and headers that carry a proof. */
 export function headersOf(
-  definition: Definition,
+  definition: WebhookDefinition,
   checks: readonly VerifySpec[],
   request: WebhookRequest,
 ): readonly string[] {

@@ -1,6 +1,6 @@
 import { type Placeholder, parseSource, parseTemplate, type Source } from '../template/template.ts';
 import type { ConditionSpec, VerifySpec } from '../verification/check-tree.ts';
-import type { Definition } from './schema.ts';
+import type { WebhookDefinition } from './schema.ts';
 
 /** A value that looks like protection but that no signature covers, so a stranger can change it. */
 export interface Uncovered {
@@ -23,7 +23,7 @@ const maxWays = 1_000;
  * Find timestamps and nonces that no signature covers. A stranger who has seen a request could send it again with
  * another value, so every way to verify a request must cover them.
  */
-export function findUncovered({ webhook }: Pick<Definition, 'webhook'>): readonly Uncovered[] {
+export function findUncovered({ webhook }: Pick<WebhookDefinition, 'webhook'>): readonly Uncovered[] {
   const main = waysOf(webhook.verify, ['webhook', 'verify']);
   const all = [
     ...main,
@@ -46,7 +46,7 @@ export function findUncovered({ webhook }: Pick<Definition, 'webhook'>): readonl
 }
 
 function uncovered(
-  webhook: Definition['webhook'],
+  webhook: WebhookDefinition['webhook'],
   way: Way,
   path: readonly PropertyKey[],
   template: string,
@@ -64,7 +64,7 @@ function uncovered(
       ];
 }
 
-function isCovered(webhook: Definition['webhook'], way: Way, part: Placeholder): boolean {
+function isCovered(webhook: WebhookDefinition['webhook'], way: Way, part: Placeholder): boolean {
   if (way.checks.some(({ spec }) => covers(spec, part))) return true;
   if (part.source.from !== 'var') return false;
   // A variable is signed if everything it is taken from is signed.

@@ -4,6 +4,7 @@ import type { Definition } from './schema.ts';
 
 /** Every check of a definition: those of its requests, and those that only a handshake has. */
 export function* checksOf({ webhook }: Pick<Definition, 'webhook'>): Generator<NamedCheck> {
+  if (webhook === undefined) return;
   const trees = [
     webhook.verify,
     ...webhook.handshakes.flatMap(({ verify, token }) => [
@@ -34,5 +35,5 @@ export function secretNames(definition: Pick<Definition, 'webhook' | 'secrets'>)
 
 /** Names of the secrets that the definition's handshakes bring. */
 export function capturedSecrets({ webhook }: Pick<Definition, 'webhook'>): readonly string[] {
-  return webhook.handshakes.flatMap(({ capture }) => capture?.secret ?? []);
+  return (webhook?.handshakes ?? []).flatMap(({ capture }) => capture?.secret ?? []);
 }

@@ -1,6 +1,6 @@
 import { authoringOf } from '../verification/check-authoring.ts';
 import { checkIn, type VerifySpec } from '../verification/check-tree.ts';
-import type { Definition } from './schema.ts';
+import type { WebhookDefinition } from './schema.ts';
 
 /** A part of a definition that would accept a request from anyone. */
 export interface OpenCheck {
@@ -9,7 +9,7 @@ export interface OpenCheck {
 }
 
 /** Find checks that anyone can pass, and outbound calls that anyone can trigger. */
-export function findOpenChecks({ webhook }: Pick<Definition, 'webhook'>): readonly OpenCheck[] {
+export function findOpenChecks({ webhook }: Pick<WebhookDefinition, 'webhook'>): readonly OpenCheck[] {
   const found: OpenCheck[] = [];
   if (!authenticates(webhook.verify))
     found.push({

@@ -1,11 +1,11 @@
-import type jsonata from 'jsonata';
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
-import { compileMapping } from '../mapping/compile-mapping.ts';
 import { urlTokenSecret } from '../request/secret-values.ts';
 import { findUncovered } from './check-coverage.ts';
+import { checkProvider, type MeaningFault } from './check-provider.ts';
 import { findOpenChecks } from './find-open-checks.ts';
 import { mostSpecificFaults } from './most-specific-faults.ts';
 import { type Definition, definitionSchema } from './schema.ts';
+import { compileFault, readTexts } from './texts-beside.ts';
 import { isRecord, usedNames } from './used-names.ts';
 
 /** One fault of a definition, with its place in the file. */
@@ -69,19 +69,37 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
       report(path, message, atKey);
   // Check names even when the shape is wrong elsewhere, so that the author sees all faults together.
   checkNames(isRecord(raw) ? raw : {}, files.folder, report);
-  if (parsed.success)
-    for (const { path, message } of [...findUncovered(parsed.data), ...findOpenChecks(parsed.data)])
-      report(path, message);
+  const texts = readTexts(isRecord(raw) ? raw : {}, files);
+  for (const { path, message, at } of texts.faults)
+    if (at === undefined) report(path, message);
+    else faults.push({ ...at, path: path.join('.'), message: inOneLine(message) });
 
-  const written = document.get('mapping');
-  const mapping = typeof written === 'string' ? readMapping(written, files) : undefined;
-  if (mapping?.kind === 'fault') {
-    if (mapping.at === undefined) report(['mapping'], mapping.message);
-    else faults.push({ ...mapping.at, path: 'mapping', message: inOneLine(mapping.message) });
-  }
+  if (parsed.success) for (const { path, message, atKey } of faultsOfMeaning(parsed.data)) report(path, message, atKey);
+  if (!parsed.success || faults.length > 0) return { kind: 'faults', faults };
+  return { kind: 'definition', definition: readTexts(parsed.data, files).definition };
+}
 
-  if (!parsed.success || mapping?.kind !== 'mapping' || faults.length > 0) return { kind: 'faults', faults };
-  return { kind: 'definition', definition: { ...parsed.data, mapping: mapping.text } };
+/** Faults of a definition whose shape is right. */
+function faultsOfMeaning(definition: Definition): readonly MeaningFault[] {
+  const { webhook, mapping, routing } = definition;
+  const provider = checkProvider(definition);
+  if (webhook === undefined)
+    return [
+      ...provider,
+      ...(mapping === undefined ? [] : [{ path: ['mapping'], message: 'got a mapping of webhooks without `webhook`' }]),
+      ...(routing === undefined ? [] : [{ path: ['routing'], message: 'got routing of webhooks without `webhook`' }]),
+      ...(definition.api === undefined
+        ? [{ path: [], message: 'got neither `webhook` nor `api`, expected one of them' }]
+        : []),
+    ];
+  return [
+    ...(mapping === undefined
+      ? [{ path: ['webhook'], message: 'got no `mapping` beside it, expected JSONata that maps a webhook to events' }]
+      : []),
+    ...findUncovered({ webhook }),
+    ...findOpenChecks({ webhook }),
+    ...provider,
+  ];
 }
 
 /** Report a name that differs from the folder's, a context lookup that does not compile, and undeclared names. */
@@ -118,36 +136,6 @@ function inOneLine(message: string): string {
   return message.replace(/[\n\r\t]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
-type ReadMapping =
-  | { readonly kind: 'mapping'; readonly text: string }
-  | {
-      readonly kind: 'fault';
-      readonly message: string;
-      /** Place in the mapping's own file; undefined if the fault is in the definition's file. */
-      readonly at?: { readonly file: string; readonly line: number; readonly column: number };
-    };
-
-/** The text of a mapping: inline, or from a file in the definition's folder. */
-function readMapping(written: string, files: DefinitionFiles): ReadMapping {
-  const isFile = /^[\w.-]+\.jsonata$/.test(written);
-  // JSONata would read a misspelt file name as a path, which maps every request to nothing.
-  const isMisspelt = !isFile && /^(?!body\.|headers\.|query\.)[\w-]+\.js\w*$/.test(written);
-  const text = isFile ? files.read(written) : isMisspelt ? undefined : written;
-  if (text === undefined)
-    return { kind: 'fault', message: `got "${written}", but there is no such file in the folder of the definition` };
-  if (text.trim() === '') return { kind: 'fault', message: 'got an empty mapping, expected JSONata' };
-  const fault = compileFault(text);
-  if (fault === undefined) return { kind: 'mapping', text };
-  if (!isFile) return { kind: 'fault', message: fault.message };
-  const before = text.slice(0, fault.position).split('\n');
-  const at = {
-    file: files.file.replace(/[^/]*$/, written),
-    line: before.length,
-    column: (before.at(-1) ?? '').length + 1,
-  };
-  return { kind: 'fault', message: fault.message, at };
-}
-
 /** One line: `file:line:column path: message`. */
 export function formatFault(fault: DefinitionFault): string {
   return `${fault.file}:${fault.line}:${fault.column} ${fault.path === '' ? '' : `${fault.path}: `}${fault.message}`;
@@ -167,14 +155,4 @@ export function offsetOf(document: Document, path: readonly PropertyKey[], atKey
 
 function namesOf(value: unknown): readonly string[] {
   return isRecord(value) ? Object.keys(value) : [];
-}
-
-function compileFault(mapping: string): { message: string; position: number } | undefined {
-  try {
-    compileMapping(mapping);
-    return undefined;
-  } catch (error) {
-    const { message, position } = error as jsonata.JsonataError;
-    return { message: `JSONata: ${message}`, position: position ?? 0 };
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accountContext, api } from '../provider/language/api-schema.ts';
 import { identifier } from '../template/template-schema.ts';
 import { resources } from './resources-schema.ts';
 import { routing } from './routing-schema.ts';
@@ -12,14 +13,27 @@ export const definitionSchema = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and hyphens'),
   title: z.string().min(1),
   docs: z.url().describe('Where the provider documents its webhooks.'),
+  context: accountContext,
   secrets: z
     .record(identifier, z.string().min(1))
-    .describe('Secrets of an account, each with a line that says where its owner finds it.'),
-  webhook,
+    .default({})
+    .describe('Secrets with which webhooks are verified, each with a line that says where its owner finds it.'),
+  webhook: webhook.optional().describe('How the provider calls us.'),
   routing,
+  mapping: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('JSONata that maps a webhook to events: inline, or the name of a .jsonata file.'),
+  api,
   resources,
-  mapping: z.string().min(1).describe('JSONata that maps a request to events: inline, or the name of a .jsonata file.'),
 });
 
-/** A definition as its author wrote it, validated, with the mapping's text in place. */
+/** A definition as its author wrote it, validated, with the text of its files in place. */
 export type Definition = z.infer<typeof definitionSchema>;
+
+/** The part of a definition that receives webhooks. */
+export type WebhookDefinition = Omit<Definition, 'webhook' | 'mapping'> & {
+  readonly webhook: NonNullable<Definition['webhook']>;
+  readonly mapping: string;
+};

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type jsonata from 'jsonata';
 import { limits } from '../../contracts/limits.ts';
 import { type EventType, eventId, type UnsequencedEvent } from '../event/canonical-event.ts';
+import { ExpressionFault } from '../provider/answer/evaluate.ts';
+import { type CarriedRecordPlans, type FilledItem, fillFromRecord } from './carried-record.ts';
 import { noResources, type PreparedResources, schemaVersionOf } from './check-resource.ts';
 import { compileMapping } from './compile-mapping.ts';
 import { type MappedEvent, mappedEvent, recordIdText } from './mapped-event.ts';
@@ -22,6 +24,9 @@ export interface PreparedMapping {
   readonly expression: jsonata.Expression;
   /** The resources that it may map to. */
   readonly resources: PreparedResources;
+  /** How records that requests carry are read. */
+  readonly records: CarriedRecordPlans;
+  readonly timeoutMs: number | undefined;
 }
 
 /** Input of a mapping: `body`, `headers` (lower-case names), `query`, `method`, `path`. */
@@ -40,6 +45,8 @@ export interface MappingContext {
   readonly integration: string;
   /** ISO 8601. */
   readonly receivedAt: string;
+  /** The account's context, for the mappings of resources. */
+  readonly accountContext?: Readonly<Record<string, unknown>>;
   /** The provider's id of the delivery; undefined if it sends none. */
   readonly deliveryId: string | undefined;
   /** Id of this acceptance. It names a change that nothing in the request names. @default a digest of the body */
@@ -81,6 +88,10 @@ export interface MappedChange {
   readonly version?: string | undefined;
   /** The provider's name of the change, the same when it sends the change again. */
   readonly name: string;
+  /** Whether it only says that the record is not one of the resource: of an unknown record, it says nothing. */
+  readonly isAbsence?: true;
+  /** What a read of the full record needs besides its id; undefined where the event is not thin. */
+  readonly address?: Readonly<Record<string, unknown>>;
 }
 
 export type MappingResult =
@@ -109,6 +120,7 @@ export function prepareMapping(
   text: string,
   resources: PreparedResources = noResources,
   timeoutMs?: number,
+  records: CarriedRecordPlans = {},
 ): PreparedMapping {
   const key = `${timeoutMs ?? ''} ${text}`;
   const expression = compiled.get(key) ?? compileMapping(text, timeoutMs);
@@ -116,7 +128,7 @@ export function prepareMapping(
   compiled.set(key, expression);
   const [oldest] = compiled.keys();
   if (compiled.size > maxCompiled && oldest !== undefined) compiled.delete(oldest);
-  return { expression, resources };
+  return { expression, resources, records, timeoutMs };
 }
 
 /** Run a mapping over one request: no event, one, or many. The reason of a failure says where its author must look. */
@@ -134,21 +146,40 @@ export async function mapRequest(
   }
   const items: readonly unknown[] =
     result === undefined || result === null ? [] : Array.isArray(result) ? result : [result];
-  const { tenant, account, integration, receivedAt } = context;
+  const { tenant, account, integration, receivedAt, accountContext = {} } = context;
   const named: NamedMappingContext =
     'rawBody' in context ? { tenant, account, integration, receivedAt, ...deliveryNameOf(context) } : context;
   const events: UnsequencedEvent[] = [];
   const contexts: (string | undefined)[] = [];
   const changes: MappedChange[] = [];
   for (const [index, item] of items.entries()) {
-    const read = readEvent(item, { index, context: named, resources: mapping.resources });
+    const filled = await fill(mapping, item, accountContext);
+    const read =
+      filled.kind === 'fault'
+        ? filled
+        : readEvent(filled.item, { index, context: named, resources: mapping.resources });
     if (read.kind === 'fault')
       return { kind: 'failed', reason: `mapping gave a bad event (${index}): ${read.fault}`, retryable: false };
     events.push(read.event);
     contexts.push(read.context);
-    changes.push(read.change);
+    changes.push(filled.kind === 'item' && filled.isAbsent ? { ...read.change, isAbsence: true } : read.change);
   }
   return { kind: 'mapped', events, contexts, changes };
+}
+
+async function fill(
+  { records, timeoutMs }: PreparedMapping,
+  item: unknown,
+  context: Readonly<Record<string, unknown>>,
+): Promise<FilledItem> {
+  try {
+    return await fillFromRecord(item, records, context, timeoutMs);
+  } catch (error) {
+    return {
+      kind: 'fault',
+      fault: `record: ${error instanceof ExpressionFault ? error.message : 'the expression threw'}`,
+    };
+  }
 }
 
 interface ItemContext {
@@ -204,7 +235,13 @@ function readEvent(item: unknown, { index, context, resources }: ItemContext): R
     data,
   };
   const change = verb.replace('record:', '') as MappedChange['change'];
-  return { kind: 'event', event, context: mapped.context, change: { change, version, name } };
+  const { method_config: address } = mapped;
+  return {
+    kind: 'event',
+    event,
+    context: mapped.context,
+    change: { change, version, name, ...(address === undefined ? {} : { address }) },
+  };
 }
 
 /**

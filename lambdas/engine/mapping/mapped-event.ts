@@ -46,6 +46,10 @@ export const mappedEvent = z.strictObject({
     .transform(String)
     .optional(),
   version: z.union([z.string().min(1).max(maxNameCharacters), z.number()]).optional(),
+  record: z
+    .unknown()
+    .refine((record) => isJson(record, maxDataDepth), 'expected JSON values only')
+    .optional(),
   raw_payload: z
     .unknown()
     .refine((payload) => isJson(payload, maxDataDepth), 'expected JSON values only')

@@ -1,5 +1,6 @@
 import type { CanonicalEvent } from '../event/canonical-event.ts';
 import { judgeEvent, type Transformed, transformEvent, type Verdict } from '../expression/run-expression.ts';
+import type { CarriedRecordPlans } from '../mapping/carried-record.ts';
 import { noResources } from '../mapping/check-resource.ts';
 import { lookupContexts } from '../mapping/lookup-context.ts';
 import {
@@ -9,6 +10,7 @@ import {
   type NamedMappingContext,
   prepareMapping,
 } from '../mapping/map-request.ts';
+import { type ReadAnswer, type ReadAnswerArgument, readAnswer } from '../provider/answer/read-answer.ts';
 import { type MappedDown, mapDown } from '../schema-versions/map-down.ts';
 
 /**
@@ -35,7 +37,10 @@ export interface Programs {
     readonly mapping: string;
     readonly input: MappingInput;
     readonly context: NamedMappingContext;
+    readonly records?: CarriedRecordPlans;
   }) => Promise<MappingResult>;
+  /** An answer of a provider: what it means, and its records. */
+  readonly readAnswer: (argument: ReadAnswerArgument) => Promise<ReadAnswer>;
 }
 
 export type ProgramName = keyof Programs;
@@ -49,6 +54,8 @@ export function createPrograms(timeoutMs?: number): Programs {
     transform: ({ transform, event }) => transformEvent(transform, event, timeoutMs),
     mapDown: ({ down, data }) => mapDown(down, data, timeoutMs),
     lookUp: async ({ expression, input }) => (await lookupContexts(expression, input, timeoutMs)) ?? null,
-    map: ({ mapping, input, context }) => mapRequest(prepareMapping(mapping, noResources, timeoutMs), input, context),
+    map: ({ mapping, input, context, records }) =>
+      mapRequest(prepareMapping(mapping, noResources, timeoutMs, records), input, context),
+    readAnswer: (argument) => readAnswer(argument, timeoutMs),
   };
 }

@@ -1,5 +1,5 @@
 import { checksOf, secretNames } from '../definition/checks-within.ts';
-import type { Definition } from '../definition/schema.ts';
+import type { WebhookDefinition } from '../definition/schema.ts';
 import type { HandshakeSpec, ReplySpec } from '../definition/webhook-schema.ts';
 import type { DecryptSpec } from '../mapping/decrypt-schema.ts';
 import { prepareCall, type ReadCall } from '../outbound/outbound-call.ts';
@@ -32,7 +32,7 @@ interface PreparedVariable {
 /** A definition's webhook section, ready to run against requests. */
 export interface PreparedWebhook {
   readonly name: string;
-  readonly decode: Definition['webhook']['decode'];
+  readonly decode: WebhookDefinition['webhook']['decode'];
   readonly readXml: XmlReader;
   readonly vars: Readonly<Record<string, PreparedVariable>>;
   readonly verify: Check;
@@ -55,7 +55,7 @@ export interface PreparedWebhook {
 
 /** Do all work that needs no request, once per definition. */
 export function prepareWebhook(
-  definition: Pick<Definition, 'name' | 'webhook' | 'routing'> & Partial<Pick<Definition, 'secrets'>>,
+  definition: Pick<WebhookDefinition, 'name' | 'webhook' | 'routing'> & Partial<Pick<WebhookDefinition, 'secrets'>>,
   readXml: XmlReader,
 ): PreparedWebhook {
   const { webhook, routing, secrets = {} } = definition;
@@ -95,7 +95,7 @@ export function readVariables(webhook: PreparedWebhook, input: TemplateInput): R
   return values;
 }
 
-function credentialsOf(definition: Pick<Definition, 'webhook'>): PreparedWebhook['credentials'] {
+function credentialsOf(definition: Pick<WebhookDefinition, 'webhook'>): PreparedWebhook['credentials'] {
   const headers = new Set(['authorization', 'proxy-authorization', 'cookie']);
   const query = new Set<string>();
   for (const text of credentialTemplates(definition))
@@ -108,7 +108,7 @@ function credentialsOf(definition: Pick<Definition, 'webhook'>): PreparedWebhook
 }
 
 /** Templates that read credentials: values that identify the sender without signing the request. */
-function* credentialTemplates(definition: Pick<Definition, 'webhook'>): Generator<string> {
+function* credentialTemplates(definition: Pick<WebhookDefinition, 'webhook'>): Generator<string> {
   for (const { name, spec } of checksOf(definition)) yield* kindOf(name).credentials?.(spec) ?? [];
   for (const { capture } of definition.webhook.handshakes) if (capture !== undefined) yield capture.from;
 }

@@ -67,6 +67,7 @@ export function decideObservation(
   observation: Observation,
   absences: ReadonlyMap<number, Absence>,
 ): Decision {
+  if (state === undefined && observation.isAbsence === true) return { kind: 'unchanged', advances: false };
   if (state === undefined)
     return {
       kind: 'publish',

@@ -25,6 +25,8 @@ export interface Observation {
   readonly origin: Origin;
   /** The provider's name of the change, the same when the webhook is sent again; undefined for reads. */
   readonly changeName: string | undefined;
+  /** Whether a deletion only says that there is no such record: of an unknown one, it says nothing. */
+  readonly isAbsence?: true | undefined;
   /** Of the data, without volatile members; undefined where it is partial. */
   readonly fingerprint: string | undefined;
 }

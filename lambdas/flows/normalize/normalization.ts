@@ -1,4 +1,5 @@
 import type { RawMessage } from '../../contracts/messages.ts';
+import type { CarriedRecordPlans } from '../../engine/mapping/carried-record.ts';
 import { type Drift, driftsOf, type PreparedResources } from '../../engine/mapping/check-resource.ts';
 import type { MappingInput } from '../../engine/mapping/map-request.ts';
 import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
@@ -20,6 +21,8 @@ export interface NormalizingIntegration {
   readonly webhook: PreparedWebhook;
   /** JSONata. */
   readonly mapping: string;
+  /** How the records that webhooks carry are read. */
+  readonly records: CarriedRecordPlans;
   /** The resources that the mapping produces. */
   readonly resources: PreparedResources;
   /** What a resource says about its records; undefined where its events are facts. */

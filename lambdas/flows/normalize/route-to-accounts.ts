@@ -123,11 +123,12 @@ export async function mapForAccount(
     account: account.id,
     integration: message.integration,
     receivedAt: message.receivedAt,
+    accountContext: account.context,
     ...deliveryNameOf({ deliveryId, acceptanceId: message.rawId, rawBody: request.body }),
   };
   const run = await ports.expressions.run(
     'map',
-    { mapping: integration.mapping, input, context },
+    { mapping: integration.mapping, input, context, records: integration.records },
     `${message.integration} ${account.id}`,
   );
   if (run.kind === 'died')
@@ -158,11 +159,20 @@ function recordInputOf(
 ): RecordInput | undefined {
   const traits = traitsOf(resource);
   if (traits === undefined || mapped === undefined) return undefined;
-  const { change, version, name } = mapped;
+  const { change, version, name, isAbsence } = mapped;
   const seenAtMs = Date.parse(receivedAt);
   // One webhook may say of one record that it was created, and updated, under one id.
   const changeName = `${change} ${name}`;
-  return { incarnation: createdAt, traits, by: 'webhook', change, version, changeName, seenAtMs };
+  return {
+    incarnation: createdAt,
+    traits,
+    by: 'webhook',
+    change,
+    version,
+    changeName,
+    seenAtMs,
+    ...(isAbsence === true ? { isAbsence } : {}),
+  };
 }
 
 /**

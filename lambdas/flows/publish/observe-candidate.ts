@@ -27,6 +27,7 @@ export function observationOf(candidate: RecordCandidate): Observation {
     owner,
     origin: event.origin,
     changeName,
+    ...(record.isAbsence === true ? { isAbsence: true } : {}),
     fingerprint: isPartial || change === 'deleted' ? undefined : fingerprintOf(event.data, traits.volatile),
   };
 }

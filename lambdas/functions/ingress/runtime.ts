@@ -17,7 +17,8 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
-import type { Definition } from '../../engine/definition/schema.ts';
+import { hasWebhook } from '../../engine/definition/has-webhook.ts';
+import type { WebhookDefinition } from '../../engine/definition/schema.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
 import { decodesXml, type XmlReader } from '../../engine/request/decode-body.ts';
 import { createRejectionCounter } from '../../flows/ingest/count-rejections.ts';
@@ -32,7 +33,7 @@ import type { IngressRuntime } from './handler.ts';
 const keyCalls = { timeoutMs: 3_000, maxAnswerBytes: 256 * 1024 };
 
 /** Load the XML library only for integrations whose requests are XML: it is a seventh of this function's code. */
-async function xmlReaderFor({ webhook }: Definition): Promise<XmlReader> {
+async function xmlReaderFor({ webhook }: WebhookDefinition): Promise<XmlReader> {
   if (decodesXml(webhook.decode)) return (await import('../../engine/request/read-xml.ts')).readXml;
   return () => {
     throw new SyntaxError('the integration declares no XML body');
@@ -85,7 +86,7 @@ function createPreparedWebhooks(bundle: URL): ReceivePorts['webhook'] {
     const known = prepared.get(name);
     if (known !== undefined) return known;
     const definition = await catalog.get(name);
-    if (definition === undefined) return undefined;
+    if (definition === undefined || !hasWebhook(definition)) return undefined;
     const webhook = prepareWebhook(definition, await xmlReaderFor(definition));
     prepared.set(name, webhook);
     return webhook;

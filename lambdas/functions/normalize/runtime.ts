@@ -27,6 +27,8 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { hasWebhook } from '../../engine/definition/has-webhook.ts';
+import { carriedRecordPlansOf } from '../../engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
@@ -118,12 +120,13 @@ function createNormalizingIntegrations(bundle: URL): NormalizePorts['integration
     const known = prepared.get(name);
     if (known !== undefined) return known;
     const definition = await catalog.get(name);
-    if (definition === undefined) return undefined;
+    if (definition === undefined || !hasWebhook(definition)) return undefined;
     resources ??= prepareResources(await schemas.all());
     const { routing } = definition;
     const integration = {
       webhook: prepareWebhook(definition, readXml),
       mapping: definition.mapping,
+      records: carriedRecordPlansOf(definition),
       resources,
       traitsOf: (resource: string) => recordTraitsOf(definition, resource, resources?.schemas.get(resource)),
       routing:

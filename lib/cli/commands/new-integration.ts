@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
 import { formatFault, parseDefinition } from '../../../lambdas/engine/definition/parse-definition.ts';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import { resourcesFolder } from '../../definitions/integration-folders.ts';
 import {
@@ -64,16 +65,22 @@ async function writeFiles(name: string, answers: Answers, nowMs: number): Promis
   });
   if (parsed.kind === 'faults')
     throw new UnusableInput(`These answers make an invalid definition:\n${parsed.faults.map(formatFault).join('\n')}`);
+  const { definition } = parsed;
+  if (!hasWebhook(definition)) throw new TypeError('a written definition has a webhook');
   const sample = sampleOf(answers);
   const singular = singularOf(answers.resource);
   return {
     ...files,
     [`samples/${singular}-created.json`]: `${JSON.stringify(sample, undefined, 2)}\n`,
-    [`expected/${singular}-created.json`]: `${JSON.stringify(await eventsOf(parsed.definition, sample, nowMs), undefined, 2)}\n`,
+    [`expected/${singular}-created.json`]: `${JSON.stringify(await eventsOf(definition, sample, nowMs), undefined, 2)}\n`,
   };
 }
 
-async function eventsOf(definition: Definition, sample: WrittenSample, nowMs: number): Promise<readonly unknown[]> {
+async function eventsOf(
+  definition: WebhookDefinition,
+  sample: WrittenSample,
+  nowMs: number,
+): Promise<readonly unknown[]> {
   const request: WebhookRequest = {
     method: 'POST',
     url: 'https://example.com/',

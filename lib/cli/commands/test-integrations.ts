@@ -1,7 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
-import { type PreparedResources, prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
+import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
+import type { Definition, WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import {
+  noResources,
+  type PreparedResources,
+  prepareResources,
+} from '../../../lambdas/engine/mapping/check-resource.ts';
 import { readResources } from '../../definitions/compile-resources.ts';
 import { resourcesFolder } from '../../definitions/integration-folders.ts';
 import { makeKeys } from '../../definitions/make-keys.ts';
@@ -15,11 +20,18 @@ import {
   count,
   present,
 } from '../command.ts';
+import { checkExchange } from '../explain/check-exchange.ts';
 import { checkSample, type SampleCheck } from '../explain/check-sample.ts';
 import { comparableEvent } from '../explain/compare-events.ts';
 import { type ExplainedFault, formatExplained } from '../explain/explain-fault.ts';
 import { collapseRepeated } from '../explain/explain-mapping.ts';
-import { loadDefinition, loadSamples, placeInDefinition, selectIntegrations } from '../explain/load-integration.ts';
+import {
+  loadDefinition,
+  loadExchanges,
+  loadSamples,
+  placeInDefinition,
+  selectIntegrations,
+} from '../explain/load-integration.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
 import { blockingFaults, strayFaults } from './validate-integrations.ts';
 
@@ -59,7 +71,7 @@ async function testIntegrations(args: CommandArguments, ports: CommandPorts): Pr
       : [{ integration: resourcesFolder, faults: resourceFaults, notes: [], samples: [] }];
   const names = selectIntegrations(ports.integrations, args.positionals[0]);
   for (const name of names) {
-    if (args.values['update'] === true) await writeExpected(loadDefinition(ports.integrations, name), ports);
+    if (args.values['update'] === true) await updateExpected(name, ports);
     reports.push(await testIntegration(name, prepared, ports));
   }
   const results = reports.flatMap(({ samples }) => samples);
@@ -85,6 +97,8 @@ async function testIntegration(
   const blocking = blockingFaults(ports.integrations, name);
   if (blocking.length > 0) return { integration: name, faults: blocking, notes: [], samples: [] };
   const definition = loadDefinition(ports.integrations, name);
+  const exchanges = await checkExchanges(definition, resources, ports);
+  if (!hasWebhook(definition)) return { integration: name, faults: [], notes: [], samples: exchanges };
   const samples = [];
   for (const sample of loadSamples(ports.integrations, name)) {
     const checks = await checkSample(definition, sample, resources, ports.nowMs());
@@ -96,14 +110,14 @@ async function testIntegration(
     integration: name,
     faults: [...strayFaults(ports.integrations, name), ...routing.faults],
     notes: [...notes, ...routing.notes],
-    samples,
+    samples: [...samples, ...exchanges],
   };
 }
 
 /** Report a context that no sample has as a fault, and one that only some samples have as a note. */
 function reviewRouting(
   root: string,
-  { name, routing }: Definition,
+  { name, routing }: WebhookDefinition,
   samples: IntegrationReport['samples'],
 ): Pick<IntegrationReport, 'faults' | 'notes'> {
   const looked = samples.flatMap(({ sample, checks }) =>
@@ -124,7 +138,40 @@ function reviewRouting(
   return { faults: [{ ...placeInDefinition(root, name, path), path, message }], notes: [] };
 }
 
-async function writeExpected(definition: Definition, { integrations, nowMs }: CommandPorts): Promise<void> {
+/** Check the calls of a definition against its declared exchanges. */
+async function checkExchanges(
+  definition: Definition,
+  resources: PreparedResources,
+  { integrations }: CommandPorts,
+): Promise<IntegrationReport['samples']> {
+  const reports = [];
+  for (const exchanges of loadExchanges(integrations, definition.name)) {
+    const { faults } = await checkExchange(definition, exchanges, resources);
+    reports.push({
+      sample: exchanges.name,
+      passed: faults.length === 0,
+      checks: [{ name: 'exchange' as const, faults }],
+    });
+  }
+  return reports;
+}
+
+async function updateExchanges(definition: Definition, { integrations }: CommandPorts): Promise<void> {
+  for (const exchanges of loadExchanges(integrations, definition.name)) {
+    const { result } = await checkExchange(definition, exchanges, noResources);
+    if (result === undefined) continue;
+    const written = JSON.parse(readFileSync(exchanges.file, 'utf8')) as object;
+    writeFileSync(exchanges.file, `${JSON.stringify({ ...written, expected: result }, undefined, 2)}\n`);
+  }
+}
+
+async function updateExpected(name: string, ports: CommandPorts): Promise<void> {
+  const definition = loadDefinition(ports.integrations, name);
+  await updateExchanges(definition, ports);
+  if (hasWebhook(definition)) await writeExpected(definition, ports);
+}
+
+async function writeExpected(definition: WebhookDefinition, { integrations, nowMs }: CommandPorts): Promise<void> {
   const folder = join(integrations, definition.name, 'expected');
   mkdirSync(folder, { recursive: true });
   for (const { name, request } of loadSamples(integrations, definition.name)) {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import type { SigningKeys } from '../../definitions/make-keys.ts';
 import { signRequest } from '../../definitions/sign-request.ts';
@@ -15,7 +15,7 @@ import {
   UnusableInput,
 } from '../command.ts';
 import { localEngine, unreachable } from '../engine/engine-address.ts';
-import { loadDefinition, loadSample } from '../explain/load-integration.ts';
+import { loadSample, loadWebhookDefinition } from '../explain/load-integration.ts';
 import { suggestion } from '../explain/nearest-name.ts';
 
 export const triggerCommand: Command = {
@@ -33,7 +33,7 @@ export const triggerCommand: Command = {
 
 async function triggerSample(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const [integration = '', sampleName = ''] = args.positionals;
-  const definition = loadDefinition(ports.integrations, integration);
+  const definition = loadWebhookDefinition(ports.integrations, integration);
   const sample = loadSample(ports.integrations, integration, sampleName);
   const url = textOption(args, 'url') ?? `${localEngine}/in/${integration}/acc_demo_${integration}`;
   const keys = readKeys(definition, textOptions(args, 'secret'));
@@ -73,7 +73,7 @@ function addressed(request: WebhookRequest, target: string): WebhookRequest {
 }
 
 /** The given secrets, or those of the demo's accounts. */
-function readKeys(definition: Definition, given: readonly string[]): Required<SigningKeys> {
+function readKeys(definition: WebhookDefinition, given: readonly string[]): Required<SigningKeys> {
   const names = Object.keys(definition.secrets);
   const keys = demoKeys(definition);
   const secrets: Record<string, string> = { ...keys.secrets };
@@ -100,7 +100,7 @@ function readSecret(file: string): string {
 }
 
 function sign(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   keys: Required<SigningKeys>,
   nowMs: number,

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
 import {
   type ReadResources,
   readResources,
@@ -132,6 +133,9 @@ export function strayFaults(root: string, name: string): readonly ExplainedFault
 }
 
 function missingFaults(root: string, name: string): readonly ExplainedFault[] {
+  const { parsed } = readDefinition(root, name);
+  // Only webhooks have samples.
+  if (parsed.kind === 'definition' && !hasWebhook(parsed.definition)) return [];
   const samples = listFiles(join(root, name, 'samples')).filter(isJsonName);
   const expected = listFiles(join(root, name, 'expected'));
   if (samples.length === 0)

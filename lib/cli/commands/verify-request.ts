@@ -1,5 +1,5 @@
 import { limits } from '../../../lambdas/contracts/limits.ts';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-event.ts';
 import {
   checkResource,
@@ -36,7 +36,7 @@ import {
   explainRejection,
   formatExplanation,
 } from '../explain/explain-rejection.ts';
-import { loadDefinition } from '../explain/load-integration.ts';
+import { loadWebhookDefinition } from '../explain/load-integration.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
 import { readRequest, readSecrets } from './read-request.ts';
 
@@ -88,7 +88,7 @@ export const verifyCommand: Command = {
 
 async function verifyRequest(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const [integration = '', requestFile = ''] = args.positionals;
-  const definition = loadDefinition(ports.integrations, integration);
+  const definition = loadWebhookDefinition(ports.integrations, integration);
   const secretsFile = textOption(args, 'secrets');
   const secrets = secretsFile === undefined ? {} : readSecrets(secretsFile, definition);
   const request = readRequest(requestFile, integration);
@@ -108,7 +108,7 @@ async function verifyRequest(args: CommandArguments, ports: CommandPorts): Promi
 }
 
 async function verifyOffline(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   secrets: SecretValues,
   resources: PreparedResources,
@@ -147,7 +147,7 @@ async function verifyOffline(
 }
 
 function namedContexts(
-  { routing }: Definition,
+  { routing }: WebhookDefinition,
   values: readonly string[] | undefined,
 ): Pick<Verification, 'contexts'> | undefined {
   return routing === undefined || values === undefined
@@ -157,7 +157,7 @@ function namedContexts(
 
 /** The engine's detail, and explanations of the checks that fail. */
 function explanationOf(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   secrets: SecretValues,
   nowMs: number,

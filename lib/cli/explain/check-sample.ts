@@ -1,4 +1,5 @@
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import { callOf } from '../../../lambdas/engine/definition/plan-answer.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import { checkResource, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { type Reception, receiveWebhook } from '../../../lambdas/engine/reception/decide-reception.ts';
 import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
@@ -28,7 +29,9 @@ export interface SampleCheck {
     | 'rotated secret'
     | 'events'
     | 'routing'
-    | 'schema';
+    | 'schema'
+    | 'thin'
+    | 'exchange';
   /** Differences from the expectation, one line each; empty when the check passes. */
   readonly faults: readonly string[];
   /** What was not checked, and how to check it. */
@@ -45,7 +48,7 @@ const tokenLifeSeconds = 360;
  * signed with another secret, is rejected; and the events are the expected ones.
  */
 export async function checkSample(
-  definition: Definition,
+  definition: WebhookDefinition,
   sample: Sample,
   resources: PreparedResources,
   nowMs: number,
@@ -75,7 +78,11 @@ export async function checkSample(
   const outcome: readonly SampleCheck[] = [
     { name: 'events', faults: mapped === undefined ? handshakeFaults(sample) : eventFaults(sample, mapped) },
     ...(mapped?.kind === 'mapped' && mapped.events.length > 0
-      ? [...checkRouting(definition, signed, mapped), checkSchemas(resources, mapped.events)]
+      ? [
+          ...checkRouting(definition, signed, mapped),
+          checkSchemas(resources, mapped.events),
+          checkThin(definition, mapped.events),
+        ]
       : []),
   ];
   const isOpen = definition.webhook.handshakes.some(({ name, verify }) => name === handshake && verify === 'none');
@@ -85,7 +92,7 @@ export async function checkSample(
 
 /** How a sample is signed and received at one time. */
 interface Rehearsal {
-  readonly definition: Definition;
+  readonly definition: WebhookDefinition;
   readonly checks: readonly VerifySpec[];
   readonly signed: WebhookRequest;
   readonly keys: Required<SigningKeys>;
@@ -159,7 +166,7 @@ function unnamedFault(place: number): string {
 
 /** Check that the URL for all accounts can route the request: each event must name, or belong to, one context. */
 function checkRouting(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   { named, contexts }: Extract<OfflineMapping, { kind: 'mapped' }>,
 ): readonly SampleCheck[] {
@@ -187,6 +194,25 @@ function checkRouting(
 
 function listed(values: readonly string[]): string {
   return values.length === 0 ? 'nothing' : values.map((value) => JSON.stringify(value)).join(', ');
+}
+
+/** Check that the record of each thin event can be read, or that the definition says why it cannot. */
+function checkThin(
+  definition: WebhookDefinition,
+  events: Extract<OfflineMapping, { kind: 'mapped' }>['events'],
+): SampleCheck {
+  const thin = [...new Set(events.filter((event) => event.thin === true).map(({ resource }) => resource))];
+  const lost = thin.filter((resource) => {
+    const isRead = (['get', 'batch_get'] as const).some((method) => callOf(definition, resource, method) !== undefined);
+    return !isRead && definition.resources?.[resource]?.unfetchable === undefined;
+  });
+  return {
+    name: 'thin',
+    faults: lost.map(
+      (resource) =>
+        `${resource}: got a thin event of a resource without \`get\` or \`batch_get\`, expected one of them, or the reason as \`unfetchable\``,
+    ),
+  };
 }
 
 /** Check the data of each event against the schema of its resource. A team's own resources may have no schema. */

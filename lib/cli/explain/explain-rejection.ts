@@ -1,4 +1,4 @@
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
 import { secretChoices, secretsIn, valuesOf } from '../../../lambdas/engine/request/secret-values.ts';
@@ -67,7 +67,7 @@ const maskedCharacters = 6;
 
 /** Explain why checks reject a request: the message that each signs, and a small change that would make it match. */
 export function explainRejection(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   secrets: SecretValues,
   nowMs: number,
@@ -96,11 +96,11 @@ export function formatExplanation({ signed, times }: ExplainedRejection): readon
   ];
 }
 
-function checkOf({ name, webhook, routing }: Definition, verify: VerifySpec): Check {
+function checkOf({ name, webhook, routing }: WebhookDefinition, verify: VerifySpec): Check {
   return prepareWebhook({ name, webhook: { ...webhook, verify }, routing }, readXml).verify;
 }
 
-function appliedChecks(definition: Definition, request: WebhookRequest): readonly AppliedCheck[] {
+function appliedChecks(definition: WebhookDefinition, request: WebhookRequest): readonly AppliedCheck[] {
   const input = templateInput(definition, request);
   const { handshakes, verify } = definition.webhook;
   const holds = (when: ConditionSpec) => prepareCondition(when)(input);

@@ -1,13 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
+import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
 import {
   formatFault,
   offsetOf,
   type ParsedDefinition,
   parseDefinition,
 } from '../../../lambdas/engine/definition/parse-definition.ts';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { Definition, WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import { type Exchanges, readExchanges } from '../../definitions/exchanges.ts';
 import { integrationNames } from '../../definitions/integration-folders.ts';
 import type { TextPlace } from '../../definitions/json-source.ts';
 import { readSamples, type Sample } from '../../definitions/samples.ts';
@@ -64,6 +66,13 @@ export function loadDefinition(root: string, name: string): Definition {
   throw new UnusableInput(`The definition of "${name}" is invalid:\n${parsed.faults.map(formatFault).join('\n')}`);
 }
 
+/** @throws {UnusableInput} when there is no such integration, its definition is invalid, or its provider sends no webhooks. */
+export function loadWebhookDefinition(root: string, name: string): WebhookDefinition {
+  const definition = loadDefinition(root, name);
+  if (hasWebhook(definition)) return definition;
+  throw new UnusableInput(`The definition of "${name}" has no \`webhook\`: its provider sends no requests.`);
+}
+
 /** @throws {UnusableInput} when the integration has no sample of this name or an unreadable sample. */
 export function loadSample(root: string, integration: string, name: string): Sample {
   const samples = loadSamples(root, integration);
@@ -79,6 +88,15 @@ export function loadSample(root: string, integration: string, name: string): Sam
 export function loadSamples(root: string, integration: string): readonly Sample[] {
   try {
     return readSamples(root, integration);
+  } catch (error) {
+    throw new UnusableInput((error as Error).message);
+  }
+}
+
+/** @throws {UnusableInput} when an exchange cannot be read. */
+export function loadExchanges(root: string, integration: string): readonly Exchanges[] {
+  try {
+    return readExchanges(root, integration);
   } catch (error) {
     throw new UnusableInput((error as Error).message);
   }

@@ -1,4 +1,5 @@
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import { carriedRecordPlansOf } from '../../../lambdas/engine/definition/plan-answer.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-event.ts';
 import { noResources, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { decryptItems } from '../../../lambdas/engine/mapping/decrypt-items.ts';
@@ -27,7 +28,7 @@ export type OfflineMapping =
 
 /** Map a request as normalize would, for the account of the local demo. */
 export async function mapRequestOffline(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   secrets: SecretValues,
   nowMs: number,
@@ -61,7 +62,7 @@ export async function mapRequestOffline(
     deliveryId,
     rawBody: kept.body,
   };
-  const mapping = prepareMapping(definition.mapping, resources);
+  const mapping = prepareMapping(definition.mapping, resources, undefined, carriedRecordPlansOf(definition));
   const mapped = await mapRequest(mapping, input, context);
   if (mapped.kind === 'failed')
     return { kind: 'failed', reason: await explainMappingFailure(definition.mapping, input, mapped.reason) };

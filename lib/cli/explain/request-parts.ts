@@ -1,4 +1,4 @@
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import { decodeBody } from '../../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
@@ -33,7 +33,7 @@ export interface ProtectedParts {
 }
 
 /** The parts that the checks protect, each once. */
-export function protectedParts(definition: Definition, checks: readonly VerifySpec[]): ProtectedParts {
+export function protectedParts(definition: WebhookDefinition, checks: readonly VerifySpec[]): ProtectedParts {
   const found = checks.map((check) => partsOf(definition, check));
   return {
     signed: unique(found.flatMap(({ signed }) => signed)),
@@ -41,7 +41,7 @@ export function protectedParts(definition: Definition, checks: readonly VerifySp
   };
 }
 
-function partsOf(definition: Definition, check: VerifySpec): ProtectedParts {
+function partsOf(definition: WebhookDefinition, check: VerifySpec): ProtectedParts {
   const parts = (template: string) => partsIn(definition, template);
   if (check.each !== undefined) {
     const list = parseSource(check.each.items);
@@ -70,7 +70,7 @@ function innerChecks(node: VerifySpec): readonly VerifySpec[] {
   return inner?.flatMap(innerChecks) ?? [node];
 }
 
-function partsIn(definition: Definition, template: string): readonly RequestPart[] {
+function partsIn(definition: WebhookDefinition, template: string): readonly RequestPart[] {
   const parsed = parseTemplate(template);
   if (parsed.kind === 'fault') return [];
   return parsed.template.parts.flatMap((part): readonly RequestPart[] => {
@@ -88,7 +88,7 @@ function unique(parts: readonly RequestPart[]): readonly RequestPart[] {
 
 /** The request with one part changed; undefined if it does not have the part. */
 export function changePart(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   part: RequestPart,
 ): WebhookRequest | undefined {
@@ -100,7 +100,7 @@ export function changePart(
 
 /** The request without one part; undefined if it does not have the part. */
 export function removePart(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   part: RequestPart,
 ): WebhookRequest | undefined {
@@ -110,7 +110,7 @@ export function removePart(
 type Edit = (text: string) => string | undefined;
 
 function editPart(
-  definition: Definition,
+  definition: WebhookDefinition,
   request: WebhookRequest,
   part: RequestPart,
   edit: Edit,

@@ -1,4 +1,4 @@
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import { parseTemplate, type Source } from '../../../lambdas/engine/template/template.ts';
 import { authoringOf } from '../../../lambdas/engine/verification/check-authoring.ts';
 import { checkIn, type VerifySpec } from '../../../lambdas/engine/verification/check-tree.ts';
@@ -9,7 +9,7 @@ import { checkIn, type VerifySpec } from '../../../lambdas/engine/verification/c
  *
  * @param checks - The checks that a request must pass.
  */
-export function reviewChecks(definition: Definition, checks: readonly VerifySpec[]): readonly string[] {
+export function reviewChecks(definition: WebhookDefinition, checks: readonly VerifySpec[]): readonly string[] {
   const messages = checks.flatMap(messagesOf);
   const signed = messages.flatMap((message) => sourcesIn(definition, message));
   const { nonce } = definition.webhook;
@@ -55,7 +55,7 @@ interface SignedSource {
 }
 
 /** The sources that a template reads; for a variable, those that it is taken from. */
-function sourcesIn({ webhook }: Definition, template: string): readonly SignedSource[] {
+function sourcesIn({ webhook }: WebhookDefinition, template: string): readonly SignedSource[] {
   const parsed = parseTemplate(template);
   if (parsed.kind === 'fault') return [];
   return parsed.template.parts.flatMap((part): readonly SignedSource[] => {

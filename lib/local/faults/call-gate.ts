@@ -164,6 +164,7 @@ function throttling(service: GatedService): Answer {
     dynamodb: ['com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException', undefined],
     sqs: ['com.amazonaws.sqs#RequestThrottled', 'RequestThrottled;Sender'],
     eventbridge: ['ThrottlingException', undefined],
+    kms: ['ThrottlingException', undefined],
   }[service];
   return {
     status: 400,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseStatement } from '../partiql-statement.ts';
 
-export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge';
+export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge' | 'kms';
 
 /** One AWS request of a function or of its queue's poller. */
 export interface GatedCall {
@@ -10,7 +10,7 @@ export interface GatedCall {
   readonly service: GatedService;
   /** `PutItem`, `SendMessageBatch`, `PutObject`. */
   readonly operation: string;
-  /** Physical name of the table, queue or bucket; empty when the request names none. */
+  /** Physical name of the table, queue, bucket or key; empty when the request names none. */
   readonly resource: string;
   /** The same for all attempts of one SDK call. */
   readonly invocationId: string;
@@ -29,7 +29,7 @@ export function describeCall(
   const caller = accessKeyId === undefined ? undefined : callerOf(accessKeyId);
   if (caller === undefined) return undefined;
   const invocationId = String(headers['amz-sdk-invocation-id'] ?? '');
-  const [service, operation] = /^(DynamoDB|AmazonSQS|AWSEvents)\w*\.(\w+)$/
+  const [service, operation] = /^(DynamoDB|AmazonSQS|AWSEvents|TrentService)\w*\.(\w+)$/
     .exec(String(headers['x-amz-target'] ?? ''))
     ?.slice(1) ?? ['S3', `${{ GET: 'Get', PUT: 'Put', HEAD: 'Head', DELETE: 'Delete' }[method] ?? method}Object`];
   const called = { caller, operation: operation as string, invocationId };
@@ -39,6 +39,7 @@ export function describeCall(
     readonly RequestItems?: object;
     readonly Statements?: readonly { readonly Statement?: string }[];
     readonly QueueUrl?: string;
+    readonly KeyId?: string;
   };
   if (service === 'DynamoDB')
     return {
@@ -48,6 +49,8 @@ export function describeCall(
     };
   if (service === 'AmazonSQS')
     return { ...called, service: 'sqs', resource: (input.QueueUrl ?? '').split('/').at(-1) ?? '' };
+  if (service === 'TrentService')
+    return { ...called, service: 'kms', resource: (input.KeyId ?? '').split('/').at(-1) ?? '' };
   return { ...called, service: 'eventbridge', resource: '' };
 }
 

@@ -6,8 +6,10 @@ import type { Statement } from './may-call.ts';
 
 type Key = StackResource<z.infer<typeof keyProperties>>;
 
-/** Which key of the template encrypts which resource. */
+/** The keys of the template, and which of them encrypts which resource. */
 export interface EncryptionKeys {
+  /** ARNs of all keys of the template. */
+  readonly arns: readonly string[];
   /** ARN of the key by ARN of the table, bucket or queue. */
   readonly byResource: Readonly<Record<string, string>>;
   /** Statements of the key policies that allow a role. */
@@ -17,12 +19,12 @@ export interface EncryptionKeys {
 const accountRoot = arn('iam', 'root', { region: '' });
 
 /**
- * Find the customer-managed keys of tables, buckets and queues. On AWS, a function that reads or writes these also
- * needs permission to use the key, from its role or from the key policy.
+ * Find the customer-managed keys: those of tables, buckets and queues, and those that functions call. On AWS, a function
+ * needs permission to use a key, from its role or from the key policy; also when it only reads or writes a resource that
+ * the key encrypts.
  */
 export function readEncryptionKeys(resources: StackResources, faults: string[]): EncryptionKeys {
   const declared = resources.ofType('AWS::KMS::Key');
-  const used = new Set<Key>();
   const encrypted = (resource: StackResource, keyId: string | undefined): [string, string][] => {
     // AWS managed keys allow every principal of the account that may use the service.
     if (keyId === undefined || keyId.startsWith('alias/aws/')) return [];
@@ -31,7 +33,6 @@ export function readEncryptionKeys(resources: StackResources, faults: string[]):
       faults.push(`${resource.logicalId}: its key ${keyId} is not an AWS::KMS::Key of the stack`);
       return [];
     }
-    used.add(key);
     return [[resource.arn, key.arn]];
   };
 
@@ -49,8 +50,9 @@ export function readEncryptionKeys(resources: StackResources, faults: string[]):
     ...resources.ofType('AWS::SQS::Queue').flatMap((queue) => encrypted(queue, queue.properties.KmsMasterKeyId)),
   ]);
 
-  const grants = [...used].flatMap((key) => readKeyPolicy(key, faults));
+  const grants = declared.flatMap((key) => readKeyPolicy(key, faults));
   return {
+    arns: declared.flatMap(({ arn: keyArn }) => keyArn ?? []),
     byResource,
     allowedTo: (roleArn) =>
       grants.filter(({ principals }) => principals.includes(roleArn)).map(({ statement }) => statement),

@@ -1,6 +1,6 @@
 import { setTimeout as waitFor } from 'node:timers/promises';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
-import { compileIntegrations } from '../../definitions/compile-integrations.ts';
+import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import { compileWebhookIntegrations } from '../../definitions/compile-integrations.ts';
 import { makeKeys, type SigningKeys } from '../../definitions/make-keys.ts';
 import { readSamples } from '../../definitions/samples.ts';
 import { signRequest } from '../../definitions/sign-request.ts';
@@ -12,7 +12,7 @@ const demoTenant = 'demo';
 /** Signing secret of the demo's providers. It protects nothing: the engine runs only on this machine. */
 export const demoSecret = 'demo-signing-secret';
 /** Signing keys of a demo account's provider: the demo secret, or a key in the form that the scheme requires. */
-export function demoKeys(definition: Definition): Required<SigningKeys> {
+export function demoKeys(definition: WebhookDefinition): Required<SigningKeys> {
   return makeKeys(definition, 'demo', () => demoSecret);
 }
 
@@ -39,7 +39,7 @@ export interface Demo {
  * @throws {Error} when the event does not arrive.
  */
 export async function runDemo(engineUrl: string): Promise<Demo> {
-  const definitions = compileIntegrations(integrationsFolder);
+  const definitions = compileWebhookIntegrations(integrationsFolder);
   const accounts: DemoAccount[] = [];
   for (const definition of definitions.values()) {
     const { name } = definition;
@@ -70,7 +70,7 @@ export async function runDemo(engineUrl: string): Promise<Demo> {
 
 /** Send the first sample that makes exactly one event, signed as its provider signs. */
 async function sendFirstSample(
-  definitions: ReturnType<typeof compileIntegrations>,
+  definitions: ReturnType<typeof compileWebhookIntegrations>,
   accounts: readonly DemoAccount[],
 ): Promise<void> {
   for (const { integration, webhookUrl } of accounts) {

@@ -20,6 +20,7 @@ export interface LocalEndpoints {
   readonly s3: string;
   readonly dynamodb: string;
   readonly eventbridge: string;
+  readonly kms: string;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly http: string;
 }

@@ -27,6 +27,8 @@ export interface StackModel {
   readonly schedules: readonly ScheduleModel[];
   readonly routes: readonly RouteModel[];
   readonly apiId: string;
+  /** ARNs of the customer-managed keys. */
+  readonly keyArns: readonly string[];
   /** ARN of the customer-managed key by ARN of the table, bucket or queue that it encrypts. */
   readonly keyByResource: Readonly<Record<string, string>>;
 }
@@ -60,6 +62,7 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
     schedules,
     routes,
     apiId: api?.ref ?? 'local',
+    keyArns: keys.arns,
     keyByResource: keys.byResource,
   };
 }

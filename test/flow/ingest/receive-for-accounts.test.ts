@@ -8,6 +8,7 @@ import { answerOf, receiveProviderRequest } from '../../../lambdas/flows/ingest/
 import type { Account } from '../../../lambdas/ports/accounts/account-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { injectFault } from '../../fakes/inject-fault.ts';
+import { parsedWebhook } from '../../fakes/parsed-webhook.ts';
 import { anAccount, staff } from '../../fakes/samples.ts';
 
 const hmac = {
@@ -54,8 +55,7 @@ const definition = (() => {
     mapping: staff.mapping,
   };
   const parsed = parseDefinition(JSON.stringify(written), { file: 'x', folder: 'staff', read: () => undefined });
-  if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults, undefined, 2));
-  return parsed.definition;
+  return parsedWebhook(parsed);
 })();
 
 const shared = { integration: 'staff' };

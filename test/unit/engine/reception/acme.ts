@@ -1,9 +1,10 @@
 import { parseDefinition } from '../../../../lambdas/engine/definition/parse-definition.ts';
-import type { Definition } from '../../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../../lambdas/engine/definition/schema.ts';
 import { type Reception, receiveWebhook } from '../../../../lambdas/engine/reception/decide-reception.ts';
 import { type PreparedWebhook, prepareWebhook } from '../../../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../../../lambdas/engine/request/read-xml.ts';
 import type { SecretValues, WebhookRequest } from '../../../../lambdas/engine/request/webhook-request.ts';
+import { parsedWebhook } from '../../../fakes/parsed-webhook.ts';
 
 export const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 export const nowSeconds = nowMs / 1000;
@@ -12,10 +13,9 @@ export const verified = { kind: 'verified' } as const;
 const secretNames = ['signing_secret', 'public_key', 'token', 'username', 'password', 'client_id'];
 
 /** A parsed definition; only its webhook section matters. */
-export function acme(webhook: object): Definition {
+export function acme(webhook: object): WebhookDefinition {
   const parsed = parseDefinition(JSON.stringify(aDefinition(webhook)), files);
-  if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults, undefined, 2));
-  return parsed.definition;
+  return parsedWebhook(parsed);
 }
 
 /** The faults of such a definition, without file and line. */

@@ -6,6 +6,7 @@ import { settleReception } from '../../../../lambdas/engine/reception/ingress-an
 import { prepareWebhook } from '../../../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../../../lambdas/engine/request/read-xml.ts';
 import type { SecretValues, WebhookRequest } from '../../../../lambdas/engine/request/webhook-request.ts';
+import { parsedWebhook } from '../../../fakes/parsed-webhook.ts';
 
 const nowMs = Date.parse('2026-11-22T12:00:00.000Z');
 const secrets = { signing_secret: 'first secret', other_secret: 'second secret' };
@@ -20,8 +21,7 @@ const freshness =
 function prepare(webhook: string) {
   const text = `name: acme\ntitle: Acme\ndocs: https://acme.example\nsecrets: { signing_secret: One., other_secret: Two., verify_token: Three. }\nmapping: body\nwebhook: ${webhook}\n`;
   const parsed = parseDefinition(text, { file: 'integration.yaml', folder: 'acme', read: () => undefined });
-  if (parsed.kind === 'faults') throw new Error(JSON.stringify(parsed.faults));
-  return prepareWebhook(parsed.definition, readXml);
+  return prepareWebhook(parsedWebhook(parsed), readXml);
 }
 
 const sign = (body: string, key = secrets.signing_secret) => createHmac('sha256', key).update(body).digest('hex');

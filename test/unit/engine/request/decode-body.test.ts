@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Definition } from '../../../../lambdas/engine/definition/schema.ts';
+import type { WebhookDefinition } from '../../../../lambdas/engine/definition/schema.ts';
 import { decodeBody, decodesXml } from '../../../../lambdas/engine/request/decode-body.ts';
 import { readXml } from '../../../../lambdas/engine/request/read-xml.ts';
 import { propertyRuns } from '../../../property-runs.ts';
 import { cpuMsOf, maxCpuMs } from '../reception/acme.ts';
 
-type Spec = Definition['webhook']['decode'];
+type Spec = WebhookDefinition['webhook']['decode'];
 
 const decode = (spec: Spec, body: string | Buffer, contentType?: string) =>
   decodeBody(

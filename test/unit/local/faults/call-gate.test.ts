@@ -6,6 +6,7 @@ import {
   DynamoDBClient,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -77,17 +78,23 @@ describe('the gate', () => {
     await put();
     const sqs = new SQSClient({ ...config(), md5: false });
     const s3 = new S3Client({ ...config(), forcePathStyle: true });
-    undo.push(() => [sqs, s3].forEach((client) => client.destroy()));
+    const kms = new KMSClient(config());
+    undo.push(() => [sqs, s3, kms].forEach((client) => client.destroy()));
     await sqs.send(new SendMessageCommand({ QueueUrl: 'http://sqs/000000000000/raw', MessageBody: 'x' }));
     await s3.send(new PutObjectCommand({ Bucket: 'payloads', Key: 'a/b', Body: 'x' }));
     await s3.send(new GetObjectCommand({ Bucket: 'payloads', Key: 'a/b' }));
+    const KeyId = 'arn:aws:kms:us-east-1:000000000000:key/credentials';
+    await kms.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' }));
+    await kms.send(new DecryptCommand({ CiphertextBlob: Buffer.from('a') }));
     expect(calls.map(({ caller, service, operation, resource }) => [caller, service, operation, resource])).toEqual([
       ['normalize', 'dynamodb', 'PutItem', 'events'],
       ['normalize', 'sqs', 'SendMessage', 'raw'],
       ['normalize', 's3', 'PutObject', 'payloads'],
       ['normalize', 's3', 'GetObject', 'payloads'],
+      ['normalize', 'kms', 'GenerateDataKey', 'credentials'],
+      ['normalize', 'kms', 'Decrypt', ''],
     ]);
-    expect(new Set(calls.map(({ invocationId }) => invocationId)).size).toBe(4);
+    expect(new Set(calls.map(({ invocationId }) => invocationId)).size).toBe(6);
   });
 
   test('passes calls of an unknown caller', async () => {
@@ -119,6 +126,15 @@ describe('a call', () => {
     await expect(put()).rejects.toMatchObject({ name: 'ProvisionedThroughputExceededException' });
     expect(taken).toEqual([]);
     expect(calls).toHaveLength(3);
+  });
+
+  test('fails with the error of KMS when a key is throttled', async () => {
+    const { taken, config } = await open(() => ({ kind: 'throttled' }));
+    const kms = new KMSClient(config());
+    undo.push(() => kms.destroy());
+    const dataKey = new GenerateDataKeyCommand({ KeyId: 'credentials', KeySpec: 'AES_256' });
+    await expect(kms.send(dataKey)).rejects.toMatchObject({ name: 'ThrottlingException' });
+    expect(taken).toEqual([]);
   });
 
   test('that is doubled has its effect twice, and one answer', async () => {

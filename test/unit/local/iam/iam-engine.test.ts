@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalEngine, startLocalEngine } from '../../../../lib/local/engine.ts';
@@ -13,11 +14,13 @@ const sdkUrl = (service: string) => pathToFileURL(resolve(`@aws-sdk/client-${ser
 const caller = `
 import dynamodb from '${sdkUrl('dynamodb')}';
 import eventbridge from '${sdkUrl('eventbridge')}';
+import kms from '${sdkUrl('kms')}';
 import s3 from '${sdkUrl('s3')}';
 import sqs from '${sdkUrl('sqs')}';
 const clients = {
   dynamodb: [dynamodb, new dynamodb.DynamoDBClient()],
   eventbridge: [eventbridge, new eventbridge.EventBridgeClient()],
+  kms: [kms, new kms.KMSClient()],
   s3: [s3, new s3.S3Client()],
   sqs: [sqs, new sqs.SQSClient()],
 };
@@ -62,6 +65,7 @@ beforeAll(async () => {
           }),
           statement(['s3:GetObject', 's3:PutObject'], arnOf('Bucket', '/*'), arnOf('Listed', '/*')),
           statement('s3:ListBucket', arnOf('Listed')),
+          statement('kms:GenerateDataKey', arnOf('CredentialsKey')),
         ],
       },
       Nobody: { code: caller },
@@ -70,6 +74,7 @@ beforeAll(async () => {
       Open: table(),
       Sealed: table({ SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } }),
       Key: { Type: 'AWS::KMS::Key' },
+      CredentialsKey: { Type: 'AWS::KMS::Key' },
       Queue: { Type: 'AWS::SQS::Queue' },
       Bucket: { Type: 'AWS::S3::Bucket' },
       Listed: { Type: 'AWS::S3::Bucket' },
@@ -109,6 +114,8 @@ test('allows a function the actions that its role allows', async () => {
   const object = { Bucket: nameOf('Bucket'), Key: 'a b/c' };
   expect(await send('s3', 'PutObject', { ...object, Body: 'x'.repeat(1024 * 1024) })).toEqual(ok);
   expect(await send('s3', 'GetObject', object)).toEqual(ok);
+  const dataKey = { KeyId: nameOf('CredentialsKey'), KeySpec: 'AES_256' };
+  expect(await send('kms', 'GenerateDataKey', dataKey)).toEqual(ok);
   const notice = { Source: 'tributary', DetailType: 'subscription.disabled', Detail: '{"a":1}' };
   expect(await send('eventbridge', 'PutEvents', { Entries: [notice] })).toEqual(ok);
   expect(engine.busEvents()).toMatchObject([{ bus: 'default', detailType: 'subscription.disabled', detail: { a: 1 } }]);
@@ -137,6 +144,9 @@ test('fails when the role does not allow the action, with the error of each serv
     denied('AccessDenied', 403, 's3:DeleteObject on resource: arn:aws:s3:::fixture-bucket/a'),
   );
   const ContentType = 'application/x-amz-json-1.0';
+  expect(await send('kms', 'GenerateDataKey', { KeyId: nameOf('Key'), KeySpec: 'AES_256' })).toEqual(
+    denied('AccessDeniedException', 400, `kms:GenerateDataKey on resource: ${arn('kms', 'key/Fixture-Key')}`),
+  );
   const disguised = { Bucket: nameOf('Bucket'), Key: 'a', Body: '{}', ContentType };
   expect(await send('s3', 'PutObject', disguised, 'nobody')).toMatchObject({ name: 'AccessDenied', status: 403 });
   expect(await send('s3', 'HeadBucket', { Bucket: nameOf('Bucket') })).toMatchObject({ status: 403 });
@@ -187,10 +197,13 @@ test('restricts no client of the runner itself, and rejects unknown credentials'
   await expect(s3.send(new GetObjectCommand({ Bucket: nameOf('Bucket'), Key: 'absent' }))).rejects.toMatchObject({
     name: 'NoSuchKey',
   });
+  const kms = new KMSClient(engine.clientConfig('kms'));
+  const encrypted = await kms.send(new EncryptCommand({ KeyId: nameOf('Key'), Plaintext: Buffer.from('a') }));
+  expect(encrypted.KeyId).toBe('arn:aws:kms:us-east-1:000000000000:key/Fixture-Key');
   const stranger = new DynamoDBClient({
     ...engine.clientConfig('dynamodb'),
     credentials: { accessKeyId: 'AKIANOBODY', secretAccessKey: 'x' },
   });
   await expect(stranger.send(new ListTablesCommand())).rejects.toMatchObject({ name: 'UnrecognizedClientException' });
-  for (const client of [own, s3, stranger]) client.destroy();
+  for (const client of [own, s3, kms, stranger]) client.destroy();
 });

@@ -7,6 +7,7 @@ const endpoints = {
   s3: 'http://s',
   dynamodb: 'http://d',
   eventbridge: 'http://e',
+  kms: 'http://k',
   http: 'http://h',
 };
 const tableArn = 'arn:aws:dynamodb:us-east-1:000000000000:table/Stack-Table';
@@ -173,9 +174,23 @@ test('knows the key of each table, bucket and queue, and the statements of its k
   ]);
 });
 
+test('knows a key that encrypts no resource, and the statements of its key policy', () => {
+  const principal = { AWS: { 'Fn::GetAtt': ['FRole', 'Arn'] } };
+  const model = read({
+    Key: keyWith(delegation, { ...delegation, Action: ['kms:GenerateDataKey'], Principal: principal }),
+    Other: { Type: 'AWS::KMS::Key', Properties: {} },
+  });
+  expect(model.keyArns).toEqual([keyArn, 'arn:aws:kms:us-east-1:000000000000:key/Stack-Other']);
+  expect(model.keyByResource).toEqual({});
+  expect(model.functions[0]?.caller.statements).toEqual([
+    { effect: 'Allow', actions: ['kms:GenerateDataKey'], resources: [keyArn] },
+  ]);
+});
+
 test('fails when a key is not of the stack, or its policy cannot be evaluated', () => {
   const Condition = { StringEquals: { 'kms:ViaService': 's3' } };
-  expect(() => read({ Table: encryptedTable, Key: keyWith() })).toThrow(/Key: KeyPolicy: expected a statement/);
+  for (const resources of [{ Table: encryptedTable, Key: keyWith() }, { Key: keyWith() }])
+    expect(() => read(resources)).toThrow(/Key: KeyPolicy: expected a statement/);
   expect(() => read({ Table: encryptedTable, Key: keyWith(delegation, { ...delegation, Condition }) })).toThrow(
     /Key: KeyPolicy: Condition .*kms:ViaService.* is not understood/,
   );

@@ -7,6 +7,7 @@ const endpoints = {
   s3: 'http://127.0.0.1:1',
   dynamodb: 'http://127.0.0.1:2',
   eventbridge: 'http://127.0.0.1:4',
+  kms: 'http://127.0.0.1:5',
   http: 'http://localhost:3',
 };
 
