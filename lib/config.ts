@@ -77,6 +77,7 @@ function defaultsOf(stage: Stage): Settings {
     keysPerTenant: 100,
     consumersPerTenant: 100,
     normalizeMaxConcurrency: local ? 4 : 50,
+    enrichMaxConcurrency: local ? 4 : 20,
     // Higher than the posts that one endpoint may have in flight, so no endpoint occupies all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,
     drainMaxConcurrency: local ? 16 : 200,

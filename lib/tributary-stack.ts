@@ -8,6 +8,7 @@ import { createApi } from './stack/api.ts';
 import { createDeliver } from './stack/deliver.ts';
 import { createDispatch } from './stack/dispatch.ts';
 import { EngineBuilder } from './stack/engine-builder.ts';
+import { createEnrich, createEnrichQueue } from './stack/enrich.ts';
 import { createGovern } from './stack/govern.ts';
 import { createIngest } from './stack/ingest.ts';
 import { addRecursionAlarm } from './stack/recursion-alarm.ts';
@@ -41,12 +42,15 @@ export class TributaryStack extends Stack {
 
     const storage = createStorage(builder);
     const deliver = createDeliver(builder, storage);
-    const ingest = createIngest(builder, storage, deliver, httpApi);
+    const enrichQueue = createEnrichQueue(builder);
+    const ingest = createIngest(builder, storage, { deliver, enrichQueue, httpApi });
+    const enrich = createEnrich(builder, storage, deliver, enrichQueue);
     const govern = createGovern(builder, storage, ingest);
-    createDispatch(builder, storage, deliver, govern);
-    createApi(builder, storage, { ingest, deliver, govern, httpApi });
+    createDispatch(builder, storage, { deliver, govern, enrichQueue });
+    createApi(builder, storage, { ingest, deliver, govern, enrichQueue, httpApi });
     addRecursionAlarm(builder, {
       normalize: ingest.normalize,
+      enrich,
       deliver: deliver.deliver,
       drain: deliver.drain,
       govern: govern.govern,

@@ -13,7 +13,9 @@ export const environmentKeys = {
   consumersTable: 'TRIBUTARY_CONSUMERS_TABLE',
   auditTable: 'TRIBUTARY_AUDIT_TABLE',
   deliveriesTable: 'TRIBUTARY_DELIVERIES_TABLE',
+  credentialsTable: 'TRIBUTARY_CREDENTIALS_TABLE',
   eventsTable: 'TRIBUTARY_EVENTS_TABLE',
+  fetchesTable: 'TRIBUTARY_FETCHES_TABLE',
   idempotencyTable: 'TRIBUTARY_IDEMPOTENCY_TABLE',
   integrationSettingsTable: 'TRIBUTARY_INTEGRATION_SETTINGS_TABLE',
   limitsTable: 'TRIBUTARY_LIMITS_TABLE',
@@ -38,6 +40,7 @@ export const environmentKeys = {
   deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
   drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
   governanceQueueUrl: 'TRIBUTARY_GOVERNANCE_QUEUE_URL',
+  enrichQueueUrl: 'TRIBUTARY_ENRICH_QUEUE_URL',
 
   /** Payloads above this many bytes go to S3 (claim check); 0 sends every payload to S3. */
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
@@ -70,6 +73,8 @@ export const environmentKeys = {
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
   /** `true` where outbound calls may use plain http. */
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
+  /** Origins that stand for others in calls of providers (`<origin>=<origin>`, comma separated); local stage only. */
+  providerHosts: 'TRIBUTARY_PROVIDER_HOSTS',
   /** Origins of this deployment (comma separated): no outbound call goes there. */
   ownOrigins: 'TRIBUTARY_OWN_ORIGINS',
 } as const;
@@ -93,6 +98,13 @@ const sendingKeys = [
   environmentKeys.egressAllowedRanges,
   environmentKeys.egressAllowHttp,
   environmentKeys.ownOrigins,
+] as const;
+
+/** Keys for calling providers. */
+const providerKeys = [
+  environmentKeys.credentialsTable,
+  environmentKeys.credentialsKey,
+  environmentKeys.providerHosts,
 ] as const;
 
 /** The keys that each function reads: the stack must set exactly these. */
@@ -141,6 +153,30 @@ export const functionEnvironments = {
     environmentKeys.rawDeadLetterQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.retentionDays,
+    environmentKeys.fetchesTable,
+    environmentKeys.enrichQueueUrl,
+  ],
+  enrich: [
+    environmentKeys.stage,
+    environmentKeys.accountsTable,
+    environmentKeys.egressAllowedRanges,
+    environmentKeys.egressAllowHttp,
+    environmentKeys.ownOrigins,
+    environmentKeys.tenantsTable,
+    environmentKeys.subscriptionsTable,
+    environmentKeys.eventsTable,
+    environmentKeys.recordsTable,
+    environmentKeys.idempotencyTable,
+    environmentKeys.statisticsTable,
+    environmentKeys.limitsTable,
+    environmentKeys.payloadsBucket,
+    environmentKeys.deliveryQueueUrl,
+    environmentKeys.drainQueueUrl,
+    environmentKeys.claimThresholdBytes,
+    environmentKeys.retentionDays,
+    environmentKeys.fetchesTable,
+    environmentKeys.enrichQueueUrl,
+    ...providerKeys,
   ],
   deliver: sendingKeys,
   drain: sendingKeys,
@@ -153,6 +189,8 @@ export const functionEnvironments = {
     environmentKeys.deliveryQueueUrl,
     environmentKeys.drainQueueUrl,
     environmentKeys.governanceQueueUrl,
+    environmentKeys.fetchesTable,
+    environmentKeys.enrichQueueUrl,
     environmentKeys.retentionDays,
   ],
   api: [
@@ -192,6 +230,9 @@ export const functionEnvironments = {
     environmentKeys.rawBucket,
     environmentKeys.retentionDays,
     environmentKeys.rawRetentionDays,
+    environmentKeys.fetchesTable,
+    environmentKeys.enrichQueueUrl,
+    ...providerKeys,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
     environmentKeys.ownOrigins,

@@ -44,6 +44,8 @@ export const limits = {
   deliverTimeoutSeconds: 60,
   /** A drain's run, its last post, and the work after it. */
   drainTimeoutSeconds: 120,
+  /** An enrich run, its last calls, and the work after them. */
+  enrichTimeoutSeconds: 150,
   dispatchTimeoutSeconds: 60,
   apiTimeoutSeconds: 29,
   /** An erasure's run, its last page, and the work after it. */
@@ -53,6 +55,8 @@ export const limits = {
   queueBatchSize: 10,
   /** The same for the drain queue: each message may keep an invocation busy for a whole run. */
   drainBatchSize: 1,
+  /** The same for the enrich queue. */
+  enrichBatchSize: 1,
   /** The same for the governance queue. */
   governBatchSize: 1,
   /** Receives after which SQS moves a message to its dead-letter queue. */
@@ -80,6 +84,8 @@ export const limits = {
   deliverBeginPostsMs: 10_000,
   /** Length of a drain's run; another run continues with the rest, so that endpoints take turns. */
   drainRunMs: 40_000,
+  /** The same for a run that reads the records of thin events. */
+  enrichRunMs: 40_000,
   /** A drain's round begins new posts only within this time. */
   drainRoundMs: 5_000,
   /** Concurrent posts to one endpoint, unless its subscription sets another limit. */

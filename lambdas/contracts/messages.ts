@@ -71,6 +71,13 @@ export type DrainMessage =
       readonly restarts?: number | undefined;
     };
 
+/** Enrich queue: asks a run to read the records that wait for one resource of an account. */
+export interface EnrichMessage {
+  readonly kind: 'enrich';
+  readonly account: string;
+  readonly resource: string;
+}
+
 /** Governance queue: asks a run to continue a tenant's erasure. */
 export interface GovernanceMessage {
   readonly kind: 'erase';

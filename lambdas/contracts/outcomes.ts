@@ -8,11 +8,13 @@ export const metricsNamespace = 'Tributary';
  *   requests    = rejected + handshake + accepted                        (ingress)
  *   accepted    = mapped + ignored + unrouted + dead-lettered            (normalize)
  *   handshakes that the engine completes with a call = confirmed + dead-lettered
- *   events      = published + duplicate + stale + unchanged + refused    (normalize)
+ *   events      = published + duplicate + stale + unchanged + refused + enriching    (normalize)
+ *   enriching   = published + duplicate + stale + unchanged + refused + coalesced    (enrich)
  *   published   = filtered (no subscription wants it) + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
  *
  * `stale` is an input that is older than what the engine knows of its record, `unchanged` one that says the same.
+ * `enriching` is a thin event whose record is read before it is published.
  * `refused` is an event of a tenant whose data is being erased; a request of such a tenant is `ignored`.
  *
  * When a function fails or dies, its input is retried and counted then, so no input is ever missing. A retried input
@@ -45,8 +47,18 @@ export type NormalizeOutcome =
   | 'stale'
   | 'unchanged'
   | 'refused'
+  | 'enriching'
   | 'enqueued'
   | 'filtered';
+
+/** `coalesced`: a thin event whose record another one's read brought. */
+export type EnrichOutcome =
+  | Exclude<NormalizeOutcome, 'mapped' | 'ignored' | 'confirmed' | 'unrouted' | 'dead-lettered' | 'enriching'>
+  | 'coalesced'
+  | EnrichNote;
+
+/** Enrich also counts events that it published thin, because no read brought their records. */
+export type EnrichNote = 'unread';
 
 /** Normalize also counts events whose data does not match their resource's schema; it publishes them anyway. */
 export type NormalizeNote = 'schema-drift';
@@ -74,7 +86,7 @@ export type QueueNote = 'messages-dead-lettered';
  * Dispatch counts the attempts that it put on the delivery queue, the drains that it requested, and the replays and
  * erasures that it restarted because they had fallen silent.
  */
-export type DispatchNote = 'attempts-dispatched' | 'drains-requested' | 'silent-work-restarted';
+export type DispatchNote = 'attempts-dispatched' | 'drains-requested' | 'fetches-requested' | 'silent-work-restarted';
 
 /** Govern counts tenants whose data it has erased. */
 export type GovernNote = 'tenants-erased';

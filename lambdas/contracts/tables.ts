@@ -17,3 +17,6 @@ export const auditByScopeIndex = 'scope-index';
 
 /** Index of the statistics table: the rows of all tenants, by day and shard. */
 export const statisticsByDayIndex = 'day-index';
+
+/** Index of the fetches table: queues that dispatch must look at, by shard and time. */
+export const fetchesByDueIndex = 'due-index';

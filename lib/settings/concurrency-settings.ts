@@ -9,6 +9,11 @@ export const concurrencySettings = {
    */
   normalizeMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
   /**
+   * Concurrent invocations of enrich: resources of accounts whose records are read at the same time.
+   * @default 20; 4 in local
+   */
+  enrichMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
+  /**
    * Concurrent invocations of deliver.
    * @default 100; 16 in local
    */

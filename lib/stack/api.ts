@@ -5,8 +5,10 @@ import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type ApiNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
+import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { grantProviderCalls } from './enrich.ts';
 import type { Govern } from './govern.ts';
 import type { Ingest } from './ingest.ts';
 import type { Storage } from './storage.ts';
@@ -19,15 +21,17 @@ export interface ApiParts {
   readonly ingest: Ingest;
   readonly deliver: Deliver;
   readonly govern: Govern;
+  readonly enrichQueue: WorkQueue;
   readonly httpApi: PublicHttpApi;
 }
 
 /** Serves the admin API and the feed. */
 export function createApi(
   builder: EngineBuilder,
-  { tables, buckets }: Storage,
-  { ingest: { rawQueue }, deliver: { drainQueue }, govern: { governanceQueue }, httpApi }: ApiParts,
+  storage: Storage,
+  { ingest: { rawQueue }, deliver: { drainQueue }, govern: { governanceQueue }, enrichQueue, httpApi }: ApiParts,
 ): void {
+  const { tables, buckets } = storage;
   const { config } = builder;
   const api = builder.function('Api', 'api', { timeoutSeconds: limits.apiTimeoutSeconds, memorySizeMb: 512 });
   tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
@@ -59,6 +63,11 @@ export function createApi(
   // An endpoint's health and circuit, which enabling its subscription closes; the rate limits of callers.
   tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
   tables.statistics.grant(api, 'BatchGetItem', 'Query');
+  // Unified reads and the proxy call providers; connecting and new credentials start waiting work.
+  grantProviderCalls(storage, api);
+  tables.credentials.grant(api, 'DeleteItem');
+  tables.fetches.grant(api, 'PutItem', 'UpdateItem');
+  enrichQueue.queue.grantSendMessages(api);
   drainQueue.queue.grantSendMessages(api);
   buckets.payloads.grantGet(api);
   // The stored answer of a request with an idempotency key may be larger than a row.

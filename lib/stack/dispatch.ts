@@ -4,17 +4,24 @@ import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type DispatchNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
 import { MinuteSchedule } from '../constructs/minute-schedule.ts';
+import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import type { Govern } from './govern.ts';
 import type { Storage } from './storage.ts';
 
+/** Parts that dispatch uses besides the storage. */
+export interface DispatchParts {
+  readonly deliver: Deliver;
+  readonly govern: Govern;
+  readonly enrichQueue: WorkQueue;
+}
+
 /** Starts due work every minute. */
 export function createDispatch(
   builder: EngineBuilder,
   { tables }: Storage,
-  { deliveryQueue, drainQueue }: Deliver,
-  { governanceQueue }: Govern,
+  { deliver: { deliveryQueue, drainQueue }, govern: { governanceQueue }, enrichQueue }: DispatchParts,
 ): void {
   const dispatch = builder.function('Dispatch', 'dispatch', {
     timeoutSeconds: limits.dispatchTimeoutSeconds,
@@ -29,6 +36,9 @@ export function createDispatch(
   tables.limits.grant(dispatch, 'Query', 'UpdateItem');
   deliveryQueue.queue.grantSendMessages(dispatch);
   drainQueue.queue.grantSendMessages(dispatch);
+  // PutItem: marks a queue of fetches whose run was requested.
+  tables.fetches.grant(dispatch, 'PutItem', 'Query');
+  enrichQueue.queue.grantSendMessages(dispatch);
   silentWorkAlarm(builder);
   new MinuteSchedule(builder.scope, 'DispatchSchedule', {
     target: dispatch,

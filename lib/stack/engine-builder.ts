@@ -19,11 +19,17 @@ const functionsRoot = new URL('../../lambdas/functions/', import.meta.url);
 const integrationsRoot = new URL('../../integrations/', import.meta.url);
 
 /** Functions whose bundle carries the compiled integrations. */
-const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>(['ingress', 'normalize', 'api']);
+const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'ingress',
+  'normalize',
+  'enrich',
+  'api',
+]);
 
 /** Functions whose bundle carries the schemas of the canonical resources, with the older versions that are served. */
 const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
+  'enrich',
   'api',
   'deliver',
   'drain',
@@ -32,16 +38,22 @@ const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>(
 /** Functions that evaluate expressions, in a child process. */
 const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
+  'enrich',
   'api',
   'deliver',
   'drain',
 ]);
 
 /**
- * Functions that send to the queue that invokes them: deliver postpones an attempt, drain and govern leave the rest of
+ * Functions that send to the queue that invokes them: deliver postpones an attempt, enrich, drain and govern leave the rest of
  * their work to the next run. Their own logic ends their chains; Lambda must not stop them after 16 messages.
  */
-const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>(['deliver', 'drain', 'govern']);
+const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>([
+  'enrich',
+  'deliver',
+  'drain',
+  'govern',
+]);
 
 /** Functions that call addresses outside AWS, and so read the allowed ranges. */
 const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(

@@ -12,15 +12,22 @@ import type { Storage } from './storage.ts';
 
 export type Ingest = ReturnType<typeof createIngest>;
 
+/** Parts that ingest uses besides the storage. */
+export interface IngestParts {
+  readonly deliver: Deliver;
+  readonly enrichQueue: WorkQueue;
+  readonly httpApi: PublicHttpApi;
+}
+
 /** Accepts webhooks and turns them into events: ingress, the raw queue, and normalize. */
-export function createIngest(builder: EngineBuilder, storage: Storage, deliver: Deliver, httpApi: PublicHttpApi) {
+export function createIngest(builder: EngineBuilder, storage: Storage, { deliver, enrichQueue, httpApi }: IngestParts) {
   const rawQueue = builder.queue('RawQueue', 'raw-queue', limits.normalizeTimeoutSeconds, Duration.minutes(5));
   builder.setEnvironment({
     [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
     [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
   });
   createIngress(builder, storage, rawQueue, httpApi);
-  return { rawQueue, normalize: createNormalize(builder, storage, deliver, rawQueue) };
+  return { rawQueue, normalize: createNormalize(builder, storage, { ...deliver, enrichQueue }, rawQueue) };
 }
 
 /** Verifies webhooks and puts them on the raw queue. */
@@ -62,7 +69,11 @@ function createIngress(
 function createNormalize(
   builder: EngineBuilder,
   { tables, buckets }: Storage,
-  { deliveryQueue, drainQueue }: Deliver,
+  {
+    deliveryQueue,
+    drainQueue,
+    enrichQueue,
+  }: Pick<Deliver, 'deliveryQueue' | 'drainQueue'> & Pick<IngestParts, 'enrichQueue'>,
   rawQueue: WorkQueue,
 ) {
   const normalize = builder.function('Normalize', 'normalize', {
@@ -93,6 +104,9 @@ function createNormalize(
   // Ordered subscriptions read events from the feed: publishing starts their drain, unless one is scheduled.
   tables.limits.grant(normalize, 'BatchGetItem', 'UpdateItem');
   drainQueue.queue.grantSendMessages(normalize);
+  // Thin events wait here until their records are read.
+  tables.fetches.grant(normalize, 'PutItem', 'UpdateItem');
+  enrichQueue.queue.grantSendMessages(normalize);
   rawQueue.deadLetterQueue.grantSendMessages(normalize);
   rawQueue.consumedBy(normalize, builder.config.normalizeMaxConcurrency);
   return normalize;

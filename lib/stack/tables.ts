@@ -5,6 +5,7 @@ import {
   apiKeysByOwnerIndex,
   auditByScopeIndex,
   endpointsByDueIndex,
+  fetchesByDueIndex,
   statisticsByDayIndex,
 } from '../../lambdas/contracts/tables.ts';
 import type { DataKey } from '../constructs/data-key.ts';
@@ -45,6 +46,8 @@ function createAccountTables(scope: Construct, protection: Protection) {
       ...protection,
       partitionKey: text('integration'),
     }),
+    // Sealed with a key of their own, too.
+    credentials: new RecordTable(scope, 'Credentials', { ...protection, partitionKey: text('account') }),
     parkedRequests: new RecordTable(scope, 'ParkedRequests', {
       ...protection,
       partitionKey: text('context'),
@@ -117,6 +120,13 @@ function createStateTables(scope: Construct, protection: Protection) {
           holds: ['endpoint', 'scope'],
         },
       },
+    }),
+    // Records that wait to be read, by account and resource, and the runs that read them.
+    fetches: new RecordTable(scope, 'Fetches', {
+      ...protection,
+      partitionKey: text('queue'),
+      sortKey: text('record'),
+      indexes: { [fetchesByDueIndex]: { partitionKey: text('dueShard'), sortKey: number('dueAtMs') } },
     }),
     statistics: new RecordTable(scope, 'Statistics', {
       ...protection,

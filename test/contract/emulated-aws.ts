@@ -13,6 +13,7 @@ import {
   apiKeysByOwnerIndex,
   auditByScopeIndex,
   endpointsByDueIndex,
+  fetchesByDueIndex,
   statisticsByDayIndex,
 } from '../../lambdas/contracts/tables.ts';
 import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
@@ -63,6 +64,7 @@ const tableShapes = {
     KeySchema: keys('context', 'account'),
   },
   integrationSettings: { AttributeDefinitions: [attribute('integration')], KeySchema: keys('integration') },
+  credentials: { AttributeDefinitions: [attribute('account')], KeySchema: keys('account') },
   parkedRequests: {
     AttributeDefinitions: [attribute('context'), attribute('rawId')],
     KeySchema: keys('context', 'rawId'),
@@ -103,6 +105,13 @@ const tableShapes = {
         KeySchema: keys('dueShard', 'dueAtMs'),
         Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['endpoint', 'scope'] },
       },
+    ],
+  },
+  fetches: {
+    AttributeDefinitions: [attribute('queue'), attribute('record'), attribute('dueShard'), attribute('dueAtMs', 'N')],
+    KeySchema: keys('queue', 'record'),
+    GlobalSecondaryIndexes: [
+      { IndexName: fetchesByDueIndex, KeySchema: keys('dueShard', 'dueAtMs'), Projection: { ProjectionType: 'ALL' } },
     ],
   },
   statistics: {

@@ -15,12 +15,13 @@ import { decodePath } from '../../lib/local/sources/http-routes.ts';
 import { mustBeDeclared } from './declared-answer.ts';
 import type { Dumpable } from './dump.ts';
 import { createFakeEngine } from './fake-engine.ts';
+import { createFakeProvider } from './fake-provider.ts';
 import { createInMemoryAnswers } from './in-memory-answers.ts';
 import { apiKey } from './in-memory-api-keys.ts';
 import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
-import { drainQueueOn, rawQueueOn } from './in-memory-queue.ts';
+import { drainQueueOn, enrichQueueOn, rawQueueOn } from './in-memory-queue.ts';
 import { createInMemoryWaitingCalls } from './in-memory-waiting-calls.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { staff } from './samples.ts';
@@ -52,6 +53,8 @@ export interface FakeApiOptions {
   readonly quotas?: Partial<Quotas>;
   /** Resources with schemas. @default the shipped ones */
   readonly resources?: VersionedResources;
+  /** Integrations in addition to `staff` and `shared`. */
+  readonly definitions?: readonly Definition[];
 }
 
 /** The API's handler on the stores and queues of a fake engine. */
@@ -61,6 +64,7 @@ export function createFakeApi({
   waitingPolicy = {},
   quotas = {},
   resources = shipped,
+  definitions = [],
 }: FakeApiOptions = {}) {
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
   const engine = createFakeEngine(staff, resources, [
@@ -72,6 +76,7 @@ export function createFakeApi({
   const audit = createInMemoryAudit();
   const answers = createInMemoryAnswers(engine.clock);
   const callLimits = createInMemoryCallLimits(engine.clock);
+  const provider = createFakeProvider(engine.clock, engine.randomness, engine.expressions);
   const ports: ApiPorts = {
     keys: apiKeys,
     limits: callLimits,
@@ -109,10 +114,13 @@ export function createFakeApi({
     endpointPolicy: engine.drainPorts.endpointPolicy,
     statistics: engine.statistics,
     drainQueue: drainQueueOn(engine.drainQueue),
+    provider: provider.ports,
+    fetches: engine.fetches,
+    enrichQueue: enrichQueueOn(engine.enrichQueue),
     callbacks: engine.callbacks,
     tokens: engine.tokens,
     engineKey: engine.engineKey,
-    integrations: createInMemoryCatalog([staff, shared]),
+    integrations: createInMemoryCatalog([staff, shared, ...definitions]),
     resources: engine.resources,
     expressions: engine.expressions,
     egress: engine.egress,
@@ -126,6 +134,7 @@ export function createFakeApi({
 
   return {
     engine,
+    provider,
     /** Every store whose contents tests can compare, by name. */
     stores: {
       accounts: engine.accounts,

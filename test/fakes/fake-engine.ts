@@ -1,5 +1,5 @@
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { carriedRecordPlansOf } from '../../lambdas/engine/definition/plan-answer.ts';
+import { carriedRecordPlansOf, isRead } from '../../lambdas/engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../lambdas/engine/definition/record-traits.ts';
 import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { defaultEndpointPolicy } from '../../lambdas/engine/delivery/endpoint-state.ts';
@@ -13,6 +13,7 @@ import type { DeliverPorts } from '../../lambdas/flows/deliver/deliver-ports.ts'
 import type { DispatchPorts } from '../../lambdas/flows/deliver/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/deliver/drain/drain-run.ts';
 import type { RestartPorts } from '../../lambdas/flows/deliver/restart-silent.ts';
+import type { DispatchFetchesPorts } from '../../lambdas/flows/enrich/dispatch-fetches.ts';
 import type { ConsumerPorts } from '../../lambdas/flows/feed/manage-consumer.ts';
 import type { FeedPorts } from '../../lambdas/flows/feed/read-feed.ts';
 import type { CountRejectionPorts } from '../../lambdas/flows/ingest/count-rejections.ts';
@@ -37,6 +38,7 @@ import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
 import { createInMemoryEndpoints } from './in-memory-endpoints.ts';
 import { createInMemoryEngineKey } from './in-memory-engine-key.ts';
 import { createInMemoryEvents } from './in-memory-events.ts';
+import { createInMemoryFetches } from './in-memory-fetches.ts';
 import { createInMemoryNonces } from './in-memory-nonces.ts';
 import { createInMemoryNotices } from './in-memory-notices.ts';
 import {
@@ -45,6 +47,7 @@ import {
   deadLetterQueueOn,
   deliveryQueueOn,
   drainQueueOn,
+  enrichQueueOn,
   governanceQueueOn,
   rawQueueOn,
 } from './in-memory-queue.ts';
@@ -117,6 +120,8 @@ export function createFakeEngine(
   // The same visibility timeout as in the stack: six times the consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
+  const enrichQueue = createInMemoryQueue(clock, 6 * limits.enrichTimeoutSeconds * 1000);
+  const fetches = createInMemoryFetches(clock);
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
   const callLimits = createInMemoryCallLimits(clock);
@@ -199,6 +204,8 @@ export function createFakeEngine(
     deliveryQueue,
     drainQueue,
     governanceQueue,
+    enrichQueue,
+    fetches,
     apiKeys,
     tenants,
     contexts,
@@ -238,7 +245,16 @@ export function createFakeEngine(
       provider,
       integration: async (name) =>
         name === definition.name
-          ? { webhook, mapping: definition.mapping, records: carriedRecordPlansOf(definition), resources: noResources, routing, traitsOf }
+          ? {
+              webhook,
+              mapping: definition.mapping,
+              contextOf: (context) => context,
+              records: carriedRecordPlansOf(definition),
+              isRead: (resource) => isRead(definition, resource),
+              resources: noResources,
+              routing,
+              traitsOf,
+            }
           : undefined,
       expressions,
       contexts: contexts.reader(clock),
@@ -247,6 +263,8 @@ export function createFakeEngine(
       archive,
       archiveKeys: accounts.archiveKeys,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
+      fetches,
+      enrichQueue: enrichQueueOn(enrichQueue),
     } satisfies NormalizePorts,
     /** Ports for counting requests. They take no time. */
     countPorts: {
@@ -286,8 +304,10 @@ export function createFakeEngine(
       replays,
       tenants,
       runningWork,
+      fetches,
+      enrichQueue: enrichQueueOn(enrichQueue),
       clock,
-    } satisfies DispatchPorts & RestartPorts,
+    } satisfies DispatchPorts & RestartPorts & DispatchFetchesPorts,
     manageSubscriptionPorts: { ...drainPorts, tenants, egress, quotas } satisfies ManageSubscriptionPorts,
     exportPorts: {
       tenants,

@@ -4,6 +4,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  EnrichQueue,
   FailedMessages,
   GovernanceQueue,
   RawQueue,
@@ -91,6 +92,14 @@ export function governanceQueueOn(queue: InMemoryQueue): GovernanceQueue {
   return {
     async send(message, delayMs) {
       queue.send(JSON.stringify(message), { group: message.tenant, delayMs });
+    },
+  };
+}
+
+export function enrichQueueOn(queue: InMemoryQueue): EnrichQueue {
+  return {
+    async send(message, delayMs) {
+      queue.send(JSON.stringify(message), { group: message.account, delayMs });
     },
   };
 }

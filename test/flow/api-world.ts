@@ -1,9 +1,11 @@
 import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
+import { providerOperations } from '../../lambdas/engine/api/operations/provider-operations.ts';
 import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
 import { deliveryOf } from '../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
 import { anEvent, aRecordState } from '../fakes/samples.ts';
+import { aTicket, desk } from './provider/desk.ts';
 
 /** A call of an operation. */
 export interface OperationRequest {
@@ -24,7 +26,10 @@ const query = (id: OperationId): Readonly<Record<string, string>> => {
 };
 
 export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiWorld> {
-  const api = createFakeApi(options);
+  const api = createFakeApi({ definitions: [desk], ...options });
+  api.provider.respond(({ url }) =>
+    url.endsWith('/me') ? { body: { ok: true } } : { body: { ticket: aTicket(7), tickets: [aTicket(7)] } },
+  );
   const { engine } = api;
   const made = async (path: string, body: unknown) => {
     const answer = await api.call('POST', path, body);
@@ -43,6 +48,13 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     { state: undefined, lastN: 0 },
     aRecordState(),
   );
+  await made('/v1/accounts', {
+    id: 'acc_desk',
+    tenant: 'acme',
+    integration: 'desk',
+    context: { subdomain: 'acme' },
+    credentials: { type: 'api_key', key: 'a key' },
+  });
   const url = 'https://app.example.com/hooks';
   await made('/v1/subscriptions', { id: 'sub_acme', tenant: 'acme', url, signatures: ['v1', 'v1a'] });
   await publishEvents(engine.publishPorts, [
@@ -89,11 +101,13 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     request(id) {
       const shape: OperationShape = operations[id];
       const [begin = ''] = /^\/v1\/[^/]+(\/\{\w+\})?/.exec(shape.path) ?? [];
-      const named = params[begin];
+      const named = id in providerOperations ? 'acc_desk' : params[begin];
+      const resource = id in providerOperations ? 'ticketing/tickets' : 'hris/employees';
       const path = shape.path
         .replace(/\{replay\}/, replay.id)
-        .replace(/\{model\}\/\{plural\}/, 'hris/employees')
-        .replace(/\{record_id\}/, '123')
+        .replace(/\{model\}\/\{plural\}/, resource)
+        .replace(/\{record_id\}/, id in providerOperations ? '7' : '123')
+        .replace(/\{path\}/, 'tickets/7')
         .replace(/\{\w+\}/, named ?? 'nothing');
       const ofTenant = shape.path.includes('{name}') ? { tenant: 'acme' } : {};
       const search = new URLSearchParams({ ...(queries[id] ?? query(id)), ...ofTenant }).toString();

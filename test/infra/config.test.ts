@@ -168,6 +168,7 @@ describe('rejections', () => {
     ['claimThresholdBytes', 1_000_000],
     ['throttleBurst', 0],
     ['normalizeMaxConcurrency', 1],
+    ['enrichMaxConcurrency', 1],
     ['deliverMaxConcurrency', 1001],
     ['drainMaxConcurrency', 0],
     ['publicUrl', 'hooks.example.com'],

@@ -59,12 +59,20 @@ const list = <Item>(value: Item | Item[]): Item[] => (Array.isArray(value) ? val
 const functionIds: Record<FunctionName, RegExp> = {
   ingress: /^IngressFunction/,
   normalize: /^NormalizeFunction/,
+  enrich: /^EnrichFunction/,
   deliver: /^DeliverFunction/,
   drain: /^DrainFunction/,
   dispatch: /^DispatchFunction/,
   govern: /^GovernFunction/,
   api: /^ApiFunction/,
 };
+
+/** The customer-managed keys, by what they encrypt. */
+const keyIds = {
+  data: /^DataKey[0-9A-F]{8}$/,
+  credentials: /^CredentialsKey[0-9A-F]{8}$/,
+  alarms: /^AlarmsKey[0-9A-F]{8}$/,
+} as const;
 
 function resourceNamed(type: string, name: RegExp): Resource {
   const found = ofType(dev, type).find(([id]) => name.test(id));
@@ -103,7 +111,7 @@ describe('a VPC', () => {
     vpcSecurityGroupIds: 'sg-0a1b2c3d',
   });
 
-  const callOut: readonly FunctionName[] = ['ingress', 'normalize', 'deliver', 'drain', 'api'];
+  const callOut: readonly FunctionName[] = ['ingress', 'normalize', 'enrich', 'deliver', 'drain', 'api'];
   const placed = { SubnetIds: ['subnet-0a1b2c3d', 'subnet-0a1b2c3e'], SecurityGroupIds: ['sg-0a1b2c3d'] };
   const names = Object.keys(functionEnvironments) as FunctionName[];
 
@@ -201,11 +209,11 @@ describe('queues', () => {
 
   test('every consumer reports partial failures, and the visibility timeout of its queue is six times its timeout', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(4);
+    expect(mappings).toHaveLength(5);
     for (const [id, { Properties }] of mappings) {
       expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
-      // A drain or an erasure may take a whole run, so it must not delay another one in its batch.
-      expect(Properties.BatchSize, id).toBe(/^(Drain|Govern)/.test(id) ? limits.drainBatchSize : limits.queueBatchSize);
+      // Reading records, a drain or an erasure may take a whole run, so it must not delay another one in its batch.
+      expect(Properties.BatchSize, id).toBe(/^(Enrich|Drain|Govern)/.test(id) ? 1 : limits.queueBatchSize);
       expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
       const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
       const consumer = dev.resources[target(Properties.FunctionName) ?? ''];
@@ -244,7 +252,7 @@ describe('functions', () => {
     const recurring = (Object.keys(functionEnvironments) as FunctionName[]).filter(
       (name) => functionNamed(dev, name).Properties.RecursiveLoop === 'Allow',
     );
-    expect(recurring).toEqual(['deliver', 'drain', 'govern']);
+    expect(recurring).toEqual(['enrich', 'deliver', 'drain', 'govern']);
     const mayRequeueItself = ofType(dev, 'AWS::Lambda::EventSourceMapping').flatMap(([, { Properties }]) => {
       const consumer = target(Properties.FunctionName);
       const queue = target(Properties.EventSourceArn);
@@ -354,9 +362,14 @@ describe('permissions', () => {
     [
       'dispatch',
       {
-        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
-        tables: /^(Tenants|Events|Deliveries|Limits)/,
-        written: /^(Deliveries|Limits)/,
+        send: [
+          /^DeliveryQueue[0-9A-F]{8}$/,
+          /^DrainQueue[0-9A-F]{8}$/,
+          /^GovernanceQueue[0-9A-F]{8}$/,
+          /^EnrichQueue[0-9A-F]{8}$/,
+        ],
+        tables: /^(Tenants|Events|Deliveries|Limits|Fetches)Table/,
+        written: /^(Deliveries|Limits|Fetches)Table/,
       },
     ],
     [
@@ -365,12 +378,29 @@ describe('permissions', () => {
         get: /^Raw/,
         // Finished requests.
         put: /^(Payloads|Raw)/,
-        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^RawQueueDeadLetters/],
+        send: [
+          /^DeliveryQueue[0-9A-F]{8}$/,
+          /^DrainQueue[0-9A-F]{8}$/,
+          /^EnrichQueue[0-9A-F]{8}$/,
+          /^RawQueueDeadLetters/,
+        ],
         receive: [/^RawQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics)/,
+          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics|Fetches)Table/,
         // Accounts: the key of their archived requests. Limits: the drain of an ordered subscription.
-        written: /^(Accounts|ParkedRequests|Events|Records|Idempotency|Limits|Statistics)Table/,
+        written: /^(Accounts|ParkedRequests|Events|Records|Idempotency|Limits|Statistics|Fetches)Table/,
+      },
+    ],
+    [
+      'enrich',
+      {
+        put: /^Payloads/,
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^EnrichQueue[0-9A-F]{8}$/],
+        receive: [/^EnrichQueue[0-9A-F]{8}$/],
+        tables:
+          /^(Accounts|Credentials|Fetches|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics)Table/,
+        // Credentials: refreshed tokens. Limits: budgets, and the drain of an ordered subscription.
+        written: /^(Credentials|Fetches|Events|Records|Idempotency|Limits|Statistics)Table/,
       },
     ],
     [
@@ -380,11 +410,16 @@ describe('permissions', () => {
         get: /^(Payloads|Raw)/,
         // Stored answers, and entries of the audit.
         put: /^(Payloads|AuditArchive)/,
-        send: [/^RawQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^GovernanceQueue[0-9A-F]{8}$/],
+        send: [
+          /^RawQueue[0-9A-F]{8}$/,
+          /^DrainQueue[0-9A-F]{8}$/,
+          /^GovernanceQueue[0-9A-F]{8}$/,
+          /^EnrichQueue[0-9A-F]{8}$/,
+        ],
         // To reprocess dead letters.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits|Statistics)/,
+          /^(Accounts|AccountContexts|Credentials|Fetches|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits|Statistics)/,
       },
     ],
     [
@@ -395,7 +430,7 @@ describe('permissions', () => {
         send: [/^GovernanceQueue[0-9A-F]{8}$/],
         receive: [/^RawQueueDeadLetters/, /^GovernanceQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits)/,
+          /^(Accounts|AccountContexts|Credentials|Fetches|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s may access exactly what it needs', (name, allowed: Allowed) => {
@@ -444,6 +479,58 @@ describe('permissions', () => {
       expect(scans).toContainEqual([expect.stringMatching(role as RegExp), expect.stringMatching(table as RegExp)]);
   });
 
+  describe('credentials of accounts', () => {
+    /** The actions of each function on the resources of this name. */
+    const actionsOn = (name: RegExp): Readonly<Record<string, readonly string[]>> => {
+      const allowed = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Effect, Action, Resource }]) => {
+        expect(Effect, id).toBe('Allow');
+        if (!list(Resource).some((one) => name.test(target(one) ?? ''))) return [];
+        const role = target(dev.resources[id]?.Properties['Roles'][0]);
+        const holder = (Object.keys(functionIds) as FunctionName[]).find(
+          (one) => target(functionNamed(dev, one).Properties.Role) === role,
+        );
+        return list(Action).map((action) => [holder ?? id, action] as const);
+      });
+      const byFunction = Map.groupBy(allowed, ([holder]) => holder);
+      return Object.fromEntries(
+        [...byFunction].map(([holder, all]) => [holder, [...new Set(all.map(([, action]) => action))].sort()]),
+      );
+    };
+
+    test('can be opened and sealed only by the functions that call providers', () => {
+      const openAndSeal = ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'];
+      expect(actionsOn(keyIds.credentials)).toEqual({ enrich: openAndSeal, api: openAndSeal });
+    });
+
+    test('can be read only by these functions; an erasure finds their rows and deletes them', () => {
+      const { govern = [], ...others } = actionsOn(/^CredentialsTable[0-9A-F]{8}$/);
+      expect(others).toEqual({
+        enrich: ['dynamodb:BatchGetItem', 'dynamodb:PutItem'],
+        api: ['dynamodb:BatchGetItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem'],
+      });
+      for (const action of govern) expect(['dynamodb:BatchWriteItem', 'dynamodb:Query']).toContain(action);
+    });
+
+    test('have a key whose own policy names no other principal than the account', () => {
+      const key = resourceNamed('AWS::KMS::Key', keyIds.credentials);
+      const account = {
+        'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':iam::', { Ref: 'AWS::AccountId' }, ':root']],
+      };
+      expect((key.Properties['KeyPolicy'].Statement as Statement[]).map(({ Principal }) => Principal)).toEqual([
+        { AWS: account },
+      ]);
+    });
+
+    test('are encrypted with their own key, whose ARN only these functions know', () => {
+      for (const name of Object.keys(functionIds) as FunctionName[]) {
+        const { Variables } = functionNamed(dev, name).Properties.Environment;
+        const arn = Variables[environmentKeys.credentialsKey];
+        if (name === 'enrich' || name === 'api') expect(target(arn), name).toMatch(keyIds.credentials);
+        else expect(arn, name).toBeUndefined();
+      }
+    });
+  });
+
   test('only erasures may delete locked objects of the raw archive', () => {
     const bypassing = statementsOf(synthesized.prod, 'AWS::IAM::Policy').filter(([, { Action }]) =>
       list(Action).includes('s3:BypassGovernanceRetention'),
@@ -482,19 +569,21 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(15);
+    expect(tables).toHaveLength(17);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
       expect(Properties.TimeToLiveSpecification, id).toEqual({ AttributeName: 'expiresAtEpochSeconds', Enabled: true });
       expect(Properties.SSESpecification, id).toMatchObject({ SSEEnabled: true, SSEType: 'KMS' });
-      expect(dev.resources[target(Properties.SSESpecification.KMSMasterKeyId) ?? '']?.Type, id).toBe('AWS::KMS::Key');
+      expect(target(Properties.SSESpecification.KMSMasterKeyId), id).toMatch(keyIds.data);
     }
   });
 
   test('every key is rotated', () => {
-    for (const [id, { Properties }] of ofType(dev, 'AWS::KMS::Key'))
-      expect(Properties.EnableKeyRotation, id).toBe(true);
+    const keys = ofType(dev, 'AWS::KMS::Key');
+    expect(keys).toHaveLength(Object.keys(keyIds).length);
+    for (const name of Object.values(keyIds)) expect(keys.filter(([id]) => name.test(id))).toHaveLength(1);
+    for (const [id, { Properties }] of keys) expect(Properties.EnableKeyRotation, id).toBe(true);
   });
 
   test('every bucket is private and encrypted, rejects requests without TLS, and expires its objects', () => {
@@ -555,6 +644,7 @@ describe('data at rest', () => {
     );
     for (const [consumer, queue] of [
       ['Normalize', 'RawQueue'],
+      ['Enrich', 'EnrichQueue'],
       ['Deliver', 'DeliveryQueue'],
       ['Drain', 'DrainQueue'],
       ['Govern', 'GovernanceQueue'],
@@ -698,7 +788,7 @@ describe('concurrency', () => {
 });
 
 describe('own origins', () => {
-  const calling = ['ingress', 'normalize', 'deliver', 'drain', 'api'] satisfies FunctionName[];
+  const calling = ['ingress', 'normalize', 'enrich', 'deliver', 'drain', 'api'] satisfies FunctionName[];
   const ownIn = (stage: SynthesizedStage, name: FunctionName) =>
     functionNamed(stage, name).Properties.Environment.Variables[environmentKeys.ownOrigins];
   const endpoint = { 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] };

@@ -1,4 +1,14 @@
-import { AlgorithmSuiteIdentifier, buildClient, CommitmentPolicy, KmsKeyringNode } from '@aws-crypto/client-node';
+import { buildDecrypt } from '@aws-crypto/decrypt-node';
+import { buildEncrypt } from '@aws-crypto/encrypt-node';
+import { type AwsEsdkKMSInterface, KmsKeyringClass } from '@aws-crypto/kms-keyring';
+import {
+  AlgorithmSuiteIdentifier,
+  CommitmentPolicy,
+  immutableClass,
+  KeyringNode,
+  type Newable,
+  type NodeAlgorithmSuite,
+} from '@aws-crypto/material-management-node';
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { clientSettings, lean } from './client-settings.ts';
 
@@ -26,6 +36,17 @@ interface Envelopes {
   >;
 }
 
+/**
+ * The keyring of `@aws-crypto/client-node`, as its package defines it. That package also loads a keyring with a store in
+ * DynamoDB, and with it the whole client of DynamoDB: into each function that opens credentials, before its first event.
+ *
+ * @see https://github.com/aws/aws-encryption-sdk-javascript/blob/master/modules/kms-keyring-node/src/kms_keyring_node.ts
+ */
+class KmsKeyring extends KmsKeyringClass<NodeAlgorithmSuite, AwsEsdkKMSInterface>(
+  KeyringNode as Newable<KeyringNode>,
+) {}
+immutableClass(KmsKeyring);
+
 const suiteId = AlgorithmSuiteIdentifier.ALG_AES256_GCM_IV12_TAG16_HKDF_SHA512_COMMIT_KEY;
 
 /** KMS rejects the ciphertext, and would reject it again. After any other error, a later try may succeed. */
@@ -45,10 +66,9 @@ const finalErrors: ReadonlySet<string> = new Set([
  * @see https://docs.aws.amazon.com/encryption-sdk/latest/developer-guide/concepts.html#key-commitment
  */
 export function createKmsEnvelopes(keyArn: string): Envelopes {
-  const { encrypt, decrypt } = buildClient({
-    commitmentPolicy: CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT,
-    maxEncryptedDataKeys: 1,
-  });
+  const options = { commitmentPolicy: CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, maxEncryptedDataKeys: 1 };
+  const { encrypt } = buildEncrypt(options);
+  const { decrypt } = buildDecrypt(options);
   const client = lean(new KMSClient(clientSettings));
   return {
     async encrypt(plain, context) {
@@ -97,7 +117,7 @@ function createKeyring(client: KMSClient, keyArn: string) {
       throw error;
     }
   };
-  const keyring = new KmsKeyringNode({
+  const keyring = new KmsKeyring({
     generatorKeyId: keyArn,
     clientProvider: () => ({
       generateDataKey: (input) => whole(client.send(new GenerateDataKeyCommand(input))),

@@ -15,6 +15,7 @@ import type {
   DeadLetterQueue,
   DeliveryQueue,
   DrainQueue,
+  EnrichQueue,
   FailedMessages,
   GovernanceQueue,
   RawQueue,
@@ -91,6 +92,10 @@ export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQ
 
 export function createSqsGovernanceQueue(client: SQSClient, queueUrl: string): GovernanceQueue {
   return createSqsDelayedQueue(client, queueUrl, ({ tenant }) => tenant);
+}
+
+export function createSqsEnrichQueue(client: SQSClient, queueUrl: string): EnrichQueue {
+  return createSqsDelayedQueue(client, queueUrl, ({ account }) => account);
 }
 
 /** @param groupOf - The message group, for fair queues: no group delays another. */

@@ -13,6 +13,8 @@ export const scopes = {
     'Set the secrets and options that all accounts of an integration share; reprocess its requests.',
   'keys:read': 'Read API keys, without their secrets.',
   'keys:write': 'Create, change, rotate and revoke API keys that have no more permissions than this key.',
+  'records:read': 'Read records live from providers, with the credentials of accounts.',
+  'records:write': 'Call providers through the proxy, with the credentials of accounts.',
   'stats:read': 'Read statistics of subscriptions and integrations.',
   'subscriptions:read': 'Read subscriptions, deliveries and replays.',
   'subscriptions:write': 'Create, change, test and delete subscriptions; replay, retry and cancel deliveries.',

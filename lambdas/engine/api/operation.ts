@@ -27,6 +27,8 @@ export interface OperationShape {
    * function sees it.
    */
   readonly isOpenEnded?: true;
+  /** Whether it passes requests and answers on as they are: any body, any status. */
+  readonly isRaw?: true;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;

@@ -6,6 +6,7 @@ import { catalogueOperations } from './operations/catalogue-operations.ts';
 import { consumerOperations } from './operations/consumer-operations.ts';
 import { deliveryOperations } from './operations/delivery-operations.ts';
 import { eventOperations } from './operations/event-operations.ts';
+import { providerOperations } from './operations/provider-operations.ts';
 import { recordOperations } from './operations/record-operations.ts';
 import { replayOperations } from './operations/replay-operations.ts';
 import { statisticsOperations } from './operations/statistics-operations.ts';
@@ -19,6 +20,7 @@ export const operations = {
   ...subscriptionOperations,
   ...deliveryOperations,
   ...recordOperations,
+  ...providerOperations,
   ...replayOperations,
   ...eventOperations,
   ...consumerOperations,

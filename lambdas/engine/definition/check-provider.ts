@@ -48,6 +48,7 @@ export function checkProvider(definition: Definition): readonly MeaningFault[] {
           ],
     ),
     ...checkBase(api.base_url),
+    ...checkClient(definition),
   ];
 }
 
@@ -66,6 +67,42 @@ function checkBase(url: string): readonly MeaningFault[] {
           message: `got "${url}", expected https://…, or a context value that holds the whole URL`,
         },
       ];
+}
+
+/** The vendor's client must not go to a host that a tenant names. */
+function checkClient({ api, resources }: Definition): readonly MeaningFault[] {
+  const oauth2 = api?.credentials.oauth2;
+  const urls = (['token_url', 'authorize_url'] as const).flatMap((name) =>
+    oauth2 === undefined || hasOwnHost(oauth2[name])
+      ? []
+      : [
+          {
+            path: ['api', 'credentials', 'oauth2', name],
+            message: `got "${oauth2[name]}", expected https://…, whose host ends with a name that is written here, because the vendor's client goes there`,
+          },
+        ],
+  );
+  const isOwn = api !== undefined && hasOwnHost(api.base_url);
+  const readers = isOwn
+    ? []
+    : [...usedIn(api, ['api']), ...usedIn(resources, ['resources'])].filter(
+        ({ path, placeholder }) => placeholder.root === 'client' && path[2] !== 'oauth2',
+      );
+  return [
+    ...urls,
+    ...readers.map(({ path, placeholder }) => ({
+      path,
+      message: `got {${placeholder.text}} where the account names the host, expected a base_url whose host is written here`,
+    })),
+  ];
+}
+
+/** Whether a URL's host ends with a literal name of two labels, such as `.example.com`. */
+function hasOwnHost(url: string): boolean {
+  const host = /^https:\/\/([^/]*)/.exec(url)?.[1] ?? '';
+  // After the last value comes a dot: `{name}example.com` would let a value end the name.
+  const end = host.slice(host.lastIndexOf('}') + 1);
+  return /^\.?(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i.test(end) && (end === host || end.startsWith('.'));
 }
 
 /** Context values and credentials that templates read and nothing declares. */

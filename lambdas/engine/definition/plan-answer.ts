@@ -45,6 +45,11 @@ export function callOf<Method extends CallMethod>(
   return spec === undefined ? undefined : { resource, method, declaredBy, spec: spec as SpecOf[Method] };
 }
 
+/** Whether a call of the definition reads records of a resource by their ids. */
+export function isRead(definition: ProviderSide, resource: string): boolean {
+  return callOf(definition, resource, 'get') !== undefined || callOf(definition, resource, 'batch_get') !== undefined;
+}
+
 /** How records of a resource are read; undefined where the definition has no `map` for it. */
 export function recordPlanOf({ resources }: ProviderSide, resource: string): RecordPlan | undefined {
   const said = specOf(resources, resource);

@@ -14,9 +14,10 @@ export function recordTraitsOf(
   schema: Pick<ResourceSchema, 'state' | 'volatile'> | undefined,
 ): RecordTraits | undefined {
   const said = resources !== undefined && Object.hasOwn(resources, resource) ? resources[resource] : undefined;
+  const source = said?.from === undefined ? undefined : resources?.[said.from];
   if ((said?.state ?? schema?.state) === 'none') return undefined;
   return {
-    versionKind: said?.version?.as ?? 'opaque',
+    versionKind: (said?.version ?? source?.version)?.as ?? 'opaque',
     isPartial: said?.whole === false,
     volatile: [...(schema?.volatile ?? []), ...(said?.volatile ?? [])],
   };

@@ -1,4 +1,5 @@
 import { holdsValue } from '../../engine/account/context-claims.ts';
+import { withAliases } from '../../engine/definition/context-for-calls.ts';
 import { contextValues } from '../../engine/mapping/context-values.ts';
 import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
 import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
@@ -27,6 +28,12 @@ export interface AccountRequest {
   readonly capture?: CaptureRequest | undefined;
   readonly name?: string | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly share?: number | undefined;
+  /** Kind of the credentials that are stored for it. */
+  readonly credentialKind?: string | undefined;
+  /** ISO 8601. @default now */
+  readonly createdAt?: string | undefined;
   /**
    * Whether the caller may claim a value of the routing context that no tenant owns.
    *
@@ -79,10 +86,13 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     name: request.name,
     metadata: request.metadata,
     secrets: withUrlToken(integration, request.secrets, ports.randomness),
-    context: request.context,
+    context: withAliases(integration, request.context),
+    ...(request.baseUrl === undefined ? {} : { baseUrl: request.baseUrl }),
+    ...(request.share === undefined ? {} : { share: request.share }),
+    ...(request.credentialKind === undefined ? {} : { credentialKind: request.credentialKind }),
     ...arm(request.capture, ports.clock),
     ...(rawDays === undefined ? {} : { rawRetentionDays: rawDays }),
-    createdAt: new Date(ports.clock.nowMs()).toISOString(),
+    createdAt: request.createdAt ?? new Date(ports.clock.nowMs()).toISOString(),
     revision: 1,
   };
   const use: QuotaUse = {

@@ -1,4 +1,5 @@
 import { EngineError } from '../../contracts/engine-error.ts';
+import { withAliases } from '../../engine/definition/context-for-calls.ts';
 import { contextValues } from '../../engine/mapping/context-values.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
@@ -17,6 +18,11 @@ export interface AccountChange {
   readonly name?: string | null | undefined;
   /** Replaces all pairs; null clears them. */
   readonly metadata?: Readonly<Record<string, string>> | null | undefined;
+  /** Null goes back to the integration's. */
+  readonly baseUrl?: string | null | undefined;
+  readonly share?: number | null | undefined;
+  /** Kind of the credentials that are stored for it; null where they are removed. */
+  readonly credentialKind?: string | null | undefined;
   /**
    * Whether the caller may claim a value of the routing context that no tenant owns.
    *
@@ -57,7 +63,11 @@ export async function updateAccount(ports: AccountPorts, id: string, change: Acc
       name: change.name === undefined ? before.name : (change.name ?? undefined),
       metadata: change.metadata === undefined ? before.metadata : (change.metadata ?? undefined),
       secrets: withUrlToken(integration, secrets, ports.randomness),
-      context: change.context ?? before.context,
+      baseUrl: change.baseUrl === undefined ? before.baseUrl : (change.baseUrl ?? undefined),
+      share: change.share === undefined ? before.share : (change.share ?? undefined),
+      credentialKind:
+        change.credentialKind === undefined ? before.credentialKind : (change.credentialKind ?? undefined),
+      context: change.context === undefined ? before.context : withAliases(integration, change.context),
       ...(change.capture === undefined && capture !== undefined ? { capture } : {}),
       ...arm(change.capture ?? undefined, ports.clock),
     };

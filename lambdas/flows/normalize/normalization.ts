@@ -10,8 +10,10 @@ import type { IntegrationSettingsStore } from '../../ports/accounts/integration-
 import type { RequestParking } from '../../ports/accounts/parked-requests.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { DeadLetterQueue } from '../../ports/events/queues.ts';
+import type { Fetch } from '../../ports/provider/fetch-store.ts';
 import type { ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
+import type { AskForFetchPorts } from '../enrich/ask-for-fetch.ts';
 import type { Candidate, Publication, PublishPorts } from '../publish/publication.ts';
 import type { ArchivePorts } from './archive-requests.ts';
 import type { OwnerPorts, Ownership } from './find-owners.ts';
@@ -21,8 +23,12 @@ export interface NormalizingIntegration {
   readonly webhook: PreparedWebhook;
   /** JSONata. */
   readonly mapping: string;
+  /** The context of an account as mappings of resources read it. */
+  readonly contextOf: (context: Account['context']) => Account['context'];
   /** How the records that webhooks carry are read. */
   readonly records: CarriedRecordPlans;
+  /** Whether records of a resource can be read: then thin events of it are enriched. */
+  readonly isRead: (resource: string) => boolean;
   /** The resources that the mapping produces. */
   readonly resources: PreparedResources;
   /** What a resource says about its records; undefined where its events are facts. */
@@ -31,7 +37,7 @@ export interface NormalizingIntegration {
   readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
 }
 
-export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts {
+export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts, AskForFetchPorts {
   readonly settings: IntegrationSettingsStore;
   readonly provider: ProviderClient;
   readonly parking: RequestParking;
@@ -51,10 +57,13 @@ export interface RawDelivery {
 }
 
 /** The outcome of publishing an event, with its tenant. */
-export type TenantPublication = Publication & { readonly tenant: string };
+export type TenantPublication = (Publication | { readonly kind: 'enriching' }) & { readonly tenant: string };
 
 /** An event of a request, and what it says of its record. */
-export type NewEvent = Pick<Candidate, 'event' | 'record'>;
+export type NewEvent = Pick<Candidate, 'event' | 'record'> & {
+  /** Set for a thin event whose record is read before it is published. */
+  readonly fetch?: Fetch | undefined;
+};
 
 /** The tenant of a request to the URL for all accounts; absent when it has no account, or several tenants. */
 interface Whose {

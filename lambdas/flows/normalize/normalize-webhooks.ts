@@ -1,6 +1,8 @@
 import { limits } from '../../contracts/limits.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
+import { askForFetches } from '../enrich/ask-for-fetch.ts';
+import type { Publication } from '../publish/publication.ts';
 import { publishEvents } from '../publish/publish-events.ts';
 import { archiveEnded } from './archive-ended.ts';
 import { settleConfirmation } from './confirm-handshake.ts';
@@ -42,29 +44,46 @@ export async function normalizeWebhooks(
         })
       : [],
   );
+  const fetched = candidates.filter(({ fetch }) => fetch !== undefined);
+  const own = candidates.filter(({ fetch }) => fetch === undefined);
   // Archiving never fails as a whole; a run that ends with an error must not leave it half done.
-  const [publishing, archiving] = await Promise.allSettled([
-    candidates.length === 0 ? [] : publishEvents(ports, candidates),
+  const [publishing, fetching, archiving] = await Promise.allSettled([
+    own.length === 0 ? [] : publishEvents(ports, own),
+    fetched.length === 0
+      ? undefined
+      : askForFetches(
+          ports,
+          fetched.flatMap(({ fetch }) => fetch ?? []),
+        ),
     archiveEnded(ports, deliveries, mappings),
   ]);
   if (publishing.status === 'rejected') throw publishing.reason;
   if (archiving.status === 'rejected') throw archiving.reason;
-  const [published, archived] = [publishing.value, archiving.value];
+  const archived = archiving.value;
+  const published = new Map<object, Publication | { readonly kind: 'enriching' }>([
+    ...own.map((candidate, place) => [candidate, publishing.value[place] as Publication] as const),
+    ...fetched.map((candidate) => [candidate, fetchedAs(fetching)] as const),
+  ]);
   // Make the calls last and in parallel: a provider that does not answer must not delay the events of others.
   const settled = await Promise.all(mappings.map(settleConfirmation));
   return settled.map((mapping, index): Normalization => {
     const unarchived = archived[index];
     if (unarchived !== undefined) return { kind: 'failed', error: unarchived.error };
     if (mapping.kind !== 'events') return withoutOwners(mapping);
-    const publications = published.flatMap((publication, place): readonly TenantPublication[] => {
-      const candidate = candidates[place];
-      return candidate?.index === index ? [{ ...publication, tenant: candidate.event.tenant }] : [];
+    const publications = candidates.flatMap((candidate): readonly TenantPublication[] => {
+      const publication = published.get(candidate);
+      if (candidate.index !== index || publication === undefined) return [];
+      return [{ ...publication, tenant: candidate.event.tenant }];
     });
     const failure = publications.find((publication) => publication.kind === 'failed');
     if (failure !== undefined) return { kind: 'failed', error: failure.error };
     const { tenant, drifts } = mapping;
     return { kind: 'mapped', publications, drifts, ...(tenant === undefined ? {} : { tenant }) };
   });
+}
+
+function fetchedAs(asking: PromiseSettledResult<unknown>): Publication | { readonly kind: 'enriching' } {
+  return asking.status === 'rejected' ? { kind: 'failed', error: asking.reason } : { kind: 'enriching' };
 }
 
 /** Fail each request whose owners have changed: it is redelivered and read again. */

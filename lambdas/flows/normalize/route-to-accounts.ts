@@ -1,9 +1,11 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
+import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
 import { deliveryNameOf, type MappedChange, type MappingResult } from '../../engine/mapping/map-request.ts';
 import { deliveryIdOf } from '../../engine/reception/decide-reception.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
+import type { Fetch } from '../../ports/provider/fetch-store.ts';
 import type { RecordInput } from '../publish/publication.ts';
 import { findOwners, soleTenant } from './find-owners.ts';
 import {
@@ -123,7 +125,7 @@ export async function mapForAccount(
     account: account.id,
     integration: message.integration,
     receivedAt: message.receivedAt,
-    accountContext: account.context,
+    accountContext: integration.contextOf(account.context),
     ...deliveryNameOf({ deliveryId, acceptanceId: message.rawId, rawBody: request.body }),
   };
   const run = await ports.expressions.run(
@@ -143,9 +145,38 @@ export async function mapForAccount(
     events: mapped.events.map((event, index) => ({
       event: { ...event, schema_version: schemaVersionOf(integration.resources, event.resource) },
       record: recordInputOf(integration, message, account, event.resource, mapped.changes[index]),
+      fetch: fetchOf(integration, message, account, event, mapped.changes[index]),
     })),
     // JSON turns undefined into null.
     contexts: mapped.contexts.map((value) => value ?? undefined),
+  };
+}
+
+/** What must be read before a thin event is published; undefined where nothing can be. */
+function fetchOf(
+  { isRead, traitsOf }: NormalizingIntegration,
+  { receivedAt, hops }: RawMessage,
+  { id: account, tenant, integration, createdAt, credentialKind }: Account,
+  event: UnsequencedEvent,
+  mapped: MappedChange | undefined,
+): Fetch | undefined {
+  const { resource } = event;
+  if (mapped?.address === undefined || credentialKind === undefined || !isRead(resource)) return undefined;
+  return {
+    account,
+    resource,
+    tenant,
+    incarnation: createdAt,
+    integration,
+    recordId: event.record_id,
+    address: mapped.address,
+    ...(traitsOf(resource) === undefined ? { fact: event.id } : {}),
+    change: mapped.change,
+    rawEventType: event.raw_event_type,
+    ...(event.occurred_at === undefined ? {} : { occurredAt: event.occurred_at }),
+    receivedAt,
+    ...(hops === undefined ? {} : { hops }),
+    partialData: JSON.stringify(event.data),
   };
 }
 

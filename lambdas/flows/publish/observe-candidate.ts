@@ -47,17 +47,20 @@ export function isOrderedByReceipt(candidate: RecordCandidate): boolean {
 const maxAheadMs = 86_400_000;
 
 /** A version that is not written as it should be, and a time far in the future, order nothing. */
-function rankOf({ event, record: { traits, version, seenAtMs } }: RecordCandidate): Rank {
+function rankOf({ event, record: { traits, version, seenAtMs, isTimeOfWebhook } }: RecordCandidate): Rank {
   const isSound = (ms: number | undefined) => ms !== undefined && ms <= seenAtMs + maxAheadMs;
   const versionMs = version === undefined ? undefined : versionTimeMs(traits.versionKind, version);
   const isWritten =
     version !== undefined &&
     (traits.versionKind === 'opaque' || versionOrdinal(traits.versionKind, version) !== undefined) &&
     (versionMs === undefined || isSound(versionMs));
+  const known = isWritten ? version : undefined;
+  // A read has every change before it began, and the webhook that asked for it tells of one of them.
+  if (isTimeOfWebhook === true) return { version: known, atMs: seenAtMs, isReceipt: true };
   const occurredMs = event.occurred_at === undefined ? undefined : Date.parse(event.occurred_at);
   const atMs = [occurredMs, versionMs].find(isSound);
   return {
-    version: isWritten ? version : undefined,
+    version: known,
     ...(atMs === undefined ? { atMs: seenAtMs, isReceipt: true } : { atMs }),
   };
 }

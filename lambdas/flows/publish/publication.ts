@@ -41,6 +41,8 @@ export interface RecordInput {
   readonly changeName: string | undefined;
   /** Epoch milliseconds: when the webhook was received, or the read began. */
   readonly seenAtMs: number;
+  /** Whether `occurred_at` is the time of the webhook that asked for the read: it does not order what was read. */
+  readonly isTimeOfWebhook?: true;
   /** Whether a deletion only says that there is no such record: of an unknown one, it says nothing. */
   readonly isAbsence?: true;
 }

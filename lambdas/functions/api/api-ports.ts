@@ -4,6 +4,7 @@ import type { EndpointPolicy } from '../../engine/delivery/endpoint-state.ts';
 import type { CallPolicy } from '../../flows/access/limit-call-rate.ts';
 import type { Quotas } from '../../flows/access/quotas.ts';
 import type { WaitingPolicy } from '../../flows/feed/enter-waiting.ts';
+import type { ProviderPorts } from '../../flows/provider/provider-ports.ts';
 import type { AccountContextRegistry, SharedContexts } from '../../ports/accounts/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/accounts/account-store.ts';
 import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
@@ -22,10 +23,11 @@ import type { SubscriptionDirectory } from '../../ports/delivery/subscription-st
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { ConsumerStore } from '../../ports/events/consumer-store.ts';
 import type { EventLocator, EventReader } from '../../ports/events/event-store.ts';
-import type { DeadLetterInbox, DrainQueue, GovernanceQueue, RawQueue } from '../../ports/events/queues.ts';
+import type { DeadLetterInbox, DrainQueue, EnrichQueue, GovernanceQueue, RawQueue } from '../../ports/events/queues.ts';
 import type { RawArchiveReader } from '../../ports/events/raw-archive.ts';
 import type { RecordDirectory, RecordStates } from '../../ports/events/record-states.ts';
 import type { WaitingCalls } from '../../ports/events/waiting-calls.ts';
+import type { FetchStore } from '../../ports/provider/fetch-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../ports/runtime/engine-key.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
@@ -93,6 +95,10 @@ export interface ApiPorts {
   readonly resources: ResourceCatalog;
   readonly expressions: Expressions;
   readonly egress: EgressPolicy;
+  /** For unified reads, the proxy, and the test of credentials. */
+  readonly provider: ProviderPorts;
+  readonly fetches: Pick<FetchStore, 'add' | 'ask' | 'replaceRun'>;
+  readonly enrichQueue: EnrichQueue;
   readonly clock: Clock;
   readonly pause: Pause;
   readonly randomness: Randomness;

@@ -20,6 +20,7 @@ import { catalogueHandlers } from './routes/catalogue.ts';
 import { consumerHandlers } from './routes/consumers.ts';
 import { deliveryHandlers } from './routes/deliveries.ts';
 import { eventHandlers } from './routes/events.ts';
+import { providerHandlers } from './routes/provider.ts';
 import { recordHandlers } from './routes/records.ts';
 import { replayHandlers } from './routes/replays.ts';
 import { statisticsHandlers } from './routes/statistics.ts';
@@ -62,6 +63,7 @@ function operationHandlers({ ports, outcomes, warn }: PipelineContext): Handlers
     ...accessHandlers(ports),
     ...auditHandlers(ports),
     ...recordHandlers(ports),
+    ...providerHandlers(ports),
     ...statisticsHandlers(ports),
     ...tenantHandlers(ports),
     ...systemHandlers(ports),
@@ -101,7 +103,13 @@ function checkRequest({ ports }: PipelineContext, request: ApiRequest, principal
   const read = readCall(ports.clock, shape, event, text);
   const cursors = createCursors(ports.engineKey, { operation: id, principal, ...read });
   const repeatable = readIdempotencyKey(shape, event, principal, text);
-  return { ...request, call: { ...read, principal, cursors } as CheckedRequest['call'], repeatable };
+  const raw = {
+    method: shape.method,
+    query: event.rawQueryString,
+    headers: event.headers as Readonly<Record<string, string>>,
+    body: Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8'),
+  };
+  return { ...request, call: { ...read, principal, cursors, raw } as CheckedRequest['call'], repeatable };
 }
 
 /** The 404 for a path without a route, or the 405 for another method of a route. */

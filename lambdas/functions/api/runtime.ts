@@ -6,6 +6,7 @@ import { createS3RawArchiveReader } from '../../adapters/aws/s3-raw-archive.ts';
 import {
   createSqsDeadLetterInbox,
   createSqsDrainQueue,
+  createSqsEnrichQueue,
   createSqsGovernanceQueue,
   createSqsRawQueue,
 } from '../../adapters/aws/sqs-queues.ts';
@@ -22,6 +23,7 @@ import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapte
 import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
 import { createDynamoEngineKey } from '../../adapters/dynamo/stores/engine-key.ts';
 import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/dynamo/stores/event-store.ts';
+import { createDynamoFetchStore } from '../../adapters/dynamo/stores/fetch-store.ts';
 import { createDynamoAnswerStore } from '../../adapters/dynamo/stores/idempotency-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
 import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
@@ -50,7 +52,11 @@ import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createProviderPorts } from '../provider/provider.runtime.ts';
 import type { ApiPorts, ApiRuntime } from './api-ports.ts';
+
+/** A page of an API may have several megabytes, and each of its records is mapped. */
+const answerLimits = { heapMb: 256, limitMs: 8_000 };
 
 /** Limits for the expressions that endpoint tests and replay counts evaluate. An API call has 29 s. */
 const expressionLimits = { heapMb: 128, limitMs: 2_000, suspendMs: 10_000 };
@@ -96,6 +102,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       ...eventPorts(composition),
       ...deliveryPorts(composition),
       ...endpointPorts(composition),
+      ...providerPorts(composition),
       clock: systemClock,
       pause: systemPause,
       randomness: systemRandomness,
@@ -202,6 +209,16 @@ function deliveryPorts({ env, dynamo, sqs, expiry }: Composition) {
     runningWork: createDynamoRunningWorkLog(dynamo, env[environmentKeys.deliveriesTable]),
     statistics: createDynamoStatisticsReader(dynamo, env[environmentKeys.statisticsTable], systemClock),
     drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+  } satisfies Partial<ApiPorts>;
+}
+
+/** What calls providers, and the work that waits for credentials. */
+function providerPorts({ env, dynamo, sqs, bundle }: Composition) {
+  const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...answerLimits });
+  return {
+    provider: createProviderPorts(env, dynamo, expressions),
+    fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
+    enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
   } satisfies Partial<ApiPorts>;
 }
 

@@ -2,10 +2,11 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { DispatchNote } from '../../contracts/outcomes.ts';
 import { type DispatchPorts, dispatchDue } from '../../flows/deliver/dispatch-due.ts';
 import { type RestartPorts, restartSilent } from '../../flows/deliver/restart-silent.ts';
+import { type DispatchFetchesPorts, dispatchFetches } from '../../flows/enrich/dispatch-fetches.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 
 export interface DispatchRuntime {
-  readonly ports: DispatchPorts & RestartPorts;
+  readonly ports: DispatchPorts & RestartPorts & DispatchFetchesPorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<DispatchNote>;
 }
@@ -14,7 +15,13 @@ export interface DispatchRuntime {
 export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime) {
   return async (): Promise<void> => {
     // A failure of one must not stop the other.
-    const [dispatched, restarted] = await Promise.allSettled([dispatchDue(ports), restartSilent(ports)]);
+    const [dispatched, restarted, fetched] = await Promise.allSettled([
+      dispatchDue(ports),
+      restartSilent(ports),
+      dispatchFetches(ports),
+    ]);
+    if (fetched.status === 'fulfilled' && fetched.value.started > 0)
+      outcomes.count('fetches-requested', fetched.value.started);
     if (restarted.status === 'fulfilled' && restarted.value.length > 0) {
       outcomes.count('silent-work-restarted', restarted.value.length);
       log.warn('silent work restarted', { work: restarted.value });
@@ -26,7 +33,9 @@ export function createDispatchHandler({ ports, log, outcomes }: DispatchRuntime)
     if (endpoints > 0) outcomes.count('drains-requested', endpoints);
     if (attempts + endpoints > 0) log.info('due work dispatched', { attempts, endpoints });
     if (restarted.status === 'rejected') throw restarted.reason;
+    if (fetched.status === 'rejected') throw fetched.reason;
     // Throw last, so that finished work is counted. The alarm on errors reports the failed shards.
-    if (failures.length > 0) throw new AggregateError(failures, 'some shards were not dispatched');
+    const all = [...failures, ...fetched.value.failures];
+    if (all.length > 0) throw new AggregateError(all, 'some shards were not dispatched');
   };
 }

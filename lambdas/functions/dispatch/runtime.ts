@@ -4,11 +4,13 @@ import { clientSettings, lean } from '../../adapters/aws/client-settings.ts';
 import {
   createSqsDeliveryQueue,
   createSqsDrainQueue,
+  createSqsEnrichQueue,
   createSqsGovernanceQueue,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
 import { createDynamoEventReader } from '../../adapters/dynamo/stores/event-store.ts';
+import { createDynamoFetchStore } from '../../adapters/dynamo/stores/fetch-store.ts';
 import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-store.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import { createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
@@ -40,6 +42,8 @@ export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRun
       deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
       drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
+      fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
+      enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
       clock: systemClock,
     },
   };

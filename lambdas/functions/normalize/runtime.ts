@@ -5,20 +5,15 @@ import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
 import { createS3RawArchive } from '../../adapters/aws/s3-raw-archive.ts';
 import {
   createSqsDeadLetterQueue,
-  createSqsDeliveryQueue,
-  createSqsDrainQueue,
+  createSqsEnrichQueue,
   createSqsFailedMessages,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createDynamoRememberedContexts } from '../../adapters/dynamo/stores/account-contexts.ts';
 import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/dynamo/stores/account-store.ts';
-import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
-import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/dynamo/stores/event-store.ts';
+import { createDynamoFetchStore } from '../../adapters/dynamo/stores/fetch-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/dynamo/stores/parked-requests.ts';
-import { createDynamoRecordStates } from '../../adapters/dynamo/stores/record-states.ts';
 import { createDynamoStatisticsWriter } from '../../adapters/dynamo/stores/statistics-store.ts';
-import { createDynamoSubscriptionStore } from '../../adapters/dynamo/stores/subscription-store.ts';
-import { createDynamoTenantPolicies } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createHttpsProviderClient } from '../../adapters/http/https-provider-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
@@ -27,19 +22,21 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { contextForCalls } from '../../engine/definition/context-for-calls.ts';
 import { hasWebhook } from '../../engine/definition/has-webhook.ts';
-import { carriedRecordPlansOf } from '../../engine/definition/plan-answer.ts';
+import { carriedRecordPlansOf, isRead } from '../../engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
-import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
 import { readXml } from '../../engine/request/read-xml.ts';
 import { createNormalizationCounter } from '../../flows/normalize/count-normalizations.ts';
 import type { NormalizePorts, NormalizingIntegration } from '../../flows/normalize/normalization.ts';
+import type { Account } from '../../ports/accounts/account-store.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createPublishingPorts } from '../publishing/publishing.runtime.ts';
 import type { NormalizeRuntime } from './handler.ts';
 
 /**
@@ -85,11 +82,9 @@ export function createNormalizeRuntime(
       accounts,
       ...requestPorts(composition),
       ...archivePorts(composition),
-      ...publishingPorts(composition),
-      ...deliveryPorts(composition),
-      clock: systemClock,
-      pause: systemPause,
-      randomness: systemRandomness,
+      ...createPublishingPorts(composition),
+      fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
+      enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
     },
   };
 }
@@ -126,7 +121,9 @@ function createNormalizingIntegrations(bundle: URL): NormalizePorts['integration
     const integration = {
       webhook: prepareWebhook(definition, readXml),
       mapping: definition.mapping,
+      contextOf: (context: Account['context']) => contextForCalls(definition, context),
       records: carriedRecordPlansOf(definition),
+      isRead: (resource: string) => isRead(definition, resource),
       resources,
       traitsOf: (resource: string) => recordTraitsOf(definition, resource, resources?.schemas.get(resource)),
       routing:
@@ -147,32 +144,5 @@ function archivePorts({ env, dynamo }: Composition) {
     rawBodies,
     archive: createS3RawArchive(rawBodies),
     archiveKeys: createDynamoArchiveKeys(dynamo, env[environmentKeys.accountsTable], systemRandomness),
-  } satisfies Partial<NormalizePorts>;
-}
-
-function publishingPorts({ env, dynamo, retentionDays }: Composition) {
-  const tables = { events: env[environmentKeys.eventsTable], idempotency: env[environmentKeys.idempotencyTable] };
-  const tenantPolicies = createDynamoTenantPolicies(dynamo, env[environmentKeys.tenantsTable], systemClock);
-  const expiry = { clock: systemClock, retentionDays, policies: tenantPolicies };
-  return {
-    events: {
-      ...createDynamoEventReader(dynamo, tables.events, systemClock),
-      ...createDynamoEventWriter(dynamo, tables, expiry),
-    },
-    records: createDynamoRecordStates(dynamo, env[environmentKeys.recordsTable], systemClock),
-    tenantPolicies,
-    payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
-    claimThresholdBytes: readNumber(env[environmentKeys.claimThresholdBytes], environmentKeys.claimThresholdBytes),
-  } satisfies Partial<NormalizePorts>;
-}
-
-/** What hands a published event to the functions that send it. */
-function deliveryPorts({ env, dynamo, sqs }: Composition) {
-  return {
-    subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
-    deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
-    drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
-    endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
-    endpointPolicy: defaultEndpointPolicy,
   } satisfies Partial<NormalizePorts>;
 }

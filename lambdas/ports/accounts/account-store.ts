@@ -10,6 +10,12 @@ export interface Account {
   /** By secret name; a list while a secret rotates. Never leaves the engine. */
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   readonly context: Readonly<Record<string, unknown>>;
+  /** Where its provider's API is, in the place of the definition's `base_url`. */
+  readonly baseUrl?: string | undefined;
+  /** The part of its provider's limits that the engine may use, above 0 up to 1. @default 1 */
+  readonly share?: number | undefined;
+  /** The kind of its credentials; undefined where it has none, and so its provider cannot be called. */
+  readonly credentialKind?: string | undefined;
   /** Secrets that the account waits for; absent if it waits for none. */
   readonly capture?: Capture;
   /** Days that the raw archive keeps its requests; absent for the deployment's retention. */

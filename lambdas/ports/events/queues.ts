@@ -1,4 +1,10 @@
-import type { DeliveryJob, DrainMessage, GovernanceMessage, RawMessage } from '../../contracts/messages.ts';
+import type {
+  DeliveryJob,
+  DrainMessage,
+  EnrichMessage,
+  GovernanceMessage,
+  RawMessage,
+} from '../../contracts/messages.ts';
 
 export interface RawQueue {
   /** Returns only when the message is durable. */
@@ -14,6 +20,10 @@ export interface DeliveryQueue {
 
 export interface DrainQueue {
   send(message: DrainMessage, delayMs: number): Promise<void>;
+}
+
+export interface EnrichQueue {
+  send(message: EnrichMessage, delayMs: number): Promise<void>;
 }
 
 export interface GovernanceQueue {

@@ -17,6 +17,7 @@ export type RequestCount =
   | 'verified'
   | Exclude<NormalizeOutcome, 'enqueued' | 'filtered'>
   | NormalizeNote
+  | 'coalesced'
   | `rejected:${RejectedBy}`;
 
 export type RequestCounts = Readonly<Partial<Record<RequestCount, number>>>;

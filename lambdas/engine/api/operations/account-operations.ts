@@ -41,15 +41,34 @@ export const captureRequest = z
     'Secrets that the provider chooses in its handshake. Each is accepted once, and only until the wait expires.',
   );
 
+const maxCredentialBytes = 32 * 1024;
+
+const credentials = z
+  .record(z.string(), z.unknown())
+  .refine((value) => jsonBytes(value) <= maxCredentialBytes, `expected at most ${maxCredentialBytes} bytes of JSON`)
+  .describe(
+    'What calls of the provider authenticate with: `type`, one of the kinds that the integration declares, and its members. They are tried before they are stored, and no answer contains them.',
+  );
+
+const baseUrl = z
+  .url({ protocol: /^https?$/ })
+  .max(512)
+  .describe("Where the provider's API is, in the place of the integration's: an instance on the premises.");
+
+const share = z
+  .number()
+  .gt(0)
+  .max(1)
+  .describe("The part of the provider's limits that the engine may use. Default: 1.");
+
 const accountBody = z.strictObject({
   id: identifier.optional(),
   tenant: tenantName.optional(),
   integration: z.string().min(1).max(64),
   secrets: secretValues,
-  credentials: z
-    .record(z.string(), z.unknown())
-    .default({})
-    .refine((credentials) => Object.keys(credentials).length === 0, 'this integration takes no credentials'),
+  credentials: credentials.optional(),
+  base_url: baseUrl.optional(),
+  share: share.optional(),
   context: context.default({}),
   capture: captureRequest.optional(),
   name: label.optional().describe('A name for people.'),
@@ -64,6 +83,9 @@ const accountPatch = z.strictObject({
     .describe('Secrets by name. Null removes a secret.'),
   context: context.optional(),
   capture: z.union([captureRequest, z.null()]).optional(),
+  credentials: credentials.nullable().optional().describe('Replaces the credentials; null removes them.'),
+  base_url: baseUrl.nullable().optional(),
+  share: share.nullable().optional(),
   name: label.nullable().optional(),
   metadata: metadata.nullable().optional(),
 });
@@ -85,6 +107,19 @@ const account = z
         'The URL to enter at the provider. If it carries a token, that token authenticates requests, so keep it secret.',
       ),
     secret_names: z.array(z.string()).describe('Names of the stored secrets.'),
+    base_url: z.string().nullable(),
+    share: z.number(),
+    credentials: z
+      .object({ type: z.string(), expires_at: time.nullable(), updated_at: time })
+      .nullable()
+      .describe('The kind of the stored credentials, and when their token expires.'),
+    status: z
+      .enum(['active', 'auth_failed', 'disconnected'])
+      .describe(
+        '`auth_failed`: the provider refuses the credentials; reads wait for others. `disconnected`: the integration calls an API, and the account has no credentials for it.',
+      ),
+    status_reason: z.string().nullable(),
+    status_since: time.nullable(),
     capture: captureView.optional(),
     created_at: time,
   })
@@ -99,6 +134,12 @@ const example = {
   context: {},
   webhook_url: 'https://api.example.com/in/github/acc_github_acme',
   secret_names: ['signing_secret'],
+  base_url: null,
+  share: 1,
+  credentials: { type: 'bearer', expires_at: null, updated_at: '2026-11-27T12:00:00.000Z' },
+  status: 'active' as const,
+  status_reason: null,
+  status_since: null,
   created_at: '2026-11-27T12:00:00.000Z',
 };
 
@@ -137,6 +178,7 @@ export const accountOperations = {
         tenant: 'acme',
         integration: 'github',
         secrets: { signing_secret: 'keep it secret' },
+        credentials: { type: 'bearer', token: 'keep it secret, too' },
         name: "Acme's GitHub",
         metadata: { team: 'platform' },
       },

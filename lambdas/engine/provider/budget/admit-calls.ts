@@ -63,7 +63,7 @@ export function budgetAt(state: BudgetState, limits: readonly AppliedLimit[], no
   const waiting = Object.fromEntries(
     Object.entries(state.waiting).filter(([, { untilMs }]) => untilMs + waitingGraceMs > nowMs),
   );
-  return { flights, limits: states, blocks, waiting };
+  return { ...state, flights, limits: states, blocks, waiting };
 }
 
 /** Grant as many calls as every limit allows, and leave room for those that are more urgent. */

@@ -52,6 +52,8 @@ export interface BudgetState {
   /** By `*`, the name of a limit or of a call: no such call before that time. */
   readonly blocks: Readonly<Record<string, number>>;
   readonly waiting: { readonly [P in Priority]?: Waiting };
+  /** Times in a row that the provider said to slow down without saying for how long. */
+  readonly strikes?: number;
 }
 
 export const newBudget: BudgetState = { flights: [], limits: {}, blocks: {}, waiting: {} };

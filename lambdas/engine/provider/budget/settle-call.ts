@@ -11,9 +11,20 @@ export interface EndedCall {
   readonly endedAtMs: number;
   /** What the answer says of limits. */
   readonly observed: readonly ObservedLimit[];
-  /** No such call before that time: by `*`, the name of a limit or of a call. */
-  readonly blocks?: Readonly<Record<string, number>> | undefined;
+  /** Set where the provider says to slow down: what may not be called, and until when, if it tells. */
+  readonly slowDown?: SlowDown | undefined;
 }
+
+export interface SlowDown {
+  /** `*`, the name of a limit or of a call. */
+  readonly name: string;
+  /** Epoch milliseconds; undefined where the provider does not tell it. */
+  readonly notBeforeMs: number | undefined;
+}
+
+/** Pause after the first word to slow down that does not say for how long; it doubles each time. */
+const firstPauseMs = 1_000;
+const maxPauseMs = 15 * 60_000;
 
 /** A word without a reset is trusted this long. */
 const toldMs = 60_000;
@@ -35,9 +46,17 @@ export function settleCall(before: BudgetState, limits: readonly AppliedLimit[],
         ? counted
         : listen(limit, counted, observed, flight?.startedAtMs ?? call.endedAtMs, call.endedAtMs);
   }
-  const blocks = { ...state.blocks };
-  for (const [name, untilMs] of Object.entries(call.blocks ?? {})) blocks[name] = Math.max(blocks[name] ?? 0, untilMs);
-  return { ...state, flights, limits: known, blocks };
+  const { slowDown } = call;
+  const strikes = slowDown === undefined ? (call.wasSent ? 0 : (state.strikes ?? 0)) : (state.strikes ?? 0) + 1;
+  const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** (strikes - 1));
+  const blocks =
+    slowDown === undefined
+      ? state.blocks
+      : {
+          ...state.blocks,
+          [slowDown.name]: Math.max(state.blocks[slowDown.name] ?? 0, slowDown.notBeforeMs ?? call.endedAtMs + pauseMs),
+        };
+  return { ...state, flights, limits: known, blocks, strikes };
 }
 
 function spend(limit: AppliedLimit, state: LimitState, cost: number, nowMs: number): LimitState {

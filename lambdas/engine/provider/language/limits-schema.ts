@@ -27,11 +27,9 @@ const limit = z
       .optional()
       .describe('The calls that it counts: `<resource>`, `<resource>.<method>`, `proxy` or `token`. Default: all.'),
     scope: z
-      .enum(['account', 'app', 'credential'])
+      .enum(['account', 'app'])
       .default('account')
-      .describe(
-        'Whose calls it counts: of the account, of all accounts of the integration, or of those with the same credentials.',
-      ),
+      .describe('Whose calls it counts: of the account, or of all accounts of the integration.'),
     remaining: answerExpression.optional().describe('What the answer says is left.'),
     used: answerExpression.optional().describe('What the answer says is used.'),
     maximum: answerExpression.optional().describe('What the answer says the limit is; it replaces the declared one.'),

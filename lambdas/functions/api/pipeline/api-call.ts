@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type { z } from 'zod';
-import type { AnswerOf, BodyOf, QueryOf } from '../../../engine/api/operation.ts';
+import type { AnswerOf, BodyOf, OperationShape, QueryOf } from '../../../engine/api/operation.ts';
 import type { OperationId, Operations } from '../../../engine/api/operations.ts';
 import type { AuditedChange } from '../../../flows/access/audit-call.ts';
 import type { Principal } from '../../../flows/access/identify-caller.ts';
@@ -16,8 +16,19 @@ export interface ApiCall<Id extends OperationId = OperationId> {
   /** For a public operation, a principal without a key. */
   readonly principal: Principal;
   readonly cursors: Cursors;
+  /** The request as it came, for operations that pass it on. */
+  readonly raw: RawRequest;
   /** Part of the id of what the call creates, so that a retry finds it. Undefined without an `Idempotency-Key`. */
   readonly stableId: string | undefined;
+}
+
+export interface RawRequest {
+  readonly method: OperationShape['method'];
+  /** Without the question mark. */
+  readonly query: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
 }
 
 /** Members that calls of all operations share. */
@@ -34,7 +45,12 @@ interface AnswerExtras {
 export type ApiAnswer<Id extends OperationId> = AnswerOf<Operations[Id]> & AnswerExtras;
 
 /** An answer of any operation. */
-export type AnyAnswer = AnswerExtras & { readonly status: number; readonly body: unknown };
+export type AnyAnswer = AnswerExtras & {
+  readonly status: number;
+  readonly body: unknown;
+  /** The body of an answer that is passed on, in the place of `body`. */
+  readonly raw?: Buffer;
+};
 
 /** Handlers of operations, by operation id. */
 export type Handlers<Ids extends OperationId> = {

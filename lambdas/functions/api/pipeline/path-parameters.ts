@@ -2,8 +2,9 @@ import type { OperationShape } from '../../../engine/api/operation.ts';
 
 /** Stores limit the size and the characters of a key, so another id never reaches one. */
 const ownId = /^[\w.-]{1,256}$/;
-/** The longest record id that a mapping may give. */
+/** The longest record id that a mapping may give, and the longest path that the proxy passes on. */
 const maxProviderIdCharacters = 512;
+const maxPathCharacters = 2_048;
 
 /**
  * The parameters in a decoded path, by name.
@@ -11,7 +12,7 @@ const maxProviderIdCharacters = 512;
  * @returns Undefined where the path is not one of the operation, or no id can equal one of its parameters.
  */
 export function pathParameters(
-  shape: Pick<OperationShape, 'path' | 'isOpenEnded'>,
+  shape: Pick<OperationShape, 'path' | 'isOpenEnded' | 'isRaw'>,
   path: string,
 ): Record<string, string> | undefined {
   const found = pathPattern(shape).exec(path)?.groups ?? (shape.path.includes('{') ? undefined : {});
@@ -19,7 +20,8 @@ export function pathParameters(
   const params = Object.entries(found);
   const ids = shape.isOpenEnded === true ? params.slice(0, -1) : params;
   const [, providerId = ''] = params.at(-1) ?? [];
-  const isSound = ids.every(([, id]) => ownId.test(id)) && providerId.length <= maxProviderIdCharacters;
+  const most = shape.isRaw === true ? maxPathCharacters : maxProviderIdCharacters;
+  const isSound = ids.every(([, id]) => ownId.test(id)) && providerId.length <= most;
   return isSound ? Object.fromEntries(params) : undefined;
 }
 

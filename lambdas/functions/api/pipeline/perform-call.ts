@@ -27,6 +27,7 @@ export async function performCall(
   const { shape, event, call, repeatable } = request;
   const perform = async (stableId?: string) =>
     written(await runAudited(context, request, { ...call, stableId }, handle));
+  if (shape.isRaw === true && repeatable === undefined) return toResult(await perform());
   if (shape.method === 'GET') return conditional(await readPage(call.query, perform), event.headers['if-none-match']);
   return toResult(repeatable === undefined ? await perform() : await performOnce(context.ports, repeatable, perform));
 }

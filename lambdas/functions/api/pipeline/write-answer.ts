@@ -22,7 +22,8 @@ export function methodsOf(path: string): string[] {
   return matching.map(({ method }) => method);
 }
 
-export function written({ status, body, headers = {} }: AnyAnswer): StoredAnswer {
+export function written({ status, body, headers = {}, raw }: AnyAnswer): StoredAnswer {
+  if (raw !== undefined) return { status, headers, body: raw.toString('utf8') };
   return body === undefined
     ? { status, headers, body: '' }
     : { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };

@@ -14,6 +14,7 @@ import { type AnyCall, type ApiAnswer, type ApiCall, bodyProblem, type Handlers 
 import { erasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
+import { credentialsView, storeTried, tryChangedCredentials, tryNewCredentials } from './account-credentials.ts';
 
 /** The secrets that an account, or the settings of an integration, wait for; empty once all have arrived. */
 export function captureView(waiting: Capture | undefined) {
@@ -84,6 +85,8 @@ export function plainAccountView(account: Account) {
     metadata: account.metadata ?? {},
     context: account.context,
     secret_names: ownSecretNames(account.secrets),
+    base_url: account.baseUrl ?? null,
+    share: account.share ?? 1,
     ...captureView(account.capture),
     created_at: account.createdAt,
   };
@@ -92,13 +95,13 @@ export function plainAccountView(account: Account) {
 const objectOf = ({ id }: Account) => `accounts/${id}`;
 
 async function accountView(ports: ApiPorts, account: Account) {
+  const definition = await ports.integrations.get(account.integration);
+  const credentials =
+    account.credentialKind === undefined ? undefined : await ports.provider.credentials.get(account.id, 0);
   return {
     ...plainAccountView(account),
-    webhook_url: webhookUrl(
-      await ports.integrations.get(account.integration),
-      `${ports.publicUrl}/in/${account.integration}/${account.id}`,
-      account.secrets,
-    ),
+    ...credentialsView(definition, account, credentials),
+    webhook_url: webhookUrl(definition, `${ports.publicUrl}/in/${account.integration}/${account.id}`, account.secrets),
   };
 }
 
@@ -119,12 +122,22 @@ async function handleCreateAccount(
   const tenant = tenantOf(principal, body.tenant);
   if (tenant === null)
     throw new ProblemError({ status: 422, detail: 'A key for all tenants must name one: "tenant".' });
-  const id = body.id ?? (stableId === undefined ? undefined : `acc_${stableId}`);
+  const id = body.id ?? `acc_${stableId ?? ports.randomness.bytes(12).toString('hex')}`;
   const mayClaim = principal.tenant === null;
-  const creation = await createAccount(ports, { ...body, id, tenant, mayClaim });
+  const credentials = await tryNewCredentials(ports, { ...body, id, tenant });
+  const creation = await createAccount(ports, {
+    ...body,
+    id,
+    tenant,
+    mayClaim,
+    baseUrl: body.base_url,
+    createdAt: credentials?.stored.incarnation,
+    credentialKind: credentials?.stored.kind,
+  });
   switch (creation.kind) {
     case 'created': {
       const { account } = creation;
+      if (credentials !== undefined) await storeTried(ports, account, credentials);
       const after = await accountView(ports, account);
       return {
         status: 201,
@@ -134,7 +147,7 @@ async function handleCreateAccount(
     }
     case 'exists': {
       // An earlier try of this request created it before its run was cut off.
-      const made = body.id === undefined && id !== undefined ? await ports.accounts.find(id) : undefined;
+      const made = body.id === undefined ? await ports.accounts.find(id) : undefined;
       if (made?.tenant === tenant) return { status: 201, body: await accountView(ports, made) };
       throw new ProblemError({ status: 409, detail: 'An account with this id exists.' });
     }
@@ -160,9 +173,19 @@ async function handleUpdateAccount(
 ): Promise<ApiAnswer<'updateAccount'>> {
   const account = await findAccount(ports, call);
   const mayClaim = call.principal.tenant === null;
-  const update = await updateAccount(ports, account.id, { ...call.body, mayClaim });
+  const { base_url: baseUrl, credentials: given, ...change } = call.body;
+  const credentials = await tryChangedCredentials(ports, account, call.body);
+  const before = withoutQuery(await accountView(ports, account));
+  const update = await updateAccount(ports, account.id, {
+    ...change,
+    baseUrl,
+    mayClaim,
+    credentialKind: given === null ? null : credentials?.stored.kind,
+  });
   switch (update.kind) {
     case 'updated': {
+      if (given === null) await ports.provider.credentials.remove(account.id);
+      if (credentials !== undefined) await storeTried(ports, update.account, credentials);
       const after = await accountView(ports, update.account);
       return {
         status: 200,
@@ -170,7 +193,7 @@ async function handleUpdateAccount(
         change: {
           object: objectOf(account),
           tenant: account.tenant,
-          before: withoutQuery(await accountView(ports, account)),
+          before,
           after: withoutQuery(after),
         },
       };

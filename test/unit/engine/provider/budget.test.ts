@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { admitCalls, agingMs, type Ask } from '../../../../lambdas/engine/provider/budget/admit-calls.ts';
+import { type Ask, admitCalls, agingMs } from '../../../../lambdas/engine/provider/budget/admit-calls.ts';
 import {
   type AppliedLimit,
   type BudgetState,
@@ -23,7 +23,16 @@ let counter = 0;
 function ask(state: BudgetState, limits: readonly AppliedLimit[], change: Partial<Ask> & { count?: number } = {}) {
   const { count = 1, ...rest } = change;
   const ids = Array.from({ length: count }, () => `call-${(counter += 1)}`);
-  return admitCalls(state, { ids, priority: 'webhook', names: [], cost: 1, limits, nowMs: 0, leaseMs: 60_000, ...rest });
+  return admitCalls(state, {
+    ids,
+    priority: 'webhook',
+    names: [],
+    cost: 1,
+    limits,
+    nowMs: 0,
+    leaseMs: 60_000,
+    ...rest,
+  });
 }
 
 const end = (state: BudgetState, limits: readonly AppliedLimit[], id: string, endedAtMs: number) =>
@@ -122,11 +131,35 @@ describe('blocks', () => {
       wasSent: true,
       endedAtMs: 0,
       observed: [],
-      blocks: { '*': 5_000, 'crm/contacts': 9_000 },
+      slowDown: { name: '*', notBeforeMs: 5_000 },
     });
-    expect(ask(blocked, limits, { nowMs: 4_999 })).toMatchObject({ granted: [], askAgainAtMs: 5_000, stoppedBy: '*' });
-    expect(ask(blocked, limits, { nowMs: 5_000 }).granted).toHaveLength(1);
-    expect(ask(blocked, limits, { nowMs: 5_000, names: ['crm/contacts'] }).granted).toEqual([]);
+    const both = settleCall(blocked, limits, {
+      id: 'another',
+      wasSent: true,
+      endedAtMs: 0,
+      observed: [],
+      slowDown: { name: 'crm/contacts', notBeforeMs: 9_000 },
+    });
+    expect(ask(both, limits, { nowMs: 4_999 })).toMatchObject({ granted: [], askAgainAtMs: 5_000, stoppedBy: '*' });
+    expect(ask(both, limits, { nowMs: 5_000 }).granted).toHaveLength(1);
+    expect(ask(both, limits, { nowMs: 5_000, names: ['crm/contacts'] }).granted).toEqual([]);
+  });
+
+  test('last longer each time where the provider does not say how long, and anew after a success', () => {
+    const limits = [perMinute(100)];
+    const slow = (state: BudgetState, endedAtMs: number) =>
+      settleCall(state, limits, {
+        id: '',
+        wasSent: true,
+        endedAtMs,
+        observed: [],
+        slowDown: { name: '*', notBeforeMs: undefined },
+      });
+    const first = slow(newBudget, 0);
+    expect(first.blocks).toEqual({ '*': 1_000 });
+    const second = slow(first, 1_000);
+    expect(second.blocks).toEqual({ '*': 3_000 });
+    expect(slow(end(second, limits, '', 3_000), 3_000).blocks).toEqual({ '*': 4_000 });
   });
 });
 

@@ -1,0 +1,23 @@
+import type { CallSpec } from '../language/call-schema.ts';
+import { parseCallTemplate, placeholdersIn } from './call-template.ts';
+
+/** The filters that a call offers, as `<name>.<operator>`: those that its templates or its `where` read. */
+export function filtersOf(spec: CallSpec): readonly string[] {
+  const fromWhere = Object.keys(spec.where ?? {}).map((name) => (name.includes('.') ? name : `${name}.eq`));
+  return [...new Set([...fromWhere, ...filtersIn(spec)])].sort();
+}
+
+/** Whether a call reads a filter. */
+export function callReads(spec: CallSpec, name: string, operator: string): boolean {
+  return filtersOf(spec).includes(`${name}.${operator}`);
+}
+
+function* filtersIn(value: unknown): Generator<string> {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) yield* filtersIn(inner);
+    return;
+  }
+  const parsed = typeof value === 'string' && value.includes('{') ? parseCallTemplate(value) : undefined;
+  if (parsed?.kind !== 'template') return;
+  for (const { root, path } of placeholdersIn(parsed.template)) if (root === 'filter') yield path.join('.');
+}

@@ -1,0 +1,238 @@
+import type { CallName } from '../../engine/definition/plan-answer.ts';
+import { limitsOf } from '../../engine/definition/plan-answer.ts';
+import type { AnswerPlan } from '../../engine/provider/answer/answer-plan.ts';
+import type { ReadAnswer } from '../../engine/provider/answer/read-answer.ts';
+import type { AppliedLimit, Priority } from '../../engine/provider/budget/budget-state.ts';
+import type { SlowDown } from '../../engine/provider/budget/settle-call.ts';
+import { authorizeCall } from '../../engine/provider/credentials/authorize-call.ts';
+import {
+  type CredentialValues,
+  credentialTemplateValues,
+} from '../../engine/provider/credentials/credential-values.ts';
+import type { CallSpec, PageSpec } from '../../engine/provider/language/call-schema.ts';
+import type { CallValues } from '../../engine/provider/request/call-template.ts';
+import { durationMs } from '../../engine/provider/request/call-transforms.ts';
+import type { PagePosition } from '../../engine/provider/request/page-position.ts';
+import { type Preparation, type PreparedCall, prepareCall } from '../../engine/provider/request/prepare-call.ts';
+import type { ApiAnswer } from '../../ports/provider/provider-api.ts';
+import { type ScopeLimits, scopesOf } from './budgets.ts';
+import { apiOf, type Caller, expressionOwner, type ProviderPorts } from './provider-ports.ts';
+import { failCredentials, useCredentials } from './use-credentials.ts';
+
+/** One call of a provider. */
+export interface ProviderCall {
+  readonly name: CallName;
+  readonly spec: CallSpec & { readonly page?: PageSpec | undefined };
+  readonly plan: AnswerPlan;
+  readonly values: CallValues;
+  readonly position?: PagePosition | undefined;
+  /** The request itself, without credentials, in the place of what the definition says. */
+  readonly request?: PreparedCall | undefined;
+  /** Gets each answer as the provider gave it. */
+  readonly onAnswer?: ((answer: ProviderAnswer) => void) | undefined;
+  readonly priority: Priority;
+  /** Wait for a budget, or for a refresh of the token, until then, epoch milliseconds. */
+  readonly deadlineMs: number;
+}
+
+export type ProviderAnswer = Extract<ApiAnswer, { kind: 'answered' }>;
+
+/** How a call ended. */
+export type CallOutcome =
+  /** The provider answered, and not with a fault of the moment. */
+  | { readonly kind: 'read'; readonly answer: ReadAnswer; readonly status: number; readonly startedAtMs: number }
+  /** Not now: a budget is used up, or the provider said to slow down. */
+  | { readonly kind: 'wait'; readonly untilMs: number; readonly stoppedBy: string }
+  /** The provider did not answer, or with a fault of the moment. */
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly status?: number; readonly notBeforeMs?: number }
+  /** The provider refuses the credentials, or the account has none. */
+  | { readonly kind: 'auth-failed'; readonly reason: string }
+  /** The call cannot be made: the account, or the definition, lacks something. */
+  | { readonly kind: 'unusable'; readonly reason: string };
+
+/** A larger answer is a fault of the definition: it must ask for smaller pages. */
+export const maxAnswerBytes = 8 * 1024 * 1024;
+/** A granted call has ended by then: its time, the reading of its answer, and the writes after. */
+const leaseBeyondCallMs = 20_000;
+/** Longest pause for a budget before the next look; others may give back calls earlier than told. */
+const maxPauseMs = 500;
+
+/**
+ * Call a provider for an account, within its budget and with its credentials.
+ *
+ *   budget -> credentials -> request -> answer -> what it means -> budget
+ *
+ * A call that the provider refuses for its token is made again once, with another token.
+ */
+export async function callProvider(ports: ProviderPorts, caller: Caller, call: ProviderCall): Promise<CallOutcome> {
+  let refused: number | undefined;
+  for (;;) {
+    const credentials = await useCredentials(ports, caller, refused, call.deadlineMs);
+    if (credentials.kind === 'none') return { kind: 'auth-failed', reason: 'the account has no credentials' };
+    if (credentials.kind === 'auth-failed') return credentials;
+    if (credentials.kind === 'wait')
+      return { kind: 'unavailable', reason: credentials.reason, notBeforeMs: credentials.untilMs };
+    const request = await buildRequest(ports, caller, call, credentials.values);
+    if (request.kind === 'fault') return { kind: 'unusable', reason: request.message };
+    const outcome = await callOnce(ports, caller, call, request.call);
+    if (outcome.kind !== 'refused') return outcome;
+    if (outcome.isEnd || refused !== undefined) {
+      const stored = await ports.credentials.get(caller.account.id, 0);
+      // Another function may have brought a token since this call began.
+      if (stored !== undefined && stored.generation === credentials.generation && stored.failed === undefined)
+        await failCredentials(ports, stored, outcome.reason);
+      return { kind: 'auth-failed', reason: outcome.reason };
+    }
+    refused = credentials.generation;
+  }
+}
+
+/** Build the request again for each try: a signature has the time of its making. */
+export async function buildRequest(
+  { clock, randomness }: Pick<ProviderPorts, 'clock' | 'randomness'>,
+  caller: Caller,
+  { spec, values, position, request }: Pick<ProviderCall, 'spec' | 'values' | 'position' | 'request'>,
+  credentials: CredentialValues,
+): Promise<Preparation> {
+  const api = apiOf(caller);
+  const { account } = caller;
+  const all: CallValues = { ...values, context: account.context, credential: credentialTemplateValues(credentials) };
+  const prepared: Preparation =
+    request === undefined
+      ? prepareCall(api, spec, { values: all, baseUrl: account.baseUrl, position })
+      : { kind: 'call', call: request };
+  if (prepared.kind === 'fault') return prepared;
+  return authorizeCall(api.credentials, credentials, prepared.call, all, {
+    nowMs: clock.nowMs(),
+    nonce: randomness.bytes(16).toString('hex'),
+  });
+}
+
+type OneCall = CallOutcome | { readonly kind: 'refused'; readonly reason: string; readonly isEnd: boolean };
+
+async function callOnce(
+  ports: ProviderPorts,
+  caller: Caller,
+  call: ProviderCall,
+  request: PreparedCall,
+): Promise<OneCall> {
+  const { clock } = ports;
+  const timeoutMs = timeoutOf(caller, call.spec);
+  const limits = appliedLimits(caller, call.name);
+  const scopes = scopesOf(limits, { account: caller.account.id, integration: caller.account.integration });
+  const id = ports.randomness.bytes(9).toString('base64url');
+  const taken = await takeBudget(ports, scopes, id, call, timeoutMs + leaseBeyondCallMs);
+  if (taken !== undefined) return taken;
+  const startedAtMs = clock.nowMs();
+  const answer = await ports.api.send({ ...request, timeoutMs, maxAnswerBytes });
+  if (answer.kind === 'answered') call.onAnswer?.(answer);
+  const read =
+    answer.kind === 'failed' ? undefined : await readInProcess(ports, caller, call.plan, request.url, answer);
+  const slowDown = read?.kind === 'ended' ? slowDownOf(read.result, call.name) : undefined;
+  await ports.budgets.settle(scopes, [
+    {
+      id,
+      wasSent: answer.kind === 'answered' || answer.wasSent,
+      endedAtMs: clock.nowMs(),
+      observed: read?.kind === 'ended' ? read.result.limits : [],
+      slowDown,
+    },
+  ]);
+  if (answer.kind === 'failed')
+    return answer.why === 'refused' || answer.why === 'too-large'
+      ? { kind: 'unusable', reason: answer.error }
+      : { kind: 'unavailable', reason: answer.error };
+  if (read?.kind !== 'ended')
+    return {
+      kind: 'unavailable',
+      reason: `the answer could not be read: ${read?.reason ?? ''}`,
+      status: answer.status,
+    };
+  return outcomeOf(read.result, answer.status, startedAtMs, clock.nowMs());
+}
+
+/** @returns Undefined once the call is granted. */
+async function takeBudget(
+  ports: ProviderPorts,
+  scopes: readonly ScopeLimits[],
+  id: string,
+  { name, spec, priority, deadlineMs }: ProviderCall,
+  leaseMs: number,
+): Promise<Extract<CallOutcome, { kind: 'wait' }> | undefined> {
+  const names = [name.resource, name.call];
+  for (;;) {
+    const grant = await ports.budgets.take({ scopes, ids: [id], priority, names, cost: spec.cost, leaseMs });
+    if (grant.granted.length > 0) return undefined;
+    const untilMs = grant.askAgainAtMs ?? ports.clock.nowMs();
+    const waitMs = untilMs - ports.clock.nowMs();
+    if (untilMs > deadlineMs) return { kind: 'wait', untilMs, stoppedBy: grant.stoppedBy ?? '' };
+    await ports.pause(Math.max(1, Math.min(waitMs, maxPauseMs)) * (0.8 + 0.4 * ports.randomness.fraction()));
+  }
+}
+
+/** The limits that count a call, as they apply to the account. */
+export function appliedLimits(caller: Caller, name: CallName): readonly AppliedLimit[] {
+  const { reserve } = apiOf(caller);
+  return limitsOf(caller.definition, name).map((spec) => ({
+    spec,
+    share: spec.scope === 'account' ? (caller.account.share ?? 1) : 1,
+    reserve,
+  }));
+}
+
+function timeoutOf(caller: Caller, { timeout }: CallSpec): number {
+  return Math.min(60_000, durationMs(timeout ?? apiOf(caller).timeout) ?? 30_000);
+}
+
+async function readInProcess(
+  { expressions, clock }: ProviderPorts,
+  caller: Caller,
+  plan: AnswerPlan,
+  url: string,
+  { status, headers, body }: ProviderAnswer,
+) {
+  return expressions.run(
+    'readAnswer',
+    {
+      plan,
+      answer: { status, headers, text: body.toString('utf8'), url, receivedAtMs: clock.nowMs() },
+      context: caller.account.context,
+    },
+    expressionOwner(caller),
+  );
+}
+
+function slowDownOf({ classification }: ReadAnswer, { call }: CallName): SlowDown | undefined {
+  const { means, scope, limit, notBeforeMs } = classification;
+  if (means !== 'slow-down') return undefined;
+  return { name: scope === 'call' ? call : (limit ?? '*'), notBeforeMs };
+}
+
+function outcomeOf(answer: ReadAnswer, status: number, startedAtMs: number, nowMs: number): OneCall {
+  const { classification, fault } = answer;
+  const { means, notBeforeMs } = classification;
+  switch (means) {
+    case 'slow-down':
+      return { kind: 'wait', untilMs: notBeforeMs ?? nowMs + 1_000, stoppedBy: classification.limit ?? 'the provider' };
+    case 'retry':
+      return {
+        kind: 'unavailable',
+        reason: `the provider answered ${status}`,
+        status,
+        ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
+      };
+    case 'refresh':
+      return { kind: 'refused', reason: `the provider answered ${status}`, isEnd: false };
+    case 'auth-failed':
+      return { kind: 'refused', reason: `the provider answered ${status}`, isEnd: true };
+    default:
+      return fault === undefined
+        ? { kind: 'read', answer, status, startedAtMs }
+        : {
+            kind: 'read',
+            answer: { ...answer, classification: { ...classification, means: 'invalid' } },
+            status,
+            startedAtMs,
+          };
+  }
+}

@@ -1,0 +1,141 @@
+import { callOf, nameOf, planAnswer, type ResourceCall } from '../../engine/definition/plan-answer.ts';
+import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
+import type { Priority } from '../../engine/provider/budget/budget-state.ts';
+import { callReads } from '../../engine/provider/request/call-reads.ts';
+import type { PagePosition } from '../../engine/provider/request/page-position.ts';
+import { type CallOutcome, callProvider } from '../provider/call-provider.ts';
+import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
+import { type RecordRead, readRecords } from './read-records.ts';
+
+/** Filters by name and operator, such as `{ updated_at: { gte: '…' } }`. */
+export type Filters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export interface ListRequest {
+  readonly resource: string;
+  readonly filters: Filters;
+  /** Only records that have changed since then, ISO 8601. */
+  readonly updatedSince?: string | undefined;
+  readonly position: PagePosition | undefined;
+  readonly priority: Priority;
+  readonly deadlineMs: number;
+}
+
+export type ListedPage =
+  | {
+      readonly kind: 'page';
+      readonly records: readonly ReadRecord[];
+      /** Undefined on the last page. */
+      readonly next: PagePosition | undefined;
+    }
+  /** The definition has no listing of the resource, or none with the filter. */
+  | { readonly kind: 'no-call'; readonly missing: 'listing' | { readonly filter: string } }
+  | { readonly kind: 'unreadable'; readonly reason: string; readonly status?: number }
+  | { readonly kind: 'forbidden'; readonly status: number }
+  /** A row of a page that has only ids could not be read. */
+  | Extract<RecordRead, { kind: 'wait' | 'unavailable' | 'auth-failed' | 'unusable' }>
+  | Exclude<CallOutcome, { kind: 'read' }>;
+
+/** Read one page of a resource. Rows that have only ids are read in full. */
+export async function listRecords(ports: ProviderPorts, caller: Caller, request: ListRequest): Promise<ListedPage> {
+  const { resource, filters, updatedSince, position, priority, deadlineMs } = request;
+  const choice = chooseCall(caller, resource, filters, updatedSince);
+  if (choice.kind !== 'call') return choice;
+  const { call, values } = choice;
+  const outcome = await callProvider(ports, caller, {
+    name: nameOf(call),
+    spec: call.spec,
+    plan: planAnswer(caller.definition, call, position),
+    values,
+    position,
+    priority,
+    deadlineMs,
+  });
+  if (outcome.kind !== 'read') return outcome;
+  const { answer, status } = outcome;
+  const { means } = answer.classification;
+  if (means === 'empty') return { kind: 'page', records: [], next: undefined };
+  if (means === 'forbidden') return { kind: 'forbidden', status };
+  if (means !== 'ok' && means !== 'partial')
+    return { kind: 'unreadable', reason: answer.fault ?? `the provider answered ${status} (${means})`, status };
+  const [unread] = answer.unread;
+  if (unread !== undefined) return { kind: 'unreadable', reason: `record ${unread.id ?? '?'}: ${unread.reason}` };
+  const present = answer.records.filter(({ isAbsent }) => !isAbsent);
+  if (!call.spec.thin) return { kind: 'page', records: present, next: answer.next };
+  return readThinRows(ports, caller, request, present, answer.next);
+}
+
+async function readThinRows(
+  ports: ProviderPorts,
+  caller: Caller,
+  { resource, priority, deadlineMs }: ListRequest,
+  rows: readonly ReadRecord[],
+  next: PagePosition | undefined,
+): Promise<ListedPage> {
+  const reads = await readRecords(
+    ports,
+    caller,
+    resource,
+    rows.map(({ id }) => ({ recordId: id, address: {} })),
+    { priority, deadlineMs, callsAtATime: 5 },
+  );
+  const records: ReadRecord[] = [];
+  for (const read of reads) {
+    if (read.kind === 'record' && !read.record.isAbsent) records.push(read.record);
+    // A record that was deleted since the page was read is no fault.
+    else if (read.kind !== 'gone' && read.kind !== 'record')
+      return read.kind === 'no-call' ? { kind: 'no-call', missing: 'listing' } : read;
+  }
+  return { kind: 'page', records, next };
+}
+
+type Choice =
+  | { readonly kind: 'call'; readonly call: ResourceCall<'list' | 'changes'>; readonly values: object }
+  | Extract<ListedPage, { kind: 'no-call' }>;
+
+/** The listing that has the filters; for a time of change, the one that is made for it. */
+function chooseCall(
+  { definition }: Caller,
+  resource: string,
+  filters: Filters,
+  updatedSince: string | undefined,
+): Choice {
+  const list = callOf(definition, resource, 'list');
+  const changes = callOf(definition, resource, 'changes');
+  const all = updatedSince === undefined ? filters : withFilter(filters, 'updated_at', 'gte', updatedSince);
+  const isListed = list !== undefined && missingFilter(list, all) === undefined;
+  if (list !== undefined && isListed) return { kind: 'call', call: list, values: { filter: offered(list, all) } };
+  if (changes !== undefined && updatedSince !== undefined && missingFilter(changes, filters) === undefined)
+    return { kind: 'call', call: changes, values: { since: updatedSince, filter: offered(changes, filters) } };
+  if (list === undefined) return { kind: 'no-call', missing: 'listing' };
+  return { kind: 'no-call', missing: { filter: missingFilter(list, all) ?? '' } };
+}
+
+function withFilter(filters: Filters, name: string, operator: string, value: unknown): Filters {
+  return { ...filters, [name]: { ...filters[name], [operator]: value } };
+}
+
+/** A bound that leaves out the value itself may stand for one that has it: the caller gets a record more. */
+const wider: Readonly<Record<string, string>> = { gt: 'gte', lt: 'lte' };
+
+function missingFilter({ spec }: ResourceCall<'list' | 'changes'>, filters: Filters): string | undefined {
+  for (const [name, operators] of Object.entries(filters))
+    for (const operator of Object.keys(operators)) {
+      const isOffered = [operator, wider[operator]].some((one) => one !== undefined && callReads(spec, name, one));
+      if (!isOffered) return operator === 'eq' ? name : `${name}.${operator}`;
+    }
+  return undefined;
+}
+
+function offered({ spec }: ResourceCall<'list' | 'changes'>, filters: Filters): Filters {
+  return Object.fromEntries(
+    Object.entries(filters).map(([name, operators]) => [
+      name,
+      Object.fromEntries(
+        Object.entries(operators).map(([operator, value]) => {
+          const other = wider[operator];
+          return [callReads(spec, name, operator) || other === undefined ? operator : other, value];
+        }),
+      ),
+    ]),
+  );
+}

@@ -1,0 +1,65 @@
+import { budgetAt, roomIn } from '../../../engine/provider/budget/admit-calls.ts';
+import {
+  type AppliedLimit,
+  type BudgetState,
+  maximumOf,
+  newLimit,
+} from '../../../engine/provider/budget/budget-state.ts';
+import { windowMsOf } from '../../../engine/provider/budget/limit-window.ts';
+import { scopesOf } from '../../../flows/provider/budgets.ts';
+import { apiOf, type Caller, type ProviderPorts } from '../../../flows/provider/provider-ports.ts';
+
+/** What is left of an account's limits, who waits for them, and until when they are blocked. */
+export async function budgetsView({ budgets, clock }: ProviderPorts, caller: Caller) {
+  const { account } = caller;
+  const api = apiOf(caller);
+  const nowMs = clock.nowMs();
+  const all: AppliedLimit[] = api.limits.map((spec) => ({
+    spec,
+    share: spec.scope === 'account' ? (account.share ?? 1) : 1,
+    reserve: api.reserve,
+  }));
+  const scopes = await Promise.all(
+    scopesOf(all, { account: account.id, integration: account.integration }).map(async ({ scope, limits }) => ({
+      limits,
+      state: budgetAt(await budgets.read(scope), limits, nowMs),
+    })),
+  );
+  const own = scopes[0]?.state;
+  return {
+    account: account.id,
+    in_flight: own?.flights.length ?? 0,
+    blocked_until: isoOrNull(own?.blocks['*']),
+    limits: scopes.flatMap(({ limits, state }) => limits.map((limit) => limitView(limit, state, nowMs))),
+    waiting: Object.entries(own?.waiting ?? {}).map(([priority, { sinceMs, calls }]) => ({
+      priority: priority as 'webhook' | 'read' | 'poll' | 'backfill',
+      calls,
+      since: new Date(sinceMs).toISOString(),
+    })),
+  };
+}
+
+function limitView(limit: AppliedLimit, state: BudgetState, nowMs: number) {
+  const { spec } = limit;
+  const known = state.limits[spec.name] ?? newLimit;
+  const windowMs = windowMsOf(spec);
+  return {
+    name: spec.name,
+    kind:
+      spec.concurrent !== undefined
+        ? ('concurrent' as const)
+        : spec.bucket !== undefined
+          ? ('bucket' as const)
+          : ('calls' as const),
+    scope: spec.scope,
+    maximum: maximumOf(limit, known),
+    remaining: Math.max(0, Math.floor(roomIn(limit, state, 'webhook', nowMs))),
+    per_seconds: windowMs === undefined ? null : windowMs / 1000,
+    resets_at: isoOrNull(known.resetAtMs),
+    blocked_until: isoOrNull(state.blocks[spec.name]),
+  };
+}
+
+function isoOrNull(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

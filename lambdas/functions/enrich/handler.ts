@@ -1,0 +1,84 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { EnrichMessage } from '../../contracts/messages.ts';
+import type { EnrichOutcome, QueueNote } from '../../contracts/outcomes.ts';
+import type { EnrichedRound } from '../../flows/enrich/enrich-records.ts';
+import { type RunFetchesPorts, runFetches } from '../../flows/enrich/run-fetches.ts';
+import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
+import { countLastReceives } from '../invocation/retry-soon.ts';
+
+export interface EnrichRuntime {
+  readonly ports: RunFetchesPorts;
+  readonly log: Logger;
+  readonly outcomes: OutcomeCounter<EnrichOutcome>;
+  readonly outcomesNow: OutcomeCounter<QueueNote>;
+  readonly statistics: StatisticsBuffer;
+}
+
+/** Reads the records of thin events, a queue per message; only failed messages return. */
+export function createEnrichHandler(runtime: EnrichRuntime) {
+  const { ports, log, outcomesNow } = runtime;
+  return async (event: SQSEvent): Promise<SQSBatchResponse> => {
+    const batch = createBatchResponse(log);
+    const lastReceives = countLastReceives(event.Records, (amount) =>
+      outcomesNow.count('messages-dead-lettered', amount),
+    );
+    await Promise.all(
+      event.Records.map(async (record) => {
+        try {
+          const message = parseRecord(record);
+          if (!isEnrichMessage(message))
+            throw new EngineError('corrupt-state', 'the message is not an enrich message', { retryable: false });
+          const { account, resource } = message;
+          const report = await runFetches(ports, { account, resource });
+          await count(runtime, report.rounds);
+          log.info('records read', {
+            account,
+            resource,
+            fetches: report.rounds.reduce((sum, { published }) => sum + published.length, 0),
+            dropped: report.dropped.length,
+            ...(report.stop === undefined ? {} : { stop: report.stop }),
+          });
+        } catch (error) {
+          batch.fail(record.messageId, error);
+        }
+      }),
+    );
+    lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
+    return batch.response();
+  };
+}
+
+/** Count how each webhook that waited has ended: those of one record share the outcome of its read. */
+async function count({ outcomes, statistics, log }: EnrichRuntime, rounds: readonly EnrichedRound[]): Promise<void> {
+  const tallies = rounds.flatMap(({ published }) =>
+    published.flatMap(({ fetch, publication, isThin }) => {
+      if (publication.kind === 'failed') return [];
+      outcomes.count(publication.kind);
+      if (fetch.count > 1) outcomes.count('coalesced', fetch.count - 1);
+      if (isThin) outcomes.count('unread');
+      if (publication.kind === 'published') {
+        if (publication.deliveries === 0) outcomes.count('filtered');
+        else outcomes.count('enqueued', publication.deliveries);
+      }
+      return [
+        {
+          scope: fetch.tenant,
+          integration: fetch.integration,
+          counts: { [publication.kind]: 1, ...(fetch.count > 1 ? { coalesced: fetch.count - 1 } : {}) },
+        },
+      ];
+    }),
+  );
+  // Counts are not worth a second read.
+  await statistics.add(tallies).catch((error: unknown) => log.warn('statistics are not written yet', error as Error));
+}
+
+function isEnrichMessage(message: unknown): message is EnrichMessage {
+  if (typeof message !== 'object' || message === null) return false;
+  const { kind, account, resource } = message as Readonly<Record<string, unknown>>;
+  return kind === 'enrich' && [account, resource].every((text) => typeof text === 'string' && text !== '');
+}
