@@ -83,6 +83,7 @@ function defaultsOf(stage: Stage): Settings {
     drainMaxConcurrency: local ? 16 : 200,
     egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
     ownOrigins: [],
+    connectReturnOrigins: local ? ['http://localhost:*', 'http://127.0.0.1:*'] : [],
     vpcSubnetIds: [],
     vpcSecurityGroupIds: [],
   };

@@ -75,6 +75,8 @@ export const environmentKeys = {
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
   /** Origins that stand for others in calls of providers (`<origin>=<origin>`, comma separated); local stage only. */
   providerHosts: 'TRIBUTARY_PROVIDER_HOSTS',
+  /** Origins to which a consent may lead back (comma separated); `:*` at the end stands for any port. */
+  connectReturnOrigins: 'TRIBUTARY_CONNECT_RETURN_ORIGINS',
   /** Origins of this deployment (comma separated): no outbound call goes there. */
   ownOrigins: 'TRIBUTARY_OWN_ORIGINS',
 } as const;
@@ -233,6 +235,7 @@ export const functionEnvironments = {
     environmentKeys.fetchesTable,
     environmentKeys.enrichQueueUrl,
     ...providerKeys,
+    environmentKeys.connectReturnOrigins,
     environmentKeys.egressAllowedRanges,
     environmentKeys.egressAllowHttp,
     environmentKeys.ownOrigins,
@@ -243,6 +246,8 @@ export const functionEnvironments = {
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,
     environmentKeys.parkedRequestsTable,
+    environmentKeys.credentialsTable,
+    environmentKeys.fetchesTable,
     environmentKeys.apiKeysTable,
     environmentKeys.consumersTable,
     environmentKeys.statisticsTable,

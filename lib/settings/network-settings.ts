@@ -32,6 +32,16 @@ export const networkSettings = {
     )
     .describe('a list of origins without a path or a trailing slash, such as "https://hooks.example.net"'),
   /**
+   * Origins to which the consent of an account's owner may lead back (`return_url`); as text, separated by commas.
+   * @default - none; http://localhost and http://127.0.0.1 on any port in local
+   */
+  connectReturnOrigins: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? splitList(value) : value),
+      z.array(z.string().refine((text) => isPublicOrigin(text) || /^http:\/\/(localhost|127\.0\.0\.1):\*$/.test(text))),
+    )
+    .describe('a list of origins without a path or a trailing slash, such as "https://app.example.com"'),
+  /**
    * Private subnets for the functions that call out, best in two zones; as text, separated by commas. They need a route
    * to the internet and to SQS and EventBridge: a NAT gateway (33 USD a month, and 0.045 USD for each GB), from whose
    * address callbacks then come. Gateway endpoints for DynamoDB and S3 are free.

@@ -80,6 +80,8 @@ export function createApi(
     HttpRouteKey.with('/v1/{proxy+}', HttpMethod.ANY),
   );
   httpApi.route(api, undefined, HttpRouteKey.with('/healthz', HttpMethod.GET));
+  // The browser of an account's owner, whom a provider leads back.
+  httpApi.route(api, undefined, HttpRouteKey.with('/connect/{integration}/callback', HttpMethod.GET));
   credentialsAlarm(builder);
 }
 

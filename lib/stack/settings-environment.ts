@@ -28,6 +28,7 @@ export function settingsEnvironment(
     [environmentKeys.consumersPerTenant]: String(config.consumersPerTenant),
     [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
     [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
+    [environmentKeys.connectReturnOrigins]: config.connectReturnOrigins.join(','),
     // The local runner sets it.
     [environmentKeys.providerHosts]: '',
   };

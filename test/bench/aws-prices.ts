@@ -78,10 +78,10 @@ export const idleAssumptions = {
   /** Dispatch sends the queries of a run in parallel. */
   dispatchRoundTrips: 1,
   /**
-   * DynamoDB decrypts a table's key again after at most five minutes. Dispatch reads two tables.
+   * DynamoDB decrypts a table's key again after at most five minutes. Dispatch reads three tables.
    * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
    */
-  tablesRead: 2,
+  tablesRead: 3,
   tableKeySeconds: 300,
 } as const;
 
@@ -90,21 +90,26 @@ export const unitBytes = { dynamodbWrite: 1_024, dynamodbRead: 4_096 } as const;
 
 /**
  * Inputs of a bill besides the engine's usage. Left out, because they do not depend on the event: monthly storage,
- * backups, KMS (a data key serves a table for minutes), alarms, and traffic out to receivers.
+ * backups, KMS of tables (a data key serves a table for minutes), alarms, and traffic out to receivers.
  */
 export const assumptions = {
   /** Round trips within a region. */
   dynamodbRoundTripMs: 5,
   sqsRoundTripMs: 8,
+  kmsRoundTripMs: 10,
   /** How long a receiver takes to answer. */
   receiverMs: 100,
+  /** How long a provider takes to answer a read of a record. */
+  providerMs: 200,
   /**
    * A function's share of a core grows with its memory.
    * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
    */
   memoryMbPerCore: 1_769,
   /** Memory of the functions in lib/tributary-stack.ts. */
-  memoryMb: { ingress: 512, normalize: 1_024, deliver: 512 },
+  memoryMb: { ingress: 512, normalize: 1_024, deliver: 512, enrich: 1_024 },
+  /** CPU of a run of enrich: some ten small answers are parsed, mapped and published. */
+  enrichCpuMs: 20,
   /** Concurrent posts of a run: half of the default concurrency of 10. */
   postsAtATime: 5,
   /**
@@ -115,7 +120,11 @@ export const assumptions = {
     ingress: { dynamodb: 0, sqs: 1 },
     normalize: { dynamodb: 5, sqs: 1 },
     deliver: { dynamodb: 4, sqs: 0 },
+    // Besides the writes of the budget, which the reads of a run make one after the other.
+    enrich: { dynamodb: 13, sqs: 1 },
   },
+  /** The row of a run enters the index of due runs, moves in it, which is two writes, and leaves it. */
+  fetchIndexUnitsPerRun: 4,
   /**
    * Lambda's own log lines of a successful invocation: none at the level WARN, which engine-function.ts sets; some 700
    * bytes at INFO, `platform.start` and `platform.report`.

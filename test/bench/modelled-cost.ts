@@ -4,6 +4,7 @@ import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { assumptions } from './aws-prices.ts';
 import { budgets } from './budgets.ts';
 import { costPerMillion, gbSeconds, readUnits, totalUsd, type Usage, writeUnits } from './cost-model.ts';
+import { recordReadFigures } from './record-read-cost.ts';
 import { type Figure, figure, type Section, withinBudget } from './section.ts';
 import { sharedAssembly } from './shared-assembly.ts';
 import { type EventWay, startEventWay, type WayCost, type WayRun } from './stages/event-way.ts';
@@ -39,6 +40,7 @@ export const modelledCost: Section = {
         ...costs.flatMap((cost, index) => figuresOf(batchSizes[index] ?? 0, cost, rows, unpacked)),
         figure('row of an event', mean(unpacked.event.map(itemBytes)), 'bytes'),
         figure('row of an event, as stored', mean(rows.event.map(itemBytes)), 'bytes'),
+        ...(await recordReadFigures()),
       ];
     } finally {
       await way.stop();

@@ -21,6 +21,7 @@ import { apiKey } from './in-memory-api-keys.ts';
 import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
+import { createInMemoryConnectStates } from './in-memory-connect-states.ts';
 import { drainQueueOn, enrichQueueOn, rawQueueOn } from './in-memory-queue.ts';
 import { createInMemoryWaitingCalls } from './in-memory-waiting-calls.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
@@ -115,6 +116,8 @@ export function createFakeApi({
     statistics: engine.statistics,
     drainQueue: drainQueueOn(engine.drainQueue),
     provider: provider.ports,
+    connectStates: createInMemoryConnectStates(engine.clock),
+    connectReturnOrigins: ['https://app.example.com', 'http://localhost:*'],
     fetches: engine.fetches,
     enrichQueue: enrichQueueOn(engine.enrichQueue),
     callbacks: engine.callbacks,
@@ -166,6 +169,26 @@ export function createFakeApi({
     ports,
     audit,
     apiKeys,
+    /** A GET of a browser, without a key. */
+    browse: async (
+      path: string,
+      query: Readonly<Record<string, string>>,
+    ): Promise<APIGatewayProxyStructuredResultV2> => {
+      const event = {
+        version: '2.0',
+        routeKey: 'GET /connect/{integration}/callback',
+        rawPath: path,
+        rawQueryString: new URLSearchParams(query).toString(),
+        queryStringParameters: query,
+        headers: {},
+        requestContext: {
+          http: { method: 'GET', path, sourceIp: '203.0.113.7', userAgent: 'test' },
+          requestId: 'request_1',
+        },
+        isBase64Encoded: false,
+      } as unknown as APIGatewayProxyEventV2;
+      return (await handler(event, {} as Context)) as APIGatewayProxyStructuredResultV2;
+    },
     /**
      * @param body - Text is sent unchanged.
      * @param as - Name of a key; null for no key; other text is sent as the bearer token.

@@ -34,6 +34,7 @@ import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryConsumers } from './in-memory-consumers.ts';
+import { createInMemoryCredentials } from './in-memory-credentials.ts';
 import { createInMemoryDeliveries } from './in-memory-deliveries.ts';
 import { createInMemoryEndpoints } from './in-memory-endpoints.ts';
 import { createInMemoryEngineKey } from './in-memory-engine-key.ts';
@@ -122,6 +123,7 @@ export function createFakeEngine(
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
   const enrichQueue = createInMemoryQueue(clock, 6 * limits.enrichTimeoutSeconds * 1000);
   const fetches = createInMemoryFetches(clock);
+  const credentials = createInMemoryCredentials();
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
   const callLimits = createInMemoryCallLimits(clock);
@@ -206,6 +208,7 @@ export function createFakeEngine(
     governanceQueue,
     enrichQueue,
     fetches,
+    credentials,
     apiKeys,
     tenants,
     contexts,
@@ -282,6 +285,7 @@ export function createFakeEngine(
       retentionDays: limits.retentionDays,
       rawRetentionDays,
       integrations: createInMemoryCatalog([definition]),
+      credentials,
       contexts,
       parked: parking,
       settings,
@@ -333,6 +337,8 @@ export function createFakeEngine(
       runningWork,
       accounts: accounts.eraser,
       contexts,
+      credentials,
+      fetches: fetches.eraser,
       parked: parking,
       rawLetters: deadLetterInboxOn(rawDeadLetters),
       subscriptions,

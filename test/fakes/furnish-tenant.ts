@@ -5,6 +5,8 @@ import { startReplay } from '../../lambdas/flows/subscriptions/replay-events.ts'
 import type { ApiKey } from '../../lambdas/ports/tenants/api-key-store.ts';
 import type { FakeEngine } from './fake-engine.ts';
 import { apiKey } from './in-memory-api-keys.ts';
+import { someCredentials } from './in-memory-credentials.ts';
+import { aFetch } from './in-memory-fetches.ts';
 import { deadLetterQueueOn } from './in-memory-queue.ts';
 import { waitingRequests } from './in-memory-routing.ts';
 import { aConsumer, anAccount, anEvent, aRecordState, aSubscription } from './samples.ts';
@@ -34,6 +36,8 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
   const account = `acc_${tenant}`;
   const company = `company of ${tenant}`;
   await engine.accounts.create(anAccount({ id: account, tenant, context: { company_id: company } }));
+  await engine.credentials.replace(someCredentials({ account, tenant }));
+  await engine.fetches.add(['1', '2', '3'].map((recordId) => aFetch({ account, tenant, recordId })));
   const claims = [{ tenant, account, claimedAtMs: 0 }];
   await engine.contexts.replace('staff', company, { claims, registered: [], revision: 0 });
   const parkedBody = `_staff/raw_parked_${tenant}`;
@@ -122,6 +126,8 @@ export async function tracesOf(engine: FakeEngine, tenant: string): Promise<Read
   const context = await engine.contexts.find('staff', `company of ${tenant}`);
   const found = {
     accounts: (await engine.accounts.list(tenant, 500, undefined)).items.length,
+    credentials: (await engine.credentials.getMany([account])).length,
+    fetches: engine.fetches.all().filter((one) => one.tenant === tenant).length,
     contexts: [...context.claims, ...context.registered].length + (context.released?.by === tenant ? 1 : 0),
     parked: (await waitingRequests(engine.parking, 'staff', `company of ${tenant}`)).length,
     rawBodies: engine.rawBodies

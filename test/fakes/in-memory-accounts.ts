@@ -103,8 +103,9 @@ export function createInMemoryAccounts(): InMemoryAccounts {
       async close(tenant, id) {
         const account = rows.get(id);
         if (account?.tenant !== tenant) return;
-        const { capture: _, rawRetentionDays: __, name: ___, metadata: ____, archiveKey: _____, ...rest } = account;
-        rows.set(id, { ...rest, secrets: {}, context: {}, closed: true, revision: rest.revision + 1 });
+        const { tenant: owner, integration, createdAt, revision } = account;
+        const kept = { id, tenant: owner, integration, createdAt, revision: revision + 1 };
+        rows.set(id, { ...kept, secrets: {}, context: {}, closed: true });
       },
       async bury(tenant, id) {
         const account = rows.get(id);

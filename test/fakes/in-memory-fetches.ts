@@ -7,38 +7,80 @@ import type {
   WaitingFetch,
 } from '../../lambdas/ports/provider/fetch-store.ts';
 import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
+import type { Eraser } from '../../lambdas/ports/tenants/tenant-erasers.ts';
+import { type Dumpable, dumpOf } from './dump.ts';
+import { pageOf } from './page-of.ts';
 
-export interface InMemoryFetches extends FetchStore {
+export interface InMemoryFetches extends FetchStore, Dumpable {
   /** Every fetch that waits. */
   all(): readonly WaitingFetch[];
+  readonly eraser: Eraser;
 }
 
-/** Fetches in memory. */
-export function createInMemoryFetches(clock: Clock): InMemoryFetches {
-  const fetches = new Map<string, WaitingFetch>();
-  const runs = new Map<string, FetchRun>();
-  const queueOf = ({ account, resource }: FetchQueueKey) => `${account}#${resource}`;
-  const idOf = (fetch: Fetch) => JSON.stringify([queueOf(fetch), fetch.recordId, fetch.fact]);
-  const ofQueue = (key: FetchQueueKey) => [...fetches.values()].filter((one) => queueOf(one) === queueOf(key));
-  const isSame = (one: WaitingFetch) => fetches.get(idOf(one))?.count === one.count;
+interface Expiring<T> {
+  readonly value: T;
+  readonly expiresAtMs: number;
+}
+
+/** Fetches and runs that nothing is added to expire then. */
+const keptMs = 30 * 86_400_000;
+
+const queueOf = ({ account, resource }: FetchQueueKey) => `${account}#${resource}`;
+const idOf = (fetch: Fetch) => JSON.stringify([queueOf(fetch), fetch.recordId, fetch.fact]);
+
+export function aFetch(change: Partial<Fetch> = {}): Fetch {
   return {
-    all: () => [...fetches.values()],
+    account: 'acc_acme',
+    resource: 'crm/contacts',
+    tenant: 'acme',
+    incarnation: '2026-11-01T00:00:00.000Z',
+    integration: 'staff',
+    recordId: '1',
+    address: { id: '1' },
+    change: 'updated',
+    rawEventType: 'contact.changed',
+    receivedAt: '2026-11-21T12:00:00.000Z',
+    partialData: '{"id":"1"}',
+    ...change,
+  };
+}
+
+/** Fetches in memory. Rows expire by the clock. */
+export function createInMemoryFetches(clock: Clock): InMemoryFetches {
+  const fetches = new Map<string, Expiring<WaitingFetch>>();
+  const runs = new Map<string, Expiring<FetchRun>>();
+
+  function find<T>(rows: ReadonlyMap<string, Expiring<T>>, key: string): T | undefined {
+    const row = rows.get(key);
+    return row !== undefined && row.expiresAtMs > clock.nowMs() ? row.value : undefined;
+  }
+  const liveOf = <T>(rows: ReadonlyMap<string, Expiring<T>>): readonly T[] =>
+    [...rows.keys()].flatMap((key) => find(rows, key) ?? []);
+  const expiring = <T>(value: T): Expiring<T> => ({
+    value: structuredClone(value),
+    expiresAtMs: Math.ceil(clock.nowMs() / 1000) * 1000 + keptMs,
+  });
+  const ofQueue = (key: FetchQueueKey) => liveOf(fetches).filter((one) => queueOf(one) === queueOf(key));
+  const isAsRead = (read: WaitingFetch) => {
+    const stored = fetches.get(idOf(read))?.value;
+    return stored?.count === read.count && stored.firstAtMs === read.firstAtMs;
+  };
+
+  return {
+    dump: () => dumpOf(fetches, runs),
+    all: () => liveOf(fetches),
     async add(added) {
       for (const fetch of added) {
-        const before = fetches.get(idOf(fetch));
-        fetches.set(idOf(fetch), {
-          ...fetch,
-          count: (before?.count ?? 0) + 1,
-          firstAtMs: before?.firstAtMs ?? clock.nowMs(),
-          attempts: 0,
-          dueAtMs: 0,
-        });
+        const before = find(fetches, idOf(fetch));
+        const [count, firstAtMs] = [(before?.count ?? 0) + 1, before?.firstAtMs ?? clock.nowMs()];
+        fetches.set(idOf(fetch), expiring({ ...fetch, count, firstAtMs, attempts: 0, dueAtMs: 0 }));
       }
     },
-    async ask(key) {
-      const before = runs.get(queueOf(key)) ?? { ...key, asked: 0, revision: 0 };
+    async ask({ account, resource }) {
+      const key = queueOf({ account, resource });
+      const before = find(runs, key) ?? { account, resource, asked: 0, revision: 0 };
       const run = { ...before, asked: before.asked + 1, revision: before.revision + 1 };
-      runs.set(queueOf(key), run);
+      runs.set(key, expiring(run));
       return run;
     },
     listDue: async (key, nowMs, limit) =>
@@ -50,23 +92,37 @@ export function createInMemoryFetches(clock: Clock): InMemoryFetches {
       return times.length === 0 ? undefined : Math.min(...times);
     },
     async finish(done) {
-      for (const fetch of done) if (isSame(fetch)) fetches.delete(idOf(fetch));
+      for (const fetch of done) if (isAsRead(fetch)) fetches.delete(idOf(fetch));
     },
     async postpone(left, dueAtMs) {
-      for (const fetch of left)
-        if (isSame(fetch)) fetches.set(idOf(fetch), { ...fetch, dueAtMs, attempts: fetch.attempts + 1 });
+      for (const fetch of left) {
+        const row = fetches.get(idOf(fetch));
+        if (row === undefined || !isAsRead(fetch)) continue;
+        const value = { ...row.value, dueAtMs, attempts: row.value.attempts + 1 };
+        fetches.set(idOf(fetch), { ...row, value });
+      }
     },
-    getRun: async (key) => runs.get(queueOf(key)),
+    getRun: async (key) => find(runs, queueOf(key)),
     async replaceRun(run) {
-      if ((runs.get(queueOf(run))?.revision ?? 0) !== run.revision) return undefined;
+      if ((find(runs, queueOf(run))?.revision ?? 0) !== run.revision) return undefined;
       const next = { ...run, revision: run.revision + 1 };
-      runs.set(queueOf(run), next);
+      runs.set(queueOf(run), expiring(next));
       return next;
     },
     listDueRuns: async (shard, untilMs, limit) =>
-      [...runs.values()]
+      liveOf(runs)
         .filter((run) => run.dueAtMs !== undefined && run.dueAtMs <= untilMs && shardOf(queueOf(run)) === shard)
         .sort((a, b) => (a.dueAtMs ?? 0) - (b.dueAtMs ?? 0))
         .slice(0, limit),
+    eraser: {
+      async find(tenant, after) {
+        const own = [...fetches].filter(([, { value }]) => value.tenant === tenant);
+        const page = pageOf(own, ([key]) => key, 2, after);
+        return { items: page.items.map(([key]) => ({ kind: 'fetches', key })), next: page.next };
+      },
+      async remove(_, items) {
+        for (const { key } of items) fetches.delete(key);
+      },
+    },
   };
 }

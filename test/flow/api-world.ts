@@ -2,6 +2,7 @@ import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { providerOperations } from '../../lambdas/engine/api/operations/provider-operations.ts';
 import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
 import { deliveryOf } from '../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
+import { storeClient } from '../../lambdas/flows/provider/sealed-credentials.ts';
 import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
 import { anEvent, aRecordState } from '../fakes/samples.ts';
@@ -48,6 +49,7 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     { state: undefined, lastN: 0 },
     aRecordState(),
   );
+  await storeClient(api.provider.ports, 'desk', { clientId: 'client', clientSecret: 'secret' }, engine.clock.nowMs());
   await made('/v1/accounts', {
     id: 'acc_desk',
     tenant: 'acme',

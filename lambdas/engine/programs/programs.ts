@@ -11,6 +11,7 @@ import {
   prepareMapping,
 } from '../mapping/map-request.ts';
 import { type ReadAnswer, type ReadAnswerArgument, readAnswer } from '../provider/answer/read-answer.ts';
+import { type DiscoverArgument, type Discovered, discover } from '../provider/credentials/discover.ts';
 import { type ReadToken, type ReadTokenArgument, readToken } from '../provider/credentials/read-token.ts';
 import { type MappedDown, mapDown } from '../schema-versions/map-down.ts';
 
@@ -42,6 +43,8 @@ export interface Programs {
   }) => Promise<MappingResult>;
   /** An answer of a provider: what it means, and its records. */
   readonly readAnswer: (argument: ReadAnswerArgument) => Promise<ReadAnswer>;
+  /** What a consent gives access to. */
+  readonly discover: (argument: DiscoverArgument) => Promise<readonly Discovered[]>;
   /** An answer of a token endpoint. */
   readonly readToken: (argument: ReadTokenArgument) => Promise<ReadToken>;
 }
@@ -60,6 +63,7 @@ export function createPrograms(timeoutMs?: number): Programs {
     map: ({ mapping, input, context, records }) =>
       mapRequest(prepareMapping(mapping, noResources, timeoutMs, records), input, context),
     readAnswer: (argument) => readAnswer(argument, timeoutMs),
+    discover: (argument) => discover(argument, timeoutMs),
     readToken: (argument) => readToken(argument, timeoutMs),
   };
 }

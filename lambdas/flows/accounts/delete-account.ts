@@ -1,11 +1,13 @@
 import { contextValues } from '../../engine/mapping/context-values.ts';
 import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
 import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
+import type { CredentialStore } from '../../ports/provider/credential-store.ts';
 import { type ClaimPorts, releaseContexts } from './claim-contexts.ts';
 
 export interface DeleteAccountPorts extends Omit<ClaimPorts, 'accounts' | 'settings'> {
   readonly accounts: Pick<AccountDirectory, 'find' | 'remove'>;
   readonly integrations: IntegrationCatalog;
+  readonly credentials: Pick<CredentialStore, 'remove'>;
 }
 
 export type AccountDeletion =
@@ -16,8 +18,11 @@ export type AccountDeletion =
 /**
  * Disconnect an account. Its id stays reserved for its tenant, its context values become free for another owner, and
  * its events stay until their retention ends. Claims left by an interrupted call lapse without cleanup.
+ *
+ * Its credentials go first: a call that is cut off after that leaves the account, so that a repeated call finds it.
  */
 export async function deleteAccount(ports: DeleteAccountPorts, account: Account): Promise<AccountDeletion> {
+  await ports.credentials.remove(account.id);
   // A missing account was removed by a call whose answer was lost: finish what that call left undone.
   if (!(await ports.accounts.remove(account)) && (await ports.accounts.find(account.id))?.closed === true)
     return { kind: 'tenant-erasing' };

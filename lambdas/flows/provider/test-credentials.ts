@@ -1,7 +1,7 @@
 import { planPlainAnswer } from '../../engine/definition/plan-answer.ts';
 import type { CredentialValues } from '../../engine/provider/credentials/credential-values.ts';
 import type { CredentialStore, StoredCredentials } from '../../ports/provider/credential-store.ts';
-import { type CallOutcome, callProvider } from './call-provider.ts';
+import { type CallOutcome, callProvider, type ProviderAnswer } from './call-provider.ts';
 import { apiOf, type Caller, type ProviderPorts } from './provider-ports.ts';
 import { sealValues } from './sealed-credentials.ts';
 
@@ -18,6 +18,7 @@ export async function testCredentials(
   ports: ProviderPorts,
   caller: Caller,
   values: CredentialValues,
+  onAnswer?: (answer: ProviderAnswer) => void,
 ): Promise<CredentialTest> {
   const { account } = caller;
   const { test } = apiOf(caller);
@@ -42,6 +43,7 @@ export async function testCredentials(
       ...(test.expect === undefined ? {} : { expect: test.expect }),
     },
     values: {},
+    onAnswer,
     priority: 'read',
     deadlineMs: nowMs + testMs,
   });

@@ -38,6 +38,26 @@ export const erasurePhases: readonly ErasurePhase[] = [
     },
   },
   {
+    // No provider is called for the tenant without them.
+    name: 'credentials',
+    find: async (ports, tenant, position) =>
+      findCredentials(ports, tenant, await ports.accounts.list(tenant, erasurePageSize, position)),
+    remove: ({ credentials }, _, items) => credentials.removeMany(keysOf(items)),
+  },
+  {
+    // A deleted account leaves credentials if they were stored during its deletion.
+    name: 'credentials of deleted accounts',
+    find: async (ports, tenant, position) =>
+      findCredentials(ports, tenant, await ports.accounts.listFormer(tenant, scannedAtATime, position)),
+    remove: ({ credentials }, _, items) => credentials.removeMany(keysOf(items)),
+  },
+  {
+    // Thin events that wait for their records, also those of deleted accounts.
+    name: 'fetches',
+    find: ({ fetches }, tenant, position) => fetches.find(tenant, position),
+    remove: ({ fetches }, tenant, items) => fetches.remove(tenant, items),
+  },
+  {
     name: 'subscriptions',
     async find({ subscriptions }, tenant, position) {
       const { items, next } = await subscriptions.listIds(erasurePageSize, position);
@@ -127,6 +147,17 @@ export const erasurePhases: readonly ErasurePhase[] = [
     remove: ({ statistics }, tenant, items) => statistics.remove(tenant, items),
   },
 ];
+
+/** Finds the credentials of a page of accounts. */
+async function findCredentials(
+  { credentials }: ErasurePorts,
+  tenant: string,
+  { items, next }: Page<{ readonly id: string }>,
+): Promise<ErasurePlan> {
+  const ids = items.map(({ id }) => id);
+  const found = ids.length === 0 ? [] : await credentials.findExisting(tenant, ids);
+  return { items: found.map((key) => ({ kind: 'credentials', key })), next };
+}
 
 function keysOf(items: readonly Erasable[]): string[] {
   return items.map(({ key }) => key);

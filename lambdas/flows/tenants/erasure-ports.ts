@@ -5,6 +5,7 @@ import type { Clock } from '../../ports/runtime/clock.ts';
 import type {
   AccountContextEraser,
   AccountEraser,
+  CredentialEraser,
   DeliveryEraser,
   EndpointEraser,
   Eraser,
@@ -16,6 +17,7 @@ import type {
 export interface ErasurePorts {
   readonly accounts: AccountEraser;
   readonly contexts: AccountContextEraser & AccountContextRegistry;
+  readonly credentials: CredentialEraser;
   readonly parked: ParkedRequests;
   readonly rawLetters: DeadLetterInbox;
   readonly subscriptions: SubscriptionEraser;
@@ -23,6 +25,7 @@ export interface ErasurePorts {
   readonly endpoints: EndpointEraser;
   /** Each finds data by tenant. */
   readonly events: Eraser;
+  readonly fetches: Eraser;
   /** Finds data by account. */
   readonly records: Eraser;
   readonly apiKeys: Eraser;

@@ -27,6 +27,7 @@ import type { DeadLetterInbox, DrainQueue, EnrichQueue, GovernanceQueue, RawQueu
 import type { RawArchiveReader } from '../../ports/events/raw-archive.ts';
 import type { RecordDirectory, RecordStates } from '../../ports/events/record-states.ts';
 import type { WaitingCalls } from '../../ports/events/waiting-calls.ts';
+import type { ConnectStates } from '../../ports/provider/connect-states.ts';
 import type { FetchStore } from '../../ports/provider/fetch-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../ports/runtime/engine-key.ts';
@@ -97,6 +98,9 @@ export interface ApiPorts {
   readonly egress: EgressPolicy;
   /** For unified reads, the proxy, and the test of credentials. */
   readonly provider: ProviderPorts;
+  readonly connectStates: ConnectStates;
+  /** Origins to which a consent may lead back; `:*` at the end stands for any port. */
+  readonly connectReturnOrigins: readonly string[];
   readonly fetches: Pick<FetchStore, 'add' | 'ask' | 'replaceRun'>;
   readonly enrichQueue: EnrichQueue;
   readonly clock: Clock;

@@ -5,6 +5,7 @@ import { type OperationId, operations } from '../../engine/api/operations.ts';
 import { createRefusalNotes } from '../../flows/access/note-refusal.ts';
 import { ProblemError } from '../invocation/answer-problems.ts';
 import type { ApiRuntime } from './api-ports.ts';
+import { answerConnectCallback } from './connect-callback.ts';
 import { admitCall } from './pipeline/admit-call.ts';
 import { bodyText, type Handlers } from './pipeline/api-call.ts';
 import type { ApiRequest, PipelineContext } from './pipeline/api-request.ts';
@@ -33,17 +34,26 @@ export function createApiHandler(runtime: ApiRuntime) {
   const warn = (what: string) => (error: unknown) => runtime.log.warn(what, error as Error);
   const context: PipelineContext = { ...runtime, warn, noteRefusal: createRefusalNotes(runtime.ports) };
   const handlers = operationHandlers(context);
+  const ofOperations = (Object.keys(operations) as OperationId[]).map((id): Route<APIGatewayProxyEventV2, Result> => {
+    const shape: OperationShape = operations[id];
+    const handle = handlers[id] as unknown as AnyHandler;
+    return {
+      method: shape.method,
+      path: shape.isOpenEnded === true ? shape.path.replace(/\{\w+\}$/, '{proxy+}') : shape.path,
+      handler: async (event: APIGatewayProxyEventV2) =>
+        answerRequest(context, { id, shape, event, headers: {} }, handle),
+    };
+  });
   return httpRouter<APIGatewayProxyEventV2, Result>({
-    routes: (Object.keys(operations) as OperationId[]).map((id): Route<APIGatewayProxyEventV2, Result> => {
-      const shape: OperationShape = operations[id];
-      const handle = handlers[id] as unknown as AnyHandler;
-      return {
-        method: shape.method,
-        path: shape.isOpenEnded === true ? shape.path.replace(/\{\w+\}$/, '{proxy+}') : shape.path,
-        handler: async (event: APIGatewayProxyEventV2) =>
-          answerRequest(context, { id, shape, event, headers: {} }, handle),
-      };
-    }),
+    routes: [
+      ...ofOperations,
+      // For the browser of an owner, without a key: the state in its query names the account.
+      {
+        method: 'GET',
+        path: '/connect/{integration}/callback',
+        handler: async (event: APIGatewayProxyEventV2) => answerConnectCallback(runtime.ports, event),
+      },
+    ],
     notFoundResponse: ({ path }) => {
       throw noRoute(path);
     },

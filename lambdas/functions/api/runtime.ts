@@ -18,6 +18,7 @@ import { createDynamoAccountDirectory } from '../../adapters/dynamo/stores/accou
 import { createDynamoApiKeyStore } from '../../adapters/dynamo/stores/api-key-store.ts';
 import { createDynamoAuditLog } from '../../adapters/dynamo/stores/audit-log.ts';
 import { createDynamoCallLimits } from '../../adapters/dynamo/stores/call-limits.ts';
+import { createDynamoConnectStates } from '../../adapters/dynamo/stores/connect-states.ts';
 import { createDynamoConsumerStore } from '../../adapters/dynamo/stores/consumer-store.ts';
 import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
@@ -217,6 +218,8 @@ function providerPorts({ env, dynamo, sqs, bundle }: Composition) {
   const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...answerLimits });
   return {
     provider: createProviderPorts(env, dynamo, expressions),
+    connectStates: createDynamoConnectStates(dynamo, env[environmentKeys.credentialsTable], systemClock),
+    connectReturnOrigins: env[environmentKeys.connectReturnOrigins].split(',').filter((origin) => origin !== ''),
     fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
     enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
   } satisfies Partial<ApiPorts>;

@@ -11,6 +11,10 @@ import { createDynamoContextRegistry } from '../../adapters/dynamo/stores/accoun
 import { createDynamoAccountEraser } from '../../adapters/dynamo/stores/account-eraser.ts';
 import { createDynamoDeliveryEraser } from '../../adapters/dynamo/stores/delivery-eraser.ts';
 import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-requests.ts';
+import {
+  createDynamoCredentialEraser,
+  createDynamoFetchEraser,
+} from '../../adapters/dynamo/stores/provider-erasers.ts';
 import { createDynamoRecordEraser } from '../../adapters/dynamo/stores/record-directory.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import {
@@ -54,6 +58,8 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
         }),
         ...createDynamoAccountContextEraser(dynamo, contextsTable),
       },
+      credentials: createDynamoCredentialEraser(dynamo, env[environmentKeys.credentialsTable]),
+      fetches: createDynamoFetchEraser(dynamo, env[environmentKeys.fetchesTable]),
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       subscriptions: createDynamoSubscriptionEraser(dynamo, env[environmentKeys.subscriptionsTable], systemRandomness),

@@ -24,7 +24,10 @@ export interface Fetch extends FetchQueueKey {
   /** ISO 8601: when the webhook was received. */
   readonly receivedAt: string;
   readonly hops?: number | undefined;
-  /** The data that the webhook carried, as JSON text: published where the record cannot be read. */
+  /**
+   * The data that the webhook carried, as JSON text: published where the record cannot be read. A store may keep only
+   * the record's id of data above 300,000 bytes.
+   */
   readonly partialData: string;
 }
 
@@ -53,7 +56,7 @@ export interface FetchRun extends FetchQueueKey {
 }
 
 export interface FetchStore {
-  /** Add fetches. One of the same record that waits takes over the last webhook. */
+  /** Add fetches, in order. One of the same record that waits takes over the last webhook. */
   add(fetches: readonly Fetch[]): Promise<void>;
   /** Count that fetches were added. @returns The run as it is now. */
   ask(key: FetchQueueKey): Promise<FetchRun>;
@@ -61,7 +64,7 @@ export interface FetchStore {
   listDue(key: FetchQueueKey, nowMs: number, limit: number): Promise<readonly WaitingFetch[]>;
   /** When the next fetch is due; undefined where none waits. */
   nextDueMs(key: FetchQueueKey): Promise<number | undefined>;
-  /** Remove fetches whose record was read. One that was asked for meanwhile stays. */
+  /** Remove fetches whose record was read. One that was asked for meanwhile stays, also one that was added anew. */
   finish(fetches: readonly WaitingFetch[]): Promise<void>;
   /** Leave fetches for later, unless they were asked for meanwhile. */
   postpone(fetches: readonly WaitingFetch[], dueAtMs: number): Promise<void>;

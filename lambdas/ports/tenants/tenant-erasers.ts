@@ -73,6 +73,12 @@ export interface DeliveryEraser {
   removeMany(items: readonly Erasable[]): Promise<void>;
 }
 
+export interface CredentialEraser {
+  /** The accounts that have credentials of the tenant. */
+  findExisting(tenant: string, accounts: readonly string[]): Promise<readonly string[]>;
+  removeMany(accounts: readonly string[]): Promise<void>;
+}
+
 export interface EndpointEraser {
   /** The endpoints that have stored state. */
   findExisting(endpoints: readonly string[]): Promise<readonly string[]>;

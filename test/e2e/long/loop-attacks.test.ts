@@ -94,7 +94,7 @@ test('H4: a callback may not target ingress itself, under any of its names', asy
       expect(answer.body.detail, refused).toMatch(/leads back to this Tributary deployment/);
     }
   }
-  for (const name of ['ingress', 'normalize', 'deliver', 'drain', 'api'])
+  for (const name of ['ingress', 'normalize', 'enrich', 'deliver', 'drain', 'api'])
     expect(engine.environment(name)[environmentKeys.ownOrigins]).toBe(engine.url);
 });
 

@@ -2,16 +2,21 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
+import { noResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
+import type { RunFetchesPorts } from '../../../lambdas/flows/enrich/run-fetches.ts';
 import { createNormalizationCounter } from '../../../lambdas/flows/normalize/count-normalizations.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
+import { createStatisticsBuffer } from '../../../lambdas/flows/statistics/statistics-buffer.ts';
 import { createDeliverHandler } from '../../../lambdas/functions/deliver/handler.ts';
 import { createDrainHandler } from '../../../lambdas/functions/drain/handler.ts';
+import { createEnrichHandler } from '../../../lambdas/functions/enrich/handler.ts';
 import { createGovernHandler } from '../../../lambdas/functions/govern/handler.ts';
 import { retrySoon } from '../../../lambdas/functions/invocation/retry-soon.ts';
 import { createNormalizeHandler } from '../../../lambdas/functions/normalize/handler.ts';
 import { createFakeEngine } from '../../fakes/fake-engine.ts';
-import { createInMemoryQueue, failedMessagesOn } from '../../fakes/in-memory-queue.ts';
+import { createFakeProvider } from '../../fakes/fake-provider.ts';
+import { createInMemoryQueue, enrichQueueOn, failedMessagesOn } from '../../fakes/in-memory-queue.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { anAccount, anEvent, aSubscription } from '../../fakes/samples.ts';
@@ -193,9 +198,27 @@ describe('a message that SQS moves to the dead-letter queue is counted (invarian
     expect(outcomesNow.sum('dead-lettered')).toBe(jobs.length + 1);
   });
 
-  test('drain and govern: a message counts as a message, not as an input', async () => {
+  test('enrich, drain and govern: a message counts as a message, not as an input', async () => {
     const engine = createFakeEngine();
+    const provider = createFakeProvider(engine.clock, engine.randomness, engine.expressions);
+    const enrichPorts: RunFetchesPorts = {
+      ...engine.publishPorts,
+      accounts: engine.accounts.reader(engine.clock),
+      definition: async () => undefined,
+      enrichQueue: enrichQueueOn(engine.enrichQueue),
+      fetches: engine.fetches,
+      schemas: noResources,
+      provider: provider.ports,
+    };
     for (const create of [
+      (outcomesNow: ReturnType<typeof createOutcomeTally>) =>
+        createEnrichHandler({
+          ports: enrichPorts,
+          log,
+          outcomes: createOutcomeTally(),
+          outcomesNow,
+          statistics: createStatisticsBuffer(engine.countPorts),
+        }),
       (outcomesNow: ReturnType<typeof createOutcomeTally>) =>
         createDrainHandler({ ports: engine.drainPorts, log, outcomes: createOutcomeTally(), outcomesNow }),
       (outcomesNow: ReturnType<typeof createOutcomeTally>) =>

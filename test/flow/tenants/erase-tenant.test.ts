@@ -19,6 +19,8 @@ import { erasurePhases } from '../../../lambdas/flows/tenants/erasure-phases.ts'
 import { updateTenant } from '../../../lambdas/flows/tenants/manage-tenant.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { aRawMessage, everyone, furnishTenant, keysOf, tracesOf } from '../../fakes/furnish-tenant.ts';
+import { someCredentials } from '../../fakes/in-memory-credentials.ts';
+import { aFetch } from '../../fakes/in-memory-fetches.ts';
 import { waitingRequests } from '../../fakes/in-memory-routing.ts';
 import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anAccount, anEvent, aRecordState, staff } from '../../fakes/samples.ts';
@@ -76,7 +78,7 @@ describe("a tenant's erasure", () => {
     const before = Object.fromEntries(
       await Promise.all(others.map(async (tenant) => [tenant, await tracesOf(engine, tenant)] as const)),
     );
-    expect(Object.keys(await tracesOf(engine, 'acme'))).toHaveLength(16);
+    expect(Object.keys(await tracesOf(engine, 'acme'))).toHaveLength(18);
     const erasure = await startAll(engine);
     expect(erasure).toMatchObject({ id: expect.stringMatching(/^ers_/), state: 'running', requestedBy: 'key_admin' });
     await letGovernRun(engine);
@@ -120,6 +122,7 @@ describe("a tenant's erasure", () => {
       account_contexts: 1,
       api_keys: 1,
       consumers: 3,
+      credentials: 1,
       dead_letters: 1,
       // Deliveries of the tenant's two subscriptions, one of them deleted before, and of the one for all tenants.
       deliveries: 15,
@@ -128,6 +131,7 @@ describe("a tenant's erasure", () => {
       endpoints: 1,
       event_claims: 5,
       events: 5,
+      fetches: 3,
       parked_requests: 1,
       payloads: 3,
       raw_bodies: 4,
@@ -162,6 +166,42 @@ describe("a tenant's erasure", () => {
     await letGovernRun(engine);
     expect(await certificateOf(engine)).toMatchObject({ removed: { record_states: 8 } });
     expect(await engine.records.getMany([{ ...key, recordId: '1' }])).toEqual([{ state: undefined, lastN: 0 }]);
+  });
+
+  test('removes what a deleted account has left of credentials and fetches', async () => {
+    const engine = await prepare();
+    const former = anAccount({ id: 'acc_former' });
+    await engine.accounts.create(former);
+    expect(await engine.accounts.remove(former)).toBe(true);
+    // Stored by a call that had begun before the deletion.
+    await engine.credentials.replace(someCredentials({ account: 'acc_former' }));
+    await engine.fetches.add([aFetch({ account: 'acc_former' })]);
+    await startAll(engine);
+    await letGovernRun(engine);
+    expect(await certificateOf(engine)).toMatchObject({ removed: { credentials: 2, fetches: 4 } });
+    expect(await engine.credentials.get('acc_former', 0)).toBeUndefined();
+    expect(engine.fetches.all().filter(({ tenant }) => tenant === 'acme')).toEqual([]);
+  });
+
+  test('removes where an account’s provider is, and what may be used of its limits', async () => {
+    const engine = await prepare();
+    const account = await engine.accounts.find('acc_acme');
+    if (account === undefined) throw new Error('no account');
+    const own = { baseUrl: 'https://acme.example.com', share: 0.5, credentialKind: 'oauth2' };
+    expect(await engine.accounts.replace({ ...account, ...own })).toBe(true);
+    await startAll(engine);
+    await letGovernRun(engine);
+    const erased = await engine.accounts.reader(engine.clock).get('acc_acme', 0);
+    expect(Object.keys(erased ?? {}).sort()).toEqual([
+      'closed',
+      'context',
+      'createdAt',
+      'id',
+      'integration',
+      'revision',
+      'secrets',
+      'tenant',
+    ]);
   });
 
   test('notes its position while it looks at many accounts without records', async () => {

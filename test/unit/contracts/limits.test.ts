@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
+import { tokenTimeoutMs } from '../../../lambdas/flows/provider/request-token.ts';
 
 /** Longest time from the begin of an attempt to its last record. */
 const attemptMs =
@@ -11,6 +12,12 @@ test('the last post that deliver begins ends, and is recorded, before the functi
 
 test('the last round of a drain run ends, and is recorded, before the function times out', () => {
   expect(limits.drainRunMs + limits.drainRoundMs + attemptMs).toBeLessThan(limits.drainTimeoutSeconds * 1000);
+});
+
+test('the last call that a run of enrich begins ends, with another token, before the function times out', () => {
+  // A definition may let a call take 60 s.
+  const callMs = tokenTimeoutMs + 60_000;
+  expect(limits.enrichRunMs + callMs + limits.sendingOverheadMs).toBeLessThan(limits.enrichTimeoutSeconds * 1000);
 });
 
 test('an attempt leaves time to write a record with all its tries', () => {

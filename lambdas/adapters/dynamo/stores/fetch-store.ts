@@ -1,201 +1,137 @@
-import { createHash } from 'node:crypto';
 import {
+  ConditionalCheckFailedException,
   DeleteItemCommand,
   type DynamoDBClient,
-  PutItemCommand,
-  QueryCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { shardOf } from '../../../contracts/shards.ts';
-import { fetchesByDueIndex, ttlAttribute } from '../../../contracts/tables.ts';
-import type { Fetch, FetchQueueKey, FetchRun, FetchStore, WaitingFetch } from '../../../ports/provider/fetch-store.ts';
+import type { Fetch, FetchQueueKey, FetchStore, WaitingFetch } from '../../../ports/provider/fetch-store.ts';
 import type { Clock } from '../../../ports/runtime/clock.ts';
-import { putOnCondition, updateOnCondition } from '../rows/conditions.ts';
-import { fromItem, type Item, type Row, readRows, toItem } from '../rows/row-codecs.ts';
+import { chunks } from '../rows/chunks.ts';
+import { updateOnCondition } from '../rows/conditions.ts';
+import { fetchRowKey, queueOf, runKey, toFetch, toFetchAttributes } from '../rows/fetch-rows.ts';
+import { expiryName, putOverExpired, queryLive, unlessExpired } from '../rows/live-rows.ts';
+import { type Row, toItem } from '../rows/row-codecs.ts';
+import { createDynamoFetchRuns } from './fetch-runs.ts';
 
-/** Sort key of a queue's run, before those of its fetches. */
-const runKey = '!run';
-/** Longer names are hashed: a sort key has 1,024 bytes at most. */
-const maxNameBytes = 512;
-/** Rows of an account that is gone are deleted then. */
-const keptSeconds = 30 * 86_400;
 /** Writes of one call at the same time. */
 const writesAtATime = 25;
 
+interface FetchTable {
+  readonly client: DynamoDBClient;
+  readonly table: string;
+  readonly clock: Clock;
+}
+
 /** Fetches that wait, and the runs that read them: a partition for each resource of an account. */
 export function createDynamoFetchStore(client: DynamoDBClient, table: string, clock: Clock): FetchStore {
-  const expiresAt = () => Math.floor(clock.nowMs() / 1000) + keptSeconds;
-  const update = (key: Row, change: Omit<ConstructorParameters<typeof UpdateItemCommand>[0], 'TableName' | 'Key'>) =>
-    new UpdateItemCommand({ TableName: table, Key: toItem(key), ...change });
-
+  const own: FetchTable = { client, table, clock };
   return {
+    ...createDynamoFetchRuns(client, table, clock),
     async add(fetches) {
-      await inBatches(fetches, async (fetch) => {
-        const { account: _, resource: __, ...rest } = fetch;
-        const { partialData, address, ...named } = rest;
-        const set = { ...named, partialData, address: JSON.stringify(address), dueAtMs: 0, attempts: 0 };
-        const given = Object.entries(set).filter(([, value]) => value !== undefined);
-        await client.send(
-          update(fetchKey(fetch), {
-            UpdateExpression: `SET ${given.map(([name]) => `#${name} = :${name}`).join(', ')}, #first = if_not_exists(#first, :now), #expires = :expires ADD #count :one`,
-            ExpressionAttributeNames: {
-              ...Object.fromEntries(given.map(([name]) => [`#${name}`, name])),
-              '#first': 'firstAtMs',
-              '#expires': ttlAttribute,
-              '#count': 'count',
-            },
-            ExpressionAttributeValues: toItem({
-              ...Object.fromEntries(given.map(([name, value]) => [`:${name}`, value])),
-              ':now': clock.nowMs(),
-              ':expires': expiresAt(),
-              ':one': 1,
-            }),
-          }),
-        );
-      });
+      // Concurrent writes of one row have no order: the last fetch of a record is written, once.
+      const byRow = Map.groupBy(fetches, (fetch) => JSON.stringify(fetchRowKey(fetch)));
+      await writeEach([...byRow.values()], async (same) => addFetch(own, same.at(-1) as Fetch, same.length));
     },
-    async ask(key) {
-      const { Attributes } = await client.send(
-        update(
-          { queue: queueOf(key), record: runKey },
-          {
-            UpdateExpression: 'SET #account = :account, #resource = :resource ADD asked :one, revision :one',
-            ExpressionAttributeNames: { '#account': 'account', '#resource': 'resource' },
-            ExpressionAttributeValues: toItem({ ':account': key.account, ':resource': key.resource, ':one': 1 }),
-            ReturnValues: 'ALL_NEW',
-          },
-        ),
-      );
-      return toRun(fromItem(Attributes ?? {}));
+    async listDue(key, nowMs, limit) {
+      const query = { ...fetchesOf(table, key, { ':due': nowMs }), FilterExpression: 'dueAtMs <= :due' };
+      return (await queryLive(client, query, clock.nowMs(), limit)).map((row) => toFetch(key, row));
     },
-    listDue: (key, nowMs, limit) => listDue(client, table, key, nowMs, limit),
     async nextDueMs(key) {
-      const all = await listDue(client, table, key, Number.MAX_SAFE_INTEGER, 1_000);
-      return all.length === 0 ? undefined : Math.min(...all.map(({ dueAtMs }) => dueAtMs));
+      const { ExpressionAttributeNames: names, ...query } = fetchesOf(table, key);
+      const times = {
+        ProjectionExpression: 'dueAtMs, #expires',
+        ExpressionAttributeNames: { ...names, ...expiryName },
+      };
+      const rows = await queryLive(client, { ...query, ...times }, clock.nowMs());
+      return rows.map(({ dueAtMs }) => Number(dueAtMs)).toSorted((a, b) => a - b)[0];
     },
     async finish(fetches) {
-      await inBatches(fetches, async (fetch) => {
-        await deleteOnCondition(client, table, fetch);
+      await writeEach(fetches, async (fetch) => {
+        const removal = new DeleteItemCommand({ TableName: table, Key: toItem(fetchRowKey(fetch)), ...asRead(fetch) });
+        await client.send(removal).catch((error: unknown) => {
+          if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        });
       });
     },
     async postpone(fetches, dueAtMs) {
-      await inBatches(fetches, async (fetch) => {
-        await updateOnCondition(
-          client,
-          update(fetchKey(fetch), {
-            UpdateExpression: 'SET dueAtMs = :due ADD attempts :one',
-            ConditionExpression: '#count = :count',
-            ExpressionAttributeNames: { '#count': 'count' },
-            ExpressionAttributeValues: toItem({ ':due': dueAtMs, ':one': 1, ':count': fetch.count }),
-          }),
-        );
+      await writeEach(fetches, async (fetch) => {
+        const update = new UpdateItemCommand({
+          TableName: table,
+          Key: toItem(fetchRowKey(fetch)),
+          UpdateExpression: 'SET dueAtMs = :due ADD attempts :one',
+          ...asRead(fetch, { ':due': dueAtMs, ':one': 1 }),
+        });
+        await updateOnCondition(client, update);
       });
-    },
-    async getRun(key) {
-      const [row] = await readRows(client, table, [{ queue: queueOf(key), record: runKey }]);
-      return row === undefined ? undefined : toRun(row);
-    },
-    async replaceRun(run) {
-      const next = { ...run, revision: run.revision + 1 };
-      const due = next.dueAtMs === undefined ? {} : { dueShard: String(shardOf(queueOf(run))), dueAtMs: next.dueAtMs };
-      const { dueAtMs: _, ...rest } = next;
-      const row = { queue: queueOf(run), record: runKey, ...rest, ...due };
-      const isWritten = await putOnCondition(
-        client,
-        new PutItemCommand({
-          TableName: table,
-          Item: toItem(Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined))),
-          ConditionExpression: run.revision === 0 ? 'attribute_not_exists(queue)' : 'revision = :read',
-          ...(run.revision === 0 ? {} : { ExpressionAttributeValues: toItem({ ':read': run.revision }) }),
-        }),
-      );
-      return isWritten ? next : undefined;
-    },
-    async listDueRuns(shard, untilMs, limit) {
-      const { Items = [] } = await client.send(
-        new QueryCommand({
-          TableName: table,
-          IndexName: fetchesByDueIndex,
-          Limit: limit,
-          KeyConditionExpression: 'dueShard = :shard AND dueAtMs <= :until',
-          ExpressionAttributeValues: toItem({ ':shard': String(shard), ':until': untilMs }),
-        }),
-      );
-      return Items.map(fromItem).map(toRun);
     },
   };
 }
 
-function queueOf({ account, resource }: FetchQueueKey): string {
-  return `${account}#${resource}`;
+/** All fetches of a queue. Its run is left out: its sort key is below theirs. */
+function fetchesOf(table: string, key: FetchQueueKey, more: Row = {}) {
+  return {
+    TableName: table,
+    ConsistentRead: true,
+    KeyConditionExpression: 'queue = :queue AND #record > :run',
+    ExpressionAttributeNames: { '#record': 'record' },
+    ExpressionAttributeValues: toItem({ ':queue': queueOf(key), ':run': runKey, ...more }),
+  };
 }
 
-function fetchKey({ recordId, fact, ...key }: Fetch): Row {
-  const name = fact === undefined ? recordId : `${recordId}#${fact}`;
-  const isLong = Buffer.byteLength(name) > maxNameBytes;
-  const record = isLong ? `sha256:${createHash('sha256').update(name).digest('hex')}` : `id:${name}`;
-  return { queue: queueOf(key), record };
+/** Holds where nothing was added to a fetch since it was read, nor was it finished and added anew. */
+function asRead({ count, firstAtMs }: WaitingFetch, more: Row = {}) {
+  return {
+    ConditionExpression: '#count = :count AND firstAtMs = :first',
+    ExpressionAttributeNames: { '#count': 'count' },
+    ExpressionAttributeValues: toItem({ ':count': count, ':first': firstAtMs, ...more }),
+  };
 }
 
-async function deleteOnCondition(client: DynamoDBClient, table: string, fetch: WaitingFetch): Promise<void> {
-  try {
-    await client.send(
-      new DeleteItemCommand({
-        TableName: table,
-        Key: toItem(fetchKey(fetch)),
-        ConditionExpression: '#count = :count',
-        ExpressionAttributeNames: { '#count': 'count' },
-        ExpressionAttributeValues: toItem({ ':count': fetch.count }),
+/**
+ * Add to the fetch of a record, or begin one.
+ *
+ * @param added - Webhooks that asked for the record.
+ */
+async function addFetch({ client, table, clock }: FetchTable, fetch: Fetch, added: number): Promise<void> {
+  const key = fetchRowKey(fetch);
+  for (;;) {
+    const nowMs = clock.nowMs();
+    const attributes = toFetchAttributes(fetch, nowMs);
+    const names = Object.keys(attributes);
+    const given = names.filter((name) => attributes[name] !== undefined);
+    const absent = names.filter((name) => attributes[name] === undefined);
+    const clauses = [
+      `SET ${given.map((name) => `#${name} = :${name}`).join(', ')}, #firstAtMs = if_not_exists(#firstAtMs, :now)`,
+      ...(absent.length === 0 ? [] : [`REMOVE ${absent.map((name) => `#${name}`).join(', ')}`]),
+      'ADD #count :added',
+    ];
+    const update = new UpdateItemCommand({
+      TableName: table,
+      Key: toItem(key),
+      UpdateExpression: clauses.join(' '),
+      ConditionExpression: unlessExpired,
+      ExpressionAttributeNames: {
+        ...Object.fromEntries([...names, 'firstAtMs', 'count'].map((name) => [`#${name}`, name])),
+        ...expiryName,
+      },
+      ExpressionAttributeValues: toItem({
+        ...Object.fromEntries(given.map((name) => [`:${name}`, attributes[name]])),
+        ':now': nowMs,
+        ':nowSeconds': nowMs / 1000,
+        ':added': added,
       }),
-    );
-  } catch (error) {
-    if ((error as Error).name !== 'ConditionalCheckFailedException') throw error;
+    });
+    if (await updateOnCondition(client, update)) return;
+    const anew = { ...key, ...attributes, firstAtMs: nowMs, count: added };
+    if (await putOverExpired(client, table, anew, nowMs)) return;
   }
 }
 
-async function listDue(
-  client: DynamoDBClient,
-  table: string,
-  key: FetchQueueKey,
-  nowMs: number,
-  limit: number,
-): Promise<readonly WaitingFetch[]> {
-  const found: WaitingFetch[] = [];
-  let start: Item | undefined;
-  do {
-    const answer = await client.send(
-      new QueryCommand({
-        TableName: table,
-        KeyConditionExpression: 'queue = :queue AND #record > :run',
-        FilterExpression: 'dueAtMs <= :now',
-        ExpressionAttributeNames: { '#record': 'record' },
-        ExpressionAttributeValues: toItem({ ':queue': queueOf(key), ':run': runKey, ':now': nowMs }),
-        ConsistentRead: true,
-        ...(start === undefined ? {} : { ExclusiveStartKey: start }),
-      }),
-    );
-    found.push(...(answer.Items ?? []).map(fromItem).map((row) => toFetch(key, row)));
-    start = answer.LastEvaluatedKey;
-  } while (start !== undefined && found.length < limit);
-  return found.slice(0, limit);
-}
-
-function toFetch(key: FetchQueueKey, row: Row): WaitingFetch {
-  const { queue: _, record: __, [ttlAttribute]: ___, address, ...rest } = row;
-  return {
-    ...(rest as unknown as Omit<WaitingFetch, 'account' | 'resource' | 'address'>),
-    account: key.account,
-    resource: key.resource,
-    address: JSON.parse(String(address)) as Readonly<Record<string, unknown>>,
-  };
-}
-
-function toRun(row: Row): FetchRun {
-  const { queue: _, record: __, dueShard: ___, ...run } = row;
-  return run as unknown as FetchRun;
-}
-
-async function inBatches<T>(items: readonly T[], write: (item: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < items.length; at += writesAtATime)
-    await Promise.all(items.slice(at, at + writesAtATime).map(write));
+/** @throws Only after every write has ended: no write may continue after its function has answered. */
+async function writeEach<T>(items: readonly T[], write: (item: T) => Promise<void>): Promise<void> {
+  for (const some of chunks(items, writesAtATime)) {
+    const outcomes = await Promise.allSettled(some.map(write));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
 }

@@ -1,19 +1,23 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { cursorText, identifier, instant, listQuery, pageOf, secretValues } from '../shared-schema.ts';
+import { cursorText, fitsRow, identifier, instant, listQuery, pageOf, secretValue } from '../shared-schema.ts';
 import { captureRequest, captureView } from './account-operations.ts';
 
 const settingsBody = z.strictObject({
-  secrets: secretValues,
+  secrets: z
+    .record(z.string(), secretValue)
+    .refine(...fitsRow)
+    .optional()
+    .describe('For the URL that serves all accounts. Left out beside `client`, the stored ones stay.'),
   capture: captureRequest.optional(),
   shared_contexts: z
     .boolean()
     .default(false)
     .describe('Whether several tenants may have the same value of the routing context. Each of them gets the events.'),
   client: z
-    .record(z.string(), z.unknown())
-    .default({})
-    .refine((client) => Object.keys(client).length === 0, 'this integration takes no OAuth client'),
+    .strictObject({ client_id: z.string().min(1).max(1024), client_secret: z.string().min(1).max(4096) })
+    .optional()
+    .describe('The OAuth client of the vendor at the provider, for consents. Left out, the stored one stays.'),
 });
 
 const reprocessQuery = z
@@ -56,6 +60,49 @@ const integration = z
       .describe('Secrets that an account may have, each with a hint where to find it.'),
     serves_all_accounts: z.boolean().describe('Whether the integration can have one URL for all accounts.'),
     captured_secrets: z.array(z.string()).describe('Names of the secrets that the provider sends in its handshakes.'),
+    webhook: z.boolean().describe('Whether the provider sends webhooks.'),
+    context: z
+      .array(
+        z.object({
+          name: z.string(),
+          help: z.string(),
+          required: z.boolean(),
+          list: z.boolean(),
+          default: z.string().nullable(),
+          pattern: z.string().nullable(),
+        }),
+      )
+      .describe('What the context of an account holds.'),
+    credentials: z
+      .array(
+        z.object({
+          type: z.string(),
+          connect: z.boolean().describe("Whether the account's owner can consent (`POST /v1/accounts/{id}/connect`)."),
+          scopes: z.array(z.string()),
+          members: z.array(
+            z.object({ name: z.string(), help: z.string(), required: z.boolean(), default: z.string().nullable() }),
+          ),
+        }),
+      )
+      .describe('The kinds of credentials that an account may bring; none where the integration calls no API.'),
+    resources: z.array(
+      z.object({
+        resource: z.string(),
+        methods: z.array(z.string()),
+        filters: z.array(z.string()).describe('Of `list`, as `<name>.<operator>`.'),
+        state: z.enum(['record', 'none']),
+        unfetchable: z.string().nullable().describe('Why thin events of the resource stay thin.'),
+      }),
+    ),
+    limits: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.enum(['calls', 'concurrent', 'bucket']),
+        maximum: z.number(),
+        per_seconds: z.number().nullable(),
+        scope: z.enum(['account', 'app']),
+      }),
+    ),
   })
   .meta({ id: 'Integration' });
 
@@ -64,6 +111,8 @@ const settings = z
     integration: z.string(),
     secret_names: z.array(z.string()),
     webhook_url: z.string(),
+    client_id: z.string().nullable().describe('Of the OAuth client.'),
+    redirect_uri: z.string().nullable().describe('The URL to register at the provider, for consents.'),
     capture: captureView.optional(),
     shared_contexts: z
       .literal(true)
@@ -117,6 +166,26 @@ const integrationExample = {
   secrets: { signing_secret: "The webhook's secret." },
   serves_all_accounts: false,
   captured_secrets: [],
+  webhook: true,
+  context: [],
+  credentials: [
+    {
+      type: 'bearer',
+      connect: false,
+      scopes: [],
+      members: [{ name: 'token', help: 'A personal access token.', required: true, default: null }],
+    },
+  ],
+  resources: [
+    {
+      resource: 'ticketing/tickets',
+      methods: ['get', 'list'],
+      filters: ['updated_at.gte'],
+      state: 'record' as const,
+      unfetchable: null,
+    },
+  ],
+  limits: [{ name: 'core', kind: 'calls' as const, maximum: 5000, per_seconds: 3600, scope: 'account' as const }],
 };
 
 /** Integrations, event types, and the schemas of resources. */
@@ -156,6 +225,8 @@ export const catalogueOperations = {
         integration: 'hibob',
         secret_names: ['signing_secret'],
         webhook_url: 'https://api.example.com/in/hibob',
+        client_id: null,
+        redirect_uri: null,
       },
     },
   }),

@@ -167,6 +167,38 @@ export const providerOperations = {
       },
     },
   }),
+  connectAccount: operation({
+    method: 'POST',
+    path: '/v1/accounts/{id}/connect',
+    tag: 'Accounts',
+    summary: "Start the consent of an account's owner",
+    description:
+      'Lead the owner of the account to `url`: there the owner consents, and the provider leads back to this deployment, which stores the token and goes on to `return_url` with `status=connected` and `account`. If that fails, the owner sees a page that says why.',
+    access: 'accounts:write',
+    body: z.strictObject({
+      return_url: z
+        .url({ protocol: /^https?$/ })
+        .max(1024)
+        .describe('Where the owner goes then; its origin must be one that the deployment allows.'),
+    }),
+    answers: {
+      200: {
+        description: 'Where the owner consents.',
+        body: z.object({ url: z.string(), expires_at: time }).meta({ id: 'Consent' }),
+      },
+    },
+    problems: {
+      422: '`reason` is `not-supported`: the integration has no consent, or its settings have no OAuth client; or `account-incomplete`: the account lacks what the URL needs.',
+    },
+    example: {
+      params: { id: 'acc_zendesk_acme' },
+      body: { return_url: 'https://app.example.com/connected' },
+      answer: {
+        url: 'https://acme.zendesk.com/oauth/authorizations/new?response_type=code',
+        expires_at: '2026-11-29T12:30:00.000Z',
+      },
+    },
+  }),
   proxyGet: proxied('GET'),
   proxyPost: proxied('POST'),
   proxyPut: proxied('PUT'),

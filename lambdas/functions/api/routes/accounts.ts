@@ -236,7 +236,7 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
     updateAccount: async (call) => handleUpdateAccount(ports, call),
     async deleteAccount(call) {
       const account = await findAccount(ports, call);
-      const { kind } = await deleteAccount(ports, account);
+      const { kind } = await deleteAccount({ ...ports, credentials: ports.provider.credentials }, account);
       if (kind === 'tenant-erasing') throw erasing();
       return {
         status: 204,

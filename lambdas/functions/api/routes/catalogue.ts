@@ -1,14 +1,16 @@
 import type { catalogueOperations } from '../../../engine/api/operations/catalogue-operations.ts';
 import { ownSecretNames, webhookUrl } from '../../../flows/accounts/account-secrets.ts';
 import { configureIntegration } from '../../../flows/accounts/configure-integration.ts';
+import { redirectUriOf } from '../../../flows/accounts/connect-account.ts';
 import { describeIntegration, eventTypeCatalogue } from '../../../flows/accounts/describe-catalogue.ts';
 import { listServedMajors } from '../../../flows/feed/list-served-majors.ts';
 import { reprocessArchive } from '../../../flows/normalize/reprocess-archive.ts';
 import { reprocessRequests } from '../../../flows/normalize/reprocess-requests.ts';
+import { openClient, storeClient } from '../../../flows/provider/sealed-credentials.ts';
 import type { IntegrationSettings } from '../../../ports/accounts/integration-settings-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
+import { type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import type { Cursors } from '../pipeline/cursors.ts';
 import { notFound } from '../pipeline/principal.ts';
 import { captureView, secretsProblem, withoutQuery } from './accounts.ts';
@@ -36,31 +38,65 @@ async function settingsView(ports: ApiPorts, integration: string, settings: Inte
       `${ports.publicUrl}/in/${integration}`,
       settings.secrets,
     ),
+    client_id: (await openClient(ports.provider, integration))?.clientId ?? null,
+    redirect_uri:
+      (await ports.integrations.get(integration))?.api?.credentials.oauth2 === undefined
+        ? null
+        : redirectUriOf(ports, integration),
     ...captureView(settings.capture),
     ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
   };
 }
 
+/** Store the vendor's OAuth client, sealed. @throws {ProblemError} where the integration has no consent. */
+async function setClient(
+  ports: ApiPorts,
+  integration: string,
+  { client_id: clientId, client_secret: clientSecret }: { readonly client_id: string; readonly client_secret: string },
+): Promise<void> {
+  const definition = await ports.integrations.get(integration);
+  if (definition === undefined)
+    throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+  if (definition.api?.credentials.oauth2 === undefined)
+    throw bodyProblem('client', `the integration "${integration}" takes no OAuth client`);
+  await storeClient(ports.provider, integration, { clientId, clientSecret }, ports.clock.nowMs());
+}
+
+async function answerSettings(
+  ports: ApiPorts,
+  integration: string,
+  settings: IntegrationSettings | undefined,
+): Promise<ApiAnswer<'configureIntegration'>> {
+  const view = await settingsView(ports, integration, settings ?? { integration, secrets: {}, revision: 0 });
+  return {
+    status: 200,
+    body: view,
+    change: {
+      object: `integrations/${integration}/settings`,
+      tenant: null,
+      before: null,
+      after: withoutQuery(view),
+    },
+  };
+}
+
 async function handleConfigureIntegration(
   ports: ApiPorts,
-  { params, body: { secrets, capture, shared_contexts: sharedContexts } }: ApiCall<'configureIntegration'>,
+  { params, body: { secrets, capture, shared_contexts: sharedContexts, client } }: ApiCall<'configureIntegration'>,
 ): Promise<ApiAnswer<'configureIntegration'>> {
   const integration = params['integration'] ?? '';
-  const configuration = await configureIntegration(ports, { integration, secrets, capture, sharedContexts });
+  if (client !== undefined) await setClient(ports, integration, client);
+  if (client !== undefined && secrets === undefined && capture === undefined && !sharedContexts)
+    return answerSettings(ports, integration, await ports.settings.get(integration, 0));
+  const configuration = await configureIntegration(ports, {
+    integration,
+    secrets: secrets ?? {},
+    capture,
+    sharedContexts,
+  });
   switch (configuration.kind) {
-    case 'configured': {
-      const view = await settingsView(ports, integration, configuration.settings);
-      return {
-        status: 200,
-        body: view,
-        change: {
-          object: `integrations/${integration}/settings`,
-          tenant: null,
-          before: null,
-          after: withoutQuery(view),
-        },
-      };
-    }
+    case 'configured':
+      return answerSettings(ports, integration, configuration.settings);
     case 'unknown-integration':
       throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
     case 'not-shared':
@@ -108,10 +144,13 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
     async listIntegrations(call) {
       const { page, next_cursor } = await pageBy(await ports.integrations.names(), (name) => name, call);
       const definitions = await Promise.all(page.map((name) => ports.integrations.get(name)));
+      const schemas = await ports.resources.all();
       return {
         status: 200,
         body: {
-          data: definitions.filter((definition) => definition !== undefined).map(describeIntegration),
+          data: definitions
+            .filter((definition) => definition !== undefined)
+            .map((definition) => describeIntegration(definition, schemas)),
           next_cursor,
         },
       };
@@ -119,7 +158,7 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
     async getIntegration({ params }) {
       const definition = await ports.integrations.get(params['integration'] ?? '');
       if (definition === undefined) throw notFound('integration');
-      return { status: 200, body: describeIntegration(definition) };
+      return { status: 200, body: describeIntegration(definition, await ports.resources.all()) };
     },
     configureIntegration: async (call) => handleConfigureIntegration(ports, call),
     reprocessIntegration: async (call) => handleReprocessIntegration(ports, call),

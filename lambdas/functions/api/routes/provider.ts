@@ -2,13 +2,21 @@ import { limits } from '../../../contracts/limits.ts';
 import type { providerOperations } from '../../../engine/api/operations/provider-operations.ts';
 import { prepareResources, schemaVersionOf } from '../../../engine/mapping/check-resource.ts';
 import type { PagePosition } from '../../../engine/provider/request/page-position.ts';
+import { startConsent } from '../../../flows/accounts/connect-account.ts';
 import { type Caller, toCaller } from '../../../flows/provider/provider-ports.ts';
 import { type Filters, listRecords } from '../../../flows/read/list-records.ts';
 import { proxyRequest } from '../../../flows/read/proxy-request.ts';
 import { readRecords } from '../../../flows/read/read-records.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
-import type { AnyAnswer, AnyCall, ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
+import {
+  type AnyAnswer,
+  type AnyCall,
+  type ApiAnswer,
+  type ApiCall,
+  bodyProblem,
+  type Handlers,
+} from '../pipeline/api-call.ts';
 import { notFound } from '../pipeline/principal.ts';
 import { budgetsView } from '../views/budgets-view.ts';
 import { findAccount } from './accounts.ts';
@@ -27,6 +35,7 @@ export function providerHandlers(ports: ApiPorts): Handlers<keyof typeof provide
       const caller = await findCaller(ports, call);
       return { status: 200, body: await budgetsView(ports.provider, caller) };
     },
+    connectAccount: (call) => handleConnect(ports, call),
     proxyGet: proxied,
     proxyPost: proxied,
     proxyPut: proxied,
@@ -111,6 +120,24 @@ function toFilters(query: Readonly<Record<string, unknown>>): Filters {
       typeof value === 'object' ? (value as Filters[string]) : { eq: value },
     ]),
   );
+}
+
+async function handleConnect(ports: ApiPorts, call: ApiCall<'connectAccount'>): Promise<ApiAnswer<'connectAccount'>> {
+  const account = await findAccount(ports, call);
+  const definition = await ports.integrations.get(account.integration);
+  if (definition === undefined) throw unsupported(`there is no integration "${account.integration}"`);
+  const { return_url: returnUrl } = call.body;
+  const consent = await startConsent(ports, account, definition, returnUrl, call.principal.tenant === null);
+  switch (consent.kind) {
+    case 'url':
+      return { status: 200, body: { url: consent.url, expires_at: new Date(consent.expiresAtMs).toISOString() } };
+    case 'bad-return-url':
+      throw bodyProblem('return_url', 'expected a URL whose origin the deployment allows (connectReturnOrigins)');
+    case 'not-supported':
+      throw unsupported(consent.reason);
+    case 'incomplete':
+      throw providerProblem({ kind: 'unusable', reason: consent.reason }, 0);
+  }
 }
 
 async function handleProxy(ports: ApiPorts, call: ApiCall): Promise<AnyAnswer> {

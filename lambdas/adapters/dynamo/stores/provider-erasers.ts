@@ -1,0 +1,53 @@
+import { type DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import type { CredentialEraser, Eraser } from '../../../ports/tenants/tenant-erasers.ts';
+import { fromKey, pageSize, toKey } from '../rows/erasable-rows.ts';
+import { fromItem, type Row, readRows, toItem } from '../rows/row-codecs.ts';
+import { changeRows } from '../rows/row-writes.ts';
+
+/** Erases the credentials of accounts. */
+export function createDynamoCredentialEraser(client: DynamoDBClient, table: string): CredentialEraser {
+  const keysOf = (accounts: readonly string[]) => accounts.map((account) => ({ account }));
+  return {
+    async findExisting(tenant, accounts) {
+      const rows = await readRows(client, table, keysOf(accounts));
+      return rows.filter((row) => row['tenant'] === tenant).map((row) => String(row['account']));
+    },
+    async removeMany(accounts) {
+      await changeRows(client, table, [], keysOf(accounts));
+    },
+  };
+}
+
+/**
+ * Erases the waiting fetches of a tenant, by a scan: no index leads to them, and erasures are rare. Runs have no tenant,
+ * hold no data, and expire.
+ */
+export function createDynamoFetchEraser(client: DynamoDBClient, table: string): Eraser {
+  return {
+    async find(tenant, after) {
+      const answer = await client.send(
+        new ScanCommand({
+          TableName: table,
+          ConsistentRead: true,
+          Limit: 10 * pageSize,
+          FilterExpression: '#tenant = :tenant',
+          ProjectionExpression: '#queue, #record',
+          ExpressionAttributeNames: { '#tenant': 'tenant', '#queue': 'queue', '#record': 'record' },
+          ExpressionAttributeValues: toItem({ ':tenant': tenant }),
+          ...(after === undefined ? {} : { ExclusiveStartKey: toItem(JSON.parse(after) as Row) }),
+        }),
+      );
+      const last = answer.LastEvaluatedKey;
+      return {
+        items: (answer.Items ?? []).map(fromItem).map(({ queue, record }) => ({
+          kind: 'fetches',
+          key: toKey({ queue, record }),
+        })),
+        next: last === undefined ? undefined : toKey(fromItem(last)),
+      };
+    },
+    async remove(_, items) {
+      await changeRows(client, table, [], items.map(fromKey));
+    },
+  };
+}
