@@ -186,9 +186,12 @@ describe.each(implementations)('account eraser on %s', (_, open) => {
     capture: { secrets: ['signing_secret'], expiresAtEpochSeconds: 1 },
     name: 'Staff of Jane Doe',
     metadata: { owner: 'jane@example.com' },
+    baseUrl: 'https://jane.example.com',
+    share: 0.5,
+    credentialKind: 'oauth2',
   });
 
-  test('closes an account: no secret, context, name or metadata is left, and no reader can restore it', async () => {
+  test('closes an account: nothing of its owner is left, and no reader can restore it', async () => {
     const { accounts, clock } = await open();
     await accounts.create(own);
     await accounts.eraser.close('acme', own.id);

@@ -72,6 +72,18 @@ function checkBase(url: string): readonly MeaningFault[] {
 /** The vendor's client must not go to a host that a tenant names. */
 function checkClient({ api, resources }: Definition): readonly MeaningFault[] {
   const oauth2 = api?.credentials.oauth2;
+  const regions = Object.entries(oauth2?.regions ?? {}).flatMap(([region, own]) =>
+    Object.entries(own).flatMap(([name, url]) =>
+      url === undefined || hasOwnHost(url)
+        ? []
+        : [
+            {
+              path: ['api', 'credentials', 'oauth2', 'regions', region, name],
+              message: `got "${url}", expected https://…, whose host ends with a name that is written here`,
+            },
+          ],
+    ),
+  );
   const urls = (['token_url', 'authorize_url'] as const).flatMap((name) =>
     oauth2 === undefined || hasOwnHost(oauth2[name])
       ? []
@@ -90,6 +102,7 @@ function checkClient({ api, resources }: Definition): readonly MeaningFault[] {
       );
   return [
     ...urls,
+    ...regions,
     ...readers.map(({ path, placeholder }) => ({
       path,
       message: `got {${placeholder.text}} where the account names the host, expected a base_url whose host is written here`,
@@ -99,7 +112,7 @@ function checkClient({ api, resources }: Definition): readonly MeaningFault[] {
 
 /** Whether a URL's host ends with a literal name of two labels, such as `.example.com`. */
 function hasOwnHost(url: string): boolean {
-  const host = /^https:\/\/([^/]*)/.exec(url)?.[1] ?? '';
+  const host = /^https:\/\/([^/]*)/.exec(url.replace(/\{[^{}]*\}/g, '{}'))?.[1] ?? '';
   // After the last value comes a dot: `{name}example.com` would let a value end the name.
   const end = host.slice(host.lastIndexOf('}') + 1);
   return /^\.?(?:[a-z0-9-]+\.)+[a-z]{2,}(?::\d+)?$/i.test(end) && (end === host || end.startsWith('.'));

@@ -2,7 +2,11 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromItem, type Row, toItem } from '../../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { createDynamoCredentialStore } from '../../../lambdas/adapters/dynamo/stores/credential-store.ts';
+import { createDynamoFetchStore } from '../../../lambdas/adapters/dynamo/stores/fetch-store.ts';
 import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import { someCredentials } from '../../fakes/in-memory-credentials.ts';
+import { aFetch } from '../../fakes/in-memory-fetches.ts';
 import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
@@ -47,6 +51,21 @@ async function objectsWith(text: string): Promise<readonly string[]> {
   return keys.filter((key) => key.includes(text));
 }
 
+/** The rows of one tenant's account by which its provider is called, as later calls would write them. */
+async function seedProviderWork(tenant: string): Promise<void> {
+  const { engine } = running();
+  const tableOf = (name: string) =>
+    ofType('AWS::DynamoDB::Table').find(({ logicalId }) => logicalId.startsWith(`${name}Table`))?.name ?? '';
+  const clock = { nowMs: () => engine.now() };
+  const account = `acc-of-${tenant}`;
+  await createDynamoCredentialStore(dynamo, tableOf('Credentials'), clock).replace(
+    someCredentials({ account, tenant }),
+  );
+  await createDynamoFetchStore(dynamo, tableOf('Fetches'), clock).add(
+    ['1', '2'].map((recordId) => aFetch({ account, tenant, recordId })),
+  );
+}
+
 test("an erasure removes a tenant's data from every table and bucket, and keeps its neighbour's (invariant 3)", async () => {
   const { account, subscriber, github, call, engine, eventually } = running();
   await seedApiKey(engine, 'tk_leaving_secret-of-leaving', 'leaving-co');
@@ -58,6 +77,7 @@ test("an erasure removes a tenant's data from every table and bucket, and keeps 
     receivers.set(tenant, await subscriber({ tenant, id: `sub-of-${tenant}` }));
     const failing = await subscriber({ tenant, id: `failing-of-${tenant}` });
     failing.answer((_, response) => void response.writeHead(500).end());
+    await seedProviderWork(tenant);
   }
   // Small ones, and one whose body and payload are stored in S3.
   for (const [tenant, url] of urls)
@@ -81,7 +101,17 @@ test("an erasure removes a tenant's data from every table and bucket, and keeps 
   expect((await tenant()).certificates[0]).toMatchObject({
     id: erasure.body.id,
     requested_by: 'local',
-    removed: { accounts: 1, api_keys: 1, subscriptions: 2, events: 3, event_claims: 3, payloads: 1, raw_bodies: 1 },
+    removed: {
+      accounts: 1,
+      api_keys: 1,
+      subscriptions: 2,
+      events: 3,
+      event_claims: 3,
+      payloads: 1,
+      raw_bodies: 1,
+      credentials: 1,
+      fetches: 2,
+    },
     digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
   });
   // Metrics arrive with the end of the invocation, shortly after the row.
@@ -97,6 +127,10 @@ test("an erasure removes a tenant's data from every table and bucket, and keeps 
     'Subscriptions sub-of-leaving-co',
     'Tenants leaving-co',
   ]);
+  const neighbours = (await rowsWith('"leaving-co2"')).filter(({ table }) =>
+    ['Credentials', 'Fetches'].includes(table),
+  );
+  expect(neighbours.map(({ table }) => table).sort()).toEqual(['Credentials', 'Fetches', 'Fetches']);
   expect((await objectsWith('leaving-co')).filter((key) => !key.includes('leaving-co2'))).toEqual([]);
 
   expect(await feed('leaving-co')).toEqual([]);

@@ -18,13 +18,14 @@ export interface Classification {
 /** Classify an answer by the rules of the definition, first match first, else by its status. */
 export async function classifyAnswer(
   { errors, isGet }: Pick<AnswerPlan, 'errors' | 'isGet'>,
-  { status, headers, receivedAtMs }: ProviderAnswerText,
+  answer: ProviderAnswerText,
   body: unknown,
   bindings: Bindings,
   timeoutMs?: number,
 ): Promise<Classification> {
+  const { status, headers, receivedAtMs } = answer;
   for (const rule of errors) {
-    if (!(await matches(rule, status, body, bindings, timeoutMs))) continue;
+    if (!(await matches(rule, answer, body, bindings, timeoutMs))) continue;
     const notBeforeMs = await retryTimeOf(rule, body, bindings, receivedAtMs, timeoutMs);
     return {
       means: rule.means,
@@ -38,7 +39,7 @@ export async function classifyAnswer(
 
 async function matches(
   { when }: ErrorRuleSpec,
-  status: number,
+  { status, text }: ProviderAnswerText,
   body: unknown,
   bindings: Bindings,
   timeoutMs: number | undefined,
@@ -46,6 +47,7 @@ async function matches(
   if (when.status !== undefined && ![when.status].flat().includes(status)) return false;
   for (const [name, text] of Object.entries(when.header ?? {}))
     if (bindings.headers[name.toLowerCase()]?.trim().toLowerCase() !== text.toLowerCase()) return false;
+  if (when.text !== undefined && !text.includes(when.text)) return false;
   if (when.json === undefined) return true;
   // An answer of another kind, such as a page of a proxy, is no match.
   const value = await evaluate(when.json, body, bindings, timeoutMs).catch(() => undefined);

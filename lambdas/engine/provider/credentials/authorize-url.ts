@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { OAuth2Spec } from '../language/credentials-schema.ts';
 import { lackingMessage } from '../request/base-url.ts';
 import { type CallValues, renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
+import { urlsOf } from './token-request.ts';
 
 export interface ConsentRequest {
   readonly clientId: string;
@@ -17,7 +18,7 @@ export type AuthorizeUrl =
 
 /** Where the owner of an account consents. @see https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1 */
 export function authorizeUrl(spec: OAuth2Spec, values: CallValues, consent: ConsentRequest): AuthorizeUrl {
-  const written = rendered(spec.authorize_url, values, encodeURIComponent);
+  const written = rendered(urlsOf(spec, values).authorize_url, values, encodeURIComponent);
   if (written.kind === 'fault') return written;
   if (!URL.canParse(written.text)) return { kind: 'fault', message: 'authorize_url is not a URL' };
   const url = new URL(written.text);

@@ -1,5 +1,5 @@
 import { importPKCS8, SignJWT } from 'jose';
-import type { CredentialsSpec, JwtBearerSpec } from '../language/credentials-schema.ts';
+import type { CredentialsSpec, JwtBearerSpec, OAuth2Spec } from '../language/credentials-schema.ts';
 import { lackingMessage } from '../request/base-url.ts';
 import { type CallValues, renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
 import { durationMs, textOf } from '../request/call-transforms.ts';
@@ -38,7 +38,7 @@ export async function tokenRequest(
   const said = spec[kind];
   if (said === undefined) return { kind: 'fault', message: `the integration has no credentials of the kind ${kind}` };
   try {
-    const url = rendered(said.token_url, values) ?? '';
+    const url = rendered(urlsOf(said, values).token_url, values) ?? '';
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return { kind: 'fault', message: 'token_url is not a URL' };
     const form: Record<string, string> = {
       ...grantFields(grant),
@@ -50,7 +50,8 @@ export async function tokenRequest(
       await assert(spec.oauth2_jwt_bearer, form, headers, values, nowMs);
     else if ('client_auth' in said && said.client_auth === 'basic') headers['authorization'] = basic(client);
     else Object.assign(form, { client_id: client.clientId, client_secret: client.clientSecret });
-    return { kind: 'call', call: post(url, form, headers) };
+    const isJson = 'token_format' in said && said.token_format === 'json';
+    return { kind: 'call', call: post(url, form, headers, isJson) };
   } catch (error) {
     if (error instanceof Lacking) return { kind: 'fault', message: error.message };
     throw error;
@@ -61,13 +62,25 @@ function post(
   url: string,
   form: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>>,
+  isJson: boolean,
 ): PreparedCall {
   return {
     method: 'POST',
     url,
-    headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(form).toString(),
+    headers: { ...headers, 'content-type': isJson ? 'application/json' : 'application/x-www-form-urlencoded' },
+    body: isJson ? JSON.stringify(form) : new URLSearchParams(form).toString(),
   };
+}
+
+/** The URLs of the account's region, where it has its own. */
+export function urlsOf<Urls extends { readonly token_url: string }>(
+  spec: Urls & Partial<Pick<OAuth2Spec, 'regions'>>,
+  values: CallValues,
+): Urls {
+  const region = textOf((values.context as Readonly<Record<string, unknown>> | undefined)?.['region']);
+  const own = region !== undefined && Object.hasOwn(spec.regions ?? {}, region) ? spec.regions?.[region] : undefined;
+  const given = Object.entries(own ?? {}).filter(([, url]) => url !== undefined);
+  return { ...spec, ...Object.fromEntries(given) };
 }
 
 function grantFields(grant: TokenGrant): Record<string, string> {

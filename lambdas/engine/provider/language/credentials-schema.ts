@@ -50,6 +50,8 @@ const tokenMembers = {
     .describe('Values of the context that the token answer `{token.<name>}` or the redirect `{query.<name>}` brings.'),
 };
 
+const tokenFormat = z.enum(['form', 'json']).default('form').describe('How requests for a token are written.');
+
 const clientAuth = z
   .enum(['basic', 'body'])
   .default('body')
@@ -65,6 +67,11 @@ const oauth2 = z.strictObject({
   params: z.record(z.string(), callTemplate).optional().describe('More parameters of `authorize_url`.'),
   token_params: z.record(z.string(), callTemplate).optional().describe('More parameters of requests for a token.'),
   client_auth: clientAuth,
+  token_format: tokenFormat,
+  regions: z
+    .record(z.string(), z.strictObject({ authorize_url: callTemplate.optional(), token_url: callTemplate.optional() }))
+    .optional()
+    .describe('Other URLs by the value of the context `region`.'),
   refresh: z
     .enum(['rotating', 'single-use', 'keep', 'none'])
     .default('rotating')
@@ -94,6 +101,7 @@ const clientCredentials = z.strictObject({
   scopes: z.array(z.string().min(1)).default([]),
   scope_separator: z.string().default(' '),
   client_auth: clientAuth,
+  token_format: tokenFormat,
   token_params: z.record(z.string(), callTemplate).optional(),
   sent: sent.optional(),
   ...tokenMembers,

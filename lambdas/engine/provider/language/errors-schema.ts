@@ -26,6 +26,7 @@ const rule = z.strictObject({
       status: z.union([status, z.array(status).min(1)]).optional(),
       header: z.record(headerName, z.string()).optional().describe('Text of headers, compared without regard to case.'),
       json: answerExpression.optional().describe('True over the body.'),
+      text: z.string().min(1).optional().describe('Contained in the body, whatever its format.'),
       call: z
         .array(z.string().min(1))
         .min(1)

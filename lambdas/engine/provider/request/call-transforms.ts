@@ -18,9 +18,14 @@ interface Known {
   readonly apply: (value: unknown, args: readonly string[]) => unknown;
 }
 
+/** Of a list, each text. */
 const onText =
   (apply: (text: string, args: readonly string[]) => unknown): Known['apply'] =>
   (value, args) => {
+    if (Array.isArray(value)) {
+      const texts = listOf(value)?.map((text) => apply(text, args));
+      return texts === undefined || texts.includes(undefined) ? undefined : texts;
+    }
     const text = textOf(value);
     return text === undefined ? undefined : apply(text, args);
   };
@@ -71,18 +76,21 @@ export const callTransforms = {
     isSafe: true,
     apply: onText((text) => (/^-?\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : undefined)),
   },
-  text: { takes: [], apply: (value) => textOf(value) ?? (value === undefined ? undefined : JSON.stringify(value)) },
+  text: { takes: [], apply: (value) => textOf(value) ?? JSON.stringify(value) },
   join: {
     takes: ['a separator'],
     apply: (value, [separator = '']) => listOf(value)?.join(separator),
   },
+  /** Of a list, an object for each text: `wrap(id)` gives `{ "id": … }`. */
+  wrap: {
+    takes: ['the name of a member'],
+    apply: (value, [name = '']) =>
+      Array.isArray(value) ? listOf(value)?.map((text) => ({ [name]: text })) : { [name]: value },
+  },
   quote: {
     takes: [`one of ${Object.keys(quotes).join(', ')}`],
     isSafe: true,
-    apply: (value, [language = '']) => {
-      const quote = quotes[language as keyof typeof quotes];
-      return Array.isArray(value) ? listOf(value)?.map(quote) : onText((text) => quote(text))(value, []);
-    },
+    apply: onText((text, [language = '']) => quotes[language as keyof typeof quotes](text)),
   },
   epoch_s: { takes: [], isSafe: true, apply: onTime((ms) => Math.floor(ms / 1000)) },
   epoch_ms: { takes: [], isSafe: true, apply: onTime((ms) => ms) },
