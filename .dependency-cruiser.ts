@@ -12,7 +12,7 @@ const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
 /** What composes adapters: each function's runtime, what two runtimes share, and what runs in a process of its own. */
 const runtime =
-  '^lambdas/functions/([^/]+/runtime|sending/sending\\.runtime|invocation/egress\\.runtime|[a-z-]+\\.child)\\.ts$';
+  '^lambdas/functions/([^/]+/runtime|(sending|publishing|provider)/[a-z]+\\.runtime|invocation/egress\\.runtime|[a-z-]+\\.child)\\.ts$';
 
 /** Rooms of the engine in their order: each may import those before it. */
 const engineRooms = [
@@ -22,9 +22,10 @@ const engineRooms = [
   'governance',
   'request',
   'feed',
+  'expression',
+  'provider',
   'mapping',
   'outbound',
-  'expression',
   'verification',
   'account',
   'definition',
@@ -107,8 +108,9 @@ export default {
     },
     {
       name: 'lib-to-engine',
+      comment: 'The command `call` makes calls with the provider client itself: its flows and adapters.',
       severity: 'error',
-      from: { path: engineReaders },
+      from: { path: engineReaders, pathNot: '^lib/cli/provider/' },
       to: { path: '^(lambdas|integrations)/', pathNot: lambdas('contracts|engine') },
     },
     {
@@ -159,10 +161,14 @@ export default {
     },
     {
       name: 'functions-apart',
-      comment: 'Functions share through flows, ports and contracts, and through the rooms `invocation` and `sending`.',
+      comment:
+        'Functions share through flows, ports and contracts, and through the rooms `invocation`, `sending`, `publishing` and `provider`.',
       severity: 'error',
       from: { path: '^lambdas/functions/([^/]+)/' },
-      to: { path: '^lambdas/functions/[^/]+/', pathNot: '^lambdas/functions/($1|invocation|sending)/' },
+      to: {
+        path: '^lambdas/functions/[^/]+/',
+        pathNot: '^lambdas/functions/($1|invocation|sending|publishing|provider)/',
+      },
     },
     {
       name: 'nothing-imports-functions',
@@ -227,13 +233,13 @@ export default {
     {
       name: 'engine-external',
       comment:
-        "The engine's libraries are pure: jsonata, zod, yaml, ajv, jose, re2js, fast-xml-parser, node:crypto, node:buffer, and the address lists of node:net.",
+        "The engine's libraries are pure: jsonata, zod, yaml, ajv, jose, re2js, fast-xml-parser, http-link-header, oauth-1.0a, AWS' request signer, node:crypto, node:buffer, and the address lists of node:net.",
       severity: 'error',
       from: { path: lambdas('engine') },
       to: {
         dependencyTypes: external,
         pathNot: [
-          '(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser)/',
+          '(^|/)node_modules/(jsonata|zod|yaml|ajv|jose|re2js|fast-xml-parser|http-link-header|oauth-1\\.0a|@smithy/signature-v4|@aws-crypto/sha256-js)/',
           '^(node:)?(crypto|buffer|net)$',
         ],
       },

@@ -15,6 +15,10 @@ const port = portText === '' ? defaultPort : Number(portText);
 const assemblyFolder = `.cache/start-${process.pid}`;
 const verbose = process.argv.includes('--verbose');
 const chaosFlag = process.argv.find((argument) => /^--chaos(=|$)/.test(argument));
+/** Origins that stand-ins serve: `--host https://api.example.com=http://127.0.0.1:4001`, repeatable. */
+const hosts = process.argv.flatMap((argument, index) =>
+  argument === '--host' ? [process.argv[index + 1] ?? ''] : argument.startsWith('--host=') ? [argument.slice(7)] : [],
+);
 const chaosReportMs = 10_000;
 
 let engine: LocalEngine | undefined;
@@ -51,6 +55,7 @@ try {
     ...assembly,
     port,
     ...(chaos === undefined ? {} : { judgeCall: chaos.judge }),
+    hosts,
     onLog: printLog,
     // The notices that the operators of a deployed engine would receive.
     onBusEvent: ({ detailType, detail }) => console.log(`notice ${detailType} ${JSON.stringify(detail)}`),

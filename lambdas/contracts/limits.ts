@@ -44,6 +44,8 @@ export const limits = {
   deliverTimeoutSeconds: 60,
   /** A drain's run, its last post, and the work after it. */
   drainTimeoutSeconds: 120,
+  /** The data, or the address, of a webhook whose record is to be read: both fit into one row. */
+  fetchMaxBytes: 150_000,
   /** An enrich run, its last calls, and the work after them. */
   enrichTimeoutSeconds: 150,
   dispatchTimeoutSeconds: 60,

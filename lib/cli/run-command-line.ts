@@ -6,6 +6,8 @@ import {
   type CommandResult,
   UnusableInput,
 } from './command.ts';
+import { callCommand } from './commands/call-provider.ts';
+import { connectCommand } from './commands/connect-account.ts';
 import { collisionsCommand } from './commands/list-collisions.ts';
 import { listenCommand } from './commands/listen-events.ts';
 import { newCommand } from './commands/new-integration.ts';
@@ -23,7 +25,9 @@ const commands: readonly Command[] = [
   testCommand,
   verifyCommand,
   newCommand,
+  callCommand,
   triggerCommand,
+  connectCommand,
   listenCommand,
   replayCommand,
   redriveCommand,

@@ -78,7 +78,7 @@ export function readExchanges(root: string, integration: string): readonly Excha
       try {
         written = JSON.parse(readFileSync(join(folder, file), 'utf8'));
       } catch (error) {
-        throw new Error(`${name}: ${(error as Error).message}`);
+        throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
       }
       const parsed = exchangesSchema.safeParse(written);
       if (!parsed.success) throw new Error(`${name}: ${z.prettifyError(parsed.error)}`);

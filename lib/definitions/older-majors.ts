@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { compileJsonata } from '../../lambdas/engine/expression/compile-jsonata.ts';
 import type { ResourceSchema } from '../../lambdas/engine/mapping/check-resource.ts';
-import { compileMapping } from '../../lambdas/engine/mapping/compile-mapping.ts';
 import { majorOf, type OlderMajor } from '../../lambdas/engine/schema-versions/versioned-resource.ts';
 import { compareVersions } from './compare-resource-schemas.ts';
 import { readJsonSource } from './json-source.ts';
@@ -200,7 +200,7 @@ function readDown(home: string, resource: string, major: number, written: string
 function compileFault(text: string): { readonly message: string; readonly position: number } | undefined {
   if (text.trim() === '') return { message: 'got nothing', position: 0 };
   try {
-    compileMapping(text);
+    compileJsonata(text);
     return undefined;
   } catch (error) {
     const { message, position = 0 } = error as { readonly message: string; readonly position?: number };

@@ -18,6 +18,7 @@ import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
 import { readStackModel, type StackModel } from './template/stack-model.ts';
 import type { StackResource } from './template/stack-resources.ts';
+import { withHosts } from './template/with-hosts.ts';
 import { createEngineClock, type EngineClock } from './time/clock.ts';
 
 export interface LocalEngineOptions {
@@ -46,6 +47,12 @@ export interface LocalEngineOptions {
    * @default - measured by the operating system
    */
   readonly machineLoad?: MachineLoad;
+  /**
+   * Origins of providers that stand-ins serve, as `<origin>=<origin>`: `https://api.example.com=http://127.0.0.1:4001`.
+   *
+   * @default - providers are called where they are
+   */
+  readonly hosts?: readonly string[];
   /**
    * Decides the fate of each AWS request of a function or of its queue's poller.
    *
@@ -135,7 +142,7 @@ async function start(
   const pools: FunctionPool[] = [];
   const endpoints =
     options.judgeCall === undefined ? emulators : await gateAll(emulators, options.judgeCall, pools, undo);
-  const model = readStackModel(assembly, endpoints);
+  const model = withHosts(readStackModel(assembly, endpoints), options.hosts ?? []);
   const clientConfig: LocalEngine['clientConfig'] = (service) => ({
     endpoint: emulators[service],
     region: localRegion,

@@ -1,3 +1,4 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { createDynamoCredentialStore } from '../../lambdas/adapters/dynamo/stores/credential-store.ts';
 import { createDynamoCredentialEraser } from '../../lambdas/adapters/dynamo/stores/provider-erasers.ts';
@@ -150,6 +151,24 @@ describe.each(implementations)('credentials in %s', (_, open) => {
   });
 });
 
+/** Hold back the answer of the next read. */
+function holdAnswer(client: DynamoDBClient) {
+  const [arrival, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const answer = await next(args);
+        if (commandName !== 'BatchGetItemCommand') return answer;
+        client.middlewareStack.remove('hold');
+        arrival.resolve();
+        await release.promise;
+        return answer;
+      },
+    { step: 'initialize', name: 'hold' },
+  );
+  return { arrived: arrival.promise, release: () => release.resolve() };
+}
+
 describe('cached credentials', () => {
   async function openTwo() {
     const clock = createManualClock();
@@ -204,11 +223,21 @@ describe('cached credentials', () => {
   });
 
   test('are not replaced by a read that began before a write or a removal', async () => {
-    const { own } = await openTwo();
+    const { client, own } = await openTwo();
     const first = await stored(own, full);
-    const [, second] = await Promise.all([own.get('acc_acme', 0), stored(own, first)]);
+    let slow = holdAnswer(client);
+    let reading = own.get('acc_acme', 0);
+    await slow.arrived;
+    const second = await stored(own, first);
+    slow.release();
+    expect(await reading).toEqual(first);
     expect(await own.get('acc_acme', 30_000)).toEqual(second);
-    await Promise.all([own.get('acc_acme', 0), own.remove('acc_acme')]);
+    slow = holdAnswer(client);
+    reading = own.get('acc_acme', 0);
+    await slow.arrived;
+    await own.remove('acc_acme');
+    slow.release();
+    await reading;
     expect(await own.get('acc_acme', 30_000)).toBeUndefined();
   });
 

@@ -58,6 +58,7 @@ const harmless = new Set(
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention client_secret client shared_contexts description metadata',
+    'base_url share return_url updated_since body',
   ].flatMap((names) => names.split(' ')),
 );
 
@@ -81,11 +82,16 @@ function valuesOfParameter(place: string, things: TenantThings): readonly string
     case '/v1/tenants/{id}':
       return [things.tenant];
     case '/v1/accounts/{id}/states/{model}':
+    case '/v1/accounts/{id}/records/{model}':
       return ['hris'];
     case '/v1/accounts/{id}/states/{model}/{plural}':
+    case '/v1/accounts/{id}/records/{model}/{plural}':
       return ['employees'];
     case '/v1/accounts/{id}/states/{model}/{plural}/{record_id}':
+    case '/v1/accounts/{id}/records/{model}/{plural}/{record_id}':
       return ['1'];
+    case '/v1/accounts/{id}/proxy/{path}':
+      return ['employees'];
     case '/v1/integrations/{integration}':
     case '/v1/schemas/{model}':
     case '/v1/schemas/{model}/{plural}':
@@ -284,8 +290,12 @@ function byPath(
 ): readonly Attempt[] {
   const parameters = parametersOf(shape.path);
   const values = parameters.map(({ place }) => {
-    const mine = valuesOfParameter(place, own).slice(0, 1);
-    const theirs = [...new Set(others.flatMap((things) => valuesOfParameter(place, things)))];
+    const all = valuesOfParameter(place, own);
+    const mine = all.slice(0, 1);
+    // A resource names nobody's object: only with the other's account before it does a path reach for one.
+    const theirs = [...new Set(others.flatMap((things) => valuesOfParameter(place, things)))].filter(
+      (value) => !all.includes(value),
+    );
     return [...mine.map((value) => ({ value, isOwn: true })), ...theirs.map((value) => ({ value, isOwn: false }))];
   });
   const ofTenant = shape.path.includes('{name}') ? ['', `?tenant=${others[0]?.tenant}`] : [''];

@@ -147,11 +147,13 @@ export function createFakeApi({
       callLimits,
       consumers: engine.consumers,
       contexts: engine.contexts,
+      credentials: provider.ports.credentials,
       deliveries: engine.deliveries,
       deliveryQueue: engine.deliveryQueue,
       drainQueue: engine.drainQueue,
       endpoints: engine.endpoints,
       events: engine.events,
+      fetches: engine.fetches,
       governanceQueue: engine.governanceQueue,
       parking: engine.parking,
       payloads: engine.payloads,
@@ -187,7 +189,7 @@ export function createFakeApi({
         },
         isBase64Encoded: false,
       } as unknown as APIGatewayProxyEventV2;
-      return (await handler(event, {} as Context)) as APIGatewayProxyStructuredResultV2;
+      return await handler(event, {} as Context);
     },
     /**
      * @param body - Text is sent unchanged.

@@ -56,7 +56,7 @@ export function createUndiciProviderApi(
       let isAnswered = false;
       try {
         const answer = await send(url, {
-          method: method as Dispatcher.HttpMethod,
+          method,
           dispatcher: inflate(pools.take(new URL(url).origin, undefined)),
           signal,
           headers: { 'accept-encoding': 'gzip, br', ...headers },

@@ -1,10 +1,6 @@
-import {
-  type CallPlaceholder,
-  type CallSource,
-  parseCallTemplate,
-  placeholdersIn,
-} from '../provider/request/call-template.ts';
+import { type CallPlaceholder, parseCallTemplate, placeholdersIn } from '../provider/request/call-template.ts';
 import { isSafeInQuery } from '../provider/request/call-transforms.ts';
+import type { CallSource } from '../provider/request/call-values.ts';
 import { callsOf, type DeclaredCall } from './calls-of.ts';
 import type { Definition } from './schema.ts';
 
@@ -148,34 +144,12 @@ function membersOf(kind: string, spec: object): readonly string[] {
 }
 
 /** Members whose text is JSONata, a help or a name, and no template. */
-const plainMembers: ReadonlySet<string> = new Set([
-  ...['record', 'records', 'expect', 'from', 'more', 'end', 'last', 'next', 'keep', 'deleted', 'updated', 'id', 'map'],
-  ...[
-    'adapt',
-    'graphql',
-    'help',
-    'errors',
-    'limits',
-    'version',
-    'unfetchable',
-    'volatile',
-    'regions',
-    'dead',
-    'discover',
-  ],
-  ...['key', 'username', 'password', 'token', 'consumer_key', 'consumer_secret', 'token_secret', 'private_key'],
-  ...[
-    'access_key_id',
-    'secret_access_key',
-    'region',
-    'client_secret',
-    'content_type',
-    'scopes',
-    'kept',
-    'to',
-    'size_to',
-  ],
-]);
+const plainMembers: ReadonlySet<string> = new Set(
+  `record records expect from more end last next keep deleted updated id map adapt graphql help errors
+  limits version unfetchable volatile regions dead discover key username password token consumer_key
+  consumer_secret token_secret private_key access_key_id secret_access_key region client_secret
+  content_type scopes kept to size_to`.split(/\s+/),
+);
 
 function* usedIn(value: unknown, path: readonly PropertyKey[]): Generator<Used> {
   if (typeof value === 'object' && value !== null) {

@@ -1,5 +1,5 @@
 import type jsonata from 'jsonata';
-import { compileMapping } from '../mapping/compile-mapping.ts';
+import { compileJsonata } from '../expression/compile-jsonata.ts';
 import { isRecord } from './used-names.ts';
 
 /** A text of a definition that may be in a file of its own. */
@@ -97,7 +97,7 @@ function put(target: object, path: readonly string[], text: string): void {
 /** The fault of JSONata that does not compile. */
 export function compileFault(mapping: string): { message: string; position: number } | undefined {
   try {
-    compileMapping(mapping);
+    compileJsonata(mapping);
     return undefined;
   } catch (error) {
     const { message, position } = error as jsonata.JsonataError;

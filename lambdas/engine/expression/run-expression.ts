@@ -1,7 +1,7 @@
 import type jsonata from 'jsonata';
 import { limits } from '../../contracts/limits.ts';
 import type { CanonicalEvent } from '../event/canonical-event.ts';
-import { compileMapping } from '../mapping/compile-mapping.ts';
+import { compileJsonata } from './compile-jsonata.ts';
 import { type JsonText, writeJson } from './json-text.ts';
 
 export type Compilation =
@@ -42,7 +42,7 @@ export function compileExpression(text: string, timeoutMs?: number): Compilation
     return { kind: 'compiled', expression: known };
   }
   try {
-    const expression = compileMapping(text, timeoutMs);
+    const expression = compileJsonata(text, timeoutMs);
     const [oldest] = compiled.keys();
     if (compiled.size >= maxCompiled && oldest !== undefined) compiled.delete(oldest);
     compiled.set(key, expression);

@@ -82,6 +82,9 @@ export const queuedDays = 28;
 /** Retention of DynamoDB's point-in-time recovery. */
 const backupDays = 35;
 
+/** Rows of budgets and of runs that read records expire after at most so long. */
+const usageDays = 33;
+
 interface KeptItem {
   readonly what: string;
   readonly why: string;
@@ -115,6 +118,11 @@ const keptItems: readonly KeptItem[] = [
     what: 'values by which providers named its accounts, marked as free, without the tenant’s name',
     why: 'queued requests must not reach the next tenant that claims such a value',
     days: ({ retentionDays }) => Math.max(queuedDays, retentionDays),
+  },
+  {
+    what: 'what its accounts have used of providers’ rate limits, and when records of theirs were last read',
+    why: 'ids of accounts, names of resources, counts and times; they expire on their own',
+    days: () => usageDays,
   },
   {
     what: 'digests of events and requests that were seen',

@@ -1,5 +1,5 @@
 import type jsonata from 'jsonata';
-import { compileMapping } from './compile-mapping.ts';
+import { compileJsonata } from '../expression/compile-jsonata.ts';
 import { contextValues } from './context-values.ts';
 import type { MappingInput } from './map-request.ts';
 
@@ -24,7 +24,7 @@ export async function lookupContexts(
 ): Promise<readonly string[] | undefined> {
   try {
     const key = `${timeoutMs ?? ''} ${text}`;
-    const expression = compiled.get(key) ?? compileMapping(text, timeoutMs);
+    const expression = compiled.get(key) ?? compileJsonata(text, timeoutMs);
     if (compiled.size >= maxCompiled) compiled.clear();
     compiled.set(key, expression);
     const found: unknown = await expression.evaluate(input);

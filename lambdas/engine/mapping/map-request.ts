@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type jsonata from 'jsonata';
 import { limits } from '../../contracts/limits.ts';
 import { type EventType, eventId, type UnsequencedEvent } from '../event/canonical-event.ts';
+import { recordIdText } from '../event/record-id.ts';
+import { compileJsonata } from '../expression/compile-jsonata.ts';
 import { ExpressionFault } from '../provider/answer/evaluate.ts';
 import { type CarriedRecordPlans, type FilledItem, fillFromRecord } from './carried-record.ts';
 import { noResources, type PreparedResources, schemaVersionOf } from './check-resource.ts';
-import { compileMapping } from './compile-mapping.ts';
-import { type MappedEvent, mappedEvent, recordIdText } from './mapped-event.ts';
+import { type MappedEvent, mappedEvent } from './mapped-event.ts';
 
 /** JSONata's error codes for a mapping that exceeds a bound. */
 const timeoutCode = 'D1012';
@@ -123,7 +124,7 @@ export function prepareMapping(
   records: CarriedRecordPlans = {},
 ): PreparedMapping {
   const key = `${timeoutMs ?? ''} ${text}`;
-  const expression = compiled.get(key) ?? compileMapping(text, timeoutMs);
+  const expression = compiled.get(key) ?? compileJsonata(text, timeoutMs);
   compiled.delete(key);
   compiled.set(key, expression);
   const [oldest] = compiled.keys();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxNameCharacters, recordIdText } from '../event/record-id.ts';
 
 /** Years 0 to 9999, which ISO 8601 writes with four digits. This rejects microseconds given as milliseconds. */
 const minEpochMs = Date.parse('0000-01-01T00:00:00Z');
@@ -10,23 +11,9 @@ const timestamp = z.union([
 ]);
 
 /** Ids and names share a row with the data; no known provider has longer ones. */
-const maxNameCharacters = 512;
 
 /** Levels of `data`. Serializers recurse, so deeper data could be mapped but not stored. */
 const maxDataDepth = 100;
-
-/** Providers send text or numbers; events carry text. */
-export const recordIdText = z
-  .union([
-    z
-      .string()
-      .min(1)
-      .max(maxNameCharacters)
-      // Such text has no UTF-8, and so it can be no key.
-      .refine((text) => text.isWellFormed(), 'expected no half of a surrogate pair'),
-    z.number(),
-  ])
-  .transform(String);
 
 /** One event as a mapping returns it. */
 export const mappedEvent = z.strictObject({

@@ -1,7 +1,8 @@
 import type { Definition } from '../../engine/definition/schema.ts';
 import type { CredentialValues } from '../../engine/provider/credentials/credential-values.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from '../../engine/provider/request/call-template.ts';
+import { renderCallTemplate, toCallTemplate } from '../../engine/provider/request/call-template.ts';
 import { textOf } from '../../engine/provider/request/call-transforms.ts';
+import type { CallValues } from '../../engine/provider/request/call-values.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import type { ConnectState } from '../../ports/provider/connect-states.ts';
 import type { AskForFetchPorts } from '../enrich/ask-for-fetch.ts';
@@ -172,7 +173,7 @@ async function discover(
   const found = run.kind === 'ended' ? run.result : [];
   const known = found.filter(({ context }) =>
     Object.entries(context).every(
-      ([name, value]) => draft.context[name] === undefined || String(draft.context[name]) === value,
+      ([name, value]) => draft.context[name] === undefined || textOf(draft.context[name]) === value,
     ),
   );
   const [first, ...others] = known;

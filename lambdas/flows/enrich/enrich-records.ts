@@ -1,3 +1,4 @@
+import { limits } from '../../contracts/limits.ts';
 import { callOf } from '../../engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import { eventId, type UnsequencedEvent } from '../../engine/event/canonical-event.ts';
@@ -37,6 +38,8 @@ export type RoundStop =
 export const callsAtATime = 10;
 /** How long a run waits for a budget before it ends and comes back. */
 const waitInRunMs = 1_500;
+/** A round's calls have ended by then. The last round of a run begins before `enrichRunMs` have passed. */
+const roundMs = limits.enrichTimeoutSeconds * 1000 - limits.enrichRunMs - 20_000;
 const firstRetryMs = 2_000;
 const maxRetryMs = 15 * 60_000;
 /** A record that no read brings is published as the webhook told it, after this time. */
@@ -67,6 +70,7 @@ export async function enrichRound(
   const reads = await readRecords(ports.provider, caller, first.resource, fetches, {
     priority: 'webhook',
     deadlineMs: clock.nowMs() + waitInRunMs,
+    endsByMs: clock.nowMs() + roundMs,
     callsAtATime,
   });
   const nowMs = clock.nowMs();

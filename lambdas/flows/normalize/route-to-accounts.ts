@@ -1,4 +1,5 @@
 import { EngineError } from '../../contracts/engine-error.ts';
+import { limits } from '../../contracts/limits.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
@@ -162,6 +163,10 @@ function fetchOf(
 ): Fetch | undefined {
   const { resource } = event;
   if (mapped?.address === undefined || credentialKind === undefined || !isRead(resource)) return undefined;
+  // A row holds at most 400 KB. What is so large is hardly thin.
+  if (Buffer.byteLength(JSON.stringify(mapped.address)) > limits.fetchMaxBytes) return undefined;
+  const partialData = JSON.stringify(event.data);
+  if (Buffer.byteLength(partialData) > limits.fetchMaxBytes) return undefined;
   return {
     account,
     resource,
@@ -176,7 +181,7 @@ function fetchOf(
     ...(event.occurred_at === undefined ? {} : { occurredAt: event.occurred_at }),
     receivedAt,
     ...(hops === undefined ? {} : { hops }),
-    partialData: JSON.stringify(event.data),
+    partialData,
   };
 }
 

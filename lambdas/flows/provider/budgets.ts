@@ -52,68 +52,7 @@ const contendedMs = 250;
 
 /** Budgets in a store. Callers of one process take turns, so that they never lose to each other. */
 export function createBudgets(ports: BudgetPorts): Budgets {
-  const turns = new Map<string, Promise<unknown>>();
-  const remembered = new Map<string, StoredBudget>();
-
-  async function inTurn<T>(scope: string, step: () => Promise<T>): Promise<T> {
-    const before = turns.get(scope) ?? Promise.resolve();
-    const own = before.then(step, step);
-    const settled = own.catch(() => undefined);
-    turns.set(scope, settled);
-    await settled;
-    if (turns.get(scope) === settled) turns.delete(scope);
-    return own;
-  }
-
-  /** @returns Undefined where others wrote at each try. */
-  async function change<T>(
-    scope: string,
-    decide: (state: BudgetState, nowMs: number) => { readonly next: BudgetState; readonly result: T },
-  ): Promise<T | undefined> {
-    return inTurn(scope, async () => {
-      let stored = remembered.get(scope) ?? (await ports.budgets.read(scope));
-      for (let tried = 1; tried <= maxTries; tried += 1) {
-        const { next, result } = decide(stored.state, ports.clock.nowMs());
-        const current = await ports.budgets.write(scope, stored, next);
-        if (current === undefined) {
-          remember(scope, { state: next, revision: stored.revision + 1 });
-          return result;
-        }
-        stored = current;
-        await ports.pause(Math.min(maxPauseMs, 5 * tried) * ports.randomness.fraction());
-      }
-      remembered.delete(scope);
-      return undefined;
-    });
-  }
-
-  function remember(scope: string, stored: StoredBudget): void {
-    remembered.delete(scope);
-    remembered.set(scope, stored);
-    const [oldest] = remembered.keys();
-    if (remembered.size > maxRemembered && oldest !== undefined) remembered.delete(oldest);
-  }
-
-  const giveBack = async (scopes: readonly ScopeLimits[], ids: readonly string[]): Promise<void> => {
-    const endedAtMs = ports.clock.nowMs();
-    await settle(
-      scopes,
-      ids.map((id) => ({ id, wasSent: false, endedAtMs, observed: [] })),
-    );
-  };
-
-  async function settle(scopes: readonly ScopeLimits[], calls: readonly EndedCall[]): Promise<void> {
-    if (calls.length === 0) return;
-    await Promise.all(
-      scopes.map(({ scope, limits }) =>
-        change(scope, (state) => ({
-          next: calls.reduce((current, call) => settleCall(current, limits, call), state),
-          result: true,
-        })),
-      ),
-    );
-  }
-
+  const change = createChanges(ports);
   return {
     async take({ scopes, ids, ...ask }) {
       let granted = ids;
@@ -134,13 +73,82 @@ export function createBudgets(ports: BudgetPorts): Budgets {
             stoppedBy: admission?.stoppedBy ?? 'contended',
           };
         const back = wanted.filter((id) => !granted.includes(id));
-        if (back.length > 0 && place > 0) await giveBack(scopes.slice(0, place), back);
+        if (back.length > 0 && place > 0) await settle(change, scopes.slice(0, place), back.map(notSent(ports.clock)));
         if (granted.length === 0) break;
       }
       return { granted, ...stop };
     },
-    settle,
+    settle: (scopes, calls) => settle(change, scopes, calls),
     read: async (scope) => (await ports.budgets.read(scope)).state,
+  };
+}
+
+const notSent =
+  (clock: Clock) =>
+  (id: string): EndedCall => ({ id, wasSent: false, endedAtMs: clock.nowMs(), observed: [] });
+
+async function settle(change: Change, scopes: readonly ScopeLimits[], calls: readonly EndedCall[]): Promise<void> {
+  if (calls.length === 0) return;
+  await Promise.all(
+    scopes.map(({ scope, limits }) =>
+      change(scope, (state) => ({
+        next: calls.reduce((current, call) => settleCall(current, limits, call), state),
+        result: true,
+      })),
+    ),
+  );
+}
+
+/**
+ * Changes one budget by what is decided on its state; the state is read again where another function wrote it.
+ *
+ * @returns Undefined where others wrote at each try.
+ */
+type Change = <T>(
+  scope: string,
+  decide: (state: BudgetState, nowMs: number) => { readonly next: BudgetState; readonly result: T },
+) => Promise<T | undefined>;
+
+function createChanges({ budgets, clock, pause, randomness }: BudgetPorts): Change {
+  const inTurn = createTurns();
+  const remembered = new Map<string, StoredBudget>();
+
+  function remember(scope: string, stored: StoredBudget): void {
+    remembered.delete(scope);
+    remembered.set(scope, stored);
+    const [oldest] = remembered.keys();
+    if (remembered.size > maxRemembered && oldest !== undefined) remembered.delete(oldest);
+  }
+
+  return (scope, decide) =>
+    inTurn(scope, async () => {
+      let stored = remembered.get(scope) ?? (await budgets.read(scope));
+      for (let tried = 1; tried <= maxTries; tried += 1) {
+        const { next, result } = decide(stored.state, clock.nowMs());
+        const current = await budgets.write(scope, stored, next);
+        if (current === undefined) {
+          remember(scope, { state: next, revision: stored.revision + 1 });
+          return result;
+        }
+        stored = current;
+        await pause(Math.min(maxPauseMs, 5 * tried) * randomness.fraction());
+      }
+      remembered.delete(scope);
+      return undefined;
+    });
+}
+
+/** Steps of one scope, one after the other. */
+function createTurns(): <T>(scope: string, step: () => Promise<T>) => Promise<T> {
+  const turns = new Map<string, Promise<unknown>>();
+  return async (scope, step) => {
+    const before = turns.get(scope) ?? Promise.resolve();
+    const own = before.then(step, step);
+    const settled = own.catch(() => undefined);
+    turns.set(scope, settled);
+    await settled;
+    if (turns.get(scope) === settled) turns.delete(scope);
+    return own;
   };
 }
 

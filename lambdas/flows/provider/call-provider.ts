@@ -10,8 +10,8 @@ import {
   credentialTemplateValues,
 } from '../../engine/provider/credentials/credential-values.ts';
 import type { CallSpec, PageSpec } from '../../engine/provider/language/call-schema.ts';
-import type { CallValues } from '../../engine/provider/request/call-template.ts';
 import { durationMs } from '../../engine/provider/request/call-transforms.ts';
+import type { CallValues } from '../../engine/provider/request/call-values.ts';
 import type { PagePosition } from '../../engine/provider/request/page-position.ts';
 import { type Preparation, type PreparedCall, prepareCall } from '../../engine/provider/request/prepare-call.ts';
 import type { ApiAnswer } from '../../ports/provider/provider-api.ts';
@@ -33,6 +33,12 @@ export interface ProviderCall {
   readonly priority: Priority;
   /** Wait for a budget, or for a refresh of the token, until then, epoch milliseconds. */
   readonly deadlineMs: number;
+  /**
+   * The call has ended by then, epoch milliseconds: it gets less time, or does not begin.
+   *
+   * @default - the call has its own time
+   */
+  readonly endsByMs?: number | undefined;
 }
 
 export type ProviderAnswer = Extract<ApiAnswer, { kind: 'answered' }>;
@@ -54,6 +60,8 @@ export type CallOutcome =
 export const maxAnswerBytes = 8 * 1024 * 1024;
 /** A granted call has ended by then: its time, the reading of its answer, and the writes after. */
 const leaseBeyondCallMs = 20_000;
+/** A call that could not have so much time does not begin. */
+const leastCallMs = 10_000;
 /** Longest pause for a budget before the next look; others may give back calls earlier than told. */
 const maxPauseMs = 500;
 
@@ -117,13 +125,18 @@ async function callOnce(
   request: PreparedCall,
 ): Promise<OneCall> {
   const { clock } = ports;
-  const timeoutMs = timeoutOf(caller, call.spec);
+  const ownTimeoutMs = timeoutOf(caller, call.spec);
   const limits = appliedLimits(caller, call.name);
   const scopes = scopesOf(limits, { account: caller.account.id, integration: caller.account.integration });
   const id = ports.randomness.bytes(9).toString('base64url');
-  const taken = await takeBudget(ports, scopes, id, call, timeoutMs + leaseBeyondCallMs);
+  const taken = await takeBudget(ports, scopes, id, call, ownTimeoutMs + leaseBeyondCallMs);
   if (taken !== undefined) return taken;
   const startedAtMs = clock.nowMs();
+  const timeoutMs = Math.min(ownTimeoutMs, (call.endsByMs ?? Number.POSITIVE_INFINITY) - startedAtMs);
+  if (timeoutMs < Math.min(ownTimeoutMs, leastCallMs)) {
+    await ports.budgets.settle(scopes, [{ id, wasSent: false, endedAtMs: startedAtMs, observed: [] }]);
+    return { kind: 'wait', untilMs: startedAtMs, stoppedBy: 'the time of this run' };
+  }
   const answer = await ports.api.send({ ...request, timeoutMs, maxAnswerBytes });
   if (answer.kind === 'answered') call.onAnswer?.(answer);
   const read =

@@ -5,7 +5,7 @@ import {
 import type { ReadToken } from '../../engine/provider/credentials/read-token.ts';
 import { type OAuthClient, type TokenGrant, tokenRequest } from '../../engine/provider/credentials/token-request.ts';
 import type { TokenSpec } from '../../engine/provider/language/credentials-schema.ts';
-import type { CallValues } from '../../engine/provider/request/call-template.ts';
+import type { CallValues } from '../../engine/provider/request/call-values.ts';
 import { type Preparation, prepareCall } from '../../engine/provider/request/prepare-call.ts';
 import type { ProviderPorts } from './provider-ports.ts';
 import { apiOf, type Caller, expressionOwner } from './provider-ports.ts';
@@ -30,10 +30,9 @@ export async function requestToken(
   grant: TokenGrant,
   client: OAuthClient | undefined,
 ): Promise<TokenOutcome> {
-  const api = apiOf(caller);
   const spec = tokenSpecOf(caller, values.kind);
   if (spec === undefined) return { kind: 'unusable', reason: `credentials of the kind ${values.kind} have no token` };
-  const prepared = await build(ports, caller, values, grant, client);
+  const prepared = await prepareTokenRequest(ports, caller, values, grant, client);
   if (prepared.kind === 'fault') return { kind: 'unusable', reason: prepared.message };
   const { call } = prepared;
   const answer = await ports.api.send({ ...call, timeoutMs: tokenTimeoutMs, maxAnswerBytes: maxTokenAnswerBytes });
@@ -60,38 +59,41 @@ export async function requestToken(
     run.result.kind === 'refused' && [400, 401, 403].includes(answer.status) && grant.kind !== 'refresh';
   if (isRefusedLogin) return { kind: 'dead', reason: run.result.reason };
   return run.result.kind === 'refused' ? { kind: 'unavailable', reason: run.result.reason } : run.result;
+}
 
-  async function build(
-    { clock }: ProviderPorts,
-    { account, definition }: Caller,
-    { kind }: CredentialValues,
-    asked: TokenGrant,
-    vendor: OAuthClient | undefined,
-  ): Promise<Preparation> {
-    const templateValues: CallValues = {
-      context: account.context,
-      credential: credentialTemplateValues(values),
-      // The vendor's client goes nowhere else: an account may name the host of a login.
-      ...(vendor === undefined || kind !== 'oauth2'
-        ? {}
-        : { client: { client_id: vendor.clientId, client_secret: vendor.clientSecret } }),
-    };
-    if (kind === 'session') {
-      const { session } = api.credentials;
-      if (session === undefined) return { kind: 'fault', message: `${definition.name} has no login` };
-      return prepareCall(api, session.request, { values: templateValues, baseUrl: account.baseUrl });
-    }
-    if (kind !== 'oauth2' && kind !== 'oauth2_client_credentials' && kind !== 'oauth2_jwt_bearer')
-      return { kind: 'fault', message: `credentials of the kind ${kind} have no token` };
-    const own = { clientId: values.members['client_id'] ?? '', clientSecret: values.members['client_secret'] ?? '' };
-    const used = kind === 'oauth2' ? vendor : own;
-    if (used === undefined)
-      return {
-        kind: 'fault',
-        message: 'the settings of the integration have no OAuth client (PUT /v1/integrations/{integration}/settings)',
-      };
-    return tokenRequest(api.credentials, kind, asked, used, templateValues, clock.nowMs());
+async function prepareTokenRequest(
+  { clock }: ProviderPorts,
+  caller: Caller,
+  values: CredentialValues,
+  grant: TokenGrant,
+  client: OAuthClient | undefined,
+): Promise<Preparation> {
+  const { account, definition } = caller;
+  const api = apiOf(caller);
+  const { kind } = values;
+  const templateValues: CallValues = {
+    context: account.context,
+    credential: credentialTemplateValues(values),
+    // The vendor's client goes nowhere else: an account may name the host of a login.
+    ...(client === undefined || kind !== 'oauth2'
+      ? {}
+      : { client: { client_id: client.clientId, client_secret: client.clientSecret } }),
+  };
+  if (kind === 'session') {
+    const { session } = api.credentials;
+    if (session === undefined) return { kind: 'fault', message: `${definition.name} has no login` };
+    return prepareCall(api, session.request, { values: templateValues, baseUrl: account.baseUrl });
   }
+  if (kind !== 'oauth2' && kind !== 'oauth2_client_credentials' && kind !== 'oauth2_jwt_bearer')
+    return { kind: 'fault', message: `credentials of the kind ${kind} have no token` };
+  const own = { clientId: values.members['client_id'] ?? '', clientSecret: values.members['client_secret'] ?? '' };
+  const used = kind === 'oauth2' ? client : own;
+  if (used === undefined)
+    return {
+      kind: 'fault',
+      message: 'the settings of the integration have no OAuth client (PUT /v1/integrations/{integration}/settings)',
+    };
+  return tokenRequest(api.credentials, kind, grant, used, templateValues, clock.nowMs());
 }
 
 interface TokenAnswerSpec {
@@ -103,7 +105,7 @@ interface TokenAnswerSpec {
 /** How the answer of a kind's token endpoint is read; undefined for kinds without one. */
 export function tokenSpecOf(caller: Caller, kind: CredentialValues['kind']): TokenAnswerSpec | undefined {
   const spec = apiOf(caller).credentials[kind];
-  return spec !== undefined && 'dead' in spec ? (spec as unknown as TokenAnswerSpec) : undefined;
+  return spec !== undefined && 'dead' in spec ? spec : undefined;
 }
 
 /** How a token is asked for without a person. @returns Undefined where only its owner can bring another. */

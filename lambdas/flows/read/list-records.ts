@@ -5,7 +5,7 @@ import { callReads } from '../../engine/provider/request/call-reads.ts';
 import type { PagePosition } from '../../engine/provider/request/page-position.ts';
 import { type CallOutcome, callProvider } from '../provider/call-provider.ts';
 import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
-import { type RecordRead, readRecords } from './read-records.ts';
+import { readRecords } from './read-records.ts';
 
 /** Filters by name and operator, such as `{ updated_at: { gte: '…' } }`. */
 export type Filters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -18,6 +18,8 @@ export interface ListRequest {
   readonly position: PagePosition | undefined;
   readonly priority: Priority;
   readonly deadlineMs: number;
+  /** All calls have ended by then, epoch milliseconds. */
+  readonly endsByMs: number;
 }
 
 export type ListedPage =
@@ -31,13 +33,11 @@ export type ListedPage =
   | { readonly kind: 'no-call'; readonly missing: 'listing' | { readonly filter: string } }
   | { readonly kind: 'unreadable'; readonly reason: string; readonly status?: number }
   | { readonly kind: 'forbidden'; readonly status: number }
-  /** A row of a page that has only ids could not be read. */
-  | Extract<RecordRead, { kind: 'wait' | 'unavailable' | 'auth-failed' | 'unusable' }>
   | Exclude<CallOutcome, { kind: 'read' }>;
 
 /** Read one page of a resource. Rows that have only ids are read in full. */
 export async function listRecords(ports: ProviderPorts, caller: Caller, request: ListRequest): Promise<ListedPage> {
-  const { resource, filters, updatedSince, position, priority, deadlineMs } = request;
+  const { resource, filters, updatedSince, position, priority, deadlineMs, endsByMs } = request;
   const choice = chooseCall(caller, resource, filters, updatedSince);
   if (choice.kind !== 'call') return choice;
   const { call, values } = choice;
@@ -49,6 +49,7 @@ export async function listRecords(ports: ProviderPorts, caller: Caller, request:
     position,
     priority,
     deadlineMs,
+    endsByMs,
   });
   if (outcome.kind !== 'read') return outcome;
   const { answer, status } = outcome;
@@ -67,7 +68,7 @@ export async function listRecords(ports: ProviderPorts, caller: Caller, request:
 async function readThinRows(
   ports: ProviderPorts,
   caller: Caller,
-  { resource, priority, deadlineMs }: ListRequest,
+  { resource, priority, deadlineMs, endsByMs }: ListRequest,
   rows: readonly ReadRecord[],
   next: PagePosition | undefined,
 ): Promise<ListedPage> {
@@ -76,7 +77,7 @@ async function readThinRows(
     caller,
     resource,
     rows.map(({ id }) => ({ recordId: id, address: {} })),
-    { priority, deadlineMs, callsAtATime: 5 },
+    { priority, deadlineMs, endsByMs, callsAtATime: 5 },
   );
   const records: ReadRecord[] = [];
   for (const read of reads) {

@@ -16,6 +16,8 @@ export interface ProxiedRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
   readonly deadlineMs: number;
+  /** The call has ended by then, epoch milliseconds. */
+  readonly endsByMs: number;
 }
 
 export type ProxyOutcome =
@@ -46,7 +48,7 @@ const ownAnswerHeaders = /^(set-cookie|content-length|content-encoding|alt-svc|s
 export async function proxyRequest(
   ports: ProviderPorts,
   caller: Caller,
-  { method, path, query, headers, body, deadlineMs }: ProxiedRequest,
+  { method, path, query, headers, body, deadlineMs, endsByMs }: ProxiedRequest,
 ): Promise<ProxyOutcome> {
   const api = apiOf(caller);
   const { account, definition } = caller;
@@ -72,6 +74,7 @@ export async function proxyRequest(
     },
     priority: 'read',
     deadlineMs,
+    endsByMs,
   });
   if (answer === undefined && outcome.kind !== 'read') return outcome;
   // A refused token is told as such: the provider's own words could hold parts of it.

@@ -2,7 +2,7 @@ import { callOf, nameOf, planAnswer, type ResourceCall } from '../../engine/defi
 import type { ReadAnswer, ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import type { Priority } from '../../engine/provider/budget/budget-state.ts';
 import type { Meaning } from '../../engine/provider/language/errors-schema.ts';
-import type { CallValues } from '../../engine/provider/request/call-template.ts';
+import type { CallValues } from '../../engine/provider/request/call-values.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { type CallOutcome, callProvider } from '../provider/call-provider.ts';
 import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
@@ -31,6 +31,8 @@ export interface ReadOptions {
   readonly priority: Priority;
   /** Wait for a budget, or for another token, until then, epoch milliseconds. */
   readonly deadlineMs: number;
+  /** All calls have ended by then, epoch milliseconds. */
+  readonly endsByMs: number;
   /** Calls at the same time, where each reads one record. @default 1 */
   readonly callsAtATime?: number;
 }
@@ -87,7 +89,7 @@ async function readTogether(
   call: ResourceCall<'batch_get'>,
   wanted: readonly WantedRecord[],
   places: readonly number[],
-  { priority, deadlineMs }: ReadOptions,
+  { priority, deadlineMs, endsByMs }: ReadOptions,
   reads: Map<number, RecordRead>,
 ): Promise<readonly number[]> {
   const ids = [...new Set(places.map((place) => (wanted[place] as WantedRecord).recordId))];
@@ -98,6 +100,7 @@ async function readTogether(
     values: { ids },
     priority,
     deadlineMs,
+    endsByMs,
   });
   if (outcome.kind !== 'read') {
     for (const place of places) reads.set(place, outcome);
@@ -133,7 +136,7 @@ async function readOne(
   caller: Caller,
   call: ResourceCall<'get'>,
   { recordId, address }: WantedRecord,
-  { priority, deadlineMs }: ReadOptions,
+  { priority, deadlineMs, endsByMs }: ReadOptions,
 ): Promise<RecordRead> {
   const values: CallValues = { id: recordId, address };
   const outcome = await callProvider(ports, caller, {
@@ -143,6 +146,7 @@ async function readOne(
     values,
     priority,
     deadlineMs,
+    endsByMs,
   });
   if (outcome.kind !== 'read') return outcome;
   const { answer, status, startedAtMs } = outcome;

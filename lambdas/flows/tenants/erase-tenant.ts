@@ -52,7 +52,10 @@ const maxAttempts = 5;
  */
 export const quietMs =
   limits.tenantPolicyMaxAgeMs +
-  Math.max(limits.sequenceHoleLifetimeMs, limits.drainTimeoutSeconds * 1000, limits.apiTimeoutSeconds * 1000) +
+  Math.max(
+    limits.sequenceHoleLifetimeMs,
+    1000 * Math.max(limits.drainTimeoutSeconds, limits.apiTimeoutSeconds, limits.enrichTimeoutSeconds),
+  ) +
   10_000;
 
 /**

@@ -8,12 +8,12 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { readHosts } from '../../contracts/read-hosts.ts';
 import { createBudgets } from '../../flows/provider/budgets.ts';
 import type { ProviderPorts } from '../../flows/provider/provider-ports.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import type { Environment } from '../invocation/environment.ts';
-import { readHosts } from './read-hosts.ts';
 
 type ProviderKey =
   | typeof environmentKeys.credentialsTable
@@ -39,7 +39,7 @@ export function createProviderPorts(
       budgets: createDynamoBudgetStore(dynamo, env[environmentKeys.limitsTable], systemClock),
     }),
     credentials: createDynamoCredentialStore(dynamo, env[environmentKeys.credentialsTable], systemClock),
-    cipher: createKmsCredentialCipher(env[environmentKeys.credentialsKey]),
+    cipher: createKmsCredentialCipher(env[environmentKeys.credentialsKey], systemClock),
     api: createUndiciProviderApi(
       egress,
       createEndpointPools(egress, systemClock),

@@ -134,7 +134,8 @@ describe('many thin events', () => {
         },
       };
     });
-    const send = ports.provider.api.send;
+    const { api } = ports.provider;
+    const send = api.send.bind(api);
     let isFirst = true;
     Object.assign(ports.provider.api, {
       send: async (request: Parameters<typeof send>[0]) => {
@@ -278,7 +279,6 @@ describe('the answer of the provider', () => {
 test('a run that dies after publishing publishes nothing twice', async () => {
   const { engine, ask, thin, settle, events, ports } = await prepare(many);
   await ask(thin('7'));
-  const { finish } = engine.fetches;
   let kills = 2;
   const dying: RunFetchesPorts = {
     ...ports,
@@ -287,7 +287,7 @@ test('a run that dies after publishing publishes nothing twice', async () => {
       finish: async (fetches) => {
         kills -= 1;
         if (kills >= 0) throw new Error('killed');
-        await finish(fetches);
+        await engine.fetches.finish(fetches);
       },
     },
   };

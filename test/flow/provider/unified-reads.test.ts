@@ -95,7 +95,7 @@ test('a page goes on by its cursor, which no other account and no other list tak
   const first = await api.call('GET', `${records}?status=open&updated_since=2026-11-20T00:00:00Z`);
   expect(first).toMatchObject({ status: 200, body: { data: [{ record_id: '1' }] } });
   expect(api.provider.requests[0]?.url).toBe('https://acme.desk.example/v2/tickets?since=1795132800&status=open');
-  const cursor = String((first.body as { next_cursor: string }).next_cursor);
+  const cursor = (first.body as { next_cursor: string }).next_cursor;
   const second = await api.call('GET', `${records}?status=open&updated_since=2026-11-20T00:00:00Z&cursor=${cursor}`);
   expect(second).toMatchObject({ status: 200, body: { data: [{ record_id: '2' }], next_cursor: null } });
   expect((await api.call('GET', `${records}?status=closed&cursor=${cursor}`)).status).toBe(400);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scopeNames } from '../../../lambdas/engine/access/scopes.ts';
 import { type OperationId, operations } from '../../../lambdas/engine/api/operations.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { deliveryId } from '../../../lambdas/functions/api/views/delivery-id.ts';
 import {
   type Attempt,
@@ -15,6 +16,8 @@ import {
 import { createFakeApi, type FakeApi } from '../../fakes/fake-api.ts';
 import { furnishTenant } from '../../fakes/furnish-tenant.ts';
 import { apiKey } from '../../fakes/in-memory-api-keys.ts';
+import { staff } from '../../fakes/samples.ts';
+import { aTicket, deskWith } from '../provider/desk.ts';
 
 /*
  * The key of globex, with every scope, tries every operation on every object of acme, in every way to name it. The
@@ -28,6 +31,15 @@ const timestamp = '2026-11-21T12:00:00.000Z';
 const makeDeliveryId = (subscription: string, event: string) => deliveryId({ subscription, timestamp, event });
 /** Objects that serve all tenants. */
 const ofAll = { subscription: 'sub_everyone', otherSubscriptions: [], key: 'all' };
+
+/** What lets the accounts of `staff` read records. */
+const { api: deskApi, resources: deskResources } = deskWith({
+  api: { base_url: 'https://api.staff.example.com/v2', limits: [] },
+});
+const callable = { api: deskApi, resources: { 'hris/employees': deskResources?.['ticketing/tickets'] } } as Pick<
+  Definition,
+  'api' | 'resources'
+>;
 
 interface World {
   readonly api: FakeApi;
@@ -50,7 +62,12 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
   const secret = `the secret of ${account}`;
   const context = { company_id: `another company of ${tenant}` };
   const accountBody = { id: account, tenant, integration: 'staff', secrets: { signing_secret: secret }, context };
-  await made('POST', '/v1/accounts', accountBody, 'all');
+  await made(
+    'POST',
+    '/v1/accounts',
+    { ...accountBody, credentials: { type: 'api_key', key: `key of ${account}` } },
+    'all',
+  );
   const url = `https://${tenant}.example.com/hooks`;
   const auth = { type: 'bearer', token: `token-of-${tenant}` };
   const created = [];
@@ -113,8 +130,10 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
 
 async function createWorld(): Promise<World> {
   const api = createFakeApi({
+    definitions: [{ ...staff, ...callable }],
     keys: [own, others].map((tenant) => apiKey(tenant, 'secret', tenant, { scopes: scopeNames })),
   });
+  api.provider.respond(() => ({ body: { ok: true, tickets: [aTicket(1)], next: 'p2' } }));
   const theirs = await furnish(api, others);
   const mine = await furnish(api, own);
   return { api, own: mine.things, others: theirs.things, secrets: theirs.secrets };

@@ -1,12 +1,15 @@
 import { ConditionalCheckFailedException, type DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { ttlAttribute } from '../../../contracts/tables.ts';
-import { type BudgetState, newBudget } from '../../../engine/provider/budget/budget-state.ts';
+import type { BudgetState } from '../../../engine/provider/budget/budget-state.ts';
 import type { BudgetStore, StoredBudget } from '../../../ports/provider/budget-store.ts';
 import type { Clock } from '../../../ports/runtime/clock.ts';
 import { fromItem, isLive, type Row, readRows, toItem } from '../rows/row-codecs.ts';
 
 /** Longest window of a limit, and a day: a row without calls for so long says nothing. */
 const keptSeconds = 32 * 86_400;
+
+/** Where nothing is stored. */
+const newBudget: BudgetState = { flights: [], limits: {}, blocks: {}, waiting: {} };
 
 /** Budgets, in the limits table: a row each, whose state is JSON, because conditions look at its revision alone. */
 export function createDynamoBudgetStore(client: DynamoDBClient, table: string, clock: Clock): BudgetStore {

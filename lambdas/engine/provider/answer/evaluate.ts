@@ -1,5 +1,5 @@
 import type jsonata from 'jsonata';
-import { compileMapping } from '../../mapping/compile-mapping.ts';
+import { compileJsonata } from '../../expression/compile-jsonata.ts';
 import { toExpression } from '../language/words.ts';
 
 /** What expressions read besides their input: `$header(name)`, `$status`, `$context`. */
@@ -25,7 +25,7 @@ export async function evaluate(
   const key = `${timeoutMs ?? ''} ${text}`;
   let expression = compiled.get(key);
   if (expression === undefined) {
-    expression = compileMapping(toExpression(text), timeoutMs);
+    expression = compileJsonata(toExpression(text), timeoutMs);
     if (compiled.size >= maxCompiled) compiled.clear();
     compiled.set(key, expression);
   }

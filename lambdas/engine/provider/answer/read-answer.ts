@@ -1,6 +1,6 @@
 import { limits } from '../../../contracts/limits.ts';
+import { recordIdText } from '../../event/record-id.ts';
 import { writeJson } from '../../expression/json-text.ts';
-import { recordIdText } from '../../mapping/mapped-event.ts';
 import { parseJsonExactly } from '../../request/decode-body.ts';
 import { readXml } from '../../request/read-xml.ts';
 import type { PagePosition } from '../request/page-position.ts';

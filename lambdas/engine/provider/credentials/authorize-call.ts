@@ -4,7 +4,8 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import OAuth from 'oauth-1.0a';
 import type { CredentialsSpec } from '../language/credentials-schema.ts';
 import { lackingMessage } from '../request/base-url.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
+import { renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
+import type { CallValues } from '../request/call-values.ts';
 import type { Preparation, PreparedCall } from '../request/prepare-call.ts';
 import { type CredentialValues, credentialTemplateValues } from './credential-values.ts';
 

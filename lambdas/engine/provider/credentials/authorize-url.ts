@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { OAuth2Spec } from '../language/credentials-schema.ts';
 import { lackingMessage } from '../request/base-url.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
+import { renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
+import type { CallValues } from '../request/call-values.ts';
 import { urlsOf } from './token-request.ts';
 
 export interface ConsentRequest {

@@ -1,8 +1,9 @@
 import { importPKCS8, SignJWT } from 'jose';
 import type { CredentialsSpec, JwtBearerSpec, OAuth2Spec } from '../language/credentials-schema.ts';
 import { lackingMessage } from '../request/base-url.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
+import { renderCallTemplate, toCallTemplate } from '../request/call-template.ts';
 import { durationMs, textOf } from '../request/call-transforms.ts';
+import type { CallValues } from '../request/call-values.ts';
 import type { Preparation, PreparedCall } from '../request/prepare-call.ts';
 
 /** The vendor's OAuth client at the provider. */

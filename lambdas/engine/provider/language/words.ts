@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { compileMapping } from '../../mapping/compile-mapping.ts';
+import { compileJsonata } from '../../expression/compile-jsonata.ts';
 import { parseCallTemplate } from '../request/call-template.ts';
 import { durationMs } from '../request/call-transforms.ts';
 
@@ -43,7 +43,7 @@ export function toExpression(text: string): string {
 
 function expressionFault(text: string): string | undefined {
   try {
-    compileMapping(toExpression(text));
+    compileJsonata(toExpression(text));
     return undefined;
   } catch (error) {
     const { message, position } = error as { readonly message?: string; readonly position?: number };

@@ -1,6 +1,6 @@
 import { readPath } from '../../template/template.ts';
-import type { CallValues } from './call-template.ts';
 import { type CallTransform, callTransforms, textOf } from './call-transforms.ts';
+import type { CallValues } from './call-values.ts';
 
 /** Apply transforms in order. An argument `context.<name>` is the value of the account's context. */
 export function applyCallTransforms(transforms: readonly CallTransform[], value: unknown, values: CallValues): unknown {

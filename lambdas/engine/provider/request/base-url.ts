@@ -1,6 +1,7 @@
 import type { ApiSpec } from '../language/api-schema.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from './call-template.ts';
+import { renderCallTemplate, toCallTemplate } from './call-template.ts';
 import { textOf } from './call-transforms.ts';
+import type { CallValues } from './call-values.ts';
 
 export type BaseUrl =
   | { readonly kind: 'url'; readonly url: string }
@@ -19,7 +20,7 @@ export function baseUrlOf({ base_url: declared, regions }: ApiSpec, values: Call
   const region = textOf((values.context as Readonly<Record<string, unknown>> | undefined)?.['region']);
   const written =
     (region !== undefined && Object.hasOwn(regions ?? {}, region) ? regions?.[region] : undefined) ?? declared;
-  if (/^\{/.test(written)) {
+  if (written.startsWith('{')) {
     const rendered = renderCallTemplate(toCallTemplate(written), values);
     if (rendered.kind === 'missing') return lacking(rendered.source);
     return wholeUrl(rendered.kind === 'value' ? String(rendered.value) : '', written);

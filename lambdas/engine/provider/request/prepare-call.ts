@@ -1,8 +1,9 @@
 import type { ApiSpec } from '../language/api-schema.ts';
 import type { CallSpec, PageSpec } from '../language/call-schema.ts';
 import { baseUrlOf, lackingMessage } from './base-url.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from './call-template.ts';
+import { renderCallTemplate, toCallTemplate } from './call-template.ts';
 import { textOf } from './call-transforms.ts';
+import type { CallValues } from './call-values.ts';
 import { mayVisit } from './may-visit.ts';
 import { type PagePosition, pageTargets, pageValues } from './page-position.ts';
 import { renderTree } from './render-tree.ts';

@@ -1,4 +1,5 @@
-import { type CallValues, type RenderedValue, renderCallTemplate, toCallTemplate } from './call-template.ts';
+import { type RenderedValue, renderCallTemplate, toCallTemplate } from './call-template.ts';
+import type { CallValues } from './call-values.ts';
 
 /**
  * Render a JSON value whose texts are templates. A member whose optional part is unset is left out; a member of a list

@@ -1,7 +1,8 @@
 import { readPath } from '../../template/template.ts';
 import type { CallSpec } from '../language/call-schema.ts';
-import { type CallValues, renderCallTemplate, toCallTemplate } from './call-template.ts';
+import { renderCallTemplate, toCallTemplate } from './call-template.ts';
 import { textOf } from './call-transforms.ts';
+import type { CallValues } from './call-values.ts';
 
 type Where =
   | { readonly kind: 'where'; readonly text: string | undefined }

@@ -236,6 +236,8 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
     updateAccount: async (call) => handleUpdateAccount(ports, call),
     async deleteAccount(call) {
       const account = await findAccount(ports, call);
+      // The deletion removes the credentials, which the view tells of.
+      const before = withoutQuery(await view(account));
       const { kind } = await deleteAccount({ ...ports, credentials: ports.provider.credentials }, account);
       if (kind === 'tenant-erasing') throw erasing();
       return {
@@ -244,7 +246,7 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
         change: {
           object: objectOf(account),
           tenant: account.tenant,
-          before: withoutQuery(await view(account)),
+          before,
           after: null,
         },
       };

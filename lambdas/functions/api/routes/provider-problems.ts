@@ -29,7 +29,7 @@ export function providerProblem(outcome: Failed, nowMs: number): ProblemError {
         extensions: { reason: 'account-incomplete' },
       });
     case 'unavailable':
-      return /^no answer within/.test(outcome.reason)
+      return outcome.reason.startsWith('no answer within')
         ? new ProblemError({
             status: 504,
             detail: 'The provider did not answer in time.',

@@ -1,12 +1,13 @@
 import { limits } from '../../../contracts/limits.ts';
 import type { providerOperations } from '../../../engine/api/operations/provider-operations.ts';
-import { prepareResources, schemaVersionOf } from '../../../engine/mapping/check-resource.ts';
 import type { PagePosition } from '../../../engine/provider/request/page-position.ts';
 import { startConsent } from '../../../flows/accounts/connect-account.ts';
+import { describeBudgets } from '../../../flows/provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../../../flows/provider/provider-ports.ts';
 import { type Filters, listRecords } from '../../../flows/read/list-records.ts';
 import { proxyRequest } from '../../../flows/read/proxy-request.ts';
 import { readRecords } from '../../../flows/read/read-records.ts';
+import { readSchemaVersion } from '../../../flows/read/read-schema-version.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import {
@@ -18,12 +19,13 @@ import {
   type Handlers,
 } from '../pipeline/api-call.ts';
 import { notFound } from '../pipeline/principal.ts';
-import { budgetsView } from '../views/budgets-view.ts';
 import { findAccount } from './accounts.ts';
 import { providerProblem, unsupported } from './provider-problems.ts';
 
 /** How long a read waits for a budget: the function must answer within its own time. */
 const waitMs = 3_000;
+/** The provider has answered by then, or the caller gets a 504: API Gateway waits for 30 s. */
+const answerMs = (limits.apiTimeoutSeconds - 4) * 1000;
 
 /** Calls that reach providers. */
 export function providerHandlers(ports: ApiPorts): Handlers<keyof typeof providerOperations> {
@@ -33,7 +35,7 @@ export function providerHandlers(ports: ApiPorts): Handlers<keyof typeof provide
     listRecords: (call) => handleListRecords(ports, call),
     async getLimits(call) {
       const caller = await findCaller(ports, call);
-      return { status: 200, body: await budgetsView(ports.provider, caller) };
+      return { status: 200, body: await describeBudgets(ports.provider, caller) };
     },
     connectAccount: (call) => handleConnect(ports, call),
     proxyGet: proxied,
@@ -60,22 +62,20 @@ async function handleGetRecord(ports: ApiPorts, call: ApiCall<'getRecord'>): Pro
   const caller = await findCaller(ports, call);
   const { clock } = ports.provider;
   const [resource, recordId] = [resourceOf(call), call.params['record_id'] ?? ''];
-  const deadlineMs = clock.nowMs() + waitMs;
   const [read] = await readRecords(ports.provider, caller, resource, [{ recordId, address: {} }], {
     priority: 'read',
-    deadlineMs,
+    ...timeOf(clock.nowMs()),
   });
   if (read === undefined || read.kind === 'gone') throw notFound('record');
   if (read.kind === 'no-call') throw unsupported(`the definition reads no single record of ${resource}`);
   if (read.kind !== 'record') throw providerProblem(read, clock.nowMs());
   if (read.record.isAbsent) throw notFound('record');
-  const schemas = prepareResources(await ports.resources.all());
   return {
     status: 200,
     body: {
       resource,
       record_id: read.record.id,
-      schema_version: schemaVersionOf(schemas, resource),
+      schema_version: await readSchemaVersion(ports.resources, resource),
       data: read.record.data,
       fetched_at: new Date(read.startedAtMs).toISOString(),
     },
@@ -94,7 +94,7 @@ async function handleListRecords(ports: ApiPorts, call: ApiCall<'listRecords'>):
     updatedSince,
     position: after === undefined ? undefined : (JSON.parse(after) as PagePosition),
     priority: 'read',
-    deadlineMs: clock.nowMs() + waitMs,
+    ...timeOf(clock.nowMs()),
   });
   if (page.kind === 'no-call')
     throw unsupported(
@@ -110,6 +110,11 @@ async function handleListRecords(ports: ApiPorts, call: ApiCall<'listRecords'>):
       next_cursor: await call.cursors.next(page.next === undefined ? undefined : JSON.stringify(page.next)),
     },
   };
+}
+
+/** How long a call of the API waits for a budget, and for the provider. */
+function timeOf(nowMs: number) {
+  return { deadlineMs: nowMs + waitMs, endsByMs: nowMs + answerMs };
 }
 
 /** `status=open` is a filter for equality; `updated_at[gte]=…` names its operator. */
@@ -152,7 +157,7 @@ async function handleProxy(ports: ApiPorts, call: ApiCall): Promise<AnyAnswer> {
     query: raw.query,
     headers: raw.headers,
     body: text,
-    deadlineMs: ports.provider.clock.nowMs() + waitMs,
+    ...timeOf(ports.provider.clock.nowMs()),
   });
   if (outcome.kind === 'bad-path')
     throw new ProblemError({ status: 400, detail: 'The path leaves the base URL of the provider.' });

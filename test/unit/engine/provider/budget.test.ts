@@ -41,7 +41,9 @@ const end = (state: BudgetState, limits: readonly AppliedLimit[], id: string, en
 describe('a limit of calls in a time', () => {
   test('grants its calls, and more when the first have left the window', () => {
     const limits = [perMinute(3)];
-    let { next, granted } = ask(newBudget, limits, { count: 5 });
+    const asked = ask(newBudget, limits, { count: 5 });
+    const { granted } = asked;
+    let { next } = asked;
     expect(granted).toHaveLength(3);
     for (const id of granted) next = end(next, limits, id, 1_000);
     const later = ask(next, limits, { nowMs: 2_000 });
@@ -93,7 +95,9 @@ describe('a limit of calls in a time', () => {
   test('a day ends at midnight of its zone', () => {
     const limits = [limit({ calls: 2, per: '1d', window: 'fixed', resets: 'America/New_York' })];
     const noon = Date.UTC(2026, 10, 29, 17);
-    let { next, granted } = ask(newBudget, limits, { count: 2, nowMs: noon });
+    const asked = ask(newBudget, limits, { count: 2, nowMs: noon });
+    const { granted } = asked;
+    let { next } = asked;
     for (const id of granted) next = end(next, limits, id, noon + 10);
     const refused = ask(next, limits, { nowMs: noon + 1_000 });
     expect(refused.granted).toEqual([]);
@@ -169,7 +173,9 @@ describe('priorities', () => {
 
   test('the less urgent leave room for those that wait', () => {
     const limits = [perMinute(1)];
-    let { next, granted } = ask(newBudget, limits);
+    const asked = ask(newBudget, limits);
+    const { granted } = asked;
+    let { next } = asked;
     next = wait(next, limits, 'webhook', 1).next;
     next = end(next, limits, granted[0] as string, 2);
     const free = 62_100;

@@ -1,16 +1,11 @@
-import { budgetAt, roomIn } from '../../../engine/provider/budget/admit-calls.ts';
-import {
-  type AppliedLimit,
-  type BudgetState,
-  maximumOf,
-  newLimit,
-} from '../../../engine/provider/budget/budget-state.ts';
-import { windowMsOf } from '../../../engine/provider/budget/limit-window.ts';
-import { scopesOf } from '../../../flows/provider/budgets.ts';
-import { apiOf, type Caller, type ProviderPorts } from '../../../flows/provider/provider-ports.ts';
+import { budgetAt, roomIn } from '../../engine/provider/budget/admit-calls.ts';
+import { type AppliedLimit, type BudgetState, maximumOf, newLimit } from '../../engine/provider/budget/budget-state.ts';
+import { windowMsOf } from '../../engine/provider/budget/limit-window.ts';
+import { scopesOf } from './budgets.ts';
+import { apiOf, type Caller, type ProviderPorts } from './provider-ports.ts';
 
 /** What is left of an account's limits, who waits for them, and until when they are blocked. */
-export async function budgetsView({ budgets, clock }: ProviderPorts, caller: Caller) {
+export async function describeBudgets({ budgets, clock }: ProviderPorts, caller: Caller) {
   const { account } = caller;
   const api = apiOf(caller);
   const nowMs = clock.nowMs();

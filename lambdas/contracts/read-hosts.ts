@@ -1,4 +1,4 @@
-import { EngineError } from '../../contracts/engine-error.ts';
+import { EngineError } from './engine-error.ts';
 
 /**
  * Origins that stand for others, so that a definition runs against a stand-in: `https://api.example.com=http://127.0.0.1:4001`,

@@ -85,7 +85,7 @@ const functions: Readonly<
  * @throws {jsonata.JsonataError} when the text is not JSONata, with the position of the fault.
  * @throws {Error} with code `regex` when a pattern needs backtracking, and with code `eval` when the text uses `$eval`.
  */
-export function compileMapping(text: string, timeoutMs = defaultTimeoutMs): jsonata.Expression {
+export function compileJsonata(text: string, timeoutMs = defaultTimeoutMs): jsonata.Expression {
   const expression = jsonata(text, new MappingOptions(timeoutMs));
   for (const node of nodesOf(expression.ast())) {
     if (node.value instanceof RegExp) assertLinear({ pattern: node.value, position: node.position ?? 0 });
