@@ -78,6 +78,12 @@ export interface EnrichMessage {
   readonly resource: string;
 }
 
+/** Enrich queue: asks to tell the tenant what has become of an account's credentials. */
+export interface AccountNewsMessage {
+  readonly kind: 'account-news';
+  readonly account: string;
+}
+
 /** Governance queue: asks a run to continue a tenant's erasure. */
 export interface GovernanceMessage {
   readonly kind: 'erase';

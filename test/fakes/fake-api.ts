@@ -77,7 +77,13 @@ export function createFakeApi({
   const audit = createInMemoryAudit();
   const answers = createInMemoryAnswers(engine.clock);
   const callLimits = createInMemoryCallLimits(engine.clock);
-  const provider = createFakeProvider(engine.clock, engine.randomness, engine.expressions);
+  const provider = createFakeProvider(
+    engine.clock,
+    engine.randomness,
+    engine.expressions,
+    undefined,
+    enrichQueueOn(engine.enrichQueue),
+  );
   const ports: ApiPorts = {
     keys: apiKeys,
     limits: callLimits,

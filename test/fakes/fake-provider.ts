@@ -27,6 +27,7 @@ export function createFakeProvider(
   randomness: Randomness,
   expressions: Expressions,
   pause: (ms: number) => Promise<void> = async (ms) => clock.advance(ms),
+  news: ProviderPorts['news'] = { send: async () => {} },
 ): FakeProvider {
   let respond: Respond = () => 404;
   const requests: ApiRequest[] = [];
@@ -47,6 +48,7 @@ export function createFakeProvider(
         },
       },
       expressions,
+      news,
       clock,
       pause,
       randomness,

@@ -8,6 +8,9 @@ export const operationalTypes = {
   'subscription.disabled': 'It was disabled, because its deliveries failed for too long or its endpoint answered 410.',
   'subscription.recovered': 'Its endpoint accepts callbacks again.',
   'delivery.exhausted': 'A delivery has no attempts left; it can be replayed.',
+  'account.auth_failed':
+    'The provider refuses the credentials of an account; its reads wait until it is connected again.',
+  'account.recovered': 'An account whose credentials were refused has new ones.',
 } as const;
 
 export type OperationalType = keyof typeof operationalTypes;

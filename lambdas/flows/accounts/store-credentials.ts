@@ -17,14 +17,19 @@ export async function storeCredentials(
 ): Promise<void> {
   for (;;) {
     const before = await ports.credentials.get(account.id, 0);
+    const isOwn = before?.incarnation === account.createdAt;
+    const recovered = isOwn ? (before.failed ?? before.recovered) : undefined;
     const stored = await ports.credentials.replace({
       ...next,
       incarnation: account.createdAt,
       // A call on its way with the former ones must not end the new ones.
       generation: (before?.generation ?? 0) + 1,
       revision: before?.revision ?? 0,
+      ...(recovered === undefined ? {} : { recovered }),
     });
-    if (stored !== undefined) break;
+    if (stored === undefined) continue;
+    if (recovered !== undefined) await ports.enrichQueue.send({ kind: 'account-news', account: account.id }, 0);
+    break;
   }
   await resumeWork(ports, definition, account);
 }

@@ -1,6 +1,7 @@
 import { contextForCalls } from '../../engine/definition/context-for-calls.ts';
 import type { Definition } from '../../engine/definition/schema.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
+import type { EnrichQueue } from '../../ports/events/queues.ts';
 import type { CredentialCipher } from '../../ports/provider/credential-cipher.ts';
 import type { CredentialStore } from '../../ports/provider/credential-store.ts';
 import type { ProviderApi } from '../../ports/provider/provider-api.ts';
@@ -14,6 +15,8 @@ import type { Budgets } from './budgets.ts';
 export interface ProviderPorts {
   readonly budgets: Budgets;
   readonly credentials: CredentialStore;
+  /** Have the tenant told what has become of an account's credentials. */
+  readonly news: Pick<EnrichQueue, 'send'>;
   readonly cipher: CredentialCipher;
   readonly api: ProviderApi;
   readonly expressions: Expressions;

@@ -23,6 +23,8 @@ const leaseMs = tokenTimeoutMs + 15_000;
 const lookMs = 150;
 /** Pause between two tries to write a token. */
 const retryWriteMs = 500;
+/** Whoever had news has sent them by then, or died. */
+const newsLateMs = 60_000;
 /** When to come back where the token endpoint does not answer. */
 const retryMs = 10_000;
 
@@ -50,11 +52,16 @@ export async function useCredentials(
     const { stored, values } = open;
     if (stored.failed !== undefined) {
       // Others may have brought new ones since these were remembered.
-      if (maxAgeMs === 0) return { kind: 'auth-failed', reason: stored.failed.reason };
+      if (maxAgeMs === 0) {
+        // Whoever marked them may have died before it sent the news.
+        if (stored.failed.isTold !== true) await sendLateNews(ports, stored, stored.failed.sinceMs);
+        return { kind: 'auth-failed', reason: stored.failed.reason };
+      }
       maxAgeMs = 0;
       continue;
     }
     const nowMs = ports.clock.nowMs();
+    if (stored.recovered !== undefined) await sendLateNews(ports, stored, stored.updatedAtMs);
     if (!needsToken(caller, open, refused, nowMs))
       return { kind: 'credentials', values, generation: stored.generation };
     if (maxAgeMs > 0) {
@@ -186,12 +193,23 @@ export function mergedToken(before: AccessToken | undefined, token: AccessToken)
 
 /** Mark credentials as refused, unless others have come. */
 export async function failCredentials(
-  ports: Pick<ProviderPorts, 'credentials' | 'clock'>,
+  ports: Pick<ProviderPorts, 'credentials' | 'clock' | 'news'>,
   stored: StoredCredentials,
   reason: string,
 ): Promise<UsableCredentials | undefined> {
   const { refresher: _, ...rest } = stored;
   const failed = { sinceMs: ports.clock.nowMs(), reason };
   const written = await ports.credentials.replace({ ...rest, failed });
-  return written === undefined ? undefined : { kind: 'auth-failed', reason };
+  if (written === undefined) return undefined;
+  await sendNews(ports, stored.account);
+  return { kind: 'auth-failed', reason };
+}
+
+/** Send news again that should long have been told. */
+async function sendLateNews(ports: Pick<ProviderPorts, 'news' | 'clock'>, stored: StoredCredentials, sinceMs: number) {
+  if (ports.clock.nowMs() - sinceMs > newsLateMs) await sendNews(ports, stored.account);
+}
+
+async function sendNews({ news }: Pick<ProviderPorts, 'news'>, account: string): Promise<void> {
+  await news.send({ kind: 'account-news', account }, 0);
 }

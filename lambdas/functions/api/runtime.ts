@@ -216,12 +216,13 @@ function deliveryPorts({ env, dynamo, sqs, expiry }: Composition) {
 /** What calls providers, and the work that waits for credentials. */
 function providerPorts({ env, dynamo, sqs, bundle }: Composition) {
   const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...answerLimits });
+  const enrichQueue = createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]);
   return {
-    provider: createProviderPorts(env, dynamo, expressions),
+    provider: createProviderPorts(env, dynamo, expressions, enrichQueue),
     connectStates: createDynamoConnectStates(dynamo, env[environmentKeys.credentialsTable], systemClock),
     connectReturnOrigins: env[environmentKeys.connectReturnOrigins].split(',').filter((origin) => origin !== ''),
     fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
-    enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
+    enrichQueue,
   } satisfies Partial<ApiPorts>;
 }
 

@@ -1,10 +1,11 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { EnrichMessage } from '../../contracts/messages.ts';
+import type { AccountNewsMessage, EnrichMessage } from '../../contracts/messages.ts';
 import type { EnrichOutcome, QueueNote } from '../../contracts/outcomes.ts';
 import type { EnrichedRound } from '../../flows/enrich/enrich-records.ts';
 import { type RunFetchesPorts, runFetches } from '../../flows/enrich/run-fetches.ts';
+import { tellOfAccount } from '../../flows/provider/tell-of-account.ts';
 import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
@@ -30,6 +31,10 @@ export function createEnrichHandler(runtime: EnrichRuntime) {
       event.Records.map(async (record) => {
         try {
           const message = parseRecord(record);
+          if (isAccountNews(message)) {
+            await tellOfAccount(ports, message.account);
+            return;
+          }
           if (!isEnrichMessage(message))
             throw new EngineError('corrupt-state', 'the message is not an enrich message', { retryable: false });
           const { account, resource } = message;
@@ -75,6 +80,12 @@ async function count({ outcomes, statistics, log }: EnrichRuntime, rounds: reado
   );
   // Counts are not worth a second read.
   await statistics.add(tallies).catch((error: unknown) => log.warn('statistics are not written yet', error as Error));
+}
+
+function isAccountNews(message: unknown): message is AccountNewsMessage {
+  if (typeof message !== 'object' || message === null) return false;
+  const { kind, account } = message as Readonly<Record<string, unknown>>;
+  return kind === 'account-news' && typeof account === 'string' && account !== '';
 }
 
 function isEnrichMessage(message: unknown): message is EnrichMessage {

@@ -34,6 +34,7 @@ export async function createEnrichRuntime(
   const telemetry = createTelemetry('enrich', env[environmentKeys.stage]);
   const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits });
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const enrichQueue = createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]);
   const schemas = await createBundledResourceCatalog(new URL('resources.json', bundle)).all();
   return {
     ...telemetry,
@@ -54,10 +55,10 @@ export async function createEnrichRuntime(
       ...createPublishingPorts({ env, dynamo, sqs }),
       accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
       definition: (name) => catalog.get(name),
-      enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
+      enrichQueue,
       fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
       schemas: prepareResources(schemas),
-      provider: createProviderPorts(env, dynamo, expressions),
+      provider: createProviderPorts(env, dynamo, expressions, enrichQueue),
     },
   };
 }

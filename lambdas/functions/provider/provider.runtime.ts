@@ -11,6 +11,7 @@ import { environmentKeys } from '../../contracts/environment.ts';
 import { readHosts } from '../../contracts/read-hosts.ts';
 import { createBudgets } from '../../flows/provider/budgets.ts';
 import type { ProviderPorts } from '../../flows/provider/provider-ports.ts';
+import type { EnrichQueue } from '../../ports/events/queues.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import type { Environment } from '../invocation/environment.ts';
@@ -29,6 +30,7 @@ export function createProviderPorts(
   env: Pick<Environment<'enrich'>, ProviderKey>,
   dynamo: DynamoDBClient,
   expressions: Expressions,
+  news: EnrichQueue,
 ): ProviderPorts {
   const egress = createEgress(env);
   const runtime = { clock: systemClock, pause: systemPause, randomness: systemRandomness };
@@ -46,5 +48,6 @@ export function createProviderPorts(
       readHosts(env[environmentKeys.providerHosts]),
     ),
     expressions,
+    news,
   };
 }

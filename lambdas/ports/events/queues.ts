@@ -1,4 +1,5 @@
 import type {
+  AccountNewsMessage,
   DeliveryJob,
   DrainMessage,
   EnrichMessage,
@@ -23,7 +24,7 @@ export interface DrainQueue {
 }
 
 export interface EnrichQueue {
-  send(message: EnrichMessage, delayMs: number): Promise<void>;
+  send(message: EnrichMessage | AccountNewsMessage, delayMs: number): Promise<void>;
 }
 
 export interface GovernanceQueue {

@@ -1,5 +1,12 @@
 import type { CredentialKind } from '../../engine/provider/language/credentials-schema.ts';
 
+export interface CredentialFailure {
+  readonly sinceMs: number;
+  readonly reason: string;
+  /** The tenant has been told. @default false */
+  readonly isTold?: true | undefined;
+}
+
 /** The credentials of an account, sealed. */
 export interface StoredCredentials {
   readonly account: string;
@@ -17,7 +24,9 @@ export interface StoredCredentials {
   /** When the refresh token was used last, for those that die unused. */
   readonly refreshedAtMs?: number | undefined;
   /** Set while the provider refuses the credentials: the account's work waits for others. */
-  readonly failed?: { readonly sinceMs: number; readonly reason: string } | undefined;
+  readonly failed?: CredentialFailure | undefined;
+  /** The failure that these credentials ended, until the tenant has been told. */
+  readonly recovered?: CredentialFailure | undefined;
   /** The function that refreshes the token; it has ended by `untilMs`. */
   readonly refresher?: { readonly owner: string; readonly untilMs: number } | undefined;
   /** Rises with each write, also where credentials were removed in between; at least 1. */

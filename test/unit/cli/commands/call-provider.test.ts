@@ -65,8 +65,8 @@ async function call(
       },
     },
   );
-  for (const value of Object.values({ ...credentials, ...more }))
-    if (typeof value === 'string' && /s3cret/.test(value)) expect(result.output + notes).not.toContain(value);
+  const secrets = Object.values({ ...credentials, ...more }).filter((value) => String(value).includes('s3cret'));
+  for (const value of secrets) expect(result.output + notes).not.toContain(value);
   const paths = desk.received.map(({ method, path }) => `${method} ${path}`);
   return { ...result, notes, paths, received: desk.received, file };
 }
@@ -215,7 +215,7 @@ test.each([
     { status: 429, headers: { 'retry-after': '60' } },
     'the provider leaves no call before 2026-11-22T12:01:00.000Z',
   ],
-  ['the credentials are refused', { status: 401 }, 'not read: the provider answered 401'],
+  ['the credentials are refused', { status: 401 }, 'not read: the provider refuses the credentials'],
   ['the answer has no record', { body: {} }, 'not read: the answer has no record where `record` expects it'],
   ['the answer is not JSON', { body: '<html>' }, 'not read: the answer is not json'],
   [
@@ -237,6 +237,7 @@ test('shows where data does not fit the schema, and that it cannot be checked wi
     exitCode: 0,
     output: expect.stringContaining('drift records[0].data.name: expected string or null (hris/employees)\n'),
   });
+  folder.remove('integrations/resources');
   const unchecked = await call(['hris/employees', 'get', '7'], answer, { schema: false });
   expect(unchecked.output).toContain('drift was not checked');
 });
@@ -321,7 +322,7 @@ test('fails when there is no account, or its file is not JSON, and shows what on
   const file = folder.write('account.json', `{"credentials":\n ${secret}}`);
   expect(await folder.run(['call', 'desk', 'test', '--account', file])).toEqual({
     exitCode: 2,
-    output: `${file}:2:2 is not JSON.\n`,
+    output: `${file}:2:3 is not JSON.\n`,
   });
 });
 

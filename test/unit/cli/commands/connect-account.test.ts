@@ -40,7 +40,7 @@ async function connect(argv: readonly string[], { start, owner = async () => {},
       asked.push(`${method} ${new URL(to).pathname}`);
       if (method === 'GET') return Response.json(current);
       if (start !== undefined) return start;
-      const { return_url: returnUrl } = JSON.parse(String(body)) as { readonly return_url: string };
+      const { return_url: returnUrl } = JSON.parse(body as string) as { readonly return_url: string };
       void owner(returnUrl, () => {
         current = active;
       });
