@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, inject, vi } from 'vitest';
 import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
-import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
+import { type LocalEngine, type LocalEngineOptions, startLocalEngine } from '../../lib/local/engine.ts';
 import { synthesizeLocalAssembly } from '../../lib/local/synthesize.ts';
 
 /** Longer than any queue's visibility timeout and any writer's lease, so that lost work returns. */
@@ -63,13 +63,19 @@ export interface RunningEngine {
 
 let deliveries = 0;
 
-/** @param settings - Settings of lib/config.ts, for which the file gets a stack of its own. */
-export function useRunningEngine(settings?: Readonly<Record<string, unknown>>): () => RunningEngine {
+/**
+ * @param settings - Settings of lib/config.ts, for which the file gets a stack of its own.
+ * @param options - Read when the engine starts.
+ */
+export function useRunningEngine(
+  settings?: Readonly<Record<string, unknown>>,
+  options: () => Pick<LocalEngineOptions, 'hosts' | 'onLog'> = () => ({}),
+): () => RunningEngine {
   let running: RunningEngine;
   const undo: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     const assembly = settings === undefined ? inject('assembly') : await synthesizeWith(settings, undo);
-    const engine = await startLocalEngine({ ...assembly, port: 0 });
+    const engine = await startLocalEngine({ ...assembly, port: 0, ...options() });
     undo.push(() => engine.stop());
     await seedApiKey(engine, localAdminKey, null);
     running = createRunningEngine(engine, undo);

@@ -1,6 +1,7 @@
 import { shardOf } from '../../lambdas/contracts/shards.ts';
 import type {
   Fetch,
+  FetchPlace,
   FetchQueueKey,
   FetchRun,
   FetchStore,
@@ -26,7 +27,7 @@ interface Expiring<T> {
 const keptMs = 30 * 86_400_000;
 
 const queueOf = ({ account, resource }: FetchQueueKey) => `${account}#${resource}`;
-const idOf = (fetch: Fetch) => JSON.stringify([queueOf(fetch), fetch.recordId, fetch.fact]);
+const idOf = (fetch: FetchQueueKey & FetchPlace) => JSON.stringify([queueOf(fetch), fetch.recordId, fetch.fact]);
 
 export function aFetch(change: Partial<Fetch> = {}): Fetch {
   return {
@@ -83,10 +84,13 @@ export function createInMemoryFetches(clock: Clock): InMemoryFetches {
       runs.set(key, expiring(run));
       return run;
     },
-    listDue: async (key, nowMs, limit) =>
-      ofQueue(key)
-        .filter(({ dueAtMs }) => dueAtMs <= nowMs)
-        .slice(0, limit),
+    listDue: async (key, nowMs, limit, after) => {
+      const behind = after === undefined ? '' : idOf({ ...key, ...after });
+      return ofQueue(key)
+        .filter((fetch) => fetch.dueAtMs <= nowMs && idOf(fetch) > behind)
+        .sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+        .slice(0, limit);
+    },
     async nextDueMs(key) {
       const times = ofQueue(key).map(({ dueAtMs }) => dueAtMs);
       return times.length === 0 ? undefined : Math.min(...times);

@@ -224,14 +224,19 @@ function checkCall({ path, method, spec }: DeclaredCall, hosts: readonly string[
   if ((method === 'get' || method === 'delete') && !reads('id') && !reads('address'))
     faults.push({
       path,
-      message: 'got a call that reads neither {id} nor {address.…}: it would be the same for all records',
+      message:
+        'got a call that reads neither {id} nor {address.…}, so it would be the same for all records; expected for example path: "/tickets/{id}"',
     });
-  if (method === 'batch_get' && !reads('ids')) faults.push({ path, message: 'got a call that does not read {ids}' });
+  if (method === 'batch_get' && !reads('ids'))
+    faults.push({
+      path,
+      message: `got a call that does not read {ids}, expected for example query: { ids: "{ids | join(',')}" }`,
+    });
   const host = /^https?:\/\/([^/{]*)/.exec(spec.url ?? '')?.[1];
   if (spec.url !== undefined && host === undefined && hosts.length === 0)
     faults.push({
       path: [...path, 'url'],
-      message: 'got a URL without a literal host, expected `api.hosts` that it may name',
+      message: `got "${spec.url}", expected https://…, or a value and \`api.hosts\` that it may name; what is below base_url is a \`path\``,
     });
   return faults;
 }

@@ -3,7 +3,7 @@ import type { EnrichMessage } from '../../contracts/messages.ts';
 import type { Definition } from '../../engine/definition/schema.ts';
 import type { AccountStore } from '../../ports/accounts/account-store.ts';
 import type { EnrichQueue } from '../../ports/events/queues.ts';
-import type { FetchQueueKey, FetchRun, WaitingFetch } from '../../ports/provider/fetch-store.ts';
+import type { FetchPlace, FetchQueueKey, FetchRun, WaitingFetch } from '../../ports/provider/fetch-store.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
 import { messageLifeMs } from './ask-for-fetch.ts';
 import { type EnrichedRound, type EnrichPorts, enrichRound, type RoundStop, roundSize } from './enrich-records.ts';
@@ -48,12 +48,21 @@ export async function runFetches(ports: RunFetchesPorts, key: FetchQueueKey): Pr
   if (caller === undefined) return dropAll(ports, run, key);
   for (;;) {
     const asked = run.asked;
-    const { stop, isOver } = await roundsOf(ports, caller, key, startedAtMs, rounds);
-    const released: FetchRun | 'again' = await release(ports, key, run, asked, stop, isOver);
+    const { stop, isOver, position } = await roundsOf(ports, caller, key, startedAtMs, rounds, run.position);
+    const { position: _, ...rest } = run;
+    const held: FetchRun = position === undefined ? rest : { ...rest, position };
+    const released: FetchRun | 'again' = await release(ports, key, held, asked, stop, isOver);
     if (released !== 'again') return { rounds, dropped: [], stop };
     run = (await ports.fetches.getRun(key)) ?? run;
     if (run.lease?.owner !== owner) return { rounds, dropped: [], stop };
   }
+}
+
+interface RoundsEnd {
+  readonly stop?: RoundStop | undefined;
+  /** The time of the run is over: fetches may wait. */
+  readonly isOver: boolean;
+  readonly position: FetchPlace | undefined;
 }
 
 async function roundsOf(
@@ -62,21 +71,31 @@ async function roundsOf(
   key: FetchQueueKey,
   startedAtMs: number,
   rounds: EnrichedRound[],
-): Promise<{ readonly stop?: RoundStop | undefined; readonly isOver: boolean }> {
+  from: FetchPlace | undefined,
+): Promise<RoundsEnd> {
+  let position = from;
   for (;;) {
-    if (ports.clock.nowMs() - startedAtMs >= runMs) return { isOver: true };
-    const due = await ports.fetches.listDue(key, ports.clock.nowMs(), roundSize(caller, key.resource));
-    if (due.length === 0) return { isOver: false };
+    if (ports.clock.nowMs() - startedAtMs >= runMs) return { isOver: true, position };
+    const due = await ports.fetches.listDue(key, ports.clock.nowMs(), roundSize(caller, key.resource), position);
+    if (due.length === 0) {
+      if (position === undefined) return { isOver: false, position };
+      position = undefined;
+      continue;
+    }
     // A former account's webhooks say nothing of this one's records.
     const [own, former] = partition(due, ({ incarnation }) => incarnation === caller.account.createdAt);
     if (former.length > 0) await ports.fetches.finish(former);
     const round = await enrichRound(ports, caller, own);
     rounds.push(round);
-    if (round.stop !== undefined) return { stop: round.stop, isOver: false };
+    // What could not be read now comes first in the next run.
+    if (round.stop !== undefined) return { stop: round.stop, isOver: false, position };
+    const { recordId, fact } = due.at(-1) as WaitingFetch;
+    position = { recordId, ...(fact === undefined ? {} : { fact }) };
     if (round.published.length > 0 && round.published.every(({ publication }) => publication.kind === 'failed'))
       return {
         stop: { kind: 'unavailable', untilMs: ports.clock.nowMs() + 5_000, reason: 'events could not be published' },
         isOver: false,
+        position,
       };
   }
 }
@@ -123,7 +142,9 @@ async function release(
     const current = await ports.fetches.getRun(key);
     if (current === undefined || current.lease?.owner !== held.lease?.owner) return run;
     if (current.asked !== asked && stop === undefined && !isOver) return 'again';
-    run = current;
+    // Another writer counted fetches; where the reading stands, only this run knows.
+    const { position: _____, ...others } = current;
+    run = held.position === undefined ? others : { ...others, position: held.position };
   }
 }
 

@@ -42,6 +42,9 @@ export interface WaitingFetch extends Fetch {
   readonly dueAtMs: number;
 }
 
+/** The place of a fetch in its queue. */
+export type FetchPlace = Pick<Fetch, 'recordId' | 'fact'>;
+
 /** Who reads the records of a queue, and when it is looked at again. */
 export interface FetchRun extends FetchQueueKey {
   /** Counts the times that fetches were added. */
@@ -50,6 +53,11 @@ export interface FetchRun extends FetchQueueKey {
   readonly lease?: { readonly owner: string; readonly untilMs: number } | undefined;
   /** When dispatch looks at the queue; undefined where nothing waits. */
   readonly dueAtMs?: number | undefined;
+  /**
+   * The fetch that was read last: the next run goes on behind it, so that a record whose webhooks never end does not
+   * keep the others from being read.
+   */
+  readonly position?: FetchPlace | undefined;
   /** A message that starts a run is on its way until then. */
   readonly messageUntilMs?: number | undefined;
   readonly revision: number;
@@ -60,8 +68,12 @@ export interface FetchStore {
   add(fetches: readonly Fetch[]): Promise<void>;
   /** Count that fetches were added. @returns The run as it is now. */
   ask(key: FetchQueueKey): Promise<FetchRun>;
-  /** Fetches that are due, in no order. */
-  listDue(key: FetchQueueKey, nowMs: number, limit: number): Promise<readonly WaitingFetch[]>;
+  /**
+   * Fetches that are due, in an order that does not change.
+   *
+   * @param after - Go on behind this fetch, whether or not it still waits. @default from the beginning
+   */
+  listDue(key: FetchQueueKey, nowMs: number, limit: number, after?: FetchPlace): Promise<readonly WaitingFetch[]>;
   /** When the next fetch is due; undefined where none waits. */
   nextDueMs(key: FetchQueueKey): Promise<number | undefined>;
   /** Remove fetches whose record was read. One that was asked for meanwhile stays, also one that was added anew. */

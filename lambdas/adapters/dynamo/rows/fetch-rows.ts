@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { shardOf } from '../../../contracts/shards.ts';
 import { ttlAttribute } from '../../../contracts/tables.ts';
-import type { Fetch, FetchQueueKey, FetchRun, WaitingFetch } from '../../../ports/provider/fetch-store.ts';
+import type { Fetch, FetchPlace, FetchQueueKey, FetchRun, WaitingFetch } from '../../../ports/provider/fetch-store.ts';
 import type { Row } from './row-codecs.ts';
 
 /** Sort key of a queue's run. The keys of its fetches begin with a letter, so all of them follow it. */
@@ -27,7 +27,7 @@ export function runRowKey(key: FetchQueueKey): { queue: string; record: string }
 }
 
 /** The key of a record's fetch. Each fact has its own, and an id with `#` is not mistaken for a fact. */
-export function fetchRowKey({ recordId, fact, ...key }: Fetch): { queue: string; record: string } {
+export function fetchRowKey({ recordId, fact, ...key }: FetchQueueKey & FetchPlace): { queue: string; record: string } {
   const name = fact === undefined ? `id:${recordId}` : `fact:${JSON.stringify([recordId, fact])}`;
   const isLong = Buffer.byteLength(name) > maxNameBytes;
   return { queue: queueOf(key), record: isLong ? `sha256:${createHash('sha256').update(name).digest('hex')}` : name };

@@ -32,8 +32,9 @@ export function createDynamoFetchStore(client: DynamoDBClient, table: string, cl
       const byRow = Map.groupBy(fetches, (fetch) => JSON.stringify(fetchRowKey(fetch)));
       await writeEach([...byRow.values()], async (same) => addFetch(own, same.at(-1) as Fetch, same.length));
     },
-    async listDue(key, nowMs, limit) {
-      const query = { ...fetchesOf(table, key, { ':due': nowMs }), FilterExpression: 'dueAtMs <= :due' };
+    async listDue(key, nowMs, limit, after) {
+      const behind = after === undefined ? runKey : fetchRowKey({ ...key, ...after }).record;
+      const query = { ...fetchesOf(table, key, { ':due': nowMs }, behind), FilterExpression: 'dueAtMs <= :due' };
       return (await queryLive(client, query, clock.nowMs(), limit)).map((row) => toFetch(key, row));
     },
     async nextDueMs(key) {
@@ -67,14 +68,14 @@ export function createDynamoFetchStore(client: DynamoDBClient, table: string, cl
   };
 }
 
-/** All fetches of a queue. Its run is left out: its sort key is below theirs. */
-function fetchesOf(table: string, key: FetchQueueKey, more: Row = {}) {
+/** All fetches of a queue, or those behind a row. Its run is left out: its sort key is below theirs. */
+function fetchesOf(table: string, key: FetchQueueKey, more: Row = {}, behind: string = runKey) {
   return {
     TableName: table,
     ConsistentRead: true,
-    KeyConditionExpression: 'queue = :queue AND #record > :run',
+    KeyConditionExpression: 'queue = :queue AND #record > :behind',
     ExpressionAttributeNames: { '#record': 'record' },
-    ExpressionAttributeValues: toItem({ ':queue': queueOf(key), ':run': runKey, ...more }),
+    ExpressionAttributeValues: toItem({ ':queue': queueOf(key), ':behind': behind, ...more }),
   };
 }
 

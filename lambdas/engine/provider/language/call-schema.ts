@@ -84,7 +84,11 @@ export const page = z
         message: 'got no way to tell the last page, expected `size`, `more`, `end` or `number.last`',
       });
     if (written.offset !== undefined && written.size === undefined)
-      context.addIssue({ code: 'custom', path: ['offset'], message: 'got no `size`, which the next offset needs' });
+      context.addIssue({
+        code: 'custom',
+        path: ['offset'],
+        message: 'got `offset` without `size`, expected the records of one page',
+      });
   });
 
 function hasEnd({ more, end }: { readonly more?: unknown; readonly end?: unknown }): boolean {
@@ -110,7 +114,12 @@ const requestMembers = {
   variables: z.record(z.string(), templateTree).optional().describe('The variables of `graphql`.'),
   where: z
     .record(
-      z.string().regex(/^[a-z][a-z0-9_]*(\.(eq|gt|gte|lt|lte))?$/, 'expected <filter> or <filter>.<operator>'),
+      z
+        .string()
+        .regex(
+          /^[a-z][a-z0-9_]*(\.(eq|gt|gte|lt|lte))?$/,
+          'expected <filter> or <filter>.<operator>, with one of eq, gt, gte, lt, lte',
+        ),
       callTemplate,
     )
     .optional()
@@ -145,9 +154,16 @@ function checkRequest(written: Readonly<Record<string, unknown>>, context: z.Ref
   oneOf(['json', 'form', 'text', 'graphql'])(written, context);
   oneOf(['path', 'url'])(written, context);
   if (written['path'] === undefined && written['url'] === undefined && written['graphql'] === undefined)
-    context.addIssue({ code: 'custom', message: 'got neither `path` nor `url`, expected one of them' });
+    context.addIssue({
+      code: 'custom',
+      message: 'got neither `path` nor `url`, expected one of them, such as path: /tickets',
+    });
   if (written['variables'] !== undefined && written['graphql'] === undefined)
-    context.addIssue({ code: 'custom', path: ['variables'], message: 'got `variables` without `graphql`' });
+    context.addIssue({
+      code: 'custom',
+      path: ['variables'],
+      message: 'got `variables` without `graphql`, expected its query too, or `json`',
+    });
 }
 
 /** A request that brings no records: of a token, or a check of credentials. */
@@ -177,7 +193,7 @@ export const batchGetCall = z
   .strictObject({
     ...requestMembers,
     ...answerMembers,
-    records: answerExpression,
+    records: answerExpression.describe('Where the list is in the answer.'),
     max: z.int().min(2).max(10_000).describe('The most records of one call.'),
     missing: z
       .enum(['gone', 'get'])

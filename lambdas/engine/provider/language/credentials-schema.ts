@@ -165,7 +165,7 @@ export const credentials = z
   })
   .refine(
     (kinds) => Object.values(kinds).some((kind) => kind !== undefined),
-    'expected at least one kind of credentials',
+    'expected at least one kind of credentials, such as api_key, basic, bearer or oauth2',
   )
   .describe('The kinds of credentials that an account may bring, with a line of help for each member.');
 

@@ -18,7 +18,8 @@ export const meanings = [
 ] as const;
 export type Meaning = (typeof meanings)[number];
 
-const status = z.int().min(100).max(599);
+const aStatus = 'expected a status such as 404, or a list of them';
+const status = z.int(aStatus).min(100, aStatus).max(599, aStatus);
 
 const rule = z.strictObject({
   when: z
@@ -33,7 +34,10 @@ const rule = z.strictObject({
         .optional()
         .describe('Only for these calls: `<resource>` or `<resource>.<method>`.'),
     })
-    .refine((when) => Object.values(when).some((condition) => condition !== undefined), 'expected a condition'),
+    .refine(
+      (when) => Object.values(when).some((condition) => condition !== undefined),
+      'expected a condition: status, header, json, text or call',
+    ),
   means: z
     .enum(meanings)
     .describe(

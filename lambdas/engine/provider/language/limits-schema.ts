@@ -57,11 +57,21 @@ const limit = z
         message: `got ${given.length === 0 ? 'none' : given.join(' and ')}, expected exactly one of calls, concurrent, bucket`,
       });
     if ((written.calls === undefined) !== (written.per === undefined))
-      issue(written.calls === undefined ? 'per' : 'calls', 'expected `calls` and `per` together');
+      issue(
+        written.calls === undefined ? 'per' : 'calls',
+        written.calls === undefined
+          ? 'got `per` without `calls`, expected how many calls there may be in that time'
+          : 'got `calls` without `per`, expected the time for which they are, such as per: 1m',
+      );
     if ((written.bucket === undefined) !== (written.restore === undefined))
-      issue(written.bucket === undefined ? 'restore' : 'bucket', 'expected `bucket` and `restore` together');
+      issue(
+        written.bucket === undefined ? 'restore' : 'bucket',
+        written.bucket === undefined
+          ? 'got `restore` without `bucket`, expected the size of the bucket'
+          : 'got `bucket` without `restore`, expected what comes back in a second',
+      );
     if (written.pattern !== undefined && !/\(\?<(used|remaining)>/.test(written.pattern))
-      issue('pattern', 'expected a group (?<used>…) or (?<remaining>…)');
+      issue('pattern', 'expected a pattern with a group (?<used>…) or (?<remaining>…)');
     if (written.pattern !== undefined && written.used === undefined && written.remaining === undefined)
       issue('pattern', 'expected `used` or `remaining`, whose text it reads');
     if (written.resets !== undefined && written.calls === undefined) issue('resets', 'expected `calls` and `per`');
@@ -74,7 +84,11 @@ export const limits = z
   .superRefine((all, context) => {
     for (const [index, { name }] of all.entries())
       if (all.findIndex((one) => one.name === name) < index)
-        context.addIssue({ code: 'custom', path: [index, 'name'], message: `got "${name}" twice` });
+        context.addIssue({
+          code: 'custom',
+          path: [index, 'name'],
+          message: `got "${name}" twice, expected another name`,
+        });
   })
   .describe('How much an account may ask of the provider. What answers say wins over what is declared.');
 

@@ -21,9 +21,9 @@ export const answerExpression = z
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
   });
 
-export const duration = z
-  .string()
-  .refine((text) => durationMs(text) !== undefined, 'expected a duration such as 500ms, 90s, 5m, 1h or 30d');
+const aDuration = 'expected a duration such as 500ms, 90s, 5m, 1h or 30d';
+
+export const duration = z.string(aDuration).refine((text) => durationMs(text) !== undefined, aDuration);
 
 export const headerName = z.string().regex(/^[A-Za-z][A-Za-z0-9-]*$/, 'expected the name of a header');
 
@@ -47,6 +47,15 @@ function expressionFault(text: string): string | undefined {
     return undefined;
   } catch (error) {
     const { message, position } = error as { readonly message?: string; readonly position?: number };
-    return `JSONata: ${message ?? 'not an expression'}${position === undefined ? '' : ` (character ${position})`}`;
+    const place = position === undefined ? '' : ` (character ${position})`;
+    return `JSONata: ${message ?? 'not an expression'}${place}${habitIn(text)}`;
   }
+}
+
+/** What other languages write in another way. */
+function habitIn(text: string): string {
+  const outside = text.replace(/"[^"]*"|'[^']*'/g, '""');
+  if (/[=!]==|(?<![<>!=])==(?!=)/.test(outside)) return '; JSONata compares with = and !=';
+  if (/&&|\|\|/.test(outside)) return '; JSONata writes `and` and `or`';
+  return /^\{/.test(text.trim()) ? '; a template reads one value only: "{header.<name>}" or "{json.<path>}"' : '';
 }

@@ -83,6 +83,68 @@ describe('a new integration', () => {
   });
 });
 
+describe('a new integration with an API', () => {
+  const definitionOf = () => readFileSync(folder.path('integrations/acme/integration.yaml'), 'utf8');
+
+  test.each([
+    ['and webhooks', ['--base-url', 'https://api.acme.example/v1/'], 4],
+    ['only', ['--api-only'], 3],
+    ['with a name and a password', ['--auth', 'basic'], 4],
+    ['with a token', ['--auth', 'bearer', '--api-only', '--resource', 'crm/companies'], 3],
+    [
+      'with a consent, at a host that names the account',
+      ['--auth', 'oauth2', '--base-url', 'https://{context.subdomain}.acme.example'],
+      4,
+    ],
+    ['with a consent, at any host', ['--auth', 'oauth2', '--api-only', '--base-url', '{context.instance_url}/v1'], 3],
+  ])('%s passes its test immediately', async (_, flags, samples) => {
+    const { exitCode, output } = await folder.run(['new', 'acme', ...flags]);
+    expect(output).toContain('npm run tributary -- call acme test --account <account.json>');
+    expect(exitCode).toBe(0);
+    expect(await folder.run(['validate', 'acme'])).toMatchObject({ exitCode: 0 });
+    expect(await folder.run(['test', 'acme'])).toEqual({
+      exitCode: 0,
+      output: expect.stringContaining(`${samples} passed, 0 failed`),
+    });
+    expect(definitionOf().includes('webhook:')).toBe(!flags.includes('--api-only'));
+  });
+
+  test('has one mapping for webhooks and for calls', async () => {
+    await folder.run(['new', 'acme', '--auth', 'api_key']);
+    expect(readFileSync(folder.path('integrations/acme/mapping.jsonata'), 'utf8')).toContain('"record": body.data');
+    expect(definitionOf()).toContain('map: employee-record.jsonata');
+  });
+
+  test('is asked for at a terminal, without questions that earlier answers make needless', async () => {
+    const run = async (answers: Readonly<Record<string, string>>) => {
+      folder.write('integrations/acme/x', '');
+      folder.remove('integrations/acme');
+      const asked: string[] = [];
+      const ask = (question: string, fallback: string) => {
+        asked.push(question);
+        const [, answer = fallback] = Object.entries(answers).find(([start]) => question.startsWith(start)) ?? [];
+        return Promise.resolve(answer);
+      };
+      expect(await folder.run(['new', 'acme'], { ask })).toMatchObject({ exitCode: 0 });
+      return asked.map((question) => question.split(/[:,(]/)[0]);
+    };
+    const apiOnly = await run({
+      Whether: 'no',
+      'Where its API': 'https://{context.subdomain}.acme.example',
+      'How calls': 'bearer',
+    });
+    expect(apiOnly).not.toContain('Header with the signature');
+    expect(apiOnly).toContain('How calls authenticate');
+    expect(definitionOf()).toContain(
+      'subdomain: "The subdomain of the account at Acme, as in https://<subdomain>.acme.example."',
+    );
+    expect(definitionOf()).toContain('bearer:');
+    const webhooksOnly = await run({});
+    expect(webhooksOnly).toContain('Header with the signature');
+    expect(webhooksOnly).not.toContain('How calls authenticate');
+  });
+});
+
 test('checks each answer immediately, explains its fault and asks again', async () => {
   const asked: string[] = [];
   const ask = (question: string, fallback: string) => {
@@ -127,6 +189,23 @@ test.each([
   ['the page is malformed', ['acme', '--docs', 'acme'], '--docs: got "acme", expected an https URL'],
   ['a part of a header has no separator', ['acme', '--timestamp-prefix', 't='], 'without --split'],
   ['two are wrong', ['acme', '--encoding', 'hexx', '--max-age', '0'], 'did you mean "hex"?\n--max-age: got "0"'],
+  [
+    'the kind of credentials is unknown',
+    ['acme', '--auth', 'basc'],
+    'expected one of api_key, basic, bearer, oauth2; did you mean "basic"?',
+  ],
+  [
+    'the base URL is none',
+    ['acme', '--base-url', 'api.acme.example'],
+    '--base-url: got "api.acme.example", expected https://…',
+  ],
+  ['the base URL reads a record', ['acme', '--base-url', 'https://{id}.acme.example'], 'expected https://…'],
+  ['there is neither webhook nor API', ['acme', '--api-only', '--base-url', ''], '--base-url: got "" with --api-only'],
+  [
+    'an option of webhooks is for none',
+    ['acme', '--api-only', '--header', 'X-Acme'],
+    '--header has no meaning with --api-only',
+  ],
   ['the resource is malformed', ['acme', '--resource', 'employees'], 'expected <model>/<plural>'],
 ])('fails when %s, and writes nothing', async (_, argv, message) => {
   const { exitCode, output } = await folder.run(['new', ...argv]);
