@@ -71,7 +71,8 @@ function messageOf(issue: z.core.$ZodIssue): string {
     return `expected ${sizeOf('at most', issue.maximum, issue.origin)}`;
   if (issue.code === 'too_small' && message.startsWith('Too small'))
     return `expected ${sizeOf('at least', issue.minimum, issue.origin)}`;
-  return message === 'Invalid URL' ? 'expected a URL such as https://api.example.com' : message;
+  if (message === 'Invalid URL') return 'expected a URL such as https://api.example.com';
+  return message.replace(/^Invalid input: /, '');
 }
 
 function missing(path: readonly PropertyKey[]): string {

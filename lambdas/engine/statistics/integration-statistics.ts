@@ -15,6 +15,8 @@ export interface IntegrationStatistics {
   readonly duplicate: number;
   readonly stale: number;
   readonly unchanged: number;
+  readonly enriching: number;
+  readonly coalesced: number;
   readonly schemaDrift: number;
 }
 
@@ -53,6 +55,8 @@ export function integrationStatistics(hours: readonly Counted[]): readonly Integ
       duplicate: sumOf('duplicate'),
       stale: sumOf('stale'),
       unchanged: sumOf('unchanged'),
+      enriching: sumOf('enriching'),
+      coalesced: sumOf('coalesced'),
       schemaDrift: sumOf('schema-drift'),
     };
   });

@@ -67,6 +67,8 @@ const integrationStatistics = z
     duplicate: z.int(),
     stale: z.int().describe('Inputs older than what the engine knows of their record.'),
     unchanged: z.int().describe('Inputs that say what the engine knows of their record.'),
+    enriching: z.int().describe('Thin events whose records were to be read first; the others count how that ended.'),
+    coalesced: z.int().describe('Thin events that shared the read, and the event, of a later one of their record.'),
     schema_drift: z.int(),
   })
   .meta({ id: 'IntegrationStatistics' });
@@ -142,6 +144,8 @@ export const statisticsOperations = {
             duplicate: 4,
             stale: 1,
             unchanged: 3,
+            enriching: 12,
+            coalesced: 4,
             schema_drift: 0,
           },
         ],

@@ -48,7 +48,7 @@ export const api = z
       .min(0)
       .max(0.9)
       .default(0.1)
-      .describe('The part of each limit that only webhooks, unified reads and the proxy may use.'),
+      .describe('The part of each limit that only reads for webhooks may use.'),
     errors,
   })
   .optional()

@@ -14,6 +14,8 @@ const none = {
   duplicate: 0,
   stale: 0,
   unchanged: 0,
+  enriching: 0,
+  coalesced: 0,
   schemaDrift: 0,
 };
 
@@ -43,6 +45,8 @@ test('sums up the hours of an integration over all tenants', () => {
       duplicate: 2,
       stale: 0,
       unchanged: 0,
+      enriching: 0,
+      coalesced: 0,
       schemaDrift: 1,
     },
   ]);

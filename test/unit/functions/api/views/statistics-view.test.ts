@@ -64,6 +64,8 @@ test('statistics are answered in snake case, with null for unknown values, and s
         duplicate: 0,
         stale: 0,
         unchanged: 0,
+        enriching: 0,
+        coalesced: 0,
         schema_drift: 0,
       },
     ],
