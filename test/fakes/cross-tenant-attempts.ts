@@ -58,7 +58,7 @@ const harmless = new Set(
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention client_secret client shared_contexts description metadata',
-    'base_url share return_url updated_since body',
+    'base_url share return_url updated_since body address',
   ].flatMap((names) => names.split(' ')),
 );
 

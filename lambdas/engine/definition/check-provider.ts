@@ -1,3 +1,4 @@
+import { membersByKind } from '../provider/credentials/credential-values.ts';
 import { type CallPlaceholder, parseCallTemplate, placeholdersIn } from '../provider/request/call-template.ts';
 import { isSafeInQuery } from '../provider/request/call-transforms.ts';
 import type { CallSource } from '../provider/request/call-values.ts';
@@ -126,10 +127,20 @@ function namesIn(definition: Definition): readonly MeaningFault[] {
     const [name = ''] = names;
     const known = root === 'context' ? contexts : root === 'credential' ? members : undefined;
     if (known === undefined || known.includes(name)) return [];
+    // Members that say how a kind works can be read, too, but they are not what an author means.
+    const shown = root === 'context' ? known : known.filter((one) => !isWorking(api, one));
     return [
-      { path, message: `got {${text}}, expected a declared ${root}: ${[...new Set(known)].join(', ') || 'none'}` },
+      { path, message: `got {${text}}, expected a declared ${root}: ${[...new Set(shown)].join(', ') || 'none'}` },
     ];
   });
+}
+
+/** Whether a member of credentials says how they work, and is not what accounts bring or tokens have. */
+function isWorking(api: Definition['api'], name: string): boolean {
+  return (
+    !Object.values(membersByKind).some((members) => (members as readonly string[]).includes(name)) &&
+    Object.values(api?.credentials ?? {}).some((spec) => spec !== undefined && Object.hasOwn(spec, name))
+  );
 }
 
 const tokenMembers = ['access_token', 'refresh_token', 'expires_at'];

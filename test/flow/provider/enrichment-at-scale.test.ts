@@ -26,7 +26,7 @@ import { aTicket, deskWith } from './desk.ts';
 const resource = 'ticketing/tickets';
 const { numRuns: many } = propertyRuns(1_000, 10_000);
 /** Hundreds of calls that wait for one of five places look again and again. */
-const { numRuns: crowd } = propertyRuns(400, 10_000);
+const { numRuns: crowd } = propertyRuns(400, 2_000);
 
 interface Allowed {
   readonly perMinute?: number;

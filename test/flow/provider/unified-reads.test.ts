@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ApiRequest } from '../../../lambdas/ports/provider/provider-api.ts';
 import { createFakeApi } from '../../fakes/fake-api.ts';
-import { aTicket, desk } from './desk.ts';
+import { aTicket, desk, deskWith } from './desk.ts';
 
 const account = {
   id: 'acc_desk',
@@ -12,8 +12,11 @@ const account = {
 };
 const records = '/v1/accounts/acc_desk/records/ticketing/tickets';
 
-async function connected(respond: (url: URL, request: ApiRequest) => Parameters<typeof answer>[0] = () => 404) {
-  const api = createFakeApi({ definitions: [desk] });
+async function connected(
+  respond: (url: URL, request: ApiRequest) => Parameters<typeof answer>[0] = () => 404,
+  definition = desk,
+) {
+  const api = createFakeApi({ definitions: [definition] });
   api.provider.respond((request) => {
     const url = new URL(request.url);
     return url.pathname === '/v2/me' ? { body: { ok: true } } : answer(respond(url, request));
@@ -84,6 +87,24 @@ test('a unified read is the record in the shape of its resource', async () => {
   });
   expect(await api.call('GET', `${records}/8`)).toMatchObject({ status: 404 });
   expect((await api.call('GET', `${records}/7`, undefined, 'globex')).status).toBe(404);
+});
+
+test('a record whose URL needs more than its id is read with its address', async () => {
+  const definition = deskWith({
+    tickets: { batch_get: undefined, get: { path: '/projects/{address.project}/tickets/{id}', record: 'ticket' } },
+  });
+  const api = await connected(
+    ({ pathname }) => (pathname === '/v2/projects/a%2F..%2Fb/tickets/7' ? { body: { ticket: aTicket(7) } } : 404),
+    definition,
+  );
+  expect(await api.call('GET', `${records}/7`)).toMatchObject({
+    status: 422,
+    body: { reason: 'account-incomplete', detail: expect.stringContaining('address[project]') },
+  });
+  expect(await api.call('GET', `${records}/7?address[project]=${encodeURIComponent('a/../b')}`)).toMatchObject({
+    status: 200,
+    body: { record_id: '7' },
+  });
 });
 
 test('a page goes on by its cursor, which no other account and no other list takes', async () => {

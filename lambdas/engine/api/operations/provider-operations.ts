@@ -41,6 +41,15 @@ const listQuery = z
     'Besides these, the filters that the integration declares for the resource: `status=open`, `updated_at[gte]=…`.',
   );
 
+const recordQuery = z.object({
+  address: z
+    .record(z.string().max(64), z.string().max(512))
+    .optional()
+    .describe(
+      "What the provider's URL of the record needs besides the id, as the definition names it: `address[repository]=northwind/orders&address[number]=17`. A 422 says what is missing.",
+    ),
+});
+
 /** Problems of calls that reach a provider. */
 const providerProblems = {
   409: '`reason` is `account-auth-failed`: the provider refuses the credentials of the account, or it has none.',
@@ -124,6 +133,7 @@ export const providerOperations = {
     summary: 'Read a record from its provider',
     description: "The record as it is now, in the shape of its resource: its events' `data` have the same.",
     access: 'records:read',
+    query: recordQuery,
     answers: { 200: { description: 'The record.', body: liveRecord } },
     problems: { 404: 'The provider says that there is no such record.', ...providerProblems },
     example: {

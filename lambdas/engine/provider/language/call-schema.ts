@@ -208,7 +208,7 @@ export const listCall = z
   .strictObject({
     ...requestMembers,
     ...answerMembers,
-    records: answerExpression,
+    records: answerExpression.describe('Where the list is in the answer.'),
     page: page.optional(),
     thin: z.boolean().default(false).describe('Whether rows have only ids: `get` or `batch_get` reads the records.'),
   })

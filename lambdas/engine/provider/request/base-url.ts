@@ -73,6 +73,6 @@ export function lackingMessage(source: string): string {
   if (root === 'credential') return `the account's credentials have no "${name}"`;
   if (root === 'client') return 'the settings of the integration have no client';
   if (root === 'filter') return `the listing needs the filter "${name.replace(/\.eq$/, '')}"`;
-  if (root === 'address') return `the record's "${name}" is not known`;
+  if (root === 'address') return `the record's "${name}" is not known (calls of the API give it as address[${name}])`;
   return `the call needs {${source}}`;
 }

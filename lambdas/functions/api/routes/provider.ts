@@ -62,7 +62,8 @@ async function handleGetRecord(ports: ApiPorts, call: ApiCall<'getRecord'>): Pro
   const caller = await findCaller(ports, call);
   const { clock } = ports.provider;
   const [resource, recordId] = [resourceOf(call), call.params['record_id'] ?? ''];
-  const [read] = await readRecords(ports.provider, caller, resource, [{ recordId, address: {} }], {
+  const { address = {} } = call.query;
+  const [read] = await readRecords(ports.provider, caller, resource, [{ recordId, address }], {
     priority: 'read',
     ...timeOf(clock.nowMs()),
   });
