@@ -16,6 +16,8 @@ export const budgets = {
   verificationAndMappingUs: 150,
   /** From provider to subscriber through the local engine, emulators included, on two cores. */
   localEventsPerSecond: 300,
+  /** Calls for 10,000 thin events on as many records, where a call reads 100. */
+  callsForThinEvents: 100,
   /**
    * Throughput of an endpoint that refuses this share of first attempts, relative to one that refuses none. Retries
    * count.

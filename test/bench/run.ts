@@ -14,6 +14,7 @@ import { ingressAnswers } from './ingress-answers.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { modelledCost } from './modelled-cost.ts';
 import { ownCpu } from './own-cpu.ts';
+import { providerCalls } from './provider-calls.ts';
 import { refusingEndpoints } from './refusing-endpoints.ts';
 import { toMarkdown, toTable } from './report.ts';
 import type { Section, SectionResult } from './section.ts';
@@ -33,6 +34,7 @@ const sections: readonly Section[] = [
   throughput,
   refusingEndpoints,
   growth,
+  providerCalls,
   budgetSummary,
 ];
 const benchmarksPage = new URL('../../BENCHMARKS.md', import.meta.url);

@@ -1,22 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
-import { noResources } from '../../../lambdas/engine/mapping/check-resource.ts';
-import { askForFetches } from '../../../lambdas/flows/enrich/ask-for-fetch.ts';
-import { dispatchFetches } from '../../../lambdas/flows/enrich/dispatch-fetches.ts';
-import { type RunFetchesPorts, runFetches } from '../../../lambdas/flows/enrich/run-fetches.ts';
-import { createBudgets } from '../../../lambdas/flows/provider/budgets.ts';
 import { toCaller } from '../../../lambdas/flows/provider/provider-ports.ts';
-import { sealValues } from '../../../lambdas/flows/provider/sealed-credentials.ts';
 import { listRecords } from '../../../lambdas/flows/read/list-records.ts';
-import type { ApiRequest } from '../../../lambdas/ports/provider/provider-api.ts';
-import { createFakeEngine } from '../../fakes/fake-engine.ts';
-import { createFakeProvider } from '../../fakes/fake-provider.ts';
-import { createInMemoryBudgets } from '../../fakes/in-memory-budgets.ts';
-import { enrichQueueOn } from '../../fakes/in-memory-queue.ts';
-import { anAccount } from '../../fakes/samples.ts';
-import { createVirtualTime } from '../../fakes/virtual-time.ts';
+import { createEnrichmentLoad } from '../../fakes/enrichment-load.ts';
 import { propertyRuns } from '../../property-runs.ts';
-import { aTicket, deskWith } from './desk.ts';
+import { deskWith } from './desk.ts';
 
 /*
  * Many workers, as many functions, read for many thin events, in virtual time. The provider counts as providers do: the
@@ -28,128 +15,6 @@ const { numRuns: many } = propertyRuns(1_000, 10_000);
 /** Hundreds of calls that wait for one of five places look again and again. */
 const { numRuns: crowd } = propertyRuns(400, 2_000);
 
-interface Allowed {
-  readonly perMinute?: number;
-  readonly atOnce?: number;
-}
-
-async function prepare(definition: Definition, allowed: Allowed, accountCount = 1) {
-  const engine = createFakeEngine();
-  const { clock, randomness } = engine;
-  const time = createVirtualTime(clock);
-  const provider = createFakeProvider(clock, randomness, engine.expressions, time.pause);
-  const budgets = createInMemoryBudgets();
-  const seen = { arrivals: [] as number[], atOnce: 0, mostAtOnce: 0, refused: 0, versions: new Map<string, number>() };
-  provider.respond(async (request) => {
-    // A request takes its time to the provider, and the answer back.
-    await time.pause(10 + 40 * randomness.fraction());
-    const nowMs = clock.nowMs();
-    const inWindow = seen.arrivals.filter((atMs) => atMs > nowMs - 60_000).length;
-    seen.arrivals.push(nowMs);
-    seen.atOnce += 1;
-    seen.mostAtOnce = Math.max(seen.mostAtOnce, seen.atOnce);
-    const isRefused = inWindow >= (allowed.perMinute ?? Number.POSITIVE_INFINITY);
-    if (isRefused) seen.refused += 1;
-    const answered = isRefused ? 429 : { body: bodyOf(request, seen.versions) };
-    await time.pause(50 + 150 * randomness.fraction());
-    seen.atOnce -= 1;
-    return answered;
-  });
-  const accounts = Array.from({ length: accountCount }, (_, place) =>
-    anAccount({
-      id: `acc_${place}`,
-      integration: 'desk',
-      context: { subdomain: 'acme' },
-      credentialKind: 'api_key',
-    }),
-  );
-  for (const account of accounts) {
-    await engine.accounts.create(account);
-    await provider.ports.credentials.replace({
-      account: account.id,
-      tenant: account.tenant,
-      incarnation: account.createdAt,
-      kind: 'api_key',
-      sealed: await sealValues(provider.ports, account, { kind: 'api_key', members: { key: 'k' } }),
-      generation: 1,
-      updatedAtMs: clock.nowMs(),
-      revision: 0,
-    });
-  }
-  /** The ports of one worker: nothing but the stores is shared. */
-  const worker = (): RunFetchesPorts => ({
-    ...engine.publishPorts,
-    pause: time.pause,
-    accounts: engine.accounts.reader(clock),
-    definition: async () => definition,
-    enrichQueue: enrichQueueOn(engine.enrichQueue),
-    fetches: engine.fetches,
-    schemas: noResources,
-    provider: { ...provider.ports, budgets: createBudgets({ budgets, clock, pause: time.pause, randomness }) },
-  });
-  const ask = async (recordIds: readonly string[], account = accounts[0] as (typeof accounts)[number]) =>
-    askForFetches(
-      worker(),
-      recordIds.map((recordId) => ({
-        account: account.id,
-        resource,
-        tenant: account.tenant,
-        incarnation: account.createdAt,
-        integration: 'desk',
-        recordId,
-        address: {},
-        change: 'updated' as const,
-        rawEventType: 'ticket.updated',
-        receivedAt: new Date(clock.nowMs()).toISOString(),
-        partialData: JSON.stringify({ id: recordId }),
-      })),
-    );
-  /** Workers take messages until the tasks have ended and no fetch waits; dispatch looks each minute. */
-  const workOff = async (workers: number, tasks: readonly Promise<unknown>[] = []) => {
-    let left = tasks.length;
-    for (const task of tasks) void task.finally(() => (left -= 1));
-    const isDone = () => left === 0 && engine.fetches.all().length === 0;
-    const received: ReturnType<typeof engine.enrichQueue.receive>[number][] = [];
-    const work = async () => {
-      const ports = worker();
-      while (!isDone()) {
-        received.push(...engine.enrichQueue.receive());
-        const message = received.shift();
-        if (message === undefined) {
-          await time.pause(100);
-          continue;
-        }
-        await runFetches(ports, JSON.parse(message.body));
-        engine.enrichQueue.remove(message.id);
-      }
-    };
-    const dispatch = async () => {
-      for (const ports = worker(); !isDone(); await time.pause(60_000)) await dispatchFetches(ports);
-    };
-    await time.run([...tasks, ...Array.from({ length: workers }, work), dispatch()]);
-  };
-  const events = async () => {
-    const rows = await engine.events.listAfter('acme', 0, 50_000);
-    return rows.flatMap((row) => ('sealed' in row ? [] : [{ ...row, data: JSON.parse(row.inlineData ?? '{}') }]));
-  };
-  return { engine, clock, time, seen, accounts, worker, ask, workOff, events };
-}
-
-/** What the provider answers: each read of a ticket tells how often it was read. */
-function bodyOf({ url }: ApiRequest, versions: Map<string, number>): object {
-  const { searchParams, pathname } = new URL(url);
-  const ticket = (id: string) => {
-    const version = (versions.get(id) ?? 0) + 1;
-    versions.set(id, version);
-    return aTicket(id, {
-      status: `v${version}`,
-      updated_at: new Date(Date.UTC(2026, 10, 21, 11) + version).toISOString(),
-    });
-  };
-  const ids = searchParams.get('ids');
-  return ids === null ? { ticket: ticket(pathname.split('/').at(-1) ?? '') } : { tickets: ids.split(',').map(ticket) };
-}
-
 const ids = (count: number) => Array.from({ length: count }, (_, id) => String(id));
 const perMinute = (calls: number, scope = 'account') => ({ limits: [{ name: 'minute', calls, per: '1m', scope }] });
 
@@ -158,7 +23,7 @@ test(`${many} thin events on as many records are read in batches of 100, within 
     api: perMinute(100),
     tickets: { batch_get: { path: '/tickets', query: { ids: "{ids | join(',')}" }, records: 'tickets', max: 100 } },
   });
-  const { seen, ask, workOff, events } = await prepare(definition, { perMinute: 100 });
+  const { seen, ask, workOff, events } = await createEnrichmentLoad(definition, { perMinute: 100 });
   await ask(ids(many));
   await workOff(20);
   expect(seen.arrivals).toHaveLength(many / 100);
@@ -174,7 +39,7 @@ test('of 20 accounts and workers there is never a sixth call at once where the a
     api: { limits: [{ name: 'at_once', concurrent: 5, scope: 'app' }] },
     tickets: { batch_get: undefined },
   });
-  const { seen, accounts, ask, workOff, events } = await prepare(definition, {}, 20);
+  const { seen, accounts, ask, workOff, events } = await createEnrichmentLoad(definition, {}, 20);
   for (const [place, account] of accounts.entries())
     await ask(
       ids(crowd / 20).map((id) => `${place}-${id}`),
@@ -188,7 +53,7 @@ test('of 20 accounts and workers there is never a sixth call at once where the a
 
 test(`${many} thin events on 100 records are at most two reads of each, and its last state arrives`, async () => {
   const definition = deskWith({ api: perMinute(100), tickets: { batch_get: undefined } });
-  const { seen, time, ask, workOff, events } = await prepare(definition, { perMinute: 100 });
+  const { seen, time, ask, workOff, events } = await createEnrichmentLoad(definition, { perMinute: 100 });
   const arrive = async () => {
     for (let sent = 0; sent < many; sent += 100) {
       await ask(ids(100));
@@ -204,7 +69,9 @@ test(`${many} thin events on 100 records are at most two reads of each, and its 
 
 test('a poller that takes its full share leaves webhooks under two seconds', async () => {
   const definition = deskWith({ api: perMinute(100), tickets: { batch_get: undefined } });
-  const { seen, clock, time, accounts, worker, ask, workOff, events } = await prepare(definition, { perMinute: 100 });
+  const { seen, clock, time, accounts, worker, ask, workOff, events } = await createEnrichmentLoad(definition, {
+    perMinute: 100,
+  });
   const caller = toCaller(accounts[0] as (typeof accounts)[number], definition);
   const webhooks = 200;
   const askedAt = new Map<string, number>();
