@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { signedWithTime, useIntegrationsFolder, writeIntegration, writeResource } from '../integrations-folder.ts';
 
@@ -41,6 +41,7 @@ test('checks a sample against its whole definition', async () => {
     'rotated secret',
     'events',
     'schema',
+    'thin',
   ]);
   expect((await folder.run(['test'])).output).toBe(
     'staff\n  ok   created\n1 integration, 1 sample: 1 passed, 0 failed\n',
@@ -182,7 +183,12 @@ test('fails when only a digest of the body would identify a thin event', async (
       `{ "event_type": "updated", "raw_event_type": "u", "resource": "hris/employees", "record_id": body.id,
          "method": "get", "method_config": { "id": body.id }${more} }`,
     );
-  writeIntegration(folder);
+  const unread = 'resources: { hris/employees: { unfetchable: It has no API. } }\n';
+  const write = (more = '') => {
+    writeIntegration(folder, { more });
+    appendFileSync(folder.path('integrations/staff/integration.yaml'), unread);
+  };
+  write();
   thin('');
   await folder.run(['test', 'staff', '--update']);
   expect((await testStaff()).faults).toEqual([expect.stringMatching(/^event 0: is thin, .* delivery_id: none$/)]);
@@ -191,7 +197,7 @@ test('fails when only a digest of the body would identify a thin event', async (
     await folder.run(['test', 'staff', '--update']);
     expect((await testStaff()).faults, named).toEqual([]);
   }
-  writeIntegration(folder, { more: ', delivery_id: none' });
+  write(', delivery_id: none');
   thin('');
   await folder.run(['test', 'staff', '--update']);
   expect((await testStaff()).faults).toEqual([]);
