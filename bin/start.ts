@@ -3,7 +3,9 @@ import { localAdminKey, seedApiKey } from '../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../lib/local/engine.ts';
 import { type Chaos, createChaos, parseChaosRates } from '../lib/local/faults/chaos.ts';
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
-import { type Demo, demoSecret, runDemo } from '../lib/local/simulators/demo.ts';
+import { type Demo, runDemo } from '../lib/local/simulators/demo.ts';
+import { type DemoCrm, startDemoCrm } from '../lib/local/simulators/demo-crm.ts';
+import { demoSecret } from '../lib/local/simulators/demo-keys.ts';
 import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
 import { describeOutcomes } from '../lib/local/simulators/describe-outcome.ts';
 import { type SteadyTraffic, startSteadyTraffic } from '../lib/local/simulators/steady-traffic.ts';
@@ -23,6 +25,7 @@ const chaosReportMs = 10_000;
 
 let engine: LocalEngine | undefined;
 let demo: Demo | undefined;
+let crm: DemoCrm | undefined;
 let traffic: SteadyTraffic | undefined;
 const synthesizing = new AbortController();
 let stopping = false;
@@ -33,6 +36,7 @@ async function stop(status: number): Promise<void> {
   synthesizing.abort();
   traffic?.stop();
   await demo?.subscriber.stop();
+  await crm?.provider.stop();
   await engine?.stop();
   await rm(assemblyFolder, { recursive: true, force: true });
   process.exit(status);
@@ -50,12 +54,13 @@ try {
       : createChaos(rates, Math.random, ({ caller, operation }) =>
           console.log(`chaos kills ${caller} after its ${operation}`),
         );
+  crm = await startDemoCrm();
   const assembly = await synthesizeLocalAssembly(assemblyFolder, synthesizing.signal);
   engine = await startLocalEngine({
     ...assembly,
     port,
     ...(chaos === undefined ? {} : { judgeCall: chaos.judge }),
-    hosts,
+    hosts: [crm.host, ...hosts],
     onLog: printLog,
     // The notices that the operators of a deployed engine would receive.
     onBusEvent: ({ detailType, detail }) => console.log(`notice ${detailType} ${JSON.stringify(detail)}`),
@@ -65,7 +70,7 @@ try {
     },
   });
   await seedApiKey(engine, localAdminKey, null);
-  demo = await runDemo(engine.url);
+  demo = await runDemo(engine.url, crm.provider);
   demo.subscriber.onCallback(printCallback);
   printDemo(demo);
   console.log(`ready ${engine.url}`);
@@ -111,7 +116,7 @@ function printCallback({ id, verified, body }: ReceivedCallback): void {
   );
 }
 
-function printDemo({ accounts, subscriber, first }: Demo): void {
+function printDemo({ accounts, subscriber, first, enriched }: Demo): void {
   console.log(
     `demo tenant "demo": an account of each of ${accounts.length} integrations, signed with "${demoSecret}":`,
   );
@@ -121,4 +126,8 @@ function printDemo({ accounts, subscriber, first }: Demo): void {
   console.log(`admin key ${localAdminKey}`);
   console.log(`one event went the whole way in ${Math.round(first.elapsedMs)} ms:`);
   printCallback(first.callback);
+  console.log(
+    `a webhook that only names its record became a full event in ${Math.round(enriched.elapsedMs)} ms: the engine read the record from the simulated CRM:`,
+  );
+  printCallback(enriched.callback);
 }

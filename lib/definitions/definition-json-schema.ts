@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { definitionSchema } from '../../lambdas/engine/definition/schema.ts';
 import type { Source } from '../../lambdas/engine/template/template.ts';
 import type { TransformName } from '../../lambdas/engine/template/transforms.ts';
+import { callSourceTable, callTransformTable } from './call-tables.ts';
 
 export interface JsonSchema {
   readonly $ref?: string;
@@ -117,9 +118,15 @@ export function definitionReference(): string {
     '| --- | --- | --- | --- |',
     ...rows,
     '',
-    '## What templates read',
+    '## What templates of webhooks read',
     '',
     ...templateTables(),
+    '',
+    '## What calls read',
+    '',
+    ...callSourceTable(),
+    '',
+    ...callTransformTable(),
     '',
   ].join('\n');
 }

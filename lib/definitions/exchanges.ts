@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { callMethods } from '../../lambdas/engine/definition/calls-of.ts';
 import { resourceName } from '../../lambdas/engine/definition/resources-schema.ts';
+import { meanings } from '../../lambdas/engine/provider/language/errors-schema.ts';
 
 const operators = z.strictObject({
   eq: z.unknown().optional(),
@@ -15,7 +16,8 @@ const operators = z.strictObject({
 const account = z.strictObject({
   context: z.record(z.string(), z.unknown()).default({}),
   base_url: z.string().optional(),
-  credentials: z.looseObject({ type: z.string() }).optional(),
+  /** `type` may be left out where the definition has one kind. */
+  credentials: z.looseObject({ type: z.string().optional() }).optional(),
 });
 
 const exchange = z.strictObject({
@@ -51,7 +53,8 @@ const exchangesSchema = z.strictObject({
   exchanges: z.array(exchange).min(1),
   expected: z
     .strictObject({
-      means: z.string().optional(),
+      /** `fault`: the answer looks like a success, and is none: `expect` is false, or the record is missing. */
+      means: z.enum([...meanings, 'fault']).optional(),
       records: z.array(z.record(z.string(), z.unknown())).optional(),
       limits: z.array(z.record(z.string(), z.unknown())).optional(),
     })
@@ -61,7 +64,7 @@ const exchangesSchema = z.strictObject({
 export type Exchanges = z.infer<typeof exchangesSchema> & { readonly name: string; readonly file: string };
 
 /** Folder of an integration's exchanges. */
-export function exchangesFolder(root: string, integration: string): string {
+function exchangesFolder(root: string, integration: string): string {
   return join(root, integration, 'exchanges');
 }
 
@@ -80,8 +83,17 @@ export function readExchanges(root: string, integration: string): readonly Excha
       } catch (error) {
         throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
       }
-      const parsed = exchangesSchema.safeParse(written);
-      if (!parsed.success) throw new Error(`${name}: ${z.prettifyError(parsed.error)}`);
-      return { ...parsed.data, name: basename(file, '.json'), file: join(folder, file) };
+      return parseExchanges(written, name, join(folder, file));
     });
+}
+
+/**
+ * @param name - Of the file, for messages.
+ * @param file - Its path.
+ * @throws {Error} when the value is no exchange.
+ */
+export function parseExchanges(written: unknown, name: string, file: string): Exchanges {
+  const parsed = exchangesSchema.safeParse(written);
+  if (!parsed.success) throw new Error(`${name}: ${z.prettifyError(parsed.error)}`);
+  return { ...parsed.data, name: basename(file, '.json'), file };
 }

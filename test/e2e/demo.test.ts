@@ -1,18 +1,31 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
 import { readSamples } from '../../lib/definitions/samples.ts';
 import { signRequest } from '../../lib/definitions/sign-request.ts';
-import { demoKeys, runDemo } from '../../lib/local/simulators/demo.ts';
+import { runDemo } from '../../lib/local/simulators/demo.ts';
+import { type DemoCrm, startDemoCrm } from '../../lib/local/simulators/demo-crm.ts';
+import { demoKeys } from '../../lib/local/simulators/demo-keys.ts';
 import { useRunningEngine } from './running-engine.ts';
 
-const running = useRunningEngine();
+let crm: DemoCrm;
+beforeAll(async () => {
+  crm = await startDemoCrm();
+});
+afterAll(async () => crm.provider.stop());
+
+const running = useRunningEngine(undefined, () => ({ hosts: [crm.host] }));
 const folder = new URL('../../integrations/', import.meta.url);
 
 test('the demo of npm start delivers its event, and then accepts a sample of every integration', async () => {
   const { engine, post } = running();
-  const demo = await runDemo(engine.url);
+  const demo = await runDemo(engine.url, crm.provider);
   onTestFinished(() => demo.subscriber.stop());
   expect(demo.first.callback.verified).toBe(true);
+  expect(demo.enriched.callback.verified).toBe(true);
+  expect(JSON.parse(demo.enriched.callback.body)).toMatchObject({
+    resource: 'crm/contacts',
+    data: { name: expect.any(String), email: expect.any(String) },
+  });
 
   const definitions = [...compileWebhookIntegrations(folder).values()];
   expect(demo.accounts).toHaveLength(definitions.length);

@@ -3,6 +3,7 @@ import { type CallPlaceholder, parseCallTemplate, placeholdersIn } from '../prov
 import { isSafeInQuery } from '../provider/request/call-transforms.ts';
 import type { CallSource } from '../provider/request/call-values.ts';
 import { callsOf, type DeclaredCall } from './calls-of.ts';
+import { checkCallWords } from './check-call-words.ts';
 import type { Definition } from './schema.ts';
 
 /** A fault of what a definition means, although its shape is right. */
@@ -35,7 +36,7 @@ export function checkProvider(definition: Definition): readonly MeaningFault[] {
     ...calls.flatMap((call) => checkCall(call, api.hosts)),
     ...namedCalls(definition, calls),
     ...Object.entries(resources ?? {}).flatMap(([name, { from }]) =>
-      from === undefined || resources?.[from] !== undefined
+      from === undefined || (from !== name && resources?.[from] !== undefined)
         ? []
         : [
             {
@@ -148,7 +149,11 @@ const tokenMembers = ['access_token', 'refresh_token', 'expires_at'];
 /** What credentials of a kind have. */
 function membersOf(kind: string, spec: object): readonly string[] {
   const { token } = spec as { readonly token?: { readonly kept?: object } };
-  const own = Object.keys(spec).filter((name) => !['sent', 'token', 'request', 'jwt'].includes(name));
+  // Of kinds with a token endpoint, `token` says how its answer is read; of the others it is what the account brings.
+  const isBrought = typeof (token as unknown) === 'string';
+  const own = Object.keys(spec).filter(
+    (name) => !['sent', 'request', 'jwt'].includes(name) && (name !== 'token' || isBrought),
+  );
   const kept = Object.keys(token?.kept ?? {});
   const isToken = kind.startsWith('oauth2') || kind === 'session';
   return [...own, ...kept, ...(isToken ? [...tokenMembers, 'client_id', 'client_secret'] : [])];
@@ -214,7 +219,8 @@ const foreign: ReadonlySet<CallSource> = new Set([
   'body',
 ]);
 
-function checkCall({ path, method, spec }: DeclaredCall, hosts: readonly string[]): readonly MeaningFault[] {
+function checkCall(call: DeclaredCall, hosts: readonly string[]): readonly MeaningFault[] {
+  const { path, method, spec } = call;
   const used = [...usedIn(spec, path)];
   const reads = (root: CallSource) => used.some(({ placeholder }) => placeholder.root === root);
   const faults: MeaningFault[] = used.flatMap(({ path: at, text, placeholder: { root, transforms, text: source } }) => {
@@ -249,7 +255,7 @@ function checkCall({ path, method, spec }: DeclaredCall, hosts: readonly string[
       path: [...path, 'url'],
       message: `got "${spec.url}", expected https://…, or a value and \`api.hosts\` that it may name; what is below base_url is a \`path\``,
     });
-  return faults;
+  return [...faults, ...checkCallWords(call, used)];
 }
 
 /** Whether a text is one of a query language: it is not a value by itself, and has blanks or quotes around values. */

@@ -99,5 +99,3 @@ export const resources = z
   .record(resourceName, resource)
   .optional()
   .describe('What the records of each resource are, and how they are read.');
-
-export type ResourceSpec = z.infer<typeof resource>;

@@ -35,7 +35,7 @@ export async function storeCredentials(
 }
 
 /** Start the reads that wait for an account's credentials. */
-export async function resumeWork(ports: AskForFetchPorts, definition: Definition, { id }: Account): Promise<void> {
+async function resumeWork(ports: AskForFetchPorts, definition: Definition, { id }: Account): Promise<void> {
   const resources = Object.keys(definition.resources ?? {}).filter((resource) => isRead(definition, resource));
   await Promise.all(
     resources.map(async (resource) => {

@@ -57,7 +57,7 @@ export type CallOutcome =
   | { readonly kind: 'unusable'; readonly reason: string };
 
 /** A larger answer is a fault of the definition: it must ask for smaller pages. */
-export const maxAnswerBytes = 8 * 1024 * 1024;
+const maxAnswerBytes = 8 * 1024 * 1024;
 /** A granted call has ended by then: its time, the reading of its answer, and the writes after. */
 const leaseBeyondCallMs = 20_000;
 /** A call that could not have so much time does not begin. */
@@ -184,7 +184,7 @@ async function takeBudget(
 }
 
 /** The limits that count a call, as they apply to the account. */
-export function appliedLimits(caller: Caller, name: CallName): readonly AppliedLimit[] {
+function appliedLimits(caller: Caller, name: CallName): readonly AppliedLimit[] {
   const { reserve } = apiOf(caller);
   return limitsOf(caller.definition, name).map((spec) => ({
     spec,

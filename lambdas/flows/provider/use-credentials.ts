@@ -180,7 +180,7 @@ async function untilWritten<T>(
 }
 
 /** An answer without a refresh token leaves the former one in force. */
-export function mergedToken(before: AccessToken | undefined, token: AccessToken): AccessToken {
+function mergedToken(before: AccessToken | undefined, token: AccessToken): AccessToken {
   const refresh = token.refresh ?? before?.refresh;
   const kept = { ...before?.kept, ...token.kept };
   return {

@@ -1,11 +1,13 @@
 import { parseTemplate } from '../../../lambdas/engine/template/template.ts';
 import { type CommandArguments, type CommandPorts, textOption, UnusableInput } from '../command.ts';
 import { meantInstead } from '../explain/nearest-name.ts';
+import { authKinds, baseUrlFault } from './new-integration-auth.ts';
 
 /** What `new` needs to know: each is an option, and a question at a terminal. */
 export const questions = {
   title: 'Name of the provider, as people write it',
-  docs: "URL of the provider's page about its webhooks",
+  docs: "URL of the provider's page about its webhooks, or its API",
+  webhooks: 'Whether it sends webhooks: yes or no',
   header: 'Header with the signature',
   algorithm: 'HMAC algorithm: sha1, sha256 or sha512',
   encoding: 'Encoding of the signature: hex, base64 or base64url',
@@ -17,12 +19,25 @@ export const questions = {
   'timestamp-unit': 'Unit of the time: s, ms or iso8601',
   'max-age': 'Maximum age of a request in seconds',
   'delivery-id': 'Location of the delivery id, such as {header.X-Delivery} or {json.id} (empty for none)',
+  'base-url': 'Where its API is, such as https://api.example.com/v1 (empty if it is not called)',
+  auth: 'How calls authenticate: api_key, basic, bearer or oauth2',
   resource: 'Canonical resource of the records, <model>/<plural>',
 } as const;
 
 export type Answers = Record<keyof typeof questions, string>;
 
-export const questionNames = Object.keys(questions) as (keyof typeof questions)[];
+const questionNames = Object.keys(questions) as (keyof typeof questions)[];
+
+/** Questions that are options; `--api-only` stands for the other. */
+export const optionNames = questionNames.filter((name) => name !== 'webhooks');
+
+/** Questions about webhooks only. */
+const ofWebhooks: ReadonlySet<keyof typeof questions> = new Set([
+  ...(['header', 'algorithm', 'encoding', 'split', 'prefix', 'timestamp-prefix', 'message', 'timestamp'] as const),
+  ...(['timestamp-unit', 'max-age', 'delivery-id'] as const),
+]);
+
+const exampleBaseUrl = 'https://api.example.com/v1';
 
 /** Name of the variable that holds a time within the signature's header. */
 export const timeVariable = 'timestamp';
@@ -58,6 +73,9 @@ const refusals: Readonly<Record<keyof typeof questions, Refusal>> = {
   'timestamp-unit': oneOf('s', 'ms', 'iso8601'),
   'max-age': like(/^[1-9]\d*$/, 'a number of seconds'),
   'delivery-id': templateOrNothing,
+  webhooks: oneOf('yes', 'no'),
+  'base-url': (answer) => (answer === '' ? undefined : baseUrlFault(answer)),
+  auth: oneOf(...Object.keys(authKinds)),
   resource: like(/^[a-z][a-z_]*\/[a-z][a-z_]*$/, '<model>/<plural>, for example hris/employees'),
 };
 
@@ -66,11 +84,21 @@ const maxTries = 5;
 
 /** Read the answers from the options, or ask for them at a terminal. */
 export async function collectAnswers(args: CommandArguments, { ask }: CommandPorts, name: string): Promise<Answers> {
-  const isAsked =
-    ask !== undefined && args.values['json'] !== true && questionNames.every((key) => args.values[key] === undefined);
-  const answers: Answers = {
+  const isSilent = args.values['json'] === true || args.values['api-only'] === true;
+  const isAsked = ask !== undefined && !isSilent && optionNames.every((key) => args.values[key] === undefined);
+  const answers = usualAnswers(args, name);
+  if (isAsked) await askAll(ask, answers);
+  else readOptions(args, answers);
+  const baseUrl = answers['base-url'].replace(/\/+$/, '');
+  return { ...answers, 'base-url': baseUrl };
+}
+
+function usualAnswers({ values }: CommandArguments, name: string): Answers {
+  const isApiOnly = values['api-only'] === true;
+  return {
     title: name.replace(/(^|-)([a-z])/g, (_, hyphen: string, letter: string) => (hyphen && ' ') + letter.toUpperCase()),
-    docs: 'https://example.com/docs/webhooks',
+    docs: `https://example.com/docs/${isApiOnly ? 'api' : 'webhooks'}`,
+    webhooks: isApiOnly ? 'no' : 'yes',
     header: 'X-Signature',
     algorithm: 'sha256',
     encoding: 'hex',
@@ -82,22 +110,29 @@ export async function collectAnswers(args: CommandArguments, { ask }: CommandPor
     'timestamp-unit': 's',
     'max-age': '300',
     'delivery-id': '',
+    'base-url': isApiOnly || values['auth'] !== undefined ? exampleBaseUrl : '',
+    auth: 'api_key',
     resource: 'hris/employees',
   };
-  const refused: string[] = [];
+}
+
+async function askAll(ask: NonNullable<CommandPorts['ask']>, answers: Answers): Promise<void> {
   for (const key of questionNames) {
-    if (answers['timestamp-prefix'] !== '') {
-      if (key === 'message') answers.message = `{var.${timeVariable}}.{body}`;
-      if (key === 'timestamp') answers.timestamp = `{var.${timeVariable}}`;
-    }
-    const isMoot =
-      ((key === 'timestamp-unit' || key === 'max-age') && answers.timestamp === '') ||
-      (key === 'timestamp-prefix' && answers.split === '');
-    if (isAsked) {
-      if (!isMoot) answers[key] = await askUntilRight(ask, key, answers[key]);
-      continue;
-    }
-    answers[key] = textOption(args, key) ?? answers[key];
+    fillFromOthers(answers, key);
+    if (key === 'base-url' && answers.webhooks === 'no') answers['base-url'] = exampleBaseUrl;
+    if (!isMoot(answers, key)) answers[key] = await askUntilRight(ask, key, answers[key]);
+  }
+}
+
+/** @throws {UnusableInput} with every refused option. */
+function readOptions(args: CommandArguments, answers: Answers): void {
+  const refused: string[] = [];
+  for (const key of optionNames) {
+    fillFromOthers(answers, key);
+    const given = textOption(args, key);
+    if (given !== undefined && answers.webhooks === 'no' && ofWebhooks.has(key))
+      refused.push(`--${key} has no meaning with --api-only`);
+    answers[key] = given ?? answers[key];
     const refusal = refusals[key](answers[key]);
     if (refusal !== undefined) refused.push(`--${key}: got ${JSON.stringify(answers[key])}, ${refusal}`);
   }
@@ -105,8 +140,23 @@ export async function collectAnswers(args: CommandArguments, { ask }: CommandPor
     refused.push(
       `--timestamp-prefix: got ${JSON.stringify(answers['timestamp-prefix'])} without --split, expected the separator of the header's parts, too`,
     );
+  if (answers.webhooks === 'no' && answers['base-url'] === '')
+    refused.push('--base-url: got "" with --api-only, expected where the API is');
   if (refused.length > 0) throw new UnusableInput(refused.join('\n'));
-  return answers;
+}
+
+/** A header that holds the time gives the message and the place of the time. */
+function fillFromOthers(answers: Answers, key: keyof Answers): void {
+  if (answers['timestamp-prefix'] === '') return;
+  if (key === 'message') answers.message = `{var.${timeVariable}}.{body}`;
+  if (key === 'timestamp') answers.timestamp = `{var.${timeVariable}}`;
+}
+
+/** Whether earlier answers make a question needless. */
+function isMoot(answers: Answers, key: keyof Answers): boolean {
+  if (ofWebhooks.has(key) && answers.webhooks === 'no') return true;
+  if ((key === 'timestamp-unit' || key === 'max-age') && answers.timestamp === '') return true;
+  return (key === 'timestamp-prefix' && answers.split === '') || (key === 'auth' && answers['base-url'] === '');
 }
 
 /** Ask a question again while its answer is invalid. */
@@ -125,4 +175,10 @@ async function askUntilRight(
     said = `got ${JSON.stringify(answer)}, ${refusal}\n`;
   }
   throw new UnusableInput(`${questions[key]}: ${said.trim()}. Nothing was written.`);
+}
+
+/** `employee` of `hris/employees`. */
+export function singularOf(resource: string): string {
+  const plural = resource.split('/')[1] ?? resource;
+  return plural.endsWith('ies') ? `${plural.slice(0, -3)}y` : plural.replace(/s$/, '') || 'record';
 }

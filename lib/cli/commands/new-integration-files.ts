@@ -1,6 +1,7 @@
 import { parseTemplate, type Source } from '../../../lambdas/engine/template/template.ts';
 import { signaturePlaceholder, timestampPlaceholder } from '../../definitions/sign-request.ts';
-import { type Answers, timeVariable } from './new-integration-answers.ts';
+import { type Answers, singularOf, timeVariable } from './new-integration-answers.ts';
+import { apiText, exampleRecord, mapFile } from './new-integration-api.ts';
 
 export interface WrittenSample {
   readonly headers: Record<string, string>;
@@ -9,7 +10,30 @@ export interface WrittenSample {
 }
 
 export function definitionText(name: string, answers: Answers): string {
-  const quoted = (text: string) => JSON.stringify(text);
+  return [
+    '# yaml-language-server: $schema=../definition.schema.json',
+    `name: ${name}`,
+    `title: ${quoted(answers.title)}`,
+    `docs: ${quoted(answers.docs)}`,
+    '',
+    ...(hasWebhooks(answers) ? webhookText(answers) : []),
+    ...(hasApi(answers) ? apiText(answers) : []),
+  ].join('\n');
+}
+
+/** Whether the provider sends webhooks. */
+export function hasWebhooks({ webhooks }: Answers): boolean {
+  return webhooks === 'yes';
+}
+
+/** Whether the engine calls the provider. */
+export function hasApi({ 'base-url': baseUrl }: Answers): boolean {
+  return baseUrl !== '';
+}
+
+const quoted = (text: string) => JSON.stringify(text);
+
+function webhookText(answers: Answers): readonly string[] {
   const hmac = [
     `algorithm: ${answers.algorithm}`,
     `encoding: ${answers.encoding}`,
@@ -30,11 +54,6 @@ export function definitionText(name: string, answers: Answers): string {
       ? ['    hmac:', ...indented(hmac, 6)]
       : ['    all:', '      - hmac:', ...indented(hmac, 10), '      - freshness:', ...indented(freshness, 10)];
   return [
-    '# yaml-language-server: $schema=../definition.schema.json',
-    `name: ${name}`,
-    `title: ${quoted(answers.title)}`,
-    `docs: ${quoted(answers.docs)}`,
-    '',
     'secrets:',
     '  # Tell the owner of an account where to find it.',
     `  signing_secret: ${quoted(`The signing secret of the webhook (${answers.title} > Settings > Webhooks).`)}`,
@@ -55,14 +74,21 @@ export function definitionText(name: string, answers: Answers): string {
     '',
     'mapping: mapping.jsonata',
     '',
-  ].join('\n');
+  ];
 }
 
 function indented(lines: readonly string[], spaces: number): readonly string[] {
   return lines.map((line) => ' '.repeat(spaces) + line);
 }
 
-export function mappingText(resource: string): string {
+export function mappingText(answers: Answers): string {
+  const { resource } = answers;
+  const record = hasApi(answers)
+    ? `/* The whole record: ${mapFile(resource)} makes data of it, as of the records that calls read. */
+    "record": body.data`
+    : `"record_id": body.data.id,
+    /* The record, in the shape of integrations/resources/${resource}.json; put other members under custom_fields. */
+    "data": { "id": $string(body.data.id) }`;
   return `(
   /* The type is <record>.<verb>, for example ${singularOf(resource)}.created; other verbs make no event. */
   $verb := $split(body.type, ".")[1];
@@ -71,17 +97,10 @@ export function mappingText(resource: string): string {
     "event_type": $verb,
     "raw_event_type": body.type,
     "resource": ${JSON.stringify(resource)},
-    "record_id": body.data.id,
-    /* The record, in the shape of integrations/resources/${resource}.json; put other members under custom_fields. */
-    "data": { "id": $string(body.data.id) }
+    ${record}
   }
 )
 `;
-}
-
-export function singularOf(resource: string): string {
-  const plural = resource.split('/')[1] ?? resource;
-  return plural.endsWith('ies') ? `${plural.slice(0, -3)}y` : plural.replace(/s$/, '') || 'record';
 }
 
 /** A request with every value that the templates read; the signer adds signature and time. */
@@ -94,7 +113,7 @@ export function sampleOf(answers: Answers): WrittenSample {
   let body: Record<string, unknown> = {
     id: 'evt_0001',
     type: `${singularOf(answers.resource)}.created`,
-    data: { id: '1001', name: 'Ada Example' },
+    data: hasApi(answers) ? exampleRecord('1001') : { id: '1001', name: 'Ada Example' },
   };
   const [timestamp] = sourcesIn(answers.timestamp);
   for (const { source, name } of [answers.message, answers['delivery-id'], answers.timestamp].flatMap(sourcesIn)) {

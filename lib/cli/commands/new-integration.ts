@@ -2,8 +2,10 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
 import { formatFault, parseDefinition } from '../../../lambdas/engine/definition/parse-definition.ts';
-import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import type { Definition, WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import { noResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
+import { parseExchanges } from '../../definitions/exchanges.ts';
 import { resourcesFolder } from '../../definitions/integration-folders.ts';
 import {
   type Command,
@@ -13,17 +15,32 @@ import {
   present,
   UnusableInput,
 } from '../command.ts';
+import { checkExchange } from '../explain/check-exchange.ts';
 import { comparableEvent } from '../explain/compare-events.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
-import { type Answers, collectAnswers, questionNames, questions } from './new-integration-answers.ts';
-import { definitionText, mappingText, sampleOf, singularOf, type WrittenSample } from './new-integration-files.ts';
+import { type Answers, collectAnswers, optionNames, questions, singularOf } from './new-integration-answers.ts';
+import { exchangesOf, mapFile, recordMapText } from './new-integration-api.ts';
+import {
+  definitionText,
+  hasApi,
+  hasWebhooks,
+  mappingText,
+  sampleOf,
+  type WrittenSample,
+} from './new-integration-files.ts';
 
 export const newCommand: Command = {
   name: 'new',
   positionals: ['<integration>'],
-  summary: 'write a definition, a mapping and a sample to start from; without options it asks for the answers',
-  help: questionNames.map((name) => `--${name.padEnd(15)} ${questions[name]}`),
-  options: Object.fromEntries(questionNames.map((name) => [name, { type: 'string' as const }])),
+  summary: 'write a definition with a sample or an exchange to start from; without options it asks for the answers',
+  help: [
+    ...optionNames.map((name) => `--${name.padEnd(15)} ${questions[name]}`),
+    `--${'api-only'.padEnd(15)} A definition without webhooks`,
+  ],
+  options: {
+    ...Object.fromEntries(optionNames.map((name) => [name, { type: 'string' as const }])),
+    'api-only': { type: 'boolean' },
+  },
   run: newIntegration,
 };
 
@@ -47,33 +64,68 @@ async function newIntegration(args: CommandArguments, ports: CommandPorts): Prom
     exitCode: 0,
     output: present(args, { integration: name, files: written }, [
       ...written.map((file) => `wrote ${file}`),
-      `Replace the sample by a real request, change the mapping, then: npm run tributary -- test ${name} --update`,
+      ...nextSteps(name, answers),
     ]),
   };
 }
 
+function nextSteps(name: string, answers: Answers): readonly string[] {
+  const real = [
+    ...(hasWebhooks(answers) ? ['the sample by a real request'] : []),
+    ...(hasApi(answers) ? ['the exchanges by real answers'] : []),
+  ];
+  return [
+    `Replace ${real.join(' and ')}, change the mapping, then: npm run tributary -- test ${name} --update`,
+    ...(hasApi(answers) ? [`To call the API: npm run tributary -- call ${name} test --account <account.json>`] : []),
+  ];
+}
+
+type Files = Readonly<Record<string, string>>;
+
 /** Text by file name. Checks every text, so that nothing is written to disk before all of it is valid. */
-async function writeFiles(name: string, answers: Answers, nowMs: number): Promise<Readonly<Record<string, string>>> {
-  const files = {
+async function writeFiles(name: string, answers: Answers, nowMs: number): Promise<Files> {
+  const { resource } = answers;
+  const files: Files = {
     'integration.yaml': definitionText(name, answers),
-    'mapping.jsonata': mappingText(answers.resource),
+    ...(hasWebhooks(answers) ? { 'mapping.jsonata': mappingText(answers) } : {}),
+    ...(hasApi(answers) ? { [mapFile(resource)]: recordMapText(resource) } : {}),
   };
-  const parsed = parseDefinition(files['integration.yaml'], {
+  const parsed = parseDefinition(files['integration.yaml'] ?? '', {
     file: `integrations/${name}/integration.yaml`,
     folder: name,
-    read: () => files['mapping.jsonata'],
+    read: (file) => files[file],
   });
   if (parsed.kind === 'faults')
     throw new UnusableInput(`These answers make an invalid definition:\n${parsed.faults.map(formatFault).join('\n')}`);
   const { definition } = parsed;
-  if (!hasWebhook(definition)) throw new TypeError('a written definition has a webhook');
+  return {
+    ...files,
+    ...(hasWebhook(definition) ? await sampleFiles(definition, answers, nowMs) : {}),
+    ...(hasApi(answers) ? await exchangeFiles(definition, answers) : {}),
+  };
+}
+
+async function sampleFiles(definition: WebhookDefinition, answers: Answers, nowMs: number): Promise<Files> {
   const sample = sampleOf(answers);
   const singular = singularOf(answers.resource);
   return {
-    ...files,
-    [`samples/${singular}-created.json`]: `${JSON.stringify(sample, undefined, 2)}\n`,
-    [`expected/${singular}-created.json`]: `${JSON.stringify(await eventsOf(definition, sample, nowMs), undefined, 2)}\n`,
+    [`samples/${singular}-created.json`]: json(sample),
+    [`expected/${singular}-created.json`]: json(await eventsOf(definition, sample, nowMs)),
   };
+}
+
+async function exchangeFiles(definition: Definition, answers: Answers): Promise<Files> {
+  const files: Record<string, string> = {};
+  for (const [file, exchange] of Object.entries(exchangesOf(answers))) {
+    const { result, faults } = await checkExchange(definition, parseExchanges(exchange, file, ''), noResources);
+    if (result === undefined) throw new UnusableInput(`These answers make an invalid call: ${faults.join('; ')}`);
+    files[`exchanges/${file}`] = json({ ...exchange, expected: result });
+  }
+  return files;
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 async function eventsOf(

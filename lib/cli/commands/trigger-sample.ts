@@ -3,7 +3,7 @@ import type { WebhookDefinition } from '../../../lambdas/engine/definition/schem
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import type { SigningKeys } from '../../definitions/make-keys.ts';
 import { signRequest } from '../../definitions/sign-request.ts';
-import { demoKeys } from '../../local/simulators/demo.ts';
+import { demoKeys } from '../../local/simulators/demo-keys.ts';
 import {
   type Command,
   type CommandArguments,

@@ -1,21 +1,34 @@
-import { isDeepStrictEqual } from 'node:util';
+import { contextForCalls } from '../../../lambdas/engine/definition/context-for-calls.ts';
 import { callOf, planAnswer, planPlainAnswer } from '../../../lambdas/engine/definition/plan-answer.ts';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { checkResource, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import type { AnswerPlan } from '../../../lambdas/engine/provider/answer/answer-plan.ts';
-import { type ReadAnswer, readAnswer } from '../../../lambdas/engine/provider/answer/read-answer.ts';
+import { type ReadAnswer, type ReadRecord, readAnswer } from '../../../lambdas/engine/provider/answer/read-answer.ts';
 import { authorizeCall } from '../../../lambdas/engine/provider/credentials/authorize-call.ts';
-import type { CredentialValues } from '../../../lambdas/engine/provider/credentials/credential-values.ts';
+import {
+  type CredentialValues,
+  credentialTemplateValues,
+  membersOf,
+} from '../../../lambdas/engine/provider/credentials/credential-values.ts';
 import type { CallSpec } from '../../../lambdas/engine/provider/language/call-schema.ts';
-import type { CallValues } from '../../../lambdas/engine/provider/request/call-template.ts';
+import type { CredentialKind, CredentialsSpec } from '../../../lambdas/engine/provider/language/credentials-schema.ts';
+import type { Meaning } from '../../../lambdas/engine/provider/language/errors-schema.ts';
+import type { CallValues } from '../../../lambdas/engine/provider/request/call-values.ts';
 import type { PagePosition } from '../../../lambdas/engine/provider/request/page-position.ts';
-import { type PreparedCall, prepareCall } from '../../../lambdas/engine/provider/request/prepare-call.ts';
+import {
+  type Preparation,
+  type PreparedCall,
+  prepareCall,
+} from '../../../lambdas/engine/provider/request/prepare-call.ts';
 import type { Exchanges } from '../../definitions/exchanges.ts';
+import { differences } from './compare-events.ts';
 import { describeDataFault } from './explain-mapping.ts';
+import { meantInstead } from './nearest-name.ts';
 
 /** What came of an exchange, in the form of its `expected`. */
 export interface ExchangeResult {
-  readonly means: string;
+  /** `fault`: the answer looks like a success, and is none. */
+  readonly means: Meaning | 'fault';
   readonly records: readonly Readonly<Record<string, unknown>>[];
   readonly limits?: readonly Readonly<Record<string, unknown>>[];
 }
@@ -27,7 +40,15 @@ export interface ExchangeCheck {
 }
 
 /** Time of the exchanges, so that signatures and times are the same in each run. */
-export const exchangeTime = Date.parse('2026-11-29T12:00:00.000Z');
+const exchangeTime = Date.parse('2026-11-29T12:00:00.000Z');
+
+/** A call of a definition, and how its answers are read. */
+interface ExchangeCall {
+  readonly spec: CallSpec;
+  readonly planAt: (position: PagePosition) => AnswerPlan;
+}
+
+type Records = ExchangeResult['records'];
 
 /** Make the calls of an exchange offline, and compare what they send and what comes of the answers. */
 export async function checkExchange(
@@ -35,87 +56,106 @@ export async function checkExchange(
   exchanges: Exchanges,
   resources: PreparedResources,
 ): Promise<ExchangeCheck> {
-  const { resource, method } = exchanges;
-  const call = method === 'test' || resource === undefined ? undefined : callOf(definition, resource, method);
-  const spec: CallSpec | undefined = method === 'test' ? definition.api?.test?.call : call?.spec;
-  const { api } = definition;
-  if (api === undefined || spec === undefined)
+  const { resource, method, expected } = exchanges;
+  const call = callIn(definition, exchanges);
+  if (call === undefined)
     return {
       faults: [`the definition has no call ${resource ?? ''}${resource === undefined ? '' : '.'}${method}`],
       result: undefined,
     };
-  const planAt = (position: PagePosition): AnswerPlan =>
-    call === undefined
-      ? {
-          ...planPlainAnswer(definition, 'test', spec),
-          ...(api.test?.expect === undefined ? {} : { expect: api.test.expect }),
-        }
-      : planAnswer(definition, call, position);
   const faults: string[] = [];
-  const records: Readonly<Record<string, unknown>>[] = [];
-  let means = 'ok';
+  const records: Records[number][] = [];
+  let means: ExchangeResult['means'] = 'ok';
   let limits: ExchangeResult['limits'];
   let position: PagePosition | undefined = { kind: 'first' };
   for (const [index, { request, response }] of exchanges.exchanges.entries()) {
+    const at = (fault: string) => `exchange ${index}: ${fault}`;
     if (position === undefined) {
-      faults.push(`exchange ${index}: the page before was the last`);
+      faults.push(at('the page before was the last'));
       break;
     }
-    const prepared = await build(definition, exchanges, spec, position);
-    if (prepared.kind === 'fault')
-      return { faults: [...faults, `exchange ${index}: ${prepared.message}`], result: undefined };
-    faults.push(...requestFaults(prepared.call, request).map((fault) => `exchange ${index}: ${fault}`));
+    const prepared = await build(definition, exchanges, call.spec, position);
+    if (prepared.kind === 'fault') return { faults: [...faults, at(prepared.message)], result: undefined };
+    faults.push(...requestFaults(prepared.call, request, call.spec.graphql !== undefined).map(at));
     const read: ReadAnswer = await readAnswer({
-      plan: planAt(position),
-      answer: {
-        status: response.status,
-        headers: Object.fromEntries(
-          Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), value]),
-        ),
-        text:
-          response.body === undefined
-            ? ''
-            : typeof response.body === 'string'
-              ? response.body
-              : JSON.stringify(response.body),
-        url: prepared.call.url,
-        receivedAtMs: exchangeTime,
-      },
-      context: exchanges.account.context,
+      plan: call.planAt(position),
+      answer: toAnswer(response, prepared.call.url),
+      context: contextForCalls(definition, exchanges.account.context),
     });
-    means = read.classification.means;
-    if (read.fault !== undefined) faults.push(`exchange ${index}: ${read.fault}`);
-    faults.push(...read.unread.map(({ id, reason }) => `exchange ${index}: record ${id ?? '?'}: ${reason}`));
-    for (const record of read.records) {
-      const drift =
-        record.isAbsent || resource === undefined ? [] : (checkResource(resources, resource, record.data) ?? []);
-      faults.push(
-        ...drift.map(
-          (fault) => `exchange ${index}: ${describeDataFault(resources, resource ?? '', records.length, fault)}`,
-        ),
-      );
-      records.push({
-        id: record.id,
-        ...(record.version === undefined ? {} : { version: record.version }),
-        ...(record.isAbsent ? { absent: true } : { data: record.data }),
-      });
-    }
+    means = read.fault === undefined ? read.classification.means : 'fault';
+    // A fault may be what the exchange shows: an answer that looks like a success.
+    if (read.fault !== undefined && expected?.means !== 'fault') faults.push(at(read.fault));
+    faults.push(...read.unread.map(({ id, reason }) => at(`record ${id ?? '?'}: ${reason}`)));
+    faults.push(...driftOf(resources, resource, read.records, records.length).map(at));
+    records.push(...read.records.map(toResult));
     if (read.limits.length > 0) limits = read.limits.map((limit) => JSON.parse(JSON.stringify(limit)));
     position = read.next;
   }
   const result = { means, records, ...(limits === undefined ? {} : { limits }) };
-  const { expected } = exchanges;
   if (expected === undefined) faults.push('there is no `expected`; --update writes it');
   else faults.push(...resultFaults(result, expected));
   return { faults, result };
 }
 
-async function build(definition: Definition, exchanges: Exchanges, spec: CallSpec, position: PagePosition) {
+function callIn(definition: Definition, { resource, method }: Exchanges): ExchangeCall | undefined {
+  if (method === 'test') {
+    const { test } = definition.api ?? {};
+    if (test === undefined) return undefined;
+    const plan = planPlainAnswer(definition, 'test', test.call);
+    return {
+      spec: test.call,
+      planAt: () => ({ ...plan, ...(test.expect === undefined ? {} : { expect: test.expect }) }),
+    };
+  }
+  const call = resource === undefined ? undefined : callOf(definition, resource, method);
+  return call && { spec: call.spec, planAt: (position) => planAnswer(definition, call, position) };
+}
+
+function toAnswer({ status, headers, body }: Exchanges['exchanges'][number]['response'], url: string) {
+  return {
+    status,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    text: body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body),
+    url,
+    receivedAtMs: exchangeTime,
+  };
+}
+
+function toResult({ id, version, isAbsent, data }: ReadRecord): Records[number] {
+  return { id, ...(version === undefined ? {} : { version }), ...(isAbsent ? { absent: true } : { data }) };
+}
+
+/** @param before - Records of earlier pages. */
+function driftOf(
+  resources: PreparedResources,
+  resource: string | undefined,
+  records: readonly ReadRecord[],
+  before: number,
+): readonly string[] {
+  if (resource === undefined) return [];
+  return records.flatMap((record, index) =>
+    record.isAbsent
+      ? []
+      : (checkResource(resources, resource, record.data) ?? []).map((fault) =>
+          describeDataFault(resources, resource, before + index, fault).replace(/^events/, 'records'),
+        ),
+  );
+}
+
+async function build(
+  definition: Definition,
+  exchanges: Exchanges,
+  spec: CallSpec,
+  position: PagePosition,
+): Promise<Preparation> {
   const { api } = definition;
   if (api === undefined) throw new TypeError('the definition has no api');
   const { account, id, ids, address, filter, since, body } = exchanges;
+  const credentials =
+    account.credentials === undefined ? undefined : credentialsOf(api.credentials, account.credentials);
+  if (credentials?.kind === 'fault') return credentials;
   const values: CallValues = {
-    context: account.context,
+    context: contextForCalls(definition, account.context),
     ...(id === undefined ? {} : { id }),
     ...(ids === undefined ? {} : { ids }),
     ...(since === undefined ? {} : { since }),
@@ -123,34 +163,52 @@ async function build(definition: Definition, exchanges: Exchanges, spec: CallSpe
     filter: filter ?? {},
     body,
   };
-  const credentials = credentialsOf(exchanges);
   const prepared = prepareCall(api, spec, {
-    values: credentials === undefined ? values : { ...values, credential: credentials.members },
+    values:
+      credentials === undefined ? values : { ...values, credential: credentialTemplateValues(credentials.values) },
     baseUrl: account.base_url,
     position,
   });
   if (prepared.kind === 'fault' || credentials === undefined) return prepared;
-  return authorizeCall(api.credentials, credentials, prepared.call, values, {
+  return authorizeCall(api.credentials, credentials.values, prepared.call, values, {
     nowMs: exchangeTime,
     nonce: 'a-nonce-of-a-test',
   });
 }
 
-function credentialsOf({ account }: Exchanges): CredentialValues | undefined {
-  if (account.credentials === undefined) return undefined;
-  const { type, ...members } = account.credentials;
-  const texts = Object.fromEntries(Object.entries(members).map(([name, value]) => [name, String(value)]));
-  const access = texts['access_token'];
-  return {
-    kind: type as CredentialValues['kind'],
-    members: texts,
-    ...(access === undefined ? {} : { token: { access } }),
-  };
+type ReadCredentials =
+  | { readonly kind: 'credentials'; readonly values: CredentialValues }
+  | { readonly kind: 'fault'; readonly message: string };
+
+/** The credentials of an exchange, with the defaults of the definition. A token may be among them. */
+function credentialsOf(
+  spec: CredentialsSpec,
+  { type, ...given }: NonNullable<Exchanges['account']['credentials']>,
+): ReadCredentials {
+  const kinds = (Object.keys(spec) as CredentialKind[]).filter((name) => spec[name] !== undefined);
+  const [only] = kinds;
+  const kind = type === undefined && kinds.length === 1 ? only : kinds.find((name) => name === type);
+  if (kind === undefined)
+    return {
+      kind: 'fault',
+      message: `account.credentials.type: got ${JSON.stringify(type) ?? 'nothing'}, expected one of ${kinds.join(', ')}${meantInstead(type ?? '', kinds)}`,
+    };
+  const usual = membersOf(spec, kind).flatMap(({ name, default: value }) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  const written = Object.entries(given).map(([name, value]) => [name, String(value)] as const);
+  const members = Object.fromEntries([...usual, ...written]);
+  const access = members['access_token'];
+  return { kind: 'credentials', values: { kind, members, ...(access === undefined ? {} : { token: { access } }) } };
 }
 
 type Expected = Exchanges['exchanges'][number]['request'];
 
-function requestFaults({ method, url, headers, body }: PreparedCall, expected: Expected): readonly string[] {
+function requestFaults(
+  { method, url, headers, body }: PreparedCall,
+  expected: Expected,
+  isGraphql: boolean,
+): readonly string[] {
   const faults: string[] = [];
   if (method !== expected.method) faults.push(`got the method ${method}, expected ${expected.method}`);
   if (new URL(url).href !== new URL(expected.url).href) faults.push(`got the URL ${url}, expected ${expected.url}`);
@@ -158,27 +216,43 @@ function requestFaults({ method, url, headers, body }: PreparedCall, expected: E
     const got = headers[name.toLowerCase()];
     if (got !== value) faults.push(`got the header ${name}: ${got ?? 'none'}, expected ${value}`);
   }
-  if (expected.body === undefined ? body !== undefined : !isSameBody(body, expected.body))
-    faults.push(`got the body ${body ?? 'none'}, expected ${JSON.stringify(expected.body) ?? 'none'}`);
-  return faults;
+  const got = bodyFor(body, expected.body);
+  return [
+    ...faults,
+    ...(isGraphql
+      ? differences(withoutLayout(expected.body), withoutLayout(got), 'body')
+      : differences(expected.body, got, 'body')),
+  ];
 }
 
-function isSameBody(body: string | undefined, expected: unknown): boolean {
-  if (typeof expected === 'string') return body === expected;
+/** White space and commas mean nothing in GraphQL, and formatters change them. */
+function withoutLayout(body: unknown): unknown {
+  const { query, ...rest } = (typeof body === 'object' && body !== null ? body : {}) as Readonly<
+    Record<string, unknown>
+  >;
+  if (typeof query !== 'string') return body;
+  const spaced = query.replace(/"(?:[^"\\]|\\.)*"|[\s,]+/g, (part) => (part.startsWith('"') ? part : ' '));
+  return { query: spaced.replace(/ ?([{}():!=|[\]]) ?/g, '$1').trim(), ...rest };
+}
+
+/** The body as text, or as JSON where that is expected. */
+function bodyFor(body: string | undefined, expected: unknown): unknown {
+  if (body === undefined || typeof expected === 'string') return body;
   try {
-    return isDeepStrictEqual(JSON.parse(body ?? ''), expected);
+    return JSON.parse(body);
   } catch {
-    return false;
+    return body;
   }
 }
 
 function resultFaults(result: ExchangeResult, expected: NonNullable<Exchanges['expected']>): readonly string[] {
-  const faults: string[] = [];
   const { means = 'ok', records = [], limits } = expected;
-  if (result.means !== means) faults.push(`got the meaning ${result.means}, expected ${means}`);
-  if (!isDeepStrictEqual(result.records, records))
-    faults.push(`got the records ${JSON.stringify(result.records)}, expected ${JSON.stringify(records)}`);
-  if (limits !== undefined && !isDeepStrictEqual(result.limits, limits))
-    faults.push(`got the limits ${JSON.stringify(result.limits)}, expected ${JSON.stringify(limits)}`);
-  return faults;
+  return [
+    // A fault that is not expected is told already.
+    ...(result.means === means || result.means === 'fault'
+      ? []
+      : [`got the meaning ${result.means}, expected ${means}`]),
+    ...differences(records, result.records, 'records'),
+    ...(limits === undefined ? [] : differences(limits, result.limits ?? [], 'limits')),
+  ];
 }

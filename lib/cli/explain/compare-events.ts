@@ -17,7 +17,22 @@ export function differences(expected: unknown, got: unknown, path = ''): readonl
     });
   }
   if (Object.is(expected, got)) return [];
-  return [`${path === '' ? 'events' : path}: expected ${written(expected)}, got ${written(got)}`];
+  const place = path === '' ? 'events' : path;
+  if (typeof expected === 'string' && typeof got === 'string' && Math.max(expected.length, got.length) > longText)
+    return [`${place}: ${differenceInText(expected, got)}`];
+  return [`${place}: expected ${written(expected)}, got ${written(got)}`];
+}
+
+/** Of a longer text, only the part that differs is shown. */
+const longText = 200;
+const shownBefore = 20;
+const shownAfter = 60;
+
+function differenceInText(expected: string, got: string): string {
+  let at = 0;
+  while (at < expected.length && expected[at] === got[at]) at += 1;
+  const part = (text: string) => JSON.stringify(text.slice(Math.max(0, at - shownBefore), at + shownAfter));
+  return `from character ${at + 1}, expected …${part(expected)}…, got …${part(got)}…`;
 }
 
 function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import type jsonata from 'jsonata';
+import { compileJsonata } from '../../../lambdas/engine/expression/compile-jsonata.ts';
 import type { DataFault, PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
-import { compileMapping } from '../../../lambdas/engine/mapping/compile-mapping.ts';
 import type { MappingInput } from '../../../lambdas/engine/mapping/map-request.ts';
 import { meantInstead } from './nearest-name.ts';
 
@@ -32,7 +32,7 @@ export async function explainMappingFailure(mapping: string, input: MappingInput
   if (index === undefined && !reason.startsWith('mapping failed: JSONata')) return reason;
   let result: unknown;
   try {
-    result = await compileMapping(mapping).evaluate(input);
+    result = await compileJsonata(mapping).evaluate(input);
   } catch (error) {
     return `mapping failed: ${describeError(mapping, error as jsonata.JsonataError)}`;
   }

@@ -1,23 +1,19 @@
 import { setTimeout as waitFor } from 'node:timers/promises';
 import type { WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import { compileWebhookIntegrations } from '../../definitions/compile-integrations.ts';
-import { makeKeys, type SigningKeys } from '../../definitions/make-keys.ts';
 import { readSamples } from '../../definitions/samples.ts';
 import { signRequest } from '../../definitions/sign-request.ts';
 import { localAdminKey } from '../admin-key.ts';
+import { crmName } from './demo-crm.ts';
+import { demoKeys } from './demo-keys.ts';
 import { type DemoSubscriber, type ReceivedCallback, startDemoSubscriber } from './demo-subscriber.ts';
+import type { ProviderSimulator } from './provider/provider-simulator.ts';
 
 const integrationsFolder = new URL('../../../integrations/', import.meta.url);
 const demoTenant = 'demo';
-/** Signing secret of the demo's providers. It protects nothing: the engine runs only on this machine. */
-export const demoSecret = 'demo-signing-secret';
-/** Signing keys of a demo account's provider: the demo secret, or a key in the form that the scheme requires. */
-export function demoKeys(definition: WebhookDefinition): Required<SigningKeys> {
-  return makeKeys(definition, 'demo', () => demoSecret);
-}
-
-/** Time after which the demo reports that its first event is missing. */
-const firstEventTimeoutMs = 15_000;
+/** Time after which the demo reports that an event is missing. */
+const eventTimeoutMs = 15_000;
 
 /** An account of the demo tenant. */
 export interface DemoAccount {
@@ -29,16 +25,24 @@ export interface Demo {
   readonly accounts: readonly DemoAccount[];
   readonly subscriber: DemoSubscriber;
   /** The callback of the first event, and the time since the provider's request. */
-  readonly first: { readonly callback: ReceivedCallback; readonly elapsedMs: number };
+  readonly first: DemoEvent;
+  /** The same of a webhook that only names its record: the engine read the record from the simulated CRM. */
+  readonly enriched: DemoEvent;
+}
+
+export interface DemoEvent {
+  readonly callback: ReceivedCallback;
+  /** Since the provider's request. */
+  readonly elapsedMs: number;
 }
 
 /**
  * Set up the demo through the public API, as a new user would: an account of each integration for one tenant, a
- * subscriber, and one sample that goes the whole way.
+ * subscriber, one sample that goes the whole way, and a webhook that names a record of the simulated CRM.
  *
- * @throws {Error} when the event does not arrive.
+ * @throws {Error} when an event does not arrive.
  */
-export async function runDemo(engineUrl: string): Promise<Demo> {
+export async function runDemo(engineUrl: string, crm: ProviderSimulator): Promise<Demo> {
   const definitions = compileWebhookIntegrations(integrationsFolder);
   const accounts: DemoAccount[] = [];
   for (const definition of definitions.values()) {
@@ -48,6 +52,7 @@ export async function runDemo(engineUrl: string): Promise<Demo> {
       tenant: demoTenant,
       integration: name,
       secrets: demoKeys(definition).secrets,
+      ...(name === crmName ? { credentials: { type: 'api_key', ...crm.credentials.api_key } } : {}),
     });
     accounts.push({ integration: name, webhookUrl: account.webhook_url });
   }
@@ -60,12 +65,19 @@ export async function runDemo(engineUrl: string): Promise<Demo> {
   });
   subscriber.trust(secret);
 
+  const first = await timeEvent(subscriber, async () => sendFirstSample(definitions, accounts));
+  const enriched = await timeEvent(subscriber, async () => sendThin(definitions, accounts, crm));
+  return { accounts, subscriber, first, enriched };
+}
+
+/** Send, and wait for the next callback. */
+async function timeEvent(subscriber: DemoSubscriber, send: () => Promise<void>): Promise<DemoEvent> {
   const arrived = new Promise<ReceivedCallback>((resolve) => subscriber.onCallback(resolve));
   const startedMs = performance.now();
-  await sendFirstSample(definitions, accounts);
-  const callback = await Promise.race([arrived, waitFor(firstEventTimeoutMs, undefined, { ref: false })]);
-  if (callback === undefined) throw new Error(`the demo's event did not arrive within ${firstEventTimeoutMs / 1000} s`);
-  return { accounts, subscriber, first: { callback, elapsedMs: performance.now() - startedMs } };
+  await send();
+  const callback = await Promise.race([arrived, waitFor(eventTimeoutMs, undefined, { ref: false })]);
+  if (callback === undefined) throw new Error(`the demo's event did not arrive within ${eventTimeoutMs / 1000} s`);
+  return { callback, elapsedMs: performance.now() - startedMs };
 }
 
 /** Send the first sample that makes exactly one event, signed as its provider signs. */
@@ -77,12 +89,32 @@ async function sendFirstSample(
     const definition = definitions.get(integration);
     const sample = readSamples(integrationsFolder, integration).find(({ expected }) => expected?.length === 1);
     if (definition === undefined || sample === undefined) continue;
-    const { headers, body } = signRequest(definition, sample.request, demoKeys(definition), Date.now());
-    const response = await fetch(webhookUrl, { method: 'POST', headers, body: new Uint8Array(body) });
-    if (!response.ok) throw new Error(`${webhookUrl} answered ${response.status}: ${await response.text()}`);
+    await post(webhookUrl, definition, sample.request);
     return;
   }
   throw new Error('no integration has a sample that makes one event');
+}
+
+/** Send what the CRM sends when a contact changes: it names the contact, and tells nothing of it. */
+async function sendThin(
+  definitions: ReturnType<typeof compileWebhookIntegrations>,
+  accounts: readonly DemoAccount[],
+  crm: ProviderSimulator,
+): Promise<void> {
+  const definition = definitions.get(crmName);
+  const account = accounts.find(({ integration }) => integration === crmName);
+  const sample = readSamples(integrationsFolder, crmName).find(({ name }) => name === 'contact-update');
+  const [contact] = crm.records('crm/contacts');
+  if (definition === undefined || account === undefined || sample === undefined || contact === undefined)
+    throw new Error(`${crmName} has no account, no sample or no contact`);
+  const told = { action: 'update', object: 'contact', data: { contact_id: Number(contact.id) }, ts: Date.now() };
+  await post(account.webhookUrl, definition, { ...sample.request, body: Buffer.from(JSON.stringify(told)) });
+}
+
+async function post(url: string, definition: WebhookDefinition, request: WebhookRequest): Promise<void> {
+  const { headers, body } = signRequest(definition, request, demoKeys(definition), Date.now());
+  const response = await fetch(url, { method: 'POST', headers, body: new Uint8Array(body) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
 }
 
 async function call<T>(engineUrl: string, path: string, body: unknown): Promise<T> {

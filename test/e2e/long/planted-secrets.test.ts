@@ -215,10 +215,10 @@ async function consent(note: ReturnType<typeof running>['call']) {
   }
 }
 
-async function rowsOf({ clientConfig, resources }: ReturnType<typeof running>['engine']): Promise<readonly string[]> {
-  const dynamo = new DynamoDBClient(clientConfig('dynamodb'));
+async function rowsOf(engine: ReturnType<typeof running>['engine']): Promise<readonly string[]> {
+  const dynamo = new DynamoDBClient(engine.clientConfig('dynamodb'));
   const texts: string[] = [];
-  for (const { name } of resources.filter(({ type }) => type === 'AWS::DynamoDB::Table')) {
+  for (const { name } of engine.resources.filter(({ type }) => type === 'AWS::DynamoDB::Table')) {
     const { Items = [] } = await dynamo.send(new ScanCommand({ TableName: name }));
     for (const item of Items) texts.push(JSON.stringify(item));
   }
@@ -227,8 +227,8 @@ async function rowsOf({ clientConfig, resources }: ReturnType<typeof running>['e
   return texts;
 }
 
-async function messagesOf({ clientConfig }: ReturnType<typeof running>['engine']): Promise<readonly string[]> {
-  const sqs = new SQSClient(clientConfig('sqs'));
+async function messagesOf(engine: ReturnType<typeof running>['engine']): Promise<readonly string[]> {
+  const sqs = new SQSClient(engine.clientConfig('sqs'));
   const texts: string[] = [];
   const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({}));
   for (const url of QueueUrls) {

@@ -75,10 +75,10 @@ test('a poller that takes its full share leaves webhooks under two seconds', asy
   const caller = toCaller(accounts[0] as (typeof accounts)[number], definition);
   const webhooks = 200;
   const askedAt = new Map<string, number>();
-  let isArriving = true;
+  const arriving = { isOver: false };
   const poll = async () => {
     const ports = worker();
-    for (let polls = 0; isArriving; polls += 1) {
+    while (!arriving.isOver) {
       const deadlineMs = clock.nowMs() + 30_000;
       const page = await listRecords(ports.provider, caller, {
         resource,
@@ -98,7 +98,7 @@ test('a poller that takes its full share leaves webhooks under two seconds', asy
       // At most 20 a minute, which is what the definition reserves for webhooks.
       await time.pause(3_000 + 2_000 * Math.abs(Math.sin(Number(id))));
     }
-    isArriving = false;
+    arriving.isOver = true;
   };
   const publishedAt = new Map<string, number>();
   const watch = async () => {

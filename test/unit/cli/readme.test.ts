@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { parseCallTransform } from '../../../lambdas/engine/provider/request/call-transforms.ts';
+import { callTransformTable } from '../../../lib/definitions/call-tables.ts';
 import { templateTables } from '../../../lib/definitions/definition-json-schema.ts';
 import { integrationNames } from '../../../lib/definitions/integration-folders.ts';
 
@@ -53,6 +55,18 @@ describe('the guide to integrations', () => {
   test('lists every source and every transform, as in the reference', () => {
     expect(guide).toContain(templateTables().join('\n'));
   });
+});
+
+test('the guide to APIs lists every transform of calls, and each as the code reads it', () => {
+  expect(read('integrations/API.md')).toContain(callTransformTable().join('\n'));
+  const written = callTransformTable()
+    .slice(2)
+    .map((row) => /^\| `([^`]*)`/.exec(row)?.[1] ?? '');
+  expect(written.filter((one) => typeof parseCallTransform(one) === 'string')).toEqual([]);
+});
+
+describe.each(['integrations/README.md', 'integrations/API.md'])('the guide %s', (page) => {
+  const guide = read(page);
 
   test('links to existing sections', () => {
     const anchors = new Set(

@@ -127,7 +127,7 @@ function blockOf({ blocks }: BudgetState, names: readonly string[]) {
 }
 
 /** A limit of points takes the cost of the call; another one takes one call. */
-export function costOf({ spec }: AppliedLimit, cost: number): number {
+function costOf({ spec }: AppliedLimit, cost: number): number {
   return spec.concurrent === undefined ? cost : 1;
 }
 

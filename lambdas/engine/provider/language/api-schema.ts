@@ -55,4 +55,3 @@ export const api = z
   .describe('How the engine calls the provider.');
 
 export type ApiSpec = NonNullable<z.infer<typeof api>>;
-export type AccountContextSpec = NonNullable<z.infer<typeof accountContext>>;

@@ -173,7 +173,5 @@ export type CredentialsSpec = z.infer<typeof credentials>;
 export type CredentialKind = keyof CredentialsSpec;
 export type MemberSpec = z.infer<typeof member>;
 export type OAuth2Spec = z.infer<typeof oauth2>;
-export type ClientCredentialsSpec = z.infer<typeof clientCredentials>;
 export type JwtBearerSpec = z.infer<typeof jwtBearer>;
-export type SessionSpec = NonNullable<CredentialsSpec['session']>;
 export type TokenSpec = z.infer<typeof token>;

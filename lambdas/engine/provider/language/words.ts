@@ -57,5 +57,5 @@ function habitIn(text: string): string {
   const outside = text.replace(/"[^"]*"|'[^']*'/g, '""');
   if (/[=!]==|(?<![<>!=])==(?!=)/.test(outside)) return '; JSONata compares with = and !=';
   if (/&&|\|\|/.test(outside)) return '; JSONata writes `and` and `or`';
-  return /^\{/.test(text.trim()) ? '; a template reads one value only: "{header.<name>}" or "{json.<path>}"' : '';
+  return text.trim().startsWith('{') ? '; a template reads one value only: "{header.<name>}" or "{json.<path>}"' : '';
 }

@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync, verify } from 'node:crypto';
 import { beforeEach, expect, test } from 'vitest';
-import { demoSecret } from '../../../../lib/local/simulators/demo.ts';
+import { demoSecret } from '../../../../lib/local/simulators/demo-keys.ts';
 import { useIntegrationsFolder, writeIntegration } from '../integrations-folder.ts';
 
 const folder = useIntegrationsFolder();

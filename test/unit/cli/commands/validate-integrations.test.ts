@@ -42,7 +42,7 @@ mapping: mapping.jsonata
   );
   const faults = await faultsOf();
   const at = (line: number) => faults.filter((fault) => fault['line'] === line);
-  expect(at(2)).toMatchObject([{ column: 8, path: 'title', got: '5', expected: 'string' }]);
+  expect(at(2)).toMatchObject([{ column: 8, path: 'title', got: '5', expected: 'a text' }]);
   expect(at(6)).toMatchObject([{ path: 'webhook.decode', got: '"jsn"', nearest: 'json' }]);
   expect(at(9)).toContainEqual(
     expect.objectContaining({

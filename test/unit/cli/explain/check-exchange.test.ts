@@ -170,3 +170,27 @@ test('shows where a body or a text differs, and not all of it', async () => {
     `exchange 0: body.person.note: from character 301, expected …"${'a'.repeat(20)}c"…, got …"${'a'.repeat(20)}b"…`,
   ]);
 });
+
+test('the layout of a GraphQL query does not matter, and its content does', async () => {
+  const graphql = definition.replace(
+    'get: { path: "/people/{id}", record: person }',
+    'get: { graphql: "query($id: ID!) { person(id: $id, old: false) { id, name } }", variables: { id: "{id}" }, record: person }',
+  );
+  folder.write('integrations/desk/integration.yaml', graphql);
+  const asked = (query: string) => ({
+    ...get,
+    exchanges: [
+      {
+        request: { method: 'POST', url: 'https://eu.desk.example/', body: { query, variables: { id: '7' } } },
+        response: ok.response,
+      },
+    ],
+    expected: read,
+  });
+  expect(await check(asked('query ($id: ID!) {\n  person(id: $id old: false) {\n    id\n    name\n  }\n}\n'))).toEqual(
+    [],
+  );
+  expect(await check(asked('query ($id: ID!) { person(id: $id old: true) { id name } }'))).toEqual([
+    expect.stringContaining('exchange 0: body.query: expected'),
+  ]);
+});

@@ -82,7 +82,7 @@ test.each<[string, Written, string]>([
   [
     'a member is missing',
     { text: change('title: Acme\n', '') },
-    `${file}:1:1 title: Invalid input: expected string, received undefined`,
+    `${file}:1:1 title: got no \`title\`, expected a text`,
   ],
   [
     'a template is malformed',
@@ -140,8 +140,8 @@ test.each<[string, Written, string]>([
     { text: change('title: Acme', 'title: *nowhere') },
     `${file}:1:1 Unresolved alias (the anchor must be set before the alias): nowhere`,
   ],
-  ['the document is a list', { text: '- name: acme' }, `${file}:1:1 Invalid input: expected object, received array`],
-  ['the document is empty', { text: '' }, `${file}:1:1 Invalid input: expected object, received null`],
+  ['the document is a list', { text: '- name: acme' }, `${file}:1:1 expected keys with values`],
+  ['the document is empty', { text: '' }, `${file}:1:1 got nothing, expected keys with values`],
 ])('fails when %s', (_name, written, fault) => {
   expect(faultsOf(written)).toEqual([fault]);
 });
@@ -167,7 +167,7 @@ test('fails when aliases would exhaust memory', () => {
 test('reports all faults of the shape together', () => {
   const text = change('title: Acme\n', '').replace('sha256', 'md5').replace('encoding', 'encodign');
   expect(faultsOf({ text, mapping: 'body.[' })).toEqual([
-    expect.stringContaining('yaml:1:1 title: Invalid input'),
+    expect.stringContaining('yaml:1:1 title: got no `title`'),
     expect.stringContaining('yaml:9:18 webhook.verify.hmac.algorithm: Invalid option'),
     expect.stringContaining('yaml:9:7 webhook.verify.hmac.encoding: Invalid option'),
     expect.stringContaining('yaml:10:7 webhook.verify.hmac.encodign: "encodign" is not a key'),

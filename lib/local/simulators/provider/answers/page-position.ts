@@ -1,0 +1,140 @@
+import type { PageSpec } from '../../../../../lambdas/engine/provider/language/call-schema.ts';
+import { textOf } from '../../../../../lambdas/engine/provider/request/call-transforms.ts';
+import type { StoredRecord } from '../records/record-store.ts';
+import { type CallMatch, pageParameter } from '../requests/call-pattern.ts';
+import type { ProviderRequest } from '../requests/provider-request.ts';
+
+/** Rows of a page where neither the request nor the definition says how many. */
+const usualSize = 100;
+
+/** Where a page begins. */
+export type Start =
+  | { readonly kind: 'offset'; readonly offset: number }
+  /** After the record that has this place in the order. */
+  | { readonly kind: 'after'; readonly key: number; readonly place: number }
+  /** After the record for which the definition's `last` gives this. */
+  | { readonly kind: 'last'; readonly value: string };
+
+export interface AskedPage {
+  readonly start: Start;
+  readonly size: number;
+}
+
+/** Read the page that a request asks for. @returns Why it cannot be, for the answer. */
+export function readPage(page: PageSpec | undefined, match: CallMatch, request: ProviderRequest): AskedPage | string {
+  if (page === undefined) return { start: first, size: Number.POSITIVE_INFINITY };
+  const asked = (name: string) => match.page[name] ?? textIn(match.bindings.get(`page.${name}`));
+  const size = Number(asked('size') ?? page.size ?? usualSize);
+  if (!Number.isInteger(size) || size < 1) return 'the size of the page is not a number';
+  const link = request.query.find(([name]) => name === pageParameter)?.[1];
+  const token = link ?? (page.cursor === undefined ? undefined : asked('cursor'));
+  if (token !== undefined) {
+    const start = readToken(token);
+    return start === undefined ? 'the cursor is not one of this provider' : { start, size };
+  }
+  const number = page.number === undefined ? undefined : asked('number');
+  const offset = page.offset === undefined ? undefined : asked('offset');
+  const last = page.last === undefined ? undefined : asked('last');
+  if (last !== undefined) return { start: { kind: 'last', value: last }, size };
+  const skipped =
+    number !== undefined
+      ? (Number(number) - (page.number?.start ?? 1)) * size
+      : Number(offset ?? page.offset?.start ?? 0) - (page.offset?.start ?? 0);
+  if (!Number.isInteger(skipped) || skipped < 0) return 'the page is not a number';
+  return { start: { kind: 'offset', offset: skipped }, size };
+}
+
+const first: Start = { kind: 'offset', offset: 0 };
+
+function textIn(values: readonly unknown[] | undefined): string | undefined {
+  return textOf(values?.[0]);
+}
+
+/** A cursor names the last record of a page by its place in the order, so that it survives changes of others. */
+export function writeToken(record: StoredRecord, order: PageSpec['order']): string {
+  return Buffer.from(`${orderKey(record, order)} ${record.place}`).toString('base64url');
+}
+
+function readToken(token: string): Start | undefined {
+  const [, key, place] = /^(-?\d+) (\d+)$/.exec(Buffer.from(token, 'base64url').toString()) ?? [];
+  return key === undefined ? undefined : { kind: 'after', key: Number(key), place: Number(place) };
+}
+
+function orderKey({ updatedAtMs, place }: StoredRecord, order: PageSpec['order']): number {
+  if (order === 'none') return place;
+  return order === 'asc' ? updatedAtMs : -updatedAtMs;
+}
+
+export interface Page {
+  readonly rows: readonly StoredRecord[];
+  readonly hasMore: boolean;
+  /** Records before the page. */
+  readonly offset: number;
+  /** Of all pages. */
+  readonly total: number;
+  readonly size: number;
+  readonly order: PageSpec['order'];
+}
+
+/**
+ * Cut a page out of the records of a listing.
+ *
+ * @param removed - Records that may have been the last one of a page.
+ * @param valueOf - What the definition's `last` reads in a record.
+ */
+export async function cutPage(
+  records: readonly StoredRecord[],
+  removed: readonly StoredRecord[],
+  { start, size }: AskedPage,
+  order: PageSpec['order'],
+  valueOf: (record: StoredRecord) => Promise<unknown>,
+): Promise<Page> {
+  const isDescending = order === 'desc';
+  const sorted = [...records].sort(
+    (a, b) => orderKey(a, order) - orderKey(b, order) || (isDescending ? b.place - a.place : a.place - b.place),
+  );
+  const offset =
+    start.kind === 'offset'
+      ? start.offset
+      : start.kind === 'after'
+        ? placeAfter(sorted, start, order)
+        : await placeAfterValue(sorted, removed, start.value, order, valueOf);
+  const rows = sorted.slice(offset, offset + size);
+  return { rows, hasMore: offset + rows.length < sorted.length, offset, total: sorted.length, size, order };
+}
+
+/** The place of the first record behind a place in the order. */
+function placeAfter(
+  sorted: readonly StoredRecord[],
+  { key, place }: Pick<Extract<Start, { kind: 'after' }>, 'key' | 'place'>,
+  order: PageSpec['order'],
+): number {
+  const found = sorted.findIndex((record) => {
+    const own = orderKey(record, order);
+    const isLater = order === 'desc' ? record.place < place : record.place > place;
+    return own > key || (own === key && isLater);
+  });
+  return found < 0 ? sorted.length : found;
+}
+
+async function placeAfterValue(
+  sorted: readonly StoredRecord[],
+  removed: readonly StoredRecord[],
+  last: string,
+  order: PageSpec['order'],
+  valueOf: (record: StoredRecord) => Promise<unknown>,
+): Promise<number> {
+  let behind: number | undefined;
+  for (const [place, record] of [...sorted, ...removed].entries()) {
+    const value = textOf(await valueOf(record)) ?? '';
+    if (value === last) return placeAfter(sorted, { key: orderKey(record, order), place: record.place }, order);
+    if (behind === undefined && place < sorted.length && isBehind(value, last)) behind = place;
+  }
+  return behind ?? sorted.length;
+}
+
+/** Whether a value is higher, for a time or an id that no record has. */
+function isBehind(value: string, last: string): boolean {
+  if (/^\d+$/.test(value) && /^\d+$/.test(last)) return BigInt(value) > BigInt(last);
+  return value > last;
+}

@@ -1,0 +1,81 @@
+import { evaluate, isTrue } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
+import type { PageSpec } from '../../../../../lambdas/engine/provider/language/call-schema.ts';
+import { type Place, pathsIn, placeOf, textsIn } from '../expressions/expression-place.ts';
+import { searchMembers } from '../expressions/search-members.ts';
+import { bindingsOf } from '../records/record-templates.ts';
+import { pageParameter } from '../requests/call-pattern.ts';
+import type { ProviderRequest } from '../requests/provider-request.ts';
+import { type Page, writeToken } from './page-position.ts';
+import { type ProviderAnswer, writePlace } from './provider-answer.ts';
+
+/** What a page needs besides its rows. */
+export interface PageInput {
+  readonly page: Page;
+  readonly request: ProviderRequest;
+  /** Of the API, for links; undefined where links are relative. */
+  readonly origin: string | undefined;
+  readonly context: Readonly<Record<string, unknown>>;
+}
+
+/** Tell in an answer whether another page follows, and where, as the definition reads it. */
+export async function writePage(spec: PageSpec, answer: ProviderAnswer, input: PageInput): Promise<ProviderAnswer> {
+  const { page } = input;
+  const last = page.rows.at(-1);
+  const token = page.hasMore && last !== undefined ? writeToken(last, page.order) : undefined;
+  const link = token === undefined ? undefined : linkOf(input, token);
+  const write = (into: ProviderAnswer, text: string, value: unknown): ProviderAnswer => {
+    const place = placeOf(text)?.place;
+    return place === undefined ? into : writePlace(into, place, emptyAs(place, value));
+  };
+  let written = answer;
+  if (spec.next !== undefined) written = write(written, spec.next, link);
+  if (spec.link !== undefined && link !== undefined)
+    written = { ...written, headers: { ...written.headers, link: `<${link}>; rel="next"` } };
+  if (spec.cursor !== undefined) written = write(written, spec.cursor.from, token);
+  if (spec.number?.last !== undefined)
+    written = write(written, spec.number.last, Math.max(1, Math.ceil(page.total / page.size)));
+  if (spec.more !== undefined) written = await writeTruth(written, spec.more, page.hasMore, input);
+  if (spec.end !== undefined) written = await writeTruth(written, spec.end, !page.hasMore, input);
+  return written;
+}
+
+/** Providers write null on the last page; the item of a list, and a header, are missing. */
+function emptyAs(place: Place, value: unknown): unknown {
+  const isInItem = place.kind === 'header' || place.path.some((step) => typeof step === 'object');
+  return value === undefined && !isInItem ? null : value;
+}
+
+/** The URL of the next page: that of this one, with the place in the order. */
+function linkOf({ request, origin }: PageInput, token: string): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of request.query) if (name !== pageParameter) query.append(name, value);
+  query.set(pageParameter, token);
+  return `${origin ?? ''}${request.path}?${query.toString()}`;
+}
+
+/** Make an expression true or false. One that computes its value is made so by trial, where that is possible. */
+async function writeTruth(
+  answer: ProviderAnswer,
+  text: string,
+  truth: boolean,
+  { page, context }: PageInput,
+): Promise<ProviderAnswer> {
+  const place = placeOf(text)?.place;
+  if (place !== undefined) return writePlace(answer, place, truth);
+  if (typeof answer.body === 'string') return answer;
+  const bindings = { ...bindingsOf(context), headers: answer.headers };
+  const count = page.rows.length;
+  const body = await searchMembers({
+    base: answer.body,
+    paths: pathsIn(text).filter((path) => !path.some((step) => isRowPath(answer.body, step))),
+    pool: [truth, !truth, page.total, page.offset, count, 0, 1000, 'more', undefined, ...textsIn(text)],
+    isRight: async (candidate) => isTrue(await evaluate(text, candidate, bindings).catch(() => !truth)) === truth,
+  });
+  return body === undefined ? answer : { ...answer, body };
+}
+
+/** Whether a member holds the rows, which a search must not change. */
+function isRowPath(body: unknown, step: string): boolean {
+  const members = body as Readonly<Record<string, unknown>> | undefined;
+  return Array.isArray(members?.[step]);
+}
