@@ -14,6 +14,7 @@ import { newCommand } from './commands/new-integration.ts';
 import { redriveCommand } from './commands/redrive-failures.ts';
 import { replayCommand } from './commands/replay-events.ts';
 import { reprocessCommand } from './commands/reprocess-requests.ts';
+import { simulateCommand } from './commands/simulate-provider.ts';
 import { testCommand } from './commands/test-integrations.ts';
 import { triggerCommand } from './commands/trigger-sample.ts';
 import { validateCommand } from './commands/validate-integrations.ts';
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   verifyCommand,
   newCommand,
   callCommand,
+  simulateCommand,
   triggerCommand,
   connectCommand,
   listenCommand,

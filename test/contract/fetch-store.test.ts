@@ -187,9 +187,13 @@ describe.each(implementations)('fetches in %s', (_, open) => {
     await fetches.add([aFetch(), aFetch({ recordId: '2' })]);
     const read = await dueOf(opened);
     await fetches.add([aFetch()]);
-    await fetches.finish(read);
-    expect(await dueOf(opened)).toMatchObject([{ recordId: '1', count: 2 }]);
-    await fetches.finish(await dueOf(opened));
+    // Again, as after a lost answer.
+    for (let times = 0; times < 2; times += 1) await fetches.finish(read);
+    const rest = await dueOf(opened);
+    expect(rest).toMatchObject([{ recordId: '1', count: 1 }]);
+    // It is another fetch: a read of it is no repetition of the first.
+    expect(rest[0]?.firstAtMs).toBeGreaterThan(read[0]?.firstAtMs ?? 0);
+    await fetches.finish(rest);
     expect(await dueOf(opened)).toEqual([]);
     // Again, as after a lost answer.
     await fetches.finish(read);
@@ -265,6 +269,17 @@ describe.each(implementations)('fetches in %s', (_, open) => {
     await fetches.postpone(later, clock.nowMs() + 1);
     expect((await dueOf(opened, key, 4)).map(({ recordId }) => recordId)).toHaveLength(4);
     expect(await dueOf(opened, key, 40)).toEqual(due);
+  });
+
+  test('are listed behind one of them, whether or not it still waits', async () => {
+    const opened = await open();
+    const { fetches, clock } = opened;
+    await fetches.add(['a', 'b', 'c'].map((recordId) => aFetch({ recordId })));
+    const behind = async (recordId: string) =>
+      (await fetches.listDue(key, clock.nowMs(), 10, { recordId })).map((fetch) => fetch.recordId);
+    expect(await behind('a')).toEqual(['b', 'c']);
+    expect(await behind('bb')).toEqual(['c']);
+    expect(await behind('c')).toEqual([]);
   });
 
   test('tell when the next one is due', async () => {

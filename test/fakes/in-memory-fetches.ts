@@ -96,7 +96,19 @@ export function createInMemoryFetches(clock: Clock): InMemoryFetches {
       return times.length === 0 ? undefined : Math.min(...times);
     },
     async finish(done) {
-      for (const fetch of done) if (isAsRead(fetch)) fetches.delete(idOf(fetch));
+      for (const fetch of done) {
+        const row = fetches.get(idOf(fetch));
+        if (isAsRead(fetch)) fetches.delete(idOf(fetch));
+        else if (row?.value.firstAtMs === fetch.firstAtMs && row.value.count > fetch.count)
+          fetches.set(idOf(fetch), {
+            ...row,
+            value: {
+              ...row.value,
+              count: row.value.count - fetch.count,
+              firstAtMs: Math.max(clock.nowMs(), fetch.firstAtMs + 1),
+            },
+          });
+      }
     },
     async postpone(left, dueAtMs) {
       for (const fetch of left) {

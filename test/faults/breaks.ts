@@ -63,6 +63,27 @@ export const breaks: Readonly<Record<string, Break>> = {
     to: 'return { ...delivery, exhaustedBy: undefined };',
     scenario: 'replay-exhausted',
   },
+  /** A read that waits is forgotten before its event is published. */
+  'forget-fetch': {
+    file: 'lambdas/flows/enrich/enrich-records.ts',
+    from: '  const publications = await publishEvents(\n',
+    to: '  await ports.fetches.finish(ready.map(({ fetch }) => fetch));\n  const publications = await publishEvents(\n',
+    scenario: 'enrichment',
+  },
+  /** A refresher that cannot write its token gives up, although the former refresh token is used up. */
+  'drop-token': {
+    file: 'lambdas/flows/provider/use-credentials.ts',
+    from: 'if (clock.nowMs() + retryWriteMs >= (refresher?.untilMs ?? 0)) throw error;',
+    to: 'throw error;',
+    scenario: 'refresh',
+  },
+  /** A call whose caller died is not counted. */
+  'forget-dead-call': {
+    file: 'lambdas/engine/provider/budget/admit-calls.ts',
+    from: 'if (cost !== undefined) limit = limitAt(',
+    to: 'if (cost !== undefined && nowMs < 0) limit = limitAt(',
+    scenario: 'budget',
+  },
 };
 
 const root = resolve(import.meta.dirname, '../..');

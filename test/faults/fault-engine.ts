@@ -10,9 +10,11 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import { environmentKeys, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import { seedApiKey } from '../../lib/local/admin-key.ts';
 import { type LocalEngine, startLocalEngine } from '../../lib/local/engine.ts';
+import { type ProviderStandIn, startProviderStandIn } from '../e2e/provider-stand-in.ts';
 import type { CallInjector } from './call-injector.ts';
 import { createLeftovers, type Leftovers } from './leftovers.ts';
 import { type SubscriberServer, startSubscriberServer } from './subscribers.ts';
+import { standInOrigins } from './test-provider.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -35,6 +37,8 @@ export interface QueueDepth {
 export interface FaultEngine {
   readonly engine: LocalEngine;
   readonly subscribers: SubscriberServer;
+  /** Serves the API of every provider that a path calls. */
+  readonly provider: ProviderStandIn;
   /** Counts and fails the calls of the current run; undefined between runs. */
   injector: CallInjector | undefined;
   /** Short name of a table, bucket or queue: `events`. */
@@ -52,6 +56,8 @@ export interface FaultEngine {
     body: string,
     headers: Readonly<Record<string, string>>,
   ) => Promise<Answer & { readonly headers: Headers }>;
+  /** Open a page as a browser does, without following a redirect. */
+  readonly visit: (path: string) => Promise<{ readonly status: number; readonly location: string | undefined }>;
   /** Wait until no function works or has work to receive. @returns The messages that wait for their time. */
   readonly untilIdle: () => Promise<QueueDepth>;
   /** Wait until the queues notice that waiting messages have become due. */
@@ -86,11 +92,13 @@ export async function startFaultEngine(assembly: {
   readonly stackName: string;
 }): Promise<FaultEngine> {
   let injector: CallInjector | undefined;
+  const provider = await startProviderStandIn();
   const engine = await startLocalEngine({
     ...assembly,
     port: 0,
     // One sandbox, so that the calls of a function come in a fixed order.
     maxSandboxesPerFunction: 1,
+    hosts: standInOrigins.map((origin) => `${origin}=${provider.origin}`),
     judgeCall: (call) => injector?.judge(call),
   });
   const subscribers = await startSubscriberServer(() => {
@@ -164,6 +172,7 @@ export async function startFaultEngine(assembly: {
   return {
     engine,
     subscribers,
+    provider,
     get injector() {
       return injector;
     },
@@ -187,6 +196,11 @@ export async function startFaultEngine(assembly: {
         body === undefined ? undefined : JSON.stringify(body),
       ),
     post: (url, body, headers) => request('POST', url, { 'content-type': 'application/json', ...headers }, body),
+    async visit(path) {
+      const response = await fetch(`${engine.url}${path}`, { redirect: 'manual' });
+      await response.text();
+      return { status: response.status, location: response.headers.get('location') ?? undefined };
+    },
     async untilIdle() {
       const untilMs = performance.now() + idleTimeoutMs;
       let last: QueueDepth | undefined;
@@ -246,12 +260,14 @@ export async function startFaultEngine(assembly: {
       await Promise.all(queueUrls.map((QueueUrl) => sqs.send(new PurgeQueueCommand({ QueueUrl }))));
       await clear('deliveriesTable', ['subscription', 'delivery']);
       await clear('limitsTable', ['id']);
+      await clear('fetchesTable', ['queue', 'record']);
     },
     async stop() {
       sqs.destroy();
       dynamo.destroy();
       await subscribers.stop();
       await engine.stop();
+      await provider.stop();
     },
   };
 }

@@ -1,10 +1,12 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/dynamo/rows/delivery-rows.ts';
+import { runKey } from '../../lambdas/adapters/dynamo/rows/fetch-rows.ts';
 import { parkedPartitions } from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Leftovers } from './leftovers.ts';
 import type { Subscriber } from './subscribers.ts';
+import { createTestProvider, readResources, type TestProvider } from './test-provider.ts';
 
 /** A record that must have exactly one event in the feed: the expected result of a provider's request. */
 export interface ExpectedEvent {
@@ -28,6 +30,7 @@ export interface TestSubscriber extends Subscriber {
 export interface TestAccount {
   readonly id: string;
   readonly url: string;
+  readonly integration: string;
 }
 
 /** A webhook of a provider, and the events that it must become. */
@@ -50,6 +53,14 @@ export interface FaultRun {
   readonly subscribers: readonly TestSubscriber[];
   /** The events that the feed must hold at the end. */
   readonly expected: readonly ExpectedEvent[];
+  /** The fault that this run plays; undefined for a run without one. */
+  readonly planned: PlannedFault | undefined;
+  /** The provider that the run's accounts call. */
+  readonly provider: TestProvider;
+  /** Part of a query: the types of events that the run's subscribers want, where they name some. */
+  readonly typesQuery: () => string;
+  /** Expect an event that no webhook of the run names. */
+  expect(event: ExpectedEvent): void;
   /** How many requests of providers were answered with 2xx. */
   readonly accepted: () => number;
   account(integration: string, options?: Readonly<Record<string, unknown>>): Promise<TestAccount>;
@@ -62,11 +73,24 @@ export interface FaultRun {
   send(webhook: Webhook): Promise<void>;
   /** Call the API until the answer is not a failure. */
   call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** Call the API once. @returns Undefined where the answer is lost. */
+  callOnce(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer | undefined>;
+  /** Open a page once, as a browser does. @returns Undefined where the answer is lost. */
+  visit(path: string): Promise<Awaited<ReturnType<FaultEngine['visit']>> | undefined>;
+  /** Reads of an account's records that wait, and its runs that are to be looked at. */
+  readsOf(account: TestAccount): Promise<readonly Row[]>;
   /** Wait until no work is left, and advance the clock past waiting times. */
   settle(): Promise<QueueDepth>;
   /** Wait until no function works, without advancing the clock. */
   untilIdle(): Promise<void>;
   letTimePass(ms: number): Promise<void>;
+  /** Advance the clock by exactly this much. */
+  advance(ms: number): Promise<void>;
   /** The engine's clock. */
   nowMs(): number;
   /** Read the feed from the last position to its current end. */
@@ -114,6 +138,7 @@ export async function createFaultRun(
   const read: Row[] = [];
   let cursor: string | undefined;
   let accepted = 0;
+  let typesQuery = '';
 
   const rowsIn = async (
     partitions: readonly string[],
@@ -131,6 +156,14 @@ export async function createFaultRun(
     const waits = deliveries.some(({ state }) => state === 'waiting' || state === 'retrying');
     return waits || backlog.length > 0 || endpoint?.['hasBacklog'] === true;
   };
+  /** Reads of an account whose credentials are refused wait for others; its tenant must know. */
+  const isUnread = async (account: TestAccount): Promise<boolean> => {
+    if (readResources[account.integration] === undefined) return false;
+    const stored = await fault.item('credentialsTable', { account: { S: account.id } });
+    const failed = stored?.['failed'] as { readonly isTold?: boolean } | undefined;
+    if (stored?.['recovered'] !== undefined || (failed !== undefined && failed.isTold !== true)) return true;
+    return failed === undefined && (await run.readsOf(account)).length > 0;
+  };
 
   const run: FaultRun = {
     tenant,
@@ -138,6 +171,10 @@ export async function createFaultRun(
     accounts,
     subscribers,
     expected,
+    planned: options.planned,
+    provider: createTestProvider(fault.provider, `${tenant}_`, () => fault.engine.now()),
+    typesQuery: () => typesQuery,
+    expect: (event) => void expected.push(event),
     accepted: () => accepted,
     async account(integration, more = {}) {
       const answer = await fault.call('POST', '/v1/accounts', {
@@ -147,7 +184,7 @@ export async function createFaultRun(
         ...more,
       });
       if (answer.status !== 201) throw new Error(`the account was not created: ${JSON.stringify(answer.body)}`);
-      const account = { id: answer.body.id as string, url: answer.body.webhook_url as string };
+      const account = { id: answer.body.id as string, url: answer.body.webhook_url as string, integration };
       accounts.push(account);
       return account;
     },
@@ -156,6 +193,7 @@ export async function createFaultRun(
       const receiver = fault.subscribers.add(`${tenant}/${name}`, () => fault.injector?.strike(`callback.${name}`));
       const answer = await fault.call('POST', '/v1/subscriptions', { tenant, url: receiver.url, ...more });
       if (answer.status !== 201) throw new Error(`the subscription was not created: ${JSON.stringify(answer.body)}`);
+      if (Array.isArray(more['types'])) typesQuery = `&types=${more['types'].join(',')}`;
       const secrets = [{ secret: answer.body.secret as string, fromPost: 0 }];
       const subscriber: TestSubscriber = {
         ...receiver,
@@ -193,19 +231,33 @@ export async function createFaultRun(
       throw new Error(`a webhook was not accepted in ${maxSends} tries`);
     },
     async call(method, path, body, headers) {
-      const base = `caller.${method}.${path.split('?')[0]?.split('/').at(-1)}`;
       for (let calls = 0; calls < maxSends; calls += 1) {
-        const answer = await fault.call(method, path, body, headers).catch(() => undefined);
-        if (fault.injector?.strike(base) === 'answer-lost') continue;
+        const answer = await run.callOnce(method, path, body, headers);
         if (answer !== undefined && answer.status < 500) return answer;
       }
       throw new Error(`${method} ${path} failed ${maxSends} times`);
+    },
+    async callOnce(method, path, body, headers) {
+      const answer = await fault.call(method, path, body, headers).catch(() => undefined);
+      const isLost = fault.injector?.strike(`caller.${method}.${nameOfPath(path)}`) === 'answer-lost';
+      return isLost ? undefined : answer;
+    },
+    async visit(path) {
+      const page = await fault.visit(path).catch(() => undefined);
+      return fault.injector?.strike(`caller.VISIT.${nameOfPath(path)}`) === 'answer-lost' ? undefined : page;
+    },
+    async readsOf({ id, integration }) {
+      const queues = (readResources[integration] ?? []).map((resource) => `${id}#${resource}`);
+      const rows = await Promise.all(queues.map((queue) => fault.partition('fetchesTable', 'queue', queue)));
+      // A run without a time waits for nothing.
+      return rows.flat().filter(({ record, dueAtMs }) => record !== runKey || dueAtMs !== undefined);
     },
     async settle() {
       for (let step = 0; ; step += 1) {
         const depth = await fault.untilIdle();
         const isQuiet = depth.inFlight + depth.delayed === 0;
-        if (isQuiet && !(await Promise.all(subscribers.map(isPending))).includes(true)) return depth;
+        const isLeft = await Promise.all([...subscribers.map(isPending), ...accounts.map(isUnread)]);
+        if (isQuiet && !isLeft.includes(true)) return depth;
         if (step === maxSteps) throw new Error(`something still waits after ${(maxSteps * stepMs) / 60_000} minutes`);
         await fault.letTimePass(stepMs);
         if (!isQuiet) await fault.untilNoticed(depth);
@@ -215,12 +267,13 @@ export async function createFaultRun(
       await fault.untilIdle();
     },
     letTimePass: (ms) => fault.letTimePass(ms),
+    advance: (ms) => fault.engine.advanceClock(ms),
     nowMs: () => fault.engine.now(),
     read,
     async readOn() {
       for (let caughtUp = false, pages = 0; !caughtUp && pages < maxPages; pages += 1) {
         const after = cursor === undefined ? '' : `&cursor=${cursor}`;
-        const { status, body } = await run.call('GET', `/v1/events?tenant=${tenant}&limit=2${after}`);
+        const { status, body } = await run.call('GET', `/v1/events?tenant=${tenant}&limit=2${typesQuery}${after}`);
         if (status !== 200) throw new Error(`the feed was answered with ${status}`);
         read.push(...body.data);
         // A page that stops before a gap says that more follows, and returns the same cursor.
@@ -236,6 +289,12 @@ export async function createFaultRun(
     backlogOf: ({ id }) => rowsIn(backlogPartitions(id)),
   };
   return run;
+}
+
+/** The last part of a path names a call; of an id only its kind, which is the same in each run. */
+function nameOfPath(path: string): string {
+  const last = path.split('?')[0]?.split('/').at(-1) ?? '';
+  return last.replace(/^(acc|sub)_.*$/, '$1');
 }
 
 /** A GitHub `issues` webhook: one event. */

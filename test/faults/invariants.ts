@@ -6,6 +6,7 @@ import type { FaultEngine, Row } from './fault-engine.ts';
 import type { ExpectedEvent, FaultRun, TestSubscriber } from './fault-run.ts';
 import { outcomeFaults } from './outcome-sums.ts';
 import type { Post } from './subscribers.ts';
+import { readResources } from './test-provider.ts';
 
 /**
  * The violations of "What must always hold" (DESIGN.md) after a run. Each is a sentence that begins with the number of
@@ -13,12 +14,14 @@ import type { Post } from './subscribers.ts';
  */
 export async function violations(fault: FaultEngine, ending: Ending): Promise<readonly string[]> {
   const { run, depth } = ending;
-  const feed = await readFeed(fault, run.tenant);
+  const feed = await readFeed(fault, run);
   const found = [
     ...feedFaults(run, feed),
     ...convergenceFaults(run, feed),
     ...(depth.dead === 0 ? [] : [`9: ${depth.dead} messages on dead-letter queues`]),
-    ...outcomeFaults(ending, feed.length),
+    ...outcomeFaults(ending, feed),
+    ...run.provider.excesses(),
+    ...(await readFaults(fault, run)),
   ];
   await run.readOn();
   if (idsOf(run.read).join() !== idsOf(feed).join())
@@ -35,12 +38,15 @@ export async function violations(fault: FaultEngine, ending: Ending): Promise<re
   return found;
 }
 
-async function readFeed(fault: FaultEngine, tenant: string): Promise<readonly Row[]> {
+async function readFeed(fault: FaultEngine, run: FaultRun): Promise<readonly Row[]> {
   const events: Row[] = [];
   let cursor = '';
   let waited = false;
   for (let caughtUp = false; !caughtUp; ) {
-    const { status, body } = await fault.call('GET', `/v1/events?tenant=${tenant}&limit=50${cursor}`);
+    const { status, body } = await fault.call(
+      'GET',
+      `/v1/events?tenant=${run.tenant}&limit=50${run.typesQuery()}${cursor}`,
+    );
     if (status !== 200) throw new Error(`the feed was answered with ${status}`);
     events.push(...body.data);
     caughtUp = body.caught_up;
@@ -89,8 +95,30 @@ function convergenceFaults(run: FaultRun, feed: readonly Row[]): readonly string
     const created = events.findLastIndex(({ type }) => type === 'record:created');
     if (created > 0) found.push(`4: ${key} is created after other events`);
     const title = run.expected.find((one) => keyOf(one) === key)?.title;
-    const last = (events.at(-1)?.['data'] as { readonly title?: string } | undefined)?.title;
+    const data = events.at(-1)?.['data'] as { readonly title?: string; readonly name?: string } | undefined;
+    const last = data?.title ?? data?.name;
     if (title !== undefined && title !== last) found.push(`4: ${key} ends as "${last}", expected "${title}"`);
+  }
+  return found;
+}
+
+/** Longer than the lease of a call, and than the windows of the limits that count by the minute. */
+const budgetMs = 3 * 60_000;
+
+/** Invariants 7 and 9 of accounts that call their provider: no read is left, and every budget recovers. */
+async function readFaults(fault: FaultEngine, run: FaultRun): Promise<readonly string[]> {
+  const found: string[] = [];
+  const accounts = run.accounts.filter(({ integration }) => readResources[integration] !== undefined);
+  if (accounts.length > 0) await fault.letTimePass(budgetMs);
+  for (const account of accounts) {
+    const left = await run.readsOf(account);
+    if (left.length > 0) found.push(`9: ${left.length} reads of ${account.id} are left waiting`);
+    const { status, body } = await fault.call('GET', `/v1/accounts/${account.id}/limits`);
+    if (status !== 200) throw new Error(`the limits were answered with ${status}`);
+    if (body.in_flight !== 0) found.push(`7: ${body.in_flight} calls of ${account.id} never ended`);
+    for (const { name, remaining, maximum, per_seconds: seconds } of body.limits)
+      if ((seconds ?? 0) <= 60 && remaining !== maximum)
+        found.push(`7: the limit "${name}" of ${account.id} has ${remaining} of ${maximum} calls after its window`);
   }
   return found;
 }

@@ -1,5 +1,6 @@
+import { isOperational } from '../../lambdas/engine/event/operational-event.ts';
 import type { Ending } from './ending.ts';
-import type { FaultEngine } from './fault-engine.ts';
+import type { FaultEngine, Row } from './fault-engine.ts';
 
 /** Outcomes counted so far, by function and name. */
 export function countedOutcomes({ engine }: FaultEngine): ReadonlyMap<string, number> {
@@ -22,7 +23,7 @@ export function outcomesSince(
  * Without a fault they are equal. After a fault no outcome is missing, whichever function was killed; an input that was
  * delivered again may be counted once per delivery.
  */
-export function outcomeFaults({ run, outcomes, hasFault, askedAgain }: Ending, events: number): string[] {
+export function outcomeFaults({ run, outcomes, hasFault, askedAgain }: Ending, feed: readonly Row[]): string[] {
   const of = (service: string, ...names: readonly string[]) =>
     names.reduce((sum, name) => sum + (outcomes.get(`${service} ${name}`) ?? 0), 0);
   const sums = [
@@ -32,10 +33,19 @@ export function outcomeFaults({ run, outcomes, hasFault, askedAgain }: Ending, e
       inputs: run.accepted() + (askedAgain.requests ?? 0),
       counted: of('normalize', 'mapped', 'ignored', 'unrouted', 'dead-lettered'),
     },
-    { what: 'events', inputs: events, counted: of('normalize', 'published') },
+    {
+      what: 'thin events',
+      inputs: of('normalize', 'enriching'),
+      counted: of('enrich', 'published', 'duplicate', 'stale', 'unchanged', 'refused', 'coalesced'),
+    },
+    {
+      what: 'events',
+      inputs: feed.filter(({ id }) => !isOperational(String(id))).length,
+      counted: of('normalize', 'published') + of('enrich', 'published'),
+    },
     {
       what: 'deliveries',
-      inputs: events * run.subscribers.length + (askedAgain.deliveries ?? 0),
+      inputs: feed.length * run.subscribers.length + (askedAgain.deliveries ?? 0),
       counted:
         of('deliver', 'delivered', 'filtered', 'dead-lettered') + of('drain', 'delivered', 'filtered', 'dead-lettered'),
     },

@@ -7,25 +7,8 @@ import {
   sharedWebhook,
   signingSecret,
 } from './fault-run.ts';
-
-/** One path through the engine. To add one, write a few lines here: docs/internals/fault-sweep.md. */
-export interface Scenario {
-  /**
-   * The steps of the path. Calls fail from `faultsBegin` on. The sweep settles and checks the run when this returns.
-   */
-  readonly play: (run: FaultRun) => Promise<void>;
-  /** Whether dispatch is on the path, so that its calls are counted too. */
-  readonly countsDispatch?: boolean;
-  /** Whether a subscriber may receive an event more than once although no call fails. */
-  readonly sendsAgain?: boolean;
-  /** Calls that do not fail here, because a call of the same name, or of another path, already covers them. */
-  readonly isAlike?: (name: string, number: number) => boolean;
-  /**
-   * Inputs that end once more because the path requests it: requests that are routed later, deliveries that are
-   * replayed.
-   */
-  readonly askedAgain?: { readonly requests?: number; readonly deliveries?: number };
-}
+import { providerScenarios } from './provider-scenarios.ts';
+import { isOfDelivery, type Scenario } from './scenario.ts';
 
 /**
  * Waits longer than the maximum delay of SQS, so dispatch wakes them. There are enough for throttled tries in between.
@@ -48,9 +31,6 @@ async function knownEndpoint(run: FaultRun) {
   await run.settle();
   return { account, subscriber };
 }
-
-/** `webhook` and `known-endpoint` cover what follows an event's publication. */
-const isOfDelivery = (name: string) => /^(deliver|drain|callback)\.|^normalize\.Query\.subscriptions$/.test(name);
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
   /** A webhook to the URL of an account, for a new endpoint: its drain sends it. */
@@ -453,6 +433,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       subscriber.holdAfter(1, body.secret);
     },
   },
+
+  ...providerScenarios,
 };
 
 async function sharedUrl(run: FaultRun): Promise<string> {

@@ -14,6 +14,12 @@ export interface EnrichPorts extends PublishPorts {
   readonly provider: ProviderPorts;
   readonly fetches: FetchStore;
   readonly schemas: PreparedResources;
+  /**
+   * Told how fetches ended, before they are removed: a run that dies in between has told it, and the next tells it again.
+   *
+   * @default - nobody counts
+   */
+  readonly onPublished?: ((published: EnrichedRound['published']) => Promise<void>) | undefined;
 }
 
 /** How the fetches of one round ended. */
@@ -103,6 +109,7 @@ export async function enrichRound(
     publication: publications[place] as Publication,
     isThin,
   }));
+  await ports.onPublished?.(published);
   await ports.fetches.finish(
     published.flatMap(({ fetch, publication }) => (publication.kind === 'failed' ? [] : fetch)),
   );

@@ -38,8 +38,8 @@ export function createEnrichHandler(runtime: EnrichRuntime) {
           if (!isEnrichMessage(message))
             throw new EngineError('corrupt-state', 'the message is not an enrich message', { retryable: false });
           const { account, resource } = message;
-          const report = await runFetches(ports, { account, resource });
-          await count(runtime, report.rounds);
+          const counting = { ...ports, onPublished: async (published: Published) => count(runtime, published) };
+          const report = await runFetches(counting, { account, resource });
           log.info('records read', {
             account,
             resource,
@@ -57,27 +57,27 @@ export function createEnrichHandler(runtime: EnrichRuntime) {
   };
 }
 
+type Published = EnrichedRound['published'];
+
 /** Count how each webhook that waited has ended: those of one record share the outcome of its read. */
-async function count({ outcomes, statistics, log }: EnrichRuntime, rounds: readonly EnrichedRound[]): Promise<void> {
-  const tallies = rounds.flatMap(({ published }) =>
-    published.flatMap(({ fetch, publication, isThin }) => {
-      if (publication.kind === 'failed') return [];
-      outcomes.count(publication.kind);
-      if (fetch.count > 1) outcomes.count('coalesced', fetch.count - 1);
-      if (isThin) outcomes.count('unread');
-      if (publication.kind === 'published') {
-        if (publication.deliveries === 0) outcomes.count('filtered');
-        else outcomes.count('enqueued', publication.deliveries);
-      }
-      return [
-        {
-          scope: fetch.tenant,
-          integration: fetch.integration,
-          counts: { [publication.kind]: 1, ...(fetch.count > 1 ? { coalesced: fetch.count - 1 } : {}) },
-        },
-      ];
-    }),
-  );
+async function count({ outcomes, statistics, log }: EnrichRuntime, published: Published): Promise<void> {
+  const tallies = published.flatMap(({ fetch, publication, isThin }) => {
+    if (publication.kind === 'failed') return [];
+    outcomes.count(publication.kind);
+    if (fetch.count > 1) outcomes.count('coalesced', fetch.count - 1);
+    if (isThin) outcomes.count('unread');
+    if (publication.kind === 'published') {
+      if (publication.deliveries === 0) outcomes.count('filtered');
+      else outcomes.count('enqueued', publication.deliveries);
+    }
+    return [
+      {
+        scope: fetch.tenant,
+        integration: fetch.integration,
+        counts: { [publication.kind]: 1, ...(fetch.count > 1 ? { coalesced: fetch.count - 1 } : {}) },
+      },
+    ];
+  });
   // Counts are not worth a second read.
   await statistics.add(tallies).catch((error: unknown) => log.warn('statistics are not written yet', error as Error));
 }

@@ -76,7 +76,10 @@ export interface FetchStore {
   listDue(key: FetchQueueKey, nowMs: number, limit: number, after?: FetchPlace): Promise<readonly WaitingFetch[]>;
   /** When the next fetch is due; undefined where none waits. */
   nextDueMs(key: FetchQueueKey): Promise<number | undefined>;
-  /** Remove fetches whose record was read. One that was asked for meanwhile stays, also one that was added anew. */
+  /**
+   * Remove fetches whose record was read. One that was added anew stays. One that was asked for meanwhile stays with what
+   * came since: it is another fetch, and begins now.
+   */
   finish(fetches: readonly WaitingFetch[]): Promise<void>;
   /** Leave fetches for later, unless they were asked for meanwhile. */
   postpone(fetches: readonly WaitingFetch[], dueAtMs: number): Promise<void>;

@@ -146,8 +146,12 @@ describe('many thin events', () => {
       },
     });
     await ask(thin('7'));
-    await settle();
+    const reports = await settle();
     expect(provider.requests).toHaveLength(2);
+    // Each of the three webhooks ends once.
+    expect(
+      reports.flatMap(({ rounds }) => rounds.flatMap(({ published }) => published.map(({ fetch }) => fetch.count))),
+    ).toEqual([1, 2]);
     expect((await events()).at(-1)).toMatchObject({ data: { status: 'v2' } });
   });
 
@@ -280,8 +284,10 @@ test('a run that dies after publishing publishes nothing twice', async () => {
   const { engine, ask, thin, settle, events, ports } = await prepare(many);
   await ask(thin('7'));
   let kills = 2;
+  const told: number[] = [];
   const dying: RunFetchesPorts = {
     ...ports,
+    onPublished: async (published) => void told.push(published.length),
     fetches: {
       ...ports.fetches,
       finish: async (fetches) => {
@@ -297,6 +303,8 @@ test('a run that dies after publishing publishes nothing twice', async () => {
   engine.clock.advance(200_000);
   await settle();
   expect(await events()).toHaveLength(1);
+  // What ended was told before each death.
+  expect(told.slice(0, 2)).toEqual([1, 1]);
 });
 
 test('the fetches of an account that is gone are dropped, and those of a former account with its id', async () => {

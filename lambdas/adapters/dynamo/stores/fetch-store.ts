@@ -49,9 +49,28 @@ export function createDynamoFetchStore(client: DynamoDBClient, table: string, cl
     async finish(fetches) {
       await writeEach(fetches, async (fetch) => {
         const removal = new DeleteItemCommand({ TableName: table, Key: toItem(fetchRowKey(fetch)), ...asRead(fetch) });
-        await client.send(removal).catch((error: unknown) => {
+        try {
+          await client.send(removal);
+        } catch (error) {
           if (!(error instanceof ConditionalCheckFailedException)) throw error;
-        });
+          // Webhooks that came during the read wait for the next one; the others are counted.
+          await updateOnCondition(
+            client,
+            new UpdateItemCommand({
+              TableName: table,
+              Key: toItem(fetchRowKey(fetch)),
+              UpdateExpression: 'SET firstAtMs = :now ADD #count :done',
+              ConditionExpression: '#count > :count AND firstAtMs = :first',
+              ExpressionAttributeNames: { '#count': 'count' },
+              ExpressionAttributeValues: toItem({
+                ':now': Math.max(clock.nowMs(), fetch.firstAtMs + 1),
+                ':done': -fetch.count,
+                ':count': fetch.count,
+                ':first': fetch.firstAtMs,
+              }),
+            }),
+          );
+        }
       });
     },
     async postpone(fetches, dueAtMs) {

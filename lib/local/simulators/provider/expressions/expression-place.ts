@@ -84,7 +84,7 @@ const trees = new Map<string, Node>();
 function treeOf(text: string): Node {
   let tree = trees.get(text);
   if (tree === undefined) {
-    tree = compileJsonata(toExpression(text)).ast() as Node;
+    tree = compileJsonata(toExpression(text)).ast();
     trees.set(text, tree);
   }
   return tree;

@@ -210,9 +210,10 @@ function bodyPattern(spec: AnyCallSpec, targets: readonly Target[]) {
   return ({ text }: ProviderRequest) => (text === '' || hasOwnBody ? none : undefined);
 }
 
-/** A query whose lines are laid out otherwise is the same. */
+/** White space and commas mean nothing in GraphQL, and formatters change them. */
 function withoutLayout(query: string): string {
-  return query.replace(/\s+/g, ' ').trim();
+  const spaced = query.replace(/"(?:[^"\\]|\\.)*"|[\s,]+/g, (part) => (part.startsWith('"') ? part : ' '));
+  return spaced.replace(/ ?([{}():!=|[\]]) ?/g, '$1').trim();
 }
 
 /** Parameters that carry credentials. */
