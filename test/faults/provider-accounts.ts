@@ -86,7 +86,7 @@ export async function crmAccount(
 }
 
 /** The life of an access token. */
-export const tokenLifeMs = 10 * 60_000;
+const tokenLifeMs = 10 * 60_000;
 
 /** A token endpoint whose refresh tokens work once: a second use revokes them all, as providers do. */
 export function createTokenEndpoint(run: FaultRun) {

@@ -1,6 +1,6 @@
 import type { CallPlaceholder } from '../provider/request/call-template.ts';
 import type { DeclaredCall } from './calls-of.ts';
-import type { MeaningFault } from './check-provider.ts';
+import type { MeaningFault } from './meaning-fault.ts';
 
 const operators = ['eq', 'gt', 'gte', 'lt', 'lte'];
 

@@ -4,15 +4,8 @@ import { isSafeInQuery } from '../provider/request/call-transforms.ts';
 import type { CallSource } from '../provider/request/call-values.ts';
 import { callsOf, type DeclaredCall } from './calls-of.ts';
 import { checkCallWords } from './check-call-words.ts';
+import type { MeaningFault } from './meaning-fault.ts';
 import type { Definition } from './schema.ts';
-
-/** A fault of what a definition means, although its shape is right. */
-export interface MeaningFault {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  /** Whether the key is wrong, not its value. */
-  readonly atKey?: boolean;
-}
 
 /** A placeholder of the provider's side, and its place. */
 interface Used {

@@ -1,8 +1,9 @@
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { urlTokenSecret } from '../request/secret-values.ts';
 import { findUncovered } from './check-coverage.ts';
-import { checkProvider, type MeaningFault } from './check-provider.ts';
+import { checkProvider } from './check-provider.ts';
 import { findOpenChecks } from './find-open-checks.ts';
+import type { MeaningFault } from './meaning-fault.ts';
 import { mostSpecificFaults } from './most-specific-faults.ts';
 import { type Definition, definitionSchema } from './schema.ts';
 import { compileFault, readTexts } from './texts-beside.ts';

@@ -216,7 +216,9 @@ function describe(definition: Definition, simulator: ProviderSimulator) {
   const { url, context, credentials, served, unserved } = simulator;
   const { access, refresh } = simulator.grant();
   const { oauth2: client, ...others } = credentials;
-  const accounts = Object.entries(others).map(([type, members]) => ({ context, credentials: { type, ...members } }));
+  // A private key must be the user's own.
+  const kinds = Object.entries(others).filter(([type]) => type !== 'oauth2_jwt_bearer');
+  const accounts = kinds.map(([type, members]) => ({ context, credentials: { type, ...members } }));
   const consented = {
     context,
     credentials: { type: 'oauth2', access_token: access, ...(refresh === undefined ? {} : { refresh_token: refresh }) },

@@ -47,31 +47,7 @@ export function createDynamoFetchStore(client: DynamoDBClient, table: string, cl
       return rows.map(({ dueAtMs }) => Number(dueAtMs)).toSorted((a, b) => a - b)[0];
     },
     async finish(fetches) {
-      await writeEach(fetches, async (fetch) => {
-        const removal = new DeleteItemCommand({ TableName: table, Key: toItem(fetchRowKey(fetch)), ...asRead(fetch) });
-        try {
-          await client.send(removal);
-        } catch (error) {
-          if (!(error instanceof ConditionalCheckFailedException)) throw error;
-          // Webhooks that came during the read wait for the next one; the others are counted.
-          await updateOnCondition(
-            client,
-            new UpdateItemCommand({
-              TableName: table,
-              Key: toItem(fetchRowKey(fetch)),
-              UpdateExpression: 'SET firstAtMs = :now ADD #count :done',
-              ConditionExpression: '#count > :count AND firstAtMs = :first',
-              ExpressionAttributeNames: { '#count': 'count' },
-              ExpressionAttributeValues: toItem({
-                ':now': Math.max(clock.nowMs(), fetch.firstAtMs + 1),
-                ':done': -fetch.count,
-                ':count': fetch.count,
-                ':first': fetch.firstAtMs,
-              }),
-            }),
-          );
-        }
-      });
+      await writeEach(fetches, async (fetch) => finishFetch(own, fetch));
     },
     async postpone(fetches, dueAtMs) {
       await writeEach(fetches, async (fetch) => {
@@ -105,6 +81,33 @@ function asRead({ count, firstAtMs }: WaitingFetch, more: Row = {}) {
     ExpressionAttributeNames: { '#count': 'count' },
     ExpressionAttributeValues: toItem({ ':count': count, ':first': firstAtMs, ...more }),
   };
+}
+
+/** Remove a fetch; of one that was asked for meanwhile, what came since remains and begins now. */
+async function finishFetch({ client, table, clock }: FetchTable, fetch: WaitingFetch): Promise<void> {
+  const removal = new DeleteItemCommand({ TableName: table, Key: toItem(fetchRowKey(fetch)), ...asRead(fetch) });
+  try {
+    await client.send(removal);
+  } catch (error) {
+    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    // Webhooks that came during the read wait for the next one; the others are counted.
+    await updateOnCondition(
+      client,
+      new UpdateItemCommand({
+        TableName: table,
+        Key: toItem(fetchRowKey(fetch)),
+        UpdateExpression: 'SET firstAtMs = :now ADD #count :done',
+        ConditionExpression: '#count > :count AND firstAtMs = :first',
+        ExpressionAttributeNames: { '#count': 'count' },
+        ExpressionAttributeValues: toItem({
+          ':now': Math.max(clock.nowMs(), fetch.firstAtMs + 1),
+          ':done': -fetch.count,
+          ':count': fetch.count,
+          ':first': fetch.firstAtMs,
+        }),
+      }),
+    );
+  }
 }
 
 /**

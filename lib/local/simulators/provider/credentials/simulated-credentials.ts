@@ -27,7 +27,7 @@ const oauth2Members: readonly { readonly name: string; readonly default?: string
   { name: 'client_secret' },
 ];
 
-export function kindsOf(spec: CredentialsSpec): readonly CredentialKind[] {
+function kindsOf(spec: CredentialsSpec): readonly CredentialKind[] {
   return (Object.keys(spec) as CredentialKind[]).filter((kind) => spec[kind] !== undefined);
 }
 

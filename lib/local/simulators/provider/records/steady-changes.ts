@@ -57,7 +57,7 @@ export function startSteadyChanges(
 const freeText = /(title|subject|summary|description|notes?|text|body|displayname|lastname|surname|name)$/i;
 
 /** Change the first text that people write. A record without one changes in its version only. */
-export function withOtherText(raw: unknown, place: number): unknown {
+function withOtherText(raw: unknown, place: number): unknown {
   const texts = [...leavesOf(raw)].filter((path) => typeof valueAt(raw, path) === 'string' && isFreeText(path));
   const [path] = texts.sort((a, b) => a.length - b.length);
   if (path === undefined) return raw;

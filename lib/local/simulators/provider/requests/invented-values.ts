@@ -44,7 +44,7 @@ export function inventedValues(
 }
 
 /** The placeholders of every template within a value. */
-export function* placeholdersOf(value: unknown): Generator<CallPlaceholder> {
+function* placeholdersOf(value: unknown): Generator<CallPlaceholder> {
   if (typeof value === 'object' && value !== null) {
     for (const [name, inner] of Object.entries(value)) {
       // Expressions over answers, and the texts of queries, are no templates.

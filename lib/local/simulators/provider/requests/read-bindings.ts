@@ -26,8 +26,7 @@ export function readBindings(captures: readonly Capture[]): Bindings | undefined
   return bindings;
 }
 
-/** The sources that the captures of a template can tell. */
-export function sourceOf({ placeholder: { root, path } }: Pick<Capture, 'placeholder'>): string {
+function sourceOf({ placeholder: { root, path } }: Pick<Capture, 'placeholder'>): string {
   return [root, ...path].join('.');
 }
 

@@ -4,6 +4,7 @@ import {
   type ProviderSimulatorOptions,
   startProviderSimulator,
 } from '../../../../../lib/local/simulators/provider/provider-simulator.ts';
+import { startSteadyChanges } from '../../../../../lib/local/simulators/provider/records/steady-changes.ts';
 import { createManualClock } from '../../../../fakes/manual-clock.ts';
 import { until } from '../../until.ts';
 import { connectAccount } from './simulated-account.ts';
@@ -74,6 +75,28 @@ describe('records', () => {
     expect(simulator.records(tickets)).toHaveLength(10);
     expect(await send('/v2/tickets/17')).toMatchObject({ status: 404, body: { code: 'no_record' } });
     await expect(simulator.change(tickets, '17')).rejects.toThrow('has no record 17');
+  });
+});
+
+describe('steady changes', () => {
+  test('create, change and remove records at a rate, until they are stopped', async () => {
+    const { simulator } = await start();
+    const before = simulator.records(tickets);
+    const failures: Error[] = [];
+    const steady = startSteadyChanges(simulator, {
+      resources: [tickets],
+      perMinute: 60_000,
+      seed: 'one',
+      onFailure: (error) => void failures.push(error),
+    });
+    await until(() => steady.count() >= 30);
+    steady.stop();
+    const after = simulator.records(tickets);
+    const subjects = after.map(({ raw }) => (raw as { subject: string }).subject);
+    expect(failures).toEqual([]);
+    expect(subjects.some((subject) => /^Fire \(change \d+\)$/.test(subject))).toBe(true);
+    expect(after.some(({ id }) => before.every((record) => record.id !== id))).toBe(true);
+    expect(before.some(({ id }) => after.every((record) => record.id !== id))).toBe(true);
   });
 });
 

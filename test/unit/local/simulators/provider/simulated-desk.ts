@@ -106,7 +106,7 @@ function parsed(written: object): Definition {
 }
 
 /** An exchange, as its file has it. */
-export function anExchange(
+function anExchange(
   resource: string,
   method: Exchanges['method'],
   body: unknown,

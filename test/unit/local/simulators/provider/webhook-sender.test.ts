@@ -175,26 +175,17 @@ describe('a change', () => {
 });
 
 describe('the samples of the shipped integrations', () => {
-  test('tell of the changes of other records, so that the engine maps them', async () => {
-    const faults: string[] = [];
-    let told = 0;
-    for (const definition of compileIntegrations(root).values()) {
-      if (definition.api === undefined || !hasWebhook(definition)) continue;
-      const samples = readSamples(root, definition.name);
-      const changes: SampleChange[] = [];
-      const { stores } = await compileProvider(definition, readExchanges(fileURLToPath(root), definition.name));
+  const definitions = [...compileIntegrations(root).values()].filter(hasWebhook).filter(({ api }) => api !== undefined);
+  let told = 0;
+
+  test.each(definitions.map((definition) => [definition.name, definition] as const))(
+    'of %s tell of the changes of other records, so that the engine maps them',
+    async (name, definition) => {
       const nowMs = Date.parse('2026-11-29T12:00:00Z');
-      const onChange = (change: SampleChange) => void changes.push(change);
-      const records = createProviderRecords({ definition, stores, nowMs: () => nowMs, onChange });
-      await records.fill(4);
-      for (const resource of stores.keys()) {
-        const last = records.api.records(resource).at(-1);
-        if (last === undefined) continue;
-        await records.api.change(resource, last.id);
-        await records.api.remove(resource, last.id);
-      }
+      const samples = readSamples(root, name);
       const keys = demoKeys(definition);
-      for (const change of changes) {
+      const faults: string[] = [];
+      for (const change of await someChanges(definition, nowMs)) {
         const fitting = sampleOf(samples, change);
         if (fitting === undefined) continue;
         const request = signRequest(
@@ -208,11 +199,30 @@ describe('the samples of the shipped integrations', () => {
         const isTold = events.some(
           ({ resource, record_id: id }) => change.resources.includes(resource) && id === change.record.id,
         );
-        if (isTold) told += 1;
-        else faults.push(`${definition.name} ${fitting.name}: ${change.kind} ${change.record.id}`);
+        told += isTold ? 1 : 0;
+        if (!isTold) faults.push(`${fitting.name}: ${change.kind} ${change.record.id}`);
       }
-    }
-    expect(faults).toEqual([]);
+      expect(faults).toEqual([]);
+    },
+  );
+
+  test('tell of most changes', () => {
     expect(told).toBeGreaterThanOrEqual(137);
   });
 });
+
+/** A change and a removal of a record of each resource. */
+async function someChanges(definition: Definition, nowMs: number): Promise<readonly SampleChange[]> {
+  const changes: SampleChange[] = [];
+  const { stores } = await compileProvider(definition, readExchanges(fileURLToPath(root), definition.name));
+  const onChange = (change: SampleChange) => void changes.push(change);
+  const records = createProviderRecords({ definition, stores, nowMs: () => nowMs, onChange });
+  await records.fill(4);
+  for (const resource of stores.keys()) {
+    const last = records.api.records(resource).at(-1);
+    if (last === undefined) continue;
+    await records.api.change(resource, last.id);
+    await records.api.remove(resource, last.id);
+  }
+  return changes;
+}
