@@ -549,6 +549,8 @@ describe('the URL for all accounts of an integration', () => {
     const settings = await call('PUT', '/v1/integrations/intercom/settings', { secrets: { signing_secret: 'app' } });
     expect(settings.body).toEqual({
       integration: 'intercom',
+      client_id: null,
+      redirect_uri: `${engine.url}/connect/intercom/callback`,
       secret_names: ['signing_secret'],
       webhook_url: `${engine.url}/in/intercom`,
     });

@@ -99,7 +99,9 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
     feedCursor: lease.next_cursor,
   };
   const cursors: string[] = [];
-  for (const list of listsOf(things)) cursors.push((await made('GET', list)).next_cursor);
+  // GitHub's records have another resource, and no provider answers here: the flow test covers lists of records.
+  const lists = listsOf(things).filter((path) => !path.includes('/records/'));
+  for (const list of lists) cursors.push((await made('GET', list)).next_cursor);
   const events = deliveries.map(({ event_id }: Row) => event_id);
   return {
     things: { ...things, cursors: cursors.filter((cursor) => cursor !== null && cursor !== undefined) },

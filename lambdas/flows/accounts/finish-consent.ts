@@ -84,7 +84,7 @@ async function exchange(
   if (outcome.kind !== 'token')
     return failed(`${definition.title} did not give a token: ${outcome.reason}.`, returnUrl);
   const values: CredentialValues = { ...consent, token: outcome.token };
-  const captured = capture(definition, outcome.answer, query);
+  const captured = capture(toCaller(account, definition), outcome.answer, query);
   const draft: Account = { ...account, context: { ...account.context, ...captured } };
   const found = await discover(ports, definition, draft, values);
   if (found.kind === 'failed') return failed(found.reason, returnUrl);
@@ -118,8 +118,12 @@ function isChanged(before: Account, after: Account): boolean {
 }
 
 /** Values of the context that the token's answer, or the redirect, brings. */
-function capture({ api }: Definition, token: unknown, query: Return['query']): Readonly<Record<string, unknown>> {
-  const values: CallValues = { token, query };
+function capture(
+  { definition: { api }, account }: Caller,
+  token: unknown,
+  query: Return['query'],
+): Readonly<Record<string, unknown>> {
+  const values: CallValues = { token, query, context: account.context };
   return Object.fromEntries(
     Object.entries(api?.credentials.oauth2?.capture ?? {}).flatMap(([name, template]) => {
       const rendered = renderCallTemplate(toCallTemplate(template), values);
@@ -166,6 +170,7 @@ async function discover(
       text: bodyText,
       records: spec.records,
       capture: spec.capture,
+      context: caller.account.context,
       ...(spec.label === undefined ? {} : { label: spec.label }),
     },
     `${definition.name} ${draft.id}`,

@@ -1,7 +1,7 @@
 import { callOf, nameOf, planAnswer, type ResourceCall } from '../../engine/definition/plan-answer.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import type { Priority } from '../../engine/provider/budget/budget-state.ts';
-import { callReads } from '../../engine/provider/request/call-reads.ts';
+import { callReads, neededFilters } from '../../engine/provider/request/call-reads.ts';
 import type { PagePosition } from '../../engine/provider/request/page-position.ts';
 import { type CallOutcome, callProvider } from '../provider/call-provider.ts';
 import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
@@ -104,11 +104,21 @@ function chooseCall(
   const changes = callOf(definition, resource, 'changes');
   const all = updatedSince === undefined ? filters : withFilter(filters, 'updated_at', 'gte', updatedSince);
   const isListed = list !== undefined && missingFilter(list, all) === undefined;
-  if (list !== undefined && isListed) return { kind: 'call', call: list, values: { filter: offered(list, all) } };
+  const listing: Choice | undefined =
+    list !== undefined && isListed ? { kind: 'call', call: list, values: { filter: offered(list, all) } } : undefined;
+  const isComplete = list !== undefined && neededFilters(list.spec).every((one) => isGiven(offered(list, all), one));
+  if (listing !== undefined && isComplete) return listing;
   if (changes !== undefined && updatedSince !== undefined && missingFilter(changes, filters) === undefined)
     return { kind: 'call', call: changes, values: { since: updatedSince, filter: offered(changes, filters) } };
+  if (listing !== undefined) return listing;
   if (list === undefined) return { kind: 'no-call', missing: 'listing' };
   return { kind: 'no-call', missing: { filter: missingFilter(list, all) ?? '' } };
+}
+
+/** @param needed - `<name>.<operator>`. */
+function isGiven(filters: Filters, needed: string): boolean {
+  const [name = '', operator = ''] = needed.split('.');
+  return filters[name]?.[operator] !== undefined;
 }
 
 function withFilter(filters: Filters, name: string, operator: string, value: unknown): Filters {

@@ -79,7 +79,9 @@ export async function readRecords(
       reads.set(place, read);
     });
   }
-  return wanted.map((_, place) => reads.get(place) ?? { kind: 'no-call' });
+  return wanted.map(
+    (_, place) => reads.get(place) ?? { kind: 'unreadable', reason: 'the answer to all ids does not have the record' },
+  );
 }
 
 /** @returns Places that the answer does not tell of, to be read alone. */
@@ -117,6 +119,11 @@ async function readTogether(
   }
   const found = new Map(answer.records.map((record) => [record.id, record]));
   const faults = new Map(answer.unread.flatMap(({ id, reason }) => (id === undefined ? [] : [[id, reason] as const])));
+  // A page of maintenance may be a 200, too: only an answer that is known to be right proves that a record is gone.
+  const isRight =
+    means === 'ok' &&
+    (found.size > 0 || call.spec.expect !== undefined) &&
+    answer.unread.every(({ id }) => id !== undefined);
   const missing: number[] = [];
   for (const place of places) {
     const { recordId } = wanted[place] as WantedRecord;
@@ -125,7 +132,7 @@ async function readTogether(
     if (means === 'forbidden') reads.set(place, { kind: 'forbidden', status });
     else if (record !== undefined) reads.set(place, { kind: 'record', record, startedAtMs });
     else if (fault !== undefined) reads.set(place, { kind: 'unreadable', reason: fault });
-    else if (call.spec.missing === 'gone' && means === 'ok') reads.set(place, { kind: 'gone', startedAtMs });
+    else if (call.spec.missing === 'gone' && isRight) reads.set(place, { kind: 'gone', startedAtMs });
     else missing.push(place);
   }
   return missing;

@@ -134,21 +134,26 @@ test.each([
 
 test('values of the token answer and of the redirect go into the context', async () => {
   const definition = withConsent(
-    { capture: { realm_id: '{query.realmId}', instance: '{token.instance}' } },
-    { realm_id: { help: 'x', optional: true, list: false }, instance: { help: 'x', optional: true, list: false } },
+    { capture: { realm_id: '{query.realmId}', instance: '{token.instance}', domain: '{context.subdomain}.desk' } },
+    {
+      realm_id: { help: 'x', optional: true, list: false },
+      instance: { help: 'x', optional: true, list: false },
+      domain: { help: 'x', optional: true, list: false },
+    },
   );
   const { api, state, start, comeBack } = await prepare(definition);
   state.token = { access_token: 'at', instance: 'i-7' };
   await comeBack({ code: 'c', state: stateIn(await start()), realmId: '42' });
   expect((await api.call('GET', '/v1/accounts/acc_desk')).body).toMatchObject({
-    context: { subdomain: 'acme', realm_id: '42', instance: 'i-7' },
+    context: { subdomain: 'acme', realm_id: '42', instance: 'i-7', domain: 'acme.desk' },
   });
 });
 
 test('a consent for several tenants of the provider names them, or finds the one of the account', async () => {
   const discover = {
     call: { url: 'https://acme.desk.example/tenants', method: 'GET', format: 'json', cost: 1, where_join: ' AND ' },
-    records: '$',
+    // The account's own context tells which of several it is.
+    records: '$context.tenant_id ? $[id = $context.tenant_id] : $',
     choose: 'one',
     label: 'name',
     capture: { tenant_id: 'id' },

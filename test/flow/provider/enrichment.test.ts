@@ -195,6 +195,37 @@ describe('the answer of the provider', () => {
     ]);
   });
 
+  test('a page of maintenance deletes nothing, however the definition reads batches', async () => {
+    let isMaintained = true;
+    const definition = deskWith({
+      tickets: {
+        get: undefined,
+        batch_get: {
+          path: '/tickets',
+          query: { ids: "{ids | join(',')}" },
+          records: 'tickets',
+          max: 5,
+          missing: 'gone',
+          expect: '$type(tickets) = "array"',
+        },
+      },
+    });
+    const { ask, thin, settle, events } = await prepare(
+      () => ({ body: isMaintained ? { message: 'maintenance' } : { tickets: [] } }),
+      definition,
+    );
+    await ask(thin('7'), thin('8'));
+    await settle();
+    expect((await events()).map(({ type, thin: isThin }) => [type, isThin])).toEqual([
+      ['record:updated', true],
+      ['record:updated', true],
+    ]);
+    isMaintained = false;
+    await ask(thin('7'));
+    await settle();
+    expect((await events()).at(-1)).toMatchObject({ type: 'record:deleted', record_id: '7' });
+  });
+
   test('a record that is missing in a batch is deleted only once its own read says so', async () => {
     const { provider, ask, thin, settle, events } = await prepare(({ url }) =>
       url.includes('ids=')

@@ -122,6 +122,27 @@ test('a page goes on by its cursor, which no other account and no other list tak
   expect((await api.call('GET', `${records}?status=closed&cursor=${cursor}`)).status).toBe(400);
 });
 
+test('changes are read by the call that can be made, where the listing needs another filter', async () => {
+  const definition = deskWith({
+    tickets: {
+      list: {
+        path: '/projects/{filter.project}/tickets',
+        query: { since: '{filter.updated_at.gte?}' },
+        records: 'tickets',
+      },
+      changes: { path: '/changes', query: { since: '{since}' }, records: 'tickets' },
+    },
+  });
+  const api = await connected(() => ({ body: { tickets: [aTicket(1)] } }), definition);
+  const since = 'updated_since=2026-11-20T00:00:00Z';
+  expect((await api.call('GET', `${records}?${since}`)).status).toBe(200);
+  expect((await api.call('GET', `${records}?${since}&project=p`)).status).toBe(200);
+  expect(api.provider.requests.map(({ url }) => new URL(url).pathname)).toEqual([
+    '/v2/changes',
+    '/v2/projects/p/tickets',
+  ]);
+});
+
 test('a filter that the listing lacks is an error, and no call', async () => {
   const api = await connected();
   expect(await api.call('GET', `${records}?colour=red`)).toMatchObject({

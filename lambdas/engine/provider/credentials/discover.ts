@@ -7,6 +7,8 @@ export interface DiscoverArgument {
   readonly records: string;
   readonly capture: Readonly<Record<string, string>>;
   readonly label?: string;
+  /** Of the account, with the defaults of the definition. */
+  readonly context: Readonly<Record<string, unknown>>;
 }
 
 /** Something that a consent gives access to. */
@@ -21,10 +23,10 @@ const maxLabelCharacters = 100;
 
 /** What a consent gives access to, by the answer of the provider's call for it. */
 export async function discover(
-  { text, records, capture, label }: DiscoverArgument,
+  { text, records, capture, label, context: own }: DiscoverArgument,
   timeoutMs?: number,
 ): Promise<readonly Discovered[]> {
-  const bindings = { status: 200, headers: {}, context: {} };
+  const bindings = { status: 200, headers: {}, context: own };
   let found: unknown;
   try {
     found = await evaluate(records, parseJsonExactly(text), bindings, timeoutMs);

@@ -12,12 +12,19 @@ export function callReads(spec: CallSpec, name: string, operator: string): boole
   return filtersOf(spec).includes(`${name}.${operator}`);
 }
 
-function* filtersIn(value: unknown): Generator<string> {
+/** The filters without which a call cannot be made, as `<name>.<operator>`. */
+export function neededFilters(spec: CallSpec): readonly string[] {
+  const { where: _, ...always } = spec as CallSpec & { readonly where?: unknown };
+  return [...new Set(filtersIn(always, true))];
+}
+
+function* filtersIn(value: unknown, onlyNeeded = false): Generator<string> {
   if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) yield* filtersIn(inner);
+    for (const inner of Object.values(value)) yield* filtersIn(inner, onlyNeeded);
     return;
   }
   const parsed = typeof value === 'string' && value.includes('{') ? parseCallTemplate(value) : undefined;
   if (parsed?.kind !== 'template') return;
-  for (const { root, path } of placeholdersIn(parsed.template)) if (root === 'filter') yield path.join('.');
+  for (const { root, path, isOptional } of placeholdersIn(parsed.template))
+    if (root === 'filter' && !(onlyNeeded && isOptional)) yield path.join('.');
 }

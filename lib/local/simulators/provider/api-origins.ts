@@ -4,8 +4,8 @@ import type { Definition } from '../../../../lambdas/engine/definition/schema.ts
 import { renderCallTemplate, toCallTemplate } from '../../../../lambdas/engine/provider/request/call-template.ts';
 
 /**
- * The origins that the engine calls for an account: of the API, of calls elsewhere, and of token endpoints. One whose host
- * has a value that the context lacks is missing.
+ * The origins that the engine calls for an account: of the API, of calls elsewhere, and of token endpoints. Leaves out
+ * origins that need a value that the context does not have.
  */
 export function apiOrigins(definition: Definition, context: Readonly<Record<string, unknown>>): readonly string[] {
   const { api } = definition;

@@ -22,9 +22,9 @@ export interface CompiledProvider {
 const trialRecords = 2;
 
 /**
- * Reverse a definition: which requests it makes, and how they are answered.
+ * Reverse a definition: find which requests it makes, and how to answer them.
  *
- * @param context - Of the account; what it lacks is as in the exchanges.
+ * @param context - Of the account. The exchanges give the missing values.
  * @throws {TypeError} for a definition without `api`.
  */
 export async function compileProvider(

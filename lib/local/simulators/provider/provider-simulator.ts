@@ -41,7 +41,7 @@ export interface ProviderSimulatorOptions {
   /** Whether the owner refuses each consent. */
   readonly deny?: boolean;
   readonly webhooks?: WebhookOptions;
-  /** Of the account. What it lacks is as in the exchanges. */
+  /** Of the account. The exchanges give the missing values. */
   readonly context?: Readonly<Record<string, unknown>>;
   /** Origin of the real API, for whole URLs of next pages. @default - they are relative */
   readonly origin?: string;
@@ -67,8 +67,8 @@ export interface ProviderSimulator extends ProviderRecords {
 }
 
 /**
- * Start a provider on this machine that answers the calls of a definition, with limits, tokens, faults and webhooks. It
- * knows nothing but the definition and its exchanges.
+ * Start a provider on this machine that answers the calls of a definition, with limits, tokens, faults and webhooks. All
+ * it knows is the definition and its exchanges.
  *
  * @throws {TypeError} for a definition without `api`.
  */

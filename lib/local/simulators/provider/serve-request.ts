@@ -130,7 +130,7 @@ function spoiled(answer: ProviderAnswer, kind: DrawnFault['kind']): ProviderAnsw
   return { ...answer, body: text.slice(0, Math.max(1, Math.floor(text.length / 2))) };
 }
 
-/** A call that is declared but not served is told apart from one that no definition makes. */
+/** Distinguish a declared call that is not served from a request that the definition does not make. */
 function unknownAnswer({ compiled }: ServingProvider, request: ProviderRequest): ProviderAnswer {
   const near = compiled.unserved.filter(({ pattern }) => pattern?.isAt(request) === true);
   if (near.length > 0)

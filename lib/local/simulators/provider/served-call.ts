@@ -28,7 +28,7 @@ export interface ServedCall {
 export interface UnservedCall {
   readonly name: string;
   readonly reason: string;
-  /** Undefined where not even its requests can be told. */
+  /** Undefined if not even its requests can be recognized. */
   readonly pattern: CallPattern | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface ServedCallOptions {
   readonly api: ApiSpec;
   readonly exchanges: readonly Exchanges[];
   readonly context: Readonly<Record<string, unknown>>;
-  /** With a few records of each resource that has any, to try answers. */
+  /** A few records of each resource, to try answers. */
   readonly trialStores: ReadonlyMap<string, RecordStore>;
 }
 

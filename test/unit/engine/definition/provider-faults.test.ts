@@ -801,6 +801,14 @@ test.each([
   expect(faultsOf(from, to).join('\n')).toContain(expected);
 });
 
+test.each([
+  ['records: tickets, max: 50 }', 'records: tickets, max: 50, missing: gone }', 'batch_get.missing'],
+  ['record: ticket }', 'record: ticket, when_empty: gone }', 'get.when_empty'],
+])('an answer that proves a deletion must be known to be right: %s', (from, to, place) => {
+  expect(faultsOf(from, to).join('\n')).toContain(`${place}: got no \`expect\` beside it`);
+  expect(faultsOf(from, to.replace(' }', ', expect: $exists(ticket) }'))).toEqual([]);
+});
+
 test('a resource that takes its records from itself', () => {
   const map = `    map: '{ "id": id }'\n`;
   expect(faultsOf(`${map}    get: { path: "/users/{id}" }`, `${map}    from: ticketing/users`).join('\n')).toContain(

@@ -10,14 +10,14 @@ import { cutPage, readPage } from './page-position.ts';
 import { errorAnswer, jsonAnswer, type ProviderAnswer } from './provider-answer.ts';
 import { writePage } from './write-page.ts';
 
-/** What answering takes. */
+/** The data from which calls are answered. */
 export interface AnswerWorld {
   readonly definition: Definition;
   readonly stores: ReadonlyMap<string, RecordStore>;
   readonly context: Readonly<Record<string, unknown>>;
   /** Of the API, for links; undefined where links are relative. */
   readonly origin: string | undefined;
-  /** Told of each record that a call writes. */
+  /** Write a record, and send its webhook. */
   readonly write: (resource: string, write: RecordWrite) => Promise<StoredRecord>;
 }
 
@@ -71,7 +71,7 @@ async function answerListing(
   const records: StoredRecord[] = [];
   const gone: StoredRecord[] = [];
   for (const resource of resources) {
-    // Only a record that says so can tell that it was deleted.
+    // A removed record is listed only if it says that it was deleted.
     const removed = isChanges && definition.resources?.[resource]?.deleted !== undefined;
     const store = stores.get(resource);
     const all = store?.all({ removed }) ?? [];
@@ -108,7 +108,7 @@ async function answerWrite(
   return { ...jsonAnswer(undefined), status: 204 };
 }
 
-/** What a write sends: the whole `{body}`, or its members where the call names them. */
+/** The members that a write sends: the whole `{body}`, or each `{body.<name>}`. */
 function changeIn(bindings: ChosenCall['match']['bindings']): Readonly<Record<string, unknown>> {
   const whole = bindings.get('body')?.[0];
   const members = [...bindings].filter(([source]) => source.startsWith('body.'));

@@ -19,7 +19,7 @@ import { rowShape } from './row-shape.ts';
 export interface AnswerShape {
   /** An answer with a record, or with rows. */
   withRecords(records: readonly StoredRecord[]): Promise<ProviderAnswer>;
-  /** An answer without a record, in the place where one would be. */
+  /** An answer whose place for records is empty. */
   readonly withoutRecord: ProviderAnswer;
 }
 
@@ -31,7 +31,7 @@ export interface AnswerShapeOptions {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** Learn how a call is answered, from an exchange or from its expressions. @returns Why it cannot be, for a person. */
+/** Learn how a call is answered, from an exchange or from its expressions. @returns Why that fails, for a person. */
 export async function answerShape(options: AnswerShapeOptions): Promise<AnswerShape | string> {
   const { definition, call, store, context } = options;
   const plan = planAnswer(definition, call);
@@ -73,7 +73,7 @@ function textShape(plan: AnswerPlan, format: 'text' | 'jsonl'): AnswerShape | st
   return { withRecords: async (records) => answer(records), withoutRecord: answer([]) };
 }
 
-/** The body of the first exchange of the call that the engine reads as a success with records, else as a success. */
+/** The body of the call's first exchange with records; without one, of its first success. */
 async function exampleBody({ call, exchanges, context }: AnswerShapeOptions, plan: AnswerPlan): Promise<unknown> {
   let success: unknown;
   for (const one of exchanges) {
@@ -102,13 +102,13 @@ export function answerOfExchange(
   };
 }
 
-/** The body with no item where the path reads one of a list. */
+/** Empty the list of which the path reads an item. */
 function withoutItems(body: unknown, path: readonly Step[]): unknown {
   const place = path.findIndex((step) => typeof step === 'number');
   return place < 0 ? body : withValueAt(body, path.slice(0, place), []);
 }
 
-/** Make `expect` true, where the body is none of an exchange and so lacks what it reads. */
+/** Make `expect` true. A body that is not from an exchange lacks the members that it reads. */
 async function expected(
   { expect }: Pick<AnswerPlan, 'expect'>,
   body: unknown,
@@ -125,7 +125,7 @@ async function expected(
   return found ?? body;
 }
 
-/** An answer of a call that brings no records, such as a test of credentials: that of an exchange, else an empty one. */
+/** The answer to a call without records, such as the test of credentials: from an exchange, else empty. */
 export async function plainAnswer(
   definition: Definition,
   method: 'test' | 'token' | 'discover',

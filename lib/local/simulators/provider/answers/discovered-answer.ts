@@ -5,10 +5,10 @@ import { searchMembers } from '../expressions/search-members.ts';
 import { type ProviderAnswer, textOfAnswer } from './provider-answer.ts';
 
 /**
- * What the call after a consent answers: one tenant of the provider, with the values of the account's context.
+ * The answer to the call after a consent: one tenant of the provider, with the values of the account's context.
  *
- * @param example - An answer of the same API, which is used where it tells a tenant.
- * @returns Why there is none, for a person.
+ * @param example - An answer of the same API. It is used if `discover` finds a tenant in it.
+ * @returns Why no answer can be made, for a person.
  */
 export async function discoveredAnswer(
   { credentials }: Pick<ApiSpec, 'credentials'>,
@@ -19,7 +19,7 @@ export async function discoveredAnswer(
   if (said === undefined) return 'the definition discovers nothing';
   const { records, capture, label } = said;
   const isRight = async (body: unknown): Promise<boolean> => {
-    const argument = { records, capture, ...(label === undefined ? {} : { label }) };
+    const argument = { records, capture, context, ...(label === undefined ? {} : { label }) };
     const found = await discover({ text: textOfAnswer({ body }), ...argument });
     return found.length === 1 && Object.keys(capture).every((name) => found[0]?.context[name] !== undefined);
   };
@@ -50,7 +50,7 @@ async function findTenant(
   }
   const texts = textsIn(records);
   const conditions = pathsIn(records);
-  // A path before its condition holds the tenant, as a list.
+  // The path before a condition is a list that holds the tenant.
   for (const holder of [[], ...conditions]) {
     const found = await searchMembers({
       base: tenant,

@@ -11,8 +11,8 @@ interface Known {
 }
 
 /**
- * What the provider answers for a record that it does not have: as in an exchange of the resource, else as in one of
- * another, else 404. The engine must read it as `gone`.
+ * Choose the answer for a missing record, which the engine must read as `gone`: that of an exchange of the resource, else
+ * of another resource, else 404.
  *
  * @param empty - A success without a record.
  */
@@ -28,7 +28,7 @@ export async function goneAnswer(known: Known, resource: string, empty: Provider
   return (await firstThatMeans(known, ['gone'], candidates)) ?? notFound;
 }
 
-/** What the provider answers to wrong or ended credentials: 401, which the engine must not read as anything else. */
+/** Choose the 401 answer to wrong or expired credentials, which the engine must read as a refusal. */
 export async function refusalAnswer(known: Known): Promise<ProviderAnswer> {
   const plain = errorAnswer(401, 'invalid_token', 'the credentials are missing, wrong or ended');
   const shown = known.exchanges

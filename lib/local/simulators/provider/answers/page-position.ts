@@ -4,7 +4,7 @@ import type { StoredRecord } from '../records/record-store.ts';
 import { type CallMatch, pageParameter } from '../requests/call-pattern.ts';
 import type { ProviderRequest } from '../requests/provider-request.ts';
 
-/** Rows of a page where neither the request nor the definition says how many. */
+/** Rows of a page if neither the request nor the definition has a size. */
 const usualSize = 100;
 
 /** Where a page begins. */
@@ -20,7 +20,7 @@ export interface AskedPage {
   readonly size: number;
 }
 
-/** Read the page that a request asks for. @returns Why it cannot be, for the answer. */
+/** Read the page that a request asks for. @returns Why there is no such page, for the answer. */
 export function readPage(page: PageSpec | undefined, match: CallMatch, request: ProviderRequest): AskedPage | string {
   if (page === undefined) return { start: first, size: Number.POSITIVE_INFINITY };
   const asked = (name: string) => match.page[name] ?? textIn(match.bindings.get(`page.${name}`));
@@ -50,7 +50,7 @@ function textIn(values: readonly unknown[] | undefined): string | undefined {
   return textOf(values?.[0]);
 }
 
-/** A cursor names the last record of a page by its place in the order, so that it survives changes of others. */
+/** A cursor names the last record of a page by its place in the order, so changes of other records do not move it. */
 export function writeToken(record: StoredRecord, order: PageSpec['order']): string {
   return Buffer.from(`${orderKey(record, order)} ${record.place}`).toString('base64url');
 }
@@ -133,7 +133,7 @@ async function placeAfterValue(
   return behind ?? sorted.length;
 }
 
-/** Whether a value is higher, for a time or an id that no record has. */
+/** Compare two times or ids, if no record has the second. */
 function isBehind(value: string, last: string): boolean {
   if (/^\d+$/.test(value) && /^\d+$/.test(last)) return BigInt(value) > BigInt(last);
   return value > last;

@@ -6,7 +6,7 @@ import { markDeleted } from '../records/mark-deleted.ts';
 import { scalarLike, timeOfRecord } from '../records/record-form.ts';
 import type { RecordStore, StoredRecord } from '../records/record-store.ts';
 
-/** How records stand in an answer. */
+/** How an answer holds its records. */
 export interface RowShape {
   write(body: unknown, records: readonly StoredRecord[]): Promise<unknown>;
 }
@@ -22,7 +22,7 @@ export interface RowShapeOptions {
   readonly bindings: Bindings;
 }
 
-/** Learn from an exchange where rows stand, and how a thin row names its record. @returns Why it cannot, for a person. */
+/** Learn from an exchange where an answer holds its rows, and how a thin row names its record. @returns Why that fails. */
 export async function rowShape(options: RowShapeOptions): Promise<RowShape | string> {
   const { selection, isThin, body, bindings } = options;
   const path = pathOf(selection);
@@ -53,7 +53,7 @@ async function thinRow({ store, plan, bindings }: RowShapeOptions, example: unkn
   return record.isRemoved ? markDeleted(timed, plan, bindings) : timed;
 }
 
-/** A member or an item that is a row before the expression computes it. */
+/** An item of an answer from which the expression computes a row. */
 interface Element {
   readonly container: readonly Step[];
   readonly key: string | undefined;
@@ -63,8 +63,8 @@ interface Element {
 }
 
 /**
- * The shape of an expression that computes its rows, such as `data.{ "id": employeeId }`. What it reads is found by
- * trial: the list whose items are its rows, and the members of an item that become the id and the time.
+ * The shape of an expression that computes its rows, such as `data.{ "id": employeeId }`. Trials find what it reads: the
+ * list of its items, and the members of an item that become the id and the time.
  */
 async function computedShape(options: RowShapeOptions): Promise<RowShape | string> {
   const { plan, body, selection } = options;
@@ -103,7 +103,7 @@ async function computedShape(options: RowShapeOptions): Promise<RowShape | strin
   };
 }
 
-/** The innermost list, or object by id, of which one item gives one row and none gives none. */
+/** Find the innermost list (or object by id) where one item gives one row, and no item gives no row. */
 async function findElement(options: RowShapeOptions): Promise<Element | undefined> {
   let found: Element | undefined;
   for (const container of containersOf(options.body)) {
@@ -119,7 +119,7 @@ async function findElement(options: RowShapeOptions): Promise<Element | undefine
   return found;
 }
 
-/** The one row that an answer with one item gives; undefined where it gives none, or several. */
+/** The row of an answer with one item; undefined if the answer has no row or several. */
 async function rowOf(
   { body, selection, bindings }: RowShapeOptions,
   { container, key }: Pick<Element, 'container' | 'key'>,

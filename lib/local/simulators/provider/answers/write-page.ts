@@ -17,7 +17,7 @@ export interface PageInput {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** Tell in an answer whether another page follows, and where, as the definition reads it. */
+/** Write into an answer whether another page follows, and where, in the places that the definition reads. */
 export async function writePage(spec: PageSpec, answer: ProviderAnswer, input: PageInput): Promise<ProviderAnswer> {
   const { page } = input;
   const last = page.rows.at(-1);
@@ -39,13 +39,13 @@ export async function writePage(spec: PageSpec, answer: ProviderAnswer, input: P
   return written;
 }
 
-/** Providers write null on the last page; the item of a list, and a header, are missing. */
+/** The value on the last page: null, or undefined to remove a header or the item of a list. */
 function emptyAs(place: Place, value: unknown): unknown {
   const isInItem = place.kind === 'header' || place.path.some((step) => typeof step === 'object');
   return value === undefined && !isInItem ? null : value;
 }
 
-/** The URL of the next page: that of this one, with the place in the order. */
+/** The URL of the next page: the URL of this page, with a token. */
 function linkOf({ request, origin }: PageInput, token: string): string {
   const query = new URLSearchParams();
   for (const [name, value] of request.query) if (name !== pageParameter) query.append(name, value);
@@ -53,7 +53,7 @@ function linkOf({ request, origin }: PageInput, token: string): string {
   return `${origin ?? ''}${request.path}?${query.toString()}`;
 }
 
-/** Make an expression true or false. One that computes its value is made so by trial, where that is possible. */
+/** Make an expression true or false. If it computes its value, search for members that do. */
 async function writeTruth(
   answer: ProviderAnswer,
   text: string,

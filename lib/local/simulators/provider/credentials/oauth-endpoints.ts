@@ -59,7 +59,7 @@ export function createOAuthEndpoints(options: OAuthOptions): OAuthEndpoints {
   };
 }
 
-/** Whether a path is of one of the URLs. */
+/** Match the paths of URLs. */
 function pathCheck(urls: readonly (string | undefined)[]): (path: string) => boolean {
   const patterns = urls.flatMap((url) => {
     const found = url === undefined ? undefined : pathOfUrlTemplate(url);
@@ -68,7 +68,7 @@ function pathCheck(urls: readonly (string | undefined)[]): (path: string) => boo
   return (path) => patterns.some((pattern) => pattern.match(path) !== undefined);
 }
 
-/** Lead the owner back at once, with a code or a refusal. */
+/** Redirect the owner back at once, with a code or a refusal. */
 function authorize(
   { spec, configured, context }: OAuthOptions,
   consents: Map<string, Consent>,
@@ -120,7 +120,7 @@ function kindOf(form: Readonly<Record<string, string>>, { headers }: ProviderReq
   return isAsserted || isBearer ? 'oauth2_jwt_bearer' : 'oauth2_client_credentials';
 }
 
-/** Why the token endpoint does not know the client. */
+/** Why the token endpoint refuses the client. */
 function clientFault(
   { spec, configured, nowMs }: OAuthOptions,
   kind: TokenKind,
@@ -141,7 +141,7 @@ function clientFault(
   return isRight ? undefined : 'the client or its secret is wrong';
 }
 
-/** Why a signed assertion is not one. The signature itself is not checked: the simulator has no public key. */
+/** Why an assertion is refused. The signature is not checked, because the simulator has no public key. */
 function assertionFault(jwt: string, algorithm: string, nowMs: number): string | undefined {
   const [header, claims] = jwt.split('.').map((part) => parsed(Buffer.from(part, 'base64url').toString()));
   if (jwt.split('.').length !== 3 || header === undefined || claims === undefined) return 'the assertion is not a JWT';
@@ -180,7 +180,7 @@ function issue(
   return granted;
 }
 
-/** Some providers take JSON in the place of a form. */
+/** Some providers take JSON instead of a form. */
 function textsIn(json: unknown): Readonly<Record<string, string>> {
   const members = typeof json === 'object' && json !== null ? Object.entries(json) : [];
   return Object.fromEntries(members.map(([name, value]) => [name, String(value)]));

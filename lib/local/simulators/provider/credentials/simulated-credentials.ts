@@ -32,7 +32,7 @@ function kindsOf(spec: CredentialsSpec): readonly CredentialKind[] {
 }
 
 export interface CredentialCheck {
-  /** Who calls; undefined for a request without right credentials. */
+  /** The caller; undefined if the credentials are missing or wrong. */
   (request: ProviderRequest, nowMs: number): string | undefined;
 }
 
@@ -89,7 +89,7 @@ function ownerIn(tokens: Pick<TokenIssuer, 'ownerOf'>, texts: readonly string[],
   return texts.map((text) => tokens.ownerOf(text, nowMs)).find((owner) => owner !== undefined);
 }
 
-/** A member that is configured must be equal; the token answer may have brought others. */
+/** A configured member must be equal. Other members come from the answer that brought the token. */
 function staticOwner(
   kind: CredentialKind,
   name: string,

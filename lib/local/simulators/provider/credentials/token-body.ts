@@ -45,7 +45,7 @@ export function capturedParameters(
   return capturedFrom('query', capture, context).map(({ path, value }) => [path.join('.'), value]);
 }
 
-/** What an answer must hold, so that the templates of `capture` give the values of the account's context. */
+/** Members that make the templates of `capture` give the values of the account's context. */
 function capturedFrom(
   root: 'token' | 'query',
   capture: Readonly<Record<string, string>>,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 export interface IssuedTokens {
   readonly access: string;
-  /** Undefined where the grant has none, or the former one stays. */
+  /** Undefined if the grant has none, or if the former one stays valid. */
   readonly refresh: string | undefined;
   /** Epoch milliseconds; undefined for a token that does not expire. */
   readonly expiresAtMs: number | undefined;
@@ -26,7 +26,7 @@ export interface GrantTerms {
 
 /** How refresh tokens work. */
 export interface RefreshTerms {
-  /** Whether each refresh brings another refresh token, and the former works no more. */
+  /** Whether each refresh brings another refresh token, and ends the former one. */
   readonly rotates: boolean;
   /** How long a used one may be tried again, after a lost answer. */
   readonly graceMs: number;
@@ -45,7 +45,7 @@ export interface TokenIssuer {
   ownerOf(access: string, nowMs: number): string | undefined;
   /** End every token of a grant. */
   revoke(family: string): void;
-  /** End every access token now, as when a provider loses its sessions; refresh tokens work on. */
+  /** End every access token now, as when a provider loses its sessions. Refresh tokens stay valid. */
   expireAccess(): void;
   counts(): TokenCounts;
 }
@@ -55,7 +55,7 @@ interface Family {
   isRevoked: boolean;
 }
 
-/** Texts of tokens, each another one; the same ones for the same seed. */
+/** Make unique texts of tokens. The same seed gives the same texts. */
 function createTokenTexts(seed: string): (kind: string) => string {
   let drawn = 0;
   return (kind) => {

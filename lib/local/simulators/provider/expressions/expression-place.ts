@@ -47,7 +47,7 @@ export function pathOf(text: string): readonly Step[] | undefined {
   return found?.place.kind === 'member' ? found.place.path : undefined;
 }
 
-/** Every path of members within an expression, wherever it stands. */
+/** Every path of members within an expression. */
 export function pathsIn(text: string): readonly (readonly string[])[] {
   const paths = new Map<string, readonly string[]>();
   for (const { type, steps = [] } of nodesOf(treeOf(text))) {
@@ -78,7 +78,7 @@ export function joinedParts(text: string): readonly (string | readonly Step[])[]
   return visit(treeOf(text)) ? parts : undefined;
 }
 
-/** A definition has few expressions, and each answer reads several of them. */
+/** Parsed expressions. A definition has few, and each answer uses several. */
 const trees = new Map<string, Node>();
 
 function treeOf(text: string): Node {
@@ -162,11 +162,11 @@ export function valueAt(holder: unknown, [step, ...rest]: readonly Step[]): unkn
   return Object.hasOwn(members, String(step)) ? valueAt(members[String(step)], rest) : undefined;
 }
 
-/** A copy with another value at a path. What the path lacks is made; `undefined` removes the last step. */
+/** Copy a value with another value at a path. Creates missing members; `undefined` removes the last step. */
 export function withValueAt(holder: unknown, [step, ...rest]: readonly Step[], value: unknown): unknown {
   if (step === undefined) return value;
   if (typeof step === 'string') {
-    // JSONata reads a member of each item of a list: the first stands for them.
+    // JSONata reads the member of each item: write that of the first.
     if (Array.isArray(holder)) return [withValueAt(holder[0], [step, ...rest], value), ...holder.slice(1)];
     const members = typeof holder === 'object' && holder !== null ? (holder as Record<string, unknown>) : {};
     const next = withValueAt(Object.hasOwn(members, step) ? members[step] : undefined, rest, value);

@@ -14,10 +14,10 @@ export interface MemberSearch {
 }
 
 /**
- * Find members with which an expression gives what it must: expressions compute, so what they read can only be found by
- * trial. Tries the value as it is, then one changed member, then several.
+ * Find members that make an expression give the wanted result, by trial: an expression that computes cannot be reversed.
+ * Tries the value unchanged, then with one changed member, then with several.
  *
- * @returns Undefined where no combination is right.
+ * @returns Undefined if no combination is right.
  */
 export async function searchMembers({ base, paths, pool, isRight }: MemberSearch): Promise<unknown> {
   let tries = 0;

@@ -42,7 +42,7 @@ const isoText = /^(\d{4}-\d\d-\d\d)(?:([T ])(\d\d:\d\d(?::\d\d)?)(\.\d+)?(Z|[+-]
 const msDateText = /^(\/Date\()(-?\d+)([+-]\d{4})?(\)\/)$/;
 /** Numbers above are milliseconds: as seconds, they would be in the year 5138. */
 const mostSeconds = 1e11;
-/** Numbers below are no times but counters. */
+/** Numbers below are counters, not times. */
 const leastSeconds = 1e8;
 
 /** Epoch milliseconds of a value that looks like a time, whatever its form. */
@@ -63,7 +63,7 @@ export function readTime(value: unknown): number | undefined {
 /**
  * Write a time in the form of another one: as number or text, with its precision and its offset.
  *
- * @returns Undefined where the example is no time.
+ * @returns Undefined if the example is not a time.
  */
 export function writeTimeLike(example: unknown, ms: number): string | number | undefined {
   if (readTime(example) === undefined) return undefined;

@@ -2,7 +2,7 @@ import { errorAnswer, type ProviderAnswer, writePlace } from '../answers/provide
 import { placeOf } from '../expressions/expression-place.ts';
 import type { LimitState } from './limit-meter.ts';
 
-/** Tell in an answer what is left of the limits, where the definition reads it. */
+/** Write the state of the limits into an answer, in the places that the definition reads. */
 export function writeLimits(answer: ProviderAnswer, states: readonly LimitState[], nowMs: number): ProviderAnswer {
   return states.reduce((written, state) => writeLimit(written, state, nowMs), answer);
 }
@@ -35,7 +35,7 @@ function write(answer: ProviderAnswer, text: string | undefined, value: unknown)
   return writePlace(conditioned, found.place, value);
 }
 
-/** A text that a pattern such as `api-usage=(?<used>\d+)/(?<maximum>\d+)` reads; undefined for an odder pattern. */
+/** A text that a pattern such as `api-usage=(?<used>\d+)/(?<maximum>\d+)` reads; undefined for a more complex pattern. */
 export function textOfPattern(pattern: string, numbers: Readonly<Record<string, number>>): string | undefined {
   const text = pattern
     .replace(/\(\?<(\w+)>[^()]*\)/g, (_, name: string) => String(numbers[name] ?? 0))
@@ -65,7 +65,7 @@ function timeAs(form: 'seconds' | 'ms' | 'epoch_s' | 'epoch_ms' | 'iso' | 'http_
   }
 }
 
-/** The answer to a call beyond a limit. @param retryAfterSeconds - In the place of the time until the limit is free. */
+/** The answer to a call beyond a limit. @param retryAfterSeconds - Replaces the time until the limit has room. */
 export function tooManyRequests(
   limit: string,
   freeAtMs: number,

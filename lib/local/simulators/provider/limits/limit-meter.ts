@@ -9,7 +9,7 @@ export interface LimitState {
   readonly spec: LimitSpec;
   readonly maximum: number;
   readonly remaining: number;
-  /** Epoch milliseconds at which more is left. */
+  /** Epoch milliseconds: when the limit has more room. */
   readonly resetsAtMs: number;
   /** What the call took. */
   readonly charged: number;
@@ -49,7 +49,7 @@ interface Counter {
   filledAtMs: number;
 }
 
-/** When to come back where a limit of calls at the same time is used up. */
+/** Pause that a full limit of concurrent calls asks for. */
 const concurrentRetryMs = 1_000;
 
 /** @param overrides - Other numbers of calls, or sizes, by the name of the limit. */
@@ -121,7 +121,7 @@ function remainingIn({ concurrent, bucket }: LimitSpec, maximum: number, counter
   return maximum - counter.taken.reduce((sum, { cost }) => sum + cost, 0);
 }
 
-/** When as much as a call takes is left again. */
+/** When the limit has room for the call again. */
 function freeAt(spec: LimitSpec, maximum: number, counter: Counter, cost: number, nowMs: number): number {
   if (spec.concurrent !== undefined) return nowMs + concurrentRetryMs;
   if (spec.bucket !== undefined) return nowMs + Math.ceil(((cost - counter.level) / (spec.restore ?? 1)) * 1000);

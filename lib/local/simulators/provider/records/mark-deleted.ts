@@ -4,7 +4,7 @@ import { readRecord } from '../../../../../lambdas/engine/provider/answer/read-a
 import { pathsIn, textsIn } from '../expressions/expression-place.ts';
 import { searchMembers } from '../expressions/search-members.ts';
 
-/** Make the record what the resource reads as deleted, for listings that tell of deletions. */
+/** Mark a record as deleted, as the resource reads it, for listings that report deletions. */
 export async function markDeleted(raw: unknown, plan: RecordPlan, bindings: Bindings): Promise<unknown> {
   if (plan.deleted === undefined) return raw;
   const found = await searchMembers({

@@ -1,9 +1,9 @@
-/** Digits that a new id gets at its end, where the form of the example has no number to count on. */
+/** Digits at the end of a new id, if the example does not end with a number. */
 const countedDigits = 6;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * An id in the form of another one, which is a number, a UUID or a text with an own alphabet.
+ * Make an id like another one: a number, a UUID or a text.
  *
  * @param place - From 1; a higher place gives a higher id.
  */

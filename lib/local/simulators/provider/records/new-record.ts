@@ -3,7 +3,7 @@ import { idLike } from './new-ids.ts';
 import { type RecordForm, scalarLike } from './record-form.ts';
 import type { RecordTemplate } from './record-templates.ts';
 
-/** A record in the form of a template, with an id and an address that no other has. The first are the templates. */
+/** Make a record like a template, with its own id and address. The first records are the templates themselves. */
 export async function newRecord(
   templates: readonly RecordTemplate[],
   form: RecordForm,
@@ -23,14 +23,14 @@ export async function newRecord(
   }
 }
 
-/** The highest id, where ids are numbers: those of new records go on from there. */
+/** The highest id, if ids are numbers: new ids continue from it. */
 function highestNumber(templates: readonly RecordTemplate[]): string | undefined {
   const ids = templates.map(({ id }) => id);
   if (!ids.every((id) => /^\d+$/.test(id))) return undefined;
   return ids.sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1)).at(-1);
 }
 
-/** The members of an address that a template tells, different in each record where they are numbers. */
+/** Give a record its own address, if the address is a number. */
 function withOtherAddress(raw: unknown, { raw: own, addressPaths }: RecordTemplate, place: number): unknown {
   return Object.values(addressPaths).reduce<unknown>((record, path: readonly Step[]) => {
     const value = valueAt(own, path);

@@ -8,9 +8,9 @@ import { sharersOf } from './record-templates.ts';
 export interface ProviderRecords {
   /** Those that the resource takes, in the order of their creation. */
   records(resource: string): readonly SimulatedRecord[];
-  /** Create a record like those of the exchanges. @param change - Members that it has otherwise. */
+  /** Create a record like those of the exchanges. @param change - Members that differ. */
   add(resource: string, change?: RecordChange): Promise<SimulatedRecord>;
-  /** Write members of a record. Its version rises, also where nothing else changes. */
+  /** Write members of a record. Its version rises even if nothing else changes. */
   change(resource: string, id: string, change?: RecordChange): Promise<SimulatedRecord>;
   remove(resource: string, id: string): Promise<void>;
 }
@@ -25,7 +25,7 @@ export interface ProviderRecordsOptions {
 /** Time between the last changes of two records at the start. */
 const spacingMs = 60_000;
 
-/** Records of all resources, with those who are told of their changes. */
+/** Records of all resources, which report each change. */
 export function createProviderRecords({ definition, stores, nowMs, onChange }: ProviderRecordsOptions) {
   const declaring = (resource: string) => definition.resources?.[resource]?.from ?? resource;
   const storeOf = (resource: string): RecordStore => {
@@ -56,7 +56,7 @@ export function createProviderRecords({ definition, stores, nowMs, onChange }: P
   return {
     api,
     write,
-    /** Create the first records, whose changes lie in the past. */
+    /** Create the first records, with changes in the past. */
     async fill(records: number | Readonly<Record<string, number>>): Promise<void> {
       const startMs = nowMs();
       for (const [resource, store] of stores) {

@@ -6,7 +6,7 @@ import type { VersionKind } from '../../../../../lambdas/engine/records/rank.ts'
 import { joinedParts, leavesOf, pathsIn, type Step, valueAt, withValueAt } from '../expressions/expression-place.ts';
 import { escapeRegex, readTime, writeTimeLike } from '../expressions/time-texts.ts';
 
-/** Reads and writes what names and orders the records of a resource: the definition's expressions, in reverse. */
+/** Reads and writes the ids, versions and times of a resource's records, by reversing the definition's expressions. */
 export interface RecordForm {
   /** @returns Undefined where the record has no id. */
   idOf(raw: unknown): Promise<string | undefined>;
@@ -67,7 +67,7 @@ function writeParts(raw: unknown, parts: readonly (string | readonly Step[])[], 
   }, raw);
 }
 
-/** Replace the id within the member that an expression computes it from, such as the end of a longer name. */
+/** Replace the id within a longer text from which an expression computes it. */
 function replaceIn(
   raw: unknown,
   paths: readonly (readonly string[])[],
@@ -91,7 +91,7 @@ function withCopies(raw: unknown, before: string, id: string, own: readonly (rea
   for (const path of leavesOf(raw)) {
     const value = valueAt(raw, path);
     if (written.has(JSON.stringify(path)) || value === null || typeof value === 'boolean') continue;
-    // A short id may equal a number that is none.
+    // Other numbers may equal a short id.
     const isId =
       before.length > 8 || (before.length > 3 && /(^|[^a-z])[gsu]?u?id$|I[dD]$/.test(textOf(path.at(-1)) ?? ''));
     if (textOf(value) === before && isId) record = withValueAt(record, path, scalarLike(value, id));
@@ -105,7 +105,7 @@ function withCopies(raw: unknown, before: string, id: string, own: readonly (rea
   return record;
 }
 
-/** A number stays a number where the text is one that JSON holds exactly. */
+/** Keep a number a number, unless JSON cannot hold it exactly. */
 export function scalarLike(example: unknown, text: string): string | number {
   return typeof example === 'number' && Number.isSafeInteger(Number(text)) && /^-?\d+$/.test(text)
     ? Number(text)
@@ -134,7 +134,7 @@ function versionLike(example: unknown, kind: 'integer' | 'opaque', change: numbe
   return `${start}${digest}${end}`;
 }
 
-/** The time that a record tells for its last change, in its own precision; undefined where it tells none. */
+/** The time of its last change that a record holds, in the record's precision; undefined if it holds none. */
 export function timeOfRecord(raw: unknown, { version, updated }: Pick<RecordPlan, 'version' | 'updated'>) {
   const paths = [updated, version].flatMap((text) => (text === undefined ? [] : pathsIn(text)));
   return paths.map((path) => readTime(valueAt(raw, path))).find((ms) => ms !== undefined);

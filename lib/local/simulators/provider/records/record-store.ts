@@ -39,7 +39,7 @@ export interface RecordStore {
   readonly addressPaths: RecordTemplate['addressPaths'];
   readonly form: RecordForm;
   readonly hasTemplates: boolean;
-  /** Those that have not been removed, and with `removed` the others, too. In the order of their creation. */
+  /** Records in the order of their creation. `removed` includes those that have been removed. */
   all(options?: { readonly removed?: boolean }): readonly StoredRecord[];
   find(id: string): StoredRecord | undefined;
   findByAddress(address: Readonly<Record<string, unknown>>): StoredRecord | undefined;
@@ -73,7 +73,7 @@ export function createRecordStore({ definition, resource, templates, bindings }:
   let created = 0;
 
   const write = async (record: WrittenRecord, atMs: number, before?: StoredRecord): Promise<StoredRecord> => {
-    // Two changes within the precision of the version would have the same version.
+    // The version is too coarse to tell two changes at the same time apart.
     const ms = Math.max(atMs, (before?.updatedAtMs ?? 0) + precisionMs(record.raw, plan, form));
     const raw = form.withChange(record.raw, ms, record.changes);
     const takenBy = new Set<string>();
@@ -120,7 +120,7 @@ export function createRecordStore({ definition, resource, templates, bindings }:
   };
 }
 
-/** Whether a resource takes a record, without mapping it: that takes long. */
+/** Whether a resource takes a record. Does not map it, because that is slow. */
 async function isTaken(plan: RecordPlan, raw: unknown, bindings: Bindings): Promise<boolean> {
   if (plan.keep === undefined && plan.deleted === undefined) return true;
   const read = await readRecord({ ...plan, map: '{}' }, raw, bindings);
@@ -172,7 +172,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** How far two times must differ to be two versions. */
+/** The smallest difference of two times that gives two versions. */
 function precisionMs(raw: unknown, plan: RecordPlan, form: RecordForm): number {
   const probeMs = 1_700_000_000_001;
   const told = timeOfRecord(form.withChange(raw, probeMs, 1), plan);

@@ -6,13 +6,13 @@ import { readRecord } from '../../../../../lambdas/engine/provider/answer/read-a
 import type { Exchanges } from '../../../../definitions/exchanges.ts';
 import { leavesOf, type Step, valueAt } from '../expressions/expression-place.ts';
 
-/** A record that the exchanges show, and what else its call needs to read it. */
+/** A record of an exchange, and what its call needs besides the id. */
 export interface RecordTemplate {
   readonly raw: unknown;
   readonly id: string;
   /** The address with which an exchange reads it. */
   readonly address: Readonly<Record<string, unknown>>;
-  /** Members of the record that tell an address, by its name, such as the number of an issue. */
+  /** Where the record holds its address, by name: the number of an issue, for example. */
   readonly addressPaths: Readonly<Record<string, readonly Step[]>>;
 }
 
@@ -21,14 +21,14 @@ export function sharersOf({ resources = {} }: Pick<Definition, 'resources'>, dec
   return Object.keys(resources).filter((name) => name === declaredBy || resources[name]?.from === declaredBy);
 }
 
-/** What the expressions of a definition read besides an answer of the simulator. */
+/** Bindings of the expressions that read the simulator's answers. */
 export function bindingsOf(context: Readonly<Record<string, unknown>>, status = 200): Bindings {
   return { status, headers: {}, context };
 }
 
 /**
- * The records of a resource in its exchanges, whole ones before rows of lists. Records that no resource keeps, or that
- * stand for deleted ones, are not among them.
+ * Collect the records of a resource from its exchanges, whole records before rows of lists. Deleted records, and records
+ * that no resource keeps, are left out.
  */
 export async function recordTemplates(
   definition: Definition,
@@ -51,7 +51,7 @@ export async function recordTemplates(
       const body = bodyOfExchange(response.body, plan.format);
       const selected = await evaluate(plan.selection, body, bindings).catch(() => undefined);
       for (const row of [selected ?? []].flat()) {
-        // A copy without the marks of JSONata.
+        // JSONata marks its lists: copy them without the marks.
         const raw: unknown = JSON.parse(JSON.stringify(row));
         const id = await readableId(definition, sharers, raw, bindings);
         if (id === undefined) continue;
@@ -68,7 +68,7 @@ export async function recordTemplates(
   return withSharedAddresses([...templates.values()]);
 }
 
-/** The id of a record that one of the resources takes; undefined for any other. */
+/** The id of a record; undefined if none of the resources takes the record. */
 async function readableId(
   definition: Definition,
   resources: readonly string[],
@@ -95,7 +95,7 @@ function addressPathsOf(raw: unknown, address: Readonly<Record<string, unknown>>
   );
 }
 
-/** An address that one record tells, the others of its form tell in the same place; what none tells is of all. */
+/** Records hold their addresses in the same places. Parts of an address that no record holds are the same for all. */
 function withSharedAddresses(templates: readonly RecordTemplate[]): readonly RecordTemplate[] {
   const paths = Object.assign({}, ...templates.map(({ addressPaths }) => addressPaths));
   const address = Object.assign({}, ...templates.map((template) => template.address));

@@ -11,10 +11,10 @@ interface Filter {
 }
 
 /**
- * The records that a listing answers for the filters of its request. A filter by a member that the resource's `data` does
- * not have is left to the caller: only the provider knows what it means.
+ * Apply the filters of a listing's request. A filter by a member that `data` does not have selects every record, because
+ * only the real provider knows what it means.
  *
- * @returns Undefined where the request's conditions are not those of the definition.
+ * @returns Undefined if the definition does not make the request's conditions.
  */
 export async function selectRecords(
   store: RecordStore,
@@ -47,7 +47,7 @@ export async function selectRecords(
   return selected;
 }
 
-/** Read the conditions of a query language back: those that are given stand in their order, joined. */
+/** Read the conditions of a query language back. They are joined in the order of the definition. */
 function conditionsIn({ where = {}, where_join: join }: Pick<CallSpec, 'where' | 'where_join'>, text: unknown) {
   if (typeof text !== 'string') return new Map<string, readonly unknown[]>();
   const patterns = Object.entries(where).map(([name, template]) => ({ name, pattern: templatePattern(template) }));

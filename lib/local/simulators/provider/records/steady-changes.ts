@@ -7,7 +7,7 @@ export interface SteadyChangesOptions {
   readonly resources: readonly string[];
   readonly perMinute: number;
   readonly seed: string;
-  /** Told of a change that failed. */
+  /** Called for each change that failed. */
   readonly onFailure: (error: Error) => void;
 }
 
@@ -17,7 +17,7 @@ export interface SteadyChanges {
   stop(): void;
 }
 
-/** Of 100 changes, so many are new records, and so many removals. */
+/** How many of 100 changes are new records, and how many are removals. */
 const [createdPercent, removedPercent] = [20, 10];
 
 /** Change records at a rate: mostly updates, some new records, and fewer removals. */
@@ -41,7 +41,7 @@ export function startSteadyChanges(
     else await records.change(resource, record.id, (raw) => withOtherText(raw, place));
   };
   const timer = setInterval(() => {
-    // A change that takes longer than the interval is not overtaken.
+    // Wait for a change that takes longer than the interval.
     if (isBusy) return;
     isBusy = true;
     step()
@@ -53,10 +53,10 @@ export function startSteadyChanges(
   return { count: () => made, stop: () => clearInterval(timer) };
 }
 
-/** Names of members whose text says nothing to a program. */
+/** Names of members that hold text for people. */
 const freeText = /(title|subject|summary|description|notes?|text|body|displayname|lastname|surname|name)$/i;
 
-/** Change the first text that people write. A record without one changes in its version only. */
+/** Change the first text for people. Without one, only the version of the record changes. */
 function withOtherText(raw: unknown, place: number): unknown {
   const texts = [...leavesOf(raw)].filter((path) => typeof valueAt(raw, path) === 'string' && isFreeText(path));
   const [path] = texts.sort((a, b) => a.length - b.length);

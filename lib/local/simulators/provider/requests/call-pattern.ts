@@ -9,7 +9,7 @@ import { type Bindings, readBindings } from './read-bindings.ts';
 import { type Capture, pathOfUrlTemplate, type TemplatePattern, templatePattern } from './template-pattern.ts';
 import { type TreeMatch, treePattern } from './tree-pattern.ts';
 
-/** How a request fits a call; of several calls that it fits, the one with more fixed text wins. */
+/** How well a request fits a call. The call with the most fixed text wins. */
 export interface CallMatch {
   readonly bindings: Bindings;
   /** What the targets of `page` got: `number`, `offset`, `cursor`, `last`, `size`. */
@@ -34,12 +34,12 @@ type AnyCallSpec = CallSpec & { readonly page?: PageSpec | undefined };
 /**
  * Compile a call to the pattern of its requests.
  *
- * @param ownBases - Base URLs that accounts have in the place of the definition's.
- * @returns Why it cannot be, for a person.
+ * @param ownBases - Base URLs of accounts that replace the definition's.
+ * @returns Why that fails, for a person.
  */
 export function callPattern(api: ApiSpec, call: DeclaredCall, ownBases: readonly string[] = []): CallPattern | string {
   const spec: AnyCallSpec = call.spec;
-  // A question mark in braces is of an optional value.
+  // A question mark in braces marks an optional value.
   const [, path = '', fixedQuery = ''] = /^((?:\{[^}]*\}|[^?{])*)\??(.*)$/s.exec(spec.url ?? spec.path ?? '') ?? [];
   const paths = pathPatterns(api, ownBases, spec.url === undefined ? { path } : { url: path });
   if (paths === undefined) return 'its whole URL is one value, so its requests cannot be told from others';
@@ -81,7 +81,7 @@ export function nameOfCall({ resource, method }: DeclaredCall): string {
   return resource === undefined ? method : `${resource}.${method}`;
 }
 
-/** Patterns of a call's path: below each base URL, and below that of an account whose own has no path. */
+/** Patterns of a call's path: below each base URL, and below a base URL without a path. */
 function pathPatterns(
   { base_url: base, regions = {} }: ApiSpec,
   ownBases: readonly string[],
@@ -129,7 +129,7 @@ interface Taken {
   readonly json: unknown;
 }
 
-/** Take the page out of a request, so that the rest is of the call's own templates. */
+/** Remove the page's values from a request. The call's templates made the rest. */
 function takeTargets(targets: readonly Target[], request: ProviderRequest, spec: AnyCallSpec): Taken {
   const page: Record<string, string> = {};
   let { query, form, json } = request;
@@ -146,7 +146,7 @@ function takeTargets(targets: readonly Target[], request: ProviderRequest, spec:
             : valueAt(json, tree);
     if (typeof value !== 'string' && typeof value !== 'number') continue;
     page[name] = String(value);
-    // A parameter that the call writes itself stays: both read it.
+    // Keep a parameter that the call's templates write, too.
     if (place === 'query' && !Object.hasOwn(spec.query ?? {}, field)) query = query.filter(([one]) => one !== field);
     if (place === 'form') form = form.filter(([one]) => one !== field);
     if (place === 'json' || place === 'variables') json = withoutMember(json, tree, spec, place);
@@ -154,7 +154,7 @@ function takeTargets(targets: readonly Target[], request: ProviderRequest, spec:
   return { page, query, form, json };
 }
 
-/** Remove a member, and the objects that it alone was in, unless the call has them. */
+/** Remove a member, and the objects that are empty without it, unless the call has them. */
 function withoutMember(json: unknown, path: readonly string[], spec: AnyCallSpec, place: string): unknown {
   const removed = withValueAt(json, path, undefined);
   const parent = path.slice(0, -1);

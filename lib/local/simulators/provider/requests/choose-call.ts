@@ -11,7 +11,7 @@ export interface ChosenCall {
   readonly resources: readonly string[];
 }
 
-/** Of the calls that a request fits equally, choose the one that it means by the records that it names. */
+/** Choose between calls that a request fits equally: prefer the call whose record it names. */
 export function chooseCall(
   candidates: readonly Candidate[],
   served: ReadonlyMap<string, ServedCall>,

@@ -3,7 +3,7 @@ import { textOf } from '../../../../../lambdas/engine/provider/request/call-tran
 import type { Capture } from './template-pattern.ts';
 import { undoTransforms } from './undo-transforms.ts';
 
-/** The values that a request was made from, by source such as `filter.status.eq`; several where it does not tell which. */
+/** Values that a request was made from, by source such as `filter.status.eq`. Several if the request does not tell which. */
 export type Bindings = ReadonlyMap<string, readonly unknown[]>;
 
 /**
@@ -47,7 +47,7 @@ function valuesOf(captures: readonly Capture[]): readonly unknown[] | undefined 
   return right.length === 0 ? undefined : [...new Set(right)];
 }
 
-/** Whether a value gives what was read. Times and what reads the context are not compared. */
+/** Whether a value renders to the captured text. Times, and values that read the context, are not compared. */
 function gives({ placeholder: { transforms }, result }: Capture, value: unknown): boolean {
   const isComparable = transforms.every(
     ({ name, arguments: written }) =>

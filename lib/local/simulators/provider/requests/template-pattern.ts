@@ -14,7 +14,7 @@ export interface Capture {
   readonly result: unknown;
 }
 
-/** A template that reads its values back from what was written with it. */
+/** A template that reads its values back from a text that it made. */
 export interface TemplatePattern {
   /** Characters that every text of the template has. */
   readonly literalLength: number;
@@ -135,7 +135,7 @@ function transformPattern(
   }
 }
 
-/** A literal as it stands in the path of a URL. @see https://url.spec.whatwg.org/#path-percent-encode-set */
+/** A literal as the path of a URL encodes it. @see https://url.spec.whatwg.org/#path-percent-encode-set */
 function pathText(literal: string): string {
   return literal.replace(/[ "#<>?^`{}]/g, encodeURIComponent);
 }

@@ -2,9 +2,9 @@ import { type CallTransform, textOf } from '../../../../../lambdas/engine/provid
 import { valueAt } from '../expressions/expression-place.ts';
 import { readTimeFormat } from '../expressions/time-texts.ts';
 
-/** What stood before transforms, as far as their result tells it. */
+/** The value before transforms, as far as the result tells it. */
 export type Undone =
-  /** The values that give this result; several where a replacement hides which. */
+  /** The values that give this result. A replacement may hide which. */
   | { readonly kind: 'values'; readonly values: readonly unknown[] }
   /** The optional value was unset: the result is its default. */
   | { readonly kind: 'unset' }

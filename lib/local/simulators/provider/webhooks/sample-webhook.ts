@@ -20,14 +20,18 @@ export interface SampleChange {
 
 type Expected = NonNullable<Sample['expected']>[number];
 
-/** The sample that tells best of a change: of the same kind, thin, and with one event. One that tells something else is none. */
+/**
+ * Choose the sample that fits a change best: the same kind, a thin event, one event.
+ *
+ * @returns Undefined if every sample would tell something false.
+ */
 export function sampleOf(samples: readonly Sample[], change: SampleChange): Sample | undefined {
   const fitting = samples.flatMap((sample) => {
     const event = eventOf(sample, change);
     if (event === undefined) return [];
     const isThin = event['thin'] === true || event['method'] === 'get';
     const isKind = event['type'] === `record:${change.kind}`;
-    // A thin event tells only that there was a change; the read tells which.
+    // A thin event says only that the record changed: the engine reads the rest.
     const isOfDeletion = event['type'] === 'record:deleted';
     if (!isThin && isOfDeletion !== (change.kind === 'deleted')) return [];
     return [{ sample, score: (isKind ? 4 : 0) + (isThin ? 2 : 0) + (sample.expected?.length === 1 ? 1 : 0) }];
@@ -40,8 +44,8 @@ function eventOf({ expected }: Sample, { resources }: SampleChange): Expected | 
 }
 
 /**
- * The request of a sample, about another record: with its id, its address and its state where the sample carries one, the
- * time of the change, and an own id of the delivery.
+ * Make the request of a sample tell of another record: replace the id, the address, the record if the sample carries it,
+ * the time of the event, and the id of the delivery.
  */
 export function webhookOf(
   definition: WebhookDefinition,
@@ -55,7 +59,7 @@ export function webhookOf(
   const text = request.body.toString('utf8');
   const body = parsed(text);
   if (event === undefined) return request;
-  // A form or XML: only the id is another one.
+  // In a form or XML, replace the id only.
   if (body === undefined)
     return { ...request, body: Buffer.from(withOtherId(text, String(event['record_id']), change.record.id)) };
   const carried = event['thin'] === true ? body : withRecord(definition, body, event, change);
@@ -63,7 +67,7 @@ export function webhookOf(
   return withDeliveryId(definition, { ...request, body: Buffer.from(JSON.stringify(told)) }, deliveryId);
 }
 
-/** Put the record in the place of the sample's own, where the body has one in the form of the API. */
+/** Replace the sample's record, if the body has it in the form of the API. */
 function withRecord(definition: Definition, body: unknown, event: Expected, { record }: SampleChange): unknown {
   const plan = recordPlanOf(definition, String(event['resource']));
   if (plan === undefined || definition.resources?.[String(event['resource'])]?.adapt !== undefined) return body;
@@ -99,25 +103,25 @@ function withIds(body: unknown, event: Expected, { record, addressPaths }: Sampl
   return told;
 }
 
-/** A text with another id where it has the former one as a whole word. */
+/** Replace an id that is a whole word of a text. */
 function withOtherId(text: string, before: string, id: string): string {
   return text.replaceAll(new RegExp(`(?<![\\w-])${escapeRegex(before)}(?![\\w-])`, 'g'), () => id);
 }
 
-/** Move the time of the event to now. Its other times, such as that of a creation, stay. */
+/** Move the time of the event to now. Keep other times, such as that of the creation. */
 function withTimes(body: unknown, event: Expected, nowMs: number): unknown {
   const beforeMs = readTime(event['occurred_at']);
   if (beforeMs === undefined) return body;
   return [...leavesOf(body)].reduce<unknown>((told, path) => {
     const value = valueAt(body, path);
     const ms = readTime(value);
-    // A time of a coarser form is the same time.
+    // A coarser form of the time is the same time.
     const isSame = ms !== undefined && Math.abs(ms - beforeMs) < 1000;
     return isSame ? withValueAt(told, path, writeTimeLike(value, nowMs)) : told;
   }, body);
 }
 
-/** Two deliveries with one id are one delivery, so each gets its own. */
+/** Give each delivery its own id: the engine drops a second delivery with the same id. */
 function withDeliveryId(
   { webhook: { delivery_id: declared } }: WebhookDefinition,
   request: WebhookRequest,

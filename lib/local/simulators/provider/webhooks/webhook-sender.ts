@@ -17,9 +17,9 @@ export interface WebhookOptions {
   readonly doublePercent?: number;
   readonly latePercent?: number;
   readonly losePercent?: number;
-  /** How late a late one is at most. @default 10 s */
+  /** The longest delay of a late webhook. @default 10 s */
   readonly lateMs?: number;
-  /** Longest time until one that is not late is sent, so that they arrive in another order. @default 200 ms */
+  /** The longest delay of other webhooks; delays change their order. @default 200 ms */
   readonly spreadMs?: number;
 }
 
@@ -100,7 +100,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
   };
 }
 
-/** Keys of the demo, which `npm start` gives its accounts, unless others are given. */
+/** The given secrets; without them, those of the accounts of `npm start`. */
 function keysOf(definition: WebhookDefinition, secrets: Readonly<Record<string, string>> = {}): SigningKeys {
   const demo = demoKeys(definition);
   return { ...demo, secrets: { ...demo.secrets, ...secrets } };
