@@ -101,6 +101,13 @@ test('fails when samples and expected events do not belong together or cannot be
   ]);
 });
 
+test('asks for no sample where a definition that cannot be read has an API alone', async () => {
+  folder.write('integrations/desk/integration.yaml', 'name: desk\ntitle: Desk\napi:\n  base_url: 7\n');
+  const { output } = await folder.run(['validate', 'desk']);
+  expect(output).toContain('api.base_url');
+  expect(output).not.toContain('sample');
+});
+
 test('fails when a sample is not a request, or there is no sample', async () => {
   writeIntegration(folder, { sample: { heeders: {} } });
   expect(await faultsOf()).toMatchObject([
