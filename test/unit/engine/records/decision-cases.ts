@@ -116,6 +116,18 @@ const given: readonly Given[] = [
     webhook({ fingerprint: undefined }),
     { type: 'record:updated' },
   ],
+  [
+    'a read that does not find an unknown record says nothing',
+    undefined,
+    read({ change: 'deleted', isAbsence: true, fingerprint: undefined }),
+    { kind: 'unchanged', advances: false },
+  ],
+  [
+    'a read that does not find a known record deletes it',
+    state(),
+    read({ change: 'deleted', isAbsence: true, fingerprint: undefined }),
+    { type: 'record:deleted' },
+  ],
   ['a later version after a deletion is created', deleted(), webhook(), { type: 'record:created' }],
   [
     'a later version after a deletion is created, though its data is that of before',
