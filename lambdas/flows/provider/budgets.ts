@@ -1,6 +1,6 @@
 import { type Admission, type Ask, admitCalls } from '../../engine/provider/budget/admit-calls.ts';
 import type { AppliedLimit, BudgetState } from '../../engine/provider/budget/budget-state.ts';
-import { type EndedCall, settleCall } from '../../engine/provider/budget/settle-call.ts';
+import { type EndedCall, type SlowDown, settleCall } from '../../engine/provider/budget/settle-call.ts';
 import type { BudgetStore, StoredBudget } from '../../ports/provider/budget-store.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
@@ -15,9 +15,17 @@ export interface BudgetPorts {
 
 /** The limits of one scope that count a call. */
 export interface ScopeLimits {
+  readonly of: 'account' | 'app';
   /** Names the row of the budget. */
   readonly scope: string;
   readonly limits: readonly AppliedLimit[];
+  /** Whether what answers say of limits counts here. */
+  readonly isHeard: boolean;
+}
+
+/** How a call ended, and whose calls the provider wants slower. */
+export interface Ending extends Omit<EndedCall, 'slowDown'> {
+  readonly slowDown?: (SlowDown & { readonly of: ScopeLimits['of'] }) | undefined;
 }
 
 export interface BudgetAsk extends Pick<Ask, 'ids' | 'priority' | 'names' | 'cost' | 'leaseMs'> {
@@ -37,7 +45,7 @@ export interface Budgets {
   /** Take calls from every scope, or as many as all of them grant. */
   take(ask: BudgetAsk): Promise<BudgetGrant>;
   /** Count calls that have ended. */
-  settle(scopes: readonly ScopeLimits[], calls: readonly EndedCall[]): Promise<void>;
+  settle(scopes: readonly ScopeLimits[], calls: readonly Ending[]): Promise<void>;
   /** What a scope knows now. */
   read(scope: string): Promise<BudgetState>;
 }
@@ -85,18 +93,27 @@ export function createBudgets(ports: BudgetPorts): Budgets {
 
 const notSent =
   (clock: Clock) =>
-  (id: string): EndedCall => ({ id, wasSent: false, endedAtMs: clock.nowMs(), observed: [] });
+  (id: string): Ending => ({ id, wasSent: false, endedAtMs: clock.nowMs(), observed: [] });
 
-async function settle(change: Change, scopes: readonly ScopeLimits[], calls: readonly EndedCall[]): Promise<void> {
+async function settle(change: Change, scopes: readonly ScopeLimits[], calls: readonly Ending[]): Promise<void> {
   if (calls.length === 0) return;
   await Promise.all(
-    scopes.map(({ scope, limits }) =>
-      change(scope, (state) => ({
-        next: calls.reduce((current, call) => settleCall(current, limits, call), state),
+    scopes.map((one) =>
+      change(one.scope, (state) => ({
+        next: calls.reduce((current, call) => settleCall(current, one.limits, heardBy(one, call)), state),
         result: true,
       })),
     ),
   );
+}
+
+/** What a scope learns of a call: a refusal of one account's calls stops no other account. */
+function heardBy({ of, isHeard }: ScopeLimits, { slowDown, ...call }: Ending): EndedCall {
+  return {
+    ...call,
+    observed: isHeard ? call.observed : [],
+    slowDown: slowDown?.of === of ? slowDown : undefined,
+  };
 }
 
 /**
@@ -150,17 +167,4 @@ function createTurns(): <T>(scope: string, step: () => Promise<T>) => Promise<T>
     if (turns.get(scope) === settled) turns.delete(scope);
     return own;
   };
-}
-
-/** The scopes of a call's limits: the account's own, and the app's where there are such. */
-export function scopesOf(
-  limits: readonly AppliedLimit[],
-  { account, integration }: { readonly account: string; readonly integration: string },
-): readonly ScopeLimits[] {
-  const own = limits.filter(({ spec }) => spec.scope === 'account');
-  const shared = limits.filter(({ spec }) => spec.scope === 'app');
-  return [
-    { scope: account, limits: own },
-    ...(shared.length === 0 ? [] : [{ scope: `app ${integration}`, limits: shared }]),
-  ];
 }

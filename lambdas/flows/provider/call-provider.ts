@@ -2,8 +2,7 @@ import type { CallName } from '../../engine/definition/plan-answer.ts';
 import { limitsOf } from '../../engine/definition/plan-answer.ts';
 import type { AnswerPlan } from '../../engine/provider/answer/answer-plan.ts';
 import type { ReadAnswer } from '../../engine/provider/answer/read-answer.ts';
-import type { AppliedLimit, Priority } from '../../engine/provider/budget/budget-state.ts';
-import type { SlowDown } from '../../engine/provider/budget/settle-call.ts';
+import type { Priority } from '../../engine/provider/budget/budget-state.ts';
 import { authorizeCall } from '../../engine/provider/credentials/authorize-call.ts';
 import {
   type CredentialValues,
@@ -15,7 +14,8 @@ import type { CallValues } from '../../engine/provider/request/call-values.ts';
 import type { PagePosition } from '../../engine/provider/request/page-position.ts';
 import { type Preparation, type PreparedCall, prepareCall } from '../../engine/provider/request/prepare-call.ts';
 import type { ApiAnswer } from '../../ports/provider/provider-api.ts';
-import { type ScopeLimits, scopesOf } from './budgets.ts';
+import { scopesOf } from './budget-scopes.ts';
+import type { Ending, ScopeLimits } from './budgets.ts';
 import { apiOf, type Caller, expressionOwner, type ProviderPorts } from './provider-ports.ts';
 import { failCredentials, useCredentials } from './use-credentials.ts';
 
@@ -61,7 +61,7 @@ const maxAnswerBytes = 8 * 1024 * 1024;
 /** A granted call has ended by then: its time, the reading of its answer, and the writes after. */
 const leaseBeyondCallMs = 20_000;
 /** A call that could not have so much time does not begin. */
-const leastCallMs = 10_000;
+const leastCallMs = 5_000;
 /** Longest pause for a budget before the next look; others may give back calls earlier than told. */
 const maxPauseMs = 500;
 
@@ -126,8 +126,7 @@ async function callOnce(
 ): Promise<OneCall> {
   const { clock } = ports;
   const ownTimeoutMs = timeoutOf(caller, call.spec);
-  const limits = appliedLimits(caller, call.name);
-  const scopes = scopesOf(limits, { account: caller.account.id, integration: caller.account.integration });
+  const scopes = scopesOf(caller, limitsOf(caller.definition, call.name));
   const id = ports.randomness.bytes(9).toString('base64url');
   const taken = await takeBudget(ports, scopes, id, call, ownTimeoutMs + leaseBeyondCallMs);
   if (taken !== undefined) return taken;
@@ -141,7 +140,7 @@ async function callOnce(
   if (answer.kind === 'answered') call.onAnswer?.(answer);
   const read =
     answer.kind === 'failed' ? undefined : await readInProcess(ports, caller, call.plan, request.url, answer);
-  const slowDown = read?.kind === 'ended' ? slowDownOf(read.result, call.name) : undefined;
+  const slowDown = read?.kind === 'ended' ? slowDownOf(caller, scopes, call.name, read.result) : undefined;
   await ports.budgets.settle(scopes, [
     {
       id,
@@ -183,16 +182,6 @@ async function takeBudget(
   }
 }
 
-/** The limits that count a call, as they apply to the account. */
-function appliedLimits(caller: Caller, name: CallName): readonly AppliedLimit[] {
-  const { reserve } = apiOf(caller);
-  return limitsOf(caller.definition, name).map((spec) => ({
-    spec,
-    share: spec.scope === 'account' ? (caller.account.share ?? 1) : 1,
-    reserve,
-  }));
-}
-
 function timeoutOf(caller: Caller, { timeout }: CallSpec): number {
   return Math.min(60_000, durationMs(timeout ?? apiOf(caller).timeout) ?? 30_000);
 }
@@ -215,10 +204,20 @@ async function readInProcess(
   );
 }
 
-function slowDownOf({ classification }: ReadAnswer, { call }: CallName): SlowDown | undefined {
+/** Whose calls the provider wants slower: the account's, unless its words are of the app and count for the app. */
+function slowDownOf(
+  caller: Caller,
+  scopes: readonly ScopeLimits[],
+  { call }: CallName,
+  { classification }: ReadAnswer,
+): Ending['slowDown'] {
   const { means, scope, limit, notBeforeMs } = classification;
   if (means !== 'slow-down') return undefined;
-  return { name: scope === 'call' ? call : (limit ?? '*'), notBeforeMs };
+  const named = apiOf(caller).limits.find(({ name }) => name === limit);
+  const isOfApp = scope === 'app' || named?.scope === 'app';
+  if (!isOfApp) return { of: 'account', name: scope === 'call' ? call : (limit ?? '*'), notBeforeMs };
+  const isHeard = scopes.some((one) => one.of === 'app' && one.isHeard);
+  return isHeard ? { of: 'app', name: limit ?? '*', notBeforeMs } : { of: 'account', name: '*', notBeforeMs };
 }
 
 function outcomeOf(answer: ReadAnswer, status: number, startedAtMs: number, nowMs: number): OneCall {

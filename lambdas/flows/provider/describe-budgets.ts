@@ -1,21 +1,15 @@
 import { budgetAt, roomIn } from '../../engine/provider/budget/admit-calls.ts';
 import { type AppliedLimit, type BudgetState, maximumOf, newLimit } from '../../engine/provider/budget/budget-state.ts';
 import { windowMsOf } from '../../engine/provider/budget/limit-window.ts';
-import { scopesOf } from './budgets.ts';
+import { scopesOf } from './budget-scopes.ts';
 import { apiOf, type Caller, type ProviderPorts } from './provider-ports.ts';
 
 /** What is left of an account's limits, who waits for them, and until when they are blocked. */
 export async function describeBudgets({ budgets, clock }: ProviderPorts, caller: Caller) {
   const { account } = caller;
-  const api = apiOf(caller);
   const nowMs = clock.nowMs();
-  const all: AppliedLimit[] = api.limits.map((spec) => ({
-    spec,
-    share: spec.scope === 'account' ? (account.share ?? 1) : 1,
-    reserve: api.reserve,
-  }));
   const scopes = await Promise.all(
-    scopesOf(all, { account: account.id, integration: account.integration }).map(async ({ scope, limits }) => ({
+    scopesOf(caller, apiOf(caller).limits).map(async ({ scope, limits }) => ({
       limits,
       state: budgetAt(await budgets.read(scope), limits, nowMs),
     })),
@@ -24,7 +18,7 @@ export async function describeBudgets({ budgets, clock }: ProviderPorts, caller:
   return {
     account: account.id,
     in_flight: own?.flights.length ?? 0,
-    blocked_until: isoOrNull(own?.blocks['*']),
+    blocked_until: isoOrNull(latest(scopes.map(({ state }) => state.blocks['*']))),
     limits: scopes.flatMap(({ limits, state }) => limits.map((limit) => limitView(limit, state, nowMs))),
     waiting: Object.entries(own?.waiting ?? {}).map(([priority, { sinceMs, calls }]) => ({
       priority: priority as 'webhook' | 'read' | 'poll' | 'backfill',
@@ -53,6 +47,11 @@ function limitView(limit: AppliedLimit, state: BudgetState, nowMs: number) {
     resets_at: isoOrNull(known.resetAtMs),
     blocked_until: isoOrNull(state.blocks[spec.name]),
   };
+}
+
+function latest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }
 
 function isoOrNull(ms: number | undefined): string | null {

@@ -62,6 +62,8 @@ test('a wrong key is told at once, and nothing is stored; a fault of the moment 
   expect(api.provider.ports.credentials.stored.size).toBe(0);
   api.provider.respond(() => 503);
   expect(await api.call('POST', '/v1/accounts', account)).toMatchObject({ status: 201, body: { status: 'active' } });
+  // A provider that hangs must not outlast the call of the API.
+  expect(api.provider.requests.every(({ timeoutMs }) => timeoutMs <= 6_000)).toBe(true);
 });
 
 test('a context value cannot lead calls to another host', async () => {
