@@ -98,8 +98,15 @@ async function exchange(
     context: connected.context,
     credentialKind: 'oauth2',
     // The consent, and a call with its token, prove whose the captured values are.
-    mayClaim: state.mayClaim || (test.isProven && isChanged(account, connected)),
+    mayClaim:
+      state.mayClaim ||
+      (test.isProven && isHostGiven(definition, account, captured, found.context) && isChanged(account, connected)),
   });
+  if (update.kind === 'claim-needs-operator')
+    return failed(
+      'This connection does not prove that it is yours. Ask the operator of the application that sent you here.',
+      returnUrl,
+    );
   if (update.kind !== 'updated')
     return failed('Another account has what you connected, so this one cannot have it, too.', returnUrl);
   const { revision: _, generation: __, ...stored } = test.stored;
@@ -111,6 +118,24 @@ async function exchange(
     stored,
   );
   return { kind: 'connected', account: account.id, returnUrl };
+}
+
+/**
+ * Whether the call with the token went to a host that the definition names, or that the provider has named in this
+ * consent. A host that the account names says yes to everything, also to the values of a stranger.
+ */
+function isHostGiven(
+  { api }: Definition,
+  { baseUrl }: Account,
+  captured: Readonly<Record<string, unknown>>,
+  found: Readonly<Record<string, unknown>>,
+): boolean {
+  if (baseUrl !== undefined) return false;
+  const [, name] = /^\{context\.(\w+)/.exec(api?.base_url ?? '') ?? [];
+  if (name === undefined) return true;
+  // Only a whole URL leads the call for what was connected to a host of the definition.
+  const isFoundThere = api?.credentials.oauth2?.discover?.call.url !== undefined;
+  return Object.hasOwn(captured, name) || (isFoundThere && Object.hasOwn(found, name));
 }
 
 function isChanged(before: Account, after: Account): boolean {
