@@ -17,6 +17,20 @@ export interface Usage {
   readonly infrequentLogBytes: number;
 }
 
+export const noUsage: Usage = {
+  apiRequests: 0,
+  lambdaRequests: 0,
+  lambdaGbSeconds: 0,
+  sqsRequests: 0,
+  fairQueueRequests: 0,
+  readUnits: 0,
+  writeUnits: 0,
+  s3Puts: 0,
+  s3Gets: 0,
+  logBytes: 0,
+  infrequentLogBytes: 0,
+};
+
 export interface CostLine {
   readonly name: string;
   /** USD per million events. */

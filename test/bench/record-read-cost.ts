@@ -3,7 +3,7 @@ import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { callsAtATime } from '../../lambdas/flows/enrich/enrich-records.ts';
 import type { GatedCall } from '../../lib/local/faults/gated-call.ts';
 import { assumptions, awsPrices } from './aws-prices.ts';
-import { type CostLine, costPerMillion, gbSeconds, totalUsd, type Usage, writeUnits } from './cost-model.ts';
+import { type CostLine, costPerMillion, gbSeconds, noUsage, totalUsd, type Usage, writeUnits } from './cost-model.ts';
 import { type Figure, figure } from './section.ts';
 import { type EnrichWay, startEnrichWay } from './stages/enrich-way.ts';
 
@@ -53,7 +53,7 @@ async function linesOf(way: EnrichWay, calls: readonly GatedCall[], group: numbe
   const budgetWrites = count((call) => ofEnrich(call) && onLimits(call) && call.operation === 'PutItem');
   const sqs = count(on(environmentKeys.enrichQueueUrl));
   const usage: Usage = {
-    ...nothing,
+    ...noUsage,
     lambdaRequests: runs,
     lambdaGbSeconds: runs * gbSeconds(runMs(group, budgetWrites / events), assumptions.memoryMb.enrich),
     sqsRequests: sqs,
@@ -85,17 +85,3 @@ function runMs(reads: number, budgetWrites: number): number {
     reads * budgetWrites * dynamodbRoundTripMs
   );
 }
-
-const nothing: Usage = {
-  apiRequests: 0,
-  lambdaRequests: 0,
-  lambdaGbSeconds: 0,
-  sqsRequests: 0,
-  fairQueueRequests: 0,
-  readUnits: 0,
-  writeUnits: 0,
-  s3Puts: 0,
-  s3Gets: 0,
-  logBytes: 0,
-  infrequentLogBytes: 0,
-};

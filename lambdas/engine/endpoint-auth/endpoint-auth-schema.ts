@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connectionHeaders } from '../../contracts/connection-headers.ts';
 import { type ClientCertificate, certificateFaults, validityFault } from './client-certificate.ts';
 
 /** A text whose error messages never quote the value, which is often a secret (invariant 10). */
@@ -50,18 +51,8 @@ const oauth2Auth = z.strictObject({
 /** Prefixes of headers that only the engine sets: signatures, replays, hops. */
 const reservedPrefixes = ['webhook-', 'tributary-'];
 /** Headers that only the engine sets: they describe the connection or the body. */
-const reservedHeaders = new Set([
-  // https://www.rfc-editor.org/rfc/rfc9110#field.connection and https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
+const reservedHeaders: ReadonlySet<string> = new Set([
+  ...connectionHeaders,
   'expect',
   'host',
   'content-encoding',

@@ -1,3 +1,4 @@
+import { connectionHeaders } from '../../contracts/connection-headers.ts';
 import { contextForCalls } from '../../engine/definition/context-for-calls.ts';
 import { planPlainAnswer } from '../../engine/definition/plan-answer.ts';
 import { baseUrlOf } from '../../engine/provider/request/base-url.ts';
@@ -26,18 +27,7 @@ export type ProxyOutcome =
   | { readonly kind: 'bad-path' }
   | Exclude<CallOutcome, { kind: 'read' }>;
 
-/** Headers of one connection. @see https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+const hopByHop: ReadonlySet<string> = new Set(connectionHeaders);
 /** Headers that name the caller, or that the engine itself sets. */
 const ownHeaders =
   /^(authorization|cookie|host|content-length|accept-encoding|forwarded|via|x-forwarded-.*|x-amz.*|x-api-key|idempotency-key)$/;

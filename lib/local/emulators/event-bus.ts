@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { type AccessGuard, type AccessRules, createAccessGuard } from '../iam/access-guard.ts';
+import { type AccessRules, createAccessGuard } from '../iam/access-guard.ts';
 import { eventbridgeCalls } from '../iam/eventbridge-calls.ts';
+import { type JsonAnswer, type JsonRequest, parseJson, refuse, startJsonServer } from './json-server.ts';
 
 /** An event as a rule on the bus would receive it. */
 export interface BusEvent {
@@ -50,27 +49,12 @@ export async function startEventBus(
     onEvent(event);
     return { EventId: event.id };
   };
-  const server = createServer((request, response) => {
-    answer(request, guard, put).then(
-      ({ status, body }) => send(response, status, body),
-      () => response.destroy(),
-    );
+  const { endpoint, stop } = await startJsonServer({
+    guard,
+    required: ({ target, body }) => eventbridgeCalls(target, body),
+    carryOut: (request) => putEvents(request, put),
   });
-  server.keepAliveTimeout = 120_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    enforce: (rules) => guard.enforce(rules),
-    events: () => [...kept],
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { endpoint, enforce: (rules) => guard.enforce(rules), events: () => [...kept], stop };
 }
 
 interface Entry {
@@ -82,29 +66,14 @@ interface Entry {
 
 type EntryResult = { readonly EventId: string } | { readonly ErrorCode: string; readonly ErrorMessage: string };
 
-async function answer(
-  request: IncomingMessage,
-  guard: AccessGuard,
-  put: (entry: Entry) => EntryResult,
-): Promise<{ readonly status: number; readonly body: object }> {
-  const { method = '', url = '/', headers } = request;
-  const target = String(headers['x-amz-target'] ?? '');
-  const text = await readText(request);
-  const refused = (type: string, message: string) => ({ status: 400, body: { __type: type, message } });
-  const body = parseJson(text);
-  const signed = { authorization: headers.authorization, url };
-  if (guard.restricts(signed)) {
-    const refusal = guard.refuse(signed, () => eventbridgeCalls(target, body));
-    if (refusal?.kind === 'access-denied') return refused('AccessDeniedException', refusal.message);
-    if (refusal !== undefined) return refused('UnrecognizedClientException', refusal.message);
-  }
+function putEvents({ method, target, body, sizeBytes }: JsonRequest, put: (entry: Entry) => EntryResult): JsonAnswer {
   if (method !== 'POST' || target !== 'AWSEvents.PutEvents')
-    return refused('UnknownOperationException', `the local runner does not know ${method} ${target}`);
+    return refuse('UnknownOperationException', `the local runner does not know ${method} ${target}`);
   const { Entries: entries } = (body ?? {}) as { readonly Entries?: unknown };
   if (!Array.isArray(entries) || entries.length === 0 || entries.length > maxEntries)
-    return refused('ValidationException', `Entries must be a list of 1 to ${maxEntries}`);
-  if (Buffer.byteLength(text) > maxRequestBytes)
-    return refused('ValidationException', 'Total size of the entries in the request is over the limit.');
+    return refuse('ValidationException', `Entries must be a list of 1 to ${maxEntries}`);
+  if (sizeBytes > maxRequestBytes)
+    return refuse('ValidationException', 'Total size of the entries in the request is over the limit.');
   const results = entries.map((entry) => put(entry as Entry));
   const failed = results.filter((result) => 'ErrorCode' in result);
   return { status: 200, body: { FailedEntryCount: failed.length, Entries: results } };
@@ -129,23 +98,4 @@ function readEntry(
     detail,
     time: new Date(nowMs).toISOString(),
   };
-}
-
-async function readText(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function send(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() });
-  response.end(JSON.stringify(body));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -10,6 +10,7 @@ export interface JsonRequest {
   readonly target: string;
   /** Undefined when the body is not JSON. */
   readonly body: unknown;
+  readonly sizeBytes: number;
 }
 
 export interface JsonAnswer {
@@ -68,7 +69,8 @@ async function answer(
 ): Promise<JsonAnswer> {
   const { method = '', url = '/', headers } = incoming;
   const target = String(headers['x-amz-target'] ?? '');
-  const request = { method, target, body: parseJson(await readText(incoming)) };
+  const text = await readText(incoming);
+  const request = { method, target, body: parseJson(text), sizeBytes: Buffer.byteLength(text) };
   const signed = { authorization: headers.authorization, url };
   if (guard.restricts(signed)) {
     const refusal = guard.refuse(signed, () => required(request));
@@ -89,7 +91,8 @@ function send(response: ServerResponse, { status, body }: JsonAnswer): void {
   response.end(JSON.stringify(body));
 }
 
-function parseJson(text: string): unknown {
+/** @returns Undefined for a text that is not JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -166,67 +166,50 @@ test('a consent for several tenants of the provider names them, or finds the one
   expect((await comeBack({ code: 'c', state: stateIn(await start()) })).statusCode).toBe(302);
 });
 
-test.each([
-  [undefined, 302],
-  ['https://desk.acme.example/api', 400],
-])('what the redirect says is claimed only after a call to the host of the definition: %s', async (baseUrl, status) => {
-  const definition = {
-    ...withConsent(
-      { capture: { realm_id: '{query.realmId}' } },
-      { realm_id: { help: 'x', optional: true, list: false } },
-    ),
-    routing: { context_lookup_field: 'body.realm', account_context: 'realm_id', secrets: 'account' as const },
-  };
-  const { api, comeBack } = await prepare(definition);
-  const own = { id: 'acc_own', tenant: 'acme', integration: 'desk', context: { subdomain: 'acme' } };
-  const created = await api.call('POST', '/v1/accounts', { ...own, base_url: baseUrl }, 'acme');
-  expect(created.status).toBe(201);
-  const started = await api.call(
-    'POST',
-    '/v1/accounts/acc_own/connect',
-    { return_url: 'https://app.example.com' },
-    'acme',
-  );
-  // The host that the account names says yes to everything.
-  const done = await comeBack({ code: 'c', state: stateIn(started), realmId: 'of-a-stranger' });
-  expect(done.statusCode).toBe(status);
-  const shown = await api.call('GET', '/v1/accounts/acc_own');
-  expect('realm_id' in shown.body.context).toBe(status === 302);
-});
-
-test.each([
-  ['{token.instance_url}', 302],
-  [undefined, 400],
-])('a host of the context counts where this consent has brought it: %s', async (instanceUrl, status) => {
+/** A tenant's own key connects its account; the redirect says the id of a stranger. */
+async function claimStranger(change: object, account: object, baseUrl?: string) {
+  const optional = { help: 'x', optional: true, list: false };
   const base = withConsent(
-    {
-      capture: {
-        realm_id: '{query.realmId}',
-        ...(instanceUrl === undefined ? {} : { instance_url: instanceUrl }),
-      },
-    },
-    {
-      realm_id: { help: 'x', optional: true, list: false },
-      instance_url: { help: 'x', optional: true, list: false },
-    },
+    { capture: { realm_id: '{query.realmId}', ...change } },
+    { realm_id: optional, instance_url: optional },
   );
+  const calls = base.api as NonNullable<typeof base.api>;
   const definition = {
     ...base,
-    api: { ...(base.api as NonNullable<typeof base.api>), base_url: '{context.instance_url}/v2' },
+    api: { ...calls, ...(baseUrl === undefined ? {} : { base_url: baseUrl }) },
     routing: { context_lookup_field: 'body.realm', account_context: 'realm_id', secrets: 'account' as const },
   };
   const { api, state, comeBack } = await prepare(definition);
   state.token = { access_token: 'at', instance_url: 'https://real.desk.example' };
-  const context = { subdomain: 'acme', instance_url: 'https://evil.acme.example' };
-  await api.call('POST', '/v1/accounts', { id: 'acc_own', tenant: 'acme', integration: 'desk', context }, 'acme');
-  const started = await api.call(
+  const created = await api.call(
     'POST',
-    '/v1/accounts/acc_own/connect',
-    { return_url: 'https://app.example.com' },
+    '/v1/accounts',
+    { id: 'acc_own', tenant: 'acme', integration: 'desk', ...account },
     'acme',
   );
+  expect(created.status).toBe(201);
+  const body = { return_url: 'https://app.example.com' };
+  const started = await api.call('POST', '/v1/accounts/acc_own/connect', body, 'acme');
+  // Whatever host is called says yes to everything.
   const done = await comeBack({ code: 'c', state: stateIn(started), realmId: 'of-a-stranger' });
-  expect(done.statusCode).toBe(status);
+  const { context } = (await api.call('GET', '/v1/accounts/acc_own')).body;
+  return { status: done.statusCode, hasClaimed: 'realm_id' in context };
+}
+
+test.each([
+  [undefined, { status: 302, hasClaimed: true }],
+  ['https://desk.acme.example/api', { status: 400, hasClaimed: false }],
+])('what the redirect says is claimed only after a call to the host of the definition: %s', async (own, expected) => {
+  const account = { context: { subdomain: 'acme' }, base_url: own };
+  expect(await claimStranger({}, account)).toEqual(expected);
+});
+
+test.each([
+  [{ instance_url: '{token.instance_url}' }, { status: 302, hasClaimed: true }],
+  [{}, { status: 400, hasClaimed: false }],
+])('a host of the context counts only where this consent has brought it: %j', async (capture, expected) => {
+  const account = { context: { subdomain: 'acme', instance_url: 'https://evil.acme.example' } };
+  expect(await claimStranger(capture, account, '{context.instance_url}/v2')).toEqual(expected);
 });
 
 test('the account of another tenant cannot be connected', async () => {

@@ -1,19 +1,13 @@
 import { expect, test } from 'vitest';
-import { costPerMillion, gbSeconds, readUnits, totalUsd, type Usage, writeUnits } from '../../bench/cost-model.ts';
-
-const nothing: Usage = {
-  apiRequests: 0,
-  lambdaRequests: 0,
-  lambdaGbSeconds: 0,
-  sqsRequests: 0,
-  fairQueueRequests: 0,
-  readUnits: 0,
-  writeUnits: 0,
-  s3Puts: 0,
-  s3Gets: 0,
-  logBytes: 0,
-  infrequentLogBytes: 0,
-};
+import {
+  costPerMillion,
+  gbSeconds,
+  noUsage,
+  readUnits,
+  totalUsd,
+  type Usage,
+  writeUnits,
+} from '../../bench/cost-model.ts';
 
 /** The list price of a million events that each use one unit. */
 test.each<[Partial<Usage>, string, number]>([
@@ -28,14 +22,14 @@ test.each<[Partial<Usage>, string, number]>([
   [{ logBytes: 1_000 }, 'CloudWatch Logs', 0.5],
   [{ infrequentLogBytes: 1_000 }, 'CloudWatch Logs', 0.25],
 ])('%j per event, for a million events, is the line "%s" of %d USD and no other', (used, name, usd) => {
-  const lines = costPerMillion({ ...nothing, ...used }, 1);
+  const lines = costPerMillion({ ...noUsage, ...used }, 1);
   expect(lines.find((line) => line.name === name)?.usd).toBeCloseTo(usd, 6);
   expect(totalUsd(lines)).toBeCloseTo(usd, 6);
 });
 
 test('the cost of a million does not depend on how many events were measured', () => {
-  const one: Usage = { ...nothing, apiRequests: 1, sqsRequests: 3, writeUnits: 5, logBytes: 900 };
-  const ten: Usage = { ...nothing, apiRequests: 10, sqsRequests: 30, writeUnits: 50, logBytes: 9_000 };
+  const one: Usage = { ...noUsage, apiRequests: 1, sqsRequests: 3, writeUnits: 5, logBytes: 900 };
+  const ten: Usage = { ...noUsage, apiRequests: 10, sqsRequests: 30, writeUnits: 50, logBytes: 9_000 };
   expect(totalUsd(costPerMillion(ten, 10))).toBeCloseTo(totalUsd(costPerMillion(one, 1)), 9);
 });
 

@@ -10,7 +10,7 @@ import {
 } from './budget-state.ts';
 import { bucketLevel, costInFlight, countEnded, limitAt } from './limit-window.ts';
 
-/** Calls that somebody asks for. */
+/** A request for calls. */
 export interface Ask {
   /** One for each call that is wanted. */
   readonly ids: readonly string[];
@@ -45,7 +45,7 @@ const waitingGraceMs = 2_000;
 /** A row must not grow without bound, whatever a provider allows. */
 const maxFlights = 500;
 
-/** Forget what has ended by time: windows, blocks, callers that are dead, waits that nobody continues. */
+/** The state without what time has ended: old windows and blocks, calls whose caller died, and waits that were given up. */
 export function budgetAt(state: BudgetState, limits: readonly AppliedLimit[], nowMs: number): BudgetState {
   const dead = state.flights.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
   const flights = dead.length === 0 ? state.flights : state.flights.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
