@@ -49,12 +49,17 @@ export async function startEventBus(
     onEvent(event);
     return { EventId: event.id };
   };
-  const { endpoint, stop } = await startJsonServer({
+  const server = await startJsonServer({
     guard,
     required: ({ target, body }) => eventbridgeCalls(target, body),
     carryOut: (request) => putEvents(request, put),
   });
-  return { endpoint, enforce: (rules) => guard.enforce(rules), events: () => [...kept], stop };
+  return {
+    endpoint: server.endpoint,
+    enforce: (rules) => guard.enforce(rules),
+    events: () => [...kept],
+    stop: () => server.stop(),
+  };
 }
 
 interface Entry {
