@@ -26,7 +26,7 @@ export interface ProviderCall {
   readonly plan: AnswerPlan;
   readonly values: CallValues;
   readonly position?: PagePosition | undefined;
-  /** The request itself, without credentials, in the place of what the definition says. */
+  /** The request itself, without credentials; the definition adds the headers and parameters that each call has. */
   readonly request?: PreparedCall | undefined;
   /** Gets each answer as the provider gave it. */
   readonly onAnswer?: ((answer: ProviderAnswer) => void) | undefined;
@@ -105,15 +105,23 @@ export async function buildRequest(
   const api = apiOf(caller);
   const { account } = caller;
   const all: CallValues = { ...values, context: account.context, credential: credentialTemplateValues(credentials) };
-  const prepared: Preparation =
-    request === undefined
-      ? prepareCall(api, spec, { values: all, baseUrl: account.baseUrl, position })
-      : { kind: 'call', call: request };
+  const prepared = prepareCall(api, spec, { values: all, baseUrl: account.baseUrl, position });
   if (prepared.kind === 'fault') return prepared;
-  return authorizeCall(api.credentials, credentials, prepared.call, all, {
+  const own = request === undefined ? prepared.call : withCommon(request, prepared.call);
+  return authorizeCall(api.credentials, credentials, own, all, {
     nowMs: clock.nowMs(),
     nonce: randomness.bytes(16).toString('hex'),
   });
+}
+
+/** A request with the headers and parameters of another one that it does not have itself. */
+function withCommon(request: PreparedCall, common: PreparedCall): PreparedCall {
+  const given = new URL(request.url).searchParams;
+  const more = [...new URL(common.url).searchParams].filter(([name]) => !given.has(name));
+  // The caller's own query is sent as it is: writing it anew would change its encoding.
+  const added = new URLSearchParams(more).toString();
+  const url = added === '' ? request.url : `${request.url}${given.size === 0 ? '?' : '&'}${added}`;
+  return { ...request, url, headers: { ...common.headers, ...request.headers } };
 }
 
 type OneCall = CallOutcome | { readonly kind: 'refused'; readonly reason: string; readonly isEnd: boolean };

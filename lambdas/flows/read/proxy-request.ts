@@ -56,7 +56,7 @@ export async function proxyRequest(
     request: {
       method,
       url,
-      headers: { accept: api.accept, ...passed(headers, ownHeaders) },
+      headers: passed(headers, ownHeaders),
       body: body === '' || method === 'GET' ? undefined : body,
     },
     onAnswer: (given) => {

@@ -224,6 +224,20 @@ test('the proxy passes a request on below the base URL, without the credentials 
   expect(sent?.headers['x-forwarded-for']).toBeUndefined();
 });
 
+test('the proxy sends what each call of the definition has, unless the caller says otherwise', async () => {
+  const definition = deskWith({
+    api: { headers: { 'X-Site': '{context.subdomain}', 'X-Version': '2' }, query: { v: '7', lang: 'en' } },
+  });
+  const api = await connected(() => ({ body: {} }), definition);
+  await api.call('GET', '/v1/accounts/acc_desk/proxy/tickets?lang=sv', undefined, 'all', { 'x-version': '3' });
+  expect(api.provider.requests).toMatchObject([
+    {
+      url: 'https://acme.desk.example/v2/tickets?lang=sv&v=7',
+      headers: { 'x-site': 'acme', 'x-version': '3', authorization: 'Token planted-secret' },
+    },
+  ]);
+});
+
 test.each(['../admin', '..%2Fadmin', 'a/../../admin', '%2e%2e/admin'])(
   'the proxy does not leave the base URL: %s',
   async (path) => {
