@@ -4,6 +4,13 @@ import type { ProviderStats } from '../../local/simulators/provider/call-counts.
 import type { SimulatedCredentials } from '../../local/simulators/provider/credentials/simulated-credentials.ts';
 import type { ProviderFaults } from '../../local/simulators/provider/draw-fault.ts';
 import {
+  type FaultName,
+  faultNames,
+  faultText,
+  isFaultName,
+  namedFaults,
+} from '../../local/simulators/provider/faults/named-faults.ts';
+import {
   type ProviderSimulator,
   type ProviderSimulatorOptions,
   startProviderSimulator,
@@ -39,6 +46,8 @@ export const simulateCommand: Command = {
     '--limit <name>=<number>      another number for a limit of the definition; repeatable',
     '--latency <ms> or <ms>-<ms>  how long a call takes',
     '--errors, --timeouts, --malformed, --html <per cent>   calls that fail so: 500 to 503, no answer, half of the JSON, a page',
+    '--faults <name>,<name> or all   what a poller must survive:',
+    ...faultNames.map((name) => `  ${name.padEnd(19)}  ${faultText(name)}`),
     '--retry-after <seconds>      what 429 and 503 say (default: when the limit is free; nothing in 503)',
     '--token-life <seconds>       of access tokens (default: 3600)',
     '--deny                       the owner refuses each consent',
@@ -59,6 +68,7 @@ export const simulateCommand: Command = {
     timeouts: { type: 'string' },
     malformed: { type: 'string' },
     html: { type: 'string' },
+    faults: { type: 'string' },
     'retry-after': { type: 'string' },
     'token-life': { type: 'string' },
     deny: { type: 'boolean' },
@@ -160,14 +170,28 @@ function readFaults(args: CommandArguments): Partial<ProviderFaults> {
   const [, least, most = least] = /^(\d+)(?:-(\d+))?$/.exec(latency ?? '') ?? [];
   if (latency !== undefined && least === undefined)
     throw new UnusableInput(`--latency: got "${latency}", expected milliseconds such as 50 or 50-200.`);
-  return {
+  const given = (member: keyof ProviderFaults, option: string) =>
+    textOption(args, option) === undefined ? {} : { [member]: readPercent(args, option) };
+  return namedFaults(readFaultNames(textOption(args, 'faults')), {
     latencyMs: [Number(least ?? 0), Number(most ?? 0)],
-    errorPercent: readPercent(args, 'errors'),
-    timeoutPercent: readPercent(args, 'timeouts'),
-    malformedPercent: readPercent(args, 'malformed'),
-    htmlPercent: readPercent(args, 'html'),
+    ...given('errorPercent', 'errors'),
+    ...given('timeoutPercent', 'timeouts'),
+    ...given('malformedPercent', 'malformed'),
+    ...given('htmlPercent', 'html'),
     retryAfterSeconds: readNumber(args, 'retry-after'),
-  };
+  });
+}
+
+function readFaultNames(text: string | undefined): readonly FaultName[] {
+  if (text === 'all') return faultNames;
+  return (text?.split(',') ?? []).map((written) => {
+    const name = written.trim();
+    if (isFaultName(name)) return name;
+    const known = ['all', ...faultNames];
+    throw new UnusableInput(
+      `--faults: there is no fault "${name}".${suggestion(name, known)} Expected ${known.join(', ')}.`,
+    );
+  });
 }
 
 /** `basic.username=ada`: members by kind. */
@@ -247,13 +271,14 @@ function introduction(
   ];
 }
 
-function summary({ calls, refusals, tokens, webhooks, mostAtOnce }: ProviderStats, changes?: SteadyChanges) {
+function summary({ calls, refusals, faults, tokens, webhooks, mostAtOnce }: ProviderStats, changes?: SteadyChanges) {
   const named = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts).map(([name, times]) => `  ${String(times).padStart(6)}  ${name}`);
   return [
     `calls, at most ${mostAtOnce} at the same time:`,
     ...named(calls),
     ...(Object.keys(refusals).length === 0 ? [] : ['answered with 429, by limit:', ...named(refusals)]),
+    ...(Object.keys(faults).length === 0 ? [] : ['faults that came:', ...named(faults)]),
     `tokens: ${tokens.refreshes} refreshed, ${tokens.reuses} used twice, ${tokens.revokedFamilies} grants revoked`,
     `changes: ${changes?.count() ?? 0}; webhooks: ${webhooks.sent} sent, ${webhooks.lost} lost, ${webhooks.refused} refused, ${webhooks.unsent} without a sample`,
   ];

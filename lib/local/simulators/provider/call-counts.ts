@@ -9,7 +9,12 @@ export interface ProviderStats {
   readonly refusals: Readonly<Record<string, number>>;
   /** Of each request in milliseconds, by call, in the order of their ends. */
   readonly latenciesMs: Readonly<Record<string, readonly number[]>>;
+  /** Faults that came, by `error`, `timeout` and the like, and by the names of `--faults`. */
   readonly faults: Readonly<Record<string, number>>;
+  /** Records and rows that were answered, by call. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** 304 answers. */
+  readonly unchanged: number;
   readonly tokens: {
     readonly issued: number;
     readonly refreshes: number;
@@ -42,7 +47,9 @@ export interface CallCounts {
   countCall(name: string): number;
   countRefusal(limit: string): void;
   countFault(kind: string): void;
-  read(): Pick<ProviderStats, 'calls' | 'statuses' | 'mostAtOnce' | 'refusals' | 'latenciesMs' | 'faults'>;
+  countRows(name: string, rows: number): void;
+  countUnchanged(): void;
+  read(): Omit<ProviderStats, 'tokens' | 'webhooks'>;
 }
 
 export function createCallCounts(): CallCounts {
@@ -50,11 +57,13 @@ export function createCallCounts(): CallCounts {
   const statuses = new Map<number, number>();
   const refusals = new Map<string, number>();
   const faults = new Map<string, number>();
+  const rowsByCall = new Map<string, number>();
+  let unchanged = 0;
   const latencies = new Map<string, number[]>();
   let atOnce = 0;
   let mostAtOnce = 0;
-  const add = <Key>(counts: Map<Key, number>, key: Key): number => {
-    const next = (counts.get(key) ?? 0) + 1;
+  const add = <Key>(counts: Map<Key, number>, key: Key, more = 1): number => {
+    const next = (counts.get(key) ?? 0) + more;
     counts.set(key, next);
     return next;
   };
@@ -74,6 +83,8 @@ export function createCallCounts(): CallCounts {
     countCall: (name) => add(calls, name),
     countRefusal: (limit) => void add(refusals, limit),
     countFault: (kind) => void add(faults, kind),
+    countRows: (name, rows) => void add(rowsByCall, name, rows),
+    countUnchanged: () => void (unchanged += 1),
     read: () => ({
       calls: Object.fromEntries(calls),
       statuses: Object.fromEntries(statuses),
@@ -81,6 +92,8 @@ export function createCallCounts(): CallCounts {
       refusals: Object.fromEntries(refusals),
       latenciesMs: Object.fromEntries([...latencies].map(([name, list]) => [name, [...list]])),
       faults: Object.fromEntries(faults),
+      rows: Object.fromEntries(rowsByCall),
+      unchanged,
     }),
   };
 }

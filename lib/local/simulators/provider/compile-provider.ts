@@ -2,6 +2,7 @@ import { callsOf } from '../../../../lambdas/engine/definition/calls-of.ts';
 import type { Definition } from '../../../../lambdas/engine/definition/schema.ts';
 import type { ApiSpec } from '../../../../lambdas/engine/provider/language/api-schema.ts';
 import type { Exchanges } from '../../../definitions/exchanges.ts';
+import { plainTime } from './faults/write-times.ts';
 import { createRecordStore, type RecordStore } from './records/record-store.ts';
 import { bindingsOf, recordTemplates } from './records/record-templates.ts';
 import { type ServedCall, serveCall, type UnservedCall } from './served-call.ts';
@@ -16,6 +17,8 @@ export interface CompiledProvider {
   readonly stores: ReadonlyMap<string, RecordStore>;
   /** Of the account whose data the provider has. */
   readonly context: Readonly<Record<string, unknown>>;
+  /** Of the last write, over all resources. */
+  readonly lastSerial: () => number;
 }
 
 /** Records with which answers are tried. */
@@ -42,14 +45,16 @@ export async function compileProvider(
   const stores = new Map<string, RecordStore>();
   const trialStores = new Map<string, RecordStore>();
   const bindings = bindingsOf(shown);
+  let serial = 0;
+  const nextSerial = () => (serial += 1);
   for (const [resource, { from, map }] of Object.entries(definition.resources ?? {})) {
     if (from !== undefined || map === undefined) continue;
     const templates = await recordTemplates(definition, resource, exchanges);
-    const options = { definition, resource, templates, bindings };
+    const options = { definition, resource, templates, bindings, nextSerial };
     stores.set(resource, createRecordStore(options));
     const trial = createRecordStore(options);
     for (let place = 0; place < trialRecords && trial.hasTemplates; place += 1)
-      await trial.add(undefined, 1_790_000_000_000);
+      await trial.add(undefined, plainTime(1_790_000_000_000));
     trialStores.set(resource, trial);
   }
   const calls = await Promise.all(
@@ -62,5 +67,6 @@ export async function compileProvider(
     unserved: calls.filter((call) => 'reason' in call),
     stores,
     context: shown,
+    lastSerial: () => serial,
   };
 }

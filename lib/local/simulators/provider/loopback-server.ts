@@ -36,9 +36,10 @@ async function respond(provider: ServingProvider, incoming: IncomingMessage, res
     end('unknown', undefined);
     throw error;
   });
-  end(name, answer?.status);
+  end(name, typeof answer === 'object' ? answer.status : undefined);
+  if (answer === 'dropped') incoming.socket.destroy();
   // Without an answer, the caller waits until its own time is over.
-  if (answer !== undefined) send(response, answer);
+  else if (answer !== undefined) send(response, answer);
 }
 
 function send(response: ServerResponse, answer: ProviderAnswer): void {

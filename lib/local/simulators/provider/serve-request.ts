@@ -1,10 +1,14 @@
-import { type AnswerWorld, answerCall } from './answers/answer-call.ts';
-import { errorAnswer, type ProviderAnswer, textOfAnswer } from './answers/provider-answer.ts';
+import { answerCall } from './answers/answer-call.ts';
+import type { AnswerWorld } from './answers/answer-world.ts';
+import { errorAnswer, jsonAnswer, type ProviderAnswer, textOfAnswer } from './answers/provider-answer.ts';
 import type { CallCounts } from './call-counts.ts';
 import type { CompiledProvider } from './compile-provider.ts';
 import type { OAuthEndpoints } from './credentials/oauth-endpoints.ts';
 import type { CredentialCheck } from './credentials/simulated-credentials.ts';
 import { type DrawnFault, drawFault, type ProviderFaults } from './draw-fault.ts';
+import { type CallFaults, createCallFaults } from './faults/call-faults.ts';
+import { stormEnd } from './faults/rate-storm.ts';
+import type { TokenEnds } from './faults/token-ends.ts';
 import { tooManyRequests, writeLimits } from './limits/limit-answers.ts';
 import type { LimitMeter, Metered } from './limits/limit-meter.ts';
 import { type ChosenCall, chooseCall } from './requests/choose-call.ts';
@@ -21,6 +25,7 @@ export interface ServingProvider {
   readonly meter: LimitMeter;
   readonly counts: CallCounts;
   readonly faults: ProviderFaults;
+  readonly tokenEnds: TokenEnds;
   readonly seed: string;
   readonly nowMs: () => number;
   readonly wait: (ms: number) => Promise<void>;
@@ -28,44 +33,73 @@ export interface ServingProvider {
 
 export interface ServedRequest {
   readonly name: string;
-  /** Undefined for a request that is never answered. */
-  readonly answer: ProviderAnswer | undefined;
+  /** Undefined for a request that is never answered; `dropped` for one whose connection closes. */
+  readonly answer: ProviderAnswer | 'dropped' | undefined;
 }
 
 /** Answer a request as the provider would: route, credentials, limits, time, faults, answer. */
 export async function serveRequest(provider: ServingProvider, request: ProviderRequest): Promise<ServedRequest> {
-  const { compiled, counts, faults, seed, wait } = provider;
+  const { compiled, counts, faults, seed } = provider;
   const ofAccounts = provider.endpoints.answer(request);
   const candidates = routeRequest(patternsOf(compiled), request);
   const chosen = ofAccounts === undefined ? chooseCall(candidates, compiled.served, compiled.stores) : undefined;
   const name = ofAccounts?.name ?? chosen?.served.pattern.name ?? 'unknown';
   const place = counts.countCall(name);
-  const fault = drawFault(faults, seed, name, place);
+  const call = createCallFaults({ faults, seed, name, place, count: (kind) => counts.countFault(kind) });
+  const drawn = { name, call, fault: drawFault(faults, seed, name, place) };
+  const answer = await answerRequest(provider, request, drawn, chosen, ofAccounts?.answer);
+  return { name, answer: typeof answer === 'object' ? dated(provider, answer, call) : answer };
+}
+
+interface DrawnCall {
+  readonly name: string;
+  readonly call: CallFaults;
+  readonly fault: DrawnFault;
+}
+
+/** @param ofAccounts - Answers at an endpoint for tokens. */
+async function answerRequest(
+  provider: ServingProvider,
+  request: ProviderRequest,
+  drawn: DrawnCall,
+  chosen: ChosenCall | undefined,
+  ofAccounts: (() => ProviderAnswer) | undefined,
+): Promise<ServedRequest['answer']> {
+  const { wait, faults, seed, nowMs, counts, tokenEnds } = provider;
+  const { name, call: callFaults, fault } = drawn;
   if (ofAccounts !== undefined) {
     const metered = take(provider, { resource: 'token', call: 'token', cost: 1, owner: 'token' }, 'token');
-    return { name, answer: await finish(provider, name, fault, metered, async () => ofAccounts.answer) };
+    return finish(provider, drawn, metered, async () => (isSpoiled(fault) ? jsonAnswer({}) : ofAccounts()));
   }
   if (chosen === undefined) {
     await wait(fault.delayMs);
-    return { name, answer: unknownAnswer(provider, request) };
+    return unknownAnswer(provider, request);
   }
   const { call } = chosen.served.pattern;
-  if (call.method === 'token')
-    return { name, answer: await finish(provider, name, fault, undefined, async () => provider.login(chosen)) };
-  const owner = provider.isAllowed(request, provider.nowMs());
+  if (call.method === 'token') return finish(provider, drawn, undefined, async () => provider.login(chosen));
+  tokenEnds.beforeCall(callFaults);
+  const owner = provider.isAllowed(request, nowMs());
   if (owner === undefined) {
+    tokenEnds.refused();
     await wait(fault.delayMs);
-    return { name, answer: chosen.served.refusal };
+    return chosen.served.refusal;
   }
-  const metered = take(
-    provider,
-    { resource: call.resource ?? call.method, call: name, cost: call.spec.cost, owner },
-    name,
-  );
-  return {
-    name,
-    answer: await finish(provider, name, fault, metered, () => answerCall(provider.world, chosen, request)),
-  };
+  const stormEndsMs = stormEnd(faults, seed, nowMs());
+  if (stormEndsMs !== undefined) {
+    counts.countFault('rate-storms');
+    counts.countRefusal('storm');
+    return tooManyRequests('storm', stormEndsMs, nowMs(), faults.retryAfterSeconds);
+  }
+  const { resource = call.method, spec } = call;
+  const metered = take(provider, { resource, call: name, cost: spec.cost, owner }, name);
+  return finish(provider, drawn, metered, () => answerCall(provider.world, chosen, request, callFaults));
+}
+
+/** Tell the time of the provider's own clock, which may be wrong. */
+function dated({ nowMs, faults }: ServingProvider, answer: ProviderAnswer, call: CallFaults): ProviderAnswer {
+  const isSkewed = call.comes('clock-skew', faults.dateSkewMs > 0 ? 100 : 0);
+  const skewMs = isSkewed ? Math.round((2 * call.draw('date') - 1) * faults.dateSkewMs) : 0;
+  return { ...answer, headers: { ...answer.headers, date: new Date(nowMs() + skewMs).toUTCString() } };
 }
 
 function patternsOf({ served }: CompiledProvider) {
@@ -89,11 +123,10 @@ function take(
 /** Wait, fail as drawn, or answer; a call that a limit refuses is answered at once. */
 async function finish(
   { counts, faults, nowMs, wait }: ServingProvider,
-  name: string,
-  fault: DrawnFault,
+  { name, fault }: DrawnCall,
   metered: Metered | undefined,
   respond: () => Promise<ProviderAnswer>,
-): Promise<ProviderAnswer | undefined> {
+): Promise<ServedRequest['answer']> {
   if (metered?.kind === 'refused') {
     const refusal = tooManyRequests(metered.limit, metered.freeAtMs, nowMs(), faults.retryAfterSeconds);
     return writeLimits(refusal, metered.states(), nowMs());
@@ -102,6 +135,7 @@ async function finish(
     await wait(fault.delayMs);
     if (fault.kind !== 'none') counts.countFault(fault.kind);
     if (fault.kind === 'timeout') return undefined;
+    if (fault.kind === 'dropped') return 'dropped';
     if (fault.kind === 'error') return serverError(name, fault.status, faults.retryAfterSeconds);
     const answer = await respond();
     const told = metered === undefined ? answer : writeLimits(answer, metered.states(), nowMs());
@@ -115,6 +149,11 @@ function serverError(name: string, status: number, retryAfterSeconds: number | u
   const answer = errorAnswer(status, 'simulated_fault', `a simulated fault of ${name}`);
   if (status !== 503 || retryAfterSeconds === undefined) return answer;
   return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
+}
+
+/** Whether a fault makes a success unreadable. A token whose answer is lost so has not been issued. */
+function isSpoiled({ kind }: DrawnFault): boolean {
+  return kind === 'malformed' || kind === 'html';
 }
 
 /** A success that cannot be read; other answers stay. */

@@ -7,7 +7,7 @@ import { prepareCall } from '../../../../lambdas/engine/provider/request/prepare
 import type { Exchanges } from '../../../definitions/exchanges.ts';
 import { type AnswerShape, answerShape, plainAnswer } from './answers/answer-shape.ts';
 import { discoveredAnswer } from './answers/discovered-answer.ts';
-import { goneAnswer, refusalAnswer } from './answers/known-answers.ts';
+import { expiredAnswer, goneAnswer, refusalAnswer } from './answers/known-answers.ts';
 import { jsonAnswer, type ProviderAnswer, readAsEngine } from './answers/provider-answer.ts';
 import type { RecordStore } from './records/record-store.ts';
 import { type CallPattern, callPattern, nameOfCall } from './requests/call-pattern.ts';
@@ -22,6 +22,8 @@ export interface ServedCall {
   readonly gone: ProviderAnswer;
   /** For wrong credentials. */
   readonly refusal: ProviderAnswer;
+  /** For a cursor that has ended. */
+  readonly expired: ProviderAnswer;
 }
 
 /** A declared call that the simulator does not answer. */
@@ -60,7 +62,8 @@ export async function serveCall(options: ServedCallOptions, call: DeclaredCall):
     const answer = await accountAnswer(options, method);
     if (typeof answer === 'string') return unserved(answer);
     const shape = { withRecords: async () => answer, withoutRecord: answer };
-    return { pattern, shape, gone: answer, refusal: await refusalAnswer({ plan, exchanges, context }) };
+    const refusal = await refusalAnswer({ plan, exchanges, context });
+    return { pattern, shape, gone: answer, refusal, expired: answer };
   }
   const declared = callOf(definition, resource, method);
   const store = options.trialStores.get(resource);
@@ -78,6 +81,7 @@ export async function serveCall(options: ServedCallOptions, call: DeclaredCall):
     shape,
     gone: await goneAnswer(known, resource, shape.withoutRecord),
     refusal: await refusalAnswer(known),
+    expired: await expiredAnswer({ plan, exchanges, context }),
   };
 }
 

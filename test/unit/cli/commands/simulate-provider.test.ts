@@ -107,6 +107,26 @@ test('runs a provider until it is interrupted, and tells what an account and the
   expect(stats).toMatchObject({ calls: { 'ticketing/tickets.list': 3, unknown: 1 }, refusals: { minute: 1 } });
 });
 
+test('brings the faults of polling that are named, with the numbers of other options, and counts them', async () => {
+  writeDesk();
+  const headers = { authorization: `Basic ${Buffer.from('simulated-username:simulated-password').toString('base64')}` };
+  const statusesWith = async (options: readonly string[]) => {
+    const { told, end } = await simulate(['--limit', 'minute=100', ...options]);
+    const statuses = new Set<number>();
+    for (let call = 0; call < 10; call += 1)
+      statuses.add((await fetch(`${told.url}/v2/tickets/7`, { headers })).status);
+    return { statuses, stats: (await end()).stats };
+  };
+  const failing = await statusesWith(['--faults', 'clock-skew, partial-failures', '--errors', '100']);
+  expect([...failing.statuses].every((status) => status >= 500)).toBe(true);
+  expect(failing.stats.faults).toMatchObject({ error: 10, 'clock-skew': 10 });
+  const all = await simulate(['--faults', 'all']);
+  expect((await all.end()).exitCode).toBe(0);
+  const plain = await statusesWith([]);
+  expect([...plain.statuses]).toEqual([200]);
+  expect(plain.stats.faults).toEqual({});
+});
+
 test('shows lines for people', async () => {
   writeDesk();
   const interruption = AbortSignal.abort();
@@ -127,6 +147,10 @@ test.each([
   [['--records', 'many'], '--records: got "many", expected a number.'],
   [['--errors', '120'], '--errors: got 120, expected at most 100 per cent.'],
   [['--latency', '5-'], '--latency: got "5-", expected milliseconds such as 50 or 50-200.'],
+  [
+    ['--faults', 'page-drift,late-commit'],
+    '--faults: there is no fault "late-commit". Did you mean "late-commits"? Expected all, late-commits, equal-timestamps, page-drift, repeated-pages, partial-failures, rate-storms, clock-skew, expiring-tokens, wrong-totals, capped-results, disappearing-fields.',
+  ],
   [['--limit', 'minuet=3'], '--limit: there is no limit "minuet". Did you mean "minute"?'],
   [['--limit', 'minute'], '--limit: got "minute", expected <name>=<value>.'],
   [['--credential', 'username=ada'], '--credential: got "username", expected <kind>.<member>=<value>.'],

@@ -1,51 +1,34 @@
-import type { Definition } from '../../../../../lambdas/engine/definition/schema.ts';
-import { evaluate } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
-import type { CallSpec, PageSpec } from '../../../../../lambdas/engine/provider/language/call-schema.ts';
-import type { RecordChange, RecordStore, StoredRecord } from '../records/record-store.ts';
-import { bindingsOf } from '../records/record-templates.ts';
-import { selectRecords } from '../records/select-records.ts';
+import type { CallFaults } from '../faults/call-faults.ts';
 import { type ChosenCall, idsIn, recordOf } from '../requests/choose-call.ts';
 import type { ProviderRequest } from '../requests/provider-request.ts';
-import { cutPage, readPage } from './page-position.ts';
-import { errorAnswer, jsonAnswer, type ProviderAnswer } from './provider-answer.ts';
-import { writePage } from './write-page.ts';
-
-/** The data from which calls are answered. */
-export interface AnswerWorld {
-  readonly definition: Definition;
-  readonly stores: ReadonlyMap<string, RecordStore>;
-  readonly context: Readonly<Record<string, unknown>>;
-  /** Of the API, for links; undefined where links are relative. */
-  readonly origin: string | undefined;
-  /** Write a record, and send its webhook. */
-  readonly write: (resource: string, write: RecordWrite) => Promise<StoredRecord>;
-}
-
-export type RecordWrite =
-  | { readonly kind: 'created'; readonly change: RecordChange | undefined }
-  | { readonly kind: 'updated'; readonly id: string; readonly change: RecordChange | undefined }
-  | { readonly kind: 'deleted'; readonly id: string };
+import { answerListing } from './answer-listing.ts';
+import type { AnswerWorld } from './answer-world.ts';
+import { withMissingFields } from './missing-fields.ts';
+import { jsonAnswer, type ProviderAnswer } from './provider-answer.ts';
 
 /** Answer a declared call. */
 export async function answerCall(
   world: AnswerWorld,
   chosen: ChosenCall,
   request: ProviderRequest,
+  call: CallFaults,
 ): Promise<ProviderAnswer> {
   const { served, match, resources } = chosen;
-  const { method, spec } = served.pattern.call;
+  const { method } = served.pattern.call;
   const resource = resources[0] ?? '';
-  const store = world.stores.get(resource);
   switch (method) {
     case 'get': {
-      const record = recordOf(store, match);
-      return record === undefined ? served.gone : served.shape.withRecords([record]);
+      const record = recordOf(world.stores.get(resource), match, call.faults.lateInGet ? world.nowMs() : undefined);
+      if (record === undefined) return served.gone;
+      world.counts.countRows(served.pattern.name, 1);
+      return served.shape.withRecords([await withMissingFields(world, chosen, record, call)]);
     }
     case 'batch_get':
-      return served.shape.withRecords(idsIn(match).flatMap((id) => store?.find(id) ?? []));
+      return answerBatch(world, chosen, resource, call);
     case 'list':
     case 'changes':
-      return answerListing(world, chosen, request, spec);
+    case 'deletions':
+      return answerListing(world, chosen, request, call);
     case 'create':
     case 'update':
     case 'delete':
@@ -57,36 +40,26 @@ export async function answerCall(
   }
 }
 
-type ListingSpec = CallSpec & { readonly page?: PageSpec | undefined };
-
-async function answerListing(
-  { stores, definition, context, origin }: AnswerWorld,
-  { served, match, resources }: ChosenCall,
-  request: ProviderRequest,
-  spec: ListingSpec,
+/** Answer with several records. A fault leaves some out, unless the definition reads that as proof that they are gone. */
+async function answerBatch(
+  world: AnswerWorld,
+  chosen: ChosenCall,
+  resource: string,
+  call: CallFaults,
 ): Promise<ProviderAnswer> {
-  const isChanges = served.pattern.call.method === 'changes';
-  const asked = readPage(spec.page, match, request);
-  if (typeof asked === 'string') return errorAnswer(400, 'invalid_page', asked);
-  const records: StoredRecord[] = [];
-  const gone: StoredRecord[] = [];
-  for (const resource of resources) {
-    // A removed record is listed only if it says that it was deleted.
-    const removed = isChanges && definition.resources?.[resource]?.deleted !== undefined;
-    const store = stores.get(resource);
-    const all = store?.all({ removed }) ?? [];
-    const selected = store === undefined ? [] : await selectRecords(store, all, resource, spec, match.bindings);
-    if (selected === undefined) return errorAnswer(400, 'invalid_query', 'the conditions of the query cannot be read');
-    records.push(...selected);
-    if (!removed) gone.push(...(store?.all({ removed: true }) ?? []).filter(({ isRemoved }) => isRemoved));
-  }
-  const from = spec.page?.last?.from;
-  const bindings = bindingsOf(context);
-  const valueOf = ({ raw }: StoredRecord) =>
-    from === undefined ? Promise.resolve(undefined) : evaluate(from, raw, bindings).catch(() => undefined);
-  const page = await cutPage(records, gone, asked, spec.page?.order ?? 'none', valueOf);
-  const answer = await served.shape.withRecords(page.rows);
-  return spec.page === undefined ? answer : writePage(spec.page, answer, { page, request, origin, context });
+  const { served, match } = chosen;
+  const { spec } = served.pattern.call;
+  const store = world.stores.get(resource);
+  const isProof = 'missing' in spec && spec.missing === 'gone';
+  const atMs = call.faults.lateInGet ? world.nowMs() : undefined;
+  const found = idsIn(match).flatMap((id) => store?.find(id, atMs) ?? []);
+  const records = found.filter(
+    ({ id }) => isProof || !call.comes('partial-failures', call.faults.omittedPercent, `omit ${id}`),
+  );
+  world.counts.countRows(served.pattern.name, records.length);
+  return served.shape.withRecords(
+    await Promise.all(records.map((record) => withMissingFields(world, chosen, record, call))),
+  );
 }
 
 async function answerWrite(

@@ -5,12 +5,15 @@ import {
   recordPlanOf,
 } from '../../../../../lambdas/engine/definition/plan-answer.ts';
 import type { Definition } from '../../../../../lambdas/engine/definition/schema.ts';
-import type { AnswerPlan } from '../../../../../lambdas/engine/provider/answer/answer-plan.ts';
-import { evaluate, isTrue } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
+import type { AnswerPlan, RecordPlan } from '../../../../../lambdas/engine/provider/answer/answer-plan.ts';
+import { type Bindings, evaluate, isTrue } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
+import type { DeletionsCallSpec } from '../../../../../lambdas/engine/provider/language/call-schema.ts';
 import type { Exchanges } from '../../../../definitions/exchanges.ts';
 import { pathOf, pathsIn, type Step, textsIn, withValueAt } from '../expressions/expression-place.ts';
 import { searchMembers } from '../expressions/search-members.ts';
+import { createRecordForm } from '../records/record-form.ts';
 import type { RecordStore, StoredRecord } from '../records/record-store.ts';
+import { holdsRecords } from '../records/record-store.ts';
 import { bindingsOf, bodyOfExchange } from '../records/record-templates.ts';
 import { jsonAnswer, type ProviderAnswer, readAsEngine, textOfAnswer } from './provider-answer.ts';
 import { rowShape } from './row-shape.ts';
@@ -33,7 +36,7 @@ export interface AnswerShapeOptions {
 
 /** Learn how a call is answered, from an exchange or from its expressions. @returns Why that fails, for a person. */
 export async function answerShape(options: AnswerShapeOptions): Promise<AnswerShape | string> {
-  const { definition, call, store, context } = options;
+  const { definition, call, context } = options;
   const plan = planAnswer(definition, call);
   const { format } = plan;
   if (format === 'xml') return 'it answers in XML, which the simulator does not write';
@@ -54,12 +57,36 @@ export async function answerShape(options: AnswerShapeOptions): Promise<AnswerSh
   }
   const recordPlan = recordPlanOf(definition, call.declaredBy) ?? { map: '{}', id: 'id' };
   const isThin = 'thin' in call.spec && call.spec.thin;
-  const rows = await rowShape({ selection: plan.selection, isThin, body: base, plan: recordPlan, store, bindings });
+  const ofCall =
+    call.method === 'deletions'
+      ? deletionRows(call.spec as DeletionsCallSpec, recordPlan, bindings)
+      : { isThin, ...rowForm(options, recordPlan, bindings) };
+  const rows = await rowShape({ selection: plan.selection, body: base, bindings, ...ofCall });
   if (typeof rows === 'string') return rows;
   return {
     withRecords: async (records) => finish(await rows.write(base, records)),
     withoutRecord: await finish(await rows.write(base, [])),
   };
+}
+
+/** Rows that are not whole records may have a time of their own, which the cursor of `changes` reads. */
+function rowForm({ definition, call, store }: AnswerShapeOptions, plan: RecordPlan, bindings: Bindings) {
+  const cursor = 'cursor' in call.spec ? call.spec.cursor : undefined;
+  const isRaw = !('records' in call.spec) || holdsRecords(call.spec);
+  if (isRaw || cursor?.kind !== 'time' || cursor.from === undefined) return { plan, form: store.form };
+  const timePaths = plan.updated === undefined ? [] : pathsIn(plan.updated);
+  const timed = { ...plan, updated: cursor.from };
+  const versionKind = definition.resources?.[call.declaredBy]?.version?.as;
+  return { plan: timed, form: createRecordForm({ plan: timed, versionKind, bindings, timePaths }) };
+}
+
+/** Rows of deleted records: the id, and the time of the deletion where the cursor reads one. */
+function deletionRows({ id, cursor }: DeletionsCallSpec, { map, id: usualId }: RecordPlan, bindings: Bindings) {
+  const time = cursor?.kind === 'time' ? cursor.from : undefined;
+  const plan: RecordPlan = { map, id: id ?? usualId, ...(time === undefined ? {} : { version: time }) };
+  const versionKind = cursor?.as === 'integer' ? 'epoch_ms' : cursor?.as;
+  const form = createRecordForm({ plan, versionKind, bindings });
+  return { plan, form, isThin: true, isTimed: time !== undefined };
 }
 
 /** An answer that is not one JSON value: lines of JSON, or a text that the expression parses. */

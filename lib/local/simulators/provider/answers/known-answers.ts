@@ -1,6 +1,10 @@
 import type { AnswerPlan } from '../../../../../lambdas/engine/provider/answer/answer-plan.ts';
-import type { Meaning } from '../../../../../lambdas/engine/provider/language/errors-schema.ts';
+import { evaluate, isTrue } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
+import type { ErrorRuleSpec, Meaning } from '../../../../../lambdas/engine/provider/language/errors-schema.ts';
 import type { Exchanges } from '../../../../definitions/exchanges.ts';
+import { pathsIn, textsIn } from '../expressions/expression-place.ts';
+import { searchMembers } from '../expressions/search-members.ts';
+import { bindingsOf } from '../records/record-templates.ts';
 import { answerOfExchange } from './answer-shape.ts';
 import { errorAnswer, type ProviderAnswer, readAsEngine } from './provider-answer.ts';
 
@@ -41,6 +45,34 @@ export async function refusalAnswer(known: Known): Promise<ProviderAnswer> {
     (await firstThatMeans(known, ['auth-failed'], candidates)) ??
     plain
   );
+}
+
+/** Choose the answer to a cursor that has ended: one that the definition reads as `restart`, else 410. */
+export async function expiredAnswer(known: Known): Promise<ProviderAnswer> {
+  const usual = errorAnswer(410, 'cursor_expired', 'the cursor has ended: read from the start');
+  const shown = known.exchanges
+    .filter(({ expected }) => expected?.means === 'restart')
+    .flatMap(({ exchanges }) => exchanges.map(({ response }) => answerOfExchange(response, known.plan.format)));
+  const rules = known.plan.errors.filter(({ means }) => means === 'restart');
+  const made = await Promise.all(rules.map(({ when }) => answerOfRule(when, usual)));
+  return (await firstThatMeans(known, ['restart'], [...shown, ...made])) ?? usual;
+}
+
+/** An answer for which a rule holds. */
+async function answerOfRule({ status, header = {}, json, text }: ErrorRuleSpec['when'], usual: ProviderAnswer) {
+  const lower = Object.entries(header).map(([name, value]) => [name.toLowerCase(), value]);
+  const headers = { ...usual.headers, ...Object.fromEntries(lower) };
+  const base = text === undefined ? usual.body : { error: 'cursor_expired', message: text };
+  const own = [status ?? (json === undefined ? 410 : 200)].flat()[0] ?? 410;
+  if (json === undefined) return { status: own, headers, body: base };
+  const bindings = { ...bindingsOf({}, own), headers };
+  const found = await searchMembers({
+    base,
+    paths: pathsIn(json),
+    pool: [true, false, ...textsIn(json), 1, {}],
+    isRight: async (body) => isTrue(await evaluate(json, body, bindings).catch(() => false)),
+  });
+  return { status: own, headers, body: found ?? base };
 }
 
 async function firstThatMeans(

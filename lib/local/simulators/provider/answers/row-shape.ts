@@ -3,8 +3,8 @@ import type { RecordPlan } from '../../../../../lambdas/engine/provider/answer/a
 import { type Bindings, evaluate } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
 import { leavesOf, pathOf, pathsIn, type Step, valueAt, withValueAt } from '../expressions/expression-place.ts';
 import { markDeleted } from '../records/mark-deleted.ts';
-import { scalarLike, timeOfRecord } from '../records/record-form.ts';
-import type { RecordStore, StoredRecord } from '../records/record-store.ts';
+import { type RecordForm, scalarLike, timeOfRecord } from '../records/record-form.ts';
+import type { StoredRecord } from '../records/record-store.ts';
 
 /** How an answer holds its records. */
 export interface RowShape {
@@ -18,7 +18,9 @@ export interface RowShapeOptions {
   /** An answer of an exchange; undefined where there is none. */
   readonly body: unknown;
   readonly plan: RecordPlan;
-  readonly store: RecordStore;
+  readonly form: RecordForm;
+  /** Whether thin rows have a time, even if the example has none. */
+  readonly isTimed?: boolean;
   readonly bindings: Bindings;
 }
 
@@ -47,9 +49,10 @@ export async function rowShape(options: RowShapeOptions): Promise<RowShape | str
 }
 
 /** A row of a thin listing: the example, with the id and the time of a record. */
-async function thinRow({ store, plan, bindings }: RowShapeOptions, example: unknown, record: StoredRecord) {
-  const named = (await store.form.withId(example, record.id)) ?? example;
-  const timed = timeOfRecord(named, plan) === undefined ? named : store.form.withChange(named, record.updatedAtMs, 0);
+async function thinRow({ form, plan, bindings, isTimed }: RowShapeOptions, example: unknown, record: StoredRecord) {
+  const named = (await form.withId(example, record.id)) ?? example;
+  const hasTime = isTimed === true || timeOfRecord(named, plan) !== undefined;
+  const timed = hasTime ? form.withChange(named, record.updatedAtMs, 0) : named;
   return record.isRemoved ? markDeleted(timed, plan, bindings) : timed;
 }
 
@@ -113,10 +116,22 @@ async function findElement(options: RowShapeOptions): Promise<Element | undefine
     const key = Array.isArray(holder) ? undefined : first[0];
     const row = await rowOf(options, { container, key }, first[1]);
     const none = await rowOf(options, { container, key }, undefined);
-    const id = row === undefined ? undefined : await options.store.form.idOf(row);
-    if (id !== undefined && none === undefined) found = { container, key, example: first[1], row };
+    const id = row === undefined ? undefined : await options.form.idOf(row);
+    if (
+      id !== undefined &&
+      none === undefined &&
+      (key === undefined || (await isKeyedList(options, container, first[1])))
+    )
+      found = { container, key, example: first[1], row };
   }
   return found;
+}
+
+/** Whether the members of an object are rows, whatever their names. */
+async function isKeyedList({ body, selection, bindings }: RowShapeOptions, container: readonly Step[], item: unknown) {
+  const holder = { one: item, other: item };
+  const selected = await evaluate(selection, withValueAt(body, container, holder), bindings).catch(() => undefined);
+  return [selected ?? []].flat().length === 2;
 }
 
 /** The row of an answer with one item; undefined if the answer has no row or several. */

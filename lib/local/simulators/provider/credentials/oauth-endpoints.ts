@@ -27,7 +27,7 @@ export interface OAuthEndpoints {
   /** @returns Undefined for a request that is for neither endpoint. */
   answer(
     request: ProviderRequest,
-  ): { readonly name: 'authorize' | 'token'; readonly answer: ProviderAnswer } | undefined;
+  ): { readonly name: 'authorize' | 'token'; readonly answer: () => ProviderAnswer } | undefined;
 }
 
 interface Consent {
@@ -50,11 +50,13 @@ export function createOAuthEndpoints(options: OAuthOptions): OAuthEndpoints {
   return {
     answer(request) {
       if (request.method === 'GET' && isAuthorize(request.path))
-        return { name: 'authorize', answer: authorize(options, consents, request, denies) };
+        return { name: 'authorize', answer: () => authorize(options, consents, request, denies) };
       const kinds = endpoints
         .filter(([, isAt]) => request.method === 'POST' && isAt(request.path))
         .map(([kind]) => kind);
-      return kinds.length === 0 ? undefined : { name: 'token', answer: exchange(options, consents, kinds, request) };
+      return kinds.length === 0
+        ? undefined
+        : { name: 'token', answer: () => exchange(options, consents, kinds, request) };
     },
   };
 }

@@ -47,6 +47,8 @@ export interface TokenIssuer {
   revoke(family: string): void;
   /** End every access token now, as when a provider loses its sessions. Refresh tokens stay valid. */
   expireAccess(): void;
+  /** End the access tokens that expire anyway, so that their holders can get others. @returns How many. */
+  expireRenewable(): number;
   counts(): TokenCounts;
 }
 
@@ -64,9 +66,18 @@ function createTokenTexts(seed: string): (kind: string) => string {
   };
 }
 
+interface AccessToken {
+  readonly family: string;
+  readonly expiresAtMs: number;
+}
+
+function isRenewable([, { expiresAtMs }]: readonly [string, AccessToken]): boolean {
+  return Number.isFinite(expiresAtMs);
+}
+
 export function createTokenIssuer(seed: string, lifeSeconds: number): TokenIssuer {
   const families = new Map<string, Family>();
-  const access = new Map<string, { readonly family: string; readonly expiresAtMs: number }>();
+  const access = new Map<string, AccessToken>();
   const refreshes = new Map<string, { readonly family: string; usedAtMs: number | undefined }>();
   const text = createTokenTexts(seed);
   const counts = { issued: 0, refreshes: 0, reuses: 0, revokedFamilies: 0 };
@@ -118,6 +129,7 @@ export function createTokenIssuer(seed: string, lifeSeconds: number): TokenIssue
     },
     revoke,
     expireAccess: () => access.clear(),
+    expireRenewable: () => [...access].filter(isRenewable).filter(([token]) => access.delete(token)).length,
     counts: () => ({ ...counts }),
   };
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { compileJsonata } from '../../../../../lambdas/engine/expression/compile-jsonata.ts';
 import { toExpression } from '../../../../../lambdas/engine/provider/language/words.ts';
 
-/** One step of a path: a member, a place in a list, or the item of a list that has a value (`links[rel = "next"]`). */
+/** One step of a path: a member, a place in a list (from its end where negative), or the item of a list that has a value (`links[rel = "next"]`). */
 export type Step =
   | string
   | number
@@ -129,7 +129,7 @@ function stagesOf(stages: readonly Node[]): readonly Step[] | undefined {
   for (const { type, expr } of stages) {
     if (type !== 'filter' || expr === undefined) return undefined;
     const equality = equalityOf(expr);
-    if (expr.type === 'number' && Number(expr.value) >= 0) steps.push(Number(expr.value));
+    if (expr.type === 'number') steps.push(Number(expr.value));
     else if (equality?.place.kind === 'member')
       steps.push({ path: equality.place.path, value: equality.value as string });
     else return undefined;
@@ -158,6 +158,7 @@ export function valueAt(holder: unknown, [step, ...rest]: readonly Step[]): unkn
   if (typeof holder !== 'object' || holder === null) return undefined;
   if (typeof step === 'object')
     return valueAt(Array.isArray(holder) ? holder.find((item) => hasValue(item, step)) : undefined, rest);
+  if (typeof step === 'number' && step < 0) return valueAt(Array.isArray(holder) ? holder.at(step) : undefined, rest);
   const members = holder as Readonly<Record<string, unknown>>;
   return Object.hasOwn(members, String(step)) ? valueAt(members[String(step)], rest) : undefined;
 }
@@ -174,7 +175,10 @@ export function withValueAt(holder: unknown, [step, ...rest]: readonly Step[], v
     return next === undefined ? others : { ...members, [step]: next };
   }
   const items: unknown[] = Array.isArray(holder) ? [...holder] : [];
-  const found = typeof step === 'number' ? step : items.findIndex((item) => hasValue(item, step));
+  const counted = typeof step === 'number' && step < 0 ? items.length + step : step;
+  // A list that is too short has no such item.
+  if (typeof counted === 'number' && counted < 0) return items;
+  const found = typeof counted === 'number' ? counted : items.findIndex((item) => hasValue(item, counted));
   if (value === undefined && rest.length === 0) return items.filter((_, index) => index !== found);
   if (value === undefined && found < 0) return items;
   const place = found < 0 ? items.length : found;

@@ -1,5 +1,7 @@
 import type { Definition } from '../../../../../lambdas/engine/definition/schema.ts';
-import type { RecordWrite } from '../answers/answer-call.ts';
+import type { RecordWrite } from '../answers/answer-world.ts';
+import { noFaults } from '../draw-fault.ts';
+import { createWriteTimes, type WriteTime, type WriteTimes } from '../faults/write-times.ts';
 import type { SampleChange } from '../webhooks/sample-webhook.ts';
 import type { RecordChange, RecordStore, SimulatedRecord, StoredRecord } from './record-store.ts';
 import { sharersOf } from './record-templates.ts';
@@ -20,13 +22,16 @@ export interface ProviderRecordsOptions {
   readonly stores: ReadonlyMap<string, RecordStore>;
   readonly nowMs: () => number;
   readonly onChange: (change: SampleChange) => void;
+  /** @default - by the clock, shown at once */
+  readonly times?: WriteTimes;
 }
 
 /** Time between the last changes of two records at the start. */
 const spacingMs = 60_000;
 
 /** Records of all resources, which report each change. */
-export function createProviderRecords({ definition, stores, nowMs, onChange }: ProviderRecordsOptions) {
+export function createProviderRecords(options: ProviderRecordsOptions) {
+  const { definition, stores, nowMs, onChange, times = createWriteTimes(noFaults, '') } = options;
   const declaring = (resource: string) => definition.resources?.[resource]?.from ?? resource;
   const storeOf = (resource: string): RecordStore => {
     const store = stores.get(declaring(resource));
@@ -36,7 +41,7 @@ export function createProviderRecords({ definition, stores, nowMs, onChange }: P
   const write = async (resource: string, one: RecordWrite): Promise<StoredRecord> => {
     const store = storeOf(resource);
     const before = one.kind === 'created' ? undefined : store.find(one.id);
-    const record = await writeTo(store, one, nowMs());
+    const record = await writeTo(store, one, times.ofNext(declaring(resource), nowMs()));
     const sharers = sharersOf(definition, declaring(resource));
     const resources = sharers.filter((name) => record.takenBy.has(name) || before?.takenBy.has(name) === true);
     onChange({ resources, kind: one.kind, record, addressPaths: store.addressPaths });
@@ -62,13 +67,13 @@ export function createProviderRecords({ definition, stores, nowMs, onChange }: P
       for (const [resource, store] of stores) {
         const wanted = typeof records === 'number' ? records : (records[resource] ?? 0);
         for (let place = 0; place < wanted && store.hasTemplates; place += 1)
-          await store.add(undefined, startMs - (wanted - place) * spacingMs);
+          await store.add(undefined, times.ofFirst(startMs - (wanted - place) * spacingMs, startMs));
       }
     },
   };
 }
 
-function writeTo(store: RecordStore, one: RecordWrite, atMs: number): Promise<StoredRecord> {
-  if (one.kind === 'created') return store.add(one.change, atMs);
-  return one.kind === 'updated' ? store.change(one.id, one.change, atMs) : store.remove(one.id, atMs);
+function writeTo(store: RecordStore, one: RecordWrite, time: WriteTime): Promise<StoredRecord> {
+  if (one.kind === 'created') return store.add(one.change, time, one.isFirst);
+  return one.kind === 'updated' ? store.change(one.id, one.change, time) : store.remove(one.id, time);
 }

@@ -20,12 +20,20 @@ export interface RecordFormOptions {
   readonly plan: Pick<RecordPlan, 'id' | 'version' | 'updated'>;
   readonly versionKind: VersionKind | undefined;
   readonly bindings: Bindings;
+  /** More members that hold the time of a change. */
+  readonly timePaths?: readonly (readonly string[])[];
 }
 
-export function createRecordForm({ plan, versionKind, bindings }: RecordFormOptions): RecordForm {
+export function createRecordForm({
+  plan,
+  versionKind,
+  bindings,
+  timePaths: others = [],
+}: RecordFormOptions): RecordForm {
   const parts = joinedParts(plan.id);
   const idPaths = pathsIn(plan.id);
-  const timePaths = [plan.version, plan.updated].flatMap((text) => (text === undefined ? [] : pathsIn(text)));
+  const own = [plan.version, plan.updated].flatMap((text) => (text === undefined ? [] : pathsIn(text)));
+  const timePaths = [...own, ...others];
   const versionPaths = plan.version === undefined ? [] : pathsIn(plan.version);
   const idOf = async (raw: unknown): Promise<string | undefined> => {
     const id = await evaluate(plan.id, raw, bindings).catch(() => undefined);

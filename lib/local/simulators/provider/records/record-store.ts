@@ -4,7 +4,9 @@ import type { RecordPlan } from '../../../../../lambdas/engine/provider/answer/a
 import type { Bindings } from '../../../../../lambdas/engine/provider/answer/evaluate.ts';
 import { readRecord } from '../../../../../lambdas/engine/provider/answer/read-answer.ts';
 import { textOf } from '../../../../../lambdas/engine/provider/request/call-transforms.ts';
-import { valueAt, withValueAt } from '../expressions/expression-place.ts';
+import { pathOf, pathsIn, valueAt, withValueAt } from '../expressions/expression-place.ts';
+import type { WriteTime } from '../faults/write-times.ts';
+import { type CommitLog, type CommitPosition, createCommitLog } from './commit-log.ts';
 import { markDeleted } from './mark-deleted.ts';
 import { newRecord } from './new-record.ts';
 import { createRecordForm, type RecordForm, timeOfRecord } from './record-form.ts';
@@ -39,18 +41,28 @@ export interface RecordStore {
   readonly addressPaths: RecordTemplate['addressPaths'];
   readonly form: RecordForm;
   readonly hasTemplates: boolean;
-  /** Records in the order of their creation. `removed` includes those that have been removed. */
-  all(options?: { readonly removed?: boolean }): readonly StoredRecord[];
-  find(id: string): StoredRecord | undefined;
-  findByAddress(address: Readonly<Record<string, unknown>>): StoredRecord | undefined;
+  /**
+   * Records in the order of their creation. `removed` includes those that have been removed, and `atMs` is the time at
+   * which a reader sees them: without it, they are as they were written last.
+   */
+  all(options?: { readonly removed?: boolean; readonly atMs?: number | undefined }): readonly StoredRecord[];
+  find(id: string, atMs?: number): StoredRecord | undefined;
+  findByAddress(address: Readonly<Record<string, unknown>>, atMs?: number): StoredRecord | undefined;
+  /** The records that have changed since a position, removed ones included. */
+  changedSince(position: CommitPosition, nowMs: number): readonly StoredRecord[];
+  /** Epoch milliseconds of the last change that readers see. */
+  lastChangeMs(nowMs: number): number | undefined;
   /** What a resource makes of a record; undefined where it does not take it. */
   dataOf(record: StoredRecord, resource: string): Promise<Readonly<Record<string, unknown>> | undefined>;
-  /** @throws {TypeError} where no exchange has a record of the resource. */
-  add(change: RecordChange | undefined, atMs: number): Promise<StoredRecord>;
+  /**
+   * @param isFirst - Whether the record comes before all others in listings that are not ordered by time.
+   * @throws {TypeError} where no exchange has a record of the resource.
+   */
+  add(change: RecordChange | undefined, time: WriteTime, isFirst?: boolean): Promise<StoredRecord>;
   /** @throws {RangeError} where there is no such record. */
-  change(id: string, change: RecordChange | undefined, atMs: number): Promise<StoredRecord>;
+  change(id: string, change: RecordChange | undefined, time: WriteTime): Promise<StoredRecord>;
   /** @throws {RangeError} where there is no such record. */
-  remove(id: string, atMs: number): Promise<StoredRecord>;
+  remove(id: string, time: WriteTime): Promise<StoredRecord>;
 }
 
 export interface RecordStoreOptions {
@@ -59,32 +71,37 @@ export interface RecordStoreOptions {
   readonly resource: string;
   readonly templates: readonly RecordTemplate[];
   readonly bindings: Bindings;
+  /** Counts the writes of all resources. */
+  readonly nextSerial: () => number;
 }
 
-export function createRecordStore({ definition, resource, templates, bindings }: RecordStoreOptions): RecordStore {
+export function createRecordStore(options: RecordStoreOptions): RecordStore {
+  const { definition, resource, templates, bindings } = options;
   const plan: RecordPlan = recordPlanOf(definition, resource) ?? { map: '{}', id: 'id' };
-  const form = createRecordForm({ plan, versionKind: definition.resources?.[resource]?.version?.as, bindings });
+  const said = definition.resources?.[resource];
+  const form = createRecordForm({ plan, versionKind: said?.version?.as, bindings, timePaths: cursorPaths(said) });
   const [{ addressPaths, address: usualAddress } = { addressPaths: {}, address: {} }] = templates;
-  const records = new Map<string, StoredRecord>();
+  const log = createCommitLog<StoredRecord>(options.nextSerial);
   const readers = sharersOf(definition, resource).flatMap((name) => {
     const reader = recordPlanOf(definition, name);
     return reader === undefined ? [] : [[name, reader] as const];
   });
   let created = 0;
 
-  const write = async (record: WrittenRecord, atMs: number, before?: StoredRecord): Promise<StoredRecord> => {
+  const write = async (record: WrittenRecord, time: WriteTime, before?: StoredRecord): Promise<StoredRecord> => {
     // The version is too coarse to tell two changes at the same time apart.
-    const ms = Math.max(atMs, (before?.updatedAtMs ?? 0) + precisionMs(record.raw, plan, form));
+    const leastMs = time.repeatsOwnTime ? 0 : precisionMs(record.raw, plan, form);
+    const ms = Math.max(time.atMs, (before?.updatedAtMs ?? 0) + leastMs);
     const raw = form.withChange(record.raw, ms, record.changes);
     const takenBy = new Set<string>();
     for (const [name, reader] of readers) if (await isTaken(reader, raw, bindings)) takenBy.add(name);
     const address = { ...usualAddress, ...addressIn(raw, addressPaths) };
     const next = { ...record, raw, updatedAtMs: timeOfRecord(raw, plan) ?? ms, address, takenBy };
-    records.set(next.id, next);
+    log.append(next, time);
     return next;
   };
   const present = (id: string): StoredRecord => {
-    const record = records.get(id);
+    const record = log.find(id);
     if (record === undefined || record.isRemoved) throw new RangeError(`${resource} has no record ${id}`);
     return record;
   };
@@ -92,32 +109,33 @@ export function createRecordStore({ definition, resource, templates, bindings }:
     addressPaths,
     form,
     hasTemplates: templates.length > 0,
-    ...readingOf(records, addressPaths),
-    async dataOf({ raw }, name) {
-      const reader = recordPlanOf(definition, name);
-      const read = reader === undefined ? undefined : await readRecord(reader, raw, bindings);
-      return read !== undefined && 'data' in read && !read.isAbsent ? read.data : undefined;
-    },
-    async add(change, atMs) {
+    ...readingOf(log, addressPaths),
+    dataOf: ({ raw }, name) => dataOf(recordPlanOf(definition, name), raw, bindings),
+    async add(change, time, isFirst = false) {
       created += 1;
-      const place = created;
-      const fresh = await newRecord(templates, form, place - 1, (id) => records.has(id));
+      const place = isFirst ? -created : created;
+      const fresh = await newRecord(templates, form, created - 1, (id) => log.find(id) !== undefined);
       const raw = applied(fresh.raw, change);
       const id = (await form.idOf(raw)) ?? fresh.id;
-      return write({ id, raw, place, changes: 0, isRemoved: false }, atMs);
+      return write({ id, raw, place, changes: 0, isRemoved: false }, time);
     },
-    async change(id, change, atMs) {
+    async change(id, change, time) {
       const before = present(id);
       const { place, changes, raw } = before;
-      return write({ id, raw: applied(raw, change), place, changes: changes + 1, isRemoved: false }, atMs, before);
+      return write({ id, raw: applied(raw, change), place, changes: changes + 1, isRemoved: false }, time, before);
     },
-    async remove(id, atMs) {
+    async remove(id, time) {
       const before = present(id);
       const { place, changes } = before;
       const raw = await markDeleted(before.raw, plan, bindings);
-      return write({ id, raw, place, changes: changes + 1, isRemoved: true }, atMs, before);
+      return write({ id, raw, place, changes: changes + 1, isRemoved: true }, time, before);
     },
   };
+}
+
+async function dataOf(plan: RecordPlan | undefined, raw: unknown, bindings: Bindings) {
+  const read = plan === undefined ? undefined : await readRecord(plan, raw, bindings);
+  return read !== undefined && 'data' in read && !read.isAbsent ? read.data : undefined;
 }
 
 /** Whether a resource takes a record. Does not map it, because that is slow. */
@@ -130,23 +148,37 @@ async function isTaken(plan: RecordPlan, raw: unknown, bindings: Bindings): Prom
 type WrittenRecord = Pick<StoredRecord, 'id' | 'raw' | 'place' | 'changes' | 'isRemoved'>;
 
 function readingOf(
-  records: ReadonlyMap<string, StoredRecord>,
+  log: CommitLog<StoredRecord>,
   addressPaths: RecordTemplate['addressPaths'],
-): Pick<RecordStore, 'all' | 'find' | 'findByAddress'> {
+): Pick<RecordStore, 'all' | 'find' | 'findByAddress' | 'changedSince' | 'lastChangeMs'> {
   return {
-    all: ({ removed = false } = {}) => [...records.values()].filter(({ isRemoved }) => removed || !isRemoved),
-    find(id) {
-      const record = records.get(id);
+    changedSince: (position, nowMs) => log.changedSince(position, nowMs),
+    lastChangeMs: (nowMs) => log.lastChangeMs(nowMs),
+    all: ({ removed = false, atMs } = {}) => log.all(atMs).filter(({ isRemoved }) => removed || !isRemoved),
+    find(id, atMs) {
+      const record = log.find(id, atMs);
       return record === undefined || record.isRemoved ? undefined : record;
     },
-    findByAddress(address) {
+    findByAddress(address, atMs) {
       const wanted = Object.entries(addressPaths).filter(([name]) => address[name] !== undefined);
       if (wanted.length === 0) return undefined;
       const has = ({ raw }: StoredRecord) =>
         wanted.every(([name, path]) => textOf(valueAt(raw, path)) === textOf(address[name]));
-      return [...records.values()].find((record) => !record.isRemoved && has(record));
+      return log.all(atMs).find((record) => !record.isRemoved && has(record));
     },
   };
+}
+
+/** Whether the rows of a listing are whole records, and not made of them. */
+export function holdsRecords(spec: { readonly records: string; readonly thin?: boolean }): boolean {
+  return spec.thin !== true && pathOf(spec.records) !== undefined;
+}
+
+/** Members besides the version that hold the time of a change, because the cursor of `changes` reads them. */
+function cursorPaths(said: NonNullable<Definition['resources']>[string] | undefined) {
+  const changes = said?.changes;
+  const cursor = changes !== undefined && holdsRecords(changes) ? changes.cursor : undefined;
+  return cursor?.kind === 'time' && cursor.from !== undefined ? pathsIn(cursor.from) : [];
 }
 
 function addressIn(raw: unknown, paths: RecordTemplate['addressPaths']): Readonly<Record<string, unknown>> {

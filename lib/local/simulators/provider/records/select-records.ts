@@ -14,6 +14,7 @@ interface Filter {
  * Apply the filters of a listing's request. A filter by a member that `data` does not have selects every record, because
  * only the real provider knows what it means.
  *
+ * @param sinceOperator - Whether `{since}` itself is in the listing.
  * @returns Undefined if the definition does not make the request's conditions.
  */
 export async function selectRecords(
@@ -22,12 +23,13 @@ export async function selectRecords(
   resource: string,
   spec: Pick<CallSpec, 'where' | 'where_join'>,
   bindings: Bindings,
+  sinceOperator: 'gte' | 'gt' = 'gte',
 ): Promise<readonly StoredRecord[] | undefined> {
   const where = conditionsIn(spec, bindings.get('where')?.[0]);
   if (where === undefined) return undefined;
   const filters = [...bindings, ...where].flatMap(([source, values]): Filter | readonly Filter[] => {
     const [root, name = '', operator = 'eq'] = source.split('.');
-    if (root === 'since') return { name: 'updated_at', operator: 'gte', value: values[0] };
+    if (root === 'since') return { name: 'updated_at', operator: sinceOperator, value: values[0] };
     if (root === 'until') return { name: 'updated_at', operator: 'lte', value: values[0] };
     return root === 'filter' ? { name, operator, value: values[0] } : [];
   });

@@ -69,11 +69,19 @@ export function callPattern(api: ApiSpec, call: DeclaredCall, ownBases: readonly
       const bindings = readBindings(captures);
       if (bindings === undefined) continue;
       const literals = found.reduce((sum, part) => sum + part.literals, 0);
-      return { bindings, page: taken.page, rank: [pattern.literalLength, literals, bindings.size] };
+      const fixed = pattern.literalLength + defaultedLength(inPath);
+      return { bindings, page: taken.page, rank: [fixed, literals, bindings.size] };
     }
     return undefined;
   };
   return { call, name: nameOfCall(call), isAt, match };
+}
+
+/** Characters of values that are their defaults: fixed text, as far as a request tells. */
+function defaultedLength(captures: readonly Capture[]): number {
+  const isDefault = ({ placeholder: { transforms }, result }: Capture) =>
+    transforms.some(({ name, arguments: [text] }) => name === 'default' && text === result);
+  return captures.filter(isDefault).reduce((sum, { result }) => sum + String(result).length, 0);
 }
 
 /** `ticketing/tickets.list`, or `test` for a call of accounts. */

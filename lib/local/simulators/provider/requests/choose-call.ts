@@ -26,7 +26,7 @@ export function chooseCall(
   const of = (method: string) => known.filter((one) => one.method === method);
   const gets = of('get');
   const many = of('batch_get').filter(({ match }) => gets.length === 0 || idsIn(match).length > 1);
-  const listed = ['changes', 'list'].map(of).find((found) => found.length > 0) ?? [];
+  const listed = ['changes', 'list', 'deletions'].map(of).find((found) => found.length > 0) ?? [];
   const found =
     known.find(({ resource }) => resource === '') ??
     many[0] ??
@@ -45,12 +45,17 @@ export function idsIn({ bindings }: CallMatch): readonly string[] {
   return [ids ?? []].flat().map(String);
 }
 
-/** The record that a request names by its id, else by its address. */
-export function recordOf(store: RecordStore | undefined, { bindings }: CallMatch): StoredRecord | undefined {
+/** The record that a request names by its id, else by its address. @param atMs - When it is read. Default: as written. */
+export function recordOf(
+  store: RecordStore | undefined,
+  { bindings }: CallMatch,
+  atMs?: number,
+): StoredRecord | undefined {
   const ids = bindings.get('id');
-  if (ids !== undefined) return ids.map((id) => store?.find(String(id))).find((record) => record !== undefined);
+  if (ids !== undefined) return ids.map((id) => store?.find(String(id), atMs)).find((record) => record !== undefined);
   const address = [...bindings].filter(([source]) => source.startsWith('address.'));
   return store?.findByAddress(
     Object.fromEntries(address.map(([source, [value]]) => [source.slice('address.'.length), value])),
+    atMs,
   );
 }

@@ -24,6 +24,7 @@ describe('an expression', () => {
     ['`@odata.next`', ['@odata.next']],
     ['$[0]', [0]],
     ['values[0].body', ['values', 0, 'body']],
+    ['$count(a) > 0 ? a[-1].id', ['a', -1, 'id']],
     ['links[rel = "next"].href', ['links', { path: ['rel'], value: 'next' }, 'href']],
     ['{json.a.0.b}', ['a', 0, 'b']],
     ['$number(a.b)', ['a', 'b']],
@@ -62,6 +63,8 @@ describe('a place in a value', () => {
     [{ a: 1, b: 2 }, ['a'], undefined, { b: 2 }],
     [{ a: 1 }, [], 2, 2],
     [[], [0], 'x', ['x']],
+    [{ a: [{ b: 1 }, { b: 2 }] }, ['a', -1, 'b'], 3, { a: [{ b: 1 }, { b: 3 }] }],
+    [{ a: [] }, ['a', -1, 'b'], undefined, { a: [] }],
   ])('%j at %j becomes %j', (holder, path, value, expected) => {
     const before = JSON.stringify(holder);
     const written = withValueAt(holder, path, value);

@@ -4,7 +4,7 @@ import type { CallMethod } from '../../../../../lambdas/engine/definition/calls-
 import { callOf } from '../../../../../lambdas/engine/definition/plan-answer.ts';
 import type { Definition } from '../../../../../lambdas/engine/definition/schema.ts';
 import { placeholdersIn, toCallTemplate } from '../../../../../lambdas/engine/provider/request/call-template.ts';
-import type { Filters } from '../../../../../lambdas/flows/read/list-records.ts';
+import type { Filters } from '../../../../../lambdas/flows/read/listing-filters.ts';
 import { compileIntegrations } from '../../../../../lib/definitions/compile-integrations.ts';
 import { type Exchanges, readExchanges } from '../../../../../lib/definitions/exchanges.ts';
 import {

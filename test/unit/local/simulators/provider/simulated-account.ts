@@ -7,7 +7,8 @@ import type { CredentialValues } from '../../../../../lambdas/engine/provider/cr
 import type { PagePosition } from '../../../../../lambdas/engine/provider/request/page-position.ts';
 import { type Caller, type ProviderPorts, toCaller } from '../../../../../lambdas/flows/provider/provider-ports.ts';
 import { sealValues, storeClient } from '../../../../../lambdas/flows/provider/sealed-credentials.ts';
-import { type Filters, type ListedPage, listRecords } from '../../../../../lambdas/flows/read/list-records.ts';
+import { type ListedPage, listRecords } from '../../../../../lambdas/flows/read/list-records.ts';
+import type { Filters } from '../../../../../lambdas/flows/read/listing-filters.ts';
 import { type RecordRead, readRecords, type WantedRecord } from '../../../../../lambdas/flows/read/read-records.ts';
 import type { ProviderSimulator } from '../../../../../lib/local/simulators/provider/provider-simulator.ts';
 import { createFakeProvider } from '../../../../fakes/fake-provider.ts';
