@@ -1,6 +1,8 @@
 import type {
   BatchGetCallSpec,
   CallSpec,
+  ChangesCallSpec,
+  DeletionsCallSpec,
   GetCallSpec,
   ListCallSpec,
   WriteCallSpec,
@@ -8,7 +10,7 @@ import type {
 import type { Definition } from './schema.ts';
 
 /** What a call of a resource does. */
-export const callMethods = ['get', 'batch_get', 'list', 'changes', 'create', 'update', 'delete'] as const;
+export const callMethods = ['get', 'batch_get', 'list', 'changes', 'deletions', 'create', 'update', 'delete'] as const;
 export type CallMethod = (typeof callMethods)[number];
 
 /** A call of a definition, and its place. */
@@ -18,7 +20,14 @@ export interface DeclaredCall {
   readonly method: CallMethod | 'test' | 'token' | 'discover';
   /** The resource; undefined for calls of accounts. */
   readonly resource?: string;
-  readonly spec: CallSpec | GetCallSpec | BatchGetCallSpec | ListCallSpec | WriteCallSpec;
+  readonly spec:
+    | CallSpec
+    | GetCallSpec
+    | BatchGetCallSpec
+    | ListCallSpec
+    | ChangesCallSpec
+    | DeletionsCallSpec
+    | WriteCallSpec;
 }
 
 /** Every call of a definition. */

@@ -154,7 +154,7 @@ function membersOf(kind: string, spec: object): readonly string[] {
 
 /** Members whose text is JSONata, a help or a name, and no template. */
 const plainMembers: ReadonlySet<string> = new Set(
-  `record records expect from more end last next keep deleted updated id map adapt graphql help errors
+  `record records expect from answer more end last next keep deleted updated id map adapt graphql help errors
   limits version unfetchable volatile regions dead discover key username password token consumer_key
   consumer_secret token_secret private_key access_key_id secret_access_key region client_secret
   content_type scopes kept to size_to`.split(/\s+/),
@@ -187,11 +187,12 @@ function isFree(path: readonly PropertyKey[]): boolean {
 const sourcesOf: Readonly<Partial<Record<CallSource, readonly DeclaredCall['method'][]>>> = {
   id: ['get', 'update', 'delete'],
   ids: ['batch_get'],
-  filter: ['list', 'changes'],
-  since: ['changes'],
-  until: ['changes'],
-  page: ['list', 'changes'],
-  where: ['list', 'changes'],
+  filter: ['list', 'changes', 'deletions'],
+  since: ['changes', 'deletions'],
+  until: ['changes', 'deletions'],
+  cursor: ['changes', 'deletions'],
+  page: ['list', 'changes', 'deletions'],
+  where: ['list', 'changes', 'deletions'],
   parent: ['list', 'changes'],
   body: ['create', 'update', 'delete'],
 };
@@ -204,6 +205,7 @@ const foreign: ReadonlySet<CallSource> = new Set([
   'filter',
   'since',
   'until',
+  'cursor',
   'parent',
   'partition',
   'page',

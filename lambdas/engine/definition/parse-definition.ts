@@ -1,7 +1,9 @@
 import { type Document, isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { urlTokenSecret } from '../request/secret-values.ts';
 import { findUncovered } from './check-coverage.ts';
+import { checkCursors } from './check-cursors.ts';
 import { checkProvider } from './check-provider.ts';
+import { checkSyncs } from './check-syncs.ts';
 import { findOpenChecks } from './find-open-checks.ts';
 import type { MeaningFault } from './meaning-fault.ts';
 import { mostSpecificFaults } from './most-specific-faults.ts';
@@ -83,7 +85,7 @@ export function parseDefinition(yaml: string, files: DefinitionFiles): ParsedDef
 /** Faults of a definition whose shape is right. */
 function faultsOfMeaning(definition: Definition): readonly MeaningFault[] {
   const { webhook, mapping, routing } = definition;
-  const provider = checkProvider(definition);
+  const provider = [...checkProvider(definition), ...checkCursors(definition), ...checkSyncs(definition)];
   if (webhook === undefined)
     return [
       ...provider,

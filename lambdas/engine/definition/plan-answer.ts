@@ -3,6 +3,8 @@ import type { AnswerPlan, LimitReading, RecordPlan } from '../provider/answer/an
 import type {
   BatchGetCallSpec,
   CallSpec,
+  ChangesCallSpec,
+  DeletionsCallSpec,
   GetCallSpec,
   ListCallSpec,
   WriteCallSpec,
@@ -18,7 +20,8 @@ type SpecOf = {
   readonly get: GetCallSpec;
   readonly batch_get: BatchGetCallSpec;
   readonly list: ListCallSpec;
-  readonly changes: ListCallSpec;
+  readonly changes: ChangesCallSpec;
+  readonly deletions: DeletionsCallSpec;
   readonly create: WriteCallSpec;
   readonly update: WriteCallSpec;
   readonly delete: WriteCallSpec;
@@ -78,9 +81,10 @@ export function carriedRecordPlansOf(definition: ProviderSide): CarriedRecordPla
 
 /** How to read the answer of a resource's call. */
 export function planAnswer(definition: ProviderSide, call: ResourceCall, position?: PagePosition): AnswerPlan {
-  const { method, resource, spec } = call;
+  const { method, spec } = call;
   const { selects, selection } = selectionOf(call);
-  const record = recordPlanOf(definition, resource);
+  const record = planRecord(definition, call);
+  const cursor = planCursorReading(definition, call);
   const page = 'page' in spec ? spec.page : undefined;
   return {
     ...planCall(definition, nameOf(call), spec),
@@ -89,9 +93,35 @@ export function planAnswer(definition: ProviderSide, call: ResourceCall, positio
     isGet: method === 'get',
     ...('when_empty' in spec ? { whenEmpty: spec.when_empty } : {}),
     ...(record === undefined ? {} : { record }),
+    ...(cursor === undefined ? {} : { cursor }),
     ...(page === undefined ? {} : { page }),
     ...(position === undefined ? {} : { position }),
   };
+}
+
+/** Rows of deleted records have an id, and nothing that the resource's mapping could read. */
+function planRecord(definition: ProviderSide, { resource, spec, method }: ResourceCall): RecordPlan | undefined {
+  const record = recordPlanOf(definition, resource);
+  if (method !== 'deletions' || record === undefined) return record;
+  const { id, map } = record;
+  return { map, id: ('id' in spec ? spec.id : undefined) ?? id, deleted: 'true' };
+}
+
+/** Where the values of a cursor are: by default a row's version, or its id. */
+function planCursorReading(
+  definition: ProviderSide,
+  { resource, declaredBy, spec, method }: ResourceCall,
+): AnswerPlan['cursor'] {
+  if (method !== 'changes' && method !== 'deletions' && method !== 'list') return undefined;
+  // A listing of all records leads to where changes go on.
+  const holder = method === 'list' ? specOf(definition.resources, declaredBy)?.changes : spec;
+  const cursor = holder !== undefined && 'cursor' in holder ? holder.cursor : undefined;
+  const record = recordPlanOf(definition, resource);
+  if (cursor?.kind === 'token') return method === 'list' ? undefined : optional('answer', cursor.answer);
+  const usual =
+    method === 'deletions' ? undefined : cursor?.kind === 'id' ? record?.id : (record?.version ?? record?.updated);
+  const answer = method === 'list' ? undefined : cursor?.answer;
+  return { ...optional('row', cursor?.from ?? usual), ...optional('answer', answer) };
 }
 
 /** How to read the answer of a call that brings no records. */

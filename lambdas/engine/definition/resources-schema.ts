@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { batchGetCall, getCall, listCall, writeCall } from '../provider/language/call-schema.ts';
+import {
+  batchGetCall,
+  changesCall,
+  deletionsCall,
+  getCall,
+  listCall,
+  writeCall,
+} from '../provider/language/call-schema.ts';
 import { answerExpression } from '../provider/language/words.ts';
 import { versionKinds } from '../records/rank.ts';
 
@@ -72,14 +79,21 @@ const resource = z
     get: getCall.optional(),
     batch_get: batchGetCall.optional(),
     list: listCall.optional(),
-    changes: listCall.optional().describe('Reads the records that have changed since `{since}`, page by page.'),
+    changes: changesCall
+      .optional()
+      .describe('Reads the records that have changed since `{since}`, or since `{cursor}`, page by page.'),
+    deletions: deletionsCall
+      .optional()
+      .describe('Reads the ids of the records that were deleted since `{since}`, page by page.'),
     create: writeCall.optional().describe('Creates a record from `{body}`.'),
     update: writeCall.optional().describe('Changes the record `{id}` as `{body}` says.'),
     delete: writeCall.optional().describe('Deletes the record `{id}`.'),
   })
   .superRefine((written, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
-    const reads = (['get', 'batch_get', 'list', 'changes'] as const).filter((name) => written[name] !== undefined);
+    const reads = (['get', 'batch_get', 'list', 'changes', 'deletions'] as const).filter(
+      (name) => written[name] !== undefined,
+    );
     if (reads[0] !== undefined && written.map === undefined)
       issue(reads[0], 'got a call without `map`, expected the mapping that makes data of what it reads');
     if (written.from !== undefined && reads[0] !== undefined)

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { accountContext, api } from '../provider/language/api-schema.ts';
+import { syncs } from '../provider/language/sync-schema.ts';
 import { identifier } from '../template/template-schema.ts';
 import { resources } from './resources-schema.ts';
 import { routing } from './routing-schema.ts';
@@ -27,6 +28,7 @@ export const definitionSchema = z.strictObject({
     .describe('JSONata that maps a webhook to events: inline, or the name of a .jsonata file.'),
   api,
   resources,
+  syncs,
 });
 
 /** A definition as its author wrote it, validated, with the text of its files in place. */

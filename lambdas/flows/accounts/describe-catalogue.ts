@@ -3,12 +3,14 @@ import { capturedSecrets } from '../../engine/definition/checks-within.ts';
 import { callOf } from '../../engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import type { Definition } from '../../engine/definition/schema.ts';
+import { combinedDescription, combinedType } from '../../engine/event/canonical-event.ts';
 import { operationalTypes } from '../../engine/event/operational-types.ts';
 import type { ResourceSchema } from '../../engine/mapping/check-resource.ts';
 import { windowMsOf } from '../../engine/provider/budget/limit-window.ts';
 import { membersOf } from '../../engine/provider/credentials/credential-values.ts';
 import type { CredentialKind } from '../../engine/provider/language/credentials-schema.ts';
 import { filtersOf } from '../../engine/provider/request/call-reads.ts';
+import { jobOf, type SyncJob } from '../../engine/sync/sync-job.ts';
 
 /** The catalogue entry of an integration: everything that a form, or a person, needs to connect an account. */
 export function describeIntegration(definition: Definition, schemas: ReadonlyMap<string, ResourceSchema>) {
@@ -23,6 +25,7 @@ export function describeIntegration(definition: Definition, schemas: ReadonlyMap
     context: contextOf(definition),
     credentials: credentialsOf(definition),
     resources: Object.keys(definition.resources ?? {}).map((resource) => resourceOf(definition, resource, schemas)),
+    syncs: Object.entries(definition.syncs ?? {}).map(([id, declared]) => syncOf(definition, id, jobOf(declared))),
     limits: (definition.api?.limits ?? []).map((limit) => {
       const windowMs = windowMsOf(limit);
       return {
@@ -90,11 +93,36 @@ function resourceOf(definition: Definition, resource: string, schemas: ReadonlyM
   };
 }
 
+function syncOf(definition: Definition, id: string, job: SyncJob) {
+  const { every, between, cron, time_zone: zone, reconcile, emit, snapshot } = job;
+  return {
+    id,
+    resources: job.resources.map(({ resource, query, depends_on: parent, each, by }) => {
+      const hasChanges = callOf(definition, resource, 'changes') !== undefined;
+      return {
+        resource,
+        by: by ?? (hasChanges && parent === undefined ? ('changes' as const) : ('list' as const)),
+        query: { ...query },
+        depends_on: parent ?? null,
+        each: each === undefined ? null : { ...each },
+      };
+    }),
+    every: cron === undefined ? (every ?? '5m') : null,
+    between: between ?? null,
+    cron: cron ?? null,
+    time_zone: zone ?? 'UTC',
+    reconcile: reconcile ?? null,
+    emit,
+    snapshot,
+  };
+}
+
 /** All event types, sorted by name. */
 export const eventTypeCatalogue = [
   { type: 'record:created', kind: 'record', description: 'A record is new.' },
   { type: 'record:updated', kind: 'record', description: 'A record has changed.' },
   { type: 'record:deleted', kind: 'record', description: 'A record is gone.' },
+  { type: combinedType, kind: 'record', description: combinedDescription },
   ...Object.entries(operationalTypes).map(([type, description]) => ({
     type,
     kind: 'operational' as const,

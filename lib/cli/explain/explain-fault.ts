@@ -96,10 +96,9 @@ function explainFault(fault: DefinitionFault, { document, schema, lines, files }
 /** The value of a list, or the place in a request, that a text may stand for. */
 function meantText(value: string, message: string, schemas: readonly JsonSchema[]): string | undefined {
   if (message.includes('expected query.<name>')) return `query.${value.split('.').at(-1)}`;
-  return meantValue(
-    value,
-    schemas.flatMap((one) => (one.enum ?? []).map(String)),
-  );
+  const values = schemas.flatMap((one) => (one.enum ?? []).map(String));
+  // A value of the language that is wrong here is no slip of the pen.
+  return values.includes(value) ? undefined : meantValue(value, values);
 }
 
 function explainKey(

@@ -22,6 +22,7 @@ const meaningTexts: Readonly<Record<Meaning, string>> = {
   invalid: 'the call, so the definition, is at fault',
   restart: 'the cursor has ended: the listing starts again',
   split: 'the engine asks for less',
+  unchanged: 'nothing has changed since it was read last',
 };
 
 /** What the common codes of the network mean. */

@@ -30,6 +30,8 @@ export interface AnswerPlan {
   readonly isGet: boolean;
   readonly limits: readonly LimitReading[];
   readonly record?: RecordPlan | undefined;
+  /** Where rows, and the answer, say from where the next run reads. */
+  readonly cursor?: { readonly row?: string; readonly answer?: string } | undefined;
   readonly page?: PageSpec | undefined;
   readonly position?: PagePosition | undefined;
 }

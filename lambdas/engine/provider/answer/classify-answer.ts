@@ -70,6 +70,7 @@ async function retryTimeOf(
 function usualMeaning(status: number, isGet: boolean, notBeforeMs: number | undefined): Classification {
   const means = (meaning: Meaning): Classification => ({ means: meaning, scope: 'account', notBeforeMs });
   if (status >= 200 && status < 300) return means('ok');
+  if (status === 304) return means('unchanged');
   if (status === 401) return means('refresh');
   if (status === 403) return means('forbidden');
   if (status === 404) return means(isGet ? 'gone' : 'invalid');

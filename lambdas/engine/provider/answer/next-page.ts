@@ -32,7 +32,9 @@ export async function nextPage(
   if (page.number !== undefined) {
     const number = position.kind === 'number' ? position.number : page.number.start;
     const total = page.number.last === undefined ? undefined : await read(page.number.last);
-    const isLast = total === undefined ? isEnded || count === 0 : number - page.number.start + 1 >= Number(total);
+    // A total may be wrong: a full page is followed by another, and an empty one by none.
+    const isTold = total !== undefined && number - page.number.start + 1 >= Number(total) && !isFull(page, count);
+    const isLast = total === undefined ? isEnded || count === 0 : isTold || count === 0;
     return isLast ? undefined : { kind: 'number', number: number + 1 };
   }
   if (page.offset !== undefined) {
@@ -42,6 +44,10 @@ export async function nextPage(
   if (page.last === undefined || isEnded || count === 0) return undefined;
   const from = await read(page.last.from, last);
   return isName(from) ? { kind: 'last', last: from } : undefined;
+}
+
+function isFull({ size }: PageSpec, count: number): boolean {
+  return size !== undefined && count >= size;
 }
 
 function isShort({ size }: PageSpec, count: number): boolean {

@@ -17,8 +17,12 @@ export interface ReadRecord {
   readonly version?: string | undefined;
   /** When it changed last, as the provider writes it. */
   readonly updated?: string | number | undefined;
+  /** Its value of the listing's cursor, as the provider writes it. */
+  readonly cursor?: string | undefined;
   /** Whether it does not belong to the resource (`keep`), or stands for a deleted one. */
   readonly isAbsent: boolean;
+  /** Whether the provider says that it was deleted. */
+  readonly isDeleted?: true | undefined;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -36,6 +40,10 @@ export interface ReadAnswer {
   readonly unread: readonly UnreadRecord[];
   /** Undefined on the last page. */
   readonly next?: PagePosition | undefined;
+  /** Rows of the answer, before any is left out. */
+  readonly rows?: number | undefined;
+  /** Where the answer says that the next run goes on. */
+  readonly cursor?: string | undefined;
   /** Why a successful answer is a fault; quotes no value. */
   readonly fault?: string | undefined;
 }
@@ -97,7 +105,7 @@ async function expectationFault(
   return isTrue(value) ? undefined : 'the answer is not the expected one (`expect`)';
 }
 
-type Read = Partial<Pick<ReadAnswer, 'records' | 'unread' | 'next' | 'fault' | 'classification'>>;
+type Read = Partial<Omit<ReadAnswer, 'limits'>>;
 
 async function readRecords(
   plan: AnswerPlan,
@@ -128,7 +136,7 @@ async function readRecords(
   const unread: UnreadRecord[] = [];
   for (const row of rows) {
     if (plan.record === undefined) break;
-    const read = await readRecord(plan.record, row, bindings, timeoutMs);
+    const read = await readRecord(plan.record, row, bindings, timeoutMs, plan.cursor?.row);
     if ('reason' in read) unread.push(read);
     else records.push(read);
   }
@@ -144,15 +152,30 @@ async function readRecords(
           bindings,
           timeoutMs,
         );
-  return { records, unread, ...(next === undefined ? {} : { next }) };
+  const cursor =
+    plan.cursor?.answer === undefined
+      ? undefined
+      : scalarOf(await evaluate(plan.cursor.answer, body, bindings, timeoutMs));
+  return {
+    records,
+    unread,
+    rows: rows.length,
+    ...(next === undefined ? {} : { next }),
+    ...(cursor === undefined ? {} : { cursor: String(cursor) }),
+  };
 }
 
-/** Read one record of a provider. Webhooks that carry the record use it, too. */
+/**
+ * Read one record of a provider. Webhooks that carry the record use it, too.
+ *
+ * @param cursorOf - Where the row has its value of the listing's cursor.
+ */
 export async function readRecord(
   plan: RecordPlan,
   row: unknown,
   bindings: Bindings,
   timeoutMs?: number,
+  cursorOf?: string,
 ): Promise<ReadRecord | UnreadRecord> {
   let id: string | undefined;
   try {
@@ -164,12 +187,14 @@ export async function readRecord(
     const isDeleted = plan.deleted !== undefined && isTrue(await read(plan.deleted));
     const version = plan.version === undefined ? undefined : scalarOf(await read(plan.version));
     const updated = plan.updated === undefined ? undefined : scalarOf(await read(plan.updated));
+    const cursor = cursorOf === undefined ? undefined : scalarOf(await read(cursorOf));
     const marks = {
       id,
       ...(version === undefined ? {} : { version: String(version) }),
       ...(updated === undefined ? {} : { updated }),
+      ...(cursor === undefined ? {} : { cursor: String(cursor) }),
     };
-    if (!isKept || isDeleted) return { ...marks, isAbsent: true, data: { id } };
+    if (!isKept || isDeleted) return { ...marks, isAbsent: true, ...(isDeleted ? { isDeleted } : {}), data: { id } };
     const data = await read(plan.map);
     const written = isObject(data) ? writeJson(data, limits.maxEventBytes) : undefined;
     if (written === undefined) return { id, reason: '`map` did not give an object' };

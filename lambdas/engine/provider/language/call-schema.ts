@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cursor } from './cursor-schema.ts';
 import { answerExpression, callTemplate, duration, headerName } from './words.ts';
 
 /** A JSON value whose texts are templates. */
@@ -203,19 +204,54 @@ export const batchGetCall = z
   .superRefine(checkRequest)
   .describe('Reads the records with the ids `{ids}` in one call.');
 
+const listMembers = {
+  ...requestMembers,
+  ...answerMembers,
+  records: answerExpression.describe('Where the list is in the answer.'),
+  page: page.optional(),
+  thin: z.boolean().default(false).describe('Whether rows have only ids: `get` or `batch_get` reads the records.'),
+  conditional: z
+    .enum(['etag', 'last_modified'])
+    .optional()
+    .describe(
+      'The validator with which the first page is asked for again: the provider answers 304 where it is the same.',
+    ),
+  cap: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'The most rows that the provider gives for one request and its pages. A sync then asks for less at a time.',
+    ),
+};
+
 /** Reads many records, page by page. */
 export const listCall = z
   .strictObject({
-    ...requestMembers,
-    ...answerMembers,
-    records: answerExpression.describe('Where the list is in the answer.'),
-    page: page.optional(),
-    thin: z.boolean().default(false).describe('Whether rows have only ids: `get` or `batch_get` reads the records.'),
+    ...listMembers,
+    complete: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the listing hides nothing, such as archived or inactive records: what is absent from it has been deleted.',
+      ),
   })
   .superRefine(checkRequest)
   .describe(
     'Reads all records, page by page. A template or a `where` that reads `{filter.<name>}` offers that filter.',
   );
+
+/** Reads what has changed, page by page. */
+export const changesCall = z.strictObject({ ...listMembers, cursor: cursor.optional() }).superRefine(checkRequest);
+
+/** Reads which records were deleted, page by page. */
+export const deletionsCall = z
+  .strictObject({
+    ...listMembers,
+    cursor: cursor.optional(),
+    id: answerExpression.optional().describe("The deleted record's id, over a row. Default: the resource's `id`."),
+  })
+  .superRefine(checkRequest);
 
 /** Writes one record. */
 export const writeCall = z
@@ -226,6 +262,8 @@ export type PlainCallSpec = z.infer<typeof plainCall>;
 export type GetCallSpec = z.infer<typeof getCall>;
 export type BatchGetCallSpec = z.infer<typeof batchGetCall>;
 export type ListCallSpec = z.infer<typeof listCall>;
+export type ChangesCallSpec = z.infer<typeof changesCall>;
+export type DeletionsCallSpec = z.infer<typeof deletionsCall>;
 export type WriteCallSpec = z.infer<typeof writeCall>;
 export type PageSpec = z.infer<typeof page>;
 /** What every call has. */

@@ -14,6 +14,7 @@ export const meanings = [
   'partial',
   'restart',
   'split',
+  'unchanged',
   'ok',
 ] as const;
 export type Meaning = (typeof meanings)[number];
@@ -41,7 +42,7 @@ const rule = z.strictObject({
   means: z
     .enum(meanings)
     .describe(
-      '`gone`: the record does not exist. `slow-down`: no call before `retry_after`. `retry`: this call again, later. `refresh`: the token has ended. `auth-failed`: the credentials have ended. `forbidden`: this resource may not be read. `invalid`: the call is at fault. `empty`: no records, and no fault. `partial`: use the data, but do not call it complete. `restart`: the cursor has ended. `split`: ask for less. `ok`: a success.',
+      '`gone`: the record does not exist. `slow-down`: no call before `retry_after`. `retry`: this call again, later. `refresh`: the token has ended. `auth-failed`: the credentials have ended. `forbidden`: this resource may not be read. `invalid`: the call is at fault. `empty`: no records, and no fault. `partial`: use the data, but do not call it complete. `restart`: the cursor has ended. `split`: ask for less. `unchanged`: as it was when it was read last. `ok`: a success.',
     ),
   retry_after: z.union([duration, answerExpression]).optional().describe('A duration, or where the answer has it.'),
   as: z
@@ -56,7 +57,7 @@ export const errors = z
   .array(rule)
   .default([])
   .describe(
-    'What answers mean, first match first. A rule without `status` is tried on successes, too. Below the list: 401 `refresh`, 403 `forbidden`, 404 `gone` for `get` and `invalid` elsewhere, 410 `gone`, 408, 425 and 5xx `retry`, 429 `slow-down`, 503 with Retry-After `slow-down`, other 4xx `invalid`.',
+    'What answers mean, first match first. A rule without `status` is tried on successes, too. Below the list: 401 `refresh`, 403 `forbidden`, 404 `gone` for `get` and `invalid` elsewhere, 304 `unchanged`, 410 `gone`, 408, 425 and 5xx `retry`, 429 `slow-down`, 503 with Retry-After `slow-down`, other 4xx `invalid`.',
   );
 
 export type ErrorRuleSpec = z.infer<typeof rule>;

@@ -109,7 +109,8 @@ export const callTransforms = {
     takes: ['a duration such as 1s or 5m'],
     apply: onTime((ms, [by = '']) => {
       const duration = durationMs(by);
-      return duration === undefined ? undefined : new Date(ms - duration).toISOString();
+      // Providers refuse times before the epoch.
+      return duration === undefined ? undefined : new Date(Math.max(0, ms - duration)).toISOString();
     }),
   },
 } as const satisfies Record<string, Known>;

@@ -662,7 +662,7 @@ const ofMeaning: readonly Mistake[] = [
     '/tickets/{id}',
     '/tickets/{id}/{filter.status}',
     '30:18 resources.ticketing/tickets.get.path:',
-    'got {filter.status}, which only list, changes can read',
+    'got {filter.status}, which only list, changes, deletions can read',
   ],
   [
     'a value without quotes in a query language',
