@@ -37,8 +37,13 @@ export function createInMemoryRecordStates(
       rows.set(nameOf(key), { key, state: structuredClone(next), expiresAtMs });
       return true;
     },
-    async list(owner, limit, after) {
-      const own = [...rows.values()].filter((row) => row.key.account === owner.account && counts(row, owner));
+    async list(owner, limit, after, resource) {
+      const own = [...rows.values()].filter(
+        (row) =>
+          row.key.account === owner.account &&
+          counts(row, owner) &&
+          (resource === undefined || row.key.resource === resource),
+      );
       // As the table's: a shard and a key in it.
       const page = pageOf(own, ({ key }) => `0 ${nameOf(key)}`, limit, after);
       return {

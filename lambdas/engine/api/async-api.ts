@@ -1,4 +1,4 @@
-import { eventTypes } from '../event/canonical-event.ts';
+import { combinedDescription, combinedType, eventTypes } from '../event/canonical-event.ts';
 import { operationalTypes } from '../event/operational-types.ts';
 import type { ResourceSchema } from '../mapping/check-resource.ts';
 import { event, eventExample } from './event-schema.ts';
@@ -26,6 +26,7 @@ export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>)
       { resource: { const: resource }, data: { $ref: `#/components/schemas/${nameOf(resource)}` } },
     );
   }
+  messages[nameOf(combinedType)] = message(combinedType, combinedDescription, [combinedType], {});
   for (const [type, description] of Object.entries(operationalTypes))
     messages[nameOf(type)] = message(type, description, [type], {});
   return {

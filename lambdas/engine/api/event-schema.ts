@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventTypes, origins } from '../event/canonical-event.ts';
+import { combinedType, eventTypes, origins } from '../event/canonical-event.ts';
 import { operationalTypes } from '../event/operational-types.ts';
 import { time } from './shared-schema.ts';
 
@@ -9,7 +9,11 @@ export const event = z
     id: z
       .string()
       .describe('Id of the event. The same change has the same id on every retry, in callbacks and in the feed.'),
-    type: z.enum([...eventTypes, ...(Object.keys(operationalTypes) as (keyof typeof operationalTypes)[])]),
+    type: z.enum([
+      ...eventTypes,
+      combinedType,
+      ...(Object.keys(operationalTypes) as (keyof typeof operationalTypes)[]),
+    ]),
     timestamp: time.describe('When Tributary learned of the change.'),
     tenant: z.string(),
     account: z.string(),
@@ -22,6 +26,10 @@ export const event = z
     schema_version: z.string().describe('Version of the schema of `data`. See `GET /v1/schemas/{model}/{plural}`.'),
     occurred_at: time.optional().describe("The provider's time of the change, if known."),
     thin: z.literal(true).optional().describe('Present if the provider sent a notice without the record.'),
+    snapshot: z
+      .literal(true)
+      .optional()
+      .describe('Present if the first run of a sync found the record, which may be much older.'),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'Event' });

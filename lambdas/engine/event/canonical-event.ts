@@ -3,7 +3,10 @@ import type { OperationalType } from './operational-types.ts';
 
 export const eventTypes = ['record:created', 'record:updated', 'record:deleted'] as const;
 export type RecordEventType = (typeof eventTypes)[number];
-export type EventType = RecordEventType | OperationalType;
+/** Everything that one run of a sync found, where its owner wants one event for it. */
+export const combinedType = 'sync:combined';
+export const combinedDescription = 'Everything that one run of a sync found of a resource, in one event.';
+export type EventType = RecordEventType | typeof combinedType | OperationalType;
 
 /** How the engine learned of a change; `operation` for events about the engine itself. */
 export const origins = ['webhook', 'poll', 'reconcile', 'backfill', 'test', 'operation'] as const;
@@ -31,6 +34,8 @@ export interface CanonicalEvent {
   readonly occurred_at?: string;
   /** True if the provider sent only a notice, and the full record was not fetched. */
   readonly thin?: true;
+  /** True if the first run of a sync found the record: it may be older than the connection. */
+  readonly snapshot?: true;
   readonly data: Readonly<Record<string, unknown>>;
 }
 

@@ -18,7 +18,7 @@ export interface Operation {
   /** Tenant of the subscription; null for all tenants. */
   readonly tenant: string | null;
   /** The kind of object that it reports on; `id` names the object. */
-  readonly about: 'subscriptions' | 'deliveries' | 'accounts';
+  readonly about: 'subscriptions' | 'deliveries' | 'accounts' | 'syncs';
   readonly id: string;
   /** Identifies this occurrence; reporting it again makes the same event. */
   readonly occurrence: string;

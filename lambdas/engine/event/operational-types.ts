@@ -11,6 +11,9 @@ export const operationalTypes = {
   'account.auth_failed':
     'The provider refuses the credentials of an account; its reads wait until it is connected again.',
   'account.recovered': 'An account whose credentials were refused has new ones.',
+  'sync.failing': 'The runs of a sync fail one after the other; it is tried at longer intervals.',
+  'sync.recovered': 'A run of a sync that failed has succeeded.',
+  'sync.drift': 'A reconciliation found changes that neither webhooks nor polls had told.',
 } as const;
 
 export type OperationalType = keyof typeof operationalTypes;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventTypes } from '../event/canonical-event.ts';
+import { combinedType, eventTypes } from '../event/canonical-event.ts';
 import { operationalTypes } from '../event/operational-types.ts';
 
 /** Patterns for filters. A pattern that no event can match would be a silent mistake, so the schema rejects it. */
@@ -7,7 +7,7 @@ import { operationalTypes } from '../event/operational-types.ts';
 const operations = Object.keys(operationalTypes);
 const families = [...new Set(operations.map((type) => `${type.split('.')[0]}.*`))];
 /** Every type, and every prefix that several types share. `*` matches all record events. */
-const typePatterns = ['*', 'record:*', ...eventTypes, ...families, ...operations];
+const typePatterns = ['*', 'record:*', ...eventTypes, combinedType, ...families, ...operations];
 const knownTypes = new Set(typePatterns);
 
 export const typePattern = z

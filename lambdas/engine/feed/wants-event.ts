@@ -1,4 +1,4 @@
-import type { UnsequencedEvent } from '../event/canonical-event.ts';
+import { combinedType, type UnsequencedEvent } from '../event/canonical-event.ts';
 
 /** Events that a subscription wants. An empty list matches all events. */
 export interface SubscriptionFilter {
@@ -24,8 +24,9 @@ export function wantsEvent(
   );
 }
 
+/** Events of providers, as opposed to those about the engine itself. */
 function isRecordType(type: string): boolean {
-  return type.startsWith('record:');
+  return type.startsWith('record:') || type === combinedType;
 }
 
 function matchesSource(

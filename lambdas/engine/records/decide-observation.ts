@@ -42,6 +42,8 @@ export type Decision =
       readonly deletes?: true;
       readonly remembers?: readonly RecordChange[];
     }
+  /** A change that subscribers are not told of: the state takes it over. */
+  | { readonly kind: 'absorb'; readonly type: RecordEventType; readonly kept: readonly RecordChange[] }
   /** The event of the change before is not written yet, and this one's type depends on it. */
   | { readonly kind: 'wait'; readonly change: RecordChange }
   | {
@@ -67,7 +69,10 @@ export function decideObservation(
   observation: Observation,
   absences: ReadonlyMap<number, Absence>,
 ): Decision {
-  if (state === undefined && observation.isAbsence === true) return { kind: 'unchanged', advances: false };
+  if (state === undefined && observation.isAbsence === true)
+    return observation.isTombstone === true
+      ? { kind: 'absorb', type: 'record:deleted', kept: [] }
+      : { kind: 'unchanged', advances: false };
   if (state === undefined)
     return {
       kind: 'publish',

@@ -59,13 +59,19 @@ export function foldObservations(input: FoldInput): Fold {
     const decided = decideObservation(input.traits, current, observation, absences);
     // The same input is in the batch twice.
     const isOwn = decided.kind === 'again' && events.some(({ change }) => change === decided.change);
-    const decision: Decision = isOwn ? { kind: 'duplicate' } : decided;
+    const decision: Decision = isOwn ? { kind: 'duplicate' } : absorbedIfSilent(decided, observation);
     decisions[place] = decision;
     const step = apply(input, current, place, decision, events.length);
     if (step.event !== undefined) events.push(step.event);
     current = step.state;
   }
   return { decisions, events, next: current === state ? undefined : current };
+}
+
+/** A silent observation changes the state, and makes no event. */
+function absorbedIfSilent(decision: Decision, { isSilent }: Observation): Decision {
+  if (isSilent !== true || decision.kind !== 'publish') return decision;
+  return { kind: 'absorb', type: decision.type, kept: decision.kept };
 }
 
 /** Places of observations, oldest first: by version where all have one, else by time. A deletion comes last. */
@@ -112,6 +118,8 @@ function apply(
       return { state: state && unchanged(state, observation, decision) };
     case 'resume':
       return state === undefined ? { state } : resumed(input, state, observation, place, decision, sequence);
+    case 'absorb':
+      return absorbed(input, state, observation, decision);
     case 'publish':
       return published(input, state, observation, place, decision, sequence);
   }
@@ -216,6 +224,26 @@ function published(
       drops: state?.drops ?? [],
     },
     event: { place, change, prior: kept.at(-1)?.sequence },
+  };
+}
+
+function absorbed(
+  { lastN }: FoldInput,
+  state: RecordState | undefined,
+  observation: Observation,
+  { type, kept }: Extract<Decision, { kind: 'absorb' }>,
+): Step {
+  return {
+    state: {
+      n: (state?.n ?? lastN) + 1,
+      ...rankAfter(state, observation),
+      seenAtMs: observation.seenAtMs,
+      isRead: observation.by === 'read',
+      fingerprint: observation.fingerprint,
+      isDeleted: type === 'record:deleted',
+      changes: kept,
+      drops: state?.drops ?? [],
+    },
   };
 }
 

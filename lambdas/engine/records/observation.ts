@@ -27,6 +27,10 @@ export interface Observation {
   readonly changeName: string | undefined;
   /** Whether a deletion only says that there is no such record: of an unknown one, it says nothing. */
   readonly isAbsence?: true | undefined;
+  /** Whether such a deletion is remembered all the same: a late input about the record is older than it. */
+  readonly isTombstone?: true | undefined;
+  /** Whether the state takes it over without an event. */
+  readonly isSilent?: true | undefined;
   /** Of the data, without volatile members; undefined where it is partial. */
   readonly fingerprint: string | undefined;
 }

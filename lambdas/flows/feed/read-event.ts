@@ -35,6 +35,7 @@ export async function toEvent(ports: EventPayloads, row: EventRow): Promise<Cano
     schema_version: row.schema_version,
     ...(row.occurred_at === undefined ? {} : { occurred_at: row.occurred_at }),
     ...(row.thin === undefined ? {} : { thin: row.thin }),
+    ...(row.snapshot === undefined ? {} : { snapshot: row.snapshot }),
     data: JSON.parse(text),
   };
 }

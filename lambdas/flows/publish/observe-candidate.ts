@@ -28,6 +28,8 @@ export function observationOf(candidate: RecordCandidate): Observation {
     origin: event.origin,
     changeName,
     ...(record.isAbsence === true ? { isAbsence: true } : {}),
+    ...(record.isTombstone === true ? { isTombstone: true } : {}),
+    ...(record.isSilent === true ? { isSilent: true } : {}),
     fingerprint: isPartial || change === 'deleted' ? undefined : fingerprintOf(event.data, traits.volatile),
   };
 }

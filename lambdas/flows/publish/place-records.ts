@@ -103,11 +103,12 @@ async function writeState({ ports }: TenantRun, { group, stored }: RecordPlan, n
 }
 
 function settle({ publications }: TenantRun, { group }: RecordPlan, { decisions }: Fold): void {
-  for (const [place, { kind }] of decisions.entries())
-    if (kind === 'stale' || kind === 'unchanged' || kind === 'duplicate') {
-      const candidate = group.candidates[place];
-      if (candidate !== undefined) publications.set(candidate, { kind });
-    }
+  for (const [place, { kind }] of decisions.entries()) {
+    const candidate = group.candidates[place];
+    if (candidate === undefined) continue;
+    if (kind === 'stale' || kind === 'unchanged' || kind === 'duplicate') publications.set(candidate, { kind });
+    else if (kind === 'absorb') publications.set(candidate, { kind: 'unchanged' });
+  }
 }
 
 /** The rows of new events. One whose data cannot be stored fails alone: its input resumes the change. */

@@ -1,4 +1,4 @@
-import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
+import type { EventType, UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import type { RecordTraits } from '../../engine/records/observation.ts';
 import type { SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
@@ -45,6 +45,10 @@ export interface RecordInput {
   readonly isTimeOfWebhook?: true;
   /** Whether a deletion only says that there is no such record: of an unknown one, it says nothing. */
   readonly isAbsence?: true;
+  /** Whether such a deletion is remembered all the same, because a late webhook may come. */
+  readonly isTombstone?: true;
+  /** Whether the state takes the record over without an event: subscribers are not told of a snapshot. */
+  readonly isSilent?: true;
 }
 
 /** An event to publish, and the input that brings it. */
@@ -68,7 +72,8 @@ export interface Candidate {
 
 /** How one candidate ended; in the order of the candidates. */
 export type Publication =
-  | { readonly kind: 'published'; readonly deliveries: number }
+  /** `type` is what the state of the record made of it. */
+  | { readonly kind: 'published'; readonly deliveries: number; readonly type: EventType }
   | { readonly kind: 'duplicate' }
   /** The record has moved on: the event would take it back in time. */
   | { readonly kind: 'stale' }

@@ -121,7 +121,11 @@ async function publishForTenant(
     });
     if (deliveries !== undefined)
       for (const { candidate, row } of placed)
-        run.publications.set(candidate, { kind: 'published', deliveries: deliveries.get(row.id) ?? 0 });
+        run.publications.set(candidate, {
+          kind: 'published',
+          deliveries: deliveries.get(row.id) ?? 0,
+          type: row.type,
+        });
   }
   return candidates.map((candidate) => run.publications.get(candidate) as Publication);
 }

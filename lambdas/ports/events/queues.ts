@@ -4,6 +4,7 @@ import type {
   DrainMessage,
   EnrichMessage,
   GovernanceMessage,
+  PollMessage,
   RawMessage,
 } from '../../contracts/messages.ts';
 
@@ -25,6 +26,12 @@ export interface DrainQueue {
 
 export interface EnrichQueue {
   send(message: EnrichMessage | AccountNewsMessage, delayMs: number): Promise<void>;
+}
+
+export interface PollQueue {
+  send(message: PollMessage, delayMs: number): Promise<void>;
+  /** Send at once, many at a time. */
+  sendAll(messages: readonly PollMessage[]): Promise<void>;
 }
 
 export interface GovernanceQueue {

@@ -34,11 +34,13 @@ export interface RecordDirectory {
    * Records of an account, in no order, deleted ones included as long as they are remembered.
    *
    * @param after - `next` of a record, or of a page; undefined from the beginning.
+   * @param resource - Only records of this resource. @default all
    */
   list(
     key: Pick<RecordKey, 'tenant' | 'account' | 'incarnation'>,
     limit: number,
     after: string | undefined,
+    resource?: string,
   ): Promise<Page<ListedRecord>>;
 }
 

@@ -42,10 +42,10 @@ test('the events of several requests are published in one batch, in their order'
     ),
     received(rawMessage('raw_2', [{ verb: 'updated', id: '3' }])),
   ]);
-  const published = { kind: 'published', deliveries: 1, tenant: 'acme' };
+  const published = (verb: string) => ({ kind: 'published', deliveries: 1, type: `record:${verb}`, tenant: 'acme' });
   expect(normalizations).toEqual([
-    { kind: 'mapped', publications: [published, published], drifts: [] },
-    { kind: 'mapped', publications: [published], drifts: [] },
+    { kind: 'mapped', publications: [published('created'), published('deleted')], drifts: [] },
+    { kind: 'mapped', publications: [published('updated')], drifts: [] },
   ]);
   expect(await feedOf(engine)).toMatchObject([
     { sequence: 1, type: 'record:created', record_id: '1', raw_event_type: 'employee.created', data: { name: 'Ada' } },

@@ -83,7 +83,7 @@ describe('an input that fails for the last time', () => {
     const ports = { ...engine.publishPorts, deliveryQueue: { sendAll: refused } };
     expect(kindsOf(await publishEvents(ports, [lastTry('evt_a', 'raw_1')]))).toEqual(['failed']);
     expect(await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_2')])).toEqual([
-      { kind: 'published', deliveries: 1 },
+      { kind: 'published', deliveries: 1, type: 'record:updated' },
     ]);
     expect(jobsOf(engine).map(({ event }) => event)).toEqual(['evt_a']);
   });
@@ -149,7 +149,7 @@ describe('duplicates', () => {
     const [row] = await rowsOf(engine);
     engine.clock.advance(1_000);
     const again = await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
-    expect(again).toEqual([{ kind: 'published', deliveries: 1 }]);
+    expect(again).toEqual([{ kind: 'published', deliveries: 1, type: 'record:updated' }]);
     const [first, second, ...others] = jobsOf(engine);
     expect(second).toEqual(first);
     expect(others).toEqual([]);
@@ -317,7 +317,7 @@ describe('fan-out', () => {
     ];
     for (const subscription of subscriptions) await engine.subscriptions.create(subscription);
     const publications = await publishEvents(engine.publishPorts, [candidate('evt_a', 'raw_1')]);
-    expect(publications).toEqual([{ kind: 'published', deliveries: 5 }]);
+    expect(publications).toEqual([{ kind: 'published', deliveries: 5, type: 'record:updated' }]);
     expect(
       jobsOf(engine)
         .map(({ subscription }) => subscription)

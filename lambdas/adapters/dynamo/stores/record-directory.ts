@@ -17,8 +17,8 @@ interface Place {
 /** Lists the records of an account, one partition after the other. */
 export function createDynamoRecordDirectory(client: DynamoDBClient, table: string, clock: Clock): RecordDirectory {
   return {
-    async list({ tenant, account, incarnation }, limit, after) {
-      const page = await readShard(client, table, account, limit, after);
+    async list({ tenant, account, incarnation }, limit, after, resource) {
+      const page = await readShard(client, table, account, limit, after, resource);
       const own = page.rows.filter(
         (row) => row['tenant'] === tenant && row['incarnation'] === incarnation && isLive(row, clock.nowMs()),
       );
@@ -54,6 +54,7 @@ async function readShard(
   account: string,
   limit: number,
   after: string | undefined,
+  resource?: string,
 ): Promise<{ readonly rows: readonly Row[]; readonly shard: number; readonly next: string | undefined }> {
   const { shard, after: record } = readPlace(after);
   const source = recordPartition(account, shard);
@@ -63,9 +64,12 @@ async function readShard(
       TableName: table,
       ConsistentRead: true,
       Limit: limit,
-      KeyConditionExpression: '#source = :source',
-      ExpressionAttributeNames: { '#source': 'source' },
-      ExpressionAttributeValues: toItem({ ':source': source }),
+      KeyConditionExpression: `#source = :source${resource === undefined ? '' : ' AND begins_with(#record, :resource)'}`,
+      ExpressionAttributeNames: { '#source': 'source', ...(resource === undefined ? {} : { '#record': 'record' }) },
+      ExpressionAttributeValues: toItem({
+        ':source': source,
+        ...(resource === undefined ? {} : { ':resource': `${resource}#` }),
+      }),
     },
     record === undefined ? undefined : toKey({ source, record }),
   );
