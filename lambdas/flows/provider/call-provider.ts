@@ -28,6 +28,8 @@ export interface ProviderCall {
   readonly position?: PagePosition | undefined;
   /** The request itself, without credentials; the definition adds the headers and parameters that each call has. */
   readonly request?: PreparedCall | undefined;
+  /** Headers of a conditional request, by lower-case name. */
+  readonly conditions?: Readonly<Record<string, string>> | undefined;
   /** Gets each answer as the provider gave it. */
   readonly onAnswer?: ((answer: ProviderAnswer) => void) | undefined;
   readonly priority: Priority;
@@ -99,7 +101,13 @@ export async function callProvider(ports: ProviderPorts, caller: Caller, call: P
 export async function buildRequest(
   { clock, randomness }: Pick<ProviderPorts, 'clock' | 'randomness'>,
   caller: Caller,
-  { spec, values, position, request }: Pick<ProviderCall, 'spec' | 'values' | 'position' | 'request'>,
+  {
+    spec,
+    values,
+    position,
+    request,
+    conditions,
+  }: Pick<ProviderCall, 'spec' | 'values' | 'position' | 'request' | 'conditions'>,
   credentials: CredentialValues,
 ): Promise<Preparation> {
   const api = apiOf(caller);
@@ -107,7 +115,8 @@ export async function buildRequest(
   const all: CallValues = { ...values, context: account.context, credential: credentialTemplateValues(credentials) };
   const prepared = prepareCall(api, spec, { values: all, baseUrl: account.baseUrl, position });
   if (prepared.kind === 'fault') return prepared;
-  const own = request === undefined ? prepared.call : withCommon(request, prepared.call);
+  const plain = request === undefined ? prepared.call : withCommon(request, prepared.call);
+  const own = conditions === undefined ? plain : { ...plain, headers: { ...plain.headers, ...conditions } };
   return authorizeCall(api.credentials, credentials, own, all, {
     nowMs: clock.nowMs(),
     nonce: randomness.bytes(16).toString('hex'),

@@ -1,14 +1,14 @@
 import { callOf, nameOf, planAnswer, type ResourceCall } from '../../engine/definition/plan-answer.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import type { Priority } from '../../engine/provider/budget/budget-state.ts';
-import { callReads, neededFilters } from '../../engine/provider/request/call-reads.ts';
+import type { ChangesCallSpec } from '../../engine/provider/language/call-schema.ts';
+import { neededFilters, readsSource } from '../../engine/provider/request/call-reads.ts';
+import { durationMs } from '../../engine/provider/request/call-transforms.ts';
 import type { PagePosition } from '../../engine/provider/request/page-position.ts';
 import { type CallOutcome, callProvider } from '../provider/call-provider.ts';
 import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
+import { type Filters, missingFilter, offered } from './listing-filters.ts';
 import { readRecords } from './read-records.ts';
-
-/** Filters by name and operator, such as `{ updated_at: { gte: '…' } }`. */
-export type Filters = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 export interface ListRequest {
   readonly resource: string;
@@ -38,7 +38,7 @@ export type ListedPage =
 /** Read one page of a resource. Rows that have only ids are read in full. */
 export async function listRecords(ports: ProviderPorts, caller: Caller, request: ListRequest): Promise<ListedPage> {
   const { resource, filters, updatedSince, position, priority, deadlineMs, endsByMs } = request;
-  const choice = chooseCall(caller, resource, filters, updatedSince);
+  const choice = chooseCall(caller, resource, filters, updatedSince, ports.clock.nowMs());
   if (choice.kind !== 'call') return choice;
   const { call, values } = choice;
   const outcome = await callProvider(ports, caller, {
@@ -99,6 +99,7 @@ function chooseCall(
   resource: string,
   filters: Filters,
   updatedSince: string | undefined,
+  nowMs: number,
 ): Choice {
   const list = callOf(definition, resource, 'list');
   const changes = callOf(definition, resource, 'changes');
@@ -108,11 +109,18 @@ function chooseCall(
     list !== undefined && isListed ? { kind: 'call', call: list, values: { filter: offered(list, all) } } : undefined;
   const isComplete = list !== undefined && neededFilters(list.spec).every((one) => isGiven(offered(list, all), one));
   if (listing !== undefined && isComplete) return listing;
-  if (changes !== undefined && updatedSince !== undefined && missingFilter(changes, filters) === undefined)
+  const mayAsk = changes !== undefined && updatedSince !== undefined && tellsSince(changes.spec, updatedSince, nowMs);
+  if (mayAsk && missingFilter(changes, filters) === undefined)
     return { kind: 'call', call: changes, values: { since: updatedSince, filter: offered(changes, filters) } };
   if (listing !== undefined) return listing;
   if (list === undefined) return { kind: 'no-call', missing: 'listing' };
   return { kind: 'no-call', missing: { filter: missingFilter(list, all) ?? '' } };
+}
+
+/** Whether a call reads the changes since a time: it takes one, and the provider keeps changes for so long. */
+function tellsSince(spec: ChangesCallSpec, since: string, nowMs: number): boolean {
+  const keptMs = spec.cursor?.retention === undefined ? undefined : durationMs(spec.cursor.retention);
+  return readsSource(spec, 'since') && (keptMs === undefined || nowMs - Date.parse(since) < keptMs);
 }
 
 /** @param needed - `<name>.<operator>`. */
@@ -123,30 +131,4 @@ function isGiven(filters: Filters, needed: string): boolean {
 
 function withFilter(filters: Filters, name: string, operator: string, value: unknown): Filters {
   return { ...filters, [name]: { ...filters[name], [operator]: value } };
-}
-
-/** A bound that leaves out the value itself may stand for one that has it: the caller gets a record more. */
-const wider: Readonly<Record<string, string>> = { gt: 'gte', lt: 'lte' };
-
-function missingFilter({ spec }: ResourceCall<'list' | 'changes'>, filters: Filters): string | undefined {
-  for (const [name, operators] of Object.entries(filters))
-    for (const operator of Object.keys(operators)) {
-      const isOffered = [operator, wider[operator]].some((one) => one !== undefined && callReads(spec, name, one));
-      if (!isOffered) return operator === 'eq' ? name : `${name}.${operator}`;
-    }
-  return undefined;
-}
-
-function offered({ spec }: ResourceCall<'list' | 'changes'>, filters: Filters): Filters {
-  return Object.fromEntries(
-    Object.entries(filters).map(([name, operators]) => [
-      name,
-      Object.fromEntries(
-        Object.entries(operators).map(([operator, value]) => {
-          const other = wider[operator];
-          return [callReads(spec, name, operator) || other === undefined ? operator : other, value];
-        }),
-      ),
-    ]),
-  );
 }

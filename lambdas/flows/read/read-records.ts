@@ -4,7 +4,7 @@ import type { Priority } from '../../engine/provider/budget/budget-state.ts';
 import type { Meaning } from '../../engine/provider/language/errors-schema.ts';
 import type { CallValues } from '../../engine/provider/request/call-values.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
-import { type CallOutcome, callProvider } from '../provider/call-provider.ts';
+import { type CallOutcome, callProvider, type ProviderCall } from '../provider/call-provider.ts';
 import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
 
 /** A record to read. */
@@ -33,6 +33,8 @@ export interface ReadOptions {
   readonly deadlineMs: number;
   /** All calls have ended by then, epoch milliseconds. */
   readonly endsByMs: number;
+  /** Gets each answer as the provider gave it. */
+  readonly onAnswer?: ProviderCall['onAnswer'];
   /** Calls at the same time, where each reads one record. @default 1 */
   readonly callsAtATime?: number;
 }
@@ -91,7 +93,7 @@ async function readTogether(
   call: ResourceCall<'batch_get'>,
   wanted: readonly WantedRecord[],
   places: readonly number[],
-  { priority, deadlineMs, endsByMs }: ReadOptions,
+  { priority, deadlineMs, endsByMs, onAnswer }: ReadOptions,
   reads: Map<number, RecordRead>,
 ): Promise<readonly number[]> {
   const ids = [...new Set(places.map((place) => (wanted[place] as WantedRecord).recordId))];
@@ -103,6 +105,7 @@ async function readTogether(
     priority,
     deadlineMs,
     endsByMs,
+    onAnswer,
   });
   if (outcome.kind !== 'read') {
     for (const place of places) reads.set(place, outcome);
@@ -143,7 +146,7 @@ async function readOne(
   caller: Caller,
   call: ResourceCall<'get'>,
   { recordId, address }: WantedRecord,
-  { priority, deadlineMs, endsByMs }: ReadOptions,
+  { priority, deadlineMs, endsByMs, onAnswer }: ReadOptions,
 ): Promise<RecordRead> {
   const values: CallValues = { id: recordId, address };
   const outcome = await callProvider(ports, caller, {
@@ -154,6 +157,7 @@ async function readOne(
     priority,
     deadlineMs,
     endsByMs,
+    onAnswer,
   });
   if (outcome.kind !== 'read') return outcome;
   const { answer, status, startedAtMs } = outcome;

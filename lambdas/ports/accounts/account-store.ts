@@ -16,6 +16,8 @@ export interface Account {
   readonly share?: number | undefined;
   /** The kind of its credentials; undefined where it has none, and so its provider cannot be called. */
   readonly credentialKind?: string | undefined;
+  /** `off` where the syncs that its definition declares are not wanted. @default 'on' */
+  readonly syncs?: 'on' | 'off' | undefined;
   /** Secrets that the account waits for; absent if it waits for none. */
   readonly capture?: Capture;
   /** Days that the raw archive keeps its requests; absent for the deployment's retention. */

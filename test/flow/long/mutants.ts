@@ -57,13 +57,18 @@ export { faultsOf, playHistory } from './test/flow/publish/record-model.ts';
 `;
 
 /** The model and the table of cases, with a mutant in the place of its file. */
-export async function loadMutant({ file, source }: Mutant): Promise<MutatedModel> {
+export async function loadMutant(mutant: Mutant): Promise<MutatedModel> {
+  return (await loadWith(entry, mutant)) as MutatedModel;
+}
+
+/** What an entry exports, with another source in the place of one file. */
+export async function loadWith(contents: string, { file, source }: Pick<Mutant, 'file' | 'source'>): Promise<unknown> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-mutant-'));
   const path = fileURLToPath(new URL(file, root));
   try {
     const outfile = join(folder, 'model.mjs');
     await build({
-      stdin: { contents: entry, resolveDir: fileURLToPath(root), loader: 'ts' },
+      stdin: { contents, resolveDir: fileURLToPath(root), loader: 'ts' },
       outfile,
       bundle: true,
       format: 'esm',
@@ -82,7 +87,7 @@ export async function loadMutant({ file, source }: Mutant): Promise<MutatedModel
         },
       ],
     });
-    return (await import(pathToFileURL(outfile).href)) as MutatedModel;
+    return await import(pathToFileURL(outfile).href);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,0 +1,239 @@
+import { EngineError } from '../../contracts/engine-error.ts';
+import { limits } from '../../contracts/limits.ts';
+import type { Definition } from '../../engine/definition/schema.ts';
+import { dueTimeOf } from '../../engine/sync/due-time.ts';
+import { type EndOptions, failed, stopped, succeeded } from '../../engine/sync/end-run.ts';
+import { chooseRun } from '../../engine/sync/next-run.ts';
+import { jobOfSync, type SyncJob } from '../../engine/sync/sync-job.ts';
+import { noCounts, type RunCounts, type SyncState, type SyncStop } from '../../engine/sync/sync-state.ts';
+import type { SyncKey, SyncRow } from '../../ports/sync/sync-store.ts';
+import { describeBudgets } from '../provider/describe-budgets.ts';
+import { type Caller, toCaller } from '../provider/provider-ports.ts';
+import { advanceRun } from './advance-run.ts';
+import { holdSync, type SyncHold } from './hold-sync.ts';
+import { newRunId } from './new-run-id.ts';
+import { type Advance, createTally, currentOf, type RunWork, type Tally } from './part-work.ts';
+import type { SyncPorts } from './sync-ports.ts';
+import { tellNews } from './tell-news.ts';
+
+/** What one invocation did for a sync. */
+export interface SyncReport {
+  /** What was published and dropped, for metrics and statistics; absent where another function works on the sync. */
+  readonly tenant?: string | undefined;
+  readonly integration?: string | undefined;
+  readonly counts?: RunCounts | undefined;
+  readonly deliveries?: number | undefined;
+  /** How the last run that this invocation ended has ended. */
+  readonly outcome?: 'succeeded' | 'failed' | undefined;
+  readonly stop?: SyncStop | undefined;
+}
+
+/** A message that is sent for the next step arrives in this time; dispatch looks after it. */
+const messageLifeMs = 120_000;
+/** Longest pause for which a message waits in the queue; dispatch starts what waits longer. */
+const longestDelayMs = limits.queueMaxDelayMs;
+
+/**
+ * Work on a sync until it has nothing to do, must wait, or the time of this invocation is over.
+ *
+ *   take the lease -> go on with the run, or begin one -> give the lease back, with the time when it is due again
+ *
+ * One function at a time works on a sync, so its runs never overlap. A function that dies is followed by another once
+ * its lease is over.
+ */
+export async function runSync(ports: SyncPorts, key: SyncKey): Promise<SyncReport> {
+  const hold = await holdSync(ports, key);
+  if (hold === undefined) return {};
+  const found = await findCaller(ports, hold.row);
+  if (found === undefined) {
+    await ports.syncs.remove(hold.row);
+    return {};
+  }
+  const { caller, job } = found;
+  // The definition no longer has the sync. It may come back, with its cursor.
+  if (job === undefined) {
+    await hold.release(
+      (state) => state,
+      () => undefined,
+    );
+    return {};
+  }
+  try {
+    return await workOn(ports, hold, caller, job);
+  } catch (error) {
+    // A reset has ended the run, or another function has taken over: what this one did is known to the records.
+    if (error instanceof EngineError && error.code === 'contended' && !error.retryable) return {};
+    throw error;
+  }
+}
+
+async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: SyncJob): Promise<SyncReport> {
+  const { clock } = ports;
+  const startedAtMs = clock.nowMs();
+  const tally = createTally(noCounts);
+  const work: RunWork = {
+    ports,
+    caller,
+    hold,
+    job,
+    tally,
+    isOver: () => clock.nowMs() - startedAtMs >= limits.pollRunMs || hold.row.state.isPaused,
+    endsByMs: startedAtMs + limits.pollRunMs + longestCallMs,
+  };
+  const report = { tenant: hold.row.tenant, integration: hold.row.integration };
+  let outcome: SyncReport['outcome'];
+  for (;;) {
+    if (hold.row.state.news !== undefined) await tellNews(ports, hold);
+    const next = chooseRun(hold.row.state, clock.nowMs(), newRunId(ports));
+    if (next.kind === 'wait') {
+      await release(ports, hold);
+      return { ...report, counts: tally.total(), deliveries: tally.deliveries, outcome };
+    }
+    const { current, suspended } = next.state;
+    hold.imagine((before) => {
+      const { current: _, suspended: __, ...state } = before;
+      return {
+        ...state,
+        ...(current === undefined ? {} : { current }),
+        ...(suspended === undefined ? {} : { suspended }),
+        wanted: state.wanted.filter(({ id }) => id !== current?.id),
+      };
+    });
+    const end = await advanceOrStop(work);
+    const isEnded = end.kind === 'done' || end.kind === 'failed' || end.kind === 'skipped';
+    if (isEnded) outcome = await endRun(work, end);
+    else if (end.kind === 'stop') await stopRun(work, end.stop);
+    else await release(ports, hold, tally);
+    if (!isEnded || outcome === 'failed')
+      return {
+        ...report,
+        counts: tally.total(),
+        deliveries: tally.deliveries,
+        outcome,
+        ...(end.kind === 'stop' ? { stop: end.stop } : {}),
+      };
+  }
+}
+
+/** Calls that begin before the time is over may take so long. */
+const longestCallMs = 65_000;
+
+/** Work of a store that cannot be reached is waited for; a fault of the engine is not the provider's. */
+async function advanceOrStop(work: RunWork): Promise<Advance> {
+  try {
+    return await advanceRun(work);
+  } catch (error) {
+    if (!(error instanceof EngineError) || !error.retryable) throw error;
+    return {
+      kind: 'stop',
+      stop: {
+        kind: 'backing-off',
+        reason: 'the engine could not write what was read',
+        untilMs: work.ports.clock.nowMs() + 5_000,
+      },
+    };
+  }
+}
+
+async function endRun(
+  work: RunWork,
+  end: Extract<Advance, { kind: 'done' | 'failed' | 'skipped' }>,
+): Promise<'succeeded' | 'failed'> {
+  const { ports, hold, tally } = work;
+  const { account, sync, tenant } = hold.row;
+  const begun = currentOf(work);
+  const run = { ...begun, counts: tally.addTo(begun.counts) };
+  const options = await endOptions(work);
+  const reason = end.kind === 'done' ? allSkipped(work) : end.reason;
+  const change = (state: SyncState): SyncState =>
+    reason === undefined ? succeeded(state, run, options) : failed(state, run, reason, options);
+  const { lastRun } = change(hold.row.state);
+  // The run goes first: one that dies between the two writes the same row again.
+  if (lastRun !== undefined) await ports.syncs.putRun({ account, sync, tenant, run: lastRun });
+  hold.imagine((state) => ({ ...state, current: run }));
+  await hold.update(change);
+  if (reason !== undefined) await release(ports, hold);
+  return reason === undefined ? 'succeeded' : 'failed';
+}
+
+/** A run none of whose parts could be read has failed. */
+function allSkipped(work: RunWork): string | undefined {
+  const { skipped, spooled } = currentOf(work);
+  return skipped.length > 0 && Object.keys(spooled).length === 0 ? skipped[0] : undefined;
+}
+
+async function stopRun(work: RunWork, stop: SyncStop): Promise<void> {
+  const { ports, hold, tally } = work;
+  const begun = currentOf(work);
+  const run = { ...begun, counts: tally.addTo(begun.counts) };
+  const options = await endOptions(work);
+  hold.imagine((state) => ({ ...stopped(state, run, stop, options), current: run }));
+  if (hold.row.state.news !== undefined) await tellNews(ports, hold);
+  await release(ports, hold);
+}
+
+async function endOptions({ ports, hold, job, caller }: RunWork): Promise<EndOptions> {
+  const { account, sync } = hold.row;
+  const isAdaptive = job.between !== undefined;
+  return {
+    job,
+    key: `${account}#${sync}`,
+    nowMs: ports.clock.nowMs(),
+    fraction: ports.randomness.fraction(),
+    isShort: isAdaptive && (await isQuotaShort(ports, caller)),
+  };
+}
+
+/** Whether a limit of the account has less than a fifth left. */
+async function isQuotaShort(ports: SyncPorts, caller: Caller): Promise<boolean> {
+  const { limits: views } = await describeBudgets(ports.provider, caller);
+  return views.some(({ kind, remaining, maximum }) => kind !== 'concurrent' && remaining < maximum / 5);
+}
+
+/** Give the lease back, and see that the sync is looked at in time. */
+async function release(ports: SyncPorts, hold: SyncHold, tally?: Tally): Promise<void> {
+  const nowMs = ports.clock.nowMs();
+  const dueOf = (state: SyncState) => dueTimeOf(state, nowMs);
+  if (tally !== undefined)
+    hold.imagine((state) =>
+      state.current === undefined
+        ? state
+        : { ...state, current: { ...state.current, counts: tally.addTo(state.current.counts) } },
+    );
+  const { account, sync } = hold.row;
+  const delayOf = (state: SyncState) => {
+    const dueMs = dueOf(state);
+    const isSoon =
+      dueMs !== undefined &&
+      dueMs - nowMs <=
+        (state.current === undefined && state.stop === undefined && state.wanted.length === 0 ? 0 : longestDelayMs);
+    return isSoon ? Math.max(0, dueMs - nowMs) : undefined;
+  };
+  const delayMs = delayOf(hold.row.state);
+  // The message goes first: a function that dies between the two leaves one message too many.
+  if (delayMs !== undefined) await ports.pollQueue.send({ kind: 'poll', account, sync }, delayMs);
+  await hold.release(
+    (state) => state,
+    (state) => {
+      const dueMs = dueOf(state);
+      return dueMs === undefined || delayMs === undefined ? dueMs : Math.max(dueMs, nowMs) + messageLifeMs;
+    },
+  );
+}
+
+interface FoundCaller {
+  readonly caller: Caller;
+  readonly job: SyncJob | undefined;
+}
+
+/** @returns Undefined where the account is gone, or is another one with the same id. */
+async function findCaller(
+  ports: SyncPorts,
+  { account: id, incarnation, sync, state }: SyncRow,
+): Promise<FoundCaller | undefined> {
+  const account = await ports.accounts.get(id, 0);
+  if (account === undefined || account.closed === true || account.createdAt !== incarnation) return undefined;
+  const definition: Definition | undefined = await ports.definition(account.integration);
+  if (definition?.api === undefined) return undefined;
+  return { caller: toCaller(account, definition), job: jobOfSync(state, definition, sync) };
+}

@@ -1,0 +1,97 @@
+import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
+import { eventId, type Origin, type UnsequencedEvent } from '../../engine/event/canonical-event.ts';
+import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
+import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
+import type { Candidate } from '../publish/publication.ts';
+import type { RunWork } from './part-work.ts';
+import { currentOf } from './part-work.ts';
+
+/** What a run read of a record. */
+export interface FoundRecord {
+  readonly record: ReadRecord;
+  /** Epoch milliseconds: when its call began. */
+  readonly startedAtMs: number;
+  /** Whether nothing but its absence tells that it was deleted. */
+  readonly isAbsence?: boolean | undefined;
+}
+
+/** Where a run found records. */
+export interface FoundSource {
+  /** Names the page: what is published again after a crash is known by it, and a row that comes twice is not. */
+  readonly page: string;
+  /** Whether nothing of the resource was known before the run. */
+  readonly isFirst: boolean;
+}
+
+const origins = { incremental: 'poll', full: 'poll', reconcile: 'reconcile', backfill: 'backfill' } as const;
+
+/**
+ * What a row is for its record: the same observation as that of a webhook or a read, so that all paths converge.
+ *
+ * @param source - Where the run found it.
+ */
+export function toCandidate(
+  { caller, ports, hold, job }: Pick<RunWork, 'caller' | 'ports' | 'hold' | 'job'>,
+  resource: string,
+  { record, startedAtMs, isAbsence = false }: FoundRecord,
+  source: FoundSource,
+): Candidate {
+  const { account, definition } = caller;
+  const { schemas } = ports;
+  const { isFirst, page } = source;
+  const run = currentOf({ hold });
+  const origin: Origin = origins[run.mode];
+  const change = record.isAbsent ? 'deleted' : 'unknown';
+  const type = record.isAbsent ? 'record:deleted' : 'record:created';
+  const traits = recordTraitsOf(definition, resource, schemas.schemas.get(resource));
+  const occurredAt = occurredAtOf(record);
+  const event: UnsequencedEvent = {
+    // Of a fact, the version names the change; of a record, the state gives the id.
+    id: eventId({
+      tenant: account.tenant,
+      account: account.id,
+      resource,
+      recordId: record.id,
+      type,
+      change: record.version ?? 'read',
+    }),
+    type,
+    timestamp: new Date(startedAtMs).toISOString(),
+    tenant: account.tenant,
+    account: account.id,
+    integration: account.integration,
+    resource,
+    record_id: record.id,
+    origin,
+    raw_event_type: `sync.${hold.row.sync}`,
+    schema_version: schemaVersionOf(schemas, resource),
+    ...(occurredAt === undefined ? {} : { occurred_at: occurredAt }),
+    ...(isFirst && !record.isAbsent ? { snapshot: true as const } : {}),
+    data: record.data,
+  };
+  const owner = `sync ${account.id} ${run.id} ${page}`;
+  if (traits === undefined) return { event, owner };
+  return {
+    event,
+    owner,
+    record: {
+      incarnation: account.createdAt,
+      traits,
+      by: 'read',
+      change,
+      version: record.version,
+      changeName: undefined,
+      seenAtMs: startedAtMs,
+      ...(isAbsence || record.isAbsent ? { isAbsence: true as const } : {}),
+      ...(record.isDeleted === true ? { isTombstone: true as const } : {}),
+      ...(isFirst && job.snapshot === 'silent' ? { isSilent: true as const } : {}),
+      ...(record.updated === undefined ? { isTimeOfWebhook: true as const } : {}),
+    },
+  };
+}
+
+function occurredAtOf({ updated }: ReadRecord): string | undefined {
+  if (updated === undefined) return undefined;
+  const ms = typeof updated === 'number' ? updated : Date.parse(updated);
+  return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
+}
