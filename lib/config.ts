@@ -78,6 +78,7 @@ function defaultsOf(stage: Stage): Settings {
     consumersPerTenant: 100,
     normalizeMaxConcurrency: local ? 4 : 50,
     enrichMaxConcurrency: local ? 4 : 20,
+    pollMaxConcurrency: local ? 4 : 20,
     // Higher than the posts that one endpoint may have in flight, so no endpoint occupies all of deliver.
     deliverMaxConcurrency: local ? 16 : 100,
     drainMaxConcurrency: local ? 16 : 200,

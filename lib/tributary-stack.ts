@@ -11,6 +11,7 @@ import { EngineBuilder } from './stack/engine-builder.ts';
 import { createEnrich, createEnrichQueue } from './stack/enrich.ts';
 import { createGovern } from './stack/govern.ts';
 import { createIngest } from './stack/ingest.ts';
+import { createPoll, createPollQueue } from './stack/poll.ts';
 import { addRecursionAlarm } from './stack/recursion-alarm.ts';
 import { settingsEnvironment } from './stack/settings-environment.ts';
 import { createStorage } from './stack/storage.ts';
@@ -43,14 +44,17 @@ export class TributaryStack extends Stack {
     const storage = createStorage(builder);
     const deliver = createDeliver(builder, storage);
     const enrichQueue = createEnrichQueue(builder);
+    const pollQueue = createPollQueue(builder);
     const ingest = createIngest(builder, storage, { deliver, enrichQueue, httpApi });
     const enrich = createEnrich(builder, storage, deliver, enrichQueue);
+    const poll = createPoll(builder, storage, { deliver, enrichQueue, pollQueue });
     const govern = createGovern(builder, storage, ingest);
-    createDispatch(builder, storage, { deliver, govern, enrichQueue });
-    createApi(builder, storage, { ingest, deliver, govern, enrichQueue, httpApi });
+    createDispatch(builder, storage, { deliver, govern, enrichQueue, pollQueue });
+    createApi(builder, storage, { ingest, deliver, govern, enrichQueue, pollQueue, httpApi });
     addRecursionAlarm(builder, {
       normalize: ingest.normalize,
       enrich,
+      poll,
       deliver: deliver.deliver,
       drain: deliver.drain,
       govern: govern.govern,

@@ -23,6 +23,7 @@ export const environmentKeys = {
   recordsTable: 'TRIBUTARY_RECORDS_TABLE',
   statisticsTable: 'TRIBUTARY_STATISTICS_TABLE',
   subscriptionsTable: 'TRIBUTARY_SUBSCRIPTIONS_TABLE',
+  syncsTable: 'TRIBUTARY_SYNCS_TABLE',
   tenantsTable: 'TRIBUTARY_TENANTS_TABLE',
 
   auditBucket: 'TRIBUTARY_AUDIT_BUCKET',
@@ -41,6 +42,7 @@ export const environmentKeys = {
   drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
   governanceQueueUrl: 'TRIBUTARY_GOVERNANCE_QUEUE_URL',
   enrichQueueUrl: 'TRIBUTARY_ENRICH_QUEUE_URL',
+  pollQueueUrl: 'TRIBUTARY_POLL_QUEUE_URL',
 
   /** Payloads above this many bytes go to S3 (claim check); 0 sends every payload to S3. */
   claimThresholdBytes: 'TRIBUTARY_CLAIM_THRESHOLD_BYTES',
@@ -109,6 +111,29 @@ const providerKeys = [
   environmentKeys.providerHosts,
 ] as const;
 
+/** Keys for reading records from providers, and for publishing them. */
+const readingKeys = [
+  environmentKeys.stage,
+  environmentKeys.accountsTable,
+  environmentKeys.egressAllowedRanges,
+  environmentKeys.egressAllowHttp,
+  environmentKeys.ownOrigins,
+  environmentKeys.tenantsTable,
+  environmentKeys.subscriptionsTable,
+  environmentKeys.eventsTable,
+  environmentKeys.recordsTable,
+  environmentKeys.idempotencyTable,
+  environmentKeys.statisticsTable,
+  environmentKeys.limitsTable,
+  environmentKeys.payloadsBucket,
+  environmentKeys.deliveryQueueUrl,
+  environmentKeys.drainQueueUrl,
+  environmentKeys.claimThresholdBytes,
+  environmentKeys.retentionDays,
+  environmentKeys.enrichQueueUrl,
+  ...providerKeys,
+] as const;
+
 /** The keys that each function reads: the stack must set exactly these. */
 export const functionEnvironments = {
   ingress: [
@@ -158,28 +183,8 @@ export const functionEnvironments = {
     environmentKeys.fetchesTable,
     environmentKeys.enrichQueueUrl,
   ],
-  enrich: [
-    environmentKeys.stage,
-    environmentKeys.accountsTable,
-    environmentKeys.egressAllowedRanges,
-    environmentKeys.egressAllowHttp,
-    environmentKeys.ownOrigins,
-    environmentKeys.tenantsTable,
-    environmentKeys.subscriptionsTable,
-    environmentKeys.eventsTable,
-    environmentKeys.recordsTable,
-    environmentKeys.idempotencyTable,
-    environmentKeys.statisticsTable,
-    environmentKeys.limitsTable,
-    environmentKeys.payloadsBucket,
-    environmentKeys.deliveryQueueUrl,
-    environmentKeys.drainQueueUrl,
-    environmentKeys.claimThresholdBytes,
-    environmentKeys.retentionDays,
-    environmentKeys.fetchesTable,
-    environmentKeys.enrichQueueUrl,
-    ...providerKeys,
-  ],
+  enrich: [...readingKeys, environmentKeys.fetchesTable],
+  poll: [...readingKeys, environmentKeys.syncsTable, environmentKeys.pollQueueUrl],
   deliver: sendingKeys,
   drain: sendingKeys,
   dispatch: [
@@ -193,6 +198,8 @@ export const functionEnvironments = {
     environmentKeys.governanceQueueUrl,
     environmentKeys.fetchesTable,
     environmentKeys.enrichQueueUrl,
+    environmentKeys.syncsTable,
+    environmentKeys.pollQueueUrl,
     environmentKeys.retentionDays,
   ],
   api: [
@@ -234,6 +241,8 @@ export const functionEnvironments = {
     environmentKeys.rawRetentionDays,
     environmentKeys.fetchesTable,
     environmentKeys.enrichQueueUrl,
+    environmentKeys.syncsTable,
+    environmentKeys.pollQueueUrl,
     ...providerKeys,
     environmentKeys.connectReturnOrigins,
     environmentKeys.egressAllowedRanges,
@@ -248,6 +257,7 @@ export const functionEnvironments = {
     environmentKeys.parkedRequestsTable,
     environmentKeys.credentialsTable,
     environmentKeys.fetchesTable,
+    environmentKeys.syncsTable,
     environmentKeys.apiKeysTable,
     environmentKeys.consumersTable,
     environmentKeys.statisticsTable,

@@ -48,6 +48,8 @@ export const limits = {
   fetchMaxBytes: 150_000,
   /** An enrich run, its last calls, and the work after them. */
   enrichTimeoutSeconds: 150,
+  /** A run of a sync, its last page, and the work after it. */
+  pollTimeoutSeconds: 300,
   dispatchTimeoutSeconds: 60,
   apiTimeoutSeconds: 29,
   /** An erasure's run, its last page, and the work after it. */
@@ -59,6 +61,8 @@ export const limits = {
   drainBatchSize: 1,
   /** The same for the enrich queue. */
   enrichBatchSize: 1,
+  /** The same for the poll queue. */
+  pollBatchSize: 1,
   /** The same for the governance queue. */
   governBatchSize: 1,
   /** Receives after which SQS moves a message to its dead-letter queue. */
@@ -88,6 +92,8 @@ export const limits = {
   drainRunMs: 40_000,
   /** The same for a run that reads the records of thin events. */
   enrichRunMs: 40_000,
+  /** The same for a sync: after this time it begins no further page. */
+  pollRunMs: 150_000,
   /** A drain's round begins new posts only within this time. */
   drainRoundMs: 5_000,
   /** Concurrent posts to one endpoint, unless its subscription sets another limit. */

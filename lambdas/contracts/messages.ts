@@ -84,6 +84,13 @@ export interface AccountNewsMessage {
   readonly account: string;
 }
 
+/** Poll queue: asks a run to continue a sync of an account. */
+export interface PollMessage {
+  readonly kind: 'poll';
+  readonly account: string;
+  readonly sync: string;
+}
+
 /** Governance queue: asks a run to continue a tenant's erasure. */
 export interface GovernanceMessage {
   readonly kind: 'erase';

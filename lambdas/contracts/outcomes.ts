@@ -10,11 +10,12 @@ export const metricsNamespace = 'Tributary';
  *   handshakes that the engine completes with a call = confirmed + dead-lettered
  *   events      = published + duplicate + stale + unchanged + refused + enriching    (normalize)
  *   enriching   = published + duplicate + stale + unchanged + refused + coalesced    (enrich)
+ *   found       = published + duplicate + stale + unchanged + refused    (poll)
  *   published   = filtered (no subscription wants it) + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
  *
  * `stale` is an input that is older than what the engine knows of its record, `unchanged` one that says the same.
- * `enriching` is a thin event whose record is read before it is published.
+ * `enriching` is a thin event whose record is read before it is published; `found` is a record that a sync read.
  * `refused` is an event of a tenant whose data is being erased; a request of such a tenant is `ignored`.
  *
  * When a function fails or dies, its input is retried and counted then, so no input is ever missing. A retried input
@@ -60,6 +61,12 @@ export type EnrichOutcome =
 /** Enrich also counts events that it published thin, because no read brought their records. */
 export type EnrichNote = 'unread';
 
+/** What has become of the records that a sync found. */
+export type PollOutcome = Exclude<EnrichOutcome, 'coalesced' | EnrichNote>;
+
+/** Poll also counts runs that ended, and syncs that began to fail: their tenants are told. */
+export type PollNote = 'sync-runs-succeeded' | 'sync-runs-failed' | 'syncs-failing';
+
 /** Normalize also counts events whose data does not match their resource's schema; it publishes them anyway. */
 export type NormalizeNote = 'schema-drift';
 
@@ -83,10 +90,15 @@ export type EndpointNote = 'circuit-opened' | 'subscription-disabling' | 'subscr
 export type QueueNote = 'messages-dead-lettered';
 
 /**
- * Dispatch counts the attempts that it put on the delivery queue, the drains that it requested, and the replays and
- * erasures that it restarted because they had fallen silent.
+ * Dispatch counts the attempts that it put on the delivery queue, the drains, reads of records and runs of syncs that
+ * it requested, and the replays and erasures that it restarted because they had fallen silent.
  */
-export type DispatchNote = 'attempts-dispatched' | 'drains-requested' | 'fetches-requested' | 'silent-work-restarted';
+export type DispatchNote =
+  | 'attempts-dispatched'
+  | 'drains-requested'
+  | 'fetches-requested'
+  | 'syncs-dispatched'
+  | 'silent-work-restarted';
 
 /** Govern counts tenants whose data it has erased. */
 export type GovernNote = 'tenants-erased';

@@ -20,3 +20,6 @@ export const statisticsByDayIndex = 'day-index';
 
 /** Index of the fetches table: queues that dispatch must look at, by shard and time. */
 export const fetchesByDueIndex = 'due-index';
+
+/** Index of the syncs table: keys of syncs that dispatch must look at, by shard and time. */
+export const syncsByDueIndex = 'due-index';

@@ -15,6 +15,7 @@ import { redriveCommand } from './commands/redrive-failures.ts';
 import { replayCommand } from './commands/replay-events.ts';
 import { reprocessCommand } from './commands/reprocess-requests.ts';
 import { simulateCommand } from './commands/simulate-provider.ts';
+import { syncCommand } from './commands/sync-account.ts';
 import { testCommand } from './commands/test-integrations.ts';
 import { triggerCommand } from './commands/trigger-sample.ts';
 import { validateCommand } from './commands/validate-integrations.ts';
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   simulateCommand,
   triggerCommand,
   connectCommand,
+  syncCommand,
   listenCommand,
   replayCommand,
   redriveCommand,

@@ -14,6 +14,11 @@ export const concurrencySettings = {
    */
   enrichMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
   /**
+   * Concurrent invocations of poll: syncs that run at the same time.
+   * @default 20; 4 in local
+   */
+  pollMaxConcurrency: wholeNumber(2, 1000, 'invocations'),
+  /**
    * Concurrent invocations of deliver.
    * @default 100; 16 in local
    */

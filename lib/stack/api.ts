@@ -4,6 +4,7 @@ import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type ApiNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import type { EngineFunction } from '../constructs/engine-function.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
@@ -22,6 +23,7 @@ export interface ApiParts {
   readonly deliver: Deliver;
   readonly govern: Govern;
   readonly enrichQueue: WorkQueue;
+  readonly pollQueue: WorkQueue;
   readonly httpApi: PublicHttpApi;
 }
 
@@ -29,10 +31,9 @@ export interface ApiParts {
 export function createApi(
   builder: EngineBuilder,
   storage: Storage,
-  { ingest: { rawQueue }, deliver: { drainQueue }, govern: { governanceQueue }, enrichQueue, httpApi }: ApiParts,
+  { ingest: { rawQueue }, deliver: { drainQueue }, govern: { governanceQueue }, ...parts }: ApiParts,
 ): void {
   const { tables, buckets } = storage;
-  const { config } = builder;
   const api = builder.function('Api', 'api', { timeoutSeconds: limits.apiTimeoutSeconds, memorySizeMb: 512 });
   tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
   // Scan: an admin key lists all accounts, keys and tenants.
@@ -63,16 +64,36 @@ export function createApi(
   // An endpoint's health and circuit, which enabling its subscription closes; the rate limits of callers.
   tables.limits.grant(api, 'BatchGetItem', 'GetItem', 'UpdateItem');
   tables.statistics.grant(api, 'BatchGetItem', 'Query');
+  grantProviderWork(storage, parts, api);
+  drainQueue.queue.grantSendMessages(api);
+  buckets.payloads.grantGet(api);
+  // The stored answer of a request with an idempotency key may be larger than a row.
+  buckets.payloads.grantPut(api);
+  addRoutes(builder, parts, api);
+  credentialsAlarm(builder);
+}
+
+function grantProviderWork(
+  storage: Storage,
+  { enrichQueue, pollQueue }: Pick<ApiParts, 'enrichQueue' | 'pollQueue'>,
+  api: EngineFunction<'api'>,
+): void {
+  const { tables } = storage;
   // Unified reads and the proxy call providers; connecting and new credentials start waiting work.
   grantProviderCalls(storage, api);
   tables.credentials.grant(api, 'DeleteItem');
   tables.fetches.grant(api, 'PutItem', 'UpdateItem');
   enrichQueue.queue.grantSendMessages(api);
-  drainQueue.queue.grantSendMessages(api);
-  buckets.payloads.grantGet(api);
-  // The stored answer of a request with an idempotency key may be larger than a row.
-  buckets.payloads.grantPut(api);
+  // Syncs are created, shown, changed and removed; their runs begin at once.
+  tables.syncs.grant(api, 'BatchGetItem', 'BatchWriteItem', 'DeleteItem', 'PutItem', 'Query');
+  pollQueue.queue.grantSendMessages(api);
+}
 
+function addRoutes(
+  { config }: EngineBuilder,
+  { httpApi }: Pick<ApiParts, 'httpApi'>,
+  api: EngineFunction<'api'>,
+): void {
   // API Gateway itself answers paths without a route: they invoke no function.
   httpApi.route(
     api,
@@ -82,7 +103,6 @@ export function createApi(
   httpApi.route(api, undefined, HttpRouteKey.with('/healthz', HttpMethod.GET));
   // The browser of an account's owner, whom a provider leads back.
   httpApi.route(api, undefined, HttpRouteKey.with('/connect/{integration}/callback', HttpMethod.GET));
-  credentialsAlarm(builder);
 }
 
 /** Random probes are constant; this many mean an attack on this deployment, or a caller with an old key. */

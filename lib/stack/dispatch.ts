@@ -15,13 +15,14 @@ export interface DispatchParts {
   readonly deliver: Deliver;
   readonly govern: Govern;
   readonly enrichQueue: WorkQueue;
+  readonly pollQueue: WorkQueue;
 }
 
 /** Starts due work every minute. */
 export function createDispatch(
   builder: EngineBuilder,
   { tables }: Storage,
-  { deliver: { deliveryQueue, drainQueue }, govern: { governanceQueue }, enrichQueue }: DispatchParts,
+  { deliver: { deliveryQueue, drainQueue }, govern: { governanceQueue }, enrichQueue, pollQueue }: DispatchParts,
 ): void {
   const dispatch = builder.function('Dispatch', 'dispatch', {
     timeoutSeconds: limits.dispatchTimeoutSeconds,
@@ -39,6 +40,9 @@ export function createDispatch(
   // PutItem: marks a queue of fetches whose run was requested.
   tables.fetches.grant(dispatch, 'PutItem', 'Query');
   enrichQueue.queue.grantSendMessages(dispatch);
+  // PutItem: marks a sync whose run was requested.
+  tables.syncs.grant(dispatch, 'BatchGetItem', 'PutItem', 'Query');
+  pollQueue.queue.grantSendMessages(dispatch);
   silentWorkAlarm(builder);
   new MinuteSchedule(builder.scope, 'DispatchSchedule', {
     target: dispatch,

@@ -23,6 +23,7 @@ const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionNam
   'ingress',
   'normalize',
   'enrich',
+  'poll',
   'api',
 ]);
 
@@ -30,6 +31,7 @@ const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionNam
 const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
   'enrich',
+  'poll',
   'api',
   'deliver',
   'drain',
@@ -39,17 +41,20 @@ const functionsWithResources: ReadonlySet<FunctionName> = new Set<FunctionName>(
 const functionsWithExpressions: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
   'enrich',
+  'poll',
   'api',
   'deliver',
   'drain',
 ]);
 
 /**
- * Functions that send to the queue that invokes them: deliver postpones an attempt, enrich, drain and govern leave the rest of
- * their work to the next run. Their own logic ends their chains; Lambda must not stop them after 16 messages.
+ * Functions that send to the queue that invokes them: deliver postpones an attempt, enrich, poll, drain and govern
+ * leave the rest of their work to the next run. Their own logic ends their chains; Lambda must not stop them after 16
+ * messages.
  */
 const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'enrich',
+  'poll',
   'deliver',
   'drain',
   'govern',

@@ -24,10 +24,10 @@ export function createEnrichQueue(builder: EngineBuilder): WorkQueue {
 export function createEnrich(
   builder: EngineBuilder,
   storage: Storage,
-  { deliveryQueue, drainQueue }: Deliver,
+  deliver: Deliver,
   enrichQueue: WorkQueue,
 ): EngineFunction<'enrich'> {
-  const { tables, buckets } = storage;
+  const { tables } = storage;
   const enrich = builder.function('Enrich', 'enrich', {
     timeoutSeconds: limits.enrichTimeoutSeconds,
     memorySizeMb: 1024,
@@ -35,19 +35,7 @@ export function createEnrich(
   tables.accounts.grant(enrich, 'GetItem');
   tables.fetches.grant(enrich, 'BatchGetItem', 'DeleteItem', 'PutItem', 'Query', 'UpdateItem');
   grantProviderCalls(storage, enrich);
-  // What publishing takes, as for normalize.
-  tables.tenants.grant(enrich, 'BatchGetItem');
-  tables.subscriptions.grant(enrich, 'BatchGetItem', 'Query');
-  tables.events.grant(enrich, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
-  tables.idempotency.grant(enrich, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem');
-  tables.records.grant(enrich, 'BatchGetItem', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem');
-  tables.statistics.grant(enrich, 'UpdateItem');
-  buckets.payloads.grantPut(enrich);
-  buckets.payloads.grantRetain(enrich);
-  deliveryQueue.queue.grantSendMessages(enrich);
-  // Also an endpoint's state, for ordered subscriptions, and budgets.
-  tables.limits.grant(enrich, 'BatchGetItem', 'PutItem', 'UpdateItem');
-  drainQueue.queue.grantSendMessages(enrich);
+  grantPublishing(storage, deliver, enrich);
   enrichQueue.queue.grantSendMessages(enrich);
   enrichQueue.consumedBy(enrich, builder.config.enrichMaxConcurrency, limits.enrichBatchSize);
   return enrich;
@@ -56,10 +44,30 @@ export function createEnrich(
 /** Calls providers: opens credentials, refreshes tokens, and keeps budgets. No other function may. */
 export function grantProviderCalls(
   { tables, credentialsKey }: Storage,
-  caller: EngineFunction<'enrich' | 'api'>,
+  caller: EngineFunction<'enrich' | 'poll' | 'api'>,
 ): void {
   tables.credentials.grant(caller, 'BatchGetItem', 'PutItem');
   tables.limits.grant(caller, 'BatchGetItem', 'PutItem');
   credentialsKey.grantDecrypt(caller);
   credentialsKey.grantGenerateDataKey(caller);
+}
+
+/** Publishes the events of records that were read from providers, and counts them. */
+export function grantPublishing(
+  { tables, buckets }: Storage,
+  { deliveryQueue, drainQueue }: Deliver,
+  publisher: EngineFunction<'enrich' | 'poll'>,
+): void {
+  tables.tenants.grant(publisher, 'BatchGetItem');
+  tables.subscriptions.grant(publisher, 'BatchGetItem', 'Query');
+  tables.events.grant(publisher, 'BatchGetItem', 'BatchWriteItem', 'UpdateItem');
+  tables.idempotency.grant(publisher, 'BatchGetItem', 'BatchWriteItem', 'PartiQLInsert', 'PutItem');
+  tables.records.grant(publisher, 'BatchGetItem', 'PartiQLInsert', 'PartiQLUpdate', 'UpdateItem');
+  tables.statistics.grant(publisher, 'UpdateItem');
+  buckets.payloads.grantPut(publisher);
+  buckets.payloads.grantRetain(publisher);
+  deliveryQueue.queue.grantSendMessages(publisher);
+  // An endpoint's state, for ordered subscriptions.
+  tables.limits.grant(publisher, 'BatchGetItem', 'UpdateItem');
+  drainQueue.queue.grantSendMessages(publisher);
 }

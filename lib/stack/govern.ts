@@ -26,13 +26,14 @@ export function createGovern(builder: EngineBuilder, { tables, buckets }: Storag
   });
   // An erasure records what it has found before it removes it, and reads nothing else of a tenant.
   tables.tenants.grant(govern, 'GetItem', 'PutItem');
-  // Scan: no index leads from a tenant to its deleted accounts, its keys or its fetches, or from an account to its
-  // contexts.
+  // Scan: no index leads from a tenant to its deleted accounts, its keys, its fetches or its syncs, or from an account
+  // to its contexts.
   tables.accounts.grant(govern, 'Query', 'Scan', 'UpdateItem');
   tables.accountContexts.grant(govern, 'DeleteItem', 'PutItem', 'Query', 'Scan');
   tables.apiKeys.grant(govern, 'BatchWriteItem', 'Scan');
   tables.credentials.grant(govern, 'BatchGetItem', 'BatchWriteItem');
   tables.fetches.grant(govern, 'BatchWriteItem', 'Scan');
+  tables.syncs.grant(govern, 'BatchWriteItem', 'Scan');
   tables.consumers.grant(govern, 'BatchWriteItem', 'Query');
   tables.statistics.grant(govern, 'BatchWriteItem', 'Query');
   tables.parkedRequests.grant(govern, 'DeleteItem', 'Query');

@@ -38,6 +38,7 @@ export function createStorage(builder: EngineBuilder) {
     [environmentKeys.recordsTable]: tables.records.tableName,
     [environmentKeys.statisticsTable]: tables.statistics.tableName,
     [environmentKeys.subscriptionsTable]: tables.subscriptions.tableName,
+    [environmentKeys.syncsTable]: tables.syncs.tableName,
     [environmentKeys.tenantsTable]: tables.tenants.tableName,
     [environmentKeys.auditBucket]: buckets.audit.bucketName,
     [environmentKeys.payloadsBucket]: buckets.payloads.bucketName,

@@ -7,6 +7,7 @@ import {
   endpointsByDueIndex,
   fetchesByDueIndex,
   statisticsByDayIndex,
+  syncsByDueIndex,
 } from '../../lambdas/contracts/tables.ts';
 import type { DataKey } from '../constructs/data-key.ts';
 import { RecordTable, type RecordTableProps } from '../constructs/record-table.ts';
@@ -127,6 +128,16 @@ function createStateTables(scope: Construct, protection: Protection) {
       partitionKey: text('queue'),
       sortKey: text('record'),
       indexes: { [fetchesByDueIndex]: { partitionKey: text('dueShard'), sortKey: number('dueAtMs') } },
+    }),
+    // The syncs of accounts, their cursors and their runs.
+    syncs: new RecordTable(scope, 'Syncs', {
+      ...protection,
+      partitionKey: text('account'),
+      sortKey: text('row'),
+      indexes: {
+        // Finds the syncs that are due; what they do, which changes with each page, is read from the table.
+        [syncsByDueIndex]: { partitionKey: text('dueShard'), sortKey: number('dueAtMs'), holds: [] },
+      },
     }),
     statistics: new RecordTable(scope, 'Statistics', {
       ...protection,

@@ -15,6 +15,7 @@ import {
   endpointsByDueIndex,
   fetchesByDueIndex,
   statisticsByDayIndex,
+  syncsByDueIndex,
 } from '../../lambdas/contracts/tables.ts';
 import { type EmulatorKind, startEmulator } from '../../lib/local/emulators/emulator.ts';
 
@@ -112,6 +113,17 @@ const tableShapes = {
     KeySchema: keys('queue', 'record'),
     GlobalSecondaryIndexes: [
       { IndexName: fetchesByDueIndex, KeySchema: keys('dueShard', 'dueAtMs'), Projection: { ProjectionType: 'ALL' } },
+    ],
+  },
+  syncs: {
+    AttributeDefinitions: [attribute('account'), attribute('row'), attribute('dueShard'), attribute('dueAtMs', 'N')],
+    KeySchema: keys('account', 'row'),
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: syncsByDueIndex,
+        KeySchema: keys('dueShard', 'dueAtMs'),
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
     ],
   },
   statistics: {

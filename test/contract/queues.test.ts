@@ -15,12 +15,14 @@ import {
   createSqsDrainQueue,
   createSqsFailedMessages,
   createSqsGovernanceQueue,
+  createSqsPollQueue,
   createSqsRawQueue,
 } from '../../lambdas/adapters/aws/sqs-queues.ts';
 import {
   type DeliveryJob,
   type DrainMessage,
   deadLetterReasonAttribute,
+  type PollMessage,
   type RawMessage,
 } from '../../lambdas/contracts/messages.ts';
 import type {
@@ -31,6 +33,7 @@ import type {
   DrainQueue,
   FailedMessages,
   GovernanceQueue,
+  PollQueue,
   RawQueue,
 } from '../../lambdas/ports/events/queues.ts';
 import {
@@ -41,6 +44,7 @@ import {
   drainQueueOn,
   failedMessagesOn,
   governanceQueueOn,
+  pollQueueOn,
   rawQueueOn,
 } from '../fakes/in-memory-queue.ts';
 import { createManualClock } from '../fakes/manual-clock.ts';
@@ -56,6 +60,7 @@ interface OpenQueue {
   readonly deliveries: DeliveryQueue;
   readonly drains: DrainQueue;
   readonly governance: GovernanceQueue;
+  readonly polls: PollQueue;
   readonly deadLetters: DeadLetterQueue;
   readonly inbox: DeadLetterInbox;
   readonly failed: FailedMessages;
@@ -85,6 +90,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         deliveries: deliveryQueueOn(queue),
         drains: drainQueueOn(queue),
         governance: governanceQueueOn(queue),
+        polls: pollQueueOn(queue),
         deadLetters: deadLetterQueueOn(queue),
         inbox: deadLetterInboxOn(queue),
         failed: failedMessagesOn(queue),
@@ -118,6 +124,7 @@ const implementations: readonly (readonly [string, () => Promise<OpenQueue>])[] 
         deliveries: createSqsDeliveryQueue(client, QueueUrl),
         drains: createSqsDrainQueue(client, QueueUrl),
         governance: createSqsGovernanceQueue(client, QueueUrl),
+        polls: createSqsPollQueue(client, QueueUrl),
         deadLetters: createSqsDeadLetterQueue(client, QueueUrl),
         inbox: createSqsDeadLetterInbox(client, QueueUrl),
         failed: createSqsFailedMessages(client, QueueUrl),
@@ -270,6 +277,40 @@ describe.each(implementations)('drain queue on %s', (_, open) => {
     expect(await received()).toEqual(['sub_1']);
     await queue.advance(890_000);
     expect(await received()).toEqual(['sub_2']);
+  });
+});
+
+describe.each(implementations)('poll queue on %s', (_, open) => {
+  const aPoll = (index: number): PollMessage => ({ kind: 'poll', account: `acc_${index % 3}`, sync: `sync_${index}` });
+  const syncOf = ({ body }: Received) => (JSON.parse(body) as PollMessage).sync;
+
+  test('returns more messages than one request takes, each in the group of its account', async () => {
+    const queue = await open();
+    const messages = Array.from({ length: 37 }, (__, index) => aPoll(index));
+    await queue.polls.sendAll(messages);
+    const received = (await queue.receiveAll()).map(({ body }) => JSON.parse(body) as PollMessage);
+    expect(received.sort((a, b) => (a.sync < b.sync ? -1 : 1))).toEqual(
+      messages.toSorted((a, b) => (a.sync < b.sync ? -1 : 1)),
+    );
+    expect([...queue.groups()].map(String).sort()).toEqual(messages.map(({ account }) => account).sort());
+    await queue.polls.sendAll([]);
+    expect(await queue.receiveAll()).toEqual([]);
+  });
+
+  test('delays a message, rounded up to the second, up to the limit of a queue', async () => {
+    const queue = await open();
+    await queue.polls.send(aPoll(0), 0);
+    await queue.polls.send(aPoll(1), 10_001);
+    await queue.polls.send(aPoll(2), 3_600_000);
+    const received = async () => (await queue.receiveAll()).map(syncOf);
+    expect(await received()).toEqual(['sync_0']);
+    expect(queue.groups()).toEqual(['acc_0', 'acc_1', 'acc_2']);
+    await queue.advance(9_000);
+    expect(await received()).toEqual([]);
+    await queue.advance(2_000);
+    expect(await received()).toEqual(['sync_1']);
+    await queue.advance(890_000);
+    expect(await received()).toEqual(['sync_2']);
   });
 });
 

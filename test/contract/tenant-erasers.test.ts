@@ -189,6 +189,7 @@ describe.each(implementations)('account eraser on %s', (_, open) => {
     baseUrl: 'https://jane.example.com',
     share: 0.5,
     credentialKind: 'oauth2',
+    syncs: 'off',
   });
 
   test('closes an account: nothing of its owner is left, and no reader can restore it', async () => {

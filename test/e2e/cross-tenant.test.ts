@@ -78,6 +78,11 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
   for (const name of ['warehouse', 'lake'])
     await made('POST', '/v1/consumers', { name: `${name}_${tenant}`, since: 'beginning' });
   const lease = await made('POST', `/v1/consumers/warehouse_${tenant}/lease`, { limit: 1, ttl_seconds: 3600 });
+  // Paused, so that its rows stay as they are: no provider answers here.
+  const each = { repository: 'context.repositories' };
+  const job = { id: 'mine', resources: [{ resource: 'ticketing/tickets', each }] };
+  await made('POST', `/v1/accounts/${account.id}/syncs`, job);
+  await made('POST', `/v1/accounts/${account.id}/syncs/mine/pause`);
   const key = await made('POST', '/v1/keys', { name: `a key of ${tenant}`, scopes: ['events:read'] });
   await made('PATCH', `/v1/tenants/${tenant}`, { retention: { events_days: 7 } });
   const deliveries = await listed(`sub_${tenant}`);
@@ -90,6 +95,8 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
     event: deliveries[0].event_id,
     deliveries: deliveries.slice(0, 1).map(({ id }: Row) => id),
     replay: replays[0].id,
+    sync: 'mine',
+    run: 'run_1',
     consumer: `warehouse_${tenant}`,
     lease: lease.lease,
     key: key.id,

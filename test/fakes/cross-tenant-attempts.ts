@@ -14,6 +14,9 @@ export interface TenantThings {
   readonly event: string;
   readonly deliveries: readonly string[];
   readonly replay: string;
+  /** A sync of the account, and a run of it. */
+  readonly sync: string;
+  readonly run: string;
   readonly consumer: string;
   readonly lease: string;
   readonly key: string;
@@ -58,7 +61,8 @@ const harmless = new Set(
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention client_secret client shared_contexts description metadata',
-    'base_url share return_url updated_since body address',
+    'base_url share syncs return_url updated_since body address',
+    'integration_name every between cron time_zone emit reconcile snapshot max_missing confirm',
   ].flatMap((names) => names.split(' ')),
 );
 
@@ -71,6 +75,10 @@ function valuesOfParameter(place: string, things: TenantThings): readonly string
       return [things.subscription, ...things.otherSubscriptions, ...things.removedSubscriptions];
     case '/v1/subscriptions/{id}/replays/{replay}':
       return [things.replay];
+    case '/v1/accounts/{id}/syncs/{sync}':
+      return [things.sync];
+    case '/v1/accounts/{id}/syncs/{sync}/runs/{run}':
+      return [things.run];
     case '/v1/deliveries/{id}':
       return things.deliveries;
     case '/v1/events/{id}':
@@ -109,6 +117,7 @@ function valuesOfMember(id: OperationId, member: string, things: TenantThings): 
     case 'tenant':
       return [things.tenant];
     case 'id':
+      if (id === 'createSync') return [things.sync];
       return id === 'createAccount' ? [things.account] : subscriptions;
     case 'name':
       return id === 'createConsumer' ? [things.consumer] : [];

@@ -22,7 +22,7 @@ import { createInMemoryAudit } from './in-memory-audit.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryConnectStates } from './in-memory-connect-states.ts';
-import { drainQueueOn, enrichQueueOn, rawQueueOn } from './in-memory-queue.ts';
+import { drainQueueOn, enrichQueueOn, pollQueueOn, rawQueueOn } from './in-memory-queue.ts';
 import { createInMemoryWaitingCalls } from './in-memory-waiting-calls.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
 import { staff } from './samples.ts';
@@ -125,6 +125,8 @@ export function createFakeApi({
     connectStates: createInMemoryConnectStates(engine.clock),
     connectReturnOrigins: ['https://app.example.com', 'http://localhost:*'],
     fetches: engine.fetches,
+    syncs: engine.syncs,
+    pollQueue: pollQueueOn(engine.pollQueue),
     enrichQueue: enrichQueueOn(engine.enrichQueue),
     callbacks: engine.callbacks,
     tokens: engine.tokens,
@@ -171,6 +173,7 @@ export function createFakeApi({
       settings: engine.settings,
       statistics: engine.statistics,
       subscriptions: engine.subscriptions,
+      syncs: engine.syncs,
       tenants: engine.tenants,
     } satisfies Readonly<Record<string, Dumpable>>,
     outcomes,

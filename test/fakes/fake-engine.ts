@@ -24,6 +24,7 @@ import type { PublishPorts } from '../../lambdas/flows/publish/publication.ts';
 import type { ContinueReplayPorts } from '../../lambdas/flows/subscriptions/continue-replay.ts';
 import type { ManageDeliveryPorts } from '../../lambdas/flows/subscriptions/manage-delivery.ts';
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/subscriptions/manage-subscription.ts';
+import type { DispatchSyncsPorts } from '../../lambdas/flows/sync/dispatch-syncs.ts';
 import type { EraseTenantPorts, StartErasurePorts } from '../../lambdas/flows/tenants/erase-tenant.ts';
 import type { ExportPorts } from '../../lambdas/flows/tenants/export-tenant.ts';
 import type { ApiKey } from '../../lambdas/ports/tenants/api-key-store.ts';
@@ -50,6 +51,7 @@ import {
   drainQueueOn,
   enrichQueueOn,
   governanceQueueOn,
+  pollQueueOn,
   rawQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryRawArchive } from './in-memory-raw-archive.ts';
@@ -60,6 +62,7 @@ import { createInMemoryContexts, createInMemoryParking, createInMemorySettings }
 import { createInMemoryRunningWork } from './in-memory-running-work.ts';
 import { createInMemoryStatistics } from './in-memory-statistics.ts';
 import { createInMemorySubscriptions } from './in-memory-subscriptions.ts';
+import { createInMemorySyncs } from './in-memory-syncs.ts';
 import { createInMemoryTenants } from './in-memory-tenants.ts';
 import { createManualClock, pauseOn } from './manual-clock.ts';
 import { createOutcomeTally } from './outcome-tally.ts';
@@ -123,6 +126,8 @@ export function createFakeEngine(
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
   const enrichQueue = createInMemoryQueue(clock, 6 * limits.enrichTimeoutSeconds * 1000);
   const fetches = createInMemoryFetches(clock);
+  const pollQueue = createInMemoryQueue(clock, 6 * limits.pollTimeoutSeconds * 1000);
+  const syncs = createInMemorySyncs(clock);
   const credentials = createInMemoryCredentials();
   const apiKeys = createInMemoryApiKeys(keys);
   const { claimThresholdBytes } = limits;
@@ -208,6 +213,8 @@ export function createFakeEngine(
     governanceQueue,
     enrichQueue,
     fetches,
+    pollQueue,
+    syncs,
     credentials,
     apiKeys,
     tenants,
@@ -286,6 +293,7 @@ export function createFakeEngine(
       rawRetentionDays,
       integrations: createInMemoryCatalog([definition]),
       credentials,
+      syncs,
       contexts,
       parked: parking,
       settings,
@@ -310,8 +318,10 @@ export function createFakeEngine(
       runningWork,
       fetches,
       enrichQueue: enrichQueueOn(enrichQueue),
+      syncs,
+      pollQueue: pollQueueOn(pollQueue),
       clock,
-    } satisfies DispatchPorts & RestartPorts & DispatchFetchesPorts,
+    } satisfies DispatchPorts & RestartPorts & DispatchFetchesPorts & DispatchSyncsPorts,
     manageSubscriptionPorts: { ...drainPorts, tenants, egress, quotas } satisfies ManageSubscriptionPorts,
     exportPorts: {
       tenants,
@@ -339,6 +349,7 @@ export function createFakeEngine(
       contexts,
       credentials,
       fetches: fetches.eraser,
+      syncs: syncs.eraser,
       parked: parking,
       rawLetters: deadLetterInboxOn(rawDeadLetters),
       subscriptions,

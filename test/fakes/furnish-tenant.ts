@@ -9,6 +9,7 @@ import { someCredentials } from './in-memory-credentials.ts';
 import { aFetch } from './in-memory-fetches.ts';
 import { deadLetterQueueOn } from './in-memory-queue.ts';
 import { waitingRequests } from './in-memory-routing.ts';
+import { aSyncRow, aSyncRun } from './in-memory-syncs.ts';
 import { aConsumer, anAccount, anEvent, aRecordState, aSubscription } from './samples.ts';
 
 /** One key for each tenant. */
@@ -38,6 +39,10 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
   await engine.accounts.create(anAccount({ id: account, tenant, context: { company_id: company } }));
   await engine.credentials.replace(someCredentials({ account, tenant }));
   await engine.fetches.add(['1', '2', '3'].map((recordId) => aFetch({ account, tenant, recordId })));
+  await engine.syncs.replace(aSyncRow({ account, tenant }));
+  for (const place of ['crm/contacts', 'crm/companies'])
+    await engine.syncs.putCursor({ account, sync: 'contacts', place }, { readAtMs: 0, edge: [] }, tenant);
+  await engine.syncs.putRun(aSyncRun('run_1', { account, tenant }));
   const claims = [{ tenant, account, claimedAtMs: 0 }];
   await engine.contexts.replace('staff', company, { claims, registered: [], revision: 0 });
   const parkedBody = `_staff/raw_parked_${tenant}`;
@@ -128,6 +133,9 @@ export async function tracesOf(engine: FakeEngine, tenant: string): Promise<Read
     accounts: (await engine.accounts.list(tenant, 500, undefined)).items.length,
     credentials: (await engine.credentials.getMany([account])).length,
     fetches: engine.fetches.all().filter((one) => one.tenant === tenant).length,
+    syncs: [...engine.syncs.all(), ...engine.syncs.cursors(), ...engine.syncs.runs()].filter(
+      (one) => one.tenant === tenant,
+    ).length,
     contexts: [...context.claims, ...context.registered].length + (context.released?.by === tenant ? 1 : 0),
     parked: (await waitingRequests(engine.parking, 'staff', `company of ${tenant}`)).length,
     rawBodies: engine.rawBodies

@@ -7,6 +7,7 @@ import type {
   EnrichQueue,
   FailedMessages,
   GovernanceQueue,
+  PollQueue,
   RawQueue,
 } from '../../lambdas/ports/events/queues.ts';
 import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
@@ -100,6 +101,17 @@ export function enrichQueueOn(queue: InMemoryQueue): EnrichQueue {
   return {
     async send(message, delayMs) {
       queue.send(JSON.stringify(message), { group: message.account, delayMs });
+    },
+  };
+}
+
+export function pollQueueOn(queue: InMemoryQueue): PollQueue {
+  return {
+    async send(message, delayMs) {
+      queue.send(JSON.stringify(message), { group: message.account, delayMs });
+    },
+    async sendAll(messages) {
+      for (const message of messages) queue.send(JSON.stringify(message), { group: message.account });
     },
   };
 }

@@ -261,6 +261,7 @@ export async function startFaultEngine(assembly: {
       await clear('deliveriesTable', ['subscription', 'delivery']);
       await clear('limitsTable', ['id']);
       await clear('fetchesTable', ['queue', 'record']);
+      await clear('syncsTable', ['account', 'row']);
     },
     async stop() {
       sqs.destroy();

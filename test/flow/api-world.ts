@@ -1,5 +1,6 @@
 import type { OperationShape } from '../../lambdas/engine/api/operation.ts';
 import { providerOperations } from '../../lambdas/engine/api/operations/provider-operations.ts';
+import { syncOperations } from '../../lambdas/engine/api/operations/sync-operations.ts';
 import { type OperationId, operations } from '../../lambdas/engine/api/operations.ts';
 import { deliveryOf } from '../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { storeClient } from '../../lambdas/flows/provider/sealed-credentials.ts';
@@ -57,6 +58,9 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     context: { subdomain: 'acme' },
     credentials: { type: 'api_key', key: 'a key' },
   });
+  const job = { resources: [{ resource: 'ticketing/tickets', method: 'list' }] };
+  await made('/v1/accounts/acc_desk/syncs', { id: 'tickets', ...job });
+  const { run } = await made('/v1/accounts/acc_desk/syncs/tickets/run', {});
   const url = 'https://app.example.com/hooks';
   await made('/v1/subscriptions', { id: 'sub_acme', tenant: 'acme', url, signatures: ['v1', 'v1a'] });
   await publishEvents(engine.publishPorts, [
@@ -87,6 +91,7 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     createSubscription: { tenant: 'acme', url },
     createAccount: { tenant: 'acme', integration: 'staff' },
     createConsumer: { name: 'another', tenant: 'acme' },
+    createSync: job,
     commitConsumer: { lease: lease.lease, cursor: lease.next_cursor },
     leaseConsumer: { lease: lease.lease },
     createToken: { grant_type: 'client_credentials' },
@@ -103,12 +108,15 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     request(id) {
       const shape: OperationShape = operations[id];
       const [begin = ''] = /^\/v1\/[^/]+(\/\{\w+\})?/.exec(shape.path) ?? [];
-      const named = id in providerOperations ? 'acc_desk' : params[begin];
-      const resource = id in providerOperations ? 'ticketing/tickets' : 'hris/employees';
+      const isOfDesk = id in providerOperations || id in syncOperations;
+      const named = isOfDesk ? 'acc_desk' : params[begin];
+      const resource = isOfDesk ? 'ticketing/tickets' : 'hris/employees';
       const path = shape.path
         .replace(/\{replay\}/, replay.id)
+        .replace(/\{sync\}/, 'tickets')
+        .replace(/\{run\}/, run)
         .replace(/\{model\}\/\{plural\}/, resource)
-        .replace(/\{record_id\}/, id in providerOperations ? '7' : '123')
+        .replace(/\{record_id\}/, isOfDesk ? '7' : '123')
         .replace(/\{path\}/, 'tickets/7')
         .replace(/\{\w+\}/, named ?? 'nothing');
       const ofTenant = shape.path.includes('{name}') ? { tenant: 'acme' } : {};

@@ -169,6 +169,7 @@ describe('rejections', () => {
     ['throttleBurst', 0],
     ['normalizeMaxConcurrency', 1],
     ['enrichMaxConcurrency', 1],
+    ['pollMaxConcurrency', 1],
     ['deliverMaxConcurrency', 1001],
     ['drainMaxConcurrency', 0],
     ['publicUrl', 'hooks.example.com'],

@@ -60,6 +60,7 @@ const functionIds: Record<FunctionName, RegExp> = {
   ingress: /^IngressFunction/,
   normalize: /^NormalizeFunction/,
   enrich: /^EnrichFunction/,
+  poll: /^PollFunction/,
   deliver: /^DeliverFunction/,
   drain: /^DrainFunction/,
   dispatch: /^DispatchFunction/,
@@ -111,7 +112,7 @@ describe('a VPC', () => {
     vpcSecurityGroupIds: 'sg-0a1b2c3d',
   });
 
-  const callOut: readonly FunctionName[] = ['ingress', 'normalize', 'enrich', 'deliver', 'drain', 'api'];
+  const callOut: readonly FunctionName[] = ['ingress', 'normalize', 'enrich', 'poll', 'deliver', 'drain', 'api'];
   const placed = { SubnetIds: ['subnet-0a1b2c3d', 'subnet-0a1b2c3e'], SecurityGroupIds: ['sg-0a1b2c3d'] };
   const names = Object.keys(functionEnvironments) as FunctionName[];
 
@@ -209,11 +210,11 @@ describe('queues', () => {
 
   test('every consumer reports partial failures, and the visibility timeout of its queue is six times its timeout', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(5);
+    expect(mappings).toHaveLength(6);
     for (const [id, { Properties }] of mappings) {
       expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
-      // Reading records, a drain or an erasure may take a whole run, so it must not delay another one in its batch.
-      expect(Properties.BatchSize, id).toBe(/^(Enrich|Drain|Govern)/.test(id) ? 1 : limits.queueBatchSize);
+      // Reading records, a sync, a drain or an erasure may take a whole run, so it must not delay another one in its batch.
+      expect(Properties.BatchSize, id).toBe(/^(Enrich|Poll|Drain|Govern)/.test(id) ? 1 : limits.queueBatchSize);
       expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
       const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
       const consumer = dev.resources[target(Properties.FunctionName) ?? ''];
@@ -252,7 +253,7 @@ describe('functions', () => {
     const recurring = (Object.keys(functionEnvironments) as FunctionName[]).filter(
       (name) => functionNamed(dev, name).Properties.RecursiveLoop === 'Allow',
     );
-    expect(recurring).toEqual(['enrich', 'deliver', 'drain', 'govern']);
+    expect(recurring).toEqual(['enrich', 'poll', 'deliver', 'drain', 'govern']);
     const mayRequeueItself = ofType(dev, 'AWS::Lambda::EventSourceMapping').flatMap(([, { Properties }]) => {
       const consumer = target(Properties.FunctionName);
       const queue = target(Properties.EventSourceArn);
@@ -367,9 +368,10 @@ describe('permissions', () => {
           /^DrainQueue[0-9A-F]{8}$/,
           /^GovernanceQueue[0-9A-F]{8}$/,
           /^EnrichQueue[0-9A-F]{8}$/,
+          /^PollQueue[0-9A-F]{8}$/,
         ],
-        tables: /^(Tenants|Events|Deliveries|Limits|Fetches)Table/,
-        written: /^(Deliveries|Limits|Fetches)Table/,
+        tables: /^(Tenants|Events|Deliveries|Limits|Fetches|Syncs)Table/,
+        written: /^(Deliveries|Limits|Fetches|Syncs)Table/,
       },
     ],
     [
@@ -404,6 +406,24 @@ describe('permissions', () => {
       },
     ],
     [
+      'poll',
+      {
+        // Pages that wait until all of them are read.
+        get: /^Payloads/,
+        put: /^Payloads/,
+        send: [
+          /^DeliveryQueue[0-9A-F]{8}$/,
+          /^DrainQueue[0-9A-F]{8}$/,
+          /^EnrichQueue[0-9A-F]{8}$/,
+          /^PollQueue[0-9A-F]{8}$/,
+        ],
+        receive: [/^PollQueue[0-9A-F]{8}$/],
+        tables: /^(Accounts|Credentials|Syncs|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics)Table/,
+        // As enrich.
+        written: /^(Credentials|Syncs|Events|Records|Idempotency|Limits|Statistics)Table/,
+      },
+    ],
+    [
       'api',
       {
         // The archive, to reprocess its requests.
@@ -415,11 +435,12 @@ describe('permissions', () => {
           /^DrainQueue[0-9A-F]{8}$/,
           /^GovernanceQueue[0-9A-F]{8}$/,
           /^EnrichQueue[0-9A-F]{8}$/,
+          /^PollQueue[0-9A-F]{8}$/,
         ],
         // To reprocess dead letters.
         receive: [/^RawQueueDeadLetters/],
         tables:
-          /^(Accounts|AccountContexts|Credentials|Fetches|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits|Statistics)/,
+          /^(Accounts|AccountContexts|Credentials|Fetches|Syncs|IntegrationSettings|ParkedRequests|ApiKeys|Audit|Consumers|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits|Statistics)/,
       },
     ],
     [
@@ -430,7 +451,7 @@ describe('permissions', () => {
         send: [/^GovernanceQueue[0-9A-F]{8}$/],
         receive: [/^RawQueueDeadLetters/, /^GovernanceQueue[0-9A-F]{8}$/],
         tables:
-          /^(Accounts|AccountContexts|Credentials|Fetches|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits)/,
+          /^(Accounts|AccountContexts|Credentials|Fetches|Syncs|ParkedRequests|ApiKeys|Consumers|Statistics|Tenants|Subscriptions|Events|Records|Idempotency|Deliveries|Limits)/,
       },
     ],
   ] as const)('%s may access exactly what it needs', (name, allowed: Allowed) => {
@@ -466,7 +487,7 @@ describe('permissions', () => {
     const scans = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Action, Resource }]) =>
       list(Action).includes('dynamodb:Scan') ? list(Resource).map((one) => [id, target(one) ?? '']) : [],
     );
-    expect(scans).toHaveLength(8);
+    expect(scans).toHaveLength(9);
     for (const [role, table] of [
       [/^ApiRole/, /^AccountsTable/],
       [/^ApiRole/, /^AccountContextsTable/],
@@ -476,6 +497,7 @@ describe('permissions', () => {
       [/^GovernRole/, /^AccountContextsTable/],
       [/^GovernRole/, /^ApiKeysTable/],
       [/^GovernRole/, /^FetchesTable/],
+      [/^GovernRole/, /^SyncsTable/],
     ])
       expect(scans).toContainEqual([expect.stringMatching(role as RegExp), expect.stringMatching(table as RegExp)]);
   });
@@ -500,12 +522,13 @@ describe('permissions', () => {
 
     test('can be opened and sealed only by the functions that call providers', () => {
       const openAndSeal = ['kms:Decrypt', 'kms:DescribeKey', 'kms:GenerateDataKey'];
-      expect(actionsOn(keyIds.credentials)).toEqual({ enrich: openAndSeal, api: openAndSeal });
+      expect(actionsOn(keyIds.credentials)).toEqual({ enrich: openAndSeal, poll: openAndSeal, api: openAndSeal });
     });
 
     test('are in a table that only these functions use, and an erasure, which finds and deletes rows', () => {
       expect(actionsOn(/^CredentialsTable[0-9A-F]{8}$/)).toEqual({
         enrich: ['dynamodb:BatchGetItem', 'dynamodb:PutItem'],
+        poll: ['dynamodb:BatchGetItem', 'dynamodb:PutItem'],
         api: ['dynamodb:BatchGetItem', 'dynamodb:DeleteItem', 'dynamodb:PutItem'],
         govern: ['dynamodb:BatchGetItem', 'dynamodb:BatchWriteItem'],
       });
@@ -529,6 +552,7 @@ describe('permissions', () => {
       });
       expect(Object.fromEntries(keys)).toEqual({
         enrich: expect.stringMatching(keyIds.credentials) as unknown,
+        poll: expect.stringMatching(keyIds.credentials) as unknown,
         api: expect.stringMatching(keyIds.credentials) as unknown,
       });
     });
@@ -572,7 +596,7 @@ interface Allowed {
 describe('data at rest', () => {
   test('every table recovers to a point in time, expires rows, and is encrypted with the data key', () => {
     const tables = ofType(dev, 'AWS::DynamoDB::Table');
-    expect(tables).toHaveLength(17);
+    expect(tables).toHaveLength(18);
     for (const [id, { Properties }] of tables) {
       expect(Properties.BillingMode, id).toBe('PAY_PER_REQUEST');
       expect(Properties.PointInTimeRecoverySpecification, id).toEqual({ PointInTimeRecoveryEnabled: true });
@@ -648,6 +672,7 @@ describe('data at rest', () => {
     for (const [consumer, queue] of [
       ['Normalize', 'RawQueue'],
       ['Enrich', 'EnrichQueue'],
+      ['Poll', 'PollQueue'],
       ['Deliver', 'DeliveryQueue'],
       ['Drain', 'DrainQueue'],
       ['Govern', 'GovernanceQueue'],
@@ -792,7 +817,7 @@ describe('concurrency', () => {
 });
 
 describe('own origins', () => {
-  const calling = ['ingress', 'normalize', 'enrich', 'deliver', 'drain', 'api'] satisfies FunctionName[];
+  const calling = ['ingress', 'normalize', 'enrich', 'poll', 'deliver', 'drain', 'api'] satisfies FunctionName[];
   const ownIn = (stage: SynthesizedStage, name: FunctionName) =>
     functionNamed(stage, name).Properties.Environment.Variables[environmentKeys.ownOrigins];
   const endpoint = { 'Fn::GetAtt': [expect.stringMatching(/^HttpApi/), 'ApiEndpoint'] };
@@ -838,6 +863,19 @@ describe('the schedule', () => {
           { AttributeName: 'dueAtMs', KeyType: 'RANGE' },
         ],
         Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['endpoint', 'scope'] },
+      },
+    ]);
+  });
+
+  test('the index of due syncs holds only their keys, because their rows change with each page', () => {
+    expect(resourceNamed('AWS::DynamoDB::Table', /^Syncs/).Properties.GlobalSecondaryIndexes).toEqual([
+      {
+        IndexName: 'due-index',
+        KeySchema: [
+          { AttributeName: 'dueShard', KeyType: 'HASH' },
+          { AttributeName: 'dueAtMs', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
       },
     ]);
   });

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
-import { type DeliveryJob, deadLetterReasonAttribute } from '../../contracts/messages.ts';
+import { deadLetterReasonAttribute, type PollMessage } from '../../contracts/messages.ts';
 import type {
   DeadLetterInbox,
   DeadLetterQueue,
@@ -18,10 +18,11 @@ import type {
   EnrichQueue,
   FailedMessages,
   GovernanceQueue,
+  PollQueue,
   RawQueue,
 } from '../../ports/events/queues.ts';
 import { chunks } from '../dynamo/rows/chunks.ts';
-import { createBatcher, outcomesOrThrow } from './request-batcher.ts';
+import { type Batcher, createBatcher, outcomesOrThrow } from './request-batcher.ts';
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
 const maxBatch = 10;
@@ -61,12 +62,37 @@ export function createSqsRawQueue(client: SQSClient, queueUrl: string): RawQueue
 }
 
 export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): DeliveryQueue {
-  const send = createBatcher<PackedJobs, 'sent'>({
+  const send = createSqsBatcher(client, queueUrl);
+  return {
+    async sendAll(jobs) {
+      outcomesOrThrow(await send(packJobs(jobs)));
+    },
+  };
+}
+
+export function createSqsPollQueue(client: SQSClient, queueUrl: string): PollQueue {
+  const send = createSqsBatcher(client, queueUrl);
+  return {
+    ...createSqsDelayedQueue<PollMessage>(client, queueUrl, ({ account }) => account),
+    async sendAll(messages) {
+      outcomesOrThrow(await send(messages.map((content) => ({ content, group: content.account, delayMs: 0 }))));
+    },
+  };
+}
+
+interface BatchedMessage {
+  readonly content: unknown;
+  readonly group: string;
+  readonly delayMs: number;
+}
+
+function createSqsBatcher(client: SQSClient, queueUrl: string): Batcher<BatchedMessage, 'sent'> {
+  return createBatcher<BatchedMessage, 'sent'>({
     maxItems: maxBatch,
     async send(messages) {
-      const Entries = messages.map(({ packed, group, delayMs }, index) => ({
+      const Entries = messages.map(({ content, group, delayMs }, index) => ({
         Id: String(index),
-        MessageBody: toMessageBody(packed),
+        MessageBody: toMessageBody(content),
         MessageGroupId: group,
         DelaySeconds: delaySeconds(delayMs),
       }));
@@ -79,11 +105,6 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
         retryable: true,
       }),
   });
-  return {
-    async sendAll(jobs) {
-      outcomesOrThrow(await send(packJobs(jobs)));
-    },
-  };
 }
 
 export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQueue {
@@ -121,20 +142,14 @@ function createSqsDelayedQueue<Message>(
 /** Most jobs of one endpoint in a message: a consumer does its work for the endpoint once for all of them. */
 const maxPackedJobs = 25;
 
-interface PackedJobs {
-  readonly packed: readonly DeliveryJob[];
-  readonly group: string;
-  readonly delayMs: number;
-}
-
-function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]): readonly PackedJobs[] {
+function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]): readonly BatchedMessage[] {
   const alike = Map.groupBy(jobs, ({ job, group, delayMs }) =>
     JSON.stringify([job.subscription, group, delaySeconds(delayMs)]),
   );
   return [...alike.values()].flatMap((list) =>
     chunks(list, maxPackedJobs).map((some) => {
       const [{ group, delayMs }] = some as [(typeof jobs)[number]];
-      return { packed: some.map(({ job }) => job), group, delayMs };
+      return { content: some.map(({ job }) => job), group, delayMs };
     }),
   );
 }

@@ -4,8 +4,8 @@
  */
 export const scopes = {
   admin: 'Everything.',
-  'accounts:read': 'Read accounts, without their secrets.',
-  'accounts:write': 'Create, change and delete accounts.',
+  'accounts:read': 'Read accounts, without their secrets, and their syncs.',
+  'accounts:write': 'Create, change and delete accounts and their syncs; run syncs.',
   'audit:read': 'Read the audit log.',
   'consumers:write': 'Delete named consumers and set their positions.',
   'events:read': 'Read the feed and single events; create named consumers and read with them.',

@@ -8,6 +8,7 @@ type Json = Record<string, unknown>;
 /** Tags, in the order in which a new reader needs them. */
 const tags: Readonly<Record<string, string>> = {
   Accounts: 'Connections of a tenant to an integration.',
+  Syncs: 'Scheduled polls of the provider of an account.',
   Subscriptions: 'Callback endpoints and their settings.',
   Deliveries: 'Events on their way to a subscription, with their attempts.',
   Replays: 'Past events, sent to a subscription again.',

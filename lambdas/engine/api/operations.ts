@@ -11,6 +11,7 @@ import { recordOperations } from './operations/record-operations.ts';
 import { replayOperations } from './operations/replay-operations.ts';
 import { statisticsOperations } from './operations/statistics-operations.ts';
 import { subscriptionOperations } from './operations/subscription-operations.ts';
+import { syncOperations } from './operations/sync-operations.ts';
 import { systemOperations } from './operations/system-operations.ts';
 import { tenantOperations } from './operations/tenant-operations.ts';
 
@@ -21,6 +22,7 @@ export const operations = {
   ...deliveryOperations,
   ...recordOperations,
   ...providerOperations,
+  ...syncOperations,
   ...replayOperations,
   ...eventOperations,
   ...consumerOperations,

@@ -30,6 +30,7 @@ export interface AccountRequest {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly baseUrl?: string | undefined;
   readonly share?: number | undefined;
+  readonly syncs?: Account['syncs'];
   /** Kind of the credentials that are stored for it. */
   readonly credentialKind?: string | undefined;
   /** ISO 8601. @default now */
@@ -87,9 +88,7 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     metadata: request.metadata,
     secrets: withUrlToken(integration, request.secrets, ports.randomness),
     context: withAliases(integration, request.context),
-    ...(request.baseUrl === undefined ? {} : { baseUrl: request.baseUrl }),
-    ...(request.share === undefined ? {} : { share: request.share }),
-    ...(request.credentialKind === undefined ? {} : { credentialKind: request.credentialKind }),
+    ...callSettings(request),
     ...arm(request.capture, ports.clock),
     ...(rawDays === undefined ? {} : { rawRetentionDays: rawDays }),
     createdAt: request.createdAt ?? new Date(ports.clock.nowMs()).toISOString(),
@@ -130,6 +129,16 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
   if (since !== rawDays) await tellAccount(ports, account.id, since);
   return { kind: 'created', account };
+}
+
+/** What a request says of calls of the provider. */
+function callSettings({ baseUrl, share, syncs, credentialKind }: AccountRequest) {
+  return {
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(share === undefined ? {} : { share }),
+    ...(syncs === undefined ? {} : { syncs }),
+    ...(credentialKind === undefined ? {} : { credentialKind }),
+  };
 }
 
 /** Parked requests replayed concurrently. */

@@ -10,6 +10,7 @@ import { type Caller, toCaller } from '../provider/provider-ports.ts';
 import { requestToken } from '../provider/request-token.ts';
 import { openClient } from '../provider/sealed-credentials.ts';
 import { testCredentials } from '../provider/test-credentials.ts';
+import type { EnsureSyncsPorts } from '../sync/ensure-syncs.ts';
 import { type ConnectPorts, redirectUriOf } from './connect-account.ts';
 import type { AccountPorts } from './create-account.ts';
 import { contextFaults } from './read-credentials.ts';
@@ -28,7 +29,7 @@ export type FinishedConsent =
   /** The reason is for the owner to read, and holds no secret. */
   | { readonly kind: 'failed'; readonly reason: string; readonly returnUrl: string | undefined };
 
-export type FinishPorts = ConnectPorts & AccountPorts & AskForFetchPorts;
+export type FinishPorts = ConnectPorts & AccountPorts & AskForFetchPorts & EnsureSyncsPorts;
 
 /**
  * Take what a provider says after a consent: exchange the code, find out for whom it is, try the token, and store it.
@@ -110,9 +111,9 @@ async function exchange(
   if (update.kind !== 'updated')
     return failed('Another account has what you connected, so this one cannot have it, too.', returnUrl);
   const { revision: _, generation: __, ...stored } = test.stored;
-  const { fetches, enrichQueue, clock } = ports;
+  const { fetches, enrichQueue, clock, syncs, pollQueue } = ports;
   await storeCredentials(
-    { fetches, enrichQueue, clock, credentials: ports.provider.credentials },
+    { fetches, enrichQueue, clock, syncs, pollQueue, credentials: ports.provider.credentials },
     definition,
     update.account,
     stored,

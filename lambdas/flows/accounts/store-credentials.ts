@@ -3,8 +3,10 @@ import type { Definition } from '../../engine/definition/schema.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import type { CredentialStore, StoredCredentials } from '../../ports/provider/credential-store.ts';
 import { type AskForFetchPorts, startRun } from '../enrich/ask-for-fetch.ts';
+import type { EnsureSyncsPorts } from '../sync/ensure-syncs.ts';
+import { wakeSyncs } from '../sync/follow-account.ts';
 
-export interface StoreCredentialsPorts extends AskForFetchPorts {
+export interface StoreCredentialsPorts extends AskForFetchPorts, EnsureSyncsPorts {
   readonly credentials: CredentialStore;
 }
 
@@ -32,6 +34,7 @@ export async function storeCredentials(
     break;
   }
   await resumeWork(ports, definition, account);
+  await wakeSyncs(ports, account, definition);
 }
 
 /** Start the reads that wait for an account's credentials. */

@@ -21,6 +21,7 @@ export interface AccountChange {
   /** Null goes back to the integration's. */
   readonly baseUrl?: string | null | undefined;
   readonly share?: number | null | undefined;
+  readonly syncs?: Account['syncs'];
   /** Kind of the credentials that are stored for it; null where they are removed. */
   readonly credentialKind?: string | null | undefined;
   /**
@@ -65,6 +66,7 @@ export async function updateAccount(ports: AccountPorts, id: string, change: Acc
       secrets: withUrlToken(integration, secrets, ports.randomness),
       baseUrl: change.baseUrl === undefined ? before.baseUrl : (change.baseUrl ?? undefined),
       share: change.share === undefined ? before.share : (change.share ?? undefined),
+      syncs: change.syncs ?? before.syncs,
       credentialKind:
         change.credentialKind === undefined ? before.credentialKind : (change.credentialKind ?? undefined),
       context: change.context === undefined ? before.context : withAliases(integration, change.context),

@@ -54,7 +54,13 @@ export const quietMs =
   limits.tenantPolicyMaxAgeMs +
   Math.max(
     limits.sequenceHoleLifetimeMs,
-    1000 * Math.max(limits.drainTimeoutSeconds, limits.apiTimeoutSeconds, limits.enrichTimeoutSeconds),
+    1000 *
+      Math.max(
+        limits.drainTimeoutSeconds,
+        limits.apiTimeoutSeconds,
+        limits.enrichTimeoutSeconds,
+        limits.pollTimeoutSeconds,
+      ),
   ) +
   10_000;
 

@@ -58,6 +58,12 @@ export const erasurePhases: readonly ErasurePhase[] = [
     remove: ({ fetches }, tenant, items) => fetches.remove(tenant, items),
   },
   {
+    // Syncs with their cursors and runs, also those of deleted accounts.
+    name: 'syncs',
+    find: ({ syncs }, tenant, position) => syncs.find(tenant, position),
+    remove: ({ syncs }, tenant, items) => syncs.remove(tenant, items),
+  },
+  {
     name: 'subscriptions',
     async find({ subscriptions }, tenant, position) {
       const { items, next } = await subscriptions.listIds(erasurePageSize, position);

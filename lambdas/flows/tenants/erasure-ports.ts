@@ -26,6 +26,7 @@ export interface ErasurePorts {
   /** Each finds data by tenant. */
   readonly events: Eraser;
   readonly fetches: Eraser;
+  readonly syncs: Eraser;
   /** Finds data by account. */
   readonly records: Eraser;
   readonly apiKeys: Eraser;

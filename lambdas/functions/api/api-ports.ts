@@ -23,7 +23,14 @@ import type { SubscriptionDirectory } from '../../ports/delivery/subscription-st
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { ConsumerStore } from '../../ports/events/consumer-store.ts';
 import type { EventLocator, EventReader } from '../../ports/events/event-store.ts';
-import type { DeadLetterInbox, DrainQueue, EnrichQueue, GovernanceQueue, RawQueue } from '../../ports/events/queues.ts';
+import type {
+  DeadLetterInbox,
+  DrainQueue,
+  EnrichQueue,
+  GovernanceQueue,
+  PollQueue,
+  RawQueue,
+} from '../../ports/events/queues.ts';
 import type { RawArchiveReader } from '../../ports/events/raw-archive.ts';
 import type { RecordDirectory, RecordStates } from '../../ports/events/record-states.ts';
 import type { WaitingCalls } from '../../ports/events/waiting-calls.ts';
@@ -37,6 +44,7 @@ import type { Pause } from '../../ports/runtime/pause.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
 import type { RunningWorkLog } from '../../ports/runtime/running-work.ts';
 import type { StatisticsReader } from '../../ports/runtime/statistics-store.ts';
+import type { SyncStore } from '../../ports/sync/sync-store.ts';
 import type { ApiKeyDirectory } from '../../ports/tenants/api-key-store.ts';
 import type { AuditLog } from '../../ports/tenants/audit-log.ts';
 import type { CallLimits } from '../../ports/tenants/call-limits.ts';
@@ -102,6 +110,8 @@ export interface ApiPorts {
   /** Origins to which a consent may lead back; `:*` at the end stands for any port. */
   readonly connectReturnOrigins: readonly string[];
   readonly fetches: Pick<FetchStore, 'add' | 'ask' | 'replaceRun'>;
+  readonly syncs: SyncStore;
+  readonly pollQueue: Pick<PollQueue, 'send'>;
   readonly enrichQueue: EnrichQueue;
   readonly clock: Clock;
   readonly pause: Pause;

@@ -26,6 +26,7 @@ import { recordHandlers } from './routes/records.ts';
 import { replayHandlers } from './routes/replays.ts';
 import { statisticsHandlers } from './routes/statistics.ts';
 import { subscriptionHandlers } from './routes/subscriptions.ts';
+import { syncHandlers } from './routes/syncs.ts';
 import { systemHandlers } from './routes/system.ts';
 import { tenantHandlers } from './routes/tenants.ts';
 
@@ -74,6 +75,7 @@ function operationHandlers({ ports, outcomes, warn }: PipelineContext): Handlers
     ...auditHandlers(ports),
     ...recordHandlers(ports),
     ...providerHandlers(ports),
+    ...syncHandlers(ports),
     ...statisticsHandlers(ports),
     ...tenantHandlers(ports),
     ...systemHandlers(ports),

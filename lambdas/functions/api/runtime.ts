@@ -8,6 +8,7 @@ import {
   createSqsDrainQueue,
   createSqsEnrichQueue,
   createSqsGovernanceQueue,
+  createSqsPollQueue,
   createSqsRawQueue,
 } from '../../adapters/aws/sqs-queues.ts';
 import {
@@ -34,6 +35,7 @@ import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-sto
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import { createDynamoStatisticsReader } from '../../adapters/dynamo/stores/statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/dynamo/stores/subscription-directory.ts';
+import { createDynamoSyncStore } from '../../adapters/dynamo/stores/sync-store.ts';
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createDynamoWaitingCalls } from '../../adapters/dynamo/stores/waiting-calls.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
@@ -222,6 +224,8 @@ function providerPorts({ env, dynamo, sqs, bundle }: Composition) {
     connectStates: createDynamoConnectStates(dynamo, env[environmentKeys.credentialsTable], systemClock),
     connectReturnOrigins: env[environmentKeys.connectReturnOrigins].split(',').filter((origin) => origin !== ''),
     fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
+    syncs: createDynamoSyncStore(dynamo, env[environmentKeys.syncsTable], systemClock),
+    pollQueue: createSqsPollQueue(sqs, env[environmentKeys.pollQueueUrl]),
     enrichQueue,
   } satisfies Partial<ApiPorts>;
 }

@@ -6,6 +6,7 @@ import {
   createSqsDrainQueue,
   createSqsEnrichQueue,
   createSqsGovernanceQueue,
+  createSqsPollQueue,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
@@ -13,6 +14,7 @@ import { createDynamoEventReader } from '../../adapters/dynamo/stores/event-stor
 import { createDynamoFetchStore } from '../../adapters/dynamo/stores/fetch-store.ts';
 import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-store.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
+import { createDynamoSyncStore } from '../../adapters/dynamo/stores/sync-store.ts';
 import { createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
@@ -44,6 +46,8 @@ export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRun
       governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
       fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
       enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
+      syncs: createDynamoSyncStore(dynamo, env[environmentKeys.syncsTable], systemClock),
+      pollQueue: createSqsPollQueue(sqs, env[environmentKeys.pollQueueUrl]),
       clock: systemClock,
     },
   };

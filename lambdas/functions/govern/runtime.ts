@@ -14,6 +14,7 @@ import { createDynamoParkedRequests } from '../../adapters/dynamo/stores/parked-
 import {
   createDynamoCredentialEraser,
   createDynamoFetchEraser,
+  createDynamoSyncEraser,
 } from '../../adapters/dynamo/stores/provider-erasers.ts';
 import { createDynamoRecordEraser } from '../../adapters/dynamo/stores/record-directory.ts';
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
@@ -60,6 +61,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
       },
       credentials: createDynamoCredentialEraser(dynamo, env[environmentKeys.credentialsTable]),
       fetches: createDynamoFetchEraser(dynamo, env[environmentKeys.fetchesTable]),
+      syncs: createDynamoSyncEraser(dynamo, env[environmentKeys.syncsTable]),
       parked: createDynamoParkedRequests(dynamo, env[environmentKeys.parkedRequestsTable], systemClock),
       rawLetters: createSqsDeadLetterInbox(sqs, env[environmentKeys.rawDeadLetterQueueUrl]),
       subscriptions: createDynamoSubscriptionEraser(dynamo, env[environmentKeys.subscriptionsTable], systemRandomness),

@@ -4,9 +4,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fromItem, type Row, toItem } from '../../../lambdas/adapters/dynamo/rows/row-codecs.ts';
 import { createDynamoCredentialStore } from '../../../lambdas/adapters/dynamo/stores/credential-store.ts';
 import { createDynamoFetchStore } from '../../../lambdas/adapters/dynamo/stores/fetch-store.ts';
+import { createDynamoSyncStore } from '../../../lambdas/adapters/dynamo/stores/sync-store.ts';
 import { seedApiKey } from '../../../lib/local/admin-key.ts';
 import { someCredentials } from '../../fakes/in-memory-credentials.ts';
 import { aFetch } from '../../fakes/in-memory-fetches.ts';
+import { aSyncRow, aSyncRun } from '../../fakes/in-memory-syncs.ts';
 import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
@@ -64,6 +66,10 @@ async function seedProviderWork(tenant: string): Promise<void> {
   await createDynamoFetchStore(dynamo, tableOf('Fetches'), clock).add(
     ['1', '2'].map((recordId) => aFetch({ account, tenant, recordId })),
   );
+  const syncs = createDynamoSyncStore(dynamo, tableOf('Syncs'), clock);
+  const sync = await syncs.replace(aSyncRow({ account, tenant }));
+  await syncs.putCursor({ ...(sync ?? aSyncRow()), place: 'crm/contacts' }, { readAtMs: 0, edge: [] }, tenant);
+  await syncs.putRun(aSyncRun('run_1', { account, tenant }));
 }
 
 test("an erasure removes a tenant's data from every table and bucket, and keeps its neighbour's (invariant 3)", async () => {
@@ -111,6 +117,9 @@ test("an erasure removes a tenant's data from every table and bucket, and keeps 
       raw_bodies: 1,
       credentials: 1,
       fetches: 2,
+      syncs: 1,
+      sync_cursors: 1,
+      sync_runs: 1,
     },
     digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
   });
@@ -128,9 +137,16 @@ test("an erasure removes a tenant's data from every table and bucket, and keeps 
     'Tenants leaving-co',
   ]);
   const neighbours = (await rowsWith('"leaving-co2"')).filter(({ table }) =>
-    ['Credentials', 'Fetches'].includes(table),
+    ['Credentials', 'Fetches', 'Syncs'].includes(table),
   );
-  expect(neighbours.map(({ table }) => table).sort()).toEqual(['Credentials', 'Fetches', 'Fetches']);
+  expect(neighbours.map(({ table }) => table).sort()).toEqual([
+    'Credentials',
+    'Fetches',
+    'Fetches',
+    'Syncs',
+    'Syncs',
+    'Syncs',
+  ]);
   expect((await objectsWith('leaving-co')).filter((key) => !key.includes('leaving-co2'))).toEqual([]);
 
   expect(await feed('leaving-co')).toEqual([]);

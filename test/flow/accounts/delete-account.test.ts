@@ -6,6 +6,7 @@ import type { Account } from '../../../lambdas/ports/accounts/account-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { createInMemoryCredentialCipher } from '../../fakes/in-memory-credential-cipher.ts';
 import { someCredentials } from '../../fakes/in-memory-credentials.ts';
+import { aSyncRow } from '../../fakes/in-memory-syncs.ts';
 import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anAccount } from '../../fakes/samples.ts';
 
@@ -67,5 +68,69 @@ describe('the credentials of a deleted account', () => {
     await store(engine, later);
     expect((await open(engine, later))?.values).toEqual(values);
     expect(await open(engine, own)).toBeUndefined();
+  });
+});
+
+describe('the syncs of a deleted account', () => {
+  async function prepareSyncs() {
+    const prepared = await prepare();
+    const { syncs } = prepared.engine;
+    for (const account of ['acc_acme', 'acc_other'])
+      for (const sync of ['contacts', 'deals']) {
+        await syncs.replace(aSyncRow({ account, sync, dueAtMs: 1 }));
+        await syncs.putCursor({ account, sync, place: 'crm/contacts' }, { readAtMs: 1, edge: [] }, 'acme');
+      }
+    return prepared;
+  }
+  const accountsOf = (rows: readonly { readonly account: string }[]) => rows.map(({ account }) => account);
+
+  test('are removed with their cursors, and those of others stay', async () => {
+    const { engine, own, other } = await prepareSyncs();
+    expect(await deleteAccount(engine.adminPorts, own)).toEqual({ kind: 'deleted' });
+    expect(accountsOf(engine.syncs.all())).toEqual([other.id, other.id]);
+    expect(accountsOf(engine.syncs.cursors())).toEqual([other.id, other.id]);
+  });
+
+  test('never outlive it, whatever fails', async () => {
+    const probe = await prepareSyncs();
+    const { ports, calls } = injectFault(probe.engine.adminPorts);
+    await deleteAccount(ports, probe.own);
+    expect(calls).toContain('syncs.remove');
+    for (let at = 1; at <= calls.length; at += 1)
+      for (const fault of faultsAt(at)) {
+        const { engine, own } = await prepareSyncs();
+        await deleteAccount(injectFault(engine.adminPorts, fault).ports, own).catch(() => {});
+        const where = `${calls[at - 1]} ${fault.kind} ${fault.moment}`;
+        const isThere = (await engine.accounts.find(own.id)) !== undefined;
+        expect(isThere || !accountsOf(engine.syncs.all()).includes(own.id), where).toBe(true);
+        await deleteAccount(engine.adminPorts, own);
+        expect(accountsOf(engine.syncs.all()), where).not.toContain(own.id);
+      }
+  });
+
+  test('are removed while a run changes them', async () => {
+    const { engine, own } = await prepareSyncs();
+    const { syncs } = engine;
+    let changes = 3;
+    const racing: typeof syncs = {
+      ...syncs,
+      async remove(row) {
+        changes -= 1;
+        if (changes >= 0) await syncs.replace((await syncs.get(row)) ?? row);
+        return syncs.remove(row);
+      },
+    };
+    expect(await deleteAccount({ ...engine.adminPorts, syncs: racing }, own)).toEqual({ kind: 'deleted' });
+    expect(accountsOf(syncs.all())).not.toContain(own.id);
+  });
+
+  test('fails when runs keep changing them, and leaves the account', async () => {
+    const { engine, own } = await prepareSyncs();
+    const busy = { ...engine.syncs, remove: async () => false };
+    await expect(deleteAccount({ ...engine.adminPorts, syncs: busy }, own)).rejects.toMatchObject({
+      code: 'contended',
+      retryable: true,
+    });
+    expect(await engine.accounts.find(own.id)).toEqual(own);
   });
 });

@@ -16,6 +16,7 @@ import {
 import { createFakeApi, type FakeApi } from '../../fakes/fake-api.ts';
 import { furnishTenant } from '../../fakes/furnish-tenant.ts';
 import { apiKey } from '../../fakes/in-memory-api-keys.ts';
+import { aSyncRun } from '../../fakes/in-memory-syncs.ts';
 import { staff } from '../../fakes/samples.ts';
 import { aTicket, deskWith } from '../provider/desk.ts';
 
@@ -68,6 +69,9 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
     { ...accountBody, credentials: { type: 'api_key', key: `key of ${account}` } },
     'all',
   );
+  const sync = `sync_${tenant}`;
+  await made('POST', `/v1/accounts/${account}/syncs`, { id: sync, resources: [{ resource: 'hris/employees' }] });
+  for (const n of [1, 2]) await api.engine.syncs.putRun(aSyncRun(`run_${n}_${tenant}`, { account, sync, tenant }));
   const url = `https://${tenant}.example.com/hooks`;
   const auth = { type: 'bearer', token: `token-of-${tenant}` };
   const created = [];
@@ -104,6 +108,8 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
     event: `evt_${tenant}_1`,
     deliveries: ids,
     replay: replays.data[0].id,
+    sync,
+    run: `run_1_${tenant}`,
     consumer,
     lease: lease.lease,
     key: key.id,

@@ -22,6 +22,7 @@ import { aRawMessage, everyone, furnishTenant, keysOf, tracesOf } from '../../fa
 import { someCredentials } from '../../fakes/in-memory-credentials.ts';
 import { aFetch } from '../../fakes/in-memory-fetches.ts';
 import { waitingRequests } from '../../fakes/in-memory-routing.ts';
+import { aSyncRun } from '../../fakes/in-memory-syncs.ts';
 import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anAccount, anEvent, aRecordState, staff } from '../../fakes/samples.ts';
 import { staffRequest } from '../provider-request.ts';
@@ -78,7 +79,7 @@ describe("a tenant's erasure", () => {
     const before = Object.fromEntries(
       await Promise.all(others.map(async (tenant) => [tenant, await tracesOf(engine, tenant)] as const)),
     );
-    expect(Object.keys(await tracesOf(engine, 'acme'))).toHaveLength(18);
+    expect(Object.keys(await tracesOf(engine, 'acme'))).toHaveLength(19);
     const erasure = await startAll(engine);
     expect(erasure).toMatchObject({ id: expect.stringMatching(/^ers_/), state: 'running', requestedBy: 'key_admin' });
     await letGovernRun(engine);
@@ -139,6 +140,9 @@ describe("a tenant's erasure", () => {
       statistics: 3,
       record_states: 3,
       subscriptions: 1,
+      sync_cursors: 2,
+      sync_runs: 1,
+      syncs: 1,
     });
     expect(certificate?.kept.length).toBeGreaterThan(0);
     if (certificate === undefined) throw new Error('no certificate');
@@ -168,7 +172,7 @@ describe("a tenant's erasure", () => {
     expect(await engine.records.getMany([{ ...key, recordId: '1' }])).toEqual([{ state: undefined, lastN: 0 }]);
   });
 
-  test('removes what a deleted account has left of credentials and fetches', async () => {
+  test('removes what a deleted account has left of credentials, fetches and syncs', async () => {
     const engine = await prepare();
     const former = anAccount({ id: 'acc_former' });
     await engine.accounts.create(former);
@@ -176,18 +180,20 @@ describe("a tenant's erasure", () => {
     // Stored by a call that had begun before the deletion.
     await engine.credentials.replace(someCredentials({ account: 'acc_former' }));
     await engine.fetches.add([aFetch({ account: 'acc_former' })]);
+    await engine.syncs.putRun(aSyncRun('run_1', { account: 'acc_former' }));
     await startAll(engine);
     await letGovernRun(engine);
-    expect(await certificateOf(engine)).toMatchObject({ removed: { credentials: 2, fetches: 4 } });
+    expect(await certificateOf(engine)).toMatchObject({ removed: { credentials: 2, fetches: 4, sync_runs: 2 } });
     expect(await engine.credentials.get('acc_former', 0)).toBeUndefined();
     expect(engine.fetches.all().filter(({ tenant }) => tenant === 'acme')).toEqual([]);
+    expect(engine.syncs.runs().filter(({ tenant }) => tenant === 'acme')).toEqual([]);
   });
 
   test('removes where an account’s provider is, and what may be used of its limits', async () => {
     const engine = await prepare();
     const account = await engine.accounts.find('acc_acme');
     if (account === undefined) throw new Error('no account');
-    const own = { baseUrl: 'https://acme.example.com', share: 0.5, credentialKind: 'oauth2' };
+    const own = { baseUrl: 'https://acme.example.com', share: 0.5, credentialKind: 'oauth2', syncs: 'off' as const };
     expect(await engine.accounts.replace({ ...account, ...own })).toBe(true);
     await startAll(engine);
     await letGovernRun(engine);

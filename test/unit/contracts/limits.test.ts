@@ -20,6 +20,12 @@ test('the last call that a run of enrich begins ends, with another token, before
   expect(limits.enrichRunMs + callMs + limits.sendingOverheadMs).toBeLessThan(limits.enrichTimeoutSeconds * 1000);
 });
 
+test('the last page that a run of a sync reads is published before the function times out', () => {
+  // A definition may let a call take 60 s, and its page be published in the longest time that numbers may be written.
+  const pageMs = tokenTimeoutMs + 60_000 + limits.sequenceWriteEndMs;
+  expect(limits.pollRunMs + pageMs + limits.sendingOverheadMs).toBeLessThan(limits.pollTimeoutSeconds * 1000);
+});
+
 test('an attempt leaves time to write a record with all its tries', () => {
   // See `clientSettings`: three tries of 2.5 s, and the pauses between them.
   expect(limits.sendingOverheadMs).toBeGreaterThanOrEqual(9_000);

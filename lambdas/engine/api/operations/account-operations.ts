@@ -61,6 +61,12 @@ const share = z
   .max(1)
   .describe("The part of the provider's limits that the engine may use. Default: 1.");
 
+const syncs = z
+  .enum(['on', 'off'])
+  .describe(
+    'Whether the account gets the syncs that its integration declares, once it has credentials. `off` removes them; syncs that were posted stay. Default: on.',
+  );
+
 const accountBody = z.strictObject({
   id: identifier.optional(),
   tenant: tenantName.optional(),
@@ -69,6 +75,7 @@ const accountBody = z.strictObject({
   credentials: credentials.optional(),
   base_url: baseUrl.optional(),
   share: share.optional(),
+  syncs: syncs.optional(),
   context: context.default({}),
   capture: captureRequest.optional(),
   name: label.optional().describe('A name for people.'),
@@ -86,6 +93,7 @@ const accountPatch = z.strictObject({
   credentials: credentials.nullable().optional().describe('Replaces the credentials; null removes them.'),
   base_url: baseUrl.nullable().optional(),
   share: share.nullable().optional(),
+  syncs: syncs.optional(),
   name: label.nullable().optional(),
   metadata: metadata.nullable().optional(),
 });
@@ -109,6 +117,7 @@ const account = z
     secret_names: z.array(z.string()).describe('Names of the stored secrets.'),
     base_url: z.string().nullable(),
     share: z.number(),
+    syncs: z.enum(['on', 'off']),
     credentials: z
       .object({ type: z.string(), expires_at: time.nullable(), updated_at: time })
       .nullable()
@@ -136,6 +145,7 @@ const example = {
   secret_names: ['signing_secret'],
   base_url: null,
   share: 1,
+  syncs: 'on' as const,
   credentials: { type: 'bearer', expires_at: null, updated_at: '2026-11-27T12:00:00.000Z' },
   status: 'active' as const,
   status_reason: null,

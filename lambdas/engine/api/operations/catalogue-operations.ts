@@ -94,6 +94,37 @@ const integration = z
         unfetchable: z.string().nullable().describe('Why thin events of the resource stay thin.'),
       }),
     ),
+    syncs: z
+      .array(
+        z.object({
+          id: z.string(),
+          resources: z.array(
+            z.object({
+              resource: z.string(),
+              by: z
+                .enum(['changes', 'list'])
+                .describe('`changes`: a run reads what has changed. `list`: it reads and compares all records.'),
+              query: z.record(z.string(), z.unknown()).describe('Filters of the listing.'),
+              depends_on: z.string().nullable().describe('Its records are read for each of these that changed.'),
+              each: z
+                .record(z.string(), z.string())
+                .nullable()
+                .describe('A filter, and the list of the context whose values it takes in turn.'),
+            }),
+          ),
+          every: z.string().nullable().describe('The interval of its runs, such as `5m`; null beside `cron`.'),
+          between: z.tuple([z.string(), z.string()]).nullable().describe('Bounds of the interval, if it changes.'),
+          cron: z.string().nullable(),
+          time_zone: z.string().describe('Of `cron` and `reconcile`.'),
+          reconcile: z
+            .string()
+            .nullable()
+            .describe('When all records are compared: a cron expression, `off`, or null for once a day.'),
+          emit: z.enum(['records', 'combined']),
+          snapshot: z.enum(['events', 'silent']),
+        }),
+      )
+      .describe('What an account with credentials is polled for, unless it says `"syncs": "off"`.'),
     limits: z.array(
       z.object({
         name: z.string(),
@@ -183,6 +214,27 @@ const integrationExample = {
       filters: ['updated_at.gte'],
       state: 'record' as const,
       unfetchable: null,
+    },
+  ],
+  syncs: [
+    {
+      id: 'tickets',
+      resources: [
+        {
+          resource: 'ticketing/tickets',
+          by: 'changes' as const,
+          query: {},
+          depends_on: null,
+          each: { repository: 'context.repositories' },
+        },
+      ],
+      every: '5m',
+      between: null,
+      cron: null,
+      time_zone: 'UTC',
+      reconcile: null,
+      emit: 'records' as const,
+      snapshot: 'events' as const,
     },
   ],
   limits: [{ name: 'core', kind: 'calls' as const, maximum: 5000, per_seconds: 3600, scope: 'account' as const }],

@@ -9,6 +9,15 @@ const full: Readonly<Record<QuotaName, (limit: number) => string>> = {
   consumersPerTenant: (limit) => `The tenant has ${limit} consumers, which is its limit`,
 };
 
+/** The 422 for a sync beyond the number that an account may have, which no setting raises. */
+export function syncsExceeded(limit: number): ProblemError {
+  return new ProblemError({
+    status: 422,
+    detail: `The account has ${limit} syncs, which is its limit. Delete one that you do not need: a sync may read several resources.`,
+    extensions: { reason: 'quota-exceeded', quota: 'syncsPerAccount', limit },
+  });
+}
+
 /** The 422 for a call that would exceed a quota. */
 export function quotaExceeded({ quota, limit }: QuotaExceeded): ProblemError {
   return new ProblemError({

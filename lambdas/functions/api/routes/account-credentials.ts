@@ -100,15 +100,20 @@ async function refuseBaseUrl(ports: ApiPorts, baseUrl: string | undefined): Prom
   if (refusal !== undefined) throw faultsProblem([{ path: 'base_url', message: refusal }]);
 }
 
-/** Store credentials that were tried, and start the reads that wait for them. */
+/** Store credentials that were tried, and start the reads and syncs that wait for them. */
 export async function storeTried(
   ports: ApiPorts,
   account: Account,
   { definition, stored }: TriedCredentials,
 ): Promise<void> {
   const { revision: _, generation: __, ...next } = stored;
-  const { fetches, enrichQueue, clock, provider } = ports;
-  await storeCredentials({ fetches, enrichQueue, clock, credentials: provider.credentials }, definition, account, next);
+  const { fetches, enrichQueue, clock, syncs, pollQueue, provider } = ports;
+  await storeCredentials(
+    { fetches, enrichQueue, clock, syncs, pollQueue, credentials: provider.credentials },
+    definition,
+    account,
+    next,
+  );
 }
 
 function readValues(

@@ -7,6 +7,7 @@ import { deleteAccount } from '../../../flows/accounts/delete-account.ts';
 import { listByMetadata } from '../../../flows/accounts/list-by-metadata.ts';
 import { listCollisions } from '../../../flows/accounts/list-collisions.ts';
 import { updateAccount } from '../../../flows/accounts/update-account.ts';
+import { applySyncsSetting } from '../../../flows/sync/follow-account.ts';
 import type { Account, Capture } from '../../../ports/accounts/account-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
@@ -87,6 +88,7 @@ export function plainAccountView(account: Account) {
     secret_names: ownSecretNames(account.secrets),
     base_url: account.baseUrl ?? null,
     share: account.share ?? 1,
+    syncs: account.syncs ?? ('on' as const),
     ...captureView(account.capture),
     created_at: account.createdAt,
   };
@@ -175,6 +177,7 @@ async function handleUpdateAccount(
   const mayClaim = call.principal.tenant === null;
   const { base_url: baseUrl, credentials: given, ...change } = call.body;
   const credentials = await tryChangedCredentials(ports, account, call.body);
+  const definition = await ports.integrations.get(account.integration);
   const before = withoutQuery(await accountView(ports, account));
   const update = await updateAccount(ports, account.id, {
     ...change,
@@ -186,6 +189,8 @@ async function handleUpdateAccount(
     case 'updated': {
       if (given === null) await ports.provider.credentials.remove(account.id);
       if (credentials !== undefined) await storeTried(ports, update.account, credentials);
+      if (change.syncs !== undefined && definition !== undefined)
+        await applySyncsSetting(ports, update.account, definition);
       const after = await accountView(ports, update.account);
       return {
         status: 200,

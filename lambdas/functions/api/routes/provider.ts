@@ -4,7 +4,8 @@ import type { PagePosition } from '../../../engine/provider/request/page-positio
 import { startConsent } from '../../../flows/accounts/connect-account.ts';
 import { describeBudgets } from '../../../flows/provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../../../flows/provider/provider-ports.ts';
-import { type Filters, listRecords } from '../../../flows/read/list-records.ts';
+import { listRecords } from '../../../flows/read/list-records.ts';
+import type { Filters } from '../../../flows/read/listing-filters.ts';
 import { proxyRequest } from '../../../flows/read/proxy-request.ts';
 import { readRecords } from '../../../flows/read/read-records.ts';
 import { readSchemaVersion } from '../../../flows/read/read-schema-version.ts';

@@ -1,0 +1,76 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { EngineError } from '../../contracts/engine-error.ts';
+import type { PollMessage } from '../../contracts/messages.ts';
+import type { PollNote, PollOutcome, QueueNote } from '../../contracts/outcomes.ts';
+import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
+import { runSync, type SyncReport } from '../../flows/sync/run-sync.ts';
+import type { SyncPorts } from '../../flows/sync/sync-ports.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
+import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
+import { countLastReceives } from '../invocation/retry-soon.ts';
+
+export interface PollRuntime {
+  readonly ports: SyncPorts;
+  readonly log: Logger;
+  readonly outcomes: OutcomeCounter<PollOutcome | PollNote>;
+  readonly outcomesNow: OutcomeCounter<QueueNote>;
+  readonly statistics: StatisticsBuffer;
+}
+
+/** Continues syncs, one per message; only failed messages return. */
+export function createPollHandler(runtime: PollRuntime) {
+  const { ports, log, outcomesNow } = runtime;
+  return async (event: SQSEvent): Promise<SQSBatchResponse> => {
+    const batch = createBatchResponse(log);
+    const lastReceives = countLastReceives(event.Records, (amount) =>
+      outcomesNow.count('messages-dead-lettered', amount),
+    );
+    await Promise.all(
+      event.Records.map(async (record) => {
+        try {
+          const message = parseRecord(record);
+          if (!isPollMessage(message))
+            throw new EngineError('corrupt-state', 'the message is not a poll message', { retryable: false });
+          const { account, sync } = message;
+          const report = await runSync(ports, { account, sync });
+          await count(runtime, report);
+          const { counts, outcome, stop } = report;
+          log.info('sync continued', {
+            account,
+            sync,
+            ...counts,
+            ...(outcome === undefined ? {} : { outcome }),
+            ...(stop === undefined ? {} : { stop: stop.kind, until: new Date(stop.untilMs).toISOString() }),
+          });
+        } catch (error) {
+          batch.fail(record.messageId, error);
+        }
+      }),
+    );
+    lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
+    return batch.response();
+  };
+}
+
+/** Count what has become of the records that an invocation found. */
+async function count({ outcomes, statistics, log }: PollRuntime, report: SyncReport): Promise<void> {
+  const { tenant, integration, counts, deliveries = 0, outcome } = report;
+  if (outcome !== undefined) outcomes.count(outcome === 'succeeded' ? 'sync-runs-succeeded' : 'sync-runs-failed');
+  if (counts === undefined) return;
+  const { created, updated, deleted, unchanged } = counts;
+  const published = created + updated + deleted;
+  const sums = Object.entries({ published, unchanged, enqueued: deliveries } as const) as [PollOutcome, number][];
+  for (const [name, amount] of sums) if (amount > 0) outcomes.count(name, amount);
+  if (tenant === undefined || integration === undefined || published + unchanged === 0) return;
+  // Counts are not worth a second run.
+  await statistics
+    .add([{ scope: tenant, integration, counts: { published, unchanged } }])
+    .catch((error: unknown) => log.warn('statistics are not written yet', error as Error));
+}
+
+function isPollMessage(message: unknown): message is PollMessage {
+  if (typeof message !== 'object' || message === null) return false;
+  const { kind, account, sync } = message as Readonly<Record<string, unknown>>;
+  return kind === 'poll' && [account, sync].every((text) => typeof text === 'string' && text !== '');
+}
