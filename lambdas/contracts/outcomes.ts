@@ -64,8 +64,11 @@ export type EnrichNote = 'unread';
 /** What has become of the records that a sync found. */
 export type PollOutcome = Exclude<EnrichOutcome, 'coalesced' | EnrichNote>;
 
-/** Poll also counts runs that ended, and syncs that began to fail: their tenants are told. */
-export type PollNote = 'sync-runs-succeeded' | 'sync-runs-failed' | 'syncs-failing';
+/**
+ * Poll also counts runs that ended, syncs that began to fail (their tenants are told), and changes that only a
+ * comparison of all records found.
+ */
+export type PollNote = 'sync-runs-succeeded' | 'sync-runs-failed' | 'syncs-failing' | 'sync-drift';
 
 /** Normalize also counts events whose data does not match their resource's schema; it publishes them anyway. */
 export type NormalizeNote = 'schema-drift';

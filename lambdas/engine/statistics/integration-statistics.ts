@@ -18,6 +18,8 @@ export interface IntegrationStatistics {
   readonly enriching: number;
   readonly coalesced: number;
   readonly schemaDrift: number;
+  /** Changes that only a comparison of all records found, by cause. */
+  readonly drift: Readonly<Record<string, number>>;
 }
 
 interface Counted {
@@ -26,6 +28,7 @@ interface Counted {
 }
 
 const rejectedPrefix = 'rejected:';
+const driftPrefix = 'drift:';
 
 /** Sum up hourly counts: one entry per integration, sorted by name. */
 export function integrationStatistics(hours: readonly Counted[]): readonly IntegrationStatistics[] {
@@ -35,10 +38,12 @@ export function integrationStatistics(hours: readonly Counted[]): readonly Integ
     for (const { counts } of byIntegration.get(integration) ?? [])
       for (const [name, count = 0] of Object.entries(counts)) sums.set(name, (sums.get(name) ?? 0) + count);
     const sumOf = (name: string) => sums.get(name) ?? 0;
-    const rejected = [...sums]
-      .filter(([name]) => name.startsWith(rejectedPrefix))
-      .map(([name, count]) => [name.slice(rejectedPrefix.length), count] as const)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const after = (prefix: string) =>
+      [...sums]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, count]) => [name.slice(prefix.length), count] as const)
+        .sort(([a], [b]) => (a < b ? -1 : 1));
+    const rejected = after(rejectedPrefix);
     return {
       integration,
       verified: sumOf('verified'),
@@ -58,6 +63,7 @@ export function integrationStatistics(hours: readonly Counted[]): readonly Integ
       enriching: sumOf('enriching'),
       coalesced: sumOf('coalesced'),
       schemaDrift: sumOf('schema-drift'),
+      drift: Object.fromEntries(after(driftPrefix)),
     };
   });
 }

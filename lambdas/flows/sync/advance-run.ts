@@ -165,10 +165,12 @@ async function commit(work: PartWork): Promise<void> {
   const next = cursorAfter(work, place, stored);
   if (next !== undefined) await ports.syncs.putCursor(cursorKey(work, part.name), next, hold.row.tenant);
   const isComplete = read.by === 'list' && !read.isIncremental && part.reads === 'records' && !place.isUnchanged;
+  // An account may have thousands of parts: only pages that are read again are noted.
+  const keepsPages = work.isReadAfter && place.isInHand !== true && place.spooled > 0;
   const change = {
     part: run.part + 1,
     place: undefined,
-    spooled: { ...run.spooled, [part.name]: place.isInHand === true ? 0 : place.spooled },
+    spooled: keepsPages ? { ...run.spooled, [part.name]: place.spooled } : run.spooled,
     partial: place.isPartial ? [...run.partial, part.name] : run.partial,
     complete: isComplete ? [...new Set([...run.complete, part.step.resource])] : run.complete,
   };

@@ -17,6 +17,8 @@ import {
 
 /** Rows that are published without being spooled: a page of a quiet sync costs no request. */
 const maxUnspooledRows = 100;
+/** Pages of one part in one run: a listing without an end must have one. */
+const maxPages = 200_000;
 /** How often a part begins anew because its page tokens have ended. */
 const maxRestarts = 5;
 
@@ -135,6 +137,7 @@ async function acceptPage(
     lastValue: answer.records.at(-1)?.cursor,
   });
   if (step.kind === 'fault') return { kind: 'failed', reason: step.reason };
+  if (place.spooled >= maxPages) return { kind: 'failed', reason: `the listing has more than ${maxPages} pages` };
   if (step.kind === 'repeat') {
     await savePlace(work, step.moved);
     return undefined;

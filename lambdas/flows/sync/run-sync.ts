@@ -5,7 +5,13 @@ import { dueTimeOf } from '../../engine/sync/due-time.ts';
 import { type EndOptions, failed, stopped, succeeded } from '../../engine/sync/end-run.ts';
 import { chooseRun } from '../../engine/sync/next-run.ts';
 import { jobOfSync, type SyncJob } from '../../engine/sync/sync-job.ts';
-import { noCounts, type RunCounts, type SyncState, type SyncStop } from '../../engine/sync/sync-state.ts';
+import {
+  noCounts,
+  type RunCounts,
+  type SyncNews,
+  type SyncState,
+  type SyncStop,
+} from '../../engine/sync/sync-state.ts';
 import type { SyncKey, SyncRow } from '../../ports/sync/sync-store.ts';
 import { describeBudgets } from '../provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
@@ -26,6 +32,8 @@ export interface SyncReport {
   /** How the last run that this invocation ended has ended. */
   readonly outcome?: 'succeeded' | 'failed' | undefined;
   readonly stop?: SyncStop | undefined;
+  /** Whether its tenant was told that the sync fails. */
+  readonly isFailingNow?: boolean | undefined;
 }
 
 /** A message that is sent for the next step arrives in this time; dispatch looks after it. */
@@ -80,14 +88,23 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     isOver: () => clock.nowMs() - startedAtMs >= limits.pollRunMs || hold.row.state.isPaused,
     endsByMs: startedAtMs + limits.pollRunMs + longestCallMs,
   };
-  const report = { tenant: hold.row.tenant, integration: hold.row.integration };
   let outcome: SyncReport['outcome'];
+  const told: SyncNews['kind'][] = [];
+  const reportOf = (more: Partial<SyncReport> = {}): SyncReport => ({
+    tenant: hold.row.tenant,
+    integration: hold.row.integration,
+    counts: tally.total(),
+    deliveries: tally.deliveries,
+    outcome,
+    isFailingNow: told.includes('failing'),
+    ...more,
+  });
   for (;;) {
-    if (hold.row.state.news !== undefined) await tellNews(ports, hold);
+    told.push(...(await tellNews(ports, hold)));
     const next = chooseRun(hold.row.state, clock.nowMs(), newRunId(ports));
     if (next.kind === 'wait') {
       await release(ports, hold);
-      return { ...report, counts: tally.total(), deliveries: tally.deliveries, outcome };
+      return reportOf();
     }
     const { current, suspended } = next.state;
     hold.imagine((before) => {
@@ -103,15 +120,11 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     const isEnded = end.kind === 'done' || end.kind === 'failed' || end.kind === 'skipped';
     if (isEnded) outcome = await endRun(work, end);
     else if (end.kind === 'stop') await stopRun(work, end.stop);
-    else await release(ports, hold, tally);
-    if (!isEnded || outcome === 'failed')
-      return {
-        ...report,
-        counts: tally.total(),
-        deliveries: tally.deliveries,
-        outcome,
-        ...(end.kind === 'stop' ? { stop: end.stop } : {}),
-      };
+    if (isEnded && outcome === 'succeeded') continue;
+    // The tenant hears of it now: the next look may be hours away.
+    told.push(...(await tellNews(ports, hold)));
+    await release(ports, hold, tally);
+    return reportOf(end.kind === 'stop' ? { stop: end.stop } : {});
   }
 }
 
@@ -152,24 +165,21 @@ async function endRun(
   if (lastRun !== undefined) await ports.syncs.putRun({ account, sync, tenant, run: lastRun });
   hold.imagine((state) => ({ ...state, current: run }));
   await hold.update(change);
-  if (reason !== undefined) await release(ports, hold);
   return reason === undefined ? 'succeeded' : 'failed';
 }
 
 /** A run none of whose parts could be read has failed. */
 function allSkipped(work: RunWork): string | undefined {
-  const { skipped, spooled } = currentOf(work);
-  return skipped.length > 0 && Object.keys(spooled).length === 0 ? skipped[0] : undefined;
+  const { skipped, counts } = currentOf(work);
+  return skipped.length > 0 && work.tally.total().pages + counts.pages === 0 ? skipped[0] : undefined;
 }
 
 async function stopRun(work: RunWork, stop: SyncStop): Promise<void> {
-  const { ports, hold, tally } = work;
+  const { hold, tally } = work;
   const begun = currentOf(work);
   const run = { ...begun, counts: tally.addTo(begun.counts) };
   const options = await endOptions(work);
   hold.imagine((state) => ({ ...stopped(state, run, stop, options), current: run }));
-  if (hold.row.state.news !== undefined) await tellNews(ports, hold);
-  await release(ports, hold);
 }
 
 async function endOptions({ ports, hold, job, caller }: RunWork): Promise<EndOptions> {

@@ -7,10 +7,14 @@ import type { SyncHold } from './hold-sync.ts';
 
 const types = { failing: 'sync.failing', recovered: 'sync.recovered', drift: 'sync.drift' } as const;
 
-/** Tell the tenant what its sync has to say. Told again after a crash, it is the same event. */
-export async function tellNews(ports: FactPorts, hold: SyncHold): Promise<void> {
+/**
+ * Tell the tenant what its sync has to say. Told again after a crash, it is the same event.
+ *
+ * @returns What was told.
+ */
+export async function tellNews(ports: FactPorts, hold: SyncHold): Promise<readonly SyncNews['kind'][]> {
   const { news = [] } = hold.row.state;
-  if (news.length === 0) return;
+  if (news.length === 0) return [];
   const publications = await publishFacts(
     ports,
     news.map((one) => {
@@ -25,6 +29,7 @@ export async function tellNews(ports: FactPorts, hold: SyncHold): Promise<void> 
     const left = all.filter(({ kind, id }) => !told.has(`${kind} ${id}`));
     return { ...state, ...(left.length === 0 ? {} : { news: left }) };
   });
+  return news.map(({ kind }) => kind);
 }
 
 function operationOf(

@@ -3,6 +3,7 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { PollMessage } from '../../contracts/messages.ts';
 import type { PollNote, PollOutcome, QueueNote } from '../../contracts/outcomes.ts';
+import type { RunCounts } from '../../engine/sync/sync-state.ts';
 import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import { runSync, type SyncReport } from '../../flows/sync/run-sync.ts';
 import type { SyncPorts } from '../../flows/sync/sync-ports.ts';
@@ -55,18 +56,26 @@ export function createPollHandler(runtime: PollRuntime) {
 
 /** Count what has become of the records that an invocation found. */
 async function count({ outcomes, statistics, log }: PollRuntime, report: SyncReport): Promise<void> {
-  const { tenant, integration, counts, deliveries = 0, outcome } = report;
+  const { tenant, integration, counts, deliveries = 0, outcome, isFailingNow } = report;
   if (outcome !== undefined) outcomes.count(outcome === 'succeeded' ? 'sync-runs-succeeded' : 'sync-runs-failed');
+  if (isFailingNow === true) outcomes.count('syncs-failing');
   if (counts === undefined) return;
   const { created, updated, deleted, unchanged } = counts;
   const published = created + updated + deleted;
   const sums = Object.entries({ published, unchanged, enqueued: deliveries } as const) as [PollOutcome, number][];
   for (const [name, amount] of sums) if (amount > 0) outcomes.count(name, amount);
+  const drifted = Object.values(counts.drift ?? {}).reduce((sum, amount) => sum + amount, 0);
+  if (drifted > 0) outcomes.count('sync-drift', drifted);
   if (tenant === undefined || integration === undefined || published + unchanged === 0) return;
   // Counts are not worth a second run.
   await statistics
-    .add([{ scope: tenant, integration, counts: { published, unchanged } }])
+    .add([{ scope: tenant, integration, counts: { published, unchanged, ...driftCounts(counts.drift) } }])
     .catch((error: unknown) => log.warn('statistics are not written yet', error as Error));
+}
+
+/** As the statistics name them. */
+function driftCounts(drift: RunCounts['drift']): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(drift ?? {}).map(([cause, amount]) => [`drift:${cause}`, amount]));
 }
 
 function isPollMessage(message: unknown): message is PollMessage {

@@ -70,6 +70,7 @@ const integrationStatistics = z
     enriching: z.int().describe('Thin events whose records were to be read first; the others count how that ended.'),
     coalesced: z.int().describe('Thin events that shared the read, and the event, of a later one of their record.'),
     schema_drift: z.int(),
+    drift: counts.describe('Changes that only a comparison of all records found, by cause.'),
   })
   .meta({ id: 'IntegrationStatistics' });
 

@@ -17,6 +17,7 @@ const none = {
   enriching: 0,
   coalesced: 0,
   schemaDrift: 0,
+  drift: {},
 };
 
 test('sums up the hours of an integration over all tenants', () => {

@@ -67,6 +67,7 @@ test('statistics are answered in snake case, with null for unknown values, and s
         enriching: 0,
         coalesced: 0,
         schema_drift: 0,
+        drift: {},
       },
     ],
   });
