@@ -48,6 +48,7 @@ const exchangesSchema = z.strictObject({
   address: z.record(z.string(), z.unknown()).optional(),
   filter: z.record(z.string(), operators).optional(),
   since: z.string().optional(),
+  until: z.string().optional(),
   body: z.unknown().optional(),
   account: account.prefault({}),
   exchanges: z.array(exchange).min(1),

@@ -121,6 +121,7 @@ async function partWork(run: RunWork, part: SyncPart): Promise<PartWork | { read
     part,
     read,
     cursor,
+    stored,
     memory: new Map(),
     seen: createSeenRows(read.plan),
     isReadAfter:
@@ -161,8 +162,7 @@ async function commit(work: PartWork): Promise<void> {
   const { part, ports, hold, read } = work;
   const run = currentOf(work);
   const place = placeOf(work);
-  const stored = await ports.syncs.getCursor(cursorKey(work, part.name));
-  const next = cursorAfter(work, place, stored);
+  const next = cursorAfter(work, place);
   if (next !== undefined) await ports.syncs.putCursor(cursorKey(work, part.name), next, hold.row.tenant);
   const isComplete = read.by === 'list' && !read.isIncremental && part.reads === 'records' && !place.isUnchanged;
   // An account may have thousands of parts: only pages that are read again are noted.
@@ -183,9 +183,8 @@ async function commit(work: PartWork): Promise<void> {
 
 /** @returns Undefined where the cursor stays as it is. */
 function cursorAfter(
-  { read, seen, hold, cursor: used }: PartWork,
+  { read, seen, hold, cursor: used, stored }: PartWork,
   place: PlaceProgress,
-  stored: StoredCursor | undefined,
 ): StoredCursor | undefined {
   const { mode, startedAtMs } = currentOf({ hold });
   if (mode === 'backfill') return undefined;

@@ -62,6 +62,8 @@ export interface PartWork extends RunWork {
   readonly part: SyncPart;
   readonly read: ChosenRead;
   readonly cursor: StoredCursor | undefined;
+  /** As it is stored: a run of everything does not begin at it. */
+  readonly stored: StoredCursor | undefined;
   /** Pages that this invocation has in hand, by number. */
   readonly memory: Map<number, SpooledPage>;
   /** Rows that this invocation has seen, the latest of them. */

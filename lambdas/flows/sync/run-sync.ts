@@ -161,10 +161,11 @@ async function endRun(
   const change = (state: SyncState): SyncState =>
     reason === undefined ? succeeded(state, run, options) : failed(state, run, reason, options);
   const { lastRun } = change(hold.row.state);
-  // The run goes first: one that dies between the two writes the same row again.
+  // The run goes first: a function that dies before the state is written ends the run again.
   if (lastRun !== undefined) await ports.syncs.putRun({ account, sync, tenant, run: lastRun });
   hold.imagine((state) => ({ ...state, current: run }));
-  await hold.update(change);
+  // Written when the lease is given back, or by the next run.
+  hold.imagine(change);
   return reason === undefined ? 'succeeded' : 'failed';
 }
 

@@ -150,7 +150,7 @@ async function build(
 ): Promise<Preparation> {
   const { api } = definition;
   if (api === undefined) throw new TypeError('the definition has no api');
-  const { account, id, ids, address, filter, since, body } = exchanges;
+  const { account, id, ids, address, filter, since, until, body } = exchanges;
   const credentials =
     account.credentials === undefined ? undefined : credentialsOf(api.credentials, account.credentials);
   if (credentials?.kind === 'fault') return credentials;
@@ -159,6 +159,7 @@ async function build(
     ...(id === undefined ? {} : { id }),
     ...(ids === undefined ? {} : { ids }),
     ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
     address: address ?? {},
     filter: filter ?? {},
     body,
