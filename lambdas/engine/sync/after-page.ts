@@ -77,7 +77,8 @@ export function afterPage(rules: PageRules, progress: PlaceProgress, facts: Page
     return repeats + 1 > maxRepeats
       ? { kind: 'fault', reason: 'the pages of the listing go in a circle' }
       : { kind: 'repeat', moved: { ...movedOf(progress), repeats: repeats + 1 } };
-  const held = isCounted && canSlide(rules) ? facts.lastValue : undefined;
+  // The earliest such time: what comes after it is read again with it.
+  const held = isCounted && canSlide(rules) ? (progress.heldAt ?? facts.lastValue) : undefined;
   return {
     kind: 'accept',
     isEnd: false,

@@ -28,7 +28,16 @@ export function succeeded(state: SyncState, run: CurrentRun, { job, key, nowMs, 
   const intervalMs = isIncremental
     ? nextInterval(job, state.intervalMs, { changed: created + updated + deleted, isShort })
     : (state.intervalMs ?? intervalOf(job));
-  const { current: _, stop: __, failingSinceMs: ___, isToldFailing, reconcileFault, news, ...rest } = state;
+  const {
+    current: _,
+    stop: __,
+    failingSinceMs: ___,
+    stoppedAtPages: ____,
+    isToldFailing,
+    reconcileFault,
+    news,
+    ...rest
+  } = state;
   const reconcileAtMs =
     run.mode === 'reconcile' || state.reconcileAtMs === undefined
       ? nextReconcileMs(job, key, nowMs)
@@ -66,7 +75,7 @@ function withNews(before: readonly SyncNews[] | undefined, more: readonly SyncNe
 /** The state after a run that cannot go on: the next one begins anew, later and later. */
 export function failed(state: SyncState, run: CurrentRun, reason: string, options: EndOptions): SyncState {
   const { job, key, nowMs, fraction } = options;
-  const { current: _, ...rest } = state;
+  const { current: _, stoppedAtPages: __, ...rest } = state;
   const lastRun = ended(run, 'failed', nowMs, reason);
   // Changes are read on: what the comparison of all records says of itself waits for the next one.
   if (run.mode === 'reconcile') {
@@ -98,12 +107,15 @@ export function failed(state: SyncState, run: CurrentRun, reason: string, option
 /** The state of a run that must wait; it goes on where it stopped. */
 export function stopped(state: SyncState, run: CurrentRun, stop: SyncStop, { nowMs, fraction }: EndOptions): SyncState {
   if (stop.kind === 'rate-limited') return { ...state, stop };
-  const failures = state.failures + 1;
+  const { pages } = run.counts;
+  const getsOn = pages > (state.stoppedAtPages ?? 0);
+  const failures = getsOn ? 1 : state.failures + 1;
   const untilMs = Math.max(stop.untilMs, nowMs + failurePauseMs(failures, fraction));
   return {
     ...state,
     failures,
-    failingSinceMs: state.failingSinceMs ?? nowMs,
+    stoppedAtPages: pages,
+    failingSinceMs: getsOn ? nowMs : (state.failingSinceMs ?? nowMs),
     stop: { ...stop, untilMs },
     ...(failures < failuresToTell ? {} : tellFailing(state, run.id, stop.reason)),
   };
@@ -119,7 +131,7 @@ function tellFailing(
 
 /** A run as it is kept. */
 export function ended(
-  run: CurrentRun,
+  run: Pick<CurrentRun, 'id' | 'mode' | 'startedAtMs' | 'counts'>,
   outcome: SyncRun['outcome'],
   nowMs: number,
   reason: string | undefined,

@@ -168,6 +168,8 @@ export interface SyncState {
   readonly intervalMs?: number | undefined;
   /** Failures in a row, and when the first of them was. */
   readonly failures: number;
+  /** Pages that the run had when it stopped last: a run that gets on does not wait longer and longer. */
+  readonly stoppedAtPages?: number | undefined;
   readonly failingSinceMs?: number | undefined;
   readonly stop?: SyncStop | undefined;
   /** Why the last comparison of all records came to no end. Changes are read all the same. */

@@ -217,7 +217,7 @@ function valueAfter(
   if (plan.kind === 'none') return undefined;
   if (plan.kind === 'token') return answered ?? before;
   if (plan.kind === 'id') return laterOf(plan, before, answered ?? top);
-  if (plan.isOfAnswer && answered !== undefined) return laterOf(plan, before, answered);
+  if (plan.isOfAnswer && answered !== undefined) return nextValue(plan, before, answered, serverMs);
   if (by === 'list' && !isIncremental) return writeTime(plan.form, serverMs - Math.max(handoverMs, plan.lookbackMs));
   return nextValue(plan, before, top, serverMs);
 }

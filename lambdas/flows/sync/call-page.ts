@@ -37,6 +37,7 @@ export type CalledPage =
 
 /** How long a run waits for a budget within an invocation; longer waits end it. */
 const waitInRunMs = 10_000;
+const dayMs = 86_400_000;
 
 export function priorityOf({ mode }: Pick<CurrentRun, 'mode'>): Priority {
   return mode === 'backfill' || mode === 'full' ? 'backfill' : 'poll';
@@ -58,29 +59,58 @@ export async function callPage(
   const validator = isFirst && cursor?.validator?.asked === asked ? cursor.validator : undefined;
   let dateMs: number | undefined;
   let next: Validator | undefined;
-  const outcome = await callProvider(ports.provider, caller, {
-    name: nameOf(call),
-    spec: call.spec,
-    plan: planAnswer(caller.definition, call, start),
-    values: {
-      filter: filters,
-      since,
-      ...untilOf(call.spec, until, clock.nowMs()),
-      ...(token === undefined ? {} : { cursor: token }),
-    },
-    position: start,
-    conditions: conditionsOf(validator),
-    priority: priorityOf({ mode }),
-    deadlineMs: Math.min(clock.nowMs() + waitInRunMs, work.endsByMs),
-    endsByMs: work.endsByMs,
-    onAnswer({ headers }) {
-      tally.add({ calls: 1 });
-      dateMs = headers['date'] === undefined ? undefined : Date.parse(headers['date']);
-      next = validatorOf(call.spec.conditional, asked, headers);
-    },
-  });
-  const serverMs = dateMs === undefined || Number.isNaN(dateMs) ? clock.nowMs() : dateMs;
-  return pageOf(outcome, clock.nowMs(), serverMs, isFirst ? next : undefined);
+  const ask = () =>
+    callProvider(ports.provider, caller, {
+      name: nameOf(call),
+      spec: call.spec,
+      plan: planAnswer(caller.definition, call, start),
+      values: {
+        filter: filters,
+        since,
+        ...untilOf(call.spec, until, clock.nowMs()),
+        ...(token === undefined ? {} : { cursor: token }),
+      },
+      position: start,
+      conditions: conditionsOf(validator),
+      priority: priorityOf({ mode }),
+      deadlineMs: Math.min(clock.nowMs() + waitInRunMs, work.endsByMs),
+      endsByMs: work.endsByMs,
+      onAnswer({ headers }) {
+        tally.add({ calls: 1 });
+        dateMs = headers['date'] === undefined ? undefined : Date.parse(headers['date']);
+        next = validatorOf(call.spec.conditional, asked, headers);
+      },
+    });
+  const outcome = await triedAgain(work, ask);
+  return pageOf(outcome, clock.nowMs(), soundTime(dateMs, clock.nowMs()), isFirst ? next : undefined);
+}
+
+/** Tries of one page in one invocation, where the provider has a fault of the moment. */
+export const maxTries = 4;
+export const firstPauseMs = 1_000;
+
+/** Try a page again after a short pause: one call that fails must not end an invocation. */
+async function triedAgain({ ports, isOver }: PartWork, ask: () => Promise<CallOutcome>): Promise<CallOutcome> {
+  const { pause, randomness, clock } = ports.provider;
+  for (let count = 1; ; count += 1) {
+    const outcome = await ask();
+    const pauseMs = firstPauseMs * 2 ** (count - 1) * (0.75 + 0.5 * randomness.fraction());
+    const isMomentary =
+      (outcome.kind === 'unavailable' && (outcome.notBeforeMs ?? 0) <= clock.nowMs() + pauseMs) ||
+      (outcome.kind === 'read' && isUnreadable(outcome));
+    if (!isMomentary || count === maxTries || isOver()) return outcome;
+    await pause(pauseMs);
+  }
+}
+
+/** An answer that looks like a success and is none, such as half of one, or a page of maintenance. */
+function isUnreadable({ answer, status }: Extract<CallOutcome, { kind: 'read' }>): boolean {
+  return answer.fault !== undefined && status >= 200 && status < 300;
+}
+
+/** A clock that is a day off tells nothing. */
+function soundTime(ms: number | undefined, nowMs: number): number {
+  return ms !== undefined && Math.abs(ms - nowMs) < dayMs ? ms : nowMs;
 }
 
 /** A call that cannot be made without an end reads until now. */
@@ -92,6 +122,9 @@ function untilOf(spec: object, until: string | undefined, nowMs: number): { read
 function pageOf(outcome: CallOutcome, nowMs: number, serverMs: number, validator: Validator | undefined): CalledPage {
   if (outcome.kind !== 'read') return stopOf(outcome, nowMs);
   const { answer, status, startedAtMs } = outcome;
+  // The run keeps its pages, and asks for this one later.
+  if (isUnreadable(outcome))
+    return { kind: 'stop', stop: { kind: 'backing-off', reason: answer.fault ?? '', untilMs: 0 } };
   const { means } = answer.classification;
   switch (means) {
     case 'ok':

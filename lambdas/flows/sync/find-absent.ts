@@ -3,11 +3,10 @@ import type { SyncStep } from '../../engine/provider/language/sync-schema.ts';
 import { idMark } from '../../engine/sync/cursor.ts';
 import type { AbsenceProgress } from '../../engine/sync/sync-state.ts';
 import type { ListedRecord } from '../../ports/events/record-states.ts';
-import { readRecords } from '../read/read-records.ts';
-import { priorityOf, stopOf } from './call-page.ts';
 import type { SyncPart } from './choose-read.ts';
 import { type Advance, currentOf, cursorKey, type RunWork, readSpooled, saveRun } from './part-work.ts';
 import { absent, publishFound } from './publish-part.ts';
+import { readInFull } from './read-in-full.ts';
 import type { FoundRecord, FoundSource } from './to-candidate.ts';
 
 /** Known records that are looked at together. */
@@ -89,30 +88,19 @@ async function confirmByGet(
   resource: string,
   missing: readonly ListedRecord[],
 ): Promise<Advance | undefined> {
-  const { ports, caller, tally } = work;
-  const { mode } = currentOf(work);
-  const reads = await readRecords(
-    ports.provider,
-    caller,
+  const reads = await readInFull(
+    work,
     resource,
     missing.map(({ recordId }) => ({ recordId, address: {} })),
-    {
-      priority: priorityOf({ mode }),
-      deadlineMs: Math.min(ports.clock.nowMs() + 10_000, work.endsByMs),
-      endsByMs: work.endsByMs,
-      callsAtATime: 5,
-      onAnswer: () => tally.add({ calls: 1 }),
-    },
   );
+  if ('kind' in reads) return reads;
   const found: FoundRecord[] = [];
   for (const [place, read] of reads.entries()) {
     const { recordId } = missing[place] as ListedRecord;
     if (read.kind === 'gone') found.push({ record: absent(recordId), startedAtMs: read.startedAtMs, isAbsence: true });
     else if (read.kind === 'record') found.push(read);
-    else if (read.kind === 'wait' || read.kind === 'unavailable' || read.kind === 'auth-failed')
-      return stopOf(read, ports.clock.nowMs());
     // What cannot be read is not proven to be gone.
-    else tally.add({ unreadable: 1 });
+    else work.tally.add({ unreadable: 1 });
   }
   return publishFound(work, resource, found, sourceOf(resource));
 }

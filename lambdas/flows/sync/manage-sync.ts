@@ -5,7 +5,7 @@ import { changeTiming, type TimingChange, usualTiming } from '../../engine/sync/
 import { ended } from '../../engine/sync/end-run.ts';
 import { intervalOf, nextReconcileMs, nextRunMs } from '../../engine/sync/schedule.ts';
 import { declaredJob, jobOfSync, type SyncJob } from '../../engine/sync/sync-job.ts';
-import type { SyncState } from '../../engine/sync/sync-state.ts';
+import { noCounts, type SyncState } from '../../engine/sync/sync-state.ts';
 import type { SyncRow } from '../../ports/sync/sync-store.ts';
 import {
   changeSync,
@@ -133,15 +133,16 @@ export async function resumeSync(ports: ManageSyncPorts, row: SyncRow): Promise<
 
 /**
  * Forget where a sync is: its next run reads everything again, and publishes what differs from what is known of the
- * records. A run that is under way ends as cancelled; the function that works on it notices at its next write.
+ * records. Runs that are under way or wait end as cancelled; the function that works on one notices at its next write.
  */
 export async function resetSync(ports: ManageSyncPorts, row: SyncRow): Promise<SyncRow | undefined> {
   const reset = await changeSync(ports, row, (stored) => {
     const nowMs = ports.clock.nowMs();
-    const { current, suspended, stop: _, freshAtMs: __, reconcileFault: ___, ...state } = stored.state;
-    const cancelled = [current, suspended]
-      .filter((run) => run !== undefined)
-      .map((run) => ended(run, 'cancelled', nowMs, 'the sync was reset'));
+    const { current, suspended, wanted, stop: _, freshAtMs: __, reconcileFault: ___, ...state } = stored.state;
+    const cancel = (run: Parameters<typeof ended>[0]) => ended(run, 'cancelled', nowMs, 'the sync was reset');
+    const cancelled = [current, suspended].filter((run) => run !== undefined).map(cancel);
+    // A function that has just taken one of them has not written that yet.
+    const waiting = wanted.map((run) => cancel({ ...run, startedAtMs: nowMs, counts: noCounts }));
     const next: SyncState = {
       ...state,
       resets: (state.resets ?? 0) + 1,
@@ -150,7 +151,7 @@ export async function resetSync(ports: ManageSyncPorts, row: SyncRow): Promise<S
       ...(cancelled[0] === undefined ? {} : { lastRun: cancelled[0] }),
     };
     const { lease: ____, ...unleased } = stored;
-    return { row: withState(unleased, next, nowMs), outcome: cancelled };
+    return { row: withState(unleased, next, nowMs), outcome: [...cancelled, ...waiting] };
   });
   if (reset === undefined) return undefined;
   const { account, sync, tenant } = reset.row;

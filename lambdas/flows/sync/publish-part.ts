@@ -4,15 +4,13 @@ import { fingerprintOf } from '../../engine/records/fingerprint.ts';
 import type { DriftCause } from '../../engine/sync/sync-state.ts';
 import type { Candidate, Publication } from '../publish/publication.ts';
 import { publishEvents } from '../publish/publish-events.ts';
-import { batchSizeOf, readRecords } from '../read/read-records.ts';
-import { priorityOf, stopOf } from './call-page.ts';
+import { batchSizeOf } from '../read/read-records.ts';
 import { type Advance, currentOf, type PartWork, placeOf, type RunWork, readSpooled, savePlace } from './part-work.ts';
+import { readInFull } from './read-in-full.ts';
 import { type FoundRecord, type FoundSource, toCandidate } from './to-candidate.ts';
 
 /** Rows that are published together. */
 const batchRows = 100;
-/** Reads of single records at the same time, where rows have only ids. */
-const readsAtATime = 5;
 /** Rows of ids that are read together where each takes a call of its own. */
 const thinRows = 25;
 /** Pause after events could not be published. */
@@ -56,24 +54,16 @@ async function publishThin(
   rows: readonly ReadRecord[],
   listedAtMs: number,
 ): Promise<Exclude<Advance, { kind: 'done' | 'time' }> | undefined> {
-  const { ports, caller, part, tally } = work;
+  const { part, tally } = work;
   const { resource } = part.step;
-  const { mode } = currentOf(work);
   const wanted = rows.filter(({ isAbsent }) => !isAbsent);
   const address = Object.fromEntries(Object.entries(part.each).map(([name, { eq }]) => [name, eq]));
-  const reads = await readRecords(
-    ports.provider,
-    caller,
+  const reads = await readInFull(
+    work,
     resource,
     wanted.map(({ id }) => ({ recordId: id, address })),
-    {
-      priority: priorityOf({ mode }),
-      deadlineMs: Math.min(ports.clock.nowMs() + 10_000, work.endsByMs),
-      endsByMs: work.endsByMs,
-      callsAtATime: readsAtATime,
-      onAnswer: () => tally.add({ calls: 1 }),
-    },
   );
+  if ('kind' in reads) return reads;
   const found: FoundRecord[] = rows
     .filter(({ isAbsent }) => isAbsent)
     .map((record) => ({ record, startedAtMs: listedAtMs }));
@@ -93,8 +83,6 @@ async function publishThin(
       case 'unusable':
         tally.add({ unreadable: 1 });
         break;
-      default:
-        return stopOf(read, ports.clock.nowMs());
     }
   }
   return publishFound(work, resource, found, sourceOf(work));

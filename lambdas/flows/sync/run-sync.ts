@@ -220,16 +220,17 @@ async function release(ports: SyncPorts, hold: SyncHold, tally?: Tally): Promise
         (state.current === undefined && state.stop === undefined && state.wanted.length === 0 ? 0 : longestDelayMs);
     return isSoon ? Math.max(0, dueMs - nowMs) : undefined;
   };
-  const delayMs = delayOf(hold.row.state);
-  // The message goes first: a function that dies between the two leaves one message too many.
-  if (delayMs !== undefined) await ports.pollQueue.send({ kind: 'poll', account, sync }, delayMs);
-  await hold.release(
-    (state) => state,
-    (state) => {
-      const dueMs = dueOf(state);
-      return dueMs === undefined || delayMs === undefined ? dueMs : Math.max(dueMs, nowMs) + messageLifeMs;
+  const { state } = await hold.release(
+    (stored) => stored,
+    (stored) => {
+      const dueMs = dueOf(stored);
+      return dueMs === undefined || delayOf(stored) === undefined ? dueMs : Math.max(dueMs, nowMs) + messageLifeMs;
     },
   );
+  // The lease goes first: a message that comes while it holds starts nothing. And a caller may have asked for a run
+  // since this function looked last. If it dies between the two, dispatch starts the sync.
+  const delayMs = delayOf(state);
+  if (delayMs !== undefined) await ports.pollQueue.send({ kind: 'poll', account, sync }, delayMs);
 }
 
 interface FoundCaller {

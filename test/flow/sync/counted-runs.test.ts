@@ -56,8 +56,8 @@ test.each(kindNames)('what a run counts is what the provider counted: %s', async
   world.clock.advance(300_000);
   await world.look();
   await last();
-  await provider.change(resource, one?.id ?? '', { name: 'another' } as never);
-  await provider.add(resource, { name: 'new' } as never);
+  await provider.change(resource, one?.id ?? '', { name: 'another' });
+  await provider.add(resource, { name: 'new' });
   world.clock.advance(120_000);
   await world.look();
   const second = await last();

@@ -311,3 +311,38 @@ test('a cursor that is older than what the provider keeps is not used: everythin
   await world.pass(6);
   expect((await recordIds(world)).slice(12)).toEqual(['updated 5']);
 });
+
+describe('a provider whose clock, or whose answer, is far in the future', () => {
+  const changes = {
+    path: '/things',
+    query: { since: '{since | iso}' },
+    records: 'rows',
+    page: { ...paged, order: 'asc' },
+    cursor: { retention: '10d' },
+  };
+
+  test('does not carry the cursor there: what changes later is read', async () => {
+    const things = many(3);
+    const world = await begun(shopWith({ things: { changes } }), (request: ApiRequest) => ({
+      ...(shop(things)(request) as object),
+      headers: { date: 'Fri, 31 Dec 9999 23:59:59 GMT' },
+    }));
+    things.push({ ...thing(4), changed: '9999-01-01T00:00:00.000Z' });
+    await world.pass(6);
+    things.push({ ...thing(5), changed: new Date(world.clock.nowMs()).toISOString() });
+    await world.pass(6);
+    expect((await recordIds(world)).slice(3)).toEqual(['created 4', 'created 5']);
+  });
+
+  test('neither does an answer that says where to go on', async () => {
+    const things = many(3);
+    const answered = { ...changes, cursor: { answer: 'latest' } };
+    const world = await begun(shopWith({ things: { changes: answered } }), (request: ApiRequest) => {
+      const { body } = shop(things)(request) as { body: object };
+      return { body: { ...body, latest: '9999-01-01T00:00:00.000Z' } };
+    });
+    things.push({ ...thing(4), changed: new Date(world.clock.nowMs() + 1_000).toISOString() });
+    await world.pass(6);
+    expect((await recordIds(world)).slice(3)).toEqual(['created 4']);
+  });
+});

@@ -155,6 +155,7 @@ describe('a reset', () => {
     expect(row.state).toMatchObject({ resets: 1, wanted: [], lastRun: { id: 'run_now', outcome: 'cancelled' } });
     expect(row.state.current).toBeUndefined();
     expect((await of('GET', '/syncs/products/runs/run_now')).body).toMatchObject({ outcome: 'cancelled', pages: 2 });
+    expect((await of('GET', '/syncs/products/runs/run_next')).body).toMatchObject({ outcome: 'cancelled', pages: 0 });
     await expect(hold?.update((state) => state)).rejects.toMatchObject({ code: 'contended' });
   });
 });
