@@ -4,10 +4,11 @@ import { type LocalEngine, startLocalEngine } from '../lib/local/engine.ts';
 import { type Chaos, createChaos, parseChaosRates } from '../lib/local/faults/chaos.ts';
 import type { FunctionLogLine } from '../lib/local/sandbox/function-log.ts';
 import { type Demo, runDemo } from '../lib/local/simulators/demo.ts';
-import { type DemoCrm, startDemoCrm } from '../lib/local/simulators/demo-crm.ts';
+import { type DemoCrm, startCrmChanges, startDemoCrm } from '../lib/local/simulators/demo-crm.ts';
 import { demoSecret } from '../lib/local/simulators/demo-keys.ts';
 import type { ReceivedCallback } from '../lib/local/simulators/demo-subscriber.ts';
 import { describeOutcomes } from '../lib/local/simulators/describe-outcome.ts';
+import type { SteadyChanges } from '../lib/local/simulators/provider/records/steady-changes.ts';
 import { type SteadyTraffic, startSteadyTraffic } from '../lib/local/simulators/steady-traffic.ts';
 import { synthesizeLocalAssembly } from '../lib/local/synthesize.ts';
 
@@ -27,6 +28,7 @@ let engine: LocalEngine | undefined;
 let demo: Demo | undefined;
 let crm: DemoCrm | undefined;
 let traffic: SteadyTraffic | undefined;
+let changes: SteadyChanges | undefined;
 const synthesizing = new AbortController();
 let stopping = false;
 
@@ -35,6 +37,7 @@ async function stop(status: number): Promise<void> {
   stopping = true;
   synthesizing.abort();
   traffic?.stop();
+  changes?.stop();
   await demo?.subscriber.stop();
   await crm?.provider.stop();
   await engine?.stop();
@@ -54,8 +57,12 @@ try {
       : createChaos(rates, Math.random, ({ caller, operation }) =>
           console.log(`chaos kills ${caller} after its ${operation}`),
         );
-  crm = await startDemoCrm();
-  const assembly = await synthesizeLocalAssembly(assemblyFolder, synthesizing.signal);
+  // Synthesis is the longest step, in a process of its own.
+  const [started, assembly] = await Promise.all([
+    startDemoCrm(),
+    synthesizeLocalAssembly(assemblyFolder, synthesizing.signal),
+  ]);
+  crm = started;
   engine = await startLocalEngine({
     ...assembly,
     port,
@@ -74,6 +81,7 @@ try {
   demo.subscriber.onCallback(printCallback);
   printDemo(demo);
   console.log(`ready ${engine.url}`);
+  changes = startCrmChanges(crm, (error) => console.error(`the simulated CRM: ${error.message}`));
   if (chaos !== undefined) {
     const stated = Object.entries(rates ?? {}).map(([kind, percent]) => `${percent} ${kind}`);
     console.log(`chaos begins: of 100 AWS requests, and of 100 callbacks, ${stated.join(', ')}`);
@@ -110,13 +118,13 @@ function printLog({ function: name, stream, text }: FunctionLogLine): void {
 }
 
 function printCallback({ id, verified, body }: ReceivedCallback): void {
-  const { type, resource, record_id: recordId } = JSON.parse(body) as Record<string, unknown>;
+  const { type, resource, record_id: recordId, origin } = JSON.parse(body) as Record<string, unknown>;
   console.log(
-    `callback ${id} ${String(type)} ${String(resource)} ${String(recordId)} ${verified ? 'signature ok' : 'BAD SIGNATURE'}`,
+    `callback ${id} ${String(type)} ${String(resource)} ${String(recordId)} by ${String(origin)}, ${verified ? 'signature ok' : 'BAD SIGNATURE'}`,
   );
 }
 
-function printDemo({ accounts, subscriber, first, enriched }: Demo): void {
+function printDemo({ accounts, subscriber, first, enriched, polled }: Demo): void {
   console.log(
     `demo tenant "demo": an account of each of ${accounts.length} integrations, signed with "${demoSecret}":`,
   );
@@ -130,4 +138,8 @@ function printDemo({ accounts, subscriber, first, enriched }: Demo): void {
     `a webhook that only names its record became a full event in ${Math.round(enriched.elapsedMs)} ms: the engine read the record from the simulated CRM:`,
   );
   printCallback(enriched.callback);
+  console.log(
+    `a sync found a record that the CRM changed without a webhook, ${Math.round(polled.elapsedMs)} ms after it was asked to run; every minute it runs by itself:`,
+  );
+  printCallback(polled.callback);
 }

@@ -16,7 +16,7 @@ afterAll(async () => crm.provider.stop());
 const running = useRunningEngine(undefined, () => ({ hosts: [crm.host] }));
 const folder = new URL('../../integrations/', import.meta.url);
 
-test('the demo of npm start delivers its event, and then accepts a sample of every integration', async () => {
+test('the demo of npm start delivers an event of each way, and then accepts a sample of every integration', async () => {
   const { engine, post } = running();
   const demo = await runDemo(engine.url, crm.provider);
   onTestFinished(() => demo.subscriber.stop());
@@ -25,6 +25,14 @@ test('the demo of npm start delivers its event, and then accepts a sample of eve
   expect(JSON.parse(demo.enriched.callback.body)).toMatchObject({
     resource: 'crm/contacts',
     data: { name: expect.any(String), email: expect.any(String) },
+  });
+
+  expect(demo.polled.callback.verified).toBe(true);
+  expect(JSON.parse(demo.polled.callback.body)).toMatchObject({
+    type: 'record:updated',
+    resource: 'crm/contacts',
+    origin: 'poll',
+    data: { title: 'Head of sales' },
   });
 
   const definitions = [...compileWebhookIntegrations(folder).values()];

@@ -37,7 +37,8 @@ const steps = stepsOf(readFileSync(new URL('../../docs/tour.md', import.meta.url
 
 /** One bash that keeps variables and functions between commands. */
 function startShell(environment: Readonly<Record<string, string>>) {
-  const shell = spawn('bash', ['--noprofile', '--norc'], { env: { ...process.env, ...environment } });
+  // A group of its own, so that what it leaves in the background ends with it.
+  const shell = spawn('bash', ['--noprofile', '--norc'], { env: { ...process.env, ...environment }, detached: true });
   let output = '';
   let look = () => {};
   for (const stream of [shell.stdout, shell.stderr])
@@ -58,7 +59,7 @@ function startShell(environment: Readonly<Record<string, string>>) {
       });
       return output.slice(0, output.indexOf(mark));
     },
-    stop: () => shell.kill(),
+    stop: () => process.kill(-(shell.pid as number)),
   };
 }
 

@@ -7,7 +7,7 @@ import type { SyncPart } from './choose-read.ts';
 import { type Advance, currentOf, cursorKey, type RunWork, readSpooled, saveRun } from './part-work.ts';
 import { absent, publishFound } from './publish-part.ts';
 import { readInFull } from './read-in-full.ts';
-import type { FoundRecord, FoundSource } from './to-candidate.ts';
+import { type FoundRecord, type FoundSource, ownerOf } from './to-candidate.ts';
 
 /** Known records that are looked at together. */
 const pageRecords = 200;
@@ -28,7 +28,8 @@ export async function findAbsent(work: RunWork, step: SyncStep, parts: readonly 
     if (work.isOver()) return { kind: 'time' };
     const { items, next } = await knownRecords(work, step.resource, progress.after);
     const live = items.filter(({ state }) => !state.isDeleted);
-    const missing = live.filter(({ recordId, state }) => !listed.has(recordId) && state.seenAtMs <= run.startedAtMs);
+    const isMissing = ({ recordId, state }: ListedRecord) => !listed.has(recordId) && state.seenAtMs <= run.startedAtMs;
+    const missing = live.filter(isMissing);
     if (progress.pass === 'count') {
       const counted = { known: progress.known + live.length, missing: progress.missing + missing.length };
       if (next !== undefined) await saveRun(work, { absence: { pass: 'count', after: next, ...counted } });
@@ -40,7 +41,10 @@ export async function findAbsent(work: RunWork, step: SyncStep, parts: readonly 
       }
       continue;
     }
-    const end = await deleteMissing(work, step.resource, missing);
+    // An invocation that died may have written these states, and not their events.
+    const owner = ownerOf(work, sourceOf(step.resource).page);
+    const begun = items.filter(({ state }) => state.isDeleted && state.changes.at(-1)?.owner === owner);
+    const end = await deleteMissing(work, step.resource, [...missing, ...begun]);
     if (end !== undefined) return end;
     if (next === undefined) return { kind: 'done' };
     await saveRun(work, { absence: { ...progress, after: next } });

@@ -95,7 +95,6 @@ export function createSeenRows(plan: CursorPlan): SeenRows {
 /** What is counted between two writes of the run. */
 export interface Tally {
   add(counts: Partial<RunCounts>): void;
-  deliveries: number;
   /** Everything of this invocation. */
   readonly total: () => RunCounts;
   /** Add what was counted since the last call: what the run's row does not have yet. */
@@ -105,7 +104,6 @@ export interface Tally {
 export function createTally(none: RunCounts): Tally {
   let [total, rest] = [none, none];
   return {
-    deliveries: 0,
     add(counts) {
       total = addCounts(total, counts);
       rest = addCounts(rest, counts);

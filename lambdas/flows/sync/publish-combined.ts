@@ -79,7 +79,8 @@ async function publishOne(
       kind: 'stop',
       stop: { kind: 'backing-off', reason: 'events could not be published', untilMs: ports.clock.nowMs() + 5_000 },
     };
-  if (publication?.kind === 'published') tally.deliveries += publication.deliveries;
+  const deliveries = publication?.kind === 'published' ? publication.deliveries : 0;
+  ports.onFound?.({ published: records.length, ...(deliveries === 0 ? {} : { enqueued: deliveries }) });
   tally.add({ created: records.length });
   return undefined;
 }

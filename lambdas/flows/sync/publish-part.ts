@@ -1,12 +1,23 @@
+import type { PollOutcome } from '../../contracts/outcomes.ts';
 import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import { fingerprintOf } from '../../engine/records/fingerprint.ts';
-import type { DriftCause } from '../../engine/sync/sync-state.ts';
+import type { DriftCause, PlaceProgress } from '../../engine/sync/sync-state.ts';
 import type { Candidate, Publication } from '../publish/publication.ts';
 import { publishEvents } from '../publish/publish-events.ts';
 import { batchSizeOf } from '../read/read-records.ts';
-import { type Advance, currentOf, type PartWork, placeOf, type RunWork, readSpooled, savePlace } from './part-work.ts';
+import {
+  type Advance,
+  currentOf,
+  type PartWork,
+  placeOf,
+  type RunWork,
+  readSpooled,
+  savePlace,
+  saveRun,
+} from './part-work.ts';
 import { readInFull } from './read-in-full.ts';
+import type { FoundOutcomes } from './sync-ports.ts';
 import { type FoundRecord, type FoundSource, toCandidate } from './to-candidate.ts';
 
 /** Rows that are published together. */
@@ -29,6 +40,7 @@ export async function publishPart(work: PartWork): Promise<Advance> {
     if (some.length > 0) {
       // A page in hand is not stored: it must be published now, or read again.
       if (work.isOver() && place.isInHand !== true) return { kind: 'time' };
+      if (place.isInHand === true) await storeRun(work, place);
       const end = isThin
         ? await publishThin(work, some, startedAtMs)
         : await publishFound(
@@ -46,6 +58,15 @@ export async function publishPart(work: PartWork): Promise<Advance> {
       work.hold.imagine((state) => ({ ...state, current: { ...currentOf(work), place: { ...place, ...moved } } }));
     else await savePlace(work, moved);
   }
+}
+
+/**
+ * Another invocation must go on with this run, and not begin one: what is published again is known by the run, and only
+ * then are its deliveries queued again, should this one die before it has done so.
+ */
+async function storeRun(work: PartWork, place: PlaceProgress): Promise<void> {
+  await saveRun(work, { place: undefined });
+  work.hold.imagine((state) => ({ ...state, current: { ...currentOf(work), place } }));
 }
 
 /** Rows that have only ids: the records are read now that all ids are there. */
@@ -109,6 +130,7 @@ export async function publishFound(
   const causes =
     currentOf(work).mode === 'reconcile' && !source.isFirst ? await causesOf(work, resource, candidates) : undefined;
   const publications = await publishEvents(ports, candidates);
+  ports.onFound?.(outcomesOf(publications));
   for (const [place, publication] of publications.entries()) countOne(work, publication, causes?.[place]);
   const isFailed = publications.some(({ kind }) => kind === 'failed');
   if (!isFailed) return undefined;
@@ -116,12 +138,24 @@ export async function publishFound(
   return { kind: 'stop', stop: { kind: 'backing-off', reason: 'events could not be published', untilMs } };
 }
 
+function outcomesOf(publications: readonly Publication[]): FoundOutcomes {
+  const sums = new Map<PollOutcome, number>();
+  const add = (name: PollOutcome, amount: number) => sums.set(name, (sums.get(name) ?? 0) + amount);
+  for (const publication of publications) {
+    if (publication.kind === 'failed') continue;
+    add(publication.kind, 1);
+    if (publication.kind !== 'published') continue;
+    if (publication.deliveries === 0) add('filtered', 1);
+    else add('enqueued', publication.deliveries);
+  }
+  return Object.fromEntries(sums);
+}
+
 function countOne({ tally }: RunWork, publication: Publication, cause: DriftCause | undefined): void {
   if (publication.kind !== 'published') {
     if (publication.kind !== 'failed') tally.add({ unchanged: 1 });
     return;
   }
-  tally.deliveries += publication.deliveries;
   const name = publication.type.slice('record:'.length);
   if (name === 'created' || name === 'updated' || name === 'deleted') tally.add({ [name]: 1 });
   if (cause !== undefined) tally.add({ drift: { [cause]: 1 } });

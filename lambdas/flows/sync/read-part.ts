@@ -181,7 +181,11 @@ async function applyStep(
 ): Promise<Advance | undefined> {
   if (step.kind === 'fault') return { kind: 'failed', reason: step.reason };
   const isEnd = step.kind === 'accept' && step.isEnd;
-  if (page !== undefined) work.tally.add({ unchanged: knownOf(page) });
+  if (page !== undefined) {
+    const unchanged = knownOf(page);
+    work.tally.add({ unchanged });
+    if (unchanged > 0) work.ports.onFound?.({ unchanged });
+  }
   const moved = { ...facts, ...step.moved, ...(isEnd ? { phase: 'publish' as const } : {}) };
   if (page === undefined || (page.rows.length === 0 && !work.isReadAfter)) {
     // Nothing new on the only page: the end of the run is the only write.

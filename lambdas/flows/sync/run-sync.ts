@@ -28,7 +28,6 @@ export interface SyncReport {
   readonly tenant?: string | undefined;
   readonly integration?: string | undefined;
   readonly counts?: RunCounts | undefined;
-  readonly deliveries?: number | undefined;
   /** How the last run that this invocation ended has ended. */
   readonly outcome?: 'succeeded' | 'failed' | undefined;
   readonly stop?: SyncStop | undefined;
@@ -94,7 +93,6 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     tenant: hold.row.tenant,
     integration: hold.row.integration,
     counts: tally.total(),
-    deliveries: tally.deliveries,
     outcome,
     isFailingNow: told.includes('failing'),
     ...more,

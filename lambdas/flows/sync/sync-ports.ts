@@ -1,3 +1,4 @@
+import type { PollOutcome } from '../../contracts/outcomes.ts';
 import type { Definition } from '../../engine/definition/schema.ts';
 import type { PreparedResources } from '../../engine/mapping/check-resource.ts';
 import type { AccountStore } from '../../ports/accounts/account-store.ts';
@@ -6,6 +7,9 @@ import type { RecordDirectory } from '../../ports/events/record-states.ts';
 import type { SyncStore } from '../../ports/sync/sync-store.ts';
 import type { ProviderPorts } from '../provider/provider-ports.ts';
 import type { PublishPorts } from '../publish/publication.ts';
+
+/** What has become of records that a run found. */
+export type FoundOutcomes = { readonly [Outcome in PollOutcome]?: number };
 
 /** What running a sync takes. */
 export interface SyncPorts extends PublishPorts {
@@ -17,4 +21,6 @@ export interface SyncPorts extends PublishPorts {
   /** The records that the engine knows of an account. */
   readonly directory: RecordDirectory;
   readonly schemas: PreparedResources;
+  /** Called before the progress of the run is written: a run that dies between the two counts again. */
+  readonly onFound?: (outcomes: FoundOutcomes) => void;
 }

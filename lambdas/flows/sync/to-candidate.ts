@@ -69,7 +69,7 @@ export function toCandidate(
     ...(isFirst && !record.isAbsent ? { snapshot: true as const } : {}),
     data: record.data,
   };
-  const owner = `sync ${account.id} ${run.id} ${page}`;
+  const owner = ownerOf({ caller, hold }, page);
   if (traits === undefined) return { event, owner };
   return {
     event,
@@ -88,6 +88,11 @@ export function toCandidate(
       ...(record.updated === undefined ? { isTimeOfWebhook: true as const } : {}),
     },
   };
+}
+
+/** Names what a run found on a page. Another invocation of the run continues what it began. */
+export function ownerOf({ caller, hold }: Pick<RunWork, 'caller' | 'hold'>, page: string): string {
+  return `sync ${caller.account.id} ${currentOf({ hold }).id} ${page}`;
 }
 
 function occurredAtOf({ updated }: ReadRecord): string | undefined {

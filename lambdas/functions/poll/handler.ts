@@ -6,7 +6,7 @@ import type { PollNote, PollOutcome, QueueNote } from '../../contracts/outcomes.
 import type { RunCounts } from '../../engine/sync/sync-state.ts';
 import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import { runSync, type SyncReport } from '../../flows/sync/run-sync.ts';
-import type { SyncPorts } from '../../flows/sync/sync-ports.ts';
+import type { FoundOutcomes, SyncPorts } from '../../flows/sync/sync-ports.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
@@ -15,7 +15,7 @@ export interface PollRuntime {
   readonly ports: SyncPorts;
   readonly log: Logger;
   readonly outcomes: OutcomeCounter<PollOutcome | PollNote>;
-  readonly outcomesNow: OutcomeCounter<QueueNote>;
+  readonly outcomesNow: OutcomeCounter<PollOutcome | QueueNote>;
   readonly statistics: StatisticsBuffer;
 }
 
@@ -24,6 +24,7 @@ export function createPollHandler(runtime: PollRuntime) {
   const { ports, log, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
+    const counting = { ...ports, onFound: (found: FoundOutcomes) => countFound(runtime, found) };
     const lastReceives = countLastReceives(event.Records, (amount) =>
       outcomesNow.count('messages-dead-lettered', amount),
     );
@@ -34,7 +35,7 @@ export function createPollHandler(runtime: PollRuntime) {
           if (!isPollMessage(message))
             throw new EngineError('corrupt-state', 'the message is not a poll message', { retryable: false });
           const { account, sync } = message;
-          const report = await runSync(ports, { account, sync });
+          const report = await runSync(counting, { account, sync });
           await count(runtime, report);
           const { counts, outcome, stop } = report;
           log.info('sync continued', {
@@ -54,16 +55,20 @@ export function createPollHandler(runtime: PollRuntime) {
   };
 }
 
-/** Count what has become of the records that an invocation found. */
+/** Events are counted at once: a run that dies later has written how far it is, and does not publish them again. */
+function countFound({ outcomes, outcomesNow }: PollRuntime, found: FoundOutcomes): void {
+  const counter = (found.published ?? 0) > 0 ? outcomesNow : outcomes;
+  for (const [name, amount] of Object.entries(found)) counter.count(name as PollOutcome, amount);
+}
+
+/** Count the runs that an invocation ended, and what it found. */
 async function count({ outcomes, statistics, log }: PollRuntime, report: SyncReport): Promise<void> {
-  const { tenant, integration, counts, deliveries = 0, outcome, isFailingNow } = report;
+  const { tenant, integration, counts, outcome, isFailingNow } = report;
   if (outcome !== undefined) outcomes.count(outcome === 'succeeded' ? 'sync-runs-succeeded' : 'sync-runs-failed');
   if (isFailingNow === true) outcomes.count('syncs-failing');
   if (counts === undefined) return;
   const { created, updated, deleted, unchanged } = counts;
   const published = created + updated + deleted;
-  const sums = Object.entries({ published, unchanged, enqueued: deliveries } as const) as [PollOutcome, number][];
-  for (const [name, amount] of sums) if (amount > 0) outcomes.count(name, amount);
   const drifted = Object.values(counts.drift ?? {}).reduce((sum, amount) => sum + amount, 0);
   if (drifted > 0) outcomes.count('sync-drift', drifted);
   if (tenant === undefined || integration === undefined || published + unchanged === 0) return;

@@ -13,7 +13,9 @@ import type { ProviderSimulator } from './provider/provider-simulator.ts';
 const integrationsFolder = new URL('../../../integrations/', import.meta.url);
 const demoTenant = 'demo';
 /** Time after which the demo reports that an event is missing. */
-const eventTimeoutMs = 15_000;
+const eventTimeoutMs = 30_000;
+/** Pause between two looks at a sync. */
+const lookMs = 50;
 
 /** An account of the demo tenant. */
 export interface DemoAccount {
@@ -28,35 +30,28 @@ export interface Demo {
   readonly first: DemoEvent;
   /** The same of a webhook that only names its record: the engine read the record from the simulated CRM. */
   readonly enriched: DemoEvent;
+  /** The same of a change of which the simulated CRM sent no webhook: a sync found it. */
+  readonly polled: DemoEvent;
 }
 
 export interface DemoEvent {
   readonly callback: ReceivedCallback;
-  /** Since the provider's request. */
+  /** Since the provider's request, or since the call that had the sync run. */
   readonly elapsedMs: number;
 }
 
+type Definitions = ReturnType<typeof compileWebhookIntegrations>;
+
 /**
  * Set up the demo through the public API, as a new user would: an account of each integration for one tenant, a
- * subscriber, one sample that goes the whole way, and a webhook that names a record of the simulated CRM.
+ * subscriber, and the three ways of an event: a sample that goes the whole way, a webhook that names a record of the
+ * simulated CRM, and a record of it that a poll finds.
  *
  * @throws {Error} when an event does not arrive.
  */
 export async function runDemo(engineUrl: string, crm: ProviderSimulator): Promise<Demo> {
   const definitions = compileWebhookIntegrations(integrationsFolder);
-  const accounts: DemoAccount[] = [];
-  for (const definition of definitions.values()) {
-    const { name } = definition;
-    const account = await call<{ webhook_url: string }>(engineUrl, '/v1/accounts', {
-      id: `acc_demo_${name}`,
-      tenant: demoTenant,
-      integration: name,
-      secrets: demoKeys(definition).secrets,
-      ...(name === crmName ? { credentials: { type: 'api_key', ...crm.credentials.api_key } } : {}),
-    });
-    accounts.push({ integration: name, webhookUrl: account.webhook_url });
-  }
-
+  const accounts = await createAccounts(engineUrl, definitions, crm);
   const subscriber = await startDemoSubscriber();
   const { secret } = await call<{ secret: string }>(engineUrl, '/v1/subscriptions', {
     id: 'sub_demo',
@@ -65,14 +60,78 @@ export async function runDemo(engineUrl: string, crm: ProviderSimulator): Promis
   });
   subscriber.trust(secret);
 
-  const first = await timeEvent(subscriber, async () => sendFirstSample(definitions, accounts));
-  const enriched = await timeEvent(subscriber, async () => sendThin(definitions, accounts, crm));
-  return { accounts, subscriber, first, enriched };
+  const isOfSample = ({ integration }: SeenEvent) => integration !== crmName;
+  const first = await timeEvent(subscriber, isOfSample, () => sendFirstSample(definitions, accounts));
+  // What a first run finds is not told a second time.
+  await firstRun(engineUrl);
+  const [named, silent] = crm.records('crm/contacts');
+  if (named === undefined || silent === undefined) throw new Error(`${crmName} has too few contacts`);
+  await crm.change('crm/contacts', named.id, { position: 'Head of purchasing' });
+  const enriched = await timeEvent(subscriber, isChangeOf(named.id), () => sendThin(definitions, accounts, named.id));
+  await crm.change('crm/contacts', silent.id, { position: 'Head of sales' });
+  const polled = await timeEvent(subscriber, isChangeOf(silent.id), () =>
+    call(engineUrl, `${crmPath}/syncs/contacts/run`, { mode: 'incremental' }),
+  );
+  return { accounts, subscriber, first, enriched, polled };
 }
 
-/** Send, and wait for the next callback. */
-async function timeEvent(subscriber: DemoSubscriber, send: () => Promise<void>): Promise<DemoEvent> {
-  const arrived = new Promise<ReceivedCallback>((resolve) => subscriber.onCallback(resolve));
+const accountId = (integration: string) => `acc_demo_${integration}`;
+const crmPath = `/v1/accounts/${accountId(crmName)}`;
+
+/** The CRM's account is the first: its syncs run while the others are created. */
+async function createAccounts(
+  engineUrl: string,
+  definitions: Definitions,
+  crm: ProviderSimulator,
+): Promise<readonly DemoAccount[]> {
+  const names = [...definitions.keys()];
+  const urls = new Map<string, string>();
+  for (const definition of [...definitions.values()].sort((one) => (one.name === crmName ? -1 : 0))) {
+    const { name } = definition;
+    const account = await call<{ webhook_url: string }>(engineUrl, '/v1/accounts', {
+      id: accountId(name),
+      tenant: demoTenant,
+      integration: name,
+      secrets: demoKeys(definition).secrets,
+      ...(name === crmName ? { credentials: { type: 'api_key', ...crm.credentials.api_key } } : {}),
+    });
+    urls.set(name, account.webhook_url);
+  }
+  return names.map((integration) => ({ integration, webhookUrl: urls.get(integration) ?? '' }));
+}
+
+/** Wait for the first run of the CRM's contacts. */
+async function firstRun(engineUrl: string): Promise<void> {
+  const endMs = performance.now() + eventTimeoutMs;
+  while (performance.now() < endMs) {
+    const sync = await call<{ last_run: object | null }>(engineUrl, `${crmPath}/syncs/contacts`);
+    if (sync.last_run !== null) return;
+    await waitFor(lookMs);
+  }
+  throw new Error(`the first run of ${crmName} did not end within ${eventTimeoutMs / 1000} s`);
+}
+
+interface SeenEvent {
+  readonly integration?: string;
+  readonly record_id?: string;
+  readonly snapshot?: boolean;
+}
+
+function isChangeOf(recordId: string): (event: SeenEvent) => boolean {
+  return ({ integration, record_id: id, snapshot }) => integration === crmName && id === recordId && snapshot !== true;
+}
+
+/** Make something happen, and wait for the callback of its event. */
+async function timeEvent(
+  subscriber: DemoSubscriber,
+  isIt: (event: SeenEvent) => boolean,
+  send: () => Promise<unknown>,
+): Promise<DemoEvent> {
+  const arrived = new Promise<ReceivedCallback>((resolve) =>
+    subscriber.onCallback((callback) => {
+      if (isIt(JSON.parse(callback.body) as SeenEvent)) resolve(callback);
+    }),
+  );
   const startedMs = performance.now();
   await send();
   const callback = await Promise.race([arrived, waitFor(eventTimeoutMs, undefined, { ref: false })]);
@@ -81,10 +140,7 @@ async function timeEvent(subscriber: DemoSubscriber, send: () => Promise<void>):
 }
 
 /** Send the first sample that makes exactly one event, signed as its provider signs. */
-async function sendFirstSample(
-  definitions: ReturnType<typeof compileWebhookIntegrations>,
-  accounts: readonly DemoAccount[],
-): Promise<void> {
+async function sendFirstSample(definitions: Definitions, accounts: readonly DemoAccount[]): Promise<void> {
   for (const { integration, webhookUrl } of accounts) {
     const definition = definitions.get(integration);
     const sample = readSamples(integrationsFolder, integration).find(({ expected }) => expected?.length === 1);
@@ -96,18 +152,13 @@ async function sendFirstSample(
 }
 
 /** Send what the CRM sends when a contact changes: it names the contact, and tells nothing of it. */
-async function sendThin(
-  definitions: ReturnType<typeof compileWebhookIntegrations>,
-  accounts: readonly DemoAccount[],
-  crm: ProviderSimulator,
-): Promise<void> {
+async function sendThin(definitions: Definitions, accounts: readonly DemoAccount[], contact: string): Promise<void> {
   const definition = definitions.get(crmName);
   const account = accounts.find(({ integration }) => integration === crmName);
   const sample = readSamples(integrationsFolder, crmName).find(({ name }) => name === 'contact-update');
-  const [contact] = crm.records('crm/contacts');
-  if (definition === undefined || account === undefined || sample === undefined || contact === undefined)
-    throw new Error(`${crmName} has no account, no sample or no contact`);
-  const told = { action: 'update', object: 'contact', data: { contact_id: Number(contact.id) }, ts: Date.now() };
+  if (definition === undefined || account === undefined || sample === undefined)
+    throw new Error(`${crmName} has no account or no sample`);
+  const told = { action: 'update', object: 'contact', data: { contact_id: Number(contact) }, ts: Date.now() };
   await post(account.webhookUrl, definition, { ...sample.request, body: Buffer.from(JSON.stringify(told)) });
 }
 
@@ -117,12 +168,13 @@ async function post(url: string, definition: WebhookDefinition, request: Webhook
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
 }
 
-async function call<T>(engineUrl: string, path: string, body: unknown): Promise<T> {
+async function call<T>(engineUrl: string, path: string, body?: unknown): Promise<T> {
+  const method = body === undefined ? 'GET' : 'POST';
   const response = await fetch(`${engineUrl}${path}`, {
-    method: 'POST',
+    method,
     headers: { authorization: `Bearer ${localAdminKey}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
   return (await response.json()) as T;
 }

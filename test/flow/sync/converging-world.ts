@@ -1,3 +1,4 @@
+import { EngineError } from '../../../lambdas/contracts/engine-error.ts';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import { eventId, type RecordEventType } from '../../../lambdas/engine/event/canonical-event.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
@@ -79,7 +80,10 @@ export async function converge(kind: Kind, seed: number, change: (ports: SyncPor
     else await world.look(ports);
     if (dies && random() < 0.5) world.clock.advance(limits.pollTimeoutSeconds * 1_000);
   }
-  for (const { send } of late) await send();
+  while (late.length > 0) {
+    for (const { send } of late.splice(0)) await send();
+    if (late.length > 0) world.clock.advance(retryMs);
+  }
   provider.setFaults({});
   // Longer than the lag, and than the pause after the last failures.
   await quiet(world, ports);
@@ -198,7 +202,9 @@ async function tell(
   const fate = random();
   if (fate < 0.5) return;
   const name = `delivery ${random()}`;
-  const send = () => webhook(world, resource, verb, row, name);
+  const send = async () => {
+    if (!(await webhook(world, resource, verb, row, name))) late.push({ atMs: world.clock.nowMs() + retryMs, send });
+  };
   if (fate < 0.7) await send();
   else if (fate < 0.8) {
     await send();
@@ -206,13 +212,17 @@ async function tell(
   } else late.push({ atMs: world.clock.nowMs() + random() * 600_000, send });
 }
 
+/** A message that failed comes again; a function that died no longer writes its event then. */
+const retryMs = limits.sequenceHoleLifetimeMs + 1_000;
+
+/** @returns Whether it is done. */
 async function webhook(
   { ports, account, clock }: World,
   resource: string,
   verb: 'created' | 'updated' | 'deleted',
   { id, name, updated_at: version }: Row,
   delivery: string,
-): Promise<void> {
+): Promise<boolean> {
   const recordId = String(id);
   const type: RecordEventType = `record:${verb}`;
   const isEnd = verb === 'deleted';
@@ -246,7 +256,9 @@ async function webhook(
       },
     },
   ]);
-  if (publication?.kind === 'failed') throw publication.error;
+  if (publication?.kind !== 'failed') return true;
+  if (publication.error instanceof EngineError && publication.error.code === 'contended') return false;
+  throw publication.error;
 }
 
 /** What a subscriber knows that applies each event in its order. */

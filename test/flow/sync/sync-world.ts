@@ -1,7 +1,9 @@
 import { parseDefinition } from '../../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { noResources } from '../../../lambdas/engine/mapping/check-resource.ts';
+import type { RunMode } from '../../../lambdas/engine/sync/sync-state.ts';
 import { sealValues } from '../../../lambdas/flows/provider/sealed-credentials.ts';
+import { askForRun } from '../../../lambdas/flows/sync/ask-for-run.ts';
 import { dispatchSyncs } from '../../../lambdas/flows/sync/dispatch-syncs.ts';
 import { ensureSyncs } from '../../../lambdas/flows/sync/ensure-syncs.ts';
 import { runSync } from '../../../lambdas/flows/sync/run-sync.ts';
@@ -138,6 +140,11 @@ export async function createSyncWorld(definition: Definition, change: Partial<Ac
         reports.push(...(await workOff(runPorts)));
       }
       return reports;
+    },
+    /** Ask for a run. */
+    ask: async (sync: string, mode: RunMode) => {
+      const stored = await syncs.get({ account: account.id, sync });
+      if (stored !== undefined) await askForRun(ports, { account, definition }, stored, { mode });
     },
     row: async (sync: string) => {
       const row = await syncs.get({ account: account.id, sync });

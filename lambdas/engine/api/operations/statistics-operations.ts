@@ -148,6 +148,7 @@ export const statisticsOperations = {
             enriching: 12,
             coalesced: 4,
             schema_drift: 0,
+            drift: {},
           },
         ],
         next_cursor: null,
