@@ -77,6 +77,25 @@ export const breaks: Readonly<Record<string, Break>> = {
     to: 'throw error;',
     scenario: 'refresh',
   },
+  /** The cursor of a poll moves before what was read is published. */
+  'cursor-first': {
+    file: 'lambdas/flows/sync/advance-run.ts',
+    from: "  return work.job.emit === 'combined' ? publishCombined(work) : publishPart(work);",
+    to: [
+      '  const early = cursorAfter(work, placeOf(work), work.cursor);',
+      '  if (early !== undefined)',
+      '    await work.ports.syncs.putCursor(cursorKey(work, work.part.name), early, work.hold.row.tenant);',
+      "  return work.job.emit === 'combined' ? publishCombined(work) : publishPart(work);",
+    ].join('\n'),
+    scenario: 'incremental-sync',
+  },
+  /** A poll that dies is followed by another run, which does not know what the first one began. */
+  'forget-run': {
+    file: 'lambdas/flows/sync/publish-part.ts',
+    from: 'if (place.isInHand === true) await storeRun(work, place);',
+    to: 'if (place.isInHand === undefined) await storeRun(work, place);',
+    scenario: 'incremental-sync',
+  },
   /** A call whose caller died is not counted. */
   'forget-dead-call': {
     file: 'lambdas/engine/provider/budget/admit-calls.ts',

@@ -253,7 +253,13 @@ export async function startFaultEngine(assembly: {
     },
     leftovers: createLeftovers(
       dynamo,
-      { deliveries: tableOf('deliveriesTable'), parkedRequests: tableOf('parkedRequestsTable') },
+      sqs,
+      {
+        deliveries: tableOf('deliveriesTable'),
+        parkedRequests: tableOf('parkedRequestsTable'),
+        syncs: tableOf('syncsTable'),
+        pollQueueUrl: environment[environmentKeys.pollQueueUrl] ?? '',
+      },
       () => engine.now(),
     ),
     async reset() {

@@ -1,7 +1,9 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { backlogPartitions, deliveryPartitions } from '../../lambdas/adapters/dynamo/rows/delivery-rows.ts';
 import { runKey } from '../../lambdas/adapters/dynamo/rows/fetch-rows.ts';
+import { fromSyncRow, syncPrefix } from '../../lambdas/adapters/dynamo/rows/sync-rows.ts';
 import { parkedPartitions } from '../../lambdas/adapters/dynamo/stores/parked-requests.ts';
+import type { SyncRow } from '../../lambdas/ports/sync/sync-store.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Leftovers } from './leftovers.ts';
@@ -15,6 +17,10 @@ export interface ExpectedEvent {
   readonly recordId: string;
   /** Most events that the record may have: webhooks that come late make none. @default 1 */
   readonly atMost?: number;
+  /** Least events that it may have. @default 1 */
+  readonly atLeast?: number;
+  /** Types of exactly the events that it must have, in their order. */
+  readonly types?: readonly string[];
   /** Title of the record at the provider: the last event must have it. */
   readonly title?: string;
 }
@@ -84,6 +90,10 @@ export interface FaultRun {
   visit(path: string): Promise<Awaited<ReturnType<FaultEngine['visit']>> | undefined>;
   /** Reads of an account's records that wait, and its runs that are to be looked at. */
   readsOf(account: TestAccount): Promise<readonly Row[]>;
+  /** The engine's rows of an account's syncs. */
+  syncsOf(account: TestAccount): Promise<readonly SyncRow[]>;
+  /** Delete the run's syncs, so that none of them runs beside later runs of the engine. */
+  deleteSyncs(): Promise<void>;
   /** Wait until no work is left, and advance the clock past waiting times. */
   settle(): Promise<QueueDepth>;
   /** Wait until no function works, without advancing the clock. */
@@ -91,6 +101,8 @@ export interface FaultRun {
   letTimePass(ms: number): Promise<void>;
   /** Advance the clock by exactly this much. */
   advance(ms: number): Promise<void>;
+  /** Kill the function, in the middle of what it does. */
+  kill(functionName: string): void;
   /** The engine's clock. */
   nowMs(): number;
   /** Read the feed from the last position to its current end. */
@@ -156,6 +168,16 @@ export async function createFaultRun(
     const waits = deliveries.some(({ state }) => state === 'waiting' || state === 'retrying');
     return waits || backlog.length > 0 || endpoint?.['hasBacklog'] === true;
   };
+  const isSyncing = async (account: TestAccount): Promise<boolean> => {
+    if (readResources[account.integration] === undefined) return false;
+    const rows = await run.syncsOf(account);
+    return rows.some(({ lease, dueAtMs = Number.POSITIVE_INFINITY, state }) => {
+      const { isPaused, current, suspended, wanted, news = [] } = state;
+      if (lease !== undefined || news.length > 0) return true;
+      const waits = current !== undefined || suspended !== undefined || wanted.length > 0;
+      return !isPaused && (waits || dueAtMs <= fault.engine.now());
+    });
+  };
   /** Reads of an account whose credentials are refused wait for others; its tenant must know. */
   const isUnread = async (account: TestAccount): Promise<boolean> => {
     if (readResources[account.integration] === undefined) return false;
@@ -181,6 +203,8 @@ export async function createFaultRun(
         tenant,
         integration,
         secrets: { signing_secret: signingSecret },
+        // Paths of syncs add one themselves.
+        ...(readResources[integration] === undefined ? {} : { syncs: 'off' }),
         ...more,
       });
       if (answer.status !== 201) throw new Error(`the account was not created: ${JSON.stringify(answer.body)}`);
@@ -252,11 +276,24 @@ export async function createFaultRun(
       // A run without a time waits for nothing.
       return rows.flat().filter(({ record, dueAtMs }) => record !== runKey || dueAtMs !== undefined);
     },
+    async syncsOf({ id }) {
+      const rows = await fault.partition('syncsTable', 'account', id);
+      return rows.filter(({ row }) => String(row).startsWith(syncPrefix)).map(fromSyncRow);
+    },
+    async deleteSyncs() {
+      for (const account of accounts)
+        for (const { sync } of readResources[account.integration] === undefined ? [] : await run.syncsOf(account))
+          await fault.call('DELETE', `/v1/accounts/${account.id}/syncs/${sync}`);
+    },
     async settle() {
       for (let step = 0; ; step += 1) {
         const depth = await fault.untilIdle();
         const isQuiet = depth.inFlight + depth.delayed === 0;
-        const isLeft = await Promise.all([...subscribers.map(isPending), ...accounts.map(isUnread)]);
+        const isLeft = await Promise.all([
+          ...subscribers.map(isPending),
+          ...accounts.map(isUnread),
+          ...accounts.map(isSyncing),
+        ]);
         if (isQuiet && !isLeft.includes(true)) return depth;
         if (step === maxSteps) throw new Error(`something still waits after ${(maxSteps * stepMs) / 60_000} minutes`);
         await fault.letTimePass(stepMs);
@@ -268,6 +305,7 @@ export async function createFaultRun(
     },
     letTimePass: (ms) => fault.letTimePass(ms),
     advance: (ms) => fault.engine.advanceClock(ms),
+    kill: (name) => void fault.engine.killWorker(name),
     nowMs: () => fault.engine.now(),
     read,
     async readOn() {
@@ -294,7 +332,7 @@ export async function createFaultRun(
 /** The last part of a path names a call; of an id only its kind, which is the same in each run. */
 function nameOfPath(path: string): string {
   const last = path.split('?')[0]?.split('/').at(-1) ?? '';
-  return last.replace(/^(acc|sub)_.*$/, '$1');
+  return last.replace(/^(acc|sub|run)_.*$/, '$1');
 }
 
 /** A GitHub `issues` webhook: one event. */

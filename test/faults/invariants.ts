@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { shardOf } from '../../lambdas/contracts/shards.ts';
+import { statusOf } from '../../lambdas/engine/sync/sync-state.ts';
 import type { Ending } from './ending.ts';
 import type { FaultEngine, Row } from './fault-engine.ts';
 import type { ExpectedEvent, FaultRun, TestSubscriber } from './fault-run.ts';
@@ -22,6 +23,7 @@ export async function violations(fault: FaultEngine, ending: Ending): Promise<re
     ...outcomeFaults(ending, feed),
     ...run.provider.excesses(),
     ...(await readFaults(fault, run)),
+    ...(await syncFaults(fault, run)),
   ];
   await run.readOn();
   if (idsOf(run.read).join() !== idsOf(feed).join())
@@ -74,8 +76,9 @@ function feedFaults(run: FaultRun, feed: readonly Row[]): readonly string[] {
   for (const one of run.expected) {
     const expected = keyOf(one);
     const times = shown.filter((key) => key === expected).length;
-    if (times === 0) found.push(`1: acknowledged and not in the feed: ${expected}`);
-    if (times > (one.atMost ?? 1)) found.push(`2: ${times} events in the feed for one input: ${expected}`);
+    if (times < (one.types?.length ?? one.atLeast ?? 1)) found.push(`1: acknowledged and not in the feed: ${expected}`);
+    if (times > (one.types?.length ?? one.atMost ?? 1))
+      found.push(`2: ${times} events in the feed for one input: ${expected}`);
   }
   const wanted = new Set(run.expected.map(keyOf));
   for (const key of shown) if (!wanted.has(key)) found.push(`9: in the feed and never sent: ${key}`);
@@ -94,7 +97,10 @@ function convergenceFaults(run: FaultRun, feed: readonly Row[]): readonly string
     if (times.join() !== times.toSorted().join()) found.push(`4: ${key} goes back in time: ${times.join(' ')}`);
     const created = events.findLastIndex(({ type }) => type === 'record:created');
     if (created > 0) found.push(`4: ${key} is created after other events`);
-    const title = run.expected.find((one) => keyOf(one) === key)?.title;
+    const { title, types } = run.expected.find((one) => keyOf(one) === key) ?? {};
+    const told = events.map(({ type }) => String(type)).join(' ');
+    if (types !== undefined && told !== types.join(' '))
+      found.push(`4: ${key} is told as "${told}", expected "${types.join(' ')}"`);
     const data = events.at(-1)?.['data'] as { readonly title?: string; readonly name?: string } | undefined;
     const last = data?.title ?? data?.name;
     if (title !== undefined && title !== last) found.push(`4: ${key} ends as "${last}", expected "${title}"`);
@@ -120,6 +126,23 @@ async function readFaults(fault: FaultEngine, run: FaultRun): Promise<readonly s
       if ((seconds ?? 0) <= 60 && remaining !== maximum)
         found.push(`7: the limit "${name}" of ${account.id} has ${remaining} of ${maximum} calls after its window`);
   }
+  return found;
+}
+
+/** Invariants 5 and 9 of syncs: none is held, waits for nobody, or has a run without an end. */
+async function syncFaults(fault: FaultEngine, run: FaultRun): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const account of run.accounts.filter(({ integration }) => readResources[integration] !== undefined))
+    for (const { sync, lease, dueAtMs, state } of await run.syncsOf(account)) {
+      const nowMs = fault.engine.now();
+      const status = statusOf(state, nowMs);
+      if (status !== 'idle' || state.failures > 0)
+        found.push(`9: ${sync} is ${status} after ${state.failures} failures: ${state.stop?.reason}`);
+      if (lease !== undefined) found.push(`9: ${sync} is held until ${new Date(lease.untilMs).toISOString()}`);
+      if (dueAtMs === undefined || dueAtMs <= nowMs) found.push(`9: ${sync} is due at ${dueAtMs}, before ${nowMs}`);
+      if (state.lastRun?.outcome !== 'succeeded')
+        found.push(`5: the last run of ${sync} is ${state.lastRun?.outcome}: ${state.lastRun?.reason}`);
+    }
   return found;
 }
 

@@ -41,7 +41,7 @@ export function outcomeFaults({ run, outcomes, hasFault, askedAgain }: Ending, f
     {
       what: 'events',
       inputs: feed.filter(({ id }) => !isOperational(String(id))).length,
-      counted: of('normalize', 'published') + of('enrich', 'published'),
+      counted: of('normalize', 'published') + of('enrich', 'published') + of('poll', 'published'),
     },
     {
       what: 'deliveries',

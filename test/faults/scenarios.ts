@@ -9,6 +9,7 @@ import {
 } from './fault-run.ts';
 import { providerScenarios } from './provider-scenarios.ts';
 import { isOfDelivery, type Scenario } from './scenario.ts';
+import { syncScenarios } from './sync-scenarios.ts';
 
 /**
  * Waits longer than the maximum delay of SQS, so dispatch wakes them. There are enough for throttled tries in between.
@@ -435,6 +436,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
 
   ...providerScenarios,
+  ...syncScenarios,
 };
 
 async function sharedUrl(run: FaultRun): Promise<string> {

@@ -77,6 +77,7 @@ async function playOnce(fault: FaultEngine, name: RunName): Promise<RunResult> {
       sendsAgain,
       askedAgain,
     });
+    if (found.length === 0) await run.deleteSyncs();
   } catch (error) {
     found = [(error as Error).message];
   }

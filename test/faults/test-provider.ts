@@ -2,13 +2,21 @@ import type { ServerResponse } from 'node:http';
 import { type Answering, answerJson, type ProviderStandIn, type StandInRequest } from '../e2e/provider-stand-in.ts';
 
 /** Providers whose calls the engine sends to the stand-in. */
-export const standInOrigins = ['https://api.legacy-crm.example', 'https://acme.zendesk.com', 'https://api.hubapi.com'];
+export const standInOrigins = [
+  'https://api.legacy-crm.example',
+  'https://acme.zendesk.com',
+  'https://api.hubapi.com',
+  'https://acme.pipedrive.com',
+  'https://graph.microsoft.com',
+];
 
 /** The resources that paths read, by integration. */
 export const readResources: Readonly<Record<string, readonly string[]>> = {
   'legacy-crm': ['crm/contacts', 'crm/companies'],
   zendesk: ['ticketing/tickets'],
   hubspot: ['crm/contacts'],
+  pipedrive: ['crm/contacts'],
+  msgraph: ['identity/users'],
 };
 
 /** What a provider allows to an account. */
@@ -25,6 +33,8 @@ export interface TestProvider {
   hold(): () => void;
   /** Whether a call waits for its answer. */
   isHolding(): boolean;
+  /** How many calls wait for their answers. */
+  held(): number;
   /** From now on the provider must see no more calls than this. */
   holdTo(limit: ProviderLimit): void;
   /** Invariant 7: the ways in which calls exceeded the limit. */
@@ -54,6 +64,8 @@ export function createTestProvider(standIn: ProviderStandIn, name: string, nowMs
     });
     if (limit !== undefined) times.push(nowMs());
     if (limit !== undefined) mostAtOnce = Math.max(mostAtOnce, open);
+    // The provider's clock is the engine's, which is ahead of this machine's.
+    response.setHeader('date', new Date(nowMs()).toUTCString());
     // A held answer is of the time of its request.
     if (held !== undefined) holdBack(response, held);
     return answer(request, response);
@@ -71,6 +83,7 @@ export function createTestProvider(standIn: ProviderStandIn, name: string, nowMs
       };
     },
     isHolding: () => (held ?? []).length > 0,
+    held: () => held?.length ?? 0,
     holdTo(next) {
       limit = next;
     },
