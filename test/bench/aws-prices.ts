@@ -107,9 +107,11 @@ export const assumptions = {
    */
   memoryMbPerCore: 1_769,
   /** Memory of the functions in lib/tributary-stack.ts. */
-  memoryMb: { ingress: 512, normalize: 1_024, deliver: 512, enrich: 1_024 },
+  memoryMb: { ingress: 512, normalize: 1_024, deliver: 512, enrich: 1_024, poll: 1_024 },
   /** CPU of a run of enrich: some ten small answers are parsed, mapped and published. */
   enrichCpuMs: 20,
+  /** CPU of an AWS request of poll, network included: the SDK signs, writes and reads it. */
+  requestCpuMs: 1,
   /** Concurrent posts of a run: half of the default concurrency of 10. */
   postsAtATime: 5,
   /**
@@ -122,6 +124,8 @@ export const assumptions = {
     deliver: { dynamodb: 4, sqs: 0 },
     // Besides the writes of the budget, which the reads of a run make one after the other.
     enrich: { dynamodb: 13, sqs: 1 },
+    // Of a run whose changes fit on one page; a run of more counts each of its requests.
+    poll: { dynamodb: 20, sqs: 1 },
   },
   /** The row of a run enters the index of due runs, moves in it, which is two writes, and leaves it. */
   fetchIndexUnitsPerRun: 4,

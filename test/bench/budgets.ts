@@ -18,6 +18,8 @@ export const budgets = {
   localEventsPerSecond: 300,
   /** Calls for 10,000 thin events on as many records, where a call reads 100. */
   callsForThinEvents: 100,
+  /** Calls of a sync for each of its resources, where nothing has changed. */
+  callsWhenNothingChanged: 1,
   /**
    * Throughput of an endpoint that refuses this share of first attempts, relative to one that refuses none. Retries
    * count.

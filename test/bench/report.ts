@@ -18,10 +18,11 @@ export function toTable(machine: Machine, results: readonly SectionResult[]): st
 
 /** The text of BENCHMARKS.md. */
 export function toMarkdown(machine: Machine, results: readonly SectionResult[]): string {
-  const tables = results.map(({ section, figures }) =>
+  const tables = results.map(({ section, about = [], figures }) =>
     [
       `## ${section}`,
       '',
+      ...about.flatMap((paragraph) => [paragraph, '']),
       '| figure | value | unit | |',
       '| --- | ---: | --- | --- |',
       ...figures.map((figure) => `| ${figure.name} | ${valueOf(figure)} | ${figure.unit} | ${remarkOn(figure)} |`),

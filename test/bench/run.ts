@@ -14,6 +14,7 @@ import { ingressAnswers } from './ingress-answers.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { modelledCost } from './modelled-cost.ts';
 import { ownCpu } from './own-cpu.ts';
+import { polling } from './polling.ts';
 import { providerCalls } from './provider-calls.ts';
 import { refusingEndpoints } from './refusing-endpoints.ts';
 import { toMarkdown, toTable } from './report.ts';
@@ -35,6 +36,7 @@ const sections: readonly Section[] = [
   refusingEndpoints,
   growth,
   providerCalls,
+  polling,
   budgetSummary,
 ];
 const benchmarksPage = new URL('../../BENCHMARKS.md', import.meta.url);
@@ -55,10 +57,10 @@ if (unknown.length > 0)
 const results: SectionResult[] = [];
 const before = describeMachine();
 try {
-  for (const { key, name, run } of sections) {
+  for (const { key, name, about, run } of sections) {
     if (options.section !== undefined && !options.section.includes(key)) continue;
     process.stderr.write(`${name} …\n`);
-    results.push({ section: name, figures: await run(results) });
+    results.push({ section: name, about, figures: await run(results) });
   }
 } finally {
   await removeSharedAssembly();

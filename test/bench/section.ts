@@ -15,6 +15,7 @@ export interface Figure {
 /** Figures by section, in the order of the sections. */
 export interface SectionResult {
   readonly section: string;
+  readonly about?: readonly string[] | undefined;
   readonly figures: readonly Figure[];
 }
 
@@ -23,6 +24,8 @@ export interface Section {
   /** Its name on the command line. */
   readonly key: string;
   readonly name: string;
+  /** Paragraphs of BENCHMARKS.md that say what the figures mean. */
+  readonly about?: readonly string[];
   /** @param before - Results of the earlier sections. */
   readonly run: (before: readonly SectionResult[]) => Promise<readonly Figure[]>;
 }

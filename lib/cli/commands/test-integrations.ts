@@ -19,6 +19,7 @@ import {
   type CommandResult,
   count,
   present,
+  UnusableInput,
 } from '../command.ts';
 import { checkExchange } from '../explain/check-exchange.ts';
 import { checkSample, type SampleCheck } from '../explain/check-sample.ts';
@@ -33,6 +34,7 @@ import {
   selectIntegrations,
 } from '../explain/load-integration.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
+import { convergeHelp, convergeOptions, convergeSyncs } from './converge-syncs.ts';
 import { blockingFaults, strayFaults } from './validate-integrations.ts';
 
 interface IntegrationReport {
@@ -54,12 +56,21 @@ export const testCommand: Command = {
   positionals: ['[integration]'],
   summary: 'sign each sample as the provider would; check verification and mapping against the definition',
   help: [
-    '--update  first rewrite expected/ with the events of the mapping',
-    'Exit status: 0 all passed, 1 a sample failed or a definition is invalid, 2 unusable input.',
+    '--update            first rewrite expected/ with the events of the mapping',
+    ...convergeHelp,
+    'Exit status: 0 all passed, 1 a sample failed, a definition is invalid or a record was missed, 2 unusable input.',
   ],
-  options: { update: { type: 'boolean' } },
-  run: testIntegrations,
+  options: { update: { type: 'boolean' }, ...convergeOptions },
+  run: (args, ports) =>
+    args.values['converge'] === true ? convergeSyncs(args, ports) : testIntegrations(withoutConverge(args), ports),
 };
+
+/** @throws {UnusableInput} for an option that has no meaning without `--converge`. */
+function withoutConverge(args: CommandArguments): CommandArguments {
+  const lonely = Object.keys(convergeOptions).find((name) => args.values[name] !== undefined);
+  if (lonely !== undefined) throw new UnusableInput(`--${lonely}: only --converge reads it.`);
+  return args;
+}
 
 async function testIntegrations(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
   const resources = readResources(ports.integrations);

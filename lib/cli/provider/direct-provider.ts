@@ -4,16 +4,12 @@ import { createUndiciProviderApi } from '../../../lambdas/adapters/http/undici-p
 import { systemPause } from '../../../lambdas/adapters/node/system-pause.ts';
 import { systemRandomness } from '../../../lambdas/adapters/node/system-randomness.ts';
 import { createAddressFilter } from '../../../lambdas/engine/outbound/public-addresses.ts';
-import { createPrograms } from '../../../lambdas/engine/programs/programs.ts';
 import type { ReadAnswer } from '../../../lambdas/engine/provider/answer/read-answer.ts';
-import { newBudget } from '../../../lambdas/engine/provider/budget/budget-state.ts';
 import { createBudgets } from '../../../lambdas/flows/provider/budgets.ts';
 import type { ProviderPorts } from '../../../lambdas/flows/provider/provider-ports.ts';
-import type { BudgetStore, StoredBudget } from '../../../lambdas/ports/provider/budget-store.ts';
-import type { CredentialStore, StoredCredentials } from '../../../lambdas/ports/provider/credential-store.ts';
 import type { ApiAnswer, ApiRequest, ProviderApi } from '../../../lambdas/ports/provider/provider-api.ts';
 import type { Clock } from '../../../lambdas/ports/runtime/clock.ts';
-import type { Expressions } from '../../../lambdas/ports/runtime/expressions.ts';
+import { createBudgetStore, createCredentialStore, createExpressions, plainCipher } from './in-process-ports.ts';
 
 /** A request that was sent, and what came back. */
 export interface RecordedExchange {
@@ -69,10 +65,7 @@ export function createDirectProvider(clock: Clock, hosts: ReadonlyMap<string, st
         },
       },
       credentials: createCredentialStore(),
-      cipher: {
-        seal: async (plain) => JSON.stringify(plain),
-        open: async (sealed) => JSON.parse(sealed) as Readonly<Record<string, unknown>>,
-      },
+      cipher: plainCipher,
       api,
       news: { send: async () => {} },
       expressions,
@@ -98,46 +91,6 @@ function createApi(clock: Clock, hosts: ReadonlyMap<string, string>): ProviderAp
       if (protocol === 'https:' || isHere) return client.send(request);
       const error = 'the provider may not be called: its scheme must be https';
       return { kind: 'failed', why: 'refused', error, wasSent: false };
-    },
-  };
-}
-
-/** Runs the engine's programs in this process: the expressions are the author's own. */
-function createExpressions(onRead: (read: ReadAnswer) => void): Expressions {
-  const programs = createPrograms();
-  return {
-    async run(program, argument) {
-      const result = await (programs[program] as (argument: unknown) => Promise<never>)(argument);
-      if (program === 'readAnswer') onRead(result);
-      return { kind: 'ended', result };
-    },
-  };
-}
-
-function createBudgetStore(): BudgetStore {
-  const stored = new Map<string, StoredBudget>();
-  const read = (scope: string): StoredBudget => stored.get(scope) ?? { state: newBudget, revision: 0 };
-  return {
-    read: async (scope) => read(scope),
-    async write(scope, { revision }, state) {
-      stored.set(scope, { state, revision: revision + 1 });
-      return undefined;
-    },
-  };
-}
-
-function createCredentialStore(): CredentialStore {
-  const stored = new Map<string, StoredCredentials>();
-  return {
-    get: async (account) => stored.get(account),
-    getMany: async (accounts) => accounts.flatMap((account) => stored.get(account) ?? []),
-    async replace(credentials) {
-      const next = { ...credentials, revision: credentials.revision + 1 };
-      stored.set(credentials.account, next);
-      return next;
-    },
-    async remove(account) {
-      stored.delete(account);
     },
   };
 }
