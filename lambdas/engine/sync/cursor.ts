@@ -40,6 +40,8 @@ export interface CursorPlan {
   /** Milliseconds to take off a time so that rows of that time are read, too; 0 where the provider gives them. */
   readonly exclusiveMs: number;
   readonly settleMs: number;
+  /** The step in which times are written: two changes of a record within it have the same time. */
+  readonly precisionMs: number;
   readonly retentionMs: number | undefined;
   readonly isUrl: boolean;
   /** Whether the answer, and not the rows, says where the next run goes on. */
@@ -67,6 +69,7 @@ export function planCursor(spec: CursorSpec | undefined, versionForm: CursorForm
     lookbackMs: Math.max(ms(spec?.lookback ?? spec?.lag), exclusiveMs),
     exclusiveMs,
     settleMs: ms(spec?.settle),
+    precisionMs: Math.max(1_000, ms(spec?.precision)),
     retentionMs: spec?.retention === undefined ? undefined : ms(spec.retention),
     isUrl: spec?.url ?? false,
     isOfAnswer: spec?.answer !== undefined,

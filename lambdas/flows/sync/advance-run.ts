@@ -1,6 +1,14 @@
 import { callOf } from '../../engine/definition/plan-answer.ts';
 import type { SyncStep } from '../../engine/provider/language/sync-schema.ts';
-import { edgeOf, hasExpired, laterOf, nextValue, type StoredCursor, writeTime } from '../../engine/sync/cursor.ts';
+import {
+  type EdgeRow,
+  edgeOf,
+  hasExpired,
+  laterOf,
+  nextValue,
+  type StoredCursor,
+  writeTime,
+} from '../../engine/sync/cursor.ts';
 import type { PlaceProgress } from '../../engine/sync/sync-state.ts';
 import { chooseRead, partsOf, type SyncPart } from './choose-read.ts';
 import { findAbsent, missedPlace } from './find-absent.ts';
@@ -197,7 +205,7 @@ function cursorAfter(
   const isHeld = place.heldAt !== undefined && stored?.heldAt !== place.heldAt && plan.kind === 'time';
   // So many rows have this time that their pages may have drifted: they are read once more.
   const kept = isHeld ? (laterOf(plan, before, place.heldAt) ?? value) : value;
-  const edge = isHeld ? [] : edgeOf(plan, kept, seen.rows());
+  const edge = isHeld ? [] : edgeOf(plan, kept, settledRows(read, seen.rows(), serverMs));
   const next: StoredCursor = {
     readAtMs: startedAtMs,
     edge,
@@ -220,6 +228,15 @@ function valueAfter(
   if (plan.isOfAnswer && answered !== undefined) return nextValue(plan, before, answered, serverMs);
   if (by === 'list' && !isIncremental) return writeTime(plan.form, serverMs - Math.max(handoverMs, plan.lookbackMs));
   return nextValue(plan, before, top, serverMs);
+}
+
+/**
+ * Rows that have only ids do not show a second change at the same time. One that was read within its own second is read
+ * once more.
+ */
+function settledRows({ call, plan }: PartWork['read'], rows: readonly EdgeRow[], serverMs: number): readonly EdgeRow[] {
+  const isThin = 'thin' in call.spec && call.spec.thin;
+  return isThin ? rows.filter(({ atMs }) => atMs + plan.precisionMs <= serverMs) : rows;
 }
 
 /** A cursor that stays is not written, unless its age matters. */

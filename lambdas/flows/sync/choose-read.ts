@@ -59,6 +59,7 @@ const none: CursorPlan = {
   lookbackMs: 0,
   exclusiveMs: 0,
   settleMs: 0,
+  precisionMs: 1_000,
   retentionMs: undefined,
   isUrl: false,
   isOfAnswer: false,

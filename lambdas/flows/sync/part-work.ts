@@ -75,6 +75,8 @@ export interface PartWork extends RunWork {
 /** The latest rows of a part, so that the next run knows them. */
 export interface SeenRows {
   add(records: readonly ReadRecord[]): void;
+  /** Rows whose records could not be read: the next run tries them again. */
+  forget(records: readonly ReadRecord[]): void;
   readonly rows: () => readonly EdgeRow[];
 }
 
@@ -87,6 +89,10 @@ export function createSeenRows(plan: CursorPlan): SeenRows {
         if (mark !== undefined) rows.push({ mark, atMs: valueMs(plan, record.cursor) });
       }
       if (rows.length > 4 * maxEdge) rows = rows.toSorted((a, b) => b.atMs - a.atMs).slice(0, maxEdge);
+    },
+    forget(records) {
+      const marks = new Set(records.map(rowMark));
+      rows = rows.filter(({ mark }) => !marks.has(mark));
     },
     rows: () => rows,
   };

@@ -103,6 +103,7 @@ async function publishThin(
       case 'unreadable':
       case 'unusable':
         tally.add({ unreadable: 1 });
+        work.seen.forget([wanted[place] as ReadRecord]);
         break;
     }
   }

@@ -40,7 +40,10 @@ export async function readInFull(
     for (const [index, read] of tried.entries()) {
       const place = left[index] as number;
       if (read.kind === 'wait' || read.kind === 'auth-failed') return stopOf(read, clock.nowMs());
-      if (read.kind !== 'unavailable') reads.set(place, read);
+      // Half an answer is a fault of the moment, too; one that stays so is the record's own.
+      const isCut = read.kind === 'unreadable' && (read.status ?? 500) < 300 && count < maxTries && !work.isOver();
+      if (isCut) again.push(place);
+      else if (read.kind !== 'unavailable') reads.set(place, read);
       else if (count === maxTries || work.isOver() || (read.notBeforeMs ?? 0) > clock.nowMs() + firstPauseMs)
         return stopOf(read, clock.nowMs());
       else again.push(place);

@@ -346,3 +346,49 @@ describe('a provider whose clock, or whose answer, is far in the future', () => 
     expect((await recordIds(world)).slice(3)).toEqual(['created 4']);
   });
 });
+
+describe('rows that have only ids', () => {
+  const changes = {
+    path: '/changed',
+    query: { since: '{since | iso}' },
+    records: 'rows',
+    thin: true,
+    cursor: { from: 'changed' },
+  };
+  const feed = (things: Thing[], cut: { count: number }) => (request: ApiRequest) => {
+    const url = new URL(request.url);
+    if (url.pathname !== '/v1/changed') {
+      cut.count -= 1;
+      return cut.count >= 0 ? { body: '{"id": 1, "tit' } : shop(things)(request);
+    }
+    const rows = things.filter(({ changed }) => changed >= (url.searchParams.get('since') ?? ''));
+    return { body: { rows: rows.map(({ id, changed }) => ({ id, changed })) } };
+  };
+
+  test('are read again where the answer is cut, and by the next run where it stays so', async () => {
+    const cut = { count: 2 };
+    const things = many(3);
+    const world = await begun(shopWith({ things: { changes } }), feed(things, cut));
+    expect(await recordIds(world)).toHaveLength(3);
+    things.push(thing(4, 50));
+    cut.count = 100;
+    await world.pass(5);
+    expect(await recordIds(world)).toHaveLength(3);
+    cut.count = 0;
+    await world.pass(5);
+    expect((await recordIds(world)).slice(3)).toEqual(['created 4']);
+  });
+
+  test('are read once more where they were read within their own second', async () => {
+    const things = many(2);
+    const world = await begun(shopWith({ things: { changes } }), feed(things, { count: 0 }));
+    const now = new Date(world.clock.nowMs() + 299_500).toISOString();
+    things[0] = { id: 1, title: 'first', changed: now };
+    world.clock.advance(239_600);
+    await world.pass(1);
+    // The same second, and so the same time.
+    things[0] = { id: 1, title: 'second', changed: now };
+    await world.pass(6);
+    expect((await world.events()).at(-1)?.data).toMatchObject({ title: 'second' });
+  });
+});

@@ -2,11 +2,11 @@ import type { CursorSpec } from '../../../../../lambdas/engine/provider/language
 import { apiOrigins } from '../api-origins.ts';
 import { placeOf } from '../expressions/expression-place.ts';
 import { readTime } from '../expressions/time-texts.ts';
-import { pageParameter } from '../requests/call-pattern.ts';
 import type { Listing } from './listing.ts';
 import type { Page } from './page-position.ts';
 import { writeToken } from './page-tokens.ts';
 import { type ProviderAnswer, writePlace } from './provider-answer.ts';
+import { linkOf } from './write-page.ts';
 
 /** Write into an answer where the next run goes on, if the cursor of the definition reads that in the answer. */
 export function writeCursor(listing: Listing, answer: ProviderAnswer, page: Page): ProviderAnswer {
@@ -28,7 +28,7 @@ function tokenOf({ world, delta, request }: Listing, { url }: CursorSpec): strin
   const token = writeToken({ kind: 'delta', from: delta.to, issuedAtMs: world.nowMs() });
   if (!url) return token;
   const origin = world.origin ?? apiOrigins(world.definition, world.context)[0] ?? '';
-  return `${origin}${request.path}?${pageParameter}=${token}`;
+  return linkOf({ request, origin }, token);
 }
 
 /** The last time of the rows; without rows, the time from which they were asked for. */

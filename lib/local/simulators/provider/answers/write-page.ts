@@ -98,7 +98,8 @@ function emptyAs(place: Place, value: unknown): unknown {
 }
 
 /** The URL of the next page: the URL of this page, with a token. */
-function linkOf({ request, origin }: PageInput, token: string): string {
+/** The URL of a request, with a token in the place of the one that it had. */
+export function linkOf({ request, origin }: Pick<PageInput, 'request' | 'origin'>, token: string): string {
   const query = new URLSearchParams();
   for (const [name, value] of request.query) if (name !== pageParameter) query.append(name, value);
   query.set(pageParameter, token);

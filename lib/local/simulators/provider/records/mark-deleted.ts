@@ -13,7 +13,7 @@ export async function markDeleted(raw: unknown, plan: RecordPlan, bindings: Bind
     pool: [true, false, ...textsIn(plan.deleted), '2026-01-01T00:00:00Z', {}],
     isRight: async (candidate) => {
       const read = await readRecord(plan, candidate, bindings);
-      return 'isAbsent' in read && read.isAbsent;
+      return 'isAbsent' in read && read.isDeleted === true;
     },
   });
   return found ?? raw;
