@@ -79,13 +79,6 @@ export const guards: readonly Guard[] = [
     kinds: ['time by links', 'token'],
   },
   {
-    guard: 'a full page is followed by another, whatever the total says',
-    file: 'lambdas/engine/provider/answer/next-page.ts',
-    line: 'Number(total) && !isFull(page, count);',
-    without: 'Number(total);',
-    kinds: ['a listing, then changes'],
-  },
-  {
     guard: 'a record that a listing lacks is read before it counts as deleted',
     file: 'lambdas/flows/sync/find-absent.ts',
     line: "if (read.kind === 'gone') found.push(",

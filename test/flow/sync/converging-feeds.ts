@@ -14,8 +14,8 @@ const followed = { cursor: { from: 'next', to: 'query.page' }, size: 5, size_to:
 /** Listings end where the page is not full; nothing is hidden. */
 const list = (path: string, page: object = numbered) => ({ path, records: 'rows', page, complete: true });
 const get = (path: string) => ({ path: `${path}/{id}`, record: 'row' });
-/** Rows may come 30 s late, and the clocks of the provider differ by 5 s. */
-const cursor = { lag: '40s', settle: '10s' };
+/** Times are cut to the minute, rows may come 30 s late, and the clocks of the provider differ by 5 s. */
+const cursor = { lag: '100s', settle: '10s' };
 
 /** By the kind of its cursor: how a resource tells of its changes. */
 export const kinds = {
@@ -149,7 +149,7 @@ export const kinds = {
       query: { since: '{since | iso}' },
       records: 'rows',
       id: 'ref',
-      cursor: { from: 'at', as: 'time', lag: '40s', settle: '10s' },
+      cursor: { from: 'at', as: 'time', ...cursor },
     },
   },
 } as const;

@@ -243,6 +243,23 @@ describe('pages that move', () => {
     expect(await recordIds(world)).toHaveLength(35);
   });
 
+  test.each([1, 9])('a listing does not end with a wrong number of pages: %i', async (pages) => {
+    const things = many(35);
+    const list = {
+      path: '/things',
+      records: 'rows',
+      page: { number: { to: 'query.page', last: 'pages' }, size: 10, size_to: 'query.size' },
+      complete: true,
+    };
+    const world = await begun(shopWith({ things: { changes: undefined, list } }), (request: ApiRequest) => {
+      const { body } = shop(things)(request) as { body: object };
+      return { body: { ...body, pages } };
+    });
+    expect(await recordIds(world)).toHaveLength(35);
+    await world.pass(12);
+    expect((await recordIds(world)).filter((text) => text.startsWith('deleted'))).toEqual([]);
+  });
+
   test('pages that go in a circle end the run with a reason', async () => {
     const changes = {
       path: '/things',
