@@ -14,7 +14,7 @@ const everyEvent = { types: ['record:*', 'sync.*'] };
 /** `webhook` covers deliveries, `repeated-call` what the API does for each call, `enrichment` calls of providers. */
 const isCovered = (name: string) =>
   isOfDelivery(name) ||
-  /^(ingress|provider|normalize|enrich)\./.test(name) ||
+  /^(ingress|provider|normalize|enrich)\.|^poller\..*\.delivery$/.test(name) ||
   /\.(api-keys|audit|tenants|credentials|credentials-key|statistics|drain|enrich)$/.test(name) ||
   /^api\..*\.(accounts|limits|subscriptions)$/.test(name);
 /** `first-sync` covers the calls of the budget. */
@@ -24,7 +24,8 @@ const isOfPublishing = (name: string) =>
   isOfBudget(name) || /^poll\..*\.(events|idempotency|records|delivery)$|^poll\.BatchGetItem\.Tributary/.test(name);
 /** Known records are looked through in 16 shards, twice, and the run is written after each. */
 const isOfShards = (name: string, number: number) =>
-  (name === 'poll.Query.records' && number > 2) || (name === 'poll.PutItem.syncs' && number > 6 && number % 5 !== 0);
+  (/^poll\.(Query\.records$|BatchGetItem\.)/.test(name) && number > 2) ||
+  (name === 'poll.PutItem.syncs' && number > 6 && number % 7 !== 0);
 
 /** Paths of syncs. */
 export const syncScenarios: Readonly<Record<string, Scenario>> = {
