@@ -52,6 +52,9 @@ interface Counter {
 /** Pause that a full limit of concurrent calls asks for. */
 const concurrentRetryMs = 1_000;
 
+/** A bucket that fills in several steps may lack this much of a whole call. */
+const rounding = 1e-9;
+
 /** @param overrides - Other numbers of calls, or sizes, by the name of the limit. */
 export function createLimitMeter(api: ApiSpec, overrides: Readonly<Record<string, number>> = {}): LimitMeter {
   const counters = new Map<string, Counter>();
@@ -77,12 +80,12 @@ export function createLimitMeter(api: ApiSpec, overrides: Readonly<Record<string
         limits.map(({ spec, maximum, counter, charged }) => ({
           spec,
           maximum,
-          remaining: Math.max(0, Math.floor(remainingIn(spec, maximum, counter) + 1e-9)),
+          remaining: Math.max(0, Math.floor(remainingIn(spec, maximum, counter) + rounding)),
           resetsAtMs: resetOf(spec, maximum, counter, nowMs),
           charged: charge ? charged : 0,
         }));
       const full = limits.filter(
-        ({ spec, maximum, counter, charged }) => remainingIn(spec, maximum, counter) < charged,
+        ({ spec, maximum, counter, charged }) => remainingIn(spec, maximum, counter) + rounding < charged,
       );
       if (full.length > 0) {
         const times = full.map(({ spec, maximum, counter, charged }) => freeAt(spec, maximum, counter, charged, nowMs));

@@ -65,6 +65,11 @@ describe('a limit', () => {
     ]);
   });
 
+  test('of a bucket counts parts of a call that add up to a whole one', () => {
+    // In floating point, 3.9 - 3 + 0.1 is less than 1.
+    expect(admitted({ bucket: 5, restore: 2 }, [0, 0, 0.45, 0.45, 0.45, 0.5])).not.toContain(false);
+  });
+
   test('of calls at the same time frees a place when a call ends', () => {
     const meter = meterOf([{ name: 'at_once', concurrent: 1 }]);
     const first = meter.take(call, startMs);
