@@ -57,6 +57,8 @@ export interface DeliveryJob {
   readonly timestamp: string;
   /** Counts from 1. */
   readonly attempt: number;
+  /** How often the job was queued anew because others held all slots of its endpoint. @default 0 */
+  readonly postponed?: number;
 }
 
 /** Drain queue: asks a run to continue an endpoint's backlog, or a replay. */

@@ -25,8 +25,9 @@ export const metricsNamespace = 'Tributary';
  * is counted before the run that receives it for the last time, and subtracted (a negative sample) unless the run
  * fails.
  *
- * `parked` (put into its endpoint's backlog, which drain sends), `retried` (a later attempt follows) and `duplicate`
- * (an earlier run had done it) are intermediate steps of a delivery, not its end. A delivery that a replay or a retry
+ * `parked` (put into its endpoint's backlog, which drain sends), `postponed` (queued for a second later, because other
+ * runs hold the slots of its endpoint), `retried` (a later attempt follows) and `duplicate` (an earlier run had done
+ * it) are intermediate steps of a delivery, not its end. A delivery that a replay or a retry
  * repeats ends once more.
  *
  * The statistics table also counts ingress's rejections and normalize's outcomes, except those of deliveries, by
@@ -73,7 +74,14 @@ export type PollNote = 'sync-runs-succeeded' | 'sync-runs-failed' | 'syncs-faili
 /** Normalize also counts events whose data does not match their resource's schema; it publishes them anyway. */
 export type NormalizeNote = 'schema-drift';
 
-export type DeliverOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'parked' | 'retried' | 'duplicate';
+export type DeliverOutcome =
+  | 'delivered'
+  | 'filtered'
+  | 'dead-lettered'
+  | 'parked'
+  | 'postponed'
+  | 'retried'
+  | 'duplicate';
 
 export type DrainOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried';
 

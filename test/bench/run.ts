@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { awsRequests } from './aws-requests.ts';
 import { budgetSummary } from './budget-summary.ts';
 import { bundles } from './bundles.ts';
+import { evenLoad } from './even-load.ts';
 import { growth } from './growth.ts';
 import { idleCost } from './idle-cost.ts';
 import { ingressAnswers } from './ingress-answers.ts';
@@ -33,6 +34,7 @@ const sections: readonly Section[] = [
   bundles,
   ingressAnswers,
   throughput,
+  evenLoad,
   refusingEndpoints,
   growth,
   providerCalls,

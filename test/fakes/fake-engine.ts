@@ -12,6 +12,7 @@ import { prepareSubscription } from '../../lambdas/flows/deliver/attempt/prepare
 import type { DeliverPorts } from '../../lambdas/flows/deliver/deliver-ports.ts';
 import type { DispatchPorts } from '../../lambdas/flows/deliver/dispatch-due.ts';
 import type { DrainPorts } from '../../lambdas/flows/deliver/drain/drain-run.ts';
+import { createKeptLeases } from '../../lambdas/flows/deliver/kept-leases.ts';
 import type { RestartPorts } from '../../lambdas/flows/deliver/restart-silent.ts';
 import type { DispatchFetchesPorts } from '../../lambdas/flows/enrich/dispatch-fetches.ts';
 import type { ConsumerPorts } from '../../lambdas/flows/feed/manage-consumer.ts';
@@ -174,6 +175,7 @@ export function createFakeEngine(
     replays,
     runningWork,
     prepare: prepareSubscription,
+    keptLeases: createKeptLeases(),
     resources,
     expressions,
     callbacks,

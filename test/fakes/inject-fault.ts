@@ -24,7 +24,16 @@ export interface FaultyPorts<Ports> {
 }
 
 /** Members that make no external calls, or whose calls cannot fail. */
-const unfailing = new Set(['clock', 'randomness', 'pause', 'prepare', 'endpointPolicy', 'operations', 'tokens']);
+const unfailing = new Set([
+  'clock',
+  'randomness',
+  'pause',
+  'prepare',
+  'endpointPolicy',
+  'keptLeases',
+  'operations',
+  'tokens',
+]);
 
 type AsyncCall = (...args: unknown[]) => Promise<unknown>;
 

@@ -1,6 +1,7 @@
 import { type Dispatcher, request } from 'undici';
 import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
 import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
+import type { LateAnswer } from '../../ports/delivery/callback-client.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import { type createEgressPolicy, EgressRefusal } from './egress-policy.ts';
 import type { EndpointPools } from './endpoint-pools.ts';
@@ -12,6 +13,7 @@ export interface ConfinedPost {
   /** Time for the whole call. */
   readonly timeoutMs: number;
   readonly clientCertificate?: ClientCertificate | undefined;
+  readonly late?: LateAnswer | undefined;
   /** Most bytes of the answer's body to read. */
   readonly maxBodyBytes: number;
   /** Time for the body, once the status is known; within `timeoutMs`. */
@@ -34,7 +36,7 @@ export type ConfinedAnswer =
 export function createConfinedPost(policy: ReturnType<typeof createEgressPolicy>, pools: EndpointPools, clock: Clock) {
   return async (post: ConfinedPost): Promise<ConfinedAnswer> => {
     const startedMs = clock.nowMs();
-    const failed = (error: string): ConfinedAnswer => ({
+    const failed = (error: string): Extract<ConfinedAnswer, { kind: 'failed' }> => ({
       kind: 'failed',
       error,
       durationMs: clock.nowMs() - startedMs,
@@ -48,9 +50,12 @@ export function createConfinedPost(policy: ReturnType<typeof createEgressPolicy>
     } catch {
       return failed('the client certificate cannot be used');
     }
-    const signal = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const patience = watchAnswer(post.late);
+    const signal = patience === undefined ? timeout : AbortSignal.any([timeout, patience.givenUp]);
     try {
       const answer = await request(url, { method: 'POST', dispatcher, signal, headers, body });
+      patience?.end();
       const beginning = await readBeginning(answer.body, post.maxBodyBytes, post.maxReadingMs);
       const retryAfter = answer.headers['retry-after'];
       return {
@@ -62,13 +67,30 @@ export function createConfinedPost(policy: ReturnType<typeof createEgressPolicy>
         durationMs: clock.nowMs() - startedMs,
       };
     } catch (error) {
-      if (signal.aborted) return failed(`no answer within ${timeoutMs / 1000} s`);
+      if (patience?.givenUp.aborted === true)
+        return { ...failed(`no answer within ${(post.late?.afterMs ?? 0) / 1000} s`), isAbandoned: true };
+      if (timeout.aborted) return failed(`no answer within ${timeoutMs / 1000} s`);
       if (error instanceof EgressRefusal) return failed(`refused: ${error.message}`);
       const { code, message } = error as NodeJS.ErrnoException;
       // Prefer the code: messages contain addresses that the subscriber must not see.
       return failed(code ?? message);
+    } finally {
+      patience?.end();
     }
   };
+}
+
+/** Ask the caller, once an answer is late, whether to wait on. */
+function watchAnswer(late: LateAnswer | undefined): { readonly givenUp: AbortSignal; end(): void } | undefined {
+  if (late === undefined) return undefined;
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => {
+    void late.waitsOn().then(
+      (waitsOn) => waitsOn || giveUp.abort(),
+      () => giveUp.abort(),
+    );
+  }, late.afterMs);
+  return { givenUp: giveUp.signal, end: () => clearTimeout(timer) };
 }
 
 /**

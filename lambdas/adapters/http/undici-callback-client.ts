@@ -13,13 +13,14 @@ export function createUndiciCallbackClient(
 ): CallbackClient {
   const post = createConfinedPost(policy, pools, clock);
   return {
-    async post({ url, headers, body, timeoutMs = limits.callbackTimeoutMs, clientCertificate }) {
+    async post({ url, headers, body, timeoutMs = limits.callbackTimeoutMs, clientCertificate, late }) {
       const answer = await post({
         url,
         headers,
         body,
         timeoutMs,
         clientCertificate,
+        late,
         maxBodyBytes: limits.callbackResponseKeptBytes,
         maxReadingMs: limits.callbackReadingMs,
       });

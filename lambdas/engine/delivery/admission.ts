@@ -14,8 +14,14 @@ export function isFast(state: EndpointState, policy: EndpointPolicy, nowMs: numb
     state.circuit === 'closed' &&
     state.latencyMs !== undefined &&
     state.latencyMs <= policy.fastLatencyMs &&
-    state.pausedUntilMs <= nowMs
+    state.pausedUntilMs <= nowMs &&
+    !isStalled(state, nowMs)
   );
+}
+
+/** Whether a run waits for an answer that should have come long ago. */
+export function isStalled({ stall }: EndpointState, nowMs: number): boolean {
+  return stall !== undefined && stall.untilMs > nowMs;
 }
 
 /** Consecutive failures after which the remaining posts of a lease are not made. */

@@ -13,6 +13,8 @@ export type CallbackOutcome =
       readonly kind: 'failed';
       readonly error: string;
       readonly durationMs: number;
+      /** The answer was late, and another run already waits for one of this endpoint. The request may have arrived. */
+      readonly isAbandoned?: true;
       /** Nothing was sent, because the callback could not be built. The endpoint is not at fault. */
       readonly isOwn?: true;
       /** Nothing was sent, because an expression of the subscription exceeded its time or memory and was stopped. */

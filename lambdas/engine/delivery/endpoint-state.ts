@@ -20,8 +20,15 @@ export interface EndpointState {
   readonly scope: string;
   /** Counts writes; 0 before the first. */
   readonly revision: number;
-  /** Posts that may be in progress, by lease id. An expired lease no longer counts. */
+  /**
+   * Posts that may be in progress, by lease id. An expired lease no longer counts. A function instance keeps the lease
+   * of a fast endpoint for some seconds, over many runs.
+   */
   readonly leases: Readonly<Record<string, Lease>>;
+  /** Set when a run found no free slot: until then, leases are given back after each run. */
+  readonly crowded: Crowded | undefined;
+  /** Set while a post has waited for its answer for long: one run waits for it, and no other begins a post. */
+  readonly stall: Stall | undefined;
   /** Token bucket of the rate limit, and when it was last filled. */
   readonly tokens: number;
   readonly tokensAtMs: number;
@@ -70,6 +77,18 @@ export interface Drainer {
 
 export interface Lease {
   readonly slots: number;
+  readonly untilMs: number;
+}
+
+export interface Crowded {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+export interface Stall {
+  /** The lease of the post. */
+  readonly lease: string;
+  /** The post has ended by then. */
   readonly untilMs: number;
 }
 
@@ -136,6 +155,8 @@ export function newEndpoint(scope: string, endpoint: string): EndpointState {
     scope,
     revision: 0,
     leases: {},
+    crowded: undefined,
+    stall: undefined,
     tokens: 0,
     tokensAtMs: 0,
     circuit: 'closed',

@@ -50,6 +50,24 @@ export function parked(delivery: Delivery): Delivery {
   return { ...delivery, state: 'waiting', waitsIn: 'backlog', nextAttemptAt: undefined };
 }
 
+/** A delivery whose post was abandoned: its drain sends it again, and its schedule is not used up. */
+export function abandoned(delivery: Delivery, error: string, startedAtMs: number, durationMs: number): Delivery {
+  const attempt: DeliveryAttempt = {
+    number: delivery.attemptCount + 1,
+    trigger: 'probe',
+    at: new Date(startedAtMs).toISOString(),
+    durationMs,
+    status: undefined,
+    error,
+    response: undefined,
+  };
+  return {
+    ...parked(delivery),
+    attempts: [...delivery.attempts.map(shortened), attempt].slice(-keptAttempts),
+    attemptCount: delivery.attemptCount + 1,
+  };
+}
+
 /** A waiting delivery that the filter excludes. */
 export function filteredOut(delivery: Delivery): Delivery {
   return {

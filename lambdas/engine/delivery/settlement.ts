@@ -47,13 +47,14 @@ export function settle(
   let state: EndpointState = {
     ...before,
     leases,
+    stall: before.stall?.lease === lease.id ? undefined : before.stall,
     ...(limits.ratePerSecond === undefined ? {} : { tokens: before.tokens + lease.postsNotMade }),
   };
   const effects: EndpointEffect[] = [];
   const { isProbe } = lease;
   const wasOpen = before.circuit === 'open';
   if (isProbe && results.length === 0) state = { ...state, probeAtMs: nowMs };
-  for (const result of results) state = noteLatency(noteResult(state, result, policy, nowMs), result);
+  for (const result of results) state = countAnswer(state, result, policy, nowMs);
 
   const failures = results.filter(({ ok }) => !ok);
   const pauseMs = Math.max(0, ...results.map(askedPauseMs));
@@ -132,6 +133,16 @@ function paceAfterLease(before: Pace, results: readonly PostResult[], limits: En
   return { ...after, bearsConcurrency: bears >= concurrency ? undefined : bears };
 }
 
+/** Count an answer in the window, and in the smoothed latency. */
+export function countAnswer(
+  state: EndpointState,
+  result: PostResult,
+  policy: EndpointPolicy,
+  nowMs: number,
+): EndpointState {
+  return noteLatency(noteResult(state, result, policy, nowMs), result);
+}
+
 function noteResult(state: EndpointState, result: PostResult, policy: EndpointPolicy, nowMs: number) {
   // An endpoint that asks for a pause is up: it gets the pause, and no cool-down as well.
   if (askedPauseMs(result) >= minRemedyMs) return state;
@@ -177,6 +188,7 @@ export function beginAgain(before: EndpointState): EndpointState {
     window: emptyWindow,
     previousWindow: emptyWindow,
     pausedUntilMs: 0,
+    stall: undefined,
     ...noFailures,
     // A requested drainer may be scheduled for the end of the pause, so request a new one.
     drainer: before.drainer?.id === pendingDrainer ? undefined : before.drainer,

@@ -23,6 +23,8 @@ export type DeliveryOutcome =
   | { readonly kind: 'retried'; readonly delayMs: number; readonly status: number | undefined }
   /** Put into its endpoint's backlog, which its drain sends in order. */
   | { readonly kind: 'parked' }
+  /** Queued anew for a second later: others hold the slots of its endpoint. */
+  | { readonly kind: 'postponed' }
   /** All attempts failed; kept with its attempts, and replayable. */
   | { readonly kind: 'dead-lettered'; readonly reason: string }
   /** Another job, or another run of the same job, makes the attempt or has made it. */
@@ -41,6 +43,8 @@ interface Ready {
   readonly isStored: boolean;
   /** The steps that an earlier run of the job left to do. */
   readonly left: 'all' | 'successor' | 'wake' | 'report';
+  /** How often the job was queued anew without an attempt. */
+  readonly postponed: number;
 }
 
 export interface ReadyJob extends Ready {
@@ -59,7 +63,14 @@ export function decide(
   // The queue's message points to this row; a subscription of another tenant must never see it.
   if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
   const delivery = stored ?? newDelivery(job);
-  const ready = { kind: 'ready', prepared, row, delivery, isStored: stored !== undefined } as const;
+  const ready = {
+    kind: 'ready',
+    prepared,
+    row,
+    delivery,
+    isStored: stored !== undefined,
+    postponed: job.postponed ?? 0,
+  } as const;
   if (delivery.waitsIn === 'backlog') return { ...ready, left: 'wake' };
   if (delivery.attemptCount < job.attempt) return isOver(delivery) ? { kind: 'duplicate' } : { ...ready, left: 'all' };
   const isLastAttempt = delivery.attemptCount === job.attempt;

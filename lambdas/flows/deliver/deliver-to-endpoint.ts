@@ -2,10 +2,12 @@ import { limits } from '../../contracts/limits.ts';
 import { endsEarly, isFast, slotsAfter } from '../../engine/delivery/admission.ts';
 import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
+import { addUncounted, countSuccesses, isAsUsual } from '../../engine/delivery/kept-lease.ts';
 import type { PostResult } from '../../engine/delivery/pace.ts';
-import { postResult } from '../../engine/delivery/record-attempt.ts';
+import { jobOf, postResult } from '../../engine/delivery/record-attempt.ts';
 import { settle } from '../../engine/delivery/settlement.ts';
 import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
+import type { LateAnswer } from '../../ports/delivery/callback-client.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { isForGood, tryToEvent } from '../feed/read-event.ts';
@@ -15,15 +17,18 @@ import { hopsOf, post } from './attempt/attempt-delivery.ts';
 import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { readPrevious } from './attempt/read-previous.ts';
 import { createRecordWrite } from './attempt/record-writes.ts';
-import { recordAll, successorOf } from './attempt/store-attempts.ts';
+import { type AbandonedPost, recordAll, successorOf } from './attempt/store-attempts.ts';
+import { createPatience, leaseMarginMs } from './await-late-answer.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import type { DeliveryOutcome, ReadyJob } from './decide-job.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
-import { askForLease, leaseId, policyOf } from './lease-endpoint.ts';
+import { leaseForPosts, type PostLease, policyOf } from './lease-endpoint.ts';
 import { type DeliverRun, type PostingJob, type SortedJobs, sortJobs } from './sort-jobs.ts';
 
-/** A lease lasts as long as its function: by then the posts and the writes after them have ended. */
-const leaseMs = limits.deliverTimeoutSeconds * 1000;
+/** Delay of jobs that wait for slots of their endpoint. */
+const postponedMs = 1_000;
+/** Times that a job is queued anew before it waits in the backlog. */
+const maxPostponed = 10;
 
 /** The progress of a run for one endpoint. */
 interface EndpointRun {
@@ -33,15 +38,23 @@ interface EndpointRun {
   readonly outcomes: Map<ReadyJob, DeliveryOutcome>;
   /** How each post ended, or why none was made. */
   readonly attempts: Map<ReadyJob, CallbackOutcome>;
+  /** Posts whose late answers nobody waits for. */
+  readonly abandoned: Map<ReadyJob, AbandonedPost>;
 }
 
 /** The posts made under a lease. */
 interface Sent {
-  readonly leaseId: string;
-  readonly state: EndpointState;
+  readonly lease: PostLease;
   readonly results: readonly PostResult[];
   readonly postsNotMade: number;
+  /** Whether a post was late. */
+  readonly wasLate: boolean;
+  /** Whether posts were not made because a kept lease was about to end. */
+  readonly hasRunOut: boolean;
 }
+
+/** What became of the posts; `crowded` when others held all slots. */
+type Sending = Sent | 'crowded' | undefined;
 
 /** Make one attempt for each job of an endpoint that is known to be fast, and park the others in its backlog. */
 export async function deliverToEndpoint(
@@ -50,7 +63,14 @@ export async function deliverToEndpoint(
   group: readonly ReadyJob[],
 ): Promise<readonly DeliveryOutcome[]> {
   const [{ prepared }] = group as readonly [ReadyJob];
-  const one: EndpointRun = { run, prepared, group, outcomes: new Map(), attempts: new Map() };
+  const one: EndpointRun = {
+    run,
+    prepared,
+    group,
+    outcomes: new Map(),
+    attempts: new Map(),
+    abandoned: new Map(),
+  };
   const { ordering, shaping, status } = prepared.subscription;
   // Jobs queued before the subscription was disabled wait in the backlog until it is enabled again.
   const isDrained = ordering !== 'none' || shaping.batch !== undefined || status !== 'enabled';
@@ -62,24 +82,28 @@ export async function deliverToEndpoint(
 }
 
 /** Post under a lease. @returns Undefined when the endpoint admits no lease. */
-async function send(one: EndpointRun, known: EndpointState, posting: readonly PostingJob[]): Promise<Sent | undefined> {
+async function send(one: EndpointRun, known: EndpointState, posting: readonly PostingJob[]): Promise<Sending> {
+  if (posting.length === 0) return undefined;
   const { run, prepared } = one;
   const { ports, startedAtMs, memory } = run;
-  // Take half of the endpoint's slots, so that another run need not wait for this one.
-  const maxSlots = Math.max(1, Math.ceil(prepared.limits.concurrency / 2));
-  const lease = { id: leaseId(ports), durationMs: leaseMs, maxSlots };
-  const admitted = await askForLease(ports, known, prepared, posting.length, lease);
-  if (admitted === undefined) return undefined;
+  const leasing = await leaseForPosts(ports, known, prepared, posting.length);
+  if (leasing.kind !== 'leased') return leasing.kind === 'crowded' ? 'crowded' : undefined;
+  const { lease } = leasing;
+  const patience = createPatience(ports, prepared, lease);
+  const endsAtMs = Math.min(startedAtMs + limits.deliverBeginPostsMs, lease.untilMs - patience.afterMs - leaseMarginMs);
   const results: PostResult[] = [];
-  let postsNotMade = admitted.posts;
+  let postsNotMade = lease.posts;
   let hasDied = false;
+  let hasRunOut = false;
   await forEachAtMost(
-    () => slotsAfter(admitted, results, prepared.limits),
-    posting.slice(0, admitted.posts),
+    () => slotsAfter(lease, results, prepared.limits),
+    posting.slice(0, lease.posts),
     ({ job, judged }) =>
       memory.hold(job.row.dataBytes, async () => {
-        if (hasDied || ports.clock.nowMs() - startedAtMs > limits.deliverBeginPostsMs || endsEarly(results)) return;
-        const outcome = await postJob(one, job, judged);
+        const nowMs = ports.clock.nowMs();
+        if (nowMs > endsAtMs) hasRunOut = lease.kept !== undefined;
+        if (hasDied || patience.isOver() || nowMs > endsAtMs || endsEarly(results)) return;
+        const outcome = await postJob(one, job, judged, patience.late);
         if (outcome === undefined) return;
         // Not an attempt: the drain, which serves this endpoint alone, gives the transform more time.
         if (outcome.kind === 'failed' && outcome.hasDied) {
@@ -87,12 +111,16 @@ async function send(one: EndpointRun, known: EndpointState, posting: readonly Po
           return;
         }
         postsNotMade -= 1;
+        if (outcome.kind === 'failed' && outcome.isAbandoned) {
+          one.abandoned.set(job, { startedAtMs: nowMs, error: outcome.error, durationMs: outcome.durationMs });
+          return;
+        }
         one.attempts.set(job, outcome);
         const result = postResult(outcome, ports.clock.nowMs());
         if (result !== undefined) results.push(result);
       }),
   );
-  return { leaseId: lease.id, state: admitted.state, results, postsNotMade };
+  return { lease, results, postsNotMade, wasLate: patience.isOver(), hasRunOut };
 }
 
 /** @returns Undefined when nothing was posted; then `outcomes` or `attempts` says why. */
@@ -100,12 +128,13 @@ async function postJob(
   { run: { ports }, prepared, outcomes, attempts }: EndpointRun,
   job: ReadyJob,
   judged: CanonicalEvent | undefined,
+  late: LateAnswer,
 ): Promise<CallbackOutcome | undefined> {
   try {
     const event = judged ?? (await tryToEvent(ports, job.row, isForGood));
     if (!('kind' in event)) {
       const previous = await readPrevious(ports, prepared.subscription, [job.row]);
-      const options = { isReplay: job.delivery.replay !== undefined, hops: hopsOf([job]), previous };
+      const options = { isReplay: job.delivery.replay !== undefined, hops: hopsOf([job]), previous, late };
       return await post(ports, prepared, job.row.id, [event], options);
     }
     attempts.set(job, event);
@@ -117,16 +146,21 @@ async function postJob(
 }
 
 /** Record the attempts, give the lease back, and ask for a drain of the rest. */
-async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sent | undefined): Promise<void> {
-  const { run, prepared, group, outcomes, attempts } = one;
+async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sending): Promise<void> {
+  const { run, prepared, group, outcomes, attempts, abandoned } = one;
   const { ports } = run;
   const { wanted, unjudged } = sorted;
-  const parking = wanted.filter((job) => !attempts.has(job) && !outcomes.has(job));
+  const rest = wanted.filter((job) => !attempts.has(job) && !outcomes.has(job));
+  const maySoonBeSent = sent === 'crowded' || (sent?.hasRunOut === true && !sent.wasLate && isAsUsual(sent.results));
+  const postponing = maySoonBeSent ? rest.filter((job) => !unjudged.has(job) && job.postponed < maxPostponed) : [];
+  await postpone(ports, postponing);
+  for (const job of postponing) outcomes.set(job, { kind: 'postponed' });
+  const parking = rest.filter((job) => !outcomes.has(job));
   const record = createRecordWrite(ports, run.startedAtMs + limits.deliverTimeoutSeconds * 1000);
-  const recorded = await recordAll(ports, record, prepared, { parking, unjudged, attempts });
+  const recorded = await recordAll(ports, record, prepared, { parking, unjudged, attempts, abandoned });
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
   const { woken, untold } = await finishEarlierRuns(ports, group, outcomes);
-  if (sent !== undefined) await giveBack(one, sent);
+  if (sent !== undefined && sent !== 'crowded') await endLease(one, sent);
   if (parking.length + woken.length > 0) await drainParked(ports, prepared);
   await reportDelivery(ports, prepared.subscription, [
     ...untold.map(({ delivery, row }) => ({ delivery, hops: row.hops })),
@@ -134,6 +168,18 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sent | und
       outcome.kind === 'dead-lettered' ? { delivery, hops: row.hops } : [],
     ),
   ]);
+}
+
+/** Queue jobs anew. A slot is free within seconds, and a place in the backlog would cost more than the post. */
+async function postpone(ports: DeliverPorts, jobs: readonly ReadyJob[]): Promise<void> {
+  if (jobs.length === 0) return;
+  await ports.deliveryQueue.sendAll(
+    jobs.map(({ delivery, row, postponed }) => ({
+      job: { ...jobOf(delivery), postponed: postponed + 1 },
+      group: row.account,
+      delayMs: postponedMs,
+    })),
+  );
 }
 
 /** Repeat the steps that an earlier run of a job may have died before. */
@@ -155,17 +201,21 @@ async function finishEarlierRuns(
   return { woken, untold };
 }
 
-async function giveBack({ run: { ports }, prepared }: EndpointRun, sent: Sent): Promise<void> {
-  const { result: effects } = await changeEndpoint(ports, sent.state, (current) => {
-    const settled = settle(
-      current,
-      // Never a probe: only an open circuit is probed, and an endpoint with an open circuit is not fast.
-      { id: sent.leaseId, isProbe: false, postsNotMade: sent.postsNotMade },
-      sent.results,
-      prepared.limits,
-      policyOf(ports, prepared),
-      ports.clock.nowMs(),
-    );
+/** Keep the lease where nothing changed that others must know; else give it back with its results. */
+async function endLease({ run: { ports }, prepared }: EndpointRun, sent: Sent): Promise<void> {
+  const { lease, results, postsNotMade, wasLate } = sent;
+  const { kept } = lease;
+  if (kept !== undefined && !wasLate && isAsUsual(results)) {
+    ports.keptLeases.keep(lease.state, { ...kept, uncounted: addUncounted(kept.uncounted, results) });
+    return;
+  }
+  const { result: effects } = await changeEndpoint(ports, lease.state, (current) => {
+    const policy = policyOf(ports, prepared);
+    const nowMs = ports.clock.nowMs();
+    const counted = kept === undefined ? current : countSuccesses(current, kept.uncounted, policy, nowMs);
+    // Never a probe: only an open circuit is probed, and an endpoint with an open circuit is not fast.
+    const ended = { id: lease.id, isProbe: false, postsNotMade };
+    const settled = settle(counted, ended, results, prepared.limits, policy, nowMs);
     return { state: settled.state, result: settled.effects };
   });
   await reportEndpoint(ports, prepared.subscription, effects);

@@ -1,48 +1,151 @@
+import { limits } from '../../contracts/limits.ts';
 import { type Admission, admit, isFast } from '../../engine/delivery/admission.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
+import {
+  countSuccesses,
+  isUsedUp,
+  keptMs,
+  markCrowded,
+  needsExactAccounts,
+  renewalMs,
+} from '../../engine/delivery/kept-lease.ts';
 import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { changeEndpoint, type EndpointPorts } from './change-endpoint.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
+import { type KeptLease, newlyKept } from './kept-leases.ts';
 
-/** Retries for a busy endpoint, and the pause before each, before its events are parked. */
-const busyRetries = 20;
-const busyPauseMs = 40;
+/** A lease of one run lasts as long as its function: by then the posts and the writes after them have ended. */
+const runLeaseMs = limits.deliverTimeoutSeconds * 1000;
+
+/** Retries while the slots of a fast endpoint are taken, and the pause before each. */
+const crowdedRetries = 20;
+const crowdedPauseMs = 40;
+
+/** Posts that take longer than this together need a lease that lasts longer than a kept one. */
+const keptPostsMs = 1_500;
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
 
-interface Lease {
+/** A lease to post under, with the state as stored. */
+export interface PostLease extends Admitted {
   readonly id: string;
-  readonly durationMs: number;
-  readonly maxSlots: number;
+  readonly untilMs: number;
+  /** Set for a lease that the instance keeps; otherwise it is given back with its results. */
+  readonly kept: KeptLease | undefined;
 }
 
-/**
- * Ask for a lease to post now. Retries for about a second while the endpoint is fast but busy.
- *
- * @returns The admission with the state as stored; undefined when no lease was given.
- */
-export async function askForLease(
+export type Leasing =
+  | { readonly kind: 'leased'; readonly lease: PostLease }
+  /** Others hold all slots of a fast endpoint: the events need only wait for seconds. */
+  | { readonly kind: 'crowded' }
+  /** The endpoint is no longer fast, or its bounds are used up: the events wait for its drain. */
+  | { readonly kind: 'refused' };
+
+/** Lease slots of an endpoint to post now: the kept lease as it is, or a new one. */
+export async function leaseForPosts(
   ports: DeliverPorts,
   known: EndpointState,
   prepared: PreparedSubscription,
   wanted: number,
-  lease: Lease,
-): Promise<Admitted | undefined> {
-  if (wanted === 0) return undefined;
+): Promise<Leasing> {
+  const kept = ports.keptLeases.take(known);
+  const nowMs = ports.clock.nowMs();
+  if (kept !== undefined && holds(kept, known, prepared, wanted, nowMs)) {
+    const lease: PostLease = {
+      kind: 'admitted',
+      id: kept.id,
+      slots: Math.min(kept.slots, wanted),
+      posts: wanted,
+      isProbe: false,
+      untilMs: kept.untilMs,
+      kept: { ...kept, mostWanted: Math.max(kept.mostWanted, wanted) },
+      state: known,
+    };
+    return { kind: 'leased', lease };
+  }
   let state = known;
   for (let tries = 0; ; tries += 1) {
-    const { state: after, result } = await changeEndpoint<Admission | { kind: 'slow' }>(ports, state, (current) => {
-      const nowMs = ports.clock.nowMs();
-      if (!isFast(current, ports.endpointPolicy, nowMs)) return { result: { kind: 'slow' } };
-      const admission = admit(current, prepared.limits, wanted, lease, nowMs);
-      return admission.kind === 'admitted' ? { state: admission.state, result: admission } : { result: admission };
-    });
-    if (result.kind === 'admitted') return { ...result, state: after };
-    if (result.kind !== 'blocked' || result.by !== 'concurrency' || tries === busyRetries) return undefined;
-    await ports.pause(busyPauseMs);
+    const asked = await takeLease(ports, state, prepared, wanted, kept);
+    if (asked.kind !== 'crowded' || tries === crowdedRetries) return asked;
+    await ports.pause(crowdedPauseMs);
     const [stored] = await ports.endpoints.getMany([known]);
     state = stored ?? known;
   }
+}
+
+/** Whether a kept lease may be used as it is. The stored state decides: it lacks a lease that others saw expire. */
+function holds(
+  kept: KeptLease,
+  known: EndpointState,
+  { limits: own }: PreparedSubscription,
+  wanted: number,
+  nowMs: number,
+): boolean {
+  const stored = known.leases[kept.id];
+  return (
+    stored?.untilMs === kept.untilMs &&
+    kept.untilMs - nowMs >= renewalMs &&
+    kept.slots <= own.concurrency &&
+    !needsExactAccounts(known, own, nowMs) &&
+    wanted <= postsWithin(known, kept.slots) &&
+    (wanted <= 2 * kept.slots || kept.slots >= slotsOfRun(own.concurrency))
+  );
+}
+
+/** Half of the slots, so that another run need not wait for this one. */
+function slotsOfRun(concurrency: number): number {
+  return Math.max(1, Math.ceil(concurrency / 2));
+}
+
+/** Posts that end while a kept lease lasts. */
+function postsWithin({ latencyMs = 0 }: EndpointState, slots: number): number {
+  return slots * Math.max(1, Math.floor(keptPostsMs / Math.max(1, latencyMs)));
+}
+
+/** Write a lease in place of the kept one, with what was not counted yet. */
+async function takeLease(
+  ports: DeliverPorts,
+  known: EndpointState,
+  prepared: PreparedSubscription,
+  wanted: number,
+  kept: KeptLease | undefined,
+): Promise<Leasing> {
+  const id = leaseId(ports);
+  const policy = policyOf(ports, prepared);
+  type Asked = Leasing | (Admitted & { readonly untilMs: number; readonly isExact: boolean });
+  const { state: after, result } = await changeEndpoint<Asked>(ports, known, (current) => {
+    const nowMs = ports.clock.nowMs();
+    if (!isFast(current, policy, nowMs)) return { result: { kind: 'refused' } };
+    const own = kept === undefined ? current : withoutLease(current, kept, policy, nowMs);
+    const isExact =
+      needsExactAccounts(own, prepared.limits, nowMs) ||
+      wanted > postsWithin(own, slotsOfRun(prepared.limits.concurrency));
+    const durationMs = isExact ? runLeaseMs : keptMs;
+    const slots = Math.max(wanted, isExact ? 0 : (kept?.mostWanted ?? 0));
+    const maxSlots = Math.min(slotsOfRun(prepared.limits.concurrency), slots);
+    const admission = admit(own, prepared.limits, isExact ? wanted : slots, { id, durationMs, maxSlots }, nowMs);
+    if (admission.kind === 'admitted')
+      return { state: admission.state, result: { ...admission, untilMs: nowMs + durationMs, isExact } };
+    if (admission.by !== 'concurrency') return { result: { kind: 'refused' } };
+    const kind = isUsedUp(own, nowMs) ? 'refused' : 'crowded';
+    const marked = markCrowded(own, nowMs);
+    return marked === undefined ? { result: { kind } } : { state: marked, result: { kind } };
+  });
+  if (result.kind !== 'admitted') return result;
+  const { untilMs, isExact, ...admitted } = result;
+  const keptAfter = isExact ? undefined : newlyKept(id, admitted.slots, untilMs, wanted);
+  const posts = Math.min(wanted, admitted.posts);
+  return { kind: 'leased', lease: { ...admitted, posts, id, untilMs, kept: keptAfter, state: after } };
+}
+
+function withoutLease(
+  current: EndpointState,
+  { id, uncounted }: KeptLease,
+  policy: ReturnType<typeof policyOf>,
+  nowMs: number,
+): EndpointState {
+  const { [id]: _, ...leases } = current.leases;
+  return countSuccesses({ ...current, leases }, uncounted, policy, nowMs);
 }
 
 /** The endpoint policy with the subscription's own settings applied. */

@@ -26,6 +26,7 @@ import { environmentKeys } from '../../contracts/environment.ts';
 import type { EndpointNote } from '../../contracts/outcomes.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import type { DrainPorts } from '../../flows/deliver/drain/drain-run.ts';
+import { createKeptLeases } from '../../flows/deliver/kept-leases.ts';
 import type { ContinueReplayPorts } from '../../flows/subscriptions/continue-replay.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
@@ -102,6 +103,7 @@ export function createSendingPorts(
     runningWork: createDynamoRunningWorkLog(dynamo, tables.deliveries),
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,
+    keptLeases: createKeptLeases(),
     deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
     drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
     notices: createEventBridgeOperatorNotices(),

@@ -7,8 +7,17 @@ export interface CallbackRequest {
   readonly body: string;
   /** For the whole call. @default 15 s */
   readonly timeoutMs?: number | undefined;
+  /** For a caller that does not wait for a late answer in each case. @default waits until the timeout */
+  readonly late?: LateAnswer | undefined;
   /** Presented to an endpoint that requests it (mutual TLS). */
   readonly clientCertificate?: ClientCertificate | undefined;
+}
+
+export interface LateAnswer {
+  /** From the request on, milliseconds. */
+  readonly afterMs: number;
+  /** Called once if there is no answer by then. @returns False to give the answer up: the outcome is abandoned. */
+  waitsOn(): Promise<boolean>;
 }
 
 /** Posts callbacks. Never throws because of the receiver, and never follows a redirect. */

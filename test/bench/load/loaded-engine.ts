@@ -15,14 +15,16 @@ export interface LoadedTenant {
 /** The local engine, with a provider and a subscriber in their own process. */
 export interface LoadedEngine {
   readonly engine: LocalEngine;
-  tenant(subscriptions: number): Promise<LoadedTenant>;
+  /** @param concurrency - Posts to each endpoint at a time. @default 50, so that the engine is the bottleneck */
+  tenant(subscriptions: number, concurrency?: number): Promise<LoadedTenant>;
+  /** Process of the provider and the subscriber. */
+  readonly trafficPid: number | undefined;
   stop(): Promise<void>;
 }
 
 /** The secret of each account's provider. */
 export const loadedSecret = 's3cret';
-/** Concurrent posts to one endpoint: enough that the engine is the bottleneck. */
-const concurrency = 50;
+const defaultConcurrency = 50;
 
 /** The local engine, with an administrator's key. */
 export async function startSeededEngine(): Promise<LocalEngine> {
@@ -54,7 +56,8 @@ export async function startLoadedEngine(): Promise<LoadedEngine> {
   let records = 0;
   return {
     engine,
-    async tenant(subscriptions) {
+    trafficPid: traffic.pid,
+    async tenant(subscriptions, concurrency = defaultConcurrency) {
       tenants += 1;
       const callbacks = Array.from({ length: subscriptions }, (_, index) => `${traffic.subscriberUrl}/${index}`);
       const url = await createLoadedAccount(

@@ -14,9 +14,18 @@ export interface TrafficPlan {
   readonly ratePerSecond: number | undefined;
   /** Events in flight from provider to subscriber. */
   readonly window: number;
+  /** An endpoint that answers late from this event on. An event counts as received when all others have it. */
+  readonly hanging?: Hanging | undefined;
   /** The longest time to send, and the longest wait for the events sent. */
   readonly maxMs: number;
   readonly maxDrainMs: number;
+}
+
+export interface Hanging {
+  readonly subscription: number;
+  /** Counts the run's events from 0. */
+  readonly fromEvent: number;
+  readonly answersAfterMs: number;
 }
 
 /** Quantiles, in milliseconds. */
@@ -42,6 +51,8 @@ export interface TrafficResult {
   readonly totalMs: number;
   /** From an event's request to the last of its callbacks. */
   readonly endToEndMs: Quantiles;
+  /** From an event's request to each of its callbacks. */
+  readonly deliveryMs: Quantiles;
   /** From the provider's request to its answer. */
   readonly answerMs: Quantiles;
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
 import { githubHeaders, githubIssue } from '../github-issue.ts';
-import type { TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from './protocol.ts';
+import type { Hanging, TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from './protocol.ts';
 import { quantile } from './quantile.ts';
 
 /** The record of an event. Times are of `performance.now()`. */
@@ -11,8 +11,12 @@ interface Sent {
   readonly sentAtMs: number;
   answeredAtMs: number;
   accepted: boolean;
+  /** Place in the run. */
+  readonly index: number;
   /** Number of callbacks by subscription. */
   readonly callbacks: number[];
+  /** From the request to the first callback of each subscription. */
+  readonly deliveriesMs: number[];
   arrivedAtMs: number;
 }
 
@@ -21,22 +25,29 @@ let unknownCallbacks = 0;
 /** Called when an event has reached all of its subscribers. */
 let onComplete = () => {};
 let subscriptions = 1;
+let hanging: Hanging | undefined;
+const answersLate = (index: number, event: Sent | undefined) =>
+  hanging !== undefined && index === hanging.subscription && (event?.index ?? 0) >= hanging.fromEvent;
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
-    response.writeHead(204).end();
     const index = Number(request.url?.slice(1));
     // Do not parse: a body of 64 KB would cost this process more than the engine's own work.
     const text = (chunks[0] ?? Buffer.alloc(0)).toString('latin1', 0, 1_024);
     const event = events.get(/"record_id":"(\d+)"/.exec(text)?.[1] ?? '');
+    const isLate = answersLate(index, event);
+    if (isLate) setTimeout(() => response.writeHead(204).end(), hanging?.answersAfterMs);
+    else response.writeHead(204).end();
     if (event === undefined) {
       unknownCallbacks += 1;
       return;
     }
     event.callbacks[index] = (event.callbacks[index] ?? 0) + 1;
-    if (event.arrivedAtMs === 0 && event.callbacks.reduce((sum, one) => sum + (one > 0 ? 1 : 0), 0) === subscriptions) {
+    if (index === hanging?.subscription) return;
+    if (event.callbacks[index] === 1) event.deliveriesMs.push(performance.now() - event.sentAtMs);
+    if (event.arrivedAtMs === 0 && event.deliveriesMs.length === subscriptions - (hanging === undefined ? 0 : 1)) {
       event.arrivedAtMs = performance.now();
       onComplete();
     }
@@ -60,6 +71,7 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
   events.clear();
   unknownCallbacks = 0;
   subscriptions = plan.subscriptions;
+  hanging = plan.hanging;
   const { origin, pathname } = new URL(plan.url);
   const pool = new Pool(origin, { connections: plan.connections, keepAliveTimeout: 60_000 });
   const requests = Array.from({ length: plan.events }, (_, index) => sign(plan, plan.firstRecord + index));
@@ -95,6 +107,8 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
       sentAtMs: performance.now(),
       answeredAtMs: 0,
       accepted: false,
+      index,
+      deliveriesMs: [],
       callbacks: Array.from({ length: subscriptions }, () => 0),
       arrivedAtMs: 0,
     };
@@ -125,7 +139,7 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
 
   const arrived = accepted.filter(({ arrivedAtMs }) => arrivedAtMs > 0);
   const lastArrivalMs = Math.max(...arrived.map(({ arrivedAtMs }) => arrivedAtMs), startedAtMs + 1);
-  const callbacks = accepted.map((event) => event.callbacks);
+  const callbacks = accepted.map((event) => event.callbacks.filter((_, index) => index !== hanging?.subscription));
   return {
     sent: all.length,
     accepted: accepted.length,
@@ -136,6 +150,7 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
     answeredMs,
     totalMs: lastArrivalMs - startedAtMs,
     endToEndMs: quantiles(arrived.map((event) => event.arrivedAtMs - event.sentAtMs)),
+    deliveryMs: quantiles(accepted.flatMap((event) => event.deliveriesMs)),
     answerMs: quantiles(accepted.map((event) => event.answeredAtMs - event.sentAtMs)),
   };
 }

@@ -5,6 +5,7 @@ import type { TrafficMessage, TrafficOrder, TrafficPlan, TrafficResult } from '.
 export interface Traffic {
   /** Origin of the subscriber's endpoints. */
   readonly subscriberUrl: string;
+  readonly pid: number | undefined;
   run(plan: TrafficPlan): Promise<TrafficResult>;
   stop(): Promise<void>;
 }
@@ -15,6 +16,7 @@ export async function startTraffic(): Promise<Traffic> {
   if (started.kind !== 'listening') throw new Error('the subscriber did not start');
   return {
     subscriberUrl: `http://127.0.0.1:${started.port}`,
+    pid: child.pid,
     async run(plan) {
       child.send({ plan } satisfies TrafficOrder);
       const message = await nextMessage<TrafficMessage>(child);

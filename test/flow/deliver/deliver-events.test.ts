@@ -276,7 +276,8 @@ describe('a delivery is parked, and `drain` serves its endpoint (invariant 12),'
     const { outcomes, most } = await deliverAndCount(engine);
     expect(kindsOf(outcomes)).toEqual(['delivered', 'delivered', 'delivered']);
     expect(most).toBe(1);
-    const full = await prepare([{ concurrency: 9 }], ['evt_1'], busy);
+    const crowded = { sinceMs: nowMs - 7_000, untilMs: nowMs + 9_000 };
+    const full = await prepare([{ concurrency: 9 }], ['evt_1'], { ...busy, crowded });
     expect(kindsOf(await deliverVisible(full))).toEqual(['parked']);
     expect(full.callbacks.requests).toEqual([]);
   });

@@ -9,7 +9,7 @@ import type { Deprecation } from '../../../engine/schema-versions/versioned-reso
 import { type RunTransform, type ShapedEvents, shapeEvents } from '../../../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../../../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../../../engine/signing/standard-webhooks.ts';
-import type { CallbackClient, CallbackRequest } from '../../../ports/delivery/callback-client.ts';
+import type { CallbackClient, CallbackRequest, LateAnswer } from '../../../ports/delivery/callback-client.ts';
 import type { DeliveryStore } from '../../../ports/delivery/delivery-store.ts';
 import type { OauthTokens } from '../../../ports/delivery/oauth-tokens.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
@@ -64,6 +64,8 @@ export interface CallbackOptions {
   readonly hops?: number;
   /** By the id of an event: the event of its record before it. @default none */
   readonly previous?: ReadonlyMap<string, CanonicalEvent> | undefined;
+  /** What to do when the answer is late. @default waits until the timeout */
+  readonly late?: LateAnswer | undefined;
   /** Replace the subscription's own keys, for tests of a receiver. */
   readonly keys?: CallbackKeys | undefined;
   /** Replaces the current time, for tests of a receiver. Epoch milliseconds. */
@@ -90,7 +92,7 @@ export async function prepareCallback(
   prepared: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
-  { isReplay, hops = 1, previous, keys, signedAtMs }: CallbackOptions,
+  { isReplay, hops = 1, previous, late, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
   const { subscription } = prepared;
   const pinned = await pinEach(ports, subscription, events);
@@ -119,6 +121,7 @@ export async function prepareCallback(
       },
       body: shaped.body,
       timeoutMs: timeoutSeconds * 1000,
+      late,
       clientCertificate,
     },
     token: token?.token,

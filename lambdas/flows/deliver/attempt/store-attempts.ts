@@ -1,6 +1,6 @@
 import type { CallbackOutcome } from '../../../engine/delivery/callback-outcome.ts';
 import type { Delivery } from '../../../engine/delivery/delivery.ts';
-import { type Attempted, jobOf, parked, recordAttempt } from '../../../engine/delivery/record-attempt.ts';
+import { type Attempted, abandoned, jobOf, parked, recordAttempt } from '../../../engine/delivery/record-attempt.ts';
 import type { EventRow } from '../../../ports/events/event-store.ts';
 import type { DeliveryOutcome, ReadyJob } from '../decide-job.ts';
 import type { DeliverPorts } from '../deliver-ports.ts';
@@ -15,6 +15,15 @@ interface Made {
   readonly parking: readonly ReadyJob[];
   /** The parked jobs on which the filter has not decided. */
   readonly unjudged: ReadonlySet<ReadyJob>;
+  /** The parked jobs whose post may have arrived. */
+  readonly abandoned: ReadonlyMap<ReadyJob, AbandonedPost>;
+}
+
+/** A post whose late answer nobody waited for. */
+export interface AbandonedPost {
+  readonly startedAtMs: number;
+  readonly error: string;
+  readonly durationMs: number;
 }
 
 /** Record attempts, then their consequences. Attempts come first: a post without a record is made again. */
@@ -22,7 +31,7 @@ export async function recordAll(
   ports: DeliverPorts,
   record: RecordWrite,
   prepared: PreparedSubscription,
-  { attempts, parking, unjudged }: Made,
+  { attempts, parking, unjudged, abandoned: given }: Made,
 ): Promise<readonly (readonly [ReadyJob, DeliveryOutcome, Delivery])[]> {
   const attempted = [...attempts].map(([job, outcome]) => ({
     job,
@@ -32,7 +41,7 @@ export async function recordAll(
   const delivered = attempted.filter(({ decision }) => decision.kind === 'delivered');
   const setAside = parking.map((job) => ({
     job,
-    delivery: { ...parked(job.delivery), isUnjudged: unjudged.has(job) || undefined },
+    delivery: { ...setAsideOf(job.delivery, given.get(job)), isUnjudged: unjudged.has(job) || undefined },
   }));
   const failed = attempted.filter(({ decision }) => decision.kind !== 'delivered');
   // Write both in parallel, so a retry of one does not delay the other.
@@ -72,6 +81,10 @@ export async function recordAll(
       return [job, { kind: 'retried', delayMs: decision.delayMs, status }, delivery] as const;
     }),
   ];
+}
+
+function setAsideOf(delivery: Delivery, post: AbandonedPost | undefined): Delivery {
+  return post === undefined ? parked(delivery) : abandoned(delivery, post.error, post.startedAtMs, post.durationMs);
 }
 
 /**
