@@ -292,6 +292,9 @@ describe.each(implementations)('runs of syncs in %s', (_, open) => {
       run: { ...run, outcome: 'failed', reason: 'ü', drift: { 'silent-delete': 2 }, calls: 3 },
     });
     await syncs.putRun(last);
+    await syncs.addRun(aSyncRun('run_1', { tenant: 'other' }));
+    await syncs.addRun(aSyncRun('run_2'));
+    expect(await syncs.getRun(key, 'run_2')).toEqual(aSyncRun('run_2'));
     expect(await syncs.getRun(key, 'run_1')).toEqual(last);
     expect(await syncs.getRun(key, 'run_')).toBeUndefined();
     expect(await syncs.getRun({ ...key, sync: 'contacts-2' }, 'run_1')).toBeUndefined();

@@ -71,6 +71,10 @@ export function createInMemorySyncs(clock: Clock): InMemorySyncs {
     for (const [place, row] of cursors) if (isOf(key)(row)) cursors.delete(place);
   };
 
+  const keepRun = ({ account, sync, tenant, run }: RunRow) => {
+    const expiresAtMs = Math.ceil(clock.nowMs() / 1000) * 1000 + keptMs;
+    runs.set(runOf({ account, sync }, run.id), { account, sync, tenant, run: kept(run), expiresAtMs });
+  };
   return {
     dump: () => dumpOf(syncs, cursors, runs),
     all: () => [...syncs.values()],
@@ -107,9 +111,9 @@ export function createInMemorySyncs(clock: Clock): InMemorySyncs {
     },
     removeCursors: async (key) => removeCursors(key),
 
-    async putRun({ account, sync, tenant, run }) {
-      const expiresAtMs = Math.ceil(clock.nowMs() / 1000) * 1000 + keptMs;
-      runs.set(runOf({ account, sync }, run.id), { account, sync, tenant, run: kept(run), expiresAtMs });
+    putRun: async (row) => keepRun(row),
+    async addRun(row) {
+      if (!runs.has(runOf(row, row.run.id))) keepRun(row);
     },
     getRun: async (key, id) => liveRuns(key).find(({ run }) => run.id === id),
     listRuns: async (key, limit, after) => pageOf(liveRuns(key), ({ run }) => run.id, limit, after, 'falling'),

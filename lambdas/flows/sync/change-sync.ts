@@ -30,18 +30,21 @@ export interface SyncChange<Outcome> {
 /**
  * Change what is stored of a sync. The change is made again to what another writer has put in between.
  *
+ * @param prepare - What must be stored before the change is, each time that it is tried.
  * @returns Undefined where the account has no such sync any more.
  */
 export async function changeSync<Outcome>(
   { syncs }: Pick<ManageSyncPorts, 'syncs'>,
   { account, sync, incarnation }: SyncKey & Pick<SyncRow, 'incarnation'>,
   change: (row: SyncRow) => SyncChange<Outcome>,
+  prepare?: (outcome: Outcome) => Promise<void>,
 ): Promise<{ readonly row: SyncRow; readonly outcome: Outcome } | undefined> {
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const stored = await syncs.get({ account, sync });
     if (stored?.incarnation !== incarnation) return undefined;
     const { row, outcome } = change(stored);
     if (row === undefined) return { row: stored, outcome };
+    await prepare?.(outcome);
     const written = await syncs.replace(row);
     if (written !== undefined) return { row: written, outcome };
   }

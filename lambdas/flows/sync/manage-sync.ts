@@ -5,7 +5,7 @@ import { changeTiming, type TimingChange, usualTiming } from '../../engine/sync/
 import { ended } from '../../engine/sync/end-run.ts';
 import { intervalOf, nextReconcileMs, nextRunMs } from '../../engine/sync/schedule.ts';
 import { declaredJob, jobOfSync, type SyncJob } from '../../engine/sync/sync-job.ts';
-import { noCounts, type SyncState } from '../../engine/sync/sync-state.ts';
+import { noCounts, type SyncRun, type SyncState } from '../../engine/sync/sync-state.ts';
 import type { SyncRow } from '../../ports/sync/sync-store.ts';
 import {
   changeSync,
@@ -136,7 +136,8 @@ export async function resumeSync(ports: ManageSyncPorts, row: SyncRow): Promise<
  * records. Runs that are under way or wait end as cancelled; the function that works on one notices at its next write.
  */
 export async function resetSync(ports: ManageSyncPorts, row: SyncRow): Promise<SyncRow | undefined> {
-  const reset = await changeSync(ports, row, (stored) => {
+  const { account, sync, tenant } = row;
+  const cancelAll = (stored: SyncRow): SyncChange<readonly SyncRun[]> => {
     const nowMs = ports.clock.nowMs();
     const { current, suspended, wanted, stop: _, freshAtMs: __, reconcileFault: ___, ...state } = stored.state;
     const cancel = (run: Parameters<typeof ended>[0]) => ended(run, 'cancelled', nowMs, 'the sync was reset');
@@ -152,10 +153,13 @@ export async function resetSync(ports: ManageSyncPorts, row: SyncRow): Promise<S
     };
     const { lease: ____, ...unleased } = stored;
     return { row: withState(unleased, next, nowMs), outcome: [...cancelled, ...waiting] };
+  };
+  // The ends go first: once the state has forgotten its runs, a caller that repeats the reset cannot end them any more.
+  // A run that goes on, because the state was not written, replaces its end.
+  const reset = await changeSync(ports, row, cancelAll, async (ends) => {
+    for (const run of ends) await ports.syncs.addRun({ account, sync, tenant, run });
   });
   if (reset === undefined) return undefined;
-  const { account, sync, tenant } = reset.row;
-  for (const run of reset.outcome) await ports.syncs.putRun({ account, sync, tenant, run });
   // Cursors of before count for nothing already: their names have the number of the reset.
   await ports.syncs.removeCursors({ account, sync });
   await startIfDue(ports, reset.row);

@@ -62,6 +62,8 @@ export interface SyncStore {
 
   /** Keep a run for 30 days. A run with the same id is replaced. */
   putRun(row: RunRow): Promise<void>;
+  /** Keep a run as `putRun` does, unless one with its id is kept already. */
+  addRun(row: RunRow): Promise<void>;
   getRun(key: SyncKey, id: string): Promise<RunRow | undefined>;
   /** Runs of a sync, the latest first. @param after - `next` of a page. */
   listRuns(key: SyncKey, limit: number, after: string | undefined): Promise<Page<RunRow>>;

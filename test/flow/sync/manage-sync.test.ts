@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { holdSync } from '../../../lambdas/flows/sync/hold-sync.ts';
+import { resetSync } from '../../../lambdas/flows/sync/manage-sync.ts';
+import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { answerThings, aThing, createSyncApi } from './sync-api.ts';
 import { shopWith } from './sync-world.ts';
 
@@ -158,6 +160,23 @@ describe('a reset', () => {
     expect((await of('GET', '/syncs/products/runs/run_next')).body).toMatchObject({ outcome: 'cancelled', pages: 0 });
     await expect(hold?.update((state) => state)).rejects.toMatchObject({ code: 'contended' });
   });
+});
+
+test('a reset that is cut off at any of its calls, and repeated, leaves each of its runs with an end', async () => {
+  for (let at = 1; ; at += 1) {
+    for (const fault of faultsAt(at)) {
+      const { ports, engine, stored } = await begun();
+      const hold = await holdSync(ports, { account: 'acc_1', sync: 'products' });
+      await hold?.update((state) => ({ ...state, wanted: [{ id: 'run_next', mode: 'reconcile' }] }));
+      const row = await stored();
+      const injected = injectFault(ports, fault);
+      await resetSync(injected.ports, row).catch(() => undefined);
+      if (injected.calls.length < at) return expect(at).toBeGreaterThan(4);
+      await resetSync(ports, row);
+      const run = await engine.syncs.getRun({ account: 'acc_1', sync: 'products' }, 'run_next');
+      expect({ fault, outcome: run?.run.outcome }).toEqual({ fault, outcome: 'cancelled' });
+    }
+  }
 });
 
 describe('a removal', () => {

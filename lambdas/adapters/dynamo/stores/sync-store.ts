@@ -59,6 +59,16 @@ export function createDynamoSyncStore(client: DynamoDBClient, table: string, clo
     async putRun(row) {
       await writeRows(client, table, [toRunRow(row, clock.nowMs())]);
     },
+    async addRun(row) {
+      const Item = toItem(toRunRow(row, clock.nowMs()));
+      const put = new PutItemCommand({
+        TableName: table,
+        Item,
+        ConditionExpression: 'attribute_not_exists(#row)',
+        ExpressionAttributeNames: { '#row': 'row' },
+      });
+      await putOnCondition(client, put);
+    },
     async getRun(key, id) {
       const [row] = await readRows(client, table, [runRowKey(key, id)]);
       return row !== undefined && isLive(row, clock.nowMs()) ? fromRunRow(row) : undefined;
