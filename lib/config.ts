@@ -76,6 +76,7 @@ function defaultsOf(stage: Stage): Settings {
     accountsPerTenant: 1000,
     keysPerTenant: 100,
     consumersPerTenant: 100,
+    batching: 'latency',
     normalizeMaxConcurrency: local ? 4 : 50,
     enrichMaxConcurrency: local ? 4 : 20,
     pollMaxConcurrency: local ? 4 : 20,

@@ -57,6 +57,11 @@ export const limits = {
 
   /** Messages of a queue per invocation. */
   queueBatchSize: 10,
+  /**
+   * The same where batches are gathered for less money. A function has six megabytes for all messages of an invocation.
+   */
+  economyBatchSize: 100,
+  economyWindowSeconds: 2,
   /** The same for the drain queue: each message may keep an invocation busy for a whole run. */
   drainBatchSize: 1,
   /** The same for the enrich queue. */

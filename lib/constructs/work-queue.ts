@@ -3,6 +3,7 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { limits } from '../../lambdas/contracts/limits.ts';
+import type { TributaryConfig } from '../config.ts';
 import type { EngineFunction } from './engine-function.ts';
 import type { OperatorAlarms } from './operator-alarms.ts';
 
@@ -16,6 +17,19 @@ const retention = Duration.days(14);
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const visibilityTimeouts = 6;
+
+/** How the messages of one invocation are gathered. */
+export interface Batch {
+  readonly size: number;
+  /** @default 0: an invocation has what a receive brings */
+  readonly windowSeconds?: number;
+}
+
+/** For queues whose messages are many and small: what a deployer chose. */
+export function batchOf({ batching }: Pick<TributaryConfig, 'batching'>): Batch {
+  if (batching === 'latency') return { size: limits.queueBatchSize };
+  return { size: limits.economyBatchSize, windowSeconds: limits.economyWindowSeconds };
+}
 
 export interface WorkQueueProps {
   /** Short name in kebab-case, the prefix of its runbook entries: `raw-queue`. */
@@ -77,10 +91,10 @@ export class WorkQueue extends Construct {
    * Connect the one function that consumes this queue.
    *
    * @param maxConcurrency - Concurrent invocations, 2 to 1000.
-   * @param batchSize - Messages of one invocation, at most 10.
+   * @param batch - Messages of one invocation, at most 10 without a window, and how long to wait for them.
    * @throws Error when the function's timeout is not the one that the visibility timeout is based on.
    */
-  consumedBy({ lambda }: EngineFunction, maxConcurrency: number, batchSize: number = limits.queueBatchSize): void {
+  consumedBy({ lambda }: EngineFunction, maxConcurrency: number, { size, windowSeconds = 0 }: Batch): void {
     const timeoutSeconds = lambda.timeout?.toSeconds();
     if (timeoutSeconds !== this.consumerTimeout.toSeconds()) {
       throw new Error(
@@ -89,7 +103,8 @@ export class WorkQueue extends Construct {
     }
     lambda.addEventSource(
       new SqsEventSource(this.queue, {
-        batchSize,
+        batchSize: size,
+        ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
         maxConcurrency,
         reportBatchItemFailures: true,
       }),

@@ -1,7 +1,14 @@
+import { z } from 'zod';
 import { wholeNumber } from './whole-number.ts';
 
 /** How many invocations of each function run concurrently. */
 export const concurrencySettings = {
+  /**
+   * How webhooks and deliveries are gathered: `latency` takes each as soon as it comes, ten at most together; `economy`
+   * waits for two seconds, or for a hundred.
+   * @default latency
+   */
+  batching: z.enum(['latency', 'economy']).describe('latency or economy'),
   /**
    * Concurrent invocations of normalize.
    * @default 50; 4 in local

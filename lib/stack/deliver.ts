@@ -4,6 +4,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import { environmentKeys, type FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type EndpointNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import { batchOf } from '../constructs/work-queue.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import type { Storage } from './storage.ts';
 
@@ -57,8 +58,8 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
   // Query: the feed, for ordered subscriptions and replays. GetItem: the replay.
   tables.events.grant(drain, 'Query');
   tables.deliveries.grant(drain, 'GetItem');
-  deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency);
-  drainQueue.consumedBy(drain, config.drainMaxConcurrency, limits.drainBatchSize);
+  deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency, batchOf(config));
+  drainQueue.consumedBy(drain, config.drainMaxConcurrency, { size: limits.drainBatchSize });
   endpointAlarms(builder);
   return { deliveryQueue, drainQueue, deliver, drain };
 }

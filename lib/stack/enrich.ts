@@ -37,7 +37,7 @@ export function createEnrich(
   grantProviderCalls(storage, enrich);
   grantPublishing(storage, deliver, enrich);
   enrichQueue.queue.grantSendMessages(enrich);
-  enrichQueue.consumedBy(enrich, builder.config.enrichMaxConcurrency, limits.enrichBatchSize);
+  enrichQueue.consumedBy(enrich, builder.config.enrichMaxConcurrency, { size: limits.enrichBatchSize });
   return enrich;
 }
 

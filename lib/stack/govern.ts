@@ -47,7 +47,7 @@ export function createGovern(builder: EngineBuilder, { tables, buckets }: Storag
   buckets.raw.grantErase(govern);
   rawQueue.deadLetterQueue.grantConsumeMessages(govern);
   governanceQueue.queue.grantSendMessages(govern);
-  governanceQueue.consumedBy(govern, governMaxConcurrency, limits.governBatchSize);
+  governanceQueue.consumedBy(govern, governMaxConcurrency, { size: limits.governBatchSize });
 
   return { governanceQueue, govern };
 }

@@ -6,6 +6,7 @@ import { limits } from '../../lambdas/contracts/limits.ts';
 import { type IngressNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
+import { batchOf } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import type { Storage } from './storage.ts';
@@ -108,7 +109,7 @@ function createNormalize(
   tables.fetches.grant(normalize, 'PutItem', 'UpdateItem');
   enrichQueue.queue.grantSendMessages(normalize);
   rawQueue.deadLetterQueue.grantSendMessages(normalize);
-  rawQueue.consumedBy(normalize, builder.config.normalizeMaxConcurrency);
+  rawQueue.consumedBy(normalize, builder.config.normalizeMaxConcurrency, batchOf(builder.config));
   return normalize;
 }
 

@@ -48,6 +48,6 @@ export function createPoll(
   // What the tenant must know about credentials.
   enrichQueue.queue.grantSendMessages(poll);
   pollQueue.queue.grantSendMessages(poll);
-  pollQueue.consumedBy(poll, builder.config.pollMaxConcurrency, limits.pollBatchSize);
+  pollQueue.consumedBy(poll, builder.config.pollMaxConcurrency, { size: limits.pollBatchSize });
   return poll;
 }

@@ -97,6 +97,8 @@ export const assumptions = {
   dynamodbRoundTripMs: 5,
   sqsRoundTripMs: 8,
   kmsRoundTripMs: 10,
+  /** From a receive to the next one of the same poller without a batching window: a run of normalize. */
+  latencyRunMs: 100,
   /** How long a receiver takes to answer. */
   receiverMs: 100,
   /** How long a provider takes to answer a read of a record. */

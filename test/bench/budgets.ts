@@ -6,6 +6,8 @@ export const budgets = {
   requestsPerEventOfTenTenants: 6,
   /** Modelled AWS cost of a million events of 2 KB with one subscriber, in batches of 10, from list prices. */
   costPerMillionUsd: 5,
+  /** The same with the setting `economy`, from 100 events a second. */
+  economyPerMillionUsd: 3.5,
   /** A stack without traffic, in its first year. */
   idlePerMonthUsd: 7,
   /** Minified code that ingress loads before its first request. */

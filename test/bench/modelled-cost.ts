@@ -1,7 +1,8 @@
 import { unpackEventRow } from '../../lambdas/adapters/dynamo/rows/packed-event-row.ts';
 import { itemBytes, type Row } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
-import { assumptions } from './aws-prices.ts';
+import { limits } from '../../lambdas/contracts/limits.ts';
+import { assumptions, idleAssumptions } from './aws-prices.ts';
 import { budgets } from './budgets.ts';
 import { costPerMillion, gbSeconds, readUnits, totalUsd, type Usage, writeUnits } from './cost-model.ts';
 import { recordReadFigures } from './record-read-cost.ts';
@@ -12,15 +13,46 @@ import { stageNames } from './stages/protocol.ts';
 
 const bodyBytes = 2_048;
 /** Messages per batch of normalize: many when events arrive fast, one when they arrive one by one. */
-const batchSizes = [10, 3, 1] as const;
+const batchSizes = [100, 40, 10, 3, 1] as const;
 const budgetedBatchSize = 10;
+/** The sizes for which each part of the cost is told. */
+const toldInParts: readonly number[] = [100, 10, 3, 1];
 
 const runOf = (batchSize: number): WayRun => ({
   // Whole batches.
   events: batchSize * Math.ceil(100 / batchSize),
   bodyBytes,
-  batches: { normalize: batchSize, deliver: 1 },
+  // A message of deliver holds the events of one batch; a larger batch of normalize fills several.
+  batches: { normalize: batchSize, deliver: Math.max(1, Math.ceil(batchSize / jobsPerMessage)) },
 });
+
+/** Events of one endpoint in a message of the delivery queue. */
+const jobsPerMessage = 25;
+
+/** Events per second for which both settings of `batching` are told. */
+const rates = [1, 10, 100, 1_000] as const;
+
+/**
+ * Messages per batch at a rate. Each of Lambda's pollers takes what has come while it was busy: the time of a run
+ * (`latency`) or the batching window (`economy`). Events are taken to arrive evenly, and to spread over five pollers,
+ * which Lambda starts with; fewer pollers would make larger batches.
+ */
+function batchSizeAt(perSecond: number, batching: 'latency' | 'economy'): number {
+  const gatheredMs = batching === 'latency' ? assumptions.latencyRunMs : limits.economyWindowSeconds * 1_000;
+  const most = batching === 'latency' ? limits.queueBatchSize : limits.economyBatchSize;
+  const gathered = (perSecond * gatheredMs) / 1_000 / idleAssumptions.pollersPerQueue;
+  return Math.min(most, Math.max(1, gathered));
+}
+
+/** The cost at a size between two that were measured: what a batch costs is shared by its events. */
+function usdAt(size: number, measured: readonly { readonly size: number; readonly usd: number }[]): number {
+  const larger = measured.findLast((one) => one.size >= size);
+  const smaller = measured.find((one) => one.size <= size);
+  if (larger === undefined || smaller === undefined) return Number.NaN;
+  if (larger.size === smaller.size) return larger.usd;
+  const share = (1 / size - 1 / larger.size) / (1 / smaller.size - 1 / larger.size);
+  return larger.usd + share * (smaller.usd - larger.usd);
+}
 
 /** The cost of a million events of 2 KB with one subscriber, by batch size: measured usage at list prices. */
 export const modelledCost: Section = {
@@ -38,6 +70,7 @@ export const modelledCost: Section = {
       const unpacked = { ...rows, event: rows.event.map(unpackEventRow) };
       return [
         ...costs.flatMap((cost, index) => figuresOf(batchSizes[index] ?? 0, cost, rows, unpacked)),
+        ...byRate(costs, rows),
         figure('row of an event', mean(unpacked.event.map(itemBytes)), 'bytes'),
         figure('row of an event, as stored', mean(rows.event.map(itemBytes)), 'bytes'),
         ...(await recordReadFigures()),
@@ -48,12 +81,38 @@ export const modelledCost: Section = {
   },
 };
 
+function byRate(costs: readonly WayCost[], rows: Rows): readonly Figure[] {
+  const measured = costs.map((cost, index) => ({
+    size: batchSizes[index] ?? 0,
+    usd: totalUsd(costPerMillion(usageOf(cost, rows), cost.events)),
+  }));
+  return rates.flatMap((perSecond) =>
+    (['latency', 'economy'] as const).map((batching) => {
+      const size = batchSizeAt(perSecond, batching);
+      const note = `in batches of ${Number(size.toFixed(1))}`;
+      const one = figure(`${batching}, ${perSecond} events/s`, usdAt(size, measured), 'USD', note);
+      return batching === 'economy' && perSecond >= 100 ? withinBudget(one, budgets.economyPerMillionUsd) : one;
+    }),
+  );
+}
+
 function figuresOf(batchSize: number, cost: WayCost, rows: Rows, unpacked: Rows): readonly Figure[] {
   const title = `batches of ${batchSize}`;
   const lines = costPerMillion(usageOf(cost, rows), cost.events);
   const all = figure(`${title}: all`, totalUsd(lines), 'USD', inWords(cost));
   return [
     batchSize === budgetedBatchSize ? withinBudget(all, budgets.costPerMillionUsd) : all,
+    ...(toldInParts.includes(batchSize) ? partsOf(title, lines, cost, unpacked) : []),
+  ];
+}
+
+function partsOf(
+  title: string,
+  lines: ReturnType<typeof costPerMillion>,
+  cost: WayCost,
+  unpacked: Rows,
+): readonly Figure[] {
+  return [
     ...lines.map(({ name, usd }) => figure(`${title}: ${name}`, usd, 'USD', noteOn[name])),
     figure(
       `${title}: all, were event rows not packed`,
@@ -130,8 +189,9 @@ function usageOf(cost: WayCost, rows: Rows): Usage {
       events * (writes('record') + writes('claim') + writes('event') + writes('delivery')) +
       // Each batch: the sequence counter, and the statistics, whose index holds no counts.
       normalize.invocations * (1 + writes('statistics')) +
-      // The endpoint's lease, and the result.
-      2 * deliver.invocations * writes('endpoint'),
+      // The endpoint's lease: an instance keeps it for seconds, so events that arrive one by one write it each time.
+      (events === normalize.invocations ? deliver.invocations : (deliver.requests['dynamodb:UpdateItem'] ?? 0)) *
+        writes('endpoint'),
     readUnits:
       // Each event: the state of its record, its row, and its delivery, which does not exist yet.
       events * (reads('record') + reads('event', true) + readUnits(0)) +

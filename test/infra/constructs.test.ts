@@ -129,7 +129,7 @@ describe('WorkQueue', () => {
       alarms,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    expect(() => queue.consumedBy(deliver, 2)).toThrow(
+    expect(() => queue.consumedBy(deliver, 2, { size: 10 })).toThrow(
       'Test/Queue: got a consumer with a timeout of 90 s, expected 60 s; give both the same limit',
     );
   });

@@ -5,6 +5,7 @@ import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import {
   DeleteMessageBatchCommand,
+  type Message,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   SQSClient,
@@ -54,7 +55,7 @@ export interface EventWay {
 export interface WayRun {
   readonly events: number;
   readonly bodyBytes: number;
-  /** Messages per invocation, at most 10. A message for deliver holds the events of one batch of normalize. */
+  /** Messages per invocation. A message for deliver holds the events of one batch of normalize. */
   readonly batches: Readonly<Record<'normalize' | 'deliver', number>>;
   /**
    * Messages that wait for normalize behind those of the run. They stay in the queue, so this must be the last run.
@@ -116,6 +117,24 @@ export async function startEventWay(
   const sourceOf = (stage: StageName) =>
     model.queueSources.find((source) => source.function.label === stage) as QueueSourceModel;
 
+  /** As Lambda's poller gathers them in a batching window: ten in each receive. */
+  const receiveBatch = async (url: string, size: number): Promise<Message[]> => {
+    const messages: Message[] = [];
+    while (messages.length < size) {
+      const { Messages = [] } = await clients.sqs.send(
+        new ReceiveMessageCommand({
+          QueueUrl: url,
+          MaxNumberOfMessages: Math.min(maxEntries, size - messages.length),
+          MessageSystemAttributeNames: ['All'],
+          MessageAttributeNames: ['All'],
+        }),
+      );
+      if (Messages.length === 0) break;
+      messages.push(...Messages);
+    }
+    return messages;
+  };
+
   let records = 0;
   return {
     async run({ events, batches, bodyBytes, backlog = 0 }) {
@@ -125,21 +144,16 @@ export async function startEventWay(
       const poll = async (stage: 'normalize' | 'deliver', maxMessages: number) => {
         const { queue } = sourceOf(stage);
         for (let left = maxMessages; left > 0; ) {
-          const { Messages = [] } = await clients.sqs.send(
-            new ReceiveMessageCommand({
-              QueueUrl: queue.url,
-              MaxNumberOfMessages: batches[stage],
-              MessageSystemAttributeNames: ['All'],
-              MessageAttributeNames: ['All'],
-            }),
-          );
-          if (Messages.length === 0) return;
-          left -= Messages.length;
-          await functions.invoke(stage, toSqsEvent(Messages, queue.arn), stages);
-          const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
-          await clients.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
+          const messages = await receiveBatch(queue.url, Math.min(left, batches[stage]));
+          if (messages.length === 0) return;
+          left -= messages.length;
+          await functions.invoke(stage, toSqsEvent(messages, queue.arn), stages);
+          for (const some of chunks(messages, maxEntries)) {
+            const Entries = some.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+            await clients.sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queue.url, Entries }));
+          }
           for (const operation of ['sqs:ReceiveMessage', 'sqs:DeleteMessageBatch'])
-            poller[operation] = (poller[operation] ?? 0) + 1;
+            poller[operation] = (poller[operation] ?? 0) + Math.ceil(messages.length / maxEntries);
         }
       };
       for (let sent = 0; sent < events; sent += 1) {

@@ -204,7 +204,7 @@ function slowCallbacks(time: VirtualTime, clock: FakeEngine['clock'], latencyOf:
     posts.underWay -= 1;
     const durationMs = clock.nowMs() - startedAtMs;
     if (!waitsOn) return { kind: 'failed', error: 'no answer within 1 s', durationMs, isAbandoned: true };
-    return { ...answered(204), durationMs } as CallbackOutcome;
+    return { ...answered(204), durationMs };
   };
   return { posts, post };
 }
