@@ -219,7 +219,7 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
     await queue.deliveries.sendAll(jobs);
     const events = (await queue.receiveAll()).flatMap(({ body }) => jobsIn(body).map(({ event }) => event));
     expect(events.sort()).toEqual(jobs.map(({ job }) => job.event).sort());
-    // One or more messages hold the jobs of an endpoint and a group.
+    // A message holds jobs of one group.
     expect(new Set(queue.groups())).toEqual(new Set(jobs.map(({ group }) => group)));
   });
 

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
-import { deadLetterReasonAttribute, type PollMessage } from '../../contracts/messages.ts';
+import { type DeliveryJob, deadLetterReasonAttribute, type PollMessage } from '../../contracts/messages.ts';
 import type {
   DeadLetterInbox,
   DeadLetterQueue,
@@ -139,19 +139,26 @@ function createSqsDelayedQueue<Message>(
   };
 }
 
-/** Most jobs of one endpoint in a message: a consumer does its work for the endpoint once for all of them. */
+/** Most jobs in a message. With ten messages, an invocation has 250. */
 const maxPackedJobs = 25;
 
+/**
+ * Put jobs of one group and time into few messages: an event for a hundred endpoints would else be a hundred messages,
+ * and each invocation reads the event anew. Jobs of one endpoint stand together, so that few invocations post to it.
+ */
+
 function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]): readonly BatchedMessage[] {
-  const alike = Map.groupBy(jobs, ({ job, group, delayMs }) =>
-    JSON.stringify([job.subscription, group, delaySeconds(delayMs)]),
-  );
+  const alike = Map.groupBy(jobs, ({ group, delayMs }) => JSON.stringify([group, delaySeconds(delayMs)]));
   return [...alike.values()].flatMap((list) =>
-    chunks(list, maxPackedJobs).map((some) => {
+    chunks(byEndpoint(list), maxPackedJobs).map((some) => {
       const [{ group, delayMs }] = some as [(typeof jobs)[number]];
       return { content: some.map(({ job }) => job), group, delayMs };
     }),
   );
+}
+
+function byEndpoint<T extends { readonly job: DeliveryJob }>(jobs: readonly T[]): readonly T[] {
+  return [...Map.groupBy(jobs, ({ job }) => job.subscription).values()].flat();
 }
 
 export function createSqsDeadLetterQueue(client: SQSClient, queueUrl: string): DeadLetterQueue {

@@ -30,7 +30,7 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
     );
     const jobs: JobDelivery[] = [];
     for (const record of event.Records) {
-      // A message holds the jobs of one endpoint. SQS redelivers all of them; deliverEvents skips those that are done.
+      // A message holds jobs of some endpoints. SQS redelivers all of them; deliverEvents skips those that are done.
       const packed = jobsIn(record);
       if (packed.length > 0 && packed.every(isJob))
         jobs.push(
