@@ -27,15 +27,35 @@ export const awsRequests: Section = {
       for (const { title, isBudgeted, ...run } of runs) {
         const cost = await way.run(run);
         const total = figure(`${title}: all`, requestsPerEvent(cost), 'requests');
-        figures.push(isBudgeted ? withinBudget(total, budgets.requestsPerEvent) : total);
+        figures.push(
+          isBudgeted
+            ? withinBudget(total, budgets.requestsPerEvent)
+            : title === 'batches of 1'
+              ? withinBudget(total, budgets.requestsOfOneEvent)
+              : total,
+        );
         figures.push(...byStage(title, cost));
       }
-      return [...figures, ...(await ofTenTenants())];
+      return [...figures, ...(await toTenEndpoints()), ...(await ofTenTenants())];
     } finally {
       await way.stop();
     }
   },
 };
+
+/** One event, alone, for ten fast endpoints of its tenant. */
+async function toTenEndpoints(): Promise<readonly Figure[]> {
+  const way = await startEventWay(await sharedAssembly(), { tenants: 1, subscriptions: 10, matching: 10 });
+  try {
+    const run = { bodyBytes: 2_048, batches: { normalize: 1, deliver: 10 } };
+    await way.run({ ...run, events: 5 });
+    const cost = await way.run({ ...run, events: 1 });
+    const total = figure('one event to ten endpoints: all', requestsPerEvent(cost), 'requests');
+    return [withinBudget(total, budgets.requestsToTenEndpoints), ...byStage('one event to ten endpoints', cost)];
+  } finally {
+    await way.stop();
+  }
+}
 
 /** Each event of a batch belongs to another tenant, with its own endpoint. */
 async function ofTenTenants(): Promise<readonly Figure[]> {

@@ -2,6 +2,9 @@
 export const budgets = {
   /** AWS requests for one webhook event to one subscriber, in batches of 10, from ingress until it is delivered. */
   requestsPerEvent: 2.7,
+  /** One event, alone, to one subscriber, and to ten fast ones. */
+  requestsOfOneEvent: 9,
+  requestsToTenEndpoints: 12,
   /** The same if the events of a batch belong to ten tenants, in batches of 10 for normalize and for deliver. */
   requestsPerEventOfTenTenants: 6,
   /** Modelled AWS cost of a million events of 2 KB with one subscriber, in batches of 10, from list prices. */

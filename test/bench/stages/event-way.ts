@@ -81,8 +81,10 @@ export interface StageTotal extends StageCost {
 export interface Population {
   /** Tenants that receive events in turn. */
   readonly tenants: number;
-  /** Subscriptions per tenant. The first one matches the events, the others do not. */
+  /** Subscriptions per tenant. */
   readonly subscriptions: number;
+  /** How many of them match the events. @default 1 */
+  readonly matching?: number;
 }
 
 /** @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html */
@@ -282,7 +284,7 @@ async function seed(
   { functions }: StackModel,
   client: DynamoDBClient,
   url: string,
-  { tenants, subscriptions }: Population,
+  { tenants, subscriptions, matching = 1 }: Population,
 ): Promise<void> {
   const environment: Readonly<Record<string, string>> = Object.assign({}, ...functions.map((one) => one.environment));
   const table = (key: string) => environment[key] ?? '';
@@ -310,7 +312,7 @@ async function seed(
         id: `sub_${tenant}_${number}`,
         url,
         status: 'enabled',
-        types: number === 0 ? [] : ['record:deleted'],
+        types: number < matching ? [] : ['record:deleted'],
         resources: [],
         integrations: [],
         accounts: [],
@@ -323,12 +325,11 @@ async function seed(
     ),
   );
   const endpoints = createDynamoEndpointStore(client, table(environmentKeys.limitsTable), newEndpoint);
-  for (const some of chunks(numbers(tenants), rowsAtATime))
-    await Promise.all(
-      some.map((tenant) =>
-        endpoints.replace({ ...newEndpoint(`tenant_${tenant}`, `sub_${tenant}_0`), latencyMs: 5 }, undefined),
-      ),
-    );
+  const fast = numbers(tenants).flatMap((tenant) =>
+    numbers(matching).map((number) => newEndpoint(`tenant_${tenant}`, `sub_${tenant}_${number}`)),
+  );
+  for (const some of chunks(fast, rowsAtATime))
+    await Promise.all(some.map((endpoint) => endpoints.replace({ ...endpoint, latencyMs: 5 }, undefined)));
 }
 
 function webhook(id: number, bodyBytes: number, account: string): APIGatewayProxyEventV2 {
