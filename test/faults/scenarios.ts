@@ -53,6 +53,24 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
+  /**
+   * Webhooks for an endpoint whose lease an instance keeps: the second one writes nothing to its state. The last one
+   * fails first, so that its result counts at once.
+   */
+  'kept-lease': {
+    async play(run) {
+      const { account, subscriber } = await knownEndpoint(run);
+      await run.send(githubWebhook(account, { issue: 2 }));
+      await run.settle();
+      subscriber.answerWith((earlier) => (earlier === 3 ? 500 : 204));
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 3 }));
+      await run.settle();
+      await run.send(githubWebhook(account, { issue: 4 }));
+    },
+    sendsAgain: true,
+  },
+
   /** A webhook on the shared URL of an integration. */
   'shared-url': {
     async play(run) {

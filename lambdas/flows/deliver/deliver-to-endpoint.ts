@@ -157,10 +157,16 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sending): 
   for (const job of postponing) outcomes.set(job, { kind: 'postponed' });
   const parking = rest.filter((job) => !outcomes.has(job));
   const record = createRecordWrite(ports, run.startedAtMs + limits.deliverTimeoutSeconds * 1000);
-  const recorded = await recordAll(ports, record, prepared, { parking, unjudged, attempts, abandoned });
+  const recorded = await recordAll(ports, record, prepared, { parking, unjudged, attempts, abandoned }).catch(
+    async (error: unknown) => {
+      // The posts are made: their slots need not wait until the lease expires.
+      await endLease(one, sent).catch(() => undefined);
+      throw error;
+    },
+  );
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
   const { woken, untold } = await finishEarlierRuns(ports, group, outcomes);
-  if (sent !== undefined && sent !== 'crowded') await endLease(one, sent);
+  await endLease(one, sent);
   if (parking.length + woken.length > 0) await drainParked(ports, prepared);
   await reportDelivery(ports, prepared.subscription, [
     ...untold.map(({ delivery, row }) => ({ delivery, hops: row.hops })),
@@ -202,7 +208,8 @@ async function finishEarlierRuns(
 }
 
 /** Keep the lease where nothing changed that others must know; else give it back with its results. */
-async function endLease({ run: { ports }, prepared }: EndpointRun, sent: Sent): Promise<void> {
+async function endLease({ run: { ports }, prepared }: EndpointRun, sent: Sending): Promise<void> {
+  if (sent === undefined || sent === 'crowded') return;
   const { lease, results, postsNotMade, wasLate } = sent;
   const { kept } = lease;
   if (kept !== undefined && !wasLate && isAsUsual(results)) {
