@@ -333,6 +333,7 @@ export function createFakeEngine(
       keys: apiKeys,
       deliveries,
       records,
+      syncs,
       events,
       payloads,
     } satisfies ExportPorts,

@@ -7,6 +7,7 @@ import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { ConsumerStore, FeedConsumer } from '../../ports/events/consumer-store.ts';
 import type { EventReader, EventRow } from '../../ports/events/event-store.ts';
 import type { ListedRecord, RecordDirectory } from '../../ports/events/record-states.ts';
+import type { RunRow, SyncRow, SyncStore } from '../../ports/sync/sync-store.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../ports/tenants/api-key-store.ts';
 import type { Tenant, TenantStore } from '../../ports/tenants/tenant-store.ts';
 import { tryToEvent } from '../feed/read-event.ts';
@@ -20,6 +21,7 @@ export interface ExportPorts {
   readonly keys: Pick<ApiKeyDirectory, 'list'>;
   readonly deliveries: Pick<DeliveryLog, 'list'>;
   readonly records: RecordDirectory;
+  readonly syncs: Pick<SyncStore, 'list' | 'listRuns'>;
   readonly events: Pick<EventReader, 'listAfter'>;
   readonly payloads: Pick<ClaimStore, 'get'>;
 }
@@ -33,10 +35,22 @@ export interface ExportViews {
   readonly key: (key: ApiKey) => unknown;
   readonly delivery: (delivery: Delivery) => unknown;
   readonly record: (account: string, record: Omit<ListedRecord, 'next'>) => unknown;
+  readonly sync: (account: Account, row: SyncRow) => Promise<unknown>;
+  readonly syncRun: (row: RunRow) => unknown;
 }
 
 export interface ExportEntry {
-  readonly kind: 'tenant' | 'account' | 'subscription' | 'consumer' | 'key' | 'delivery' | 'record' | 'event';
+  readonly kind:
+    | 'tenant'
+    | 'account'
+    | 'subscription'
+    | 'consumer'
+    | 'key'
+    | 'delivery'
+    | 'record'
+    | 'sync'
+    | 'sync_run'
+    | 'event';
   readonly value: unknown;
 }
 
@@ -128,6 +142,8 @@ const sections: readonly Section[] = [
   { name: 'deliveries', place: /^[^ ]{1,128}( [^ ]{0,512})?$/, read: readDeliveries },
   // An account, one of its 16 shards, and a sort key of at most 1,024 bytes.
   { name: 'records', place: /^[^ ]{1,512}( ((\d|1[0-5])( .{1,1024})?)?)?$/s, read: readRecords },
+  // An account, one of its syncs, and a run of it or the cursor behind a page.
+  { name: 'syncs', place: /^[^ ]{1,512}( ([^ ]{1,512}( [^ ]{0,512})?)?)?$/, read: readSyncs },
   { name: 'events', place: /^\d{1,15}$/, read: readEvents },
 ];
 
@@ -145,7 +161,8 @@ function toFound(kind: ExportEntry['kind'], value: unknown, place: string): Foun
 
 /**
  * Export all stored data of a tenant, page by page, in a fixed order: its settings, accounts, subscriptions, consumers,
- * keys, the deliveries of its subscriptions, the states of its records, and its events with their data, oldest first.
+ * keys, the deliveries of its subscriptions, the states of its records, the syncs of its accounts with their ended runs,
+ * and its events with their data, oldest first.
  *
  * Data written during the export is included if it lies after the reader's position.
  */
@@ -247,6 +264,36 @@ async function readRecords(
   }
   const [next] = (await accounts.list(tenant, 1, current)).items;
   return { found: [], next: next === undefined ? undefined : `${next.id} ` };
+}
+
+/** Syncs with their runs, one account after the other. */
+async function readSyncs(
+  { accounts, syncs }: ExportPorts,
+  views: ExportViews,
+  tenant: string,
+  limit: number,
+  after: string | undefined,
+): Promise<FoundPage> {
+  const [current, sync, run] = after === undefined ? [] : (after.split(' ') as [string, string?, string?]);
+  if (current === undefined || sync === undefined) {
+    const [next] = (await accounts.list(tenant, 1, current)).items;
+    return { found: [], next: next === undefined ? undefined : `${next.id} ` };
+  }
+  const account = await accounts.find(current);
+  // The place selects the partition, so check that the account is the tenant's (invariant 3).
+  if (account?.tenant !== tenant) return { found: [], next: current };
+  if (run !== undefined) {
+    const { items, next } = await syncs.listRuns({ account: current, sync }, limit, run === '' ? undefined : run);
+    const found = items
+      .filter((one) => one.tenant === tenant)
+      .map((one) => toFound('sync_run', views.syncRun(one), `${current} ${sync} ${one.run.id}`));
+    return { found, next: next === undefined ? `${current} ${sync}` : `${current} ${sync} ${next}` };
+  }
+  const rows = (await syncs.list(current)).filter(({ incarnation }) => incarnation === account.createdAt);
+  const row = rows.toSorted((a, b) => (a.sync < b.sync ? -1 : 1)).find((one) => one.sync > sync);
+  if (row === undefined) return { found: [], next: current };
+  const place = `${current} ${row.sync} `;
+  return { found: [toFound('sync', await views.sync(account, row), place)], next: place };
 }
 
 /** Upper bound of an event's size without its data. */

@@ -17,6 +17,12 @@ const views = {
     resource,
     recordId,
   }),
+  sync: async ({ id }: { id: string }, { sync }: { sync: string }) => ({ account: id, sync }),
+  syncRun: ({ account, sync, run }: { account: string; sync: string; run: { id: string } }) => ({
+    account,
+    sync,
+    run: run.id,
+  }),
   delivery: ({ event, subscription }: { event: string; subscription: string }) => ({ event, subscription }),
 };
 
@@ -59,6 +65,8 @@ describe('an export', () => {
         kind: 'record',
         value: { account: 'acc_acme', resource: 'hris/employees', recordId },
       })),
+      { kind: 'sync', value: { account: 'acc_acme', sync: 'contacts' } },
+      { kind: 'sync_run', value: { account: 'acc_acme', sync: 'contacts', run: 'run_1' } },
     ]);
     const deliveries = entries.filter(({ kind }) => kind === 'delivery');
     expect(deliveries.map(({ value }) => value)).toEqual(

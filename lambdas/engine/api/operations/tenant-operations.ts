@@ -52,7 +52,18 @@ const tenant = z
 
 const exportEntry = z
   .object({
-    kind: z.enum(['tenant', 'account', 'subscription', 'consumer', 'key', 'delivery', 'record', 'event']),
+    kind: z.enum([
+      'tenant',
+      'account',
+      'subscription',
+      'consumer',
+      'key',
+      'delivery',
+      'record',
+      'sync',
+      'sync_run',
+      'event',
+    ]),
     value: z.unknown().describe('The object as other operations of the API return it, without secrets.'),
   })
   .meta({ id: 'ExportEntry' });

@@ -1,4 +1,6 @@
 import type { tenantOperations } from '../../../engine/api/operations/tenant-operations.ts';
+import { describeEnded } from '../../../flows/sync/describe-run.ts';
+import { describeSync } from '../../../flows/sync/describe-sync.ts';
 import { startErasure } from '../../../flows/tenants/erase-tenant.ts';
 import { exportTenant } from '../../../flows/tenants/export-tenant.ts';
 import { certificatesOf, getTenant, listTenants, updateTenant } from '../../../flows/tenants/manage-tenant.ts';
@@ -97,6 +99,11 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
           key: keyView,
           delivery: deliveryView,
           record: recordStateView,
+          async sync(account, row) {
+            const owner = { account, definition: await ports.integrations.get(account.integration) };
+            return { account_id: account.id, ...(await describeSync(ports, owner, row)) };
+          },
+          syncRun: ({ account, sync, run }) => ({ account_id: account, sync, ...describeEnded(run) }),
         },
         name,
         { limit: call.query.limit, after: await call.cursors.after() },
