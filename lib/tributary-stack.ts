@@ -45,7 +45,7 @@ export class TributaryStack extends Stack {
     const deliver = createDeliver(builder, storage);
     const enrichQueue = createEnrichQueue(builder);
     const pollQueue = createPollQueue(builder);
-    const ingest = createIngest(builder, storage, { deliver, enrichQueue, httpApi });
+    const ingest = createIngest(builder, storage, { deliver, enrichQueue, pollQueue, httpApi });
     const enrich = createEnrich(builder, storage, deliver, enrichQueue);
     const poll = createPoll(builder, storage, { deliver, enrichQueue, pollQueue });
     const govern = createGovern(builder, storage, ingest);

@@ -182,6 +182,7 @@ export const functionEnvironments = {
     environmentKeys.retentionDays,
     environmentKeys.fetchesTable,
     environmentKeys.enrichQueueUrl,
+    environmentKeys.pollQueueUrl,
   ],
   enrich: [...readingKeys, environmentKeys.fetchesTable],
   poll: [...readingKeys, environmentKeys.syncsTable, environmentKeys.pollQueueUrl],

@@ -93,6 +93,16 @@ export interface PollMessage {
   readonly sync: string;
 }
 
+/** Poll queue: a webhook said that something was missed, so the syncs of a resource, or all of them, run at once. */
+export interface PollNowMessage {
+  readonly kind: 'poll-now';
+  readonly account: string;
+  /** The account's `createdAt`: a later account with the same id is another one. */
+  readonly incarnation: string;
+  /** @default all resources */
+  readonly resource?: string;
+}
+
 /** Governance queue: asks a run to continue a tenant's erasure. */
 export interface GovernanceMessage {
   readonly kind: 'erase';

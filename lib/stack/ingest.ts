@@ -17,18 +17,23 @@ export type Ingest = ReturnType<typeof createIngest>;
 export interface IngestParts {
   readonly deliver: Deliver;
   readonly enrichQueue: WorkQueue;
+  readonly pollQueue: WorkQueue;
   readonly httpApi: PublicHttpApi;
 }
 
 /** Accepts webhooks and turns them into events: ingress, the raw queue, and normalize. */
-export function createIngest(builder: EngineBuilder, storage: Storage, { deliver, enrichQueue, httpApi }: IngestParts) {
+export function createIngest(
+  builder: EngineBuilder,
+  storage: Storage,
+  { deliver, enrichQueue, pollQueue, httpApi }: IngestParts,
+) {
   const rawQueue = builder.queue('RawQueue', 'raw-queue', limits.normalizeTimeoutSeconds, Duration.minutes(5));
   builder.setEnvironment({
     [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
     [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
   });
   createIngress(builder, storage, rawQueue, httpApi);
-  return { rawQueue, normalize: createNormalize(builder, storage, { ...deliver, enrichQueue }, rawQueue) };
+  return { rawQueue, normalize: createNormalize(builder, storage, { ...deliver, enrichQueue, pollQueue }, rawQueue) };
 }
 
 /** Verifies webhooks and puts them on the raw queue. */
@@ -74,7 +79,8 @@ function createNormalize(
     deliveryQueue,
     drainQueue,
     enrichQueue,
-  }: Pick<Deliver, 'deliveryQueue' | 'drainQueue'> & Pick<IngestParts, 'enrichQueue'>,
+    pollQueue,
+  }: Pick<Deliver, 'deliveryQueue' | 'drainQueue'> & Pick<IngestParts, 'enrichQueue' | 'pollQueue'>,
   rawQueue: WorkQueue,
 ) {
   const normalize = builder.function('Normalize', 'normalize', {
@@ -108,6 +114,8 @@ function createNormalize(
   // Thin events wait here until their records are read.
   tables.fetches.grant(normalize, 'PutItem', 'UpdateItem');
   enrichQueue.queue.grantSendMessages(normalize);
+  // A webhook may say that something was missed.
+  pollQueue.queue.grantSendMessages(normalize);
   rawQueue.deadLetterQueue.grantSendMessages(normalize);
   rawQueue.consumedBy(normalize, builder.config.normalizeMaxConcurrency, batchOf(builder.config));
   return normalize;

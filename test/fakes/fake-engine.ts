@@ -27,7 +27,7 @@ import type { ManageDeliveryPorts } from '../../lambdas/flows/subscriptions/mana
 import type { ManageSubscriptionPorts } from '../../lambdas/flows/subscriptions/manage-subscription.ts';
 import type { DispatchSyncsPorts } from '../../lambdas/flows/sync/dispatch-syncs.ts';
 import type { EraseTenantPorts, StartErasurePorts } from '../../lambdas/flows/tenants/erase-tenant.ts';
-import type { ExportPorts } from '../../lambdas/flows/tenants/export-tenant.ts';
+import type { ExportPorts } from '../../lambdas/flows/tenants/export-sections.ts';
 import type { ApiKey } from '../../lambdas/ports/tenants/api-key-store.ts';
 import { bothErasers } from './both-erasers.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
@@ -275,6 +275,7 @@ export function createFakeEngine(
       archive,
       archiveKeys: accounts.archiveKeys,
       rawDeadLetters: deadLetterQueueOn(rawDeadLetters),
+      pollQueue: pollQueueOn(pollQueue),
       fetches,
       enrichQueue: enrichQueueOn(enrichQueue),
     } satisfies NormalizePorts,

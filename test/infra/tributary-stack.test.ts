@@ -384,6 +384,7 @@ describe('permissions', () => {
           /^DeliveryQueue[0-9A-F]{8}$/,
           /^DrainQueue[0-9A-F]{8}$/,
           /^EnrichQueue[0-9A-F]{8}$/,
+          /^PollQueue[0-9A-F]{8}$/,
           /^RawQueueDeadLetters/,
         ],
         receive: [/^RawQueue[0-9A-F]{8}$/],

@@ -37,8 +37,9 @@ describe.each(integrations)('$name', ({ name, definition }) => {
     const map = (...call: [WebhookRequest, string?, string?]) => mapEvents(subject, ...call);
 
     test('gives the expected events', async () => {
-      const events = await map(signed);
-      expect(events.map(comparable)).toEqual(readExpected(name, sample.name));
+      const { events, polls } = await mapRequestOf(subject, signed);
+      const asked = polls.map(({ poll }) => ({ poll }));
+      expect([...events.map(comparable), ...asked]).toEqual(readExpected(name, sample.name));
     });
 
     test('gives data that fits the schema of its resource, with the version of the schema', async () => {
@@ -58,8 +59,12 @@ describe.each(integrations)('$name', ({ name, definition }) => {
   });
 });
 
+async function mapEvents(...given: Parameters<typeof mapRequestOf>) {
+  return (await mapRequestOf(...given)).events;
+}
+
 /** Decode, decrypt and map a request, as the deployed functions do. */
-async function mapEvents(
+async function mapRequestOf(
   { name, definition, webhook, keys, mapping }: MappedIntegration,
   request: WebhookRequest,
   account = 'acc_1',
@@ -87,7 +92,7 @@ async function mapEvents(
     },
   );
   if (result.kind === 'failed') throw new Error(result.reason);
-  return result.events;
+  return result;
 }
 
 /** The members of an event that depend neither on the account nor on the clock, as JSON. */

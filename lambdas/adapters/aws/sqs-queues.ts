@@ -9,7 +9,12 @@ import {
 } from '@aws-sdk/client-sqs';
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
-import { type DeliveryJob, deadLetterReasonAttribute, type PollMessage } from '../../contracts/messages.ts';
+import {
+  type DeliveryJob,
+  deadLetterReasonAttribute,
+  type PollMessage,
+  type PollNowMessage,
+} from '../../contracts/messages.ts';
 import type {
   DeadLetterInbox,
   DeadLetterQueue,
@@ -73,7 +78,7 @@ export function createSqsDeliveryQueue(client: SQSClient, queueUrl: string): Del
 export function createSqsPollQueue(client: SQSClient, queueUrl: string): PollQueue {
   const send = createSqsBatcher(client, queueUrl);
   return {
-    ...createSqsDelayedQueue<PollMessage>(client, queueUrl, ({ account }) => account),
+    ...createSqsDelayedQueue<PollMessage | PollNowMessage>(client, queueUrl, ({ account }) => account),
     async sendAll(messages) {
       outcomesOrThrow(await send(messages.map((content) => ({ content, group: content.account, delayMs: 0 }))));
     },

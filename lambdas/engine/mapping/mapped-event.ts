@@ -47,6 +47,28 @@ export const mappedEvent = z.strictObject({
     .refine((data) => isJson(data, maxDataDepth), `expected JSON values only, at most ${maxDataDepth} levels deep`),
 });
 
+/** A webhook that says that something has changed or was missed, and not what: the syncs of a resource run at once. */
+export const mappedPoll = z.strictObject({
+  poll: z
+    .string()
+    .max(128)
+    .regex(/^(\*|[a-z][a-z_]*\/[a-z][a-z_]*)$/, 'expected <model>/<plural>, or * for all syncs of the account'),
+  context: z
+    .union([z.string().min(1), z.number()])
+    .transform(String)
+    .optional(),
+});
+
+/** The faults of an item, worded for the author of the mapping. */
+export function faultsOf({ issues }: z.ZodError): string {
+  return issues.map((issue) => `${issue.path.join('.') || 'event'}: ${issue.message}`).join('; ');
+}
+
+/** Whether an item of a mapping's result asks for a poll. */
+export function asksForPoll(item: unknown): boolean {
+  return typeof item === 'object' && item !== null && 'poll' in item;
+}
+
 export type MappedEvent = z.infer<typeof mappedEvent>;
 
 /** Whether a value is JSON. A mapping can also return functions and regular expressions. */

@@ -3,13 +3,8 @@ import { judgeEvent, type Transformed, transformEvent, type Verdict } from '../e
 import type { CarriedRecordPlans } from '../mapping/carried-record.ts';
 import { noResources } from '../mapping/check-resource.ts';
 import { lookupContexts } from '../mapping/lookup-context.ts';
-import {
-  type MappingInput,
-  type MappingResult,
-  mapRequest,
-  type NamedMappingContext,
-  prepareMapping,
-} from '../mapping/map-request.ts';
+import { type MappingInput, type MappingResult, mapRequest, prepareMapping } from '../mapping/map-request.ts';
+import { type NamedMappingContext } from '../mapping/mapping-context.ts';
 import { type ReadAnswer, type ReadAnswerArgument, readAnswer } from '../provider/answer/read-answer.ts';
 import { type DiscoverArgument, type Discovered, discover } from '../provider/credentials/discover.ts';
 import { type ReadToken, type ReadTokenArgument, readToken } from '../provider/credentials/read-token.ts';

@@ -17,7 +17,7 @@ import {
   secretsOf,
   toMapping,
 } from './normalization.ts';
-import { mapForAccount, mapForItsAccounts } from './route-to-accounts.ts';
+import { mapForAccount, mapForItsAccounts, pollNow } from './route-to-accounts.ts';
 
 export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promise<Mapping> {
   const { message } = delivery;
@@ -60,7 +60,11 @@ export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery):
   }
   const mapped = await mapForAccount(ports, delivery, integration, read, account);
   if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
-  return toMapping(mapped.events, integration.resources);
+  return toMapping(
+    mapped.events,
+    integration.resources,
+    mapped.polls.map(({ poll }) => pollNow(account, poll)),
+  );
 }
 
 /**

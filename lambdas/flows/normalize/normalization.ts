@@ -1,4 +1,4 @@
-import type { RawMessage } from '../../contracts/messages.ts';
+import type { PollNowMessage, RawMessage } from '../../contracts/messages.ts';
 import type { CarriedRecordPlans } from '../../engine/mapping/carried-record.ts';
 import { type Drift, driftsOf, type PreparedResources } from '../../engine/mapping/check-resource.ts';
 import type { MappingInput } from '../../engine/mapping/map-request.ts';
@@ -9,7 +9,7 @@ import type { Account } from '../../ports/accounts/account-store.ts';
 import type { IntegrationSettingsStore } from '../../ports/accounts/integration-settings-store.ts';
 import type { RequestParking } from '../../ports/accounts/parked-requests.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
-import type { DeadLetterQueue } from '../../ports/events/queues.ts';
+import type { DeadLetterQueue, PollQueue } from '../../ports/events/queues.ts';
 import type { Fetch } from '../../ports/provider/fetch-store.ts';
 import type { ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
@@ -43,6 +43,7 @@ export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts, 
   readonly parking: RequestParking;
   readonly integration: (name: string) => Promise<NormalizingIntegration | undefined>;
   readonly rawBodies: ClaimStore;
+  readonly pollQueue: Pick<PollQueue, 'send'>;
   readonly rawDeadLetters: DeadLetterQueue;
   readonly expressions: Expressions;
 }
@@ -95,6 +96,9 @@ export const accountMaxAgeMs = 10_000;
 /** How far clocks may differ. A tenant's erasure continues for longer than this after its accounts were closed. */
 const clockSkewMs = 60_000;
 
+/** What a webhook asks to be polled at once. */
+export type PollNow = Omit<PollNowMessage, 'kind'>;
+
 export type SettledMapping = (
   | ({
       readonly kind: 'events';
@@ -103,6 +107,8 @@ export type SettledMapping = (
     } & Whose)
   | Exclude<Normalization, { kind: 'mapped' }>
 ) & {
+  /** @default none */
+  readonly polls?: readonly PollNow[];
   /**
    * The accounts that a request to the URL for all accounts is for; `gone` when it is only for former accounts, so that
    * nothing of it may be kept.
@@ -158,12 +164,15 @@ export async function secretsOf(
 export function toMapping(
   events: readonly NewEvent[],
   resources: PreparedResources,
+  polls: readonly PollNow[],
 ): Extract<SettledMapping, { kind: 'events' | 'ignored' }> {
+  const asked = polls.length === 0 ? {} : { polls };
   return events.length === 0
-    ? { kind: 'ignored' }
+    ? { kind: 'ignored', ...asked }
     : {
         kind: 'events',
         events,
+        ...asked,
         drifts: driftsOf(
           resources,
           events.map(({ event }) => event),

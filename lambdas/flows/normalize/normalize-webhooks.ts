@@ -12,6 +12,7 @@ import type {
   Mapping,
   Normalization,
   NormalizePorts,
+  PollNow,
   RawDelivery,
   SettledMapping,
   TenantPublication,
@@ -47,7 +48,7 @@ export async function normalizeWebhooks(
   const fetched = candidates.filter(({ fetch }) => fetch !== undefined);
   const own = candidates.filter(({ fetch }) => fetch === undefined);
   // Archiving never fails as a whole; a run that ends with an error must not leave it half done.
-  const [publishing, fetching, archiving] = await Promise.allSettled([
+  const [publishing, fetching, archiving, polling] = await Promise.allSettled([
     own.length === 0 ? [] : publishEvents(ports, own),
     fetched.length === 0
       ? undefined
@@ -56,6 +57,7 @@ export async function normalizeWebhooks(
           fetched.flatMap(({ fetch }) => fetch ?? []),
         ),
     archiveEnded(ports, deliveries, mappings),
+    askForPolls(ports, mappings),
   ]);
   if (publishing.status === 'rejected') throw publishing.reason;
   if (archiving.status === 'rejected') throw archiving.reason;
@@ -69,6 +71,7 @@ export async function normalizeWebhooks(
   return settled.map((mapping, index): Normalization => {
     const unarchived = archived[index];
     if (unarchived !== undefined) return { kind: 'failed', error: unarchived.error };
+    if (polling.status === 'rejected' && pollsOf(mapping).length > 0) return { kind: 'failed', error: polling.reason };
     if (mapping.kind !== 'events') return withoutOwners(mapping);
     const publications = candidates.flatMap((candidate): readonly TenantPublication[] => {
       const publication = published.get(candidate);
@@ -80,6 +83,16 @@ export async function normalizeWebhooks(
     const { tenant, drifts } = mapping;
     return { kind: 'mapped', publications, drifts, ...(tenant === undefined ? {} : { tenant }) };
   });
+}
+
+/** Ask for the polls of all requests, each once. */
+async function askForPolls({ pollQueue }: NormalizePorts, mappings: readonly Mapping[]): Promise<void> {
+  const asked = new Map(mappings.flatMap(pollsOf).map((one) => [JSON.stringify(one), one]));
+  await Promise.all([...asked.values()].map((one) => pollQueue.send({ kind: 'poll-now', ...one }, 0)));
+}
+
+function pollsOf(mapping: Mapping): readonly PollNow[] {
+  return 'polls' in mapping ? (mapping.polls ?? []) : [];
 }
 
 function fetchedAs(asking: PromiseSettledResult<unknown>): Publication | { readonly kind: 'enriching' } {
@@ -103,7 +116,7 @@ async function failUnconfirmed(ports: NormalizePorts, mappings: Mapping[]): Prom
 function withoutOwners(
   mapping: Exclude<SettledMapping, { kind: 'events' }>,
 ): Exclude<Normalization, { kind: 'mapped' }> {
-  const { owners: _, ownership: __, ...outcome } = mapping;
+  const { owners: _, ownership: __, polls: ___, ...outcome } = mapping;
   return outcome;
 }
 

@@ -3,7 +3,8 @@ import { limits } from '../../contracts/limits.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
-import { deliveryNameOf, type MappedChange, type MappingResult } from '../../engine/mapping/map-request.ts';
+import { type MappedPoll, type MappingResult } from '../../engine/mapping/map-request.ts';
+import { deliveryNameOf, type MappedChange } from '../../engine/mapping/mapping-context.ts';
 import { deliveryIdOf } from '../../engine/reception/decide-reception.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import type { Fetch } from '../../ports/provider/fetch-store.ts';
@@ -15,6 +16,7 @@ import {
   type NewEvent,
   type NormalizePorts,
   type NormalizingIntegration,
+  type PollNow,
   type RawDelivery,
   type ReadRequest,
   toMapping,
@@ -59,16 +61,20 @@ export async function mapForItsAccounts(
       throw new EngineError('contended', 'an account was created for a parked request', { retryable: true });
   }
   const events: NewEvent[] = [];
+  const polls: PollNow[] = [];
   const accounts = owners.map(({ account }) => account);
   const whose = { tenant: soleTenant(owners), owners: accounts, ownership };
   for (const { account, contexts: own } of owners) {
     const mapped = await mapForAccount(ports, delivery, integration, read, account);
     if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), ...whose };
-    if (contexts.length > 1 && mapped.contexts.includes(undefined)) {
+    const named = [...mapped.contexts, ...mapped.polls.map(({ context }) => context)];
+    if (contexts.length > 1 && named.includes(undefined)) {
       const reason = 'a request of several contexts has an event that names none of them';
       return { ...(await deadLetter(ports, delivery, reason)), ...whose };
     }
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
+    const asked = mapped.polls.filter(({ context }) => isFor(context, own));
+    polls.push(...asked.map(({ poll }) => pollNow(account, poll)));
   }
   const [collision] = contested;
   if (collision !== undefined) {
@@ -77,7 +83,7 @@ export async function mapForItsAccounts(
     const refusal = await deadLetter(ports, delivery, `${value} has accounts of two tenants`);
     if (owners.length === 0) return refusal;
   }
-  if (owners.length > 0) return { ...toMapping(events, integration.resources), ...whose };
+  if (owners.length > 0) return { ...toMapping(events, integration.resources, polls), ...whose };
   if (free.length > 0) return { kind: 'unrouted' };
   return contexts.length > 0 ? { kind: 'ignored', owners: 'gone' } : withoutContext(ports, delivery, integration, read);
 }
@@ -91,7 +97,7 @@ async function withoutContext(
 ): Promise<Mapping> {
   const noAccount = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
   const mapped = await mapForAccount(ports, delivery, integration, read, noAccount);
-  return mapped.kind === 'mapped' && mapped.events.length === 0
+  return mapped.kind === 'mapped' && mapped.events.length + mapped.polls.length === 0
     ? { kind: 'ignored' }
     : deadLetter(ports, delivery, 'context_lookup_field gave no value');
 }
@@ -108,6 +114,7 @@ type MappedForAccount =
       readonly events: readonly NewEvent[];
       /** The context that each event names; undefined for an event that names none. */
       readonly contexts: readonly (string | undefined)[];
+      readonly polls: readonly MappedPoll[];
     }
   | Extract<MappingResult, { kind: 'failed' }>;
 
@@ -150,7 +157,12 @@ export async function mapForAccount(
     })),
     // JSON turns undefined into null.
     contexts: mapped.contexts.map((value) => value ?? undefined),
+    polls: mapped.polls,
   };
+}
+
+export function pollNow({ id: account, createdAt: incarnation }: Account, poll: string): PollNow {
+  return { account, incarnation, ...(poll === '*' ? {} : { resource: poll }) };
 }
 
 /** What must be read before a thin event is published; undefined where nothing can be. */

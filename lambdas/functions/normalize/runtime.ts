@@ -7,6 +7,7 @@ import {
   createSqsDeadLetterQueue,
   createSqsEnrichQueue,
   createSqsFailedMessages,
+  createSqsPollQueue,
 } from '../../adapters/aws/sqs-queues.ts';
 import { createDynamoRememberedContexts } from '../../adapters/dynamo/stores/account-contexts.ts';
 import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/dynamo/stores/account-store.ts';
@@ -85,6 +86,7 @@ export function createNormalizeRuntime(
       ...createPublishingPorts(composition),
       fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
       enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
+      pollQueue: createSqsPollQueue(sqs, env[environmentKeys.pollQueueUrl]),
     },
   };
 }

@@ -1,10 +1,11 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { PollMessage } from '../../contracts/messages.ts';
+import type { PollMessage, PollNowMessage } from '../../contracts/messages.ts';
 import type { PollNote, PollOutcome, QueueNote } from '../../contracts/outcomes.ts';
 import type { RunCounts } from '../../engine/sync/sync-state.ts';
 import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
+import { pollNow } from '../../flows/sync/poll-now.ts';
 import { runSync, type SyncReport } from '../../flows/sync/run-sync.ts';
 import type { FoundOutcomes, SyncPorts } from '../../flows/sync/sync-ports.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
@@ -19,7 +20,7 @@ export interface PollRuntime {
   readonly statistics: StatisticsBuffer;
 }
 
-/** Continues syncs, one per message; only failed messages return. */
+/** Continues syncs, one per message, or brings them forward; only failed messages return. */
 export function createPollHandler(runtime: PollRuntime) {
   const { ports, log, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
@@ -32,6 +33,11 @@ export function createPollHandler(runtime: PollRuntime) {
       event.Records.map(async (record) => {
         try {
           const message = parseRecord(record);
+          if (isPollNowMessage(message)) {
+            const syncs = await pollNow(ports, message);
+            log.info('syncs were brought forward', { account: message.account, syncs });
+            return;
+          }
           if (!isPollMessage(message))
             throw new EngineError('corrupt-state', 'the message is not a poll message', { retryable: false });
           const { account, sync } = message;
@@ -81,6 +87,13 @@ async function count({ outcomes, statistics, log }: PollRuntime, report: SyncRep
 /** As the statistics name them. */
 function driftCounts(drift: RunCounts['drift']): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(drift ?? {}).map(([cause, amount]) => [`drift:${cause}`, amount]));
+}
+
+function isPollNowMessage(message: unknown): message is PollNowMessage {
+  if (typeof message !== 'object' || message === null) return false;
+  const { kind, account, incarnation, resource } = message as Readonly<Record<string, unknown>>;
+  const texts = [account, incarnation, ...(resource === undefined ? [] : [resource])];
+  return kind === 'poll-now' && texts.every((text) => typeof text === 'string' && text !== '');
 }
 
 function isPollMessage(message: unknown): message is PollMessage {

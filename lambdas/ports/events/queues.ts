@@ -5,6 +5,7 @@ import type {
   EnrichMessage,
   GovernanceMessage,
   PollMessage,
+  PollNowMessage,
   RawMessage,
 } from '../../contracts/messages.ts';
 
@@ -29,7 +30,7 @@ export interface EnrichQueue {
 }
 
 export interface PollQueue {
-  send(message: PollMessage, delayMs: number): Promise<void>;
+  send(message: PollMessage | PollNowMessage, delayMs: number): Promise<void>;
   /** Send at once, many at a time. */
   sendAll(messages: readonly PollMessage[]): Promise<void>;
 }

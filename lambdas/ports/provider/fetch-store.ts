@@ -1,4 +1,4 @@
-import type { MappedChange } from '../../engine/mapping/map-request.ts';
+import type { MappedChange } from '../../engine/mapping/mapping-context.ts';
 
 /** Records of one resource of one account that wait to be read. */
 export interface FetchQueueKey {

@@ -16,7 +16,7 @@ import {
   UnusableInput,
 } from '../command.ts';
 import { checkExchange } from '../explain/check-exchange.ts';
-import { comparableEvent } from '../explain/compare-events.ts';
+import { comparableItems } from '../explain/compare-events.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
 import { type Answers, collectAnswers, optionNames, questions, singularOf } from './new-integration-answers.ts';
 import { exchangesOf, mapFile, recordMapText } from './new-integration-api.ts';
@@ -143,5 +143,5 @@ async function eventsOf(
   };
   const mapped = await mapRequestOffline(definition, request, {}, nowMs);
   if (mapped.kind === 'failed') throw new UnusableInput(`These answers make an invalid mapping: ${mapped.reason}`);
-  return mapped.events.map(comparableEvent);
+  return comparableItems(mapped);
 }

@@ -23,7 +23,7 @@ import {
 } from '../command.ts';
 import { checkExchange } from '../explain/check-exchange.ts';
 import { checkSample, type SampleCheck } from '../explain/check-sample.ts';
-import { comparableEvent } from '../explain/compare-events.ts';
+import { comparableItems } from '../explain/compare-events.ts';
 import { type ExplainedFault, formatExplained } from '../explain/explain-fault.ts';
 import { collapseRepeated } from '../explain/explain-mapping.ts';
 import {
@@ -190,10 +190,7 @@ async function writeExpected(definition: WebhookDefinition, { integrations, nowM
     const signed = signRequest(definition, request, keys, nowMs());
     const mapped = await mapRequestOffline(definition, signed, keys.secrets, nowMs());
     if (mapped.kind === 'failed') continue;
-    writeFileSync(
-      join(folder, `${name}.json`),
-      `${JSON.stringify(mapped.events.map(comparableEvent), undefined, 2)}\n`,
-    );
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(comparableItems(mapped), undefined, 2)}\n`);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type PreparedResources,
   prepareResources,
 } from '../../../lambdas/engine/mapping/check-resource.ts';
+import type { MappedPoll } from '../../../lambdas/engine/mapping/map-request.ts';
 import { type DecidedReception, receiveWebhook } from '../../../lambdas/engine/reception/decide-reception.ts';
 import {
   type IngressAnswer,
@@ -53,6 +54,8 @@ interface Verification {
   readonly times?: readonly ExplainedTime[];
   readonly response: IngressAnswer;
   readonly events: readonly UnsequencedEvent[];
+  /** What is polled at once; absent where the mapping asks for nothing. */
+  readonly polls?: readonly MappedPoll[];
   /** The accounts of the request at the URL for all accounts; absent if the definition has no routing. */
   readonly contexts?: {
     readonly account_context: string;
@@ -141,6 +144,7 @@ async function verifyOffline(
         ...settled,
         ...namedContexts(definition, mapped.named),
         events: mapped.events,
+        ...(mapped.polls.length === 0 ? {} : { polls: mapped.polls }),
         ...driftOf(resources, mapped.events),
       }
     : { ...settled, events: [], mapping_error: mapped.reason };

@@ -11,7 +11,7 @@ import { contextsOf } from '../../definitions/contexts-of.ts';
 import { makeKeys, rotatingSecrets, type SigningKeys } from '../../definitions/make-keys.ts';
 import type { Sample } from '../../definitions/samples.ts';
 import { signRequest } from '../../definitions/sign-request.ts';
-import { comparableEvent, differences } from './compare-events.ts';
+import { comparableItems, differences } from './compare-events.ts';
 import { describeDataFault } from './explain-mapping.ts';
 import { mapRequestOffline, type OfflineMapping } from './map-request-offline.ts';
 import { suggestion } from './nearest-name.ts';
@@ -157,7 +157,7 @@ function rotationFaults({ definition, keys: old, sign, receive }: Rehearsal): re
 function eventFaults({ expected }: Sample, mapped: OfflineMapping): readonly string[] {
   if (mapped.kind === 'failed') return [mapped.reason];
   if (expected === undefined) return ['has no expected events'];
-  return [...differences(expected, mapped.events.map(comparableEvent)), ...(mapped.unnamed ?? []).map(unnamedFault)];
+  return [...differences(expected, comparableItems(mapped)), ...(mapped.unnamed ?? []).map(unnamedFault)];
 }
 
 function unnamedFault(place: number): string {

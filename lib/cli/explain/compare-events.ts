@@ -1,7 +1,16 @@
 import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-event.ts';
+import type { MappingResult } from '../../../lambdas/engine/mapping/map-request.ts';
+
+/** What a mapping returned in the form of `expected/`: its events, then the polls that it asks for. */
+export function comparableItems({
+  events,
+  polls,
+}: Pick<Extract<MappingResult, { kind: 'mapped' }>, 'events' | 'polls'>): readonly unknown[] {
+  return [...events.map(comparableEvent), ...polls.map(({ poll }) => ({ poll }))];
+}
 
 /** An event in the form of `expected/`: as JSON, without members that depend on the account or the clock. */
-export function comparableEvent(event: UnsequencedEvent): Readonly<Record<string, unknown>> {
+function comparableEvent(event: UnsequencedEvent): Readonly<Record<string, unknown>> {
   const { type, resource, record_id, raw_event_type, occurred_at, thin, data } = event;
   const members = { type, resource, record_id, raw_event_type, occurred_at, thin, data };
   return JSON.parse(JSON.stringify(members)) as Record<string, unknown>;

@@ -4,7 +4,12 @@ import type { UnsequencedEvent } from '../../../lambdas/engine/event/canonical-e
 import { noResources, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { decryptItems } from '../../../lambdas/engine/mapping/decrypt-items.ts';
 import { lookupContexts } from '../../../lambdas/engine/mapping/lookup-context.ts';
-import { type MappingResult, mapRequest, prepareMapping } from '../../../lambdas/engine/mapping/map-request.ts';
+import {
+  type MappedPoll,
+  type MappingResult,
+  mapRequest,
+  prepareMapping,
+} from '../../../lambdas/engine/mapping/map-request.ts';
 import { deliveryIdOf } from '../../../lambdas/engine/reception/decide-reception.ts';
 import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
 import { withoutCredentials } from '../../../lambdas/engine/reception/without-credentials.ts';
@@ -19,6 +24,7 @@ export type OfflineMapping =
       readonly events: readonly UnsequencedEvent[];
       /** For each event, the context that it names, or undefined. */
       readonly contexts: readonly (string | undefined)[];
+      readonly polls: readonly MappedPoll[];
       /** The contexts that the request names; absent if the definition has no routing. */
       readonly named?: readonly string[];
       /** Indexes of thin events whose id depends on the acceptance of the request, for want of an id, version or time. */

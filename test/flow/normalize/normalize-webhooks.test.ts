@@ -76,6 +76,41 @@ test('two changes of one record under one provider id are two events', async () 
   ]);
 });
 
+describe('a request that asks for a poll', () => {
+  const mapping = `[body.changes.{ "poll": id = "all" ? "*" : "hris/employees" }]`;
+
+  test('sends one message for each account and resource, and has no event', async () => {
+    const engine = createFakeEngine({ ...staff, mapping });
+    await engine.accounts.create(anAccount());
+    const changes = ['1', '2', 'all'].map((id) => ({ verb: 'updated', id }));
+    const deliveries = ['raw_1', 'raw_2'].map((rawId) => received(rawMessage(rawId, changes)));
+    expect(await normalizeWebhooks(engine.normalizePorts, deliveries)).toEqual([
+      { kind: 'ignored' },
+      { kind: 'ignored' },
+    ]);
+    const { createdAt: incarnation } = anAccount();
+    const asked = { kind: 'poll-now', account: 'acc_acme', incarnation };
+    expect(engine.pollQueue.messages().map(({ body }) => JSON.parse(body))).toEqual([
+      { ...asked, resource: 'hris/employees' },
+      asked,
+    ]);
+    expect(await feedOf(engine)).toEqual([]);
+  });
+
+  test('comes again when the message could not be sent', async () => {
+    const engine = createFakeEngine({ ...staff, mapping });
+    await engine.accounts.create(anAccount());
+    const pollQueue = {
+      send: async () => {
+        throw new Error('no queue');
+      },
+    };
+    const delivery = received(rawMessage('raw_1', [{ verb: 'updated', id: 'all' }]));
+    const [outcome] = await normalizeWebhooks({ ...engine.normalizePorts, pollQueue }, [delivery]);
+    expect(outcome?.kind).toBe('failed');
+  });
+});
+
 test('an event is published for the tenant of its account, whatever else is in the batch (invariant 3)', async () => {
   const engine = await prepare();
   await normalizeWebhooks(engine.normalizePorts, [

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
-import { type ExportEntry, exportTenant } from '../../../lambdas/flows/tenants/export-tenant.ts';
+import type { ExportEntry } from '../../../lambdas/flows/tenants/export-sections.ts';
+import { exportTenant } from '../../../lambdas/flows/tenants/export-tenant.ts';
 import { updateTenant } from '../../../lambdas/flows/tenants/manage-tenant.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { furnishTenant, keysOf } from '../../fakes/furnish-tenant.ts';

@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  type MappingContext,
-  type MappingInput,
-  mapRequest,
-  prepareMapping,
-} from '../../../../lambdas/engine/mapping/map-request.ts';
+import { type MappingInput, mapRequest, prepareMapping } from '../../../../lambdas/engine/mapping/map-request.ts';
+import { type MappingContext } from '../../../../lambdas/engine/mapping/mapping-context.ts';
 
 const context: MappingContext = {
   tenant: 'acme',
@@ -55,6 +51,20 @@ test('returns an event with tenant, account, integration and times', async () =>
     },
   ]);
 });
+
+test.each([
+  ['{ "poll": "*" }', [{ poll: '*' }]],
+  ['[{ "poll": "crm/contacts", "context": 7 }]', [{ poll: 'crm/contacts', context: '7' }]],
+])('asks for a poll: %s', async (mapping, polls) => {
+  expect(await map(mapping)).toMatchObject({ kind: 'mapped', events: [], polls });
+});
+
+test.each(['{ "poll": "contacts" }', '{ "poll": "*", "record_id": "1" }', '{ "poll": true }'])(
+  'refuses a poll that is none: %s',
+  async (mapping) => {
+    expect(await reasonOf(mapping)).toMatch(/^mapping gave a bad event \(0\): (poll|event): /);
+  },
+);
 
 test('gives the mapping the whole request', async () => {
   const mapping = prepareMapping(
