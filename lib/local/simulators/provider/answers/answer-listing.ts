@@ -91,9 +91,10 @@ function cut(listing: Listing, { records, gone }: Listed, call: CallFaults): Pro
   return cutPage(records, asked, { order, removed: gone, valueOf: (record) => valueOf(listing, record), most });
 }
 
-/** What `page.last` reads in a record. */
-async function valueOf({ spec, world }: Listing, { raw }: StoredRecord): Promise<unknown> {
+/** What `page.last` reads in a record. A row of deletions is not the record, and has its id elsewhere. */
+async function valueOf({ spec, world, chosen }: Listing, { raw, id }: StoredRecord): Promise<unknown> {
   const from = spec.page?.last?.from;
+  if (chosen.served.pattern.call.method === 'deletions' && 'id' in spec && from === spec.id) return id;
   return from === undefined ? undefined : evaluate(from, raw, bindingsOf(world.context)).catch(() => undefined);
 }
 

@@ -172,6 +172,13 @@ describe('deletions', () => {
     expect((await send(`/contacts/deleted?since=${at + 30}`)).body.rows).toHaveLength(1);
   });
 
+  test('go on behind the id of the last row, where it is not that of a record', async () => {
+    const { simulator, send } = await start();
+    for (const id of ['2', '4', '5']) await simulator.remove('crm/deals', id);
+    expect((await send('/deals/deleted?behind=0')).body).toEqual({ rows: [{ gone: '2' }, { gone: '4' }], more: true });
+    expect((await send('/deals/deleted?behind=4')).body).toEqual({ rows: [{ gone: '5' }], more: false });
+  });
+
   test('may be no more than ids, without an exchange that shows them', async () => {
     const { simulator, send } = await start();
     expect((await send('/notes/deleted?since=2026-11-21T00:00:00.000Z')).body).toEqual({ ids: [] });

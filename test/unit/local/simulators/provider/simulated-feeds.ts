@@ -37,6 +37,13 @@ const resources = {
       cursor: { kind: 'id' },
     },
     list: { path: '/deals/all', records: 'rows', conditional: 'last_modified' },
+    deletions: {
+      path: '/deals/deleted',
+      query: { behind: "{page.last? | default('0')}" },
+      records: 'rows',
+      id: 'gone',
+      page: { last: { from: 'gone' }, more: 'more', size: 2 },
+    },
   },
   'crm/contacts': {
     ...ticket,
@@ -113,6 +120,7 @@ export const feedExchanges: readonly Exchanges[] = [
   anExchange('ticketing/tickets', 'list', { rows: [row], next: null }),
   anExchange('files/files', 'changes', { value: [row], '@delta': 'https://api.feeds.example/files/delta?x=1' }),
   anExchange('crm/deals', 'changes', { rows: [row] }),
+  anExchange('crm/deals', 'deletions', { rows: [{ gone: '1' }], more: false }),
   anExchange('crm/contacts', 'list', { rows: [row] }),
   anExchange('crm/contacts', 'deletions', { rows: [{ ref: '1', at: 1_790_000_000, by: 'ada' }], next: null }),
   anExchange('crm/notes', 'list', { rows: [row] }),
