@@ -21,6 +21,8 @@ export interface EndpointChange<R> {
 
 /** An endpoint has few concurrent writers: a run that finds it busy leaves it to its drain. */
 const maxAttempts = 60;
+/** Before the first retry, and at most; each pause is drawn below its bound, which doubles. */
+const firstPauseMs = 4;
 const maxPauseMs = 40;
 
 /**
@@ -41,7 +43,8 @@ export async function changeEndpoint<R>(
     if (state === undefined) return { state: current, result };
     if (await ports.endpoints.replace(state, dueAtMs(state, ports.endpointPolicy), isUnwoken))
       return { state: { ...state, revision: state.revision + 1 }, result };
-    await ports.pause(Math.ceil(ports.randomness.fraction() * maxPauseMs));
+    const bound = Math.min(maxPauseMs, firstPauseMs * 2 ** attempt);
+    await ports.pause(Math.ceil(ports.randomness.fraction() * bound));
     const [stored] = await ports.endpoints.getMany([{ endpoint: known.endpoint, scope: known.scope }]);
     current = stored ?? known;
   }

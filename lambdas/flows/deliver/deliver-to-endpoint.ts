@@ -51,6 +51,8 @@ interface Sent {
   readonly wasLate: boolean;
   /** Whether posts were not made because a kept lease was about to end. */
   readonly hasRunOut: boolean;
+  /** Whether another lease may be asked for, since this one was short. */
+  readonly mayGoOn: boolean;
 }
 
 /** What became of the posts; `crowded` when others held all slots. */
@@ -81,9 +83,25 @@ export async function deliverToEndpoint(
   return group.map((job) => one.outcomes.get(job) as DeliveryOutcome);
 }
 
-/** Post under a lease. @returns Undefined when the endpoint admits no lease. */
+/** Post under one lease after the other. @returns Undefined when the endpoint admits none for the rest. */
 async function send(one: EndpointRun, known: EndpointState, posting: readonly PostingJob[]): Promise<Sending> {
-  if (posting.length === 0) return undefined;
+  let state = known;
+  for (let rest = posting; rest.length > 0; ) {
+    const sent = await sendUnderLease(one, state, rest);
+    if (sent === undefined || sent === 'crowded') return sent;
+    rest = rest.slice(sent.lease.most);
+    if (rest.length === 0 || !sent.mayGoOn) return sent;
+    state = await endLease(one, sent);
+  }
+  return undefined;
+}
+
+/** Post under a lease. @returns Undefined when the endpoint admits no lease. */
+async function sendUnderLease(
+  one: EndpointRun,
+  known: EndpointState,
+  posting: readonly PostingJob[],
+): Promise<Sending> {
   const { run, prepared } = one;
   const { ports, startedAtMs, memory } = run;
   const leasing = await leaseForPosts(ports, known, prepared, posting.length);
@@ -97,7 +115,7 @@ async function send(one: EndpointRun, known: EndpointState, posting: readonly Po
   let hasRunOut = false;
   await forEachAtMost(
     () => slotsAfter(lease, results, prepared.limits),
-    posting.slice(0, lease.posts),
+    posting.slice(0, lease.most),
     ({ job, judged }) =>
       memory.hold(job.row.dataBytes, async () => {
         const nowMs = ports.clock.nowMs();
@@ -120,7 +138,9 @@ async function send(one: EndpointRun, known: EndpointState, posting: readonly Po
         if (result !== undefined) results.push(result);
       }),
   );
-  return { lease, results, postsNotMade, wasLate: patience.isOver(), hasRunOut };
+  const wasLate = patience.isOver();
+  const isOver = hasDied || wasLate || endsEarly(results) || ports.clock.nowMs() > endsAtMs;
+  return { lease, results, postsNotMade, wasLate, hasRunOut, mayGoOn: lease.most < lease.posts && !isOver };
 }
 
 /** @returns Undefined when nothing was posted; then `outcomes` or `attempts` says why. */
@@ -156,17 +176,20 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sending): 
   await postpone(ports, postponing);
   for (const job of postponing) outcomes.set(job, { kind: 'postponed' });
   const parking = rest.filter((job) => !outcomes.has(job));
+  const endLast = async () => {
+    if (sent !== undefined && sent !== 'crowded') await endLease(one, sent);
+  };
   const record = createRecordWrite(ports, run.startedAtMs + limits.deliverTimeoutSeconds * 1000);
   const recorded = await recordAll(ports, record, prepared, { parking, unjudged, attempts, abandoned }).catch(
     async (error: unknown) => {
       // The posts are made: their slots need not wait until the lease expires.
-      await endLease(one, sent).catch(() => undefined);
+      await endLast().catch(() => undefined);
       throw error;
     },
   );
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
   const { woken, untold } = await finishEarlierRuns(ports, group, outcomes);
-  await endLease(one, sent);
+  await endLast();
   if (parking.length + woken.length > 0) await drainParked(ports, prepared);
   await reportDelivery(ports, prepared.subscription, [
     ...untold.map(({ delivery, row }) => ({ delivery, hops: row.hops })),
@@ -208,15 +231,14 @@ async function finishEarlierRuns(
 }
 
 /** Keep the lease where nothing changed that others must know; else give it back with its results. */
-async function endLease({ run: { ports }, prepared }: EndpointRun, sent: Sending): Promise<void> {
-  if (sent === undefined || sent === 'crowded') return;
+async function endLease({ run: { ports }, prepared }: EndpointRun, sent: Sent): Promise<EndpointState> {
   const { lease, results, postsNotMade, wasLate } = sent;
   const { kept } = lease;
   if (kept !== undefined && !wasLate && isAsUsual(results)) {
     ports.keptLeases.keep(lease.state, { ...kept, uncounted: addUncounted(kept.uncounted, results) });
-    return;
+    return lease.state;
   }
-  const { result: effects } = await changeEndpoint(ports, lease.state, (current) => {
+  const { result: effects, state: after } = await changeEndpoint(ports, lease.state, (current) => {
     const policy = policyOf(ports, prepared);
     const nowMs = ports.clock.nowMs();
     const counted = kept === undefined ? current : countSuccesses(current, kept.uncounted, policy, nowMs);
@@ -226,6 +248,7 @@ async function endLease({ run: { ports }, prepared }: EndpointRun, sent: Sending
     return { state: settled.state, result: settled.effects };
   });
   await reportEndpoint(ports, prepared.subscription, effects);
+  return after;
 }
 
 async function drainParked(ports: DeliverPorts, prepared: PreparedSubscription): Promise<void> {

@@ -26,9 +26,14 @@ const keptPostsMs = 1_500;
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
 
+/** Rounds of posts under a lease of few slots: by then, more may be free. */
+const roundsOfFewSlots = 2;
+
 /** A lease to post under, with the state as stored. */
 export interface PostLease extends Admitted {
   readonly id: string;
+  /** Posts to make before another lease is asked for; at most `posts`. */
+  readonly most: number;
   readonly untilMs: number;
   /** Set for a lease that the instance keeps; otherwise it is given back with its results. */
   readonly kept: KeptLease | undefined;
@@ -56,6 +61,7 @@ export async function leaseForPosts(
       id: kept.id,
       slots: Math.min(kept.slots, wanted),
       posts: wanted,
+      most: wanted,
       isProbe: false,
       untilMs: kept.untilMs,
       kept: { ...kept, mostWanted: Math.max(kept.mostWanted, wanted) },
@@ -66,7 +72,8 @@ export async function leaseForPosts(
   let state = known;
   for (let tries = 0; ; tries += 1) {
     const asked = await takeLease(ports, state, prepared, wanted, kept);
-    if (asked.kind !== 'crowded' || tries === crowdedRetries) return asked;
+    if (asked.kind !== 'crowded') return asked;
+    if (tries === crowdedRetries) return asked.isUsedUp ? { kind: 'refused' } : { kind: 'crowded' };
     await ports.pause(crowdedPauseMs);
     const [stored] = await ports.endpoints.getMany([known]);
     state = stored ?? known;
@@ -102,6 +109,13 @@ function postsWithin({ latencyMs = 0 }: EndpointState, slots: number): number {
   return slots * Math.max(1, Math.floor(keptPostsMs / Math.max(1, latencyMs)));
 }
 
+/** No slot is free now. */
+interface Crowded {
+  readonly kind: 'crowded';
+  /** Whether all slots are in use, rather than kept. */
+  readonly isUsedUp: boolean;
+}
+
 /** Write a lease in place of the kept one, with what was not counted yet. */
 async function takeLease(
   ports: DeliverPorts,
@@ -109,10 +123,13 @@ async function takeLease(
   prepared: PreparedSubscription,
   wanted: number,
   kept: KeptLease | undefined,
-): Promise<Leasing> {
+): Promise<Exclude<Leasing, { kind: 'crowded' }> | Crowded> {
   const id = leaseId(ports);
   const policy = policyOf(ports, prepared);
-  type Asked = Leasing | (Admitted & { readonly untilMs: number; readonly isExact: boolean });
+  type Asked =
+    | { readonly kind: 'refused' }
+    | Crowded
+    | (Admitted & { readonly untilMs: number; readonly isExact: boolean });
   const { state: after, result } = await changeEndpoint<Asked>(ports, known, (current) => {
     const nowMs = ports.clock.nowMs();
     if (!isFast(current, policy, nowMs)) return { result: { kind: 'refused' } };
@@ -127,15 +144,17 @@ async function takeLease(
     if (admission.kind === 'admitted')
       return { state: admission.state, result: { ...admission, untilMs: nowMs + durationMs, isExact } };
     if (admission.by !== 'concurrency') return { result: { kind: 'refused' } };
-    const kind = isUsedUp(own, nowMs) ? 'refused' : 'crowded';
+    const result = { kind: 'crowded', isUsedUp: isUsedUp(own, nowMs) } as const;
     const marked = markCrowded(own, nowMs);
-    return marked === undefined ? { result: { kind } } : { state: marked, result: { kind } };
+    return marked === undefined ? { result } : { state: marked, result };
   });
   if (result.kind !== 'admitted') return result;
   const { untilMs, isExact, ...admitted } = result;
   const keptAfter = isExact ? undefined : newlyKept(id, admitted.slots, untilMs, wanted);
   const posts = Math.min(wanted, admitted.posts);
-  return { kind: 'leased', lease: { ...admitted, posts, id, untilMs, kept: keptAfter, state: after } };
+  const isShort = isExact && admitted.slots < Math.min(wanted, slotsOfRun(prepared.limits.concurrency));
+  const most = isShort ? Math.min(posts, admitted.slots * roundsOfFewSlots) : posts;
+  return { kind: 'leased', lease: { ...admitted, posts, most, id, untilMs, kept: keptAfter, state: after } };
 }
 
 function withoutLease(
