@@ -334,7 +334,7 @@ describe('twenty instances, some of which are killed', () => {
           expect(ids.filter((id) => !delivered.has(id))).toEqual([]);
         },
       ),
-      propertyRuns(5, 60),
+      propertyRuns(5, 25),
     );
   });
 });
