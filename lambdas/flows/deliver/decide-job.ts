@@ -47,6 +47,13 @@ interface Ready {
   readonly postponed: number;
 }
 
+/** A job whose earlier attempt is not recorded yet, or never will be, because the run that made it died. */
+interface Early {
+  readonly kind: 'early';
+  /** The group of the job in the queue. */
+  readonly group: string;
+}
+
 export interface ReadyJob extends Ready {
   readonly index: number;
 }
@@ -57,11 +64,13 @@ export function decide(
   row: EventRow | undefined,
   stored: Delivery | undefined,
   isRepeated: boolean,
-): Ready | DeliveryOutcome {
+): Ready | Early | DeliveryOutcome {
   if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
   if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
   // The queue's message points to this row; a subscription of another tenant must never see it.
   if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
+  // A drain queues the next attempt before it records the last one. That record may be late.
+  if (stored !== undefined && job.attempt > stored.attemptCount + 1) return { kind: 'early', group: row.account };
   const delivery = stored ?? newDelivery(job);
   const ready = {
     kind: 'ready',

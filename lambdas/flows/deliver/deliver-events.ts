@@ -1,3 +1,4 @@
+import { limits } from '../../contracts/limits.ts';
 import type { DeliveryJob } from '../../contracts/messages.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
@@ -61,6 +62,7 @@ export async function deliverEvents(
     }
     const decided = decide(job, subscription?.prepared, rowById.get(job.event), deliveryByKey.get(key), isRepeated);
     if (decided.kind === 'ready') ready.push({ index, ...decided });
+    else if (decided.kind === 'early') outcomes[index] = await postponeEarly(ports, job, decided.group);
     else outcomes[index] = decided;
   }
   const run: DeliverRun = { ports, startedAtMs, memory: createByteBudget(maxHeldBytes), kept: { bytes: 0 } };
@@ -77,6 +79,23 @@ export async function deliverEvents(
       }),
   );
   return outcomes;
+}
+
+/** Pause before a job is looked at again whose earlier attempt is not recorded. */
+const earlyMs = 5_000;
+/** By then the run that made the attempt has ended, recorded it or died: its delivery is where it was before. */
+const maxEarly = Math.ceil((limits.drainTimeoutSeconds * 1000) / earlyMs) + 1;
+
+/** Queue a job anew. Acknowledged as it is, it would be gone when the record says that it waits in the queue. */
+async function postponeEarly(ports: DeliverPorts, job: DeliveryJob, group: string): Promise<DeliveryOutcome> {
+  const { postponed = 0 } = job;
+  if (postponed >= maxEarly) return { kind: 'duplicate' };
+  try {
+    await ports.deliveryQueue.sendAll([{ job: { ...job, postponed: postponed + 1 }, group, delayMs: earlyMs }]);
+    return { kind: 'postponed' };
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
 }
 
 type TriedPreparation =

@@ -96,6 +96,8 @@ function advanceToNext(engine: FakeEngine): boolean {
   return instants.length > 0;
 }
 
+const stateOf = async (engine: FakeEngine) =>
+  (await engine.endpoints.getMany([{ scope: 'acme', endpoint: 'sub_1' }]))[0] as EndpointState;
 const recordOf = async (engine: FakeEngine, subscription = 'sub_1') =>
   (await engine.deliveries.list(subscription, 100, undefined)).items[0];
 const drainsOf = (engine: FakeEngine) =>
@@ -592,6 +594,39 @@ describe('a job that is delivered more than once', () => {
     expect(await deliverVisible(engine)).toEqual([{ kind: 'parked' }]);
     expect(await backlogOf(engine)).toEqual(['evt_1']);
     expect((await engine.deliveries.list('sub_1', 10, undefined)).items).toHaveLength(1);
+  });
+
+  test('waits for the record of the attempt before it, which a drain writes after it has queued the job', async () => {
+    const engine = await prepare([{}], ['evt_1'], { latencyMs: undefined });
+    const [message] = engine.deliveryQueue.messages();
+    await deliverVisible(engine);
+    // The drain has made the first attempt, queued the second one, and its record is late.
+    const [waiting] = (await engine.deliveries.list('sub_1', 10, undefined)).items;
+    if (waiting === undefined) throw new Error('nothing waits');
+    const second: DeliveryJob = { ...(JSON.parse(message?.body ?? '') as DeliveryJob), attempt: 2 };
+    engine.deliveryQueue.send(JSON.stringify(second));
+    expect(await deliverVisible(engine)).toEqual([{ kind: 'postponed' }]);
+    const nextAttemptAt = new Date(engine.clock.nowMs()).toISOString();
+    const recorded = { ...waiting, state: 'retrying', attemptCount: 1, waitsIn: 'queue', nextAttemptAt } as const;
+    expect(await engine.deliveries.replace(recorded)).toBe(true);
+    await engine.endpoints.replace({ ...(await stateOf(engine)), latencyMs: 20 }, undefined);
+    expect(advanceToNext(engine)).toBe(true);
+    expect(kindsOf(await deliverVisible(engine))).toEqual(['delivered']);
+  });
+
+  test('is dropped once the run that should have recorded the attempt before it has certainly ended', async () => {
+    const engine = await prepare([{}], ['evt_1'], { latencyMs: undefined });
+    const [message] = engine.deliveryQueue.messages();
+    await deliverVisible(engine);
+    engine.deliveryQueue.send(JSON.stringify({ ...JSON.parse(message?.body ?? ''), attempt: 2 }));
+    const startMs = engine.clock.nowMs();
+    const kinds: string[] = [];
+    do kinds.push(...kindsOf(await deliverVisible(engine)));
+    while (advanceToNext(engine));
+    expect(new Set(kinds.slice(0, -1))).toEqual(new Set(['postponed']));
+    expect(kinds.at(-1)).toBe('duplicate');
+    expect(engine.clock.nowMs() - startMs).toBeGreaterThan(limits.drainTimeoutSeconds * 1000);
+    expect(await backlogOf(engine)).toEqual(['evt_1']);
   });
 
   test('only queues its successor again, for the same time, once its attempt is recorded', async () => {
