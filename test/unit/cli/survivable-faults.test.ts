@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { boundedFaults, declaredLagMs } from '../../../lib/cli/provider/converge/survivable-faults.ts';
+import { boundedFaults, declaredLagMs, declaredStepMs } from '../../../lib/cli/provider/converge/survivable-faults.ts';
 import { survivableFaultNames } from '../../../lib/local/simulators/provider/faults/named-faults.ts';
 import { convergingFeeds, kinds } from '../../flow/sync/converging-feeds.ts';
 
@@ -19,6 +19,16 @@ describe('what a provider may be late by', () => {
 
   test('has no bound where nothing goes on from a time', () => {
     expect(lagOf('token', 'complete listing')).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('does not cut the times of rows without records below their precision', () => {
+    const { resource } = kinds['time in whole seconds'];
+    const steps = [{ resource, method: 'list' as const, query: {} }];
+    const thin = structuredClone(definition);
+    Object.assign(thin.resources?.[resource]?.changes ?? {}, { thin: true });
+    expect(declaredStepMs(definition, steps)).toBe(Number.POSITIVE_INFINITY);
+    expect(declaredStepMs(thin, steps)).toBe(1_000);
+    expect(boundedFaults(['equal-timestamps'], 3_600_000, 1_000).timeStepMs).toBe(1_000);
   });
 
   test.each([0, 1_000, 40_000, 120_000, 3_600_000])('is not passed by the faults together: %d ms', (lagMs) => {

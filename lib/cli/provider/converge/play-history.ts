@@ -14,7 +14,7 @@ import { type Expected, findMissed, knownBy, type Missed, truthOf } from './find
 import { emptyList, polledContext } from './polled-context.ts';
 import { createSimulatedEngine, type SimulatedEngine } from './simulated-engine.ts';
 import { withSmallPages } from './small-pages.ts';
-import { boundedFaults, declaredLagMs } from './survivable-faults.ts';
+import { boundedFaults, declaredLagMs, declaredStepMs } from './survivable-faults.ts';
 
 export interface HistoryOptions {
   readonly definition: Definition;
@@ -119,7 +119,7 @@ function startProvider(
     ),
     clock,
     seed,
-    faults: boundedFaults(faults, declaredLagMs(definition, syncSteps)),
+    faults: boundedFaults(faults, declaredLagMs(definition, syncSteps), declaredStepMs(definition, syncSteps)),
   });
 }
 
