@@ -7,7 +7,7 @@ import { type Figure, figure, reachesBudget, type Section, withinBudget } from '
 const concurrency = 10;
 const bodyBytes = 1_024;
 const warmUpEvents = 1_500;
-const evenSeconds = 15;
+const evenSeconds = 10;
 
 interface Measured {
   readonly result: TrafficResult;

@@ -31,7 +31,7 @@ export function declaredStepMs(definition: Definition, steps: readonly SyncStep[
     const spec = callOf(definition, resource, 'changes')?.spec;
     if (spec === undefined || !('thin' in spec) || !spec.thin) return [];
     const { kind = 'time', precision } = spec.cursor ?? {};
-    return kind === 'time' ? [precision === undefined ? 0 : (durationMs(precision) ?? 0)] : [];
+    return kind === 'time' && precision !== undefined ? [durationMs(precision) ?? 0] : [];
   });
   return Math.min(Number.POSITIVE_INFINITY, ...precisions);
 }
