@@ -23,7 +23,9 @@ export const delivery = z
       .array(
         z.object({
           number: z.int(),
-          trigger: z.enum(['schedule', 'probe', 'manual']),
+          trigger: z
+            .enum(['schedule', 'probe', 'manual'])
+            .describe('Probes, and posts whose late answer nobody waited for, do not count against the schedule.'),
           at: time,
           duration_ms: z.number(),
           status: z.int().nullable(),
