@@ -19,7 +19,7 @@ const booted = (name: string, groupOrder: number, test: Level) =>
     ...test,
   });
 
-/** `npm test` takes three minutes on two quiet cores; `npm run test:all` (mode `all`) explores for several more. */
+/** `npm test` takes five minutes on two quiet cores; `npm run test:all` (mode `all`) explores for several more. */
 export default defineConfig(({ mode }) => {
   const isExploring = mode === 'all';
   return {

@@ -334,7 +334,7 @@ describe('twenty instances, some of which are killed', () => {
           expect(ids.filter((id) => !delivered.has(id))).toEqual([]);
         },
       ),
-      propertyRuns(5, 25),
+      propertyRuns(2, 25),
     );
   });
 });
