@@ -1,3 +1,4 @@
+import { carriedRecordPlansOf } from '../../lambdas/engine/definition/plan-answer.ts';
 import type { WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
 import { lookupContexts } from '../../lambdas/engine/mapping/lookup-context.ts';
 import { type MappingInput, mapRequest, prepareMapping } from '../../lambdas/engine/mapping/map-request.ts';
@@ -78,7 +79,7 @@ async function measureEvent(
  */
 function engineOf(definition: WebhookDefinition, { request, secrets }: SignedEvent, routing?: string): Contender {
   const webhook = prepareWebhook(definition, readXml);
-  const mapping = prepareMapping(definition.mapping);
+  const mapping = prepareMapping(definition.mapping, undefined, undefined, carriedRecordPlansOf(definition));
   // The form in which the queue carries it.
   const content = request.body.toString('utf8');
 
