@@ -20,6 +20,8 @@ interface Patience {
   readonly late: LateAnswer;
   /** Whether an answer was late: then no further post begins. */
   isOver(): boolean;
+  /** Resolves when nothing is written of it any more: the lease must not be given back before. */
+  settled(): Promise<void>;
 }
 
 /**
@@ -40,6 +42,9 @@ export function createPatience(ports: DeliverPorts, prepared: PreparedSubscripti
       },
     },
     isOver: () => waiting !== undefined,
+    async settled() {
+      await waiting?.catch(() => undefined);
+    },
   };
 }
 

@@ -138,6 +138,7 @@ async function sendUnderLease(
         if (result !== undefined) results.push(result);
       }),
   );
+  await patience.settled();
   const wasLate = patience.isOver();
   const isOver = hasDied || wasLate || endsEarly(results) || ports.clock.nowMs() > endsAtMs;
   return { lease, results, postsNotMade, wasLate, hasRunOut, mayGoOn: lease.most < lease.posts && !isOver };

@@ -271,6 +271,30 @@ describe('an endpoint that was fast and begins to hang', () => {
   });
 });
 
+test('an answer that comes while the run still says that it is late leaves no trace', async () => {
+  const engine = await fastEndpoint();
+  const time = createVirtualTime(engine.clock);
+  const callbacks = {
+    async post({ late }: CallbackRequest): Promise<CallbackOutcome> {
+      await time.pause(late?.afterMs ?? 0);
+      void late?.waitsOn();
+      await time.pause(10);
+      return answered(204);
+    },
+  };
+  const endpoints = {
+    ...engine.endpoints,
+    async replace(...given: Parameters<typeof engine.endpoints.replace>) {
+      if (given[0].stall !== undefined) await time.pause(200);
+      return engine.endpoints.replace(...given);
+    },
+  };
+  const instance = { ...instanceOf(engine), pause: time.pause, callbacks, endpoints };
+  await publish(engine);
+  await time.run([run(engine, instance), time.pause(5_000)]);
+  expect(await stateOf(engine)).toMatchObject({ stall: undefined, leases: {} });
+});
+
 /** How an instance behaves. */
 const someInstance = fc.record({
   pauseMs: fc.integer({ min: 1, max: 3_000 }),

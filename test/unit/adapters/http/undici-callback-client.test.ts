@@ -53,6 +53,35 @@ describe('a callback', () => {
     });
   });
 
+  test.each([
+    [true, { kind: 'answered', status: 204 }],
+    [false, { kind: 'failed', error: 'no answer within 0.05 s', isAbandoned: true }],
+  ])('whose answer is late asks its caller, who says %s', async (waitsOn, outcome) => {
+    const endpoint = await startLoopbackEndpoint((response) => {
+      asked.promise.then(() => response.writeHead(204).end()).catch(() => undefined);
+    });
+    const asked = Promise.withResolvers<void>();
+    const late = {
+      afterMs: 50,
+      async waitsOn() {
+        if (waitsOn) asked.resolve();
+        return waitsOn;
+      },
+    };
+    expect(await client.post(post(urlOf(endpoint), { late }))).toMatchObject(outcome);
+  });
+
+  test('that is answered in time asks nobody, and gives up where its caller cannot say', async () => {
+    const quick = await startLoopbackEndpoint((response) => response.writeHead(204).end());
+    const waitsOn = vi.fn(() => Promise.reject(new Error('no store')));
+    expect(await client.post(post(urlOf(quick), { late: { afterMs: 30, waitsOn } }))).toMatchObject({ status: 204 });
+    expect(waitsOn).not.toHaveBeenCalled();
+    const silent = await startLoopbackEndpoint(() => undefined);
+    const outcome = await client.post(post(urlOf(silent), { late: { afterMs: 30, waitsOn } }));
+    expect(outcome).toMatchObject({ kind: 'failed', isAbandoned: true });
+    expect(waitsOn).toHaveBeenCalledTimes(1);
+  });
+
   test('does not follow a redirect, which is an answer and not a success (invariant 11)', async () => {
     const secret = await startLoopbackEndpoint((response) => response.end('secret'));
     for (const status of [301, 302, 303, 307, 308]) {
