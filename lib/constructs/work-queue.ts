@@ -1,6 +1,6 @@
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { type CfnQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { TributaryConfig } from '../config.ts';
@@ -11,7 +11,7 @@ import type { OperatorAlarms } from './operator-alarms.ts';
 const retention = Duration.days(14);
 
 /**
- * The visibility timeout as a multiple of the consumer's timeout, so that Lambda's retries of a throttled batch end
+ * The visibility timeout as a multiple of the consumer's timeout, besides the batching window, so that Lambda's retries of a throttled batch end
  * before another consumer sees its messages.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -65,7 +65,6 @@ export class WorkQueue extends Construct {
     this.queue = new Queue(this, 'Queue', {
       ...protection,
       retentionPeriod: retention,
-      visibilityTimeout: Duration.seconds(visibilityTimeouts * props.consumerTimeout.toSeconds()),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: limits.maxReceiveCount },
     });
 
@@ -101,6 +100,9 @@ export class WorkQueue extends Construct {
         `${this.node.path}: got a consumer with a timeout of ${timeoutSeconds} s, expected ${this.consumerTimeout.toSeconds()} s; give both the same limit`,
       );
     }
+    // A message is hidden while its batch is gathered, too.
+    const hiddenSeconds = visibilityTimeouts * this.consumerTimeout.toSeconds() + windowSeconds;
+    (this.queue.node.defaultChild as CfnQueue).visibilityTimeout = hiddenSeconds;
     lambda.addEventSource(
       new SqsEventSource(this.queue, {
         batchSize: size,

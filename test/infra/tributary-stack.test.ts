@@ -208,6 +208,19 @@ describe('queues', () => {
     }
   });
 
+  test('economy gathers webhooks and deliveries, and nothing else; a message stays hidden meanwhile', () => {
+    const economy = synthesize('dev', { batching: 'economy' });
+    for (const [id, { Properties }] of ofType(economy, 'AWS::Lambda::EventSourceMapping')) {
+      const isGathered = /^(Normalize|Deliver)/.test(id);
+      const [size, window] = isGathered ? [limits.economyBatchSize, limits.economyWindowSeconds] : [1, 0];
+      expect([Properties.BatchSize, Properties.MaximumBatchingWindowInSeconds ?? 0], id).toEqual([size, window]);
+      const queue = economy.resources[target(Properties.EventSourceArn) ?? ''];
+      const consumer = economy.resources[target(Properties.FunctionName) ?? ''];
+      expect(queue?.Properties.VisibilityTimeout, id).toBe(6 * consumer?.Properties.Timeout + window);
+    }
+    expect(economy.messages).toEqual([]);
+  });
+
   test('every consumer reports partial failures, and the visibility timeout of its queue is six times its timeout', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
     expect(mappings).toHaveLength(6);
