@@ -223,6 +223,23 @@ describe.each(implementations)('delivery queue on %s', (_, open) => {
     expect(new Set(queue.groups())).toEqual(new Set(jobs.map(({ group }) => group)));
   });
 
+  test('keeps jobs of one endpoint together, whichever message they are in', async () => {
+    const queue = await open();
+    const jobs = Array.from({ length: 40 }, (_, index) => ({
+      job: aJob({ subscription: `sub_${index % 4}`, event: `evt_${index}` }),
+      group: 'acc_acme',
+      delayMs: 0,
+    }));
+    await queue.deliveries.sendAll(jobs);
+    const messages = (await queue.receiveAll()).map(({ body }) => jobsIn(body));
+    expect(messages.flat()).toHaveLength(40);
+    for (const some of messages) {
+      const endpoints = some.map(({ subscription }) => subscription);
+      const runs = endpoints.filter((one, index) => one !== endpoints[index - 1]);
+      expect(runs).toHaveLength(new Set(endpoints).size);
+    }
+  });
+
   test('accepts an empty list of jobs', async () => {
     const queue = await open();
     await queue.deliveries.sendAll([]);

@@ -104,6 +104,25 @@ describe('the URL for all accounts', () => {
     expect(await recordsOf(engine, 'globex')).toEqual([['b', 'acc_globex']]);
   });
 
+  test('a request for a poll concerns the accounts of its context only, and must name one of several (invariant 3)', async () => {
+    const mapping = '[body.changes.{ "poll": "hris/employees", "context": company }]';
+    const engine = createFakeEngine({ ...staff, mapping });
+    await connect(engine, 'acme', '1');
+    await connect(engine, 'globex', '2');
+    const polled = () =>
+      engine.pollQueue.messages().map(({ body }) => (JSON.parse(body) as { account: string }).account);
+    // The request is of company 1, so its mapping reaches no other.
+    await send(engine, { company: '1', changes: [created('a', '1'), created('b', '2')] });
+    expect(await normalize(engine)).toEqual(['ignored']);
+    expect(polled()).toEqual(['acc_acme']);
+    await send(engine, { changes: [created('a', '1'), created('b', '2')] });
+    await normalize(engine);
+    expect(polled()).toEqual(['acc_acme', 'acc_acme', 'acc_globex']);
+    await send(engine, { changes: [created('a', '1'), created('b', '2'), created('c')] });
+    expect(await normalize(engine)).toEqual(['dead-lettered']);
+    expect(polled()).toHaveLength(3);
+  });
+
   test('a value that changes hands while it is cached gives its former owner nothing more (invariant 3)', async () => {
     const engine = createFakeEngine();
     await connect(engine, 'acme', '1');
