@@ -57,7 +57,7 @@ export interface DeliveryJob {
   readonly timestamp: string;
   /** Counts from 1. */
   readonly attempt: number;
-  /** How often the job was queued anew because others held all slots of its endpoint. @default 0 */
+  /** How often the job was queued again without an attempt. @default 0 */
   readonly postponed?: number;
 }
 

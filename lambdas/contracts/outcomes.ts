@@ -25,10 +25,10 @@ export const metricsNamespace = 'Tributary';
  * is counted before the run that receives it for the last time, and subtracted (a negative sample) unless the run
  * fails.
  *
- * `parked` (put into its endpoint's backlog, which drain sends), `postponed` (queued for a second later, because other
- * runs hold the slots of its endpoint), `retried` (a later attempt follows) and `duplicate` (an earlier run had done
- * it) are intermediate steps of a delivery, not its end. A delivery that a replay or a retry
- * repeats ends once more.
+ * `parked` (put into its endpoint's backlog, which drain sends), `postponed` (queued again for seconds later,
+ * because other runs hold the slots of its endpoint, or the record of its last attempt is not written yet), `retried`
+ * (a later attempt follows) and `duplicate` (an earlier run had done it) are intermediate steps of a delivery, not its
+ * end. A delivery that a replay or a retry repeats ends once more.
  *
  * The statistics table also counts ingress's rejections and normalize's outcomes, except those of deliveries, by
  * integration and tenant.

@@ -62,7 +62,7 @@ async function saturatedAndHalf(loaded: LoadedEngine, subscriptions: number): Pr
     withinBudget(
       figure(
         `${name}: CPU of an event at half load, to that when saturated`,
-        ratio(cpuPerEvent(half), cpuPerEvent(saturated)),
+        cpuPerEvent(half) / cpuPerEvent(saturated),
         'times',
       ),
       1.3,
@@ -162,10 +162,6 @@ function perDelivery(name: string, measured: Measured, subscriptions: number): r
 
 function cpuPerEvent({ cpuMs, result }: Measured): number {
   return cpuMs === undefined ? Number.NaN : cpuMs / result.accepted;
-}
-
-function ratio(one: number, other: number): number {
-  return one / other;
 }
 
 function wayOf({ result: { sent, accepted, received, lost, doubled } }: Measured): string {

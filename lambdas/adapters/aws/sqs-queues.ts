@@ -148,10 +148,9 @@ function createSqsDelayedQueue<Message>(
 const maxPackedJobs = 25;
 
 /**
- * Put jobs of one group and time into few messages: an event for a hundred endpoints would else be a hundred messages,
- * and each invocation reads the event anew. Jobs of one endpoint stand together, so that few invocations post to it.
+ * Put jobs of one group and time into few messages: otherwise an event for a hundred endpoints would be a
+ * hundred messages, and each invocation would read the event again. Jobs of one endpoint stand together, so that few invocations post to it.
  */
-
 function packJobs(jobs: Parameters<DeliveryQueue['sendAll']>[0]): readonly BatchedMessage[] {
   const alike = Map.groupBy(jobs, ({ group, delayMs }) => JSON.stringify([group, delaySeconds(delayMs)]));
   return [...alike.values()].flatMap((list) =>

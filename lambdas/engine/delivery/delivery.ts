@@ -5,9 +5,9 @@ export interface DeliveryAttempt {
   /** Counts from 1. */
   readonly number: number;
   /**
-   * Why it was made: by the schedule, to probe whether the endpoint is back, or because a person asked. A post whose
-   * late answer nobody waited for is told as a probe, too. Only scheduled attempts, and the first attempt, count against
-   * the schedule.
+   * Why it was made: by the schedule, to probe whether the endpoint is back, or because a person asked. A post that
+   * was ended early, because the endpoint hangs, counts as a probe. Only scheduled attempts, and the first attempt, count
+   * against the schedule.
    */
   readonly trigger: 'schedule' | 'probe' | 'manual';
   /** ISO 8601. */

@@ -41,7 +41,7 @@ export function needsExactAccounts(state: EndpointState, limits: EndpointLimits,
     state.bearsConcurrency !== undefined ||
     state.answersSinceHalved !== undefined ||
     (crowded !== undefined && crowded.untilMs > nowMs) ||
-    // A drain posts, too, and must not wait for slots that nobody uses.
+    // A drain posts at the same time: a kept lease would take slots from it without using them.
     (drainer !== undefined && drainer.untilMs > nowMs) ||
     (latencyMs ?? usualLatencyMs) >= usualLatencyMs
   );

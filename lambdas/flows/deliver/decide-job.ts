@@ -23,7 +23,7 @@ export type DeliveryOutcome =
   | { readonly kind: 'retried'; readonly delayMs: number; readonly status: number | undefined }
   /** Put into its endpoint's backlog, which its drain sends in order. */
   | { readonly kind: 'parked' }
-  /** Queued anew for a second later: others hold the slots of its endpoint. */
+  /** Queued again for seconds later: others hold the slots of its endpoint, or its last attempt is not recorded yet. */
   | { readonly kind: 'postponed' }
   /** All attempts failed; kept with its attempts, and replayable. */
   | { readonly kind: 'dead-lettered'; readonly reason: string }
@@ -43,7 +43,7 @@ interface Ready {
   readonly isStored: boolean;
   /** The steps that an earlier run of the job left to do. */
   readonly left: 'all' | 'successor' | 'wake' | 'report';
-  /** How often the job was queued anew without an attempt. */
+  /** How often the job was queued again without an attempt. */
   readonly postponed: number;
 }
 

@@ -27,7 +27,7 @@ import { type DeliverRun, type PostingJob, type SortedJobs, sortJobs } from './s
 
 /** Delay of jobs that wait for slots of their endpoint. */
 const postponedMs = 1_000;
-/** Times that a job is queued anew before it waits in the backlog. */
+/** Times that a job is queued again before it waits in the backlog. */
 const maxPostponed = 10;
 
 /** The progress of a run for one endpoint. */
@@ -38,7 +38,7 @@ interface EndpointRun {
   readonly outcomes: Map<ReadyJob, DeliveryOutcome>;
   /** How each post ended, or why none was made. */
   readonly attempts: Map<ReadyJob, CallbackOutcome>;
-  /** Posts whose late answers nobody waits for. */
+  /** Posts that were ended before their answers came. */
   readonly abandoned: Map<ReadyJob, AbandonedPost>;
 }
 
@@ -200,7 +200,7 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sending): 
   ]);
 }
 
-/** Queue jobs anew. A slot is free within seconds, and a place in the backlog would cost more than the post. */
+/** Queue jobs again: a slot is free within seconds, and a place in the backlog costs more than the post. */
 async function postpone(ports: DeliverPorts, jobs: readonly ReadyJob[]): Promise<void> {
   if (jobs.length === 0) return;
   await ports.deliveryQueue.sendAll(

@@ -25,7 +25,7 @@ export const delivery = z
           number: z.int(),
           trigger: z
             .enum(['schedule', 'probe', 'manual'])
-            .describe('Probes, and posts whose late answer nobody waited for, do not count against the schedule.'),
+            .describe('A probe does not count against the schedule; a post that was ended early is one, too.'),
           at: time,
           duration_ms: z.number(),
           status: z.int().nullable(),

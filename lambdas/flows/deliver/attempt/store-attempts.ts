@@ -19,7 +19,7 @@ interface Made {
   readonly abandoned: ReadonlyMap<ReadyJob, AbandonedPost>;
 }
 
-/** A post whose late answer nobody waited for. */
+/** A post that was ended before its answer came. */
 export interface AbandonedPost {
   readonly startedAtMs: number;
   readonly error: string;
