@@ -96,6 +96,8 @@ export interface AbsenceProgress {
   readonly after?: string | undefined;
   readonly known: number;
   readonly missing: number;
+  /** Ends that are known, and that nobody was told. @default 0 */
+  readonly untold?: number | undefined;
 }
 
 /** A run of a sync, under way. */

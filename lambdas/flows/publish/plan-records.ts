@@ -6,6 +6,7 @@ import type { EventRow } from '../../ports/events/event-store.ts';
 import type { StoredRecord } from '../../ports/events/record-states.ts';
 import { findEarlier } from './claim-name.ts';
 import { claimNames, regroup } from './group-records.ts';
+import { isUnsure } from './lost-changes.ts';
 import { type RecordCandidate, recordEventIdOf } from './observe-candidate.ts';
 import type { RecordGroup, TenantRun } from './tenant-run.ts';
 
@@ -25,13 +26,6 @@ export interface RecordPlan {
  * up: `limits.maxReceiveCount` receives, in which a run that dies hides its message for three minutes.
  */
 const unsettledMs = 30 * 60_000;
-
-/**
- * How long an input that says nothing new looks whether the last change has its event. The input of that change may
- * have been killed at its last receive, and then only another input can bring the change. Less than a day, which is the
- * shortest time that a tenant's events are kept: after that an absent row tells nothing.
- */
-const unsureMs = 22 * 3_600_000;
 
 /** Read the states of records, and decide what the observations of each are. States are one read, and rows another. */
 export async function planRecords(run: TenantRun, groups: readonly RecordGroup[]): Promise<readonly RecordPlan[]> {
@@ -131,7 +125,7 @@ function sequencesToCheck(
   const isNext =
     decisions.some(({ kind }) => kind === 'publish') && recent.some(({ type }) => type !== 'record:updated');
   const isNothingNew = decisions.some(({ kind }) => kind === 'unchanged' || kind === 'duplicate');
-  const unsure = (state?.changes ?? []).filter(({ takenAtMs }) => nowMs - takenAtMs < unsureMs);
+  const unsure = (state?.changes ?? []).filter((change) => isUnsure(change, nowMs));
   const checked = isAgain ? (state?.changes ?? []) : isNothingNew ? unsure : isNext ? recent : [];
   return new Map(checked.map((change) => [change.sequence, change]));
 }

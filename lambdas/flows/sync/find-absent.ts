@@ -3,6 +3,7 @@ import type { SyncStep } from '../../engine/provider/language/sync-schema.ts';
 import { idMark } from '../../engine/sync/cursor.ts';
 import type { AbsenceProgress } from '../../engine/sync/sync-state.ts';
 import type { ListedRecord } from '../../ports/events/record-states.ts';
+import { withLostChange } from '../publish/lost-changes.ts';
 import type { SyncPart } from './choose-read.ts';
 import { type Advance, currentOf, cursorKey, type RunWork, readSpooled, saveRun } from './part-work.ts';
 import { absent, publishFound } from './publish-part.ts';
@@ -30,25 +31,46 @@ export async function findAbsent(work: RunWork, step: SyncStep, parts: readonly 
     const live = items.filter(({ state }) => !state.isDeleted);
     const isMissing = ({ recordId, state }: ListedRecord) => !listed.has(recordId) && state.seenAtMs <= run.startedAtMs;
     const missing = live.filter(isMissing);
+    const untold = await untoldEnds(
+      work,
+      step.resource,
+      items.filter(({ recordId, state }) => state.isDeleted && !listed.has(recordId)),
+    );
     if (progress.pass === 'count') {
-      const counted = { known: progress.known + live.length, missing: progress.missing + missing.length };
+      const counted = {
+        known: progress.known + live.length,
+        missing: progress.missing + missing.length,
+        untold: (progress.untold ?? 0) + untold.length,
+      };
       if (next !== undefined) await saveRun(work, { absence: { pass: 'count', after: next, ...counted } });
       else {
         const fault = tooManyFault(work, counted);
         if (fault !== undefined) return { kind: 'failed', reason: fault };
-        if (counted.missing === 0) return { kind: 'done' };
+        if (counted.missing === 0 && counted.untold === 0) return { kind: 'done' };
         await saveRun(work, { absence: { pass: 'act', ...counted } });
       }
       continue;
     }
-    // An invocation that died may have written these states, and not their events.
-    const owner = ownerOf(work, sourceOf(step.resource).page);
-    const begun = items.filter(({ state }) => state.isDeleted && state.changes.at(-1)?.owner === owner);
-    const end = await deleteMissing(work, step.resource, [...missing, ...begun]);
+    const end = await deleteMissing(work, step.resource, [...missing, ...untold]);
     if (end !== undefined) return end;
     if (next === undefined) return { kind: 'done' };
     await saveRun(work, { absence: { ...progress, after: next } });
   }
+}
+
+/**
+ * Ends that a state has and an event may lack: those that this run wrote before an invocation of it died, and those of
+ * runs that died likewise and whose rows do not come again.
+ */
+async function untoldEnds(
+  work: RunWork,
+  resource: string,
+  ended: readonly ListedRecord[],
+): Promise<readonly ListedRecord[]> {
+  const owner = ownerOf(work, sourceOf(resource).page);
+  const isOwn = ({ state }: ListedRecord) => state.changes.at(-1)?.owner === owner;
+  const others = ended.filter((one) => !isOwn(one));
+  return [...ended.filter(isOwn), ...(await withLostChange(work.ports, work.caller.account.tenant, others))];
 }
 
 async function listedIds(work: RunWork, parts: readonly SyncPart[]): Promise<ReadonlySet<string>> {
@@ -116,7 +138,9 @@ async function confirmByListing(
 ): Promise<Advance | undefined> {
   const before = await work.ports.syncs.getCursor(cursorKey(work, missedPlace(resource)));
   const missedBefore = new Set(before?.missed ?? []);
-  const proven = missing.filter(({ recordId }) => missedBefore.has(idMark(recordId)));
+  // An end that a state has was proven before.
+  const isProven = ({ recordId, state }: ListedRecord) => state.isDeleted || missedBefore.has(idMark(recordId));
+  const proven = missing.filter(isProven);
   const found = proven.map(({ recordId }) => ({
     record: absent(recordId),
     startedAtMs: currentOf(work).startedAtMs,
@@ -124,7 +148,7 @@ async function confirmByListing(
   }));
   const end = await publishFound(work, resource, found, sourceOf(resource));
   if (end !== undefined) return end;
-  const others = missing.filter(({ recordId }) => !missedBefore.has(idMark(recordId)));
+  const others = missing.filter((one) => !isProven(one));
   const missed = [...currentOf(work).missed, ...others.map(({ recordId }) => idMark(recordId))];
   await saveRun(work, { missed: [...new Set(missed)].slice(0, maxMissed) });
   return undefined;

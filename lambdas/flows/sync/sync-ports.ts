@@ -21,6 +21,8 @@ export interface SyncPorts extends PublishPorts {
   /** The records that the engine knows of an account. */
   readonly directory: RecordDirectory;
   readonly schemas: PreparedResources;
+  /** Days that events are kept, of tenants that have no shorter time of their own. */
+  readonly retentionDays: number;
   /** Called before the progress of the run is written: a run that dies between the two counts again. */
   readonly onFound?: (outcomes: FoundOutcomes) => void;
 }

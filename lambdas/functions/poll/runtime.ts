@@ -14,7 +14,7 @@ import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { prepareResources } from '../../engine/mapping/check-resource.ts';
 import { createStatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
-import { readEnvironment } from '../invocation/environment.ts';
+import { readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import { createProviderPorts } from '../provider/provider.runtime.ts';
@@ -54,6 +54,7 @@ export async function createPollRuntime(
       provider: createProviderPorts(env, dynamo, expressions, news),
       directory: createDynamoRecordDirectory(dynamo, env[environmentKeys.recordsTable], systemClock),
       schemas: prepareResources(schemas),
+      retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
     },
   };
 }

@@ -1,3 +1,4 @@
+import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { noResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { dispatchSyncs } from '../../../lambdas/flows/sync/dispatch-syncs.ts';
@@ -47,6 +48,7 @@ export async function createSyncApi(definition: Definition, account: object = {}
     provider: provider.ports,
     directory: engine.records,
     schemas: noResources,
+    retentionDays: limits.retentionDays,
   };
   const made = await api.call('POST', '/v1/accounts', {
     id: 'acc_1',

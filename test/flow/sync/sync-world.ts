@@ -1,3 +1,4 @@
+import { limits } from '../../../lambdas/contracts/limits.ts';
 import { parseDefinition } from '../../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { noResources } from '../../../lambdas/engine/mapping/check-resource.ts';
@@ -98,6 +99,7 @@ export async function createSyncWorld(definition: Definition, change: Partial<Ac
     provider: provider.ports,
     directory: engine.records,
     schemas: noResources,
+    retentionDays: limits.retentionDays,
   };
   const events = async () => {
     const rows = await engine.events.listAfter(account.tenant, 0, 100_000);

@@ -73,6 +73,7 @@ export async function createSimulatedEngine(options: SimulatedEngineOptions): Pr
     pollQueue: { send: async (_, delayMs) => wake(delayMs), sendAll: async () => wake(0) },
     provider: createProvider(options),
     schemas: options.schemas,
+    retentionDays: limits.retentionDays,
   };
   await storeCredentials(ports.provider, account, values, provider);
   await ports.syncs.replace(newSyncRow(account, sync, { ...newSyncState(undefined, clock.nowMs()), timing }));
