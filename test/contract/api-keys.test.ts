@@ -75,6 +75,30 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await idsOf('globex')).toEqual(['d']);
     expect(await idsOf(undefined)).toEqual(['a', 'b', 'c', 'd', 'key2']);
   });
+
+  test('keeps portal sessions apart: they are in lists of their own, and no quota counts them', async () => {
+    const store = await open();
+    const portal = { returnUrl: 'https://app.example.com/', origins: ['https://app.example.com'], codeSha256: 'a' };
+    const expiresAtMs = Date.parse('2026-11-21T13:00:00Z');
+    await store.create(apiKey('a', 'a', 'acme'));
+    for (const id of ['psa', 'psb']) await store.create(apiKey(id, id, 'acme', { portal, expiresAtMs }));
+    await store.create(apiKey('psc', 'psc', 'globex', { portal, expiresAtMs }));
+    const idsOf = async (kind: 'list' | 'listPortals', tenant: string | undefined) =>
+      (await readAllPages((after) => store[kind](tenant, 2, after)))
+        .flat()
+        .map(({ id }) => id)
+        .sort();
+    expect(await idsOf('listPortals', 'acme')).toEqual(['psa', 'psb']);
+    expect(await idsOf('listPortals', undefined)).toEqual(['psa', 'psb', 'psc']);
+    expect(await idsOf('list', 'acme')).toEqual(['a']);
+    expect(await idsOf('list', undefined)).toEqual(['a']);
+    expect(await store.count('acme', 10)).toBe(1);
+    const found = await store.find('psa');
+    expect(found).toEqual(apiKey('psa', 'psa', 'acme', { portal, expiresAtMs }));
+    const { codeSha256: _, ...opened } = portal;
+    expect(found !== undefined && (await store.replace({ ...found, portal: opened }))).toBe(true);
+    expect((await store.find('psa'))?.portal).toEqual(opened);
+  });
 });
 
 test('a row that was written by hand is a key that may do everything for its tenant, and can be rotated', async () => {

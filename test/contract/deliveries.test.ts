@@ -1,10 +1,8 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import {
-  createDynamoDeliveryLog,
-  createDynamoDeliveryStore,
-} from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoDeliveryLog } from '../../lambdas/adapters/dynamo/stores/delivery-log.ts';
+import { createDynamoDeliveryStore } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
 import { backlogShards, deliveryShards, dueShards, shardOf } from '../../lambdas/contracts/shards.ts';
 import type { Delivery } from '../../lambdas/engine/delivery/delivery.ts';
 import { listDeliveries } from '../../lambdas/flows/subscriptions/list-deliveries.ts';
@@ -492,6 +490,47 @@ describe.each(implementations)('delivery log on %s', (_, open) => {
         },
       ),
       propertyRuns(8, 50),
+    );
+  });
+
+  test('searches several subscriptions newest first, with pages of any size, also where they share events', async () => {
+    const { deliveries } = await open();
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 1, max: 30 })), { maxLength: 40 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.option(fc.tuple(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 30 }))),
+        async (pairs, limit, between) => {
+          runs += 1;
+          const subscriptions = [0, 1, 2].map((one) => `sub_${runs}_${one}`);
+          const named = new Map(
+            pairs.map(([owner, number]) => {
+              const one = aDelivery(number, { subscription: subscriptions[owner] ?? '', revision: 1 });
+              return [deliveries.placeOf(one), one];
+            }),
+          );
+          await deliveries.putMany([...named.values()].map((one) => ({ ...one, revision: 0 })));
+          const [first, last] = between ?? [undefined, undefined];
+          const range = {
+            since: first === undefined ? undefined : aDelivery(first).timestamp,
+            until: last === undefined ? undefined : aDelivery(last).timestamp,
+          };
+          const pages = await readAllPages((after) => deliveries.search(subscriptions, range, limit, after));
+          const expected = [...named.values()]
+            .filter(({ timestamp }) => timestamp >= (range.since ?? '') && timestamp <= (range.until ?? '~'))
+            .sort((a, b) =>
+              keyOf(a) === keyOf(b) ? (a.subscription < b.subscription ? -1 : 1) : keyOf(a) < keyOf(b) ? 1 : -1,
+            );
+          expect(pages.flat()).toEqual(expected);
+          // Any delivery is a place where a page may begin.
+          const [middle] = expected.slice(Math.floor(expected.length / 2));
+          if (middle === undefined) return;
+          const rest = await deliveries.search(subscriptions, range, 100, deliveries.placeOf(middle));
+          expect(rest.items).toEqual(expected.slice(Math.floor(expected.length / 2) + 1));
+        },
+      ),
+      propertyRuns(10, 60),
     );
   });
 

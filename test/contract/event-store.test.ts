@@ -134,7 +134,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.locate('evt_1')).toBeUndefined();
     const later = aClaim({ owner: 'raw_2', sequence: 9 });
     expect(await events.claim(later)).toEqual(later);
-    expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 9 });
+    expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 9, owner: 'raw_2' });
   });
 
   test('moves a claim that is unchanged since it was read', async () => {
@@ -151,7 +151,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     await events.moveClaim(from, aClaim({ sequence: 7 }));
     expect(await events.moveClaim(from, aClaim({ sequence: 8 }))).toBe(false);
     expect(await events.moveClaim(aClaim({ owner: 'raw_2', sequence: 7 }), aClaim({ sequence: 8 }))).toBe(false);
-    expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 7 });
+    expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 7, owner: 'raw_1' });
   });
 
   test('lets one of many concurrent moves of a claim succeed', async () => {
@@ -371,7 +371,7 @@ describe.each(implementations)('event locator on %s', (_, open) => {
   test('finds the key of an event by its id', async () => {
     const { events } = await open();
     await events.claim(aClaim({ tenant: 'globex', sequence: 12 }));
-    expect(await events.locate('evt_1')).toEqual({ tenant: 'globex', sequence: 12 });
+    expect(await events.locate('evt_1')).toEqual({ tenant: 'globex', sequence: 12, owner: 'raw_1' });
     expect(await events.locate('evt_2')).toBeUndefined();
   });
 });

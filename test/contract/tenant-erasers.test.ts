@@ -8,10 +8,8 @@ import { createDynamoAccountEraser } from '../../lambdas/adapters/dynamo/stores/
 import { createDynamoAccountStore } from '../../lambdas/adapters/dynamo/stores/account-store.ts';
 import { createDynamoApiKeyStore } from '../../lambdas/adapters/dynamo/stores/api-key-store.ts';
 import { createDynamoDeliveryEraser } from '../../lambdas/adapters/dynamo/stores/delivery-eraser.ts';
-import {
-  createDynamoDeliveryLog,
-  createDynamoDeliveryStore,
-} from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoDeliveryLog } from '../../lambdas/adapters/dynamo/stores/delivery-log.ts';
+import { createDynamoDeliveryStore } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
 import { createDynamoEndpointStore } from '../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
 import {
   createDynamoEventLocator,
@@ -472,7 +470,7 @@ describe.each(implementations)('event eraser on %s', (_, open) => {
     await events.writeRows([{ ...anEventRow(1, { id: 'evt_shared' }), writtenAtMs: clock.nowMs() }]);
     await events.claim({ id: 'evt_shared', owner: 'raw_2', tenant: 'globex', sequence: 7, claimedAtMs: 1 });
     expect(await eraseAll(stores)).toEqual(['events']);
-    expect(await events.locate('evt_shared')).toEqual({ tenant: 'globex', sequence: 7 });
+    expect(await events.locate('evt_shared')).toMatchObject({ tenant: 'globex', sequence: 7 });
   });
 
   test('finds expired rows that are not deleted yet', async () => {

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  createDynamoDeliveryLog,
-  createDynamoDeliveryStore,
-} from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoDeliveryLog } from '../../lambdas/adapters/dynamo/stores/delivery-log.ts';
+import { createDynamoDeliveryStore } from '../../lambdas/adapters/dynamo/stores/delivery-store.ts';
 import {
   createDynamoEventLocator,
   createDynamoEventReader,

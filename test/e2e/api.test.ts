@@ -152,7 +152,13 @@ describe('schemas', () => {
     }
     const names = listed.map(({ resource }) => resource);
     expect(names).toEqual([...new Set(names)].sort());
-    expect(listed).toContainEqual({ resource: 'hris/employees', version: '1.0.0', title: 'Employee', majors: [1] });
+    expect(listed).toContainEqual({
+      resource: 'hris/employees',
+      version: '1.0.0',
+      title: 'Employee',
+      majors: [1],
+      deprecated: [],
+    });
 
     const { status, body } = await call('GET', '/v1/schemas/hris/employees', undefined, acmeKey);
     expect(status).toBe(200);

@@ -84,6 +84,8 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
   await made('POST', `/v1/accounts/${account.id}/syncs`, job);
   await made('POST', `/v1/accounts/${account.id}/syncs/mine/pause`);
   const key = await made('POST', '/v1/keys', { name: `a key of ${tenant}`, scopes: ['events:read'] });
+  const portal = { scopes: ['events:read'], return_url: 'https://app.example.com/back' };
+  const session = await made('POST', '/v1/portal-sessions', portal);
   await made('PATCH', `/v1/tenants/${tenant}`, { retention: { events_days: 7 } });
   const deliveries = await listed(`sub_${tenant}`);
   const things: TenantThings = {
@@ -100,6 +102,7 @@ async function furnish(engine: RunningEngine, tenant: string): Promise<{ things:
     consumer: `warehouse_${tenant}`,
     lease: lease.lease,
     key: key.id,
+    session: session.id,
     integration: 'github',
     context,
     cursors: [],

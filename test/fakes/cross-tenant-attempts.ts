@@ -20,6 +20,8 @@ export interface TenantThings {
   readonly consumer: string;
   readonly lease: string;
   readonly key: string;
+  /** A portal session. */
+  readonly session: string;
   readonly integration: string;
   /** Context of an account of the tenant, for the URL that serves all accounts. */
   readonly context: Readonly<Record<string, unknown>>;
@@ -61,7 +63,7 @@ const harmless = new Set(
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention client_secret client shared_contexts description metadata',
-    'base_url share syncs return_url updated_since body address',
+    'base_url share syncs return_url updated_since body address refresh_url origins status attempt',
     'integration_name every between cron time_zone emit reconcile snapshot max_missing confirm',
   ].flatMap((names) => names.split(' ')),
 );
@@ -85,6 +87,8 @@ function valuesOfParameter(place: string, things: TenantThings): readonly string
       return [things.event];
     case '/v1/consumers/{name}':
       return [things.consumer];
+    case '/v1/portal-sessions/{id}':
+      return [things.session];
     case '/v1/keys/{id}':
       return [things.key];
     case '/v1/tenants/{id}':

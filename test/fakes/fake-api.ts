@@ -109,6 +109,7 @@ export function createFakeApi({
     archive: engine.archive,
     settings: engine.settings,
     subscriptions: engine.subscriptions,
+    subscriptionRoutes: engine.subscriptions,
     records: engine.records,
     events: engine.events,
     locator: engine.events,

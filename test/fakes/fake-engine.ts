@@ -104,7 +104,7 @@ export function createFakeEngine(
   const records = createInMemoryRecordStates(clock);
   const payloads = createInMemoryClaimStore();
   const rawBodies = createInMemoryClaimStore();
-  const archive = createInMemoryRawArchive();
+  const archive = createInMemoryRawArchive(rawBodies);
   const consumers = createInMemoryConsumers();
   const deliveries = createInMemoryDeliveries(clock, retention);
   const endpoints = createInMemoryEndpoints();

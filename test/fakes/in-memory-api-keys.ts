@@ -32,11 +32,28 @@ export function createInMemoryApiKeys(
       rows.delete(id);
     },
     async count(tenant, most) {
-      return Math.min(most, [...rows.values()].filter((key) => key.tenant === tenant).length);
+      return Math.min(
+        most,
+        [...rows.values()].filter((key) => key.tenant === tenant && key.portal === undefined).length,
+      );
     },
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter((key) => tenant === undefined || key.tenant === tenant);
-      return pageOf(all, ({ id }) => id, limit, after);
+      return pageOf(
+        all.filter(({ portal }) => portal === undefined),
+        ({ id }) => id,
+        limit,
+        after,
+      );
+    },
+    async listPortals(tenant, limit, after) {
+      const all = [...rows.values()].filter((key) => tenant === undefined || key.tenant === tenant);
+      return pageOf(
+        all.filter(({ portal }) => portal !== undefined),
+        ({ id }) => id,
+        limit,
+        after,
+      );
     },
     eraser: {
       async find(tenant, after) {

@@ -44,6 +44,11 @@ export function createInMemoryDeliveries(
   const backlog = new Map<string, Expiring<BacklogEntry>>();
   const due = new Map<string, Expiring<DueEntry>>();
   const sortKey = ({ timestamp, event }: DeliveryKey) => `${timestamp}#${event}`;
+  const placeOf = (key: DeliveryKey) => `${sortKey(key)} ${key.subscription}`;
+  const isBehind = (delivery: Delivery, place: string) => {
+    const [key = '', subscription = ''] = place.split(' ');
+    return sortKey(delivery) < key || (sortKey(delivery) === key && delivery.subscription > subscription);
+  };
   const rowKey = (key: DeliveryKey) => `${key.subscription} ${sortKey(key)}`;
   const backlogKey = ({ subscription, place }: BacklogEntry) => `${subscription} ${place}`;
   const dueKey = ({ shard, dueAtMs, subscription, event }: DueEntry) => `${shard} ${dueAtMs} ${subscription} ${event}`;
@@ -178,6 +183,28 @@ export function createInMemoryDeliveries(
       const { items, next } = pageOf(own, ({ value }) => sortKey(value), limit, undefined, 'falling');
       return { items: live(items), isComplete: next === undefined };
     },
+    async search(subscriptions, { since = '', until = '~' }, limit, after) {
+      const own = [...rows.values()].filter(
+        ({ value }) =>
+          subscriptions.includes(value.subscription) && value.timestamp >= since && value.timestamp <= until,
+      );
+      // Newest first; of one event, in the order of the subscriptions.
+      const order = (one: Delivery, other: Delivery) =>
+        sortKey(one) === sortKey(other)
+          ? one.subscription < other.subscription
+            ? -1
+            : 1
+          : sortKey(one) < sortKey(other)
+            ? 1
+            : -1;
+      const all = own.toSorted((one, other) => order(one.value, other.value));
+      const begin = after === undefined ? 0 : all.findIndex(({ value }) => isBehind(value, after));
+      const page = begin < 0 ? [] : all.slice(begin, begin + limit);
+      const end = page.at(-1);
+      const isComplete = end === undefined || all.at(-1) === end;
+      return { items: live(page), next: isComplete ? undefined : placeOf(end.value) };
+    },
+    placeOf,
     async countBacklog(subscription, limit) {
       const own = live(backlog.values()).filter((entry) => entry.subscription === subscription);
       return { count: Math.min(own.length, limit), isComplete: own.length <= limit };

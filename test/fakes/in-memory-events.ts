@@ -134,7 +134,7 @@ export function createInMemoryEvents(
     },
     async locate(id) {
       const claim = live(claims.get(id));
-      return claim === undefined ? undefined : { tenant: claim.tenant, sequence: claim.sequence };
+      return claim === undefined ? undefined : { tenant: claim.tenant, sequence: claim.sequence, owner: claim.owner };
     },
   };
 }

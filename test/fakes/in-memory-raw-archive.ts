@@ -1,6 +1,8 @@
 import type { RawMessage } from '../../lambdas/contracts/messages.ts';
+import type { ClaimStore } from '../../lambdas/ports/events/claim-store.ts';
 import type { ArchivableRequest, RawArchive, RawArchiveReader } from '../../lambdas/ports/events/raw-archive.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
+import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { pageOf } from './page-of.ts';
 
 export interface InMemoryRawArchive extends RawArchive, RawArchiveReader, Dumpable {
@@ -13,7 +15,9 @@ interface ArchiveObject {
   readonly retentionDays: number | undefined;
 }
 
-export function createInMemoryRawArchive(): InMemoryRawArchive {
+export function createInMemoryRawArchive(
+  bodies: Pick<ClaimStore, 'get'> = createInMemoryClaimStore(),
+): InMemoryRawArchive {
   const objects = new Map<string, ArchiveObject>();
   const timesOf = ({ requests }: ArchiveObject) => requests.map(({ message }) => Date.parse(message.receivedAt));
   return {
@@ -30,6 +34,9 @@ export function createInMemoryRawArchive(): InMemoryRawArchive {
         .filter(([, object]) => Math.min(...timesOf(object)) < untilMs && Math.max(...timesOf(object)) >= sinceMs)
         .map(([key]) => key);
       return pageOf(within, (key) => key, 2, after);
+    },
+    async bodyOf({ body }) {
+      return body.kind === 'claim' ? bodies.get(body.key) : Buffer.from(body.content, body.encoding);
     },
     async read(key) {
       const object = objects.get(key);

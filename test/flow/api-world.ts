@@ -5,9 +5,17 @@ import { type OperationId, operations } from '../../lambdas/engine/api/operation
 import { deliveryOf } from '../../lambdas/flows/deliver/drain/follow-ordered-feed.ts';
 import { storeClient } from '../../lambdas/flows/provider/sealed-credentials.ts';
 import { publishEvents } from '../../lambdas/flows/publish/publish-events.ts';
+import type { Account } from '../../lambdas/ports/accounts/account-store.ts';
 import { createFakeApi, type FakeApi, type FakeApiOptions } from '../fakes/fake-api.ts';
+import { aRawMessage } from '../fakes/furnish-tenant.ts';
 import { anEvent, aRecordState } from '../fakes/samples.ts';
 import { aTicket, desk } from './provider/desk.ts';
+
+/** The owner of an archived request, with its key. */
+async function sealedFor({ accounts }: FakeApi['engine'], account: Account) {
+  const key = await accounts.archiveKeys.keyOf(account);
+  return { account: account.id, createdAt: account.createdAt, key: key ?? '' };
+}
 
 /** A call of an operation. */
 export interface OperationRequest {
@@ -77,6 +85,20 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
   const lease = await made('/v1/consumers/warehouse/lease?tenant=acme', { limit: 1 });
   const key = await made('/v1/keys', { name: 'a key of acme', tenant: 'acme', scopes: ['events:read'] });
 
+  const portal = { tenant: 'acme', scopes: ['events:read'], return_url: 'https://app.example.com/back' };
+  const session = await made('/v1/portal-sessions', portal);
+  const owner = await engine.accounts.find('acc_acme');
+  if (owner === undefined) throw new Error('acme has no account');
+  await engine.archive.put(
+    [
+      {
+        message: aRawMessage('acme', 'raw_1'),
+        owners: [await sealedFor(engine, owner)],
+      },
+    ],
+    undefined,
+  );
+
   const params: Readonly<Record<string, string>> = {
     '/v1/accounts/{id}': 'acc_acme',
     '/v1/subscriptions/{id}': 'sub_acme',
@@ -84,6 +106,7 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     '/v1/events/{id}': 'evt_1',
     '/v1/consumers/{name}': 'warehouse',
     '/v1/keys/{id}': key.id,
+    '/v1/portal-sessions/{id}': session.id,
     '/v1/tenants/{id}': 'acme',
     '/v1/integrations/{integration}': 'shared',
   };
@@ -95,12 +118,16 @@ export async function createApiWorld(options: FakeApiOptions = {}): Promise<ApiW
     commitConsumer: { lease: lease.lease, cursor: lease.next_cursor },
     leaseConsumer: { lease: lease.lease },
     createToken: { grant_type: 'client_credentials' },
+    createPortalSession: portal,
+    openPortalSession: { code: new URL(session.url).hash.slice('#code='.length) },
+    previewSubscription: { event: 'evt_1', filter: 'true' },
   };
   const queries: Partial<Record<OperationId, Readonly<Record<string, string>>>> = {
     readFeed: { tenant: 'acme' },
     listAudit: { tenant: 'acme' },
     getStatistics: { tenant: 'acme' },
     listConsumers: { tenant: 'acme' },
+    getDeliveryRequest: {},
   };
 
   return {

@@ -43,11 +43,12 @@ export function createS3RawArchiveReader(bucket: string, bodies: ClaimStore): Ra
     return loading;
   };
   return {
-    async list(sinceMs, untilMs, after) {
+    async list(sinceMs, untilMs, after, reachMs = msPerHour) {
       const { sdk, client } = await load();
       const since = timeOf(sinceMs);
       const until = timeOf(untilMs);
-      const first = `${prefix}${timeOf(Math.floor(sinceMs / msPerHour) * msPerHour)}`;
+      const hour = Math.floor(sinceMs / msPerHour) * msPerHour;
+      const first = `${prefix}${timeOf(Math.max(hour, sinceMs - reachMs))}`;
       const { Contents = [], IsTruncated } = await client.send(
         new sdk.ListObjectsV2Command({
           Bucket: bucket,
@@ -67,6 +68,9 @@ export function createS3RawArchiveReader(bucket: string, bodies: ClaimStore): Ra
         items: keys.filter((key) => earliest(key) < until && latest(key) >= since),
         next: IsTruncated === true && !isOver ? last : undefined,
       };
+    },
+    async bodyOf({ body }) {
+      return body.kind === 'claim' ? bodies.get(body.key) : Buffer.from(body.content, body.encoding);
     },
     async read(object) {
       let content: Buffer;

@@ -6,6 +6,7 @@ import { catalogueOperations } from './operations/catalogue-operations.ts';
 import { consumerOperations } from './operations/consumer-operations.ts';
 import { deliveryOperations } from './operations/delivery-operations.ts';
 import { eventOperations } from './operations/event-operations.ts';
+import { portalOperations } from './operations/portal-operations.ts';
 import { providerOperations } from './operations/provider-operations.ts';
 import { recordOperations } from './operations/record-operations.ts';
 import { replayOperations } from './operations/replay-operations.ts';
@@ -14,12 +15,14 @@ import { subscriptionOperations } from './operations/subscription-operations.ts'
 import { syncOperations } from './operations/sync-operations.ts';
 import { systemOperations } from './operations/system-operations.ts';
 import { tenantOperations } from './operations/tenant-operations.ts';
+import { traceOperations } from './operations/trace-operations.ts';
 
 /** The whole API, by `operationId`. */
 export const operations = {
   ...accountOperations,
   ...subscriptionOperations,
   ...deliveryOperations,
+  ...traceOperations,
   ...recordOperations,
   ...providerOperations,
   ...syncOperations,
@@ -28,6 +31,7 @@ export const operations = {
   ...consumerOperations,
   ...catalogueOperations,
   ...accessOperations,
+  ...portalOperations,
   ...auditOperations,
   ...statisticsOperations,
   ...tenantOperations,

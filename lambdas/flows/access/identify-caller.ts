@@ -90,7 +90,11 @@ function hasExpired({ expiresAtMs }: ApiKey, nowMs: number): boolean {
   return expiresAtMs !== undefined && nowMs >= expiresAtMs;
 }
 
-function toPrincipal({ id, tenant, scopes, expiresAtMs, ratePerMinute }: ApiKey, secret: ApiKeySecret): Principal {
+/** The caller that presents a key, or a token that one of its secrets signed. */
+export function toPrincipal(
+  { id, tenant, scopes, expiresAtMs, ratePerMinute }: ApiKey,
+  secret: ApiKeySecret,
+): Principal {
   const ends = [expiresAtMs, secret.expiresAtMs].map((endMs) => endMs ?? Number.POSITIVE_INFINITY);
   return { keyId: id, tenant, scopes, tokenId: null, secret, endsAtMs: Math.min(...ends), ratePerMinute };
 }

@@ -58,7 +58,8 @@ const maxAttempts = 4;
 /** Adding a sixth secret ends the oldest. */
 const maxSecrets = 5;
 
-function refusalFor(principal: Principal, ...wanted: readonly (readonly Scope[])[]): KeyRefusal | undefined {
+/** Refuses a token, and scopes that the caller lacks. */
+export function refusalFor(principal: Principal, ...wanted: readonly (readonly Scope[])[]): KeyRefusal | undefined {
   if (principal.tokenId !== null) return { kind: 'needs-key' };
   const scopes = scopesBeyond(principal.scopes, wanted.flat());
   return scopes.length === 0 ? undefined : { kind: 'beyond', scopes: [...new Set(scopes)] };

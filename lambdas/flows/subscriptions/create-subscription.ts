@@ -57,6 +57,8 @@ export type SubscriptionCreation =
 
 export interface UrlRefused {
   readonly kind: 'url-refused';
+  /** Path of the URL in the request. */
+  readonly path: 'url' | 'auth.token_url';
   readonly reason: string;
 }
 
@@ -192,7 +194,7 @@ export async function refuseUrls(
     if (one === undefined) continue;
     const refusal = await egress.refusalOf(one);
     const reason = refusal ?? (new URL(one).port === '0' ? 'its port must not be 0' : undefined);
-    if (reason !== undefined) return { kind: 'url-refused', reason: one === url ? reason : `token_url: ${reason}` };
+    if (reason !== undefined) return { kind: 'url-refused', path: one === url ? 'url' : 'auth.token_url', reason };
   }
   return undefined;
 }

@@ -278,7 +278,7 @@ function wantedResource(patterns: Subscription['resources'], known: readonly str
 }
 
 /** Masks every header that the subscription sets: any of them may hold a credential. */
-function shown({ endpoint }: Subscription, { headers, body }: CallbackRequest): SentCallback {
+export function shown({ endpoint }: Subscription, { headers, body }: CallbackRequest): SentCallback {
   const own = new Set(['authorization', ...Object.keys(endpoint.headers).map((name) => name.toLowerCase())]);
   return {
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, own.has(name) ? masked : value])),

@@ -19,7 +19,7 @@ import type { DeliveryLog, DeliveryStore } from '../../ports/delivery/delivery-s
 import type { EndpointStore } from '../../ports/delivery/endpoint-store.ts';
 import type { OauthTokens } from '../../ports/delivery/oauth-tokens.ts';
 import type { ReplayStore } from '../../ports/delivery/replay-store.ts';
-import type { SubscriptionDirectory } from '../../ports/delivery/subscription-store.ts';
+import type { SubscriptionDirectory, SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { ConsumerStore } from '../../ports/events/consumer-store.ts';
 import type { EventLocator, EventReader } from '../../ports/events/event-store.ts';
@@ -86,6 +86,8 @@ export interface ApiPorts {
   readonly archive: RawArchiveReader;
   readonly settings: IntegrationSettingsStore & IntegrationSettingsDirectory;
   readonly subscriptions: SubscriptionDirectory;
+  /** Subscriptions that may want the events of a tenant. */
+  readonly subscriptionRoutes: Pick<SubscriptionStore, 'listFor'>;
   readonly events: EventReader;
   readonly locator: EventLocator;
   readonly consumers: ConsumerStore;

@@ -21,6 +21,7 @@ import { catalogueHandlers } from './routes/catalogue.ts';
 import { consumerHandlers } from './routes/consumers.ts';
 import { deliveryHandlers } from './routes/deliveries.ts';
 import { eventHandlers } from './routes/events.ts';
+import { portalHandlers } from './routes/portal-sessions.ts';
 import { providerHandlers } from './routes/provider.ts';
 import { recordHandlers } from './routes/records.ts';
 import { replayHandlers } from './routes/replays.ts';
@@ -29,6 +30,7 @@ import { subscriptionHandlers } from './routes/subscriptions.ts';
 import { syncHandlers } from './routes/syncs.ts';
 import { systemHandlers } from './routes/system.ts';
 import { tenantHandlers } from './routes/tenants.ts';
+import { traceHandlers } from './routes/traces.ts';
 
 /** The API: one route per operation, each answered by the same pipeline. */
 export function createApiHandler(runtime: ApiRuntime) {
@@ -67,11 +69,13 @@ function operationHandlers({ ports, outcomes, warn }: PipelineContext): Handlers
     ...accountHandlers(ports),
     ...subscriptionHandlers(ports, outcomes),
     ...deliveryHandlers(ports, outcomes),
+    ...traceHandlers(ports),
     ...replayHandlers(ports),
     ...eventHandlers(ports, warnUncounted),
     ...consumerHandlers(ports, warnUncounted),
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
+    ...portalHandlers(ports),
     ...auditHandlers(ports),
     ...recordHandlers(ports),
     ...providerHandlers(ports),

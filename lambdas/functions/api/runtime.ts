@@ -21,7 +21,8 @@ import { createDynamoAuditLog } from '../../adapters/dynamo/stores/audit-log.ts'
 import { createDynamoCallLimits } from '../../adapters/dynamo/stores/call-limits.ts';
 import { createDynamoConnectStates } from '../../adapters/dynamo/stores/connect-states.ts';
 import { createDynamoConsumerStore } from '../../adapters/dynamo/stores/consumer-store.ts';
-import { createDynamoDeliveryLog, createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
+import { createDynamoDeliveryLog } from '../../adapters/dynamo/stores/delivery-log.ts';
+import { createDynamoDeliveryStore } from '../../adapters/dynamo/stores/delivery-store.ts';
 import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
 import { createDynamoEngineKey } from '../../adapters/dynamo/stores/engine-key.ts';
 import { createDynamoEventLocator, createDynamoEventReader } from '../../adapters/dynamo/stores/event-store.ts';
@@ -35,6 +36,7 @@ import { createDynamoReplayStore } from '../../adapters/dynamo/stores/replay-sto
 import { createDynamoRunningWorkLog } from '../../adapters/dynamo/stores/running-work.ts';
 import { createDynamoStatisticsReader } from '../../adapters/dynamo/stores/statistics-store.ts';
 import { createDynamoSubscriptionDirectory } from '../../adapters/dynamo/stores/subscription-directory.ts';
+import { createDynamoSubscriptionStore } from '../../adapters/dynamo/stores/subscription-store.ts';
 import { createDynamoSyncStore } from '../../adapters/dynamo/stores/sync-store.ts';
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createDynamoWaitingCalls } from '../../adapters/dynamo/stores/waiting-calls.ts';
@@ -204,6 +206,7 @@ function eventPorts({ env, dynamo, bundle, payloads }: Composition) {
 function deliveryPorts({ env, dynamo, sqs, expiry }: Composition) {
   return {
     subscriptions: createDynamoSubscriptionDirectory(dynamo, env[environmentKeys.subscriptionsTable], systemRandomness),
+    subscriptionRoutes: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
     deliveries: {
       ...createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
       ...createDynamoDeliveryLog(dynamo, env[environmentKeys.deliveriesTable], systemClock),

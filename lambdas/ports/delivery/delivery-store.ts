@@ -87,6 +87,20 @@ export interface DeliveryLog {
     range: { readonly since: string; readonly until: string },
     limit: number,
   ): Promise<{ readonly items: readonly Delivery[]; readonly isComplete: boolean }>;
+  /**
+   * Deliveries to several subscriptions, newest first.
+   *
+   * @param range - ISO 8601 times of events, both included. @default all
+   * @param after - `next` of the page before, or the place of a delivery.
+   */
+  search(
+    subscriptions: readonly string[],
+    range: { readonly since?: string | undefined; readonly until?: string | undefined },
+    limit: number,
+    after: string | undefined,
+  ): Promise<Page<Delivery>>;
+  /** Where a delivery stands in a search: `after` it begins the next page. */
+  placeOf(delivery: DeliveryKey): string;
   /** The number of entries in a backlog. Counts to `limit`; not complete when there are more. */
   countBacklog(subscription: string, limit: number): Promise<{ readonly count: number; readonly isComplete: boolean }>;
 }

@@ -88,6 +88,6 @@ export interface EventReader {
 }
 
 export interface EventLocator {
-  /** The place of an event, by its id. */
-  locate(id: string): Promise<EventKey | undefined>;
+  /** The place of an event, by its id, and the input that brought it. */
+  locate(id: string): Promise<(EventKey & { readonly owner?: string | undefined }) | undefined>;
 }

@@ -47,11 +47,18 @@ export interface RawArchiveReader {
    * last.
    *
    * @param after - The object, or the `next`, after which the page begins.
+   * @param reachMs - How long before the window an object may begin that is looked at. @default all of its hour
    */
-  list(sinceMs: number, untilMs: number, after: string | undefined): Promise<Page<string>>;
+  list(sinceMs: number, untilMs: number, after: string | undefined, reachMs?: number): Promise<Page<string>>;
   /**
    * @returns Undefined when the object no longer exists.
    * @throws {EngineError} `corrupt-state` when it cannot be read.
    */
   read(object: string): Promise<readonly ArchivedPart[] | undefined>;
+  /**
+   * The body of a request.
+   *
+   * @throws {EngineError} `corrupt-state` when it is no longer kept.
+   */
+  bodyOf(message: Pick<RawMessage, 'body'>): Promise<Buffer>;
 }

@@ -1,4 +1,5 @@
 import type { ApiKeySecret } from '../../engine/access/api-key-secret.ts';
+import type { Portal } from '../../engine/access/portal-session.ts';
 import type { Scope } from '../../engine/access/scopes.ts';
 import type { Page } from '../accounts/account-store.ts';
 
@@ -19,6 +20,8 @@ export interface ApiKey {
   readonly lastUsedAt: string | undefined;
   /** ISO 8601. */
   readonly createdAt: string;
+  /** What makes the key a portal session; undefined for an ordinary key. */
+  readonly portal?: Portal | undefined;
   /** Counts the writes of the row, from 1; 0 for a row written by hand. */
   readonly revision: number;
 }
@@ -47,4 +50,6 @@ export interface ApiKeyDirectory extends ApiKeyStore {
   count(tenant: string, most: number): Promise<number>;
   /** @param tenant - Undefined lists every tenant's keys, and the keys for all tenants. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<ApiKey>>;
+  /** The same of portal sessions, which `list` and `count` leave out. Those that have ended may be among them. */
+  listPortals(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<ApiKey>>;
 }

@@ -63,6 +63,12 @@ function refusalOf({ access, isForAllTenants, path }: OperationShape, caller: Ca
     '/v1/accounts',
     '/v1/subscriptions',
     '/v1/keys',
+    '/v1/portal-sessions',
+    '/v1/deliveries',
+    '/v1/delivery-errors',
+    '/v1/stats/series',
+    '/v1/subscription-preview',
+    '/v1/syncs',
   ];
   switch (caller) {
     case 'no key':

@@ -93,6 +93,8 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
   await made('POST', '/v1/consumers', { name: consumer, since: 'beginning' });
   const lease = await made('POST', `/v1/consumers/${consumer}/lease`, { limit: 2, ttl_seconds: 3600 });
   const key = await made('POST', '/v1/keys', { name: `a key of ${tenant}`, scopes: ['events:read'] });
+  const portal = { scopes: ['events:read'], return_url: 'https://app.example.com/back' };
+  const session = await made('POST', '/v1/portal-sessions', portal);
   await made('PATCH', `/v1/tenants/${tenant}`, { retention: { events_days: 7 } });
   await made('GET', `/v1/tenants/${tenant}/export?limit=1`);
 
@@ -113,6 +115,7 @@ async function furnish(api: FakeApi, tenant: string): Promise<{ things: TenantTh
     consumer,
     lease: lease.lease,
     key: key.id,
+    session: session.id,
     integration: 'staff',
     context,
     cursors: [],
@@ -193,6 +196,7 @@ test('every operation is tried, except those that name no object of a tenant', (
       // Integrations belong to no tenant; only keys of all tenants may change them.
       'configureIntegration',
       'getIntegration',
+      'getCaller',
     ].sort(),
   );
   expect(attempts.length).toBeGreaterThan(1000);

@@ -37,7 +37,8 @@ import type { ExpiryOf } from './tenant-expiry.ts';
  */
 const waitingSlackSeconds = 2 * 86_400;
 
-function sortKey({ timestamp, event }: DeliveryKey): string {
+/** Where a delivery stands among those of its subscription. */
+export function sortKey({ timestamp, event }: Pick<DeliveryKey, 'timestamp' | 'event'>): string {
   return `${timestamp}#${event}`;
 }
 

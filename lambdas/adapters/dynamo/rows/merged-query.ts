@@ -9,8 +9,11 @@ export interface MergedQuery {
   readonly partitions: readonly string[];
   readonly order: 'rising' | 'falling';
   readonly limit: number;
-  /** The last sort key of the page before, whichever partition its row is in. */
-  readonly after?: string | undefined;
+  /**
+   * The last sort key of the page before, whichever partition its row is in; or the key after which a partition begins,
+   * where rows of several partitions may have the same.
+   */
+  readonly after?: string | ((partition: string) => string) | undefined;
   /** Range of sort keys; both ends are included. @default all */
   readonly between?: readonly [first: string, last: string];
   /** @default false */
@@ -44,7 +47,7 @@ interface Shard {
  * So the page is exact, and its last sort key is a cursor for every partition: DynamoDB starts after a key, whether the
  * key exists or not.
  *
- * No two rows may have the same sort key. Sort keys are ASCII, which JavaScript and DynamoDB compare alike.
+ * Of rows with the same sort key, that of the earlier partition comes first. Sort keys are ASCII, which JavaScript and DynamoDB compare alike.
  */
 export async function queryMerged(client: DynamoDBClient, query: MergedQuery): Promise<MergedPage> {
   const { key, partitions, order, limit, after, maxReads = Number.POSITIVE_INFINITY } = query;
@@ -53,7 +56,10 @@ export async function queryMerged(client: DynamoDBClient, query: MergedQuery): P
       partition,
       rows: [],
       taken: 0,
-      start: after === undefined ? undefined : toItem({ [key.partition]: partition, [key.sort]: after }),
+      start:
+        after === undefined
+          ? undefined
+          : toItem({ [key.partition]: partition, [key.sort]: typeof after === 'string' ? after : after(partition) }),
       hasMore: true,
       reads: 0,
     }),

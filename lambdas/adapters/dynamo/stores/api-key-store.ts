@@ -5,15 +5,27 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { apiKeysByOwnerIndex } from '../../../contracts/tables.ts';
+import { apiKeysByOwnerIndex, ttlAttribute } from '../../../contracts/tables.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../../ports/tenants/api-key-store.ts';
 import { putOnCondition, updateOnCondition } from '../rows/conditions.ts';
 import { countPartition, fromItem, type Item, type Row, readPageById, toItem } from '../rows/row-codecs.ts';
 
 /** The index owner of a key for all tenants. */
 const allTenants = '*';
+/** The index owner of a tenant's portal sessions. No tenant's name has a `#`. */
+const portalsOf = (tenant: string) => `portal#${tenant}`;
 
 export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): ApiKeyDirectory {
+  const listKeys = async (
+    owner: string | undefined,
+    limit: number,
+    after: string | undefined,
+    isMeant: (key: ApiKey) => boolean,
+  ) => {
+    const index = { name: apiKeysByOwnerIndex, owner: 'owner' };
+    const { rows, next } = await readPageById(client, table, index, owner, limit, after);
+    return { items: rows.map(toApiKey).filter((key) => key !== undefined && isMeant(key)) as ApiKey[], next };
+  };
   return {
     async find(id) {
       const { Item } = await client.send(
@@ -46,21 +58,24 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
     count: (tenant, most) => countPartition(client, table, ['owner', tenant], most, { index: apiKeysByOwnerIndex }),
-    async list(tenant, limit, after) {
-      const index = { name: apiKeysByOwnerIndex, owner: 'owner' };
-      const { rows, next } = await readPageById(client, table, index, tenant, limit, after);
-      return { items: rows.map(toApiKey).filter((key) => key !== undefined), next };
-    },
+    list: (tenant, limit, after) => listKeys(tenant, limit, after, ({ portal }) => portal === undefined),
+    listPortals: (tenant, limit, after) =>
+      listKeys(
+        tenant === undefined ? undefined : portalsOf(tenant),
+        limit,
+        after,
+        ({ portal }) => portal !== undefined,
+      ),
   };
 }
 
 function toReplacement(
   table: string,
-  { id, name, scopes, secrets, expiresAtMs, ratePerMinute, createdAt, revision }: ApiKey,
+  { id, name, scopes, secrets, expiresAtMs, ratePerMinute, createdAt, portal, revision }: ApiKey,
 ): UpdateItemCommand {
   // A row that was written by hand has no creation time: it stores the one that readers saw.
   const bounds = { expiresAtMs, ratePerMinute };
-  const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, revision: revision + 1 });
+  const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, portal, revision: revision + 1 });
   const given = set.filter(([, value]) => value !== undefined);
   const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
   // A row that was written by hand has its secret in `secretSha256`, and no revision.
@@ -83,7 +98,9 @@ function toReplacement(
 }
 
 function toRow({ tenant, ...rest }: ApiKey): Item {
-  return toItem({ ...rest, tenant, owner: tenant ?? allTenants });
+  if (rest.portal === undefined) return toItem({ ...rest, tenant, owner: tenant ?? allTenants });
+  const expiresAt = Math.ceil((rest.expiresAtMs ?? 0) / 1000);
+  return toItem({ ...rest, tenant, owner: portalsOf(tenant ?? allTenants), [ttlAttribute]: expiresAt });
 }
 
 /**
@@ -92,7 +109,7 @@ function toRow({ tenant, ...rest }: ApiKey): Item {
  */
 function toApiKey(row: Row): ApiKey | undefined {
   const { id, secretSha256, tenant, createdAt } = row;
-  const { owner: _, secretSha256: __, ...rest } = row;
+  const { owner: _, secretSha256: __, [ttlAttribute]: ___, ...rest } = row;
   if (typeof id !== 'string' || (tenant !== null && typeof tenant !== 'string')) return undefined;
   const bornAt = typeof createdAt === 'string' ? createdAt : new Date(0).toISOString();
   if (Array.isArray(row['secrets'])) return { ...rest, createdAt: bornAt } as unknown as ApiKey;

@@ -140,10 +140,10 @@ export function createDynamoEventLocator(client: DynamoDBClient, table: string, 
       );
       if (Item === undefined) return undefined;
       const row = fromItem(Item);
-      const { tenant, sequence } = row;
+      const { tenant, sequence, owner } = row;
       // The table also holds nonces and answers.
       return typeof tenant === 'string' && typeof sequence === 'number' && isLive(row, clock.nowMs())
-        ? { tenant, sequence }
+        ? { tenant, sequence, ...(typeof owner === 'string' ? { owner } : {}) }
         : undefined;
     },
   };

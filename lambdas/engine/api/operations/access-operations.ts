@@ -92,6 +92,20 @@ const params = { id: example.id };
 const beyond =
   'The other key has, or would get, more than the calling key: a scope, a later expiry or a higher rate. See `reason`.';
 
+const caller = z
+  .object({
+    key: z.string().describe('Id of the key, or of the portal session.'),
+    name: z.string(),
+    tenant: z.string().nullable().describe('Null for a caller that may act for every tenant.'),
+    scopes: z.array(z.enum(scopeNames)),
+    expires_at: time.nullable().describe('When the key ends, or the portal session.'),
+    portal: z
+      .object({ return_url: z.string(), refresh_url: z.string().nullable() })
+      .nullable()
+      .describe('Null unless a portal session calls.'),
+  })
+  .meta({ id: 'Caller' });
+
 /** API keys and access tokens. */
 export const accessOperations = {
   createKey: operation({
@@ -165,6 +179,24 @@ export const accessOperations = {
     answers: { 204: { description: 'The key is rejected from now on.' } },
     problems: { 403: beyond },
     example: { params },
+  }),
+  getCaller: operation({
+    method: 'GET',
+    path: '/v1/caller',
+    tag: 'Access',
+    summary: 'Get what the calling key or token may do',
+    access: 'any-key',
+    answers: { 200: { description: 'The caller.', body: caller } },
+    example: {
+      answer: {
+        key: example.id,
+        name: example.name,
+        tenant: 'acme',
+        scopes: ['events:read'],
+        expires_at: null,
+        portal: null,
+      },
+    },
   }),
   createToken: operation({
     method: 'POST',

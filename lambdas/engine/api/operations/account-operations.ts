@@ -201,7 +201,7 @@ export const accountOperations = {
     tag: 'Accounts',
     summary: 'List accounts',
     access: 'accounts:read',
-    query: metadataListQuery,
+    query: metadataListQuery.extend({ tenant: tenantName.optional().describe('Only accounts of this tenant.') }),
     answers: { 200: { description: 'A page of accounts, sorted by id.', body: pageOf(account) } },
     example: { query: { limit: '50' }, answer: { data: [example], next_cursor: null } },
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { cursorText, fitsRow, identifier, instant, listQuery, pageOf, secretValue } from '../shared-schema.ts';
+import { cursorText, fitsRow, identifier, instant, listQuery, pageOf, secretValue, time } from '../shared-schema.ts';
 import { captureRequest, captureView } from './account-operations.ts';
 
 const settingsBody = z.strictObject({
@@ -182,6 +182,16 @@ const schemaEntry = z
     version: z.string(),
     title: z.string(),
     majors: z.array(z.int()).describe('Major versions that readers may pin.'),
+    deprecated: z
+      .array(
+        z.object({
+          major: z.int(),
+          deprecated_at: time,
+          sunset_at: time.nullable().describe('From then on, new readers are refused; null if it is not decided.'),
+          link: z.string().nullable().describe('How to move to a newer one.'),
+        }),
+      )
+      .describe('Major versions that end.'),
   })
   .meta({ id: 'SchemaEntry' });
 
@@ -323,7 +333,7 @@ export const catalogueOperations = {
     answers: { 200: { description: 'A page of resources, sorted by name.', body: pageOf(schemaEntry) } },
     example: {
       answer: {
-        data: [{ resource: 'hris/employees', version: '1.0.0', title: 'Employee', majors: [1] }],
+        data: [{ resource: 'hris/employees', version: '1.0.0', title: 'Employee', majors: [1], deprecated: [] }],
         next_cursor: null,
       },
     },

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { operation } from '../operation.ts';
 import { emptyBody, identifier, listQuery, pageOf, time } from '../shared-schema.ts';
 
-const states = ['waiting', 'retrying', 'delivered', 'exhausted', 'cancelled'] as const;
+export const deliveryStates = ['waiting', 'retrying', 'delivered', 'exhausted', 'cancelled'] as const;
 
-const deliveriesQuery = listQuery.extend({ state: z.enum(states).optional() });
+const deliveriesQuery = listQuery.extend({ state: z.enum(deliveryStates).optional() });
 
 const redeliverBody = z.strictObject({ subscription: identifier });
 
@@ -15,7 +15,7 @@ export const delivery = z
     subscription_id: z.string(),
     tenant: z.string(),
     sequence: z.int(),
-    state: z.enum(states),
+    state: z.enum(deliveryStates),
     exhausted_by: z.enum(['gone', 'attempts-exhausted', 'too-old', 'event-expired']).nullable(),
     replay: z.string().nullable(),
     attempt_count: z.int(),
@@ -43,20 +43,20 @@ export const count = z
   .object({ dry_run: z.literal(true), scanned: z.int(), matched: z.int(), is_complete: z.boolean() })
   .meta({ id: 'ReplayCount' });
 
-const example = {
+export const deliveryExample = {
   id: 'dlv_c3ViX2FjbWUgbWl6MHRoN2sgZXZ0XzVlMmY',
   event_id: 'evt_5e2f0c1b7a9d4e6f8a0b2c4d6e8f0a1b',
   subscription_id: 'sub_acme',
   tenant: 'acme',
   sequence: 4211,
-  state: 'delivered',
+  state: 'delivered' as const,
   exhausted_by: null,
   replay: null,
   attempt_count: 1,
   attempts: [
     {
       number: 1,
-      trigger: 'schedule',
+      trigger: 'schedule' as const,
       at: '2026-11-27T12:00:00.000Z',
       duration_ms: 48,
       status: 204,
@@ -68,9 +68,12 @@ const example = {
   next_attempt_at: null,
 };
 
+const example = deliveryExample;
+
 const ofDelivery = { id: example.id };
 
-export const ofSubscription = { id: 'sub_acme' };
+export const subscriptionExampleId = 'sub_acme';
+export const ofSubscription = { id: subscriptionExampleId };
 
 /** Deliveries of events to subscriptions. A delivery belongs to the owner of its subscription. */
 export const deliveryOperations = {

@@ -87,8 +87,45 @@ const statistics = z
   })
   .meta({ id: 'Statistics' });
 
+const seriesQuery = z.strictObject({
+  tenant: tenantName.optional().describe('Only this tenant. A key of a tenant sees only its own tenant.'),
+  since: instant.optional().describe('Default: 24 hours ago. At most 35 days ago.'),
+  until: instant.optional(),
+});
+
+const hourlyCounts = z
+  .object({
+    hour: time.describe('When the hour begins (UTC).'),
+    verified: z.int().describe('Requests of providers.'),
+    rejected: z.int(),
+    published: z.int().describe('Events, of webhooks and of polls.'),
+    dead_lettered: z.int(),
+  })
+  .meta({ id: 'HourlyCounts' });
+
 /** Statistics of subscriptions and integrations. */
 export const statisticsOperations = {
+  getStatisticsSeries: operation({
+    method: 'GET',
+    path: '/v1/stats/series',
+    tag: 'Statistics',
+    summary: 'Get the number of requests and events by hour',
+    access: 'stats:read',
+    query: seriesQuery,
+    answers: {
+      200: {
+        description: 'Every hour of the window, oldest first.',
+        body: z.object({ data: z.array(hourlyCounts), is_complete: z.boolean() }),
+      },
+    },
+    example: {
+      query: { tenant: 'acme' },
+      answer: {
+        data: [{ hour: '2026-11-27T12:00:00.000Z', verified: 412, rejected: 3, published: 408, dead_lettered: 0 }],
+        is_complete: true,
+      },
+    },
+  }),
   getStatistics: operation({
     method: 'GET',
     path: '/v1/stats',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { recordEventType, resourceName } from '../../feed/filter-schema.ts';
+import { shapingSchema } from '../../shaping/shaping-schema.ts';
 import { operation } from '../operation.ts';
 import { emptyBody, metadataListQuery, pageOf, tenantName, time, tooManyWaiting } from '../shared-schema.ts';
 import { subscriptionBody, subscriptionPatch } from '../subscription-body-schema.ts';
@@ -86,6 +87,23 @@ const testResult = z
   })
   .meta({ id: 'EndpointTest' });
 
+const previewBody = z.strictObject({
+  event: z.string().min(1).max(128).describe('Id of a stored event.'),
+  filter: shapingSchema.shape.filter,
+  fields: shapingSchema.shape.fields,
+  transform: shapingSchema.shape.transform,
+  envelope: shapingSchema.shape.envelope,
+});
+
+const preview = z
+  .object({
+    wanted: z.boolean().nullable().describe('Whether the filter passes the event; null if it could not decide.'),
+    body: z.string().nullable().describe('The body of the callback. Null if none can be made.'),
+    content_type: z.string().nullable(),
+    fault: z.object({ of: z.enum(['filter', 'transform', 'event']), message: z.string() }).nullable(),
+  })
+  .meta({ id: 'SubscriptionPreview' });
+
 const params = { id: 'sub_acme' };
 
 /** Callback endpoints. Only the answer that creates a secret shows it. */
@@ -125,7 +143,9 @@ export const subscriptionOperations = {
     tag: 'Subscriptions',
     summary: 'List subscriptions',
     access: 'subscriptions:read',
-    query: metadataListQuery,
+    query: metadataListQuery.extend({
+      tenant: tenantName.optional().describe('Only subscriptions of this tenant.'),
+    }),
     answers: { 200: { description: 'A page of subscriptions, sorted by id.', body: pageOf(subscription) } },
     example: { query: { limit: '50' }, answer: { data: [subscriptionExample], next_cursor: null } },
   }),
@@ -239,6 +259,27 @@ export const subscriptionOperations = {
             expires_at: null,
           },
         ],
+      },
+    },
+  }),
+  previewSubscription: operation({
+    method: 'POST',
+    path: '/v1/subscription-preview',
+    isAudited: false,
+    tag: 'Subscriptions',
+    summary: 'Try a filter, fields and a transform on a stored event',
+    description: 'Nothing is stored or sent. The event must be of the tenant of the caller.',
+    access: 'events:read',
+    body: previewBody,
+    answers: { 200: { description: 'What a subscription with these options would send.', body: preview } },
+    problems: { 404: 'There is no such event of the caller.', 429: tooManyWaiting },
+    example: {
+      body: { event: 'evt_5e2f0c1b7a9d4e6f8a0b2c4d6e8f0a1b', filter: 'data.status = "active"' },
+      answer: {
+        wanted: true,
+        body: '{"id":"evt_5e2f0c1b7a9d4e6f8a0b2c4d6e8f0a1b"}',
+        content_type: 'application/json',
+        fault: null,
       },
     },
   }),

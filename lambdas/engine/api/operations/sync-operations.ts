@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { postedSync } from '../../provider/language/sync-schema.ts';
 import { runModes } from '../../sync/sync-state.ts';
 import { operation } from '../operation.ts';
-import { emptyBody, instant, listQuery, pageOf } from '../shared-schema.ts';
+import { emptyBody, instant, listQuery, pageOf, tenantName } from '../shared-schema.ts';
 import { runExample, sync, syncExample, syncRun } from '../sync-schema.ts';
 
 /** Published by others, and taken as it is. */
@@ -70,6 +70,33 @@ const undeclared = '`reason` is `not-supported`: the definition of the integrati
 
 /** Syncs of an account: scheduled polls of its provider. */
 export const syncOperations = {
+  listAllSyncs: operation({
+    method: 'GET',
+    path: '/v1/syncs',
+    tag: 'Syncs',
+    summary: 'List the syncs of all accounts',
+    description: 'By pages of accounts: `limit` is a number of accounts, and a page may be empty and not be the last.',
+    access: 'accounts:read',
+    query: listQuery.extend({
+      limit: z.coerce.number().int().min(1).max(50).default(20).describe('Maximum number of accounts in a page.'),
+      tenant: tenantName.optional().describe('Only accounts of this tenant.'),
+    }),
+    answers: {
+      200: {
+        description: 'A page of syncs with their accounts.',
+        body: pageOf(
+          sync.extend({ account: z.string(), tenant: z.string(), integration: z.string() }).meta({ id: 'AccountSync' }),
+        ),
+      },
+    },
+    example: {
+      query: { tenant: 'acme' },
+      answer: {
+        data: [{ ...syncExample, account: ofAccount.id, tenant: 'acme', integration: 'zendesk' }],
+        next_cursor: null,
+      },
+    },
+  }),
   listSyncs: operation({
     method: 'GET',
     path: '/v1/accounts/{id}/syncs',

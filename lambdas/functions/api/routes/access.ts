@@ -36,7 +36,8 @@ export function keyView(key: ApiKey) {
   };
 }
 
-function refused(refusal: KeyRefusal): ProblemError {
+/** The 403 for what the calling key may not give. */
+export function refused(refusal: KeyRefusal): ProblemError {
   return new ProblemError({ status: 403, detail: refusalDetail(refusal), extensions: { reason: refusal.kind } });
 }
 
@@ -62,7 +63,7 @@ const objectOf = (id: string) => `keys/${id}`;
 /** @throws {ProblemError} 404 for a key that does not exist, or belongs to another tenant. */
 async function findKey(ports: ApiPorts, { params, principal }: AnyCall): Promise<ApiKey> {
   const key = await ports.keys.find(params['id'] ?? '');
-  if (key === undefined || !mayAccess(principal, key.tenant)) throw notFound('key');
+  if (key === undefined || key.portal !== undefined || !mayAccess(principal, key.tenant)) throw notFound('key');
   return key;
 }
 
@@ -164,6 +165,22 @@ export function accessHandlers(ports: ApiPorts): Handlers<keyof typeof accessOpe
         status: 204,
         body: undefined,
         change: { object: objectOf(before.id), tenant: before.tenant, before: keyView(before), after: null },
+      };
+    },
+    async getCaller({ principal }) {
+      const key = await ports.keys.find(principal.keyId);
+      const portal = key?.portal;
+      return {
+        status: 200,
+        body: {
+          key: principal.keyId,
+          name: key?.name ?? principal.keyId,
+          tenant: principal.tenant,
+          scopes: [...principal.scopes],
+          expires_at: isoOrNull(key?.expiresAtMs),
+          portal:
+            portal === undefined ? null : { return_url: portal.returnUrl, refresh_url: portal.refreshUrl ?? null },
+        },
       };
     },
     createToken: async (call) => handleCreateToken(ports, call),

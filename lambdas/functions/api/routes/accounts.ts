@@ -223,8 +223,9 @@ export function accountHandlers(ports: ApiPorts): Handlers<keyof typeof accountO
   return {
     createAccount: async (call) => handleCreateAccount(ports, call),
     async listAccounts({ query, principal, cursors }) {
+      const tenant = tenantOf(principal, query.tenant) ?? undefined;
       const page = await listByMetadata(
-        (limit, after) => ports.accounts.list(principal.tenant ?? undefined, limit, after),
+        (limit, after) => ports.accounts.list(tenant, limit, after),
         query,
         await cursors.after(),
       );

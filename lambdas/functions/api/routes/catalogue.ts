@@ -169,12 +169,22 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
     async listSchemas(call) {
       const { page, next_cursor } = await pageBy([...(await ports.resources.all())], ([resource]) => resource, call);
       const data = await Promise.all(
-        page.map(async ([resource, { version, title }]) => ({
-          resource,
-          version,
-          title,
-          majors: ((await listServedMajors(ports, resource)) ?? []).map(({ major }) => major),
-        })),
+        page.map(async ([resource, { version, title }]) => {
+          const served = (await listServedMajors(ports, resource)) ?? [];
+          const deprecated = served.flatMap(({ major, deprecation }) =>
+            deprecation === undefined
+              ? []
+              : [
+                  {
+                    major,
+                    deprecated_at: deprecation.deprecatedAt,
+                    sunset_at: deprecation.sunsetAt,
+                    link: deprecation.link ?? null,
+                  },
+                ],
+          );
+          return { resource, version, title, majors: served.map(({ major }) => major), deprecated };
+        }),
       );
       return { status: 200, body: { data, next_cursor } };
     },

@@ -1,7 +1,8 @@
 import type { subscriptionOperations } from '../../../engine/api/operations/subscription-operations.ts';
 import { listByMetadata } from '../../../flows/accounts/list-by-metadata.ts';
 import { prepareSubscription } from '../../../flows/deliver/attempt/prepare-subscription.ts';
-import { createSubscription } from '../../../flows/subscriptions/create-subscription.ts';
+import { findEventRow } from '../../../flows/feed/read-event.ts';
+import { createSubscription, type UrlRefused } from '../../../flows/subscriptions/create-subscription.ts';
 import { endpointHealths, publishedKeys } from '../../../flows/subscriptions/describe-subscription.ts';
 import {
   disableSubscription,
@@ -10,13 +11,14 @@ import {
   rotateSecret,
   updateSubscription,
 } from '../../../flows/subscriptions/manage-subscription.ts';
+import { previewSubscription } from '../../../flows/subscriptions/preview-subscription.ts';
 import { testEndpoint } from '../../../flows/subscriptions/test-endpoint.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import { erasing, findSubscription, namedTenant } from '../pipeline/ownership.ts';
-import { notFound, tenantOf } from '../pipeline/principal.ts';
+import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
 import { whileCounted } from '../pipeline/waiting.ts';
 import { isoOrNull } from '../views/iso-or-null.ts';
@@ -49,8 +51,13 @@ function changed(before: View | null, after: View | null) {
   return { object: `subscriptions/${id}`, tenant, before: settled(before), after: settled(after) };
 }
 
-function urlRefused(reason: string): ProblemError {
-  return new ProblemError({ status: 422, detail: `The URL may not be called: ${reason}.` });
+function urlRefused({ path, reason }: UrlRefused): ProblemError {
+  const which = path === 'url' ? '' : 'token_url: ';
+  return new ProblemError({
+    status: 422,
+    detail: `The URL may not be called: ${which}${reason}.`,
+    extensions: { errors: [{ path, message: `may not be called: ${reason}` }] },
+  });
 }
 
 async function handleCreateSubscription(
@@ -74,7 +81,7 @@ async function handleCreateSubscription(
       throw new ProblemError({ status: 409, detail: 'A subscription with this id exists, or existed.' });
     }
     case 'url-refused':
-      throw urlRefused(creation.reason);
+      throw urlRefused(creation);
     case 'conflict':
       throw bodyProblem(creation.path, creation.reason);
     case 'tenant-erasing':
@@ -93,8 +100,9 @@ export function subscriptionHandlers(
   return {
     createSubscription: async (call) => handleCreateSubscription(ports, call),
     async listSubscriptions({ query, principal, cursors }) {
+      const tenant = tenantOf(principal, query.tenant) ?? undefined;
       const page = await listByMetadata(
-        (limit, after) => ports.subscriptions.list(principal.tenant ?? undefined, limit, after),
+        (limit, after) => ports.subscriptions.list(tenant, limit, after),
         query,
         await cursors.after(),
       );
@@ -115,7 +123,7 @@ export function subscriptionHandlers(
         case 'gone':
           throw notFound('subscription');
         case 'url-refused':
-          throw urlRefused(update.reason);
+          throw urlRefused(update);
         case 'conflict':
           throw bodyProblem(update.path, update.reason);
       }
@@ -182,6 +190,21 @@ export function subscriptionHandlers(
             standard_webhooks: publicKey,
             expires_at: isoOrNull(expiresAtMs),
           })),
+        },
+      };
+    },
+    async previewSubscription({ body, principal }) {
+      const { event: id, ...shaping } = body;
+      const row = await findEventRow(ports, id);
+      if (row === undefined || !mayAccess(principal, row.tenant)) throw notFound('event');
+      const preview = await whileCounted(ports, principal, () => previewSubscription(ports, shaping, row));
+      return {
+        status: 200,
+        body: {
+          wanted: preview.isWanted ?? null,
+          body: preview.body ?? null,
+          content_type: preview.contentType ?? null,
+          fault: preview.fault ?? null,
         },
       };
     },

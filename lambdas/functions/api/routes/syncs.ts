@@ -10,7 +10,7 @@ import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { type AnyCall, type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import { mustNotBeErasing } from '../pipeline/ownership.ts';
-import { notFound } from '../pipeline/principal.ts';
+import { notFound, tenantOf } from '../pipeline/principal.ts';
 import { syncsExceeded } from '../pipeline/quota-problem.ts';
 import { changed } from '../views/delivery-view.ts';
 import { findAccount } from './accounts.ts';
@@ -19,6 +19,7 @@ import { unsupported } from './provider-problems.ts';
 /** Syncs of accounts. */
 export function syncHandlers(ports: ApiPorts): Handlers<keyof typeof syncOperations> {
   return {
+    listAllSyncs: (call) => handleListAll(ports, call),
     async listSyncs(call) {
       const owner = await findOwner(ports, call);
       const rows = await listSyncs(ports, owner);
@@ -55,6 +56,30 @@ export function syncHandlers(ports: ApiPorts): Handlers<keyof typeof syncOperati
     },
     syncAccount: (call) => handleSyncAccount(ports, call),
   };
+}
+
+async function handleListAll(
+  ports: ApiPorts,
+  { query, principal, cursors }: ApiCall<'listAllSyncs'>,
+): Promise<ApiAnswer<'listAllSyncs'>> {
+  const tenant = tenantOf(principal, query.tenant) ?? undefined;
+  const page = await ports.accounts.list(tenant, query.limit, await cursors.after());
+  const ofAccounts = await Promise.all(
+    page.items.map(async (account) => {
+      const owner = { account, definition: await ports.integrations.get(account.integration) };
+      const rows = await listSyncs(ports, owner);
+      const { id, tenant: own, integration } = account;
+      return Promise.all(
+        rows.map(async (row) => ({
+          ...(await describeSync(ports, owner, row)),
+          account: id,
+          tenant: own,
+          integration,
+        })),
+      );
+    }),
+  );
+  return { status: 200, body: { data: ofAccounts.flat(), next_cursor: await cursors.next(page.next) } };
 }
 
 /** @throws {ProblemError} 404 for the account of another tenant. */

@@ -1,0 +1,34 @@
+import type { Scope } from './scopes.ts';
+
+/** What a partner's session in the console is, besides a key. */
+export interface Portal {
+  readonly returnUrl: string;
+  readonly refreshUrl?: string | undefined;
+  /** Origins whose pages may show the console in a frame. */
+  readonly origins: readonly string[];
+  /** SHA-256 of the link's code, hexadecimal; undefined once the link was opened. */
+  readonly codeSha256?: string | undefined;
+  /** ISO 8601; undefined until the link is opened. */
+  readonly openedAt?: string | undefined;
+}
+
+/** A key that is a portal session: nobody has its secret, which signs the one token of the session. */
+export interface PortalKey {
+  readonly id: string;
+  readonly tenant: string | null;
+  readonly scopes: readonly Scope[];
+  readonly expiresAtMs: number | undefined;
+  readonly createdAt: string;
+  readonly portal?: Portal | undefined;
+}
+
+/** The session that a key is, as long as it lasts; undefined for an ordinary key, or one that has ended. */
+export function portalOf<Key extends PortalKey>(
+  key: Key | undefined,
+  nowMs: number,
+): (Key & { readonly portal: Portal; readonly tenant: string; readonly expiresAtMs: number }) | undefined {
+  if (key?.portal === undefined || key.tenant === null || key.expiresAtMs === undefined) return undefined;
+  return nowMs < key.expiresAtMs
+    ? { ...key, portal: key.portal, tenant: key.tenant, expiresAtMs: key.expiresAtMs }
+    : undefined;
+}

@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import { createFakeApi } from '../../fakes/fake-api.ts';
+import { apiKey } from '../../fakes/in-memory-api-keys.ts';
+
+const body = {
+  tenant: 'acme',
+  scopes: ['events:read', 'subscriptions:write'],
+  return_url: 'https://app.example.com/settings',
+  refresh_url: 'https://app.example.com/refresh',
+  origins: ['https://app.example.com'],
+};
+
+async function opened(change: object = {}, key = 'all') {
+  const api = createFakeApi();
+  const made = await api.call('POST', '/v1/portal-sessions', { ...body, ...change }, key);
+  if (made.status !== 201) throw new Error(made.text);
+  const code = new URL(made.body.url).hash.slice('#code='.length);
+  const open = () => api.call('POST', '/v1/portal-sessions/open', { code }, null);
+  return { api, session: made.body, code, open };
+}
+
+/** What a partner's token may do. */
+async function partner(change: object = {}) {
+  const { open, ...rest } = await opened(change);
+  const { body: answer } = await open();
+  return { ...rest, token: answer.access_token as string };
+}
+
+describe('a portal session', () => {
+  test('gives a token of its tenant and its scopes for the code of its link, once', async () => {
+    const { api, session, open } = await opened();
+    expect(session).toMatchObject({ tenant: 'acme', opened_at: null, expires_at: '2026-11-21T13:00:00.000Z' });
+    expect(new URL(session.url).pathname).toBe(`/console/p/${session.id}/`);
+    const first = await open();
+    expect(first).toMatchObject({ status: 200, body: { token_type: 'Bearer', expires_in: 3600 } });
+    const caller = await api.call('GET', '/v1/caller', undefined, first.body.access_token);
+    expect(caller.body).toEqual({
+      key: session.id,
+      name: 'Portal session of acme',
+      tenant: 'acme',
+      scopes: body.scopes,
+      expires_at: session.expires_at,
+      portal: { return_url: body.return_url, refresh_url: body.refresh_url },
+    });
+    expect(await open()).toMatchObject({ status: 401 });
+    const listed = await api.call('GET', '/v1/portal-sessions?tenant=acme');
+    expect(listed.body.data).toMatchObject([{ id: session.id, opened_at: '2026-11-21T12:00:00.000Z' }]);
+  });
+
+  test('is opened by one of many who open it at the same time', async () => {
+    const { open } = await opened();
+    const answers = await Promise.all(Array.from({ length: 8 }, open));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(7);
+  });
+
+  test('refuses any other code, the same way', async () => {
+    const { api, session, code } = await opened();
+    const texts = new Set<string>();
+    for (const other of [
+      `${session.id}_wrong`,
+      code.slice(0, -1),
+      `${code}x`,
+      'psunknown_x',
+      'tk_all_secret',
+      session.id,
+    ]) {
+      const { status, text } = await api.call('POST', '/v1/portal-sessions/open', { code: other }, null);
+      expect(status).toBe(401);
+      texts.add(text);
+    }
+    expect(texts.size).toBe(1);
+  });
+
+  test('ends with its time: neither its link nor its token works, and it is in no list', async () => {
+    const { api, token, open } = { ...(await partner({ ttl_seconds: 60 })), open: (await opened()).open };
+    expect((await api.call('GET', '/v1/caller', undefined, token)).status).toBe(200);
+    api.engine.clock.advance(60_000);
+    expect((await api.call('GET', '/v1/caller', undefined, token)).status).toBe(401);
+    expect((await api.call('GET', '/v1/portal-sessions?tenant=acme')).body.data).toEqual([]);
+    expect((await open()).status).toBe(200);
+    const late = await opened({ ttl_seconds: 60 });
+    late.api.engine.clock.advance(60_000);
+    expect((await late.open()).status).toBe(401);
+  });
+
+  test('ends at once when it is revoked, alone or with all of its tenant', async () => {
+    const { api, token, session } = await partner();
+    expect((await api.call('DELETE', `/v1/portal-sessions/${session.id}`)).status).toBe(204);
+    expect((await api.call('GET', '/v1/caller', undefined, token)).status).toBe(401);
+    for (const tenant of ['acme', 'acme', 'globex'])
+      await api.call('POST', '/v1/portal-sessions', { ...body, tenant }, 'all');
+    expect((await api.call('DELETE', '/v1/portal-sessions?tenant=acme')).body).toEqual({ revoked: 2 });
+    expect((await api.call('GET', '/v1/portal-sessions')).body.data).toMatchObject([{ tenant: 'globex' }]);
+  });
+
+  test('sees its own tenant alone, and does what its scopes say (invariant 3)', async () => {
+    const { api, token } = await partner();
+    await api.call('POST', '/v1/subscriptions', { id: 'sub_globex', tenant: 'globex', url: 'https://g.example/x' });
+    await api.call('POST', '/v1/subscriptions', { id: 'sub_acme', tenant: 'acme', url: 'https://a.example/x' });
+    const own = (method: string, path: string, sent?: unknown) => api.call(method, path, sent, token);
+    expect((await own('GET', '/v1/subscriptions')).body.data).toMatchObject([{ id: 'sub_acme' }]);
+    expect((await own('GET', '/v1/subscriptions/sub_globex')).status).toBe(404);
+    expect((await own('GET', '/v1/events?tenant=globex')).status).toBe(404);
+    expect((await own('GET', '/v1/deliveries?tenant=globex')).status).toBe(404);
+    expect((await own('GET', '/v1/accounts')).status).toBe(403);
+    expect((await own('GET', '/v1/keys')).status).toBe(403);
+    expect((await own('POST', '/v1/subscriptions/sub_acme/disable')).status).toBe(200);
+  });
+
+  test('cannot make keys, tokens or sessions, whatever its scopes', async () => {
+    const { api, token } = await partner({ scopes: ['admin'] });
+    const key = { name: 'another', scopes: ['events:read'] };
+    expect(await api.call('POST', '/v1/keys', key, token)).toMatchObject({
+      status: 403,
+      body: { reason: 'needs-key' },
+    });
+    expect(await api.call('POST', '/v1/portal-sessions', body, token)).toMatchObject({
+      status: 403,
+      body: { reason: 'needs-key' },
+    });
+    expect((await api.call('POST', '/v1/token', { grant_type: 'client_credentials' }, token)).status).toBe(400);
+  });
+
+  test('is no API key: it is in no list of keys, and cannot be read, changed or rotated as one', async () => {
+    const { api, session } = await opened();
+    expect((await api.call('GET', '/v1/keys')).body.data).toEqual(
+      expect.not.arrayContaining([expect.objectContaining({ id: session.id })]),
+    );
+    for (const [method, path] of [
+      ['GET', ''],
+      ['PATCH', ''],
+      ['POST', '/rotate'],
+      ['DELETE', ''],
+    ] as const)
+      expect((await api.call(method, `/v1/keys/${session.id}${path}`, method === 'GET' ? undefined : {})).status).toBe(
+        404,
+      );
+  });
+});
+
+describe('who makes a session', () => {
+  test('gives no more than it has: no other scope, no later end, no other tenant', async () => {
+    const expiresAtMs = Date.parse('2026-11-21T12:10:00Z');
+    const api = createFakeApi({
+      keys: [apiKey('short', 'secret', 'acme', { scopes: ['keys:write', 'events:read'], expiresAtMs })],
+    });
+    const make = (change: object, key: string) => api.call('POST', '/v1/portal-sessions', { ...body, ...change }, key);
+    const short = 'tk_short_secret';
+    expect(await make({}, short)).toMatchObject({ status: 403, body: { reason: 'beyond' } });
+    expect(await make({ scopes: ['events:read'] }, short)).toMatchObject({ status: 403, body: { reason: 'outlives' } });
+    expect((await make({ scopes: ['events:read'], ttl_seconds: 300 }, short)).status).toBe(201);
+    expect((await make({}, 'globex')).status).toBe(404);
+    expect((await make({ tenant: undefined }, 'all')).status).toBe(400);
+    expect((await make({ tenant: undefined }, 'acme')).status).toBe(201);
+  });
+
+  test.each([
+    ['return_url', 'javascript:alert(1)'],
+    ['return_url', '/settings'],
+    ['refresh_url', 'data:text/html,x'],
+    ['origins', ['https://app.example.com/path']],
+    ['origins', ["https://x.example; script-src 'unsafe-inline'"]],
+    ['origins', ['*']],
+    ['ttl_seconds', 3601],
+    ['scopes', []],
+  ])('may not give %s as %j', async (member, value) => {
+    const answer = await createFakeApi().call('POST', '/v1/portal-sessions', { ...body, [member]: value });
+    expect(answer.status).toBe(422);
+    expect(answer.text).toContain(member);
+  });
+
+  test('has the same session for the same Idempotency-Key', async () => {
+    const api = createFakeApi();
+    const headers = { 'idempotency-key': 'one' };
+    const [first, second] = [
+      await api.call('POST', '/v1/portal-sessions', body, 'all', headers),
+      await api.call('POST', '/v1/portal-sessions', body, 'all', headers),
+    ];
+    expect(second.body).toEqual(first.body);
+    expect((await api.call('GET', '/v1/portal-sessions')).body.data).toHaveLength(1);
+  });
+});
