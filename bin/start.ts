@@ -79,7 +79,7 @@ try {
   await seedApiKey(engine, localAdminKey, null);
   demo = await runDemo(engine.url, crm.provider);
   demo.subscriber.onCallback(printCallback);
-  printDemo(demo);
+  printDemo(demo, engine.url);
   console.log(`ready ${engine.url}`);
   changes = startCrmChanges(crm, (error) => console.error(`the simulated CRM: ${error.message}`));
   if (chaos !== undefined) {
@@ -124,7 +124,7 @@ function printCallback({ id, verified, body }: ReceivedCallback): void {
   );
 }
 
-function printDemo({ accounts, subscriber, first, enriched, polled }: Demo): void {
+function printDemo({ accounts, subscriber, first, enriched, polled, consoleUrl }: Demo, engineUrl: string): void {
   console.log(
     `demo tenant "demo": an account of each of ${accounts.length} integrations, signed with "${demoSecret}":`,
   );
@@ -142,4 +142,8 @@ function printDemo({ accounts, subscriber, first, enriched, polled }: Demo): voi
     `a sync found a record that the CRM changed without a webhook, ${Math.round(polled.elapsedMs)} ms after it was asked to run; every minute it runs by itself:`,
   );
   printCallback(polled.callback);
+  console.log(`console ${consoleUrl}`);
+  console.log('  opens once, as a partner of the demo tenant');
+  console.log(`console ${engineUrl}/console`);
+  console.log(`  for the operator: sign in with ${localAdminKey}`);
 }

@@ -5,6 +5,7 @@ import type { TributaryConfig } from './config.ts';
 import { OperatorAlarms } from './constructs/operator-alarms.ts';
 import { PublicHttpApi } from './constructs/public-http-api.ts';
 import { createApi } from './stack/api.ts';
+import { createConsole } from './stack/console.ts';
 import { createDeliver } from './stack/deliver.ts';
 import { createDispatch } from './stack/dispatch.ts';
 import { EngineBuilder } from './stack/engine-builder.ts';
@@ -51,6 +52,7 @@ export class TributaryStack extends Stack {
     const govern = createGovern(builder, storage, ingest);
     createDispatch(builder, storage, { deliver, govern, enrichQueue, pollQueue });
     createApi(builder, storage, { ingest, deliver, govern, enrichQueue, pollQueue, httpApi });
+    createConsole(builder, storage, httpApi);
     addRecursionAlarm(builder, {
       normalize: ingest.normalize,
       enrich,
@@ -60,6 +62,7 @@ export class TributaryStack extends Stack {
       govern: govern.govern,
     });
     new CfnOutput(this, 'ApiUrl', { value: publicUrl, description: 'Origin of webhook URLs, admin API and feed' });
+    new CfnOutput(this, 'ConsoleUrl', { value: `${publicUrl}/console`, description: 'The browser console' });
   }
 
   private refuseDeployment(): void {

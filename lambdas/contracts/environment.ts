@@ -250,6 +250,7 @@ export const functionEnvironments = {
     environmentKeys.egressAllowHttp,
     environmentKeys.ownOrigins,
   ],
+  console: [environmentKeys.stage, environmentKeys.apiKeysTable],
   govern: [
     environmentKeys.stage,
     environmentKeys.tenantsTable,

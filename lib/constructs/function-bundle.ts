@@ -50,6 +50,11 @@ export interface FunctionBundleProps {
    * @default - none
    */
   readonly resources?: ReadonlyMap<string, object>;
+  /**
+   * Folders of other files next to the code: contents by path, by the folder's name.
+   * @default - none
+   */
+  readonly files?: Readonly<Record<string, ReadonlyMap<string, Uint8Array>>>;
 }
 
 /** A directory ready to be a Lambda asset, with `index.mjs` as its entry. */
@@ -82,6 +87,7 @@ export function bundleFunction({
   processes = {},
   integrations = new Map(),
   resources,
+  files: others = {},
 }: FunctionBundleProps): FunctionBundle {
   const { files: code, metafile } = compileEntry(resolve(entry), processes);
   const definitions = [...integrations]
@@ -94,7 +100,10 @@ export function bundleFunction({
     resources === undefined
       ? []
       : [{ path: 'resources.json', contents: Buffer.from(JSON.stringify(Object.fromEntries(resources))) }];
-  const files = [...code, ...definitions, ...schemas];
+  const added = Object.entries(others).flatMap(([folder, contents]) =>
+    [...contents].map(([path, content]) => ({ path: join(folder, path), contents: content })),
+  );
+  const files = [...code, ...definitions, ...schemas, ...added];
   const directory = join(bundlesDirectory, `${nameOf(entry)}-${hashOf(files)}`);
   const metafilePath = `${directory}.meta.json`;
   if (!existsSync(metafilePath) || !existsSync(directory)) {

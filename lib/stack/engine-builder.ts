@@ -9,7 +9,7 @@ import {
 } from '../../lambdas/contracts/environment.ts';
 import type { TributaryConfig } from '../config.ts';
 import { EngineFunction, type FunctionEnvironment } from '../constructs/engine-function.ts';
-import { bundleFunction } from '../constructs/function-bundle.ts';
+import { bundleFunction, type FunctionBundleProps } from '../constructs/function-bundle.ts';
 import type { OperatorAlarms } from '../constructs/operator-alarms.ts';
 import { WorkQueue } from '../constructs/work-queue.ts';
 import { compileIntegrations } from '../definitions/compile-integrations.ts';
@@ -67,6 +67,13 @@ const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(
   ),
 );
 
+export interface EngineFunctionOptions {
+  readonly timeoutSeconds: number;
+  readonly memorySizeMb: number;
+  /** Folders of files next to the code. @default - none */
+  readonly files?: FunctionBundleProps['files'];
+}
+
 export interface EngineBuilderProps {
   readonly config: TributaryConfig;
   readonly alarms: OperatorAlarms;
@@ -117,7 +124,7 @@ export class EngineBuilder {
   function<Name extends FunctionName>(
     id: string,
     name: Name,
-    { timeoutSeconds, memorySizeMb }: { readonly timeoutSeconds: number; readonly memorySizeMb: number },
+    { timeoutSeconds, memorySizeMb, files = {} }: EngineFunctionOptions,
   ): EngineFunction<Name> {
     return new EngineFunction(this.scope, id, {
       name,
@@ -128,6 +135,7 @@ export class EngineBuilder {
           : {}),
         ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
         ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
+        files,
       }),
       environment: this.environmentOf(name),
       timeout: Duration.seconds(timeoutSeconds),

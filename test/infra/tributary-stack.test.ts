@@ -66,6 +66,7 @@ const functionIds: Record<FunctionName, RegExp> = {
   dispatch: /^DispatchFunction/,
   govern: /^GovernFunction/,
   api: /^ApiFunction/,
+  console: /^ConsoleFunction/,
 };
 
 /** The customer-managed keys, by what they encrypt. */
@@ -758,6 +759,8 @@ describe('HTTP API', () => {
       'ANY /v1/{proxy+}': expect.stringMatching(functionIds.api),
       'GET /connect/{integration}/callback': expect.stringMatching(functionIds.api),
       'GET /healthz': expect.stringMatching(functionIds.api),
+      'GET /console': expect.stringMatching(functionIds.console),
+      'GET /console/{proxy+}': expect.stringMatching(functionIds.console),
     });
   });
 
@@ -774,10 +777,13 @@ describe('HTTP API', () => {
     };
     const { resource, settings } = settingsOf(dev);
     const webhooks = { ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 4000 };
+    const pages = { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 };
+    const ofConsole = { 'GET /console': pages, 'GET /console/{proxy+}': pages };
     expect(settings).toEqual({
       'ANY /in/{integration}': webhooks,
       'ANY /in/{integration}/{account}': webhooks,
       'ANY /v1/{proxy+}': { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 },
+      ...ofConsole,
     });
     const routeOf = (key: string) =>
       ofType(dev, 'AWS::ApiGatewayV2::Route').find(([, { Properties }]) => Properties.RouteKey === key)?.[0];
@@ -787,6 +793,7 @@ describe('HTTP API', () => {
       'ANY /in/{integration}': { ThrottlingRateLimit: 3000, ThrottlingBurstLimit: 700 },
       'ANY /in/{integration}/{account}': { ThrottlingRateLimit: 3000, ThrottlingBurstLimit: 700 },
       'ANY /v1/{proxy+}': { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 1000 },
+      ...ofConsole,
     });
     expect(settingsOf(customized).resource.Properties.DefaultRouteSettings).toEqual({
       ThrottlingRateLimit: 2000,

@@ -32,6 +32,8 @@ export interface Demo {
   readonly enriched: DemoEvent;
   /** The same of a change of which the simulated CRM sent no webhook: a sync found it. */
   readonly polled: DemoEvent;
+  /** A link into the console, as a partner of the demo tenant; it opens once. */
+  readonly consoleUrl: string;
 }
 
 export interface DemoEvent {
@@ -72,7 +74,17 @@ export async function runDemo(engineUrl: string, crm: ProviderSimulator): Promis
   const polled = await timeEvent(subscriber, isChangeOf(silent.id), () =>
     call(engineUrl, `${crmPath}/syncs/contacts/run`, { mode: 'incremental' }),
   );
-  return { accounts, subscriber, first, enriched, polled };
+  return { accounts, subscriber, first, enriched, polled, consoleUrl: await linkIntoConsole(engineUrl) };
+}
+
+/** The demo tenant's own session in the console, with all that a partner may do. */
+async function linkIntoConsole(engineUrl: string): Promise<string> {
+  const { url } = await call<{ url: string }>(engineUrl, '/v1/portal-sessions', {
+    tenant: demoTenant,
+    scopes: ['admin'],
+    return_url: `${engineUrl}/console`,
+  });
+  return url;
 }
 
 const accountId = (integration: string) => `acc_demo_${integration}`;
