@@ -122,6 +122,24 @@ export default {
       to: { path: lambdas('functions|flows|adapters|ports') },
     },
     {
+      name: 'console-apart',
+      comment: "The console runs in browsers: it takes types of the API, and the engine's list of scopes.",
+      severity: 'error',
+      from: { path: '^console/' },
+      to: {
+        path: '^(lambdas|lib|bin|integrations)/',
+        pathNot: lambdas('engine/access'),
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'nothing-imports-console',
+      comment: 'Browsers load the console; nothing else does.',
+      severity: 'error',
+      from: { path: '^(lambdas|lib|bin)/' },
+      to: { path: '^console/' },
+    },
+    {
       name: 'lambdas-apart',
       comment: 'What is deployed imports nothing of the infrastructure.',
       severity: 'error',
@@ -276,7 +294,7 @@ export default {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],
-      extensions: ['.ts', '.mjs', '.js', '.json', '.d.ts'],
+      extensions: ['.ts', '.tsx', '.mjs', '.js', '.json', '.d.ts'],
     },
   },
 } satisfies IConfiguration;

@@ -45,10 +45,12 @@ export default defineConfig(({ mode }) => {
         level('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
         // An engine waits for its emulators half of the time: two share two cores.
         booted('e2e', 1, { testTimeout: 60_000, maxWorkers: 2, exclude: ['test/e2e/long/**'] }),
+        // A browser and an engine together keep two cores busy.
+        booted('browser', 2, { testTimeout: 60_000, exclude: isExploring ? [] : ['test/browser/long/**'] }),
         // These measure, or load the machine: one at a time.
-        ...(isExploring ? [booted('e2e/long', 2, { testTimeout: 60_000 })] : []),
+        ...(isExploring ? [booted('e2e/long', 3, { testTimeout: 60_000 })] : []),
         // A sample takes minutes.
-        booted('faults', 3, { testTimeout: 600_000 }),
+        booted('faults', 4, { testTimeout: 600_000 }),
       ],
     },
   };

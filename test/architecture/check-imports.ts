@@ -12,8 +12,8 @@ import config from '../../.dependency-cruiser.ts';
 const repository = resolve(import.meta.dirname, '../..');
 process.chdir(repository);
 
-const rooms = ['bin', 'lib', 'lambdas', 'test', 'integrations'];
-const files = globSync(`{${rooms.join(',')}}/**/*.ts`);
+const rooms = ['bin', 'lib', 'lambdas', 'console', 'test', 'integrations'];
+const files = globSync(`{${rooms.join(',')}}/**/*.{ts,tsx}`);
 const { output } = await cruise(
   rooms.filter((room) => files.some((file) => file.startsWith(`${room}/`))),
   { ...config.options, validate: true, ruleSet: { forbidden: config.forbidden } },

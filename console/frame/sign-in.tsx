@@ -1,0 +1,115 @@
+import { useState } from 'preact/hooks';
+import { ApiProblem } from '../engine-client.ts';
+import { useAction } from '../queries.ts';
+import { base, hasEnded, session, signInWithCode, signInWithKey, signOut } from '../session.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { TextField } from '../ui/field.tsx';
+import { Problem } from '../ui/problem.tsx';
+
+const isPartner = base !== '/console';
+
+function KeyForm() {
+  const [key, setKey] = useState('');
+  const enter = useAction(async (_, given: string) => signInWithKey(given));
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void enter.run(key);
+      }}
+    >
+      <TextField
+        label="API key"
+        type="password"
+        value={key}
+        onChange={setKey}
+        isRequired
+        placeholder="tk_…"
+        hint="It is exchanged for a token of one hour, which only this tab keeps."
+      />
+      <Problem problem={refusal(enter.problem)} />
+      <button type="submit" class="primary" disabled={enter.isRunning}>
+        {enter.isRunning ? 'Signing in…' : 'Sign in'}
+      </button>
+    </form>
+  );
+}
+
+/** A 401 of signing in is about the key, and not about a session. */
+function refusal(problem: ApiProblem | undefined): ApiProblem | undefined {
+  return problem?.status === 401 ? new ApiProblem(400, 'The key is not valid, or it has expired.') : problem;
+}
+
+function NewLink() {
+  const refreshUrl = session.value?.caller.portal?.refresh_url;
+  const returnUrl = session.value?.caller.portal?.return_url;
+  return (
+    <>
+      <p>This link was used, or its session has ended. Open the console again from where you came.</p>
+      <div class="actions">
+        {refreshUrl == null ? null : (
+          <a class="button primary" href={refreshUrl}>
+            Get a new link
+          </a>
+        )}
+        {returnUrl === undefined ? null : (
+          <a class="button" href={returnUrl}>
+            Back
+          </a>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** The page of who is not signed in. */
+export function SignIn() {
+  return (
+    <main class="sign-in" id="content">
+      <h1>Tributary</h1>
+      {isPartner ? (
+        <NewLink />
+      ) : (
+        <>
+          <p class="intro">Sign in with an API key to see events, deliveries, accounts and syncs.</p>
+          <KeyForm />
+        </>
+      )}
+    </main>
+  );
+}
+
+/** Signs in over the page, which stays with what was typed into it. */
+export function SignInAgain() {
+  if (!hasEnded.value) return null;
+  return (
+    <Dialog title="Your session has ended" onClose={signOut}>
+      <p>What you have typed stays. To go on, sign in again.</p>
+      {isPartner ? <NewLink /> : <KeyForm />}
+    </Dialog>
+  );
+}
+
+/** Exchanges the code of a portal link. */
+export function OpenLink({ code, onDone }: { readonly code: string; readonly onDone: () => void }) {
+  const open = useAction(async () => {
+    await signInWithCode(code);
+    onDone();
+  });
+  if (!open.isRunning && open.problem === undefined && session.value === undefined) void open.run();
+  const { problem } = open;
+  return (
+    <main class="sign-in" id="content">
+      <h1>Tributary</h1>
+      {problem === undefined ? (
+        <p role="status">Opening…</p>
+      ) : problem.isPassing ? (
+        <>
+          <Problem problem={problem} onRetry={() => void open.run()} />
+        </>
+      ) : (
+        <NewLink />
+      )}
+    </main>
+  );
+}

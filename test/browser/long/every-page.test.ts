@@ -1,0 +1,103 @@
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { useRunningEngine } from '../../e2e/running-engine.ts';
+import { barriersOn, type ConsolePage, useConsole } from '../a-browser.ts';
+import { type Furnished, furnishEngine, pagesOf } from '../furnish-engine.ts';
+
+const running = useRunningEngine();
+const inBrowser = useConsole(running);
+
+let acme: Furnished;
+let globex: Furnished;
+beforeAll(async () => {
+  acme = await furnishEngine(running(), 'acme');
+  globex = await furnishEngine(running(), 'globex');
+}, 60_000);
+
+/** Wait until a page has all that it asked for. */
+async function settled(page: Page): Promise<void> {
+  await page.locator('h1').first().waitFor();
+  await page.locator('.loading').first().waitFor({ state: 'detached' });
+}
+
+const widthOf = (page: Page) =>
+  page.evaluate<{ content: number; window: number }>(
+    '({ content: document.documentElement.scrollWidth, window: innerWidth })',
+  );
+
+describe.each(['light', 'dark'] as const)('in the theme %s', (theme) => {
+  test('no page has a barrier, a fault of a script, or a problem', async () => {
+    const { page, goto, faults } = await inBrowser().asOperator({ theme });
+    const found: string[] = [];
+    for (const path of pagesOf(acme)) {
+      await goto(`${path}${path.includes('?') ? '&' : '?'}tenant=acme`);
+      await settled(page);
+      found.push(...(await barriersOn(page)).map((barrier) => `${path} ${barrier}`));
+      // An event of a poll has no request of a provider, which is no problem.
+      const problems = await page.getByRole('alert').allTextContents();
+      found.push(...problems.map((text) => `${path} says ${text}`));
+    }
+    expect(found).toEqual([]);
+    expect(faults).toEqual([]);
+  }, 240_000);
+});
+
+test('no page is wider than a telephone', async () => {
+  const { page, goto } = await inBrowser().asOperator({ width: 360 });
+  const wide: string[] = [];
+  for (const path of pagesOf(acme)) {
+    await goto(`${path}${path.includes('?') ? '&' : '?'}tenant=acme`);
+    await settled(page);
+    const { content, window } = await widthOf(page);
+    if (content > window) wide.push(`${path}: ${content} px`);
+  }
+  expect(wide).toEqual([]);
+}, 240_000);
+
+/** Paths that are asked again while a page is shown. */
+const isPoll = (call: string) => call.includes('wait=');
+
+test('a page asks for nothing twice', async () => {
+  const { page, goto, calls } = await inBrowser().asOperator();
+  const twice: string[] = [];
+  for (const path of pagesOf(acme)) {
+    const before = calls.length;
+    await goto(`${path}${path.includes('?') ? '&' : '?'}tenant=acme`);
+    await settled(page);
+    const made = calls.slice(before).filter((call) => !isPoll(call));
+    twice.push(...made.filter((call, place) => made.indexOf(call) !== place).map((call) => `${path}: ${call}`));
+  }
+  expect(twice).toEqual([]);
+}, 240_000);
+
+/** What names a tenant, in what it can read. */
+const marksOf = ({ account, subscription, event, delivery, tenant }: Furnished) => [
+  `acc_${tenant}`,
+  `sub_${tenant}`,
+  account.id,
+  subscription,
+  event,
+  delivery,
+];
+
+test("a partner's session shows nothing of another tenant, whatever is typed into the address (invariant 3)", async () => {
+  const { page, goto }: ConsolePage = await inBrowser().asPartner('acme');
+  const leaks: string[] = [];
+  for (const path of pagesOf(globex)) {
+    const answers: string[] = [];
+    const listen = async (response: { text: () => Promise<string>; url: () => string }) => {
+      if (response.url().includes('/v1/')) answers.push(await response.text().catch(() => ''));
+    };
+    page.on('response', (response) => void listen(response));
+    await goto(`${path}${path.includes('?') ? '&' : '?'}tenant=globex`);
+    await settled(page);
+    const shown = answers.join('\n');
+    const typed = decodeURIComponent(path);
+    for (const mark of marksOf(globex)) {
+      // A problem may repeat what was typed; nothing else may be in an answer.
+      if (!typed.includes(mark) && shown.includes(mark)) leaks.push(`${path}: ${mark}`);
+    }
+    page.removeAllListeners('response');
+  }
+  expect(leaks).toEqual([]);
+}, 240_000);
