@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import chromium from '@sparticuz/chromium';
 import { type Browser, type BrowserContext, chromium as driver, type Page, type Request } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFailed } from 'vitest';
 import { localAdminKey } from '../../lib/local/admin-key.ts';
 import type { RunningEngine } from '../e2e/running-engine.ts';
 
@@ -62,6 +62,12 @@ export function useConsole(running: () => RunningEngine): () => Console {
     contexts.push(context);
     const page = await context.newPage();
     page.setDefaultTimeout(patienceMs);
+    // What a failing test saw.
+    const shots = process.env['TRIBUTARY_SCREENSHOTS'];
+    if (shots !== undefined)
+      onTestFailed(
+        async () => void (await page.screenshot({ path: join(shots, `${Date.now()}.png`), fullPage: true })),
+      );
     const calls: string[] = [];
     const faults: string[] = [];
     page.on('request', (request) => calls.push(...callOf(request)));
@@ -75,7 +81,8 @@ export function useConsole(running: () => RunningEngine): () => Console {
       page,
       calls,
       faults,
-      goto: async (path: string) => void (await page.goto(`${running().engine.url}${base}${path === '/' ? '' : path}`)),
+      goto: async (path: string) =>
+        void (await page.goto(`${running().engine.url}${base}${path.replace(/^\/(?=\?|$)/, '')}`)),
     };
   };
   return () => ({

@@ -82,17 +82,17 @@ export function ReplayDialog({ of, onClose }: ReplayDialogProps) {
   const isShared = of.tenant === null;
   const selection: ReplaySelection = {
     mode: 'failed',
+    // A replay's window is of the times at which events were stored, which come after those of the events.
     since: of.first_at,
-    until: afterLast(of.last_at),
     ...(isShared && named !== '' ? { tenant: named } : {}),
   };
   return (
     <Dialog title="Replay failed deliveries" onClose={onClose}>
       <div class="dialog-body">
         <p>
-          Sends the failed and cancelled deliveries of <strong>{of.subscription_id}</strong> again whose events are from{' '}
-          <Time at={of.first_at} as="absolute" /> to <Time at={of.last_at} as="absolute" />. Deliveries in this time
-          that failed for other reasons are sent, too. Those that are tried again by themselves are left alone.
+          Sends the failed and cancelled deliveries of <strong>{of.subscription_id}</strong> again whose events were
+          stored since <Time at={of.first_at} as="absolute" />. Deliveries that failed for other reasons since then are
+          sent, too. Those that are tried again by themselves are left alone.
         </p>
         <p>Mend the cause first: what fails again ends up here again.</p>
         {isShared ? (

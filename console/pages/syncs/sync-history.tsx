@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { useList } from '../../queries.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { Empty, Section } from '../../ui/page.tsx';
@@ -70,8 +71,16 @@ export function SyncRuns({ account, sync }: SyncRunsProps) {
   const list = useList(
     'GET /v1/accounts/{id}/syncs/{sync}/runs',
     { params: { id: account, sync: sync.id }, query: { limit: 50 } },
-    { everyMs: sync.current_run === null ? 15_000 : 5_000 },
+    { everyMs: 15_000 },
   );
+  // A run that has just ended is in the list.
+  const last = sync.last_run?.id;
+  const known = useRef(last);
+  useEffect(() => {
+    if (known.current === last) return;
+    known.current = last;
+    list.refetch();
+  }, [last]);
   return (
     <Section title="Runs of the last 30 days">
       <ListTable
