@@ -1,4 +1,4 @@
-import type { RejectionReason } from '../../../lambdas/engine/request/rejection-reason.ts';
+import type { RejectedBy } from '../../../lambdas/ports/runtime/statistics-store.ts';
 
 /** Why the engine rejects requests of a provider, and what mends it. */
 export interface Explained {
@@ -9,7 +9,35 @@ export interface Explained {
 const provider = 'at the provider';
 
 /** In the words of `tributary verify`, for people who see counts and not the request. */
-const rejections: Readonly<Record<RejectionReason, Explained>> = {
+const rejections: Readonly<Record<RejectedBy, Explained>> = {
+  'url-unknown': {
+    meaning: 'The URL names no integration or account of this deployment.',
+    remedy: `Copy the webhook URL of the account, and enter it ${provider}.`,
+  },
+  'method-not-allowed': {
+    meaning: 'The request came by a method that the provider does not use for webhooks.',
+    remedy: `Check which method the webhook uses ${provider}. Browsers and scanners send such requests, too.`,
+  },
+  'body-too-large': {
+    meaning: 'The body is larger than the engine takes.',
+    remedy: `Let the provider send fewer records at once, or notices without the records.`,
+  },
+  'body-malformed': {
+    meaning: 'The body cannot be read in the form that the provider uses, such as JSON.',
+    remedy: `Check that the webhook ${provider} sends the content type that its documentation shows.`,
+  },
+  'key-calls-limited': {
+    meaning: 'Too many requests named keys that are not known, so the provider was not asked for more of them.',
+    remedy: 'Nothing: the provider sends its requests again, and strangers do not.',
+  },
+  'hop-limit': {
+    meaning: 'The request goes round in a circle: a callback causes the webhook that causes the callback.',
+    remedy: 'Find the receiver that writes into the same record, and let it ignore what it wrote itself.',
+  },
+  'rate-limited': {
+    meaning: 'The account, or its tenant, sends more webhooks than its rate allows.',
+    remedy: 'The provider sends them again. Ask the operator for a higher rate if it happens often.',
+  },
   'secret-not-configured': {
     meaning: 'The account has no secret to verify the request with.',
     remedy: `Copy the webhook's secret ${provider}, and set it on the account.`,
