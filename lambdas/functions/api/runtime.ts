@@ -225,7 +225,11 @@ function providerPorts({ env, dynamo, sqs, bundle }: Composition) {
   return {
     provider: createProviderPorts(env, dynamo, expressions, enrichQueue),
     connectStates: createDynamoConnectStates(dynamo, env[environmentKeys.credentialsTable], systemClock),
-    connectReturnOrigins: env[environmentKeys.connectReturnOrigins].split(',').filter((origin) => origin !== ''),
+    // The console leads to a consent, too.
+    connectReturnOrigins: [
+      env[environmentKeys.publicUrl],
+      ...env[environmentKeys.connectReturnOrigins].split(',').filter((origin) => origin !== ''),
+    ],
     fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
     syncs: createDynamoSyncStore(dynamo, env[environmentKeys.syncsTable], systemClock),
     pollQueue: createSqsPollQueue(sqs, env[environmentKeys.pollQueueUrl]),
