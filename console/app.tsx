@@ -97,7 +97,7 @@ function Console() {
   if (session.value === undefined) return <SignIn />;
   return (
     <LocationProvider scope={href('')}>
-      <Pages />
+      <Pages key={session.value.caller.tenant ?? ''} />
       <SignInAgain />
     </LocationProvider>
   );

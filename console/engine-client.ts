@@ -41,6 +41,8 @@ export class ApiProblem extends Error {
   /** Milliseconds until the API asks to be called again; undefined where it did not say. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
+  /** Where a partner goes whose link is over. */
+  readonly portal: { readonly return_url: string; readonly refresh_url: string | null } | undefined;
 
   constructor(status: number, detail: string, more: Partial<Omit<ApiProblem, 'status'>> = {}) {
     super(detail);
@@ -50,6 +52,7 @@ export class ApiProblem extends Error {
     this.faults = more.faults ?? [];
     this.retryAfterMs = more.retryAfterMs;
     this.requestId = more.requestId;
+    this.portal = more.portal;
   }
 
   /** Whether the same call may succeed in a moment. */
@@ -119,6 +122,8 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
     readonly reason?: string;
     readonly errors?: readonly FieldFault[];
     readonly request_id?: string;
+    readonly return_url?: string;
+    readonly refresh_url?: string | null;
   };
   const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
   return new ApiProblem(answer.status, body.detail ?? `The API answered ${answer.status}.`, {
@@ -126,5 +131,9 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
     faults: body.errors ?? [],
     retryAfterMs: Number.isNaN(seconds) ? undefined : seconds * 1000,
     requestId: body.request_id ?? answer.headers.get('apigw-requestid') ?? undefined,
+    portal:
+      body.return_url === undefined
+        ? undefined
+        : { return_url: body.return_url, refresh_url: body.refresh_url ?? null },
   });
 }

@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import { type Answer, ApiProblem, call, useTokens } from './engine-client.ts';
+import { queries } from './queries.ts';
 
 /** Who is signed in, and until when. Kept for this tab only. */
 export interface Session {
@@ -9,7 +10,11 @@ export interface Session {
   readonly caller: Answer<'GET /v1/caller'>;
 }
 
-const storageKey = 'tributary.session';
+/** Path of the console: a partner's has its session in it, which says who may show it in a frame. */
+export const base = /^\/console(?:\/p\/[\w-]+)?(?=\/|$)/.exec(location.pathname)?.[0] ?? '/console';
+
+/** Each address has a session of its own: a link opens its own tenant, whoever was signed in before. */
+const storageKey = `tributary.session ${base}`;
 
 export const session = signal<Session | undefined>(restored());
 /** Whether the session ended while the console was in use: what was typed stays, and signing in goes on with it. */
@@ -20,9 +25,6 @@ export const chosenTenant = signal<string | undefined>(undefined);
 /** The tenant of the caller, or the one that an operator chose. */
 export const tenant = computed(() => session.value?.caller.tenant ?? chosenTenant.value);
 export const isOperator = computed(() => session.value?.caller.tenant === null);
-
-/** Path of the console: a partner's has its session in it, which says who may show it in a frame. */
-export const base = /^\/console(?:\/p\/[\w-]+)?(?=\/|$)/.exec(location.pathname)?.[0] ?? '/console';
 
 /**
  * The address of a page. That of the first has no slash at its end, for which the API has no route.
@@ -59,6 +61,10 @@ function store(value: Session | undefined): void {
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 function begin(token: string, seconds: number, caller: Session['caller']): void {
+  const before = session.value?.caller;
+  // What was answered for another tenant is none of this caller's. One of the same tenant goes on, with what it may see.
+  if (before?.tenant !== caller.tenant) forgetCaller();
+  else if (before?.key !== caller.key) void queries.resetQueries();
   const value = { token, endsAtMs: Date.now() + seconds * 1000, caller };
   store(value);
   session.value = value;
@@ -84,6 +90,11 @@ export function signOut(): void {
   store(undefined);
   session.value = undefined;
   hasEnded.value = false;
+  forgetCaller();
+}
+
+function forgetCaller(): void {
+  queries.clear();
   chosenTenant.value = undefined;
 }
 
@@ -98,10 +109,18 @@ export async function signInWithKey(key: string): Promise<void> {
   begin(token, seconds, await call('GET /v1/caller', { authorization: `Bearer ${token}` }));
 }
 
-/** Exchange the code of a portal link, which works once. */
+/** Exchange the code of a portal link, which works once: one call, so that nothing is lost after it. */
 export async function signInWithCode(code: string): Promise<void> {
-  const { access_token: token, expires_in: seconds } = await call('POST /v1/portal-sessions/open', { body: { code } });
-  begin(token, seconds, await call('GET /v1/caller', { authorization: `Bearer ${token}` }));
+  const opened = await call('POST /v1/portal-sessions/open', { body: { code } });
+  const { id, tenant: own, scopes, expires_at: endsAt, return_url, refresh_url } = opened.session;
+  begin(opened.access_token, opened.expires_in, {
+    key: id,
+    name: `Portal session of ${own}`,
+    tenant: own,
+    scopes,
+    expires_at: endsAt,
+    portal: { return_url, refresh_url },
+  });
 }
 
 /** Take the code out of the address, so that neither the history nor a copied link has it. */

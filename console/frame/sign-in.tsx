@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { ApiProblem } from '../engine-client.ts';
 import { useAction } from '../queries.ts';
 import { base, hasEnded, session, signInWithCode, signInWithKey, signOut } from '../session.ts';
@@ -40,9 +40,10 @@ function refusal(problem: ApiProblem | undefined): ApiProblem | undefined {
   return problem?.status === 401 ? new ApiProblem(400, 'The key is not valid, or it has expired.') : problem;
 }
 
-function NewLink() {
-  const refreshUrl = session.value?.caller.portal?.refresh_url;
-  const returnUrl = session.value?.caller.portal?.return_url;
+function NewLink({ problem }: { readonly problem?: ApiProblem | undefined }) {
+  const portal = problem?.portal ?? session.value?.caller.portal;
+  const refreshUrl = portal?.refresh_url;
+  const returnUrl = portal?.return_url;
   return (
     <>
       <p>This link was used, or its session has ended. Open the console again from where you came.</p>
@@ -90,13 +91,13 @@ export function SignInAgain() {
   );
 }
 
-/** Exchanges the code of a portal link. */
+/** Exchanges the code of a portal link, whoever was signed in before. */
 export function OpenLink({ code, onDone }: { readonly code: string; readonly onDone: () => void }) {
   const open = useAction(async () => {
     await signInWithCode(code);
     onDone();
   });
-  if (!open.isRunning && open.problem === undefined && session.value === undefined) void open.run();
+  useEffect(() => void open.run(), []);
   const { problem } = open;
   return (
     <main class="sign-in" id="content">
@@ -104,11 +105,9 @@ export function OpenLink({ code, onDone }: { readonly code: string; readonly onD
       {problem === undefined ? (
         <p role="status">Opening…</p>
       ) : problem.isPassing ? (
-        <>
-          <Problem problem={problem} onRetry={() => void open.run()} />
-        </>
+        <Problem problem={problem} onRetry={() => void open.run()} />
       ) : (
-        <NewLink />
+        <NewLink problem={problem} />
       )}
     </main>
   );

@@ -78,3 +78,46 @@ test('signing in again goes on where one was', async () => {
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
   expect(await page.getByLabel('Address').inputValue()).toBe('https://app.example.com/typed');
 });
+
+test('another link in the same tab opens its own tenant, and shows nothing of the one before (invariant 3)', async () => {
+  const { call, engine, subscriber } = running();
+  await subscriber({ tenant: 'first', id: 'sub_of_first' });
+  const { page, goto } = await inBrowser().asPartner('first');
+  await goto('/subscriptions');
+  await page.getByRole('link', { name: 'sub_of_first' }).first().waitFor();
+  const body = {
+    tenant: 'second',
+    scopes: ['admin'],
+    return_url: 'https://app.example.com/',
+    refresh_url: 'https://app.example.com/again',
+  };
+  const made = await call('POST', '/v1/portal-sessions', body);
+  const link = made.body.url.replace(/^https?:\/\/[^/]+/, engine.url);
+  await page.goto(link);
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  await page.getByText('second', { exact: true }).first().waitFor();
+  await page.goto(`${engine.url}/console/p/${made.body.id}/subscriptions`);
+  await page.getByRole('heading', { name: 'Subscriptions' }).waitFor();
+  await page.locator('.loading').waitFor({ state: 'detached' });
+  expect(await page.getByText('sub_of_first').count()).toBe(0);
+  // The used link says where to get another.
+  const again = await inBrowser().open();
+  await again.page.goto(link);
+  const renew = again.page.getByRole('link', { name: 'Get a new link' });
+  await renew.waitFor();
+  expect(await renew.getAttribute('href')).toBe('https://app.example.com/again');
+});
+
+test('who signs in after another tenant sees nothing of it', async () => {
+  const { call, subscriber } = running();
+  await subscriber({ tenant: 'left', id: 'sub_left' });
+  const { page, goto } = await inBrowser().asOperator();
+  await goto('/subscriptions/sub_left');
+  await page.getByRole('heading', { name: 'sub_left' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  const { key } = (await call('POST', '/v1/keys', { tenant: 'stranger', scopes: ['admin'] })).body;
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('There is no such subscription').first().waitFor();
+  expect(await page.getByText('127.0.0.1').count()).toBe(0);
+});

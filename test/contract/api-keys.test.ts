@@ -95,7 +95,7 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.count('acme', 10)).toBe(1);
     const found = await store.find('psa');
     expect(found).toEqual(apiKey('psa', 'psa', 'acme', { portal, expiresAtMs }));
-    const { codeSha256: _, ...opened } = portal;
+    const opened = { ...portal, openedAt: '2026-11-21T12:00:00.000Z' };
     expect(found !== undefined && (await store.replace({ ...found, portal: opened }))).toBe(true);
     expect((await store.find('psa'))?.portal).toEqual(opened);
   });

@@ -41,7 +41,7 @@ function CopyRequest({ of }: { readonly of: Request }) {
 }
 
 function RequestParts({ of }: { readonly of: Request }) {
-  const { url, headers, body, body_bytes: bytes } = of;
+  const { url, headers, body, body_bytes: bytes, is_batched: isBatched } = of;
   const isCut = new TextEncoder().encode(body).byteLength < bytes;
   return (
     <>
@@ -49,6 +49,12 @@ function RequestParts({ of }: { readonly of: Request }) {
         Requests are not recorded. This one is made anew from the stored event and the subscription as it is now, for
         the time of the attempt. Values that may hold credentials are masked as ***.
       </p>
+      {isBatched ? (
+        <p class="note note-warn">
+          The subscription sends several events in one request. This is what the event would be alone: the id, the body
+          and the signature of the batch were others.
+        </p>
+      ) : null}
       <Code text={`POST ${url}`} label="Address" isWrapped />
       <h3>Headers</h3>
       <Table

@@ -151,7 +151,9 @@ export default function DeliveryPage({ id }: { readonly id: string }) {
           <Section title="Attempts">
             <Attempts of={data} chosen={chosen} onChoose={(attempt) => filters.set({ attempt: String(attempt) })} />
           </Section>
-          {chosen === undefined ? null : <DeliveryRequest key={chosen} id={id} attempt={chosen} />}
+          {chosen === undefined || !maySee('events:read') ? null : (
+            <DeliveryRequest key={chosen} id={id} attempt={chosen} />
+          )}
         </>
       )}
     </Page>

@@ -41,7 +41,12 @@ function absenceOf(
     case 'shared-request':
       return {
         title: 'The request may hold data of other tenants.',
-        text: 'It came to the URL that serves all accounts of the integration, and more than one tenant got events of it. Only a key for all tenants may see it.',
+        text: 'It came to the URL that serves all accounts of the integration. Only a key for all tenants may see it.',
+      };
+    case 'not-searched':
+      return {
+        title: 'The request was not found in time.',
+        text: 'More was received at that time than one call can search. The event itself is complete.',
       };
     case 'event-unknown':
       return {

@@ -1,14 +1,17 @@
 import type { Scope } from './scopes.ts';
 
+/** An origin as `frame-ancestors` takes it: nothing that could end a directive or stand for many hosts. */
+export const frameOrigin = /^https?:\/\/([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:\d{1,5})?$/;
+
 /** What a partner's session in the console is, besides a key. */
 export interface Portal {
   readonly returnUrl: string;
   readonly refreshUrl?: string | undefined;
   /** Origins whose pages may show the console in a frame. */
   readonly origins: readonly string[];
-  /** SHA-256 of the link's code, hexadecimal; undefined once the link was opened. */
-  readonly codeSha256?: string | undefined;
-  /** ISO 8601; undefined until the link is opened. */
+  /** SHA-256 of the link's code, hexadecimal. */
+  readonly codeSha256: string;
+  /** ISO 8601; undefined until the link is opened, which it is once. */
   readonly openedAt?: string | undefined;
 }
 

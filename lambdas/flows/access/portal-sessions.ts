@@ -1,8 +1,9 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import { findSecret, hashSecret } from '../../engine/access/api-key-secret.ts';
-import { portalOf } from '../../engine/access/portal-session.ts';
+import { type Portal, portalOf } from '../../engine/access/portal-session.ts';
 import type { Scope } from '../../engine/access/scopes.ts';
 import type { ApiKey } from '../../ports/tenants/api-key-store.ts';
+import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { type Principal, toPrincipal } from './identify-caller.ts';
 import { type IssuedToken, issueToken } from './issue-token.ts';
 import { type KeyRefusal, type ManageKeyPorts, refusalFor } from './manage-api-key.ts';
@@ -75,7 +76,9 @@ export async function createPortalSession(
 
 export type PortalOpening =
   | { readonly kind: 'opened'; readonly key: ApiKey; readonly token: IssuedToken }
-  /** The code is unknown, was used, or its session has ended: a caller cannot tell which. */
+  /** The code was right, and was used before or is too late: its owner may get another link. */
+  | { readonly kind: 'over'; readonly portal: Portal }
+  /** The code is no session's. */
   | { readonly kind: 'refused' };
 
 /** Exchange the code of a link, once. */
@@ -85,20 +88,22 @@ export async function openPortalSession(
 ): Promise<PortalOpening> {
   const [, id, secret] = /^(ps[A-Za-z0-9]{1,62})_([\w-]{1,128})$/.exec(code) ?? [];
   const nowMs = ports.clock.nowMs();
-  const found = id === undefined ? undefined : portalOf(await ports.keys.find(id), nowMs);
-  const codes = found?.portal.codeSha256 === undefined ? [] : [{ sha256: found.portal.codeSha256, createdAt: '' }];
+  const stored = id === undefined ? undefined : await ports.keys.find(id);
+  const codes = stored?.portal === undefined ? [] : [{ sha256: stored.portal.codeSha256, createdAt: stored.createdAt }];
   const isRight = findSecret(codes, secret ?? '', nowMs) !== undefined;
-  const [signer] = found?.secrets ?? [];
-  if (found === undefined || !isRight || signer === undefined) return { kind: 'refused' };
-  const { codeSha256: _, ...portal } = found.portal;
-  const key: ApiKey = { ...found, portal: { ...portal, openedAt: new Date(nowMs).toISOString() } };
+  if (stored?.portal === undefined || !isRight) return { kind: 'refused' };
+  const found = portalOf(stored, nowMs);
+  const [signer] = stored.secrets;
+  const over = { kind: 'over', portal: stored.portal } as const;
+  if (found === undefined || signer === undefined || found.portal.openedAt !== undefined) return over;
+  const key: ApiKey = { ...found, portal: { ...found.portal, openedAt: new Date(nowMs).toISOString() } };
   // Of two that open the link at the same time, one comes first.
-  if (!(await ports.keys.replace(key))) return { kind: 'refused' };
+  if (!(await ports.keys.replace(key))) return over;
   const issue = await issueToken(ports, toPrincipal(key, signer), {
     scopes: undefined,
     expiresInSeconds: Math.floor((found.expiresAtMs - nowMs) / 1000),
   });
-  return issue.kind === 'issued' ? { kind: 'opened', key, token: issue.token } : { kind: 'refused' };
+  return issue.kind === 'issued' ? { kind: 'opened', key, token: issue.token } : over;
 }
 
 /** End a session: its link and its token are refused from the next call on. */
@@ -115,26 +120,33 @@ export async function revokePortalSession(
 }
 
 const pageSize = 100;
+/** Sessions that are ended at the same time. */
+const atATime = 10;
 
-export type PortalRevocations = { readonly kind: 'revoked'; readonly count: number } | KeyRefusal;
+export interface PortalRevocations {
+  readonly revoked: number;
+  /** Sessions with a scope that the caller lacks: they go on. */
+  readonly refused: number;
+}
 
-/** End all sessions of a tenant. One that the caller may not end stops it; those before it have ended. */
+/** End all sessions of a tenant that the caller may end. Those that have ended by themselves are left to the store. */
 export async function revokePortalSessions(
   ports: Pick<ManageKeyPorts, 'keys' | 'clock'>,
   principal: Principal,
   tenant: string,
-): Promise<PortalRevocations> {
-  let count = 0;
+): Promise<PortalRevocations | Extract<KeyRefusal, { kind: 'needs-key' }>> {
+  if (principal.tokenId !== null) return { kind: 'needs-key' };
+  let [revoked, refused] = [0, 0];
   let after: string | undefined;
   do {
     const page = await ports.keys.listPortals(tenant, pageSize, after);
-    for (const key of page.items) {
+    const live = page.items.filter((key) => portalOf(key, ports.clock.nowMs()) !== undefined);
+    await forEachAtMost(atATime, live, async (key) => {
       const revocation = await revokePortalSession(ports, principal, key);
-      if (revocation.kind !== 'revoked') return revocation;
-      // Sessions that had ended by themselves wait for the store to remove them.
-      if (portalOf(key, ports.clock.nowMs()) !== undefined) count += 1;
-    }
+      if (revocation.kind === 'revoked') revoked += 1;
+      else refused += 1;
+    });
     after = page.next;
   } while (after !== undefined);
-  return { kind: 'revoked', count };
+  return { revoked, refused };
 }

@@ -1,5 +1,6 @@
+import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
-import type { Account, AccountDirectory } from '../../ports/accounts/account-store.ts';
+import type { AccountDirectory } from '../../ports/accounts/account-store.ts';
 import type { EventLocator, EventRow } from '../../ports/events/event-store.ts';
 import type { ArchivedPart, RawArchiveReader } from '../../ports/events/raw-archive.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
@@ -17,8 +18,10 @@ export type FoundRequest =
   | { readonly kind: 'not-a-webhook' }
   /** It is no longer in the archive, or its account is gone. */
   | { readonly kind: 'not-kept' }
-  /** Several tenants share it. */
-  | { readonly kind: 'shared' };
+  /** It came to the URL for all accounts, so it may hold the data of others. */
+  | { readonly kind: 'shared' }
+  /** The archive of its time is larger than one call can search. */
+  | { readonly kind: 'not-searched' };
 
 /** An object of the archive begins this long before the request, if messages were not retried. */
 const usualReachMs = 60_000;
@@ -30,21 +33,25 @@ const maxDurationMs = 12_000;
  * The provider's request that brought an event, from the archive. The archive is in the order of receipt, and an event
  * has the time of its request.
  *
- * @param tenant - Whose requests may be shown; null for all.
+ * A request at the URL for all accounts may hold items of accounts of other tenants, also of such that have no account
+ * yet, or no longer: only a caller for all tenants sees it.
+ *
+ * @param isForAll - Whether the caller may see what belongs to all tenants.
  */
 export async function findRequest(
   ports: FindRequestPorts,
   event: Pick<EventRow, 'id' | 'origin' | 'timestamp' | 'integration' | 'account'>,
-  tenant: string | null,
+  isForAll: boolean,
 ): Promise<FoundRequest> {
   if (event.origin !== 'webhook') return { kind: 'not-a-webhook' };
   const untilMs = ports.clock.nowMs() + maxDurationMs;
   const owner = (await ports.locator.locate(event.id))?.owner?.replace(/^reprocess:/, '');
+  let last: FoundRequest = { kind: 'not-kept' };
   for (const reachMs of [usualReachMs, longestReachMs]) {
-    const found = await searchArchive(ports, event, { owner, reachMs, untilMs, tenant });
-    if (found !== undefined) return found;
+    last = await searchArchive(ports, event, { owner, reachMs, untilMs, isForAll });
+    if (last.kind !== 'not-kept') return last;
   }
-  return { kind: 'not-kept' };
+  return last;
 }
 
 interface Search {
@@ -52,34 +59,65 @@ interface Search {
   readonly owner: string | undefined;
   readonly reachMs: number;
   readonly untilMs: number;
-  readonly tenant: string | null;
+  readonly isForAll: boolean;
 }
 
 async function searchArchive(
   ports: FindRequestPorts,
   event: Pick<EventRow, 'timestamp' | 'integration' | 'account'>,
-  { owner, reachMs, untilMs, tenant }: Search,
-): Promise<FoundRequest | undefined> {
+  { owner, reachMs, untilMs, isForAll }: Search,
+): Promise<FoundRequest> {
   const atMs = Date.parse(event.timestamp);
+  // Without its id, a request of the same account and instant is taken, once none can be the one.
+  let other: RawMessage | undefined;
   let after: string | undefined;
   do {
     const page = await ports.archive.list(atMs, atMs + 1, after, reachMs);
     for (const object of page.items) {
-      if (ports.clock.nowMs() >= untilMs) return undefined;
-      for (const part of (await ports.archive.read(object)) ?? []) {
-        if (part.integration !== event.integration) continue;
-        const account = await openerOf(ports, part, event.account);
-        const messages = part.open(account) ?? [];
-        const ofTime = messages.filter(({ receivedAt }) => receivedAt === event.timestamp);
-        const message = ofTime.find(({ rawId }) => rawId === owner) ?? ofTime[0];
-        if (message === undefined) continue;
-        if (tenant !== null && !(await isOf(ports, part, tenant))) return { kind: 'shared' };
-        return { kind: 'found', message, body: await ports.archive.bodyOf(message) };
-      }
+      if (ports.clock.nowMs() >= untilMs) return { kind: 'not-searched' };
+      const messages = (await messagesIn(ports, object, event)).filter(
+        ({ receivedAt }) => receivedAt === event.timestamp,
+      );
+      const own = messages.find(({ rawId }) => rawId === owner);
+      if (own !== undefined) return shownOf(ports, own, isForAll);
+      other ??= messages[0];
     }
     after = page.next;
+    if (ports.clock.nowMs() >= untilMs) return { kind: 'not-searched' };
   } while (after !== undefined);
-  return undefined;
+  // A read that several webhooks asked for has an owner of its own.
+  const isDirect = owner?.startsWith('raw_') === true;
+  return other === undefined || isDirect ? { kind: 'not-kept' } : shownOf(ports, other, isForAll);
+}
+
+/** The requests of an object that the event's account may have sent. An object that cannot be read has none. */
+async function messagesIn(
+  ports: FindRequestPorts,
+  object: string,
+  event: Pick<EventRow, 'integration' | 'account'>,
+): Promise<readonly RawMessage[]> {
+  const parts = (await unlessCorrupt(ports.archive.read(object))) ?? [];
+  const opened = await Promise.all(
+    parts
+      .filter(({ integration }) => integration === event.integration)
+      .map(async (part) => part.open(await openerOf(ports, part, event.account)) ?? []),
+  );
+  return opened.flat().filter(({ account }) => account === undefined || account === event.account);
+}
+
+async function shownOf({ archive }: FindRequestPorts, message: RawMessage, isForAll: boolean): Promise<FoundRequest> {
+  if (message.account === undefined && !isForAll) return { kind: 'shared' };
+  const body = await unlessCorrupt(archive.bodyOf(message));
+  return body === undefined ? { kind: 'not-kept' } : { kind: 'found', message, body };
+}
+
+async function unlessCorrupt<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'corrupt-state') return undefined;
+    throw error;
+  }
 }
 
 /** The owner whose key opens a part: the event's account, as it was when it took the request. */
@@ -91,17 +129,4 @@ async function openerOf(
   const owner = part.owners.find((one) => one.account === account);
   const key = owner === undefined ? undefined : (await accounts.find(account))?.archiveKey;
   return owner === undefined || key === undefined ? undefined : { ...owner, key };
-}
-
-/** Whether all owners of a request belong to a tenant. */
-async function isOf(
-  { accounts }: Pick<FindRequestPorts, 'accounts'>,
-  { owners }: ArchivedPart,
-  tenant: string,
-): Promise<boolean> {
-  if (owners.length === 0) return false;
-  const found: readonly (Account | undefined)[] = await Promise.all(
-    owners.map(({ account }) => accounts.find(account)),
-  );
-  return found.every((account) => account?.tenant === tenant);
 }

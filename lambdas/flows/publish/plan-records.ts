@@ -59,7 +59,8 @@ interface Draft {
 
 function draftOf(group: RecordGroup, known: StoredRecord, nowMs: number): Draft {
   const { decisions } = foldGroup(group, known, new Map(), [], nowMs);
-  return { group, known, decisions, checked: sequencesToCheck(known, decisions, nowMs) };
+  const isLastLost = group.candidates.some(({ record }) => record.isLastLost === true);
+  return { group, known, decisions, checked: sequencesToCheck(known, decisions, nowMs, isLastLost) };
 }
 
 /**
@@ -119,13 +120,16 @@ function sequencesToCheck(
   { state }: StoredRecord,
   decisions: readonly Decision[],
   nowMs: number,
+  isLastLost: boolean,
 ): ReadonlyMap<number, RecordChange> {
   const recent = (state?.changes ?? []).filter(({ takenAtMs }) => nowMs - takenAtMs < unsettledMs);
   const isAgain = decisions.some(({ kind }) => kind === 'again');
   const isNext =
     decisions.some(({ kind }) => kind === 'publish') && recent.some(({ type }) => type !== 'record:updated');
   const isNothingNew = decisions.some(({ kind }) => kind === 'unchanged' || kind === 'duplicate');
-  const unsure = (state?.changes ?? []).filter((change) => isUnsure(change, nowMs));
+  const unsure = (state?.changes ?? []).filter(
+    (change, place, all) => isUnsure(change, nowMs) || (isLastLost && place === all.length - 1),
+  );
   const checked = isAgain ? (state?.changes ?? []) : isNothingNew ? unsure : isNext ? recent : [];
   return new Map(checked.map((change) => [change.sequence, change]));
 }

@@ -49,6 +49,8 @@ export interface RecordInput {
   readonly isTombstone?: true;
   /** Whether the state takes the record over without an event: subscribers are not told of a snapshot. */
   readonly isSilent?: true;
+  /** Whether the caller knows that the record's last change has no event, and that it was not kept too short. */
+  readonly isLastLost?: true;
 }
 
 /** An event to publish, and the input that brings it. */

@@ -5,7 +5,7 @@ import type { EventRow } from '../../ports/events/event-store.ts';
 import { type AttemptPorts, prepareCallback } from '../deliver/attempt/attempt-delivery.ts';
 import { ownerOf } from '../deliver/attempt/own-failure.ts';
 import { prepareSubscription } from '../deliver/attempt/prepare-subscription.ts';
-import { type EventPayloads, toEvent } from '../feed/read-event.ts';
+import { type EventPayloads, isForGood, tryToEvent } from '../feed/read-event.ts';
 import { newSecret } from './create-subscription.ts';
 
 export interface Preview {
@@ -25,9 +25,10 @@ export async function previewSubscription(
   shaping: ShapingOptions,
   row: EventRow,
 ): Promise<Preview> {
-  const event = await toEvent(ports, row);
+  const event = await tryToEvent(ports, row, isForGood);
   const prepared = prepareSubscription(imagined(ports, row.tenant, shaping));
   const none = { body: undefined, contentType: undefined };
+  if ('kind' in event) return { ...none, isWanted: undefined, fault: { of: 'event', message: event.error } };
   const { filter } = shaping;
   if (filter !== undefined) {
     const run = await ports.expressions.run('judge', { filter, event }, ownerOf(prepared.subscription));

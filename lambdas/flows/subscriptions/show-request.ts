@@ -3,7 +3,7 @@ import type { EventReader, EventRow } from '../../ports/events/event-store.ts';
 import { type AttemptPorts, prepareCallback } from '../deliver/attempt/attempt-delivery.ts';
 import { prepareSubscription } from '../deliver/attempt/prepare-subscription.ts';
 import { readPrevious } from '../deliver/attempt/read-previous.ts';
-import { type EventPayloads, toEvent } from '../feed/read-event.ts';
+import { type EventPayloads, isForGood, tryToEvent } from '../feed/read-event.ts';
 import { masked, type SentCallback, shown } from './test-endpoint.ts';
 
 export interface ShowRequestPorts extends AttemptPorts, EventPayloads {
@@ -33,7 +33,9 @@ export async function showRequest(
     auth?.type === 'oauth2'
       ? { ...subscription, endpoint: { ...subscription.endpoint, auth: undefined } }
       : subscription;
-  const callback = await prepareCallback(ports, prepareSubscription(own), row.id, [await toEvent(ports, row)], {
+  const event = await tryToEvent(ports, row, isForGood);
+  if ('kind' in event) return { kind: 'failed', reason: event.error };
+  const callback = await prepareCallback(ports, prepareSubscription(own), row.id, [event], {
     isReplay,
     hops: row.hops ?? 1,
     previous: await readPrevious(ports, subscription, [row]),

@@ -122,8 +122,9 @@ async function confirmByGet(
   if ('kind' in reads) return reads;
   const found: FoundRecord[] = [];
   for (const [place, read] of reads.entries()) {
-    const { recordId } = missing[place] as ListedRecord;
-    if (read.kind === 'gone') found.push({ record: absent(recordId), startedAtMs: read.startedAtMs, isAbsence: true });
+    const { recordId, state } = missing[place] as ListedRecord;
+    const end = { record: absent(recordId), isAbsence: true, isUntold: state.isDeleted };
+    if (read.kind === 'gone') found.push({ ...end, startedAtMs: read.startedAtMs });
     else if (read.kind === 'record') found.push(read);
     // What cannot be read is not proven to be gone.
     else work.tally.add({ unreadable: 1 });
@@ -141,10 +142,11 @@ async function confirmByListing(
   // An end that a state has was proven before.
   const isProven = ({ recordId, state }: ListedRecord) => state.isDeleted || missedBefore.has(idMark(recordId));
   const proven = missing.filter(isProven);
-  const found = proven.map(({ recordId }) => ({
+  const found = proven.map(({ recordId, state }) => ({
     record: absent(recordId),
     startedAtMs: currentOf(work).startedAtMs,
     isAbsence: true,
+    isUntold: state.isDeleted,
   }));
   const end = await publishFound(work, resource, found, sourceOf(resource));
   if (end !== undefined) return end;

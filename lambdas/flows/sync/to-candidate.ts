@@ -13,6 +13,8 @@ export interface FoundRecord {
   readonly startedAtMs: number;
   /** Whether nothing but its absence tells that it was deleted. */
   readonly isAbsence?: boolean | undefined;
+  /** Whether its end is known, and nobody was told. */
+  readonly isUntold?: boolean | undefined;
 }
 
 /** Where a run found records. */
@@ -33,7 +35,7 @@ const origins = { incremental: 'poll', full: 'poll', reconcile: 'reconcile', bac
 export function toCandidate(
   { caller, ports, hold, job }: Pick<RunWork, 'caller' | 'ports' | 'hold' | 'job'>,
   resource: string,
-  { record, startedAtMs, isAbsence = false }: FoundRecord,
+  { record, startedAtMs, isAbsence = false, isUntold = false }: FoundRecord,
   source: FoundSource,
 ): Candidate {
   const { account, definition } = caller;
@@ -83,6 +85,7 @@ export function toCandidate(
       changeName: undefined,
       seenAtMs: startedAtMs,
       ...(isAbsence || record.isAbsent ? { isAbsence: true as const } : {}),
+      ...(isUntold ? { isLastLost: true as const } : {}),
       ...(record.isDeleted === true ? { isTombstone: true as const } : {}),
       ...(isFirst && job.snapshot === 'silent' ? { isSilent: true as const } : {}),
       ...(record.updated === undefined ? { isTimeOfWebhook: true as const } : {}),

@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { portalOf } from '../../engine/access/portal-session.ts';
+import { frameOrigin, portalOf } from '../../engine/access/portal-session.ts';
 import type { StaticFile, StaticFiles } from '../../ports/runtime/static-files.ts';
 import type { ApiKeyStore } from '../../ports/tenants/api-key-store.ts';
 import { ProblemError } from '../invocation/answer-problems.ts';
@@ -60,7 +60,9 @@ function policy(frameAncestors: readonly string[]): string {
 async function framesOf({ sessions, clock, log }: ConsoleRuntime, id: string | undefined): Promise<readonly string[]> {
   if (id === undefined) return [];
   try {
-    return portalOf(await sessions.find(id), clock.nowMs())?.portal.origins ?? [];
+    const origins = portalOf(await sessions.find(id), clock.nowMs())?.portal.origins ?? [];
+    // They become part of a header, whoever wrote the row.
+    return origins.filter((origin) => frameOrigin.test(origin));
   } catch (error) {
     // Without an answer the page is served, in no frame.
     log.warn('a portal session could not be read', error as Error);

@@ -65,10 +65,10 @@ test.each(Object.entries(failures))(
 
 test('a token that has expired asks for another sign-in on every page, over what is there', async () => {
   const { page, goto } = await inBrowser().asOperator();
-  const stored = await page.evaluate<string>("sessionStorage.getItem('tributary.session')");
+  const stored = await page.evaluate<string>("sessionStorage.getItem('tributary.session /console')");
   const wrong: string[] = [];
   // A page that was refused forgets its token, and the next page finds it again.
-  await page.addInitScript(`sessionStorage.setItem('tributary.session', ${JSON.stringify(stored)})`);
+  await page.addInitScript(`sessionStorage.setItem('tributary.session /console', ${JSON.stringify(stored)})`);
   await page.route('**/v1/**', async (route) => route.fulfill(problem(401)));
   for (const path of pagesOf(acme)) {
     if (withoutCalls.includes(path)) continue;

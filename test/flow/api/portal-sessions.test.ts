@@ -42,7 +42,11 @@ describe('a portal session', () => {
       expires_at: session.expires_at,
       portal: { return_url: body.return_url, refresh_url: body.refresh_url },
     });
-    expect(await open()).toMatchObject({ status: 401 });
+    // Who has the right link learns where to get another.
+    expect(await open()).toMatchObject({
+      status: 401,
+      body: { return_url: body.return_url, refresh_url: body.refresh_url },
+    });
     const listed = await api.call('GET', '/v1/portal-sessions?tenant=acme');
     expect(listed.body.data).toMatchObject([{ id: session.id, opened_at: '2026-11-21T12:00:00.000Z' }]);
   });
@@ -90,8 +94,22 @@ describe('a portal session', () => {
     expect((await api.call('GET', '/v1/caller', undefined, token)).status).toBe(401);
     for (const tenant of ['acme', 'acme', 'globex'])
       await api.call('POST', '/v1/portal-sessions', { ...body, tenant }, 'all');
-    expect((await api.call('DELETE', '/v1/portal-sessions?tenant=acme')).body).toEqual({ revoked: 2 });
+    expect((await api.call('DELETE', '/v1/portal-sessions?tenant=acme')).body).toEqual({ revoked: 2, refused: 0 });
     expect((await api.call('GET', '/v1/portal-sessions')).body.data).toMatchObject([{ tenant: 'globex' }]);
+  });
+
+  test('is not kept alive by others that have ended, or that the caller may not end', async () => {
+    const api = createFakeApi({
+      keys: [apiKey('narrow', 'secret', 'acme', { scopes: ['keys:write', 'events:read'] })],
+    });
+    const make = (change: object) => api.call('POST', '/v1/portal-sessions', { ...body, ...change }, 'all');
+    for (const _ of [1, 2]) await make({ scopes: ['admin'], ttl_seconds: 60 });
+    await make({ scopes: ['admin'] });
+    await make({ scopes: ['events:read'] });
+    api.engine.clock.advance(60_000);
+    const answer = await api.call('DELETE', '/v1/portal-sessions', undefined, 'tk_narrow_secret');
+    expect(answer.body).toEqual({ revoked: 1, refused: 1 });
+    expect((await api.call('GET', '/v1/portal-sessions')).body.data).toMatchObject([{ scopes: ['admin'] }]);
   });
 
   test('sees its own tenant alone, and does what its scopes say (invariant 3)', async () => {
@@ -162,6 +180,10 @@ describe('who makes a session', () => {
     ['origins', ['https://app.example.com/path']],
     ['origins', ["https://x.example; script-src 'unsafe-inline'"]],
     ['origins', ['*']],
+    ['origins', ['https://*']],
+    ['origins', ['https://a;report-uri']],
+    ['origins', ['https://a,b.example']],
+    ['origins', ["https://a'b.example"]],
     ['ttl_seconds', 3601],
     ['scopes', []],
   ])('may not give %s as %j', async (member, value) => {

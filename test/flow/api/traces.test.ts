@@ -156,6 +156,22 @@ test('errors are grouped by what went wrong, with what ends by itself and what d
   expect((await api.call('GET', `/v1/delivery-errors?until=${at(0)}`, undefined, 'acme')).body.data).toEqual([]);
 });
 
+test("a delivery's request holds the event's data, so it takes the scope of both", async () => {
+  const scopes = {
+    subscriptions: ['subscriptions:read'],
+    events: ['events:read'],
+    both: ['subscriptions:read', 'events:read'],
+  };
+  const api = await aWorld();
+  const [{ id }] = (await api.call('GET', '/v1/deliveries?event=evt_3', undefined, 'acme')).body.data;
+  const statuses = [];
+  for (const held of Object.values(scopes)) {
+    const { key } = (await api.call('POST', '/v1/keys', { tenant: 'acme', scopes: held })).body;
+    statuses.push((await api.call('GET', `/v1/deliveries/${id}/request`, undefined, key)).status);
+  }
+  expect(statuses).toEqual([403, 403, 200]);
+});
+
 test("a delivery's request is made anew: signed at the time of the attempt, its credentials masked", async () => {
   const api = await aWorld();
   const [{ id }] = (await api.call('GET', '/v1/deliveries?event=evt_3', undefined, 'acme')).body.data;
@@ -187,14 +203,14 @@ test("an event's deliveries are those to subscriptions of the caller", async () 
 
 describe("the provider's request of an event", () => {
   async function archived(
-    owners: readonly { readonly id: string; readonly tenant: string }[],
-    change: Partial<RawMessage> = {},
+    owners: readonly { readonly id: string; readonly tenant: string; readonly secrets?: Record<string, string> }[],
+    change: Partial<Omit<RawMessage, 'account'>> & { readonly account?: string | undefined } = {},
   ) {
     const api = await aWorld();
     const { engine } = api;
     const sealed = [];
-    for (const { id, tenant } of owners) {
-      const account = anAccount({ id, tenant });
+    for (const { id, tenant, secrets = {} } of owners) {
+      const account = anAccount({ id, tenant, secrets });
       await engine.accounts.create(account);
       sealed.push({
         account: id,
@@ -213,7 +229,13 @@ describe("the provider's request of an event", () => {
     await engine.archive.put(
       [
         {
-          message: aRawMessage('acme', 'raw_3', { receivedAt: at(3), body: content, request, ...change }),
+          message: {
+            ...aRawMessage('acme', 'raw_3'),
+            receivedAt: at(3),
+            body: content,
+            request,
+            ...change,
+          } as RawMessage,
           owners: sealed,
         },
       ],
@@ -240,14 +262,34 @@ describe("the provider's request of an event", () => {
     expect((await api.call('GET', '/v1/events/evt_3/request', undefined, 'globex')).body.reason).toBe('event-unknown');
   });
 
-  test('of several tenants is shown to keys for all tenants only (invariant 3)', async () => {
-    const api = await archived([
-      { id: 'acc_acme', tenant: 'acme' },
-      { id: 'acc_globex', tenant: 'globex' },
-    ]);
+  test("at the URL for all accounts is shown to keys for all tenants only: it may hold others' data (invariant 3)", async () => {
+    const api = await archived([{ id: 'acc_acme', tenant: 'acme' }], { account: undefined });
     const refused = await api.call('GET', '/v1/events/evt_3/request', undefined, 'acme');
     expect(refused).toMatchObject({ status: 404, body: { reason: 'shared-request' } });
     expect((await api.call('GET', '/v1/events/evt_3/request', undefined, 'all')).status).toBe(200);
+  });
+
+  test('is shown without what proves that the provider sent it (invariant 10)', async () => {
+    const api = await archived(
+      [{ id: 'acc_acme', tenant: 'acme', secrets: { signing_secret: 'the "secret" of acme' } }],
+      {
+        body: {
+          kind: 'inline',
+          encoding: 'utf8',
+          content:
+            '{"clientState":"vendor-wide","items":[{"token" : "xoxb-\\"1"}],"note":"the \\"secret\\" of acme","id":"1"}',
+        },
+        request: { method: 'POST', url: '', path: '/in', query: '', headers: { 'x-echo': 'the "secret" of acme' } },
+      },
+    );
+    const { body } = await api.call('GET', '/v1/events/evt_3/request', undefined, 'acme');
+    expect(body.body).toBe('{"clientState":"***","items":[{"token" : "***"}],"note":"***","id":"1"}');
+    expect(body.headers).toEqual({ 'x-echo': '***' });
+  });
+
+  test('of another webhook at the same instant is not taken for it', async () => {
+    const api = await archived([{ id: 'acc_acme', tenant: 'acme' }], { rawId: 'raw_other' });
+    expect((await api.call('GET', '/v1/events/evt_3/request', undefined, 'acme')).body.reason).toBe('not-kept');
   });
 
   test('that is binary is shown as base64', async () => {
@@ -285,6 +327,13 @@ describe('a preview', () => {
   test('keeps to the fields that are asked for', async () => {
     const { body } = await preview({ fields: { include: ['data.id'] } });
     expect(JSON.parse(body.body).data).toEqual({ id: '123' });
+  });
+
+  test('of a body that is too large for an answer is cut', async () => {
+    const { status, body } = await preview({ transform: '{ "text": $pad("", 900000, "x") }' });
+    expect(status).toBe(200);
+    expect(body.body).toHaveLength(262_144);
+    expect(body.body_bytes).toBe(900_011);
   });
 
   test('is refused for a stranger, and for what is no expression', async () => {

@@ -100,6 +100,7 @@ test('fails when the egress policy refuses the URL, and stores nothing (invarian
   engine.egress.refuseWith(() => 'it resolves to a private address');
   expect(await createSubscription(engine.manageSubscriptionPorts, { id: 'sub_1', ...request })).toEqual({
     kind: 'url-refused',
+    path: 'url',
     reason: 'it resolves to a private address',
   });
   expect(await engine.subscriptions.find('sub_1')).toBeUndefined();

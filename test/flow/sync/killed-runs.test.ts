@@ -65,29 +65,33 @@ test('a run that fails or dies at any of its calls ends complete, with each even
   );
 });
 
-test('an end whose run died before it told it, and whose row does not come again, is told by a comparison', async () => {
-  const things = many(30);
-  const world = await createSyncWorld(shopWith());
-  world.provider.respond(shop(things));
-  await world.begin();
-  await world.workOff();
-  things[4] = { id: 5, title: 'thing 5', changed: new Date(world.clock.nowMs()).toISOString(), gone: true };
-  const writeRows = () => Promise.reject(new Error('the process has ended'));
-  await world.pass(6, { ...world.ports, events: { ...world.ports.events, writeRows } });
-  things.splice(4, 1);
-  await recover(world);
-  const endsOf = async () => (await world.events()).filter(({ type }) => type === 'record:deleted');
-  expect(await endsOf(), 'no row tells it again').toEqual([]);
-  await world.ask('products', 'reconcile');
-  await world.pass(2);
-  expect(await endsOf()).toMatchObject([{ record_id: '5', origin: 'reconcile' }]);
-  // Once it is told, no comparison reads the record again.
-  const calls = world.provider.requests.length;
-  await world.ask('products', 'reconcile');
-  await world.pass(2);
-  expect(world.provider.requests.slice(calls).filter(({ url }) => url.endsWith('/things/5'))).toEqual([]);
-  expect(await endsOf()).toHaveLength(1);
-});
+test.each([0, 23, 47, 66])(
+  'an end whose run died before it told it, and whose row does not come again, is told by a comparison %i hours later',
+  async (hours) => {
+    const things = many(30);
+    const world = await createSyncWorld(shopWith());
+    world.provider.respond(shop(things));
+    await world.begin();
+    await world.workOff();
+    things[4] = { id: 5, title: 'thing 5', changed: new Date(world.clock.nowMs()).toISOString(), gone: true };
+    const writeRows = () => Promise.reject(new Error('the process has ended'));
+    await world.pass(6, { ...world.ports, events: { ...world.ports.events, writeRows } });
+    things.splice(4, 1);
+    await recover(world);
+    const endsOf = async () => (await world.events()).filter(({ type }) => type === 'record:deleted');
+    expect(await endsOf(), 'no row tells it again').toEqual([]);
+    world.clock.advance(hours * 3_600_000);
+    await world.ask('products', 'reconcile');
+    await world.pass(2);
+    expect(await endsOf()).toMatchObject([{ record_id: '5', origin: 'reconcile' }]);
+    // Once it is told, no comparison reads the record again.
+    const calls = world.provider.requests.length;
+    await world.ask('products', 'reconcile');
+    await world.pass(2);
+    expect(world.provider.requests.slice(calls).filter(({ url }) => url.endsWith('/things/5'))).toEqual([]);
+    expect(await endsOf()).toHaveLength(1);
+  },
+);
 
 const { numRuns: size } = propertyRuns(2_000, 50_000);
 

@@ -15,7 +15,7 @@ const content = (path: string) => Buffer.from(built.get(path) ?? []);
 const nowMs = Date.parse('2026-11-21T12:00:00Z');
 
 function aConsole(origins: readonly string[] = []) {
-  const portal = { returnUrl: 'https://app.example.com/', origins };
+  const portal = { returnUrl: 'https://app.example.com/', origins, codeSha256: '' };
   const keys = new Map([
     ['psopen', apiKey('psopen', 'x', 'acme', { portal, expiresAtMs: nowMs + 1 })],
     ['psover', apiKey('psover', 'x', 'acme', { portal, expiresAtMs: nowMs })],
@@ -102,6 +102,13 @@ describe('the console', () => {
     const { headers } = await aConsole(origins)(`/console/p/${id}/`);
     expect(headers?.['content-security-policy']).toMatch(new RegExp(`frame-ancestors ${ancestors}$`));
   });
+});
+
+test('a stored origin that would end the directive is left out', async () => {
+  const { headers } = await aConsole(['https://a;report-uri', 'https://*', 'https://good.example'])(
+    '/console/p/psopen/',
+  );
+  expect(headers?.['content-security-policy']).toMatch(/frame-ancestors https:\/\/good\.example$/);
 });
 
 /** First load: what a browser needs before it shows a page, charts apart. */

@@ -75,7 +75,16 @@ function toReplacement(
 ): UpdateItemCommand {
   // A row that was written by hand has no creation time: it stores the one that readers saw.
   const bounds = { expiresAtMs, ratePerMinute };
-  const set = Object.entries({ name, scopes, secrets, ...bounds, createdAt, portal, revision: revision + 1 });
+  const set = Object.entries({
+    name,
+    scopes,
+    secrets,
+    ...bounds,
+    createdAt,
+    portal,
+    ...(portal === undefined ? {} : { [ttlAttribute]: expiryOf(expiresAtMs) }),
+    revision: revision + 1,
+  });
   const given = set.filter(([, value]) => value !== undefined);
   const removed = set.filter(([, value]) => value === undefined).map(([name]) => name);
   // A row that was written by hand has its secret in `secretSha256`, and no revision.
@@ -99,9 +108,16 @@ function toReplacement(
 
 function toRow({ tenant, ...rest }: ApiKey): Item {
   if (rest.portal === undefined) return toItem({ ...rest, tenant, owner: tenant ?? allTenants });
-  const expiresAt = Math.ceil((rest.expiresAtMs ?? 0) / 1000);
-  return toItem({ ...rest, tenant, owner: portalsOf(tenant ?? allTenants), [ttlAttribute]: expiresAt });
+  return toItem({
+    ...rest,
+    tenant,
+    owner: portalsOf(tenant ?? allTenants),
+    [ttlAttribute]: expiryOf(rest.expiresAtMs),
+  });
 }
+
+/** When the store may remove a session. @returns Epoch seconds. */
+const expiryOf = (expiresAtMs = 0) => Math.ceil(expiresAtMs / 1000);
 
 /**
  * Read a key's row. A row may be written by hand, with only the hash of one secret: such a key may do everything for

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { maxTokenSeconds } from '../../access/access-token.ts';
+import { frameOrigin } from '../../access/portal-session.ts';
 import { scopeNames } from '../../access/scopes.ts';
 import { operation } from '../operation.ts';
 import { listQuery, noQuery, pageOf, tenantName, time } from '../shared-schema.ts';
@@ -18,13 +19,7 @@ const link = z
 const originText = z
   .string()
   .max(256)
-  .refine(
-    (text) =>
-      URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol) && new URL(text).origin === text,
-    {
-      error: 'expected an origin such as https://app.example.com, without a path',
-    },
-  );
+  .regex(frameOrigin, 'expected an origin such as https://app.example.com, without a path');
 
 const sessionBody = z.strictObject({
   tenant: tenantName.optional().describe('The tenant of the partner. Required unless the key belongs to a tenant.'),
@@ -151,12 +146,11 @@ export const portalOperations = {
     }),
     answers: {
       200: {
-        description: 'How many sessions have ended.',
-        body: z.object({ revoked: z.int() }).meta({ id: 'RevokedPortalSessions' }),
+        description: 'How many sessions have ended, and how many have a scope that the calling key lacks.',
+        body: z.object({ revoked: z.int(), refused: z.int() }).meta({ id: 'RevokedPortalSessions' }),
       },
     },
-    problems: { 403: 'A session has a scope that the calling key lacks. Those before it are revoked.' },
-    example: { query: { tenant: 'acme' }, answer: { revoked: 3 } },
+    example: { query: { tenant: 'acme' }, answer: { revoked: 3, refused: 0 } },
   }),
   openPortalSession: operation({
     method: 'POST',
@@ -171,7 +165,7 @@ export const portalOperations = {
     maxBodyBytes: 4 * 1024,
     answers: { 200: { description: 'The token, and what the session is.', body: opened } },
     problems: {
-      401: 'The code is not valid: it was used, or its session has ended.',
+      401: 'The code is not valid: it was used, or its session has ended. Of a code that was right, `refresh_url` and `return_url` say where to go.',
       413: 'This operation accepts at most 4 KiB.',
     },
     example: {

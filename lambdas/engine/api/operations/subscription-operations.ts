@@ -98,7 +98,8 @@ const previewBody = z.strictObject({
 const preview = z
   .object({
     wanted: z.boolean().nullable().describe('Whether the filter passes the event; null if it could not decide.'),
-    body: z.string().nullable().describe('The body of the callback. Null if none can be made.'),
+    body: z.string().nullable().describe('The body of the callback, its first 256 KiB. Null if none can be made.'),
+    body_bytes: z.int().nullable(),
     content_type: z.string().nullable(),
     fault: z.object({ of: z.enum(['filter', 'transform', 'event']), message: z.string() }).nullable(),
   })
@@ -278,6 +279,7 @@ export const subscriptionOperations = {
       answer: {
         wanted: true,
         body: '{"id":"evt_5e2f0c1b7a9d4e6f8a0b2c4d6e8f0a1b"}',
+        body_bytes: 45,
         content_type: 'application/json',
         fault: null,
       },

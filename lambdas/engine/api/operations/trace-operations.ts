@@ -88,6 +88,9 @@ const sentRequest = z
     headers: z.record(z.string(), z.string()).describe('Values that may hold credentials are masked.'),
     body: z.string(),
     body_bytes: z.int(),
+    is_batched: z
+      .boolean()
+      .describe('Whether the subscription sends several events in one request: then this one was not sent as it is.'),
     signed_content: z.string().describe('What `v1` signs with HMAC-SHA256: `<webhook-id>.<webhook-timestamp>.<body>`.'),
   })
   .meta({ id: 'SentRequest' });
@@ -100,7 +103,7 @@ const providerRequest = z
     received_at: time,
     method: z.string(),
     path: z.string(),
-    headers: z.record(z.string(), z.string()).describe('Without credentials: ingress does not keep them.'),
+    headers: z.record(z.string(), z.string()).describe('Without credentials.'),
     body: z.string(),
     body_bytes: z.int(),
     encoding: z.enum(['utf8', 'base64']),
@@ -168,18 +171,19 @@ export const traceOperations = {
     tag: 'Deliveries',
     summary: 'Get the request of an attempt',
     description:
-      'Attempts are not stored with their bodies: the request is made anew from the stored event, the subscription as it is now, and the time of the attempt. Nothing is sent.',
-    access: 'subscriptions:read',
+      'Attempts are not stored with their bodies: the request is made anew from the stored event, the subscription as it is now, and the time of the attempt. Nothing is sent. The key needs `subscriptions:read`, too.',
+    access: 'events:read',
     query: z.strictObject({
       attempt: z.coerce
         .number()
         .int()
         .min(1)
         .optional()
-        .describe('Number of the attempt. Default: the last; before the first, as it would be sent now.'),
+        .describe('Number of the attempt. Default: the last; before the first, with the time of the event.'),
     }),
     answers: { 200: { description: 'The request.', body: sentRequest } },
     problems: {
+      403: 'The key lacks `subscriptions:read`.',
       404: 'There is no such delivery or attempt.',
       409: '`reason` is `event-expired`: the event is no longer kept; or `not-prepared`: no callback can be made of it.',
     },
@@ -195,6 +199,7 @@ export const traceOperations = {
         },
         body: '{}',
         body_bytes: 2,
+        is_batched: false,
         signed_content: `${deliveryExample.event_id}.1795780800.{}`,
       },
     },
@@ -219,11 +224,11 @@ export const traceOperations = {
     tag: 'Events',
     summary: "Get the provider's request that brought an event",
     description:
-      'From the archive of raw requests. An event that a poll, a comparison or a test made has none. A request at the URL for all accounts that several tenants share is shown to keys for all tenants only.',
+      'From the archive of raw requests. An event that a poll, a comparison or a test made has none. A request at the URL for all accounts is shown to keys for all tenants only. Secrets of the account and its integration are masked, and so are members such as `token`.',
     access: 'events:read',
     answers: { 200: { description: 'The request as it was received.', body: providerRequest } },
     problems: {
-      404: '`reason` is `event-unknown`, `not-a-webhook`, `not-kept` or `shared-request`.',
+      404: '`reason` is `event-unknown`, `not-a-webhook`, `not-kept`, `not-searched` or `shared-request`.',
     },
     example: {
       params: ofEvent,

@@ -78,12 +78,11 @@ export function portalHandlers(ports: ApiPorts): Handlers<keyof typeof portalOpe
     async revokePortalSessions({ query, principal }) {
       const tenant = oneTenant(principal, query.tenant);
       const revocations = await revokePortalSessions(ports, principal, tenant);
-      if (revocations.kind !== 'revoked') throw refused(revocations);
-      const { count } = revocations;
+      if ('kind' in revocations) throw refused(revocations);
       return {
         status: 200,
-        body: { revoked: count },
-        change: { object: 'portal-sessions', tenant, before: null, after: { revoked: count } },
+        body: revocations,
+        change: { object: 'portal-sessions', tenant, before: null, after: revocations },
       };
     },
     async openPortalSession({ body }) {
@@ -93,6 +92,14 @@ export function portalHandlers(ports: ApiPorts): Handlers<keyof typeof portalOpe
           status: 401,
           detail: 'The code is not valid: it was used, or its session has ended. Ask for a new link.',
           headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+          ...(opening.kind === 'over'
+            ? {
+                extensions: {
+                  return_url: opening.portal.returnUrl,
+                  refresh_url: opening.portal.refreshUrl ?? null,
+                },
+              }
+            : {}),
         });
       const { key, token } = opening;
       return {

@@ -26,6 +26,9 @@ import { replayView } from '../views/replay-view.ts';
 import { subscriptionView } from '../views/subscription-view.ts';
 import { testView } from '../views/test-view.ts';
 
+/** Characters of a preview's body in an answer. */
+const shownBody = 262_144;
+
 type View = ReturnType<typeof subscriptionView>;
 
 function settled(view: View | null) {
@@ -202,7 +205,8 @@ export function subscriptionHandlers(
         status: 200,
         body: {
           wanted: preview.isWanted ?? null,
-          body: preview.body ?? null,
+          body: preview.body?.slice(0, shownBody) ?? null,
+          body_bytes: preview.body === undefined ? null : Buffer.byteLength(preview.body),
           content_type: preview.contentType ?? null,
           fault: preview.fault ?? null,
         },

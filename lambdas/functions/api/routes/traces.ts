@@ -1,6 +1,7 @@
+import { holdsScope } from '../../../engine/access/scopes.ts';
 import type { traceOperations } from '../../../engine/api/operations/trace-operations.ts';
-import { findRequest } from '../../../flows/feed/find-request.ts';
 import { findEventRow } from '../../../flows/feed/read-event.ts';
+import { showProviderRequest } from '../../../flows/feed/show-provider-request.ts';
 import { groupDeliveryErrors } from '../../../flows/subscriptions/group-delivery-errors.ts';
 import { deliveriesOf, searchDeliveries } from '../../../flows/subscriptions/search-deliveries.ts';
 import { showRequest } from '../../../flows/subscriptions/show-request.ts';
@@ -10,13 +11,21 @@ import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import type { AnyCall, ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
 import { findSubscription } from '../pipeline/ownership.ts';
-import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
+import { lacksScope, mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
+import { whileCounted } from '../pipeline/waiting.ts';
 import { deliveryId, readDeliveryId } from '../views/delivery-id.ts';
 import { deliveryView } from '../views/delivery-view.ts';
 
 const msPerDay = 86_400_000;
 /** Subscriptions whose deliveries one call reads. */
 const mostSubscriptions = 25;
+/** Deliveries of one event in an answer. */
+const mostDeliveries = 200;
+/** Groups of errors in an answer, and characters of what an endpoint answered. */
+const mostGroups = 100;
+const shownResponse = 500;
+/** A search of more subscriptions than these takes seconds, and is counted as such. */
+const fewSubscriptions = 5;
 /** Characters of bodies in answers. */
 const shownBody = 262_144;
 
@@ -64,25 +73,29 @@ async function handleSearch(
 ): Promise<ApiAnswer<'searchDeliveries'>> {
   const { query, cursors } = call;
   const { tenant, subscriptions } = await coveredBy(ports, call, query);
-  const page = await searchDeliveries(
-    ports,
-    {
-      tenant,
-      subscriptions: subscriptions.map(({ id }) => id),
-      states: query.state,
-      statuses: query.status,
-      types: query.types,
-      resources: query.resources,
-      integrations: query.integration,
-      accounts: query.account,
-      recordId: query.record_id,
-      event: query.event,
-      sinceMs: query.since,
-      untilMs: query.until,
-    },
-    query.limit,
-    await cursors.after(),
-  );
+  const after = await cursors.after();
+  const search = () =>
+    searchDeliveries(
+      ports,
+      {
+        tenant,
+        subscriptions: subscriptions.map(({ id }) => id),
+        states: query.state,
+        statuses: query.status,
+        types: query.types,
+        resources: query.resources,
+        integrations: query.integration,
+        accounts: query.account,
+        recordId: query.record_id,
+        event: query.event,
+        sinceMs: query.since,
+        untilMs: query.until,
+      },
+      query.limit,
+      after,
+    );
+  const page =
+    subscriptions.length > fewSubscriptions ? await whileCounted(ports, call.principal, search) : await search();
   const data = page.items.map(({ delivery, event }) => ({
     ...deliveryView(delivery, { isListed: true }),
     event: eventView(event),
@@ -100,14 +113,16 @@ async function handleErrors(
   const { tenant, subscriptions } = await coveredBy(ports, call, call.query);
   const tenants = new Map(subscriptions.map(({ id, tenant }) => [id, tenant]));
   const window = { tenant, sinceMs, untilMs };
-  const { groups, isComplete } = await groupDeliveryErrors(ports, [...tenants.keys()], window);
-  const data = groups.map((group) => ({
+  const { groups, isComplete } = await whileCounted(ports, call.principal, () =>
+    groupDeliveryErrors(ports, [...tenants.keys()], window),
+  );
+  const data = groups.slice(0, mostGroups).map((group) => ({
     fingerprint: group.fingerprint,
     subscription_id: group.subscription,
     tenant: tenants.get(group.subscription) ?? null,
     status: group.status ?? null,
     error: group.error ?? null,
-    response: group.response ?? null,
+    response: group.response?.slice(0, shownResponse) ?? null,
     deliveries: group.deliveries,
     waiting: group.waiting,
     ended: group.ended,
@@ -115,13 +130,15 @@ async function handleErrors(
     last_at: group.lastAt,
     latest: deliveryId(group.latest),
   }));
-  return { status: 200, body: { data, is_complete: isComplete } };
+  return { status: 200, body: { data, is_complete: isComplete && groups.length <= mostGroups } };
 }
 
 async function handleDeliveryRequest(
   ports: ApiPorts,
   { params, query, principal }: ApiCall<'getDeliveryRequest'>,
 ): Promise<ApiAnswer<'getDeliveryRequest'>> {
+  // A request holds the event's data, and a delivery belongs to a subscription.
+  if (!holdsScope(principal.scopes, 'subscriptions:read')) throw lacksScope('subscriptions:read');
   const key = readDeliveryId(params['id'] ?? '');
   const subscription = key === undefined ? undefined : await ports.subscriptions.find(key.subscription);
   if (key === undefined || subscription === undefined || !mayAccess(principal, subscription.tenant))
@@ -132,7 +149,6 @@ async function handleDeliveryRequest(
     query.attempt === undefined
       ? delivery.attempts.at(-1)
       : delivery.attempts.find(({ number }) => number === query.attempt);
-  // Before the first attempt, the request is what would be sent now.
   if (attempt === undefined && query.attempt !== undefined) throw notFound('attempt');
   const [row] = await ports.events.getMany([delivery]);
   if (row?.id !== delivery.event)
@@ -142,7 +158,8 @@ async function handleDeliveryRequest(
       extensions: { reason: 'event-expired' },
     });
   const request = await showRequest(ports, subscription, row, {
-    atMs: attempt === undefined ? ports.clock.nowMs() : Date.parse(attempt.at),
+    // Before the first attempt, an old time: a signature of now would be one that a receiver takes.
+    atMs: Date.parse(attempt?.at ?? row.timestamp),
     isReplay: delivery.replay !== undefined,
   });
   if (request.kind === 'failed')
@@ -156,6 +173,7 @@ async function handleDeliveryRequest(
       body: body.slice(0, shownBody),
       body_bytes: Buffer.byteLength(body),
       signed_content: request.signedContent.slice(0, shownBody),
+      is_batched: subscription.shaping.batch !== undefined,
     },
   };
 }
@@ -169,13 +187,18 @@ async function handleEventDeliveries(
   const routes = await ports.subscriptionRoutes.listFor(row.tenant);
   const own = routes.filter(({ tenant }) => mayAccess(principal, tenant)).map(({ id }) => id);
   const deliveries = await deliveriesOf(ports, own, row);
-  return { status: 200, body: { data: deliveries.map((delivery) => deliveryView(delivery)) } };
+  return {
+    status: 200,
+    body: { data: deliveries.slice(0, mostDeliveries).map((delivery) => deliveryView(delivery, { isListed: true })) },
+  };
 }
 
 const requestProblems = {
   'not-a-webhook': 'No request of a provider brought this event.',
   'not-kept': 'The request is no longer in the archive.',
-  shared: 'Accounts of several tenants share the request, so it is shown to keys for all tenants only.',
+  shared:
+    'The request came to the URL for all accounts, where it may hold the data of others: keys for all tenants see it.',
+  'not-searched': 'More was received at that time than one call can search.',
 } as const;
 
 async function handleEventRequest(
@@ -185,31 +208,26 @@ async function handleEventRequest(
   const row = await findEventRow(ports, params['id'] ?? '');
   if (row === undefined || !mayAccess(principal, row.tenant))
     throw new ProblemError({ status: 404, detail: 'There is no such event.', extensions: { reason: 'event-unknown' } });
-  const found = await findRequest(ports, row, principal.tenant);
-  if (found.kind !== 'found')
+  const found = await whileCounted(ports, principal, () => showProviderRequest(ports, row, principal.tenant === null));
+  if (found.kind !== 'shown')
     throw new ProblemError({
       status: 404,
       detail: requestProblems[found.kind],
       extensions: { reason: found.kind === 'shared' ? 'shared-request' : found.kind },
     });
-  const { message, body } = found;
-  const { request, rawId, integration, account, receivedAt } = message;
-  const text = body.toString('utf8');
-  const isText = Buffer.from(text, 'utf8').equals(body);
   return {
     status: 200,
     body: {
-      id: rawId,
-      integration,
-      account: account ?? null,
-      received_at: receivedAt,
-      method: request.method,
-      // Providers put secrets into queries.
-      path: `${request.path}${request.query === '' ? '' : '?…'}`,
-      headers: request.headers,
-      body: (isText ? text : body.toString('base64')).slice(0, shownBody),
-      body_bytes: body.byteLength,
-      encoding: isText ? ('utf8' as const) : ('base64' as const),
+      id: found.id,
+      integration: found.integration,
+      account: found.account ?? null,
+      received_at: found.receivedAt,
+      method: found.method,
+      path: found.path,
+      headers: found.headers,
+      body: found.body.slice(0, shownBody),
+      body_bytes: found.bodyBytes,
+      encoding: found.encoding,
     },
   };
 }
