@@ -109,9 +109,10 @@ export default {
     },
     {
       name: 'lib-to-engine',
-      comment: 'The command `call` makes calls with the provider client itself: its flows and adapters.',
+      comment:
+        'The command `call` makes calls with the provider client itself, and `bootstrap-key` writes to the tables of a deployment: with flows and adapters.',
       severity: 'error',
-      from: { path: engineReaders, pathNot: '^lib/cli/provider/' },
+      from: { path: engineReaders, pathNot: '^lib/cli/(provider|deployed)/' },
       to: { path: '^(lambdas|integrations)/', pathNot: lambdas('contracts|engine') },
     },
     {

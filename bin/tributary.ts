@@ -31,6 +31,8 @@ try {
     integrations: fileURLToPath(new URL('../integrations/', import.meta.url)),
     nowMs: Date.now,
     fetch,
+    // The SDK of CloudFormation is loaded by the one command that needs it.
+    deployment: async (stage) => (await import('../lib/cli/deployed/find-deployment.ts')).findDeployment(stage),
     print: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
     pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => undefined),

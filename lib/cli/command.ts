@@ -1,4 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Deployment } from './deployed/deployment.ts';
 
 /** Everything that a command uses besides its arguments; tests replace it. */
 export interface CommandPorts {
@@ -9,6 +10,8 @@ export interface CommandPorts {
   /** Ask the user at the terminal; undefined without a terminal. An empty answer gives the fallback. */
   readonly ask?: (question: string, fallback: string) => Promise<string>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  /** The deployed stack of a stage. Rejects with UnusableInput where it cannot be seen. */
+  readonly deployment: (stage: string) => Promise<Deployment>;
   /** Write to standard output immediately, for long-running commands; other commands return their output. */
   readonly print: (text: string) => void;
   /** Write to standard error immediately: notes that must not mix with the output, which programs read. */

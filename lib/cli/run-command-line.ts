@@ -6,6 +6,7 @@ import {
   type CommandResult,
   UnusableInput,
 } from './command.ts';
+import { bootstrapKeyCommand } from './commands/bootstrap-key.ts';
 import { callCommand } from './commands/call-provider.ts';
 import { connectCommand } from './commands/connect-account.ts';
 import { collisionsCommand } from './commands/list-collisions.ts';
@@ -37,6 +38,7 @@ const commands: readonly Command[] = [
   redriveCommand,
   reprocessCommand,
   collisionsCommand,
+  bootstrapKeyCommand,
 ];
 
 /** Run one command line without touching the process. @returns Its output and its exit status. */

@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { CfnOutput, Duration } from 'aws-cdk-lib';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { retentionClassesDays } from '../../lambdas/contracts/retention-classes.ts';
 import { AccessLogBucket } from '../constructs/access-log-bucket.ts';
@@ -46,6 +46,13 @@ export function createStorage(builder: EngineBuilder) {
     [environmentKeys.rawLocked]: String(buckets.raw.isLocked),
     [environmentKeys.credentialsKey]: credentialsKey.key.keyArn,
   });
+  // What `tributary bootstrap-key` reads.
+  const output = (name: string, value: string, description: string) =>
+    new CfnOutput(builder.scope, name, { value, description });
+  output('ApiKeysTable', tables.apiKeys.tableName, 'Table of API keys');
+  output('AuditTable', tables.audit.tableName, 'Table of the audit');
+  output('AuditBucket', buckets.audit.bucketName, 'Bucket of the audit, which nobody can change in prod');
+  output('AuditRetentionDays', String(builder.config.auditRetentionDays), 'Days for which the audit is kept');
   return { tables, buckets, credentialsKey };
 }
 

@@ -444,6 +444,7 @@ describe('reprocessing dead letters', () => {
       integrations: '',
       nowMs: () => engine.now(),
       fetch,
+      deployment: () => Promise.reject(new Error('no deployment in this test')),
       print: () => {},
       note: () => {},
       pause: () => Promise.resolve(),

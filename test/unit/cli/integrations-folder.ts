@@ -31,6 +31,7 @@ export function useIntegrationsFolder() {
         integrations: join(folder, 'integrations'),
         nowMs: () => nowMs,
         fetch: () => Promise.reject(new Error('no network in this test')),
+        deployment: () => Promise.reject(new Error('no deployment in this test')),
         print: () => undefined,
         note: () => undefined,
         pause: () => Promise.resolve(),

@@ -24,6 +24,7 @@ function anEngine(...answers: readonly Response[]) {
       asked.push({ url, init });
       return Promise.resolve(answers[asked.length - 1] ?? Response.error());
     },
+    deployment: () => Promise.reject(new Error('no deployment in this test')),
     print: () => undefined,
     note: (text) => notes.push(text),
     pause: () => Promise.resolve(),
