@@ -93,6 +93,7 @@ async function advancePart(run: RunWork, part: SyncPart): Promise<Advance> {
   const work = await partWork(run, part);
   if ('fault' in work) return { kind: 'failed', reason: work.fault };
   if (currentOf(work).place === undefined) {
+    if (await beginsAfterKnown(work)) await compareAfterwards(work);
     const begun = beginPart(work);
     work.hold.imagine((state) =>
       state.current === undefined ? state : { ...state, current: { ...state.current, place: begun } },
@@ -145,21 +146,36 @@ async function readAndPublish(work: PartWork): Promise<Advance | { readonly kind
 }
 
 /**
+ * Whether a feed of tokens begins although records are known: by webhooks, or by a run that died before it had a token.
+ * It begins with what exists, and so does not tell of those that have gone since.
+ */
+async function beginsAfterKnown({ read, cursor, part, ports, caller }: PartWork): Promise<boolean> {
+  if (read.plan.kind !== 'token' || read.by !== 'changes' || cursor?.value !== undefined) return false;
+  const { tenant, id: account, createdAt: incarnation } = caller.account;
+  const known = await ports.directory.list({ tenant, account, incarnation }, 1, undefined, part.step.resource);
+  return known.items.length > 0 || known.next !== undefined;
+}
+
+/** Have all records compared once this run is over, where they can be listed. */
+async function compareAfterwards({ part, hold, caller }: PartWork): Promise<void> {
+  const run = currentOf({ hold });
+  const list = callOf(caller.definition, part.step.resource, 'list');
+  if (list?.spec.complete !== true || run.mode !== 'incremental') return;
+  const wanted = { id: `${run.id}r`, mode: 'reconcile' as const };
+  await hold.update((state) => ({
+    ...state,
+    wanted: state.wanted.some(({ mode }) => mode === 'reconcile') ? state.wanted : [...state.wanted, wanted],
+  }));
+}
+
+/**
  * The provider no longer knows the cursor: all records are read anew. What was deleted meanwhile no feed tells, so a
  * comparison with all records follows.
  */
 async function forgetCursor(work: PartWork): Promise<void> {
-  const { part, hold, ports, caller } = work;
-  const run = currentOf(work);
-  const list = callOf(caller.definition, part.step.resource, 'list');
+  const { part, hold, ports } = work;
   // Asked for first: a function that dies between the two asks again.
-  if (list?.spec.complete === true && run.mode === 'incremental') {
-    const wanted = { id: `${run.id}r`, mode: 'reconcile' as const };
-    await hold.update((state) => ({
-      ...state,
-      wanted: state.wanted.some(({ mode }) => mode === 'reconcile') ? state.wanted : [...state.wanted, wanted],
-    }));
-  }
+  await compareAfterwards(work);
   const { readAtMs } = work.cursor ?? { readAtMs: 0 };
   await ports.syncs.putCursor(cursorKey(work, part.name), { readAtMs, edge: [] }, hold.row.tenant);
   await saveRun(work, { place: undefined });

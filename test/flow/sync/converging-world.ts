@@ -94,27 +94,14 @@ export async function converge(kind: Kind, seed: number, change: (ports: SyncPor
     await world.pass(2, ports);
   }
   const truth = truthOf(provider, resource);
-  const toldBefore = await namesBeforeFeed(world, kind);
-  const told = new Map([...polled].filter(([id]) => truth.has(id) || !toldBefore.has(id)));
   return {
     // A feed that begins anew does not tell of the ends of before: a late webhook of such a record waits for a comparison.
-    polled: asFarAsTold(tellsEnds(kind) && !(isToken(kind) && drawn.includes('expiring-tokens')), kind, told, truth),
+    polled: asFarAsTold(tellsEnds(kind) && !(isToken(kind) && drawn.includes('expiring-tokens')), kind, polled, truth),
     known: await knownBy(world),
     truth,
     doubled: await doubledIds(world),
     wrongEnds: await wrongEnds(world, truth),
   };
-}
-
-/**
- * Records that a webhook named before a feed of tokens began. It begins with what exists then, and so does not tell of
- * one that was gone already.
- */
-async function namesBeforeFeed(world: World, kind: Kind): Promise<ReadonlySet<string>> {
-  if (!isToken(kind)) return new Set();
-  const rows = await world.events();
-  const first = rows.find(({ origin }) => origin === 'poll')?.sequence ?? Number.POSITIVE_INFINITY;
-  return new Set(rows.filter(({ sequence }) => sequence < first).map(({ record_id: id }) => id));
 }
 
 async function quiet(world: World, ports: SyncPorts): Promise<void> {
