@@ -51,7 +51,8 @@ const first: PagePosition = { kind: 'first' };
  * Pages by number and offset drift: a row that changes meanwhile moves to the end, and the one behind it slips onto a
  * page that was read. So where rows come in the order of the cursor, the next request begins at the last row's time,
  * and not at the next page. Rows of that time come twice, and are known by their marks. Only where one time fills a
- * page is the next page asked for; the cursor is then held at that time once, so that its rows are read again.
+ * page is the next page asked for; the cursor is then held at that time once, so that its rows are read again. What
+ * comes after that time on such a page is read again at once, from a first page of its own.
  */
 export function afterPage(rules: PageRules, progress: PlaceProgress, facts: PageFacts): PageStep {
   const { trail, repeats, position } = progress;
@@ -68,17 +69,17 @@ export function afterPage(rules: PageRules, progress: PlaceProgress, facts: Page
   const slid = slide(rules, progress, facts);
   const isCapped = rules.cap !== undefined && rows >= rules.cap;
   if (isCapped && slid === undefined) return split(rules, progress, base);
-  if (facts.next === undefined && !isCapped) return nextWindow(base);
-  const isCounted = facts.next?.kind === 'number' || facts.next?.kind === 'offset';
-  if (slid !== undefined && (isCapped || isCounted))
+  const isPastPage = slid?.isPastPage === true;
+  if (facts.next === undefined && !isCapped && !isPastPage) return nextWindow(base);
+  if (slid !== undefined && (isCapped || isPastPage || isCounted(facts.next)))
     return { kind: 'accept', isEnd: false, moved: restartAt(base, slid) };
   if (facts.next === undefined) return nextWindow(base);
-  if (facts.next.kind !== 'number' && facts.next.kind !== 'offset' && seen.includes(digestOf(facts.next)))
+  if (!isCounted(facts.next) && seen.includes(digestOf(facts.next)))
     return repeats + 1 > maxRepeats
       ? { kind: 'fault', reason: 'the pages of the listing go in a circle' }
       : { kind: 'repeat', moved: { ...movedOf(progress), repeats: repeats + 1 } };
   // The earliest such time: what comes after it is read again with it.
-  const held = isCounted && canSlide(rules) ? (progress.heldAt ?? facts.lastValue) : undefined;
+  const held = isCounted(facts.next) && canSlide(rules) ? (progress.heldAt ?? facts.lastValue) : undefined;
   return {
     kind: 'accept',
     isEnd: false,
@@ -115,22 +116,36 @@ function canSlide({ plan, page, readsSince }: PageRules): boolean {
   return plan.kind === 'time' && page?.order === 'asc' && readsSince;
 }
 
-/** The start of a request that goes on at the last row; undefined where that is no step forward. */
-function slide(rules: PageRules, { windows }: PlaceProgress, { lastValue }: PageFacts): string | undefined {
+/** The request that goes on at the last row; undefined where that is no step forward. */
+function slide(
+  rules: PageRules,
+  { windows, position }: PlaceProgress,
+  { lastValue }: PageFacts,
+): TimeWindow | undefined {
   const [window] = windows;
   if (!canSlide(rules) || lastValue === undefined || window === undefined) return undefined;
   const { plan } = rules;
   const since = sinceOf({ ...plan, lookbackMs: plan.exclusiveMs }, lastValue);
   const [sinceMs, windowMs] = [timeMs(since), timeMs(window.since)];
-  return sinceMs !== undefined && windowMs !== undefined && sinceMs > windowMs ? since : undefined;
+  if (sinceMs === undefined || windowMs === undefined || sinceMs <= windowMs) return undefined;
+  const { isPastPage: _, ...stretch } = window;
+  // One time filled the pages before this one, so a row behind that time may have slipped onto them. A provider that
+  // cuts the time of the request gives the same pages again: it is asked once.
+  return isCounted(position) && window.isPastPage !== true
+    ? { ...stretch, since: new Date(windowMs + Math.max(1, plan.exclusiveMs)).toISOString(), isPastPage: true }
+    : { ...stretch, since };
 }
 
-function restartAt(base: Moved, since: string): Moved {
-  const [window, ...rest] = base.windows;
+function isCounted(position: PagePosition | undefined): boolean {
+  return position?.kind === 'number' || position?.kind === 'offset';
+}
+
+function restartAt(base: Moved, window: TimeWindow): Moved {
+  const [, ...rest] = base.windows;
   // Positions of another request say nothing of this one.
   return {
     ...base,
-    windows: [{ ...window, since }, ...rest],
+    windows: [window, ...rest],
     position: first,
     windowRows: 0,
     trail: base.trail.slice(0, 1),

@@ -43,6 +43,8 @@ export interface WantedRun {
 export interface TimeWindow {
   readonly since: string;
   readonly until?: string | undefined;
+  /** Whether it begins behind a time that filled a page. */
+  readonly isPastPage?: true | undefined;
 }
 
 /** Where reading or publishing stands within one place of a run. */
