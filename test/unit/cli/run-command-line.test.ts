@@ -14,9 +14,9 @@ test('lists all commands in its help', async () => {
 
 test('the page about commands lists exactly the commands', async () => {
   const { output } = await folder.run(['--help']);
-  const known = [...output.matchAll(/^ {2}(\w+) /gm)].map(([, name = '']) => name);
+  const known = [...output.matchAll(/^ {2}(\w[\w-]*) /gm)].map(([, name = '']) => name);
   const page = readFileSync(new URL('../../../docs/reference/cli.md', import.meta.url), 'utf8');
-  const documented = [...page.matchAll(/^\| `(\w+)/gm)].map(([, name = '']) => name);
+  const documented = [...page.matchAll(/^\| `(\w[\w-]*)/gm)].map(([, name = '']) => name);
   expect(known.length).toBeGreaterThan(0);
   expect(new Set(documented)).toEqual(new Set(known));
 });
