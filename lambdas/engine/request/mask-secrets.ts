@@ -18,6 +18,15 @@ export function maskBody(text: string, secrets: readonly SecretValues[]): string
   return maskValues(maskMembers(text), secrets);
 }
 
+/** The same for a body that is no UTF-8 text, byte by byte. */
+export function maskBytes(body: Buffer, secrets: readonly SecretValues[]): Buffer {
+  const asBytes = (value: string) => Buffer.from(value, 'utf8').toString('latin1');
+  const inBytes = secrets.map((one) =>
+    Object.fromEntries(Object.keys(one).map((name) => [name, valuesOf(one, name).map(asBytes)])),
+  );
+  return Buffer.from(maskBody(body.toString('latin1'), [...secrets, ...inBytes]), 'latin1');
+}
+
 /** A text without the values of these secrets. */
 export function maskValues(text: string, secrets: readonly SecretValues[]): string {
   const values = secrets

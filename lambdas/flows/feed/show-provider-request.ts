@@ -1,4 +1,4 @@
-import { maskBody, maskValues } from '../../engine/request/mask-secrets.ts';
+import { maskBody, maskBytes, maskValues } from '../../engine/request/mask-secrets.ts';
 import type { SecretValues } from '../../engine/request/webhook-request.ts';
 import type { IntegrationSettingsStore } from '../../ports/accounts/integration-settings-store.ts';
 import type { EventRow } from '../../ports/events/event-store.ts';
@@ -54,7 +54,7 @@ export async function showProviderRequest(
     headers: Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, maskValues(value, secrets)]),
     ),
-    body: isText ? maskBody(text, secrets) : found.body.toString('base64'),
+    body: isText ? maskBody(text, secrets) : maskBytes(found.body, secrets).toString('base64'),
     bodyBytes: found.body.byteLength,
     encoding: isText ? 'utf8' : 'base64',
   };

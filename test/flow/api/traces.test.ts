@@ -287,6 +287,17 @@ describe("the provider's request of an event", () => {
     expect(body.headers).toEqual({ 'x-echo': '***' });
   });
 
+  test('is shown without them where a byte of it is no UTF-8', async () => {
+    const secrets = { signing_secret: 'schlüssel' };
+    const sent = Buffer.concat([Buffer.from('token=vendor-wide&note=schlüssel&x='), Buffer.from([0xff])]);
+    const api = await archived([{ id: 'acc_acme', tenant: 'acme', secrets }], {
+      body: { kind: 'inline', encoding: 'base64', content: sent.toString('base64') },
+    });
+    const { body } = await api.call('GET', '/v1/events/evt_3/request', undefined, 'acme');
+    expect(body.encoding).toBe('base64');
+    expect(Buffer.from(body.body, 'base64').toString('latin1')).toBe('token=***&note=***&x=\xff');
+  });
+
   test('of another webhook at the same instant is not taken for it', async () => {
     const api = await archived([{ id: 'acc_acme', tenant: 'acme' }], { rawId: 'raw_other' });
     expect((await api.call('GET', '/v1/events/evt_3/request', undefined, 'acme')).body.reason).toBe('not-kept');
