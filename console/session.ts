@@ -13,7 +13,7 @@ export interface Session {
 /** Path of the console: a partner's has its session in it, which says who may show it in a frame. */
 export const base = /^\/console(?:\/p\/[\w-]+)?(?=\/|$)/.exec(location.pathname)?.[0] ?? '/console';
 
-/** Each address has a session of its own: a link opens its own tenant, whoever was signed in before. */
+/** The path of the console decides which session is used, so a link opens its own tenant in any tab. */
 const storageKey = `tributary.session ${base}`;
 
 export const session = signal<Session | undefined>(restored());

@@ -11,8 +11,8 @@ import type { OperatorAlarms } from './operator-alarms.ts';
 const retention = Duration.days(14);
 
 /**
- * The visibility timeout as a multiple of the consumer's timeout, besides the batching window, so that Lambda's retries of a throttled batch end
- * before another consumer sees its messages.
+ * The visibility timeout as a multiple of the consumer's timeout, besides the batching window, so that Lambda's retries
+ * of a throttled batch end before another consumer sees its messages.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */

@@ -69,7 +69,7 @@ const rejections: Readonly<Record<RejectedBy, Explained>> = {
     remedy: `Let the account wait for the secret, and start the handshake again ${provider}.`,
   },
   'nonce-replayed': {
-    meaning: 'The same request was received before. Somebody, or the network, sent it twice.',
+    meaning: 'The same request was received before, so this copy was refused.',
     remedy: 'Nothing: the first one counted.',
   },
   'header-missing': {
@@ -113,7 +113,7 @@ const rejections: Readonly<Record<RejectedBy, Explained>> = {
     remedy: 'Nothing, if it happens seldom. If all requests fail, the provider has changed its form.',
   },
   'timestamp-too-old': {
-    meaning: 'The request was signed too long ago: it was held up on its way, or somebody sends an old one again.',
+    meaning: 'The signature is too old. The request was delayed, or an old one was sent again.',
     remedy: 'Nothing, if it happens seldom. Otherwise look for a queue or a proxy before the webhook URL.',
   },
   'timestamp-in-the-future': {

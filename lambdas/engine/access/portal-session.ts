@@ -15,7 +15,7 @@ export interface Portal {
   readonly openedAt?: string | undefined;
 }
 
-/** A key that is a portal session: nobody has its secret, which signs the one token of the session. */
+/** A key that is a portal session. Its secret never leaves the engine: it signs the only token of the session. */
 export interface PortalKey {
   readonly id: string;
   readonly tenant: string | null;

@@ -98,7 +98,7 @@ export interface AbsenceProgress {
   readonly after?: string | undefined;
   readonly known: number;
   readonly missing: number;
-  /** Ends that are known, and that nobody was told. @default 0 */
+  /** Deleted records whose delete event is missing. @default 0 */
   readonly untold?: number | undefined;
 }
 

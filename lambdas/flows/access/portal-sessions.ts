@@ -27,7 +27,8 @@ const secretBytes = 32;
 const idPrefix = 'ps';
 
 /**
- * Create a session of a partner: a key that nobody holds, and the code that is exchanged for its one token.
+ * Create a session of a partner: a key whose secret never leaves the engine, and a code that is exchanged for the
+ * session's only token.
  *
  * Every call of the token reads the key, so a session that is revoked ends at once.
  */

@@ -86,7 +86,7 @@ const earlyMs = 5_000;
 /** By then the run that made the attempt has ended, recorded it or died: its delivery is where it was before. */
 const maxEarly = Math.ceil((limits.drainTimeoutSeconds * 1000) / earlyMs) + 1;
 
-/** Queue a job again. If it were acknowledged now, no message would be left when the record says that it waits in the queue. */
+/** Queue a job again: if it were acknowledged now, no message would be left of a delivery that waits in the queue. */
 async function postponeEarly(ports: DeliverPorts, job: DeliveryJob, group: string): Promise<DeliveryOutcome> {
   const { postponed = 0 } = job;
   if (postponed >= maxEarly) return { kind: 'duplicate' };

@@ -59,8 +59,8 @@ export async function findAbsent(work: RunWork, step: SyncStep, parts: readonly 
 }
 
 /**
- * Ends that a state has and an event may lack: those that this run wrote before an invocation of it died, and those of
- * runs that died likewise and whose rows do not come again.
+ * Deleted records whose delete event may be missing: an invocation of this run, or an earlier run, died after it wrote
+ * the state and before it wrote the event.
  */
 async function untoldEnds(
   work: RunWork,

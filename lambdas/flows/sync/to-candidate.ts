@@ -13,7 +13,7 @@ export interface FoundRecord {
   readonly startedAtMs: number;
   /** Whether nothing but its absence tells that it was deleted. */
   readonly isAbsence?: boolean | undefined;
-  /** Whether its end is known, and nobody was told. */
+  /** Whether the record is deleted already, and its delete event is missing. */
   readonly isUntold?: boolean | undefined;
 }
 

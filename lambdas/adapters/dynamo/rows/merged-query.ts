@@ -47,7 +47,8 @@ interface Shard {
  * So the page is exact, and its last sort key is a cursor for every partition: DynamoDB starts after a key, whether the
  * key exists or not.
  *
- * Of rows with the same sort key, that of the earlier partition comes first. Sort keys are ASCII, which JavaScript and DynamoDB compare alike.
+ * Of rows with the same sort key, that of the earlier partition comes first. Sort keys are ASCII, which JavaScript and
+ * DynamoDB compare alike.
  */
 export async function queryMerged(client: DynamoDBClient, query: MergedQuery): Promise<MergedPage> {
   const { key, partitions, order, limit, after, maxReads = Number.POSITIVE_INFINITY } = query;
