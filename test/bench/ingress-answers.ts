@@ -60,7 +60,7 @@ async function overBareServer(): Promise<Answers> {
     const [port] = (await once(child, 'message')) as [number];
     const run = async (load: Load, firstRecord: number) =>
       traffic.run({
-        url: `http://127.0.0.1:${port}/`,
+        urls: [`http://127.0.0.1:${port}/`],
         secret: 's3cret',
         firstRecord,
         subscriptions: 0,

@@ -9,6 +9,7 @@ import { awsRequests } from './aws-requests.ts';
 import { budgetSummary } from './budget-summary.ts';
 import { bundles } from './bundles.ts';
 import { evenLoad } from './even-load.ts';
+import { fanOut } from './fan-out.ts';
 import { growth } from './growth.ts';
 import { idleCost } from './idle-cost.ts';
 import { ingressAnswers } from './ingress-answers.ts';
@@ -35,6 +36,7 @@ const sections: readonly Section[] = [
   ingressAnswers,
   throughput,
   evenLoad,
+  fanOut,
   refusingEndpoints,
   growth,
   providerCalls,

@@ -7,7 +7,8 @@ let synthesizing: ReturnType<typeof synthesizeLocalAssembly> | undefined;
 
 /** The stage `local`, synthesized once for all sections. */
 export function sharedAssembly(): ReturnType<typeof synthesizeLocalAssembly> {
-  synthesizing ??= synthesizeLocalAssembly(folder);
+  // The quota by default is 100; one section fans an event out to a thousand.
+  synthesizing ??= synthesizeLocalAssembly(folder, undefined, { subscriptionsPerTenant: 1_000 });
   return synthesizing;
 }
 

@@ -17,6 +17,8 @@ export interface LoadedEngine {
   readonly engine: LocalEngine;
   /** @param concurrency - Posts to each endpoint at a time. @default 50, so that the engine is the bottleneck */
   tenant(subscriptions: number, concurrency?: number): Promise<LoadedTenant>;
+  /** Several tenants without subscriptions of their own, whose events all go to one subscription. */
+  sharedTenants(count: number): Promise<LoadedTenant>;
   /** Process of the provider and the subscriber. */
   readonly trafficPid: number | undefined;
   stop(): Promise<void>;
@@ -54,35 +56,40 @@ export async function startLoadedEngine(): Promise<LoadedEngine> {
   const traffic = await startTraffic();
   let tenants = 0;
   let records = 0;
+  const createTenant = (endpoints: readonly { readonly url: string; readonly concurrency: number }[]) => {
+    tenants += 1;
+    return createLoadedAccount(engine, `tenant_${tenants}`, endpoints);
+  };
+  const loadedBy = (urls: readonly string[], subscriptions: number): LoadedTenant => ({
+    async run(load) {
+      const firstRecord = records + 1;
+      records += load.events;
+      return traffic.run({
+        urls,
+        secret: loadedSecret,
+        firstRecord,
+        subscriptions,
+        connections: 32,
+        ratePerSecond: undefined,
+        window: Math.max(20, Math.ceil(400 / subscriptions)),
+        maxMs: 30_000,
+        maxDrainMs: 30_000,
+        ...load,
+      });
+    },
+  });
   return {
     engine,
     trafficPid: traffic.pid,
     async tenant(subscriptions, concurrency = defaultConcurrency) {
-      tenants += 1;
       const callbacks = Array.from({ length: subscriptions }, (_, index) => `${traffic.subscriberUrl}/${index}`);
-      const url = await createLoadedAccount(
-        engine,
-        `tenant_${tenants}`,
-        callbacks.map((callback) => ({ url: callback, concurrency })),
-      );
-      return {
-        async run(load) {
-          const firstRecord = records + 1;
-          records += load.events;
-          return traffic.run({
-            url,
-            secret: loadedSecret,
-            firstRecord,
-            subscriptions,
-            connections: 32,
-            ratePerSecond: undefined,
-            window: Math.max(20, Math.ceil(400 / subscriptions)),
-            maxMs: 30_000,
-            maxDrainMs: 30_000,
-            ...load,
-          });
-        },
-      };
+      return loadedBy([await createTenant(callbacks.map((url) => ({ url, concurrency })))], subscriptions);
+    },
+    async sharedTenants(count) {
+      await call(engine, '/v1/subscriptions', { url: `${traffic.subscriberUrl}/0`, concurrency: defaultConcurrency });
+      const urls: string[] = [];
+      for (let created = 0; created < count; created += 1) urls.push(await createTenant([]));
+      return loadedBy(urls, 1);
     },
     async stop() {
       await traffic.stop();

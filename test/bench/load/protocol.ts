@@ -1,7 +1,7 @@
 /** What a provider sends, and how. */
 export interface TrafficPlan {
-  /** Webhook URL of a GitHub account. */
-  readonly url: string;
+  /** Webhook URLs of GitHub accounts at one origin, which receive the events in turn. */
+  readonly urls: readonly string[];
   readonly secret: string;
   /** Number of the first record; unique per run. */
   readonly firstRecord: number;

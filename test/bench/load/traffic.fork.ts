@@ -72,8 +72,9 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
   unknownCallbacks = 0;
   subscriptions = plan.subscriptions;
   hanging = plan.hanging;
-  const { origin, pathname } = new URL(plan.url);
-  const pool = new Pool(origin, { connections: plan.connections, keepAliveTimeout: 60_000 });
+  const accounts = plan.urls.map((url) => new URL(url));
+  const paths = accounts.map(({ pathname }) => pathname);
+  const pool = new Pool(accounts[0]?.origin ?? '', { connections: plan.connections, keepAliveTimeout: 60_000 });
   const requests = Array.from({ length: plan.events }, (_, index) => sign(plan, plan.firstRecord + index));
   let completed = 0;
   let wake = () => {};
@@ -115,7 +116,7 @@ async function run(plan: TrafficPlan): Promise<TrafficResult> {
     events.set(record, event);
     waiting += 1;
     answers.push(
-      pool.request({ method: 'POST', path: pathname, headers, body }).then(
+      pool.request({ method: 'POST', path: paths[index % paths.length] ?? '/', headers, body }).then(
         async (answer) => {
           await answer.body.dump();
           event.answeredAtMs = performance.now();
