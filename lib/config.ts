@@ -38,6 +38,8 @@ const settingsSchema = z.strictObject({
    * Address that receives alarms by mail.
    * @default - none; subscribe to the alarm topic yourself
    */
+  /** Whether the deployment sends events of its own through itself, and measures them. */
+  canary: z.enum(['on', 'off']).describe('"on" or "off"'),
   alarmEmail: z.email().optional().describe('an email address'),
 });
 
@@ -77,6 +79,7 @@ function defaultsOf(stage: Stage): Settings {
     keysPerTenant: 100,
     consumersPerTenant: 100,
     batching: 'latency',
+    canary: stage === 'prod' || stage === 'staging' ? 'on' : 'off',
     normalizeMaxConcurrency: local ? 4 : 50,
     enrichMaxConcurrency: local ? 4 : 20,
     pollMaxConcurrency: local ? 4 : 20,

@@ -5,6 +5,7 @@ import type { TributaryConfig } from './config.ts';
 import { OperatorAlarms } from './constructs/operator-alarms.ts';
 import { PublicHttpApi } from './constructs/public-http-api.ts';
 import { createApi } from './stack/api.ts';
+import { createCanary } from './stack/canary.ts';
 import { createConsole } from './stack/console.ts';
 import { createDeliver } from './stack/deliver.ts';
 import { createDispatch } from './stack/dispatch.ts';
@@ -53,6 +54,7 @@ export class TributaryStack extends Stack {
     createDispatch(builder, storage, { deliver, govern, enrichQueue, pollQueue });
     createApi(builder, storage, { ingest, deliver, govern, enrichQueue, pollQueue, httpApi });
     createConsole(builder, storage, httpApi);
+    createCanary(builder, storage);
     addRecursionAlarm(builder, {
       normalize: ingest.normalize,
       enrich,

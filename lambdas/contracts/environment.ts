@@ -251,6 +251,13 @@ export const functionEnvironments = {
     environmentKeys.ownOrigins,
   ],
   console: [environmentKeys.stage, environmentKeys.apiKeysTable],
+  canary: [
+    environmentKeys.stage,
+    environmentKeys.publicUrl,
+    environmentKeys.accountsTable,
+    environmentKeys.apiKeysTable,
+    environmentKeys.subscriptionsTable,
+  ],
   govern: [
     environmentKeys.stage,
     environmentKeys.tenantsTable,

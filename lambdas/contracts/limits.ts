@@ -54,6 +54,9 @@ export const limits = {
   apiTimeoutSeconds: 29,
   /** An erasure's run, its last page, and the work after it. */
   governTimeoutSeconds: 60,
+  /** A run makes some calls of the API, one after another. */
+  canaryTimeoutSeconds: 60,
+  canaryCallTimeoutMs: 12_000,
 
   /** Messages of a queue per invocation. */
   queueBatchSize: 10,

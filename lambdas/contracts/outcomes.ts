@@ -111,5 +111,8 @@ export type DispatchNote =
   | 'syncs-dispatched'
   | 'silent-work-restarted';
 
+/** The canary counts its runs that found something missing; healthy runs are samples of its latency. */
+export type CanaryNote = 'canary-failed';
+
 /** Govern counts tenants whose data it has erased. */
 export type GovernNote = 'tenants-erased';

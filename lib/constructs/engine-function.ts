@@ -55,6 +55,8 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    */
   readonly vpc?: { readonly subnetIds: readonly string[]; readonly securityGroupIds: readonly string[] } | undefined;
   readonly logRetention: RetentionDays;
+  /** Whether it has no alarms on its errors and throttles. @default false */
+  readonly isUnwatched?: boolean;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -97,6 +99,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
 
     if (props.vpc !== undefined) placeInVpc(this.lambda, role, props.vpc);
 
+    if (props.isUnwatched === true) return;
     const period = Duration.minutes(5);
     props.alarms.add(this, 'ErrorsAlarm', {
       meaning: `${name} failed five times in five minutes: invocations that threw or ran out of time.`,

@@ -9,6 +9,8 @@ type ReadAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'Scan';
 /** PartiQLInsert succeeds only if the key does not exist, PartiQLUpdate only if it does. */
 type WriteAction = 'BatchWriteItem' | 'DeleteItem' | 'PartiQLInsert' | 'PartiQLUpdate' | 'PutItem' | 'UpdateItem';
 export type TableAction = ReadAction | WriteAction;
+/** What names the items that it reads or writes. */
+type ItemAction = 'BatchGetItem' | 'GetItem' | 'PutItem' | 'UpdateItem';
 
 const writeActions: ReadonlySet<TableAction> = new Set<WriteAction>([
   'BatchWriteItem',
@@ -83,6 +85,22 @@ export class RecordTable extends Construct {
     if (actions.includes('Query') && this.indexArns.length > 0) {
       Grant.addToPrincipal({ grantee, actions: ['dynamodb:Query'], resourceArns: this.indexArns });
     }
+    if (actions.some((action) => writeActions.has(action))) this.encryptionKey.grantEncryptDecrypt(grantee);
+    else this.encryptionKey.grantDecrypt(grantee);
+  }
+
+  /**
+   * The same as `grant`, for the rows of these partitions only.
+   *
+   * @param actions - Of single items: IAM does not know the partitions of a Scan, and allows it.
+   */
+  grantRows(grantee: IGrantable, partitions: readonly string[], ...actions: ItemAction[]): void {
+    Grant.addToPrincipal({
+      grantee,
+      actions: actions.map((action) => `dynamodb:${action}`),
+      resourceArns: [this.table.tableArn],
+      conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [...partitions] } },
+    });
     if (actions.some((action) => writeActions.has(action))) this.encryptionKey.grantEncryptDecrypt(grantee);
     else this.encryptionKey.grantDecrypt(grantee);
   }

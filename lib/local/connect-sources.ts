@@ -15,12 +15,13 @@ interface SourceParts {
   readonly sqs: SQSClient;
   readonly clock: EngineClock;
   readonly http: HttpSource;
+  readonly functionUrl: HttpSource;
   readonly onLine: (line: FunctionLogLine) => void;
 }
 
 /** Connect queues, schedules and HTTP routes to the functions that the template names. */
 export function connectSources(
-  { model, poolOf, sqs, clock, http, onLine }: SourceParts,
+  { model, poolOf, sqs, clock, http, functionUrl, onLine }: SourceParts,
   undo: (() => unknown)[],
 ): { readonly schedules: readonly ScheduleSource[]; readonly queueSources: readonly QueueSource[] } {
   const queueSources = model.queueSources.map((source) =>
@@ -42,6 +43,10 @@ export function connectSources(
       })),
     ),
   });
+  if (model.functionUrl !== undefined) {
+    const target = { pool: poolOf(model.functionUrl), timeoutMs: model.functionUrl.timeoutMs };
+    functionUrl.serve({ apiId: 'function-url', clock, router: createRouter([{ routeKey: '$default', target }]) });
+  }
   // Stop sources and sandboxes together: a poller waits for its batch, and the batch for its sandbox.
   undo.push(async () => {
     for (const schedule of schedules) schedule.stop();
@@ -49,6 +54,7 @@ export function connectSources(
     await Promise.all([
       ...queueSources.map((source) => source.stop()),
       http.stop(),
+      functionUrl.stop(),
       ...pools.map((pool) => pool.stop()),
     ]);
   });

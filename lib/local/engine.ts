@@ -137,7 +137,7 @@ async function start(
   const assembly = await readStackAssembly(options.assemblyDir, options.stackName);
   const clock = createEngineClock();
   const servers = await startServers(options, clock, undo);
-  const { eventBus, http } = servers;
+  const { eventBus, http, functionUrl } = servers;
   const emulators = endpointsOf(servers);
   const pools: FunctionPool[] = [];
   const endpoints =
@@ -165,7 +165,10 @@ async function start(
   undo.push(() => Promise.all(pools.map((pool) => pool.stop())));
   await Promise.all([provisioned, prewarm(pools)]);
 
-  const { schedules, queueSources } = connectSources({ model, poolOf, sqs: clients.poller, clock, http, onLine }, undo);
+  const { schedules, queueSources } = connectSources(
+    { model, poolOf, sqs: clients.poller, clock, http, functionUrl, onLine },
+    undo,
+  );
 
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
@@ -209,6 +212,7 @@ async function enforcePermissions(
     ownAccessKeyId: localCredentials.accessKeyId,
     callers: model.functions.map(({ caller }) => caller),
     keyByResource: model.keyByResource,
+    partitionKeys: model.partitionKeys,
   };
   eventBus.enforce(rules);
   keyService.enforce(rules);

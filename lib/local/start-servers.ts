@@ -24,6 +24,8 @@ export interface Servers {
   readonly eventBus: EventBus;
   readonly keyService: KeyService;
   readonly http: HttpSource;
+  /** Listens for the requests of a function URL. */
+  readonly functionUrl: HttpSource;
 }
 
 export async function startServers(
@@ -43,9 +45,10 @@ export async function startServers(
     undone(startEventBus(() => clock.now(), onBusEvent)),
     undone(startKeyService()),
     undone(listenHttp(port)),
+    undone(listenHttp(0)),
   ]);
   // All have settled, so `undo` holds every server that started when one of them throws.
-  const [dynalite, fauxqs, eventBus, keyService, http] = results;
+  const [dynalite, fauxqs, eventBus, keyService, http, functionUrl] = results;
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
   return {
@@ -54,10 +57,11 @@ export async function startServers(
     eventBus: (eventBus as PromiseFulfilledResult<EventBus>).value,
     keyService: (keyService as PromiseFulfilledResult<KeyService>).value,
     http: (http as PromiseFulfilledResult<HttpSource>).value,
+    functionUrl: (functionUrl as PromiseFulfilledResult<HttpSource>).value,
   };
 }
 
-export function endpointsOf({ dynalite, fauxqs, eventBus, keyService, http }: Servers): LocalEndpoints {
+export function endpointsOf({ dynalite, fauxqs, eventBus, keyService, http, functionUrl }: Servers): LocalEndpoints {
   return {
     sqs: fauxqs.endpoint,
     s3: fauxqs.endpoint,
@@ -65,6 +69,7 @@ export function endpointsOf({ dynalite, fauxqs, eventBus, keyService, http }: Se
     eventbridge: eventBus.endpoint,
     kms: keyService.endpoint,
     http: `http://localhost:${http.port}`,
+    functionUrl: `http://localhost:${functionUrl.port}`,
   };
 }
 

@@ -72,6 +72,8 @@ export interface EngineFunctionOptions {
   readonly memorySizeMb: number;
   /** Folders of files next to the code. @default - none */
   readonly files?: FunctionBundleProps['files'];
+  /** Whether it has no alarms on its errors and throttles. @default false */
+  readonly isUnwatched?: boolean;
 }
 
 export interface EngineBuilderProps {
@@ -124,7 +126,7 @@ export class EngineBuilder {
   function<Name extends FunctionName>(
     id: string,
     name: Name,
-    { timeoutSeconds, memorySizeMb, files = {} }: EngineFunctionOptions,
+    { timeoutSeconds, memorySizeMb, files = {}, isUnwatched = false }: EngineFunctionOptions,
   ): EngineFunction<Name> {
     return new EngineFunction(this.scope, id, {
       name,
@@ -143,6 +145,7 @@ export class EngineBuilder {
       reservedConcurrency: this.reservedConcurrencyOf(name),
       requeuesItself: functionsThatRequeueThemselves.has(name),
       vpc: this.vpcOf(name),
+      isUnwatched,
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,

@@ -29,6 +29,7 @@ export const bundles: Section = {
       sqs: nowhere,
       s3: nowhere,
       eventbridge: nowhere,
+      functionUrl: nowhere,
       kms: nowhere,
       http: nowhere,
     };

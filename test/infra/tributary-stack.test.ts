@@ -67,6 +67,7 @@ const functionIds: Record<FunctionName, RegExp> = {
   govern: /^GovernFunction/,
   api: /^ApiFunction/,
   console: /^ConsoleFunction/,
+  canary: /^CanaryFunction/,
 };
 
 /** The customer-managed keys, by what they encrypt. */

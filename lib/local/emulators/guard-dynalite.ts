@@ -17,8 +17,8 @@ export function guardDynalite(server: Server, guard: AccessGuard): void {
     if (guard.restricts(signed)) {
       const target = request.headers['x-amz-target'];
       beforeEnd(request, (body) => {
-        const refusal = guard.refuse(signed, (keyOf) =>
-          dynamodbCalls(typeof target === 'string' ? target : '', parseJson(body), keyOf),
+        const refusal = guard.refuse(signed, (keyOf, partitionKeyOf) =>
+          dynamodbCalls(typeof target === 'string' ? target : '', parseJson(body), keyOf, partitionKeyOf),
         );
         if (refusal === undefined) return true;
         answer(response, refusal);

@@ -1,5 +1,5 @@
 import { type Caller, mayCall } from './may-call.ts';
-import type { KeyOf, RequiredCalls } from './required-calls.ts';
+import type { KeyOf, PartitionKeyOf, RequiredCalls } from './required-calls.ts';
 
 /** The permissions of all callers, as the engine sends them to an emulator. */
 export interface AccessRules {
@@ -8,6 +8,8 @@ export interface AccessRules {
   readonly callers: readonly Caller[];
   /** ARN of the encrypting key by ARN of the table, bucket or queue. */
   readonly keyByResource: Readonly<Record<string, string>>;
+  /** Name of the partition key by ARN of the table: for statements with the condition `dynamodb:LeadingKeys`. */
+  readonly partitionKeys?: Readonly<Record<string, string>>;
 }
 
 /** Why a request is rejected; the answer has the error format of the service. */
@@ -29,7 +31,10 @@ export interface AccessGuard {
   /** Whether a request needs a check: false for requests of the runner itself. */
   restricts(request: SignedRequest): boolean;
   /** @returns undefined when the request may pass. */
-  refuse(request: SignedRequest, required: (keyOf: KeyOf) => RequiredCalls): Refusal | undefined;
+  refuse(
+    request: SignedRequest,
+    required: (keyOf: KeyOf, partitionKeyOf: PartitionKeyOf) => RequiredCalls,
+  ): Refusal | undefined;
 }
 
 /** Bounds the cache, because S3 objects always have new names. */
@@ -41,6 +46,7 @@ export function createAccessGuard(): AccessGuard {
   /** Cache of allowed calls, most of which repeat. */
   const allowed = new Set<string>();
   const keyOf: KeyOf = (resourceArn) => rules?.keyByResource[resourceArn];
+  const partitionKeyOf: PartitionKeyOf = (tableArn) => rules?.partitionKeys?.[tableArn];
   return {
     enforce(next) {
       rules = next;
@@ -53,7 +59,7 @@ export function createAccessGuard(): AccessGuard {
       if (caller === undefined) {
         return { kind: 'unknown-credentials', message: 'The security token included in the request is invalid.' };
       }
-      const needed = required(keyOf);
+      const needed = required(keyOf, partitionKeyOf);
       if (needed.kind === 'malformed') return undefined;
       if (needed.kind === 'unknown')
         return { kind: 'access-denied', message: unknownOperation(caller, needed.operation) };
@@ -62,6 +68,8 @@ export function createAccessGuard(): AccessGuard {
         if (allowed.has(name)) continue;
         const verdict = mayCall(caller, call);
         if (verdict.kind === 'denied') return { kind: 'access-denied', message: verdict.message };
+        // What depends on the items of a request is decided for each.
+        if (mayCall(caller, { action: call.action, resource: call.resource }).kind === 'denied') continue;
         if (allowed.size >= maxRemembered) allowed.clear();
         allowed.add(name);
       }

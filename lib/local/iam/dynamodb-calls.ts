@@ -1,6 +1,7 @@
 import { parseStatement } from '../partiql-statement.ts';
 import { arn } from '../template/resource-type.ts';
-import { type KeyOf, keyCalls, type RequiredCalls } from './required-calls.ts';
+import type { Call } from './may-call.ts';
+import { type KeyOf, keyCalls, type PartitionKeyOf, type RequiredCalls } from './required-calls.ts';
 
 /** Operations on the one table that `TableName` names. */
 const tableOperations = new Set([
@@ -26,7 +27,12 @@ const dataOperation = /Item$|^Query$|^Scan$/;
  * @param target - Header `X-Amz-Target`: `DynamoDB_20120810.PutItem`.
  * @see https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
  */
-export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): RequiredCalls {
+export function dynamodbCalls(
+  target: string,
+  body: unknown,
+  keyOf: KeyOf,
+  partitionKeyOf: PartitionKeyOf = () => undefined,
+): RequiredCalls {
   const operation = target.split('.')[1];
   if (operation === undefined || body === null || typeof body !== 'object') return { kind: 'malformed' };
   const { TableName, IndexName, RequestItems, Statements } = body as Readonly<Record<string, unknown>>;
@@ -42,7 +48,11 @@ export function dynamodbCalls(target: string, body: unknown, keyOf: KeyOf): Requ
   const calls = tables.flatMap((table) => {
     const resource = tableArn(table);
     return [
-      { action, resource: typeof IndexName === 'string' ? `${resource}/index/${IndexName}` : resource },
+      {
+        action,
+        resource: typeof IndexName === 'string' ? `${resource}/index/${IndexName}` : resource,
+        ...leadingKeysOf(body as Readonly<Record<string, unknown>>, table, partitionKeyOf(resource)),
+      },
       ...(dataOperation.test(operation) ? keyCalls(keyOf(resource), 'Decrypt') : []),
     ];
   });
@@ -65,6 +75,24 @@ function statementCalls(statements: unknown, keyOf: KeyOf): RequiredCalls {
     calls: [...new Map(calls.map((one) => [`${one.action} ${one.resource}`, one])).values()],
   };
 }
+
+/** The partition keys of the items that a request names, where each is a text. */
+function leadingKeysOf(
+  body: Readonly<Record<string, unknown>>,
+  table: string,
+  partitionKey: string | undefined,
+): Pick<Call, 'leadingKeys'> {
+  const { Key, Item, RequestItems } = body as {
+    readonly Key?: Attributes;
+    readonly Item?: Attributes;
+    readonly RequestItems?: Readonly<Record<string, { readonly Keys?: readonly Attributes[] }>>;
+  };
+  const items = RequestItems === undefined ? [Key ?? Item] : (RequestItems[table]?.Keys ?? []);
+  const keys = items.map((item) => item?.[partitionKey ?? '']?.S);
+  return keys.length > 0 && keys.every((key) => key !== undefined) ? { leadingKeys: keys as string[] } : {};
+}
+
+type Attributes = Readonly<Record<string, { readonly S?: string } | undefined>>;
 
 /** A request may also name a table by its ARN. */
 function tableArn(name: string): string {

@@ -3,6 +3,8 @@ export interface Statement {
   readonly effect: 'Allow' | 'Deny';
   readonly actions: readonly string[];
   readonly resources: readonly string[];
+  /** Partition keys that every item of a request to DynamoDB must have (condition `dynamodb:LeadingKeys`). */
+  readonly leadingKeys?: readonly string[];
 }
 
 /** A function as AWS sees it when it calls: a session of its role. */
@@ -19,6 +21,8 @@ export interface Call {
   /** `dynamodb:PutItem` */
   readonly action: string;
   readonly resource: string;
+  /** Partition keys of the items that a request to DynamoDB names; undefined where it names none. */
+  readonly leadingKeys?: readonly string[];
 }
 
 export type Verdict =
@@ -32,11 +36,12 @@ export type Verdict =
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export function mayCall(caller: Caller, { action, resource }: Call): Verdict {
+export function mayCall(caller: Caller, { action, resource, leadingKeys }: Call): Verdict {
   const effects = new Set(
     caller.statements
       .filter(
-        ({ actions, resources }) =>
+        ({ actions, resources, leadingKeys: only }) =>
+          (only === undefined || leadingKeys?.every((key) => only.includes(key)) === true) &&
           actions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase())) &&
           resources.some((pattern) => matches(pattern, resource)),
       )

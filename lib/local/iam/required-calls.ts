@@ -11,6 +11,9 @@ export type RequiredCalls =
 /** ARN of the customer-managed key that encrypts a table, bucket or queue, by its ARN. */
 export type KeyOf = (resourceArn: string) => string | undefined;
 
+/** Name of a table's partition key, by the table's ARN. */
+export type PartitionKeyOf = (tableArn: string) => string | undefined;
+
 /** Permissions on the key of an encrypted resource; none if it has no key. */
 export function keyCalls(keyArn: string | undefined, ...actions: readonly string[]): Call[] {
   return keyArn === undefined ? [] : actions.map((action) => ({ action: `kms:${action}`, resource: keyArn }));

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { PolicyDocument } from '../template/resources/iam.ts';
 import type { StackResource, StackResources } from '../template/stack-resources.ts';
 import type { Statement } from './may-call.ts';
@@ -77,11 +78,27 @@ function readStatements(where: string, { Statement: list }: PolicyDocument, faul
     const actions = (Action ?? []).filter(mayBeEnforced);
     if (actions.length === 0) return [];
     if (NotResource !== undefined) return fault('NotResource');
-    if (Condition !== undefined) return fault(`Condition ${JSON.stringify(Condition)}`);
+    const leadingKeys = Condition === undefined ? undefined : readLeadingKeys(Condition);
+    if (Condition !== undefined && (leadingKeys === undefined || Effect !== 'Allow'))
+      return fault(`Condition ${JSON.stringify(Condition)}`);
     const variable = (Resource ?? []).find((pattern) => pattern.includes('${'));
     if (variable !== undefined) return fault(`the policy variable in ${variable}`);
-    return { effect: Effect, actions, resources: Resource ?? [] };
+    return {
+      effect: Effect,
+      actions,
+      resources: Resource ?? [],
+      ...(leadingKeys === undefined ? {} : { leadingKeys }),
+    };
   });
+}
+
+const leadingKeysCondition = z.strictObject({
+  'ForAllValues:StringEquals': z.strictObject({ 'dynamodb:LeadingKeys': z.array(z.string()) }),
+});
+
+/** @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html */
+function readLeadingKeys(condition: unknown): readonly string[] | undefined {
+  return leadingKeysCondition.safeParse(condition).data?.['ForAllValues:StringEquals']['dynamodb:LeadingKeys'];
 }
 
 function readAwsManagedPolicy({ logicalId }: StackResource, arn: string, faults: string[]): readonly Statement[] {

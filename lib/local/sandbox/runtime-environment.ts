@@ -13,7 +13,7 @@ export const localCredentials = { accessKeyId: 'local', secretAccessKey: 'local'
  */
 export function runtimeEnvironment(
   model: FunctionModel,
-  endpoints: Omit<LocalEndpoints, 'http'>,
+  endpoints: Omit<LocalEndpoints, 'http' | 'functionUrl'>,
   logStreamName: string,
 ): Record<string, string> {
   return {

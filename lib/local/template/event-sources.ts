@@ -132,6 +132,13 @@ export function readRoutes({ resources, invocations, faults }: SourceContext): R
   });
 }
 
+/** The function URL of the stack: the runner serves one, on a port of its own. */
+export function readFunctionUrl({ resources, invocations, faults }: SourceContext): FunctionModel | undefined {
+  const [url, ...more] = resources.ofType('AWS::Lambda::Url');
+  for (const { logicalId } of more) faults.push(`${logicalId}: a second function URL; the local runner serves one`);
+  return url === undefined ? undefined : invocations.find(url.logicalId, url.properties.TargetFunctionArn, '*');
+}
+
 type InvocationCheck = ReturnType<typeof createInvocationCheck>;
 
 /** Finds the function that a source names, and checks that the source has the permission to invoke it. */

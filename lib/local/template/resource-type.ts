@@ -23,6 +23,8 @@ export interface LocalEndpoints {
   readonly kms: string;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly http: string;
+  /** Origin of the function URL, without a trailing slash. */
+  readonly functionUrl: string;
 }
 
 /** The runner's knowledge of one CloudFormation resource type. */

@@ -3,7 +3,13 @@ import { apiType, integrationType, routeType, stageType } from './resources/api-
 import { globalTableType, tableType } from './resources/dynamodb.ts';
 import { ruleType, scheduleType } from './resources/events.ts';
 import { keyType, managedPolicyType, policyType, roleType } from './resources/iam.ts';
-import { eventInvokeConfigType, eventSourceMappingType, functionType, permissionType } from './resources/lambda.ts';
+import {
+  eventInvokeConfigType,
+  eventSourceMappingType,
+  functionType,
+  permissionType,
+  urlType,
+} from './resources/lambda.ts';
 import { typesWithoutEffect } from './resources/no-effect.ts';
 import { bucketType } from './resources/s3.ts';
 import { queueType } from './resources/sqs.ts';
@@ -25,6 +31,7 @@ export const resourceTypes = {
   'AWS::Lambda::EventSourceMapping': eventSourceMappingType,
   'AWS::Lambda::Function': functionType,
   'AWS::Lambda::Permission': permissionType,
+  'AWS::Lambda::Url': urlType,
   'AWS::S3::Bucket': bucketType,
   'AWS::SQS::Queue': queueType,
   'AWS::Scheduler::Schedule': scheduleType,

@@ -4,6 +4,7 @@ import {
   createInvocationCheck,
   type QueueSourceModel,
   type RouteModel,
+  readFunctionUrl,
   readQueueSources,
   readRoutes,
   readSchedules,
@@ -26,11 +27,15 @@ export interface StackModel {
   readonly queueSources: readonly QueueSourceModel[];
   readonly schedules: readonly ScheduleModel[];
   readonly routes: readonly RouteModel[];
+  /** What the function URL invokes; undefined where there is none. */
+  readonly functionUrl: FunctionModel | undefined;
   readonly apiId: string;
   /** ARNs of the customer-managed keys. */
   readonly keyArns: readonly string[];
   /** ARN of the customer-managed key by ARN of the table, bucket or queue that it encrypts. */
   readonly keyByResource: Readonly<Record<string, string>>;
+  /** Name of the partition key by ARN of the table. */
+  readonly partitionKeys: Readonly<Record<string, string>>;
 }
 
 /**
@@ -50,20 +55,29 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
   const queueSources = readQueueSources({ resources, invocations, faults }, queues, keys);
   const schedules = readSchedules({ resources, invocations });
   const routes = readRoutes({ resources, invocations, faults });
+  const functionUrl = readFunctionUrl({ resources, invocations, faults });
   throwFaults(stackName, faults);
+  const tables = [...resources.ofType('AWS::DynamoDB::Table'), ...resources.ofType('AWS::DynamoDB::GlobalTable')];
   return {
     stackName,
     resources: resources.all,
     functions,
     queues,
-    tables: [...resources.ofType('AWS::DynamoDB::Table'), ...resources.ofType('AWS::DynamoDB::GlobalTable')],
+    tables,
     buckets: resources.ofType('AWS::S3::Bucket'),
     queueSources,
     schedules,
     routes,
+    functionUrl,
     apiId: api?.ref ?? 'local',
     keyArns: keys.arns,
     keyByResource: keys.byResource,
+    partitionKeys: Object.fromEntries(
+      tables.map(({ arn, properties }) => [
+        arn ?? '',
+        properties.KeySchema.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName ?? '',
+      ]),
+    ),
   };
 }
 

@@ -62,6 +62,19 @@ export const eventInvokeConfigType: ResourceType<typeof eventInvokeConfigPropert
   properties: eventInvokeConfigProperties,
 };
 
+/** @see https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html */
+export const urlProperties = z.strictObject({
+  TargetFunctionArn: z.string(),
+  // Requests signed with AWS credentials would need the runner to check signatures.
+  AuthType: z.literal('NONE'),
+  InvokeMode: z.literal('BUFFERED').optional(),
+});
+
+export const urlType: ResourceType<typeof urlProperties> = {
+  properties: urlProperties,
+  attributes: { FunctionUrl: ({ endpoints }) => `${endpoints.functionUrl}/` },
+};
+
 /** Who may invoke a function; the runner reports a source without permission, which AWS would reject. */
 export const permissionProperties = z.strictObject({
   Action: z.string(),
@@ -69,6 +82,8 @@ export const permissionProperties = z.strictObject({
   Principal: z.string(),
   SourceArn: noLocalEffect,
   SourceAccount: noLocalEffect,
+  FunctionUrlAuthType: z.enum(['NONE', 'AWS_IAM']).optional(),
+  InvokedViaFunctionUrl: noLocalEffect,
 });
 
 export const permissionType: ResourceType<typeof permissionProperties> = { properties: permissionProperties };

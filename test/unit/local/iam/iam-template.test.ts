@@ -9,6 +9,7 @@ const endpoints = {
   eventbridge: 'http://e',
   kms: 'http://k',
   http: 'http://h',
+  functionUrl: 'http://127.0.0.1:9',
 };
 const tableArn = 'arn:aws:dynamodb:us-east-1:000000000000:table/Stack-Table';
 const keyArn = 'arn:aws:kms:us-east-1:000000000000:key/Stack-Key';

@@ -23,6 +23,29 @@ const caller = (...statements: Statement[]): Caller => ({
   statements,
 });
 
+test('a condition on leading keys allows only requests whose items all have one of them', () => {
+  const only = caller({
+    ...allow(['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Scan'], table),
+    leadingKeys: ['own'],
+  });
+  const verdict = (target: string, body: object) => {
+    const required = dynamodbCalls(
+      `DynamoDB_20120810.${target}`,
+      body,
+      () => undefined,
+      () => 'id',
+    );
+    return required.kind === 'calls' ? required.calls.map((call) => mayCall(only, call).kind) : required.kind;
+  };
+  const item = (id: string) => ({ id: { S: id } });
+  const batch = (...ids: string[]) => ({ RequestItems: { Events: { Keys: ids.map(item) } } });
+  expect(verdict('GetItem', { TableName: 'Events', Key: item('own') })).toEqual(['allowed']);
+  expect(verdict('GetItem', { TableName: 'Events', Key: item('other') })).toEqual(['denied']);
+  expect(verdict('BatchGetItem', batch('own', 'own'))).toEqual(['allowed']);
+  expect(verdict('BatchGetItem', batch('own', 'other'))).toEqual(['denied']);
+  expect(verdict('Scan', { TableName: 'Events' })).toEqual(['denied']);
+});
+
 describe('statements allow', () => {
   test.each<[what: string, statements: Statement[], action: string, resource: string, allowed: boolean]>([
     ['nothing without a statement', [], 'dynamodb:PutItem', table, false],

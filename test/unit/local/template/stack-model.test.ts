@@ -9,6 +9,7 @@ const endpoints = {
   eventbridge: 'http://127.0.0.1:4',
   kms: 'http://127.0.0.1:5',
   http: 'http://localhost:3',
+  functionUrl: 'http://127.0.0.1:9',
 };
 
 const lambda = (properties: object = {}) => ({
