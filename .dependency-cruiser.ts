@@ -39,6 +39,7 @@ const engineRooms = [
   'statistics',
   'access',
   'programs',
+  'canary',
   'api',
 ];
 

@@ -58,7 +58,7 @@ test('fails when a stranger posts to the canary, or reads another way than its p
 test('fails when the canary reads or writes rows of others', async () => {
   const { engine } = running();
   const { logicalId } =
-    engine.resources.find(({ type, path }) => type === 'AWS::Lambda::Function' && /^Canary/.test(path)) ?? {};
+    engine.resources.find(({ type, path }) => type === 'AWS::Lambda::Function' && path.startsWith('Canary')) ?? {};
   const config = engine.clientConfig('dynamodb');
   const client = new DynamoDBClient({
     ...config,

@@ -88,8 +88,8 @@ function leadingKeysOf(
     readonly RequestItems?: Readonly<Record<string, { readonly Keys?: readonly Attributes[] }>>;
   };
   const items = RequestItems === undefined ? [Key ?? Item] : (RequestItems[table]?.Keys ?? []);
-  const keys = items.map((item) => item?.[partitionKey ?? '']?.S);
-  return keys.length > 0 && keys.every((key) => key !== undefined) ? { leadingKeys: keys as string[] } : {};
+  const keys = items.flatMap((item) => item?.[partitionKey ?? '']?.S ?? []);
+  return keys.length > 0 && keys.length === items.length ? { leadingKeys: keys } : {};
 }
 
 type Attributes = Readonly<Record<string, { readonly S?: string } | undefined>>;

@@ -97,14 +97,14 @@ test('fails when a statement cannot be evaluated, and names the reason', () => {
     statementsOf({
       Table: table,
       FRole: roleWith(
-        { ...get, Sid: 'Keys', Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['a'] } } },
+        { ...get, Sid: 'Keys', Condition: { 'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['a'] } } },
         { Effect: 'Allow', NotAction: 'iam:*', Resource: '*' },
         { Effect: 'Deny', Action: 'dynamodb:*', NotResource: '*' },
         { ...get, Resource: 'arn:aws:s3:::b/${aws:username}' },
       ),
     });
   expect(thrown).toThrow(expect.objectContaining({ code: 'template-not-understood' }));
-  expect(thrown).toThrow(/FRole\.Own: statement Keys: Condition .*dynamodb:LeadingKeys.* is not understood/);
+  expect(thrown).toThrow(/FRole\.Own: statement Keys: Condition .*dynamodb:Attributes.* is not understood/);
   expect(thrown).toThrow(/statement 1: NotAction is not understood/);
   expect(thrown).toThrow(/statement 2: NotResource is not understood/);
   expect(thrown).toThrow(/statement 3: the policy variable in .*aws:username/);
